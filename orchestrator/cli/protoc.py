@@ -1,0 +1,132 @@
+"""Compiles .proto files: to Python stubs, and to a descriptor set for the contract check.
+
+What a contract imports comes from the installed packages: ``google/*`` from googleapis-common-protos
+and grpcio-tools, ``buf/validate`` from protovalidate and ``saga/v1`` from this package. So a project
+needs nothing but its own .proto files, and no network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from google.protobuf import descriptor_pb2
+
+from orchestrator.errors import ContractError
+
+# Async only: then the type of `InventoryServiceStub` is that of a stub over a grpc.aio channel.
+_OUTPUTS = {"python": "", "grpc_python": "", "mypy": "", "mypy_grpc": "only_async:"}
+
+# Named by path: a virtual environment that is used without being activated is not on PATH.
+_PLUGIN_PATHS = tuple(
+    f"--plugin=protoc-gen-{name}={Path(sys.executable).parent / f'protoc-gen-{name}'}" for name in ("mypy", "mypy_grpc")
+)
+
+
+def generate(protos: Path, out: Path) -> list[Path]:
+    """Write the Python stubs of every .proto file under ``protos`` into ``out``; return the sources.
+
+    Stubs in ``out`` whose .proto file is gone are removed. Files whose text would not change are left
+    alone, so that a second run touches nothing.
+
+    Raises:
+        ContractError: a file does not compile; the message is protoc's.
+    """
+    sources = _sources(protos)
+    with tempfile.TemporaryDirectory() as scratch:
+        staged = Path(scratch)
+        outputs = [f"--{plugin}_out={options}{staged}" for plugin, options in _OUTPUTS.items()]
+        names = [str(source.relative_to(protos)) for source in sources]
+        _run_protoc(protos, [*_PLUGIN_PATHS, *outputs, *names, *_stubless_imports(protos)])
+        _mirror(staged, out)
+    return sources
+
+
+def describe(protos: Path) -> descriptor_pb2.FileDescriptorSet:
+    """Compile every .proto file under ``protos``, with all it imports and its comments, in memory.
+
+    Raises:
+        ContractError: a file does not compile; the message is protoc's.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        image = Path(scratch) / "image.binpb"
+        write_image(protos, image)
+        return descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes())
+
+
+def write_image(protos: Path, image: Path) -> None:
+    """Write the descriptor set of every .proto file under ``protos`` to ``image``, as buf reads it.
+
+    Raises:
+        ContractError: a file does not compile; the message is protoc's.
+    """
+    names = [str(source.relative_to(protos)) for source in _sources(protos)]
+    flags = [f"--descriptor_set_out={image}", "--include_imports", "--include_source_info"]
+    _run_protoc(protos, [*flags, *names])
+
+
+def _sources(protos: Path) -> list[Path]:
+    sources = sorted(protos.rglob("*.proto"))
+    if not sources:
+        raise ContractError(f"{protos}: no .proto files here; name the folder that holds them")
+    return sources
+
+
+def _stubless_imports(protos: Path) -> list[str]:
+    """``buf/validate`` has no stubs in any installed package; the project that owns ``saga/v1`` makes them."""
+    return ["buf/validate/validate.proto"] if (protos / "saga/v1/contract.proto").exists() else []
+
+
+def _run_protoc(protos: Path, arguments: list[str]) -> None:
+    if importlib.util.find_spec("grpc_tools") is None:
+        raise ContractError("grpcio-tools is not installed; install saga-orchestrator[generate]")
+    with _imports() as imports:
+        includes = [f"-I{protos}", f"-I{_package_root('google.type')}", f"-I{_package_root('grpc_tools') / 'grpc_tools/_proto'}"]
+        command = [sys.executable, "-m", "grpc_tools.protoc", *includes, f"--descriptor_set_in={imports}", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ContractError(f"protoc refused the contracts under {protos}:\n{done.stderr.strip()}")
+
+
+@contextlib.contextmanager
+def _imports() -> Iterator[Path]:
+    """The descriptors of what contracts import and no installed package ships as a .proto file."""
+    from google.protobuf import duration_pb2, timestamp_pb2
+    from protovalidate._gen.buf.validate import validate_pb
+
+    from saga.v1 import contract_pb2
+
+    known = descriptor_pb2.FileDescriptorSet()
+    for module in (descriptor_pb2, duration_pb2, timestamp_pb2, contract_pb2):
+        module.DESCRIPTOR.CopyToProto(known.file.add())
+    known.file.add().MergeFromString(validate_pb.desc().proto.to_binary())
+    with tempfile.NamedTemporaryFile(suffix=".binpb") as file:
+        file.write(known.SerializeToString())
+        file.flush()
+        yield Path(file.name)
+
+
+def _package_root(package: str) -> Path:
+    """The folder on the import path that holds ``package``."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ContractError(f"the package {package} is not installed")
+    return Path(next(iter(spec.submodule_search_locations))).parents[package.count(".")]
+
+
+def _mirror(staged: Path, out: Path) -> None:
+    fresh = {path.relative_to(staged) for path in staged.rglob("*") if path.is_file()}
+    stale = {path.relative_to(out) for pattern in ("*_pb2*.py", "*_pb2*.pyi") for path in out.rglob(pattern)} - fresh
+    for name in stale:
+        (out / name).unlink()
+    for name in fresh:
+        target = out / name
+        content = (staged / name).read_bytes()
+        if not target.exists() or target.read_bytes() != content:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
