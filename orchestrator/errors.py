@@ -1,1 +1,135 @@
-class ContractError(Exception): ...
+"""Every error of the orchestrator.
+
+::
+
+    OrchestratorError
+    ├── ContractError           a .proto file does not say what a saga needs, or does not compile
+    ├── DefinitionError         a saga is declared or written in a way that cannot work
+    ├── SettingsError           a setting is missing or wrong
+    ├── CommandError            raised into saga code by a call to a participant
+    │   ├── CommandRejected     the participant refused the command; it had no effect
+    │   └── CommandUnknown      the attempts are spent and nobody knows whether it took effect
+    ├── SagaError               about one saga; carries its id
+    │   ├── SagaNotFound        there is no such saga
+    │   ├── SagaExists          the request id was used before, with another content
+    │   ├── CancelRefused       the saga is past its pivot, or has ended otherwise
+    │   └── SagaDiverged        the saga's code no longer matches its journal
+    ├── InvalidInput            what a caller sent breaks the contract
+    └── JournalError            the journal could not take an entry
+        ├── ClaimLost           another replica advances the saga now
+        ├── SequenceConflict    the journal is not where the writer believes it to be
+        └── JournalUnavailable  the store cannot be reached, opened or written
+"""
+
+from __future__ import annotations
+
+
+class OrchestratorError(Exception):
+    """Whatever the orchestrator raises on purpose."""
+
+
+class ContractError(OrchestratorError):
+    """A .proto file does not say what a saga needs, or does not compile."""
+
+
+class DefinitionError(OrchestratorError):
+    """A saga is declared or written in a way that cannot work."""
+
+
+class SettingsError(OrchestratorError):
+    """A setting is missing or wrong; the message names it and says what to do."""
+
+
+class CommandError(OrchestratorError):
+    """A call to a participant did not complete.
+
+    Attributes:
+        key: the command's key within its saga.
+        code: the gRPC status code by name, such as ``FAILED_PRECONDITION``.
+        reason: the ``reason`` of the google.rpc.ErrorInfo, or empty.
+        message: the participant's message.
+    """
+
+    def __init__(self, key: str, code: str, message: str, reason: str = "") -> None:
+        self.key = key
+        self.code = code
+        self.message = message
+        self.reason = reason
+        super().__init__(f"{key}: {code}{f' ({reason})' if reason else ''}: {message}")
+
+
+class CommandRejected(CommandError):
+    """The participant refused the command; it had no effect. Saga code may catch this and go on."""
+
+
+class CommandUnknown(CommandError):
+    """The attempts are spent and nobody knows whether the command took effect."""
+
+
+class SagaError(OrchestratorError):
+    """About one saga.
+
+    Attributes:
+        saga_id: the saga.
+    """
+
+    def __init__(self, saga_id: str, message: str) -> None:
+        self.saga_id = saga_id
+        super().__init__(message)
+
+
+class SagaNotFound(SagaError):
+    """There is no such saga."""
+
+    def __init__(self, saga_id: str) -> None:
+        super().__init__(saga_id, f"there is no saga {saga_id!r}")
+
+
+class SagaExists(SagaError):
+    """The request id was used before, with another content."""
+
+
+class CancelRefused(SagaError):
+    """The saga is past its pivot, or has ended otherwise.
+
+    Attributes:
+        reason: ``PAST_PIVOT`` or ``SAGA_ENDED``.
+    """
+
+    def __init__(self, saga_id: str, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(saga_id, message)
+
+
+class SagaDiverged(SagaError):
+    """The saga's code no longer matches its journal; the message shows both sides."""
+
+
+class InvalidInput(OrchestratorError):
+    """What a caller sent breaks the contract.
+
+    Attributes:
+        field: the path of the field at fault, such as ``lines[0].quantity``.
+        description: what is wrong with it.
+    """
+
+    def __init__(self, field: str, description: str) -> None:
+        self.field = field
+        self.description = description
+        super().__init__(f"{field}: {description}")
+
+
+class JournalError(OrchestratorError):
+    """The journal could not take an entry."""
+
+
+class ClaimLost(JournalError):
+    """Another replica advances the saga now; nothing was written."""
+
+
+class SequenceConflict(JournalError):
+    """The journal is not where the writer believes it to be; nothing was written."""
+
+
+class JournalUnavailable(JournalError):
+    """The store cannot be reached, opened or written; the message says what to do."""

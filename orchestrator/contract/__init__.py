@@ -1,0 +1,1 @@
+"""Reads and checks contracts: effects, compensations, derived requests. Pure."""

@@ -1,0 +1,90 @@
+"""A command as its contract declares it: the one description that every other room works from."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+DEFAULT_TIMEOUT = timedelta(seconds=5)
+
+
+class Effect(enum.Enum):
+    """What a command does to the world; the names of ``saga.v1.Effect``."""
+
+    UNSPECIFIED = 0
+    QUERY = 1
+    COMPENSABLE = 2
+    PIVOT = 3
+    RETRYABLE = 4
+
+
+class OnUnknown(enum.Enum):
+    """What follows once the attempts are spent and the outcome is unknown; see ``saga.v1.OnUnknown``."""
+
+    RESEND = 1
+    VERIFY = 2
+    COMPENSATE = 3
+    SUSPEND = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When an attempt is followed by another.
+
+    The delay before attempt n + 1 is drawn evenly from 0 to ``min(cap, first_delay * factor ** (n - 1))``.
+    """
+
+    attempts: int = 4
+    first_delay: timedelta = timedelta(milliseconds=100)
+    factor: float = 2.0
+    cap: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Command:
+    """One rpc as a saga sees it.
+
+    Attributes:
+        service: the full name of the service, such as ``shop.inventory.v1.InventoryService``.
+        method: the name of the rpc, such as ``ReserveStock``.
+        file: the .proto file that declares it.
+        request: the generated class of its request.
+        response: the generated class of its response.
+        compensation: the command that undoes it, where it is compensable.
+        verify: the query that tells whether it took effect, where the contract names one.
+        streaming: the rpc streams in some direction, so no saga can use it.
+    """
+
+    service: str
+    method: str
+    file: str
+    request: type[Message]
+    response: type[Message]
+    effect: Effect
+    on_unknown: OnUnknown = OnUnknown.RESEND
+    timeout: timedelta = DEFAULT_TIMEOUT
+    retry: Retry = Retry()
+    idempotent: bool = True
+    compensation: Command | None = None
+    verify: Command | None = None
+    streaming: bool = False
+
+    @property
+    def name(self) -> str:
+        """The full name, such as ``shop.inventory.v1.InventoryService.ReserveStock``."""
+        return f"{self.service}.{self.method}"
+
+    @property
+    def short_name(self) -> str:
+        """The name as it stands in keys, such as ``InventoryService.ReserveStock``."""
+        return f"{self.service.rpartition('.')[2]}.{self.method}"
+
+    @property
+    def path(self) -> str:
+        """The path on the wire, such as ``/shop.inventory.v1.InventoryService/ReserveStock``."""
+        return f"/{self.service}/{self.method}"

@@ -1,0 +1,87 @@
+"""Reads commands from protobuf descriptors.
+
+It reads what a contract says and judges nothing: a compensation that does not exist is read as absent, and
+:mod:`orchestrator.contract.rules` says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.protobuf import descriptor_pb2, message_factory
+
+from orchestrator.contract.command import DEFAULT_TIMEOUT, Command, Effect, OnUnknown, Retry
+from saga.v1 import contract_pb2
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+    from google.protobuf.duration_pb2 import Duration
+
+
+def method_options(method: MethodDescriptor) -> contract_pb2.Command:
+    """What the contract says of a method, as written; empty where it says nothing.
+
+    The options are read through their bytes, so that a descriptor of any pool will do.
+    """
+    options = descriptor_pb2.MethodOptions.FromString(method.GetOptions().SerializeToString())
+    return options.Extensions[contract_pb2.command]
+
+
+def read_service(service: ServiceDescriptor) -> dict[str, Command]:
+    """Every rpc of a service by its name."""
+    return {method.name: read_command(method) for method in service.methods}
+
+
+def read_command(method: MethodDescriptor) -> Command:
+    """One rpc, with the compensation and the verify that it names."""
+    options = method_options(method)
+    return _read(method, compensation=_named(method, options.compensation), verify=_named(method, options.verify))
+
+
+def _named(method: MethodDescriptor, name: str) -> Command | None:
+    """Another method of the same service, itself without compensation and verify."""
+    other = method.containing_service.methods_by_name.get(name)
+    return None if other is None else _read(other, compensation=None, verify=None)
+
+
+def _read(method: MethodDescriptor, *, compensation: Command | None, verify: Command | None) -> Command:
+    options = method_options(method)
+    return Command(
+        service=method.containing_service.full_name,
+        method=method.name,
+        file=method.containing_service.file.name,
+        request=message_factory.GetMessageClass(method.input_type),
+        response=message_factory.GetMessageClass(method.output_type),
+        effect=Effect(options.effect),
+        on_unknown=_on_unknown(options, verify),
+        timeout=_span(options.timeout) or DEFAULT_TIMEOUT,
+        retry=_retry(options.retry),
+        idempotent=not options.not_idempotent,
+        compensation=compensation,
+        verify=verify,
+        streaming=method.client_streaming or method.server_streaming,
+    )
+
+
+def _on_unknown(options: contract_pb2.Command, verify: Command | None) -> OnUnknown:
+    if options.on_unknown:
+        return OnUnknown(options.on_unknown)
+    if options.not_idempotent:
+        return OnUnknown.VERIFY if verify else OnUnknown.SUSPEND
+    return OnUnknown.RESEND
+
+
+def _retry(options: contract_pb2.Retry) -> Retry:
+    default = Retry()
+    return Retry(
+        attempts=options.attempts or default.attempts,
+        first_delay=_span(options.first_delay) or default.first_delay,
+        factor=options.factor or default.factor,
+        cap=_span(options.cap) or default.cap,
+    )
+
+
+def _span(duration: Duration) -> timedelta:
+    return duration.ToTimedelta()

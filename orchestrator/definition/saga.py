@@ -1,0 +1,130 @@
+"""``@saga``: an async function over generated stubs, registered by name and version."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from orchestrator.contract.attributes import attribute_fields
+from orchestrator.definition.participants import Participant, read_participants
+from orchestrator.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+    from types import ModuleType
+
+Input = TypeVar("Input", bound=Message)
+Shop = TypeVar("Shop")
+Result = TypeVar("Result", bound=Message)
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SagaDefinition(Generic[Input, Shop, Result]):
+    """The code of a saga and what its signature says.
+
+    Attributes:
+        name: the name under which it is started.
+        version: a saga stays on the version with which it started.
+        function: the async function itself.
+        input: the generated class of what it is started with.
+        shop: the frozen dataclass of stubs that it receives.
+        result: the generated class of what it returns.
+        participants: the fields of ``shop``.
+        attributes: the fields of the input by whose values its sagas can be listed.
+    """
+
+    name: str
+    version: int
+    function: Callable[[Input, Shop], Awaitable[Result]]
+    input: type[Input]
+    shop: type[Shop]
+    result: type[Result]
+    participants: tuple[Participant, ...]
+    attributes: tuple[str, ...]
+
+    def __call__(self, order: Input, shop: Shop, /) -> Awaitable[Result]:
+        """Call the function: for unit tests with stubs of their own. The engine starts sagas durably."""
+        return self.function(order, shop)
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+
+def saga(
+    name: str, *, version: int
+) -> Callable[[Callable[[Input, Shop], Awaitable[Result]]], SagaDefinition[Input, Shop, Result]]:
+    """Declare an async function ``(input message, frozen dataclass of stubs) -> message`` to be a saga.
+
+    Args:
+        name: lower-case letters, digits and underscores.
+        version: from 1; raise it when the commands or their order change.
+
+    Raises:
+        DefinitionError: the name, the version or the signature cannot work.
+    """
+    if not _NAME.fullmatch(name):
+        raise DefinitionError(f"saga name {name!r}: use up to 64 lower-case letters, digits and underscores")
+    if version < 1:
+        raise DefinitionError(f"saga {name!r}: versions count from 1, not {version}")
+
+    def declare(function: Callable[[Input, Shop], Awaitable[Result]]) -> SagaDefinition[Input, Shop, Result]:
+        input_type, shop, result = _signature(name, function)
+        return SagaDefinition(
+            name=name,
+            version=version,
+            function=function,
+            input=input_type,
+            shop=shop,
+            result=result,
+            participants=read_participants(shop),
+            attributes=attribute_fields(input_type.DESCRIPTOR),
+        )
+
+    return declare
+
+
+def definitions_in(modules: Iterable[ModuleType]) -> tuple[SagaDefinition[Any, Any, Any], ...]:
+    """Every saga definition that the modules hold, by name and version.
+
+    Raises:
+        DefinitionError: two definitions share a name and a version.
+    """
+    found: dict[tuple[str, int], SagaDefinition[Any, Any, Any]] = {}
+    for module in modules:
+        for value in vars(module).values():
+            if not isinstance(value, SagaDefinition):
+                continue
+            other = found.setdefault((value.name, value.version), value)
+            if other is not value:
+                raise DefinitionError(
+                    f"{value} is defined twice: in {other.function.__module__} and in {value.function.__module__}"
+                )
+    return tuple(found[key] for key in sorted(found))
+
+
+def _signature(name: str, function: Callable[..., Any]) -> tuple[type[Any], type[Any], type[Any]]:
+    if not inspect.iscoroutinefunction(function):
+        raise DefinitionError(f"saga {name!r} must be an async function")
+    try:
+        hints = typing.get_type_hints(function)
+    except NameError as error:
+        raise DefinitionError(
+            f"saga {name!r}: {error}; import the types of its signature where the module runs, not under TYPE_CHECKING"
+        ) from None
+    parameters = list(inspect.signature(function).parameters)
+    if len(parameters) != 2:
+        raise DefinitionError(f"saga {name!r} must take two parameters: its input and its dataclass of stubs")
+    input_type, shop, result = (hints.get(key) for key in (*parameters, "return"))
+    for role, kind in (("first parameter", input_type), ("result", result)):
+        if not (isinstance(kind, type) and issubclass(kind, Message)):
+            raise DefinitionError(f"saga {name!r}: its {role} must be annotated with a protobuf message class")
+    if not isinstance(shop, type):
+        raise DefinitionError(f"saga {name!r}: its second parameter must be annotated with its dataclass of stubs")
+    return typing.cast("type[Any]", input_type), shop, typing.cast("type[Any]", result)
