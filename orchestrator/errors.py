@@ -6,6 +6,7 @@
     ├── ContractError           a .proto file does not say what a saga needs, or does not compile
     ├── DefinitionError         a saga is declared or written in a way that cannot work
     ├── SettingsError           a setting is missing or wrong
+    ├── CompensationUnderivable an answer was lost that a compensation's request cannot do without
     ├── CommandError            raised into saga code by a call to a participant
     │   ├── CommandRejected     the participant refused the command; it had no effect
     │   └── CommandUnknown      the attempts are spent and nobody knows whether it took effect
@@ -38,6 +39,20 @@ class DefinitionError(OrchestratorError):
 
 class SettingsError(OrchestratorError):
     """A setting is missing or wrong; the message names it and says what to do."""
+
+
+class CompensationUnderivable(OrchestratorError):
+    """An answer was lost that a compensation's request cannot do without; the contract says to suspend then.
+
+    Attributes:
+        compensation: the full name of the compensation.
+        fields: the fields of its request that stay unknown.
+    """
+
+    def __init__(self, compensation: str, fields: tuple[str, ...]) -> None:
+        self.compensation = compensation
+        self.fields = fields
+        super().__init__(f"{compensation}: the answer that holds {', '.join(fields)} was lost")
 
 
 class CommandError(OrchestratorError):

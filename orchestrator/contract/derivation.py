@@ -1,0 +1,159 @@
+"""Derives messages that nobody writes by hand, field by field, by name and type.
+
+The request of a compensation comes from the command's request (always known, even when the answer was
+lost) and, for fields marked ``SOURCE_RESPONSE``, from its response. The request of a verify query comes
+from the command's request. A command's response whose answer was lost comes from its verify's response.
+
+Compile once with :meth:`Derivation.of`, derive often: which fields are copied, and how, is decided while
+compiling.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, cast
+
+from orchestrator.contract.sources import FieldSource, Origin, WhenUnknown, field_sources, matching_field, type_name
+from orchestrator.errors import CompensationUnderivable, ContractError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from google.protobuf.descriptor import Descriptor, FieldDescriptor
+    from google.protobuf.message import Message
+
+    from orchestrator.contract.command import Command
+
+
+class Derivation:
+    """How one message is filled from a command's request and response.
+
+    Attributes:
+        name: what the derived message is for, such as ``shop.inventory.v1.InventoryService.ReleaseStock``.
+        needs_response: some field comes from the response.
+        indispensable: the fields from the response without which nothing may be sent.
+    """
+
+    __slots__ = ("_assigned", "_from_request", "_from_response", "_message", "indispensable", "name", "needs_response")
+
+    def __init__(self, name: str, message: type[Message], sources: Iterable[FieldSource]) -> None:
+        steps = [(source, _Step.between(source.source, source.field)) for source in sources if source.source]
+        request, response = (
+            tuple((source.field.name, step) for source, step in steps if source.origin is origin)
+            for origin in (Origin.REQUEST, Origin.RESPONSE)
+        )
+        self.name = name
+        self._message = message
+        self._assigned = tuple(field for field, step in request if step is _Step.ASSIGN)
+        self._from_request = tuple((field, step) for field, step in request if step is not _Step.ASSIGN)
+        self._from_response = response
+        self.needs_response = bool(response)
+        self.indispensable = tuple(
+            source.field.name
+            for source, _ in steps
+            if source.origin is Origin.RESPONSE and source.when_unknown is not WhenUnknown.LEAVE_EMPTY
+        )
+
+    @classmethod
+    def of(cls, command: Command, target: Command) -> Derivation:
+        """How the request of ``target``, a compensation or a verify, is derived from ``command``.
+
+        Raises:
+            ContractError: a field of the target's request has no source of its name and type.
+        """
+        sources = field_sources(*map(_descriptor, (target.request, command.request, command.response)))
+        if missing := [source for source in sources if source.source is None]:
+            raise ContractError(
+                f"{command.file}: the request of {target.short_name} cannot be derived from {command.short_name}: "
+                + ", ".join(map(describe_missing, missing))
+            )
+        return cls(target.name, target.request, sources)
+
+    @classmethod
+    def of_response(cls, command: Command, verify: Command) -> Derivation | None:
+        """How the response of ``command`` is derived from that of its verify; None where one has no source."""
+        wanted, offered = _descriptor(command.response), _descriptor(verify.response)
+        if any(matching_field(offered, field) is None for field in wanted.fields):
+            return None
+        # What the verify answers is, to this derivation, the message that is always at hand.
+        return cls(
+            command.name,
+            command.response,
+            (
+                FieldSource(field, Origin.REQUEST, matching_field(offered, field), WhenUnknown.UNSPECIFIED)
+                for field in wanted.fields
+            ),
+        )
+
+    def derive(self, request: Message, response: Message | None = None) -> Message:
+        """The derived message, a new one.
+
+        Args:
+            request: the command's request; for :meth:`of_response`, the verify's response.
+            response: the command's response, or None when the answer was lost.
+
+        Raises:
+            CompensationUnderivable: the answer was lost, and the contract says to suspend then.
+        """
+        derived = self._message()
+        for field in self._assigned:
+            setattr(derived, field, getattr(request, field))
+        for field, step in self._from_request:
+            step.copy(request, derived, field)
+        if self.needs_response:
+            self._derive_from_response(derived, response)
+        return derived
+
+    def _derive_from_response(self, derived: Message, response: Message | None) -> None:
+        if response is not None:
+            for field, step in self._from_response:
+                step.copy(response, derived, field)
+        elif self.indispensable:
+            raise CompensationUnderivable(self.name, self.indispensable)
+
+
+class _Step(enum.Enum):
+    """How one field is copied."""
+
+    ASSIGN = enum.auto()
+    ASSIGN_IF_PRESENT = enum.auto()
+    ASSIGN_IF_NOT_DEFAULT = enum.auto()
+    MERGE = enum.auto()
+    MERGE_IF_PRESENT = enum.auto()
+
+    @classmethod
+    def between(cls, source: FieldDescriptor, field: FieldDescriptor) -> _Step:
+        if source.is_repeated:
+            return cls.MERGE
+        if source.message_type is not None:
+            return cls.MERGE_IF_PRESENT
+        if source.has_presence:
+            return cls.ASSIGN_IF_PRESENT
+        # Nothing tells whether the default was meant, so the target is not made to say that it was.
+        return cls.ASSIGN_IF_NOT_DEFAULT if field.has_presence else cls.ASSIGN
+
+    def copy(self, origin: Message, derived: Message, field: str) -> None:
+        if self in _ONLY_IF_PRESENT and not origin.HasField(field):
+            return
+        value = getattr(origin, field)
+        if self in _MERGED:
+            target = getattr(derived, field)
+            target.MergeFrom(value)
+            if self is _Step.MERGE_IF_PRESENT:
+                target.SetInParent()  # an empty message is present too
+        elif value or self is not _Step.ASSIGN_IF_NOT_DEFAULT:
+            setattr(derived, field, value)
+
+
+_ONLY_IF_PRESENT = frozenset({_Step.ASSIGN_IF_PRESENT, _Step.MERGE_IF_PRESENT})
+_MERGED = frozenset({_Step.MERGE, _Step.MERGE_IF_PRESENT})
+
+
+def describe_missing(source: FieldSource) -> str:
+    """A field without a source, in words: which type and name was looked for, and where."""
+    return f"its {source.origin.value} has no field `{type_name(source.field)} {source.field.name}`"
+
+
+def _descriptor(message: type[Message]) -> Descriptor:
+    # The two implementations of protobuf name their descriptor types differently; they behave alike.
+    return cast("Descriptor", message.DESCRIPTOR)
