@@ -1,0 +1,51 @@
+"""The rules of reports: which days they cover, and what a day's sales come to. Days are days in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date
+    from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The days from ``first`` to ``last``, both included.
+
+    Raises:
+        ValueError: the first day is after the last.
+    """
+
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        if self.first > self.last:
+            raise ValueError(f"the first day, {self.first}, is after the last, {self.last}")
+
+
+def period(first: date | None, last: date | None, *, today: date) -> Period:
+    """The days to report: until today unless ``last`` is given, and only that last day unless ``first`` is.
+
+    Raises:
+        ValueError: the first day is after the last.
+    """
+    until = today if last is None else last
+    return Period(until if first is None else first, until)
+
+
+@dataclass(slots=True)
+class Sales:
+    """What was sold on one day.
+
+    Attributes:
+        orders: how many orders.
+        totals: what was paid, by currency.
+        products: how many pieces, by sku.
+    """
+
+    orders: int = 0
+    totals: dict[str, Decimal] = field(default_factory=dict)
+    products: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,144 @@
+"""How a letter leaves: through an SMTP server, or into an outbox folder where there is none.
+
+Both block, so they run in the worker thread. A letter may leave twice when a process dies or a connection
+breaks at the wrong moment; both copies carry the same Message-ID, and the outbox keeps only one file.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from smtplib import SMTP, SMTP_SSL, SMTPDataError, SMTPException, SMTPRecipientsRefused
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import EmailMessage
+    from pathlib import Path
+
+# One second less than the contract gives the whole command.
+_TIMEOUT = timedelta(seconds=4)
+_PERMANENT = 500
+
+
+class LetterRefusedError(Exception):
+    """The mail server will never take this letter; the message holds its reply code and no address."""
+
+
+class MailUnavailableError(Exception):
+    """The letter could not be handed over now, or nobody knows whether it was; a later attempt may succeed."""
+
+
+class Delivery(Protocol):
+    """A way for letters to leave."""
+
+    def send(self, letter: EmailMessage, file_name: str) -> None:
+        """Hands a letter over, and returns once somebody else answers for it.
+
+        Args:
+            letter: the letter, complete.
+            file_name: what to call it where it becomes a file.
+
+        Raises:
+            LetterRefusedError: it will never be taken.
+            MailUnavailableError: it may be taken later.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpDelivery:
+    """Hands letters to the mail server at ``host`` and ``port``, encrypted wherever the server offers it.
+
+    Attributes:
+        host: the server.
+        port: its port.
+        tls: whether the connection begins encrypted (``smtps``).
+        user: whom to log in as; empty for nobody.
+        password: the password of ``user``.
+    """
+
+    host: str
+    port: int
+    tls: bool
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    @classmethod
+    def from_url(cls, url: str) -> SmtpDelivery:
+        """Reads ``smtp://[user:password@]host[:port]`` (port 25) or ``smtps://...`` (port 465).
+
+        Raises:
+            ValueError: the URL has another scheme or no host. The message does not quote it.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+            raise ValueError("a mail server is given as smtp://[user:password@]host[:port] or smtps://...")
+        tls = parts.scheme == "smtps"
+        return cls(
+            host=parts.hostname,
+            port=parts.port or (465 if tls else 25),
+            tls=tls,
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+        )
+
+    def send(self, letter: EmailMessage, file_name: str) -> None:
+        """See :meth:`Delivery.send`; the file name is of no use here."""
+        del file_name
+        try:
+            with self._session() as server:
+                server.send_message(letter)
+        except SMTPRecipientsRefused as refused:
+            _raise_for(next(code for code, _ in refused.recipients.values()))
+        except SMTPDataError as refused:
+            _raise_for(refused.smtp_code)
+        except (SMTPException, OSError) as trouble:
+            # A refused log-in or sender is ours to configure: the letter itself is still good.
+            raise MailUnavailableError(f"the mail server cannot be used: {type(trouble).__name__}") from trouble
+
+    @contextmanager
+    def _session(self) -> Iterator[SMTP]:
+        context = ssl.create_default_context()
+        seconds = _TIMEOUT.total_seconds()
+        with (
+            SMTP_SSL(self.host, self.port, timeout=seconds, context=context)
+            if self.tls
+            else SMTP(self.host, self.port, timeout=seconds)
+        ) as server:
+            server.ehlo_or_helo_if_needed()
+            if server.has_extn("starttls"):
+                server.starttls(context=context)
+            if self.user:
+                server.login(self.user, self.password)
+            yield server
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxFolder:
+    """Writes each letter as an ``.eml`` file into ``folder``, which is made when it is missing."""
+
+    folder: Path
+
+    def send(self, letter: EmailMessage, file_name: str) -> None:
+        """See :meth:`Delivery.send`; a letter of the same name is replaced, and never half written."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile(dir=self.folder, prefix=".", suffix=".part", delete=False) as part:
+                part.write(bytes(letter))
+                part.flush()
+                os.fsync(part.fileno())
+            os.replace(part.name, self.folder / file_name)  # noqa: PTH105 - the name is a plain string
+        except OSError as trouble:
+            raise MailUnavailableError(f"the outbox cannot be written: {type(trouble).__name__}") from trouble
+
+
+def _raise_for(code: int) -> None:
+    if code >= _PERMANENT:
+        raise LetterRefusedError(f"the mail server refused the letter with {code}")
+    raise MailUnavailableError(f"the mail server put the letter off with {code}")

@@ -1,0 +1,1 @@
+"""What an order costs: price list, quantity breaks, coupons, tax."""

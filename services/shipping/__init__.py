@@ -1,0 +1,1 @@
+"""The parcels: which carrier takes them, and what became of them."""
