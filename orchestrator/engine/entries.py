@@ -1,0 +1,271 @@
+"""The entries of the journal: what happened, in the past tense, one class each.
+
+An entry knows how it changes the state of its saga (:meth:`apply`); the state is the fold of the entries.
+Instants (``at``, ``started_at``) are nanoseconds since the epoch, UTC, as OTLP and the stores keep them; the
+edges convert. ``key`` is the key of a command within its saga, and ``compensation_key(key)`` that of its
+compensation. An entry's place in the journal is its sequence, from 1; it is not part of the entry.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from orchestrator.contract.command import Effect
+from orchestrator.engine.outcome import Failure
+from orchestrator.engine.state import CommandState, CompensationState, Reason, Status, StepOutcome
+
+if TYPE_CHECKING:
+    from orchestrator.engine.state import SagaState
+
+_COMPENSATION = "compensation:"
+
+
+def compensation_key(key: str) -> str:
+    """The key of the compensation of the command with this key."""
+    return _COMPENSATION + key
+
+
+class SagaStarted(NamedTuple):
+    """A saga was started.
+
+    Attributes:
+        traceparent: the W3C trace context of the caller, or empty.
+        sampled: the saga's trace is exported.
+        attributes: the values by which the saga can be listed.
+    """
+
+    at: int
+    definition: str
+    version: int
+    input: bytes
+    traceparent: str = ""
+    sampled: bool = False
+    attributes: tuple[tuple[str, str], ...] = ()
+
+    def apply(self, state: SagaState) -> None:
+        """The saga runs."""
+        state.definition = self.definition
+        state.version = self.version
+        state.input = self.input
+        state.traceparent = self.traceparent
+        state.sampled = self.sampled
+        state.attributes = self.attributes
+        state.started_at = self.at
+        state.move(Status.RUNNING)
+
+
+class CommandIntended(NamedTuple):
+    """A command is about to be sent. Durable before an effectful one leaves; a query's merely rides along.
+
+    Attributes:
+        method: the full name of the rpc.
+        request: the serialized request.
+        best_effort: the saga goes on without it.
+    """
+
+    at: int
+    key: str
+    method: str
+    effect: Effect
+    request: bytes
+    best_effort: bool = False
+
+    def apply(self, state: SagaState) -> None:
+        """The command is in doubt."""
+        state.commands[self.key] = CommandState(
+            self.key, self.method, self.effect, self.request, self.at, self.best_effort
+        )
+
+
+class AttemptFailed(NamedTuple):
+    """An attempt to deliver a command or a compensation came to no definite end."""
+
+    at: int
+    key: str
+    attempt: int
+    started_at: int
+    failure: Failure
+
+    def apply(self, state: SagaState) -> None:
+        """The next attempt has the next number."""
+        delivery = state.delivery(self.key)
+        delivery.attempts = self.attempt
+        delivery.failure = self.failure
+
+
+class CommandCompleted(NamedTuple):
+    """A command took effect, or a query was answered."""
+
+    at: int
+    key: str
+    attempt: int
+    started_at: int
+    reply: bytes
+
+    def apply(self, state: SagaState) -> None:
+        """The outcome is known. An accepted pivot is the point of no return."""
+        command = state.commands[self.key]
+        command.settle(StepOutcome.COMPLETED, self.at, self.attempt)
+        command.reply = self.reply
+        if command.effect is Effect.PIVOT:
+            state.pivoted = True
+
+
+class CommandRejected(NamedTuple):
+    """The participant refused a command; it has no effect."""
+
+    at: int
+    key: str
+    attempt: int
+    started_at: int
+    failure: Failure
+
+    def apply(self, state: SagaState) -> None:
+        """The outcome is known."""
+        command = state.commands[self.key]
+        command.settle(StepOutcome.REJECTED, self.at, self.attempt)
+        command.failure = self.failure
+
+
+class CommandAbandoned(NamedTuple):
+    """The attempts of a command were spent, and its outcome stays unknown; the saga goes on, or back, without it."""
+
+    at: int
+    key: str
+    attempt: int
+    started_at: int
+    failure: Failure
+
+    def apply(self, state: SagaState) -> None:
+        """It stays unknown whether there is an effect."""
+        command = state.commands[self.key]
+        command.settle(StepOutcome.UNKNOWN, self.at, self.attempt)
+        command.failure = self.failure
+
+
+class RollbackBegan(NamedTuple):
+    """From here on, the saga only compensates. Durable before the first compensation is sent."""
+
+    at: int
+    reason: Reason
+
+    def apply(self, state: SagaState) -> None:
+        """The saga compensates."""
+        state.rollback = True
+        state.reason = self.reason
+        state.move(Status.COMPENSATING)
+
+
+class CompensationBegan(NamedTuple):
+    """A compensation is about to be sent. It rides along: the rollback itself is the durable intent.
+
+    Attributes:
+        method: the full name of the compensating rpc.
+    """
+
+    at: int
+    key: str
+    method: str
+
+    def apply(self, state: SagaState) -> None:
+        """The command's effect is being compensated."""
+        position = sum(command.compensation is not None for command in state.commands.values()) + 1
+        state.commands[self.key].compensation = CompensationState(self.method, self.at, position)
+
+
+class CompensationCompleted(NamedTuple):
+    """The effect of the command with this key is compensated."""
+
+    at: int
+    key: str
+    attempt: int
+    started_at: int
+
+    def apply(self, state: SagaState) -> None:
+        """The command has no effect any more."""
+        compensation = state.compensation(self.key)
+        compensation.attempts = self.attempt
+        compensation.ended_at = self.at
+
+
+class CompensationRejected(NamedTuple):
+    """The participant refused to compensate the command with this key; an operator must decide."""
+
+    at: int
+    key: str
+    attempt: int
+    started_at: int
+    failure: Failure
+
+    def apply(self, state: SagaState) -> None:
+        """The effect stands."""
+        compensation = state.compensation(self.key)
+        compensation.attempts = self.attempt
+        compensation.failure = self.failure
+
+
+class SagaRecovered(NamedTuple):
+    """A replica took the saga over after another, or an earlier process, had let go of it."""
+
+    at: int
+    owner: str
+
+    def apply(self, state: SagaState) -> None:
+        """Attempts that were in flight then are unknown; the next ones have numbers of their own."""
+        for command in state.commands.values():
+            if command.outcome is None:
+                command.attempts += 1
+
+
+class SagaCompleted(NamedTuple):
+    """The saga went through; every effect stands."""
+
+    at: int
+    result: bytes
+
+    def apply(self, state: SagaState) -> None:
+        """The saga has ended."""
+        state.result = self.result
+        state.ended_at = self.at
+        state.move(Status.COMPLETED)
+
+
+class SagaCompensated(NamedTuple):
+    """The rollback went through; no effect stands."""
+
+    at: int
+
+    def apply(self, state: SagaState) -> None:
+        """The saga has ended."""
+        state.ended_at = self.at
+        state.move(Status.COMPENSATED)
+
+
+class SagaSuspended(NamedTuple):
+    """The saga waits for an operator."""
+
+    at: int
+    reason: Reason
+
+    def apply(self, state: SagaState) -> None:
+        """Nothing is sent until an operator has decided."""
+        state.reason = self.reason
+        state.move(Status.SUSPENDED)
+
+
+Entry: TypeAlias = (
+    SagaStarted
+    | CommandIntended
+    | AttemptFailed
+    | CommandCompleted
+    | CommandRejected
+    | CommandAbandoned
+    | RollbackBegan
+    | CompensationBegan
+    | CompensationCompleted
+    | CompensationRejected
+    | SagaRecovered
+    | SagaCompleted
+    | SagaCompensated
+    | SagaSuspended
+)

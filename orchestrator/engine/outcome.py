@@ -1,0 +1,49 @@
+"""What came of one attempt to deliver a command: a value, not an exception."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+
+class Failure(NamedTuple):
+    """How an attempt failed.
+
+    Attributes:
+        code: the gRPC status code by name, such as ``UNAVAILABLE``.
+        message: the participant's or the transport's message.
+        reason: the ``reason`` of the google.rpc.ErrorInfo, or empty.
+    """
+
+    code: str
+    message: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.code}{f' ({self.reason})' if self.reason else ''}: {self.message}"
+
+
+class Completed(NamedTuple):
+    """The participant did it, and answered with these bytes."""
+
+    reply: bytes
+
+
+class Rejected(NamedTuple):
+    """The participant refused; there is no effect."""
+
+    failure: Failure
+
+
+class Unknown(NamedTuple):
+    """It may have taken effect: a timeout, a broken connection, or a participant that cannot take it now.
+
+    Attributes:
+        failure: what was seen.
+        retry_after: seconds for which the participant asks to be left alone, from google.rpc.RetryInfo; or 0.
+    """
+
+    failure: Failure
+    retry_after: float = 0.0
+
+
+Outcome: TypeAlias = Completed | Rejected | Unknown

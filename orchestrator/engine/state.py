@@ -1,0 +1,236 @@
+r"""The state of a saga: the fold of its entries, and the one table of legal moves.
+
+::
+
+                     ┌────────────── suspended ──────────────┐
+                     │               ▲       ▲               │
+                     ▼               │       │               ▼
+    (start) ──▶ running ◀──▶ waiting │     compensating ──▶ partially compensated
+                  │  └───────────────┴──▶────┘   │
+                  ▼                              ▼
+              completed                     compensated
+
+Invariant: a saga ends ``compensated`` only when no command in it is completed or in doubt without a
+completed compensation, queries and best-effort commands aside.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.contract.command import Effect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestrator.engine.entries import Entry
+    from orchestrator.engine.outcome import Failure
+
+
+class Status(enum.Enum):
+    """Where a saga stands; the numbers of ``saga.v1.Status``, kept in the stores."""
+
+    RUNNING = 1
+    WAITING = 2
+    COMPLETED = 3
+    COMPENSATING = 4
+    COMPENSATED = 5
+    SUSPENDED = 6
+    PARTIALLY_COMPENSATED = 7
+
+
+_BEFORE_START = None
+_LEGAL: dict[Status | None, frozenset[Status]] = {
+    _BEFORE_START: frozenset({Status.RUNNING}),
+    Status.RUNNING: frozenset({Status.WAITING, Status.COMPLETED, Status.COMPENSATING, Status.SUSPENDED}),
+    Status.WAITING: frozenset({Status.RUNNING, Status.COMPENSATING, Status.SUSPENDED}),
+    Status.COMPENSATING: frozenset({Status.COMPENSATED, Status.SUSPENDED, Status.PARTIALLY_COMPENSATED}),
+    Status.SUSPENDED: frozenset({Status.RUNNING, Status.COMPENSATING, Status.PARTIALLY_COMPENSATED}),
+    Status.COMPLETED: frozenset(),
+    Status.COMPENSATED: frozenset(),
+    Status.PARTIALLY_COMPENSATED: frozenset(),
+}
+
+UNFINISHED = frozenset({Status.RUNNING, Status.WAITING, Status.COMPENSATING})
+"""The statuses of sagas that some replica must advance."""
+
+ENDED = frozenset({Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED})
+"""The statuses that no entry changes any more."""
+
+
+class StepOutcome(enum.Enum):
+    """What came of a command, once that is settled."""
+
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+class Reason(NamedTuple):
+    """Why a saga rolls back or is suspended.
+
+    Attributes:
+        code: one of the ``REASON_`` names below.
+        message: a sentence for people.
+        step_key: the command that gave rise to it, or empty.
+        requested_by: who asked for it, or empty.
+    """
+
+    code: str
+    message: str
+    step_key: str = ""
+    requested_by: str = ""
+
+
+REASON_REJECTED = "REJECTED"  # a participant refused a command, or the saga's code decided to give up
+REASON_UNKNOWN = "UNKNOWN"  # the attempts of a command were spent without an answer
+REASON_CANCELLED = "CANCELLED"  # somebody cancelled
+REASON_DIVERGED = "DIVERGED"  # the code no longer matches the journal
+REASON_CODE_FAILED = "CODE_FAILED"  # the saga's code raised something else than a rejection
+REASON_DEFINITION_MISSING = "DEFINITION_MISSING"  # no code of this name and version is served
+REASON_CONTRACT_MISSING = "CONTRACT_MISSING"  # no contract at hand tells how to compensate
+REASON_COMPENSATION_REJECTED = "COMPENSATION_REJECTED"  # a participant refused a compensation
+REASON_REJECTED_AFTER_PIVOT = "REJECTED_AFTER_PIVOT"  # a participant refused what can only go forward
+
+
+class Delivery:
+    """How often something was sent, and how the latest attempt failed.
+
+    Attributes:
+        attempts: attempts that came to an end, with whatever outcome.
+        failure: how the latest failed attempt failed, if one did.
+    """
+
+    __slots__ = ("attempts", "failure")
+
+    attempts: int
+    failure: Failure | None
+
+
+class CompensationState(Delivery):
+    """How far the compensation of a command has come."""
+
+    __slots__ = ("began_at", "ended_at", "method", "position")
+
+    def __init__(self, method: str, began_at: int, position: int) -> None:
+        self.method = method
+        self.began_at = began_at
+        self.position = position
+        self.attempts = 0
+        self.failure = None
+        self.ended_at: int | None = None
+
+
+class CommandState(Delivery):
+    """How far a command has come. Without an outcome it is in doubt."""
+
+    __slots__ = (
+        "best_effort",
+        "compensation",
+        "effect",
+        "ended_at",
+        "intended_at",
+        "key",
+        "method",
+        "outcome",
+        "reply",
+        "request",
+    )
+
+    def __init__(
+        self, key: str, method: str, effect: Effect, request: bytes, intended_at: int, best_effort: bool
+    ) -> None:
+        self.key = key
+        self.method = method
+        self.effect = effect
+        self.request = request
+        self.intended_at = intended_at
+        self.best_effort = best_effort
+        self.attempts = 0
+        self.failure = None
+        self.outcome: StepOutcome | None = None
+        self.reply: bytes | None = None
+        self.ended_at: int | None = None
+        self.compensation: CompensationState | None = None
+
+    def settle(self, outcome: StepOutcome, at: int, attempt: int) -> None:
+        """The outcome is known, or known to stay unknown."""
+        self.outcome = outcome
+        self.ended_at = at
+        self.attempts = attempt
+
+    @property
+    def may_stand(self) -> bool:
+        """The command has, or may have, an effect that is not compensated."""
+        if self.effect is Effect.QUERY or self.outcome is StepOutcome.REJECTED:
+            return False
+        return self.compensation is None or self.compensation.ended_at is None
+
+
+class SagaState:
+    """Everything that the journal tells about one saga. ``commands`` are in the order of their intents."""
+
+    __slots__ = (
+        "attributes",
+        "commands",
+        "definition",
+        "ended_at",
+        "input",
+        "pivoted",
+        "reason",
+        "result",
+        "rollback",
+        "saga_id",
+        "sampled",
+        "started_at",
+        "status",
+        "traceparent",
+        "version",
+    )
+
+    def __init__(self, saga_id: str) -> None:
+        self.saga_id = saga_id
+        self.definition = ""
+        self.version = 0
+        self.input = b""
+        self.traceparent = ""
+        self.sampled = False
+        self.attributes: tuple[tuple[str, str], ...] = ()
+        self.started_at = 0
+        self.ended_at: int | None = None
+        self.status: Status | None = _BEFORE_START
+        self.commands: dict[str, CommandState] = {}
+        self.pivoted = False
+        self.rollback = False
+        self.reason: Reason | None = None
+        self.result: bytes | None = None
+
+    def move(self, status: Status) -> None:
+        """Change the status.
+
+        Raises:
+            ValueError: the table of legal moves does not hold this one; nothing has changed.
+        """
+        if status not in _LEGAL[self.status]:
+            raise ValueError(f"saga {self.saga_id} cannot move from {self.status} to {status}")
+        self.status = status
+
+    def compensation(self, key: str) -> CompensationState:
+        """The begun compensation of the command with this key."""
+        found = self.commands[key].compensation
+        assert found is not None, f"no compensation of {key} has begun"
+        return found
+
+    def delivery(self, key: str) -> Delivery:
+        """The command with this key or, where it is the key of a compensation, that compensation."""
+        command = self.commands.get(key)
+        return command if command is not None else self.compensation(key.partition(":")[2])
+
+
+def fold(saga_id: str, entries: Iterable[Entry]) -> SagaState:
+    """The state to which the entries lead."""
+    state = SagaState(saga_id)
+    for entry in entries:
+        entry.apply(state)
+    return state
