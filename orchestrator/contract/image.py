@@ -1,0 +1,47 @@
+"""Contracts as compiled from .proto files, in a pool of their own, next to the stubs that the process imports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.protobuf import descriptor_pb2, descriptor_pool
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from google.protobuf.descriptor import FileDescriptor
+
+
+def load_image(image: descriptor_pb2.FileDescriptorSet, names: Collection[str]) -> tuple[FileDescriptor, ...]:
+    """The files of a descriptor set that bear one of the names, in a new pool.
+
+    Args:
+        image: files in the order of their imports, as protoc writes them.
+        names: as contracts import them, such as ``shop/inventory/v1/inventory.proto``.
+    """
+    pool = descriptor_pool.DescriptorPool()
+    for file in image.file:
+        pool.AddSerializedFile(file.SerializeToString())
+    return tuple(pool.FindFileByName(file.name) for file in image.file if file.name in names)
+
+
+def same_contract(one: FileDescriptor, other: FileDescriptor) -> bool:
+    """Whether two descriptors, of whichever pools, come from .proto files that say the same."""
+    return _canonical(one) == _canonical(other)
+
+
+def _canonical(file: FileDescriptor) -> bytes:
+    described = descriptor_pb2.FileDescriptorProto()
+    file.CopyToProto(described)
+    # Parsed anew, so that options which the file's own pool does not know are read like those that it knows.
+    proto = descriptor_pb2.FileDescriptorProto.FromString(described.SerializeToString())
+    for field in (*proto.extension, *_fields(proto.message_type)):
+        field.ClearField("json_name")  # stubs carry none
+    return proto.SerializeToString(deterministic=True)
+
+
+def _fields(messages: Iterable[descriptor_pb2.DescriptorProto]) -> Iterator[descriptor_pb2.FieldDescriptorProto]:
+    for message in messages:
+        yield from message.field
+        yield from message.extension
+        yield from _fields(message.nested_type)

@@ -1,0 +1,77 @@
+"""An rpc as the rules see it: the descriptor with what its contract says, as written, defaults not applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.contract.attributes import field_options
+from orchestrator.contract.command import Effect
+from orchestrator.contract.reader import method_options
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
+
+    from saga.v1 import contract_pb2
+
+EFFECTFUL = frozenset({Effect.COMPENSABLE, Effect.PIVOT, Effect.RETRYABLE})
+
+_IDENTITIES = frozenset({"order_id", "request_id", "idempotency_key"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rpc:
+    """One rpc of a service.
+
+    Attributes:
+        method: its descriptor, of any pool.
+        options: what its contract says.
+    """
+
+    method: MethodDescriptor
+    options: contract_pb2.Command
+
+    @classmethod
+    def of(cls, method: MethodDescriptor) -> Rpc:
+        """The rpc of a descriptor."""
+        return cls(method, method_options(method))
+
+    @property
+    def name(self) -> str:
+        """The name as it stands in keys, such as ``InventoryService.ReserveStock``."""
+        return f"{self.method.containing_service.name}.{self.method.name}"
+
+    @property
+    def effect(self) -> Effect:
+        """The effect that it states; UNSPECIFIED where it states none."""
+        return Effect(self.options.effect)
+
+    @property
+    def is_effectful(self) -> bool:
+        """It states that it changes the world."""
+        return self.effect in EFFECTFUL
+
+    @property
+    def is_command(self) -> bool:
+        """Its contract says something of it as a command."""
+        return self.options.ByteSize() > 0
+
+    @property
+    def is_streaming(self) -> bool:
+        """It streams in some direction."""
+        return bool(self.method.client_streaming or self.method.server_streaming)
+
+    def sibling(self, name: str) -> Rpc | None:
+        """The rpc of that name in the same service."""
+        method = self.method.containing_service.methods_by_name.get(name)
+        return None if method is None else Rpc.of(method)
+
+
+def commands_of(service: ServiceDescriptor) -> tuple[Rpc, ...]:
+    """The rpcs of a service of which its contract says something; empty where it takes no part in sagas."""
+    return tuple(rpc for rpc in map(Rpc.of, service.methods) if rpc.is_command)
+
+
+def identity_fields(message: Descriptor) -> tuple[str, ...]:
+    """The names of the fields by which a participant recognises a repeated command."""
+    return tuple(field.name for field in message.fields if field.name in _IDENTITIES or field_options(field).identity)

@@ -1,0 +1,212 @@
+"""What a compensation is asked, a verify is asked and a lost answer says, derived by name and type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchestrator.contract.derivation import Derivation
+from orchestrator.contract.reader import read_command
+from orchestrator.errors import CompensationUnderivable, ContractError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.protobuf.descriptor import ServiceDescriptor
+    from google.protobuf.message import Message
+
+    from orchestrator.contract.command import Command
+
+SERVICE = """
+service FerryService {
+  rpc Book(Booking) returns (Ticket) {
+    option (saga.v1.command) = {effect: EFFECT_COMPENSABLE compensation: "Cancel" verify: "Get"};
+  }
+  rpc Cancel(Cancellation) returns (Empty) { option (saga.v1.command) = {effect: EFFECT_RETRYABLE}; }
+  rpc Get(Question) returns (Answer) { option (saga.v1.command) = {effect: EFFECT_QUERY}; }
+}
+enum Deck { DECK_UNSPECIFIED = 0; DECK_UPPER = 1; }
+message Seat { int32 row = 1; }
+message Booking {
+  string order_id = 1;
+  optional string note = 2;
+  Seat seat = 3;
+  repeated Seat seats = 4;
+  repeated string names = 5;
+  map<string, Seat> by_name = 6;
+  Deck deck = 7;
+  int64 weight = 8;
+}
+message Empty {}
+"""
+TICKET = "message Ticket { string ticket_id = 1; Seat assigned = 2; }"
+QUESTION = "message Question { string order_id = 1; }"
+ANSWER = "message Answer { string ticket_id = 1; Seat assigned = 2; bool boarded = 3; }"
+
+
+@pytest.fixture
+def book(compile_service: Callable[[str], ServiceDescriptor]) -> Callable[..., Command]:
+    def compile_book(
+        cancellation: str = "string order_id = 1;", *, ticket: str = TICKET, answer: str = ANSWER
+    ) -> Command:
+        messages = f"message Cancellation {{ {cancellation} }}"
+        service = compile_service(f"{SERVICE} {ticket} {QUESTION} {answer} {messages}")
+        return read_command(service.methods_by_name["Book"])
+
+    return compile_book
+
+
+def compensate(command: Command) -> Derivation:
+    assert command.compensation
+    return Derivation.of(command, command.compensation)
+
+
+# Classes of a pool of their own have no static types.
+def derived_from(command: Command, response: Message | None = None, **request: Any) -> Any:  # noqa: ANN401
+    return compensate(command).derive(command.request(**request), response)
+
+
+def test_a_scalar_is_taken_from_the_request(book: Callable[..., Command]) -> None:
+    command = book("string order_id = 9; int64 weight = 2; Deck deck = 3;")
+
+    derived = derived_from(command, order_id="o-1", weight=7, deck=1)
+
+    assert command.compensation
+    assert type(derived) is command.compensation.request
+    assert (derived.order_id, derived.weight, derived.deck) == ("o-1", 7, 1)
+
+
+def test_messages_lists_and_maps_are_copied_whole(book: Callable[..., Command]) -> None:
+    command = book("Seat seat = 1; repeated Seat seats = 2; repeated string names = 3; map<string, Seat> by_name = 4;")
+
+    derived = derived_from(
+        command, seat={"row": 1}, seats=[{"row": 2}, {"row": 3}], names=["a", "b"], by_name={"a": {"row": 4}}
+    )
+
+    assert derived.seat.row == 1
+    assert [seat.row for seat in derived.seats] == [2, 3]
+    assert list(derived.names) == ["a", "b"]
+    assert derived.by_name["a"].row == 4
+
+
+def test_what_is_derived_shares_nothing_with_the_request(book: Callable[..., Command]) -> None:
+    command = book("Seat seat = 1;")
+    request: Any = command.request(seat={"row": 1})
+
+    derived: Any = compensate(command).derive(request)
+    derived.seat.row = 2
+
+    assert request.seat.row == 1
+
+
+def test_an_absent_field_stays_absent_and_a_present_default_stays_present(book: Callable[..., Command]) -> None:
+    command = book("optional string note = 1; Seat seat = 2;")
+
+    absent, present = derived_from(command), derived_from(command, note="", seat={})
+
+    assert not absent.HasField("note")
+    assert not absent.HasField("seat")
+    assert present.HasField("note")
+    assert present.HasField("seat")
+
+
+def test_a_default_without_presence_does_not_become_a_present_value(book: Callable[..., Command]) -> None:
+    command = book("optional int64 weight = 1;")
+
+    assert not derived_from(command, weight=0).HasField("weight")
+    assert derived_from(command, weight=3).weight == 3
+
+
+@pytest.mark.parametrize(
+    ("field", "missing"),
+    [
+        ("string reason = 1;", "its request has no field `string reason`"),
+        ("int32 weight = 1;", "its request has no field `int32 weight`"),
+        ("string names = 1;", "its request has no field `string names`"),
+        ("map<string, string> by_name = 1;", "its request has no field `map<string, string> by_name`"),
+        ("Empty seat = 1;", "its request has no field `ferry.v1.Empty seat`"),
+        ("string ticket_id = 1;", "its request has no field `string ticket_id`"),
+        (
+            "string order_id = 1 [(saga.v1.field).source = SOURCE_RESPONSE];",
+            "its response has no field `string order_id`",
+        ),
+    ],
+)
+def test_a_field_without_a_source_of_its_name_and_type_is_refused(
+    field: str, missing: str, book: Callable[..., Command]
+) -> None:
+    with pytest.raises(ContractError, match=r"FerryService\.Cancel cannot be derived") as refused:
+        compensate(book(field))
+
+    assert missing in str(refused.value)
+
+
+ANSWERED = """
+  string order_id = 1;
+  string ticket_id = 2 [(saga.v1.field) = {source: SOURCE_RESPONSE when_unknown: WHEN_UNKNOWN_%s}];
+  Seat assigned = 3 [(saga.v1.field) = {source: SOURCE_RESPONSE when_unknown: WHEN_UNKNOWN_LEAVE_EMPTY}];
+"""
+
+
+@pytest.mark.parametrize("when_unknown", ["LEAVE_EMPTY", "SUSPEND"])
+def test_a_field_from_the_response_is_taken_from_it(when_unknown: str, book: Callable[..., Command]) -> None:
+    command = book(ANSWERED % when_unknown)
+
+    derived = derived_from(command, command.response(ticket_id="t-1", assigned={"row": 5}), order_id="o-1")
+
+    assert (derived.order_id, derived.ticket_id, derived.assigned.row) == ("o-1", "t-1", 5)
+
+
+def test_a_field_from_a_lost_answer_is_left_empty_where_the_contract_says_so(book: Callable[..., Command]) -> None:
+    derived = derived_from(book(ANSWERED % "LEAVE_EMPTY"), order_id="o-1")
+
+    assert (derived.order_id, derived.ticket_id) == ("o-1", "")
+    assert not derived.HasField("assigned")
+
+
+@pytest.mark.parametrize("when_unknown", ["SUSPEND", "UNSPECIFIED"])
+def test_a_lost_answer_that_is_indispensable_is_an_error_that_names_the_field(
+    when_unknown: str, book: Callable[..., Command]
+) -> None:
+    with pytest.raises(CompensationUnderivable) as lost:
+        derived_from(book(ANSWERED % when_unknown), order_id="o-1")
+
+    assert lost.value.compensation == "ferry.v1.FerryService.Cancel"
+    assert lost.value.fields == ("ticket_id",)
+
+
+def test_a_verify_is_asked_from_the_request(book: Callable[..., Command]) -> None:
+    command = book()
+    assert command.verify
+
+    asked: Any = Derivation.of(command, command.verify).derive(command.request(order_id="o-1"))
+
+    assert type(asked) is command.verify.request
+    assert asked.order_id == "o-1"
+
+
+def test_a_lost_answer_is_derived_from_what_the_verify_answers(book: Callable[..., Command]) -> None:
+    command = book()
+    assert command.verify
+
+    derivation = Derivation.of_response(command, command.verify)
+    assert derivation
+    answer: Any = derivation.derive(command.verify.response(ticket_id="t-1", assigned={"row": 5}, boarded=True))
+
+    assert type(answer) is command.response
+    assert (answer.ticket_id, answer.assigned.row) == ("t-1", 5)
+
+
+def test_a_lost_answer_that_the_verify_does_not_hold_is_not_derivable(book: Callable[..., Command]) -> None:
+    command = book(answer="message Answer { string ticket_id = 1; }")
+    assert command.verify
+
+    assert Derivation.of_response(command, command.verify) is None
+
+
+def test_an_empty_answer_is_derivable_from_any(book: Callable[..., Command]) -> None:
+    command = book(ticket="message Ticket {}")
+    assert command.verify
+
+    assert Derivation.of_response(command, command.verify)

@@ -1,0 +1,240 @@
+"""Every rule of contracts: the smallest contract that breaks it, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.cli.protoc import describe
+from orchestrator.contract import rules
+from orchestrator.contract.image import load_image
+from orchestrator.contract.rules import check_service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.protobuf.descriptor import ServiceDescriptor
+
+ROOT = Path(__file__).parents[3]
+
+MESSAGES = """
+message Booking { string order_id = 1; }
+message Ticket { string ticket_id = 1; }
+message Anonymous { string seat = 1; }
+message Empty {}
+"""
+CANCEL = "rpc Cancel(Booking) returns (Empty) { option (saga.v1.command) = {effect: EFFECT_RETRYABLE}; }"
+GET = "rpc Get(Booking) returns (Ticket) { option (saga.v1.command) = {effect: EFFECT_QUERY}; }"
+
+
+def rpc(options: str, *, request: str = "Booking", response: str = "Ticket", name: str = "Book") -> str:
+    return f"rpc {name}({request}) returns ({response}) {{ option (saga.v1.command) = {{ {options} }}; }}"
+
+
+def service(*rpcs: str, messages: str = "") -> str:
+    return f"service FerryService {{ {' '.join(rpcs)} }} {MESSAGES} {messages}"
+
+
+ANSWERED = "source: SOURCE_RESPONSE when_unknown: WHEN_UNKNOWN_SUSPEND"
+COMPENSABLE = 'effect: EFFECT_COMPENSABLE compensation: "Cancel"'
+
+# From a rule to contracts of which each breaks that rule, once, and no other.
+BREAKING: dict[str, list[str]] = {
+    "states-effect": [
+        service(rpc("timeout: {seconds: 1}")),
+        service("rpc Book(Booking) returns (Ticket);", GET),
+    ],
+    "command-is-unary": [
+        service(rpc("effect: EFFECT_QUERY", response="stream Ticket")),
+        service(rpc("effect: EFFECT_QUERY", request="stream Booking")),
+    ],
+    "compensable-names-compensation": [service(rpc("effect: EFFECT_COMPENSABLE"))],
+    "compensation-exists": [service(rpc('effect: EFFECT_COMPENSABLE compensation: "Cancle"'), CANCEL)],
+    "compensation-is-retryable": [
+        service(rpc('effect: EFFECT_COMPENSABLE compensation: "Get"'), GET),
+        service(rpc('effect: EFFECT_COMPENSABLE compensation: "Book"')),
+        service(
+            rpc('effect: EFFECT_COMPENSABLE compensation: "Watch"'),
+            "rpc Watch(Booking) returns (stream Ticket);",
+        ),
+    ],
+    "compensation-is-idempotent": [
+        service(rpc(COMPENSABLE), rpc("effect: EFFECT_RETRYABLE not_idempotent: true", name="Cancel"))
+    ],
+    "compensation-request-is-derivable": [
+        service(
+            rpc(COMPENSABLE),
+            rpc("effect: EFFECT_RETRYABLE", name="Cancel", request="Cancellation"),
+            messages=f"message Cancellation {{ string order_id = 1; {field} }}",
+        )
+        for field in (
+            "string reason = 2;",
+            "string ticket_id = 2;",
+            f"string reason = 2 [(saga.v1.field) = {{{ANSWERED}}}];",
+            f"int64 ticket_id = 2 [(saga.v1.field) = {{{ANSWERED}}}];",
+            f"repeated string ticket_id = 2 [(saga.v1.field) = {{{ANSWERED}}}];",
+        )
+    ],
+    "response-field-states-when-unknown": [
+        service(
+            rpc(COMPENSABLE),
+            rpc("effect: EFFECT_RETRYABLE", name="Cancel", request="Cancellation"),
+            messages="""message Cancellation {
+                string order_id = 1;
+                string ticket_id = 2 [(saga.v1.field).source = SOURCE_RESPONSE];
+            }""",
+        )
+    ],
+    "only-compensable-names-compensation": [
+        service(rpc(f'effect: EFFECT_{effect} compensation: "Cancel"'), CANCEL)
+        for effect in ("QUERY", "PIVOT", "RETRYABLE")
+    ],
+    "only-compensable-compensates-when-unknown": [
+        service(rpc(f"effect: EFFECT_{effect} on_unknown: ON_UNKNOWN_COMPENSATE"))
+        for effect in ("QUERY", "PIVOT", "RETRYABLE")
+    ],
+    "verify-exists": [service(rpc('effect: EFFECT_PIVOT verify: "Show"'), GET)],
+    "verify-is-query": [
+        service(rpc('effect: EFFECT_PIVOT verify: "Cancel"'), CANCEL),
+        service(rpc('effect: EFFECT_PIVOT verify: "Book"')),
+    ],
+    "verify-request-is-derivable": [
+        service(
+            rpc('effect: EFFECT_PIVOT verify: "Show"'),
+            rpc("effect: EFFECT_QUERY", name="Show", request="Ticket"),
+        ),
+        service(
+            rpc('effect: EFFECT_PIVOT verify: "Show"'),
+            rpc("effect: EFFECT_QUERY", name="Show", request="Question"),
+            messages="""message Question {
+                string ticket_id = 1
+                    [(saga.v1.field) = {source: SOURCE_RESPONSE when_unknown: WHEN_UNKNOWN_LEAVE_EMPTY}];
+            }""",
+        ),
+    ],
+    "on-unknown-verify-names-verify": [service(rpc("effect: EFFECT_PIVOT on_unknown: ON_UNKNOWN_VERIFY"))],
+    "not-idempotent-is-not-resent": [
+        service(rpc("effect: EFFECT_PIVOT not_idempotent: true on_unknown: ON_UNKNOWN_RESEND"))
+    ],
+    "effectful-request-has-identity": [
+        service(rpc(f"effect: EFFECT_{effect}", request="Anonymous")) for effect in ("PIVOT", "RETRYABLE")
+    ],
+    "timeout-is-positive": [
+        service(rpc(f"effect: EFFECT_QUERY timeout: {{{timeout}}}"))
+        for timeout in ("seconds: 0", "seconds: -1", "nanos: 10", "")
+    ],
+    "retry-is-sane": [
+        service(rpc(f"effect: EFFECT_QUERY retry: {{{retry}}}"))
+        for retry in (
+            "attempts: 101",
+            "factor: 0.5",
+            "factor: -2",
+            "factor: nan",
+            "factor: inf",
+            "first_delay: {seconds: -1}",
+            "first_delay: {}",
+            "first_delay: {seconds: 11}",
+            "first_delay: {seconds: 2} cap: {seconds: 1}",
+            "cap: {nanos: 1000000}",
+        )
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "contract"),
+    [pytest.param(rule, contract, id=rule) for rule, contracts in BREAKING.items() for contract in contracts],
+)
+def test_a_contract_that_breaks_one_rule_is_told_that_rule(
+    rule: str, contract: str, compile_service: Callable[[str], ServiceDescriptor]
+) -> None:
+    violations = check_service(compile_service(contract))
+
+    assert [violation.rule for violation in violations] == [rule]
+    assert violations[0].file == "ferry.proto"
+    assert violations[0].rpc == "FerryService.Book"
+    assert ";" in violations[0].message, "it says what is wrong; then what to do"
+
+
+@pytest.mark.parametrize(
+    "contract",
+    [
+        service(rpc(COMPENSABLE), CANCEL),
+        service(rpc(f'{COMPENSABLE} verify: "Get" on_unknown: ON_UNKNOWN_VERIFY not_idempotent: true'), CANCEL, GET),
+        service(rpc(f"{COMPENSABLE} on_unknown: ON_UNKNOWN_COMPENSATE"), CANCEL),
+        service(rpc("effect: EFFECT_PIVOT not_idempotent: true on_unknown: ON_UNKNOWN_SUSPEND")),
+        service(rpc("effect: EFFECT_QUERY", request="Anonymous")),
+        service(rpc("effect: EFFECT_QUERY retry: {attempts: 1 factor: 1 cap: {seconds: 5}}")),
+        service(GET, "rpc Watch(Booking) returns (stream Ticket);"),
+        service(
+            rpc("effect: EFFECT_PIVOT", request="Marked"),
+            messages="message Marked { string booking_reference = 1 [(saga.v1.field).identity = true]; }",
+        ),
+        service(
+            rpc(COMPENSABLE),
+            rpc("effect: EFFECT_RETRYABLE", name="Cancel", request="Cancellation"),
+            messages="""message Cancellation {
+                string order_id = 1;
+                string ticket_id = 2
+                    [(saga.v1.field) = {source: SOURCE_RESPONSE when_unknown: WHEN_UNKNOWN_LEAVE_EMPTY}];
+            }""",
+        ),
+        service(
+            rpc(COMPENSABLE, request="Tagged"),
+            rpc("effect: EFFECT_RETRYABLE", name="Cancel", request="Untagged"),
+            messages="""
+                message Tagged { string order_id = 1; map<string, Ticket> tickets = 2; }
+                message Untagged { string order_id = 1; map<string, Ticket> tickets = 2; }
+            """,
+        ),
+    ],
+)
+def test_a_contract_that_says_all_it_must_has_no_violations(
+    contract: str, compile_service: Callable[[str], ServiceDescriptor]
+) -> None:
+    assert check_service(compile_service(contract)) == []
+
+
+def test_a_service_that_says_nothing_of_commands_takes_no_part_in_sagas(
+    compile_service: Callable[[str], ServiceDescriptor],
+) -> None:
+    assert check_service(compile_service(service("rpc Book(Anonymous) returns (Ticket);"))) == []
+
+
+def test_two_things_wrong_with_one_rule_are_told_apart(
+    compile_service: Callable[[str], ServiceDescriptor],
+) -> None:
+    contract = service(rpc("effect: EFFECT_QUERY retry: {attempts: 500 factor: 0.1}"))
+
+    assert len(check_service(compile_service(contract))) == 2
+
+
+def test_a_violation_reads_as_file_rpc_rule_and_advice(
+    compile_service: Callable[[str], ServiceDescriptor],
+) -> None:
+    (violation,) = check_service(compile_service(service(rpc("effect: EFFECT_COMPENSABLE"))))
+
+    assert str(violation) == (
+        "ferry.proto: FerryService.Book: [compensable-names-compensation] it is compensable, and nothing says by what; "
+        "name the rpc that takes its effect back in `compensation:`, or state another effect"
+    )
+
+
+def test_the_documented_rules_are_the_rules_and_each_is_broken_by_a_test() -> None:
+    documented = re.findall(r"^``([a-z-]+)``", rules.__doc__ or "", flags=re.MULTILINE)
+
+    assert documented == list(rules.RULES)
+    assert set(BREAKING) == set(rules.RULES)
+
+
+def test_our_own_contracts_have_no_violations() -> None:
+    protos = ROOT / "protos"
+    names = {str(path.relative_to(protos)) for path in protos.rglob("*.proto")}
+    files = load_image(describe(protos), names)
+
+    assert [
+        violation for file in files for each in file.services_by_name.values() for violation in check_service(each)
+    ] == []
