@@ -1,0 +1,1 @@
+"""The participants of the shop: plain gRPC servers on one chassis."""

@@ -1,0 +1,96 @@
+"""The one place that every call of the service passes: its span, its validation, and its errors as statuses."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, cast
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+from grpc_status import rpc_status
+
+from services.chassis.errors import Accident, ServiceError
+from services.chassis.metadata import CallMetadata
+from services.chassis.spans import Tracing
+from services.chassis.validation import refuse_invalid
+
+_LOGGER = logging.getLogger(__name__)
+
+# Quoted, as the class is generic for type checkers only.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Behaviour: TypeAlias = Callable[[Message, Context], Awaitable[Message]]
+
+
+class Boundary(grpc.aio.ServerInterceptor):
+    """Stands around the unary methods of one service; health and reflection pass by.
+
+    Args:
+        contract: The service.
+        tracing: Where its spans go.
+    """
+
+    def __init__(self, contract: ServiceDescriptor, tracing: Tracing) -> None:
+        self._tracing = tracing
+        self._domain = error_domain(contract)
+        self._names = {f"/{contract.full_name}/{method.name}": method.name for method in contract.methods}
+        self._handlers: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "Handler | None":
+        """The handler of a call, wrapped; each method is wrapped once."""
+        path = handler_call_details.method
+        known = self._handlers.get(path)
+        if known is not None:
+            return known
+        handler = await continuation(handler_call_details)
+        name = self._names.get(path)
+        if name is None or handler is None or handler.unary_unary is None:
+            return handler
+        self._handlers[path] = grpc.unary_unary_rpc_method_handler(
+            # The stubs know only the synchronous form of a handler.
+            self._wrapped(name, cast("Behaviour", handler.unary_unary)),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+        return self._handlers[path]
+
+    def _wrapped(self, name: str, behaviour: Behaviour) -> Behaviour:
+        async def answer(request: Message, context: Context) -> Message:
+            metadata = CallMetadata.read(context.invocation_metadata())
+            span = self._tracing.start(name, request, metadata)
+            try:
+                refuse_invalid(request, metadata)
+                reply = await behaviour(request, context)
+            except ServiceError as error:
+                span.end(error.code)
+                refusal = error
+            except Exception as error:
+                _LOGGER.exception("%s failed", name)
+                refusal = Accident()
+                span.end(refusal.code, error)
+            except asyncio.CancelledError:
+                span.end(_cancelled(context))
+                raise
+            else:
+                span.end(grpc.StatusCode.OK)
+                return reply
+            return await context.abort_with_status(rpc_status.to_status(refusal.status(self._domain)))
+
+        return answer
+
+
+def error_domain(contract: ServiceDescriptor) -> str:
+    """The domain of the service's google.rpc.ErrorInfo: `inventory.shop` for the package `shop.inventory.v1`."""
+    return ".".join(reversed(contract.file.package.split(".")[:-1]))
+
+
+def _cancelled(context: Context) -> grpc.StatusCode:
+    # A call without a deadline has None left, whatever the stubs say.
+    left = cast("float | None", context.time_remaining())
+    return grpc.StatusCode.CANCELLED if left is None or left > 0 else grpc.StatusCode.DEADLINE_EXCEEDED

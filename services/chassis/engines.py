@@ -1,0 +1,112 @@
+"""How each kind of database is opened: engines, pragmas and what its errors mean."""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+# SQLite admits one writer; a second thread would only wait for the first inside the driver.
+_SQLITE_READERS: Final = 2
+_POSTGRES_CONNECTIONS: Final = 8
+_SERIALIZATION_FAILURE: Final = "40001"
+_DEADLOCK_DETECTED: Final = "40P01"
+_UNIQUE_VIOLATION: Final = "23505"
+_DUPLICATE_SQLITE: Final = frozenset({sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE})
+_TRANSIENT_SQLITE: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The engines of one database, and how many threads may use each at a time."""
+
+    writer: Engine
+    writers: int
+    reader: Engine
+    readers: int
+
+
+def open_engines(url: str) -> Engines:
+    """Engines for a `sqlite` or `postgresql+psycopg` URL. Nothing is connected to yet.
+
+    Raises:
+        OSError: The folder of a SQLite file cannot be made.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed)
+    return _postgres(parsed)
+
+
+def _sqlite(url: URL) -> Engines:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    return Engines(
+        writer=_sqlite_engine(url, begin="BEGIN IMMEDIATE", connections=1),
+        writers=1,
+        reader=_sqlite_engine(url, begin="BEGIN", connections=_SQLITE_READERS),
+        readers=_SQLITE_READERS,
+    )
+
+
+def _sqlite_engine(url: URL, *, begin: str, connections: int) -> Engine:
+    engine = create_engine(url, pool_size=connections, max_overflow=0)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_with(begin))
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    # The driver would begin transactions on its own terms, late and deferred; _begin_with does it instead.
+    connection.isolation_level = None
+    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_with(begin: str) -> Callable[[Connection], None]:
+    # IMMEDIATE takes the write lock at once: a transaction that reads before it writes can then neither fail
+    # to upgrade its lock nor decide on what another process is about to change.
+    def emit(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return emit
+
+
+def _postgres(url: URL) -> Engines:
+    engine = create_engine(url, pool_size=_POSTGRES_CONNECTIONS, max_overflow=0, connect_args={"connect_timeout": 5})
+    return Engines(writer=engine, writers=_POSTGRES_CONNECTIONS, reader=engine, readers=_POSTGRES_CONNECTIONS)
+
+
+def must_rerun(error: DBAPIError) -> bool:
+    """Whether PostgreSQL asks for the whole transaction once more: it lost a race, not an argument."""
+    return getattr(error.orig, "sqlstate", None) in {_SERIALIZATION_FAILURE, _DEADLOCK_DETECTED}
+
+
+def is_transient(error: DBAPIError) -> bool:
+    """Whether the database, and not the statement, is the trouble: unreachable, locked, full."""
+    if isinstance(error.orig, sqlite3.Error):
+        # The low byte is the primary code, the rest its variety.
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _TRANSIENT_SQLITE
+    return isinstance(error, (OperationalError, InterfaceError))
+
+
+def is_duplicate(error: DBAPIError) -> bool:
+    """Whether the row's key is taken, rather than another constraint broken."""
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", None) in _DUPLICATE_SQLITE
+    return getattr(error.orig, "sqlstate", None) == _UNIQUE_VIOLATION

@@ -1,0 +1,145 @@
+"""The answers, other than a reply, that a service means to give.
+
+    ServiceError
+    ├── InvalidRequest   the request breaks its contract; nothing was done
+    ├── Rejection        a definite business refusal; repeating the command does not change it
+    ├── Unavailable      a transient trouble; the same command may succeed later
+    └── Accident         anything else that a servicer raises: logged, and told without inner details
+
+Each knows its google.rpc.Status, which the boundary gives to the caller.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Final
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+
+# What a definite refusal may be called. The others tell a caller to try again, or that the outcome is unknown.
+DEFINITE: Final = frozenset(
+    {
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.PERMISSION_DENIED,
+    }
+)
+_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class ServiceError(Exception):
+    """An answer other than a reply."""
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def status(self, domain: str) -> status_pb2.Status:
+        """The google.rpc.Status of this answer, as given by the service `domain` (such as `inventory.shop`)."""
+        details = [_packed(detail) for detail in self._details(domain)]
+        return status_pb2.Status(code=self.code.value[0], message=self.message, details=details)
+
+    def _details(self, domain: str) -> Iterable[Message]:  # noqa: ARG002 - for those that need it
+        return ()
+
+
+class InvalidRequest(ServiceError):  # noqa: N818 - an answer, not an accident
+    """The request breaks its contract: INVALID_ARGUMENT with google.rpc.BadRequest.
+
+    Args:
+        violations: What is wrong, by field path (such as `lines[0].quantity`), in the order of discovery.
+    """
+
+    def __init__(self, violations: Iterable[tuple[str, str]]) -> None:
+        self.violations = tuple(violations)
+        listed = "; ".join(f"{field}: {description}" for field, description in self.violations)
+        super().__init__(grpc.StatusCode.INVALID_ARGUMENT, listed)
+
+    def _details(self, domain: str) -> Iterable[Message]:  # noqa: ARG002 - a field needs no domain
+        violations = [
+            error_details_pb2.BadRequest.FieldViolation(field=field, description=description)
+            for field, description in self.violations
+        ]
+        return (error_details_pb2.BadRequest(field_violations=violations),)
+
+
+class Rejection(ServiceError):  # noqa: N818 - an answer, not an accident
+    """A definite business refusal, with google.rpc.ErrorInfo. The guard records it.
+
+    Args:
+        reason: What a program may branch on, in UPPER_SNAKE, such as `OUT_OF_STOCK`.
+        message: What a person reads.
+        code: One of `DEFINITE`.
+        metadata: The facts behind the refusal; values are shown as text.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        *,
+        code: grpc.StatusCode = grpc.StatusCode.FAILED_PRECONDITION,
+        metadata: Mapping[str, object] | None = None,
+    ) -> None:
+        if code not in DEFINITE:
+            raise ValueError(f"{code.name} is no definite refusal")
+        super().__init__(code, message)
+        self.reason = reason
+        self.metadata = {name: str(value) for name, value in (metadata or {}).items()}
+
+    def _details(self, domain: str) -> Iterable[Message]:
+        return (error_details_pb2.ErrorInfo(reason=self.reason, domain=domain, metadata=self.metadata),)
+
+    def to_bytes(self) -> bytes:
+        """This rejection as the guard records it; the domain is the service's and added on the way out."""
+        return bytes(self.status("").SerializeToString(deterministic=True))
+
+    @classmethod
+    def from_bytes(cls, recorded: bytes) -> "Rejection":
+        """The rejection that `to_bytes` recorded."""
+        status = status_pb2.Status.FromString(recorded)
+        info = error_details_pb2.ErrorInfo()
+        status.details[0].Unpack(info)
+        return cls(info.reason, status.message, code=_CODES[status.code], metadata=info.metadata)
+
+
+class Unavailable(ServiceError):  # noqa: N818 - an answer, not an accident
+    """A transient trouble: UNAVAILABLE with google.rpc.RetryInfo. The guard does not record it.
+
+    Args:
+        message: What a person reads.
+        retry_after: How long a caller should wait before the next attempt.
+    """
+
+    def __init__(self, message: str, *, retry_after: timedelta = timedelta(milliseconds=100)) -> None:
+        super().__init__(grpc.StatusCode.UNAVAILABLE, message)
+        self.retry_after = retry_after
+
+    def _details(self, domain: str) -> Iterable[Message]:  # noqa: ARG002 - a delay needs no domain
+        delay = Duration()
+        delay.FromTimedelta(self.retry_after)
+        return (error_details_pb2.RetryInfo(retry_delay=delay),)
+
+
+class Accident(ServiceError):  # noqa: N818 - the answer to an accident
+    """What the caller is told when the service failed in a way that it did not foresee."""
+
+    def __init__(self) -> None:
+        super().__init__(grpc.StatusCode.INTERNAL, "internal error")
+
+
+class StartupError(Exception):
+    """The service cannot start; the message is one line that tells the operator what to change."""
+
+
+def _packed(detail: Message) -> Any:
+    packed = Any()
+    packed.Pack(detail, deterministic=True)
+    return packed

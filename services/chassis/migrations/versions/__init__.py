@@ -1,0 +1,1 @@
+"""The migrations of what every service has: the guard's table."""

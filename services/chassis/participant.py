@@ -1,0 +1,97 @@
+"""How a servicer's methods are written: as plain functions of a request and a transaction.
+
+    class InventoryService(Participant, InventoryServiceServicer):
+        @command
+        def ReserveStock(self, request: ReserveStockRequest, connection: Connection) -> ReserveStockResponse:
+            ...
+
+The decorator says what the method is to a saga, as the contract does (a test holds the two together), makes it
+the asynchronous method that gRPC calls, and puts the guard around it.
+
+| decorator          | the contract's effect           | a rejection         |
+|--------------------|---------------------------------|---------------------|
+| `@command`         | COMPENSABLE, PIVOT              | is recorded         |
+| `@retryable`       | RETRYABLE                       | may succeed later   |
+| `@compensation`    | RETRYABLE, named by a command   | may succeed later   |
+| `@query`           | QUERY                           | is not recorded     |
+| `@recording_query` | QUERY, that keeps its own notes | is not recorded     |
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial, wraps
+from typing import Any, Final, TypeAlias, TypeVar
+
+import grpc.aio
+from google.protobuf.message import Message
+from sqlalchemy import Connection
+
+from services.chassis.guard import Call, Guard
+from services.chassis.metadata import CallMetadata
+from services.chassis.settings import Settings
+
+KIND: Final = "kind"
+
+
+class Participant:
+    """A servicer whose methods run behind a guard."""
+
+    def __init__(self, guard: Guard, settings: Settings) -> None:
+        self.guard = guard
+        self.settings = settings
+
+
+SelfT = TypeVar("SelfT", bound=Participant)
+RequestT = TypeVar("RequestT", bound=Message)
+ReplyT = TypeVar("ReplyT", bound=Message)
+
+Business: TypeAlias = Callable[[SelfT, RequestT, Connection], ReplyT]
+Method: TypeAlias = Callable[
+    [SelfT, RequestT, grpc.aio.ServicerContext[RequestT, Awaitable[ReplyT]]], Coroutine[Any, Any, ReplyT]
+]
+
+
+def command(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
+    """A command whose answer, reply or rejection, is final."""
+    return _guarded(business, Guard.command, kind="command")
+
+
+def retryable(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
+    """A command that is retried until it succeeds."""
+    return _guarded(business, Guard.retryable, kind="retryable")
+
+
+def compensation(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
+    """A compensation. It must succeed, doing nothing, where there is nothing to undo."""
+    return _guarded(business, Guard.compensation, kind="compensation")
+
+
+def query(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
+    """A query, which only reads."""
+    return _guarded(business, Guard.query, kind="query")
+
+
+def recording_query(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
+    """A query that keeps notes for itself and is idempotent by its own means."""
+    return _guarded(business, Guard.recording_query, kind="query")
+
+
+def _guarded(
+    business: Business[SelfT, RequestT, ReplyT],
+    run: Callable[[Guard, Call[ReplyT]], Coroutine[Any, Any, ReplyT]],
+    *,
+    kind: str,
+) -> Method[SelfT, RequestT, ReplyT]:
+    name = business.__name__
+    reply_type = business.__annotations__["return"]
+    if not isinstance(reply_type, type):
+        raise TypeError(f"{name}: the reply's class must be importable where the method is defined")
+
+    @wraps(business)
+    async def method(
+        self: SelfT, request: RequestT, context: grpc.aio.ServicerContext[RequestT, Awaitable[ReplyT]]
+    ) -> ReplyT:
+        metadata = CallMetadata.read(context.invocation_metadata())
+        return await run(self.guard, Call(name, request, metadata, reply_type, partial(business, self, request)))
+
+    setattr(method, KIND, kind)
+    return method

@@ -1,0 +1,63 @@
+"""One service as one process: settings in, an exit code out.
+
+| exit code | when                                                                        |
+|-----------|-----------------------------------------------------------------------------|
+| 0         | SIGTERM or SIGINT; calls in flight have finished or the drain period is over |
+| 1         | it cannot start: its port is in use, its database cannot be used            |
+| 2         | a setting cannot be used                                                    |
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+from services.chassis.errors import StartupError
+from services.chassis.server import Service, serving
+from services.chassis.settings import SettingsError, SettingsT, load_settings
+
+_CANNOT_START: Final = 1
+_BAD_SETTINGS: Final = 2
+
+
+def run(service: Service[SettingsT]) -> NoReturn:
+    """Runs `service` until it is told to stop, then exits."""
+    sys.exit(_run(service))
+
+
+def _run(service: Service[SettingsT]) -> int:
+    try:
+        settings = load_settings(service.settings, name=service.name, contract=service.contract)
+    except SettingsError as error:
+        return _complain(service, error, _BAD_SETTINGS)
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(message)s")
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve_until_signalled(service, settings))
+    except StartupError as error:
+        return _complain(service, error, _CANNOT_START)
+    return 0
+
+
+async def _serve_until_signalled(service: Service[SettingsT], settings: SettingsT) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(service, settings):
+        await stop.wait()
+
+
+def _complain(service: Service[SettingsT], error: Exception, code: int) -> int:
+    print(f"{service.name}: {error}", file=sys.stderr)  # noqa: T201 - the operator's one line
+    return code
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - not made for every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,110 @@
+"""One service as a running gRPC server: what is opened, in which order, and how it is drained."""
+
+import errno
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic
+
+import grpc.aio
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from grpc_reflection.v1alpha import reflection
+from sqlalchemy import MetaData
+
+from services.chassis.boundary import Boundary
+from services.chassis.database import Database
+from services.chassis.errors import StartupError
+from services.chassis.guard import Guard
+from services.chassis.health import Health
+from services.chassis.migration import migrate
+from services.chassis.participant import Participant
+from services.chassis.settings import SettingsT, split_address
+from services.chassis.spans import open_tracing
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Generic[SettingsT]):
+    """What makes one service different from the others.
+
+    Attributes:
+        name: What it is called in settings and logs, such as `inventory`.
+        contract: Its gRPC service.
+        create: Makes the servicer. One that is an async context manager is entered while it serves.
+        register: The generated function that adds the servicer to a server.
+        tables: Its tables, without the guard's.
+        migrations: The folder of its numbered migrations.
+        settings: The class of its settings.
+    """
+
+    name: str
+    contract: ServiceDescriptor
+    create: Callable[[Guard, SettingsT], Participant]
+    register: Callable[[Any, grpc.aio.Server], None]
+    tables: MetaData
+    migrations: Path
+    settings: type[SettingsT]
+
+
+@asynccontextmanager
+async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIterator[str]:
+    """Serves until the block is left, then drains: no new calls, those in flight finish, everything is closed.
+
+    Yields:
+        The address it listens on, with the port really taken.
+
+    Raises:
+        StartupError: The address or the database cannot be used.
+    """
+    logger = logging.getLogger(service.name)
+    async with AsyncExitStack() as stack:
+        prepare = partial(migrate, migrations=service.migrations)
+        database = await Database.open(settings.database_url, prepare=prepare)
+        stack.push_async_callback(database.close)
+        tracing = open_tracing(service.name, service.contract.full_name)
+        stack.push_async_callback(tracing.close)
+        servicer = service.create(Guard(database), settings)
+        if isinstance(servicer, AbstractAsyncContextManager):
+            await stack.enter_async_context(servicer)
+
+        # Without reuse of the port, a second process on the same one is an error instead of a rival.
+        options = [("grpc.so_reuseport", 0)]
+        server = grpc.aio.server(interceptors=[Boundary(service.contract, tracing)], options=options)
+        service.register(servicer, server)
+        status = Health(service.contract.full_name)
+        add_HealthServicer_to_server(status, server)
+        reflection.enable_server_reflection(
+            (service.contract.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME), server
+        )
+        address = _listen(server, settings.listen, variable=f"{service.name.upper()}_LISTEN")
+        await server.start()
+        logger.info("%s listening on %s", service.name, address)
+        try:
+            yield address
+        finally:
+            logger.info("%s draining", service.name)
+            status.drain()
+            await server.stop(settings.drain_seconds)
+
+
+def _listen(server: grpc.aio.Server, address: str, *, variable: str) -> str:
+    """Takes the address; returns it with the port really taken, where port 0 leaves the choice to the system."""
+    host, port = split_address(address)
+    try:
+        # gRPC would fail too, but it hides the reason, and prints lines of its own.
+        family, kind, protocol, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(target)
+            probe.listen()
+        taken = server.add_insecure_port(address)
+    except (OSError, RuntimeError) as error:
+        in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        cause = f"port {port} is in use" if in_use else str(error)
+        raise StartupError(f"cannot listen on {address}: {cause}; set {variable} to another host:port") from error
+    return f"{address.rpartition(':')[0]}:{taken}"

@@ -1,0 +1,64 @@
+"""The port through which calls are traced, and the choice of what stands behind it.
+
+A service whose operator asked for no traces imports no OpenTelemetry at all.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+import grpc
+from google.protobuf.message import Message
+
+from services.chassis.metadata import CallMetadata
+
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+
+class Span(Protocol):
+    """One call under way."""
+
+    def end(self, code: grpc.StatusCode, error: BaseException | None = None) -> None:
+        """The call was answered with `code`; `error` is an accident behind it, if there was one."""
+
+
+class Tracing(Protocol):
+    """Turns calls into spans."""
+
+    def start(self, method: str, request: Message, metadata: CallMetadata) -> Span:
+        """A call of `method` (its short name) arrived."""
+
+    async def close(self) -> None:
+        """Hands over what is still held back, in bounded time."""
+
+
+class Untraced:
+    """Tracing that is switched off; its own only span."""
+
+    def start(self, method: str, request: Message, metadata: CallMetadata) -> Span:  # noqa: ARG002 - does nothing
+        """Nothing is recorded."""
+        return self
+
+    def end(self, code: grpc.StatusCode, error: BaseException | None = None) -> None:
+        """Nothing is recorded."""
+
+    async def close(self) -> None:
+        """Nothing is held back."""
+
+
+def tracing_wanted(environment: Mapping[str, str]) -> bool:
+    """Whether the `OTEL_*` variables ask for traces: an endpoint is named and nothing switches them off."""
+    if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    if environment.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
+        return False
+    return any(environment.get(name) for name in _ENDPOINTS)
+
+
+def open_tracing(name: str, contract: str) -> Tracing:
+    """The tracing of the service `name` with the full name `contract`, as the environment asks for it."""
+    if not tracing_wanted(os.environ):
+        return Untraced()
+    from services.chassis.tracing import OtlpTracing  # noqa: PLC0415 - see the module's docstring
+
+    return OtlpTracing(name, contract)

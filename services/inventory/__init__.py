@@ -1,0 +1,1 @@
+"""The stock, and who has a claim on it."""
