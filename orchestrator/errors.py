@@ -7,6 +7,7 @@
     ├── DefinitionError         a saga is declared or written in a way that cannot work
     ├── SettingsError           a setting is missing or wrong
     ├── CompensationUnderivable an answer was lost that a compensation's request cannot do without
+    ├── SagaRejected            raised by saga code: the saga itself gives up, and is rolled back
     ├── CommandError            raised into saga code by a call to a participant
     │   ├── CommandRejected     the participant refused the command; it had no effect
     │   └── CommandUnknown      the attempts are spent and nobody knows whether it took effect
@@ -53,6 +54,20 @@ class CompensationUnderivable(OrchestratorError):
         self.compensation = compensation
         self.fields = fields
         super().__init__(f"{compensation}: the answer that holds {', '.join(fields)} was lost")
+
+
+class SagaRejected(OrchestratorError):
+    """Raised by saga code: the saga itself gives up, and is rolled back.
+
+    Attributes:
+        reason: why, in UPPER_SNAKE_CASE, such as ``FRAUD_SUSPECTED``.
+        message: why, in a sentence.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        self.message = message
+        super().__init__(f"{reason}: {message}")
 
 
 class CommandError(OrchestratorError):

@@ -107,7 +107,7 @@ class Journal(Protocol):
     async def find(self, saga_id: str) -> SagaRecord | None:
         """One saga, if there is one."""
 
-    async def list(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
         """A page of sagas, the newest first, and the token of the next page, empty on the last.
 
         Raises:

@@ -91,6 +91,7 @@ REASON_CODE_FAILED = "CODE_FAILED"  # the saga's code raised something else than
 REASON_DEFINITION_MISSING = "DEFINITION_MISSING"  # no code of this name and version is served
 REASON_CONTRACT_MISSING = "CONTRACT_MISSING"  # no contract at hand tells how to compensate
 REASON_COMPENSATION_REJECTED = "COMPENSATION_REJECTED"  # a participant refused a compensation
+REASON_EFFECT_STANDS = "EFFECT_STANDS"  # the rollback leaves an effect that nothing takes back
 REASON_REJECTED_AFTER_PIVOT = "REJECTED_AFTER_PIVOT"  # a participant refused what can only go forward
 
 

@@ -1,0 +1,44 @@
+"""Holds a recovered saga's new commands back until all of its journalled ones were asked for again.
+
+Purpose: recovery runs the saga's code from the top; commands whose outcome is journalled answer from the journal.
+Invariant: no new command is sent while the journal still holds one that the code has not asked for; if the code
+comes to rest like that, it no longer matches its journal. Parallel branches replay in any order, so a new command
+waits for the others: replies come from memory, hence the code has come to rest once several turns of the event
+loop in a row replayed nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# A gather or a TaskGroup hands a result on within three turns of the loop; nested ones add up.
+_TURNS_AT_REST = 24
+
+
+class ReplayGate:
+    """The journalled commands that the code has not asked for yet."""
+
+    __slots__ = ("_progress", "_waiting")
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._waiting = set(keys)
+        self._progress = 0
+
+    def replayed(self, key: str) -> None:
+        """The code asked for a journalled command."""
+        self._waiting.discard(key)
+        self._progress += 1
+
+    async def missing(self) -> list[str]:
+        """Wait until the code has come to rest; the journalled commands that it has not asked for, if any."""
+        quiet = 0
+        seen = self._progress
+        while self._waiting and quiet < _TURNS_AT_REST:
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if self._progress == seen else 0
+            seen = self._progress
+        return sorted(self._waiting)

@@ -1,0 +1,172 @@
+"""Brings a saga's code to a stop without losing sight of a call in flight.
+
+Purpose: a cancel, a rejection in a parallel branch or a shutdown stops code that may be anywhere. Invariant: the
+code is cancelled only when no attempt is in flight, so every answer that can be had is journalled before anything
+is compensated.
+
+::
+
+    going ──stop()──▶ draining ──last attempt answered──▶ cancelled
+                          │
+                          └── whoever wants to send meanwhile is parked until it is cancelled
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from orchestrator.errors import JournalError, OrchestratorError, SagaExists
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from orchestrator.engine.state import Reason
+    from orchestrator.engine.writer import SagaWriter
+
+
+class RollBack(NamedTuple):
+    """Stop in order to compensate."""
+
+    reason: Reason
+
+
+class Suspend(NamedTuple):
+    """Stop in front of an operator."""
+
+    reason: Reason
+
+
+class Halt(NamedTuple):
+    """Stop because this process ends; another one carries on."""
+
+
+class Fail(NamedTuple):
+    """Stop because the journal takes no more from this claim."""
+
+    error: OrchestratorError
+
+
+Stop = RollBack | Suspend | Halt | Fail
+
+
+class Brake:
+    """Stops the tasks of one saga.
+
+    Attributes:
+        stop: why the saga's code is to stop; ``None`` while it is going.
+    """
+
+    __slots__ = ("_cancelled", "_code_ended", "_drained", "_in_flight", "_resting", "_task", "stop")
+
+    def __init__(self) -> None:
+        self.stop: Stop | None = None
+        self._task: asyncio.Task[object] | None = None
+        self._code_ended = False
+        self._in_flight = 0
+        self._drained: asyncio.Future[None] | None = None
+        self._resting: set[asyncio.Task[object]] = set()
+        self._cancelled = False
+
+    def attach(self, task: asyncio.Task[Any]) -> None:
+        """The saga's code runs in this task."""
+        self._task = task
+
+    def pull(self, stop: Stop) -> None:
+        """Bring the saga's code to a stop, unless it already is stopping. Returns at once."""
+        if self.stop is None:
+            self.stop = stop
+            _spawn(self._stop_code())
+
+    async def settle(self, stop: Stop) -> Stop:
+        """The saga's code has ended by itself: stop what it left behind; the reason to stop that came first."""
+        self._code_ended = True
+        if self.stop is None:
+            self.stop = stop
+        await self._drain()
+        return self.stop
+
+    def uncancel(self) -> Stop:
+        """The saga's task was cancelled by this brake: take that back; the reason to stop."""
+        task = asyncio.current_task()
+        assert task is not None
+        assert self.stop is not None
+        task.uncancel()
+        self._code_ended = True
+        return self.stop
+
+    def release(self) -> None:
+        """The stop was dealt with; from here on the saga compensates."""
+        self.stop = None
+        self._cancelled = False
+        self._code_ended = False
+
+    def enter(self) -> None:
+        """Something is in flight now whose end must be awaited: an attempt, or a write."""
+        self._in_flight += 1
+
+    def leave(self) -> None:
+        """It has ended."""
+        self._in_flight -= 1
+        if self._drained is not None and not self._in_flight and not self._drained.done():
+            self._drained.set_result(None)
+
+    async def rest(self, pause: Coroutine[object, object, None]) -> None:
+        """Await something during which the saga may be stopped at once."""
+        if self._cancelled:
+            pause.close()
+            raise asyncio.CancelledError
+        task = asyncio.current_task()
+        assert task is not None
+        self._resting.add(task)
+        try:
+            await pause
+        finally:
+            self._resting.discard(task)
+
+    async def park(self) -> NoReturn:
+        """Wait to be cancelled."""
+        await self.rest(_for_ever())
+        raise AssertionError("a parked task was woken")
+
+    async def persist(self, writer: SagaWriter) -> None:
+        """Make everything durable; a journal that refuses stops the saga instead of raising into its code."""
+        self.enter()
+        try:
+            await writer.persist()
+        except (JournalError, SagaExists) as error:
+            already_stopping, self.stop = self.stop is not None, Fail(error)
+            if not already_stopping:
+                _spawn(self._stop_code())
+        finally:
+            self.leave()
+        if isinstance(self.stop, Fail):
+            await self.park()
+
+    async def _drain(self) -> None:
+        """Wait until nothing is in flight, then cancel whoever rests besides the saga's own task."""
+        while self._in_flight:
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
+        self._cancelled = True
+        for task in self._resting - {self._task}:
+            task.cancel()
+
+    async def _stop_code(self) -> None:
+        await self._drain()
+        if self._task is not None and not self._code_ended:
+            self._task.cancel()
+
+
+async def _for_ever() -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+_spawned: set[asyncio.Task[None]] = set()
+
+
+def _spawn(work: Coroutine[object, object, None]) -> None:
+    """Run it in a task that the loop does not forget."""
+    task = asyncio.ensure_future(work)
+    _spawned.add(task)
+    task.add_done_callback(_spawned.discard)

@@ -1,0 +1,115 @@
+"""The one pen with which a saga's journal is written.
+
+Purpose: entries change the saga's state at once and wait in a buffer; :meth:`persist` makes all of them durable,
+in order. Invariant: what is durable is always a prefix of what was recorded. Results ride with the next intent or
+the end, so a saga waits for the disk only where a promise demands it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from orchestrator.engine import failpoints
+from orchestrator.engine.ports import Append, NewSaga
+from orchestrator.errors import OrchestratorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.engine.entries import Entry
+    from orchestrator.engine.ports import Journal, Observer
+    from orchestrator.engine.state import SagaState
+
+
+class SagaWriter:
+    """Writes the journal of one saga under one claim.
+
+    Attributes:
+        state: the saga's state, all recorded entries applied.
+        on_change: called after each recorded entry; for watchers.
+        started: done when the saga's first entries are durable; raises what the journal raised.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_journal",
+        "_new",
+        "_observer",
+        "_owner",
+        "_sequence",
+        "_token",
+        "on_change",
+        "started",
+        "state",
+    )
+
+    def __init__(
+        self,
+        state: SagaState,
+        journal: Journal,
+        observer: Observer,
+        *,
+        owner: str,
+        token: int,
+        sequence: int,
+        new: NewSaga | None = None,
+    ) -> None:
+        self.state = state
+        self.on_change: Callable[[], None] | None = None
+        self._journal = journal
+        self._observer = observer
+        self._owner = owner
+        self._token = token
+        self._sequence = sequence
+        self._new = new
+        self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if new is None:
+            self.started.set_result(None)
+        self._buffer: list[Entry] = []
+
+    def record(self, entry: Entry) -> None:
+        """Apply an entry and put it into the buffer."""
+        entry.apply(self.state)
+        self._buffer.append(entry)
+        if self.on_change is not None:
+            self.on_change()
+
+    async def persist(self) -> None:
+        """Make everything recorded so far durable.
+
+        Raises:
+            JournalError: it is not durable, and this pen can write no more.
+            SagaExists: these are the first entries, and there is a saga of this id.
+        """
+        entries = self._buffer
+        if not entries:
+            return
+        state = self.state
+        self._buffer = []
+        new, self._new = self._new, None
+        append = Append(
+            state.saga_id,
+            self._owner,
+            self._token,
+            self._sequence,
+            entries,
+            state.status,  # type: ignore[arg-type]  # SagaStarted, the first entry of all, has set it
+            state.ended_at,
+            new,
+        )
+        self._sequence += len(entries)
+        try:
+            await self._journal.append(append)
+        except OrchestratorError as error:
+            if new is not None:
+                self._fail_start(error)
+            raise
+        if new is not None:
+            self.started.set_result(None)
+            failpoints.reach("started", "")
+        self._observer.journalled(state, entries)
+
+    def _fail_start(self, error: OrchestratorError) -> None:
+        self.started.set_exception(error)
+        self.started.exception()  # whoever started the saga may have gone; then nobody else asks
