@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
+import grpc
+
+from services.chassis.errors import Rejection
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
-
-CURRENCY = "EUR"
-"""The currency of the price list, and so of every price."""
 
 _CENT = Decimal("0.01")
 _HUNDRED = Decimal(100)
@@ -105,18 +106,32 @@ def price_order(
 
     Args:
         lines: what is ordered; each line reaches its quantity breaks alone.
-        price_list: the price of every sku in the lines.
-        coupons: the coupons to redeem, each once. Their order does not matter.
+        price_list: the list prices by sku.
+        coupons: the coupons to redeem. Their order does not matter.
         tax_percent: the tax of the country, such as 19.
 
     Raises:
-        KeyError: a sku is not in the price list.
+        Rejection: SKU_UNKNOWN, for the first line whose product has no price.
     """
-    priced = tuple(_price_line(line, price_list[line.sku]) for line in lines)
+    priced = tuple(_price_line(line, price_list.get(line.sku)) for line in lines)
     subtotal = sum((line.amount for line in priced), start=Decimal("0.00"))
     discount = _discount(subtotal, coupons)
     tax = to_cents((subtotal - discount) * tax_percent / _HUNDRED)
     return Price(lines=priced, subtotal=subtotal, discount=discount, tax=tax)
+
+
+def redeem(codes: Iterable[str], coupons: Mapping[str, Coupon], at: datetime) -> list[Coupon]:
+    """The coupons of these codes, each once however often it is named.
+
+    Args:
+        codes: the codes that the customer gave.
+        coupons: the coupons that the shop knows, by code.
+        at: the instant of redeeming, aware.
+
+    Raises:
+        Rejection: COUPON_UNKNOWN or COUPON_EXPIRED, for the first code that cannot be redeemed.
+    """
+    return [_redeemable(code, coupons.get(code), at) for code in dict.fromkeys(codes)]
 
 
 def to_cents(amount: Decimal) -> Decimal:
@@ -124,9 +139,29 @@ def to_cents(amount: Decimal) -> Decimal:
     return amount.quantize(_CENT, ROUND_HALF_UP)
 
 
-def _price_line(line: Line, price: ListPrice) -> PricedLine:
+def _price_line(line: Line, price: ListPrice | None) -> PricedLine:
+    if price is None:
+        raise Rejection(
+            "SKU_UNKNOWN",
+            f"{line.sku} has no price",
+            code=grpc.StatusCode.NOT_FOUND,
+            metadata={"sku": line.sku},
+        )
     unit_price = price.at(line.quantity)
     return PricedLine(line.sku, line.quantity, unit_price, to_cents(unit_price * line.quantity))
+
+
+def _redeemable(code: str, coupon: Coupon | None, at: datetime) -> Coupon:
+    if coupon is None:
+        raise Rejection(
+            "COUPON_UNKNOWN",
+            f"there is no coupon {code}",
+            code=grpc.StatusCode.NOT_FOUND,
+            metadata={"coupon_code": code},
+        )
+    if coupon.expired(at):
+        raise Rejection("COUPON_EXPIRED", f"the coupon {code} has expired", metadata={"coupon_code": code})
+    return coupon
 
 
 def _discount(subtotal: Decimal, coupons: Iterable[Coupon]) -> Decimal:

@@ -3,15 +3,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.pricing.domain import Coupon, Line, ListPrice, QuantityBreak, price_order, to_cents
+from services.chassis import Rejection
+from services.pricing.domain import Coupon, Line, ListPrice, QuantityBreak, price_order, redeem, to_cents
 
 MUG = ListPrice(Decimal("9.50"), (QuantityBreak(10, Decimal(5)), QuantityBreak(50, Decimal(10))))
 CHAIR = ListPrice(Decimal("189.00"))
 PRICE_LIST = {"MUG-BLUE": MUG, "CHAIR-OAK": CHAIR}
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+COUPONS = {"TENTH": Coupon("TENTH", percent=Decimal(10)), "OLD": Coupon("OLD", expires_at=NOON - timedelta(days=1))}
 NO_TAX = Decimal(0)
 CENT = Decimal("0.01")
 
@@ -68,17 +72,36 @@ def test_a_coupon_worth_more_than_the_order_makes_it_free() -> None:
 
 
 def test_a_coupon_expires_at_its_instant() -> None:
-    noon = datetime(2030, 1, 1, 12, tzinfo=UTC)
-    coupon = Coupon("NEW-YEAR", percent=Decimal(10), expires_at=noon)
+    coupon = Coupon("NEW-YEAR", percent=Decimal(10), expires_at=NOON)
 
-    assert not coupon.expired(noon - timedelta(microseconds=1))
-    assert coupon.expired(noon)
-    assert not Coupon("FOREVER").expired(noon)
+    assert not coupon.expired(NOON - timedelta(microseconds=1))
+    assert coupon.expired(NOON)
+    assert not Coupon("FOREVER").expired(NOON)
 
 
-def test_a_sku_without_a_price_is_an_error() -> None:
-    with pytest.raises(KeyError, match="GHOST"):
+def test_a_product_without_a_price_is_refused() -> None:
+    with pytest.raises(Rejection, match="GHOST has no price") as refused:
         price_order([Line("GHOST", 1)], PRICE_LIST, [], NO_TAX)
+
+    assert (refused.value.code, refused.value.reason) == (grpc.StatusCode.NOT_FOUND, "SKU_UNKNOWN")
+
+
+def test_a_coupon_named_twice_is_redeemed_once() -> None:
+    assert redeem(["TENTH", "TENTH"], COUPONS, NOON) == [COUPONS["TENTH"]]
+
+
+def test_a_coupon_that_the_shop_does_not_know_is_refused() -> None:
+    with pytest.raises(Rejection, match="no coupon GHOST") as refused:
+        redeem(["TENTH", "GHOST"], COUPONS, NOON)
+
+    assert (refused.value.code, refused.value.reason) == (grpc.StatusCode.NOT_FOUND, "COUPON_UNKNOWN")
+
+
+def test_an_expired_coupon_is_refused() -> None:
+    with pytest.raises(Rejection, match="OLD has expired") as refused:
+        redeem(["OLD"], COUPONS, NOON)
+
+    assert (refused.value.code, refused.value.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "COUPON_EXPIRED")
 
 
 @given(order=orders, redeemed=coupons, tax_percent=percents)
