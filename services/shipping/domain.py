@@ -11,12 +11,12 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from services.chassis.errors import Rejection
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
     from decimal import Decimal
-
-CURRENCY = "EUR"
-"""The currency in which the carriers charge."""
 
 
 class ShipmentState(StrEnum):
@@ -65,11 +65,58 @@ class Quote:
     cost: Decimal
 
 
-def cheapest_quote(carriers: Iterable[Carrier], country: str, weight_grams: int) -> Quote | None:
-    """The cheapest offer, the first name among equals; ``None`` when no carrier takes the parcel."""
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """A parcel on its way.
+
+    Attributes:
+        shipment_id: its identity.
+        order_id: the identity of its order, which has no other shipment.
+        carrier: the name of the carrier.
+        tracking_number: the carrier's number of it.
+        cost: what the carrier charges the shop, in euros.
+        state: how far it has come.
+        arranged_at: when it was arranged, aware.
+    """
+
+    shipment_id: str
+    order_id: str
+    carrier: str
+    tracking_number: str
+    cost: Decimal
+    state: ShipmentState
+    arranged_at: datetime
+
+
+def cheapest_quote(carriers: Iterable[Carrier], country: str, weight_grams: int) -> Quote:
+    """The cheapest offer, the first name among equals.
+
+    Raises:
+        Rejection: NO_CARRIER, when none takes that weight to that country.
+    """
     costs = ((carrier, carrier.cost(country, weight_grams)) for carrier in carriers)
     quotes = [Quote(carrier, cost) for carrier, cost in costs if cost is not None]
-    return min(quotes, key=lambda quote: (quote.cost, quote.carrier.name), default=None)
+    if not quotes:
+        raise Rejection(
+            "NO_CARRIER",
+            f"no carrier takes {weight_grams} g to {country}",
+            metadata={"country": country, "weight_grams": weight_grams},
+        )
+    return min(quotes, key=lambda quote: (quote.cost, quote.carrier.name))
+
+
+def arrange(order_id: str, quote: Quote, at: datetime) -> Shipment:
+    """The shipment of an order with the carrier of ``quote``; its identities follow from the order's."""
+    identity = shipment_id(order_id)
+    return Shipment(
+        shipment_id=identity,
+        order_id=order_id,
+        carrier=quote.carrier.name,
+        tracking_number=tracking_number(quote.carrier.prefix, identity),
+        cost=quote.cost,
+        state=ShipmentState.ARRANGED,
+        arranged_at=at,
+    )
 
 
 def shipment_id(order_id: str) -> str:

@@ -1,18 +1,31 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
+import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.shipping.domain import Carrier, PriceStep, Quote, cheapest_quote, shipment_id, tracking_number
+from services.chassis import Rejection
+from services.shipping.domain import (
+    Carrier,
+    PriceStep,
+    Quote,
+    ShipmentState,
+    arrange,
+    cheapest_quote,
+    shipment_id,
+    tracking_number,
+)
 
 POST = Carrier(
     "Swift Post", "SP", frozenset({"DE", "FR"}), (PriceStep(1_000, Decimal("4.90")), PriceStep(5_000, Decimal("7.90")))
 )
 PARCEL = Carrier("Blue Parcel", "BP", frozenset({"DE", "CH"}), (PriceStep(31_500, Decimal("12.90")),))
 FREIGHT = Carrier("Ocean Freight", "OF", None, (PriceStep(200_000, Decimal("180.00")),))
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 CARRIERS = (FREIGHT, PARCEL, POST)
 
 steps = st.builds(PriceStep, st.integers(1, 1_000), st.decimals(0, 100, places=2))
@@ -42,12 +55,15 @@ def test_a_parcel_goes_with_the_cheapest_carrier_that_takes_it(
 ) -> None:
     quote = cheapest_quote(CARRIERS, country, grams)
 
-    assert quote is not None
     assert (quote.carrier.name, quote.cost) == (carrier, Decimal(cost))
 
 
 def test_a_grand_piano_goes_nowhere() -> None:
-    assert cheapest_quote(CARRIERS, "DE", 480_000) is None
+    for country in ("DE", "CH", "US"):
+        with pytest.raises(Rejection, match=f"no carrier takes 480000 g to {country}") as refused:
+            cheapest_quote(CARRIERS, country, 480_000)
+
+        assert (refused.value.code, refused.value.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NO_CARRIER")
 
 
 def test_of_two_equal_offers_the_first_name_wins() -> None:
@@ -65,17 +81,22 @@ def test_nobody_who_takes_the_parcel_is_cheaper(offers: list[Carrier], country: 
         if (carrier.countries is None or country in carrier.countries) and grams <= step.up_to_grams
     ]
 
-    quote = cheapest_quote(offers, country, grams)
+    if affordable:
+        assert cheapest_quote(offers, country, grams).cost == min(affordable)
+    else:
+        with pytest.raises(Rejection, match="no carrier"):
+            cheapest_quote(offers, country, grams)
 
-    assert (quote.cost if quote else None) == min(affordable, default=None)
 
+def test_the_identities_of_a_shipment_follow_from_its_order() -> None:
+    quote = Quote(POST, Decimal("4.90"))
 
-def test_shipment_and_tracking_number_follow_from_the_order() -> None:
-    shipment = shipment_id("order-7")
+    shipment = arrange("order-7", quote, NOON)
 
-    assert shipment == shipment_id("order-7")
-    assert shipment != shipment_id("order-8")
-    assert tracking_number("SP", shipment) == tracking_number("SP", shipment)
+    assert shipment == arrange("order-7", quote, NOON)
+    assert shipment.shipment_id != arrange("order-8", quote, NOON).shipment_id
+    assert shipment.tracking_number != arrange("order-8", quote, NOON).tracking_number
+    assert (shipment.carrier, shipment.cost, shipment.state) == ("Swift Post", Decimal("4.90"), ShipmentState.ARRANGED)
 
 
 @given(order_id=st.text(min_size=1, max_size=100))

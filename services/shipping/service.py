@@ -1,0 +1,81 @@
+"""The shipping servicer: parcels in, carriers out."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from sqlalchemy import Connection
+
+from services.chassis import Participant, Settings, command, compensation, query
+from services.chassis.guard import Guard
+from services.chassis.money import money_of_decimal
+from services.shipping import domain, store
+from services.shipping.domain import ShipmentState
+from shop.shipping.v1.shipping_pb2 import (
+    SHIPMENT_STATE_ARRANGED,
+    SHIPMENT_STATE_CANCELLED,
+    ArrangeShipmentRequest,
+    ArrangeShipmentResponse,
+    CancelShipmentRequest,
+    CancelShipmentResponse,
+    GetShipmentRequest,
+    GetShipmentResponse,
+    Shipment,
+)
+from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceServicer
+
+_NOW: Final = partial(datetime.now, UTC)
+_STATES: Final = {
+    ShipmentState.ARRANGED: SHIPMENT_STATE_ARRANGED,
+    ShipmentState.CANCELLED: SHIPMENT_STATE_CANCELLED,
+}
+
+
+class ShippingService(Participant, ShippingServiceServicer):
+    """Chooses carriers and arranges shipments.
+
+    Args:
+        guard: what the methods run behind.
+        settings: those of the service.
+        clock: tells the instant, aware, at which a shipment is arranged.
+    """
+
+    def __init__(self, guard: Guard, settings: Settings, clock: Callable[[], datetime] = _NOW) -> None:
+        super().__init__(guard, settings)
+        self._clock = clock
+
+    @command
+    def ArrangeShipment(self, request: ArrangeShipmentRequest, connection: Connection) -> ArrangeShipmentResponse:
+        """Arranges a shipment with the cheapest carrier that takes the weight to the country."""
+        carriers = store.carriers(connection)
+        quote = domain.cheapest_quote(carriers, request.ship_to.country, request.weight_grams)
+        shipment = domain.arrange(request.order_id, quote, self._clock())
+        store.keep(connection, shipment)
+        return ArrangeShipmentResponse(shipment=_reply(shipment))
+
+    @compensation
+    def CancelShipment(self, request: CancelShipmentRequest, connection: Connection) -> CancelShipmentResponse:
+        """Cancels the shipment of an order."""
+        store.cancel(connection, request.order_id)
+        return CancelShipmentResponse()
+
+    @query
+    def GetShipment(self, request: GetShipmentRequest, connection: Connection) -> GetShipmentResponse:
+        """Shows the shipment of an order."""
+        return GetShipmentResponse(shipment=_reply(store.show(connection, request.order_id)))
+
+
+def _reply(shipment: domain.Shipment) -> Shipment:
+    arranged_at = Timestamp()
+    arranged_at.FromDatetime(shipment.arranged_at)
+    return Shipment(
+        shipment_id=shipment.shipment_id,
+        order_id=shipment.order_id,
+        carrier=shipment.carrier,
+        tracking_number=shipment.tracking_number,
+        cost=money_of_decimal(shipment.cost),
+        state=_STATES[shipment.state],
+        arranged_at=arranged_at,
+    )
