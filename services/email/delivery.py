@@ -95,9 +95,10 @@ class SmtpDelivery:
             with self._session() as server:
                 server.send_message(letter)
         except SMTPRecipientsRefused as refused:
-            _raise_for(next(code for code, _ in refused.recipients.values()))
+            # Not chained, here and below: the library's own error quotes the recipient.
+            raise _verdict(next(code for code, _ in refused.recipients.values())) from None
         except SMTPDataError as refused:
-            _raise_for(refused.smtp_code)
+            raise _verdict(refused.smtp_code) from None
         except (SMTPException, OSError) as trouble:
             # A refused log-in or sender is ours to configure: the letter itself is still good.
             raise MailUnavailableError(f"the mail server cannot be used: {type(trouble).__name__}") from trouble
@@ -138,7 +139,7 @@ class OutboxFolder:
             raise MailUnavailableError(f"the outbox cannot be written: {type(trouble).__name__}") from trouble
 
 
-def _raise_for(code: int) -> None:
+def _verdict(code: int) -> LetterRefusedError | MailUnavailableError:
     if code >= _PERMANENT:
-        raise LetterRefusedError(f"the mail server refused the letter with {code}")
-    raise MailUnavailableError(f"the mail server put the letter off with {code}")
+        return LetterRefusedError(f"the mail server refused the letter with {code}")
+    return MailUnavailableError(f"the mail server put the letter off with {code}")

@@ -56,6 +56,19 @@ def file_name(order_id: str) -> str:
     return f"{readable}.{_digest(order_id)[:16]}.eml"
 
 
+def address(addr_spec: str, name: str = "") -> Address:
+    """An address, such as ``ada@example.com``, with the name of who is there.
+
+    Raises:
+        ValueError: it is not one that a header can hold. The message does not quote it.
+    """
+    try:
+        return Address(name, addr_spec=addr_spec)
+    except (ValueError, IndexError, HeaderParseError):
+        # Not chained: the parser's own message quotes the address, which must not reach a log or an answer.
+        raise ValueError("a letter cannot be addressed so") from None
+
+
 def letter(confirmation: Confirmation, *, sender: str, sent_at: datetime) -> EmailMessage:
     """Writes the letter.
 
@@ -69,8 +82,8 @@ def letter(confirmation: Confirmation, *, sender: str, sent_at: datetime) -> Ema
     """
     order = _one_line(confirmation.order_id)
     message = EmailMessage(policy=SMTP)
-    message["From"] = _address(sender, name=_SHOP_NAME)
-    message["To"] = _address(confirmation.to)
+    message["From"] = address(sender, name=_SHOP_NAME)
+    message["To"] = address(confirmation.to)
     message["Subject"] = f"Your order {order}"
     message["Date"] = sent_at
     message["Message-ID"] = message_id(confirmation.order_id, sender)
@@ -78,14 +91,6 @@ def letter(confirmation: Confirmation, *, sender: str, sent_at: datetime) -> Ema
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(_body(confirmation, order))
     return message
-
-
-def _address(addr_spec: str, name: str = "") -> Address:
-    try:
-        return Address(name, addr_spec=addr_spec)
-    except (ValueError, IndexError, HeaderParseError):
-        # The parser's own message quotes the address, which must not reach a log or an answer.
-        raise ValueError("a letter cannot be addressed so") from None
 
 
 def _body(confirmation: Confirmation, order: str) -> str:

@@ -1,0 +1,37 @@
+"""Which confirmations were sent, in SQL. Addresses are not kept."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Column, Connection, DateTime, MetaData, Table, Text, bindparam, select
+
+# SQLite writes ON CONFLICT DO NOTHING as PostgreSQL does.
+from sqlalchemy.dialects.postgresql import insert
+
+METADATA: Final = MetaData()
+
+CONFIRMATIONS: Final = Table(
+    "confirmations",
+    METADATA,
+    Column("order_id", Text, primary_key=True),
+    Column("message_id", Text, nullable=False),
+    Column("sent_at", DateTime(timezone=True), nullable=False),
+)
+
+_KEEP: Final = insert(CONFIRMATIONS).on_conflict_do_nothing()
+_MESSAGE_ID: Final = select(CONFIRMATIONS.c.message_id).where(CONFIRMATIONS.c.order_id == bindparam("order_id"))
+
+
+def keep(connection: Connection, order_id: str, message_id: str, at: datetime) -> bool:
+    """Records that an order's confirmation is sent; false, changing nothing, where it was recorded before.
+
+    Until the transaction ends, others that record the same order wait for it.
+    """
+    row = {"order_id": order_id, "message_id": message_id, "sent_at": at}
+    return connection.execute(_KEEP, row).rowcount == 1
+
+
+def message_id(connection: Connection, order_id: str) -> str:
+    """The Message-ID of an order's confirmation, which was recorded."""
+    found: str = connection.execute(_MESSAGE_ID, {"order_id": order_id}).scalar_one()
+    return found
