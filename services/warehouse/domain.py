@@ -26,6 +26,14 @@ class PickLine:
     bin: str
 
 
+@dataclass(frozen=True, slots=True)
+class PickList:
+    """What to pick for an order, in the order of the walk; an order has one pick list at most."""
+
+    pick_list_id: str
+    lines: tuple[PickLine, ...]
+
+
 def walk(lines: Iterable[PickLine]) -> tuple[PickLine, ...]:
     """The same lines in the order in which the shelves are walked: by bin, then by sku."""
     return tuple(sorted(lines, key=lambda line: (_place(line.bin), line.bin, line.sku, line.quantity)))
