@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import date
-    from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +35,18 @@ def period(first: date | None, last: date | None, *, today: date) -> Period:
     return Period(until if first is None else first, until)
 
 
-@dataclass(slots=True)
-class Sales:
+@dataclass(frozen=True, slots=True)
+class DaySales:
     """What was sold on one day.
 
     Attributes:
-        orders: how many orders.
-        totals: what was paid, by currency.
-        products: how many pieces, by sku.
+        day: the day.
+        orders: how many orders, at least one.
+        totals: what was paid, in nanos by currency (ISO 4217), sorted by currency.
+        products: how many pieces by sku, sorted by sku.
     """
 
-    orders: int = 0
-    totals: dict[str, Decimal] = field(default_factory=dict)
-    products: dict[str, int] = field(default_factory=dict)
+    day: date
+    orders: int
+    totals: dict[str, int]
+    products: dict[str, int]
