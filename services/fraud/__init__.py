@@ -1,0 +1,1 @@
+"""Says whether an order looks honest."""

@@ -1,0 +1,1 @@
+"""The numbered changes of the fraud service's schema."""

@@ -1,0 +1,1 @@
+"""The money: holds, payments, and the ledger that they are kept in."""

@@ -1,0 +1,1 @@
+"""The catalogue, and the record of what was ordered from it."""
