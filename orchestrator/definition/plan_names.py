@@ -1,0 +1,203 @@
+"""What the names of a saga's code stand for, as far as its plan depends on them.
+
+Only stubs and the functions that may use them matter; everything else is :data:`OTHER`. A name that may
+stand for one stub or for another is :data:`AMBIGUOUS`, so that a plan says what it cannot know.
+"""
+
+from __future__ import annotations
+
+import ast
+import enum
+import inspect
+import textwrap
+from dataclasses import dataclass, field
+from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from orchestrator.contract.command import Command
+    from orchestrator.definition.participants import Participant
+
+Place = tuple[int, int]
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+
+@dataclass(frozen=True, slots=True)
+class Stubs:
+    """The dataclass of stubs."""
+
+    participants: tuple[Participant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """One stub."""
+
+    participant: Participant
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of a stub."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An attribute that a stub or the dataclass of stubs does not have."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A function whose source can be read, and the names that it sees."""
+
+    node: FunctionNode
+    names: Names
+
+    @property
+    def name(self) -> str:
+        """Its name, or ``lambda``."""
+        return "lambda" if isinstance(self.node, ast.Lambda) else self.node.name
+
+    @property
+    def place(self) -> Place:
+        """Where it is written, which tells it from every other function of its module."""
+        return self.node.lineno, self.node.col_offset
+
+    def parameters(self) -> list[str]:
+        """The names of all its parameters."""
+        written = self.node.args
+        several = (each for each in (written.vararg, written.kwarg) if each)
+        return [each.arg for each in (*written.posonlyargs, *written.args, *written.kwonlyargs, *several)]
+
+    def arguments(self, call: ast.Call) -> tuple[dict[str, ast.expr], list[ast.expr]]:
+        """What a call passes: by the name of the parameter, and what goes to none that can be told."""
+        written = self.node.args
+        positional = [each.arg for each in (*written.posonlyargs, *written.args)]
+        named = {each.arg for each in (*written.args, *written.kwonlyargs)}
+        spread = next((at for at, each in enumerate(call.args) if isinstance(each, ast.Starred)), len(call.args))
+        told = min(spread, len(positional))
+        bound = dict(zip(positional, call.args[:told], strict=False))
+        others = list(call.args[told:])
+        for keyword in call.keywords:
+            if keyword.arg in named:
+                bound[str(keyword.arg)] = keyword.value
+            else:
+                others.append(keyword.value)
+        return bound, others
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """An asyncio.TaskGroup; ``spawned`` counts the tasks that were read so far."""
+
+    spawned: int = 0
+
+
+class Unspecific(enum.Enum):
+    """A value that is no single stub or function."""
+
+    OTHER = enum.auto()
+    AMBIGUOUS = enum.auto()
+
+
+OTHER = Unspecific.OTHER
+AMBIGUOUS = Unspecific.AMBIGUOUS
+
+Value = Stubs | Stub | Method | Missing | Function | Group | Unspecific
+
+
+@dataclass(slots=True, eq=False)
+class Names:
+    """The names that a function's code sees: its own, those around it, those of its module.
+
+    Attributes:
+        module: the objects of its module and of the functions that enclosed it when it was made.
+        outer: the names of the function around it, where that is read too.
+    """
+
+    module: Mapping[str, object]
+    outer: Names | None = None
+    _values: dict[str, Value] = field(default_factory=dict)
+
+    def bind(self, name: str, value: Value) -> None:
+        """From here on ``name`` stands for ``value``, or, if it stood for a stub, for one of several things."""
+        known = self._values.get(name, OTHER)
+        unambiguous = known is OTHER or known == value or isinstance(known, Group)
+        self._values[name] = value if unambiguous else AMBIGUOUS
+
+    def find(self, name: str) -> Value | None:
+        """What a name stands for; None where it is the module's or unknown."""
+        value = self._values.get(name)
+        if value is None and self.outer is not None:
+            return self.outer.find(name)
+        return value
+
+    def value_of(self, expression: ast.AST | None) -> Value | None:
+        """The stub, method or function that an expression stands for without anything being called."""
+        match expression:
+            case ast.Name(id=name):
+                return self.find(name)
+            case ast.Attribute(value=owner, attr=attribute):
+                return _attribute(self.value_of(owner), attribute)
+            case ast.Lambda():
+                return Function(expression, self)
+            case _:
+                return None
+
+    def object_of(self, expression: ast.expr) -> object:
+        """The object of the module, such as ``asyncio.gather``, that a dotted name stands for; None for others."""
+        match expression:
+            case ast.Name(id=name) if self.find(name) is None:
+                return self.module.get(name)
+            case ast.Attribute(value=owner, attr=attribute):
+                module = self.object_of(owner)
+                return getattr(module, attribute, None) if isinstance(module, ModuleType) else None
+            case _:
+                return None
+
+
+def _attribute(owner: Value | None, attribute: str) -> Value | None:
+    match owner:
+        case Stubs(participants):
+            found = next((each for each in participants if each.field == attribute), None)
+            return Stub(found) if found else Missing(f"`{attribute}` is no stub among the saga's")
+        case Stub(participant):
+            command = participant.commands.get(attribute)
+            return Method(command) if command else Missing(f"{participant.service.name} has no rpc `{attribute}`")
+        case Unspecific.AMBIGUOUS:
+            return AMBIGUOUS
+        case _:
+            return None
+
+
+def function_of(function: Callable[..., Any]) -> Function | None:
+    """A Python function as its source says; None where there is no source."""
+    if not isinstance(function, FunctionType):
+        return None
+    try:
+        lines, first = inspect.getsourcelines(function)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    ast.increment_lineno(tree, first - 1)
+    node = tree.body[0] if tree.body else None
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return None
+    return Function(node, Names(function.__globals__ | _closure(function)))
+
+
+def _closure(function: FunctionType) -> dict[str, object]:
+    """What the function sees of functions around it; cells that are still empty are left out."""
+    closed = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            closed[name] = cell.cell_contents
+        except ValueError:
+            continue
+    return closed
