@@ -129,7 +129,7 @@ class ExpressionReader(ABC):
 
     def _passed_on(self, function: Function, node: ast.expr) -> list[Node]:
         """A function that is handed to code unknown matters only if it issues commands."""
-        if not any(isinstance(each, Issue | Unread) for each in self._follow(function, node.lineno)):
+        if not self._follow(function, node.lineno):
             return []
         reason = f"`{function.name}` issues commands and is passed on; call it where it is, or in a comprehension"
         return [Unread(reason, node.lineno)]
