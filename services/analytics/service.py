@@ -3,18 +3,17 @@
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
 from typing import Final, Literal
 
-from google.type.date_pb2 import Date  # type: ignore[import-untyped]
-from google.type.money_pb2 import Money  # type: ignore[import-untyped]
+from google.type.date_pb2 import Date
+from google.type.money_pb2 import Money
 from sqlalchemy import Connection
 
 from services.analytics import store
 from services.analytics.domain import DaySales, period
 from services.chassis import InvalidRequest, Participant, Settings, query, retryable
 from services.chassis.guard import Guard
+from services.chassis.instants import Clock, utc_now
 from services.chassis.money import money_of, nanos_of
 from shop.analytics.v1.analytics_pb2 import (
     Day,
@@ -26,7 +25,6 @@ from shop.analytics.v1.analytics_pb2 import (
 )
 from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceServicer
 
-_NOW: Final = partial(dt.datetime.now, dt.UTC)
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
@@ -39,7 +37,7 @@ class AnalyticsService(Participant, AnalyticsServiceServicer):
         clock: tells the instant, in UTC; an order counts for the day on which it is recorded.
     """
 
-    def __init__(self, guard: Guard, settings: Settings, clock: Callable[[], dt.datetime] = _NOW) -> None:
+    def __init__(self, guard: Guard, settings: Settings, *, clock: Clock = utc_now) -> None:
         super().__init__(guard, settings)
         self._clock = clock
 

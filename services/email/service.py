@@ -4,15 +4,14 @@ A letter leaves inside the transaction that records it: recorded first, so that 
 command wait for each other, and committed last, so that what could not be sent is not recorded.
 """
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
 
 from services.chassis import InvalidRequest, Participant, Rejection, Unavailable, retryable
 from services.chassis.guard import Guard
+from services.chassis.instants import Clock, utc_now
 from services.chassis.money import decimal_of
 from services.email import domain, store
 from services.email.delivery import LetterRefusedError, MailUnavailableError
@@ -21,7 +20,6 @@ from services.email.settings import EmailSettings
 from shop.email.v1.email_pb2 import SendConfirmationRequest, SendConfirmationResponse
 from shop.email.v1.email_pb2_grpc import EmailServiceServicer
 
-_NOW: Final = partial(datetime.now, UTC)
 _RETRY_AFTER: Final = timedelta(seconds=1)
 
 
@@ -34,7 +32,7 @@ class EmailService(Participant, EmailServiceServicer):
         clock: tells the instant, aware, that a letter is dated with.
     """
 
-    def __init__(self, guard: Guard, settings: EmailSettings, clock: Callable[[], datetime] = _NOW) -> None:
+    def __init__(self, guard: Guard, settings: EmailSettings, *, clock: Clock = utc_now) -> None:
         super().__init__(guard, settings)
         self._sender = settings.sender
         self._delivery = settings.delivery()

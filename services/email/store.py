@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Column, Connection, DateTime, MetaData, Table, Text, bindparam, select
+from sqlalchemy import Column, Connection, MetaData, Table, Text, bindparam, select
 
 # SQLite writes ON CONFLICT DO NOTHING as PostgreSQL does.
 from sqlalchemy.dialects.postgresql import insert
+
+from services.chassis.instants import Instant
 
 METADATA: Final = MetaData()
 
@@ -15,7 +17,7 @@ CONFIRMATIONS: Final = Table(
     METADATA,
     Column("order_id", Text, primary_key=True),
     Column("message_id", Text, nullable=False),
-    Column("sent_at", DateTime(timezone=True), nullable=False),
+    Column("sent_at", Instant, nullable=False),
 )
 
 _KEEP: Final = insert(CONFIRMATIONS).on_conflict_do_nothing()

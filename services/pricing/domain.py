@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _CENT = Decimal("0.01")
 _HUNDRED = Decimal(100)
+# A refusal travels in trailing metadata, which is small, and the contract does not bound a code's length.
+_SHOWN_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +154,16 @@ def _price_line(line: Line, price: ListPrice | None) -> PricedLine:
 
 
 def _redeemable(code: str, coupon: Coupon | None, at: datetime) -> Coupon:
+    shown = code[:_SHOWN_LENGTH]
     if coupon is None:
         raise Rejection(
             "COUPON_UNKNOWN",
-            f"there is no coupon {code}",
+            f"there is no coupon {shown}",
             code=grpc.StatusCode.NOT_FOUND,
-            metadata={"coupon_code": code},
+            metadata={"coupon_code": shown},
         )
     if coupon.expired(at):
-        raise Rejection("COUPON_EXPIRED", f"the coupon {code} has expired", metadata={"coupon_code": code})
+        raise Rejection("COUPON_EXPIRED", f"the coupon {shown} has expired", metadata={"coupon_code": shown})
     return coupon
 
 

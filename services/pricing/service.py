@@ -1,21 +1,15 @@
 """The pricing servicer: an order's lines in, its price out."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import partial
-from typing import Final
-
 from sqlalchemy import Connection
 
 from services.chassis import Participant, Settings, query
 from services.chassis.guard import Guard
+from services.chassis.instants import Clock, utc_now
 from services.chassis.money import money_of_decimal
 from services.pricing import store
 from services.pricing.domain import Line, Price, price_order, redeem
 from shop.pricing.v1.pricing_pb2 import PricedLine, PriceOrderRequest, PriceOrderResponse
 from shop.pricing.v1.pricing_pb2_grpc import PricingServiceServicer
-
-_NOW: Final = partial(datetime.now, UTC)
 
 
 class PricingService(Participant, PricingServiceServicer):
@@ -27,7 +21,7 @@ class PricingService(Participant, PricingServiceServicer):
         clock: tells the instant, aware, by which coupons expire.
     """
 
-    def __init__(self, guard: Guard, settings: Settings, clock: Callable[[], datetime] = _NOW) -> None:
+    def __init__(self, guard: Guard, settings: Settings, *, clock: Clock = utc_now) -> None:
         super().__init__(guard, settings)
         self._clock = clock
 

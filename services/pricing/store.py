@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -11,7 +10,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Connection,
-    DateTime,
     ForeignKey,
     Integer,
     MetaData,
@@ -21,6 +19,7 @@ from sqlalchemy import (
     select,
 )
 
+from services.chassis.instants import Instant
 from services.pricing.domain import Coupon, ListPrice, QuantityBreak
 
 METADATA: Final = MetaData()
@@ -45,7 +44,7 @@ COUPONS: Final = Table(
     Column("code", Text, primary_key=True),
     Column("basis_points", Integer, nullable=False),
     Column("cents", BigInteger, CheckConstraint("cents >= 0", name="coupons_cents"), nullable=False),
-    Column("expires_at", DateTime(timezone=True)),
+    Column("expires_at", Instant),
     CheckConstraint("basis_points BETWEEN 0 AND 10000", name="coupons_basis_points"),
 )
 TAXES: Final = Table(
@@ -81,7 +80,7 @@ def coupons(connection: Connection, codes: Collection[str]) -> dict[str, Coupon]
         return {}
     rows = connection.execute(_COUPONS_OF, {"codes": list(codes)})
     return {
-        code: Coupon(code, _hundredths(basis_points), _hundredths(cents), _instant(expires_at))
+        code: Coupon(code, _hundredths(basis_points), _hundredths(cents), expires_at)
         for code, basis_points, cents, expires_at in rows
     }
 
@@ -93,8 +92,3 @@ def tax_percent(connection: Connection, country: str) -> Decimal:
 
 def _hundredths(count: int) -> Decimal:
     return Decimal(count).scaleb(-2)
-
-
-def _instant(stored: datetime | None) -> datetime | None:
-    # SQLite keeps no time zone; what is stored is UTC.
-    return stored.replace(tzinfo=UTC) if stored is not None and stored.tzinfo is None else stored

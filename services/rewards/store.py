@@ -14,9 +14,10 @@ from sqlalchemy import (
     Text,
     bindparam,
     select,
+    update,
 )
 
-# SQLite writes ON CONFLICT as PostgreSQL does.
+# SQLite writes ON CONFLICT DO NOTHING as PostgreSQL does.
 from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.errors import Rejection
@@ -40,9 +41,10 @@ CREDITS: Final = Table(
 
 _OPEN: Final = insert(BALANCES).on_conflict_do_nothing()
 _KEEP: Final = insert(CREDITS).on_conflict_do_nothing()
-_ADDED: Final = insert(BALANCES)
-_ADD: Final = _ADDED.on_conflict_do_update(
-    index_elements=["customer_id"], set_={"points": BALANCES.c.points + _ADDED.excluded.points}
+_ADD: Final = (
+    update(BALANCES)
+    .where(BALANCES.c.customer_id == bindparam("member"))
+    .values(points=BALANCES.c.points + bindparam("credited"))
 )
 _CREDIT_OF: Final = select(CREDITS.c.customer_id, CREDITS.c.points).where(CREDITS.c.order_id == bindparam("order_id"))
 _BALANCE_OF: Final = select(BALANCES.c.points).where(BALANCES.c.customer_id == bindparam("customer_id"))
@@ -60,7 +62,7 @@ def credit(connection: Connection, order_id: str, customer_id: str, points: int)
     connection.execute(_OPEN, {"customer_id": customer_id, "points": 0})
     row = {"order_id": order_id, "customer_id": customer_id, "points": points}
     if connection.execute(_KEEP, row).rowcount:
-        connection.execute(_ADD, {"customer_id": customer_id, "points": points})
+        connection.execute(_ADD, {"member": customer_id, "credited": points})
         return Credit(points, balance(connection, customer_id))
     member, credited = connection.execute(_CREDIT_OF, {"order_id": order_id}).one()
     if member != customer_id:

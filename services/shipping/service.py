@@ -1,15 +1,12 @@
 """The shipping servicer: parcels in, carriers out."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import partial
 from typing import Final
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import Connection
 
 from services.chassis import Participant, Settings, command, compensation, query
 from services.chassis.guard import Guard
+from services.chassis.instants import Clock, timestamp_of, utc_now
 from services.chassis.money import money_of_decimal
 from services.shipping import domain, store
 from services.shipping.domain import ShipmentState
@@ -26,7 +23,6 @@ from shop.shipping.v1.shipping_pb2 import (
 )
 from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceServicer
 
-_NOW: Final = partial(datetime.now, UTC)
 _STATES: Final = {
     ShipmentState.ARRANGED: SHIPMENT_STATE_ARRANGED,
     ShipmentState.CANCELLED: SHIPMENT_STATE_CANCELLED,
@@ -42,7 +38,7 @@ class ShippingService(Participant, ShippingServiceServicer):
         clock: tells the instant, aware, at which a shipment is arranged.
     """
 
-    def __init__(self, guard: Guard, settings: Settings, clock: Callable[[], datetime] = _NOW) -> None:
+    def __init__(self, guard: Guard, settings: Settings, *, clock: Clock = utc_now) -> None:
         super().__init__(guard, settings)
         self._clock = clock
 
@@ -68,8 +64,6 @@ class ShippingService(Participant, ShippingServiceServicer):
 
 
 def _reply(shipment: domain.Shipment) -> Shipment:
-    arranged_at = Timestamp()
-    arranged_at.FromDatetime(shipment.arranged_at)
     return Shipment(
         shipment_id=shipment.shipment_id,
         order_id=shipment.order_id,
@@ -77,5 +71,5 @@ def _reply(shipment: domain.Shipment) -> Shipment:
         tracking_number=shipment.tracking_number,
         cost=money_of_decimal(shipment.cost),
         state=_STATES[shipment.state],
-        arranged_at=arranged_at,
+        arranged_at=timestamp_of(shipment.arranged_at),
     )

@@ -1,7 +1,6 @@
 """The carriers and the shipments, in SQL. Costs are in cents of a euro."""
 
 from collections import defaultdict
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
@@ -12,7 +11,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Connection,
-    DateTime,
     ForeignKey,
     MetaData,
     Table,
@@ -25,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from services.chassis.errors import Rejection
+from services.chassis.instants import Instant
 from services.shipping.domain import Carrier, PriceStep, Shipment, ShipmentState
 
 METADATA: Final = MetaData()
@@ -59,7 +58,7 @@ SHIPMENTS: Final = Table(
     Column("tracking_number", Text, nullable=False),
     Column("cents", BigInteger, CheckConstraint("cents >= 0", name="shipments_cents"), nullable=False),
     Column("state", Text, nullable=False),
-    Column("arranged_at", DateTime(timezone=True), nullable=False),
+    Column("arranged_at", Instant, nullable=False),
     CheckConstraint("state IN ('arranged', 'cancelled')", name="shipments_state"),
 )
 
@@ -140,14 +139,9 @@ def show(connection: Connection, order_id: str) -> Shipment:
         tracking_number=row.tracking_number,
         cost=_euros(row.cents),
         state=ShipmentState(row.state),
-        arranged_at=_instant(row.arranged_at),
+        arranged_at=row.arranged_at,
     )
 
 
 def _euros(cents: int) -> Decimal:
     return Decimal(cents).scaleb(-2)
-
-
-def _instant(stored: datetime) -> datetime:
-    # SQLite keeps no time zone; what is stored is UTC.
-    return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored

@@ -15,7 +15,7 @@ def upgrade() -> None:
         "confirmations",
         sa.Column("order_id", sa.Text, primary_key=True),
         sa.Column("message_id", sa.Text, nullable=False),
-        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sent_at", sa.BigInteger, nullable=False),
     )
 
 

@@ -1,6 +1,5 @@
 """The price list, the coupons and the taxes of the first day."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import sqlalchemy as sa
@@ -21,10 +20,12 @@ _PRICES = (
 )
 _SOLD_IN_QUANTITY = ("MUG-BLUE", "TEE-M", "BOOK-SAGA")
 _BREAKS = ((10, 5_00), (50, 10_00))
+# Instants are in microseconds since the epoch.
+_START_OF_2020 = 1_577_836_800_000_000
 _COUPONS = (
     ("WELCOME10", 10_00, 0, None),
     ("FIVER", 0, 5_00, None),
-    ("EXPIRED", 20_00, 0, datetime(2020, 1, 1, tzinfo=UTC)),
+    ("EXPIRED", 20_00, 0, _START_OF_2020),
 )
 # Standard rates of value added tax; any other country is an export and not taxed.
 _TAXES = (
@@ -55,7 +56,7 @@ def upgrade() -> None:
         sa.Column("code", sa.Text, primary_key=True),
         sa.Column("basis_points", sa.Integer, nullable=False),
         sa.Column("cents", sa.BigInteger, nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True)),
+        sa.Column("expires_at", sa.BigInteger),
         sa.CheckConstraint("cents >= 0", name="coupons_cents"),
         sa.CheckConstraint("basis_points BETWEEN 0 AND 10000", name="coupons_basis_points"),
     )

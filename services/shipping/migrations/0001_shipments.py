@@ -46,7 +46,7 @@ def upgrade() -> None:
         sa.Column("tracking_number", sa.Text, nullable=False),
         sa.Column("cents", sa.BigInteger, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
-        sa.Column("arranged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("arranged_at", sa.BigInteger, nullable=False),
         sa.CheckConstraint("cents >= 0", name="shipments_cents"),
         sa.CheckConstraint("state IN ('arranged', 'cancelled')", name="shipments_state"),
     )
