@@ -97,6 +97,14 @@ def test_a_coupon_that_the_shop_does_not_know_is_refused() -> None:
     assert (refused.value.code, refused.value.reason) == (grpc.StatusCode.NOT_FOUND, "COUPON_UNKNOWN")
 
 
+def test_a_refusal_does_not_repeat_an_endless_code() -> None:
+    with pytest.raises(Rejection) as refused:
+        redeem(["X" * 10_000], COUPONS, NOON)
+
+    assert len(refused.value.message) < 100
+    assert refused.value.metadata == {"coupon_code": "X" * 64}
+
+
 def test_an_expired_coupon_is_refused() -> None:
     with pytest.raises(Rejection, match="OLD has expired") as refused:
         redeem(["OLD"], COUPONS, NOON)
