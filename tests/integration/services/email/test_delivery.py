@@ -1,81 +1,35 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email import message_from_bytes
 from email.policy import default
+from socket import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+from aiosmtpd.smtp import LoginPassword
 
 from services.email.delivery import LetterRefusedError, MailUnavailableError, OutboxFolder, SmtpDelivery
 from services.email.domain import Confirmation, letter, message_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from email.message import EmailMessage
     from pathlib import Path
 
-    from aiosmtpd.smtp import Envelope, Session
+    from tests.integration.services.email.conftest import Mailbox
 
 SENDER = "orders@shop.example"
 CONFIRMATION = Confirmation("order-7", "ada@example.com", Decimal("71.40"), "EUR", "Swift Post", "SP1")
 LETTER = letter(CONFIRMATION, sender=SENDER, sent_at=datetime(2030, 5, 17, tzinfo=UTC))
 
 
-@dataclass
-class Mailbox:
-    """Keeps what arrives; answers as told."""
-
-    to_recipient: str = "250 OK"
-    to_letter: str = "250 OK"
-    letters: list[EmailMessage] = field(default_factory=list)
-    logins: list[LoginPassword] = field(default_factory=list)
-
-    async def handle_RCPT(  # noqa: N802 - named by aiosmtpd
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
-    ) -> str:
-        envelope.rcpt_tos.append(address)
-        return self.to_recipient
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - named by aiosmtpd
-        if self.to_letter.startswith("250"):
-            assert isinstance(envelope.content, bytes)
-            self.letters.append(message_from_bytes(envelope.content, policy=default))
-        return self.to_letter
-
-    def authenticate(
-        self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: LoginPassword
-    ) -> AuthResult:
-        self.logins.append(login)
-        return AuthResult(success=login.password == b"s3cret/word", handled=False)
+async def send(url: str) -> None:
+    await asyncio.to_thread(SmtpDelivery.from_url(url).send, LETTER, "order-7.eml")
 
 
-@asynccontextmanager
-async def mail_server(mailbox: Mailbox) -> AsyncIterator[int]:
-    def connected() -> SMTP:
-        return SMTP(
-            mailbox, authenticator=mailbox.authenticate, auth_require_tls=False, loop=asyncio.get_running_loop()
-        )
-
-    server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-
-
-async def send(port: int, login: str = "") -> None:
-    delivery = SmtpDelivery.from_url(f"smtp://{login}127.0.0.1:{port}")
-    await asyncio.to_thread(delivery.send, LETTER, "order-7.eml")
-
-
-async def test_a_letter_reaches_the_mail_server_as_it_was_written() -> None:
-    mailbox = Mailbox()
-    async with mail_server(mailbox) as port:
-        await send(port)
+async def test_a_letter_reaches_the_mail_server_as_it_was_written(mailbox: Mailbox) -> None:
+    await send(mailbox.url)
 
     [arrived] = mailbox.letters
     assert arrived["To"] == "ada@example.com"
@@ -83,51 +37,51 @@ async def test_a_letter_reaches_the_mail_server_as_it_was_written() -> None:
     assert "You paid 71.40 EUR." in arrived.get_content()
 
 
-async def test_the_mail_server_is_logged_in_to_when_a_user_is_given() -> None:
-    mailbox = Mailbox()
-    async with mail_server(mailbox) as port:
-        await send(port, login="shop:s3cret%2Fword@")
+async def test_the_mail_server_is_logged_in_to_when_a_user_is_given(mailbox: Mailbox) -> None:
+    await send(mailbox.url.replace("//", "//shop:s3cret%2Fword@"))
 
     assert mailbox.logins == [LoginPassword(b"shop", b"s3cret/word")]
     assert len(mailbox.letters) == 1
 
 
 @pytest.mark.parametrize(
-    "mailbox",
-    [Mailbox(to_recipient="550 No such user"), Mailbox(to_letter="554 Looks like spam")],
-    ids=["recipient", "letter"],
+    "answers", [{"to_recipient": "550 No such user"}, {"to_letter": "554 Looks like spam"}], ids=["recipient", "letter"]
 )
-async def test_a_permanent_refusal_of_the_letter_is_final_and_quotes_no_address(mailbox: Mailbox) -> None:
-    async with mail_server(mailbox) as port:
-        with pytest.raises(LetterRefusedError, match="refused the letter with 55") as refused:
-            await send(port)
+async def test_a_permanent_refusal_of_the_letter_is_final_and_quotes_no_address(
+    mailbox: Mailbox, answers: dict[str, str]
+) -> None:
+    vars(mailbox).update(answers)
 
-    assert "ada" not in str(refused.value)
+    with pytest.raises(LetterRefusedError, match="refused the letter with 55") as refused:
+        await send(mailbox.url)
+
+    assert "ada@" not in str(refused.value)
     assert mailbox.letters == []
 
 
 @pytest.mark.parametrize(
-    "mailbox",
-    [Mailbox(to_recipient="450 Mailbox busy"), Mailbox(to_letter="451 Try again")],
-    ids=["recipient", "letter"],
+    "answers", [{"to_recipient": "450 Mailbox busy"}, {"to_letter": "451 Try again"}], ids=["recipient", "letter"]
 )
-async def test_a_temporary_refusal_is_no_verdict(mailbox: Mailbox) -> None:
-    async with mail_server(mailbox) as port:
-        with pytest.raises(MailUnavailableError, match="put the letter off with 45"):
-            await send(port)
+async def test_a_temporary_refusal_is_no_verdict(mailbox: Mailbox, answers: dict[str, str]) -> None:
+    vars(mailbox).update(answers)
+
+    with pytest.raises(MailUnavailableError, match="put the letter off with 45"):
+        await send(mailbox.url)
 
 
-async def test_a_refused_login_leaves_the_letter_for_later() -> None:
-    async with mail_server(Mailbox()) as port:
-        with pytest.raises(MailUnavailableError, match="SMTPAuthenticationError"):
-            await send(port, login="shop:wrong@")
+async def test_a_refused_login_leaves_the_letter_for_later(mailbox: Mailbox) -> None:
+    with pytest.raises(MailUnavailableError, match="SMTPAuthenticationError"):
+        await send(mailbox.url.replace("//", "//shop:wrong@"))
 
 
-async def test_a_mail_server_that_is_not_there_is_unavailable() -> None:
-    async with mail_server(Mailbox()) as port:
-        pass
-    with pytest.raises(MailUnavailableError, match="ConnectionRefusedError"):
-        await send(port)
+def test_a_mail_server_that_is_not_there_is_unavailable() -> None:
+    # A bound port on which nobody listens refuses connections for as long as it is held.
+    with socket() as held:
+        held.bind(("127.0.0.1", 0))
+        delivery = SmtpDelivery.from_url(f"smtp://127.0.0.1:{held.getsockname()[1]}")
+
+        with pytest.raises(MailUnavailableError, match="ConnectionRefusedError"):
+            delivery.send(LETTER, "order-7.eml")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,118 @@
+"""A service as a real process on a free port. A test's folder is named after its service."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+import grpc
+import grpc.aio
+import pytest
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from services.chassis import load_settings, serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Iterator
+    from pathlib import Path
+
+    from services.chassis import Service
+    from services.chassis.instants import Clock
+
+_LISTENING = re.compile(r"listening on (\S+)$")
+_DETAILS = (ErrorInfo, BadRequest, RetryInfo)
+
+
+class Refusal(Protocol):
+    """Awaits a call that must be refused; returns its code and the first of its details."""
+
+    async def __call__(self, call: Awaitable[object]) -> tuple[grpc.StatusCode, ErrorInfo | BadRequest | RetryInfo]: ...
+
+
+class InProcess(Protocol):
+    """Serves within the test's own process, by a clock and with settings of the test's choice; gives a channel."""
+
+    def __call__(self, *, clock: Clock, **environment: str) -> AbstractAsyncContextManager[grpc.aio.Channel]: ...
+
+
+@pytest.fixture(scope="module")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the process keeps its files."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def address(request: pytest.FixtureRequest, state_dir: Path) -> Iterator[str]:
+    """The address of the running process, which must end well when the module is through."""
+    name = request.path.parent.name
+    settings = {f"{name.upper()}_LISTEN": "127.0.0.1:0", "STATE_DIR": str(state_dir)}
+    command = [sys.executable, "-m", f"services.{name}"]
+    with subprocess.Popen(command, env=os.environ | settings, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield _address(process)
+        finally:
+            process.terminate()
+            _, log = process.communicate(timeout=20)
+    assert process.returncode == 0, log
+    assert "Traceback" not in log, log
+
+
+@pytest.fixture
+async def channel(address: str) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to the process."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        yield channel
+
+
+@pytest.fixture
+def in_process(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    """See `InProcess`."""
+    service: Service[Any] = import_module(f"services.{request.path.parent.name}.__main__").SERVICE
+
+    @asynccontextmanager
+    async def opened(*, clock: Clock, **environment: str) -> AsyncIterator[grpc.aio.Channel]:
+        own = {"STATE_DIR": str(tmp_path), f"{service.name.upper()}_LISTEN": "127.0.0.1:0"}
+        for variable, value in (own | environment).items():
+            monkeypatch.setenv(variable, value)
+        settings = load_settings(service.settings, name=service.name, contract=service.contract)
+        clocked = replace(service, create=partial(service.create, clock=clock))
+        async with serving(clocked, settings) as address, grpc.aio.insecure_channel(address) as channel:
+            yield channel
+
+    return opened
+
+
+@pytest.fixture
+def refusal() -> Refusal:
+    """See `Refusal`."""
+
+    async def refused(call: Awaitable[object]) -> tuple[grpc.StatusCode, ErrorInfo | BadRequest | RetryInfo]:
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await call
+        # grpc_status reads the rich status of a call, not of the error that the call ends in.
+        trailers = dict(error.value.trailing_metadata() or ())
+        status = Status.FromString(trailers["grpc-status-details-bin"])
+        assert (status.code, status.message) == (error.value.code().value[0], error.value.details())
+        detail = next(kind() for kind in _DETAILS if status.details[0].Is(kind.DESCRIPTOR))
+        status.details[0].Unpack(detail)
+        return error.value.code(), detail
+
+    return refused
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if found := _LISTENING.search(line):
+            return found[1]
+    raise AssertionError("the process ended before it listened:\n" + "".join(lines))
