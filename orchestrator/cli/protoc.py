@@ -12,12 +12,16 @@ import importlib.util
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from google.protobuf import descriptor_pb2
+from google.protobuf import descriptor_pb2, duration_pb2, timestamp_pb2
 
 from orchestrator.errors import ContractError
+from saga.v1 import contract_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Async only: then the type of `InventoryServiceStub` is that of a stub over a grpc.aio channel.
 _OUTPUTS = {"python": "", "grpc_python": "", "mypy": "", "mypy_grpc": "only_async:"}
@@ -41,8 +45,7 @@ def generate(protos: Path, out: Path) -> list[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch)
         outputs = [f"--{plugin}_out={options}{staged}" for plugin, options in _OUTPUTS.items()]
-        names = [str(source.relative_to(protos)) for source in sources]
-        _run_protoc(protos, [*_PLUGIN_PATHS, *outputs, *names, *_stubless_imports(protos)])
+        _run_protoc(protos, [*_PLUGIN_PATHS, *outputs, *import_names(protos), *_stubless_imports(protos)])
         _mirror(staged, out)
     return sources
 
@@ -65,9 +68,17 @@ def write_image(protos: Path, image: Path) -> None:
     Raises:
         ContractError: a file does not compile; the message is protoc's.
     """
-    names = [str(source.relative_to(protos)) for source in _sources(protos)]
     flags = [f"--descriptor_set_out={image}", "--include_imports", "--include_source_info"]
-    _run_protoc(protos, [*flags, *names])
+    _run_protoc(protos, [*flags, *import_names(protos)])
+
+
+def import_names(protos: Path) -> list[str]:
+    """The .proto files under ``protos`` as contracts import them, such as ``shop/inventory/v1/inventory.proto``.
+
+    Raises:
+        ContractError: there are none.
+    """
+    return [source.relative_to(protos).as_posix() for source in _sources(protos)]
 
 
 def _sources(protos: Path) -> list[Path]:
@@ -86,9 +97,11 @@ def _run_protoc(protos: Path, arguments: list[str]) -> None:
     if importlib.util.find_spec("grpc_tools") is None:
         raise ContractError("grpcio-tools is not installed; install saga-orchestrator[generate]")
     with _imports() as imports:
-        includes = [f"-I{protos}", f"-I{_package_root('google.type')}", f"-I{_package_root('grpc_tools') / 'grpc_tools/_proto'}"]
-        command = [sys.executable, "-m", "grpc_tools.protoc", *includes, f"--descriptor_set_in={imports}", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        roots = protos, _package_root("google.type"), _package_root("grpc_tools") / "grpc_tools/_proto"
+        options = [*(f"-I{root}" for root in roots), f"--descriptor_set_in={imports}"]
+        # Its own process, because protoc reports errors on the file descriptor of stderr.
+        command = [sys.executable, "-m", "grpc_tools.protoc", *options, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell is involved
     if done.returncode:
         raise ContractError(f"protoc refused the contracts under {protos}:\n{done.stderr.strip()}")
 
@@ -96,10 +109,8 @@ def _run_protoc(protos: Path, arguments: list[str]) -> None:
 @contextlib.contextmanager
 def _imports() -> Iterator[Path]:
     """The descriptors of what contracts import and no installed package ships as a .proto file."""
-    from google.protobuf import duration_pb2, timestamp_pb2
-    from protovalidate._gen.buf.validate import validate_pb
-
-    from saga.v1 import contract_pb2
+    # protovalidate brings a whole expression language with it, which no other command of the CLI needs.
+    from protovalidate._gen.buf.validate import validate_pb  # noqa: PLC0415
 
     known = descriptor_pb2.FileDescriptorSet()
     for module in (descriptor_pb2, duration_pb2, timestamp_pb2, contract_pb2):

@@ -1,0 +1,18 @@
+"""The commands of ``orchestrator``, each from a module of its own."""
+
+from __future__ import annotations
+
+import typer
+
+from orchestrator.cli.check import check
+from orchestrator.cli.generate import generate
+
+app = typer.Typer(
+    name="orchestrator",
+    help="Durable sagas over plain gRPC.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # locals can hold what must not be shown
+)
+app.command()(check)
+app.command()(generate)
