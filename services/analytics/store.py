@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import insert as plain_insert
 
-# SQLite writes ON CONFLICT DO NOTHING as PostgreSQL does.
+# SQLite writes ON CONFLICT DO NOTHING as PostgreSQL does, and RETURNING tells both whether there was a conflict.
 from sqlalchemy.dialects.postgresql import insert
 
 from services.analytics.domain import DaySales, Period
@@ -45,7 +45,7 @@ ORDER_PRODUCTS: Final = Table(
     Column("quantity", Integer, CheckConstraint("quantity > 0", name="order_products_quantity"), nullable=False),
 )
 
-_KEEP: Final = insert(ORDERS).on_conflict_do_nothing()
+_KEEP: Final = insert(ORDERS).on_conflict_do_nothing().returning(ORDERS.c.order_id)
 _KEEP_PRODUCTS: Final = plain_insert(ORDER_PRODUCTS)
 _IN_PERIOD: Final = ORDERS.c.day.between(bindparam("first"), bindparam("last"))
 _TOTALS: Final = (
@@ -77,7 +77,7 @@ def record(
         products: how many pieces, by sku.
     """
     row = {"order_id": order_id, "day": day, "currency": currency, "nanos": nanos}
-    if connection.execute(_KEEP, row).rowcount:
+    if connection.execute(_KEEP, row).one_or_none():
         rows = [{"order_id": order_id, "sku": sku, "quantity": quantity} for sku, quantity in products.items()]
         connection.execute(_KEEP_PRODUCTS, rows)
 

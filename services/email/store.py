@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, Table, Text, bindparam, select
 
-# SQLite writes ON CONFLICT DO NOTHING as PostgreSQL does.
+# SQLite writes ON CONFLICT DO NOTHING as PostgreSQL does, and RETURNING tells both whether there was a conflict.
 from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.instants import Instant
@@ -20,7 +20,7 @@ CONFIRMATIONS: Final = Table(
     Column("sent_at", Instant, nullable=False),
 )
 
-_KEEP: Final = insert(CONFIRMATIONS).on_conflict_do_nothing()
+_KEEP: Final = insert(CONFIRMATIONS).on_conflict_do_nothing().returning(CONFIRMATIONS.c.order_id)
 _MESSAGE_ID: Final = select(CONFIRMATIONS.c.message_id).where(CONFIRMATIONS.c.order_id == bindparam("order_id"))
 
 
@@ -30,7 +30,7 @@ def keep(connection: Connection, order_id: str, message_id: str, at: datetime) -
     Until the transaction ends, others that record the same order wait for it.
     """
     row = {"order_id": order_id, "message_id": message_id, "sent_at": at}
-    return connection.execute(_KEEP, row).rowcount == 1
+    return connection.execute(_KEEP, row).one_or_none() is not None
 
 
 def message_id(connection: Connection, order_id: str) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy import (
     update,
 )
 
-# SQLite writes ON CONFLICT DO NOTHING as PostgreSQL does.
+# SQLite writes ON CONFLICT DO NOTHING as PostgreSQL does, and RETURNING tells both whether there was a conflict.
 from sqlalchemy.dialects.postgresql import insert
 
 from services.chassis.errors import Rejection
@@ -40,7 +40,7 @@ CREDITS: Final = Table(
 )
 
 _OPEN: Final = insert(BALANCES).on_conflict_do_nothing()
-_KEEP: Final = insert(CREDITS).on_conflict_do_nothing()
+_KEEP: Final = insert(CREDITS).on_conflict_do_nothing().returning(CREDITS.c.order_id)
 _ADD: Final = (
     update(BALANCES)
     .where(BALANCES.c.customer_id == bindparam("member"))
@@ -61,7 +61,7 @@ def credit(connection: Connection, order_id: str, customer_id: str, points: int)
     """
     connection.execute(_OPEN, {"customer_id": customer_id, "points": 0})
     row = {"order_id": order_id, "customer_id": customer_id, "points": points}
-    if connection.execute(_KEEP, row).rowcount:
+    if connection.execute(_KEEP, row).one_or_none():
         connection.execute(_ADD, {"member": customer_id, "credited": points})
         return Credit(points, balance(connection, customer_id))
     member, credited = connection.execute(_CREDIT_OF, {"order_id": order_id}).one()

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import insert as plain_insert
 
-# SQLite writes ON CONFLICT DO NOTHING as PostgreSQL does.
+# SQLite writes ON CONFLICT DO NOTHING as PostgreSQL does, and RETURNING tells both whether there was a conflict.
 from sqlalchemy.dialects.postgresql import insert
 
 from services.warehouse.domain import PickLine, PickList
@@ -40,7 +40,7 @@ PICK_LINES: Final = Table(
     Column("bin", Text, nullable=False),
 )
 
-_KEEP: Final = insert(PICK_LISTS).on_conflict_do_nothing()
+_KEEP: Final = insert(PICK_LISTS).on_conflict_do_nothing().returning(PICK_LISTS.c.order_id)
 _KEEP_LINES: Final = plain_insert(PICK_LINES)
 _ID_OF: Final = select(PICK_LISTS.c.pick_list_id).where(PICK_LISTS.c.order_id == bindparam("order_id"))
 _LINES_OF: Final = (
@@ -57,7 +57,7 @@ def keep(connection: Connection, order_id: str, tracking_number: str, pick_list:
         The pick list that the order has now.
     """
     row = {"order_id": order_id, "pick_list_id": pick_list.pick_list_id, "tracking_number": tracking_number}
-    if connection.execute(_KEEP, row).rowcount == 0:
+    if connection.execute(_KEEP, row).one_or_none() is None:
         return _find(connection, order_id)
     rows = [
         {"order_id": order_id, "position": position, "sku": line.sku, "quantity": line.quantity, "bin": line.bin}
