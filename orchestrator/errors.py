@@ -139,14 +139,12 @@ class InvalidInput(OrchestratorError):
     """What a caller sent breaks the contract.
 
     Attributes:
-        field: the path of the field at fault, such as ``lines[0].quantity``.
-        description: what is wrong with it.
+        violations: pairs of the path of a field at fault, such as ``lines[0].quantity``, and what is wrong with it.
     """
 
-    def __init__(self, field: str, description: str) -> None:
-        self.field = field
-        self.description = description
-        super().__init__(f"{field}: {description}")
+    def __init__(self, *violations: tuple[str, str]) -> None:
+        self.violations = violations
+        super().__init__("; ".join(f"{field}: {description}" for field, description in violations))
 
 
 class JournalError(OrchestratorError):

@@ -6,6 +6,7 @@ import typer
 
 from orchestrator.cli.check import check
 from orchestrator.cli.generate import generate
+from orchestrator.cli.serve import serve
 
 app = typer.Typer(
     name="orchestrator",
@@ -14,5 +15,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,  # locals can hold what must not be shown
 )
+app.command()(serve)
 app.command()(check)
 app.command()(generate)

@@ -57,7 +57,9 @@ def read_participants(shop: type[Any]) -> tuple[Participant, ...]:
 def _participant(shop: type[Any], field: str, stub: Any) -> Participant:
     module, name = getattr(stub, "__module__", ""), getattr(stub, "__name__", "")
     if not module.endswith(_STUB_MODULE) or not name.endswith("Stub"):
-        raise DefinitionError(f"{_name(shop)}.{field} must be a generated stub such as InventoryServiceStub, not {stub!r}")
+        raise DefinitionError(
+            f"{_name(shop)}.{field} must be a generated stub such as InventoryServiceStub, not {stub!r}"
+        )
     messages = importlib.import_module(module.removesuffix("_grpc"))
     service = messages.DESCRIPTOR.services_by_name[name.removesuffix("Stub")]
     return Participant(field=field, stub=stub, service=service, commands=read_service(service))

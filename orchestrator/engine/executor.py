@@ -42,7 +42,6 @@ from orchestrator.engine.stopping import Brake, Fail, Halt, RollBack, Stop, Susp
 from orchestrator.errors import CancelRefused, JournalError, SagaExists
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
     from orchestrator.engine.bindings import Bindings
     from orchestrator.engine.ports import Chance, Clock
@@ -60,7 +59,7 @@ class Executor:
             suspended, ``Halt`` when the process ends, ``Fail`` when the journal refused.
     """
 
-    __slots__ = ("_brake", "_clock", "_forward", "_rollback", "_rollback_began", "_writer", "stopped")
+    __slots__ = ("_brake", "_clock", "_forward", "_recovered", "_rollback", "_rollback_began", "_writer", "stopped")
 
     def __init__(
         self,
@@ -71,6 +70,7 @@ class Executor:
         chance: Chance,
         gate: ReplayGate | None = None,
     ) -> None:
+        self._recovered = gate is not None
         loop = asyncio.get_running_loop()
         self.stopped: asyncio.Future[Stop | None] = loop.create_future()
         self._rollback_began: asyncio.Future[None] | None = None
@@ -85,10 +85,6 @@ class Executor:
     def state(self) -> SagaState:
         """The saga's state, up to its latest entry, durable or not."""
         return self._writer.state
-
-    def watch(self, on_change: Callable[[], None] | None) -> None:
-        """Call this after every entry from now on."""
-        self._writer.on_change = on_change
 
     def launch(self, rollback: Reason | None = None) -> None:
         """Begin, in a task of its own; with a reason to roll back, backward."""
@@ -135,6 +131,9 @@ class Executor:
     async def _run(self, rollback: Reason | None) -> Stop | None:
         running_saga.set(self._forward)  # type: ignore[arg-type]  # code runs only where there is a forward run
         try:
+            if self._recovered and rollback is None:
+                # The numbers of the attempts that an earlier process left behind must not be used again.
+                await self._brake.persist(self._writer)
             if rollback is not None:
                 await self._begin_rollback(rollback)
             elif not self.state.rollback:

@@ -120,8 +120,8 @@ class Journal(Protocol):
     async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
         """Claim unfinished sagas whose owner's lease has lapsed, or who have none."""
 
-    async def claim_suspended(self, owner: str, saga_id: str) -> Claim | None:
-        """Claim one suspended saga, which nobody owns; ``None`` where it is not suspended."""
+    async def claim_suspended(self, owner: str, saga_id: str, now: int) -> Claim | None:
+        """Claim one suspended saga; ``None`` where it is not suspended, or another live replica is at it."""
 
     async def release(self, owner: str) -> None:
         """Let go of everything that a replica has claimed."""

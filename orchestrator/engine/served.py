@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.engine.durable_channel import DurableChannel
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterable, Iterator
 
     from google.protobuf.message import Message
 
@@ -41,3 +41,21 @@ class ServedSaga:
     def call(self, serialized: bytes) -> Awaitable[Message]:
         """Call the code with a serialized input."""
         return self.definition.function(self.definition.input.FromString(serialized), self.shop)
+
+
+class ServedSagas:
+    """The definitions that this process can run, by name and version."""
+
+    def __init__(self, sagas: Iterable[ServedSaga]) -> None:
+        self._sagas = {(saga.definition.name, saga.definition.version): saga for saga in sagas}
+
+    def __iter__(self) -> Iterator[ServedSaga]:
+        """All of them, by name and version."""
+        return iter(self._sagas[key] for key in sorted(self._sagas))
+
+    def find(self, name: str, version: int) -> ServedSaga | None:
+        """The definition of this name and version; version 0 stands for the newest."""
+        if version:
+            return self._sagas.get((name, version))
+        newest = max((number for found, number in self._sagas if found == name), default=0)
+        return self._sagas.get((name, newest))

@@ -28,6 +28,7 @@ class SagaWriter:
     Attributes:
         state: the saga's state, all recorded entries applied.
         on_change: called after each recorded entry; for watchers.
+        token: the fencing token of the claim.
         started: done when the saga's first entries are durable; raises what the journal raised.
     """
 
@@ -38,10 +39,10 @@ class SagaWriter:
         "_observer",
         "_owner",
         "_sequence",
-        "_token",
         "on_change",
         "started",
         "state",
+        "token",
     )
 
     def __init__(
@@ -60,7 +61,7 @@ class SagaWriter:
         self._journal = journal
         self._observer = observer
         self._owner = owner
-        self._token = token
+        self.token = token
         self._sequence = sequence
         self._new = new
         self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -91,7 +92,7 @@ class SagaWriter:
         append = Append(
             state.saga_id,
             self._owner,
-            self._token,
+            self.token,
             self._sequence,
             entries,
             state.status,  # type: ignore[arg-type]  # SagaStarted, the first entry of all, has set it

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from orchestrator import best_effort, saga, saga_id
+from orchestrator import SagaRejected, best_effort, saga, saga_id
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceStub
 from shop.email.v1.email_pb2 import SendConfirmationRequest
@@ -32,3 +32,91 @@ from shop.shipping.v1.shipping_pb2 import ArrangeShipmentRequest
 from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub
 from shop.warehouse.v1.warehouse_pb2 import FulfilOrderRequest, PickLine
 from shop.warehouse.v1.warehouse_pb2_grpc import WarehouseServiceStub
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Who takes part."""
+
+    product: ProductServiceStub
+    fraud: FraudServiceStub
+    inventory: InventoryServiceStub
+    pricing: PricingServiceStub
+    payment: PaymentServiceStub
+    shipping: ShippingServiceStub
+    email: EmailServiceStub
+    warehouse: WarehouseServiceStub
+    rewards: RewardsServiceStub
+    analytics: AnalyticsServiceStub
+
+
+@saga("place_order", version=1)
+async def place_order(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """Sell, pay, ship; then tell everybody who waits for it."""
+    order_id = saga_id()
+
+    cart = await shop.product.CreateOrder(
+        CreateOrderRequest(order_id=order_id, customer_id=order.customer_id, lines=order.lines)
+    )
+    risk = await shop.fraud.AssessOrder(
+        AssessOrderRequest(
+            order_id=order_id,
+            customer_id=order.customer_id,
+            amount=cart.list_total,
+            billing_country=order.billing_country or order.ship_to.country,
+            shipping_country=order.ship_to.country,
+        )
+    )
+    if risk.verdict != VERDICT_ACCEPT:
+        raise SagaRejected("FRAUD_SUSPECTED", f"the order scores {risk.score}: {', '.join(risk.reasons)}")
+
+    stock = await shop.inventory.ReserveStock(ReserveStockRequest(order_id=order_id, lines=order.lines))
+    price = await shop.pricing.PriceOrder(
+        PriceOrderRequest(lines=order.lines, coupon_codes=order.coupon_codes, country=order.ship_to.country)
+    )
+    await shop.payment.AuthorizePayment(
+        AuthorizePaymentRequest(
+            order_id=order_id, customer_id=order.customer_id, amount=price.total, card_token=order.card_token
+        )
+    )
+    parcel = await shop.shipping.ArrangeShipment(
+        ArrangeShipmentRequest(order_id=order_id, ship_to=order.ship_to, weight_grams=cart.weight_grams)
+    )
+
+    # The point of no return.
+    payment = await shop.payment.CapturePayment(CapturePaymentRequest(order_id=order_id, amount=price.total))
+
+    async def credit_points() -> int:
+        if not order.member:
+            return 0
+        credited = await shop.rewards.CreditPoints(
+            CreditPointsRequest(order_id=order_id, customer_id=order.customer_id, total=price.total)
+        )
+        return credited.points
+
+    tracking_number = parcel.shipment.tracking_number
+    picks = [PickLine(sku=line.sku, quantity=line.quantity, bin=line.bin) for line in stock.lines]
+    _, _, points, _ = await asyncio.gather(
+        shop.email.SendConfirmation(
+            SendConfirmationRequest(
+                order_id=order_id,
+                to=order.email,
+                total=price.total,
+                carrier=parcel.shipment.carrier,
+                tracking_number=tracking_number,
+            )
+        ),
+        shop.warehouse.FulfilOrder(FulfilOrderRequest(order_id=order_id, lines=picks, tracking_number=tracking_number)),
+        credit_points(),
+        best_effort(
+            shop.analytics.RecordOrder(RecordOrderRequest(order_id=order_id, lines=order.lines, total=price.total))
+        ),
+    )
+    return Receipt(
+        order_id=order_id,
+        total=price.total,
+        payment_id=payment.payment_id,
+        carrier=parcel.shipment.carrier,
+        tracking_number=tracking_number,
+        points=points,
+    )

@@ -1,0 +1,168 @@
+"""The composition root: here, and nowhere else, adapters meet ports."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import socket
+import time
+import uuid
+from collections import Counter
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.contract.addresses import default_address
+from orchestrator.definition.plan_reader import read_plan
+from orchestrator.definition.rules import check_definition
+from orchestrator.engine import failpoints
+from orchestrator.engine.bindings import Bindings
+from orchestrator.engine.served import ServedSaga, ServedSagas
+from orchestrator.engine.worker import Worker, World
+from orchestrator.errors import DefinitionError, SettingsError
+from orchestrator.observability import open_observability
+from orchestrator.sagas.place_order import place_order
+from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.sqlite.journal import SqliteJournal
+from orchestrator.transport.order_details import OrderDetails
+from orchestrator.transport.order_service import OrderService
+from orchestrator.transport.participants import GrpcParticipants
+from orchestrator.transport.saga_service import SagaService
+from orchestrator.transport.server import ApiServer
+from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
+from shop.order.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import grpc.aio
+
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.ports import Journal
+    from orchestrator.settings import Settings
+
+    Definition = SagaDefinition[Any, Any, Any]
+
+_log = logging.getLogger("orchestrator")
+
+
+class SystemClock:
+    """Time as the machine tells it."""
+
+    def now(self) -> int:
+        """Nanoseconds since the epoch, UTC."""
+        return time.time_ns()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
+
+async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
+    """Run one replica until SIGTERM or SIGINT, then drain it.
+
+    Raises:
+        SettingsError: a setting cannot work.
+        DefinitionError: a contract or a saga breaks a rule; the message names every violation.
+        JournalUnavailable: the journal cannot be opened.
+    """
+    _refuse_violations(definitions)
+    _arm_failpoints(settings.failpoints)
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        observer = open_observability(os.environ)
+        stack.push_async_callback(observer.close)
+        participants = GrpcParticipants(addresses(definitions, settings.participants))
+        stack.push_async_callback(participants.close)
+        journal = await open_journal(settings)
+        stack.push_async_callback(journal.close)
+        bindings = Bindings([definition.participants for definition in definitions], participants)
+        served = ServedSagas(ServedSaga.over(d, read_plan(d), bindings) for d in definitions)
+        world = World(journal, observer, SystemClock(), random.random)
+        worker = Worker(served, bindings, world, owner=_owner(), lease=settings.lease_seconds)
+        server = ApiServer(settings.listen, _services(worker, definitions, participants))
+        recovered = await worker.open()
+        await server.start()
+        _log.info("orchestrator listening on %s", server.address)
+        _log.info("serving %s; recovered %d sagas", ", ".join(map(str, definitions)), recovered)
+        await stopping.wait()
+        _log.info("orchestrator draining")
+        await server.drain(settings.drain_seconds)
+        await worker.close(settings.drain_seconds)
+
+
+def _refuse_violations(definitions: Iterable[Definition]) -> None:
+    violations = [str(violation) for definition in definitions for violation in check_definition(definition)]
+    if violations:
+        raise DefinitionError("\n".join(["not served, because of:", *dict.fromkeys(violations)]))
+
+
+def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> dict[str, str]:
+    """Where each participant of the sagas is: as set, else as its contract says.
+
+    Raises:
+        SettingsError: an address is missing, or is set for a service that no saga uses.
+    """
+    services = {p.service.full_name: p.service for definition in definitions for p in definition.participants}
+    if unused := sorted(set(set_here) - set(services)):
+        known = ", ".join(sorted(services))
+        raise SettingsError(f"ORCHESTRATOR_PARTICIPANTS: no saga uses {', '.join(unused)}; there are: {known}")
+    found = {name: set_here.get(name) or default_address(service) for name, service in services.items()}
+    if missing := sorted(name for name, address in found.items() if not address):
+        raise SettingsError(
+            f"where is {', '.join(missing)}? Set ORCHESTRATOR_PARTICIPANTS={missing[0]}=host:port, or give its "
+            "contract an option (google.api.default_host)"
+        )
+    return found
+
+
+async def open_journal(settings: Settings) -> Journal:
+    """The journal that the settings name.
+
+    Raises:
+        JournalUnavailable: it cannot be opened.
+    """
+    path = settings.journal_path
+    return MemoryJournal() if path is None else await SqliteJournal.open(path)
+
+
+def _services(
+    worker: Worker, definitions: Sequence[Definition], participants: GrpcParticipants
+) -> dict[str, Callable[[grpc.aio.Server], None]]:
+    services: dict[str, Callable[[grpc.aio.Server], None]] = {
+        "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, SagaService(worker)),
+    }
+    if place_order in definitions:
+        orders = OrderService(worker, OrderDetails(participants))
+        services["shop.order.v1.OrderService"] = partial(add_OrderServiceServicer_to_server, orders)
+    return services
+
+
+def _arm_failpoints(wanted: Iterable[str]) -> None:
+    for each in wanted:
+        name, _, number = each.partition(":")
+        try:
+            failpoints.arm(name, _kill_at(int(number or 1)))
+        except ValueError as error:
+            raise SettingsError(f"ORCHESTRATOR_FAILPOINTS: {error}") from None
+
+
+def _kill_at(number: int) -> Callable[[str], None]:
+    reached: Counter[str] = Counter()
+
+    def kill(_key: str) -> None:
+        reached["times"] += 1
+        if reached["times"] == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return kill
+
+
+def _owner() -> str:
+    """A name of its own for each process, so that a restarted one is another owner."""
+    return f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"

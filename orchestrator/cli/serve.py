@@ -1,0 +1,41 @@
+"""``orchestrator serve``: run one replica."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+import uvloop
+
+from orchestrator.bootstrap import serve as run
+from orchestrator.cli.modules import load_definitions
+from orchestrator.cli.refusal import errors_reported
+from orchestrator.settings import read_settings
+
+
+def serve(
+    listen: Annotated[str | None, typer.Option(help="host:port of the API.  [env: ORCHESTRATOR_LISTEN]")] = None,
+    journal: Annotated[str | None, typer.Option(help="sqlite:<path> or memory:  [env: ORCHESTRATOR_JOURNAL]")] = None,
+    sagas: Annotated[
+        list[str] | None, typer.Option(help="A module that holds sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]")
+    ] = None,
+    participant: Annotated[
+        list[str] | None,
+        typer.Option(help="full.service.Name=host:port; may be repeated.  [env: ORCHESTRATOR_PARTICIPANTS]"),
+    ] = None,
+) -> None:
+    """Run the orchestrator until SIGTERM or Ctrl-C."""
+    with errors_reported():
+        settings = read_settings(
+            listen=listen,
+            journal=journal,
+            sagas=tuple(sagas) if sagas else None,
+            participants=",".join(participant) if participant else None,
+        )
+        definitions = load_definitions(settings.sagas)
+        logging.basicConfig(
+            level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
+        uvloop.run(run(settings, definitions))

@@ -1,0 +1,60 @@
+"""Who wants to know when a saga changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from orchestrator.engine.writer import SagaWriter
+
+
+class Watchers:
+    """Wakes the watchers of a saga after each of its entries. Sagas that nobody watches pay nothing."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, set[asyncio.Event]] = {}
+        self._writers: dict[str, SagaWriter] = {}
+
+    @contextlib.contextmanager
+    def watching(self, saga_id: str) -> Iterator[asyncio.Event]:
+        """Within, the event is set after each change of the saga."""
+        changed = asyncio.Event()
+        self._events.setdefault(saga_id, set()).add(changed)
+        self._connect(saga_id)
+        try:
+            yield changed
+        finally:
+            events = self._events[saga_id]
+            events.discard(changed)
+            if not events:
+                del self._events[saga_id]
+                self._connect(saga_id)
+
+    def attach(self, writer: SagaWriter) -> None:
+        """The saga's entries come from this writer now."""
+        saga_id = writer.state.saga_id
+        self._writers[saga_id] = writer
+        self._connect(saga_id)
+
+    def detach(self, writer: SagaWriter) -> None:
+        """No more entries come from this writer."""
+        saga_id = writer.state.saga_id
+        if self._writers.get(saga_id) is writer:
+            del self._writers[saga_id]
+        self._notify(saga_id)
+
+    def _connect(self, saga_id: str) -> None:
+        writer = self._writers.get(saga_id)
+        if writer is not None:
+            writer.on_change = self._notifier(saga_id) if saga_id in self._events else None
+
+    def _notifier(self, saga_id: str) -> Callable[[], None]:
+        return lambda: self._notify(saga_id)
+
+    def _notify(self, saga_id: str) -> None:
+        for changed in self._events.get(saga_id, ()):
+            changed.set()

@@ -1,0 +1,315 @@
+r"""One replica: starts, recovers, watches and cancels sagas.
+
+Purpose: keeps one :class:`Executor` for every saga that this replica has claimed. Invariant: recovery comes in
+through the same door as new work; whatever is lost with this process is taken over from the journal, by the next
+process or by another replica once this one's lease has lapsed.
+
+::
+
+    start() ──────────────────▶ live ──stopped──▶ (ended or suspended: read from the journal from now on)
+    claim_unfinished() ──adopt──▶ ▲ │
+                                  │ └── the journal refused: claim lost (another replica's now), or
+                                  └──── unavailable: adopted again after a while
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from orchestrator.engine.entries import SagaRecovered, SagaStarted
+from orchestrator.engine.executor import Executor, refuse_cancel
+from orchestrator.engine.ports import Claim, NewSaga, SagaFilter, SagaRecord
+from orchestrator.engine.replay import ReplayGate
+from orchestrator.engine.state import ENDED, REASON_CANCELLED, Reason, SagaState, Status, fold
+from orchestrator.engine.stopping import Fail, Halt, Stop
+from orchestrator.engine.watching import Watchers
+from orchestrator.engine.writer import SagaWriter
+from orchestrator.errors import ClaimLost, JournalError, SagaExists, SagaNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+
+    from orchestrator.engine.bindings import Bindings
+    from orchestrator.engine.ports import Chance, Clock, Journal, Observer
+    from orchestrator.engine.served import ServedSagas
+
+_log = logging.getLogger(__name__)
+
+_CLAIM_BATCH = 500
+_RETRY_SECONDS = 1.0
+_NANOSECONDS = 1_000_000_000
+
+
+class StartSaga(NamedTuple):
+    """What to start.
+
+    Attributes:
+        saga_id: the new saga's identity; the same for a repeated request.
+        definition: the name of a served definition, and its version.
+        input: the serialized input, valid.
+        digest: of the definition and the input, to tell a repeated request from another one.
+        attributes: the values by which the saga can be listed.
+        traceparent: the W3C trace context of the caller, or empty.
+    """
+
+    saga_id: str
+    definition: str
+    version: int
+    input: bytes
+    digest: bytes
+    attributes: tuple[tuple[str, str], ...] = ()
+    traceparent: str = ""
+
+
+class World(NamedTuple):
+    """The adapters behind the engine's ports."""
+
+    journal: Journal
+    observer: Observer
+    clock: Clock
+    chance: Chance
+
+
+class Worker:
+    """Advances the sagas that this replica has claimed.
+
+    Args:
+        served: the definitions that it can run.
+        bindings: the commands of their participants.
+        world: the adapters.
+        owner: this replica's name, of its own for each process.
+        lease: seconds after which others may take over when this replica falls silent.
+    """
+
+    def __init__(
+        self, served: ServedSagas, bindings: Bindings, world: World, *, owner: str, lease: float = 15.0
+    ) -> None:
+        self.served = served
+        self._bindings = bindings
+        self._world = world
+        self._owner = owner
+        self._lease = lease
+        self._live: dict[str, Executor] = {}
+        self._digests: dict[str, bytes] = {}
+        self._watchers = Watchers()
+        self._background: set[asyncio.Task[None]] = set()
+        self._halting = False
+
+    async def open(self) -> int:
+        """Recover every saga that nobody advances, then keep doing so; how many there were."""
+        await self._beat()
+        recovered = await self._recover()
+        self._spawn(self._keep_alive())
+        return recovered
+
+    async def close(self, grace: float) -> None:
+        """Stop every saga where it stands, for up to ``grace`` seconds of answers in flight; let the claims go."""
+        self._halting = True
+        for task in self._background:
+            task.cancel()
+        live = list(self._live.values())
+        for executor in live:
+            executor.halt()
+        if live:
+            await asyncio.wait([executor.stopped for executor in live], timeout=grace)
+        await self._world.journal.release(self._owner)
+
+    async def start(self, order: StartSaga, wait: float = 0.0) -> SagaState:
+        """Start a saga, or find the one that this request started before; the saga after up to ``wait`` seconds.
+
+        Raises:
+            SagaExists: a saga of this id was started with another content.
+            JournalUnavailable: it is not started.
+        """
+        executor = self._live.get(order.saga_id)
+        if executor is None:
+            executor = self._launch_new(order)
+        elif self._digests.get(order.saga_id) != order.digest:
+            return await self._started_before(order, wait)
+        try:
+            if wait > 0:
+                await self._wait_stopped(executor, wait)
+            await executor.ensure_started()
+        except SagaExists:
+            return await self._started_before(order, wait)
+        return executor.state
+
+    async def get(self, saga_id: str) -> SagaState:
+        """A saga as it stands.
+
+        Raises:
+            SagaNotFound: there is none of this id.
+        """
+        executor = self._live.get(saga_id)
+        if executor is not None:
+            await executor.ensure_started()
+            return executor.state
+        entries = await self._world.journal.read(saga_id)
+        if not entries:
+            raise SagaNotFound(saga_id)
+        return fold(saga_id, entries)
+
+    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+        """A page of sagas, the newest first; see :meth:`Journal.search`."""
+        return await self._world.journal.search(where, limit, page_token)
+
+    async def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
+        """The saga as it stands, then after every change, until it has ended. Changes in a burst come as one.
+
+        Raises:
+            SagaNotFound: there is none of this id.
+        """
+        with self._watchers.watching(saga_id) as changed:
+            while True:
+                changed.clear()
+                state = await self.get(saga_id)
+                yield state
+                if state.status in ENDED:
+                    return
+                if saga_id in self._live:
+                    await changed.wait()
+                else:
+                    await self._world.clock.sleep(_RETRY_SECONDS)
+
+    async def cancel(self, saga_id: str, reason: str, requested_by: str) -> SagaState:
+        """Roll a saga back; the saga, once that is durable. Repeating it changes nothing.
+
+        Raises:
+            SagaNotFound: there is none of this id.
+            CancelRefused: its pivot was accepted, or it has completed.
+        """
+        executor = self._live.get(saga_id)
+        if executor is None:
+            state = await self.get(saga_id)
+            refuse_cancel(state)
+            if state.status is not Status.SUSPENDED or state.rollback:
+                return state
+            executor = await self._roll_back_suspended(saga_id, Reason(REASON_CANCELLED, reason, "", requested_by))
+        await executor.cancel(reason, requested_by)
+        return executor.state
+
+    def _launch_new(self, order: StartSaga) -> Executor:
+        now = self._world.clock.now()
+        new = NewSaga(order.definition, order.version, order.digest, now, order.attributes)
+        writer = self._writer(SagaState(order.saga_id), token=1, sequence=0, new=new)
+        sampled = self._world.observer.samples(order.saga_id, order.traceparent)
+        writer.record(
+            SagaStarted(now, order.definition, order.version, order.input, order.traceparent, sampled, order.attributes)
+        )
+        self._digests[order.saga_id] = order.digest
+        return self._launch(writer)
+
+    async def _started_before(self, order: StartSaga, wait: float) -> SagaState:
+        """The request id was used before, by this or another process."""
+        record = await self._world.journal.find(order.saga_id)
+        if record is None or record.digest != order.digest:
+            raise _another_content(order.saga_id)
+        executor = self._live.get(order.saga_id)
+        if executor is not None and wait > 0:
+            await self._wait_stopped(executor, wait)
+        return await self.get(order.saga_id)
+
+    async def _wait_stopped(self, executor: Executor, seconds: float) -> None:
+        timer = asyncio.ensure_future(self._world.clock.sleep(seconds))
+        try:
+            either: set[asyncio.Future[Any]] = {executor.stopped, timer}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+
+    async def _keep_alive(self) -> None:
+        """Renew the lease, and take over what others have let lapse."""
+        while True:
+            await self._world.clock.sleep(self._lease / 3)
+            try:
+                await self._beat()
+                await self._recover()
+            except JournalError as error:
+                _log.warning("the journal is unavailable, trying again: %s", error)
+
+    async def _beat(self) -> None:
+        await self._world.journal.heartbeat(self._owner, self._world.clock.now(), int(self._lease * _NANOSECONDS))
+
+    async def _recover(self) -> int:
+        recovered = 0
+        while not self._halting:
+            claims = await self._world.journal.claim_unfinished(self._owner, self._world.clock.now(), _CLAIM_BATCH)
+            for claim in claims:
+                await self._adopt(claim)
+            recovered += len(claims)
+            if len(claims) < _CLAIM_BATCH:
+                break
+        return recovered
+
+    async def _adopt(self, claim: Claim, rollback: Reason | None = None) -> Executor:
+        """Carry on with a saga from its journal."""
+        entries = await self._world.journal.read(claim.saga_id)
+        self._world.observer.recovered(claim.saga_id, entries)
+        state = fold(claim.saga_id, entries)
+        gate = ReplayGate(state.commands)
+        writer = self._writer(state, token=claim.token, sequence=len(entries))
+        writer.record(SagaRecovered(self._world.clock.now(), self._owner))
+        return self._launch(writer, gate, rollback)
+
+    async def _adopt_again(self, claim: Claim) -> None:
+        """Carry on once the journal is back."""
+        while not self._halting:
+            await self._world.clock.sleep(_RETRY_SECONDS)
+            try:
+                record = await self._world.journal.find(claim.saga_id)
+                if record is not None and record.status not in ENDED and claim.saga_id not in self._live:
+                    await self._adopt(claim)
+            except JournalError as error:
+                _log.warning("saga %s waits for the journal: %s", claim.saga_id, error)
+            else:
+                return
+
+    async def _roll_back_suspended(self, saga_id: str, reason: Reason) -> Executor:
+        claim = await self._world.journal.claim_suspended(self._owner, saga_id, self._world.clock.now())
+        if claim is None:
+            raise ClaimLost(f"saga {saga_id} is being changed by somebody else; ask again")
+        return await self._adopt(claim, reason)
+
+    def _writer(self, state: SagaState, *, token: int, sequence: int, new: NewSaga | None = None) -> SagaWriter:
+        world = self._world
+        return SagaWriter(
+            state, world.journal, world.observer, owner=self._owner, token=token, sequence=sequence, new=new
+        )
+
+    def _launch(self, writer: SagaWriter, gate: ReplayGate | None = None, rollback: Reason | None = None) -> Executor:
+        state = writer.state
+        served = self.served.find(state.definition, state.version)
+        executor = Executor(served, writer, self._bindings, self._world.clock, self._world.chance, gate)
+        self._live[state.saga_id] = executor
+        self._watchers.attach(writer)
+        executor.stopped.add_done_callback(lambda stopped: self._stopped(executor, writer, stopped))
+        executor.launch(rollback)
+        return executor
+
+    def _stopped(self, executor: Executor, writer: SagaWriter, stopped: asyncio.Future[Stop | None]) -> None:
+        saga_id = executor.state.saga_id
+        if self._live.get(saga_id) is executor:
+            del self._live[saga_id]
+            self._digests.pop(saga_id, None)
+        self._watchers.detach(writer)
+        stop = None
+        if error := stopped.exception():
+            _log.critical("saga %s: the engine itself failed", saga_id, exc_info=error)
+        else:
+            stop = stopped.result()
+        lost = isinstance(stop, Fail) and isinstance(stop.error, (ClaimLost, SagaExists))
+        if error or (isinstance(stop, Fail) and not lost):
+            self._spawn(self._adopt_again(Claim(saga_id, writer.token)))
+        elif lost or isinstance(stop, Halt):
+            _log.info("saga %s is let go of", saga_id)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _another_content(saga_id: str) -> SagaExists:
+    return SagaExists(saga_id, f"saga {saga_id} was started by the same request id with another content")

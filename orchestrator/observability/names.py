@@ -1,0 +1,96 @@
+"""Every name under which something can be seen from outside: dashboards and alerts depend on them.
+
+Names of the OpenTelemetry semantic conventions stand where there is one, in the generation that the services'
+server spans use too, so that one trace speaks one language; the rest is ours and begins with ``saga``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SERVICE: Final = "orchestrator"
+"""The service, where neither ``OTEL_SERVICE_NAME`` nor ``OTEL_RESOURCE_ATTRIBUTES`` names it."""
+SCOPE: Final = "orchestrator"
+"""The instrumentation scope of all our spans."""
+
+
+# Spans.
+
+
+def root_span(definition: str) -> str:
+    """The whole saga, from its start to its end, such as ``saga place_order``."""
+    return f"saga {definition}"
+
+
+def attempt_span(service: str, method: str) -> str:
+    """One attempt of a command or a compensation, such as ``InventoryService/ReserveStock``."""
+    return f"{service.rpartition('.')[2]}/{method}"
+
+
+STARTED_SPAN: Final = "saga started"
+"""Without duration, sent at once: a saga that takes days can be found from its first second."""
+SUSPENDED_SPAN: Final = "saga suspended"
+"""Without duration, sent at once: the saga waits for an operator, and may yet go on."""
+
+# Events of the root span.
+ROLLBACK_BEGAN_EVENT: Final = "saga.rollback_began"
+"""From here on the saga only compensates; with the reason."""
+RECOVERED_EVENT: Final = "saga.recovered"
+"""A replica took the saga over; with its name."""
+SUSPENDED_EVENT: Final = "saga.suspended"
+"""The saga waited for an operator; with the reason."""
+SETTLED_EVENT: Final = "saga.settled"
+"""The outcome of a command became known after its last attempt had ended: somebody verified it."""
+
+# Attributes of the semantic conventions.
+RPC_SYSTEM: Final = "rpc.system"
+"""``grpc``: what the contract speaks, whatever carries it."""
+RPC_SERVICE: Final = "rpc.service"
+"""The full name of the service, such as ``shop.inventory.v1.InventoryService``."""
+RPC_METHOD: Final = "rpc.method"
+"""The name of the rpc, such as ``ReserveStock``."""
+RPC_STATUS: Final = "rpc.grpc.status_code"
+"""The gRPC status by number; 0 is OK."""
+ERROR_TYPE: Final = "error.type"
+"""On a failed attempt the gRPC status by name or ``INTERRUPTED``; on a saga the reason's code."""
+
+# Attributes of a saga: on its root, and on the spans that stand for it before it ends.
+SAGA_ID: Final = "saga.id"
+"""The saga; on every span."""
+SAGA_DEFINITION: Final = "saga.definition"
+"""The name of its definition; on every span."""
+SAGA_VERSION: Final = "saga.version"
+"""The version of its definition."""
+SAGA_STATUS: Final = "saga.status"
+"""How it ended: ``completed`` or ``compensated``."""
+SAGA_REASON: Final = "saga.reason"
+"""The code of the reason for a rollback or a suspension, such as ``REJECTED``."""
+SAGA_REASON_MESSAGE: Final = "saga.reason.message"
+"""That reason in a sentence."""
+SAGA_OWNER: Final = "saga.owner"
+"""The replica that took the saga over."""
+SAGA_RECOVERED: Final = "saga.recovered"
+"""True on the root of a saga that was taken over at least once."""
+SAGA_ATTRIBUTE: Final = "saga.attribute."
+"""Prefix of the values by which the saga can be listed, such as ``saga.attribute.customer_id``."""
+
+# Attributes of an attempt.
+SAGA_STEP: Final = "saga.step"
+"""The key of the command or compensation, such as ``InventoryService.ReserveStock#1``."""
+SAGA_ATTEMPT: Final = "saga.attempt"
+"""Which attempt it was, from 1."""
+SAGA_OUTCOME: Final = "saga.outcome"
+"""``completed``, ``rejected`` or ``unknown``."""
+SAGA_IDEMPOTENCY_KEY: Final = "saga.idempotency_key"
+"""What the participant saw: the same on every attempt."""
+SAGA_EFFECT: Final = "saga.effect"
+"""``query``, ``compensable``, ``pivot`` or ``retryable``; not on compensations."""
+SAGA_BEST_EFFORT: Final = "saga.best_effort"
+"""True where the saga goes on without it."""
+SAGA_COMPENSATES: Final = "saga.compensates"
+"""On a compensation, the key of the command that it undoes; a link leads to that command's latest attempt."""
+SAGA_INTERRUPTED: Final = "saga.interrupted"
+"""True where the process ended during the attempt, so that nobody saw its outcome."""
+
+INTERRUPTED: Final = "INTERRUPTED"
+"""The error type of an interrupted attempt."""

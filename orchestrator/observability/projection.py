@@ -1,0 +1,292 @@
+"""The projection of one saga's journal onto spans: a fold of its entries, and of nothing else.
+
+Because only entries go in, the same spans, with the same ids and the same content, come out of every process that
+projects the same journal. So a saga that is recovered is projected again from its first entry: spans that had not
+left the old process when it died are not lost, and the others are recognised by their ids.
+
+::
+
+    SagaStarted ──▶ "saga started"                        (zero length)
+    an attempt's end ──▶ CLIENT span of the attempt       (a compensation's links to its command's)
+    SagaRecovered ──▶ CLIENT spans of what was interrupted
+    SagaSuspended ──▶ "saga suspended"                    (zero length)
+    SagaCompleted, SagaCompensated ──▶ the root of them all
+
+Invariant: every attempt that a participant can have seen has exactly one span, so its own span finds a parent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+
+from orchestrator.engine import entries as e
+from orchestrator.engine.delivery import idempotency_key
+from orchestrator.engine.state import REASON_CANCELLED, Reason, Status, StepOutcome
+from orchestrator.engine.trace import STARTED
+from orchestrator.observability import names
+from orchestrator.observability.spans import (
+    Place,
+    Value,
+    add_events,
+    event,
+    link,
+    prepare_attempt,
+    set_all,
+    set_error,
+    set_one,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+    from orchestrator.engine.entries import Entry
+    from orchestrator.engine.outcome import Failure
+
+_STATUS_NUMBERS: Final[dict[str, int]] = {code.name: code.value[0] for code in grpc.StatusCode}
+_OK: Final = 0
+_SUSPENDED: Final = "suspended"  # the key of that span, which no command can have: theirs hold a dot
+_INTERRUPTED: Final = "the orchestrator stopped before an answer came"
+
+
+class _Sending:
+    """What is sent under one key: a command, or the compensation of one.
+
+    Attributes:
+        counted: how many attempts the journal counts.
+        seen: the number of the latest attempt that has a span; 0 before the first.
+        since: the latest instant before which none of its current attempts began.
+        settled: no attempt follows.
+        compensates: the command that it compensates, if it is a compensation.
+    """
+
+    __slots__ = ("best_effort", "compensates", "counted", "key", "prepared", "seen", "settled", "since")
+
+    def __init__(
+        self, key: str, prepared: Span, since: int, *, best_effort: bool = False, compensates: _Sending | None = None
+    ) -> None:
+        self.key = key
+        self.prepared = prepared
+        self.since = since
+        self.best_effort = best_effort
+        self.compensates = compensates
+        self.counted = 0
+        self.seen = 0
+        self.settled = False
+
+
+class SagaTrace:
+    """The trace of one saga, as far as its journal has been projected. Small: it keeps no request and no reply.
+
+    Attributes:
+        resting: nothing follows in this process: the saga has ended or is suspended.
+    """
+
+    __slots__ = ("_events", "_place", "_reason", "_recovered", "_sendings", "_start", "_suspensions", "resting")
+
+    def __init__(self, saga_id: str, start: e.SagaStarted) -> None:
+        self.resting = False
+        self._place = Place.of(saga_id, start.traceparent)
+        self._start = start._replace(input=b"")
+        self._sendings: dict[str, _Sending] = {}
+        self._events: list[Span.Event] = []
+        self._reason: Reason | None = None
+        self._recovered = False
+        self._suspensions = 0
+
+    def project(self, entry: Entry) -> Sequence[Span]:
+        """The spans to which the next entry leads."""
+        return _PROJECTIONS[type(entry)](self, entry)
+
+    def _started(self, entry: e.SagaStarted) -> Sequence[Span]:
+        span = self._place.mark(names.STARTED_SPAN, STARTED, entry.at)
+        set_all(span, self._about_saga())
+        return (span,)
+
+    def _intended(self, entry: e.CommandIntended) -> Sequence[Span]:
+        prepared = prepare_attempt(entry.method, entry.effect)
+        self._sendings[entry.key] = _Sending(entry.key, prepared, entry.at, best_effort=entry.best_effort)
+        return ()
+
+    def _attempt_failed(self, entry: e.AttemptFailed) -> Sequence[Span]:
+        return self._attempted(self._sendings[entry.key], entry, StepOutcome.UNKNOWN, entry.failure)
+
+    def _completed(self, entry: e.CommandCompleted) -> Sequence[Span]:
+        return self._settled(self._sendings[entry.key], entry, StepOutcome.COMPLETED, None)
+
+    def _rejected(self, entry: e.CommandRejected) -> Sequence[Span]:
+        return self._settled(self._sendings[entry.key], entry, StepOutcome.REJECTED, entry.failure)
+
+    def _abandoned(self, entry: e.CommandAbandoned) -> Sequence[Span]:
+        return self._settled(self._sendings[entry.key], entry, StepOutcome.UNKNOWN, entry.failure)
+
+    def _rollback_began(self, entry: e.RollbackBegan) -> Sequence[Span]:
+        self._reason = entry.reason
+        self._events.append(event(names.ROLLBACK_BEGAN_EVENT, entry.at, _about_reason(entry.reason)))
+        return ()
+
+    def _compensation_began(self, entry: e.CompensationBegan) -> Sequence[Span]:
+        key = e.compensation_key(entry.key)
+        prepared = prepare_attempt(entry.method, None)
+        self._sendings[key] = _Sending(key, prepared, entry.at, compensates=self._sendings[entry.key])
+        return ()
+
+    def _compensation_completed(self, entry: e.CompensationCompleted) -> Sequence[Span]:
+        sending = self._sendings[e.compensation_key(entry.key)]
+        return self._settled(sending, entry, StepOutcome.COMPLETED, None)
+
+    def _compensation_rejected(self, entry: e.CompensationRejected) -> Sequence[Span]:
+        sending = self._sendings[e.compensation_key(entry.key)]
+        return self._attempted(sending, entry, StepOutcome.REJECTED, entry.failure)
+
+    def _saga_recovered(self, entry: e.SagaRecovered) -> Sequence[Span]:
+        """Attempts may have been in flight when the earlier process ended, and their participants saw them.
+
+        Not so where the saga was suspended, and not going forward once the rollback began: then every answer was
+        awaited before the entry that says so was written.
+        """
+        was_suspended, self.resting = self.resting, False
+        self._recovered = True
+        self._events.append(event(names.RECOVERED_EVENT, entry.at, {names.SAGA_OWNER: entry.owner}))
+        spans = []
+        for sending in self._sendings.values():
+            if sending.settled:
+                continue
+            sending.counted += 1
+            going = self._reason is None or sending.compensates is not None
+            if going and not was_suspended:
+                spans.append(self._interrupted(sending, entry.at))
+            sending.since = entry.at
+        return spans
+
+    def _saga_suspended(self, entry: e.SagaSuspended) -> Sequence[Span]:
+        self.resting = True
+        self._suspensions += 1
+        about = _about_reason(entry.reason)
+        self._events.append(event(names.SUSPENDED_EVENT, entry.at, about))
+        span = self._place.mark(names.SUSPENDED_SPAN, _SUSPENDED, entry.at, self._suspensions)
+        set_all(span, {**self._about_saga(), **about})
+        set_error(span, entry.reason.code, entry.reason.message)
+        return (span,)
+
+    def _saga_completed(self, entry: e.SagaCompleted) -> Sequence[Span]:
+        return (self._root(entry.at, Status.COMPLETED),)
+
+    def _saga_compensated(self, entry: e.SagaCompensated) -> Sequence[Span]:
+        """The root says ERROR: what the caller asked for did not come about. Unless the caller asked for that too."""
+        span = self._root(entry.at, Status.COMPENSATED)
+        reason = self._reason
+        if reason is not None:
+            set_all(span, _about_reason(reason))
+            if reason.code != REASON_CANCELLED:
+                set_error(span, reason.code, reason.message)
+        return (span,)
+
+    def _root(self, ended_at: int, status: Status) -> Span:
+        self.resting = True
+        span = self._place.root_span(self._start.definition, self._start.at, ended_at)
+        set_all(span, {**self._about_saga(), names.SAGA_STATUS: status.name.lower()})
+        if self._recovered:
+            set_one(span.attributes, names.SAGA_RECOVERED, value=True)
+        add_events(span, self._events)
+        return span
+
+    def _settled(
+        self,
+        sending: _Sending,
+        entry: e.CommandCompleted | e.CommandRejected | e.CommandAbandoned | e.CompensationCompleted,
+        outcome: StepOutcome,
+        failure: Failure | None,
+    ) -> Sequence[Span]:
+        """The outcome is known, by an attempt's answer or, that attempt having its span already, by a verify."""
+        sending.settled = True
+        if entry.attempt > sending.seen:
+            return self._attempted(sending, entry, outcome, failure)
+        about: dict[str, Value] = {names.SAGA_STEP: sending.key, names.SAGA_OUTCOME: outcome.value}
+        self._events.append(event(names.SETTLED_EVENT, entry.at, about))
+        return ()
+
+    def _attempted(
+        self,
+        sending: _Sending,
+        entry: e.AttemptFailed
+        | e.CommandCompleted
+        | e.CommandRejected
+        | e.CommandAbandoned
+        | e.CompensationCompleted
+        | e.CompensationRejected,
+        outcome: StepOutcome,
+        failure: Failure | None,
+    ) -> Sequence[Span]:
+        span = self._attempt(sending, entry.attempt, entry.started_at, entry.at, outcome)
+        if failure is None:
+            set_one(span.attributes, names.RPC_STATUS, _OK)
+        else:
+            set_error(span, failure.code, str(failure))
+            if (number := _STATUS_NUMBERS.get(failure.code)) is not None:
+                set_one(span.attributes, names.RPC_STATUS, number)
+        sending.counted = entry.attempt
+        sending.since = entry.at
+        return (span,)
+
+    def _interrupted(self, sending: _Sending, at: int) -> Span:
+        """The attempt that was, as far as the journal can tell, in flight when the process ended."""
+        span = self._attempt(sending, sending.counted, sending.since, at, StepOutcome.UNKNOWN)
+        set_one(span.attributes, names.SAGA_INTERRUPTED, value=True)
+        set_error(span, names.INTERRUPTED, _INTERRUPTED)
+        return span
+
+    def _attempt(self, sending: _Sending, number: int, started_at: int, ended_at: int, outcome: StepOutcome) -> Span:
+        place = self._place
+        sending.seen = number
+        span = place.attempt(sending.prepared, sending.key, number, started_at, ended_at)
+        attributes = span.attributes
+        set_one(attributes, names.SAGA_ID, place.saga_id)
+        set_one(attributes, names.SAGA_DEFINITION, self._start.definition)
+        set_one(attributes, names.SAGA_STEP, sending.key)
+        set_one(attributes, names.SAGA_ATTEMPT, number)
+        set_one(attributes, names.SAGA_OUTCOME, outcome.value)
+        set_one(attributes, names.SAGA_IDEMPOTENCY_KEY, idempotency_key(place.saga_id, sending.key))
+        if sending.best_effort:
+            set_one(attributes, names.SAGA_BEST_EFFORT, value=True)
+        command = sending.compensates
+        if command is not None:
+            set_one(attributes, names.SAGA_COMPENSATES, command.key)
+            if command.seen:  # it may have been intended and never sent
+                link(span, place.trace, place.span_id(command.key, command.seen))
+        return span
+
+    def _about_saga(self) -> dict[str, Value]:
+        start = self._start
+        return {
+            names.SAGA_ID: self._place.saga_id,
+            names.SAGA_DEFINITION: start.definition,
+            names.SAGA_VERSION: start.version,
+            **{names.SAGA_ATTRIBUTE + name: value for name, value in start.attributes},
+        }
+
+
+def _about_reason(reason: Reason) -> dict[str, Value]:
+    about: dict[str, Value] = {names.SAGA_REASON: reason.code, names.SAGA_REASON_MESSAGE: reason.message}
+    return {**about, names.SAGA_STEP: reason.step_key} if reason.step_key else about
+
+
+_PROJECTIONS: Final[dict[type[Any], Callable[[SagaTrace, Any], Sequence[Span]]]] = {
+    e.SagaStarted: SagaTrace._started,
+    e.CommandIntended: SagaTrace._intended,
+    e.AttemptFailed: SagaTrace._attempt_failed,
+    e.CommandCompleted: SagaTrace._completed,
+    e.CommandRejected: SagaTrace._rejected,
+    e.CommandAbandoned: SagaTrace._abandoned,
+    e.RollbackBegan: SagaTrace._rollback_began,
+    e.CompensationBegan: SagaTrace._compensation_began,
+    e.CompensationCompleted: SagaTrace._compensation_completed,
+    e.CompensationRejected: SagaTrace._compensation_rejected,
+    e.SagaRecovered: SagaTrace._saga_recovered,
+    e.SagaCompleted: SagaTrace._saga_completed,
+    e.SagaCompensated: SagaTrace._saga_compensated,
+    e.SagaSuspended: SagaTrace._saga_suspended,
+}

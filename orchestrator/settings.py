@@ -1,0 +1,86 @@
+"""The settings of the orchestrator process: the only reader of its environment. ``OTEL_*`` is the SDK's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from orchestrator.errors import SettingsError
+
+_PREFIX = "ORCHESTRATOR_"
+
+
+class Settings(BaseSettings):
+    """Each field is read from ``ORCHESTRATOR_<FIELD>``, ``state_dir`` from ``STATE_DIR``; ``serve`` has an option for most.
+
+    Attributes:
+        listen: ``host:port`` of the API; port 0 leaves the choice to the system.
+        state_dir: where the journal lies unless ``journal`` says otherwise.
+        journal: ``sqlite:<path>`` or ``memory:``. Default: ``sqlite:<state_dir>/orchestrator.db``.
+        sagas: the modules that hold the sagas to serve, separated by commas.
+        participants: ``full.service.Name=host:port``, separated by commas; for services that are not at the
+            ``google.api.default_host`` of their contract.
+        drain_seconds: how long a shutdown waits for answers in flight.
+        lease_seconds: after how long others may take over when this replica falls silent.
+        log_level: of the orchestrator's own log.
+        failpoints: for crash tests: names of :mod:`orchestrator.engine.failpoints` at which the process kills
+            itself, ``name`` or ``name:n`` for the n-th time, separated by commas.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid", populate_by_name=True)
+
+    listen: str = Field(default="127.0.0.1:50100", pattern=r"^\S+:\d{1,5}$")
+    state_dir: Path = Field(default=Path(".state"), validation_alias="STATE_DIR")
+    journal: str = Field(default="", pattern=r"^(|memory:|sqlite:.+)$")
+    sagas: Annotated[tuple[str, ...], NoDecode] = ("orchestrator.sagas",)
+    participants: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    drain_seconds: float = Field(default=10.0, ge=0)
+    lease_seconds: float = Field(default=15.0, gt=0)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    failpoints: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @field_validator("sagas", "failpoints", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return _parts(value) if isinstance(value, str) else value
+
+    @field_validator("participants", mode="before")
+    @classmethod
+    def _addresses(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in _parts(value)]
+        if any(not (service and address) for service, _, address in pairs):
+            raise ValueError("expected full.service.Name=host:port, separated by commas")
+        return {service: address for service, _, address in pairs}
+
+    @property
+    def journal_path(self) -> Path | None:
+        """The file of the journal; ``None`` for a journal in memory."""
+        if self.journal == "memory:":
+            return None
+        return Path(self.journal.removeprefix("sqlite:")) if self.journal else self.state_dir / "orchestrator.db"
+
+
+def read_settings(**options: Any) -> Settings:  # noqa: ANN401 - the options are the fields
+    """The settings from the environment; an option that is not ``None`` wins.
+
+    Raises:
+        SettingsError: a value is wrong; the message names the variable.
+    """
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        wrong = [f"{_variable(str(item['loc'][0]))}: {item['msg']}" for item in error.errors()]
+        raise SettingsError("; ".join(wrong)) from None
+
+
+def _variable(field: str) -> str:
+    return field if field.isupper() else f"{_PREFIX}{field.upper()}"
+
+
+def _parts(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -1,0 +1,142 @@
+"""A journal in memory: for tests, and for trying a saga out. Nothing survives the process."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from orchestrator.engine.ports import Append, Claim, SagaFilter, SagaRecord
+from orchestrator.engine.state import UNFINISHED, Status
+from orchestrator.errors import ClaimLost, OrchestratorError, SagaExists, SequenceConflict
+from orchestrator.store.paging import decode_page_token, encode_page_token
+
+if TYPE_CHECKING:
+    from orchestrator.engine.entries import Entry
+
+
+@dataclass(slots=True)
+class _Kept:
+    record: SagaRecord
+    owner: str | None
+    token: int
+    entries: list[Entry]
+
+
+class MemoryJournal:
+    """A :class:`~orchestrator.engine.ports.Journal` in dictionaries."""
+
+    def __init__(self) -> None:
+        self._sagas: dict[str, _Kept] = {}
+        self._alive_until: dict[str, int] = {}
+
+    def append(self, append: Append) -> asyncio.Future[None]:
+        """See the port."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            self._write(append)
+        except OrchestratorError as error:
+            written.set_exception(error)
+        else:
+            written.set_result(None)
+        return written
+
+    async def read(self, saga_id: str) -> list[Entry]:
+        """See the port."""
+        kept = self._sagas.get(saga_id)
+        return list(kept.entries) if kept else []
+
+    async def find(self, saga_id: str) -> SagaRecord | None:
+        """See the port."""
+        kept = self._sagas.get(saga_id)
+        return kept.record if kept else None
+
+    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+        """See the port. The position of a page is the number of sagas that started before it."""
+        position = decode_page_token(page_token)
+        oldest_first = [kept.record for kept in self._sagas.values()]
+        numbered = list(enumerate(oldest_first))[: len(oldest_first) if position is None else position]
+        found = [(number, record) for number, record in reversed(numbered) if _matches(record, where)]
+        token = encode_page_token(found[limit - 1][0]) if len(found) > limit else ""
+        return [record for _, record in found[:limit]], token
+
+    async def heartbeat(self, owner: str, now: int, lease: int) -> None:
+        """See the port."""
+        self._alive_until[owner] = now + lease
+
+    async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
+        """See the port."""
+        claims: list[Claim] = []
+        for kept in self._sagas.values():
+            if len(claims) == limit:
+                break
+            if not self._is_alive(kept.owner, now) and kept.record.status in UNFINISHED:
+                claims.append(_claim(kept, owner))
+        return claims
+
+    async def claim_suspended(self, owner: str, saga_id: str, now: int) -> Claim | None:
+        """See the port."""
+        kept = self._sagas.get(saga_id)
+        if kept is None or kept.record.status is not Status.SUSPENDED:
+            return None
+        if kept.owner != owner and self._is_alive(kept.owner, now):
+            return None
+        return _claim(kept, owner)
+
+    async def release(self, owner: str) -> None:
+        """See the port."""
+        self._alive_until.pop(owner, None)
+        for kept in self._sagas.values():
+            if kept.owner == owner:
+                kept.owner = None
+
+    async def close(self) -> None:
+        """See the port."""
+
+    def _is_alive(self, owner: str | None, now: int) -> bool:
+        return owner is not None and self._alive_until.get(owner, 0) > now
+
+    def _write(self, append: Append) -> None:
+        saga_id = append.saga_id
+        if append.new is not None:
+            if saga_id in self._sagas:
+                raise SagaExists(saga_id, f"there is a saga {saga_id} already")
+            record = SagaRecord(
+                saga_id=saga_id,
+                definition=append.new.definition,
+                version=append.new.version,
+                status=append.status,
+                digest=append.new.digest,
+                started_at=append.new.started_at,
+                ended_at=None,
+                attributes=append.new.attributes,
+                sequence=0,
+            )
+            self._sagas[saga_id] = _Kept(record, append.owner, append.token, [])
+        kept = self._sagas.get(saga_id)
+        if kept is None or (kept.owner, kept.token) != (append.owner, append.token):
+            raise ClaimLost(f"saga {saga_id} is advanced by another replica")
+        if kept.record.sequence != append.expected_sequence:
+            raise SequenceConflict(
+                f"saga {saga_id} holds {kept.record.sequence} entries, not {append.expected_sequence}"
+            )
+        kept.entries.extend(append.entries)
+        kept.record = replace(kept.record, status=append.status, ended_at=append.ended_at, sequence=len(kept.entries))
+        if append.status not in UNFINISHED:
+            kept.owner = None
+
+
+def _claim(kept: _Kept, owner: str) -> Claim:
+    kept.owner = owner
+    kept.token += 1
+    return Claim(kept.record.saga_id, kept.token)
+
+
+def _matches(record: SagaRecord, where: SagaFilter) -> bool:
+    return (
+        (not where.definition or record.definition == where.definition)
+        and (not where.statuses or record.status in where.statuses)
+        and (where.started_from is None or record.started_at >= where.started_from)
+        and (where.started_before is None or record.started_at < where.started_before)
+        and set(where.attributes) <= set(record.attributes)
+    )

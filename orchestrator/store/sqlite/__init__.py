@@ -1,0 +1,1 @@
+"""The journal in one SQLite file: embedded, for one orchestrator process."""

@@ -1,0 +1,82 @@
+"""Opens the SQLite file: exclusively, migrated, durable."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import sqlite3
+from importlib import resources
+from typing import IO, TYPE_CHECKING
+
+from orchestrator.errors import JournalUnavailable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NUMBER = re.compile(r"(\d{4})_\w+\.sql")
+
+
+def lock(path: Path) -> IO[bytes]:
+    """Take the file for this process; the lock is held until the returned file is closed, or the process dies.
+
+    Raises:
+        JournalUnavailable: another process has it, or its folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.with_name(f"{path.name}.lock").open("ab")
+    except OSError as error:
+        raise JournalUnavailable(f"the journal {path} cannot be opened: {error.strerror}") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise JournalUnavailable(
+            f"the journal {path} is in use by another orchestrator; stop that one, or give this one another journal"
+        ) from None
+    return file
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open one connection that commits durably: WAL, synchronous=FULL. Usable from any one thread at a time.
+
+    Raises:
+        JournalUnavailable: the file cannot be opened or is no database.
+    """
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA busy_timeout = 5000")
+    except sqlite3.Error as error:
+        raise JournalUnavailable(f"the journal {path} cannot be opened: {error}") from None
+    return connection
+
+
+def migrate(connection: sqlite3.Connection) -> int:
+    """Bring the schema up to date, one transaction a migration; the version that it has now.
+
+    Raises:
+        JournalUnavailable: a newer version of this program wrote the file.
+    """
+    scripts = migrations()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(scripts):
+        raise JournalUnavailable(
+            f"the journal has schema {version}, this program knows up to {len(scripts)}: a newer one wrote it"
+        )
+    for number, script in enumerate(scripts[version:], start=version + 1):
+        try:
+            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+        except sqlite3.Error as error:
+            raise JournalUnavailable(f"migration {number} of the journal failed: {error}") from None
+    return len(scripts)
+
+
+def migrations() -> list[str]:
+    """The text of each migration, in order of their numbers, which count from 1 without a gap."""
+    folder = resources.files(__package__).joinpath("migrations")
+    names = sorted(item.name for item in folder.iterdir() if _NUMBER.fullmatch(item.name))
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1)), names
+    return [folder.joinpath(name).read_text() for name in names]

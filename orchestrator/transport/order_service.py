@@ -1,0 +1,138 @@
+"""``shop.order.v1.OrderService``: the typed front door of the ``place_order`` saga."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine.ports import SagaFilter
+from orchestrator.engine.trace import trace_id
+from orchestrator.errors import SagaNotFound
+from orchestrator.sagas.place_order import place_order
+from orchestrator.transport.instants import timestamp
+from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, start_request, statuses
+from orchestrator.transport.views import reason_view, record_view, status_view, step_views
+from shop.order.v1 import order_pb2, order_service_pb2
+from shop.order.v1.order_service_pb2_grpc import OrderServiceServicer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import grpc.aio
+
+    from orchestrator.engine.ports import SagaRecord
+    from orchestrator.engine.state import SagaState
+    from orchestrator.engine.worker import Worker
+    from orchestrator.transport.order_details import OrderDetails
+
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+# Who cancels, as far as this API knows: it is the customer's side.
+_CUSTOMER = "customer"
+
+
+class OrderService(OrderServiceServicer):
+    """Places orders and tells how they fare.
+
+    Args:
+        worker: runs the sagas.
+        details: asks the participants what they know of an order.
+    """
+
+    def __init__(self, worker: Worker, details: OrderDetails) -> None:
+        self._worker = worker
+        self._details = details
+
+    async def StartOrder(
+        self, request: order_service_pb2.StartOrderRequest, context: Context
+    ) -> order_service_pb2.StartOrderResponse:
+        """See the contract."""
+        served = self._worker.served.find(place_order.name, place_order.version)
+        assert served is not None, "this service is registered only where place_order is served"
+        request_id, wait = request.request_id, request.wait.ToTimedelta().total_seconds()
+        # How the request was made is no part of the order, nor of what makes two requests the same.
+        request.ClearField("request_id")
+        request.ClearField("wait")
+        state = await self._worker.start(start_request(served, request, request_id, context), wait)
+        return order_service_pb2.StartOrderResponse(order=self._view(state))
+
+    async def GetOrder(
+        self, request: order_service_pb2.GetOrderRequest, context: Context
+    ) -> order_service_pb2.GetOrderResponse:
+        """See the contract."""
+        return order_service_pb2.GetOrderResponse(order=self._view(await self._order(request.order_id)))
+
+    async def WatchOrder(
+        self, request: order_service_pb2.WatchOrderRequest, context: Context
+    ) -> AsyncIterator[order_service_pb2.WatchOrderResponse]:
+        """See the contract."""
+        await self._order(request.order_id)
+        async for state in self._worker.watch(request.order_id):
+            yield order_service_pb2.WatchOrderResponse(order=self._view(state))
+
+    async def ListOrders(
+        self, request: order_service_pb2.ListOrdersRequest, context: Context
+    ) -> order_service_pb2.ListOrdersResponse:
+        """See the contract."""
+        where = SagaFilter(
+            definition=place_order.name,
+            statuses=statuses(request.statuses),
+            started_from=request.placed_from.ToNanoseconds() if request.HasField("placed_from") else None,
+            started_before=request.placed_before.ToNanoseconds() if request.HasField("placed_before") else None,
+            attributes=(("customer_id", request.customer_id),) if request.customer_id else (),
+        )
+        records, token = await self._worker.search(where, request.page_size or DEFAULT_PAGE_SIZE, request.page_token)
+        return order_service_pb2.ListOrdersResponse(orders=map(_listed, records), next_page_token=token)
+
+    async def CancelOrder(
+        self, request: order_service_pb2.CancelOrderRequest, context: Context
+    ) -> order_service_pb2.CancelOrderResponse:
+        """See the contract."""
+        await self._order(request.order_id)
+        state = await self._worker.cancel(request.order_id, request.reason, _CUSTOMER)
+        return order_service_pb2.CancelOrderResponse(order=self._view(state))
+
+    async def GetOrderDetails(
+        self, request: order_service_pb2.GetOrderDetailsRequest, context: Context
+    ) -> order_service_pb2.GetOrderDetailsResponse:
+        """See the contract."""
+        state = await self._order(request.order_id)
+        details = await self._details.gather(state.saga_id, _input(state))
+        details.order.CopyFrom(self._view(state))
+        return details
+
+    async def _order(self, order_id: str) -> SagaState:
+        """The order's saga; a saga of another definition is no order."""
+        state = await self._worker.get(order_id)
+        if state.definition != place_order.name:
+            raise SagaNotFound(order_id)
+        return state
+
+    def _view(self, state: SagaState) -> order_pb2.Order:
+        order = _input(state)
+        return order_pb2.Order(
+            order_id=state.saga_id,
+            customer_id=order.customer_id,
+            status=status_view(state.status),
+            steps=step_views(state, self._worker.served.find(state.definition, state.version)),
+            reason=reason_view(state.reason),
+            receipt=order_pb2.Receipt.FromString(state.result) if state.result is not None else None,
+            placed_at=timestamp(state.started_at),
+            ended_at=timestamp(state.ended_at) if state.ended_at is not None else None,
+            trace_id=trace_id(state.saga_id, state.traceparent),
+            lines=order.lines,
+        )
+
+
+def _input(state: SagaState) -> order_service_pb2.StartOrderRequest:
+    return order_service_pb2.StartOrderRequest.FromString(state.input)
+
+
+def _listed(record: SagaRecord) -> order_pb2.Order:
+    saga = record_view(record)
+    return order_pb2.Order(
+        order_id=saga.saga_id,
+        customer_id=saga.attributes.get("customer_id", ""),
+        status=saga.status,
+        placed_at=saga.started_at,
+        ended_at=saga.ended_at if saga.HasField("ended_at") else None,
+    )

@@ -1,0 +1,78 @@
+"""Plain gRPC channels to the participants, one for each address."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import grpc.aio
+
+from orchestrator.engine.outcome import Completed, Failure, Outcome, Unknown
+from orchestrator.transport.status import outcome_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.contract.command import Command
+
+# A participant that was away is tried again soon: the engine's own backoff says how often commands are sent.
+_CHANNEL_OPTIONS: tuple[tuple[str, Any], ...] = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.service_config_disable_resolution", 1),
+    ("grpc.enable_retries", 0),
+)
+
+
+class GrpcCaller:
+    """Delivers one command over a plain channel. The bytes go out as they were journalled."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, channel: grpc.aio.Channel, path: str) -> None:
+        # Without serializers, requests and replies are bytes.
+        self._call: Any = channel.unary_unary(path)
+
+    async def __call__(self, request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the deadline travels with the call
+        """Make one attempt; see the port."""
+        try:
+            return Completed(await self._call(request, metadata=metadata, timeout=timeout))
+        except grpc.aio.AioRpcError as error:
+            return outcome_of(error)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return Unknown(Failure("CANCELLED", "the channel was closed during the call"))
+
+
+class GrpcParticipants:
+    """The way to the participants of the served sagas.
+
+    Args:
+        addresses: ``host:port`` by the full name of the service.
+    """
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        self._addresses = addresses
+        self._channels: dict[str, grpc.aio.Channel] = {}
+
+    def channel(self, service: str) -> grpc.aio.Channel:
+        """The channel to a service; those at one address share it."""
+        address = self._addresses[service]
+        channel = self._channels.get(address)
+        if channel is None:
+            channel = grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
+            self._channels[address] = channel
+        return channel
+
+    def caller(self, command: Command) -> GrpcCaller:
+        """See the port."""
+        return GrpcCaller(self.channel(command.service), command.path)
+
+    async def close(self) -> None:
+        """Close every channel."""
+        for channel in self._channels.values():
+            await channel.close()

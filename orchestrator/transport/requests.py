@@ -1,0 +1,63 @@
+"""What a request to start a saga says about identity, time and trace."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import TYPE_CHECKING
+
+from orchestrator.engine.state import Status
+from orchestrator.engine.trace import parse_traceparent
+from orchestrator.engine.worker import StartSaga
+from orchestrator.transport.validation import refuse_invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from google.protobuf.message import Message
+    from grpc.aio import ServicerContext
+
+    from orchestrator.engine.served import ServedSaga
+
+_NAMESPACE = uuid.UUID("6f1a4a52-54a2-4a43-a2c4-3a4a9d2b8c11")
+
+DEFAULT_PAGE_SIZE = 50
+
+
+def start_request(
+    served: ServedSaga, message: Message, request_id: str, context: ServicerContext[object, object]
+) -> StartSaga:
+    """What to start.
+
+    The saga's id is derived from the request id, so that whichever replica gets a repeated request finds the same
+    saga. Without a request id each request has an id of its own.
+
+    Raises:
+        InvalidInput: the message breaks its contract.
+    """
+    refuse_invalid(message)
+    definition = served.definition
+    serialized = message.SerializeToString(deterministic=True)
+    digest = hashlib.sha256(f"{definition.name}\n{message.DESCRIPTOR.full_name}\n".encode() + serialized)
+    return StartSaga(
+        saga_id=str(uuid.uuid5(_NAMESPACE, f"{definition.name}/{request_id}") if request_id else uuid.uuid4()),
+        definition=definition.name,
+        version=definition.version,
+        input=serialized,
+        digest=digest.digest(),
+        attributes=tuple((name, str(getattr(message, name))) for name in definition.attributes),
+        traceparent=_traceparent(context),
+    )
+
+
+def statuses(numbers: Iterable[int]) -> frozenset[Status]:
+    """The statuses of their numbers in ``saga.v1.Status``."""
+    return frozenset(Status(number) for number in numbers)
+
+
+def _traceparent(context: ServicerContext[object, object]) -> str:
+    """The caller's trace context; empty where there is none or it is malformed."""
+    for key, value in context.invocation_metadata() or ():
+        if key == "traceparent" and isinstance(value, str) and parse_traceparent(value):
+            return value
+    return ""

@@ -1,0 +1,74 @@
+"""The API as a gRPC server: services, health, reflection."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+import grpc.aio
+from grpc_health.v1 import health
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+from grpc_reflection.v1alpha import reflection
+
+from orchestrator.errors import SettingsError
+from orchestrator.transport.boundary import Boundary
+from orchestrator.transport.health import Health
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class ApiServer:
+    """Serves the API until it is drained.
+
+    Args:
+        address: ``host:port``; port 0 leaves the choice to the system.
+        services: for each service's full name, the function that adds its servicer to a server.
+
+    Attributes:
+        address: with the port that was really taken.
+
+    Raises:
+        SettingsError: the address cannot be used.
+    """
+
+    def __init__(self, address: str, services: Mapping[str, Callable[[grpc.aio.Server], None]]) -> None:
+        names = frozenset(services)
+        # Without reuse of the port, a second process on the same one is an error instead of a rival.
+        self._server = grpc.aio.server(interceptors=[Boundary(names)], options=[("grpc.so_reuseport", 0)])
+        self._health = Health(names)
+        for add in services.values():
+            add(self._server)
+        add_HealthServicer_to_server(self._health, self._server)
+        reflected = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(reflected, self._server)
+        self.address = _listen(self._server, address)
+
+    async def start(self) -> None:
+        """Take calls from now on."""
+        await self._server.start()
+
+    async def drain(self, grace: float) -> None:
+        """Take no new calls; let those in flight finish for up to ``grace`` seconds."""
+        self._health.drain()
+        await self._server.stop(grace)
+
+
+def _listen(server: grpc.aio.Server, address: str) -> str:
+    host, _, port = address.rpartition(":")
+    try:
+        # gRPC would fail too, but it hides the reason, and prints lines of its own.
+        family, kind, _, _, target = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(target)
+            probe.listen()
+        taken = server.add_insecure_port(address)
+    except (OSError, ValueError, RuntimeError) as error:
+        in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        cause = f"port {port} is in use" if in_use else str(error)
+        raise SettingsError(
+            f"cannot listen on {address}: {cause}; set ORCHESTRATOR_LISTEN to another host:port"
+        ) from None
+    return f"{host}:{taken}"

@@ -1,0 +1,65 @@
+"""What a gRPC status says about a command: one table.
+
+Rejected means that the participant answered and there is no effect. Everything else is unknown: a timeout or a
+broken connection says nothing about the effect, and a participant that is overloaded may be so on the way back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import grpc
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from orchestrator.engine.outcome import Failure, Outcome, Rejected, Unknown
+
+if TYPE_CHECKING:
+    from grpc.aio import AioRpcError
+
+REJECTED: Final = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.UNIMPLEMENTED,
+    }
+)
+
+
+def outcome_of(error: AioRpcError) -> Outcome:
+    """The outcome of an attempt that did not end with OK."""
+    details = _details(error)
+    reason = next((detail.reason for detail in details if isinstance(detail, error_details_pb2.ErrorInfo)), "")
+    failure = Failure(error.code().name, error.details() or "", reason)
+    if error.code() in REJECTED:
+        return Rejected(failure)
+    delays = [d.retry_delay.ToTimedelta() for d in details if isinstance(d, error_details_pb2.RetryInfo)]
+    return Unknown(failure, delays[0].total_seconds() if delays else 0.0)
+
+
+def status_of(failure: Failure) -> status_pb2.Status:
+    """A failure as a google.rpc.Status, for the API's answers."""
+    status = status_pb2.Status(code=code_pb2.Code.Value(failure.code), message=failure.message)
+    if failure.reason:
+        status.details.add().Pack(error_details_pb2.ErrorInfo(reason=failure.reason))
+    return status
+
+
+def _details(error: AioRpcError) -> list[error_details_pb2.ErrorInfo | error_details_pb2.RetryInfo]:
+    """The rich details that matter here; none where the participant sent none, or nonsense."""
+    try:
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an AioRpcError has all that is read
+    except ValueError:
+        return []
+    found = []
+    for packed in status.details if status else ():
+        for kind in (error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo):
+            detail = kind()
+            if packed.Unpack(detail):
+                found.append(detail)
+    return found

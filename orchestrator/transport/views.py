@@ -1,0 +1,114 @@
+"""A saga's state as the API's messages. What the contracts mark ``debug_redact`` is masked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+
+from orchestrator.contract.redaction import redacted
+from orchestrator.engine.progress import steps
+from orchestrator.engine.trace import trace_id
+from orchestrator.transport.instants import timestamp
+from orchestrator.transport.status import status_of
+from saga.v1 import saga_pb2
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from orchestrator.engine.ports import SagaRecord
+    from orchestrator.engine.progress import Step
+    from orchestrator.engine.served import ServedSaga
+    from orchestrator.engine.state import CompensationState, Reason, SagaState, Status
+
+
+def saga_view(state: SagaState, served: ServedSaga | None) -> saga_pb2.Saga:
+    """The saga with its steps; its input and result decoded where its definition is served."""
+    view = saga_pb2.Saga(
+        saga_id=state.saga_id,
+        definition=state.definition,
+        version=state.version,
+        status=status_view(state.status),
+        started_at=timestamp(state.started_at),
+        ended_at=None if state.ended_at is None else timestamp(state.ended_at),
+        steps=step_views(state, served),
+        reason=reason_view(state.reason),
+        trace_id=trace_id(state.saga_id, state.traceparent),
+        attributes=dict(state.attributes),
+    )
+    if served is not None:
+        view.input.CopyFrom(_shown(served.definition.input.FromString(state.input)))
+        if state.result is not None:
+            view.result.CopyFrom(_shown(served.definition.result.FromString(state.result)))
+    return view
+
+
+def record_view(record: SagaRecord) -> saga_pb2.Saga:
+    """The saga as a list shows it: without input, result and steps."""
+    return saga_pb2.Saga(
+        saga_id=record.saga_id,
+        definition=record.definition,
+        version=record.version,
+        status=status_view(record.status),
+        started_at=timestamp(record.started_at),
+        ended_at=None if record.ended_at is None else timestamp(record.ended_at),
+        attributes=dict(record.attributes),
+    )
+
+
+def status_view(status: Status | None) -> saga_pb2.Status.ValueType:
+    """Where a saga stands; the numbers are the same."""
+    assert status is not None
+    return cast("saga_pb2.Status.ValueType", status.value)
+
+
+def step_views(state: SagaState, served: ServedSaga | None) -> list[saga_pb2.Step]:
+    """Every step done, in progress, not yet begun and compensated."""
+    return [_step_view(step) for step in steps(state, served.plan if served else None)]
+
+
+def reason_view(reason: Reason | None) -> saga_pb2.Reason | None:
+    """Why a saga rolls back or is suspended."""
+    return None if reason is None else saga_pb2.Reason(**reason._asdict())
+
+
+def _step_view(step: Step) -> saga_pb2.Step:
+    view = saga_pb2.Step(
+        method=step.method,
+        effect=step.effect.value,  # type: ignore[arg-type]  # the numbers are the same
+        state=step.state.value,  # type: ignore[arg-type]  # the numbers are the same
+        conditional=step.conditional,
+        best_effort=step.best_effort,
+    )
+    command = step.command
+    if command is None:
+        return view
+    view.key = command.key
+    view.attempts = command.attempts
+    view.started_at.CopyFrom(timestamp(command.intended_at))
+    if command.ended_at is not None:
+        view.ended_at.CopyFrom(timestamp(command.ended_at))
+        view.duration.FromNanoseconds(max(0, command.ended_at - command.intended_at))
+    if command.failure is not None and command.reply is None:
+        view.error.CopyFrom(status_of(command.failure))
+    if command.compensation is not None:
+        view.compensation.CopyFrom(_compensation_view(command.compensation))
+    return view
+
+
+def _compensation_view(compensation: CompensationState) -> saga_pb2.Compensation:
+    ended = compensation.ended_at is not None
+    return saga_pb2.Compensation(
+        method=compensation.method,
+        attempts=compensation.attempts,
+        started_at=timestamp(compensation.began_at),
+        ended_at=timestamp(compensation.ended_at) if compensation.ended_at is not None else None,
+        error=status_of(compensation.failure) if compensation.failure is not None and not ended else None,
+        position=compensation.position,
+    )
+
+
+def _shown(message: Message) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(redacted(message))
+    return packed
