@@ -14,7 +14,7 @@ _PREFIX = "ORCHESTRATOR_"
 
 
 class Settings(BaseSettings):
-    """Each field is read from ``ORCHESTRATOR_<FIELD>``, ``state_dir`` from ``STATE_DIR``; ``serve`` has an option for most.
+    """Each field is read from ``ORCHESTRATOR_<FIELD>``, ``state_dir`` from ``STATE_DIR``.
 
     Attributes:
         listen: ``host:port`` of the API; port 0 leaves the choice to the system.

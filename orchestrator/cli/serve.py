@@ -7,9 +7,7 @@ import sys
 from typing import Annotated
 
 import typer
-import uvloop
 
-from orchestrator.bootstrap import serve as run
 from orchestrator.cli.modules import load_definitions
 from orchestrator.cli.refusal import errors_reported
 from orchestrator.settings import read_settings
@@ -27,6 +25,11 @@ def serve(
     ] = None,
 ) -> None:
     """Run the orchestrator until SIGTERM or Ctrl-C."""
+    # Imported here, so that `generate` runs also while the stubs do not fit the sagas.
+    import uvloop  # noqa: PLC0415
+
+    from orchestrator.bootstrap import serve as run  # noqa: PLC0415
+
     with errors_reported():
         settings = read_settings(
             listen=listen,

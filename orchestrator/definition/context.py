@@ -47,9 +47,9 @@ def saga_id() -> str:
 
 @contextlib.contextmanager
 def scope(name: str) -> Iterator[None]:
-    """Separate branches that call the same method side by side: ``with scope("item-3"): ...``.
+    """Separate branches that call the same method side by side.
 
-    The name becomes part of the keys of the commands issued within, so it must come from the saga's
+    ``with scope("item-3"): await shop.inventory.ReserveStock(...)``. The name becomes part of the keys of the commands issued within, so it must come from the saga's
     input or from replies, never from chance.
 
     Raises:

@@ -54,7 +54,7 @@ def read_participants(shop: type[Any]) -> tuple[Participant, ...]:
     return tuple(_participant(shop, field.name, hints[field.name]) for field in dataclasses.fields(shop))
 
 
-def _participant(shop: type[Any], field: str, stub: Any) -> Participant:
+def _participant(shop: type[Any], field: str, stub: object) -> Participant:
     module, name = getattr(stub, "__module__", ""), getattr(stub, "__name__", "")
     if not module.endswith(_STUB_MODULE) or not name.endswith("Stub"):
         raise DefinitionError(
@@ -62,7 +62,9 @@ def _participant(shop: type[Any], field: str, stub: Any) -> Participant:
         )
     messages = importlib.import_module(module.removesuffix("_grpc"))
     service = messages.DESCRIPTOR.services_by_name[name.removesuffix("Stub")]
-    return Participant(field=field, stub=stub, service=service, commands=read_service(service))
+    return Participant(
+        field=field, stub=typing.cast("type[Any]", stub), service=service, commands=read_service(service)
+    )
 
 
 def _name(shop: type[Any]) -> str:

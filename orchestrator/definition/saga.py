@@ -119,7 +119,7 @@ def _signature(name: str, function: Callable[..., Any]) -> tuple[type[Any], type
             f"saga {name!r}: {error}; import the types of its signature where the module runs, not under TYPE_CHECKING"
         ) from None
     parameters = list(inspect.signature(function).parameters)
-    if len(parameters) != 2:
+    if len(parameters) != len(("input", "shop")):
         raise DefinitionError(f"saga {name!r} must take two parameters: its input and its dataclass of stubs")
     input_type, shop, result = (hints.get(key) for key in (*parameters, "return"))
     for role, kind in (("first parameter", input_type), ("result", result)):

@@ -10,13 +10,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import grpc
+import grpc.aio
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthServicer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    import grpc.aio
 
     Context = grpc.aio.ServicerContext[Any, Any]
 
