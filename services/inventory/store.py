@@ -88,7 +88,7 @@ def reserve(connection: Connection, order_id: str, wanted: Mapping[str, int]) ->
 
 def release(connection: Connection, order_id: str) -> None:
     """Gives an order's reservation back to the stock; does nothing where there is none."""
-    released: dict[str, int] = dict(connection.execute(_DROP_LINES, {"order_id": order_id}).tuples().all())
+    released = {row.sku: row.quantity for row in connection.execute(_DROP_LINES, {"order_id": order_id})}
     if released:
         stock = _locked(connection, released)
         _write(connection, [stock[sku].release(quantity) for sku, quantity in released.items()])

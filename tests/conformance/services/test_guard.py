@@ -1,0 +1,265 @@
+"""The guard's rules, on every store: whatever is repeated, late or racing, a command takes effect at most once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from google.protobuf.wrappers_pb2 import Int64Value, StringValue
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, delete, func, insert, select
+
+from services.chassis.database import Database
+from services.chassis.errors import Rejection, Unavailable
+from services.chassis.guard import Call, Guard
+from services.chassis.metadata import CallMetadata
+from services.chassis.records import guard_table
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+TABLES = MetaData()
+guard_table(TABLES)
+EFFECTS = Table("effects", TABLES, Column("number", Integer, primary_key=True), Column("name", Text, nullable=False))
+
+
+class Shop:
+    """A participant whose only command adds a named effect, and whose compensation removes it."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.guard = Guard(database)
+        self.failure: Exception | None = None
+        self.before_effect: Callable[[], None] = lambda: None
+
+    async def effects(self) -> int:
+        return await self.database.read(lambda it: it.execute(select(func.count()).select_from(EFFECTS)).scalar_one())
+
+    def _add(self, connection: Connection) -> Int64Value:
+        self.before_effect()
+        connection.execute(insert(EFFECTS), {"name": "effect"})
+        if self.failure:
+            raise self.failure
+        return Int64Value(value=connection.execute(select(func.count()).select_from(EFFECTS)).scalar_one())
+
+    def _remove(self, connection: Connection) -> Int64Value:
+        if self.failure:
+            raise self.failure
+        connection.execute(delete(EFFECTS))
+        return Int64Value(value=-1)
+
+    def _call(
+        self, method: str, name: str, business: Callable[[Connection], Int64Value], **metadata: str | None
+    ) -> Call[Int64Value]:
+        return Call(method, StringValue(value=name), CallMetadata(**metadata), Int64Value, business)
+
+    async def add(self, key: str | None = "command", *, method: str = "Add", name: str = "a") -> Int64Value:
+        return await self.guard.command(self._call(method, name, self._add, idempotency_key=key))
+
+    async def add_later(self, key: str | None = "command") -> Int64Value:
+        return await self.guard.retryable(self._call("AddLater", "a", self._add, idempotency_key=key))
+
+    async def remove(self, key: str | None = "undo", *, compensates: str | None = "command") -> Int64Value:
+        call = self._call("Remove", "a", self._remove, idempotency_key=key, compensates=compensates)
+        return await self.guard.compensation(call)
+
+    async def verify(self, key: str | None = "command") -> Int64Value:
+        return await self.guard.query(self._call("Show", "a", lambda _: Int64Value(value=7), verifies=key))
+
+
+@pytest.fixture
+async def shop(database_url: str) -> AsyncIterator[Shop]:
+    database = await Database.open(database_url, prepare=TABLES.create_all)
+    yield Shop(database)
+    await database.close()
+
+
+async def reason(call: Awaitable[object]) -> str:
+    with pytest.raises(Rejection) as caught:
+        await call
+    return caught.value.reason
+
+
+async def test_a_repeated_key_gets_the_same_reply_and_no_second_effect(shop: Shop) -> None:
+    first = await shop.add()
+    second = await shop.add()
+    assert first.SerializeToString() == second.SerializeToString()
+    assert await shop.effects() == 1
+
+
+async def test_calls_without_a_key_simply_run(shop: Shop) -> None:
+    await shop.add(None)
+    await shop.add(None)
+    assert await shop.effects() == 2
+
+
+async def test_a_key_that_comes_with_another_request_is_refused(shop: Shop) -> None:
+    await shop.add(name="a")
+    assert await reason(shop.add(name="b")) == "IDEMPOTENCY_KEY_REUSED"
+    assert await shop.effects() == 1
+
+
+async def test_a_key_that_comes_with_another_method_is_refused(shop: Shop) -> None:
+    await shop.add(method="Add")
+    assert await reason(shop.add(method="Multiply")) == "IDEMPOTENCY_KEY_REUSED"
+    assert await reason(shop.remove("command", compensates=None)) == "IDEMPOTENCY_KEY_REUSED"
+
+
+async def test_a_rejection_takes_its_changes_back_and_is_final(shop: Shop) -> None:
+    shop.failure = Rejection("SOLD_OUT", "sold out", metadata={"left": 0})
+    with pytest.raises(Rejection) as first:
+        await shop.add()
+    shop.failure = None
+    with pytest.raises(Rejection) as second:
+        await shop.add()
+    assert first.value.status("shop") == second.value.status("shop")
+    assert await shop.effects() == 0
+
+
+async def test_a_rejection_without_a_key_is_forgotten(shop: Shop) -> None:
+    shop.failure = Rejection("SOLD_OUT", "sold out")
+    assert await reason(shop.add(None)) == "SOLD_OUT"
+    shop.failure = None
+    await shop.add(None)
+    assert await shop.effects() == 1
+
+
+async def test_a_rejected_retryable_command_may_succeed_later(shop: Shop) -> None:
+    shop.failure = Rejection("NOT_YET", "not yet")
+    assert await reason(shop.add_later()) == "NOT_YET"
+    shop.failure = None
+    await shop.add_later()
+    await shop.add_later()
+    assert await shop.effects() == 1
+
+
+@pytest.mark.parametrize("trouble", [Unavailable("later"), RuntimeError("a bug")])
+async def test_a_trouble_leaves_no_trace_and_the_next_attempt_succeeds(shop: Shop, trouble: Exception) -> None:
+    shop.failure = trouble
+    with pytest.raises(type(trouble)):
+        await shop.add()
+    assert await shop.effects() == 0
+    shop.failure = None
+    await shop.add()
+    assert await shop.effects() == 1
+
+
+async def test_a_compensation_undoes_its_command_once(shop: Shop) -> None:
+    await shop.add()
+    first = await shop.remove()
+    assert await shop.effects() == 0
+    await shop.add("another")
+    second = await shop.remove()
+    assert first == second
+    assert await shop.effects() == 1
+
+
+async def test_a_compensation_that_comes_first_succeeds_and_keeps_its_command_out(shop: Shop) -> None:
+    assert await shop.remove() == Int64Value()
+    assert await reason(shop.add()) == "COMMAND_COMPENSATED"
+    assert await shop.effects() == 0
+    assert await shop.remove() == Int64Value()
+
+
+async def test_a_compensation_without_a_key_of_its_own_keeps_its_command_out_too(shop: Shop) -> None:
+    await shop.remove(None)
+    assert await reason(shop.add()) == "COMMAND_COMPENSATED"
+
+
+async def test_a_second_compensation_of_a_command_never_seen_changes_nothing(shop: Shop) -> None:
+    await shop.remove("undo")
+    await shop.remove("undo again")
+    assert await reason(shop.add()) == "COMMAND_COMPENSATED"
+
+
+async def test_the_compensation_of_a_rejected_command_does_nothing(shop: Shop) -> None:
+    await shop.add("another")
+    shop.failure = Rejection("SOLD_OUT", "sold out")
+    assert await reason(shop.add()) == "SOLD_OUT"
+    shop.failure = None
+    assert await shop.remove() == Int64Value()
+    assert await shop.effects() == 1
+    assert await reason(shop.add()) == "SOLD_OUT"
+
+
+async def test_a_compensation_that_names_no_command_undoes_what_its_request_says(shop: Shop) -> None:
+    await shop.add()
+    assert await shop.remove(compensates=None) == Int64Value(value=-1)
+    assert await shop.effects() == 0
+
+
+async def test_a_rejected_compensation_may_succeed_later(shop: Shop) -> None:
+    await shop.add()
+    shop.failure = Rejection("TOO_LATE", "too late")
+    assert await reason(shop.remove()) == "TOO_LATE"
+    shop.failure = None
+    await shop.remove()
+    assert await shop.effects() == 0
+
+
+async def test_a_repeated_command_gets_its_reply_even_after_its_compensation(shop: Shop) -> None:
+    first = await shop.add()
+    await shop.remove()
+    assert await shop.add() == first
+    assert await shop.effects() == 0
+
+
+async def test_verify_answers_for_a_command_that_took_effect(shop: Shop) -> None:
+    await shop.add()
+    assert await shop.verify() == Int64Value(value=7)
+
+
+async def test_verify_does_not_know_a_command_that_took_no_effect(shop: Shop) -> None:
+    assert await reason(shop.verify("never sent")) == "COMMAND_NOT_SEEN"
+    await shop.remove(compensates="kept out")
+    assert await reason(shop.verify("kept out")) == "COMMAND_NOT_SEEN"
+    shop.failure = Rejection("SOLD_OUT", "sold out")
+    assert await reason(shop.add("rejected")) == "SOLD_OUT"
+    assert await reason(shop.verify("rejected")) == "COMMAND_NOT_SEEN"
+
+
+async def test_a_query_that_verifies_nothing_simply_answers(shop: Shop) -> None:
+    assert await shop.verify(None) == Int64Value(value=7)
+
+
+async def test_concurrent_duplicates_take_effect_once_and_all_get_one_reply(shop: Shop) -> None:
+    replies = await asyncio.gather(*(shop.add() for _ in range(20)))
+    assert {reply.value for reply in replies} == {1}
+    assert await shop.effects() == 1
+
+
+async def test_a_command_that_races_its_compensation_leaves_no_effect(shop: Shop) -> None:
+    for number in range(10):
+        command, undo = f"command-{number}", f"undo-{number}"
+        await asyncio.gather(
+            shop.add(command), shop.remove(undo, compensates=command), shop.add(command), return_exceptions=True
+        )
+        assert await shop.effects() == 0
+
+
+async def test_of_two_rejections_that_race_the_first_recorded_one_answers_both(shop: Shop) -> None:
+    shop.failure = Rejection("SOLD_OUT", "sold out")
+    outcomes = await asyncio.gather(*(shop.add() for _ in range(10)), return_exceptions=True)
+    assert {outcome.reason for outcome in outcomes if isinstance(outcome, Rejection)} == {"SOLD_OUT"}
+    shop.failure = None
+    assert await reason(shop.add()) == "SOLD_OUT"
+
+
+async def test_the_loser_of_a_race_for_a_key_takes_its_change_back(postgres_url: str) -> None:
+    database = await Database.open(postgres_url, prepare=TABLES.create_all)
+    shop = Shop(database)
+    # Both transactions have found no record before either goes on: only the insert can tell them apart.
+    both_inside = threading.Barrier(2, timeout=30)
+    waited: set[int] = set()
+
+    def meet() -> None:
+        if threading.get_ident() not in waited:
+            waited.add(threading.get_ident())
+            both_inside.wait()
+
+    shop.before_effect = meet
+    first, second = await asyncio.gather(shop.add(), shop.add())
+    assert first == second
+    assert await shop.effects() == 1
+    await database.close()

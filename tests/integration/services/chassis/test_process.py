@@ -1,0 +1,181 @@
+"""A service as a process: how it starts, refuses to start, says how it is, and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
+
+from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReserveStockRequest
+from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
+from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, GetPaymentRequest
+from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
+
+if TYPE_CHECKING:
+    from tests.integration.services.chassis.conftest import Fail, Running, Start
+
+INVENTORY = "shop.inventory.v1.InventoryService"
+SLOW = AuthorizePaymentRequest(
+    order_id="order-1", customer_id="alice", amount={"currency_code": "EUR", "units": 1}, card_token="tok_slow"
+)
+
+
+@pytest.mark.parametrize("service", ["", INVENTORY])
+async def test_a_service_that_listens_is_serving(start: Start, service: str) -> None:
+    inventory = await start("inventory")
+    reply = await HealthStub(inventory.channel).Check(HealthCheckRequest(service=service))
+    assert reply.status == HealthCheckResponse.SERVING
+
+
+async def test_the_health_of_a_stranger_is_not_known(start: Start) -> None:
+    inventory = await start("inventory")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await HealthStub(inventory.channel).Check(HealthCheckRequest(service="shop.payment.v1.PaymentService"))
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_whoever_watches_is_told_of_the_drain_and_does_not_hold_it_up(start: Start) -> None:
+    inventory = await start("inventory", INVENTORY_DRAIN_SECONDS="600")
+    watch = HealthStub(inventory.channel).Watch(HealthCheckRequest(service=INVENTORY))
+    assert (await watch.read()).status == HealthCheckResponse.SERVING
+    inventory.process.send_signal(signal.SIGTERM)
+    assert (await watch.read()).status == HealthCheckResponse.NOT_SERVING
+    assert await inventory.ended() == 0
+
+
+async def test_reflection_shows_the_contract(start: Start) -> None:
+    inventory = await start("inventory")
+
+    async def ask(request: ServerReflectionRequest) -> object:
+        call = ServerReflectionStub(inventory.channel).ServerReflectionInfo(iter([request]))
+        return [reply async for reply in call]
+
+    assert INVENTORY in str(await ask(ServerReflectionRequest(list_services="")))
+    assert "ReserveStock" in str(await ask(ServerReflectionRequest(file_containing_symbol=INVENTORY)))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_service_told_to_stop_ends_well(start: Start, number: signal.Signals) -> None:
+    inventory = await start("inventory")
+    assert await inventory.stop(number) == 0
+    assert "Traceback" not in "\n".join(inventory.said)
+
+
+async def test_a_call_in_flight_is_finished_before_the_end(start: Start) -> None:
+    payment = await start("payment")
+    call = await in_flight(payment)
+    assert await payment.stop(signal.SIGTERM) == 0
+    assert (await call).payment_id
+
+
+async def test_a_call_that_outlasts_the_drain_is_broken_off(start: Start) -> None:
+    payment = await start("payment", PAYMENT_DRAIN_SECONDS="0.1")
+    call = await in_flight(payment)
+    assert await payment.stop(signal.SIGTERM) == 0
+    with pytest.raises(grpc.aio.AioRpcError):
+        await call
+
+
+async def in_flight(payment: Running) -> asyncio.Task[object]:
+    """A call that has taken effect and is slow to answer."""
+    stub = PaymentServiceStub(payment.channel)
+    call = asyncio.ensure_future(stub.AuthorizePayment(SLOW))
+    while True:
+        try:
+            await stub.GetPayment(GetPaymentRequest(order_id="order-1"))
+        except grpc.aio.AioRpcError:
+            continue
+        return call
+
+
+async def test_a_port_in_use_is_named_with_the_setting_that_changes_it(start: Start, fail: Fail) -> None:
+    inventory = await start("inventory")
+    code, said = await fail("inventory", INVENTORY_LISTEN=inventory.address)
+    port = inventory.address.rpartition(":")[2]
+    assert code == 1
+    assert said == (
+        f"inventory: cannot listen on {inventory.address}: port {port} is in use;"
+        " set INVENTORY_LISTEN to another host:port\n"
+    )
+
+
+async def test_an_address_of_another_machine_is_a_clear_error(fail: Fail) -> None:
+    code, said = await fail("inventory", INVENTORY_LISTEN="192.0.2.1:50103")
+    assert code == 1
+    assert said.startswith("inventory: cannot listen on 192.0.2.1:50103: ")
+    assert said.count("\n") == 1
+
+
+async def test_a_setting_that_cannot_be_used_is_a_clear_error(fail: Fail) -> None:
+    code, said = await fail("inventory", INVENTORY_DRAIN_SECONDS="soon")
+    assert code == 2
+    assert said.startswith("inventory: INVENTORY_DRAIN_SECONDS: ")
+    assert said.count("\n") == 1
+
+
+async def test_a_state_folder_that_cannot_be_made_is_a_clear_error(fail: Fail, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, said = await fail("inventory", STATE_DIR=f"{tmp_path}/file/state")
+    assert code == 1
+    assert said.startswith("inventory: cannot make the folder of the database ")
+    assert said.count("\n") == 1
+
+
+async def test_a_database_that_is_none_is_a_clear_error(fail: Fail, tmp_path: Path) -> None:
+    (tmp_path / "inventory.db").write_text("This is no database, but it is long enough to look like one. " * 20)
+    code, said = await fail("inventory", STATE_DIR=str(tmp_path))
+    assert code == 1
+    assert said.startswith("inventory: cannot use the database ")
+    assert said.count("\n") == 1
+
+
+async def test_a_database_that_cannot_be_reached_is_a_clear_error_without_the_password(fail: Fail) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    code, said = await fail("inventory", INVENTORY_DATABASE_URL=f"postgresql://me:secret@127.0.0.1:{port}/stock")
+    assert code == 1
+    assert said.startswith("inventory: cannot use the database postgresql+psycopg://me:***@127.0.0.1")
+    assert "secret" not in said
+    assert said.count("\n") == 1
+
+
+async def test_the_state_folder_is_made_and_survives_a_restart(start: Start, tmp_path: Path) -> None:
+    request = ReserveStockRequest(order_id="order-1", lines=[{"sku": "PIANO-GRAND", "quantity": 2}])
+    key = (("idempotency-key", "key-1"),)
+    before = await start("inventory")
+    first = await InventoryServiceStub(before.channel).ReserveStock(request, metadata=key)
+    assert await before.stop(signal.SIGTERM) == 0
+    assert (tmp_path / "state" / "inventory.db").exists()
+
+    after = InventoryServiceStub((await start("inventory")).channel)
+    second = await after.ReserveStock(request, metadata=key)
+    assert first.SerializeToString() == second.SerializeToString()
+    assert (await after.GetStock(GetStockRequest(sku="PIANO-GRAND"))).reserved == 2
+
+
+async def test_a_crash_after_the_reply_loses_nothing(start: Start) -> None:
+    request = ReserveStockRequest(order_id="order-1", lines=[{"sku": "PIANO-GRAND", "quantity": 2}])
+    before = await start("inventory")
+    await InventoryServiceStub(before.channel).ReserveStock(request)
+    await before.stop(signal.SIGKILL)
+    after = InventoryServiceStub((await start("inventory")).channel)
+    assert (await after.GetStock(GetStockRequest(sku="PIANO-GRAND"))).reserved == 2
+
+
+async def test_a_service_without_traces_does_not_even_import_opentelemetry() -> None:
+    look = "import sys, services.inventory.__main__; print([m for m in sys.modules if 'opentelemetry' in m])"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", look), cwd=Path(__file__).parents[4], stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert output.decode().strip() == "[]"
