@@ -6,26 +6,17 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
-from functools import partial
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import grpc
 import grpc.aio
 import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
-from google.rpc.status_pb2 import Status
-
-from services.chassis import load_settings, serving
+from grpc_status import rpc_status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
     from pathlib import Path
-
-    from services.chassis import Service
-    from services.chassis.instants import Clock
 
 _LISTENING = re.compile(r"listening on (\S+)$")
 _DETAILS = (ErrorInfo, BadRequest, RetryInfo)
@@ -35,12 +26,6 @@ class Refusal(Protocol):
     """Awaits a call that must be refused; returns its code and the first of its details."""
 
     async def __call__(self, call: Awaitable[object]) -> tuple[grpc.StatusCode, ErrorInfo | BadRequest | RetryInfo]: ...
-
-
-class InProcess(Protocol):
-    """Serves within the test's own process, by a clock and with settings of the test's choice; gives a channel."""
-
-    def __call__(self, *, clock: Clock, **environment: str) -> AbstractAsyncContextManager[grpc.aio.Channel]: ...
 
 
 @pytest.fixture(scope="module")
@@ -73,34 +58,14 @@ async def channel(address: str) -> AsyncIterator[grpc.aio.Channel]:
 
 
 @pytest.fixture
-def in_process(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
-    """See `InProcess`."""
-    service: Service[Any] = import_module(f"services.{request.path.parent.name}.__main__").SERVICE
-
-    @asynccontextmanager
-    async def opened(*, clock: Clock, **environment: str) -> AsyncIterator[grpc.aio.Channel]:
-        own = {"STATE_DIR": str(tmp_path), f"{service.name.upper()}_LISTEN": "127.0.0.1:0"}
-        for variable, value in (own | environment).items():
-            monkeypatch.setenv(variable, value)
-        settings = load_settings(service.settings, name=service.name, contract=service.contract)
-        clocked = replace(service, create=partial(service.create, clock=clock))
-        async with serving(clocked, settings) as address, grpc.aio.insecure_channel(address) as channel:
-            yield channel
-
-    return opened
-
-
-@pytest.fixture
 def refusal() -> Refusal:
     """See `Refusal`."""
 
     async def refused(call: Awaitable[object]) -> tuple[grpc.StatusCode, ErrorInfo | BadRequest | RetryInfo]:
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await call
-        # grpc_status reads the rich status of a call, not of the error that the call ends in.
-        trailers = dict(error.value.trailing_metadata() or ())
-        status = Status.FromString(trailers["grpc-status-details-bin"])
-        assert (status.code, status.message) == (error.value.code().value[0], error.value.details())
+        status = rpc_status.from_call(error.value)
+        assert status is not None
         detail = next(kind() for kind in _DETAILS if status.details[0].Is(kind.DESCRIPTOR))
         status.details[0].Unpack(detail)
         return error.value.code(), detail

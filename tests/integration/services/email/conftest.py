@@ -1,21 +1,33 @@
-"""A real SMTP server on a free port."""
+"""A real SMTP server on a free port, and the email service in front of it."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import default
+from functools import partial
 from typing import TYPE_CHECKING
 
+import grpc.aio
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+from services.chassis import load_settings, serving
+from services.email.__main__ import SERVICE
+from services.email.service import EmailService
+from shop.email.v1.email_pb2_grpc import EmailServiceStub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from email.message import EmailMessage
+    from pathlib import Path
 
     from aiosmtpd.smtp import Envelope, Session
+
+
+NOON = datetime(2030, 5, 17, 12, tzinfo=UTC)
 
 
 @dataclass
@@ -59,3 +71,15 @@ async def mailbox() -> AsyncIterator[Mailbox]:
     async with await loop.create_server(connected, "127.0.0.1", 0) as server:
         mailbox.url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         yield mailbox
+
+
+@pytest.fixture
+async def email(mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EmailServiceStub]:
+    """The email service, at noon, with the mail server of `mailbox`."""
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("EMAIL_LISTEN", "127.0.0.1:0")
+    monkeypatch.setenv("EMAIL_SMTP_URL", mailbox.url)
+    settings = load_settings(SERVICE.settings, name=SERVICE.name, contract=SERVICE.contract)
+    at_noon = replace(SERVICE, create=partial(EmailService, clock=lambda: NOON))
+    async with serving(at_noon, settings) as address, grpc.aio.insecure_channel(address) as channel:
+        yield EmailServiceStub(channel)

@@ -1,46 +1,42 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import grpc
 from google.type.money_pb2 import Money
 
 from shop.email.v1.email_pb2 import SendConfirmationRequest
-from shop.email.v1.email_pb2_grpc import EmailServiceStub
 
 if TYPE_CHECKING:
     import pytest
 
-    from tests.integration.services.conftest import InProcess, Refusal
+    from shop.email.v1.email_pb2_grpc import EmailServiceStub
+    from tests.integration.services.conftest import Refusal
     from tests.integration.services.email.conftest import Mailbox
 
-NOON = datetime(2030, 5, 17, 12, tzinfo=UTC)
 CONFIRMATION = SendConfirmationRequest(
     order_id="order-1", to="ada@example.com", total=Money(currency_code="EUR", units=71)
 )
 KEY = [("idempotency-key", "1/send")]
 
 
-async def test_a_letter_is_sent_once_however_often_it_is_asked_for(in_process: InProcess, mailbox: Mailbox) -> None:
-    async with in_process(clock=lambda: NOON, EMAIL_SMTP_URL=mailbox.url) as channel:
-        first = await EmailServiceStub(channel).SendConfirmation(CONFIRMATION, metadata=KEY)
-        second = await EmailServiceStub(channel).SendConfirmation(CONFIRMATION, metadata=KEY)
+async def test_a_letter_is_sent_once_however_often_it_is_asked_for(email: EmailServiceStub, mailbox: Mailbox) -> None:
+    first = await email.SendConfirmation(CONFIRMATION, metadata=KEY)
+    second = await email.SendConfirmation(CONFIRMATION, metadata=KEY)
 
     [letter] = mailbox.letters
     assert first == second
     assert letter["Message-ID"] == first.message_id
-    assert letter["Date"].datetime == NOON
+    assert letter["Date"] == "Fri, 17 May 2030 12:00:00 +0000"
 
 
 async def test_a_mailbox_that_does_not_exist_is_a_definite_refusal_and_named_nowhere(
-    in_process: InProcess, mailbox: Mailbox, refusal: Refusal, caplog: pytest.LogCaptureFixture
+    email: EmailServiceStub, mailbox: Mailbox, refusal: Refusal, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     mailbox.to_recipient = "550 No such user"
-    async with in_process(clock=lambda: NOON, EMAIL_SMTP_URL=mailbox.url) as channel:
-        code, info = await refusal(EmailServiceStub(channel).SendConfirmation(CONFIRMATION, metadata=KEY))
+    code, info = await refusal(email.SendConfirmation(CONFIRMATION, metadata=KEY))
 
     assert (code, info.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "LETTER_REFUSED")
     assert CONFIRMATION.to not in str(info)
@@ -48,13 +44,12 @@ async def test_a_mailbox_that_does_not_exist_is_a_definite_refusal_and_named_now
 
 
 async def test_a_busy_mail_server_gets_the_same_letter_later(
-    in_process: InProcess, mailbox: Mailbox, refusal: Refusal
+    email: EmailServiceStub, mailbox: Mailbox, refusal: Refusal
 ) -> None:
-    async with in_process(clock=lambda: NOON, EMAIL_SMTP_URL=mailbox.url) as channel:
-        mailbox.to_letter = "451 Try again"
-        code, retry = await refusal(EmailServiceStub(channel).SendConfirmation(CONFIRMATION, metadata=KEY))
-        mailbox.to_letter = "250 OK"
-        reply = await EmailServiceStub(channel).SendConfirmation(CONFIRMATION, metadata=KEY)
+    mailbox.to_letter = "451 Try again"
+    code, retry = await refusal(email.SendConfirmation(CONFIRMATION, metadata=KEY))
+    mailbox.to_letter = "250 OK"
+    reply = await email.SendConfirmation(CONFIRMATION, metadata=KEY)
 
     assert (code, retry.retry_delay.seconds) == (grpc.StatusCode.UNAVAILABLE, 1)
     assert [letter["Message-ID"] for letter in mailbox.letters] == [reply.message_id]

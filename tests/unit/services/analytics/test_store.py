@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -51,10 +51,3 @@ def test_an_order_is_recorded_once(connection: Connection) -> None:
     store.record(connection, "o-1", THURSDAY, currency="EUR", nanos=99 * EURO, products={"LAMP": 9})
 
     assert store.sales(connection, Period(MONDAY, MONDAY)) == [DaySales(MONDAY, 1, {"EUR": 19 * EURO}, {"MUG": 2})]
-
-
-def test_the_store_declares_what_the_migrations_make(
-    migrated_schema: dict[str, Any], declared_schema: dict[str, Any]
-) -> None:
-    assert declared_schema
-    assert migrated_schema == declared_schema

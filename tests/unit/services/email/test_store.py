@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from services.email import store
 
@@ -21,10 +21,3 @@ def test_a_confirmation_is_recorded_once(connection: Connection) -> None:
 def test_another_order_has_a_confirmation_of_its_own(connection: Connection) -> None:
     assert store.keep(connection, "order-7", "<7@shop.example>", NOON)
     assert store.keep(connection, "order-8", "<8@shop.example>", NOON)
-
-
-def test_the_store_declares_what_the_migrations_make(
-    migrated_schema: dict[str, Any], declared_schema: dict[str, Any]
-) -> None:
-    assert declared_schema
-    assert migrated_schema == declared_schema

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import insert
@@ -54,10 +54,3 @@ def test_an_export_to_a_country_that_is_not_listed_is_not_taxed(connection: Conn
 def test_a_price_cannot_be_negative(connection: Connection) -> None:
     with pytest.raises(IntegrityError, match="prices_cents"):
         connection.execute(insert(PRICES).values(sku="BRIBE", cents=-1))
-
-
-def test_the_store_declares_what_the_migrations_make(
-    migrated_schema: dict[str, Any], declared_schema: dict[str, Any]
-) -> None:
-    assert declared_schema
-    assert migrated_schema == declared_schema

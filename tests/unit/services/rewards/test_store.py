@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -46,10 +46,3 @@ def test_who_never_was_a_member_has_no_balance(connection: Connection) -> None:
         store.balance(connection, "ada")
 
     assert (refused.value.code, refused.value.reason) == (grpc.StatusCode.NOT_FOUND, "MEMBER_UNKNOWN")
-
-
-def test_the_store_declares_what_the_migrations_make(
-    migrated_schema: dict[str, Any], declared_schema: dict[str, Any]
-) -> None:
-    assert declared_schema
-    assert migrated_schema == declared_schema

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -84,10 +84,3 @@ def test_an_order_without_a_shipment_is_not_found(connection: Connection) -> Non
         store.show(connection, "order-7")
 
     assert (refused.value.code, refused.value.reason) == (grpc.StatusCode.NOT_FOUND, "SHIPMENT_UNKNOWN")
-
-
-def test_the_store_declares_what_the_migrations_make(
-    migrated_schema: dict[str, Any], declared_schema: dict[str, Any]
-) -> None:
-    assert declared_schema
-    assert migrated_schema == declared_schema

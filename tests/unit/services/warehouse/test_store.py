@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from services.warehouse import store
 from services.warehouse.domain import PickLine, PickList
@@ -28,10 +28,3 @@ def test_one_bin_may_be_on_a_pick_list_more_than_once(connection: Connection) ->
     store.keep(connection, "order-7", "SP1", twice)
 
     assert store.keep(connection, "order-7", "SP1", FIRST) == twice
-
-
-def test_the_store_declares_what_the_migrations_make(
-    migrated_schema: dict[str, Any], declared_schema: dict[str, Any]
-) -> None:
-    assert declared_schema
-    assert migrated_schema == declared_schema
