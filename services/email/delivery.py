@@ -74,15 +74,21 @@ class SmtpDelivery:
         """Reads ``smtp://[user:password@]host[:port]`` (port 25) or ``smtps://...`` (port 465).
 
         Raises:
-            ValueError: the URL has another scheme or no host. The message does not quote it.
+            ValueError: the URL has another scheme, no host or no such port. The message does not quote it.
         """
-        parts = urlsplit(url)
+        wrong = ValueError("a mail server is given as smtp://[user:password@]host[:port] or smtps://...")
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            # Not chained: a password with a bare slash reads as a port, and the parser's own message quotes it.
+            raise wrong from None
         if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
-            raise ValueError("a mail server is given as smtp://[user:password@]host[:port] or smtps://...")
+            raise wrong
         tls = parts.scheme == "smtps"
         return cls(
             host=parts.hostname,
-            port=parts.port or (465 if tls else 25),
+            port=port or (465 if tls else 25),
             tls=tls,
             user=unquote(parts.username or ""),
             password=unquote(parts.password or ""),

@@ -99,7 +99,9 @@ def test_a_mail_server_is_named_by_a_url(url: str, delivery: SmtpDelivery) -> No
     assert SmtpDelivery.from_url(url) == delivery
 
 
-@pytest.mark.parametrize("url", ["http://u:s3cret@mail.example", "smtp://", "mail.example:25"])
+@pytest.mark.parametrize(
+    "url", ["http://u:s3cret@mail.example", "smtp://u:s3/cret@mail.example", "smtp://", "mail.example:25"]
+)
 def test_another_url_is_refused_without_being_quoted(url: str) -> None:
     with pytest.raises(ValueError, match=r"^a mail server is given as smtp://"):
         SmtpDelivery.from_url(url)
