@@ -215,6 +215,9 @@ class SagaRecovered(NamedTuple):
         for command in state.commands.values():
             if command.outcome is None:
                 command.attempts += 1
+            compensation = command.compensation
+            if compensation is not None and compensation.ended_at is None:
+                compensation.attempts += 1
 
 
 class SagaCompleted(NamedTuple):

@@ -42,7 +42,6 @@ from orchestrator.engine.stopping import Brake, Fail, Halt, RollBack, Stop, Susp
 from orchestrator.errors import CancelRefused, JournalError, SagaExists
 
 if TYPE_CHECKING:
-
     from orchestrator.engine.bindings import Bindings
     from orchestrator.engine.ports import Chance, Clock
     from orchestrator.engine.replay import ReplayGate

@@ -206,6 +206,7 @@ class Forward:
             if policy is OnUnknown.COMPENSATE:
                 return attempted
             failure = attempted.outcome.failure
+            self._note_failed(command, attempted, failure)
             if policy is not OnUnknown.VERIFY:
                 await self._suspend(Reason(REASON_UNKNOWN, str(failure), command.key))
             verdict = await verify(
@@ -215,7 +216,6 @@ class Forward:
                 return attempted._replace(outcome=Completed(verdict.reply))
             if verdict.took_effect is None or (verdict.took_effect and not binding.command.idempotent):
                 await self._suspend(Reason(REASON_UNKNOWN, f"no answer to be had: {failure}", command.key))
-            self._note_failed(command, attempted, failure)
             await self._brake.persist(self._writer)
             await self._courier.back_off(binding, attempted.attempt + 1)
             attempted = await self._attempt(binding, command, timeout, gives_up=not verdict.took_effect)

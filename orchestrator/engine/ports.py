@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.engine.entries import Entry
     from orchestrator.engine.outcome import Outcome
-    from orchestrator.engine.state import SagaState, Status
+    from orchestrator.engine.state import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +167,8 @@ class Observer(Protocol):
     def samples(self, saga_id: str, traceparent: str) -> bool:
         """Whether the trace of a new saga is exported."""
 
-    def journalled(self, state: SagaState, entries: Sequence[Entry]) -> None:
-        """These entries of a saga are durable; ``state`` already holds them."""
+    def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
+        """These entries of a saga are durable."""
 
     def recovered(self, saga_id: str, entries: Sequence[Entry]) -> None:
         """A saga with these durable entries goes on in this process."""

@@ -109,7 +109,7 @@ class SagaWriter:
         if new is not None:
             self.started.set_result(None)
             failpoints.reach("started", "")
-        self._observer.journalled(state, entries)
+        self._observer.journalled(state.saga_id, entries)
 
     def _fail_start(self, error: OrchestratorError) -> None:
         self.started.set_exception(error)
