@@ -13,6 +13,9 @@ SERVICE: Final = "orchestrator"
 SCOPE: Final = "orchestrator"
 """The instrumentation scope of all our spans."""
 
+SAMPLED_SPAN: Final = "saga"
+"""The name that samplers are shown: whether a saga is traced does not depend on its definition."""
+
 
 # Spans.
 

@@ -17,7 +17,7 @@ Invariant: every attempt that a participant can have seen has exactly one span, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import grpc
 
@@ -99,7 +99,7 @@ class SagaTrace:
 
     def project(self, entry: Entry) -> Sequence[Span]:
         """The spans to which the next entry leads."""
-        return _PROJECTIONS[type(entry)](self, entry)
+        return self._PROJECTIONS[type(entry)](self, entry)
 
     def _started(self, entry: e.SagaStarted) -> Sequence[Span]:
         span = self._place.mark(names.STARTED_SPAN, STARTED, entry.at)
@@ -268,25 +268,24 @@ class SagaTrace:
             **{names.SAGA_ATTRIBUTE + name: value for name, value in start.attributes},
         }
 
+    _PROJECTIONS: ClassVar[dict[type[Any], Callable[[SagaTrace, Any], Sequence[Span]]]] = {
+        e.SagaStarted: _started,
+        e.CommandIntended: _intended,
+        e.AttemptFailed: _attempt_failed,
+        e.CommandCompleted: _completed,
+        e.CommandRejected: _rejected,
+        e.CommandAbandoned: _abandoned,
+        e.RollbackBegan: _rollback_began,
+        e.CompensationBegan: _compensation_began,
+        e.CompensationCompleted: _compensation_completed,
+        e.CompensationRejected: _compensation_rejected,
+        e.SagaRecovered: _saga_recovered,
+        e.SagaCompleted: _saga_completed,
+        e.SagaCompensated: _saga_compensated,
+        e.SagaSuspended: _saga_suspended,
+    }
+
 
 def _about_reason(reason: Reason) -> dict[str, Value]:
     about: dict[str, Value] = {names.SAGA_REASON: reason.code, names.SAGA_REASON_MESSAGE: reason.message}
     return {**about, names.SAGA_STEP: reason.step_key} if reason.step_key else about
-
-
-_PROJECTIONS: Final[dict[type[Any], Callable[[SagaTrace, Any], Sequence[Span]]]] = {
-    e.SagaStarted: SagaTrace._started,
-    e.CommandIntended: SagaTrace._intended,
-    e.AttemptFailed: SagaTrace._attempt_failed,
-    e.CommandCompleted: SagaTrace._completed,
-    e.CommandRejected: SagaTrace._rejected,
-    e.CommandAbandoned: SagaTrace._abandoned,
-    e.RollbackBegan: SagaTrace._rollback_began,
-    e.CompensationBegan: SagaTrace._compensation_began,
-    e.CompensationCompleted: SagaTrace._compensation_completed,
-    e.CompensationRejected: SagaTrace._compensation_rejected,
-    e.SagaRecovered: SagaTrace._saga_recovered,
-    e.SagaCompleted: SagaTrace._saga_completed,
-    e.SagaCompensated: SagaTrace._saga_compensated,
-    e.SagaSuspended: SagaTrace._saga_suspended,
-}

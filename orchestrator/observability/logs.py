@@ -1,0 +1,40 @@
+"""The log of an orchestrator process: one line per record on standard error."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Final
+
+_FORMAT: Final = "%(asctime)s.%(msecs)03dZ %(levelname)-8s %(name)s: %(saga)s%(message)s"
+_DATE: Final = "%Y-%m-%dT%H:%M:%S"
+
+
+class SagaFormatter(logging.Formatter):
+    r"""One line per record, in UTC; begins with the saga where the record has ``extra={"saga_id": ...}``.
+
+    Line breaks, also those of a traceback, are written as ``\n``, so that a line is a record to every reader.
+    """
+
+    converter = staticmethod(time.gmtime)
+
+    def __init__(self) -> None:
+        super().__init__(_FORMAT, _DATE)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        saga_id = getattr(record, "saga_id", "")
+        record.saga = f"saga {saga_id}: " if saga_id else ""
+        return super().format(record).replace("\r", "").replace("\n", "\\n")
+
+
+def configure_logs(level: str) -> None:
+    """Send every logger's records from this level on (``debug``, ``INFO``, ...) to standard error.
+
+    Raises:
+        ValueError: there is no such level.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(SagaFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)

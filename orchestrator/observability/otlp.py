@@ -1,0 +1,87 @@
+"""The way to the collector: the SDK's OTLP exporter, with spans that are OTLP messages already.
+
+Endpoint, headers, certificates, compression, timeout and retries are the SDK's, and so are their ``OTEL_*``
+variables. Its one abstract step, the translation, has nothing left to do here.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext
+
+from orchestrator.observability import names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+    from opentelemetry.sdk.resources import Resource
+
+_SDK_LOG: Final = logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter")
+
+
+class OtlpExporter:
+    """Sends spans, under one resource, to the collector that the ``OTEL_EXPORTER_OTLP_*`` variables name."""
+
+    def __init__(self, resource: Resource) -> None:
+        self._exporter = _Translated(_envelope(resource))
+        self._words = _LastWords()
+
+    def send(self, spans: Sequence[Span]) -> str:
+        """Deliver them, with the SDK's retries; empty, or why that failed."""
+        _SDK_LOG.addFilter(self._words)
+        try:
+            result = self._exporter.export(spans)
+        except Exception as error:  # noqa: BLE001 - no accident of the SDK's may end the thread that sends
+            return repr(error)
+        finally:
+            _SDK_LOG.removeFilter(self._words)
+        return "" if result is SpanExportResult.SUCCESS else self._words.last
+
+    def shut(self) -> None:
+        """Give up whatever is under way."""
+        self._exporter.shutdown()
+
+
+class _Translated(OTLPSpanExporter):
+    """The SDK's exporter, for spans that need no translation."""
+
+    def __init__(self, envelope: ExportTraceServiceRequest) -> None:
+        super().__init__()
+        self._envelope = envelope
+
+    def export(self, spans: Sequence[Any]) -> SpanExportResult:
+        return super().export(spans)
+
+    def _translate_data(self, data: Sequence[Any]) -> ExportTraceServiceRequest:
+        request = ExportTraceServiceRequest()
+        request.CopyFrom(self._envelope)
+        request.resource_spans[0].scope_spans[0].spans.extend(data)
+        return request
+
+
+class _LastWords(logging.Filter):
+    """Keeps what the SDK's exporter says about a failure: it says so for every batch, and we say so once."""
+
+    last = "refused"
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self.last = record.getMessage()
+        return False
+
+
+def _envelope(resource: Resource) -> ExportTraceServiceRequest:
+    """A request that lacks only the spans; by the SDK's encoder, which knows what a resource can hold."""
+    nobody = SpanContext(trace_id=0, span_id=0, is_remote=False)
+    sample = ReadableSpan("", nobody, resource=resource, instrumentation_scope=InstrumentationScope(names.SCOPE))
+    request = encode_spans([sample])
+    del request.resource_spans[0].scope_spans[0].spans[:]
+    return request
