@@ -1,0 +1,85 @@
+# Everything one does here. `make` alone lists it.
+
+PYTHON ?= python3
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+# What is newer than these files is done again, and nothing else is.
+INSTALLED := $(VENV)/.installed
+GENERATED := $(VENV)/.generated
+# The contracts as buf reads them. Folders are listed too: they change when a file comes or goes.
+IMAGE := $(VENV)/contracts.binpb
+PROTOS := $(shell find protos)
+WRITE_IMAGE := from sys import argv; from pathlib import Path; from orchestrator.cli.protoc import write_image; \
+	write_image(Path(argv[1]), Path(argv[2]))
+
+# Recipes, and the processes that they start, find the commands of the virtual environment first.
+export PATH := $(abspath $(BIN)):$(PATH)
+
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo run test lint format generate baseline lock clean
+
+help: ## list what make can do here
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(INSTALLED) $(GENERATED) ## place five orders, see what becomes of them, and prove it
+	@$(BIN)/python -m tests.demo
+
+# honcho says 130 or 143 when it was told to stop: nothing is wrong then.
+run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator; Ctrl-C stops them
+	@$(BIN)/honcho -f .procfile start || test $$? -eq 130 -o $$? -eq 143
+
+test: $(INSTALLED) ## run the tests
+	$(BIN)/pytest
+
+lint: $(INSTALLED) $(IMAGE) ## check style, types, imports, contracts, sagas and stubs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf format protos --diff --exit-code
+	$(BIN)/buf lint $(IMAGE) --config .buf/buf.yaml
+	$(BIN)/buf breaking $(IMAGE) --against .buf/baseline.binpb --config .buf/buf.yaml
+	$(BIN)/orchestrator check
+	@$(BIN)/orchestrator generate --out $(VENV)/generated >/dev/null
+	diff -r -x __pycache__ generated $(VENV)/generated
+
+format: $(INSTALLED) ## put Python and contracts into the agreed form
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIN)/buf format protos -w
+
+generate: $(INSTALLED) ## write the stubs of the contracts into generated/
+	$(BIN)/orchestrator generate
+	@touch $(GENERATED)
+
+baseline: $(IMAGE) ## at a release: from now on, its contracts may not be broken
+	$(BIN)/buf build $(IMAGE) --exclude-source-info --output .buf/baseline.binpb
+
+lock: $(INSTALLED) ## pin the dependencies of pyproject.toml anew, within their bounds
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+		--generate-hashes --no-header --quiet --output-file requirements.lock
+
+clean: ## remove what make and the programs have made, the state included
+	rm -rf $(VENV) .state .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks build dist
+	find orchestrator services generated tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: Python 3.11 or newer is needed, $(PYTHON) is: $$($(PYTHON) --version 2>&1);" \
+			"name another one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--only-binary :all: --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(GENERATED): $(INSTALLED) $(PROTOS)
+	@$(BIN)/orchestrator generate
+	@touch $@
+
+$(IMAGE): $(INSTALLED) $(PROTOS)
+	@$(BIN)/python -c '$(WRITE_IMAGE)' protos $@
