@@ -17,7 +17,7 @@ import grpc
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2, status_pb2
 
 # What a definite refusal may be called. The others tell a caller to try again, or that the outcome is unknown.
 DEFINITE: Final = frozenset(
@@ -50,7 +50,7 @@ class ServiceError(Exception):
         return ()
 
 
-class InvalidRequest(ServiceError):  # noqa: N818 - an answer, not an accident
+class InvalidRequest(ServiceError):
     """The request breaks its contract: INVALID_ARGUMENT with google.rpc.BadRequest.
 
     Args:
@@ -70,7 +70,7 @@ class InvalidRequest(ServiceError):  # noqa: N818 - an answer, not an accident
         return (error_details_pb2.BadRequest(field_violations=violations),)
 
 
-class Rejection(ServiceError):  # noqa: N818 - an answer, not an accident
+class Rejection(ServiceError):
     """A definite business refusal, with google.rpc.ErrorInfo. The guard records it.
 
     Args:
@@ -110,7 +110,7 @@ class Rejection(ServiceError):  # noqa: N818 - an answer, not an accident
         return cls(info.reason, status.message, code=_CODES[status.code], metadata=info.metadata)
 
 
-class Unavailable(ServiceError):  # noqa: N818 - an answer, not an accident
+class Unavailable(ServiceError):
     """A transient trouble: UNAVAILABLE with google.rpc.RetryInfo. The guard does not record it.
 
     Args:
@@ -128,7 +128,7 @@ class Unavailable(ServiceError):  # noqa: N818 - an answer, not an accident
         return (error_details_pb2.RetryInfo(retry_delay=delay),)
 
 
-class Accident(ServiceError):  # noqa: N818 - the answer to an accident
+class Accident(ServiceError):
     """What the caller is told when the service failed in a way that it did not foresee."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Final
 
-from google.type.money_pb2 import Money  # type: ignore[import-untyped]
+from google.type.money_pb2 import Money
 
 from services.chassis.errors import InvalidRequest
 

@@ -84,7 +84,8 @@ def _guarded(
     name = business.__name__
     reply_type = business.__annotations__["return"]
     if not isinstance(reply_type, type):
-        raise TypeError(f"{name}: the reply's class must be importable where the method is defined")
+        # The guard makes replies of this class, from records too.
+        raise TypeError(f"{name}: annotate the reply's class itself; no `from __future__ import annotations` here")
 
     @wraps(business)
     async def method(

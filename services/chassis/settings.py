@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
-from google.api.client_pb2 import default_host  # type: ignore[import-untyped]
+from google.api.client_pb2 import default_host
 from google.protobuf.descriptor import ServiceDescriptor
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict

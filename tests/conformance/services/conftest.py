@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import warnings
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -40,16 +42,20 @@ def declared(name: str) -> Service[Any]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a real PostgreSQL server, one for all tests."""
     with warnings.catch_warnings():
         # pgserver warns about the machine, not about us.
         warnings.simplefilter("ignore")
         # Imported here, because it looks for folders when imported; absent where it has no wheel.
         pgserver = pytest.importorskip("pgserver")
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="delete")
+        # Not below pytest's own folder: every pytest that starts closes that to other users, and as root the
+        # server runs as one.
+        folder = Path(tempfile.mkdtemp(prefix="shop-postgres-"))
+        server = pgserver.get_server(folder / "data", cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
