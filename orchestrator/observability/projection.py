@@ -43,11 +43,11 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+    from orchestrator.contract.command import Effect
     from orchestrator.engine.entries import Entry
     from orchestrator.engine.outcome import Failure
 
 _STATUS_NUMBERS: Final[dict[str, int]] = {code.name: code.value[0] for code in grpc.StatusCode}
-_OK: Final = 0
 _SUSPENDED: Final = "suspended"  # the key of that span, which no command can have: theirs hold a dot
 _INTERRUPTED: Final = "the orchestrator stopped before an answer came"
 
@@ -56,6 +56,7 @@ class _Sending:
     """What is sent under one key: a command, or the compensation of one.
 
     Attributes:
+        effect: what the contract says of a command; ``None`` for a compensation.
         counted: how many attempts the journal counts.
         seen: the number of the latest attempt that has a span; 0 before the first.
         since: the latest instant before which none of its current attempts began.
@@ -63,13 +64,21 @@ class _Sending:
         compensates: the command that it compensates, if it is a compensation.
     """
 
-    __slots__ = ("best_effort", "compensates", "counted", "key", "prepared", "seen", "settled", "since")
+    __slots__ = ("best_effort", "compensates", "counted", "effect", "key", "method", "seen", "settled", "since")
 
     def __init__(
-        self, key: str, prepared: Span, since: int, *, best_effort: bool = False, compensates: _Sending | None = None
+        self,
+        key: str,
+        method: str,
+        effect: Effect | None,
+        since: int,
+        *,
+        best_effort: bool = False,
+        compensates: _Sending | None = None,
     ) -> None:
         self.key = key
-        self.prepared = prepared
+        self.method = method
+        self.effect = effect
         self.since = since
         self.best_effort = best_effort
         self.compensates = compensates
@@ -89,7 +98,7 @@ class SagaTrace:
 
     def __init__(self, saga_id: str, start: e.SagaStarted) -> None:
         self.resting = False
-        self._place = Place.of(saga_id, start.traceparent)
+        self._place = Place(saga_id, start.definition, start.traceparent)
         self._start = start._replace(input=b"")
         self._sendings: dict[str, _Sending] = {}
         self._events: list[Span.Event] = []
@@ -107,8 +116,9 @@ class SagaTrace:
         return (span,)
 
     def _intended(self, entry: e.CommandIntended) -> Sequence[Span]:
-        prepared = prepare_attempt(entry.method, entry.effect)
-        self._sendings[entry.key] = _Sending(entry.key, prepared, entry.at, best_effort=entry.best_effort)
+        self._sendings[entry.key] = _Sending(
+            entry.key, entry.method, entry.effect, entry.at, best_effort=entry.best_effort
+        )
         return ()
 
     def _attempt_failed(self, entry: e.AttemptFailed) -> Sequence[Span]:
@@ -130,8 +140,7 @@ class SagaTrace:
 
     def _compensation_began(self, entry: e.CompensationBegan) -> Sequence[Span]:
         key = e.compensation_key(entry.key)
-        prepared = prepare_attempt(entry.method, None)
-        self._sendings[key] = _Sending(key, prepared, entry.at, compensates=self._sendings[entry.key])
+        self._sendings[key] = _Sending(key, entry.method, None, entry.at, compensates=self._sendings[entry.key])
         return ()
 
     def _compensation_completed(self, entry: e.CompensationCompleted) -> Sequence[Span]:
@@ -187,7 +196,7 @@ class SagaTrace:
 
     def _root(self, ended_at: int, status: Status) -> Span:
         self.resting = True
-        span = self._place.root_span(self._start.definition, self._start.at, ended_at)
+        span = self._place.root(self._start.at, ended_at)
         set_all(span, {**self._about_saga(), names.SAGA_STATUS: status.name.lower()})
         if self._recovered:
             set_one(span.attributes, names.SAGA_RECOVERED, value=True)
@@ -222,9 +231,7 @@ class SagaTrace:
         failure: Failure | None,
     ) -> Sequence[Span]:
         span = self._attempt(sending, entry.attempt, entry.started_at, entry.at, outcome)
-        if failure is None:
-            set_one(span.attributes, names.RPC_STATUS, _OK)
-        else:
+        if failure is not None:
             set_error(span, failure.code, str(failure))
             if (number := _STATUS_NUMBERS.get(failure.code)) is not None:
                 set_one(span.attributes, names.RPC_STATUS, number)
@@ -242,13 +249,11 @@ class SagaTrace:
     def _attempt(self, sending: _Sending, number: int, started_at: int, ended_at: int, outcome: StepOutcome) -> Span:
         place = self._place
         sending.seen = number
-        span = place.attempt(sending.prepared, sending.key, number, started_at, ended_at)
+        prepared = prepare_attempt(sending.method, sending.effect, outcome)
+        span = place.child(prepared, sending.key, number, started_at, ended_at)
         attributes = span.attributes
-        set_one(attributes, names.SAGA_ID, place.saga_id)
-        set_one(attributes, names.SAGA_DEFINITION, self._start.definition)
         set_one(attributes, names.SAGA_STEP, sending.key)
         set_one(attributes, names.SAGA_ATTEMPT, number)
-        set_one(attributes, names.SAGA_OUTCOME, outcome.value)
         set_one(attributes, names.SAGA_IDEMPOTENCY_KEY, idempotency_key(place.saga_id, sending.key))
         if sending.best_effort:
             set_one(attributes, names.SAGA_BEST_EFFORT, value=True)
@@ -262,8 +267,6 @@ class SagaTrace:
     def _about_saga(self) -> dict[str, Value]:
         start = self._start
         return {
-            names.SAGA_ID: self._place.saga_id,
-            names.SAGA_DEFINITION: start.definition,
             names.SAGA_VERSION: start.version,
             **{names.SAGA_ATTRIBUTE + name: value for name, value in start.attributes},
         }

@@ -1,0 +1,360 @@
+"""Journals written by hand, and the spans that they are projected onto."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.contract.command import Effect
+from orchestrator.engine.entries import (
+    AttemptFailed,
+    CommandAbandoned,
+    CommandCompleted,
+    CommandIntended,
+    CommandRejected,
+    CompensationBegan,
+    CompensationCompleted,
+    CompensationRejected,
+    Entry,
+    RollbackBegan,
+    SagaCompensated,
+    SagaCompleted,
+    SagaRecovered,
+    SagaStarted,
+    SagaSuspended,
+    compensation_key,
+)
+from orchestrator.engine.outcome import Failure
+from orchestrator.engine.state import REASON_CANCELLED, REASON_REJECTED, REASON_UNKNOWN, Reason, fold
+from orchestrator.engine.trace import attempt_traceparent, parse_traceparent
+from orchestrator.observability.projection import SagaTrace
+from tests.otlp import Span, Trace, loose_links, orphans, read_span, roots
+
+RESERVE = "InventoryService.ReserveStock#1"
+RESERVING = "shop.inventory.v1.InventoryService.ReserveStock"
+RELEASING = "shop.inventory.v1.InventoryService.ReleaseStock"
+PRICE = "PricingService.PriceOrder#1"
+PRICING = "shop.pricing.v1.PricingService.PriceOrder"
+NO_ANSWER = Failure("DEADLINE_EXCEEDED", "no answer")
+REFUSAL = Failure("FAILED_PRECONDITION", "none left", "OUT_OF_STOCK")
+REJECTED = Reason(REASON_REJECTED, "none left", PRICE)
+CALLER_TRACE = "0af7651916cd43dd8448eb211c80319c"
+CALLER_SPAN = "b7ad6b7169203331"
+
+STARTED = SagaStarted(1000, "place_order", 2, b"input", "", True, (("customer_id", "c-7"),))
+RESERVE_INTENDED = CommandIntended(1010, RESERVE, RESERVING, Effect.COMPENSABLE, b"request")
+RESERVED = CommandCompleted(1030, RESERVE, 1, 1020, b"reply")
+PRICE_INTENDED = CommandIntended(1040, PRICE, PRICING, Effect.QUERY, b"request")
+PRICED = CommandCompleted(1060, PRICE, 1, 1050, b"reply")
+COMPLETED = SagaCompleted(1070, b"result")
+ROLLED_BACK: list[Entry] = [
+    RollbackBegan(1070, REJECTED),
+    CompensationBegan(1080, RESERVE, RELEASING),
+    CompensationCompleted(1100, RESERVE, 1, 1090),
+    SagaCompensated(1110),
+]
+
+
+def project(*entries: Entry, saga_id: str = "order-1") -> Trace:
+    start = entries[0]
+    assert isinstance(start, SagaStarted)
+    trace = SagaTrace(saga_id, start)
+    return tuple(read_span(span, "orchestrator") for entry in entries for span in trace.project(entry))
+
+
+def only(trace: Trace, name: str, attempt: int | None = None) -> Span:
+    found = [span for span in trace if span.name == name and span.attributes.get("saga.attempt") == attempt]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def seen_by_participant(key: str, attempt: int, saga_id: str = "order-1") -> str:
+    """The id of the span that a participant was told to be its parent."""
+    told = parse_traceparent(attempt_traceparent(saga_id, "", True, key, attempt))
+    assert told is not None
+    return told.span_id
+
+
+def assert_whole(trace: Trace) -> None:
+    assert len(roots(trace)) == 1
+    assert not orphans(trace)
+    assert not loose_links(trace)
+    assert len({span.span_id for span in trace}) == len(trace)
+    assert len({span.trace_id for span in trace}) == 1
+
+
+def test_a_saga_is_one_trace_with_one_root() -> None:
+    trace = project(STARTED, RESERVE_INTENDED, RESERVED, PRICE_INTENDED, PRICED, COMPLETED)
+    assert_whole(trace)
+    assert [span.name for span in trace] == [
+        "saga started",
+        "InventoryService/ReserveStock",
+        "PricingService/PriceOrder",
+        "saga place_order",
+    ]
+
+
+def test_the_root_spans_the_whole_saga_and_says_how_it_ended() -> None:
+    root = only(project(STARTED, RESERVE_INTENDED, RESERVED, COMPLETED), "saga place_order")
+    assert (root.kind, root.started_at, root.ended_at) == ("INTERNAL", 1000, 1070)
+    assert not root.failed
+    assert root.attributes == {
+        "saga.id": "order-1",
+        "saga.definition": "place_order",
+        "saga.version": 2,
+        "saga.status": "completed",
+        "saga.attribute.customer_id": "c-7",
+    }
+
+
+def test_a_long_saga_is_visible_at_once() -> None:
+    (started,) = project(STARTED)
+    assert (started.name, started.started_at, started.ended_at) == ("saga started", 1000, 1000)
+    assert started.attributes["saga.attribute.customer_id"] == "c-7"
+
+
+def test_an_attempt_is_a_client_span_that_its_participant_knows_as_parent() -> None:
+    attempt = only(project(STARTED, RESERVE_INTENDED, RESERVED), "InventoryService/ReserveStock", 1)
+    assert (attempt.kind, attempt.started_at, attempt.ended_at, attempt.failed) == ("CLIENT", 1020, 1030, False)
+    assert attempt.span_id == seen_by_participant(RESERVE, 1)
+    assert attempt.attributes == {
+        "rpc.system": "grpc",
+        "rpc.service": "shop.inventory.v1.InventoryService",
+        "rpc.method": "ReserveStock",
+        "rpc.grpc.status_code": 0,
+        "saga.id": "order-1",
+        "saga.definition": "place_order",
+        "saga.step": RESERVE,
+        "saga.attempt": 1,
+        "saga.outcome": "completed",
+        "saga.effect": "compensable",
+        "saga.idempotency_key": f"order-1/{RESERVE}",
+    }
+
+
+def test_a_retried_command_has_a_span_for_every_attempt() -> None:
+    trace = project(
+        STARTED,
+        RESERVE_INTENDED,
+        AttemptFailed(1015, RESERVE, 1, 1011, NO_ANSWER),
+        RESERVED._replace(attempt=2),
+        COMPLETED,
+    )
+    assert_whole(trace)
+    failed, completed = (only(trace, "InventoryService/ReserveStock", attempt) for attempt in (1, 2))
+    assert failed.failed
+    assert failed.description == "DEADLINE_EXCEEDED: no answer"
+    assert (failed.started_at, failed.ended_at) == (1011, 1015)
+    assert {
+        name: failed.attributes[name] for name in ("saga.outcome", "error.type", "rpc.grpc.status_code")
+    } == {"saga.outcome": "unknown", "error.type": "DEADLINE_EXCEEDED", "rpc.grpc.status_code": 4}  # fmt: skip
+    assert not completed.failed
+    assert failed.attributes["saga.idempotency_key"] == completed.attributes["saga.idempotency_key"]
+
+
+def test_a_rejection_is_an_error_with_the_participants_words() -> None:
+    trace = project(STARTED, PRICE_INTENDED, CommandRejected(1060, PRICE, 1, 1050, REFUSAL))
+    rejected = only(trace, "PricingService/PriceOrder", 1)
+    assert rejected.failed
+    assert rejected.description == "FAILED_PRECONDITION (OUT_OF_STOCK): none left"
+    assert rejected.attributes["saga.outcome"] == "rejected"
+    assert rejected.attributes["rpc.grpc.status_code"] == 9
+
+
+def test_a_best_effort_command_that_was_given_up_leaves_the_root_unharmed() -> None:
+    intent = PRICE_INTENDED._replace(best_effort=True)
+    trace = project(STARTED, intent, CommandAbandoned(1060, PRICE, 1, 1050, NO_ANSWER), COMPLETED)
+    abandoned = only(trace, "PricingService/PriceOrder", 1)
+    assert abandoned.failed
+    assert abandoned.attributes["saga.outcome"] == "unknown"
+    assert abandoned.attributes["saga.best_effort"] is True
+    assert not only(trace, "saga place_order").failed
+
+
+def test_a_compensation_is_linked_to_the_attempt_whose_effect_it_undoes() -> None:
+    trace = project(
+        STARTED,
+        RESERVE_INTENDED,
+        AttemptFailed(1015, RESERVE, 1, 1011, NO_ANSWER),
+        RESERVED._replace(attempt=2),
+        *ROLLED_BACK,
+    )
+    assert_whole(trace)
+    compensation = only(trace, "InventoryService/ReleaseStock", 1)
+    command = only(trace, "InventoryService/ReserveStock", 2)
+    assert compensation.links == ((command.trace_id, command.span_id),)
+    assert compensation.span_id == seen_by_participant(compensation_key(RESERVE), 1)
+    assert compensation.attributes["saga.compensates"] == RESERVE
+    assert "saga.effect" not in compensation.attributes
+
+
+def test_a_command_that_was_never_sent_is_not_linked_to() -> None:
+    trace = project(STARTED, RESERVE_INTENDED, *ROLLED_BACK)
+    assert only(trace, "InventoryService/ReleaseStock", 1).links == ()
+    assert_whole(trace)
+
+
+def test_a_rollback_shows_on_the_root_as_event_and_error() -> None:
+    root = only(project(STARTED, RESERVE_INTENDED, RESERVED, *ROLLED_BACK), "saga place_order")
+    assert root.failed
+    assert root.description == "none left"
+    assert root.attributes["saga.status"] == "compensated"
+    assert root.attributes["error.type"] == "REJECTED"
+    (began,) = root.events
+    assert (began.name, began.at) == ("saga.rollback_began", 1070)
+    assert began.attributes == {"saga.reason": "REJECTED", "saga.reason.message": "none left", "saga.step": PRICE}
+
+
+def test_a_saga_that_was_cancelled_did_as_it_was_told() -> None:
+    reason = Reason(REASON_CANCELLED, "changed my mind", requested_by="c-7")
+    trace = project(STARTED, RESERVE_INTENDED, RESERVED, RollbackBegan(1070, reason), *ROLLED_BACK[1:])
+    root = only(trace, "saga place_order")
+    assert not root.failed
+    assert root.attributes["saga.reason"] == "CANCELLED"
+
+
+def test_an_interrupted_attempt_has_a_span_too() -> None:
+    trace = project(
+        STARTED,
+        RESERVE_INTENDED,
+        AttemptFailed(1015, RESERVE, 1, 1011, NO_ANSWER),
+        SagaRecovered(5000, "replica-2"),
+        CommandCompleted(5020, RESERVE, 3, 5010, b""),
+        COMPLETED._replace(at=5030),
+    )
+    assert_whole(trace)
+    interrupted = only(trace, "InventoryService/ReserveStock", 2)
+    assert interrupted.span_id == seen_by_participant(RESERVE, 2)
+    assert (interrupted.started_at, interrupted.ended_at) == (1015, 5000)
+    assert interrupted.failed
+    assert interrupted.attributes["saga.outcome"] == "unknown"
+    assert interrupted.attributes["saga.interrupted"] is True
+    root = only(trace, "saga place_order")
+    assert [event.name for event in root.events] == ["saga.recovered"]
+    assert root.events[0].attributes == {"saga.owner": "replica-2"}
+    assert root.attributes["saga.recovered"] is True
+
+
+def test_a_settled_command_was_not_interrupted() -> None:
+    trace = project(STARTED, RESERVE_INTENDED, RESERVED, SagaRecovered(5000, "replica-2"), COMPLETED)
+    only(trace, "InventoryService/ReserveStock", 1)
+    assert_whole(trace)
+
+
+def test_an_interrupted_compensation_has_a_span_with_the_same_link() -> None:
+    trace = project(
+        STARTED,
+        RESERVE_INTENDED,
+        RESERVED,
+        *ROLLED_BACK[:2],
+        SagaRecovered(5000, "replica-2"),
+        CompensationCompleted(5020, RESERVE, 2, 5010),
+        SagaCompensated(5030),
+    )
+    assert_whole(trace)
+    interrupted, completed = (only(trace, "InventoryService/ReleaseStock", attempt) for attempt in (1, 2))
+    assert interrupted.attributes["saga.interrupted"] is True
+    assert interrupted.links == completed.links != ()
+
+
+def test_commands_in_doubt_were_awaited_before_the_rollback_began() -> None:
+    trace = project(
+        STARTED,
+        RESERVE_INTENDED,
+        AttemptFailed(1015, RESERVE, 1, 1011, NO_ANSWER),
+        *ROLLED_BACK[:2],
+        SagaRecovered(5000, "replica-2"),
+    )
+    assert [span.attributes["saga.attempt"] for span in trace if span.name.endswith("ReserveStock")] == [1]
+
+
+def test_a_suspended_saga_shows_at_once_and_gets_its_root_when_it_ends() -> None:
+    suspended = SagaSuspended(1050, Reason(REASON_UNKNOWN, "no answer", RESERVE))
+    waiting: list[Entry] = [STARTED, RESERVE_INTENDED, AttemptFailed(1015, RESERVE, 1, 1011, NO_ANSWER), suspended]
+    assert roots(project(*waiting)) == ()
+    trace = project(*waiting, SagaRecovered(5000, "replica-2"), *ROLLED_BACK)
+    assert_whole(trace)
+    mark = only(trace, "saga suspended")
+    assert (mark.started_at, mark.ended_at, mark.failed) == (1050, 1050, True)
+    assert mark.attributes["saga.reason"] == "UNKNOWN"
+    assert [event.name for event in only(trace, "saga place_order").events] == [
+        "saga.suspended",
+        "saga.recovered",
+        "saga.rollback_began",
+    ]
+    assert [span.attributes["saga.attempt"] for span in trace if span.name.endswith("ReserveStock")] == [1]
+
+
+def test_every_suspension_has_a_span_of_its_own() -> None:
+    trace = project(
+        STARTED,
+        RESERVE_INTENDED,
+        RESERVED,
+        *ROLLED_BACK[:2],
+        CompensationRejected(1100, RESERVE, 1, 1090, REFUSAL),
+        SagaSuspended(1110, REJECTED),
+        SagaRecovered(5000, "replica-2"),
+        CompensationRejected(5020, RESERVE, 3, 5010, REFUSAL),
+        SagaSuspended(5030, REJECTED),
+    )
+    assert len({span.span_id for span in trace if span.name == "saga suspended"}) == 2
+    assert [span.attributes["saga.attempt"] for span in trace if span.name.endswith("ReleaseStock")] == [1, 3]
+
+
+def test_an_outcome_that_was_found_by_asking_is_an_event_and_not_a_second_span() -> None:
+    trace = project(
+        STARTED,
+        RESERVE_INTENDED,
+        AttemptFailed(1015, RESERVE, 1, 1011, NO_ANSWER),
+        CommandCompleted(1030, RESERVE, 1, 1011, b"reply"),
+        COMPLETED,
+    )
+    assert_whole(trace)
+    assert only(trace, "InventoryService/ReserveStock", 1).attributes["saga.outcome"] == "unknown"
+    (settled,) = only(trace, "saga place_order").events
+    assert (settled.name, settled.at) == ("saga.settled", 1030)
+    assert settled.attributes == {"saga.step": RESERVE, "saga.outcome": "completed"}
+
+
+def test_a_callers_trace_is_continued() -> None:
+    started = STARTED._replace(traceparent=f"00-{CALLER_TRACE}-{CALLER_SPAN}-01")
+    trace = project(started, RESERVE_INTENDED, RESERVED, COMPLETED)
+    assert {span.trace_id for span in trace} == {CALLER_TRACE}
+    root = only(trace, "saga place_order")
+    assert root.parent_id == CALLER_SPAN
+    assert {span.parent_id for span in trace if span is not root} == {root.span_id}
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_what_is_projected_again_is_identical(cut: int) -> None:
+    journal: list[Entry] = [STARTED, RESERVE_INTENDED, RESERVED, PRICE_INTENDED]
+    journal += [CommandRejected(1060, PRICE, 1, 1050, REFUSAL), *ROLLED_BACK]
+    assert project(*journal)[: len(project(*journal[:cut]))] == project(*journal[:cut])
+
+
+def test_two_sagas_have_two_traces() -> None:
+    (one,), (other,) = project(STARTED, saga_id="order-1"), project(STARTED, saga_id="order-2")
+    assert one.trace_id != other.trace_id
+
+
+def test_requests_and_replies_do_not_show() -> None:
+    trace = project(
+        STARTED._replace(input=b"4111-1111"),
+        RESERVE_INTENDED._replace(request=b"4111-1111"),
+        RESERVED._replace(reply=b"4111-1111"),
+        COMPLETED._replace(result=b"4111-1111"),
+    )
+    assert "4111" not in repr(trace)
+
+
+def test_a_page_of_an_error_message_is_cut() -> None:
+    failure = Failure("UNKNOWN", "<html>" * 1000)
+    trace = project(STARTED, PRICE_INTENDED, AttemptFailed(1060, PRICE, 1, 1050, failure))
+    assert len(only(trace, "PricingService/PriceOrder", 1).description) == 1024
+
+
+def test_attempts_are_numbered_as_the_journal_numbers_them() -> None:
+    journal: list[Entry] = [STARTED, RESERVE_INTENDED, RESERVED, *ROLLED_BACK[:2], SagaRecovered(5000, "replica-2")]
+    state = fold("order-1", journal)
+    assert state.commands[RESERVE].attempts == 1
+    assert state.compensation(RESERVE).attempts == 1
+    only(project(*journal), "InventoryService/ReleaseStock", state.compensation(RESERVE).attempts)
