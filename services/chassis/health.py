@@ -39,12 +39,14 @@ class Health(HealthServicer):
         """Answers the current status, and once more when the drain begins."""
         if request.service not in self._known:
             await context.write(HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN))
-        else:
-            await context.write(self._status())
-        if not self._draining.is_set():
             await self._draining.wait()
-            if request.service in self._known:
-                await context.write(self._status())
+            return
+        told = self._status()
+        await context.write(told)
+        await self._draining.wait()
+        # The drain may have begun before the first answer, or while it was being sent.
+        if told != self._status():
+            await context.write(self._status())
 
     def _status(self) -> HealthCheckResponse:
         if self._draining.is_set():

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+from services.chassis.health import Health
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SERVING = HealthCheckResponse.SERVING
+NOT_SERVING = HealthCheckResponse.NOT_SERVING
+
+
+class Watcher:
+    """Keeps what it is told; does something else while it is being told."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        self.told: list[int] = []
+        self._meanwhile = meanwhile
+
+    async def write(self, reply: HealthCheckResponse) -> None:
+        self.told.append(reply.status)
+        self._meanwhile()
+
+
+@pytest.mark.parametrize("service", ["", "shop.Stock"])
+async def test_a_drain_that_begins_while_a_watcher_is_being_told_is_told_too(service: str) -> None:
+    health = Health("shop.Stock")
+    watcher = Watcher(health.drain)
+    await health.Watch(HealthCheckRequest(service=service), watcher)
+    assert watcher.told == [SERVING, NOT_SERVING]
+
+
+async def test_who_comes_during_the_drain_is_told_once() -> None:
+    health = Health("shop.Stock")
+    health.drain()
+    watcher = Watcher(lambda: None)
+    await health.Watch(HealthCheckRequest(service="shop.Stock"), watcher)
+    assert watcher.told == [NOT_SERVING]
+
+
+async def test_the_watcher_of_a_stranger_is_let_go_at_the_drain() -> None:
+    health = Health("shop.Stock")
+    watcher = Watcher(health.drain)
+    await health.Watch(HealthCheckRequest(service="shop.Money"), watcher)
+    assert watcher.told == [HealthCheckResponse.SERVICE_UNKNOWN]
