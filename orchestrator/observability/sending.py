@@ -107,7 +107,9 @@ class SpanSender:
             self._wake.set()
 
     def close(self, seconds: float) -> None:
-        """Send what waits, for up to so many seconds, and end the thread. Blocks."""
+        """Send what waits, for up to so many seconds, and end the thread. Blocks; once is enough."""
+        if self._closing:
+            return
         self._closing = True
         self._wake.set()
         self._thread.join(seconds)
