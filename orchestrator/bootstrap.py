@@ -30,6 +30,7 @@ from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.transport.order_details import OrderDetails
 from orchestrator.transport.order_service import OrderService
 from orchestrator.transport.participants import GrpcParticipants
+from orchestrator.transport.reflection import check_live
 from orchestrator.transport.saga_service import SagaService
 from orchestrator.transport.server import ApiServer
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
@@ -79,6 +80,7 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
         stack.push_async_callback(observer.close)
         participants = GrpcParticipants(addresses(definitions, settings.participants))
         stack.push_async_callback(participants.close)
+        await _refuse_drift(definitions, participants)
         journal = await open_journal(settings)
         stack.push_async_callback(journal.close)
         bindings = Bindings([definition.participants for definition in definitions], participants)
@@ -100,6 +102,16 @@ def _refuse_violations(definitions: Iterable[Definition]) -> None:
     violations = [str(violation) for definition in definitions for violation in check_definition(definition)]
     if violations:
         raise DefinitionError("\n".join(["not served, because of:", *dict.fromkeys(violations)]))
+
+
+async def _refuse_drift(definitions: Iterable[Definition], participants: GrpcParticipants) -> None:
+    """A live participant with another contract would lose what the stubs here cannot say."""
+    services = {p.service.full_name: p.service for definition in definitions for p in definition.participants}
+    violations, unasked = await check_live(services.values(), participants)
+    if violations:
+        raise DefinitionError("\n".join(["not served, because live participants differ:", *map(str, violations)]))
+    if unasked:
+        _log.info("contracts not compared with the live ones (not up, or no reflection): %s", ", ".join(unasked))
 
 
 def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> dict[str, str]:

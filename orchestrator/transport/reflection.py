@@ -1,0 +1,99 @@
+"""Asks a live service for its contract, through gRPC server reflection where it offers it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import grpc.aio
+from google.protobuf import descriptor_pb2, descriptor_pool
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
+
+from orchestrator.contract.drift import check_drift
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from google.protobuf.descriptor import ServiceDescriptor
+
+    from orchestrator.contract.violation import Violation
+    from orchestrator.transport.participants import GrpcParticipants
+
+_PATIENCE_SECONDS: Final = 2.0
+
+
+async def check_live(
+    services: Iterable[ServiceDescriptor], participants: GrpcParticipants
+) -> tuple[list[Violation], list[str]]:
+    """Compare the contracts of live services with the known ones.
+
+    Returns:
+        What differs, and the names of the services that could not be asked: not there yet, or without reflection.
+    """
+    known = list(services)
+    live = await asyncio.gather(*(describe(participants.channel(each.full_name), each.full_name) for each in known))
+    pairs = list(zip(known, live, strict=True))
+    violations = [violation for ours, theirs in pairs if theirs for violation in check_drift(ours, theirs)]
+    return violations, [ours.full_name for ours, theirs in pairs if theirs is None]
+
+
+async def describe(channel: grpc.aio.Channel, service: str) -> ServiceDescriptor | None:
+    """The contract of a live service, in a pool of its own; ``None`` where it cannot be asked."""
+    try:
+        files = await _files_of(channel, service)
+    except grpc.aio.AioRpcError:
+        return None
+    pool = descriptor_pool.DescriptorPool()
+    for file in _in_order_of_imports(files):
+        pool.AddSerializedFile(file.SerializeToString())
+    try:
+        return pool.FindServiceByName(service)
+    except KeyError:
+        return None
+
+
+async def _files_of(channel: grpc.aio.Channel, service: str) -> dict[str, descriptor_pb2.FileDescriptorProto]:
+    """The file that declares the service and all that it imports, by name."""
+    files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
+    questions: asyncio.Queue[reflection_pb2.ServerReflectionRequest] = asyncio.Queue()
+
+    async def ask() -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
+        while True:
+            yield await questions.get()
+
+    questions.put_nowait(reflection_pb2.ServerReflectionRequest(file_containing_symbol=service))
+    asked = 1
+    # Its stubs know only the synchronous channel.
+    stub: Any = ServerReflectionStub(cast("Any", channel))
+    call = stub.ServerReflectionInfo(ask(), timeout=_PATIENCE_SECONDS)
+    async for answer in call:
+        for serialized in answer.file_descriptor_response.file_descriptor_proto:
+            file = descriptor_pb2.FileDescriptorProto.FromString(serialized)
+            files[file.name] = file
+        asked -= 1
+        if asked == 0:
+            wanted = {name for file in files.values() for name in file.dependency} - files.keys()
+            for name in wanted:
+                questions.put_nowait(reflection_pb2.ServerReflectionRequest(file_by_filename=name))
+            asked = len(wanted)
+        if asked == 0:
+            break
+    call.cancel()
+    return files
+
+
+def _in_order_of_imports(
+    files: dict[str, descriptor_pb2.FileDescriptorProto],
+) -> list[descriptor_pb2.FileDescriptorProto]:
+    ordered: dict[str, descriptor_pb2.FileDescriptorProto] = {}
+
+    def add(name: str) -> None:
+        if name in files and name not in ordered:
+            for dependency in files[name].dependency:
+                add(dependency)
+            ordered[name] = files[name]
+
+    for name in files:
+        add(name)
+    return list(ordered.values())
