@@ -57,7 +57,7 @@ def open_observability(environ: Mapping[str, str]) -> ClosableObserver:
         environ: the process's environment. The SDK reads the rest of its ``OTEL_*`` variables there by itself.
 
     Raises:
-        ValueError: one of those variables cannot be understood.
+        SettingsError: one of those variables cannot be understood.
     """
     if not wants_traces(environ):
         return Unobserved()

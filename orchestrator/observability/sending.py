@@ -21,6 +21,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from orchestrator.errors import SettingsError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -59,7 +61,7 @@ class Limits(NamedTuple):
         """What the ``OTEL_BSP_*`` variables say. The queue is larger than the SDK's: sagas start in bursts.
 
         Raises:
-            ValueError: one of them is not a positive number.
+            SettingsError: one of them is not a positive whole number.
         """
         queue = _positive(environ, "OTEL_BSP_MAX_QUEUE_SIZE", cls().queue)
         batch = _positive(environ, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(cls().batch, queue))
@@ -70,7 +72,7 @@ class Limits(NamedTuple):
 def _positive(environ: Mapping[str, str], name: str, default: int) -> int:
     text = environ.get(name, "").strip() or str(default)
     if not text.isdecimal() or int(text) == 0:
-        raise ValueError(f"{name} must be a positive whole number, not {text!r}")
+        raise SettingsError(f"{name} must be a positive whole number, not {text!r}")
     return int(text)
 
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.grpc.exporter import InvalidCompressionValueException
 from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import Decision, Sampler
 
 from orchestrator.engine.entries import SagaStarted
 from orchestrator.engine.trace import parse_traceparent, trace_id
+from orchestrator.errors import SettingsError
 from orchestrator.observability import names
 from orchestrator.observability.otlp import OtlpExporter
 from orchestrator.observability.projection import SagaTrace
@@ -47,6 +49,7 @@ class TracingObserver:
     def __init__(self, sender: SpanSender, sampler: Sampler) -> None:
         self._sender = sender
         self._sampler = sampler
+        # Those of sagas that another replica has taken away stay until this one recovers them: a few, and small.
         self._traces: dict[str, SagaTrace] = {}
 
     def samples(self, saga_id: str, traceparent: str) -> bool:
@@ -96,12 +99,16 @@ def open_tracing(environ: Mapping[str, str]) -> TracingObserver:
     """An observer that sends spans to the collector which the ``OTEL_*`` variables name.
 
     Raises:
-        ValueError: one of those variables cannot be understood.
+        SettingsError: one of those variables cannot be understood.
     """
     limits = Limits.of(environ)
     # It traces nothing: it is the SDK's public way to the sampler that OTEL_TRACES_SAMPLER names.
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
-    return TracingObserver(SpanSender(OtlpExporter(provider.resource), limits), provider.sampler)
+    try:
+        exporter = OtlpExporter(provider.resource)
+    except (ValueError, InvalidCompressionValueException) as error:
+        raise SettingsError(f"OTEL_EXPORTER_OTLP_*: {error}") from None
+    return TracingObserver(SpanSender(exporter, limits), provider.sampler)
 
 
 def _resource() -> Resource:

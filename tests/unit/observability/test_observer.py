@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import sampling
 
 from orchestrator.engine.entries import SagaCompleted, SagaRecovered, SagaStarted, SagaSuspended
 from orchestrator.engine.state import REASON_UNKNOWN, Reason
+from orchestrator.errors import SettingsError
 from orchestrator.observability import open_observability
 from orchestrator.observability.observer import Unobserved
 from orchestrator.observability.sending import Limits, SpanSender
@@ -86,8 +87,19 @@ async def test_without_a_collector_nothing_is_observed_and_nothing_is_said(
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5"])
 def test_a_limit_that_cannot_be_understood_is_named(value: str) -> None:
-    with pytest.raises(ValueError, match="OTEL_BSP_MAX_QUEUE_SIZE"):
+    with pytest.raises(SettingsError, match="OTEL_BSP_MAX_QUEUE_SIZE"):
         open_observability({**ENDPOINT, "OTEL_BSP_MAX_QUEUE_SIZE": value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"), ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip")]
+)
+def test_what_the_sdk_does_not_understand_is_a_wrong_setting(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=value):
+        open_observability(ENDPOINT)
 
 
 def test_limits_are_the_sdks() -> None:
