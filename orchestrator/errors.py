@@ -123,7 +123,7 @@ class CancelRefused(SagaError):
     """The saga is past its pivot, or has ended otherwise.
 
     Attributes:
-        reason: ``PAST_PIVOT`` or ``SAGA_ENDED``.
+        reason: ``PAST_PIVOT``, ``PIVOT_IN_DOUBT`` or ``SAGA_ENDED``.
     """
 
     def __init__(self, saga_id: str, reason: str, message: str) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.entries import Entry
 
+    _Failed = e.CommandRejected | e.AttemptFailed | e.CommandAbandoned | e.CompensationRejected
+
 
 class Row(NamedTuple):
     """An entry as the stores keep it.
@@ -108,8 +110,8 @@ def _read_completed(row: Row) -> e.CommandCompleted:
     return e.CommandCompleted(row.at, key, attempt, started_at, _payload(row))
 
 
-def _failed(kind: int) -> Callable[[Any], Row]:
-    def encode_failed(entry: Any) -> Row:
+def _failed(kind: int) -> Callable[[_Failed], Row]:
+    def encode_failed(entry: _Failed) -> Row:
         detail = json.dumps(entry.failure._asdict())
         return Row(kind, entry.at, entry.key, None, None, entry.attempt, entry.started_at, None, detail)
 

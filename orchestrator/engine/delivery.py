@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.engine import failpoints
@@ -20,6 +22,8 @@ from orchestrator.engine.retry import delay_before
 from orchestrator.engine.trace import attempt_traceparent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.engine.bindings import Binding
     from orchestrator.engine.outcome import Outcome
     from orchestrator.engine.ports import Chance, Clock
@@ -63,8 +67,11 @@ class Courier:
         timeout: float,  # noqa: ASYNC109 - per attempt, and sent along
         gives_up: bool,
         about: tuple[tuple[str, str], ...] = (),
+        late: Callable[[Attempted], None] | None = None,
     ) -> Attempted:
         """Attempt until the outcome is definite or, where ``gives_up``, the contract's attempts are spent.
+
+        A command that is not idempotent has one attempt: a second one would be sent blindly.
 
         Args:
             binding: what to deliver, and how.
@@ -74,22 +81,28 @@ class Courier:
             timeout: seconds that one attempt may take.
             gives_up: the attempts are limited.
             about: further metadata, such as ``compensates``.
+            late: takes the outcome of an attempt on which the saga's code has given up, as a ``TaskGroup`` does.
         """
-        retry = binding.command.retry
+        most = binding.command.retry.attempts if binding.command.idempotent else 1
         while True:
             attempt = delivery.attempts + 1
             if self._brake.stop is not None:
                 await self._brake.park()
             started_at = self._clock.now()
             self._brake.enter()
+            call = asyncio.ensure_future(binding.caller(request, self._metadata(key, attempt, about), timeout))
             try:
-                outcome = await binding.caller(request, self._metadata(key, attempt, about), timeout)
-            finally:
+                # Shielded: the saga's code may give up on the branch that waits here; the answer still counts.
+                outcome = await asyncio.shield(call)
+            except asyncio.CancelledError:
+                call.add_done_callback(partial(self._hand_late, late, attempt, started_at))
+                raise
+            except BaseException:
                 self._brake.leave()
+                raise
+            self._brake.leave()
             failpoints.reach("answered", key)
-            if not isinstance(outcome, Unknown):
-                return Attempted(outcome, attempt, started_at)
-            if gives_up and attempt >= retry.attempts:
+            if not isinstance(outcome, Unknown) or (gives_up and attempt >= most):
                 return Attempted(outcome, attempt, started_at)
             self._writer.record(AttemptFailed(self._clock.now(), key, attempt, started_at, outcome.failure))
             # Durable before the next one, so that no two attempts ever share a number, hence a span.
@@ -126,6 +139,17 @@ class Courier:
         """Wait as the contract says before this attempt."""
         delay = delay_before(binding.command.retry, attempt, self._chance(), retry_after)
         await self._brake.rest(self._clock.sleep(delay))
+
+    def _hand_late(
+        self,
+        late: Callable[[Attempted], None] | None,
+        attempt: int,
+        started_at: int,
+        call: asyncio.Future[Outcome],
+    ) -> None:
+        if late is not None and not call.cancelled():
+            late(Attempted(call.result(), attempt, started_at))
+        self._brake.leave()
 
     def _metadata(self, key: str, attempt: int, about: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
         state: SagaState = self._writer.state

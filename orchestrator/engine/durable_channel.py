@@ -6,7 +6,7 @@ the running saga, which is found in the context; so one set of stubs serves all 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import grpc
 import grpc.aio
@@ -92,14 +92,14 @@ class DurableChannel(grpc.aio.Channel):
     async def close(self, grace: float | None = None) -> None:
         """Nothing to close: the channels to the participants are closed by whoever opened them."""
 
-    async def __aenter__(self) -> DurableChannel:
+    async def __aenter__(self) -> Self:
         """Itself."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Nothing to close."""
 
-    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:  # noqa: ARG002 - grpc's
         """Always ready: a participant that is down delays a saga and does not fail it."""
         return grpc.ChannelConnectivity.READY
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.outcome import Failure
 from orchestrator.engine.state import CommandState, CompensationState, Reason, Status, StepOutcome
 
 if TYPE_CHECKING:
+    from orchestrator.engine.outcome import Failure
     from orchestrator.engine.state import SagaState
 
 _COMPENSATION = "compensation:"

@@ -16,13 +16,14 @@ Invariant: no effectful command leaves before its intent is durable, and no comp
                                   SagaSuspended
 
 When the journal refuses, the executor stops without a word more; the worker recovers the saga, or another replica
-already has.
+already has. Where the executor itself fails, the saga is suspended: trying again would fail again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import logging
+from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
 from orchestrator.definition.context import running_saga
@@ -34,7 +35,10 @@ from orchestrator.engine.rollback import Rollback
 from orchestrator.engine.state import (
     REASON_CANCELLED,
     REASON_DEFINITION_MISSING,
+    REASON_ENGINE_FAILED,
     REASON_REJECTED_AFTER_PIVOT,
+    REASON_UNKNOWN,
+    UNFINISHED,
     Reason,
     Status,
 )
@@ -49,6 +53,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.state import SagaState
     from orchestrator.engine.writer import SagaWriter
 
+_log = logging.getLogger(__name__)
+
 
 class Executor:
     """Advances one saga under one claim.
@@ -58,7 +64,17 @@ class Executor:
             suspended, ``Halt`` when the process ends, ``Fail`` when the journal refused.
     """
 
-    __slots__ = ("_brake", "_clock", "_forward", "_recovered", "_rollback", "_rollback_began", "_writer", "stopped")
+    __slots__ = (
+        "_bindings",
+        "_brake",
+        "_chance",
+        "_clock",
+        "_forward",
+        "_recovered",
+        "_rollback_began",
+        "_writer",
+        "stopped",
+    )
 
     def __init__(
         self,
@@ -72,13 +88,16 @@ class Executor:
         self._recovered = gate is not None
         loop = asyncio.get_running_loop()
         self.stopped: asyncio.Future[Stop | None] = loop.create_future()
-        self._rollback_began: asyncio.Future[None] | None = None
+        self._rollback_began: asyncio.Future[None] = loop.create_future()
+        if writer.state.rollback:  # as the journal says
+            self._rollback_began.set_result(None)
         self._writer = writer
+        self._bindings = bindings
         self._clock = clock
+        self._chance = chance
         self._brake = Brake()
         courier = Courier(writer, self._brake, clock, chance)
         self._forward = None if served is None else Forward(served, writer, self._brake, courier, clock, gate)
-        self._rollback = Rollback(writer, self._brake, courier, bindings, clock)
 
     @property
     def state(self) -> SagaState:
@@ -107,38 +126,52 @@ class Executor:
             await asyncio.shield(asyncio.ensure_future(self._persist_start()))
         await asyncio.shield(self._writer.started)
 
-    async def cancel(self, reason: str, requested_by: str) -> None:
-        """Roll back; returns when the rollback is durable. Does nothing where one is under way already.
+    async def settled_state(self) -> SagaState | None:
+        """The state, once its start is durable and, if it has ended or is suspended, that is, too.
+
+        ``None`` where this executor lost the saga: then only the journal knows.
 
         Raises:
-            CancelRefused: the pivot was accepted, or the saga has completed.
+            JournalError: the start is not durable.
+            SagaExists: there is a saga of this id.
+        """
+        await self.ensure_started()
+        if self.state.status not in UNFINISHED:
+            await asyncio.wait((self.stopped,))
+            if self.stopped.exception() is not None or self.stopped.result() is not None:
+                return None
+        return self.state
+
+    async def cancel(self, reason: str, requested_by: str) -> bool:
+        """Roll back, and wait until that is durable; whether it is. Does nothing where a rollback is under way.
+
+        It is not where the saga has ended or stopped otherwise meanwhile; then this executor does no more.
+
+        Raises:
+            CancelRefused: the pivot was accepted, or may have been, or the saga has completed.
         """
         if self._forward is not None:
-            await self._forward.pivot_settled()
-        if not self.state.rollback:
+            await self._unless_stopped(asyncio.ensure_future(self._forward.pivot_settled()))
+        if not self.state.rollback and not self.stopped.done():
             refuse_cancel(self.state)
             self._brake.pull(RollBack(Reason(REASON_CANCELLED, reason, requested_by=requested_by)))
-        if self._rollback_began is None:
-            self._rollback_began = asyncio.get_running_loop().create_future()
-            if self.state.rollback:
-                self._rollback_began.set_result(None)
-        either: set[asyncio.Future[Any]] = {self._rollback_began, self.stopped}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not self.state.rollback:
-            refuse_cancel(self.state)
+        await asyncio.wait((self._rollback_began, self.stopped), return_when=asyncio.FIRST_COMPLETED)
+        return self._rollback_began.done()
 
-    async def _run(self, rollback: Reason | None) -> Stop | None:
+    async def _unless_stopped(self, waiting: asyncio.Future[None]) -> None:
+        try:
+            await asyncio.wait((waiting, self.stopped), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+
+    async def _run(self, reason: Reason | None) -> Stop | None:
+        """Advance the saga; with a reason to roll back, backward."""
         running_saga.set(self._forward)  # type: ignore[arg-type]  # code runs only where there is a forward run
         try:
-            if self._recovered and rollback is None:
+            if self._recovered and reason is None:
                 # The numbers of the attempts that an earlier process left behind must not be used again.
                 await self._brake.persist(self._writer)
-            if rollback is not None:
-                await self._begin_rollback(rollback)
-            elif not self.state.rollback:
-                await self._end_forward(await self._go_forward())
-            if self.state.rollback and self.state.status is Status.COMPENSATING:
-                await self._rollback.run()
+            await self._advance_or_suspend(reason)
         except asyncio.CancelledError:
             if self._brake.stop is None:
                 raise
@@ -149,35 +182,67 @@ class Executor:
         failpoints.reach("ended", "")
         return None
 
+    async def _advance_or_suspend(self, reason: Reason | None) -> None:
+        try:
+            await self._advance(reason)
+        except Exception as error:
+            if self.state.status not in UNFINISHED:
+                raise
+            _log.critical("saga %s: the engine itself failed", self.state.saga_id, exc_info=error)
+            self._change_brake()
+            await self._suspend(Reason(REASON_ENGINE_FAILED, f"{type(error).__name__}: {error}"))
+
+    async def _advance(self, reason: Reason | None) -> None:
+        if reason is None and not self.state.rollback:
+            reason = await self._end_forward(await self._go_forward())
+        if reason is not None:
+            await self._begin_rollback(reason)
+        if self.state.status is Status.COMPENSATING:
+            courier = Courier(self._writer, self._brake, self._clock, self._chance)
+            await Rollback(self._writer, self._brake, courier, self._bindings, self._clock).run()
+
     async def _go_forward(self) -> Stop | bytes:
         if self._forward is None:
             message = f"no saga {self.state.definition} v{self.state.version} is served; serve the module that holds it"
             return Suspend(Reason(REASON_DEFINITION_MISSING, message))
         return await self._forward.run()
 
-    async def _end_forward(self, end: Stop | bytes) -> None:
-        """Journal where the forward run has led."""
-        if isinstance(end, RollBack) and self.state.pivoted:
-            end = Suspend(end.reason._replace(code=REASON_REJECTED_AFTER_PIVOT))
+    async def _end_forward(self, end: Stop | bytes) -> Reason | None:
+        """Journal where the forward run has led; why to roll back now, if so."""
+        if isinstance(end, (Halt, Fail)):
+            raise asyncio.CancelledError
         if isinstance(end, bytes):
             self._writer.record(SagaCompleted(self._clock.now(), end))
             await self._brake.persist(self._writer)
-        elif isinstance(end, RollBack):
-            self._brake.release()
-            await self._begin_rollback(end.reason)
-        elif isinstance(end, Suspend):
-            self._brake.release()
-            self._writer.record(SagaSuspended(self._clock.now(), end.reason))
-            await self._brake.persist(self._writer)
-        else:
-            raise asyncio.CancelledError
+            return None
+        self._change_brake()
+        if isinstance(end, RollBack):
+            if self.state.pivoted:
+                end = Suspend(end.reason._replace(code=REASON_REJECTED_AFTER_PIVOT))
+            elif pivot := self.state.pivot_in_doubt:
+                message = f"{pivot.key} may have been accepted; rolling back because of {end.reason.message}"
+                end = Suspend(Reason(REASON_UNKNOWN, message, pivot.key))
+            else:
+                return end.reason
+        await self._suspend(end.reason)
+        return None
+
+    def _change_brake(self) -> None:
+        """What the code has left behind stays stopped; this task goes on."""
+        self._brake = Brake()
+        task = asyncio.current_task()
+        assert task is not None
+        self._brake.attach(task)
+
+    async def _suspend(self, reason: Reason) -> None:
+        self._writer.record(SagaSuspended(self._clock.now(), reason))
+        await self._brake.persist(self._writer)
 
     async def _begin_rollback(self, reason: Reason) -> None:
         self._writer.record(RollbackBegan(self._clock.now(), reason))
         await self._brake.persist(self._writer)
         failpoints.reach("rollback_began", reason.step_key)
-        if self._rollback_began is not None and not self._rollback_began.done():
-            self._rollback_began.set_result(None)
+        self._rollback_began.set_result(None)
 
     async def _leave_tidy(self) -> None:
         """Make durable what is known, to spare whoever carries on from asking again."""
@@ -207,7 +272,7 @@ def refuse_cancel(state: SagaState) -> None:
     """Say why a saga cannot be cancelled, if it cannot.
 
     Raises:
-        CancelRefused: the pivot was accepted, or the saga has completed.
+        CancelRefused: the pivot was accepted, or may have been, or the saga has completed.
     """
     if state.status is Status.COMPLETED:
         raise CancelRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} has completed")
@@ -215,3 +280,6 @@ def refuse_cancel(state: SagaState) -> None:
         pivot = next(command.key for command in state.commands.values() if command.effect is Effect.PIVOT)
         message = f"saga {state.saga_id} is past its point of no return, {pivot}; it only goes forward now"
         raise CancelRefused(state.saga_id, "PAST_PIVOT", message)
+    if pivot_in_doubt := state.pivot_in_doubt:
+        message = f"saga {state.saga_id} may be past its point of no return: {pivot_in_doubt.key} is in doubt"
+        raise CancelRefused(state.saga_id, "PIVOT_IN_DOUBT", message)

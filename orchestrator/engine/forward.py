@@ -10,18 +10,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from orchestrator.contract.command import Effect, OnUnknown
+from orchestrator.contract.command import Effect
+from orchestrator.contract.redaction import redacted
 from orchestrator.definition.context import is_best_effort, scope_path
 from orchestrator.engine import failpoints
-from orchestrator.engine.delivery import Attempted
-from orchestrator.engine.entries import (
-    AttemptFailed,
-    CommandAbandoned,
-    CommandCompleted,
-    CommandIntended,
-    CommandRejected,
-)
-from orchestrator.engine.outcome import Completed, Failure, Rejected, Unknown
+from orchestrator.engine.entries import CommandIntended
+from orchestrator.engine.settlement import Settlement
 from orchestrator.engine.state import (
     REASON_CODE_FAILED,
     REASON_DIVERGED,
@@ -32,12 +26,13 @@ from orchestrator.engine.state import (
     StepOutcome,
 )
 from orchestrator.engine.stopping import RollBack, Stop, Suspend
-from orchestrator.engine.verification import verify
 from orchestrator.errors import CommandError, CommandUnknown, DefinitionError, SagaDiverged, SagaRejected
 from orchestrator.errors import CommandRejected as CommandRejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+    from google.protobuf.message import Message
 
     from orchestrator.engine.bindings import Binding
     from orchestrator.engine.delivery import Courier
@@ -54,7 +49,18 @@ Reply = TypeVar("Reply")
 class Forward:
     """The forward run of one saga: what the language and the durable channel know as the running saga."""
 
-    __slots__ = ("_brake", "_calls", "_clock", "_courier", "_gate", "_pivot", "_served", "_unawaited", "_writer")
+    __slots__ = (
+        "_brake",
+        "_calls",
+        "_clock",
+        "_gate",
+        "_served",
+        "_settled",
+        "_settlement",
+        "_unawaited",
+        "_under_way",
+        "_writer",
+    )
 
     def __init__(
         self,
@@ -68,12 +74,13 @@ class Forward:
         self._served = served
         self._writer = writer
         self._brake = brake
-        self._courier = courier
+        self._settlement = Settlement(writer, brake, courier, clock)
         self._clock = clock
         self._gate = gate
         self._calls: dict[str, int] = {}
         self._unawaited: set[str] = set()
-        self._pivot: asyncio.Future[None] | None = None
+        self._under_way = 0
+        self._settled = asyncio.Event()
 
     @property
     def saga_id(self) -> str:
@@ -84,18 +91,19 @@ class Forward:
         """Run the code; its serialized result, or why it stopped."""
         try:
             result = await self._served.call(self._writer.state.input)
-        except asyncio.CancelledError:
-            if self._brake.stop is None:
+            await self._branches_end()
+            unasked = [] if self._gate is None else await self._gate.missing()
+        except asyncio.CancelledError as error:
+            if self._brake.stop is not None:
+                return self._brake.uncancel()
+            if _is_cancelled():
                 raise
-            return self._brake.uncancel()
+            # The code awaited something that it, or another, had cancelled.
+            return await self._brake.settle(_stop_for(error, self._writer.state))
         except Exception as error:  # noqa: BLE001 - whatever the code raises has a place
             return await self._brake.settle(_stop_for(error, self._writer.state))
-        if self._brake.stop is not None:
-            return await self._brake.settle(self._brake.stop)
-        unasked = [] if self._gate is None else await self._gate.missing()
-        if unasked or self._unawaited:
-            return await self._brake.settle(_misfit(unasked, self._unawaited))
-        return result.SerializeToString()
+        stop = self._brake.stop or self._misfit(unasked, result)
+        return await self._brake.settle(stop) if stop else result.SerializeToString()
 
     def issue(
         self,
@@ -113,13 +121,10 @@ class Forward:
         return self._carry_out(binding, key, request, deserialize, timeout)
 
     async def pivot_settled(self) -> None:
-        """Wait until no pivot is in doubt."""
-        while any(
-            command.effect is Effect.PIVOT and command.outcome is None
-            for command in self._writer.state.commands.values()
-        ):
-            self._pivot = self._pivot or asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._pivot)
+        """Wait until no pivot is under way."""
+        while (pivot := self._writer.state.pivot_in_doubt) is not None and pivot.outcome is None:
+            self._settled.clear()
+            await self._settled.wait()
 
     async def _carry_out(
         self,
@@ -130,6 +135,15 @@ class Forward:
         timeout: float | None,  # noqa: ASYNC109 - per attempt, and sent along
     ) -> Reply:
         self._unawaited.discard(key)
+        self._under_way += 1
+        try:
+            return deserialize(await self._reply(binding, key, request, timeout or binding.timeout))
+        finally:
+            self._under_way -= 1
+            self._settled.set()
+
+    async def _reply(self, binding: Binding, key: str, request: bytes, timeout: float) -> bytes:  # noqa: ASYNC109
+        """The reply to a command: from the journal, or from its participant."""
         if self._brake.stop is not None:
             await self._brake.park()
         state = self._writer.state
@@ -141,16 +155,18 @@ class Forward:
             self._check_replay(binding, command, request)
             doubtful = command.outcome is None
         if command.outcome is None:
-            await self._settle(binding, command, timeout or binding.timeout, doubtful=doubtful)
+            await self._settlement.settle(binding, command, timeout, doubtful=doubtful)
         if command.outcome is StepOutcome.COMPLETED:
             assert command.reply is not None
-            return deserialize(command.reply)
+            return command.reply
         raise _error(command)
 
     async def _intend(self, binding: Binding, key: str, request: bytes) -> CommandState:
         """Journal the intent: durable for an effect, riding along for a query."""
         if self._gate is not None and (missing := await self._gate.missing()):
             raise SagaDiverged(self.saga_id, f"the code now calls {key}; the journal goes on with {', '.join(missing)}")
+        if self._brake.stop is not None:
+            await self._brake.park()
         state = self._writer.state
         effect = binding.command.effect
         if state.pivoted and effect in (Effect.COMPENSABLE, Effect.PIVOT):
@@ -168,81 +184,51 @@ class Forward:
     def _check_replay(self, binding: Binding, command: CommandState, request: bytes) -> None:
         if self._gate is not None:
             self._gate.replayed(command.key)
-        if command.request == request and command.method == binding.name:
+        if command.method != binding.name:
+            raise SagaDiverged(
+                self.saga_id,
+                f"{command.key}: the journal holds {command.method}; the code now sends {binding.name}",
+            )
+        if command.request == request:
             return
         message = binding.command.request
         journalled, now = message.FromString(command.request), message.FromString(request)
-        if journalled != now or command.method != binding.name:
+        if journalled != now:
             raise SagaDiverged(
                 self.saga_id,
-                f"{command.key}: the journal holds {command.method} {{{_brief(journalled)}}}; "
-                f"the code now sends {binding.name} {{{_brief(now)}}}",
+                f"{command.key}: the journal holds {{{_brief(journalled)}}}; the code now sends {{{_brief(now)}}}",
             )
 
-    async def _settle(self, binding: Binding, command: CommandState, timeout: float, *, doubtful: bool) -> None:  # noqa: ASYNC109
-        """Deliver the command and journal what came of it."""
-        outcome, attempt, started_at = await self._deliver(binding, command, timeout, doubtful=doubtful)
-        now = self._clock.now()
-        if isinstance(outcome, Completed):
-            self._writer.record(CommandCompleted(now, command.key, attempt, started_at, outcome.reply))
-        elif isinstance(outcome, Rejected):
-            self._writer.record(CommandRejected(now, command.key, attempt, started_at, outcome.failure))
-        else:
-            self._writer.record(CommandAbandoned(now, command.key, attempt, started_at, outcome.failure))
-        if command.effect is Effect.PIVOT and self._pivot is not None:
-            self._pivot.set_result(None)
-            self._pivot = None
+    async def _branches_end(self) -> None:
+        """The code has returned: wait for what a gather or a TaskGroup that failed may have left behind."""
+        while self._under_way:
+            self._settled.clear()
+            await self._settled.wait()
+        await self._brake.idle()
 
-    async def _deliver(self, binding: Binding, command: CommandState, timeout: float, *, doubtful: bool) -> Attempted:  # noqa: ASYNC109
-        """Deliver as the contract's ``on_unknown`` says. ``doubtful``: an earlier process may have sent it."""
-        policy = binding.command.on_unknown
-        resend = policy is OnUnknown.RESEND
-        if doubtful and not binding.command.idempotent and not binding.is_query:
-            attempted = self._interrupted(command)
-        else:
-            gives_up = command.best_effort or not resend
-            attempted = await self._attempt(binding, command, timeout, gives_up=gives_up)
-        while isinstance(attempted.outcome, Unknown) and not command.best_effort:
-            if policy is OnUnknown.COMPENSATE:
-                return attempted
-            failure = attempted.outcome.failure
-            self._note_failed(command, attempted, failure)
-            if policy is not OnUnknown.VERIFY:
-                await self._suspend(Reason(REASON_UNKNOWN, str(failure), command.key))
-            verdict = await verify(
-                self._courier, self.saga_id, binding, command.key, command.request, attempted.attempt
-            )
-            if verdict.took_effect and verdict.reply is not None:
-                return attempted._replace(outcome=Completed(verdict.reply))
-            if verdict.took_effect is None or (verdict.took_effect and not binding.command.idempotent):
-                await self._suspend(Reason(REASON_UNKNOWN, f"no answer to be had: {failure}", command.key))
-            await self._brake.persist(self._writer)
-            await self._courier.back_off(binding, attempted.attempt + 1)
-            attempted = await self._attempt(binding, command, timeout, gives_up=not verdict.took_effect)
-        return attempted
-
-    async def _attempt(self, binding: Binding, command: CommandState, timeout: float, *, gives_up: bool) -> Attempted:  # noqa: ASYNC109
-        return await self._courier.deliver(
-            binding, command.key, command.request, command, timeout=timeout, gives_up=gives_up
-        )
-
-    def _interrupted(self, command: CommandState) -> Attempted:
-        """The attempt that an earlier process left behind."""
-        failure = command.failure or Failure("UNKNOWN", "the orchestrator stopped before an answer came")
-        return Attempted(Unknown(failure), max(command.attempts, 1), command.intended_at)
-
-    def _note_failed(self, command: CommandState, attempted: Attempted, failure: Failure) -> None:
-        if attempted.attempt > command.attempts:
-            self._writer.record(
-                AttemptFailed(self._clock.now(), command.key, attempted.attempt, attempted.started_at, failure)
-            )
-
-    async def _suspend(self, reason: Reason) -> None:
-        self._brake.pull(Suspend(reason))
-        await self._brake.park()
+    def _misfit(self, unasked: list[str], result: object) -> Suspend | None:
+        """Why what the code returned cannot be the end of the saga, if it cannot."""
+        if unasked:
+            message = f"the code returned; the journal goes on with {', '.join(unasked)}"
+            return Suspend(Reason(REASON_DIVERGED, message))
+        if self._unawaited:
+            message = f"called but never awaited: {', '.join(sorted(self._unawaited))}"
+            return Suspend(Reason(REASON_CODE_FAILED, message))
+        if in_doubt := [command.key for command in self._writer.state.commands.values() if command.matters_in_doubt]:
+            return Suspend(Reason(REASON_UNKNOWN, f"the code returned; in doubt: {', '.join(in_doubt)}", in_doubt[0]))
+        if not isinstance(result, self._served.definition.result):
+            expected = self._served.definition.result.__name__
+            return Suspend(Reason(REASON_CODE_FAILED, f"the code returned {type(result).__name__}, not {expected}"))
+        return None
 
 
-def _stop_for(error: Exception, state: SagaState) -> Stop:
+def _is_cancelled() -> bool:
+    """Somebody cancels the saga's task itself: the event loop is being closed."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _stop_for(error: BaseException, state: SagaState) -> Stop:
     """Where the code's own error leads."""
     if isinstance(error, SagaDiverged):
         return Suspend(Reason(REASON_DIVERGED, str(error)))
@@ -258,14 +244,6 @@ def _stop_for(error: Exception, state: SagaState) -> Stop:
     return Suspend(Reason(REASON_CODE_FAILED, f"{type(error).__name__}: {error}"))
 
 
-def _misfit(unasked: list[str], unawaited: set[str]) -> Stop:
-    if unasked:
-        message = f"the code returned; the journal goes on with {', '.join(unasked)}"
-        return Suspend(Reason(REASON_DIVERGED, message))
-    message = f"called but never awaited: {', '.join(sorted(unawaited))}"
-    return Suspend(Reason(REASON_CODE_FAILED, message))
-
-
 def _error(command: CommandState) -> CommandError:
     failure = command.failure
     assert failure is not None
@@ -273,5 +251,5 @@ def _error(command: CommandState) -> CommandError:
     return kind(command.key, failure.code, failure.message, failure.reason)
 
 
-def _brief(message: object) -> str:
-    return " ".join(str(message).split())
+def _brief(message: Message) -> str:
+    return " ".join(str(redacted(message)).split())

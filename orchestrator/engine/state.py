@@ -92,6 +92,7 @@ REASON_DEFINITION_MISSING = "DEFINITION_MISSING"  # no code of this name and ver
 REASON_CONTRACT_MISSING = "CONTRACT_MISSING"  # no contract at hand tells how to compensate
 REASON_COMPENSATION_REJECTED = "COMPENSATION_REJECTED"  # a participant refused a compensation
 REASON_EFFECT_STANDS = "EFFECT_STANDS"  # the rollback leaves an effect that nothing takes back
+REASON_ENGINE_FAILED = "ENGINE_FAILED"  # the orchestrator itself could not go on
 REASON_REJECTED_AFTER_PIVOT = "REJECTED_AFTER_PIVOT"  # a participant refused what can only go forward
 
 
@@ -168,6 +169,11 @@ class CommandState(Delivery):
             return False
         return self.compensation is None or self.compensation.ended_at is None
 
+    @property
+    def matters_in_doubt(self) -> bool:
+        """Nobody knows whether the command took effect, and the saga cannot do without knowing."""
+        return self.outcome is None and self.effect is not Effect.QUERY and not self.best_effort
+
 
 class SagaState:
     """Everything that the journal tells about one saga. ``commands`` are in the order of their intents."""
@@ -206,6 +212,13 @@ class SagaState:
         self.rollback = False
         self.reason: Reason | None = None
         self.result: bytes | None = None
+
+    @property
+    def pivot_in_doubt(self) -> CommandState | None:
+        """A pivot of which nobody knows whether it was accepted: the saga may go neither back nor on."""
+        unsettled = (None, StepOutcome.UNKNOWN)
+        pivots = (command for command in self.commands.values() if command.effect is Effect.PIVOT)
+        return next((pivot for pivot in pivots if pivot.outcome in unsettled), None)
 
     def move(self, status: Status) -> None:
         """Change the status.

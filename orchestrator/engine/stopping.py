@@ -2,11 +2,12 @@
 
 Purpose: a cancel, a rejection in a parallel branch or a shutdown stops code that may be anywhere. Invariant: the
 code is cancelled only when no attempt is in flight, so every answer that can be had is journalled before anything
-is compensated.
+is compensated. A brake is used once: whatever the stopped code has left behind stays stopped, and the rollback has a
+brake of its own.
 
 ::
 
-    going ──stop()──▶ draining ──last attempt answered──▶ cancelled
+    going ──pull()──▶ draining ──last attempt answered──▶ cancelled
                           │
                           └── whoever wants to send meanwhile is parked until it is cancelled
 """
@@ -51,20 +52,21 @@ Stop = RollBack | Suspend | Halt | Fail
 
 
 class Brake:
-    """Stops the tasks of one saga.
+    """Stops the tasks of one saga's forward or backward run.
 
     Attributes:
         stop: why the saga's code is to stop; ``None`` while it is going.
     """
 
-    __slots__ = ("_cancelled", "_code_ended", "_drained", "_in_flight", "_resting", "_task", "stop")
+    __slots__ = ("_cancelled", "_code_ended", "_idle", "_in_flight", "_resting", "_task", "stop")
 
     def __init__(self) -> None:
         self.stop: Stop | None = None
         self._task: asyncio.Task[object] | None = None
         self._code_ended = False
         self._in_flight = 0
-        self._drained: asyncio.Future[None] | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._resting: set[asyncio.Task[object]] = set()
         self._cancelled = False
 
@@ -86,6 +88,11 @@ class Brake:
         await self._drain()
         return self.stop
 
+    async def idle(self) -> None:
+        """Wait until nothing is in flight."""
+        while self._in_flight:
+            await self._idle.wait()
+
     def uncancel(self) -> Stop:
         """The saga's task was cancelled by this brake: take that back; the reason to stop."""
         task = asyncio.current_task()
@@ -95,21 +102,16 @@ class Brake:
         self._code_ended = True
         return self.stop
 
-    def release(self) -> None:
-        """The stop was dealt with; from here on the saga compensates."""
-        self.stop = None
-        self._cancelled = False
-        self._code_ended = False
-
     def enter(self) -> None:
         """Something is in flight now whose end must be awaited: an attempt, or a write."""
         self._in_flight += 1
+        self._idle.clear()
 
     def leave(self) -> None:
         """It has ended."""
         self._in_flight -= 1
-        if self._drained is not None and not self._in_flight and not self._drained.done():
-            self._drained.set_result(None)
+        if not self._in_flight:
+            self._idle.set()
 
     async def rest(self, pause: Coroutine[object, object, None]) -> None:
         """Await something during which the saga may be stopped at once."""
@@ -145,9 +147,7 @@ class Brake:
 
     async def _drain(self) -> None:
         """Wait until nothing is in flight, then cancel whoever rests besides the saga's own task."""
-        while self._in_flight:
-            self._drained = asyncio.get_running_loop().create_future()
-            await self._drained
+        await self.idle()
         self._cancelled = True
         for task in self._resting - {self._task}:
             task.cancel()

@@ -9,18 +9,20 @@ process or by another replica once this one's lease has lapsed.
     start() ──────────────────▶ live ──stopped──▶ (ended or suspended: read from the journal from now on)
     claim_unfinished() ──adopt──▶ ▲ │
                                   │ └── the journal refused: claim lost (another replica's now), or
-                                  └──── unavailable: adopted again after a while
+                                  └──── unavailable: orphaned, and adopted again once the journal is back
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.engine.entries import SagaRecovered, SagaStarted
 from orchestrator.engine.executor import Executor, refuse_cancel
 from orchestrator.engine.ports import Claim, NewSaga, SagaFilter, SagaRecord
+from orchestrator.engine.recovery import RETRY_SECONDS, Recovery
 from orchestrator.engine.replay import ReplayGate
 from orchestrator.engine.state import ENDED, REASON_CANCELLED, Reason, SagaState, Status, fold
 from orchestrator.engine.stopping import Fail, Halt, Stop
@@ -29,17 +31,14 @@ from orchestrator.engine.writer import SagaWriter
 from orchestrator.errors import ClaimLost, JournalError, SagaExists, SagaNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Sequence
 
     from orchestrator.engine.bindings import Bindings
+    from orchestrator.engine.entries import Entry
     from orchestrator.engine.ports import Chance, Clock, Journal, Observer
     from orchestrator.engine.served import ServedSagas
 
 _log = logging.getLogger(__name__)
-
-_CLAIM_BATCH = 500
-_RETRY_SECONDS = 1.0
-_NANOSECONDS = 1_000_000_000
 
 
 class StartSaga(NamedTuple):
@@ -90,25 +89,20 @@ class Worker:
         self._bindings = bindings
         self._world = world
         self._owner = owner
-        self._lease = lease
         self._live: dict[str, Executor] = {}
         self._digests: dict[str, bytes] = {}
         self._watchers = Watchers()
-        self._background: set[asyncio.Task[None]] = set()
-        self._halting = False
+        self._recovery = Recovery(
+            world.journal, world.clock, owner=owner, lease=lease, live=self._live, adopt=self._adopt
+        )
 
     async def open(self) -> int:
         """Recover every saga that nobody advances, then keep doing so; how many there were."""
-        await self._beat()
-        recovered = await self._recover()
-        self._spawn(self._keep_alive())
-        return recovered
+        return await self._recovery.open()
 
     async def close(self, grace: float) -> None:
         """Stop every saga where it stands, for up to ``grace`` seconds of answers in flight; let the claims go."""
-        self._halting = True
-        for task in self._background:
-            task.cancel()
+        self._recovery.close()
         live = list(self._live.values())
         for executor in live:
             executor.halt()
@@ -131,10 +125,10 @@ class Worker:
         try:
             if wait > 0:
                 await self._wait_stopped(executor, wait)
-            await executor.ensure_started()
+            state = await executor.settled_state()
         except SagaExists:
             return await self._started_before(order, wait)
-        return executor.state
+        return state or await self.get(order.saga_id)
 
     async def get(self, saga_id: str) -> SagaState:
         """A saga as it stands.
@@ -144,8 +138,11 @@ class Worker:
         """
         executor = self._live.get(saga_id)
         if executor is not None:
-            await executor.ensure_started()
-            return executor.state
+            # Whoever repeats a start seems to start it anew, until the journal says that it exists.
+            with contextlib.suppress(SagaExists):
+                state = await executor.settled_state()
+                if state is not None:
+                    return state
         entries = await self._world.journal.read(saga_id)
         if not entries:
             raise SagaNotFound(saga_id)
@@ -165,30 +162,35 @@ class Worker:
             while True:
                 changed.clear()
                 state = await self.get(saga_id)
+                has_ended = state.status in ENDED  # asked now: the state goes on while the watcher looks at it
                 yield state
-                if state.status in ENDED:
+                if has_ended:
                     return
                 if saga_id in self._live:
                     await changed.wait()
                 else:
-                    await self._world.clock.sleep(_RETRY_SECONDS)
+                    await self._world.clock.sleep(RETRY_SECONDS)
 
     async def cancel(self, saga_id: str, reason: str, requested_by: str) -> SagaState:
         """Roll a saga back; the saga, once that is durable. Repeating it changes nothing.
 
         Raises:
             SagaNotFound: there is none of this id.
-            CancelRefused: its pivot was accepted, or it has completed.
+            CancelRefused: its pivot was accepted, or may have been, or it has completed.
+            JournalError: it is not rolled back; the journal is unavailable, or another replica advances the saga.
         """
-        executor = self._live.get(saga_id)
-        if executor is None:
-            state = await self.get(saga_id)
-            refuse_cancel(state)
-            if state.status is not Status.SUSPENDED or state.rollback:
-                return state
-            executor = await self._roll_back_suspended(saga_id, Reason(REASON_CANCELLED, reason, "", requested_by))
-        await executor.cancel(reason, requested_by)
-        return executor.state
+        while True:
+            executor = self._live.get(saga_id)
+            if executor is None:
+                state = await self.get(saga_id)
+                refuse_cancel(state)
+                if state.rollback:
+                    return state
+                executor = await self._roll_back_suspended(state, Reason(REASON_CANCELLED, reason, "", requested_by))
+            if await executor.cancel(reason, requested_by):
+                return executor.state
+            # It has stopped otherwise meanwhile: there may be something to roll back, or nothing more to do.
+            _raise_failed(executor)
 
     def _launch_new(self, order: StartSaga) -> Executor:
         now = self._world.clock.now()
@@ -219,58 +221,24 @@ class Worker:
         finally:
             timer.cancel()
 
-    async def _keep_alive(self) -> None:
-        """Renew the lease, and take over what others have let lapse."""
-        while True:
-            await self._world.clock.sleep(self._lease / 3)
-            try:
-                await self._beat()
-                await self._recover()
-            except JournalError as error:
-                _log.warning("the journal is unavailable, trying again: %s", error)
-
-    async def _beat(self) -> None:
-        await self._world.journal.heartbeat(self._owner, self._world.clock.now(), int(self._lease * _NANOSECONDS))
-
-    async def _recover(self) -> int:
-        recovered = 0
-        while not self._halting:
-            claims = await self._world.journal.claim_unfinished(self._owner, self._world.clock.now(), _CLAIM_BATCH)
-            for claim in claims:
-                await self._adopt(claim)
-            recovered += len(claims)
-            if len(claims) < _CLAIM_BATCH:
-                break
-        return recovered
-
-    async def _adopt(self, claim: Claim, rollback: Reason | None = None) -> Executor:
-        """Carry on with a saga from its journal."""
-        entries = await self._world.journal.read(claim.saga_id)
+    def _adopt(
+        self, claim: Claim, entries: Sequence[Entry], state: SagaState, rollback: Reason | None = None
+    ) -> Executor:
+        """Carry on with a claimed saga where its journal ends; with a reason to roll back, backward."""
         self._world.observer.recovered(claim.saga_id, entries)
-        state = fold(claim.saga_id, entries)
         gate = ReplayGate(state.commands)
         writer = self._writer(state, token=claim.token, sequence=len(entries))
         writer.record(SagaRecovered(self._world.clock.now(), self._owner))
         return self._launch(writer, gate, rollback)
 
-    async def _adopt_again(self, claim: Claim) -> None:
-        """Carry on once the journal is back."""
-        while not self._halting:
-            await self._world.clock.sleep(_RETRY_SECONDS)
-            try:
-                record = await self._world.journal.find(claim.saga_id)
-                if record is not None and record.status not in ENDED and claim.saga_id not in self._live:
-                    await self._adopt(claim)
-            except JournalError as error:
-                _log.warning("saga %s waits for the journal: %s", claim.saga_id, error)
-            else:
-                return
-
-    async def _roll_back_suspended(self, saga_id: str, reason: Reason) -> Executor:
-        claim = await self._world.journal.claim_suspended(self._owner, saga_id, self._world.clock.now())
+    async def _roll_back_suspended(self, state: SagaState, reason: Reason) -> Executor:
+        claim = None
+        if state.status is Status.SUSPENDED:
+            claim = await self._world.journal.claim_suspended(self._owner, state.saga_id, self._world.clock.now())
         if claim is None:
-            raise ClaimLost(f"saga {saga_id} is being changed by somebody else; ask again")
-        return await self._adopt(claim, reason)
+            raise ClaimLost(f"saga {state.saga_id} is being advanced by somebody else; ask again")
+        entries = await self._world.journal.read(claim.saga_id)
+        return self._adopt(claim, entries, fold(claim.saga_id, entries), reason)
 
     def _writer(self, state: SagaState, *, token: int, sequence: int, new: NewSaga | None = None) -> SagaWriter:
         world = self._world
@@ -294,21 +262,27 @@ class Worker:
             del self._live[saga_id]
             self._digests.pop(saga_id, None)
         self._watchers.detach(writer)
-        stop = None
         if error := stopped.exception():
             _log.critical("saga %s: the engine itself failed", saga_id, exc_info=error)
-        else:
-            stop = stopped.result()
-        lost = isinstance(stop, Fail) and isinstance(stop.error, (ClaimLost, SagaExists))
-        if error or (isinstance(stop, Fail) and not lost):
-            self._spawn(self._adopt_again(Claim(saga_id, writer.token)))
-        elif lost or isinstance(stop, Halt):
-            _log.info("saga %s is let go of", saga_id)
+            return
+        match stopped.result():
+            case Halt() | Fail(ClaimLost() | SagaExists()):
+                _log.info("saga %s is let go of", saga_id)
+            case Fail():
+                self._recovery.orphan(Claim(saga_id, writer.token))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+
+def _raise_failed(executor: Executor) -> None:
+    """Say that a saga could not be changed, where its executor stopped because of the journal, or with the process.
+
+    Raises:
+        JournalError: so it is.
+    """
+    match executor.stopped.result():
+        case Fail(JournalError() as error) if not isinstance(error, ClaimLost):
+            raise error
+        case Halt():
+            raise ClaimLost(f"saga {executor.state.saga_id} is being let go of by this replica; ask again")
 
 
 def _another_content(saga_id: str) -> SagaExists:

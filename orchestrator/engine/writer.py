@@ -8,6 +8,7 @@ the end, so a saga waits for the disk only where a promise demands it.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.engine import failpoints
@@ -100,17 +101,28 @@ class SagaWriter:
             new,
         )
         self._sequence += len(entries)
+        written = self._journal.append(append)
         try:
-            await self._journal.append(append)
-        except OrchestratorError as error:
-            if new is not None:
-                self._fail_start(error)
+            # Shielded: the saga's code may give up on the branch that waits here; the write stands.
+            await asyncio.shield(written)
+        except asyncio.CancelledError:
+            written.add_done_callback(partial(self._note_written, append))
             raise
-        if new is not None:
+        except OrchestratorError:
+            self._note_written(append, written)
+            raise
+        self._note_written(append, written)
+
+    def _note_written(self, append: Append, written: asyncio.Future[None]) -> None:
+        """Tell whoever waits for the start, and the observer."""
+        if written.cancelled():  # the event loop is being closed
+            return
+        error = written.exception()
+        if append.new is not None and error is not None:
+            self.started.set_exception(error)
+            self.started.exception()  # whoever started the saga may have gone; then nobody else asks
+        elif append.new is not None:
             self.started.set_result(None)
             failpoints.reach("started", "")
-        self._observer.journalled(state.saga_id, entries)
-
-    def _fail_start(self, error: OrchestratorError) -> None:
-        self.started.set_exception(error)
-        self.started.exception()  # whoever started the saga may have gone; then nobody else asks
+        if error is None:
+            self._observer.journalled(append.saga_id, append.entries)

@@ -1,0 +1,133 @@
+"""Claims what nobody advances, and keeps this replica's claims alive.
+
+Purpose: whatever a crashed or silent replica has let go of is carried on, and so is what a failing journal has
+stopped here. Invariant: a claimed saga is live, or an orphan that waits for the journal, or it cannot be read by this
+version, which is logged; it is never forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from orchestrator.engine.state import UNFINISHED, fold
+from orchestrator.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Coroutine, Sequence
+
+    from orchestrator.engine.entries import Entry
+    from orchestrator.engine.ports import Claim, Clock, Journal
+    from orchestrator.engine.state import SagaState
+
+_log = logging.getLogger(__name__)
+
+_CLAIM_BATCH = 500
+_NANOSECONDS = 1_000_000_000
+RETRY_SECONDS = 1.0
+"""How long to wait before asking the journal again."""
+
+
+class Recovery:
+    """Recovers sagas for one worker.
+
+    Args:
+        journal: where the sagas are.
+        clock: the time.
+        owner: the replica's name.
+        lease: seconds after which others may take over when this replica falls silent.
+        live: the ids of the sagas that are being advanced here.
+        adopt: advances a claimed saga with these entries, which lead to this state.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        *,
+        owner: str,
+        lease: float,
+        live: Container[str],
+        adopt: Callable[[Claim, Sequence[Entry], SagaState], object],
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._owner = owner
+        self._lease = lease
+        self._live = live
+        self._adopt = adopt
+        self._orphans: dict[str, Claim] = {}
+        self._fostering = False
+        self._background: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def open(self) -> int:
+        """Recover every saga that nobody advances, then keep doing so; how many there were."""
+        await self._beat()
+        recovered = await self._recover()
+        self._spawn(self._keep_alive())
+        return recovered
+
+    def close(self) -> None:
+        """Recover no more."""
+        self._closed = True
+        for task in self._background:
+            task.cancel()
+
+    def orphan(self, claim: Claim) -> None:
+        """The journal failed this saga: carry on with it once the journal is back."""
+        self._orphans[claim.saga_id] = claim
+        if not self._fostering and not self._closed:
+            self._fostering = True
+            self._spawn(self._foster())
+
+    async def _keep_alive(self) -> None:
+        """Renew the lease, and take over what others have let lapse."""
+        while True:
+            await self._clock.sleep(self._lease / 3)
+            try:
+                await self._beat()
+                await self._recover()
+            except JournalError as error:
+                _log.warning("the journal is unavailable, trying again: %s", error)
+
+    async def _beat(self) -> None:
+        await self._journal.heartbeat(self._owner, self._clock.now(), int(self._lease * _NANOSECONDS))
+
+    async def _recover(self) -> int:
+        recovered = 0
+        while not self._closed:
+            claims = await self._journal.claim_unfinished(self._owner, self._clock.now(), _CLAIM_BATCH)
+            for claim in claims:
+                await self._carry_on(claim)
+            recovered += len(claims)
+            if len(claims) < _CLAIM_BATCH:
+                break
+        return recovered
+
+    async def _foster(self) -> None:
+        """Carry on with the orphans, as soon as the journal lets us."""
+        while self._orphans:
+            await self._clock.sleep(RETRY_SECONDS)
+            # One that is live seems to be started anew; the journal will say that it exists.
+            for saga_id in [saga_id for saga_id in self._orphans if saga_id not in self._live]:
+                await self._carry_on(self._orphans.pop(saga_id))
+        self._fostering = False
+
+    async def _carry_on(self, claim: Claim) -> None:
+        try:
+            entries = await self._journal.read(claim.saga_id)
+            state = fold(claim.saga_id, entries)
+            if state.status in UNFINISHED:
+                self._adopt(claim, entries, state)
+        except JournalError as error:
+            _log.warning("saga %s waits for the journal: %s", claim.saga_id, error)
+            self.orphan(claim)
+        except Exception:  # noqa: BLE001 - one saga that cannot be read must not keep the others waiting
+            _log.critical("saga %s cannot be carried on by this version", claim.saga_id, exc_info=True)
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
