@@ -101,6 +101,8 @@ class MemoryJournal:
         if append.new is not None:
             if saga_id in self._sagas:
                 raise SagaExists(saga_id, f"there is a saga {saga_id} already")
+            if append.expected_sequence:
+                raise SequenceConflict(f"saga {saga_id} is new, it holds no {append.expected_sequence} entries")
             record = SagaRecord(
                 saga_id=saga_id,
                 definition=append.new.definition,

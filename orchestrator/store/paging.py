@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import re
 
 from orchestrator.errors import InvalidInput
+
+_POSITION = re.compile(rb"[0-9]{1,18}")
 
 
 def encode_page_token(position: int) -> str:
@@ -22,6 +24,9 @@ def decode_page_token(token: str) -> int | None:
     if not token:
         return None
     try:
-        return int(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, binascii.Error):
-        raise InvalidInput(("page_token", "is not a token that a previous page gave out")) from None
+        position = base64.urlsafe_b64decode(token)
+    except ValueError:
+        position = b""
+    if not _POSITION.fullmatch(position):
+        raise InvalidInput(("page_token", "is not a token that a previous page gave out"))
+    return int(position)

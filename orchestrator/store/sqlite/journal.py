@@ -10,8 +10,9 @@ Invariant: a future is done only after the commit that holds its entries; append
                     ▲                                    │
                     └──── gathers while a commit runs ◀──┘
 
-A refused append (claim lost, sequence conflict, saga exists) has written nothing and does not disturb the others; a
-failed commit (disk full) fails all of its appends, and nothing of them is kept. Reads have a connection of their own.
+A refused append (claim lost, sequence conflict, saga exists) has written nothing and does not disturb the others; nor
+does one that SQLite cannot take, for then each is written alone. A failed commit (disk full) fails all of its appends,
+and nothing of them is kept. Reads have a connection of their own.
 """
 
 from __future__ import annotations
@@ -63,15 +64,18 @@ class SqliteJournal:
         self._path = path
         self._lock = lock(path)
         self._loop = asyncio.get_running_loop()
-        try:
-            self._writing = connect(path)
+        self._closed = False
+        with contextlib.ExitStack() as opened:
+            opened.callback(self._lock.close)
+            self._writing = opened.enter_context(contextlib.closing(connect(path)))
             migrate(self._writing)
-            # Only one process can be here, so whoever is written down as alive is dead.
-            self._writing.execute(queries()["forget_replicas"])
-            self._reading = connect(path)
-        except BaseException:
-            self._lock.close()
-            raise
+            self._reading = opened.enter_context(contextlib.closing(connect(path)))
+            try:
+                # Only one process can be here, so whoever is written down as alive is dead.
+                self._writing.execute(queries()["forget_replicas"])
+            except sqlite3.Error as error:
+                raise _unavailable(path, error) from None
+            self._opened = opened.pop_all()
         self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reader")
         self._writer = threading.Thread(target=self._write_all, name="journal-writer", daemon=True)
@@ -115,7 +119,7 @@ class SqliteJournal:
     async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
         """See the port."""
         rows = await self._submit(lambda db: db.execute(queries()["claim_unfinished"], (owner, now, limit)).fetchall())
-        return [Claim(*row) for row in rows]
+        return [Claim(saga_id, token) for _, saga_id, token in sorted(rows)]
 
     async def claim_suspended(self, owner: str, saga_id: str, now: int) -> Claim | None:
         """See the port."""
@@ -130,26 +134,32 @@ class SqliteJournal:
 
     async def close(self) -> None:
         """See the port."""
+        if self._closed:
+            return
+        self._closed = True
         self._waiting.put(None)
         await asyncio.to_thread(self._writer.join)
         self._reader.shutdown()
-        self._reading.close()
-        self._writing.close()
-        self._lock.close()
+        self._opened.close()
 
     def _submit(self, work: Append | Callable[[sqlite3.Connection], Any]) -> asyncio.Future[Any]:
         done: asyncio.Future[Any] = self._loop.create_future()
-        if not self._writer.is_alive():
-            done.set_exception(JournalUnavailable(f"the journal {self._path} is closed"))
+        if self._closed:
+            done.set_exception(self._is_closed())
         else:
             self._waiting.put(_Write(work, done))
         return done
 
     async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        if self._closed:
+            raise self._is_closed()
         try:
             return await self._loop.run_in_executor(self._reader, read, self._reading)
         except sqlite3.Error as error:
             raise _unavailable(self._path, error) from None
+
+    def _is_closed(self) -> JournalUnavailable:
+        return JournalUnavailable(f"the journal {self._path} is closed")
 
     def _write_all(self) -> None:
         """The writer thread."""
@@ -183,18 +193,24 @@ class SqliteJournal:
                 except OrchestratorError as error:
                     write.error = error
             database.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001 - nothing that is written may end the writer thread
             with contextlib.suppress(sqlite3.Error):
                 database.execute("ROLLBACK")
+            if len(batch) > 1 and not isinstance(error, sqlite3.OperationalError):
+                # It lies in what one of them wants to write.
+                for write in batch:
+                    write.error = None
+                    self._commit([write])
+                return
             for write in batch:
                 write.error = _unavailable(self._path, error)
 
 
 def _append(database: sqlite3.Connection, append: Append) -> None:
     statements = queries()
+    expected = append.expected_sequence
     if append.new is not None:
         _create(database, append)
-    expected = append.expected_sequence
     row = database.execute(
         statements["advance_saga"],
         (
@@ -220,6 +236,8 @@ def _append(database: sqlite3.Connection, append: Append) -> None:
 def _create(database: sqlite3.Connection, append: Append) -> None:
     new = append.new
     assert new is not None
+    if append.expected_sequence and database.execute(queries()["claim_of_saga"], (append.saga_id,)).fetchone() is None:
+        raise SequenceConflict(f"saga {append.saga_id} is new, it holds no {append.expected_sequence} entries")
     row = database.execute(
         queries()["create_saga"],
         (
@@ -293,5 +311,5 @@ def _resolve(batch: list[_Write]) -> None:
             write.done.set_result(write.result)
 
 
-def _unavailable(path: Path, error: sqlite3.Error) -> JournalUnavailable:
+def _unavailable(path: Path, error: Exception) -> JournalUnavailable:
     return JournalUnavailable(f"the journal {path} cannot be used: {error}; free space or mend the file, then go on")

@@ -54,7 +54,7 @@ WHERE id IN (
     ORDER BY s.id
     LIMIT ?
 )
-RETURNING saga_id, token;
+RETURNING id, saga_id, token;
 
 -- name: claim_suspended
 UPDATE saga
