@@ -6,6 +6,7 @@ import typer
 
 from orchestrator.cli.check import check
 from orchestrator.cli.generate import generate
+from orchestrator.cli.operate import cancel, list_sagas, show, watch
 from orchestrator.cli.serve import serve
 
 app = typer.Typer(
@@ -18,3 +19,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(check)
 app.command()(generate)
+app.command("list")(list_sagas)
+app.command()(show)
+app.command()(watch)
+app.command()(cancel)

@@ -1,0 +1,211 @@
+"""Sagas as a terminal shows them. Pure, but for ``open_console``: messages of the API in, renderables out.
+
+What the API answers is masked already where contracts say ``debug_redact``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from saga.v1 import contract_pb2, saga_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import timedelta
+
+    from google.protobuf.descriptor import EnumDescriptor
+    from google.protobuf.timestamp_pb2 import Timestamp
+    from rich.console import RenderableType
+
+# How each state of a step looks: a sign, a style.
+_LOOKS: Final[dict[int, tuple[str, str]]] = {
+    saga_pb2.STEP_STATE_NOT_BEGUN: ("·", "dim"),
+    saga_pb2.STEP_STATE_IN_PROGRESS: ("▸", "bold cyan"),
+    saga_pb2.STEP_STATE_COMPLETED: ("✓", "green"),
+    saga_pb2.STEP_STATE_REJECTED: ("✗", "bold red"),
+    saga_pb2.STEP_STATE_UNKNOWN: ("?", "bold yellow"),
+    saga_pb2.STEP_STATE_COMPENSATING: ("↺", "bold magenta"),
+    saga_pb2.STEP_STATE_COMPENSATED: ("↩", "magenta"),
+    saga_pb2.STEP_STATE_SKIPPED: ("-", "dim"),
+}
+_STATUS_STYLES: Final[dict[int, str]] = {
+    saga_pb2.STATUS_RUNNING: "bold cyan",
+    saga_pb2.STATUS_WAITING: "cyan",
+    saga_pb2.STATUS_COMPLETED: "bold green",
+    saga_pb2.STATUS_COMPENSATING: "bold magenta",
+    saga_pb2.STATUS_COMPENSATED: "magenta",
+    saga_pb2.STATUS_SUSPENDED: "bold red",
+    saga_pb2.STATUS_PARTIALLY_COMPENSATED: "bold yellow",
+}
+_ABSENT: Final = Text("-", style="dim")
+_WITHOUT_TERMINAL: Final = 160
+_NOT_REACHED: Final = frozenset({saga_pb2.STEP_STATE_NOT_BEGUN, saga_pb2.STEP_STATE_SKIPPED})
+# Whether these took effect was never known, where they carry an error; they are compensated all the same.
+_SETTLED_BY_COMPENSATION: Final = frozenset({saga_pb2.STEP_STATE_COMPENSATING, saga_pb2.STEP_STATE_COMPENSATED})
+ENDED: Final = frozenset(
+    {saga_pb2.STATUS_COMPLETED, saga_pb2.STATUS_COMPENSATED, saga_pb2.STATUS_PARTIALLY_COMPENSATED}
+)
+"""The statuses that nothing changes any more."""
+
+
+def open_console() -> Console:
+    """Where to print: as wide as the terminal, or wide enough for any line where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WITHOUT_TERMINAL)
+
+
+def saga_page(saga: saga_pb2.Saga) -> RenderableType:
+    """All there is to know of one saga."""
+    title = Text.assemble(
+        (f"{saga.definition} v{saga.version}", "bold"), "  ", saga.saga_id, "  ", status_text(saga.status)
+    )
+    if saga.HasField("ended_at"):
+        title.append(f" in {_span(saga.ended_at.ToDatetime() - saga.started_at.ToDatetime())}")
+    facts = [*(f"{name} {value}" for name, value in sorted(saga.attributes.items())), f"started {_at(saga.started_at)}"]
+    if saga.trace_id:
+        facts.append(f"trace {saga.trace_id}")
+    parts: list[RenderableType] = [title, Text(" · ".join(facts), style="dim")]
+    if saga.HasField("reason"):
+        parts.append(reason_text(saga.reason))
+    return Group(*parts, steps_table(saga.steps))
+
+
+def steps_table(steps: Sequence[saga_pb2.Step]) -> Table:
+    """The steps: how far each has come, how often it was sent, and what became of its compensation."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("step", "effect", "outcome", "took", "compensation"):
+        table.add_column(
+            name, no_wrap=name in {"step", "effect", "took"}, justify="right" if name == "took" else "left"
+        )
+    for step in steps:
+        begun = step.state not in _NOT_REACHED
+        table.add_row(
+            _signed(step),
+            Text(_word(contract_pb2.Effect.DESCRIPTOR, step.effect), style="" if begun else "dim"),
+            _outcome(step),
+            _span(step.duration.ToTimedelta()) if step.HasField("duration") else _ABSENT,
+            _compensation(step),
+        )
+    return table
+
+
+def sagas_table(sagas: Iterable[saga_pb2.Saga]) -> Table:
+    """One saga in each line."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("saga", "status", "started", "took", "definition", "attributes"):
+        table.add_column(name, no_wrap=name != "attributes", justify="right" if name == "took" else "left")
+    for saga in sagas:
+        ended = saga.HasField("ended_at")
+        table.add_row(
+            saga.saga_id,
+            status_text(saga.status),
+            _at(saga.started_at),
+            _span(saga.ended_at.ToDatetime() - saga.started_at.ToDatetime()) if ended else _ABSENT,
+            f"{saga.definition} v{saga.version}",
+            " ".join(f"{name}={value}" for name, value in sorted(saga.attributes.items())),
+        )
+    return table
+
+
+def progress_text(steps: Iterable[saga_pb2.Step]) -> Text:
+    """The steps as one sign each."""
+    return Text(" ").join(Text(*_looks(step)) for step in steps)
+
+
+def current_step(steps: Iterable[saga_pb2.Step]) -> str:
+    """What the saga is at, as ``PaymentService.AuthorizePayment``; empty when it is at nothing."""
+    at_work = (saga_pb2.STEP_STATE_IN_PROGRESS, saga_pb2.STEP_STATE_UNKNOWN, saga_pb2.STEP_STATE_COMPENSATING)
+    return ", ".join(step_name(step) for step in steps if step.state in at_work)
+
+
+def changes(before: Sequence[saga_pb2.Step], after: Sequence[saga_pb2.Step]) -> list[Text]:
+    """What happened between two views of a saga, one line for each step that changed."""
+    known = {(step.method, step.key): step.state for step in before}
+    return [
+        Text.assemble(_signed(step), " ", _outcome(step))
+        for step in after
+        if step.state not in _NOT_REACHED and known.get((step.method, step.key)) != step.state
+    ]
+
+
+def status_text(status: int) -> Text:
+    """Where a saga stands, in a word."""
+    return Text(_word(saga_pb2.Status.DESCRIPTOR, status), style=_STATUS_STYLES.get(status, ""))
+
+
+def reason_text(reason: saga_pb2.Reason) -> Text:
+    """Why a saga rolls back, was rolled back or is suspended."""
+    text = Text.assemble("because ", (reason.code, "bold"))
+    if reason.requested_by:
+        text.append(f" by {reason.requested_by}")
+    if reason.step_key:
+        text.append(f" at {reason.step_key}")
+    # The message of a rejection begins with the step that was rejected.
+    return text.append(f": {reason.message.removeprefix(f'{reason.step_key}: ')}")
+
+
+def step_name(step: saga_pb2.Step) -> str:
+    """The step in short, with its number where it is not the first of its kind."""
+    name = ".".join(step.method.rsplit(".", 2)[-2:])
+    return name if step.key in {"", f"{name}#1"} else step.key
+
+
+def _signed(step: saga_pb2.Step) -> Text:
+    sign, style = _looks(step)
+    return Text.assemble((sign, style), " ", (step_name(step), "dim" if step.state in _NOT_REACHED else ""))
+
+
+def _outcome(step: saga_pb2.Step) -> Text:
+    word = _word(saga_pb2.StepState.DESCRIPTOR, step.state)
+    if step.state in _NOT_REACHED and step.conditional:
+        word += ", conditional"
+    text = Text(word, style=_looks(step)[1])
+    if step.attempts > 1:
+        text.append(f", sent {step.attempts} times", style="yellow not bold")
+    if step.error.message and step.state in _SETTLED_BY_COMPENSATION:
+        text.append(", in doubt", style="yellow not bold")
+    elif step.error.message:
+        text.append(f": {step.error.message}", style="not bold")
+    if step.best_effort:
+        text.append(", best effort", style="dim not bold")
+    return text
+
+
+def _compensation(step: saga_pb2.Step) -> Text:
+    if not step.HasField("compensation"):
+        return Text("")
+    compensation = step.compensation
+    text = Text(f"{compensation.position}. {compensation.method.rpartition('.')[2]}")
+    if compensation.HasField("ended_at"):
+        text.append(f" {_span(compensation.ended_at.ToDatetime() - compensation.started_at.ToDatetime())}", "dim")
+    if compensation.attempts > 1:
+        text.append(f", sent {compensation.attempts} times", "yellow")
+    if compensation.error.message:
+        text.append(f": {compensation.error.message}", "red")
+    return text
+
+
+def _looks(step: saga_pb2.Step) -> tuple[str, str]:
+    return _LOOKS.get(step.state, (" ", ""))
+
+
+def _word(enum: EnumDescriptor, number: int) -> str:
+    """``STEP_STATE_NOT_BEGUN`` as ``not begun``; a number that only a newer server knows as itself."""
+    value = enum.values_by_number.get(number)
+    if value is None:
+        return str(number)
+    prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
+    return str(value.name.removeprefix(prefix).lower().replace("_", " "))
+
+
+def _at(instant: Timestamp) -> str:
+    return instant.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _span(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -1,0 +1,206 @@
+"""The demo: ``python -m tests.demo``, or rather ``make demo``.
+
+Starts every service and the orchestrator as processes of their own, on ports and state of their own; places five
+orders; kills the orchestrator during the last one; shows what became of each; and exits with 0 only if all of it
+is as promised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.rule import Rule
+from rich.text import Text
+
+from orchestrator.cli.rendering import open_console, saga_page
+from tests.demo.addresses import ORCHESTRATOR, SERVICES, Addresses, settings_removed
+from tests.demo.customers import Customers
+from tests.demo.orders import ORDERS
+from tests.demo.processes import ProcessEnded, Processes
+from tests.demo.progress import Progress
+from tests.demo.promises import Services, broken_by_effects, broken_by_saga, broken_by_trace, told_by_effects
+from tests.otlp import Collector, tree
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from saga.v1.saga_pb2 import Saga
+    from tests.demo.orders import DemoOrder
+
+_START_SECONDS: Final = 60
+_ORDERS_SECONDS: Final = 40
+_LOG_LINES: Final = 40
+
+
+@dataclass
+class Told:
+    """What became of the orders, by their numbers.
+
+    Attributes:
+        sagas: as operators see them.
+        effects: what the services say of them.
+        broken: which promises were broken.
+    """
+
+    sagas: dict[int, Saga] = field(default_factory=dict)
+    effects: dict[int, str] = field(default_factory=dict)
+    broken: dict[int, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the demo plays on."""
+
+    console: Console
+    addresses: Addresses
+    services: Processes
+    orchestrator: Processes
+
+
+def main() -> int:
+    """Run the demo; the exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    console = open_console()
+    state = Path(tempfile.mkdtemp(prefix="saga-demo-"))
+    try:
+        broken = _play(console, state)
+    except KeyboardInterrupt:
+        console.print("interrupted; everything is stopped")
+        broken = True
+    except (ProcessEnded, TimeoutError) as error:
+        console.print(Text(f"error: {error or 'a process ended too early'}", style="bold red"))
+        broken = True
+        _show_end(console, state / "processes.log")
+    if broken:
+        console.print(f"state and logs are kept in {state}", soft_wrap=True)
+    else:
+        shutil.rmtree(state)
+    return 1 if broken else 0
+
+
+def _play(console: Console, state: Path) -> bool:
+    """Everything, from the first process to the verdict; whether a promise was broken."""
+    began = time.monotonic()
+    log, addresses = state / "processes.log", Addresses.free()
+    console.print(f"starting {len(SERVICES)} services and the orchestrator as processes of their own")
+    with Collector() as collector:
+        environment = {
+            **settings_removed(os.environ),
+            **addresses.environment,
+            **collector.environment,
+            "STATE_DIR": str(state),
+        }
+        with ExitStack() as stack:
+            services = stack.enter_context(Processes(environment, log, *SERVICES))
+            orchestrator = stack.enter_context(Processes(environment, log, ORCHESTRATOR))
+            services.start()
+            told = asyncio.run(_run(Stage(console, addresses, services, orchestrator)))
+        # Stopped processes have handed over their last spans: now the traces are whole.
+        traces = collector.traces
+    for order in ORDERS:
+        saga = told.sagas[order.number]
+        trace = traces.get(saga.trace_id, ())
+        told.broken[order.number] += broken_by_trace(order, trace)
+        console.print(Rule(f"{order.number}. {order.title}", align="left", style="dim"))
+        console.print(saga_page(saga))
+        console.print(tree(trace))
+        console.print(Text(f"the services say: {told.effects[order.number]}", style="dim"))
+    return _verdict(console, told, time.monotonic() - began)
+
+
+async def _run(stage: Stage) -> Told:
+    console, addresses = stage.console, stage.addresses
+    with console.status("waiting for them"):
+        async with asyncio.timeout(_START_SECONDS):
+            await stage.services.serving(addresses.services.values())
+            stage.orchestrator.start()
+            await stage.orchestrator.serving([addresses.orchestrator])
+    async with AsyncExitStack() as stack:
+        progress = Progress(console, ORDERS)
+        customers = Customers(addresses.orchestrator, progress)
+        stack.push_async_callback(customers.close)
+        services = Services(addresses.services)
+        stack.push_async_callback(services.close)
+        before = {order.number: await services.stock(order.line.sku) for order in ORDERS}
+        with progress.shown():
+            async with asyncio.timeout(_ORDERS_SECONDS):
+                order_ids = await _place(stage, customers, progress)
+        told = Told()
+        for order in ORDERS:
+            number, order_id = order.number, order_ids[order.number]
+            told.sagas[number] = await customers.saga(order_id)
+            effects = await services.effects(order_id, order.line.sku)
+            told.effects[number] = told_by_effects(before[number], effects)
+            told.broken[number] = [
+                *broken_by_saga(order, told.sagas[number]),
+                *broken_by_effects(order, before[number], effects),
+            ]
+        return told
+
+
+async def _place(stage: Stage, customers: Customers, progress: Progress) -> dict[int, str]:
+    """Place all orders: the last one when the others have ended, because the orchestrator is killed during it."""
+
+    async def cancel(order_id: str) -> None:
+        progress.tell("order 4: cancelled while its payment is being authorised")
+        await customers.cancel(order_id)
+
+    async def kill(_order_id: str) -> None:
+        progress.tell("order 5: kill -9 of the orchestrator while the payment is being authorised")
+        await asyncio.to_thread(stage.orchestrator.kill, ORCHESTRATOR)
+        progress.tell("order 5: the orchestrator is started again")
+        stage.orchestrator.start()
+        await stage.orchestrator.serving([stage.addresses.orchestrator])
+
+    async def place(order: DemoOrder) -> str:
+        return await customers.place(order, cancel if order.cancelled else kill if order.killed else None)
+
+    undisturbed = [order for order in ORDERS if not order.killed]
+    placed = dict(
+        zip((each.number for each in undisturbed), await asyncio.gather(*map(place, undisturbed)), strict=True)
+    )
+    for order in ORDERS:
+        if order.killed:
+            placed[order.number] = await place(order)
+    return placed
+
+
+def _verdict(console: Console, told: Told, seconds: float) -> bool:
+    console.print(Rule(style="dim"))
+    for number, broken in sorted(told.broken.items()):
+        for promise in broken:
+            console.print(Text(f"not as promised: order {number}: {promise}", style="bold red"), soft_wrap=True)
+    if any(told.broken.values()):
+        return True
+    console.print(
+        Text.assemble(
+            ("all as promised", "bold green"),
+            f" in {seconds:.0f} s: stock is back where an order was rolled back, every ledger adds up to zero, no hold "
+            "and no parcel is left over, and each order is one trace with one root and no orphan",
+        )
+    )
+    return False
+
+
+def _show_end(console: Console, log: Path) -> None:
+    for line in log.read_text(errors="replace").splitlines()[-_LOG_LINES:]:
+        console.print(Text(line), soft_wrap=True)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

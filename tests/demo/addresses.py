@@ -1,0 +1,80 @@
+"""Who takes part in the shop, and where each process listens."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from honcho.environ import parse_procfile
+
+from orchestrator.contract.addresses import default_address
+from orchestrator.sagas import place_order
+from saga.v1 import saga_service_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT: Final = Path(__file__).parents[2]
+PROCFILE: Final = ROOT / ".procfile"
+ORCHESTRATOR: Final = "orchestrator"
+SERVICES: Final = tuple(name for name in parse_procfile(PROCFILE.read_text()).processes if name != ORCHESTRATOR)
+
+_CONTRACTS: Final = {each.service.file.package.split(".")[1]: each.service for each in place_order.participants}
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """``host:port`` of the orchestrator and, by name, of each service."""
+
+    orchestrator: str
+    services: Mapping[str, str]
+
+    @classmethod
+    def configured(cls) -> Addresses:
+        """Those that the processes take as the environment is: set, else the contract's own."""
+        api = default_address(saga_service_pb2.DESCRIPTOR.services_by_name["SagaService"])
+        return cls(
+            os.environ.get("ORCHESTRATOR_LISTEN", api),
+            {name: os.environ.get(_variable(name), default_address(_CONTRACTS[name])) for name in SERVICES},
+        )
+
+    @classmethod
+    def free(cls) -> Addresses:
+        """Ports of this machine that nobody uses now."""
+        with ExitStack() as stack:
+            ports = []
+            for _ in range(len(SERVICES) + 1):
+                probe = stack.enter_context(socket.socket())
+                probe.bind(("127.0.0.1", 0))
+                ports.append(probe.getsockname()[1])
+        orchestrator, *services = (f"127.0.0.1:{port}" for port in ports)
+        return cls(orchestrator, dict(zip(SERVICES, services, strict=True)))
+
+    @property
+    def all(self) -> dict[str, str]:
+        """By the name of the process."""
+        return {ORCHESTRATOR: self.orchestrator, **self.services}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings that make the processes listen there, and find each other."""
+        participants = (f"{_CONTRACTS[name].full_name}={address}" for name, address in self.services.items())
+        return {
+            "ORCHESTRATOR_LISTEN": self.orchestrator,
+            "ORCHESTRATOR_PARTICIPANTS": ",".join(participants),
+            **{_variable(name): address for name, address in self.services.items()},
+        }
+
+
+def settings_removed(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what could make our processes behave otherwise than by default."""
+    ours = ("OTEL_", "ORCHESTRATOR_", "STATE_DIR", *(f"{name.upper()}_" for name in SERVICES))
+    return {name: value for name, value in environment.items() if not name.startswith(ours)}
+
+
+def _variable(name: str) -> str:
+    return f"{name.upper()}_LISTEN"

@@ -1,0 +1,89 @@
+"""Places the orders, watches them to their ends, and does to them what the demo wants done."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import grpc
+import grpc.aio
+
+from orchestrator.cli.rendering import ENDED
+from saga.v1.saga_pb2 import STATUS_SUSPENDED, Saga
+from saga.v1.saga_service_pb2 import GetSagaRequest
+from saga.v1.saga_service_pb2_grpc import SagaServiceStub
+from shop.order.v1.order_service_pb2 import CancelOrderRequest, WatchOrderRequest
+from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
+from tests.demo.orders import AUTHORIZE, DemoOrder
+from tests.demo.processes import CHANNEL_OPTIONS
+from tests.demo.progress import half_way
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from shop.order.v1.order_pb2 import Order
+    from tests.demo.progress import Progress
+
+_SECONDS: Final = 5
+_RECONNECT_SECONDS: Final = 0.1
+
+
+class Customers:
+    """All customers of the shop in one; an async context manager.
+
+    Args:
+        address: that of the orchestrator.
+        progress: is told of every change.
+    """
+
+    def __init__(self, address: str, progress: Progress) -> None:
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._orders = OrderServiceStub(self._channel)
+        self._sagas = SagaServiceStub(self._channel)
+        self._progress = progress
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
+
+    async def place(self, order: DemoOrder, half_way_there: Callable[[str], Awaitable[None]] | None = None) -> str:
+        """Place an order and watch it until it has ended or waits for an operator; its id.
+
+        Args:
+            order: what to order.
+            half_way_there: is called once, with the order's id, as soon as its payment is being authorised.
+        """
+        placed = (await self._orders.StartOrder(order.request, timeout=_SECONDS, wait_for_ready=True)).order
+        async with asyncio.TaskGroup() as tasks:
+
+            def look(view: Order) -> None:
+                nonlocal half_way_there
+                self._progress.update(order, view)
+                if half_way_there and half_way(view, AUTHORIZE):
+                    tasks.create_task(half_way_there(placed.order_id))  # type: ignore[arg-type]
+                    half_way_there = None
+
+            await self._watch(placed.order_id, look)
+        return placed.order_id
+
+    async def cancel(self, order_id: str) -> None:
+        """Cancel an order."""
+        request = CancelOrderRequest(order_id=order_id, reason="the customer changed their mind")
+        await self._orders.CancelOrder(request, timeout=_SECONDS)
+
+    async def saga(self, order_id: str) -> Saga:
+        """The order's saga, as operators see it."""
+        return (await self._sagas.GetSaga(GetSagaRequest(saga_id=order_id), timeout=_SECONDS)).saga
+
+    async def _watch(self, order_id: str, look: Callable[[Order], None]) -> None:
+        """Look at every change until nothing changes any more, however often the orchestrator goes away meanwhile."""
+        while True:
+            try:
+                async for answer in self._orders.WatchOrder(WatchOrderRequest(order_id=order_id), wait_for_ready=True):
+                    look(answer.order)
+                    if answer.order.status in {*ENDED, STATUS_SUSPENDED}:
+                        return
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise
+            await asyncio.sleep(_RECONNECT_SECONDS)
