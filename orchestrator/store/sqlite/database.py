@@ -70,6 +70,7 @@ def migrate(connection: sqlite3.Connection) -> int:
         try:
             connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
         except sqlite3.Error as error:
+            connection.rollback()
             raise JournalUnavailable(f"migration {number} of the journal failed: {error}") from None
     return len(scripts)
 

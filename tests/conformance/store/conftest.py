@@ -1,0 +1,51 @@
+"""Every store. A new one joins the suite by a line in ``STORES``; one that outlives its process, in ``DURABLE``."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.sqlite.journal import SqliteJournal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from orchestrator.engine.ports import Journal
+
+    Open = Callable[[], Awaitable[Journal]]
+
+
+async def _memory(_folder: Path) -> Journal:
+    return MemoryJournal()
+
+
+async def _sqlite(folder: Path) -> Journal:
+    return await SqliteJournal.open(folder / "journal.db")
+
+
+STORES = {"memory": _memory, "sqlite": _sqlite}
+DURABLE = {"sqlite": _sqlite}
+
+
+@pytest.fixture(params=STORES)
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
+    opened = await STORES[request.param](tmp_path)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(params=DURABLE)
+async def open_durable(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
+    """Opens the same store, again and again. Whoever opens it a second time closes it before."""
+    async with AsyncExitStack() as opened:
+
+        async def open_it() -> Journal:
+            journal = await DURABLE[request.param](tmp_path)
+            opened.push_async_callback(journal.close)
+            return journal
+
+        yield open_it

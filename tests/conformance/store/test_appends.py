@@ -1,0 +1,202 @@
+"""What is appended is read again, in order, whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.engine.ports import SagaRecord
+from orchestrator.engine.state import Status
+from orchestrator.errors import ClaimLost, SagaExists, SequenceConflict
+from tests.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
+
+if TYPE_CHECKING:
+    from orchestrator.engine.ports import Journal
+
+
+async def test_every_kind_of_entry_is_read_as_it_was_written(journal: Journal) -> None:
+    await Pen(journal).start(*EVERY_ENTRY)
+
+    assert await journal.read("saga-1") == list(EVERY_ENTRY)
+
+
+async def test_appends_one_after_another_are_read_in_order(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    for number in range(1, 6):
+        await pen.write(recovered(number), recovered(-number))
+
+    expected = [entry for number in range(1, 6) for entry in (recovered(number), recovered(-number))]
+    assert await journal.read("saga-1") == [EVERY_ENTRY[0], *expected]
+
+
+async def test_appends_in_flight_at_once_keep_the_order_of_their_calls(journal: Journal) -> None:
+    pens = [Pen(journal, f"saga-{number}") for number in range(20)]
+    in_flight = [pen.start() for pen in pens]
+    in_flight += [pen.write(recovered(number)) for number in range(10) for pen in pens]
+    await asyncio.gather(*in_flight)
+
+    for pen in pens:
+        assert await journal.read(pen.saga_id) == [EVERY_ENTRY[0], *map(recovered, range(10))]
+
+
+async def test_a_saga_that_nobody_started_has_no_entries_and_no_record(journal: Journal) -> None:
+    assert await journal.read("nobody") == []
+    assert await journal.find("nobody") is None
+
+
+async def test_a_saga_is_listed_as_it_was_started(journal: Journal) -> None:
+    await Pen(journal).start(definition="sell", digest=b"\x00\xff", attributes=ATTRIBUTES)
+
+    assert await journal.find("saga-1") == SagaRecord(
+        saga_id="saga-1",
+        definition="sell",
+        version=1,
+        status=Status.RUNNING,
+        digest=b"\x00\xff",
+        started_at=AT,
+        ended_at=None,
+        attributes=ATTRIBUTES,
+        sequence=1,
+    )
+
+
+async def test_a_saga_is_listed_with_its_latest_status_and_end(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await pen.write(recovered(1), status=Status.COMPENSATING)
+    record = await journal.find("saga-1")
+    assert record is not None
+    assert (record.status, record.sequence, record.ended_at) == (Status.COMPENSATING, 2, None)
+
+    await pen.end(Status.COMPENSATED)
+    record = await journal.find("saga-1")
+    assert record is not None
+    assert (record.status, record.sequence, record.ended_at) == (Status.COMPENSATED, 3, AT + 99)
+
+
+async def test_a_saga_can_start_and_end_in_one_append(journal: Journal) -> None:
+    pen = Pen(journal)
+    started = pen.start()
+    ended = pen.end()
+    await asyncio.gather(started, ended)
+
+    record = await journal.find("saga-1")
+    assert record is not None
+    assert record.status is Status.COMPLETED
+
+
+async def test_a_saga_id_is_started_once(journal: Journal) -> None:
+    await Pen(journal).start(digest=b"first")
+
+    with pytest.raises(SagaExists):
+        await Pen(journal, owner="b").start(digest=b"second")
+
+    record = await journal.find("saga-1")
+    assert record is not None
+    assert (record.digest, record.sequence) == (b"first", 1)
+
+
+async def test_of_two_starts_at_once_the_first_wins(journal: Journal) -> None:
+    first, second = Pen(journal).start(digest=b"first"), Pen(journal, owner="b").start(digest=b"second")
+
+    assert [type(end) for end in await asyncio.gather(first, second, return_exceptions=True)] == [
+        type(None),
+        SagaExists,
+    ]
+    record = await journal.find("saga-1")
+    assert record is not None
+    assert record.digest == b"first"
+
+
+async def test_an_append_at_another_place_than_the_end_writes_nothing(journal: Journal) -> None:
+    await Pen(journal).start()
+
+    for sequence in (0, 2):
+        with pytest.raises(SequenceConflict):
+            await Pen(journal, sequence=sequence).write(recovered(1), status=Status.COMPENSATING)
+
+    assert await journal.read("saga-1") == [EVERY_ENTRY[0]]
+    record = await journal.find("saga-1")
+    assert record is not None
+    assert (record.status, record.sequence) == (Status.RUNNING, 1)
+
+
+async def test_a_start_that_believes_in_earlier_entries_starts_nothing(journal: Journal) -> None:
+    with pytest.raises(SequenceConflict):
+        await Pen(journal, sequence=3).start()
+
+    assert await journal.find("saga-1") is None
+
+
+async def test_an_append_after_a_failed_one_is_refused_too_so_no_gap_comes_into_being(journal: Journal) -> None:
+    await Pen(journal).start()
+    pen = Pen(journal, sequence=5)
+    failed, following = pen.write(recovered(1)), pen.write(recovered(2))
+
+    ends = await asyncio.gather(failed, following, return_exceptions=True)
+    assert [type(end) for end in ends] == [SequenceConflict, SequenceConflict]
+    assert await journal.read("saga-1") == [EVERY_ENTRY[0]]
+
+
+@pytest.mark.parametrize(("owner", "token"), [("b", 1), ("a", 0), ("a", 2), ("b", 2)])
+async def test_an_append_without_the_claim_writes_nothing(journal: Journal, owner: str, token: int) -> None:
+    await Pen(journal).start()
+
+    with pytest.raises(ClaimLost):
+        await Pen(journal, owner=owner, token=token, sequence=1).write(recovered(1))
+
+    assert await journal.read("saga-1") == [EVERY_ENTRY[0]]
+
+
+async def test_an_append_to_a_saga_that_does_not_exist_writes_nothing(journal: Journal) -> None:
+    with pytest.raises(ClaimLost):
+        await Pen(journal, "nobody").write(recovered(1))
+
+    assert await journal.find("nobody") is None
+
+
+@pytest.mark.parametrize("end", [Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED])
+async def test_nothing_is_appended_to_an_ended_saga(journal: Journal, end: Status) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await pen.end(end)
+
+    with pytest.raises(ClaimLost):
+        await pen.write(recovered(1), status=end, ended_at=AT)
+    assert len(await journal.read("saga-1")) == 2
+
+
+async def test_a_refused_append_disturbs_no_other_of_its_group(journal: Journal) -> None:
+    taken = Pen(journal, "taken")
+    await taken.start()
+    good = [Pen(journal, f"good-{number}") for number in range(4)]
+    ends = await asyncio.gather(
+        good[0].start(),
+        Pen(journal, "taken", owner="b").start(attributes=ATTRIBUTES),
+        good[1].start(),
+        Pen(journal, "taken", owner="b", sequence=1).write(recovered(1)),
+        good[2].start(),
+        Pen(journal, "taken", sequence=7).write(recovered(1)),
+        good[3].start(attributes=ATTRIBUTES),
+        taken.write(recovered(2)),
+        return_exceptions=True,
+    )
+
+    nothing = type(None)
+    assert [type(end) for end in ends] == [
+        nothing, SagaExists, nothing, ClaimLost, nothing, SequenceConflict, nothing, nothing,
+    ]  # fmt: skip
+    assert await journal.read("taken") == [EVERY_ENTRY[0], recovered(2)]
+    for pen in good:
+        assert await journal.read(pen.saga_id) == [EVERY_ENTRY[0]]
+
+
+async def test_an_append_whose_caller_went_away_stands(journal: Journal) -> None:
+    pen = Pen(journal)
+    pen.start().cancel()
+    await pen.write(recovered(1))
+
+    assert await journal.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]

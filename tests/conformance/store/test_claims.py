@@ -1,0 +1,161 @@
+"""One owner: a saga is advanced under the latest claim, and under no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.engine.ports import Claim
+from orchestrator.engine.state import Status
+from orchestrator.errors import ClaimLost
+from tests.journals import AT, EVERY_ENTRY, Pen, recovered
+
+if TYPE_CHECKING:
+    from orchestrator.engine.ports import Journal
+
+LEASE = 1000
+NOBODY_ALIVE = AT + 10 * LEASE
+"""An instant at which every lease that a test has taken out at ``AT`` has lapsed."""
+
+
+async def test_a_saga_of_a_silent_replica_is_claimed_with_the_next_token(journal: Journal) -> None:
+    await Pen(journal).start()
+
+    assert await journal.claim_unfinished("b", AT, 10) == [Claim("saga-1", 2)]
+    assert await journal.claim_unfinished("c", AT, 10) == [Claim("saga-1", 3)]
+
+
+async def test_a_saga_of_a_live_replica_is_not_claimed_before_its_lease_has_lapsed(journal: Journal) -> None:
+    await journal.heartbeat("a", AT, LEASE)
+    await Pen(journal).start()
+
+    assert await journal.claim_unfinished("b", AT + LEASE - 1, 10) == []
+    assert await journal.claim_unfinished("b", AT + LEASE, 10) == [Claim("saga-1", 2)]
+
+
+async def test_a_heartbeat_renews_the_lease(journal: Journal) -> None:
+    await journal.heartbeat("a", AT, LEASE)
+    await Pen(journal).start()
+    await journal.heartbeat("a", AT + LEASE - 1, LEASE)
+
+    assert await journal.claim_unfinished("b", AT + LEASE, 10) == []
+
+
+async def test_a_claimed_saga_belongs_to_its_new_owner(journal: Journal) -> None:
+    await Pen(journal).start()
+    await journal.heartbeat("b", AT, LEASE)
+    (claim,) = await journal.claim_unfinished("b", AT, 10)
+
+    assert await journal.claim_unfinished("c", AT, 10) == []
+    assert await journal.claim_unfinished("b", AT, 10) == []
+    await Pen(journal, owner="b", token=claim.token, sequence=1).write(recovered(1))
+    assert await journal.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]
+
+
+async def test_a_replica_that_lost_its_claim_appends_nothing(journal: Journal) -> None:
+    stale = Pen(journal)
+    await stale.start()
+    await journal.claim_unfinished("b", AT, 10)
+
+    with pytest.raises(ClaimLost):
+        await stale.write(recovered(1))
+    assert await journal.read("saga-1") == [EVERY_ENTRY[0]]
+
+
+async def test_an_older_claim_of_the_same_replica_appends_nothing(journal: Journal) -> None:
+    stale = Pen(journal)
+    await stale.start()
+    assert await journal.claim_unfinished("a", AT, 10) == [Claim("saga-1", 2)]
+
+    with pytest.raises(ClaimLost):
+        await stale.write(recovered(1))
+    await Pen(journal, token=2, sequence=1).write(recovered(1))
+
+
+async def test_claims_come_in_the_order_of_start_and_no_more_than_asked_for(journal: Journal) -> None:
+    names = [f"saga-{number * 7 % 20:02}" for number in range(20)]
+    for name in names:
+        await Pen(journal, name).start()
+    await journal.heartbeat("b", AT, LEASE)
+
+    claimed = [await journal.claim_unfinished("b", AT, 8) for _ in range(4)]
+    assert [len(claims) for claims in claimed] == [8, 8, 4, 0]
+    assert [claim.saga_id for claims in claimed for claim in claims] == names
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.WAITING, Status.COMPENSATING])
+async def test_an_unfinished_saga_is_claimed(journal: Journal, status: Status) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await pen.write(recovered(1), status=status)
+
+    assert [claim.saga_id for claim in await journal.claim_unfinished("b", NOBODY_ALIVE, 10)] == ["saga-1"]
+
+
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED])
+async def test_an_ended_saga_is_not_claimed(journal: Journal, status: Status) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await pen.end(status)
+
+    assert await journal.claim_unfinished("b", NOBODY_ALIVE, 10) == []
+    assert await journal.claim_suspended("b", "saga-1", NOBODY_ALIVE) is None
+
+
+async def test_a_suspended_saga_is_claimed_by_name_only(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await pen.suspend()
+
+    assert await journal.claim_unfinished("b", NOBODY_ALIVE, 10) == []
+    assert await journal.claim_suspended("b", "saga-1", AT) == Claim("saga-1", 2)
+    await Pen(journal, owner="b", token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
+
+
+async def test_suspending_lets_go_of_the_claim(journal: Journal) -> None:
+    await journal.heartbeat("a", AT, LEASE)
+    pen = Pen(journal)
+    await pen.start()
+    await pen.suspend()
+
+    with pytest.raises(ClaimLost):
+        await pen.write(recovered(1), status=Status.COMPENSATING)
+    assert await journal.claim_suspended("b", "saga-1", AT) == Claim("saga-1", 2)
+
+
+async def test_a_suspended_saga_that_a_live_replica_is_at_is_not_claimed(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await pen.suspend()
+    await journal.heartbeat("b", AT, LEASE)
+    assert await journal.claim_suspended("b", "saga-1", AT) == Claim("saga-1", 2)
+
+    assert await journal.claim_suspended("c", "saga-1", AT + LEASE - 1) is None
+    assert await journal.claim_suspended("b", "saga-1", AT + LEASE - 1) == Claim("saga-1", 3)
+    assert await journal.claim_suspended("c", "saga-1", AT + LEASE) == Claim("saga-1", 4)
+
+
+async def test_a_running_saga_is_not_claimed_as_suspended(journal: Journal) -> None:
+    await Pen(journal).start()
+
+    assert await journal.claim_suspended("b", "saga-1", NOBODY_ALIVE) is None
+    assert await journal.claim_suspended("b", "nobody", NOBODY_ALIVE) is None
+
+
+async def test_what_is_released_can_be_claimed_at_once_and_the_rest_stays(journal: Journal) -> None:
+    for owner in ("a", "b"):
+        await journal.heartbeat(owner, AT, LEASE)
+        await Pen(journal, f"of-{owner}", owner=owner).start()
+    await journal.release("a")
+
+    assert await journal.claim_unfinished("c", AT, 10) == [Claim("of-a", 2)]
+
+
+async def test_a_replica_appends_nothing_to_what_it_has_released(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await journal.release("a")
+
+    with pytest.raises(ClaimLost):
+        await pen.write(recovered(1))

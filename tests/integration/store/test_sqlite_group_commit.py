@@ -1,0 +1,149 @@
+"""All that waits is written in one transaction; what cannot be written spoils nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchestrator.engine.state import Status
+from orchestrator.errors import JournalUnavailable
+from tests.journals import EVERY_ENTRY, Pen, recovered
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from orchestrator.store.sqlite.journal import SqliteJournal
+
+
+@pytest.fixture
+def commits(journal: SqliteJournal) -> list[str]:
+    """Every commit from now on."""
+    seen: list[str] = []
+    journal._writing.set_trace_callback(lambda sql: seen.append(sql) if sql == "COMMIT" else None)
+    return seen
+
+
+class Pause:
+    """Holds the writer thread up, so that appends gather."""
+
+    def __init__(self, journal: SqliteJournal) -> None:
+        self._journal = journal
+        self._go_on = threading.Event()
+
+    async def __aenter__(self) -> None:
+        held = threading.Event()
+
+        def hold(_database: sqlite3.Connection) -> None:
+            held.set()
+            self._go_on.wait()
+
+        self._held = self._journal._submit(hold)
+        await asyncio.to_thread(held.wait)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._go_on.set()
+        await self._held
+
+
+async def test_appends_that_gather_while_a_commit_runs_share_the_next_one(
+    journal: SqliteJournal, commits: list[str]
+) -> None:
+    async with Pause(journal):
+        waiting = [Pen(journal, f"saga-{number}").start() for number in range(200)]
+    await asyncio.gather(*waiting)
+
+    assert len(commits) == 2, "one for the pause, one for two hundred sagas"
+
+
+async def test_a_lonely_append_is_not_kept_waiting_for_others(journal: SqliteJournal, commits: list[str]) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    for number in range(5):
+        await pen.write(recovered(number))
+
+    assert len(commits) == 6
+
+
+async def test_an_append_is_not_acknowledged_before_its_commit(journal: SqliteJournal) -> None:
+    loop = asyncio.get_running_loop()
+    acknowledged: list[bool] = []
+
+    def at_commit(sql: str) -> None:
+        if sql == "COMMIT":
+            # Whatever the loop was told until now, it has heard.
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()
+            acknowledged.append(started.done())
+
+    async with Pause(journal):
+        journal._writing.set_trace_callback(at_commit)
+        started = Pen(journal).start()
+    await started
+
+    assert acknowledged[-1] is False
+
+
+async def test_a_full_disk_fails_the_whole_group_keeps_nothing_of_it_and_heals(journal: SqliteJournal) -> None:
+    before = Pen(journal, "before")
+    await before.start()
+    fill_disk(journal)
+    async with Pause(journal):
+        large = Pen(journal, "large").start(*EVERY_ENTRY[:1], attributes=(("letter", "x" * 500_000),))
+        small = [Pen(journal, f"small-{number}").start() for number in range(3)]
+        more = before.write(recovered(1))
+    ends = await asyncio.gather(large, *small, more, return_exceptions=True)
+
+    assert [type(end) for end in ends] == [JournalUnavailable] * 5
+    assert "database or disk is full; free space or mend the file, then go on" in str(ends[0])
+    assert [await journal.find(name) for name in ("large", "small-0", "small-1", "small-2")] == [None] * 4
+    assert await journal.read("before") == [EVERY_ENTRY[0]]
+
+    free_disk(journal)
+    await asyncio.gather(*(Pen(journal, f"small-{number}").start() for number in range(3)))
+    await Pen(journal, "before", sequence=1).write(recovered(2))
+    assert await journal.read("before") == [EVERY_ENTRY[0], recovered(2)]
+
+
+def fill_disk(journal: SqliteJournal) -> None:
+    """SQLite takes a limit of pages for a disk without any more."""
+    (pages,) = journal._writing.execute("PRAGMA page_count").fetchone()
+    journal._writing.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def free_disk(journal: SqliteJournal) -> None:
+    journal._writing.execute("PRAGMA max_page_count = 1000000")
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        pytest.param(
+            {"status": Status.COMPLETED, "ended_at": None}, id="an end without an instant, refused by a CHECK"
+        ),
+        pytest.param({"status": Status.COMPLETED, "ended_at": 2**70}, id="an instant beyond 64 bits"),
+    ],
+)
+async def test_an_append_that_cannot_be_written_disturbs_no_other_of_its_group(
+    journal: SqliteJournal, poison: dict[str, Any]
+) -> None:
+    poisoned = Pen(journal, "poisoned")
+    await poisoned.start()
+    async with Pause(journal):
+        first = Pen(journal, "first").start()
+        bad = poisoned.write(recovered(1), **poison)
+        last = Pen(journal, "last").start()
+    ends = await asyncio.gather(first, bad, last, return_exceptions=True)
+
+    assert [type(end) for end in ends] == [type(None), JournalUnavailable, type(None)]
+    assert await journal.read("poisoned") == [EVERY_ENTRY[0]]
+    assert await journal.read("first") == await journal.read("last") == [EVERY_ENTRY[0]]
+
+
+async def test_an_entry_that_cannot_be_encoded_does_not_end_the_writer(journal: SqliteJournal) -> None:
+    with pytest.raises(JournalUnavailable):
+        await Pen(journal, "bad").start("no entry")  # type: ignore[arg-type]
+
+    await Pen(journal, "good").start()
+    assert await journal.find("bad") is None

@@ -1,0 +1,160 @@
+"""A file is opened by one process, if it is a journal that this program understands."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.errors import JournalUnavailable
+from orchestrator.store.sqlite.database import connect, lock, migrate, migrations
+from orchestrator.store.sqlite.journal import SqliteJournal
+from tests.journals import Pen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OPEN_ELSEWHERE = """
+import asyncio, sys
+from pathlib import Path
+from orchestrator.store.sqlite.journal import SqliteJournal
+async def main():
+    journal = await SqliteJournal.open(Path(sys.argv[1]))
+    print("open", flush=True)
+    sys.stdin.read()
+asyncio.run(main())
+"""
+
+
+async def test_a_second_opening_in_the_same_process_is_refused(journal: SqliteJournal, path: Path) -> None:
+    with pytest.raises(JournalUnavailable, match=f"{re.escape(str(path))} is in use by another orchestrator; stop"):
+        await SqliteJournal.open(path)
+
+    await Pen(journal).start()
+    assert await journal.find("saga-1") is not None
+
+
+@pytest.fixture
+def elsewhere(path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that has opened the journal."""
+    arguments = [sys.executable, "-c", OPEN_ELSEWHERE, str(path)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"open\n"
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def letter(path: Path) -> Iterator[Path]:
+    """Something else than a journal, where the journal should be; it is still there afterwards."""
+    path.parent.mkdir()
+    text = "This is a letter to my grandmother. " * 100
+    path.write_text(text)
+    yield path
+    assert path.read_text() == text
+
+
+async def test_a_journal_that_another_process_has_is_refused_until_that_one_is_killed(
+    path: Path, elsewhere: subprocess.Popen[bytes]
+) -> None:
+    with pytest.raises(JournalUnavailable, match="in use by another orchestrator"):
+        await SqliteJournal.open(path)
+
+    elsewhere.kill()
+    elsewhere.wait()
+    await (await SqliteJournal.open(path)).close()
+
+
+async def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(letter: Path) -> None:
+    with pytest.raises(JournalUnavailable, match=r"journal\.db cannot be opened: file is not a database"):
+        await SqliteJournal.open(letter)
+
+
+async def test_a_folder_that_cannot_be_made_is_refused(letter: Path) -> None:
+    with pytest.raises(JournalUnavailable, match="cannot be opened: File exists"):
+        await SqliteJournal.open(letter / "journal.db")
+
+
+async def test_a_journal_of_a_newer_program_is_refused_and_left_as_it_is(path: Path) -> None:
+    await (await SqliteJournal.open(path)).close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 99")
+
+    with pytest.raises(JournalUnavailable, match=r"has schema 99, this program knows up to \d+: a newer one wrote it"):
+        await SqliteJournal.open(path)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (99,)
+
+
+def test_a_database_of_something_else_is_refused_and_left_as_it_is(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(connect(path)) as database:
+        database.execute("CREATE TABLE saga (story TEXT)")
+
+        with pytest.raises(JournalUnavailable, match="migration 1 of the journal failed: table saga already exists"):
+            migrate(database)
+        assert database.execute("SELECT name FROM sqlite_schema").fetchall() == [("saga",)]
+
+
+async def test_a_refused_file_is_let_go_of(letter: Path) -> None:
+    with pytest.raises(JournalUnavailable):
+        await SqliteJournal.open(letter)
+
+    lock(letter).close()
+
+
+async def test_a_closed_journal_says_so(journal: SqliteJournal) -> None:
+    await journal.close()
+    await journal.close()
+
+    with pytest.raises(JournalUnavailable, match="is closed"):
+        await Pen(journal).start()
+    with pytest.raises(JournalUnavailable, match="is closed"):
+        await journal.read("saga-1")
+
+
+async def test_commits_are_synchronous(journal: SqliteJournal) -> None:
+    def pragma(name: str) -> object:
+        return journal._writing.execute(f"PRAGMA {name}").fetchone()[0]
+
+    assert pragma("journal_mode") == "wal"
+    assert pragma("synchronous") == 2, "2 is FULL: each commit waits for the disk"
+    assert pragma("foreign_keys") == 1
+
+
+def test_every_migration_can_be_the_one_that_is_missing(path: Path) -> None:
+    path.parent.mkdir()
+    newest = len(migrations())
+    for known in range(newest + 1):
+        with closing(connect(path.with_name(f"at-{known}.db"))) as database:
+            for number, script in enumerate(migrations()[:known], start=1):
+                database.executescript(f"{script}; PRAGMA user_version = {number}")
+            assert migrate(database) == newest
+            assert database.execute("PRAGMA user_version").fetchone() == (newest,)
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_the_schema_is_the_sum_of_the_migrations(path: Path) -> None:
+    """Each statement that the migrations hold is in the schema, word for word, and nothing else is."""
+    path.parent.mkdir()
+    with closing(connect(path)) as database:
+        migrate(database)
+        schema = database.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    statements = [plain(statement) for script in migrations() for statement in without_comments(script).split(";")]
+
+    assert sorted(plain(without_comments(sql)) for (sql,) in schema) == sorted(filter(None, statements))
+
+
+def without_comments(sql: str) -> str:
+    return re.sub(r"--[^\n]*", "", sql)
+
+
+def plain(sql: str) -> str:
+    return " ".join(sql.split())

@@ -1,0 +1,94 @@
+"""Entries, and a pen to write them with: what the tests of the stores, of the codec and of the state share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.contract.command import Effect
+from orchestrator.engine import entries as e
+from orchestrator.engine.outcome import Failure
+from orchestrator.engine.ports import Append, NewSaga
+from orchestrator.engine.state import Reason, Status
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+    from orchestrator.engine.ports import Journal
+
+AT = 1_700_000_000_000_000_000
+FAILURE = Failure("UNAVAILABLE", "nobody there: ça va\x00\n", "GONE")
+REASON = Reason("CANCELLED", "he changed his mind", "Shop.Buy#1", "ada")
+ATTRIBUTES = (("customer_id", "ada"), ("order_id", "ünï code"))
+
+EVERY_ENTRY: tuple[e.Entry, ...] = (
+    e.SagaStarted(AT, "place_order", 1, b"\x00input", "00-" + "a" * 32 + "-" + "b" * 16 + "-01", True, ATTRIBUTES),
+    e.CommandIntended(AT + 1, "Shop.Buy#1", "shop.v1.Shop.Buy", Effect.COMPENSABLE, b"\xff\x00"),
+    e.CommandIntended(AT + 2, "item-1/Shop.Tell#1", "shop.v1.Shop.Tell", Effect.RETRYABLE, b"", best_effort=True),
+    e.AttemptFailed(AT + 3, "Shop.Buy#1", 1, AT + 2, FAILURE),
+    e.CommandCompleted(AT + 4, "Shop.Buy#1", 2, AT + 3, b"\x01reply"),
+    e.CommandRejected(AT + 5, "Shop.Pay#1", 1, AT + 4, FAILURE),
+    e.CommandAbandoned(AT + 6, "item-1/Shop.Tell#1", 4, AT + 5, FAILURE),
+    e.RollbackBegan(AT + 7, REASON),
+    e.CompensationBegan(AT + 8, "Shop.Buy#1", "shop.v1.Shop.Return"),
+    e.CompensationRejected(AT + 9, "Shop.Buy#1", 1, AT + 8, FAILURE),
+    e.CompensationCompleted(AT + 10, "Shop.Buy#1", 2, AT + 9),
+    e.SagaRecovered(AT + 11, "host-1-abc"),
+    e.SagaSuspended(AT + 12, REASON),
+    e.SagaCompensated(AT + 13),
+    e.SagaCompleted(AT + 14, b"result\x00"),
+)
+"""One of every kind, in an order that no saga would have: a store does not care."""
+
+
+class Pen:
+    """Writes the journal of one saga under one claim, as the engine does.
+
+    Attributes:
+        sequence: how many entries it believes the journal to hold.
+    """
+
+    def __init__(
+        self, journal: Journal, saga_id: str = "saga-1", owner: str = "a", token: int = 1, sequence: int = 0
+    ) -> None:
+        self.journal = journal
+        self.saga_id = saga_id
+        self.owner = owner
+        self.token = token
+        self.sequence = sequence
+
+    def start(
+        self,
+        *entries: e.Entry,
+        definition: str = "place_order",
+        digest: bytes = b"digest",
+        started_at: int = AT,
+        attributes: tuple[tuple[str, str], ...] = (),
+    ) -> Future[None]:
+        """Write the first entries, which claim the saga."""
+        new = NewSaga(definition, 1, digest, started_at, attributes)
+        return self.write(*(entries or EVERY_ENTRY[:1]), new=new)
+
+    def write(
+        self,
+        *entries: e.Entry,
+        status: Status = Status.RUNNING,
+        ended_at: int | None = None,
+        new: NewSaga | None = None,
+    ) -> Future[None]:
+        """Write entries after those before."""
+        append = Append(self.saga_id, self.owner, self.token, self.sequence, entries, status, ended_at, new)
+        self.sequence += len(entries)
+        return self.journal.append(append)
+
+    def end(self, status: Status = Status.COMPLETED) -> Future[None]:
+        """Write an end."""
+        return self.write(e.SagaCompleted(AT + 99, b""), status=status, ended_at=AT + 99)
+
+    def suspend(self) -> Future[None]:
+        """Write that an operator must decide."""
+        return self.write(e.SagaSuspended(AT + 98, REASON), status=Status.SUSPENDED)
+
+
+def recovered(number: int) -> e.SagaRecovered:
+    """A small entry that tells itself from others."""
+    return e.SagaRecovered(AT + number, f"owner-{number}")
