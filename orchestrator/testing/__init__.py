@@ -1,0 +1,1 @@
+"""What a user tests sagas and participants with: mocks made from contracts, and the participants' conformance kit."""

@@ -1,0 +1,29 @@
+"""What buf.validate has to say of a message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import protovalidate
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+
+def violations(message: Message) -> tuple[tuple[str, str], ...]:
+    """Pairs of the path of a field at fault, such as ``lines[0].quantity``, and what is wrong with it."""
+    found = protovalidate.collect_violations(message)
+    return tuple((_path(violation), violation.proto.message) for violation in found)
+
+
+def _path(violation: protovalidate.Violation) -> str:
+    field = violation.proto.field
+    return ".".join(_step(element) for element in field.elements) if field else ""
+
+
+def _step(element: Any) -> str:  # noqa: ANN401 - its class is private to protovalidate
+    name = str(element.field_name)
+    subscript = element.subscript
+    if subscript is None:
+        return name
+    return f'{name}["{subscript.value}"]' if subscript.field == "string_key" else f"{name}[{subscript.value}]"
