@@ -1,0 +1,56 @@
+"""One call of a participant, as its guard sees it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.outcome import Completed, Rejected
+
+Metadata: TypeAlias = tuple[tuple[str, str], ...]
+
+
+class Call(NamedTuple):
+    """A command, compensation or query that has arrived; what its metadata do not say is empty.
+
+    Attributes:
+        key: its idempotency key.
+        compensates: on a compensation, the key of the command that it undoes.
+        verifies: on a query, the key of the command asked about.
+    """
+
+    command: Command
+    request: Message
+    key: str
+    compensates: str
+    verifies: str
+
+    @classmethod
+    def of(cls, command: Command, request: Message, metadata: Metadata) -> Call:
+        """The call with what concerns a guard of its metadata."""
+        known = dict(metadata)
+        names = ("idempotency-key", "compensates", "verifies")
+        return cls(command, request, *(known.get(name, "") for name in names))
+
+    def digest(self) -> str:
+        """Tells this rpc and request from any other."""
+        request = self.request.SerializeToString(deterministic=True)
+        return sha256(self.command.name.encode() + b"\0" + request).hexdigest()
+
+
+class Record(NamedTuple):
+    """What the guard remembers of an idempotency key.
+
+    Attributes:
+        call: the call that came with it; ``None`` where only its compensation did.
+        answer: what it was answered with; ``None`` where only its compensation came.
+        compensated: its compensation came.
+    """
+
+    call: Call | None
+    answer: Completed | Rejected | None
+    compensated: bool = False
