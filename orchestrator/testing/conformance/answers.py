@@ -1,0 +1,107 @@
+"""What a participant answered, as the checks compare it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from google.protobuf import text_format
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from orchestrator.contract.redaction import redacted
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from grpc.aio import AioRpcError
+
+# What orchestrator.transport.status calls rejected, one floor's neighbour away; a test holds the two together.
+DEFINITE: Final = frozenset(
+    {
+        "INVALID_ARGUMENT",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "UNAUTHENTICATED",
+        "FAILED_PRECONDITION",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+    }
+)
+_OK: Final = "OK"
+_LONGEST: Final = 160
+
+
+class Answer(NamedTuple):
+    """One answer.
+
+    Attributes:
+        code: the gRPC status code by name.
+        message: the participant's or the transport's message.
+        reason: the ``reason`` of the google.rpc.ErrorInfo, or empty.
+        reply: the reply, where the code is OK.
+        violations: the fields of the google.rpc.BadRequest.
+    """
+
+    code: str
+    message: str = ""
+    reason: str = ""
+    reply: Message | None = None
+    violations: tuple[str, ...] = ()
+
+    @classmethod
+    def completed(cls, reply: Message) -> Answer:
+        """The command took effect, or the query was answered."""
+        return cls(_OK, reply=reply)
+
+    @classmethod
+    def failed(cls, error: AioRpcError) -> Answer:
+        """Any other end of a call."""
+        reason, violations = "", ()
+        for detail in _details(error):
+            if isinstance(detail, error_details_pb2.ErrorInfo):
+                reason = detail.reason
+            else:
+                violations = tuple(violation.field for violation in detail.field_violations)
+        return cls(error.code().name, error.details() or "", reason, violations=violations)
+
+    @property
+    def is_completed(self) -> bool:
+        """It took effect, or was answered."""
+        return self.code == _OK
+
+    @property
+    def is_refused(self) -> bool:
+        """It definitely had no effect."""
+        return self.code in DEFINITE
+
+    @property
+    def is_unknown(self) -> bool:
+        """It may have had an effect, so an orchestrator would send it again."""
+        return not (self.is_completed or self.is_refused)
+
+    def same_as(self, other: Answer) -> bool:
+        """The replies, or the refusals, say the same."""
+        return (self.code, self.reason, self._reply_bytes) == (other.code, other.reason, other._reply_bytes)
+
+    @property
+    def _reply_bytes(self) -> bytes:
+        return self.reply.SerializeToString(deterministic=True) if self.reply is not None else b""
+
+    def __str__(self) -> str:
+        if self.reply is None:
+            return f"{self.code}{f' ({self.reason})' if self.reason else ''}: {self.message}"[:_LONGEST]
+        return f"OK {{{text_format.MessageToString(redacted(self.reply), as_one_line=True)}}}"[:_LONGEST]
+
+
+def _details(error: AioRpcError) -> list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest]:
+    try:
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an AioRpcError has all that is read
+    except ValueError:
+        return []  # nonsense in the details says nothing
+    found = []
+    for packed in status.details if status else ():
+        for kind in (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest):
+            detail = kind()
+            if packed.Unpack(detail):
+                found.append(detail)
+    return found

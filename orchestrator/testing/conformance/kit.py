@@ -1,0 +1,184 @@
+"""Runs every check that applies against a running participant.
+
+For each effectful command a valid request is made from the contract and the examples. Where it is accepted, the
+checks of :mod:`orchestrator.testing.conformance.checks` follow, each with identities and keys of its own. What the
+commands do is seen in their replies, in the contract's verify, and in those queries of the service whose requests can
+be derived from the command's. The kit leaves its effects behind: point it at a participant that may keep them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+from uuid import uuid4
+
+from orchestrator.contract.command import Effect
+from orchestrator.contract.reader import read_service
+from orchestrator.testing.conformance.breaking import break_constraint
+from orchestrator.testing.conformance.checks import RESTART_RULES, RULES
+from orchestrator.testing.conformance.examples import Examples
+from orchestrator.testing.conformance.report import Finding, Report, Verdict
+from orchestrator.testing.conformance.sending import Sender
+from orchestrator.testing.conformance.subject import Subject, valid_request
+from orchestrator.testing.conformance.trial import NotApplicable, Trial, Unmet, expect_completed
+from orchestrator.testing.samples import violations
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import grpc.aio
+    from google.protobuf.descriptor import ServiceDescriptor
+
+    from orchestrator.contract.command import Command
+    from orchestrator.testing.conformance.checks import AfterRestart
+
+    Restart = Callable[[], Awaitable[grpc.aio.Channel | None]]
+
+_EFFECTFUL: Final = frozenset({Effect.COMPENSABLE, Effect.PIVOT, Effect.RETRYABLE})
+_ACCEPTS: Final = "accepts-command", "a valid request completes"
+_INVALID: Final = "invalid-request", "INVALID_ARGUMENT, and a google.rpc.BadRequest that names the field"
+_NO_RESTART: Final = "no way to restart the participant was given"
+_READY_SECONDS: Final = 30.0
+
+T = TypeVar("T")
+
+
+async def check_participant(
+    channel: grpc.aio.Channel,
+    service: ServiceDescriptor,
+    examples: Examples | None = None,
+    restart: Restart | None = None,
+) -> Report:
+    """Check one service of a running participant.
+
+    Args:
+        channel: a plain channel to it; it is not closed.
+        service: its contract, of any descriptor pool.
+        examples: requests that it accepts and refuses; what they leave out is made up from the contract.
+        restart: ends the participant and starts it again on the same state. Returns a channel to the new one, or
+            ``None`` where it is found at the old address. Without it the checks that need it do not apply.
+
+    Returns:
+        One finding for each rpc and check.
+
+    Raises:
+        ContractError: a compensation or a verify cannot be derived; see `orchestrator check`.
+        TimeoutError: the participant does not take connections within 30 seconds.
+    """
+    await _ready(channel)
+    examination = _Examination(service, Sender(channel), examples or Examples(service))
+    await examination.run()
+    await examination.run_restart(restart)
+    return Report(service.full_name, examination.findings())
+
+
+class _Examination:
+    """The checks of one service, and what came of them so far."""
+
+    def __init__(self, service: ServiceDescriptor, sender: Sender, examples: Examples) -> None:
+        self._service = service
+        self._sender = sender
+        self._examples = examples
+        self._commands = {name: each for name, each in read_service(service).items() if not each.streaming}
+        self._accepted: list[Subject] = []
+        self._findings: list[Finding] = []
+
+    def findings(self) -> tuple[Finding, ...]:
+        """By rpc, in the order of the contract."""
+        order = list(self._commands)
+        return tuple(sorted(self._findings, key=lambda finding: order.index(finding.rpc)))
+
+    async def run(self) -> None:
+        """All checks without a restart."""
+        compensations = {command.compensation.method for command in self._commands.values() if command.compensation}
+        for name, command in self._commands.items():
+            if command.effect in _EFFECTFUL and name not in compensations:
+                await self._run_effectful(Subject(command, self._commands, self._examples))
+            await self._judge(name, *_INVALID, partial(self._refuses_invalid, command))
+
+    async def run_restart(self, restart: Restart | None) -> None:
+        """The checks with a restart in between: all begin, then there is one restart, then all go on."""
+        begun: list[tuple[str, str, str, AfterRestart]] = []
+        for subject in self._accepted:
+            rpc = subject.command.method
+            for name, rule in RESTART_RULES.items():
+                if excuse := rule.excuse(subject) or ("" if restart else _NO_RESTART):
+                    self._find(rpc, name, Verdict.NOT_APPLICABLE, rule.expected, excuse)
+                    continue
+                begin = partial(rule.begin, partial(Trial.prepared, subject, self._sender))
+                after = await self._attempt(rpc, name, rule.expected, begin)
+                if after is not None:
+                    begun.append((rpc, name, rule.expected, after))
+        if restart is None or not begun:
+            return
+        self._sender.channel = await restart() or self._sender.channel
+        await _ready(self._sender.channel)
+        for rpc, name, expected, after in begun:
+            await self._judge(rpc, name, expected, after)
+
+    async def _run_effectful(self, subject: Subject) -> None:
+        rpc = subject.command.method
+        accepted = await self._judge(rpc, *_ACCEPTS, partial(self._accepts, subject))
+        if not accepted:
+            return
+        self._accepted.append(subject)
+        new = partial(Trial.prepared, subject, self._sender)
+        for name, rule in RULES.items():
+            if excuse := rule.excuse(subject):
+                self._find(rpc, name, Verdict.NOT_APPLICABLE, rule.expected, excuse)
+            else:
+                await self._judge(rpc, name, rule.expected, partial(rule.run, new))
+
+    async def _accepts(self, subject: Subject) -> str:
+        trial = await Trial.prepared(subject, self._sender)
+        if wrong := violations(trial.request):
+            field, description = wrong[0]
+            raise Unmet(f"no valid request could be made up ({field}: {description}); name one in the examples")
+        answer = await trial.send()
+        if answer.is_refused:
+            raise Unmet(f"{answer}; where that is right, name a request in the examples that it accepts")
+        expect_completed(answer, "the command")
+        first, second = await trial.observe(), await trial.observe()
+        # A query that shows something else each time it is asked shows nothing about effects.
+        for name in [name for name, shown in first.items() if not second[name].same_as(shown)]:
+            del subject.observers[name]
+        return str(answer)
+
+    async def _refuses_invalid(self, command: Command) -> str:
+        identity = uuid4().hex
+        broken = break_constraint(valid_request(command, self._examples.of(command.method), identity))
+        if broken is None:
+            raise NotApplicable("the contract states no constraint that could be broken")
+        request, field = broken
+        answer = await self._sender.send(command, request, (("idempotency-key", f"conformance-{identity}"),))
+        named = any(path.startswith(field) for path in answer.violations)
+        if answer.code != "INVALID_ARGUMENT" or not named:
+            raise Unmet(f"a wrong {field}: {answer}; violations of: {', '.join(answer.violations) or 'no field'}")
+        return f"{answer.code}: {', '.join(answer.violations)}"
+
+    async def _judge(self, rpc: str, name: str, expected: str, check: Callable[[], Awaitable[str]]) -> bool:
+        seen = await self._attempt(rpc, name, expected, check)
+        if seen is not None:
+            self._find(rpc, name, Verdict.PASSED, expected, seen)
+        return seen is not None
+
+    async def _attempt(self, rpc: str, name: str, expected: str, check: Callable[[], Awaitable[T]]) -> T | None:
+        """What the check returns; ``None`` where it did not pass, which is then a finding."""
+        try:
+            return await check()
+        except Unmet as unmet:
+            self._find(rpc, name, Verdict.FAILED, expected, str(unmet))
+        except NotApplicable as reason:
+            self._find(rpc, name, Verdict.NOT_APPLICABLE, expected, str(reason))
+        return None
+
+    def _find(self, rpc: str, name: str, verdict: Verdict, expected: str, seen: str) -> None:
+        self._findings.append(Finding(rpc, name, verdict, expected, seen))
+
+
+async def _ready(channel: grpc.aio.Channel) -> None:
+    try:
+        await asyncio.wait_for(channel.channel_ready(), _READY_SECONDS)
+    except TimeoutError:
+        raise TimeoutError(f"the participant takes no connection within {_READY_SECONDS:g} seconds") from None

@@ -1,0 +1,73 @@
+"""What the kit found: one finding for each rpc and check."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+class Verdict(enum.Enum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_APPLICABLE = "not applicable"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check of one rpc.
+
+    Attributes:
+        rpc: its name, such as ``ReserveStock``.
+        check: the check's stable name, such as ``same-key-twice``.
+        verdict: how it ended.
+        expected: what a sound participant does.
+        seen: what this one did or, where the check is not applicable, why not.
+    """
+
+    rpc: str
+    check: str
+    verdict: Verdict
+    expected: str
+    seen: str
+
+    def __str__(self) -> str:
+        return f"{self.rpc}: {self.check} {self.verdict.value}: expected {self.expected}; seen: {self.seen}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings about one service.
+
+    Attributes:
+        service: its full name.
+        findings: by rpc, in the order of the contract.
+    """
+
+    service: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """No check failed, and at least one passed."""
+        return not self.failures and any(finding.verdict is Verdict.PASSED for finding in self.findings)
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """What failed."""
+        return tuple(finding for finding in self.findings if finding.verdict is Verdict.FAILED)
+
+    def counts(self) -> dict[Verdict, int]:
+        """How many checks ended how."""
+        return {verdict: sum(each.verdict is verdict for each in self.findings) for verdict in Verdict}
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON holds it."""
+        findings = [asdict(finding) | {"verdict": finding.verdict.value} for finding in self.findings]
+        return {"service": self.service, "passed": self.passed, "findings": findings}
+
+    def __str__(self) -> str:
+        counted = ", ".join(f"{count} {verdict.value}" for verdict, count in self.counts().items())
+        return "\n".join((f"{self.service}: {counted}", *map(str, self.failures)))

@@ -1,0 +1,51 @@
+"""Sends commands as an orchestrator does: again, with the same key, while the outcome is unknown."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import grpc.aio
+
+from orchestrator.testing.conformance.answers import Answer
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from orchestrator.contract.command import Command
+
+# Seconds between the attempts. A participant may say ABORTED or UNAVAILABLE to one of two that race.
+_PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class Sender:
+    """The way to one participant.
+
+    Args:
+        channel: plain; the kit does not close it.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.channel = channel
+
+    async def send(self, command: Command, request: Message, metadata: tuple[tuple[str, str], ...]) -> Answer:
+        """The first definite answer or, once the attempts are spent, the last one."""
+        for pause in _PAUSES:
+            answer = await self._attempt(command, request, metadata)
+            if not answer.is_unknown:
+                return answer
+            await asyncio.sleep(pause)
+        return await self._attempt(command, request, metadata)
+
+    async def _attempt(self, command: Command, request: Message, metadata: tuple[tuple[str, str], ...]) -> Answer:
+        call = self.channel.unary_unary(
+            command.path,
+            request_serializer=command.request.SerializeToString,
+            response_deserializer=command.response.FromString,
+        )
+        try:
+            return Answer.completed(
+                await call(request, metadata=metadata, timeout=command.timeout.total_seconds(), wait_for_ready=True)
+            )
+        except grpc.aio.AioRpcError as error:
+            return Answer.failed(error)
