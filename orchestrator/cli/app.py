@@ -5,7 +5,9 @@ from __future__ import annotations
 import typer
 
 from orchestrator.cli.check import check
+from orchestrator.cli.conform import conform
 from orchestrator.cli.generate import generate
+from orchestrator.cli.mock import mock
 from orchestrator.cli.operate import cancel, list_sagas, show, watch
 from orchestrator.cli.serve import serve
 
@@ -19,6 +21,8 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(check)
 app.command()(generate)
+app.command()(mock)
+app.command()(conform)
 app.command("list")(list_sagas)
 app.command()(show)
 app.command()(watch)

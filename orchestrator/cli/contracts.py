@@ -1,0 +1,43 @@
+"""The contracts that a command of ``orchestrator`` is pointed at, from stubs or from .proto files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.cli import protoc
+from orchestrator.cli.refusal import require_folder
+from orchestrator.contract.image import load_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from google.protobuf.descriptor import ServiceDescriptor
+
+
+def load_services(
+    names: Iterable[str], *, modules: Iterable[str] = (), protos: Path | None = None
+) -> tuple[ServiceDescriptor, ...]:
+    """The services of these full names.
+
+    Args:
+        names: such as ``shop.payment.v1.PaymentService``.
+        modules: further modules of stubs to import, also from the working directory.
+        protos: a folder of .proto files to compile in memory, instead of the stubs.
+
+    Raises:
+        ContractError: a service is not declared, or a file does not compile.
+        typer.Exit: with code 2, there is no such folder.
+    """
+    # It brings protovalidate with it, which `generate` must do without.
+    from orchestrator.testing.discovery import find_service, pick_service  # noqa: PLC0415
+
+    if protos is not None:
+        require_folder(protos, "--protos")
+        files = load_image(protoc.describe(protos), frozenset(protoc.import_names(protos)))
+        return tuple(pick_service(name, files) for name in names)
+    # As with `python -m`, so that it does not matter how the command was started.
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    return tuple(find_service(name, modules) for name in names)
