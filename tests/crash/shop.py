@@ -1,0 +1,108 @@
+"""The whole shop as real processes: ten services that live as long as the test run, and orchestrators as needed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Self
+
+import grpc.aio
+
+from orchestrator.sagas.place_order import place_order
+from tests.crash.processes import CHANNEL_OPTIONS, Guardian, Process, clean_environment, free_addresses
+from tests.otlp import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+FULL_NAMES: Final = {
+    each.service.file.package.split(".")[1]: each.service.full_name for each in place_order.participants
+}
+"""The gRPC service of each of the shop's services, by its short name, such as ``payment``."""
+
+
+class Shop:
+    """The services and their collector; a context manager, inside of which they can be opened.
+
+    Args:
+        folder: where they keep their files and logs.
+        traced: whether they, and the orchestrators, send their spans to :attr:`collector`.
+    """
+
+    def __init__(self, folder: Path, *, traced: bool = True) -> None:
+        self.folder = folder
+        self.collector = Collector()
+        self._guardian = Guardian()
+        self._environment = clean_environment() | (self.collector.environment if traced else {})
+        self._orchestrators: list[Process] = []
+        self.services = {
+            name: self._service(name, address)
+            for name, address in zip(FULL_NAMES, free_addresses(len(FULL_NAMES)), strict=True)
+        }
+
+    def __enter__(self) -> Self:
+        self.collector.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        everyone = [*self._orchestrators, *self.services.values()]
+        for process in everyone:
+            if process.running:
+                process.thaw()
+                process.terminate()
+        for process in everyone:
+            process.end()
+        self._guardian.__exit__(kind, error, traceback)
+        self.collector.stop()
+
+    async def open(self) -> None:
+        """Start all services, side by side; they serve when this returns."""
+        for process in self.services.values():
+            process.start()
+        await asyncio.gather(*(process.serving() for process in self.services.values()))
+
+    async def recover(self) -> None:
+        """Let whatever was killed or frozen run again, and the orchestrators end."""
+        for orchestrator in self._orchestrators:
+            orchestrator.end()
+        for process in self.services.values():
+            if process.running:
+                process.thaw()
+            else:
+                process.start()
+        await asyncio.gather(*(process.serving() for process in self.services.values()))
+
+    def channel(self, name: str) -> grpc.aio.Channel:
+        """A channel to a service, for whoever wants to ask it something."""
+        return grpc.aio.insecure_channel(self.services[name].address, options=CHANNEL_OPTIONS)
+
+    def orchestrator(self, folder: Path, *, instead: Mapping[str, str] | None = None, **settings: str) -> Process:
+        """An orchestrator with a journal of its own, not started yet.
+
+        Args:
+            folder: its ``STATE_DIR``.
+            instead: addresses, by the short names of services, to use instead of the services' own.
+            settings: further ``ORCHESTRATOR_`` settings, in lower case.
+        """
+        (address,) = free_addresses(1)
+        addresses = {name: process.address for name, process in self.services.items()} | dict(instead or {})
+        environment = {
+            "STATE_DIR": str(folder),
+            "ORCHESTRATOR_LISTEN": address,
+            "ORCHESTRATOR_PARTICIPANTS": ",".join(f"{FULL_NAMES[name]}={where}" for name, where in addresses.items()),
+            **{f"ORCHESTRATOR_{name.upper()}": value for name, value in settings.items()},
+        }
+        # Beside its folder: a disk that is full has no room for a log either.
+        log = self.folder / f"orchestrator-{len(self._orchestrators)}.log"
+        module = ("orchestrator", "serve")
+        process = Process("orchestrator", module, address, self._environment | environment, log, self._guardian)
+        self._orchestrators.append(process)
+        return process
+
+    def _service(self, name: str, address: str) -> Process:
+        settings = {f"{name.upper()}_LISTEN": address, "STATE_DIR": str(self.folder)}
+        log = self.folder / f"{name}.log"
+        return Process(name, (f"services.{name}",), address, self._environment | settings, log, self._guardian)

@@ -1,0 +1,55 @@
+"""What must be true of the traces: one for each order, with one root, from which everything can be reached."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from tests.crash.processes import PATIENCE_SECONDS
+from tests.otlp import loose_links, orphans, roots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tests.crash.orders import Placed
+    from tests.otlp import Collector, Trace
+
+_PAUSE_SECONDS: Final = 0.1
+_ROOT: Final = "saga place_order"
+
+
+async def whole_traces(collector: Collector, orders: Iterable[Placed]) -> list[str]:
+    """Wait until the traces of these orders, which have ended, are whole; what is still wrong after a while."""
+    wanted = list(orders)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS / 4
+        while (problems := _broken(collector, wanted)) and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_PAUSE_SECONDS)
+    return problems
+
+
+def _broken(collector: Collector, orders: Iterable[Placed]) -> list[str]:
+    traces = collector.traces
+    problems = [f"spans that arrived in two versions: {pair}" for pair in collector.conflicts]
+    of_order: dict[str, set[str]] = {}
+    for trace_id, trace in traces.items():
+        for span in trace:
+            if "saga.id" in span.attributes:
+                of_order.setdefault(span.attributes["saga.id"], set()).add(trace_id)
+    for order in orders:
+        assert order.seen is not None
+        told, found = order.seen.trace_id, of_order.get(order.order_id, set())
+        about = f"{order.kind.name} order {order.order_id}"
+        if found != {told}:
+            problems.append(f"{about} says that its trace is {told}; its spans are in {sorted(found)}")
+        problems += [f"{about}: {problem}" for problem in _broken_trace(traces.get(told, ()))]
+    return problems
+
+
+def _broken_trace(trace: Trace) -> Iterator[str]:
+    if [root.name for root in roots(trace)] != [_ROOT]:
+        yield f"its trace has the roots {[root.name for root in roots(trace)]}"
+    if lost := orphans(trace):
+        yield f"spans without their parents: {[(span.service, span.name) for span in lost]}"
+    if loose := loose_links(trace):
+        yield f"links that lead nowhere: {[span.name for span in loose]}"
