@@ -28,7 +28,14 @@ from tests.demo.customers import Customers
 from tests.demo.orders import ORDERS
 from tests.demo.processes import ProcessEnded, Processes
 from tests.demo.progress import Progress
-from tests.demo.promises import Services, broken_by_effects, broken_by_saga, broken_by_trace, told_by_effects
+from tests.demo.promises import (
+    Services,
+    broken_by_effects,
+    broken_by_saga,
+    broken_by_trace,
+    saga_roots,
+    told_by_effects,
+)
 from tests.otlp import Collector, tree
 
 if TYPE_CHECKING:
@@ -65,6 +72,7 @@ class Stage:
     addresses: Addresses
     services: Processes
     orchestrator: Processes
+    collector: Collector
 
 
 def main() -> int:
@@ -79,7 +87,7 @@ def main() -> int:
         console.print("interrupted; everything is stopped")
         broken = True
     except (ProcessEnded, TimeoutError) as error:
-        console.print(Text(f"error: {error or 'a process ended too early'}", style="bold red"))
+        console.print(Text(f"error: {error or 'it takes too long'}", style="bold red"))
         broken = True
         _show_end(console, state / "processes.log")
     if broken:
@@ -105,7 +113,7 @@ def _play(console: Console, state: Path) -> bool:
             services = stack.enter_context(Processes(environment, log, *SERVICES))
             orchestrator = stack.enter_context(Processes(environment, log, ORCHESTRATOR))
             services.start()
-            told = asyncio.run(_run(Stage(console, addresses, services, orchestrator)))
+            told = asyncio.run(_run(Stage(console, addresses, services, orchestrator, collector)))
         # Stopped processes have handed over their last spans: now the traces are whole.
         traces = collector.traces
     for order in ORDERS:
@@ -135,7 +143,7 @@ async def _run(stage: Stage) -> Told:
         before = {order.number: await services.stock(order.line.sku) for order in ORDERS}
         with progress.shown():
             async with asyncio.timeout(_ORDERS_SECONDS):
-                order_ids = await _place(stage, customers, progress)
+                order_ids = await _place(stage, customers, services, progress)
         told = Told()
         for order in ORDERS:
             number, order_id = order.number, order_ids[order.number]
@@ -149,16 +157,18 @@ async def _run(stage: Stage) -> Told:
         return told
 
 
-async def _place(stage: Stage, customers: Customers, progress: Progress) -> dict[int, str]:
-    """Place all orders: the last one when the others have ended, because the orchestrator is killed during it."""
+async def _place(stage: Stage, customers: Customers, services: Services, progress: Progress) -> dict[int, str]:
+    """Place all orders; the last one when the others are done with, because the orchestrator is killed during it."""
 
     async def cancel(order_id: str) -> None:
+        await services.hold_taken(order_id)
         progress.tell("order 4: cancelled while its payment is being authorised")
         await customers.cancel(order_id)
 
-    async def kill(_order_id: str) -> None:
+    async def kill(order_id: str) -> None:
+        await services.hold_taken(order_id)
         progress.tell("order 5: kill -9 of the orchestrator while the payment is being authorised")
-        await asyncio.to_thread(stage.orchestrator.kill, ORCHESTRATOR)
+        await asyncio.to_thread(stage.orchestrator.kill)
         progress.tell("order 5: the orchestrator is started again")
         stage.orchestrator.start()
         await stage.orchestrator.serving([stage.addresses.orchestrator])
@@ -170,6 +180,8 @@ async def _place(stage: Stage, customers: Customers, progress: Progress) -> dict
     placed = dict(
         zip((each.number for each in undisturbed), await asyncio.gather(*map(place, undisturbed)), strict=True)
     )
+    # Spans leave in batches: what is killed takes those along that it has not sent yet.
+    await asyncio.to_thread(stage.collector.wait_for, lambda spans: len(saga_roots(spans)) == len(undisturbed))
     for order in ORDERS:
         if order.killed:
             placed[order.number] = await place(order)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -17,10 +16,11 @@ import time
 from typing import IO, TYPE_CHECKING, Final, Self
 
 import grpc.aio
+import psutil
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from tests.demo.addresses import PROCFILE, ROOT
+from tests.demo.addresses import ORCHESTRATOR, PROCFILE, ROOT, SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,9 +35,8 @@ CHANNEL_OPTIONS: Final = [
 """Of channels to processes that are just starting."""
 
 _STOPPED_BY_SIGNAL: Final = frozenset({0, 130, 143})
-_START_SECONDS: Final = 3
-_PATIENCE_SECONDS: Final = 20
-_STARTED: Final = re.compile(r"(\S+)\.1 started \(pid=(\d+)\)")
+_START_SECONDS: Final = 5
+_STOP_SECONDS: Final = 10
 
 
 class ProcessEnded(Exception):
@@ -56,10 +55,8 @@ class Processes:
     def __init__(self, environment: Mapping[str, str], log: Path | None, *names: str) -> None:
         self._environment = environment
         self._log = log
-        self._names = names
+        self._names = names or (*SERVICES, ORCHESTRATOR)
         self._honcho: subprocess.Popen[bytes] | None = None
-        self._from = 0
-        self._started_at = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -77,7 +74,6 @@ class Processes:
         output: IO[bytes] | None = None
         if self._log:
             output = self._log.open("ab")
-            self._from = self._log.stat().st_size
         try:
             # In a session of its own, so that Ctrl-C reaches us first and the processes are stopped in order.
             self._honcho = subprocess.Popen(
@@ -89,7 +85,6 @@ class Processes:
                 stderr=subprocess.STDOUT if output else None,
                 start_new_session=True,
             )
-            self._started_at = time.monotonic()
         finally:
             if output:
                 output.close()
@@ -99,18 +94,23 @@ class Processes:
         """honcho runs, and so do all the processes, or will soon."""
         return self._honcho is not None and self._honcho.poll() is None
 
-    def kill(self, name: str) -> None:
-        """Kill one process with -9, which makes honcho stop the others with it."""
-        os.kill(self._pids()[name], signal.SIGKILL)
-        self._ended()
+    def kill(self) -> None:
+        """Kill all of them with -9."""
+        for process in self._processes():
+            process.kill()
+        self._await_end()
 
     def stop(self) -> bool:
         """Let all of them finish what they are at, and end; whether that went well."""
-        if self._honcho is None or self._honcho.poll() is not None:
-            return self._honcho is None or self._honcho.returncode in _STOPPED_BY_SIGNAL
-        self._await_start()
-        self._honcho.terminate()
-        return self._ended() in _STOPPED_BY_SIGNAL
+        if self._honcho is None:
+            return True
+        if self.running:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)  # once is enough
+            self._await_start()
+            self._honcho.terminate()
+            self._await_end()
+        return self._honcho.returncode in _STOPPED_BY_SIGNAL
 
     async def serving(self, addresses: Iterable[str]) -> None:
         """Return as soon as the health service at each address says SERVING.
@@ -118,48 +118,51 @@ class Processes:
         Raises:
             ProcessEnded: a process ended before.
         """
-        waiting = asyncio.gather(*map(_serving, addresses))
+        serving = [asyncio.create_task(_serving(address)) for address in addresses]
         ending = asyncio.create_task(self.ended())
         try:
-            await asyncio.wait({waiting, ending}, return_when=asyncio.FIRST_COMPLETED)
-            if not waiting.done():
-                raise ProcessEnded
-            waiting.result()
+            for each in serving:
+                await asyncio.wait({each, ending}, return_when=asyncio.FIRST_COMPLETED)
+                if not each.done():
+                    raise ProcessEnded("a process ended that should not have")
+                each.result()
         finally:
-            ending.cancel()
-            waiting.cancel()
+            for task in (ending, *serving):
+                task.cancel()
 
     async def ended(self) -> None:
         """Return as soon as all of them have ended."""
         while self.running:  # noqa: ASYNC110 - a process sets no event
             await asyncio.sleep(0.1)
 
-    def _ended(self) -> int:
-        assert self._honcho is not None
-        try:
-            return self._honcho.wait(_PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            # Each process leads a session, and thus a group, of its own.
-            for pid in self._pids().values():
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(pid, signal.SIGKILL)
-            self._honcho.kill()
-            return self._honcho.wait()
-
     def _await_start(self) -> None:
         """honcho fails, and leaves processes behind, when it is to stop before it has started all of them."""
-        while self.running and time.monotonic() < self._started_at + _START_SECONDS:
-            if self._names and self._pids().keys() >= set(self._names):
-                return
-            time.sleep(0.05)
+        patience = time.monotonic() + _START_SECONDS
+        while self.running and len(self._processes()) < len(self._names) and time.monotonic() < patience:
+            time.sleep(0.1)
+        time.sleep(0.2)  # until it has noticed
 
-    def _pids(self) -> dict[str, int]:
-        """The ids of the processes by their names, as honcho tells them in the log."""
-        if self._log is None:
-            return {}
-        with self._log.open("rb") as log:
-            log.seek(self._from)
-            return {name: int(pid) for name, pid in _STARTED.findall(log.read().decode(errors="replace"))}
+    def _await_end(self) -> None:
+        """honcho ends when the processes have; it does not when it cannot write, as when its terminal is gone."""
+        assert self._honcho is not None
+        processes = self._processes()
+        try:
+            self._honcho.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            self._honcho.kill()
+            self._honcho.wait()
+
+    def _processes(self) -> list[psutil.Process]:
+        """Those that run. honcho has a child for each, which reads what it says."""
+        assert self._honcho is not None
+        with contextlib.suppress(psutil.NoSuchProcess):
+            honcho = psutil.Process(self._honcho.pid)
+            readers = honcho.children()
+            return [process for process in honcho.children(recursive=True) if process not in readers]
+        return []
 
 
 async def _serving(address: str) -> None:

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.json_format import MessageToDict
@@ -85,7 +85,8 @@ def _terminal_to_ourselves() -> Iterator[None]:
     try:
         yield
     finally:
-        os.tcsetpgrp(0, before)
+        with suppress(OSError):  # the terminal may be gone
+            os.tcsetpgrp(0, before)
 
 
 if __name__ == "__main__":
