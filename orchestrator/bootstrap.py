@@ -20,6 +20,7 @@ from orchestrator.definition.plan_reader import read_plan
 from orchestrator.definition.rules import check_definition
 from orchestrator.engine import failpoints
 from orchestrator.engine.bindings import Bindings
+from orchestrator.engine.retelling import retell
 from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.worker import Worker, World
 from orchestrator.errors import DefinitionError, SettingsError
@@ -88,6 +89,8 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
         world = World(journal, observer, SystemClock(), random.random)
         worker = Worker(served, bindings, world, owner=_owner(), lease=settings.lease_seconds)
         server = ApiServer(settings.listen, _services(worker, definitions, participants))
+        if observer.holds_back:
+            await retell(journal, observer)
         recovered = await worker.open()
         await server.start()
         _log.info("orchestrator listening on %s", server.address)

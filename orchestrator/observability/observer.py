@@ -18,7 +18,13 @@ _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_E
 
 
 class ClosableObserver(Observer, Protocol):
-    """An observer with an end."""
+    """An observer with an end.
+
+    Attributes:
+        holds_back: what it has seen may be lost when the process dies.
+    """
+
+    holds_back: bool
 
     async def close(self) -> None:
         """Hand over what is still held back, in bounded time; nothing is observed any more."""
@@ -26,6 +32,8 @@ class ClosableObserver(Observer, Protocol):
 
 class Unobserved:
     """Observes nothing."""
+
+    holds_back = False
 
     def samples(self, saga_id: str, traceparent: str) -> bool:  # noqa: ARG002 - the port's signature
         """No trace is exported."""

@@ -46,6 +46,8 @@ class TracingObserver:
         sampler: decides once for each saga.
     """
 
+    holds_back = True
+
     def __init__(self, sender: SpanSender, sampler: Sampler) -> None:
         self._sender = sender
         self._sampler = sampler
