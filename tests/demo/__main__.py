@@ -33,7 +33,6 @@ from tests.demo.promises import (
     broken_by_effects,
     broken_by_saga,
     broken_by_trace,
-    saga_roots,
     told_by_effects,
 )
 from tests.otlp import Collector, tree
@@ -72,7 +71,6 @@ class Stage:
     addresses: Addresses
     services: Processes
     orchestrator: Processes
-    collector: Collector
 
 
 def main() -> int:
@@ -113,7 +111,7 @@ def _play(console: Console, state: Path) -> bool:
             services = stack.enter_context(Processes(environment, log, *SERVICES))
             orchestrator = stack.enter_context(Processes(environment, log, ORCHESTRATOR))
             services.start()
-            told = asyncio.run(_run(Stage(console, addresses, services, orchestrator, collector)))
+            told = asyncio.run(_run(Stage(console, addresses, services, orchestrator)))
         # Stopped processes have handed over their last spans: now the traces are whole.
         traces = collector.traces
     for order in ORDERS:
@@ -180,8 +178,6 @@ async def _place(stage: Stage, customers: Customers, services: Services, progres
     placed = dict(
         zip((each.number for each in undisturbed), await asyncio.gather(*map(place, undisturbed)), strict=True)
     )
-    # Spans leave in batches: what is killed takes those along that it has not sent yet.
-    await asyncio.to_thread(stage.collector.wait_for, lambda spans: len(saga_roots(spans)) == len(undisturbed))
     for order in ORDERS:
         if order.killed:
             placed[order.number] = await place(order)
