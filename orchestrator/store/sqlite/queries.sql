@@ -1,41 +1,35 @@
 -- name: create_saga
-INSERT INTO saga (saga_id, definition, version, status, sequence, owner, token, digest, started_at, ended_at, attributes)
-VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, NULL, ?)
+INSERT INTO saga (saga_id, definition, version, status, owner, token, digest, started_at, ended_at, attributes)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (saga_id) DO NOTHING
 RETURNING id;
 
 -- name: create_attribute
 INSERT INTO attribute (name, value, saga) VALUES (?, ?, ?);
 
--- name: advance_saga
--- The fence and the sequence check: no row, no write.
-UPDATE saga
-SET sequence = ?, status = ?, ended_at = ?, owner = CASE WHEN ? THEN owner END
-WHERE saga_id = ? AND owner = ? AND token = ? AND sequence = ?
-RETURNING id;
+-- name: append_chunk
+INSERT INTO chunk (saga, sequence, entries) VALUES (?, ?, ?);
 
--- name: append_entry
-INSERT INTO entry (saga, sequence, kind, at, key, method, effect, attempt, started_at, payload, detail)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+-- name: change_status
+UPDATE saga SET status = ?, ended_at = ?, owner = ? WHERE id = ?;
 
--- name: claim_of_saga
-SELECT owner, token, sequence FROM saga WHERE saga_id = ?;
+-- name: held_saga
+SELECT s.id, s.owner, s.token, s.status, coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0)
+FROM saga AS s
+WHERE s.saga_id = ?;
 
--- name: read_entries
-SELECT e.kind, e.at, e.key, e.method, e.effect, e.attempt, e.started_at, e.payload, e.detail
-FROM saga AS s JOIN entry AS e ON e.saga = s.id
+-- name: read_chunks
+SELECT c.entries
+FROM saga AS s JOIN chunk AS c ON c.saga = s.id
 WHERE s.saga_id = ?
-ORDER BY e.sequence;
-
--- name: find_saga
-SELECT id, saga_id, definition, version, status, digest, started_at, ended_at, attributes, sequence
-FROM saga
-WHERE saga_id = ?;
+ORDER BY c.sequence;
 
 -- name: search_sagas
--- The placeholder stands for the conditions that the filter asks for.
-SELECT s.id, s.saga_id, s.definition, s.version, s.status, s.digest, s.started_at, s.ended_at, s.attributes, s.sequence
-FROM saga AS s %s
+-- %s stands for the conditions that the filter asks for.
+SELECT s.id, s.saga_id, s.definition, s.version, s.status, s.digest, s.started_at, s.ended_at, s.attributes,
+       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0)
+FROM saga AS s
+%s
 ORDER BY s.id DESC
 LIMIT ?;
 

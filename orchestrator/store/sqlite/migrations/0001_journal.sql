@@ -6,7 +6,6 @@ CREATE TABLE saga (
     definition TEXT    NOT NULL,
     version    INTEGER NOT NULL CHECK (version >= 1),
     status     INTEGER NOT NULL CHECK (status BETWEEN 1 AND 7),
-    sequence   INTEGER NOT NULL CHECK (sequence >= 0),
     owner      TEXT,
     token      INTEGER NOT NULL CHECK (token >= 1),
     digest     BLOB    NOT NULL,
@@ -17,22 +16,15 @@ CREATE TABLE saga (
     CHECK (owner IS NULL OR status IN (1, 2, 4, 6))
 ) STRICT;
 
--- Stays small: it holds the sagas that some replica must advance, and no ended one.
+-- These stay small: they hold the sagas that some replica must advance, and those that have not ended well.
 CREATE INDEX saga_unfinished ON saga (owner) WHERE status IN (1, 2, 4);
 CREATE INDEX saga_open ON saga (status) WHERE status NOT IN (3, 5);
 
-CREATE TABLE entry (
-    saga       INTEGER NOT NULL REFERENCES saga (id),
-    sequence   INTEGER NOT NULL CHECK (sequence >= 1),
-    kind       INTEGER NOT NULL,
-    at         INTEGER NOT NULL,
-    key        TEXT,
-    method     TEXT,
-    effect     INTEGER,
-    attempt    INTEGER,
-    started_at INTEGER,
-    payload    BLOB,
-    detail     TEXT,
+-- The entries of one append: one row, so that an append is one insert at the right edge of one tree.
+CREATE TABLE chunk (
+    saga     INTEGER NOT NULL REFERENCES saga (id),
+    sequence INTEGER NOT NULL CHECK (sequence >= 1), -- that of its last entry
+    entries  BLOB    NOT NULL, -- MessagePack: a list of rows, see orchestrator.engine.codec.Row
     PRIMARY KEY (saga, sequence)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,0 +1,54 @@
+"""What the filter of a search is in SQL, and a row of its result as a record."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.engine.ports import SagaRecord
+from orchestrator.engine.state import Status
+
+if TYPE_CHECKING:
+    from orchestrator.engine.ports import SagaFilter
+
+
+def conditions(where: SagaFilter, before: int | None) -> tuple[str, list[Any]]:
+    """The WHERE clause of a search, and its values.
+
+    Args:
+        where: which sagas.
+        before: only those that started before the saga with this number.
+    """
+    parts: list[tuple[str, list[Any]]] = []
+    if before is not None:
+        parts.append(("s.id < ?", [before]))
+    if where.definition:
+        parts.append(("s.definition = ?", [where.definition]))
+    if where.statuses:
+        marks = ", ".join("?" * len(where.statuses))
+        parts.append((f"s.status IN ({marks})", [status.value for status in where.statuses]))
+    if where.started_from is not None:
+        parts.append(("s.started_at >= ?", [where.started_from]))
+    if where.started_before is not None:
+        parts.append(("s.started_at < ?", [where.started_before]))
+    for name, value in where.attributes:
+        parts.append(("s.id IN (SELECT a.saga FROM attribute AS a WHERE a.name = ? AND a.value = ?)", [name, value]))
+    if not parts:
+        return "", []
+    return "WHERE " + " AND ".join(sql for sql, _ in parts), [value for _, values in parts for value in values]
+
+
+def record(row: tuple[Any, ...]) -> SagaRecord:
+    """The record of a row of ``search_sagas``."""
+    _, saga_id, definition, version, status, digest, started_at, ended_at, attributes, sequence = row
+    return SagaRecord(
+        saga_id=saga_id,
+        definition=definition,
+        version=version,
+        status=Status(status),
+        digest=digest,
+        started_at=started_at,
+        ended_at=ended_at,
+        attributes=tuple(json.loads(attributes).items()),
+        sequence=sequence,
+    )
