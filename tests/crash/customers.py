@@ -78,12 +78,17 @@ class Customers:
         """How many orders are known to have ended."""
         return sum(1 for order in self.placed if order.ended)
 
-    async def until(self, reached: Callable[[], bool]) -> None:
-        """Wait until this is so; it is asked whenever something has become known of an order."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not reached():
-                self._changed.clear()
-                await self._changed.wait()
+    async def have_seen_the_end_of(self, count: int) -> None:
+        """Wait until so many orders are known to have ended."""
+        await self._until(lambda: self.ended >= count)
+
+    async def have_placed(self, count: int) -> None:
+        """Wait until so many orders are acknowledged."""
+        await self._until(lambda: self.acknowledged >= count)
+
+    async def have_been_refused(self, count: int = 1) -> None:
+        """Wait until StartOrder has answered so often that it cannot start an order."""
+        await self._until(lambda: len(self.refusals) >= count)
 
     async def order_all(self, orders: Iterable[Placed]) -> None:
         """Place all of these and see each to its end.
@@ -106,6 +111,7 @@ class Customers:
                 answer = await self.orders.StartOrder(request, timeout=_ATTEMPT_SECONDS + wait)
             except grpc.aio.AioRpcError as error:
                 self.refusals.append(f"{error.code().name}: {error.details()}")
+                self._changed.set()
                 await self._retry(error)
             else:
                 order.order_id = answer.order.order_id
@@ -151,6 +157,12 @@ class Customers:
             await self.place(order, wait=5 * (len(self.placed) % 2))
             await self.follow(order)
 
+    async def _until(self, reached: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not reached():
+                self._changed.clear()
+                await self._changed.wait()
+
     async def _retry(self, error: grpc.aio.AioRpcError) -> None:
         if error.code() not in _AWAY:
             raise error
@@ -163,4 +175,4 @@ def _reason(error: grpc.aio.AioRpcError) -> str:
     info = error_details_pb2.ErrorInfo()
     assert status is not None
     status.details[0].Unpack(info)
-    return info.reason
+    return str(info.reason)

@@ -1,7 +1,8 @@
 """What must be true of the shop whatever died meanwhile, looked at from outside: the services' own answers.
 
 An order has ended as it must; it completed where its payment is captured, its parcel is on its way and its stock is
-reserved, and is compensated where none of that is so; nothing was done twice; compensations ran backwards.
+reserved, and is compensated where none of that is so; nothing was done twice; compensations ran backwards. And where
+the shop is traced, each order has one whole trace.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from shop.shipping.v1 import shipping_pb2
 from shop.shipping.v1.shipping_pb2 import GetShipmentRequest, GetShipmentResponse
 from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub
 from tests.crash.orders import COMPENSATED, COMPLETED, SKUS
+from tests.crash.traces import broken_traces
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
@@ -76,6 +78,7 @@ class Invariants:
     """Knows how the books stood before, and tells what is wrong with them now; an async context manager."""
 
     def __init__(self, shop: Shop) -> None:
+        self._shop = shop
         self._channels = {name: shop.channel(name) for name in shop.services}
         self._inventory = InventoryServiceStub(self._channels["inventory"])
         self._payment = PaymentServiceStub(self._channels["payment"])
@@ -115,6 +118,7 @@ class Invariants:
             *_listed_otherwise(orders, listed),
             *await self._broken_in_books(orders),
             *await self._broken_in_points(orders),
+            *(await broken_traces(self._shop.collector, customers.placed) if self._shop.traced else ()),
         ]
 
     async def _look_at(self, customers: Customers, placed: Placed) -> tuple[Order, list[str]]:
@@ -153,9 +157,10 @@ class Invariants:
             earned[order.customer_id] += order.receipt.points
         problems = []
         for customer_id, points in earned.items():
-            answer = await self._rewards.GetBalance(GetBalanceRequest(customer_id=customer_id), timeout=_SECONDS)
-            if answer.balance.points != points:
-                problems.append(f"customer {customer_id} has {answer.balance.points} points and has earned {points}")
+            found = await _if_found(self._rewards.GetBalance(GetBalanceRequest(customer_id=customer_id)))
+            balance = found.balance.points if found else 0
+            if balance != points:
+                problems.append(f"customer {customer_id} has {balance} points and has earned {points}")
         return problems
 
     async def _books(self) -> Books:
@@ -205,9 +210,8 @@ def _broken_by_steps(order: Order) -> Iterator[str]:
         return
     standing = {saga_pb2.STEP_STATE_COMPENSATED, saga_pb2.STEP_STATE_REJECTED}
     yield from (f"its step {step.key} was not compensated" for step in compensable if step.state not in standing)
-    by_start = sorted(
-        (step for step in compensable if step.HasField("compensation")), key=lambda step: step.started_at.ToNanoseconds()
-    )
+    compensated = (step for step in compensable if step.HasField("compensation"))
+    by_start = sorted(compensated, key=lambda step: step.started_at.ToNanoseconds())
     positions = [step.compensation.position for step in by_start]
     if positions != list(range(len(positions), 0, -1)):
         yield f"its steps, in the order of their start, were compensated as {positions}"
@@ -230,7 +234,7 @@ def _broken_by_payment(order: Order, found: GetPaymentResponse | None) -> Iterat
     if total := accounts.total():
         yield f"its ledger adds up to {total / _NANOS}"
     # Booked twice, the hold and its end: neither less nor more.
-    if len(found.entries) != 4:  # noqa: PLR2004 - two sides of two bookings
+    if len(found.entries) != 4:
         yield f"its ledger has {len(found.entries)} entries"
     paid = _nanos(order.receipt.total)
     if (accounts["customer"], accounts["holds"], accounts["sales"]) != (paid, 0, -paid):
@@ -246,7 +250,7 @@ def _broken_by_shipment(order: Order, found: GetShipmentResponse | None) -> Iter
 
 
 def _broken_by_report(completed: list[Order], sold: Counter[str]) -> Iterator[str]:
-    """The report counts completed orders, each once; those with which nobody could tell the analytics may be missing."""
+    """The report counts completed orders, each once; those of which the analytics could not be told may be missing."""
     least, most = Counter[str](), Counter[str]()
     for order in completed:
         counted = Counter({_ORDERS: 1, **{line.sku: line.quantity for line in order.lines}})
@@ -273,7 +277,7 @@ async def _listed(customers: Customers) -> Counter[tuple[str, int]]:
 
 
 def _listed_otherwise(orders: list[Order], listed: Counter[tuple[str, int]]) -> Iterator[str]:
-    shown = Counter((order.order_id, order.status) for order in orders)
+    shown = Counter[tuple[str, int]]((order.order_id, order.status) for order in orders)
     if shown != listed:
         yield f"orders that ListOrders misses: {dict(shown - listed)}; that nobody placed so: {dict(listed - shown)}"
 
@@ -288,4 +292,4 @@ async def _if_found(call: Awaitable[T]) -> T | None:
 
 
 def _nanos(money: Money) -> int:
-    return money.units * _NANOS + money.nanos
+    return int(money.units) * _NANOS + int(money.nanos)

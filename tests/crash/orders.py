@@ -97,9 +97,7 @@ class Placed:
         return self.seen is not None and self.seen.status in _AT_REST
 
 
-_AT_REST: Final = frozenset(
-    {COMPLETED, COMPENSATED, saga_pb2.STATUS_SUSPENDED, saga_pb2.STATUS_PARTIALLY_COMPENSATED}
-)
+_AT_REST: Final = frozenset({COMPLETED, COMPENSATED, saga_pb2.STATUS_SUSPENDED, saga_pb2.STATUS_PARTIALLY_COMPENSATED})
 
 
 def draw(chance: random.Random, count: int, *, run: str, kinds: tuple[str, ...] = tuple(KINDS)) -> list[Placed]:

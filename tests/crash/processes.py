@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import grpc.aio
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -176,10 +176,10 @@ class Process:
 
     async def ended(self) -> int:
         """Wait until it has ended by itself; how it did, negative for a signal."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while self.running:
-                await asyncio.sleep(_POLL_SECONDS)
-        return self._reap()
+        assert self._process is not None
+        code = await asyncio.to_thread(self._process.wait, PATIENCE_SECONDS)
+        self._guardian.forget(self.pid)
+        return code
 
     def kill(self) -> None:
         """Kill it with -9; it is gone when this returns."""
@@ -248,9 +248,10 @@ def clean_environment() -> dict[str, str]:
 
 async def _serving(address: str) -> None:
     async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+        health: Any = HealthStub(channel)  # its stubs are untyped
         while True:
             with contextlib.suppress(grpc.aio.AioRpcError):
-                answer = await HealthStub(channel).Check(HealthCheckRequest(), wait_for_ready=True)
+                answer = await health.Check(HealthCheckRequest(), wait_for_ready=True)
                 if answer.status == HealthCheckResponse.SERVING:
                     return
             await asyncio.sleep(_POLL_SECONDS)

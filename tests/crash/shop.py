@@ -32,6 +32,7 @@ class Shop:
 
     def __init__(self, folder: Path, *, traced: bool = True) -> None:
         self.folder = folder
+        self.traced = traced
         self.collector = Collector()
         self._guardian = Guardian()
         self._environment = clean_environment() | (self.collector.environment if traced else {})

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from orchestrator.engine.entries import SagaCompleted
 from orchestrator.engine.retelling import retell
 from orchestrator.engine.state import Status
@@ -15,6 +13,8 @@ from tests.journals import AT, Pen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pytest
 
     from orchestrator.engine.entries import Entry
     from orchestrator.engine.ports import SagaFilter, SagaRecord
