@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import protovalidate
 
 if TYPE_CHECKING:
+    from google.protobuf.descriptor_pool import DescriptorPool
     from google.protobuf.message import Message
 
 
 def violations(message: Message) -> tuple[tuple[str, str], ...]:
     """Pairs of the path of a field at fault, such as ``lines[0].quantity``, and what is wrong with it."""
-    found = protovalidate.collect_violations(message)
+    found = _validator(message.DESCRIPTOR.file.pool).collect_violations(message)
     return tuple((_path(violation), violation.proto.message) for violation in found)
+
+
+@lru_cache(maxsize=16)
+def _validator(pool: DescriptorPool) -> protovalidate.Validator:  # noqa: ARG001 - it tells one from another
+    # A validator keeps what it compiled by names, and those of .proto files and of stubs may say different things.
+    return protovalidate.Validator()
 
 
 def _path(violation: protovalidate.Violation) -> str:
