@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol
 
-import grpc.aio
 import pytest
+
+from tests.processes import PATIENCE, Running, running, spawn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-ROOT = Path(__file__).parents[4]
-PATIENCE = 30
-
-
-@dataclass
-class Running:
-    """A service that runs, and what it has said so far."""
-
-    process: asyncio.subprocess.Process
-    channel: grpc.aio.Channel
-    address: str
-    said: list[str] = field(default_factory=list)
-
-    async def stop(self, signal: int) -> int:
-        """Sends a signal and waits for the end; returns the exit code."""
-        self.process.send_signal(signal)
-        return await self.ended()
-
-    async def ended(self) -> int:
-        output, _ = await asyncio.wait_for(self.process.communicate(), PATIENCE)
-        self.said.extend(output.decode().splitlines())
-        assert self.process.returncode is not None
-        return self.process.returncode
+    from pathlib import Path
 
 
 class Start(Protocol):
@@ -53,33 +27,12 @@ class Fail(Protocol):
     async def __call__(self, name: str, **environment: str) -> tuple[int, str]: ...
 
 
-async def spawn(name: str, state: Path, environment: dict[str, str]) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", f"services.{name}"),
-        cwd=ROOT,
-        env=os.environ | {"STATE_DIR": str(state), f"{name.upper()}_LISTEN": "127.0.0.1:0"} | environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-
-
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Start]:
     async with AsyncExitStack() as stack:
 
         async def started(name: str, **environment: str) -> Running:
-            process = await spawn(name, tmp_path / "state", environment)
-            stack.push_async_callback(end, process)
-            said: list[str] = []
-            async with asyncio.timeout(PATIENCE):
-                while not said or " listening on " not in said[-1]:
-                    assert process.stdout is not None
-                    line = await process.stdout.readline()
-                    assert line, said
-                    said.append(line.decode().rstrip())
-            address = said[-1].rpartition(" ")[2]
-            channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
-            return Running(process, channel, address, said)
+            return await stack.enter_async_context(running(name, tmp_path / "state", **environment))
 
         yield started
 
@@ -93,9 +46,3 @@ async def fail(tmp_path: Path) -> Fail:
         return process.returncode, output.decode()
 
     return failed
-
-
-async def end(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        process.kill()
-    await process.communicate()

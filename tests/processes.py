@@ -1,0 +1,74 @@
+"""Services as real processes on free ports."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc.aio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 30
+
+
+@dataclass
+class Running:
+    """A service that runs, and what it has said so far."""
+
+    process: asyncio.subprocess.Process
+    channel: grpc.aio.Channel
+    address: str
+    said: list[str] = field(default_factory=list)
+
+    async def stop(self, signal: int) -> int:
+        """Sends a signal and waits for the end; returns the exit code."""
+        self.process.send_signal(signal)
+        return await self.ended()
+
+    async def ended(self) -> int:
+        output, _ = await asyncio.wait_for(self.process.communicate(), PATIENCE)
+        self.said.extend(output.decode().splitlines())
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+
+async def spawn(name: str, state: Path, environment: dict[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", f"services.{name}"),
+        cwd=ROOT,
+        env=os.environ | {"STATE_DIR": str(state), f"{name.upper()}_LISTEN": "127.0.0.1:0"} | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+@asynccontextmanager
+async def running(name: str, state: Path, **environment: str) -> AsyncIterator[Running]:
+    """A service, by its name, that listens; killed at the end if it still runs."""
+    async with AsyncExitStack() as stack:
+        process = await spawn(name, state, environment)
+        stack.push_async_callback(end, process)
+        said: list[str] = []
+        async with asyncio.timeout(PATIENCE):
+            while not said or " listening on " not in said[-1]:
+                assert process.stdout is not None
+                line = await process.stdout.readline()
+                assert line, said
+                said.append(line.decode().rstrip())
+        address = said[-1].rpartition(" ")[2]
+        channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
+        yield Running(process, channel, address, said)
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.communicate()
