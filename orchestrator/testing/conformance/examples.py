@@ -60,9 +60,7 @@ class Examples:
         """
         try:
             return cls.parse(service, json.loads(path.read_text()))
-        except (OSError, ValueError) as error:
-            raise ContractError(f"{path}: {error}") from error
-        except ContractError as error:
+        except (OSError, ValueError, ContractError) as error:
             raise ContractError(f"{path}: {error}") from error
 
     @classmethod
@@ -75,6 +73,8 @@ class Examples:
         Raises:
             ContractError: an rpc or a field does not exist, or a value does not fit.
         """
+        if not isinstance(document, dict):
+            raise ContractError("examples are an object, by the name of the rpc")
         return cls(service, {name: _example(_method(service, name), said) for name, said in document.items()})
 
     def of(self, rpc: str) -> Example:

@@ -1,7 +1,7 @@
 """Participants made from contracts, with a guard, faults on demand and a ledger of their effects."""
 
 from orchestrator.testing.mock.dials import Dials
-from orchestrator.testing.mock.faults import Fault
+from orchestrator.testing.mock.faults import Fault, Faults
 from orchestrator.testing.mock.in_process import InProcessParticipants
 from orchestrator.testing.mock.ledger import EffectLedger, LedgerEntry
 from orchestrator.testing.mock.participant import ContractParticipant
@@ -12,6 +12,7 @@ __all__ = [
     "Dials",
     "EffectLedger",
     "Fault",
+    "Faults",
     "InProcessParticipants",
     "LedgerEntry",
     "MockParticipant",

@@ -19,6 +19,7 @@ from orchestrator.contract.addresses import default_address
 from orchestrator.engine.outcome import Completed
 from orchestrator.errors import ContractError, SettingsError
 from orchestrator.testing.mock.dials import Dials, Troubles
+from orchestrator.testing.mock.faults import Fault, no_faults
 from orchestrator.testing.mock.participant import ContractParticipant
 from orchestrator.testing.samples import violations
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.engine.outcome import Failure
+    from orchestrator.testing.mock.faults import Faults
     from orchestrator.testing.mock.ledger import EffectLedger
 
     Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -45,7 +47,8 @@ class MockParticipant:
     Args:
         services: the contracts, all of one descriptor pool.
         listen: ``host:port``, port 0 leaves the choice to the system; by default, where the contracts say.
-        dials: how slow and how faulty it is.
+        dials: how slow and how faulty it is, by chance.
+        faults: what happens to the calls that the dials leave alone.
         ledger: where its effects are entered; a new one by default.
 
     Attributes:
@@ -63,8 +66,10 @@ class MockParticipant:
         *,
         listen: str | None = None,
         dials: Dials | None = None,
+        faults: Faults = no_faults,
         ledger: EffectLedger | None = None,
     ) -> None:
+        self._faults = faults
         self.participant = ContractParticipant(services, ledger)
         self._troubles = Troubles(dials or Dials())
         # Without reuse of the port, a second process on the same one is an error instead of a rival.
@@ -117,6 +122,8 @@ class MockParticipant:
             metadata = tuple(
                 (name, value) for name, value in context.invocation_metadata() or () if isinstance(value, str)
             )
+            if fault is Fault.NONE:
+                fault = self._faults(command, metadata)
             outcome = self.participant.answer(command, request, metadata, fault)
             if isinstance(outcome, Completed):
                 return outcome.reply

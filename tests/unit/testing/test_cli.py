@@ -1,0 +1,101 @@
+"""`orchestrator mock` as a process, and `orchestrator conform` in front of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from typer.testing import CliRunner
+
+from orchestrator.cli.app import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from click.testing import Result
+
+INVENTORY = "shop.inventory.v1.InventoryService"
+_LISTENING = re.compile(r"listening on (\S+)")
+
+
+@contextmanager
+def mock(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    command = [sys.executable, "-m", "orchestrator", "mock", *arguments, "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            listening = _LISTENING.search(process.stderr.readline())
+            assert listening
+            yield process, listening[1]
+        finally:
+            process.kill()
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, arguments, catch_exceptions=False)
+
+
+def test_a_mock_passes_tells_its_effects_and_sums_them_up(tmp_path: Path) -> None:
+    seen = tmp_path / "restarted"
+    touch = f"touch {shlex.quote(str(seen))}"
+    with mock(INVENTORY, "--log-effects", "--latency", "1ms-2ms") as (process, address):
+        plain = call("conform", INVENTORY, "--address", address)
+        as_json = call("conform", INVENTORY, "--address", address, "--json", "--restart-command", touch)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+
+    assert plain.exit_code == 0, plain.output
+    assert "same-key-concurrently" in plain.stdout
+    assert "0 failed" in plain.stdout
+    report = json.loads(as_json.stdout)
+    assert (as_json.exit_code, report["service"], report["passed"]) == (0, INVENTORY, True)
+    after = [each["verdict"] for each in report["findings"] if each["check"].endswith("-after-restart")]
+    assert after == ["passed", "passed"]
+    assert seen.exists()
+    assert process.returncode == 0
+    assert {json.loads(line)["effect"] for line in out.splitlines()} == {
+        *("intended", "applied", "compensated", "kept_out")
+    }
+    assert "0 in disorder" in err
+
+
+def test_what_a_participant_fails_is_told_and_ends_with_1() -> None:
+    # A mock of another service: none of what is asked for is implemented.
+    with mock("shop.email.v1.EmailService") as (_, address):
+        result = call("conform", INVENTORY, "--address", address)
+
+    assert result.exit_code == 1
+    assert "expected: a valid request completes" in result.stdout
+    assert "UNIMPLEMENTED" in result.stdout
+
+
+def test_a_restart_command_that_fails_is_told() -> None:
+    with mock(INVENTORY) as (_, address):
+        result = call("conform", INVENTORY, "--address", address, "--restart-command", "exit 3")
+
+    assert result.exit_code == 1
+    assert result.stderr == "error: the restart command ended with exit code 3\n"
+
+
+def test_a_service_that_is_not_declared_is_told() -> None:
+    for verb in ("mock", "conform"):
+        result = call(verb, "shop.inventory.v1.InventoryServic")
+        assert result.exit_code == 1
+        assert "did you mean shop.inventory.v1.InventoryService" in result.stderr
+
+
+def test_a_dial_that_cannot_be_read_is_told() -> None:
+    result = call("mock", INVENTORY, "--reject", "few")
+    assert (result.exit_code, result.stderr) == (2, "error: 'few' is no share; write 1% or 0.01\n")
+
+
+def test_a_folder_that_is_not_there_is_told() -> None:
+    result = call("mock", INVENTORY, "--protos", "nowhere")
+    assert (result.exit_code, result.stderr) == (2, "error: --protos nowhere: there is no such folder\n")
