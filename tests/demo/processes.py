@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Self
 
 import grpc.aio
@@ -24,7 +25,6 @@ from tests.demo.addresses import ORCHESTRATOR, PROCFILE, ROOT, SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
     from types import TracebackType
 
 CHANNEL_OPTIONS: Final = [
@@ -47,13 +47,14 @@ class Processes:
     """Some processes of the procfile; a context manager that stops them at its end.
 
     Args:
-        environment: theirs, whole.
+        environment: theirs, whole, but that they find the commands of this Python first.
         log: the file to which honcho's output is appended; ``None`` lets it pass through to ours.
         names: which of them; none for all.
     """
 
     def __init__(self, environment: Mapping[str, str], log: Path | None, *names: str) -> None:
-        self._environment = environment
+        path = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
+        self._environment = {**environment, "PATH": path}
         self._log = log
         self._names = names or (*SERVICES, ORCHESTRATOR)
         self._honcho: subprocess.Popen[bytes] | None = None

@@ -1,0 +1,138 @@
+"""Each process alone, and all of them together, started as the README says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.acceptance.conftest import BIN, PATIENCE, buf_curl, run
+from tests.demo.addresses import ROOT, SERVICES, Addresses, settings_removed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PATH = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+
+
+@contextmanager
+def started(*command: str, until: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that has said something; killed at the end, should it still run."""
+    with (
+        tempfile.TemporaryDirectory() as state,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=settings_removed(os.environ) | {"PATH": PATH, "STATE_DIR": state} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            assert process.stdout
+            said = []
+            for line in process.stdout:
+                said.append(line)
+                if until in line:
+                    break
+            else:
+                pytest.fail("".join(said))
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_service_starts_alone() -> None:
+    listening = "inventory listening on "
+    with started("python", "-m", "services.inventory", until=listening, INVENTORY_LISTEN="127.0.0.1:0") as service:
+        service.send_signal(signal.SIGINT)
+        assert service.wait(PATIENCE) == 0
+
+
+def test_the_orchestrator_starts_alone() -> None:
+    address = Addresses.free().orchestrator
+    with started("orchestrator", "serve", until="listening on", ORCHESTRATOR_LISTEN=address) as orchestrator:
+        assert "saga.v1.SagaService" in buf_curl("--list-services", f"http://{address}").out
+        assert run(str(BIN / "orchestrator"), "list", "--address", address).err == "no sagas\n"
+        orchestrator.send_signal(signal.SIGTERM)
+        assert orchestrator.wait(PATIENCE) == 0
+
+
+def test_run_tells_where_everything_is_and_stops_cleanly() -> None:
+    addresses = Addresses.free()
+    command = (sys.executable, "-m", "tests.demo.run")
+    with started(*command, until="grpcurl -plaintext -d", **addresses.environment) as running:
+        running.send_signal(signal.SIGINT)
+        assert running.stdout
+        said = running.stdout.read()
+        assert running.wait(PATIENCE) == 0
+    assert all(f"{name}.1 stopped (rc=0)" in said for name in (*SERVICES, "orchestrator"))
+
+
+def test_a_port_in_use_stops_everything_and_names_port_and_setting(tmp_path: Path) -> None:
+    addresses = Addresses.free()
+    with socket.create_server(("127.0.0.1", int(addresses.services["shipping"].rpartition(":")[2]))):
+        done = run(sys.executable, "-m", "tests.demo.run", STATE_DIR=str(tmp_path), **addresses.environment)
+    address = addresses.services["shipping"]
+    port = address.rpartition(":")[2]
+    assert done.code == 1
+    assert f"cannot listen on {address}: port {port} is in use; set SHIPPING_LISTEN to another host:port" in done.out
+    assert done.err == "error: a process ended, so the others were stopped too; see what it said above\n"
+
+
+def test_the_demo_is_as_promised() -> None:
+    done = run(sys.executable, "-m", "tests.demo")
+    assert done.code == 0, done.out
+    assert "all as promised" in done.out
+
+
+def test_the_demo_leaves_nothing_behind_when_interrupted(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "tests.demo")
+    with started(*command, until="PaymentService.AuthorizePayment in progress", TMPDIR=str(tmp_path)) as demo:
+        demo.send_signal(signal.SIGINT)
+        assert demo.stdout
+        said = demo.stdout.read()
+        assert demo.wait(PATIENCE) == 1
+    assert "interrupted; everything is stopped" in said
+    assert not processes_with(f"STATE_DIR={tmp_path}")
+
+
+def processes_with(setting: str) -> list[str]:
+    """The command lines of the processes that have such a setting, whatever follows it."""
+    import psutil  # noqa: PLC0415 - only this test looks at the machine
+
+    found = []
+    for process in psutil.process_iter():
+        try:
+            environment = process.environ()
+        except psutil.Error:
+            continue
+        if any(f"{name}={value}".startswith(setting) for name, value in environment.items()):
+            found.append(" ".join(process.cmdline()))
+    return found
+
+
+def test_make_alone_tells_what_it_can_do() -> None:
+    done = run("make")
+    assert done.code == 0
+    assert [line.split()[1] for line in done.out.splitlines()][:4] == ["help", "demo", "run", "test"]
+
+
+def test_a_python_that_is_too_old_is_told(tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\ntest "$1" = --version && echo Python 3.10.1 || exit 1\n')
+    old.chmod(0o755)
+    done = run("make", "generate", f"PYTHON={old}", f"VENV={tmp_path}/venv")
+    assert done.code == 2
+    assert f"error: Python 3.11 or newer is needed, {old} is: Python 3.10.1" in done.err
