@@ -1,0 +1,70 @@
+"""Participants with a guard and a ledger: they honour idempotency keys, and know which effects stand.
+
+::
+
+    command ──▶ known key ──▶ the same answer
+            ──▶ compensated before it came ──▶ refused
+            ──▶ else: the effect is done, once
+
+    compensation ──▶ takes back the effect of the key in ``compensates``, or bars it where it never came
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from orchestrator.contract.command import Effect
+from orchestrator.engine.outcome import Completed
+from tests.unit.engine.stage import Call, Participants, rejected, unknown
+
+if TYPE_CHECKING:
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.outcome import Outcome
+
+
+class Ledger(Participants):
+    """Participants whose effects are counted.
+
+    Attributes:
+        applied: how often the effect of each idempotency key was done.
+        standing: the keys whose effect stands, in the order in which they were done.
+        compensated: the keys that were compensated, in the order in which that was first asked for.
+        refuses: methods that are refused.
+        loses: per method, how many answers get lost, its effect done.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.applied: Counter[str] = Counter()
+        self.standing: list[str] = []
+        self.compensated: list[str] = []
+        self.refuses: set[str] = set()
+        self.loses: Counter[str] = Counter()
+
+    async def answer(self, command: Command, call: Call) -> Outcome:
+        self.calls.append(call)
+        self.on_call(command, call)
+        await asyncio.sleep(0)
+        if "compensates" in call.metadata:
+            self._compensate(call.metadata["compensates"])
+        elif command.effect is not Effect.QUERY:
+            if command.method in self.refuses or call.key in self.compensated:
+                return rejected()
+            self._apply(call.key)
+        if self.loses[command.method]:
+            self.loses[command.method] -= 1
+            return unknown()
+        return Completed(self.replies.setdefault(command.method, command.response()).SerializeToString())
+
+    def _apply(self, key: str) -> None:
+        if not self.applied[key]:
+            self.applied[key] += 1
+            self.standing.append(key)
+
+    def _compensate(self, key: str) -> None:
+        if key not in self.compensated:
+            self.compensated.append(key)
+        if key in self.standing:
+            self.standing.remove(key)

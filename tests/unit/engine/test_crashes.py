@@ -1,0 +1,273 @@
+"""A process that dies anywhere loses nothing: the journal is cut after every single entry, and the saga recovered.
+
+The first life ends when the journal would hold one entry more than it may; the next one carries on from there, with
+participants that remember what was done. Wherever the cut, the end is the one that the saga would have had.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator import CommandRejected, SagaRejected, best_effort, saga, scope
+from orchestrator.engine import failpoints
+from orchestrator.engine.entries import CommandCompleted, CompensationCompleted
+from orchestrator.engine.entries import CommandRejected as CommandWasRejected
+from orchestrator.engine.state import Status, fold
+from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
+from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from tests.unit.engine.ledger import Ledger
+from tests.unit.engine.stage import (
+    ARRANGE,
+    AUTHORIZE,
+    CAPTURE,
+    CONFIRM,
+    PRICE,
+    RESERVE,
+    SAGA,
+    Process,
+    Shop,
+    Stage,
+    order_of,
+    trip,
+    turns,
+    until,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from orchestrator.engine.entries import Entry
+    from tests.unit.engine.stage import Definition
+
+
+@saga("spread", version=1)
+async def spread(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    """Branches side by side, scopes, a TaskGroup, and something that the saga can do without."""
+
+    async def pack(name: str) -> None:
+        with scope(name):
+            await shop.inventory.ReserveStock(ReserveStockRequest(order_id=name))
+            await shop.pricing.PriceOrder(PRICE)
+            await shop.inventory.ReserveStock(ReserveStockRequest(order_id=f"{name} again"))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(pack("item-1"))
+        group.create_task(pack("item-2"))
+    await asyncio.gather(shop.payment.AuthorizePayment(AUTHORIZE), shop.shipping.ArrangeShipment(ARRANGE))
+    await shop.payment.CapturePayment(CAPTURE)
+    await asyncio.gather(
+        shop.email.SendConfirmation(CONFIRM), best_effort(shop.analytics.RecordOrder(RecordOrderRequest()))
+    )
+    return Receipt()
+
+
+@saga("second_thoughts", version=1)
+async def second_thoughts(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    """Catches a rejection, goes on, and gives up in the end."""
+    await shop.inventory.ReserveStock(RESERVE)
+    try:
+        await shop.payment.AuthorizePayment(AUTHORIZE)
+    except CommandRejected:
+        await shop.shipping.ArrangeShipment(ARRANGE)
+    raise SagaRejected("CHANGED_MY_MIND", "no, rather not")
+
+
+class Story(NamedTuple):
+    """A saga, what its participants make of it, and where it ends."""
+
+    definition: Definition
+    end: Status
+    refuses: frozenset[str] = frozenset()
+    loses: tuple[str, ...] = ()
+
+
+STORIES = {
+    "goes through": Story(trip, Status.COMPLETED),
+    "goes through, branch by branch": Story(spread, Status.COMPLETED),
+    "refused by the third": Story(trip, Status.COMPENSATED, frozenset({"ArrangeShipment"})),
+    "refused at the pivot": Story(trip, Status.COMPENSATED, frozenset({"CapturePayment"})),
+    "refused in one of two branches": Story(spread, Status.COMPENSATED, frozenset({"ArrangeShipment"})),
+    "gives up by itself": Story(second_thoughts, Status.COMPENSATED, frozenset({"AuthorizePayment"})),
+    "goes through although answers are lost": Story(
+        trip, Status.COMPLETED, loses=("ReserveStock", "CapturePayment", "CapturePayment", "SendConfirmation")
+    ),
+    "goes back although answers are lost": Story(
+        trip,
+        Status.COMPENSATED,
+        frozenset({"CapturePayment"}),
+        ("ReserveStock", "ArrangeShipment", "ReleaseStock", "ReleaseStock", "CancelShipment"),
+    ),
+    "goes on without what it can do without": Story(spread, Status.COMPLETED, frozenset({"RecordOrder"})),
+}
+stories = pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
+
+
+class Play:
+    """A story, on a stage of its own."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.stage = Stage(story.definition)
+        self.ledger = Ledger()
+        self.ledger.on_call = self.stage._note_call
+        self.ledger.refuses |= story.refuses
+        self.ledger.loses.update(story.loses)
+        self.stage.participants = self.ledger
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stage.strike()
+
+    async def first_life(self, cut_after: int | None = None, *, loses_acknowledgement: bool = False) -> Process:
+        """Start the saga, and let it come as far as the journal lets it."""
+        process = self.stage.process()
+        process.line.cut_after = cut_after
+        process.line.loses_acknowledgement = loses_acknowledgement
+        await self.live(process)
+        return process
+
+    async def live(self, process: Process) -> None:
+        """Until the process is dead, or the saga ended."""
+        started = asyncio.ensure_future(process.worker.start(order_of(self.story.definition)))
+        await until(lambda: process.line.dead or self.has_ended())
+        await turns()  # whatever a dead process might still do
+        started.cancel()
+
+    async def next_life(self, cut_after: int | None = None) -> Process:
+        self.stage.crash()
+        process = self.stage.process()
+        process.line.cut_after = cut_after
+        opened = asyncio.ensure_future(process.worker.open())
+        await until(lambda: process.line.dead or self.has_ended())
+        await turns()
+        opened.cancel()
+        return process
+
+    def has_ended(self) -> bool:
+        return self.stage.state().status in (None, Status.COMPLETED, Status.COMPENSATED, Status.SUSPENDED) and bool(
+            self.stage.entries()
+        )
+
+    def check_end(self) -> None:
+        """The saga has ended as its story does, and every effect is accounted for, once."""
+        self.stage.check_promises()
+        state = self.stage.state()
+        assert state.status is self.story.end
+        assert set(self.ledger.applied.values()) <= {1}
+        intents = [f"{SAGA}/{command.key}" for command in state.commands.values()]
+        if self.story.end is Status.COMPENSATED:
+            assert self.ledger.standing == []
+            begun = [key for key in reversed(intents) if key in self.ledger.compensated]
+            assert self.ledger.compensated == begun, "in reverse order of start"
+        else:
+            assert self.ledger.compensated == []
+            completed = [f"{SAGA}/{command.key}" for command in state.commands.values() if command.reply is not None]
+            assert set(self.ledger.standing) <= set(completed)
+            assert {call.key for call in self.ledger.calls} == set(intents)
+
+
+@pytest.fixture
+def lengths() -> Callable[[Story], Any]:
+    async def entries_of(story: Story) -> list[Entry]:
+        async with Play(story) as play:
+            await play.first_life()
+            play.check_end()
+            return play.stage.entries()
+
+    return entries_of
+
+
+@stories
+@pytest.mark.parametrize("loses_acknowledgement", [False, True], ids=["acknowledged", "unacknowledged"])
+async def test_a_saga_cut_after_any_entry_ends_as_it_would_have(
+    story: Story, lengths: Callable[[Story], Any], *, loses_acknowledgement: bool
+) -> None:
+    whole = await lengths(story)
+    assert len(whole) > 6
+    for cut in range(1, len(whole)):
+        async with Play(story) as play:
+            first = await play.first_life(cut, loses_acknowledgement=loses_acknowledgement)
+            kept = play.stage.entries()
+            assert first.line.dead
+            assert len(kept) == cut
+
+            sent_before = len(play.ledger.calls)
+            await play.next_life()
+            play.check_end()
+            assert silent_about(kept).isdisjoint(call.key for call in play.ledger.calls[sent_before:]), (
+                f"cut after {cut}"
+            )
+
+
+def silent_about(entries: list[Entry]) -> set[str]:
+    """The keys of what recovery must not send, because its result is journalled."""
+    settled = {f"{SAGA}/{entry.key}" for entry in entries if isinstance(entry, (CommandCompleted, CommandWasRejected))}
+    return settled | {
+        f"{SAGA}/compensation:{entry.key}" for entry in entries if isinstance(entry, CompensationCompleted)
+    }
+
+
+async def test_a_saga_whose_start_never_became_durable_has_no_effect() -> None:
+    async with Play(STORIES["goes through"]) as play:
+        await play.first_life(0)
+
+        assert play.stage.entries() == []
+        assert not play.ledger.applied
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(story=st.sampled_from([*STORIES.values()]), cuts=st.lists(st.integers(1, 6), max_size=12))
+def test_a_saga_that_dies_again_and_again_ends_as_it_would_have(story: Story, cuts: list[int]) -> None:
+    async def lives() -> None:
+        async with Play(story) as play:
+            await play.first_life(1)
+            for cut in cuts:
+                await play.next_life(len(play.stage.entries()) + cut)
+            await play.next_life()
+            play.check_end()
+
+    asyncio.run(lives())
+
+
+@stories
+@pytest.mark.parametrize("failpoint", failpoints.NAMES)
+async def test_a_process_killed_at_any_failpoint_is_carried_on(story: Story, failpoint: str) -> None:
+    reached = 0
+    for number in range(1, 100):
+        async with Play(story) as play:
+            counter = iter(range(1, 1000))
+            process = play.stage.process()
+
+            def kill(
+                _key: str, *, number: int = number, process: Process = process, counter: Iterator[int] = counter
+            ) -> None:
+                if next(counter) == number:
+                    process.kill()
+
+            failpoints.arm(failpoint, kill)
+            await play.live(process)
+            failpoints.disarm_all()
+            if not process.line.dead:
+                break
+            reached += 1
+            await play.next_life()
+            play.check_end()
+    goes_back = story.end is Status.COMPENSATED
+    assert reached or (failpoint in {"rollback_began", "compensated"} and not goes_back)
+
+
+@stories
+async def test_every_prefix_of_a_journal_is_a_legal_story(story: Story, lengths: Callable[[Story], Any]) -> None:
+    whole = await lengths(story)
+    for length in range(1, len(whole) + 1):
+        state = fold(SAGA, whole[:length])
+        assert (state.status in {Status.COMPLETED, Status.COMPENSATED}) == (length == len(whole))

@@ -1,0 +1,421 @@
+"""Forward: intents before commands, one key per intent, retries, and the end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator import CommandRejected, best_effort, saga, saga_id, scope
+from orchestrator.contract.command import Effect
+from orchestrator.engine.bindings import Bindings
+from orchestrator.engine.durable_channel import DurableChannel
+from orchestrator.engine.entries import AttemptFailed, CommandIntended
+from orchestrator.engine.state import Status
+from orchestrator.errors import DefinitionError
+from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from shop.pricing.v1.pricing_pb2 import PriceOrderResponse
+from shop.shipping.v1.shipping_pb2 import ArrangeShipmentRequest
+from tests.unit.engine.stage import (
+    ARRANGE,
+    CAPTURE,
+    CONFIRM,
+    FORWARD,
+    PRICE,
+    RESERVE,
+    SAGA,
+    Answer,
+    Call,
+    Participants,
+    Shop,
+    altered,
+    rejected,
+    trip,
+    turns,
+    unknown,
+    until,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.outcome import Completed
+    from tests.unit.engine.stage import Stage
+
+
+async def test_a_saga_goes_through_and_answers_with_what_its_code_made_of_the_replies(stage: Stage) -> None:
+    price = PriceOrderResponse()
+    price.total.units = 7
+    stage.participants.replies["PriceOrder"] = price
+    state = await stage.process().run()
+
+    assert state.status is Status.COMPLETED
+    assert stage.participants.methods() == FORWARD
+    assert state.result is not None
+    assert Receipt.FromString(state.result) == Receipt(order_id="ada", total=price.total)
+    assert stage.state().result == state.result
+
+
+async def test_an_effectful_command_leaves_after_its_intent_and_all_before_it_are_durable(stage: Stage) -> None:
+    durable: dict[str, list[str]] = {}
+
+    def look(command: Command, _call: Call) -> None:
+        intents = [entry for entry in stage.entries() if isinstance(entry, CommandIntended)]
+        durable[command.method] = [intent.method.rpartition(".")[2] for intent in intents]
+
+    stage.participants.on_call = look
+    await stage.process().run()
+
+    assert durable.pop("PriceOrder") == [], "a query needs no intent"
+    assert durable == {method: FORWARD[: FORWARD.index(method) + 1] for method in FORWARD[1:]}
+
+
+async def test_an_intent_that_is_not_durable_yet_holds_its_command_back(stage: Stage) -> None:
+    process = stage.process()
+    process.line.journal_is = "held"
+    started = asyncio.ensure_future(process.run())
+    await turns()
+    assert stage.participants.methods() == ["PriceOrder"]
+
+    process.line.up()
+    await started
+    assert stage.participants.methods() == FORWARD
+
+
+async def test_a_saga_of_n_effectful_commands_waits_for_the_journal_n_plus_one_times(stage: Stage) -> None:
+    process = stage.process()
+    appends: list[int] = []
+    append = process.line.append
+    process.line.append = lambda each: appends.append(len(each.entries)) or append(each)  # type: ignore[func-returns-value, method-assign]
+    await process.run()
+
+    effectful = len(FORWARD) - 1
+    assert len(appends) == effectful + 1
+    assert sum(appends) == len(stage.entries())
+
+
+async def test_a_command_carries_the_request_of_the_code_its_key_and_its_saga(stage: Stage) -> None:
+    await stage.process().run()
+    (call,) = stage.participants.of("ReserveStock")
+
+    assert call.request == RESERVE.SerializeToString()
+    assert call.key == f"{SAGA}/InventoryService.ReserveStock#1"
+    assert call.metadata["saga-id"] == SAGA
+    assert call.metadata["traceparent"].startswith("00-")
+    assert "compensates" not in call.metadata
+
+
+async def test_every_attempt_carries_the_same_key_and_a_span_of_its_own(stage: Stage) -> None:
+    stage.participants.scripts["ReserveStock"] = [unknown(), unknown(), unknown("UNAVAILABLE")]
+    state = await stage.process().run()
+    attempts = stage.participants.of("ReserveStock")
+
+    assert state.status is Status.COMPLETED
+    assert len(attempts) == 4
+    assert len({attempt.key for attempt in attempts}) == 1
+    assert len({attempt.metadata["traceparent"] for attempt in attempts}) == 4
+    failed = [entry for entry in stage.entries() if isinstance(entry, AttemptFailed)]
+    assert [(entry.attempt, entry.failure.code) for entry in failed] == [
+        (1, "DEADLINE_EXCEEDED"),
+        (2, "DEADLINE_EXCEEDED"),
+        (3, "UNAVAILABLE"),
+    ]
+
+
+async def test_attempts_are_spaced_as_the_contract_says_and_never_closer_than_the_participant_asks(
+    stage: Stage,
+) -> None:
+    stage.participants.scripts["ReserveStock"] = [unknown(), unknown(), unknown(retry_after=3.0)]
+    await stage.process().run()
+
+    assert stage.clock.slept == pytest.approx([0.05, 0.1, 3.0])
+
+
+async def test_a_failed_attempt_is_durable_before_the_next_one_is_made(stage: Stage) -> None:
+    process = stage.process()
+    first = Answer()
+    stage.participants.scripts["ReserveStock"] = [first]
+    run = asyncio.ensure_future(process.run())
+    await until(lambda: first.asked)
+    process.line.journal_is = "held"
+    first.give(unknown())
+    await turns()
+    assert len(stage.participants.of("ReserveStock")) == 1
+
+    process.line.up()
+    await run
+    assert len(stage.participants.of("ReserveStock")) == 2
+
+
+async def test_a_query_is_asked_until_it_is_answered(stage: Stage) -> None:
+    stage.participants.scripts["PriceOrder"] = [unknown()] * 20
+
+    assert (await stage.process().run()).status is Status.COMPLETED
+    assert len(stage.participants.of("PriceOrder")) == 21
+
+
+@saga("crowd", version=1)
+async def crowd(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    def arrange(number: int) -> ArrangeShipmentRequest:
+        return ArrangeShipmentRequest(order_id=str(number))
+
+    async def scoped(name: str) -> None:
+        with scope(name), scope("inner"):
+            await shop.shipping.ArrangeShipment(arrange(9))
+
+    calls = [shop.shipping.ArrangeShipment(arrange(number)) for number in range(3)]
+    await asyncio.gather(*reversed(calls))
+    await asyncio.gather(scoped("b"), scoped("a"))
+    return Receipt(order_id=saga_id())
+
+
+async def test_keys_are_fixed_when_the_calls_are_made_not_when_they_get_their_turn(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(crowd)
+    await stage.process().run()
+    sent = {call.key: ArrangeShipmentRequest.FromString(call.request).order_id for call in stage.participants.calls}
+
+    assert list(sent.items()) == [
+        (f"{SAGA}/ShippingService.ArrangeShipment#3", "2"),
+        (f"{SAGA}/ShippingService.ArrangeShipment#2", "1"),
+        (f"{SAGA}/ShippingService.ArrangeShipment#1", "0"),
+        (f"{SAGA}/b/inner/ShippingService.ArrangeShipment#1", "9"),
+        (f"{SAGA}/a/inner/ShippingService.ArrangeShipment#1", "9"),
+    ]
+
+
+async def test_the_code_knows_its_saga(stage_of: Callable[..., Stage]) -> None:
+    state = await stage_of(crowd).process().run(saga_id="saga-77")
+
+    assert state.result is not None
+    assert Receipt.FromString(state.result).order_id == "saga-77"
+
+
+@saga("tolerant", version=1)
+async def tolerant(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    try:
+        await shop.inventory.ReserveStock(RESERVE)
+    except CommandRejected as rejection:
+        await shop.shipping.ArrangeShipment(ARRANGE)
+        return Receipt(order_id=f"{rejection.key} {rejection.code} {rejection.reason} {rejection.message}")
+    return Receipt()
+
+
+async def test_code_may_catch_a_rejection_and_go_on(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(tolerant)
+    stage.participants.scripts["ReserveStock"] = [rejected(reason="SOLD_OUT")]
+
+    state = await stage.process().run()
+    assert state.status is Status.COMPLETED
+    assert stage.participants.methods() == ["ReserveStock", "ArrangeShipment"]
+    seen = Receipt.FromString(state.result or b"").order_id
+    assert seen == "InventoryService.ReserveStock#1 FAILED_PRECONDITION SOLD_OUT no"
+
+
+@saga("modest", version=1)
+async def modest(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    answer = await best_effort(shop.analytics.RecordOrder(RecordOrderRequest()))
+    return Receipt(order_id="recorded" if answer is not None else "not recorded")
+
+
+@pytest.mark.parametrize(
+    ("script", "order_id", "attempts"),
+    [
+        ([], "recorded", 1),
+        ([unknown()], "recorded", 2),
+        ([unknown()] * 2, "not recorded", 2),
+        ([rejected()], "not recorded", 1),
+    ],
+)
+async def test_a_saga_goes_on_without_what_it_can_do_without(
+    stage_of: Callable[..., Stage], script: list[object], order_id: str, attempts: int
+) -> None:
+    stage = stage_of(modest)
+    stage.participants.scripts["RecordOrder"] = script
+    state = await stage.process().run()
+
+    assert (state.status, state.reason) == (Status.COMPLETED, None)
+    assert Receipt.FromString(state.result or b"").order_id == order_id
+    assert len(stage.participants.calls) == attempts
+    assert stage.state().commands["AnalyticsService.RecordOrder#1"].best_effort
+
+
+@saga("hasty", version=1)
+async def hasty(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    FORGOTTEN.append(shop.inventory.ReserveStock(RESERVE))
+    return Receipt()
+
+
+FORGOTTEN: list[object] = []
+
+
+async def test_a_call_that_is_never_awaited_suspends_the_saga(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(hasty)
+    state = await stage.process().run()
+    FORGOTTEN.pop().close()  # type: ignore[attr-defined]  # it is a coroutine
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason is not None
+    assert (state.reason.code, state.reason.message) == (
+        "CODE_FAILED",
+        "called but never awaited: InventoryService.ReserveStock#1",
+    )
+
+
+@saga("impatient", version=1)
+async def impatient(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    with_contact = shop.inventory.ReserveStock(RESERVE), shop.shipping.ArrangeShipment(ARRANGE)
+    try:
+        await asyncio.gather(*with_contact)
+    except CommandRejected:
+        return Receipt(order_id="without")
+    return Receipt()
+
+
+async def test_a_saga_does_not_end_before_its_branches_have(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(impatient)
+    slow = Answer()
+    stage.participants.scripts |= {"ReserveStock": [rejected()], "ArrangeShipment": [slow]}
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: slow.asked)
+    await turns()
+    assert not run.done()
+
+    slow.give()
+    state = await run
+    assert state.status is Status.COMPLETED
+    assert state.commands["ShippingService.ArrangeShipment#1"].reply is not None
+
+
+@saga("cold_feet", version=1)
+async def cold_feet(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shop.inventory.ReserveStock(RESERVE))
+            group.create_task(shop.shipping.ArrangeShipment(ARRANGE))
+    except* CommandRejected:
+        pass
+    return Receipt()
+
+
+@pytest.mark.parametrize(
+    ("late", "status", "reason"),
+    [(None, Status.COMPLETED, None), (rejected(), Status.COMPLETED, None), (unknown(), Status.SUSPENDED, "UNKNOWN")],
+)
+async def test_an_answer_to_a_branch_that_a_task_group_gave_up_counts(
+    stage_of: Callable[..., Stage], late: object, status: Status, reason: str | None
+) -> None:
+    stage = stage_of(cold_feet)
+    slow = Answer()
+    stage.participants.scripts |= {"ReserveStock": [rejected()], "ArrangeShipment": [slow]}
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: slow.asked)
+    await turns()
+    assert not run.done()
+
+    slow.give(late)  # type: ignore[arg-type]  # an outcome
+    state = await run
+    assert state.status is status
+    assert (state.reason.code if state.reason else None) == reason
+
+
+async def raises(_order: StartOrderRequest, _shop: Shop) -> Receipt:
+    raise KeyError("sku")
+
+
+async def answers_nothing(_order: StartOrderRequest, _shop: Shop) -> Receipt:
+    return None  # type: ignore[return-value]  # that is the point
+
+
+async def awaits_what_was_cancelled(_order: StartOrderRequest, _shop: Shop) -> Receipt:
+    future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+    future.cancel()
+    return await future
+
+
+async def calls_after_the_pivot(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.payment.CapturePayment(CAPTURE)
+    await shop.inventory.ReserveStock(RESERVE)
+    return Receipt()
+
+
+async def sets_metadata(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.inventory.ReserveStock(RESERVE, metadata=(("a", "b"),))
+    return Receipt()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (raises, "KeyError: 'sku'"),
+        (answers_nothing, "the code returned NoneType, not Receipt"),
+        (awaits_what_was_cancelled, "CancelledError: "),
+        (
+            calls_after_the_pivot,
+            "DefinitionError: InventoryService.ReserveStock#1: a compensable command cannot follow the pivot",
+        ),
+        (sets_metadata, "DefinitionError: InventoryService.ReserveStock: metadata cannot be set on a call in a saga"),
+    ],
+)
+async def test_broken_code_suspends_the_saga_and_says_why(
+    stage_of: Callable[..., Stage], code: Callable[..., object], message: str
+) -> None:
+    stage = stage_of(saga("broken", version=1)(code))  # type: ignore[arg-type, var-annotated]  # as a decorator would
+    state = await stage.process().run()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason is not None
+    assert (state.reason.code, state.reason.message) == ("CODE_FAILED", message)
+    assert "ReserveStock" not in stage.participants.methods()
+
+
+async def test_an_rpc_whose_contract_states_no_effect_is_not_sent(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(altered(trip, "ReserveStock", effect=Effect.UNSPECIFIED))
+    state = await stage.process().run()
+
+    assert state.status is Status.SUSPENDED
+    assert "its contract does not state its effect" in str(state.reason)
+    assert stage.participants.methods() == ["PriceOrder"]
+
+
+async def test_a_stub_called_outside_a_saga_says_so(stage: Stage) -> None:
+    (served,) = stage.process().worker.served
+    with pytest.raises(DefinitionError, match=r"InventoryService\.ReserveStock was called outside a saga; use a stub"):
+        served.shop.inventory.ReserveStock(RESERVE)
+    with pytest.raises(DefinitionError, match="outside a saga"):
+        saga_id()
+
+
+def test_a_saga_cannot_stream() -> None:
+    channel = DurableChannel(Bindings([], Participants()))  # type: ignore[arg-type]  # nobody is called
+    for kind in (channel.unary_stream, channel.stream_unary, channel.stream_stream):
+        with pytest.raises(DefinitionError, match="/shop/Watch streams; a saga can only use rpcs with one request"):
+            kind("/shop/Watch", request_serializer=None, response_deserializer=None)(RESERVE)
+
+
+async def test_a_call_may_have_a_timeout_of_its_own(stage_of: Callable[..., Stage]) -> None:
+    async def hurried(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        await shop.email.SendConfirmation(CONFIRM, timeout=0.25)
+        await shop.pricing.PriceOrder(PRICE)
+        return Receipt()
+
+    stage = stage_of(saga("hurried", version=1)(hurried))
+    await stage.process().run()
+
+    assert stage.participants.timeouts == {"SendConfirmation": 0.25, "PriceOrder": 2.0}
+
+
+async def test_an_adapter_that_raises_suspends_the_saga_and_does_not_hang_it(stage: Stage) -> None:
+    async def explode() -> Completed:
+        raise ValueError("boom")
+
+    stage.participants.scripts["AuthorizePayment"] = [explode]
+    state = await stage.process().run()
+
+    assert state.status is Status.SUSPENDED
+    assert "ValueError: boom" in str(state.reason)

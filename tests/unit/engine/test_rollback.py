@@ -1,0 +1,382 @@
+"""Backward: whatever may have an effect is compensated, in reverse order of start, or named to an operator."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator import CommandRejected, SagaRejected, best_effort, saga
+from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.engine.entries import CompensationBegan, RollbackBegan
+from orchestrator.engine.state import Reason, Status, StepOutcome
+from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from tests.unit.engine.stage import (
+    ARRANGE,
+    AUTHORIZE,
+    BACKWARD,
+    CAPTURE,
+    CONFIRM,
+    FORWARD,
+    PRICE,
+    RESERVE,
+    SAGA,
+    Answer,
+    Shop,
+    altered,
+    rejected,
+    trip,
+    turns,
+    unknown,
+    until,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.engine.stage import Definition, Stage
+
+
+async def test_a_rejected_command_compensates_those_before_it_in_reverse_order(stage: Stage) -> None:
+    stage.participants.scripts["ArrangeShipment"] = [rejected()]
+    state = await stage.process().run()
+
+    assert state.status is Status.COMPENSATED
+    assert state.reason == Reason(
+        "REJECTED",
+        "ShippingService.ArrangeShipment#1: FAILED_PRECONDITION (NO): no",
+        "ShippingService.ArrangeShipment#1",
+    )
+    assert stage.participants.methods() == [*FORWARD[:4], "VoidAuthorization", "ReleaseStock"]
+    assert stage.state().status is Status.COMPENSATED
+
+
+async def test_a_rejected_pivot_rolls_back(stage: Stage) -> None:
+    stage.participants.scripts["CapturePayment"] = [rejected()]
+
+    assert (await stage.process().run()).status is Status.COMPENSATED
+    assert stage.participants.methods() == [*FORWARD[:5], *BACKWARD]
+
+
+async def test_code_that_gives_up_rolls_back_and_says_why(stage_of: Callable[..., Stage]) -> None:
+    async def choosy(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        await shop.inventory.ReserveStock(RESERVE)
+        raise SagaRejected("TOO_DEAR", "it costs too much")
+
+    stage = stage_of(saga("choosy", version=1)(choosy))
+    state = await stage.process().run()
+
+    assert state.status is Status.COMPENSATED
+    assert state.reason == Reason("REJECTED", "TOO_DEAR: it costs too much")
+    assert stage.participants.methods() == ["ReserveStock", "ReleaseStock"]
+
+
+async def test_a_saga_without_effects_is_compensated_by_doing_nothing(stage: Stage) -> None:
+    stage.participants.scripts["ReserveStock"] = [rejected()]
+
+    assert (await stage.process().run()).status is Status.COMPENSATED
+    assert stage.participants.methods() == ["PriceOrder", "ReserveStock"]
+
+
+async def test_a_compensation_carries_a_request_derived_from_the_command_and_names_it(stage: Stage) -> None:
+    stage.participants.scripts["AuthorizePayment"] = [rejected()]
+    await stage.process().run()
+    (call,) = stage.participants.of("ReleaseStock")
+
+    assert ReleaseStockRequest.FromString(call.request) == ReleaseStockRequest(order_id=SAGA)
+    assert call.key == f"{SAGA}/compensation:InventoryService.ReserveStock#1"
+    assert call.metadata["compensates"] == f"{SAGA}/InventoryService.ReserveStock#1"
+
+
+async def test_a_compensation_is_sent_until_it_succeeds_with_the_same_key(stage: Stage) -> None:
+    stage.participants.scripts |= {"AuthorizePayment": [rejected()], "ReleaseStock": [unknown()] * 12}
+    state = await stage.process().run()
+    calls = stage.participants.of("ReleaseStock")
+
+    assert state.status is Status.COMPENSATED
+    assert len(calls) == 13
+    assert len({call.key for call in calls}) == 1
+    assert len({call.metadata["traceparent"] for call in calls}) == 13
+
+
+async def test_a_compensation_begins_when_the_one_before_has_succeeded(stage: Stage) -> None:
+    slow = Answer()
+    stage.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [slow]}
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: slow.asked)
+    await turns()
+    assert "ReleaseStock" not in stage.participants.methods()
+
+    slow.give()
+    assert (await run).status is Status.COMPENSATED
+
+
+async def test_a_refused_compensation_suspends_the_saga_with_the_rest_still_planned(stage: Stage) -> None:
+    stage.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [rejected(reason="TOO_LATE")]}
+    state = await stage.process().run()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason == Reason(
+        "COMPENSATION_REJECTED", "FAILED_PRECONDITION (TOO_LATE): no", "PaymentService.AuthorizePayment#1"
+    )
+    assert stage.participants.methods() == [*FORWARD[:5], "CancelShipment", "VoidAuthorization"]
+    standing = [command.key for command in state.commands.values() if command.may_stand]
+    assert standing == ["InventoryService.ReserveStock#1", "PaymentService.AuthorizePayment#1"]
+
+
+async def test_the_reason_of_a_rollback_is_durable_before_its_first_compensation(stage: Stage) -> None:
+    stage.participants.scripts["ArrangeShipment"] = [rejected()]
+    process = stage.process()
+    await process.run()
+    entries = stage.entries()
+    (began,) = [number for number, entry in enumerate(entries) if isinstance(entry, RollbackBegan)]
+    compensations = [number for number, entry in enumerate(entries) if isinstance(entry, CompensationBegan)]
+
+    assert all(began < number for number in compensations)
+    assert not stage.broken_promises, "the stage looks whenever a compensation is sent"
+
+
+@saga("pair", version=1)
+async def pair(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    await asyncio.gather(shop.inventory.ReserveStock(RESERVE), shop.shipping.ArrangeShipment(ARRANGE))
+    return Receipt()
+
+
+@saga("group", version=1)
+async def group(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(shop.inventory.ReserveStock(RESERVE))
+        tasks.create_task(shop.shipping.ArrangeShipment(ARRANGE))
+    return Receipt()
+
+
+@pytest.mark.parametrize("definition", [pair, group], ids=str)
+@pytest.mark.parametrize(
+    ("late", "outcome", "compensations"),
+    [
+        (None, StepOutcome.COMPLETED, ["CancelShipment"]),
+        (rejected(), StepOutcome.REJECTED, []),
+        (unknown(), None, ["CancelShipment"]),
+    ],
+    ids=["completed", "rejected", "unknown"],
+)
+async def test_a_branch_in_flight_is_awaited_before_anything_is_compensated(
+    stage_of: Callable[..., Stage],
+    definition: object,
+    late: object,
+    outcome: StepOutcome | None,
+    compensations: list[str],
+) -> None:
+    stage = stage_of(definition)
+    slow = Answer()
+    stage.participants.scripts |= {"ReserveStock": [rejected()], "ArrangeShipment": [slow]}
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: slow.asked)
+    await turns()
+    assert not stage.state().rollback
+
+    slow.give(late)  # type: ignore[arg-type]  # an outcome
+    state = await run
+    assert state.status is Status.COMPENSATED
+    assert state.commands["ShippingService.ArrangeShipment#1"].outcome is outcome
+    assert stage.participants.methods() == ["ReserveStock", "ArrangeShipment", *compensations]
+    assert state.reason is not None
+    assert state.reason.step_key == "InventoryService.ReserveStock#1"
+
+
+@saga("deep", version=1)
+async def deep(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    async def nested() -> None:
+        await asyncio.gather(asyncio.gather(asyncio.gather(shop.shipping.ArrangeShipment(ARRANGE))))
+        await shop.payment.AuthorizePayment(AUTHORIZE)
+
+    await asyncio.gather(shop.inventory.ReserveStock(RESERVE), nested())
+    return Receipt()
+
+
+async def test_a_branch_left_behind_sends_nothing_once_the_rollback_began(stage_of: Callable[..., Stage]) -> None:
+    """Its code gets the late answer turns after the rollback has begun, and goes on to its next command."""
+    stage = stage_of(deep)
+    slow = Answer()
+    stage.participants.scripts |= {"ReserveStock": [rejected()], "ArrangeShipment": [slow]}
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: slow.asked)
+    slow.give()
+    state = await run
+    await turns()
+
+    assert state.status is Status.COMPENSATED
+    assert "AuthorizePayment" not in stage.participants.methods()
+    assert list(state.commands) == ["InventoryService.ReserveStock#1", "ShippingService.ArrangeShipment#1"]
+
+
+async def test_a_branch_in_backoff_is_not_waited_for_and_compensated_as_in_doubt(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(pair)
+    stage.clock.hold_from = 0.0
+    slow = Answer()
+    stage.participants.scripts |= {"ReserveStock": [slow], "ArrangeShipment": [unknown()]}
+    run = asyncio.ensure_future(stage.process().run())
+    await until(stage.clock.is_held)
+    slow.give(rejected())
+    state = await run
+
+    assert state.status is Status.COMPENSATED
+    assert stage.participants.methods() == ["ReserveStock", "ArrangeShipment", "CancelShipment"]
+
+
+async def test_what_was_tried_as_best_effort_is_compensated_too(stage_of: Callable[..., Stage]) -> None:
+    async def modest(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        await best_effort(shop.inventory.ReserveStock(RESERVE))
+        await shop.payment.AuthorizePayment(AUTHORIZE)
+        return Receipt()
+
+    stage = stage_of(saga("modest", version=1)(modest))
+    stage.participants.scripts |= {"ReserveStock": [unknown()] * 4, "AuthorizePayment": [rejected()]}
+    state = await stage.process().run()
+
+    assert state.status is Status.COMPENSATED
+    assert stage.participants.methods() == [*["ReserveStock"] * 4, "AuthorizePayment", "ReleaseStock"]
+
+
+async def test_an_effect_that_nothing_takes_back_is_named_to_an_operator(stage_of: Callable[..., Stage]) -> None:
+    async def careless(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        await shop.inventory.ReserveStock(RESERVE)
+        await shop.email.SendConfirmation(CONFIRM)
+        await shop.payment.AuthorizePayment(AUTHORIZE)
+        return Receipt()
+
+    stage = stage_of(saga("careless", version=1)(careless))
+    stage.participants.scripts["AuthorizePayment"] = [rejected()]
+    state = await stage.process().run()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason == Reason("EFFECT_STANDS", "nothing takes back: EmailService.SendConfirmation#1")
+    assert stage.participants.methods()[-1] == "ReleaseStock", "what can be taken back is"
+
+
+async def test_a_rejection_after_the_pivot_suspends_and_compensates_nothing(stage: Stage) -> None:
+    stage.participants.scripts["SendConfirmation"] = [rejected()]
+    state = await stage.process().run()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason is not None
+    assert (state.reason.code, state.reason.step_key) == ("REJECTED_AFTER_PIVOT", "EmailService.SendConfirmation#1")
+    assert stage.participants.methods() == FORWARD
+
+
+async def test_what_follows_the_pivot_is_retried_until_it_succeeds(stage: Stage) -> None:
+    stage.participants.scripts["SendConfirmation"] = [unknown()] * 30
+
+    assert (await stage.process().run()).status is Status.COMPLETED
+    assert len(stage.participants.of("SendConfirmation")) == 31
+
+
+@saga("race", version=1)
+async def race(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    """What the check would not let pass: a command that can be rejected, next to the pivot."""
+    await shop.inventory.ReserveStock(RESERVE)
+    await asyncio.gather(shop.shipping.ArrangeShipment(ARRANGE), shop.payment.CapturePayment(CAPTURE))
+    return Receipt()
+
+
+@pytest.mark.parametrize(
+    ("capture", "status", "code"),
+    [
+        ([], Status.SUSPENDED, "REJECTED_AFTER_PIVOT"),
+        ([rejected()], Status.COMPENSATED, "REJECTED"),
+        ([unknown()], Status.SUSPENDED, "UNKNOWN"),
+    ],
+    ids=["accepted", "rejected", "in doubt"],
+)
+async def test_a_rejection_next_to_a_pivot_waits_for_it_and_never_compensates_before_it_is_settled(
+    stage_of: Callable[..., Stage], capture: list[object], status: Status, code: str
+) -> None:
+    stage = stage_of(race)
+    stage.clock.hold_from = 0.0
+    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "CapturePayment": capture}
+    state = await stage.process().run()
+
+    assert (state.status, state.reason.code if state.reason else None) == (status, code)
+    assert ("ReleaseStock" in stage.participants.methods()) == (status is Status.COMPENSATED)
+    if code == "UNKNOWN":
+        assert "PaymentService.CapturePayment#1 may have been accepted" in str(state.reason)
+
+
+async def test_a_rollback_needs_no_code_and_finds_the_contract_through_any_saga(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(trip)
+    slow = Answer()
+    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [slow]}
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: slow.asked)
+    other = await stage.recover(pair)
+    state = await stage.stopped()
+    run.cancel()
+
+    assert state.status is Status.COMPENSATED
+    assert other.worker.served.find(trip.name, trip.version) is None
+
+
+async def test_a_command_whose_contract_is_gone_is_named_to_an_operator(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(trip)
+    slow = Answer()
+    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [slow]}
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: slow.asked)
+    await stage.recover(altered(trip, "AuthorizePayment", compensation=None))
+    state = await stage.stopped()
+    run.cancel()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason is not None
+    assert (state.reason.code, state.reason.step_key) == ("CONTRACT_MISSING", "PaymentService.AuthorizePayment#1")
+    assert "ReleaseStock" not in stage.participants.methods(), "the order is kept"
+
+
+async def test_a_compensation_that_may_give_up_is_given_up_in_front_of_an_operator(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(giving_up(trip, attempts=2))
+    stage.participants.scripts |= {"AuthorizePayment": [rejected()], "ReleaseStock": [unknown()] * 9}
+    state = await stage.process().run()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason == Reason("UNKNOWN", "DEADLINE_EXCEEDED: no answer", "InventoryService.ReserveStock#1")
+    assert len(stage.participants.of("ReleaseStock")) == 2
+    assert state.compensation("InventoryService.ReserveStock#1").attempts == 2
+
+
+def giving_up(definition: Definition, attempts: int) -> Definition:
+    """The definition, with a contract by which the compensation of ReserveStock gives up."""
+    (command,) = [
+        command
+        for participant in definition.participants
+        for command in participant.commands.values()
+        if command.method == "ReserveStock"
+    ]
+    assert command.compensation is not None
+    undo = dataclasses.replace(command.compensation, on_unknown=OnUnknown.SUSPEND, retry=Retry(attempts=attempts))
+    return altered(definition, "ReserveStock", compensation=undo)
+
+
+async def test_a_rejection_caught_by_the_code_compensates_nothing(stage_of: Callable[..., Stage]) -> None:
+    async def calm(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        await shop.inventory.ReserveStock(RESERVE)
+        try:
+            await shop.payment.AuthorizePayment(AUTHORIZE)
+        except CommandRejected:
+            await shop.pricing.PriceOrder(PRICE)
+        return Receipt()
+
+    stage = stage_of(saga("calm", version=1)(calm))
+    stage.participants.scripts["AuthorizePayment"] = [rejected()]
+
+    assert (await stage.process().run()).status is Status.COMPLETED
+    assert stage.participants.methods() == ["ReserveStock", "AuthorizePayment", "PriceOrder"]

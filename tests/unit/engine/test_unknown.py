@@ -1,0 +1,311 @@
+"""Unknown is not failed: what the contract says is done, and nothing is assumed."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchestrator import SagaRejected, saga
+from orchestrator.cli.protoc import describe
+from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.contract.image import load_image
+from orchestrator.contract.reader import read_service
+from orchestrator.definition.participants import Participant
+from orchestrator.engine.state import Reason, Status, StepOutcome
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signature of a saga is read
+from shop.payment.v1.payment_pb2 import CapturePaymentResponse, GetPaymentRequest, GetPaymentResponse
+from shop.shipping.v1.shipping_pb2 import ArrangeShipmentResponse
+from tests.unit.engine.stage import (
+    AUTHORIZE,
+    BACKWARD,
+    FORWARD,
+    RESERVE,
+    SAGA,
+    Answer,
+    Shop,
+    altered,
+    rejected,
+    trip,
+    unknown,
+    until,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import grpc.aio
+
+    from tests.unit.engine.stage import Definition, Stage
+
+TWICE = Retry(attempts=2, first_delay=timedelta(milliseconds=10))
+KEY = "PaymentService.AuthorizePayment#1"
+
+
+def with_policy(policy: OnUnknown, method: str = "AuthorizePayment", **changes: Any) -> Any:  # noqa: ANN401
+    return altered(trip, method, on_unknown=policy, **{"retry": TWICE, **changes})
+
+
+async def test_resend_keeps_sending_the_same_key(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(with_policy(OnUnknown.RESEND))
+    stage.participants.scripts["AuthorizePayment"] = [unknown()] * 25
+
+    assert (await stage.process().run()).status is Status.COMPLETED
+    assert len({call.key for call in stage.participants.of("AuthorizePayment")}) == 1
+    assert len(stage.participants.of("AuthorizePayment")) == 26
+
+
+async def test_compensate_rolls_back_and_compensates_the_command_too(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(with_policy(OnUnknown.COMPENSATE))
+    stage.participants.scripts["AuthorizePayment"] = [unknown()] * 2
+    state = await stage.process().run()
+
+    assert state.status is Status.COMPENSATED
+    assert state.reason == Reason("UNKNOWN", f"{KEY}: DEADLINE_EXCEEDED: no answer", KEY)
+    assert state.commands[KEY].outcome is StepOutcome.UNKNOWN
+    assert stage.participants.methods() == [
+        *FORWARD[:3], "AuthorizePayment", "VoidAuthorization", "ReleaseStock",
+    ]  # fmt: skip
+
+
+async def test_suspend_waits_for_an_operator_with_the_command_in_doubt(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(with_policy(OnUnknown.SUSPEND))
+    stage.participants.scripts["AuthorizePayment"] = [unknown()] * 2
+    state = await stage.process().run()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason == Reason("UNKNOWN", "DEADLINE_EXCEEDED: no answer", KEY)
+    assert (state.commands[KEY].outcome, state.commands[KEY].attempts) == (None, 2)
+    assert stage.participants.methods() == [*FORWARD[:3], "AuthorizePayment"]
+
+
+async def test_verify_asks_with_the_key_of_the_command_in_doubt(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(with_policy(OnUnknown.VERIFY))
+    stage.participants.scripts["AuthorizePayment"] = [unknown()] * 2
+    await stage.process().run()
+    (question,) = stage.participants.of("GetPayment")
+
+    assert question.metadata["verifies"] == f"{SAGA}/{KEY}"
+    assert GetPaymentRequest.FromString(question.request).order_id == SAGA
+
+
+async def test_verified_to_have_taken_effect_with_its_reply_is_completed(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(with_policy(OnUnknown.VERIFY, "CapturePayment"))
+    stage.participants.scripts["CapturePayment"] = [unknown()] * 2
+    stage.participants.replies["GetPayment"] = GetPaymentResponse(payment_id="p-1")
+    state = await stage.process().run()
+
+    assert state.status is Status.COMPLETED
+    assert len(stage.participants.of("CapturePayment")) == 2
+    reply = state.commands["PaymentService.CapturePayment#1"].reply
+    assert CapturePaymentResponse.FromString(reply or b"").payment_id == "p-1"
+
+
+async def test_verified_not_to_have_taken_effect_is_sent_again(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(with_policy(OnUnknown.VERIFY))
+    stage.participants.scripts |= {
+        "AuthorizePayment": [unknown()] * 3,
+        "GetPayment": [rejected("NOT_FOUND"), rejected("NOT_FOUND")],
+    }
+
+    assert (await stage.process().run()).status is Status.COMPLETED
+    assert [method for method in stage.participants.methods() if method in {"AuthorizePayment", "GetPayment"}] == [
+        "AuthorizePayment", "AuthorizePayment", "GetPayment", "AuthorizePayment", "GetPayment", "AuthorizePayment",
+    ]  # fmt: skip
+
+
+async def test_a_verify_without_an_answer_is_asked_again(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(with_policy(OnUnknown.VERIFY, "CapturePayment"))
+    stage.participants.scripts |= {"CapturePayment": [unknown()] * 2, "GetPayment": [unknown()] * 7}
+
+    assert (await stage.process().run()).status is Status.COMPLETED
+    assert len(stage.participants.of("GetPayment")) == 8
+
+
+async def test_a_verify_that_is_refused_suspends(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(with_policy(OnUnknown.VERIFY))
+    stage.participants.scripts |= {"AuthorizePayment": [unknown()] * 2, "GetPayment": [rejected("PERMISSION_DENIED")]}
+    state = await stage.process().run()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason == Reason("UNKNOWN", "no answer to be had: DEADLINE_EXCEEDED: no answer", KEY)
+
+
+async def test_a_rejection_is_definite_whatever_the_policy(stage_of: Callable[..., Stage]) -> None:
+    for policy in OnUnknown:
+        stage = stage_of(with_policy(policy))
+        stage.participants.scripts["AuthorizePayment"] = [unknown(), rejected()]
+        assert (await stage.process().run()).status is Status.COMPENSATED
+        assert stage.participants.methods()[-1] == "ReleaseStock"
+
+
+WITHOUT_REPLY = {"response": ArrangeShipmentResponse}  # of which a GetPaymentResponse holds nothing
+
+
+async def test_verified_to_have_taken_effect_without_its_reply_is_sent_again_for_it(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(with_policy(OnUnknown.VERIFY, **WITHOUT_REPLY))
+    stage.participants.scripts["AuthorizePayment"] = [unknown()] * 6
+
+    assert (await stage.process().run()).status is Status.COMPLETED
+    assert len(stage.participants.of("AuthorizePayment")) == 7, "now without an end: it did take effect"
+    assert len(stage.participants.of("GetPayment")) == 1
+
+
+async def test_a_command_that_took_effect_and_cannot_be_repeated_for_its_reply_suspends(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(with_policy(OnUnknown.VERIFY, **WITHOUT_REPLY, **FRAGILE))
+    stage.participants.scripts["AuthorizePayment"] = [unknown()]
+
+    assert (await stage.process().run()).status is Status.SUSPENDED
+    assert len(stage.participants.of("AuthorizePayment")) == 1
+
+
+FRAGILE = {"idempotent": False, "retry": Retry(attempts=4)}
+
+
+@pytest.mark.parametrize("policy", [OnUnknown.SUSPEND, OnUnknown.COMPENSATE, OnUnknown.RESEND, OnUnknown.VERIFY])
+async def test_a_command_that_is_not_idempotent_is_never_sent_again_blindly(
+    stage_of: Callable[..., Stage], policy: OnUnknown
+) -> None:
+    stage = stage_of(with_policy(policy, **FRAGILE))
+    stage.participants.scripts["AuthorizePayment"] = [unknown()] * 9
+    stage.participants.scripts["GetPayment"] = [rejected("PERMISSION_DENIED")]
+    state = await stage.process().run()
+
+    assert state.status is (Status.COMPENSATED if policy is OnUnknown.COMPENSATE else Status.SUSPENDED)
+    assert len(stage.participants.of("AuthorizePayment")) == 1
+
+
+async def test_a_command_that_is_not_idempotent_is_sent_again_once_it_is_known_that_it_did_nothing(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(with_policy(OnUnknown.VERIFY, **FRAGILE))
+    stage.participants.scripts |= {
+        "AuthorizePayment": [unknown()] * 2,
+        "GetPayment": [rejected("NOT_FOUND"), rejected("NOT_FOUND")],
+    }
+
+    assert (await stage.process().run()).status is Status.COMPLETED
+    sent = [method for method in stage.participants.methods() if method in {"AuthorizePayment", "GetPayment"}]
+    assert sent == ["AuthorizePayment", "GetPayment", "AuthorizePayment", "GetPayment", "AuthorizePayment"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "status", "sent_again"),
+    [
+        (OnUnknown.SUSPEND, Status.SUSPENDED, []),
+        (OnUnknown.COMPENSATE, Status.COMPENSATED, ["VoidAuthorization", "ReleaseStock"]),
+        (OnUnknown.VERIFY, Status.COMPLETED, ["GetPayment", *FORWARD[3:]]),
+    ],
+)
+async def test_a_command_that_is_not_idempotent_is_not_sent_again_after_a_crash(
+    stage_of: Callable[..., Stage], policy: OnUnknown, status: Status, sent_again: list[str]
+) -> None:
+    stage = stage_of(with_policy(policy, **FRAGILE))
+    slow = Answer()
+    stage.participants.scripts["AuthorizePayment"] = [slow]
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: slow.asked)
+    before = len(stage.participants.calls)
+    await stage.recover()
+    state = await stage.stopped()
+    run.cancel()
+
+    assert state.status is status
+    assert [call.method for call in stage.participants.calls[before:]] == sent_again
+
+
+FERRY = """
+syntax = "proto3";
+package ferry.v1;
+import "saga/v1/contract.proto";
+
+service FerryService {
+  rpc Book(BookRequest) returns (BookResponse) {
+    option (saga.v1.command) = {
+      effect: EFFECT_COMPENSABLE, compensation: "Unbook", on_unknown: ON_UNKNOWN_COMPENSATE
+    };
+  }
+  rpc Unbook(UnbookRequest) returns (UnbookResponse) { option (saga.v1.command) = {effect: EFFECT_RETRYABLE}; }
+}
+message BookRequest { string order_id = 1; }
+message BookResponse { string booking_id = 1; }
+message UnbookRequest {
+  string booking_id = 1 [(saga.v1.field) = {source: SOURCE_RESPONSE, when_unknown: WHEN_UNKNOWN_SUSPEND}];
+}
+message UnbookResponse {}
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Harbour:
+    ferry: Any
+
+
+@pytest.fixture
+def cross(tmp_path: Path) -> Definition:
+    """A saga over a contract whose compensation needs an id out of the answer."""
+    (tmp_path / "ferry.proto").write_text(FERRY)
+    (file,) = load_image(describe(tmp_path), {"ferry.proto"})
+    service = file.services_by_name["FerryService"]
+    commands = read_service(service)
+
+    class FerryServiceStub:
+        def __init__(self, channel: grpc.aio.Channel) -> None:
+            book = commands["Book"]
+            self.request = book.request
+            self.Book = channel.unary_unary(book.path, book.request.SerializeToString, book.response.FromString)
+
+    async def crossing(_order: StartOrderRequest, harbour: Harbour) -> Receipt:
+        await harbour.ferry.Book(harbour.ferry.request(order_id=SAGA))
+        raise SagaRejected("SEASICK", "rather not")
+
+    participant = Participant("ferry", FerryServiceStub, service, commands)
+    return dataclasses.replace(trip, function=crossing, shop=Harbour, participants=(participant,))
+
+
+async def test_a_compensation_takes_what_it_needs_from_the_answer(
+    stage_of: Callable[..., Stage], cross: Definition
+) -> None:
+    stage = stage_of(cross)
+    book = cross.participants[0].commands["Book"]
+    stage.participants.replies["Book"] = book.response(booking_id="b-7")  # type: ignore[call-arg]  # compiled above
+
+    assert (await stage.process().run()).status is Status.COMPENSATED
+    (call,) = stage.participants.of("Unbook")
+    assert b"b-7" in call.request
+
+
+async def test_a_lost_answer_that_the_compensation_cannot_do_without_is_named_to_an_operator(
+    stage_of: Callable[..., Stage], cross: Definition
+) -> None:
+    stage = stage_of(cross)
+    stage.participants.scripts["Book"] = [unknown()] * 4
+    state = await stage.process().run()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason == Reason(
+        "UNKNOWN", "ferry.v1.FerryService.Unbook: the answer that holds booking_id was lost", "FerryService.Book#1"
+    )
+    assert stage.participants.of("Unbook") == []
+
+
+async def test_a_lost_answer_is_compensated_from_the_request_alone(stage_of: Callable[..., Stage]) -> None:
+    async def brief(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        await shop.inventory.ReserveStock(RESERVE)
+        await shop.payment.AuthorizePayment(AUTHORIZE)
+        return Receipt()
+
+    stage = stage_of(altered(saga("brief", version=1)(brief), "ReserveStock", on_unknown=OnUnknown.COMPENSATE))
+    stage.participants.scripts["ReserveStock"] = [unknown()] * 4
+
+    assert (await stage.process().run()).status is Status.COMPENSATED
+    assert stage.participants.methods() == [*["ReserveStock"] * 4, BACKWARD[-1]]
