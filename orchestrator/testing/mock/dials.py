@@ -25,7 +25,7 @@ class Dials:
     """The settings of a mock's troubles. Shares lie between 0 and 1 and are of all calls that they may befall.
 
     Attributes:
-        latency: the least and the greatest delay of a call, in seconds; evenly drawn.
+        latency: the least and the greatest delay of a call before anything is done, in seconds; evenly drawn.
         reject: the share of compensable commands and pivots that are refused.
         lose_reply: the share of calls that take effect and whose answer is lost.
         unavailable: the share of calls that do not arrive.
