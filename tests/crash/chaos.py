@@ -31,10 +31,12 @@ async def killing(chance: random.Random, victims: Sequence[Process], pause: floa
     while True:
         await asyncio.sleep(chance.uniform(0, pause))
         victim = chance.choice(victims)
-        victim.kill()
-        await asyncio.sleep(chance.choice((0, 0, chance.uniform(0, pause))))
-        # Not abandoned half-way: whatever was killed serves again when the block is left.
-        await asyncio.shield(asyncio.ensure_future(victim.restart()))
+        try:
+            victim.kill()
+            await asyncio.sleep(chance.choice((0, 0, chance.uniform(0, pause))))
+        finally:
+            # Whatever was killed serves again when the block is left.
+            await _undisturbed(victim.restart())
 
 
 async def freezing(chance: random.Random, victims: Sequence[Process], seconds: float) -> None:
@@ -59,6 +61,16 @@ async def raining_cancels(chance: random.Random, customers: Customers, pause: fl
         under_way = [order for order in customers.placed if order.order_id and not order.ended]
         if under_way:
             await customers.cancel(chance.choice(under_way))
+
+
+async def _undisturbed(work: Coroutine[object, object, None]) -> None:
+    """Finish this, cancelled meanwhile or not."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 async def _until_cancelled(trouble: Coroutine[object, object, None]) -> None:
