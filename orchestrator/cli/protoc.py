@@ -130,9 +130,22 @@ def _package_root(package: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations))).parents[package.count(".")]
 
 
+def _stubs_beside(fresh: set[Path], out: Path) -> set[Path]:
+    """The stubs in the same top-level packages as these, relative to ``out``.
+
+    Not those in other folders: where ``out`` is a whole project, they are somebody else's, such as those that
+    packages in a virtual environment come with.
+    """
+    packages = {name.parts[0] for name in fresh if len(name.parts) > 1}
+    found = [path for package in packages for path in (out / package).rglob("*_pb2*.py*")]
+    if any(len(name.parts) == 1 for name in fresh):
+        found += out.glob("*_pb2*.py*")
+    return {path.relative_to(out) for path in found if path.suffix in {".py", ".pyi"}}
+
+
 def _mirror(staged: Path, out: Path) -> None:
     fresh = {path.relative_to(staged) for path in staged.rglob("*") if path.is_file()}
-    stale = {path.relative_to(out) for pattern in ("*_pb2*.py", "*_pb2*.pyi") for path in out.rglob(pattern)} - fresh
+    stale = _stubs_beside(fresh, out) - fresh
     for name in stale:
         (out / name).unlink()
     for name in fresh:

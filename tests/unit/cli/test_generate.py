@@ -45,6 +45,23 @@ def test_a_second_run_touches_nothing_and_a_removed_contract_takes_its_stubs_alo
     assert left == written
 
 
+def test_stubs_that_come_from_elsewhere_are_left_alone(orchestrator: Callable[..., Any], tmp_path: Path) -> None:
+    contract = tmp_path / "contracts/ferry/v1/ferry.proto"
+    contract.parent.mkdir(parents=True)
+    contract.write_text('syntax = "proto3"; package ferry.v1; message Seat {}')
+    installed = tmp_path / ".venv/lib/site-packages/google/type/money_pb2.py"
+    installed.parent.mkdir(parents=True)
+    installed.touch()
+    stale = tmp_path / "ferry/v1/train_pb2.pyi"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+
+    orchestrator("generate", "--protos", "contracts", "--out", ".")
+
+    assert installed.exists()
+    assert not stale.exists()
+
+
 def test_a_folder_that_does_not_exist_is_one_line_and_code_2(orchestrator: Callable[..., Any]) -> None:
     answer = orchestrator("generate", "--protos", "nowhere")
 
