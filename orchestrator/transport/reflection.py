@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from orchestrator.contract.drift import check_drift
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import Iterable
 
     from google.protobuf.descriptor import ServiceDescriptor
 
@@ -56,29 +56,25 @@ async def describe(channel: grpc.aio.Channel, service: str) -> ServiceDescriptor
 async def _files_of(channel: grpc.aio.Channel, service: str) -> dict[str, descriptor_pb2.FileDescriptorProto]:
     """The file that declares the service and all that it imports, by name."""
     files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
-    questions: asyncio.Queue[reflection_pb2.ServerReflectionRequest] = asyncio.Queue()
-
-    async def ask() -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
-        while True:
-            yield await questions.get()
-
-    questions.put_nowait(reflection_pb2.ServerReflectionRequest(file_containing_symbol=service))
-    asked = 1
     # Its stubs know only the synchronous channel.
     stub: Any = ServerReflectionStub(cast("Any", channel))
-    call = stub.ServerReflectionInfo(ask(), timeout=_PATIENCE_SECONDS)
-    async for answer in call:
-        for serialized in answer.file_descriptor_response.file_descriptor_proto:
-            file = descriptor_pb2.FileDescriptorProto.FromString(serialized)
-            files[file.name] = file
-        asked -= 1
-        if asked == 0:
-            wanted = {name for file in files.values() for name in file.dependency} - files.keys()
-            for name in wanted:
-                questions.put_nowait(reflection_pb2.ServerReflectionRequest(file_by_filename=name))
-            asked = len(wanted)
-        if asked == 0:
-            break
+    # Written to and read from: an iterator of questions would be left hanging where the service has no reflection.
+    call = stub.ServerReflectionInfo(timeout=_PATIENCE_SECONDS)
+    asked: set[str] = set()
+    questions = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=service)]
+    while questions:
+        for question in questions:
+            await call.write(question)
+        answers = [await call.read() for _ in questions]
+        for answer in answers:
+            if answer is grpc.aio.EOF:
+                break
+            for serialized in answer.file_descriptor_response.file_descriptor_proto:
+                file = descriptor_pb2.FileDescriptorProto.FromString(serialized)
+                files[file.name] = file
+        wanted = {name for file in files.values() for name in file.dependency} - files.keys() - asked
+        asked |= wanted
+        questions = [reflection_pb2.ServerReflectionRequest(file_by_filename=name) for name in sorted(wanted)]
     call.cancel()
     return files
 
