@@ -59,7 +59,7 @@ async def _tell(processes: Processes) -> None:
         await processes.serving(addresses.all.values())
     except ProcessEnded:
         return
-    order = json.dumps(MessageToDict(ORDERS[0].request), separators=(",", ":"))
+    order = json.dumps(MessageToDict(ORDERS[0].request, preserving_proto_field_name=True), separators=(",", ":"))
     listed = "\n".join(f"  {name:<14}{address}" for name, address in addresses.all.items())
     print(
         f"\nEverything is up:\n\n{listed}\n\nPlace an order:\n\n"
