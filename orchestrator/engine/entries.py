@@ -157,7 +157,7 @@ class RollbackBegan(NamedTuple):
 
 
 class CompensationBegan(NamedTuple):
-    """A compensation is about to be sent. It rides along: the rollback itself is the durable intent.
+    """A compensation is about to be sent. Durable before it leaves, though the rollback itself is the intent.
 
     Attributes:
         method: the full name of the compensating rpc.

@@ -84,6 +84,8 @@ class Rollback:
             return Reason(REASON_UNKNOWN, str(error), command.key)
         if command.compensation is None:
             self._writer.record(CompensationBegan(self._clock.now(), command.key, undo.name))
+            # Durable, and with it the result of the one before: a restart carries on here, with other attempts.
+            await self._brake.persist(self._writer)
         return self._settle(command, await self._deliver(undo, command, request.SerializeToString()))
 
     async def _deliver(self, undo: Binding, command: CommandState, request: bytes) -> Attempted:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from orchestrator.engine import failpoints
 from orchestrator.engine.ports import Append, NewSaga
-from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,16 +101,9 @@ class SagaWriter:
         )
         self._sequence += len(entries)
         written = self._journal.append(append)
-        try:
-            # Shielded: the saga's code may give up on the branch that waits here; the write stands.
-            await asyncio.shield(written)
-        except asyncio.CancelledError:
-            written.add_done_callback(partial(self._note_written, append))
-            raise
-        except OrchestratorError:
-            self._note_written(append, written)
-            raise
-        self._note_written(append, written)
+        written.add_done_callback(partial(self._note_written, append))
+        # Shielded: the saga's code may give up on the branch that waits here; the write stands.
+        await asyncio.shield(written)
 
     def _note_written(self, append: Append, written: asyncio.Future[None]) -> None:
         """Tell whoever waits for the start, and the observer."""
