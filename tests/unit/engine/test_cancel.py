@@ -1,0 +1,298 @@
+"""Cancel: a saga rolls back from wherever it is, up to its pivot and never after it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator import saga
+from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.engine.entries import RollbackBegan
+from orchestrator.engine.state import Reason, Status
+from orchestrator.errors import CancelRefused, ClaimLost, JournalUnavailable, SagaNotFound
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
+from tests.unit.engine.stage import (
+    BACKWARD,
+    FORWARD,
+    PRICE,
+    SAGA,
+    Answer,
+    Shop,
+    altered,
+    rejected,
+    trip,
+    turns,
+    unknown,
+    until,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.engine.state import SagaState
+    from tests.unit.engine.stage import Process, Stage
+
+BEFORE_PIVOT = FORWARD[:4]
+WHY = Reason("CANCELLED", "changed my mind", "", "ada")
+
+
+async def at(stage: Stage, method: str, outcome: object = None) -> tuple[Process, Answer]:
+    """A saga that waits for the answer to this method."""
+    answer = Answer()
+    stage.participants.scripts[method].append(answer)
+    process = stage.process()
+    await process.worker.start(stage.order())
+    await until(lambda: answer.asked)
+    if outcome is not None:
+        answer.give(outcome)  # type: ignore[arg-type]  # an outcome
+    return process, answer
+
+
+def cancel(process: Process) -> asyncio.Future[SagaState]:
+    return asyncio.ensure_future(process.worker.cancel(SAGA, "changed my mind", "ada"))
+
+
+@pytest.mark.parametrize("method", BEFORE_PIVOT)
+@pytest.mark.parametrize("late", [None, rejected(), unknown()], ids=["completed", "rejected", "unknown"])
+async def test_a_cancel_waits_for_the_answer_in_flight_then_compensates(
+    stage: Stage, method: str, late: object
+) -> None:
+    process, answer = await at(stage, method)
+    cancelled = cancel(process)
+    await turns()
+    assert not cancelled.done()
+    assert not stage.state().rollback
+
+    answer.give(late)  # type: ignore[arg-type]  # an outcome
+    assert (await cancelled).rollback
+    state = await stage.stopped()
+    assert (state.status, state.reason) == (Status.COMPENSATED, WHY)
+    effects = FORWARD[1 : FORWARD.index(method) + (late is None or isinstance(late, type(unknown())))]
+    expected = [BACKWARD[2 - number] for number in reversed(range(len(effects)))]
+    assert stage.participants.methods() == [*FORWARD[: FORWARD.index(method) + 1], *expected]
+
+
+async def test_a_cancel_during_a_pause_between_attempts_does_not_wait_for_its_end(stage: Stage) -> None:
+    stage.clock.hold_from = 0.0
+    process, _ = await at(stage, "AuthorizePayment", unknown())
+    await until(stage.clock.is_held)
+    await cancel(process)
+
+    assert (await stage.stopped()).status is Status.COMPENSATED
+    assert stage.participants.methods() == [*FORWARD[:3], "VoidAuthorization", "ReleaseStock"]
+
+
+async def test_a_cancel_before_anything_was_sent_leaves_nothing(stage: Stage) -> None:
+    process = stage.process()
+    process.line.journal_is = "held"
+    started = asyncio.ensure_future(process.worker.start(stage.order()))
+    await turns()
+    cancelled = cancel(process)
+    await turns()
+    assert not cancelled.done()
+
+    process.line.up()
+    await started
+    await cancelled
+    state = await stage.stopped()
+    assert state.status is Status.COMPENSATED
+    assert set(stage.participants.methods()) <= {"PriceOrder", "ReleaseStock"}, "an intent that was never sent"
+
+
+async def test_a_cancel_is_answered_once_the_rollback_is_durable(stage: Stage) -> None:
+    process, answer = await at(stage, "AuthorizePayment")
+    cancelled = cancel(process)
+    answer.give()
+    process.line.journal_is = "held"
+    await turns()
+    assert not cancelled.done()
+
+    process.line.up()
+    await cancelled
+    assert any(isinstance(entry, RollbackBegan) for entry in stage.entries())
+
+
+async def test_a_cancel_that_the_journal_cannot_take_is_not_answered_as_done(stage: Stage) -> None:
+    process, answer = await at(stage, "AuthorizePayment")
+    cancelled = cancel(process)
+    process.line.journal_is = "down"
+    answer.give()
+
+    with pytest.raises(JournalUnavailable):
+        await cancelled
+    assert not stage.state().rollback
+
+
+async def test_repeating_a_cancel_changes_nothing(stage: Stage) -> None:
+    process, answer = await at(stage, "AuthorizePayment")
+    first, second = cancel(process), cancel(process)
+    await turns()
+    answer.give()
+    await asyncio.gather(first, second)
+    third = await cancel(process)
+    state = await stage.stopped()
+    fourth = await cancel(process)
+
+    assert third.rollback
+    assert fourth.status is state.status is Status.COMPENSATED
+    assert [type(entry) for entry in stage.entries()].count(RollbackBegan) == 1
+
+
+async def test_a_cancel_during_a_rollback_for_another_reason_changes_nothing(stage: Stage) -> None:
+    stage.participants.scripts["ArrangeShipment"] = [rejected()]
+    process, answer = await at(stage, "VoidAuthorization")
+    state = await cancel(process)
+    assert state.reason is not None
+    assert state.reason.code == "REJECTED"
+
+    answer.give()
+    assert (await stage.stopped()).status is Status.COMPENSATED
+
+
+async def test_a_cancel_waits_for_a_pivot_in_flight_and_is_refused_once_it_is_accepted(stage: Stage) -> None:
+    process, answer = await at(stage, "CapturePayment")
+    cancelled = cancel(process)
+    await turns()
+    assert not cancelled.done()
+
+    answer.give()
+    with pytest.raises(CancelRefused) as refusal:
+        await cancelled
+    assert refusal.value.reason == "PAST_PIVOT"
+    assert "PaymentService.CapturePayment#1; it only goes forward now" in str(refusal.value)
+    assert (await stage.stopped()).status is Status.COMPLETED
+
+
+async def test_a_cancel_that_waits_for_a_pivot_finds_the_rollback_when_that_is_rejected(stage: Stage) -> None:
+    process, answer = await at(stage, "CapturePayment")
+    cancelled = cancel(process)
+    await turns()
+    answer.give(rejected())
+
+    assert (await cancelled).rollback
+    assert (await stage.stopped()).status is Status.COMPENSATED
+
+
+async def test_a_cancel_is_refused_after_the_pivot(stage: Stage) -> None:
+    process, answer = await at(stage, "SendConfirmation")
+    with pytest.raises(CancelRefused) as refusal:
+        await cancel(process)
+    assert refusal.value.reason == "PAST_PIVOT"
+
+    answer.give()
+    assert (await stage.stopped()).status is Status.COMPLETED
+
+
+async def test_a_cancel_is_refused_after_the_end(stage: Stage) -> None:
+    process = stage.process()
+    await process.run()
+
+    with pytest.raises(CancelRefused) as refusal:
+        await cancel(process)
+    assert refusal.value.reason == "SAGA_ENDED"
+
+
+async def test_a_saga_that_nobody_started_cannot_be_cancelled(stage: Stage) -> None:
+    with pytest.raises(SagaNotFound):
+        await cancel(stage.process())
+
+
+async def test_a_suspended_saga_is_rolled_back_by_a_cancel(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(altered(trip, "AuthorizePayment", on_unknown=OnUnknown.SUSPEND, retry=Retry(attempts=1)))
+    stage.participants.scripts["AuthorizePayment"] = [unknown()]
+    process = stage.process()
+    assert (await process.run()).status is Status.SUSPENDED
+
+    assert (await cancel(process)).rollback
+    state = await stage.stopped()
+    await until(lambda: stage.state().status is Status.COMPENSATED)
+    assert state.reason == WHY
+    assert stage.participants.methods() == [*FORWARD[:3], "VoidAuthorization", "ReleaseStock"]
+
+
+async def test_two_cancels_of_a_suspended_saga_roll_it_back_once(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(altered(trip, "AuthorizePayment", on_unknown=OnUnknown.SUSPEND, retry=Retry(attempts=1)))
+    stage.participants.scripts["AuthorizePayment"] = [unknown()]
+    process = stage.process()
+    await process.run()
+    states = await asyncio.gather(cancel(process), cancel(process))
+    await until(lambda: stage.state().status is Status.COMPENSATED)
+
+    assert all(state.rollback for state in states)
+    assert [type(entry) for entry in stage.entries()].count(RollbackBegan) == 1
+    assert stage.participants.methods().count("ReleaseStock") == 1
+
+
+@pytest.fixture
+def doubtful(stage_of: Callable[..., Stage]) -> Stage:
+    """A stage on which a pivot without an answer suspends the saga."""
+    return stage_of(altered(trip, "CapturePayment", on_unknown=OnUnknown.SUSPEND, retry=Retry(attempts=1)))
+
+
+async def test_a_saga_suspended_with_its_pivot_in_doubt_is_not_rolled_back(doubtful: Stage) -> None:
+    doubtful.participants.scripts["CapturePayment"] = [unknown()]
+    process = doubtful.process()
+    assert (await process.run()).status is Status.SUSPENDED
+
+    with pytest.raises(CancelRefused) as refusal:
+        await cancel(process)
+    assert refusal.value.reason == "PIVOT_IN_DOUBT"
+    await turns()
+    assert doubtful.participants.methods() == FORWARD[:5]
+
+
+async def test_a_cancel_that_waits_for_a_pivot_learns_that_it_stays_in_doubt(doubtful: Stage) -> None:
+    process, answer = await at(doubtful, "CapturePayment")
+    cancelled = cancel(process)
+    await turns()
+    answer.give(unknown())
+
+    with pytest.raises(CancelRefused, match=r"PaymentService\.CapturePayment#1 is in doubt"):
+        await cancelled
+    assert doubtful.state().status is Status.SUSPENDED
+
+
+async def test_a_cancel_that_meets_a_shutdown_is_not_answered_as_done(stage: Stage) -> None:
+    process, answer = await at(stage, "CapturePayment")
+    cancelled = cancel(process)
+    await turns()
+    closing = asyncio.ensure_future(process.worker.close(grace=60))
+    await turns()
+    answer.give(unknown())
+    await closing
+
+    with pytest.raises(ClaimLost, match="ask again"):
+        await cancelled
+
+
+async def test_a_cancel_of_a_saga_that_another_replica_advances_is_not_answered_as_done(stage: Stage) -> None:
+    _, answer = await at(stage, "AuthorizePayment")
+
+    with pytest.raises(ClaimLost, match="saga saga-1 is being advanced by somebody else; ask again"):
+        await cancel(stage.process())
+    answer.give()
+    assert (await stage.stopped()).status is Status.COMPLETED
+
+
+async def test_a_cancel_during_recovery_sends_no_new_command(stage_of: Callable[..., Stage]) -> None:
+    """The code waits at the gate, for what the journal still holds, while the cancel comes in."""
+
+    async def changed(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        await shop.pricing.PriceOrder(PRICE, timeout=1)
+        await shop.pricing.PriceOrder(PRICE, timeout=2)
+        return Receipt()
+
+    stage = stage_of(trip)
+    await at(stage, "AuthorizePayment")
+    stage.crash()
+    process = stage.process(saga("trip", version=1)(changed))
+    opening = asyncio.ensure_future(process.worker.open())
+    await until(lambda: SAGA in process.worker._live)
+    await cancel(process)
+    await opening
+
+    assert (await stage.stopped()).status is Status.COMPENSATED
+    assert stage.participants.methods() == [*FORWARD[:3], "VoidAuthorization", "ReleaseStock"]

@@ -1,0 +1,286 @@
+"""Recovery: the code runs again from the top, and what the journal holds is neither sent nor guessed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator import saga, scope
+from orchestrator.engine.entries import CommandIntended, SagaRecovered
+from orchestrator.engine.replay import ReplayGate
+from orchestrator.engine.state import Status
+from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
+from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest
+from tests.unit.engine.stage import (
+    ARRANGE,
+    AUTHORIZE,
+    CAPTURE,
+    FORWARD,
+    PRICE,
+    RESERVE,
+    SAGA,
+    Answer,
+    Shop,
+    rejected,
+    turns,
+    until,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.unit.engine.stage import Definition, Stage
+
+    Code = Callable[[StartOrderRequest, Shop], Awaitable[Receipt]]
+
+
+async def interrupted(stage: Stage, method: str) -> int:
+    """Let the saga come to this method, whose answer never comes; how many attempts were made until then."""
+    never = Answer()
+    stage.participants.scripts[method].append(never)
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: never.asked)
+    run.cancel()
+    return len(stage.participants.calls)
+
+
+@pytest.mark.parametrize("method", FORWARD[1:])
+async def test_recovery_sends_what_is_in_doubt_and_nothing_before_it(stage: Stage, method: str) -> None:
+    before = await interrupted(stage, method)
+    await stage.recover()
+    state = await stage.stopped()
+
+    assert state.status is Status.COMPLETED
+    assert [call.method for call in stage.participants.calls[before:]] == FORWARD[FORWARD.index(method) :]
+    in_doubt, again = stage.participants.of(method)
+    assert in_doubt.key == again.key
+    assert in_doubt.request == again.request
+
+
+async def test_an_attempt_after_recovery_has_a_number_of_its_own(stage: Stage) -> None:
+    await interrupted(stage, "ReserveStock")
+    await stage.recover()
+    await stage.stopped()
+    before, after = stage.participants.of("ReserveStock")
+
+    assert before.metadata["traceparent"] != after.metadata["traceparent"]
+    (recovered,) = [entry for entry in stage.entries() if isinstance(entry, SagaRecovered)]
+    assert recovered.owner == "replica-2"
+
+
+async def test_a_journalled_rejection_is_not_asked_for_again(stage: Stage) -> None:
+    stage.participants.scripts["AuthorizePayment"] = [rejected()]
+    before = await interrupted(stage, "ReleaseStock")
+    await stage.recover()
+    state = await stage.stopped()
+
+    assert state.status is Status.COMPENSATED
+    assert [call.method for call in stage.participants.calls[before:]] == ["ReleaseStock"]
+
+
+async def test_a_compensation_in_doubt_is_sent_again_with_its_key_and_a_span_of_its_own(stage: Stage) -> None:
+    stage.participants.scripts["CapturePayment"] = [rejected()]
+    await interrupted(stage, "ReleaseStock")
+    await stage.recover()
+    await stage.stopped()
+    before, after = stage.participants.of("ReleaseStock")
+
+    assert before.key == after.key
+    assert before.metadata["compensates"] == after.metadata["compensates"]
+    assert before.metadata["traceparent"] != after.metadata["traceparent"]
+    assert len(stage.participants.of("CancelShipment")) == 1, "its result rode with the beginning of the next one"
+
+
+def changed(code: Code) -> Definition:
+    return saga("trip", version=1)(code)  # type: ignore[arg-type]  # as a decorator would
+
+
+async def without_the_second(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.pricing.PriceOrder(PRICE)
+    await shop.payment.AuthorizePayment(AUTHORIZE)
+    await shop.shipping.ArrangeShipment(ARRANGE)
+    await shop.payment.CapturePayment(CAPTURE)
+    return Receipt()
+
+
+async def with_one_more_before(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.pricing.PriceOrder(PRICE)
+    with scope("more"):
+        await shop.inventory.ReserveStock(RESERVE)
+    await shop.inventory.ReserveStock(RESERVE)
+    return Receipt()
+
+
+async def with_another_request(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.pricing.PriceOrder(PRICE)
+    await shop.inventory.ReserveStock(ReserveStockRequest(order_id="another"))
+    return Receipt()
+
+
+async def that_returns_at_once(_order: StartOrderRequest, _shop: Shop) -> Receipt:
+    return Receipt()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            without_the_second,
+            (
+                "the code now calls PaymentService.CapturePayment#1; the journal goes on with "
+                "InventoryService.ReserveStock#1"
+            ),
+        ),
+        (
+            with_one_more_before,
+            (
+                "the code now calls more/InventoryService.ReserveStock#1; the journal goes on with "
+                "InventoryService.ReserveStock#1, PaymentService.AuthorizePayment#1, ShippingService.ArrangeShipment#1"
+            ),
+        ),
+        (
+            with_another_request,
+            (
+                'InventoryService.ReserveStock#1: the journal holds {order_id: "saga-1"}; '
+                'the code now sends {order_id: "another"}'
+            ),
+        ),
+        (
+            that_returns_at_once,
+            (
+                "the code returned; the journal goes on with InventoryService.ReserveStock#1, "
+                "PaymentService.AuthorizePayment#1, PricingService.PriceOrder#1, ShippingService.ArrangeShipment#1"
+            ),
+        ),
+    ],
+)
+async def test_code_that_no_longer_matches_is_suspended_with_both_sides_shown(
+    stage: Stage, code: Code, message: str
+) -> None:
+    before = await interrupted(stage, "ArrangeShipment")
+    await stage.recover(changed(code))
+    state = await stage.stopped()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason is not None
+    assert (state.reason.code, state.reason.message) == ("DIVERGED", message)
+    sent = {call.method for call in stage.participants.calls[before:]}
+    assert sent <= {"ArrangeShipment"}, "at most what is in doubt is sent again"
+
+
+async def test_a_diverged_saga_shows_no_field_that_its_contract_redacts(stage_of: Callable[..., Stage]) -> None:
+    def paying(token: str) -> Definition:
+        async def pay(_order: StartOrderRequest, shop: Shop) -> Receipt:
+            await shop.payment.AuthorizePayment(AuthorizePaymentRequest(order_id=SAGA, card_token=token))
+            return Receipt()
+
+        return changed(pay)
+
+    stage = stage_of(paying("tok_secret_1"))
+    await interrupted(stage, "AuthorizePayment")
+    await stage.recover(paying("tok_secret_2"))
+    state = await stage.stopped()
+
+    assert "card_token" in str(state.reason)
+    assert "secret" not in str(state.reason)
+
+
+def rewrite(stage: Stage, change: Callable[[CommandIntended], CommandIntended]) -> None:
+    """Make the journal one that other code has written."""
+    kept = stage.journal._sagas[SAGA]
+    kept.entries = [change(entry) if isinstance(entry, CommandIntended) else entry for entry in kept.entries]
+    stage.witness.entries.clear()
+
+
+async def test_a_request_that_differs_in_its_bytes_only_is_the_same(stage: Stage) -> None:
+    """The same field a second time: other bytes, which parse to the same message."""
+    await interrupted(stage, "AuthorizePayment")
+    again = ReserveStockRequest(order_id=SAGA).SerializeToString()
+    rewrite(stage, lambda entry: entry._replace(request=entry.request + again) if "Reserve" in entry.key else entry)
+    await stage.recover()
+
+    assert (await stage.stopped()).status is Status.COMPLETED
+
+
+async def test_another_service_of_the_same_short_name_diverges(stage: Stage) -> None:
+    await interrupted(stage, "AuthorizePayment")
+    rewrite(stage, lambda entry: entry._replace(method=entry.method.replace("shop.", "other.")))
+    await stage.recover()
+    state = await stage.stopped()
+
+    assert state.reason is not None
+    assert (state.reason.code, state.reason.message) == (
+        "DIVERGED",
+        (
+            "PricingService.PriceOrder#1: the journal holds other.pricing.v1.PricingService.PriceOrder; "
+            "the code now sends shop.pricing.v1.PricingService.PriceOrder"
+        ),
+    )
+
+
+async def test_a_saga_whose_version_is_not_served_is_suspended(stage: Stage) -> None:
+    await interrupted(stage, "ReserveStock")
+    before = len(stage.participants.calls)
+
+    async def other(_order: StartOrderRequest, _shop: Shop) -> Receipt:
+        return Receipt()
+
+    await stage.recover(saga("trip", version=2)(other))
+    state = await stage.stopped()
+
+    assert state.reason is not None
+    assert (state.reason.code, state.reason.message) == (
+        "DEFINITION_MISSING",
+        "no saga trip v1 is served; serve the module that holds it",
+    )
+    assert len(stage.participants.calls) == before
+
+
+async def test_branches_replay_in_any_order_before_anything_new_is_sent(stage_of: Callable[..., Stage]) -> None:
+    async def branches(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        async def long(name: str, number: int) -> None:
+            with scope(name):
+                for _ in range(number):
+                    await asyncio.gather(asyncio.gather(shop.inventory.ReserveStock(RESERVE)))
+
+        await asyncio.gather(*(long(f"b{number}", number) for number in range(6)))
+        await shop.payment.AuthorizePayment(AUTHORIZE)
+        return Receipt()
+
+    stage = stage_of(changed(branches))
+    await interrupted(stage, "AuthorizePayment")
+    before = len(stage.participants.calls)
+    await stage.recover()
+
+    assert (await stage.stopped()).status is Status.COMPLETED
+    assert [call.method for call in stage.participants.calls[before:]] == ["AuthorizePayment"]
+
+
+async def test_the_gate_opens_at_once_when_nothing_is_missing() -> None:
+    gate = ReplayGate(["A#1"])
+    gate.replayed("A#1")
+    missing = gate.missing()
+    with pytest.raises(StopIteration) as end:
+        missing.send(None)
+    assert end.value.value == []
+
+
+async def test_the_gate_waits_as_long_as_the_code_makes_progress() -> None:
+    gate = ReplayGate([f"A#{number}" for number in range(50)])
+    asked = asyncio.ensure_future(gate.missing())
+    for number in range(50):
+        await turns(20)
+        assert not asked.done()
+        gate.replayed(f"A#{number}")
+
+    assert await asked == []
+
+
+async def test_the_gate_names_what_the_code_does_not_ask_for() -> None:
+    gate = ReplayGate(["B#1", "A#1"])
+
+    assert await gate.missing() == ["A#1", "B#1"]

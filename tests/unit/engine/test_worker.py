@@ -1,0 +1,558 @@
+"""One replica: starts, waits, watches, lets go, and lives with a journal that fails."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator import CommandRejected, saga
+from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.engine.entries import SagaStarted
+from orchestrator.engine.ports import SagaFilter
+from orchestrator.engine.state import Status
+from orchestrator.errors import JournalUnavailable, SagaExists, SagaNotFound
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from tests.unit.engine.stage import (
+    FORWARD,
+    ORDER,
+    PRICE,
+    RESERVE,
+    SAGA,
+    Answer,
+    Shop,
+    altered,
+    rejected,
+    trip,
+    turns,
+    unknown,
+    until,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.engine.state import SagaState
+    from orchestrator.engine.worker import Worker
+    from tests.unit.engine.stage import Process, Stage
+
+OTHER = StartOrderRequest(customer_id="bob")
+
+
+async def started(stage: Stage, method: str) -> tuple[Process, Answer]:
+    """A saga that waits for the answer to this method."""
+    answer = Answer()
+    stage.participants.scripts[method].append(answer)
+    process = await stage.open()
+    await process.worker.start(stage.order())
+    await until(lambda: answer.asked)
+    return process, answer
+
+
+# Starting
+
+
+async def test_a_start_is_answered_once_it_is_durable(stage: Stage) -> None:
+    process = stage.process()
+    process.line.journal_is = "held"
+    start = asyncio.ensure_future(process.worker.start(stage.order()))
+    await turns()
+    assert not start.done()
+
+    process.line.up()
+    await start
+    assert isinstance(stage.entries()[0], SagaStarted)
+
+
+async def test_a_start_that_the_journal_cannot_take_is_refused_and_can_be_repeated(stage: Stage) -> None:
+    process = stage.process()
+    process.line.journal_is = "down"
+    with pytest.raises(JournalUnavailable):
+        await process.worker.start(stage.order())
+    assert set(stage.participants.methods()) <= {"PriceOrder"}, "nothing that has an effect"
+    await until(lambda: not process.worker._live)
+
+    process.line.up()
+    assert (await process.run()).status is Status.COMPLETED
+
+
+async def test_a_repeated_start_finds_the_saga_that_it_started(stage: Stage) -> None:
+    process, answer = await started(stage, "ReserveStock")
+    again = await process.worker.start(stage.order())
+    assert again.status is Status.RUNNING
+    answer.give()
+    await stage.stopped()
+    after = await process.worker.start(stage.order())
+
+    assert after.status is Status.COMPLETED
+    assert stage.participants.methods().count("ReserveStock") == 1
+
+
+async def test_two_equal_starts_at_once_start_one_saga(stage: Stage) -> None:
+    process = stage.process()
+    states = await asyncio.gather(*(process.worker.start(stage.order(), wait=60) for _ in range(3)))
+
+    assert [state.status for state in states] == [Status.COMPLETED] * 3
+    assert stage.participants.methods() == FORWARD
+
+
+async def test_two_equal_starts_at_two_replicas_start_one_saga(stage: Stage) -> None:
+    processes = [stage.process(), stage.process()]
+    await asyncio.gather(*(process.worker.start(stage.order()) for process in processes))
+    await stage.stopped()
+
+    effects = [method for method in stage.participants.methods() if method != "PriceOrder"]
+    assert effects == FORWARD[1:]
+
+
+@pytest.mark.parametrize("when", ["at once", "while it runs", "after its end", "after a restart"])
+async def test_a_start_with_the_same_id_and_other_content_is_refused(stage: Stage, when: str) -> None:
+    if when == "at once":
+        process = stage.process()
+        first = asyncio.ensure_future(process.worker.start(stage.order()))
+        await asyncio.sleep(0)
+    elif when == "while it runs":
+        process, _ = await started(stage, "ReserveStock")
+    else:
+        process = stage.process()
+        await process.run()
+        if when == "after a restart":
+            process = await stage.recover()
+    with pytest.raises(SagaExists, match="saga saga-1 was started by the same request id with another content"):
+        await process.worker.start(stage.order(OTHER))
+
+    if when == "at once":
+        await first
+    assert stage.state().input == ORDER.SerializeToString()
+
+
+async def test_looking_at_a_saga_while_its_start_is_repeated_shows_the_saga(stage: Stage) -> None:
+    """The repeated start seems to start it anew until the journal says that it exists."""
+    await stage.process().run()
+    process = stage.process()
+    process.line.journal_is = "held"
+    again = asyncio.ensure_future(process.worker.start(stage.order()))
+    await turns()
+    seen = asyncio.ensure_future(process.worker.get(SAGA))
+    await turns()
+    process.line.up()
+
+    assert (await seen).status is Status.COMPLETED
+    assert (await again).status is Status.COMPLETED
+
+
+async def test_a_saga_keeps_its_caller_and_what_it_can_be_listed_by(stage: Stage) -> None:
+    order = stage.order()._replace(attributes=(("customer_id", "ada"),), traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
+    process = stage.process()
+    state = await process.worker.start(order, wait=60)
+
+    assert (state.attributes, state.traceparent, state.sampled) == (order.attributes, order.traceparent, True)
+    (call, *_) = stage.participants.calls
+    assert call.metadata["traceparent"].startswith(f"00-{'a' * 32}-")
+    records, token = await process.worker.search(SagaFilter(attributes=order.attributes), 10, "")
+    assert ([record.saga_id for record in records], token) == ([SAGA], "")
+
+
+# Waiting and looking
+
+
+async def test_a_start_that_waits_answers_with_the_end(stage: Stage) -> None:
+    assert (await stage.process().worker.start(stage.order(), wait=60)).status is Status.COMPLETED
+
+
+async def test_a_start_that_has_waited_long_enough_answers_with_the_saga_as_it_stands(stage: Stage) -> None:
+    answer = Answer()
+    stage.participants.scripts["AuthorizePayment"] = [answer]
+    process = stage.process()
+    start = asyncio.ensure_future(process.worker.start(stage.order(), wait=60))
+    await until(lambda: answer.asked)
+    stage.clock.advance(59)
+    await turns()
+    assert not start.done()
+
+    stage.clock.advance(2)
+    state = await start
+    assert state.status is Status.RUNNING
+    assert state.commands["PaymentService.AuthorizePayment#1"].outcome is None
+    answer.give()
+    await stage.stopped()
+
+
+async def test_a_repeated_start_waits_too(stage: Stage) -> None:
+    process, answer = await started(stage, "AuthorizePayment")
+    again = asyncio.ensure_future(process.worker.start(stage.order(), wait=60))
+    await turns()
+    assert not again.done()
+
+    answer.give()
+    assert (await again).status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("way", ["start", "get", "watch"])
+async def test_nobody_is_told_of_an_end_before_it_is_durable(stage: Stage, way: str) -> None:
+    process, answer = await started(stage, "SendConfirmation")
+    seen: list[Status | None] = []
+
+    async def look() -> None:
+        if way == "start":
+            seen.append((await process.worker.start(stage.order(), wait=60)).status)
+        elif way == "get":
+            await until(lambda: process.worker._live[SAGA].state.status is Status.COMPLETED)
+            seen.append((await process.worker.get(SAGA)).status)
+        else:
+            seen.extend([state.status async for state in process.worker.watch(SAGA)][-1:])
+
+    looking = asyncio.ensure_future(look())
+    process.line.journal_is = "held"
+    answer.give()
+    await turns()
+    assert seen == []
+
+    process.line.up()
+    await looking
+    assert seen == [Status.COMPLETED]
+
+
+async def test_an_end_that_the_journal_did_not_take_is_not_shown(stage: Stage) -> None:
+    process, answer = await started(stage, "SendConfirmation")
+    waiting = asyncio.ensure_future(process.worker.start(stage.order(), wait=60))
+    await turns()
+    process.line.journal_is = "held"
+    answer.give()
+    await turns()
+    process.line.journal_is = "down"
+    for write in process.line._held:
+        write()
+    process.line._held.clear()
+
+    with pytest.raises(JournalUnavailable):
+        await waiting
+
+
+async def test_a_saga_that_nobody_started_cannot_be_seen(stage: Stage) -> None:
+    worker = stage.process().worker
+    with pytest.raises(SagaNotFound):
+        await worker.get(SAGA)
+    with pytest.raises(SagaNotFound):
+        await anext(worker.watch(SAGA))
+
+
+async def watched(worker: Worker, saga_id: str = SAGA) -> list[tuple[Status | None, int]]:
+    return [(state.status, len(state.commands)) async for state in worker.watch(saga_id)]
+
+
+async def test_a_watcher_sees_the_saga_change_until_its_end(stage: Stage) -> None:
+    process, answer = await started(stage, "ReserveStock")
+    watching = asyncio.ensure_future(watched(process.worker))
+    await turns()
+    answer.give()
+    seen = await watching
+
+    assert seen[0] == (Status.RUNNING, 2)
+    assert seen[-1] == (Status.COMPLETED, len(FORWARD))
+    assert len(seen) > 3
+    assert seen == sorted(seen, key=lambda each: each[1])
+
+
+async def test_a_watcher_that_is_busy_while_the_saga_ends_still_sees_the_end(stage: Stage) -> None:
+    process, answer = await started(stage, "ReserveStock")
+    seen: list[SagaState] = []
+    statuses = []
+    async for state in process.worker.watch(SAGA):
+        seen.append(state)
+        statuses.append(state.status)
+        if len(seen) == 1:
+            answer.give()
+            await stage.stopped()
+            await turns()
+
+    assert statuses == [Status.RUNNING, Status.COMPLETED]
+
+
+async def test_a_watcher_of_an_ended_saga_sees_its_end_once(stage: Stage) -> None:
+    process = stage.process()
+    await process.run()
+
+    assert await watched(process.worker) == [(Status.COMPLETED, len(FORWARD))]
+
+
+async def test_a_watcher_at_another_replica_sees_the_end_too(stage: Stage) -> None:
+    _, answer = await started(stage, "ReserveStock")
+    watching = asyncio.ensure_future(watched(stage.process().worker))
+    await turns(5)
+    answer.give()
+
+    assert (await watching)[-1] == (Status.COMPLETED, len(FORWARD))
+
+
+async def test_a_watcher_stays_when_the_saga_is_suspended_and_sees_it_rolled_back(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(altered(trip, "AuthorizePayment", on_unknown=OnUnknown.SUSPEND, retry=Retry(attempts=1)))
+    stage.participants.scripts["AuthorizePayment"] = [unknown()]
+    process = stage.process()
+    await process.run()
+    statuses = []
+    async for state in process.worker.watch(SAGA):
+        statuses.append(state.status)
+        if state.status is Status.SUSPENDED and len(statuses) == 2:
+            await process.worker.cancel(SAGA, "enough", "ada")
+
+    assert statuses[:2] == [Status.SUSPENDED] * 2
+    assert statuses[-1] is Status.COMPENSATED
+
+
+# Letting go
+
+
+@pytest.mark.parametrize("method", FORWARD)
+@pytest.mark.parametrize("late", [None, unknown()], ids=["completed", "unknown"])
+async def test_a_graceful_close_keeps_the_answer_in_flight_and_the_next_replica_goes_on(
+    stage: Stage, method: str, late: object
+) -> None:
+    process, answer = await started(stage, method)
+    closing = asyncio.ensure_future(process.worker.close(grace=60))
+    await turns()
+    assert not closing.done()
+    answer.give(late)  # type: ignore[arg-type]  # an outcome
+    await closing
+    kept = stage.state().commands
+    sent = len(stage.participants.calls)
+    assert sent == FORWARD.index(method) + 1
+
+    await stage.open()
+    assert (await stage.stopped()).status is Status.COMPLETED
+    again = [call.method for call in stage.participants.calls[sent:]]
+    assert again == FORWARD[FORWARD.index(method) + (late is None) :]
+    (command,) = [command for command in kept.values() if command.method.endswith(method)]
+    assert command.attempts == 1
+
+
+async def test_a_graceful_close_does_not_wait_for_pauses(stage: Stage) -> None:
+    stage.clock.hold_from = 0.0
+    process, answer = await started(stage, "ReserveStock")
+    answer.give(unknown())
+    await until(lambda: stage.state().commands["InventoryService.ReserveStock#1"].attempts)
+    await process.worker.close(grace=60)
+
+    assert not process.worker._live
+
+
+async def test_a_graceful_close_in_the_middle_of_a_rollback_goes_on_at_the_next_replica(stage: Stage) -> None:
+    stage.participants.scripts["CapturePayment"] = [rejected()]
+    process, answer = await started(stage, "VoidAuthorization")
+    closing = asyncio.ensure_future(process.worker.close(grace=60))
+    await turns()
+    answer.give()
+    await closing
+    await stage.open()
+
+    assert (await stage.stopped()).status is Status.COMPENSATED
+    assert stage.participants.methods() == [*FORWARD[:5], "CancelShipment", "VoidAuthorization", "ReleaseStock"]
+
+
+async def test_what_is_released_is_recovered_before_any_lease_lapses(stage: Stage) -> None:
+    process, answer = await started(stage, "ReserveStock")
+    other = await stage.open()
+    assert not other.worker._live
+    closing = asyncio.ensure_future(process.worker.close(grace=60))
+    answer.give()
+    await closing
+    stage.clock.advance(21)
+
+    assert (await stage.stopped()).status is Status.COMPLETED
+    assert SAGA not in process.worker._live
+
+
+async def test_a_close_without_patience_lets_go_of_what_has_not_answered(stage: Stage) -> None:
+    process, answer = await started(stage, "ReserveStock")
+    await process.worker.close(grace=0)
+    answer.give()
+    await turns()
+    assert stage.participants.methods() == FORWARD[:2]
+
+    await stage.open()
+    assert (await stage.stopped()).status is Status.COMPLETED
+    assert stage.participants.methods().count("ReserveStock") == 2
+
+
+# A journal that fails
+
+
+@pytest.mark.parametrize("method", FORWARD)
+async def test_a_journal_that_fails_for_a_while_delays_a_saga_and_does_not_fail_it(stage: Stage, method: str) -> None:
+    process, answer = await started(stage, method)
+    process.line.journal_is = "down"
+    answer.give()
+    await turns()
+    sent = len(stage.participants.calls)
+    await turns()
+    assert len(stage.participants.calls) == sent, "nothing is sent without an intent"
+
+    process.line.up()
+    assert (await stage.stopped()).status is Status.COMPLETED
+    assert list(dict.fromkeys(stage.participants.methods())) == FORWARD
+
+
+async def test_a_journal_that_fails_in_the_middle_of_a_rollback_delays_it(stage: Stage) -> None:
+    stage.participants.scripts["CapturePayment"] = [rejected()]
+    process, answer = await started(stage, "VoidAuthorization")
+    process.line.journal_is = "down"
+    answer.give()
+    await turns()
+    process.line.up()
+
+    assert (await stage.stopped()).status is Status.COMPENSATED
+
+
+async def test_a_start_repeated_while_the_saga_waits_for_the_journal_does_not_orphan_it(stage: Stage) -> None:
+    process, answer = await started(stage, "ReserveStock")
+    process.line.journal_is = "down"
+    answer.give()
+    await until(lambda: SAGA not in process.worker._live)
+    process.line.journal_is = "held"
+    again = asyncio.ensure_future(process.worker.start(stage.order(), wait=60))
+    await turns()
+    process.line.up()
+    await again
+
+    assert (await stage.stopped()).status is Status.COMPLETED
+
+
+async def test_a_journal_that_cannot_be_read_at_recovery_orphans_nobody(stage: Stage) -> None:
+    await started(stage, "ReserveStock")
+    stage.crash()
+    process = stage.process()
+    read = process.line._journal.read
+    failures = iter([True, True])
+
+    async def failing_read(saga_id: str) -> object:
+        if next(failures, False):
+            raise JournalUnavailable("the disk is slow")
+        return await read(saga_id)
+
+    stage.journal.read = failing_read  # type: ignore[method-assign, assignment]
+    assert await process.worker.open() == 1
+
+    assert (await stage.stopped()).status is Status.COMPLETED
+
+
+async def test_a_saga_that_cannot_be_read_keeps_no_other_from_being_recovered(stage: Stage) -> None:
+    answers = [Answer(), Answer()]
+    stage.participants.scripts["ReserveStock"] = [*answers]
+    process = stage.process()
+    for number in (1, 2):
+        await process.worker.start(stage.order(saga_id=f"saga-{number}"))
+    await until(lambda: answers[1].asked)
+    kept = stage.journal._sagas["saga-1"]
+    kept.entries.insert(0, kept.entries[0])  # started twice: no legal story
+    await stage.recover()
+
+    assert (await stage.stopped("saga-2")).status is Status.COMPLETED
+    stage.witness.entries.clear()
+
+
+async def test_a_replica_renews_its_lease_and_recovers_after_a_failure_of_the_journal(stage: Stage) -> None:
+    process = await stage.open()
+    process.line.journal_is = "down"
+    stage.clock.advance(21)
+    await turns()
+    process.line.up()
+    stage.clock.advance(21)
+    await turns()
+    other, answer = await started(stage, "ReserveStock")
+    assert await stage.journal.claim_unfinished("somebody", stage.clock.now(), 10) == []
+
+    other.kill()
+    for _ in range(5):
+        stage.clock.advance(21)
+        await turns()
+    assert (await stage.stopped()).status is Status.COMPLETED, "recovered by the first one"
+    answer.give()
+
+
+# One owner
+
+
+async def test_a_replica_that_lost_its_claim_appends_nothing_and_sends_nothing_more(stage: Stage) -> None:
+    old, answer = await started(stage, "AuthorizePayment")
+    stage.journal._alive_until.clear()
+    new = await stage.open()
+    assert (await stage.stopped()).status is Status.COMPLETED
+    entries, sent = stage.entries(), len(stage.participants.calls)
+    answer.give()
+    await turns()
+
+    assert stage.entries() == entries
+    assert len(stage.participants.calls) == sent
+    assert SAGA not in old.worker._live
+    assert (await old.worker.get(SAGA)).status is Status.COMPLETED
+    assert new is not old
+
+
+async def test_a_replica_that_lost_its_claim_between_two_attempts_makes_no_more(stage: Stage) -> None:
+    old, answer = await started(stage, "AuthorizePayment")
+    stage.journal._alive_until.clear()
+    hang = Answer()
+    stage.participants.scripts["AuthorizePayment"] = [hang]
+    await stage.open()
+    await until(lambda: hang.asked)
+    answer.give(unknown())
+    await until(lambda: SAGA not in old.worker._live)
+
+    assert len(stage.participants.of("AuthorizePayment")) == 2, "one of each replica"
+    hang.give()
+    assert (await stage.stopped()).status is Status.COMPLETED
+
+
+async def test_a_start_in_flight_is_acknowledged_even_if_the_code_gives_up_the_branch_that_wrote_it(
+    stage_of: Callable[..., Stage],
+) -> None:
+    """A TaskGroup cancels the branch whose append carries the start; whoever started the saga is answered."""
+
+    async def doomed(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(shop.pricing.PriceOrder(PRICE))
+                group.create_task(shop.inventory.ReserveStock(RESERVE))
+        except* CommandRejected:
+            pass
+        return Receipt()
+
+    stage = stage_of(saga("doomed", version=1)(doomed))
+    stage.participants.scripts["PriceOrder"] = [rejected()]
+    process = stage.process()
+    process.line.journal_is = "held"
+    start = asyncio.ensure_future(process.worker.start(stage.order()))
+    await turns()
+    process.line.up()
+    await start
+
+    assert (await stage.stopped()).status is Status.SUSPENDED
+    assert stage.state().reason is not None
+    assert stage.witness.entries[SAGA] == stage.entries()
+
+
+class Unreadable:
+    """Stands for a request class that can no longer read what the journal holds."""
+
+    DESCRIPTOR = RESERVE.DESCRIPTOR
+
+    @staticmethod
+    def FromString(_data: bytes) -> object:  # noqa: N802 - as protobuf calls it
+        raise ValueError("these bytes are no request")
+
+
+async def test_an_engine_that_fails_suspends_the_saga_instead_of_trying_for_ever(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(altered(trip, "ReserveStock", request=Unreadable))
+    stage.participants.scripts["AuthorizePayment"] = [rejected()]
+    state = await stage.process().run()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason is not None
+    assert (state.reason.code, state.reason.message) == ("ENGINE_FAILED", "ValueError: these bytes are no request")
+    assert stage.participants.of("ReleaseStock") == []
