@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -26,9 +27,15 @@ async def going_wrong(*troubles: Coroutine[object, object, None]) -> AsyncIterat
             task.cancel()
 
 
-async def killing(chance: random.Random, victims: Sequence[Process], pause: float = _LONGEST_PAUSE_SECONDS) -> None:
-    """Again and again, kill one of these with -9 and start it again, sometimes after a while."""
-    while True:
+async def killing(
+    chance: random.Random,
+    victims: Sequence[Process],
+    *,
+    pause: float = _LONGEST_PAUSE_SECONDS,
+    times: int | None = None,
+) -> None:
+    """So many times, or for ever, kill one of these with -9 and start it again, sometimes after a while."""
+    for _ in count() if times is None else range(times):
         await asyncio.sleep(chance.uniform(0, pause))
         victim = chance.choice(victims)
         try:

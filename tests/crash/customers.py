@@ -153,8 +153,8 @@ class Customers:
     async def _in_turn(self, order: Placed) -> None:
         async with self._turn:
             self.placed.append(order)
-            # Every other customer waits in the first call, the others watch.
-            await self.place(order, wait=5 * (len(self.placed) % 2))
+            # Every other customer waits in the first call for a while, the others only watch.
+            await self.place(order, wait=5 * (len(self.placed) % 2 == 0))
             await self.follow(order)
 
     async def _until(self, reached: Callable[[], bool]) -> None:

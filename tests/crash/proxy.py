@@ -1,0 +1,131 @@
+"""A TCP proxy between the orchestrator and a participant that makes the network look bad.
+
+It knows nothing of gRPC: connections are reset, and replies are held up or lost, in the middle of whatever they carry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+if TYPE_CHECKING:
+    import random
+    from types import TracebackType
+
+_CHUNK: Final = 65_536
+# Closed with this, a socket sends a reset instead of a farewell.
+_RESET: Final = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True)
+class Weather:
+    """How likely it is, from 0 to 1, that something happens to a chunk of replies.
+
+    Attributes:
+        breaks: a part of it passes, then the connection is reset.
+        loses: nothing of it passes, then the connection is reset.
+        delays: it passes after up to ``delay`` seconds.
+    """
+
+    breaks: float = 0.0
+    loses: float = 0.0
+    delays: float = 0.0
+    delay: float = 0.0
+
+
+FAIR: Final = Weather()
+
+
+class Proxy:
+    """Listens on a free port of this machine, and passes on to a target; an async context manager.
+
+    Args:
+        target: ``host:port``.
+        chance: decides what the weather leaves open.
+
+    Attributes:
+        address: where it listens.
+        weather: may be changed at any time.
+        resets: how many connections it has reset.
+    """
+
+    def __init__(self, target: str, chance: random.Random, weather: Weather = FAIR) -> None:
+        self.weather = weather
+        self.resets = 0
+        self.address = ""
+        self._target = target
+        self._chance = chance
+        self._connections: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._server.wait_closed()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        # A connection that breaks is what this is about.
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await self._serve(reader, writer)
+        self._connections.discard(task)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, _, port = self._target.rpartition(":")
+        try:
+            behind_reader, behind_writer = await asyncio.open_connection(host, int(port))
+        except OSError:
+            writer.transport.abort()
+            return
+        requests = asyncio.ensure_future(_pass_on(reader, behind_writer))
+        replies = asyncio.ensure_future(self._reply(behind_reader, writer))
+        try:
+            await asyncio.wait((requests, replies), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for direction in (requests, replies):
+                direction.cancel()
+            await asyncio.gather(requests, replies, return_exceptions=True)
+            for end in (writer, behind_writer):
+                end.transport.abort()
+
+    async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while chunk := await reader.read(_CHUNK):
+            weather, drawn = self.weather, self._chance.random()
+            if drawn < weather.breaks + weather.loses:
+                if drawn < weather.breaks:
+                    writer.write(chunk[: self._chance.randrange(len(chunk))])
+                    await writer.drain()
+                self.resets += 1
+                return _reset_when_closed(writer)
+            if self._chance.random() < weather.delays:
+                await asyncio.sleep(self._chance.uniform(0, weather.delay))
+            writer.write(chunk)
+            await writer.drain()
+        return None
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while chunk := await reader.read(_CHUNK):
+        writer.write(chunk)
+        await writer.drain()
+
+
+def _reset_when_closed(writer: asyncio.StreamWriter) -> None:
+    opened: socket.socket = writer.get_extra_info("socket")
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
