@@ -1,0 +1,115 @@
+"""Sagas as a terminal shows them."""
+
+from __future__ import annotations
+
+import io
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc.code_pb2 import FAILED_PRECONDITION, UNAVAILABLE
+from google.rpc.status_pb2 import Status
+from rich.console import Console, RenderableType
+
+from orchestrator.cli.rendering import changes, current_step, progress_text, reason_text, saga_page, sagas_table
+from saga.v1 import contract_pb2, saga_pb2
+
+SHOP = "shop.payment.v1.PaymentService"
+
+
+def drawn(what: RenderableType) -> list[str]:
+    console = Console(file=io.StringIO(), width=120)
+    console.print(what)
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def step(method: str, state: saga_pb2.StepState, **more: object) -> saga_pb2.Step:
+    begun = state not in {saga_pb2.STEP_STATE_NOT_BEGUN, saga_pb2.STEP_STATE_SKIPPED}
+    return saga_pb2.Step(
+        key=f"PaymentService.{method}#1" if begun else "",
+        method=f"{SHOP}.{method}",
+        effect=contract_pb2.EFFECT_COMPENSABLE,
+        state=state,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def at(seconds: int) -> Timestamp:
+    return Timestamp(seconds=1_800_000_000 + seconds)
+
+
+def test_a_page_shows_where_the_saga_stands_and_why() -> None:
+    saga = saga_pb2.Saga(
+        saga_id="order-1",
+        definition="place_order",
+        version=2,
+        status=saga_pb2.STATUS_COMPENSATED,
+        started_at=at(0),
+        ended_at=at(2),
+        trace_id="ab" * 16,
+        attributes={"customer_id": "alice"},
+        reason=saga_pb2.Reason(code="REJECTED", step_key="A.B#1", message="A.B#1: FAILED_PRECONDITION: no"),
+    )
+    assert drawn(saga_page(saga))[:3] == [
+        "place_order v2  order-1  compensated in 2.0 s",
+        f"customer_id alice · started 2027-01-15 08:00:00 UTC · trace {'ab' * 16}",
+        "because REJECTED at A.B#1: FAILED_PRECONDITION: no",
+    ]
+
+
+def test_each_step_shows_its_outcome_and_its_compensation() -> None:
+    compensation = saga_pb2.Compensation(
+        method=f"{SHOP}.Void", attempts=3, started_at=at(0), ended_at=at(1), position=1
+    )
+    steps = [
+        step(
+            "Hold",
+            saga_pb2.STEP_STATE_COMPENSATED,
+            attempts=2,
+            duration=Duration(nanos=4_000_000),
+            compensation=compensation,
+        ),
+        step("Charge", saga_pb2.STEP_STATE_REJECTED, error=Status(code=FAILED_PRECONDITION, message="declined")),
+        step("Thank", saga_pb2.STEP_STATE_SKIPPED, conditional=True),
+    ]
+    assert drawn(saga_page(saga_pb2.Saga(steps=steps)))[3:] == [
+        "↩ PaymentService.Hold    compensable  compensated, sent 2 times  4 ms  1. Void 1.0 s, sent 3 times",
+        "✗ PaymentService.Charge  compensable  rejected: declined            -",
+        "- PaymentService.Thank   compensable  skipped, conditional          -",
+    ]
+
+
+def test_what_was_compensated_in_doubt_says_so_instead_of_its_last_error() -> None:
+    lost = step("Hold", saga_pb2.STEP_STATE_COMPENSATED, error=Status(code=UNAVAILABLE, message="broken pipe"))
+    shown = "\n".join(drawn(saga_page(saga_pb2.Saga(steps=[lost]))))
+    assert "compensated, in doubt" in shown
+    assert "broken pipe" not in shown
+
+
+def test_a_reason_names_who_asked() -> None:
+    reason = saga_pb2.Reason(code="CANCELLED", message="changed my mind", requested_by="judy")
+    assert reason_text(reason).plain == "because CANCELLED by judy: changed my mind"
+
+
+def test_a_list_has_one_line_for_each_saga() -> None:
+    running = saga_pb2.Saga(saga_id="order-1", definition="place_order", version=1, started_at=at(0))
+    running.status = saga_pb2.STATUS_RUNNING
+    assert drawn(sagas_table([running]))[1].split("  ")[:2] == ["order-1", "running"]
+
+
+def test_changes_are_told_once() -> None:
+    before = [step("Hold", saga_pb2.STEP_STATE_IN_PROGRESS), step("Charge", saga_pb2.STEP_STATE_NOT_BEGUN)]
+    after = [step("Hold", saga_pb2.STEP_STATE_COMPLETED), step("Charge", saga_pb2.STEP_STATE_IN_PROGRESS)]
+    told = [line.plain for line in changes(before, after)]
+    assert told == ["✓ PaymentService.Hold completed", "▸ PaymentService.Charge in progress"]
+    assert changes(after, after) == []
+
+
+def test_progress_is_a_sign_for_each_step() -> None:
+    steps = [step("Hold", saga_pb2.STEP_STATE_COMPLETED), step("Charge", saga_pb2.STEP_STATE_IN_PROGRESS)]
+    assert progress_text(steps).plain == "✓ ▸"
+    assert current_step(steps) == "PaymentService.Charge"
+
+
+def test_what_only_a_newer_server_knows_is_shown_as_it_is() -> None:
+    assert drawn(saga_page(saga_pb2.Saga(status=99, steps=[step("Hold", 99)])))  # type: ignore[arg-type]

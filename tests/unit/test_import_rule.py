@@ -1,0 +1,78 @@
+"""The import rule of pyproject.toml bites: each of these imports would break it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLOORS = "Each floor of the orchestrator knows only the floors beneath it, and no neighbour"
+SERVICES = "Services know the chassis and nothing of one another"
+STRANGERS = "The orchestrator and the services know nothing of each other"
+TELEMETRY = "Only observability and the chassis' tracing import OpenTelemetry"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the code."""
+    house = tmp_path_factory.mktemp("house")
+    for package in ("orchestrator", "services"):
+        shutil.copytree(ROOT / package, house / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", house)
+    return house
+
+
+def lint(house: Path) -> str:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        cwd=house,
+        env=os.environ | {"PYTHONPATH": str(house), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+def test_the_house_is_in_order(house: Path) -> None:
+    assert "4 kept, 0 broken" in lint(house)
+
+
+@pytest.mark.parametrize(
+    ("module", "imported", "rule"),
+    [
+        ("orchestrator/settings.py", "orchestrator.bootstrap", FLOORS),
+        ("orchestrator/engine/codec.py", "orchestrator.store.memory", FLOORS),
+        ("orchestrator/store/memory.py", "orchestrator.transport.server", FLOORS),
+        ("orchestrator/contract/rules.py", "orchestrator.definition.saga", FLOORS),
+        ("services/payment/store.py", "services.inventory.domain", SERVICES),
+        ("services/chassis/guard.py", "services.inventory.domain", SERVICES),
+        ("services/payment/store.py", "orchestrator.errors", STRANGERS),
+        ("orchestrator/engine/codec.py", "services.chassis.errors", STRANGERS),
+        ("orchestrator/engine/codec.py", "opentelemetry.trace", TELEMETRY),
+        ("services/payment/store.py", "opentelemetry.trace", TELEMETRY),
+    ],
+)
+def test_it_bites(house: Path, module: str, imported: str, rule: str) -> None:
+    path = house / module
+    kept = path.read_text()
+    path.write_text(f"{kept}\nimport {imported}\n")
+    try:
+        assert f"{rule} BROKEN" in lint(house)
+    finally:
+        path.write_text(kept)
+
+
+def test_a_new_service_must_be_named_in_it(house: Path) -> None:
+    newcomer = house / "services/newcomer"
+    newcomer.mkdir()
+    (newcomer / "__init__.py").touch()
+    try:
+        assert "services.newcomer" in lint(house)
+    finally:
+        shutil.rmtree(newcomer)
