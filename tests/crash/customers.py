@@ -154,7 +154,7 @@ class Customers:
         async with self._turn:
             self.placed.append(order)
             # Every other customer waits in the first call for a while, the others only watch.
-            await self.place(order, wait=5 * (len(self.placed) % 2 == 0))
+            await self.place(order, wait=2 * (len(self.placed) % 2 == 0))
             await self.follow(order)
 
     async def _until(self, reached: Callable[[], bool]) -> None:

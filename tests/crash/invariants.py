@@ -98,11 +98,12 @@ class Invariants:
             for channel in self._channels.values():
                 stack.push_async_callback(channel.close)
 
-    async def broken(self, customers: Customers) -> list[str]:
+    async def broken(self, customers: Customers, *, traced: bool = True) -> list[str]:
         """Every invariant that does not hold, in a sentence; none where all is well.
 
         Args:
             customers: whose orders, all of which have been followed to their ends, were the only ones meanwhile.
+            traced: the orchestrator has told the shop's collector of them.
         """
         turn = asyncio.Semaphore(_AT_ONCE)
 
@@ -118,7 +119,7 @@ class Invariants:
             *_listed_otherwise(orders, listed),
             *await self._broken_in_books(orders),
             *await self._broken_in_points(orders),
-            *(await broken_traces(self._shop.collector, customers.placed) if self._shop.traced else ()),
+            *(await broken_traces(self._shop.collector, customers.placed) if traced and self._shop.traced else ()),
         ]
 
     async def _look_at(self, customers: Customers, placed: Placed) -> tuple[Order, list[str]]:

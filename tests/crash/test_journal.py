@@ -1,0 +1,115 @@
+"""The file of the journal is locked, has no room, or has lost its end."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.crash.customers import Customers
+from tests.crash.disk import small_disk
+from tests.crash.orders import draw
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.crash.invariants import Invariants
+    from tests.crash.shop import Shop
+
+TORN_BYTES: Final = 10_000
+"""Two pages and a half: the last commits are gone, and one of them in the middle."""
+
+
+async def test_orders_are_refused_and_none_is_lost_while_another_connection_locks_the_journal(
+    shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path
+) -> None:
+    orchestrator = shop.orchestrator(tmp_path)
+    await orchestrator.restart()
+    before, meanwhile = draw(chance, 12, run=run), draw(chance, 4, run=run)
+    async with Customers(orchestrator.address) as customers:
+        everything = [asyncio.ensure_future(customers.order_all(before))]
+        await customers.have_placed(3)
+        with closing(sqlite3.connect(tmp_path / "orchestrator.db", isolation_level=None)) as another:
+            another.execute("BEGIN IMMEDIATE")
+            everything.append(asyncio.ensure_future(customers.order_all(meanwhile)))
+            await customers.have_been_refused()
+            another.execute("ROLLBACK")
+        await asyncio.gather(*everything)
+        assert "UNAVAILABLE" in customers.refusals[0]
+        assert "database is locked" in customers.refusals[0]
+        assert await invariants.broken(customers) == []
+
+
+async def test_orders_are_refused_and_none_is_lost_while_the_disk_is_full(
+    shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        orchestrator = shop.orchestrator(disk.folder)
+        await orchestrator.restart()
+        before, meanwhile = draw(chance, 12, run=run), draw(chance, 4, run=run)
+        async with Customers(orchestrator.address) as customers:
+            everything = [asyncio.ensure_future(customers.order_all(before))]
+            await customers.have_placed(3)
+            disk.fill(orchestrator)
+            everything.append(asyncio.ensure_future(customers.order_all(meanwhile)))
+            await customers.have_been_refused()
+            disk.free(orchestrator)
+            await asyncio.gather(*everything)
+            assert "UNAVAILABLE" in customers.refusals[0]
+            assert "free space" in customers.refusals[0]
+            assert await invariants.broken(customers) == []
+        orchestrator.end()
+
+
+def cut_off(wal: Path, _chance: random.Random) -> None:
+    with wal.open("r+b") as file:
+        file.truncate(wal.stat().st_size - TORN_BYTES)
+
+
+def garble(wal: Path, chance: random.Random) -> None:
+    with wal.open("r+b") as file:
+        file.seek(-TORN_BYTES, 2)
+        file.write(chance.randbytes(TORN_BYTES))
+
+
+@pytest.mark.parametrize("tear", [cut_off, garble])
+async def test_a_journal_that_has_lost_its_last_pages_is_recovered_to_its_last_whole_commit(
+    shop: Shop,
+    invariants: Invariants,
+    chance: random.Random,
+    run: str,
+    tmp_path: Path,
+    tear: Callable[[Path, random.Random], None],
+) -> None:
+    orchestrator = shop.orchestrator(tmp_path)
+    # What a collector has seen and the journal has lost happens once more: its traces prove nothing here.
+    await orchestrator.restart(OTEL_SDK_DISABLED="true")
+    # Whoever is told that an order does not exist, places it once more, with the same request id.
+    async with Customers(orchestrator.address, forgiving=True) as customers:
+        everything = asyncio.ensure_future(customers.order_all(draw(chance, 12, run=run)))
+        await customers.have_seen_the_end_of(4)
+        orchestrator.kill()
+        whole = count_entries(tmp_path)
+        tear(tmp_path / "orchestrator.db-wal", chance)
+        assert count_entries(tmp_path) < whole
+        await orchestrator.restart(OTEL_SDK_DISABLED="true")
+        await everything
+        assert await invariants.broken(customers, traced=False) == []
+
+
+def count_entries(folder: Path) -> int:
+    """How many entries a journal holds that nobody has open; it is left as it is."""
+    copy = folder / "copy"
+    copy.mkdir()
+    for name in ("orchestrator.db", "orchestrator.db-wal"):
+        shutil.copy(folder / name, copy / name)
+    with closing(sqlite3.connect(copy / "orchestrator.db")) as database:
+        (number,) = database.execute("SELECT count(*) FROM entry").fetchone()
+    shutil.rmtree(copy)
+    return int(number)
