@@ -1,0 +1,109 @@
+"""A long run in which everything goes wrong at once: ``python -m tests.crash.soak --orders 3000 --seed 7``.
+
+The orchestrator and its participants are killed and frozen at random, replies are lost in the middle, cancels rain.
+At the end, every invariant is asked after. The same seed draws the same orders and the same troubles; when they meet
+is up to the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from saga.v1 import saga_pb2
+from tests.crash.chaos import freezing, going_wrong, killing, raining_cancels
+from tests.crash.customers import Customers
+from tests.crash.invariants import Invariants
+from tests.crash.orders import draw
+from tests.crash.proxy import Proxy, Weather
+from tests.crash.shop import Shop
+
+_IN_FLIGHT: Final = 64
+_PROGRESS_SECONDS: Final = 5
+_FROZEN_SECONDS: Final = 4
+_PAUSE_SECONDS: Final = 6
+_WEATHER: Final = Weather(breaks=0.002, loses=0.002, delays=0.01, delay=0.5)
+_PROXIED: Final = ("inventory", "payment", "shipping")
+_SHOWN: Final = 50
+
+
+def main() -> int:
+    """Soak; 0 where every invariant holds, 1 otherwise."""
+    parser = argparse.ArgumentParser(prog="python -m tests.crash.soak", description=__doc__.partition("\n")[0])
+    parser.add_argument("--orders", type=int, default=3000, help="how many orders to place (default: 3000)")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000), help="default: any")
+    parser.add_argument("--untraced", action="store_true", help="leave the traces out")
+    options = parser.parse_args()
+    console = Console()
+    console.print(f"{options.orders} orders, seed {options.seed}")
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        problems = asyncio.run(soak(Path(folder), options.orders, options.seed, console, traced=not options.untraced))
+    for problem in problems[:_SHOWN]:
+        console.print(problem, style="red", markup=False)
+    if problems:
+        console.print(f"{len(problems)} invariants do not hold; again with --seed {options.seed}", style="bold red")
+        return 1
+    console.print("every invariant holds", style="bold green")
+    return 0
+
+
+async def soak(folder: Path, count: int, seed: int, console: Console, *, traced: bool) -> list[str]:
+    """Let so many orders come through all of it; the invariants that do not hold."""
+    chance = random.Random(seed)
+    async with AsyncExitStack() as stack:
+        shop = stack.enter_context(Shop(folder, traced=traced))
+        await shop.open()
+        proxies = {
+            name: await stack.enter_async_context(Proxy(shop.services[name].address, chance, _WEATHER))
+            for name in _PROXIED
+        }
+        instead = {name: proxy.address for name, proxy in proxies.items()}
+        orchestrator = shop.orchestrator(folder / "orchestrator", instead=instead)
+        await orchestrator.restart()
+        invariants = await stack.enter_async_context(Invariants(shop))
+        customers = await stack.enter_async_context(Customers(orchestrator.address, in_flight=_IN_FLIGHT))
+        services = list(shop.services.values())
+        troubles = (
+            raining_cancels(random.Random(chance.random()), customers, pause=0.3),
+            killing(random.Random(chance.random()), [orchestrator], pause=_PAUSE_SECONDS),
+            killing(random.Random(chance.random()), services[::2], pause=_PAUSE_SECONDS),
+            freezing(random.Random(chance.random()), services[1::2], _FROZEN_SECONDS),
+            _reporting(customers, count, console),
+        )
+        async with going_wrong(*troubles):
+            await customers.order_all(draw(chance, count, run=f"soak-{seed}"))
+        console.print(_summary(customers, proxies))
+        return await invariants.broken(customers)
+
+
+async def _reporting(customers: Customers, count: int, console: Console) -> None:
+    began = time.monotonic()
+    while True:
+        await asyncio.sleep(_PROGRESS_SECONDS)
+        seconds = time.monotonic() - began
+        console.print(f"{seconds:5.0f} s  {customers.acknowledged} placed, {customers.ended} of {count} ended")
+
+
+def _summary(customers: Customers, proxies: dict[str, Proxy]) -> str:
+    ends = Counter(saga_pb2.Status.Name(order.seen.status) for order in customers.placed if order.seen)
+    cancelled = sum(order.cancelled for order in customers.placed)
+    refused = sum(bool(order.refusal) for order in customers.placed)
+    resets = sum(proxy.resets for proxy in proxies.values())
+    return (
+        f"{dict(ends)}; {cancelled} cancelled, {refused} cancels refused, {resets} connections reset, "
+        f"StartOrder repeated {len(customers.refusals)} times"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
