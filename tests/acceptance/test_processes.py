@@ -103,9 +103,10 @@ def test_the_demo_leaves_nothing_behind_when_interrupted(tmp_path: Path) -> None
         demo.send_signal(signal.SIGINT)
         assert demo.stdout
         said = demo.stdout.read()
-        assert demo.wait(PATIENCE) == 1
+        assert demo.wait(PATIENCE) == 130
     assert "interrupted; everything is stopped" in said
     assert not processes_with(f"STATE_DIR={tmp_path}")
+    assert not list(tmp_path.iterdir())
 
 
 def processes_with(setting: str) -> list[str]:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 _START_SECONDS: Final = 60
 _ORDERS_SECONDS: Final = 40
 _LOG_LINES: Final = 40
+_INTERRUPTED: Final = 130
 
 
 @dataclass
@@ -83,7 +84,8 @@ def main() -> int:
         broken = _play(console, state)
     except KeyboardInterrupt:
         console.print("interrupted; everything is stopped")
-        broken = True
+        shutil.rmtree(state, ignore_errors=True)
+        return _INTERRUPTED
     except (ProcessEnded, TimeoutError) as error:
         console.print(Text(f"error: {error or 'it takes too long'}", style="bold red"))
         broken = True
