@@ -20,6 +20,9 @@ from orchestrator.definition.plan_reader import read_plan
 from orchestrator.definition.rules import check_definition
 from orchestrator.engine import failpoints
 from orchestrator.engine.bindings import Bindings
+from orchestrator.engine.children import add_children
+from orchestrator.engine.gate import Gate
+from orchestrator.engine.operations import Operations
 from orchestrator.engine.retelling import retell
 from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.worker import Worker, World
@@ -84,10 +87,17 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
         await _refuse_drift(definitions, participants)
         journal = await open_journal(settings)
         stack.push_async_callback(journal.close)
-        bindings = Bindings([definition.participants for definition in definitions], participants)
+        clock = SystemClock()
+        bindings = Bindings(
+            [definition.participants for definition in definitions],
+            participants,
+            clock,
+            most_in_flight=settings.most_in_flight,
+        )
         served = ServedSagas(ServedSaga.over(d, read_plan(d), bindings) for d in definitions)
-        world = World(journal, observer, SystemClock(), random.random)
+        world = World(journal, observer, clock, random.random)
         worker = Worker(served, bindings, world, owner=_owner(), lease=settings.lease_seconds)
+        add_children(worker, Gate(clock, _always_serving, settings.most_in_flight))
         server = ApiServer(settings.listen, _services(worker, definitions, participants))
         if observer.holds_back:
             await retell(journal, observer)
@@ -149,13 +159,18 @@ async def open_journal(settings: Settings) -> Journal:
 def _services(
     worker: Worker, definitions: Sequence[Definition], participants: GrpcParticipants
 ) -> dict[str, Callable[[grpc.aio.Server], None]]:
+    operations = Operations(worker)
     services: dict[str, Callable[[grpc.aio.Server], None]] = {
-        "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, SagaService(worker)),
+        "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, SagaService(worker, operations)),
     }
     if place_order in definitions:
-        orders = OrderService(worker, OrderDetails(participants))
+        orders = OrderService(worker, operations, OrderDetails(participants))
         services["shop.order.v1.OrderService"] = partial(add_OrderServiceServicer_to_server, orders)
     return services
+
+
+async def _always_serving() -> bool:
+    return True
 
 
 def _arm_failpoints(wanted: Iterable[str]) -> None:

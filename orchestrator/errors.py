@@ -14,7 +14,8 @@
     ├── SagaError               about one saga; carries its id
     │   ├── SagaNotFound        there is no such saga
     │   ├── SagaExists          the request id was used before, with another content
-    │   ├── CancelRefused       the saga is past its pivot, or has ended otherwise
+    │   ├── OperationRefused    the saga is not in a state in which this can be done to it
+    │   │   └── CancelRefused   the saga is past its pivot, or has ended otherwise
     │   └── SagaDiverged        the saga's code no longer matches its journal
     ├── InvalidInput            what a caller sent breaks the contract
     └── JournalError            the journal could not take an entry
@@ -119,16 +120,20 @@ class SagaExists(SagaError):
     """The request id was used before, with another content."""
 
 
-class CancelRefused(SagaError):
-    """The saga is past its pivot, or has ended otherwise.
+class OperationRefused(SagaError):
+    """The saga is not in a state in which this can be done to it.
 
     Attributes:
-        reason: ``PAST_PIVOT``, ``PIVOT_IN_DOUBT`` or ``SAGA_ENDED``.
+        reason: why, in UPPER_SNAKE_CASE, such as ``NOT_SUSPENDED``.
     """
 
     def __init__(self, saga_id: str, reason: str, message: str) -> None:
         self.reason = reason
         super().__init__(saga_id, message)
+
+
+class CancelRefused(OperationRefused):
+    """The saga is past its pivot, or may be, or has ended otherwise."""
 
 
 class SagaDiverged(SagaError):

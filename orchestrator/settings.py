@@ -24,6 +24,7 @@ class Settings(BaseSettings):
         participants: ``full.service.Name=host:port``, separated by commas; for services that are not at the
             ``google.api.default_host`` of their contract.
         drain_seconds: how long a shutdown waits for answers in flight.
+        most_in_flight: calls that may be in flight to one participant at once.
         lease_seconds: after how long others may take over when this replica falls silent.
         log_level: of the orchestrator's own log.
         failpoints: for crash tests: names of :mod:`orchestrator.engine.failpoints` at which the process kills
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
     sagas: Annotated[tuple[str, ...], NoDecode] = ("orchestrator.sagas",)
     participants: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     drain_seconds: float = Field(default=10.0, ge=0)
+    most_in_flight: int = Field(default=512, ge=1)
     lease_seconds: float = Field(default=15.0, gt=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()

@@ -36,6 +36,15 @@ EVERY_ENTRY: tuple[e.Entry, ...] = (
     e.SagaSuspended(AT + 12, REASON),
     e.SagaCompensated(AT + 13),
     e.SagaCompleted(AT + 14, b"result\x00"),
+    e.SagaStarted(AT + 15, "fulfil", 2, b"", "", False, (), AT + 90, AT + 80, "saga-0"),
+    e.AttemptFailed(AT + 16, "Shop.Buy#1", 2, AT + 15, FAILURE, harmless=True),
+    e.SagaResumed(AT + 17, REASON),
+    e.OutcomeResolved(AT + 18, "Shop.Buy#1", True, b"reply", REASON),
+    e.CompensationSkipped(AT + 19, "Shop.Buy#1", REASON),
+    e.SagaPartiallyCompensated(AT + 20),
+    e.RetryRequested(AT + 21, REASON),
+    e.DeadlinePassed(AT + 22),
+    e.ValueRecorded(AT + 23, "now#1", "1700000000"),
 )
 """One of every kind, in an order that no saga would have: a store does not care."""
 

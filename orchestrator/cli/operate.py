@@ -18,7 +18,13 @@ from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, 
 from orchestrator.cli.refusal import refuse
 from orchestrator.cli.rendering import changes, open_console, saga_page, sagas_table, status_text
 from saga.v1.saga_pb2 import Saga, Status
-from saga.v1.saga_service_pb2 import CancelSagaRequest, GetSagaRequest, ListSagasRequest, WatchSagaRequest
+from saga.v1.saga_service_pb2 import (
+    CancelSagaRequest,
+    GetSagaRequest,
+    ListSagasRequest,
+    SagaFilter,
+    WatchSagaRequest,
+)
 
 SagaId = Annotated[str, typer.Argument(help="The saga's identity; of an order, the order id.", show_default=False)]
 
@@ -52,9 +58,11 @@ def list_sagas(
     """List sagas, the newest first."""
     request = ListSagasRequest(
         page_size=limit,
-        definition=definition,
-        statuses=[each.number for each in status or []],
-        attributes=dict(map(_pair, attribute or [])),
+        filter=SagaFilter(
+            definition=definition,
+            statuses=[each.number for each in status or []],
+            attributes=dict(map(_pair, attribute or [])),
+        ),
     )
     asyncio.run(_list(request, address))
 

@@ -31,6 +31,7 @@ _LOOKS: Final[dict[int, tuple[str, str]]] = {
     saga_pb2.STEP_STATE_COMPENSATING: ("↺", "bold magenta"),
     saga_pb2.STEP_STATE_COMPENSATED: ("↩", "magenta"),
     saga_pb2.STEP_STATE_SKIPPED: ("-", "dim"),
+    saga_pb2.STEP_STATE_STANDS: ("!", "bold yellow"),
 }
 _STATUS_STYLES: Final[dict[int, str]] = {
     saga_pb2.STATUS_RUNNING: "bold cyan",
@@ -71,6 +72,8 @@ def saga_page(saga: saga_pb2.Saga) -> RenderableType:
     parts: list[RenderableType] = [title, Text(" · ".join(facts), style="dim")]
     if saga.HasField("reason"):
         parts.append(reason_text(saga.reason))
+    if saga.overdue:
+        parts.append(Text(f"overdue since {_at(saga.deadline_at)}", style="bold red"))
     return Group(*parts, steps_table(saga.steps))
 
 

@@ -32,6 +32,28 @@ class OnUnknown(enum.Enum):
     SUSPEND = 4
 
 
+class Meaning(enum.Enum):
+    """What a status says about the effect; the numbers of ``saga.v1.Outcome``."""
+
+    REJECTED = 1
+    RETRY = 2
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRule:
+    """What a status of one method means, where it is not what it usually means.
+
+    Attributes:
+        code: the gRPC status code by name, such as ``FAILED_PRECONDITION``.
+        reason: the reason in the google.rpc.ErrorInfo; empty for any.
+    """
+
+    code: str
+    reason: str
+    meaning: Meaning
+
+
 @dataclass(frozen=True, slots=True)
 class Retry:
     """When an attempt is followed by another.
@@ -57,6 +79,7 @@ class Command:
         response: the generated class of its response.
         compensation: the command that undoes it, where it is compensable.
         verify: the query that tells whether it took effect, where the contract names one.
+        outcomes: what certain statuses mean; the first rule that matches decides.
         streaming: the rpc streams in some direction, so no saga can use it.
     """
 
@@ -72,6 +95,7 @@ class Command:
     idempotent: bool = True
     compensation: Command | None = None
     verify: Command | None = None
+    outcomes: tuple[OutcomeRule, ...] = ()
     streaming: bool = False
 
     @property

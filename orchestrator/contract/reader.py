@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from google.protobuf import descriptor_pb2, message_factory
+from google.rpc import code_pb2
 
-from orchestrator.contract.command import DEFAULT_TIMEOUT, Command, Effect, OnUnknown, Retry
+from orchestrator.contract.command import DEFAULT_TIMEOUT, Command, Effect, Meaning, OnUnknown, OutcomeRule, Retry
 from saga.v1 import contract_pb2
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ def _read(method: MethodDescriptor, *, compensation: Command | None, verify: Com
         idempotent=not options.not_idempotent,
         compensation=compensation,
         verify=verify,
+        outcomes=tuple(
+            OutcomeRule(code_pb2.Code.Name(rule.code), rule.reason, Meaning(rule.outcome))
+            for rule in options.outcomes
+            if rule.outcome
+        ),
         streaming=method.client_streaming or method.server_streaming,
     )
 

@@ -1,4 +1,7 @@
-"""What saga code may say besides calling stubs: ``saga_id``, ``scope``, ``best_effort``.
+"""What saga code may say besides calling stubs.
+
+``saga_id``, ``scope``, ``best_effort``, ``child``; and ``now``, ``random`` and ``uuid4``, which are drawn once and
+journalled, so that a replay finds the same values.
 
 Each speaks to the saga that is running, which the engine binds for as long as the saga's code runs.
 """
@@ -8,14 +11,26 @@ from __future__ import annotations
 import contextlib
 import re
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from uuid import UUID
 
 from orchestrator.errors import CommandError, DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
+    from datetime import datetime
+
+    from google.protobuf.message import Message
+
+    from orchestrator.definition.saga import SagaDefinition
 
 T = TypeVar("T")
+R = TypeVar("R", bound="Message")
+
+# A float has 53 random bits; three times 43 make more than the 128 of a UUID.
+_DRAWS_PER_UUID: Final = 3
+_BITS_PER_DRAW: Final = 43
+_UUID_BITS: Final = (1 << 128) - 1
 
 _SCOPE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -26,6 +41,15 @@ class RunningSaga(Protocol):
     @property
     def saga_id(self) -> str:
         """The saga's identity."""
+
+    def record_now(self) -> datetime:
+        """The time, as it was when the code first asked; aware, UTC."""
+
+    def record_random(self) -> float:
+        """A number evenly drawn from [0, 1), when the code first asked."""
+
+    def issue_child(self, definition: SagaDefinition[Any, Any, R], order: Message) -> Awaitable[R]:
+        """Fix the key of a child saga; awaiting what comes back runs it."""
 
 
 running_saga: ContextVar[RunningSaga] = ContextVar("running_saga")
@@ -39,18 +63,69 @@ def saga_id() -> str:
     Raises:
         DefinitionError: no saga is running here.
     """
+    return _here("saga_id()").saga_id
+
+
+def now() -> datetime:
+    """The time, aware and in UTC: the same in every replay.
+
+    Raises:
+        DefinitionError: no saga is running here.
+    """
+    return _here("now()").record_now()
+
+
+def random() -> float:
+    """A number evenly drawn from [0, 1): the same in every replay.
+
+    Raises:
+        DefinitionError: no saga is running here.
+    """
+    return _here("random()").record_random()
+
+
+def uuid4() -> UUID:
+    """A random UUID: the same in every replay.
+
+    Raises:
+        DefinitionError: no saga is running here.
+    """
+    here = _here("uuid4()")
+    bits = 0
+    for _ in range(_DRAWS_PER_UUID):
+        bits = bits << _BITS_PER_DRAW | int(here.record_random() * (1 << _BITS_PER_DRAW))
+    return UUID(int=bits & _UUID_BITS, version=4)
+
+
+def child(definition: SagaDefinition[Any, Any, R], order: Message) -> Awaitable[R]:
+    """Run another saga as a part of this one, and await its result; it is rolled back with this one.
+
+    A child whose code has a pivot is a pivot of this saga. One that ends compensated raises
+    :class:`~orchestrator.errors.CommandRejected`.
+
+    Args:
+        definition: a definition that this process serves.
+        order: its input.
+
+    Raises:
+        DefinitionError: no saga is running here, or the definition is not served.
+    """
+    return _here(f"child({definition.name})").issue_child(definition, order)
+
+
+def _here(what: str) -> RunningSaga:
     try:
-        return running_saga.get().saga_id
+        return running_saga.get()
     except LookupError:
-        raise DefinitionError("saga_id() was called outside a saga") from None
+        raise DefinitionError(f"{what} was called outside a saga") from None
 
 
 @contextlib.contextmanager
 def scope(name: str) -> Iterator[None]:
     """Separate branches that call the same method side by side.
 
-    ``with scope("item-3"): await shop.inventory.ReserveStock(...)``. The name becomes part of the keys of the commands issued within, so it must come from the saga's
-    input or from replies, never from chance.
+    ``with scope("item-3"): await shop.inventory.ReserveStock(...)``. The name becomes part of the keys of the
+    commands issued within, so it must come from the saga's input or from replies, never from chance.
 
     Raises:
         DefinitionError: the name holds other characters than letters, digits, ``.``, ``_`` and ``-``.

@@ -6,6 +6,7 @@ import inspect
 import re
 import typing
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -38,6 +39,8 @@ class SagaDefinition(Generic[Input, Shop, Result]):
         result: the generated class of what it returns.
         participants: the fields of ``shop``.
         attributes: the fields of the input by whose values its sagas can be listed.
+        deadline: how long a saga may take; ``None`` for as long as it takes.
+        reserve: how much of that is kept for compensations.
     """
 
     name: str
@@ -48,6 +51,8 @@ class SagaDefinition(Generic[Input, Shop, Result]):
     result: type[Result]
     participants: tuple[Participant, ...]
     attributes: tuple[str, ...]
+    deadline: timedelta | None = None
+    reserve: timedelta = timedelta(0)
 
     def __call__(self, order: Input, shop: Shop, /) -> Awaitable[Result]:
         """Call the function: for unit tests with stubs of their own. The engine starts sagas durably."""
@@ -58,13 +63,16 @@ class SagaDefinition(Generic[Input, Shop, Result]):
 
 
 def saga(
-    name: str, *, version: int
+    name: str, *, version: int, deadline: timedelta | None = None, reserve: timedelta = timedelta(0)
 ) -> Callable[[Callable[[Input, Shop], Awaitable[Result]]], SagaDefinition[Input, Shop, Result]]:
     """Declare an async function ``(input message, frozen dataclass of stubs) -> message`` to be a saga.
 
     Args:
         name: lower-case letters, digits and underscores.
         version: from 1; raise it when the commands or their order change.
+        deadline: how long a saga may take. When only the reserve is left of it, a saga that is not past its pivot
+            is rolled back; one that is keeps going, and is shown as overdue.
+        reserve: how much of the deadline is kept for compensations.
 
     Raises:
         DefinitionError: the name, the version or the signature cannot work.
@@ -73,6 +81,8 @@ def saga(
         raise DefinitionError(f"saga name {name!r}: use up to 64 lower-case letters, digits and underscores")
     if version < 1:
         raise DefinitionError(f"saga {name!r}: versions count from 1, not {version}")
+    if reserve < timedelta(0) or (deadline is not None and deadline <= reserve) or (deadline is None and reserve):
+        raise DefinitionError(f"saga {name!r}: the reserve must be less than the deadline, and not negative")
 
     def declare(function: Callable[[Input, Shop], Awaitable[Result]]) -> SagaDefinition[Input, Shop, Result]:
         input_type, shop, result = _signature(name, function)
@@ -85,6 +95,8 @@ def saga(
             result=result,
             participants=read_participants(shop),
             attributes=attribute_fields(input_type.DESCRIPTOR),
+            deadline=deadline,
+            reserve=reserve,
         )
 
     return declare

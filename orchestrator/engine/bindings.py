@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.contract.command import Effect
 from orchestrator.contract.derivation import Derivation
+from orchestrator.engine.gate import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from orchestrator.contract.command import Command
     from orchestrator.definition.participants import Participant
-    from orchestrator.engine.ports import Caller, Participants
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.ports import Caller, Clock, Participants
+
+DEFAULT_MOST_IN_FLIGHT: Final = 512
 
 
 class Binding:
@@ -21,28 +26,47 @@ class Binding:
     Attributes:
         command: the command.
         caller: delivers it, once.
+        gate: the gate in front of its participant.
         timeout: seconds that an attempt may take.
         compensation: the binding of its compensation, and the derivation of the request, where it is compensable.
         verify: the same for the query that tells whether it took effect, where its contract names one.
     """
 
-    __slots__ = ("caller", "command", "compensation", "is_query", "name", "short_name", "timeout", "verify")
+    __slots__ = ("caller", "command", "compensation", "gate", "is_query", "name", "short_name", "timeout", "verify")
 
-    def __init__(self, command: Command, participants: Participants) -> None:
+    def __init__(self, command: Command, participants: Participants, gate: Gate) -> None:
         self.command = command
+        self.gate = gate
         self.caller: Caller = participants.caller(command)
         self.timeout = command.timeout.total_seconds()
         self.is_query = command.effect is Effect.QUERY
         self.name = command.name
         self.short_name = command.short_name
-        self.compensation = _derived(command, command.compensation, participants)
-        self.verify = _derived(command, command.verify, participants)
+        self.compensation = _derived(command, command.compensation, participants, gate)
+        self.verify = _derived(command, command.verify, participants, gate)
 
 
 class Bindings:
-    """Every command of every participant of the served sagas, by its full name and by its path on the wire."""
+    """Every command of every participant of the served sagas, by its full name and by its path on the wire.
 
-    def __init__(self, definitions: Iterable[Iterable[Participant]], participants: Participants) -> None:
+    Args:
+        definitions: the participants of each saga.
+        participants: the way to them.
+        clock: how the gates' pauses pass.
+        most_in_flight: calls that may be in flight to one participant at once.
+
+    Attributes:
+        gates: the gate in front of each participant, by the full name of its service.
+    """
+
+    def __init__(
+        self,
+        definitions: Iterable[Iterable[Participant]],
+        participants: Participants,
+        clock: Clock,
+        *,
+        most_in_flight: int = DEFAULT_MOST_IN_FLIGHT,
+    ) -> None:
         commands = {
             command.name: command
             for definition in definitions
@@ -50,10 +74,24 @@ class Bindings:
             for command in participant.commands.values()
             if not command.streaming
         }
-        self._by_name: Mapping[str, Binding] = {
-            name: Binding(command, participants) for name, command in commands.items()
+        self.gates: Mapping[str, Gate] = {
+            service: Gate(clock, partial(participants.is_serving, service), most_in_flight)
+            for service in sorted({command.service for command in commands.values()})
+        }
+        self._children: dict[tuple[str, int], Binding] = {}
+        self._by_name: dict[str, Binding] = {
+            name: Binding(command, participants, self.gates[command.service]) for name, command in commands.items()
         }
         self._by_path: Mapping[str, Binding] = {binding.command.path: binding for binding in self._by_name.values()}
+
+    def add_child(self, definition: SagaDefinition[Any, Any, Any], binding: Binding) -> None:
+        """A saga that others may run as their child."""
+        self._children[definition.name, definition.version] = binding
+        self._by_name[binding.name] = binding
+
+    def child(self, definition: SagaDefinition[Any, Any, Any]) -> Binding | None:
+        """The binding of a saga as a child, if it is served."""
+        return self._children.get((definition.name, definition.version))
 
     def by_name(self, name: str) -> Binding | None:
         """The binding of the rpc with this full name, if a served saga's participants have it."""
@@ -64,7 +102,9 @@ class Bindings:
         return self._by_path.get(path)
 
 
-def _derived(command: Command, target: Command | None, participants: Participants) -> tuple[Binding, Derivation] | None:
+def _derived(
+    command: Command, target: Command | None, participants: Participants, gate: Gate
+) -> tuple[Binding, Derivation] | None:
     if target is None:
         return None
-    return Binding(target, participants), Derivation.of(command, target)
+    return Binding(target, participants, gate), Derivation.of(command, target)

@@ -67,13 +67,17 @@ def decode(row: Row) -> Entry:
 
 
 def _started(entry: e.SagaStarted) -> Row:
-    detail = {
+    detail: dict[str, Any] = {
         "definition": entry.definition,
         "version": entry.version,
         "traceparent": entry.traceparent,
         "sampled": entry.sampled,
         "attributes": dict(entry.attributes),
     }
+    if entry.deadline_at:
+        detail |= {"deadline_at": entry.deadline_at, "forward_until": entry.forward_until}
+    if entry.parent_id:
+        detail["parent_id"] = entry.parent_id
     return Row(1, entry.at, payload=entry.input, detail=json.dumps(detail))
 
 
@@ -87,6 +91,9 @@ def _read_started(row: Row) -> e.SagaStarted:
         traceparent=detail["traceparent"],
         sampled=detail["sampled"],
         attributes=tuple(detail["attributes"].items()),
+        deadline_at=detail.get("deadline_at", 0),
+        forward_until=detail.get("forward_until", 0),
+        parent_id=detail.get("parent_id", ""),
     )
 
 
@@ -124,6 +131,48 @@ def _read_failed(make: Callable[[int, str, int, int, Failure], Entry]) -> Callab
         return make(row.at, key, attempt, started_at, Failure(**_detail(row)))
 
     return decode_failed
+
+
+def _attempt_failed(entry: e.AttemptFailed) -> Row:
+    row = _failed(5)(entry)
+    return row._replace(detail=json.dumps({**entry.failure._asdict(), "harmless": True})) if entry.harmless else row
+
+
+def _read_attempt_failed(row: Row) -> e.AttemptFailed:
+    key, attempt, started_at = _attempt(row)
+    detail = _detail(row)
+    harmless = detail.pop("harmless", False)
+    return e.AttemptFailed(row.at, key, attempt, started_at, Failure(**detail), harmless)
+
+
+def _resolved(entry: e.OutcomeResolved) -> Row:
+    detail = json.dumps({**entry.reason._asdict(), "took_effect": entry.took_effect})
+    return Row(16, entry.at, entry.key, payload=entry.reply, detail=detail)
+
+
+def _read_resolved(row: Row) -> e.OutcomeResolved:
+    assert row.key is not None
+    detail = _detail(row)
+    took_effect = detail.pop("took_effect")
+    return e.OutcomeResolved(row.at, row.key, took_effect, _payload(row), Reason(**detail))
+
+
+def _skipped(entry: e.CompensationSkipped) -> Row:
+    return Row(17, entry.at, entry.key, detail=json.dumps(entry.reason._asdict()))
+
+
+def _read_skipped(row: Row) -> e.CompensationSkipped:
+    assert row.key is not None
+    return e.CompensationSkipped(row.at, row.key, Reason(**_detail(row)))
+
+
+def _read_value(row: Row) -> e.ValueRecorded:
+    assert row.key is not None
+    return e.ValueRecorded(row.at, row.key, row.detail or "")
+
+
+def _read_reasoned(make: Callable[[int, Reason], Entry]) -> Callable[[Row], Entry]:
+    return lambda row: make(row.at, Reason(**_detail(row)))
 
 
 def _reasoned(kind: int) -> Callable[[Any], Row]:
@@ -165,9 +214,9 @@ _CODECS: dict[int, tuple[type[Any], Callable[[Any], Row], Callable[[Row], Entry]
     2: (e.CommandIntended, _intended, _read_intended),
     3: (e.CommandCompleted, _completed, _read_completed),
     4: (e.CommandRejected, _failed(4), _read_failed(e.CommandRejected)),
-    5: (e.AttemptFailed, _failed(5), _read_failed(e.AttemptFailed)),
+    5: (e.AttemptFailed, _attempt_failed, _read_attempt_failed),
     6: (e.CommandAbandoned, _failed(6), _read_failed(e.CommandAbandoned)),
-    7: (e.RollbackBegan, _reasoned(7), lambda row: e.RollbackBegan(row.at, Reason(**_detail(row)))),
+    7: (e.RollbackBegan, _reasoned(7), _read_reasoned(e.RollbackBegan)),
     8: (e.CompensationBegan, _compensation_began, _read_compensation_began),
     9: (
         e.CompensationCompleted,
@@ -186,7 +235,18 @@ _CODECS: dict[int, tuple[type[Any], Callable[[Any], Row], Callable[[Row], Entry]
         lambda row: e.SagaCompleted(row.at, _payload(row)),
     ),
     13: (e.SagaCompensated, lambda entry: Row(13, entry.at), lambda row: e.SagaCompensated(row.at)),
-    14: (e.SagaSuspended, _reasoned(14), lambda row: e.SagaSuspended(row.at, Reason(**_detail(row)))),
+    14: (e.SagaSuspended, _reasoned(14), _read_reasoned(e.SagaSuspended)),
+    15: (e.SagaResumed, _reasoned(15), _read_reasoned(e.SagaResumed)),
+    16: (e.OutcomeResolved, _resolved, _read_resolved),
+    17: (e.CompensationSkipped, _skipped, _read_skipped),
+    18: (
+        e.SagaPartiallyCompensated,
+        lambda entry: Row(18, entry.at),
+        lambda row: e.SagaPartiallyCompensated(row.at),
+    ),
+    19: (e.RetryRequested, _reasoned(19), _read_reasoned(e.RetryRequested)),
+    20: (e.DeadlinePassed, lambda entry: Row(20, entry.at), lambda row: e.DeadlinePassed(row.at)),
+    21: (e.ValueRecorded, lambda entry: Row(21, entry.at, entry.key, detail=entry.value), _read_value),
 }
 _ENCODERS = {entry: encoder for entry, encoder, _ in _CODECS.values()}
 _DECODERS = {kind: decoder for kind, (_, _, decoder) in _CODECS.items()}

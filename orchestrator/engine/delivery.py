@@ -2,34 +2,39 @@
 
 ::
 
-    attempt ──▶ completed ──▶ done
-       ▲  │
-       │  ├───▶ rejected ───▶ done
-       │  ▼
-    backoff ◀── unknown ──▶ (attempts spent) as the contract's on_unknown says
+    gate ──▶ attempt ──▶ completed ──▶ done
+     ▲         │
+     │         ├───▶ rejected ───▶ done
+     │         ▼
+    backoff ◀── retry, unknown ──▶ (attempts spent) as the contract's on_unknown says
 """
 
 from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.engine import failpoints
 from orchestrator.engine.entries import AttemptFailed
-from orchestrator.engine.outcome import Completed, Rejected, Unknown
+from orchestrator.engine.outcome import Completed, Rejected, Retry, Unknown
 from orchestrator.engine.retry import delay_before
 from orchestrator.engine.trace import attempt_traceparent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from orchestrator.engine.bindings import Binding
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.engine.gate import Gate
+    from orchestrator.engine.nudge import Nudge
+    from orchestrator.engine.outcome import Failure, Outcome
     from orchestrator.engine.ports import Chance, Clock
     from orchestrator.engine.state import Delivery, SagaState
     from orchestrator.engine.stopping import Brake
     from orchestrator.engine.writer import SagaWriter
+
+
+_SHORTEST_SECONDS: Final = 0.001
 
 
 class Attempted(NamedTuple):
@@ -46,14 +51,20 @@ class Attempted(NamedTuple):
     started_at: int
 
 
+def nobody_there(failure: Failure) -> bool:
+    """The transport found nobody: a participant that says UNAVAILABLE of itself gives a reason."""
+    return failure.code == "UNAVAILABLE" and not failure.reason
+
+
 class Courier:
     """Delivers the commands and compensations of one saga."""
 
-    __slots__ = ("_brake", "_chance", "_clock", "_writer")
+    __slots__ = ("_brake", "_chance", "_clock", "_nudge", "_writer")
 
-    def __init__(self, writer: SagaWriter, brake: Brake, clock: Clock, chance: Chance) -> None:
+    def __init__(self, writer: SagaWriter, brake: Brake, nudge: Nudge, clock: Clock, chance: Chance) -> None:
         self._writer = writer
         self._brake = brake
+        self._nudge = nudge
         self._clock = clock
         self._chance = chance
 
@@ -68,6 +79,7 @@ class Courier:
         gives_up: bool,
         about: tuple[tuple[str, str], ...] = (),
         late: Callable[[Attempted], None] | None = None,
+        until: int = 0,
     ) -> Attempted:
         """Attempt until the outcome is definite or, where ``gives_up``, the contract's attempts are spent.
 
@@ -81,30 +93,23 @@ class Courier:
             timeout: seconds that one attempt may take.
             gives_up: the attempts are limited.
             about: further metadata, such as ``compensates``.
+            until: when every attempt ends at the latest, nanoseconds since the epoch, UTC; 0 for never.
             late: takes the outcome of an attempt on which the saga's code has given up, as a ``TaskGroup`` does.
         """
         most = binding.command.retry.attempts if binding.command.idempotent else 1
         while True:
             attempt = delivery.attempts + 1
-            if self._brake.stop is not None:
-                await self._brake.park()
+            await self._pass(binding.gate)
             started_at = self._clock.now()
-            self._brake.enter()
-            call = asyncio.ensure_future(binding.caller(request, self._metadata(key, attempt, about), timeout))
-            try:
-                # Shielded: the saga's code may give up on the branch that waits here; the answer still counts.
-                outcome = await asyncio.shield(call)
-            except asyncio.CancelledError:
-                call.add_done_callback(partial(self._hand_late, late, attempt, started_at))
-                raise
-            except BaseException:
-                self._brake.leave()
-                raise
-            self._brake.leave()
+            metadata = self._metadata(key, attempt, about)
+            limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))
+            call = self._call(binding, request, metadata, limit)
+            outcome = await self._answer(call, partial(self._hand_late, late, attempt, started_at))
             failpoints.reach("answered", key)
-            if not isinstance(outcome, Unknown) or (gives_up and attempt >= most):
+            if isinstance(outcome, (Completed, Rejected)) or (gives_up and attempt >= most):
                 return Attempted(outcome, attempt, started_at)
-            self._writer.record(AttemptFailed(self._clock.now(), key, attempt, started_at, outcome.failure))
+            harmless = isinstance(outcome, Retry)
+            self._writer.record(AttemptFailed(self._clock.now(), key, attempt, started_at, outcome.failure, harmless))
             # Durable before the next one, so that no two attempts ever share a number, hence a span.
             await self._brake.persist(self._writer)
             await self.back_off(binding, attempt + 1, outcome.retry_after)
@@ -123,22 +128,67 @@ class Courier:
         """
         asked = 1
         while True:
-            if self._brake.stop is not None:
-                await self._brake.park()
+            await self._pass(binding.gate)
             self._brake.enter()
             try:
-                outcome = await binding.caller(request, self._metadata(key, attempt, about), binding.timeout)
+                outcome = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout)
             finally:
                 self._brake.leave()
-            if not isinstance(outcome, Unknown):
+            if isinstance(outcome, (Completed, Rejected)):
                 return outcome
             asked += 1
             await self.back_off(binding, asked, outcome.retry_after)
 
     async def back_off(self, binding: Binding, attempt: int, retry_after: float = 0.0) -> None:
-        """Wait as the contract says before this attempt."""
+        """Wait as the contract says before this attempt, or until an operator wants it now."""
         delay = delay_before(binding.command.retry, attempt, self._chance(), retry_after)
-        await self._brake.rest(self._clock.sleep(delay))
+        await self._brake.rest(self._nudge.sleep(self._clock, delay))
+
+    async def _pass(self, gate: Gate) -> None:
+        """Be admitted to the participant; parks for good where the saga is to stop."""
+        if self._brake.stop is not None:
+            await self._brake.park()
+        if not gate.try_enter():
+            await self._brake.rest(gate.enter())
+            if self._brake.stop is not None:
+                gate.leave(reached=True)
+                await self._brake.park()
+
+    async def _call(
+        self,
+        binding: Binding,
+        request: bytes,
+        metadata: tuple[tuple[str, str], ...],
+        timeout: float,  # noqa: ASYNC109 - sent along
+    ) -> Outcome:
+        """Make one attempt, admitted."""
+        reached = True
+        try:
+            outcome = await binding.caller(request, metadata, timeout)
+            reached = not (isinstance(outcome, Unknown) and nobody_there(outcome.failure))
+            return outcome
+        finally:
+            binding.gate.leave(reached=reached)
+
+    async def _answer(
+        self, call: Coroutine[Any, Any, Outcome], late: Callable[[asyncio.Future[Outcome]], None]
+    ) -> Outcome:
+        """The outcome of an attempt in flight; ``late`` takes it where the branch that waits here gives up."""
+        self._brake.enter()
+        if self._brake.is_own_task():
+            # Only the brake stops the saga's own task, and it waits for answers.
+            try:
+                return await call
+            finally:
+                self._brake.leave()
+        answer = asyncio.ensure_future(call)
+        try:
+            outcome = await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            answer.add_done_callback(late)
+            raise
+        self._brake.leave()
+        return outcome
 
     def _hand_late(
         self,

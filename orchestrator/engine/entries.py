@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from orchestrator.contract.command import Effect
+from orchestrator.engine.outcome import Failure
 from orchestrator.engine.state import CommandState, CompensationState, Reason, Status, StepOutcome
 
 if TYPE_CHECKING:
-    from orchestrator.engine.outcome import Failure
     from orchestrator.engine.state import SagaState
 
 _COMPENSATION = "compensation:"
@@ -32,6 +32,9 @@ class SagaStarted(NamedTuple):
         traceparent: the W3C trace context of the caller, or empty.
         sampled: the saga's trace is exported.
         attributes: the values by which the saga can be listed.
+        deadline_at: by when it should have ended; 0 for never.
+        forward_until: when it stops going forward for the deadline's sake; 0 for never.
+        parent_id: the saga of which it is a child, or empty.
     """
 
     at: int
@@ -41,6 +44,9 @@ class SagaStarted(NamedTuple):
     traceparent: str = ""
     sampled: bool = False
     attributes: tuple[tuple[str, str], ...] = ()
+    deadline_at: int = 0
+    forward_until: int = 0
+    parent_id: str = ""
 
     def apply(self, state: SagaState) -> None:
         """The saga runs."""
@@ -50,6 +56,9 @@ class SagaStarted(NamedTuple):
         state.traceparent = self.traceparent
         state.sampled = self.sampled
         state.attributes = self.attributes
+        state.deadline_at = self.deadline_at
+        state.forward_until = self.forward_until
+        state.parent_id = self.parent_id
         state.started_at = self.at
         state.move(Status.RUNNING)
 
@@ -78,19 +87,26 @@ class CommandIntended(NamedTuple):
 
 
 class AttemptFailed(NamedTuple):
-    """An attempt to deliver a command or a compensation came to no definite end."""
+    """An attempt to deliver a command or a compensation came to no definite end.
+
+    Attributes:
+        harmless: it certainly had no effect.
+    """
 
     at: int
     key: str
     attempt: int
     started_at: int
     failure: Failure
+    harmless: bool = False
 
     def apply(self, state: SagaState) -> None:
         """The next attempt has the next number."""
         delivery = state.delivery(self.key)
         delivery.attempts = self.attempt
         delivery.failure = self.failure
+        if isinstance(delivery, CommandState) and not self.harmless:
+            delivery.doubtful = True
 
 
 class CommandCompleted(NamedTuple):
@@ -151,8 +167,9 @@ class RollbackBegan(NamedTuple):
 
     def apply(self, state: SagaState) -> None:
         """The saga compensates."""
-        state.rollback = True
-        state.reason = self.reason
+        state.rollback = self.reason
+        state.suspension = None
+        state.ended_at = None
         state.move(Status.COMPENSATING)
 
 
@@ -215,6 +232,7 @@ class SagaRecovered(NamedTuple):
         for command in state.commands.values():
             if command.outcome is None:
                 command.attempts += 1
+                command.doubtful = True
             compensation = command.compensation
             if compensation is not None and compensation.ended_at is None:
                 compensation.attempts += 1
@@ -252,8 +270,116 @@ class SagaSuspended(NamedTuple):
 
     def apply(self, state: SagaState) -> None:
         """Nothing is sent until an operator has decided."""
-        state.reason = self.reason
+        state.suspension = self.reason
         state.move(Status.SUSPENDED)
+
+
+class SagaResumed(NamedTuple):
+    """An operator lets a suspended saga go on from where it stands."""
+
+    at: int
+    reason: Reason
+
+    def apply(self, state: SagaState) -> None:
+        """What was refused after the pivot is sent again: it can only go forward."""
+        state.suspension = None
+        state.move(Status.COMPENSATING if state.rollback else Status.RUNNING)
+        if state.pivoted and not state.rollback:
+            for command in state.commands.values():
+                refused = command.outcome is not StepOutcome.COMPLETED and not command.best_effort
+                if refused and command.effect is Effect.RETRYABLE:
+                    command.reopen()
+
+
+class OutcomeResolved(NamedTuple):
+    """An operator says what came of a command in doubt.
+
+    Attributes:
+        took_effect: whether it did.
+        reply: the serialized reply, where it did and the reply is known.
+        reason: the evidence, and who gave it.
+    """
+
+    at: int
+    key: str
+    took_effect: bool
+    reply: bytes
+    reason: Reason
+
+    def apply(self, state: SagaState) -> None:
+        """The outcome is known."""
+        command = state.commands[self.key]
+        if self.took_effect:
+            command.settle(StepOutcome.COMPLETED, self.at, command.attempts)
+            command.reply = self.reply
+            if command.effect is Effect.PIVOT:
+                state.pivoted = True
+        else:
+            command.settle(StepOutcome.REJECTED, self.at, command.attempts)
+            command.failure = Failure("ABORTED", self.reason.message, "RESOLVED_BY_OPERATOR")
+
+
+class CompensationSkipped(NamedTuple):
+    """An operator lets the effect of a command stand.
+
+    Attributes:
+        reason: the evidence, and who gave it.
+    """
+
+    at: int
+    key: str
+    reason: Reason
+
+    def apply(self, state: SagaState) -> None:
+        """The rollback passes the command by, and ends partially compensated."""
+        state.commands[self.key].skipped = True
+
+
+class SagaPartiallyCompensated(NamedTuple):
+    """The rollback went through, but for effects that an operator lets stand."""
+
+    at: int
+
+    def apply(self, state: SagaState) -> None:
+        """The saga has ended."""
+        state.ended_at = self.at
+        state.move(Status.PARTIALLY_COMPENSATED)
+
+
+class RetryRequested(NamedTuple):
+    """An operator asked for the next attempt at once."""
+
+    at: int
+    reason: Reason
+
+    def apply(self, state: SagaState) -> None:
+        """Nothing changes but the time of the next attempt."""
+
+
+class DeadlinePassed(NamedTuple):
+    """The saga's deadline passed after its pivot: it keeps going, and raises its hand."""
+
+    at: int
+
+    def apply(self, state: SagaState) -> None:
+        """Somebody should look."""
+        state.overdue = True
+
+
+class ValueRecorded(NamedTuple):
+    """The code drew a value from the clock or from chance.
+
+    Attributes:
+        value: as text; whoever drew it knows how to read it.
+    """
+
+    at: int
+    key: str
+    value: str
+
+    def apply(self, state: SagaState) -> None:
+        """A replay finds the same value."""
+        state.values[self.key] = self.value
 
 
 Entry: TypeAlias = (
@@ -271,4 +397,11 @@ Entry: TypeAlias = (
     | SagaCompleted
     | SagaCompensated
     | SagaSuspended
+    | SagaResumed
+    | OutcomeResolved
+    | CompensationSkipped
+    | SagaPartiallyCompensated
+    | RetryRequested
+    | DeadlinePassed
+    | ValueRecorded
 )

@@ -29,11 +29,12 @@ from orchestrator.contract.command import Effect
 from orchestrator.definition.context import running_saga
 from orchestrator.engine import failpoints
 from orchestrator.engine.delivery import Courier
-from orchestrator.engine.entries import RollbackBegan, SagaCompleted, SagaSuspended
+from orchestrator.engine.entries import DeadlinePassed, RetryRequested, RollbackBegan, SagaCompleted, SagaSuspended
 from orchestrator.engine.forward import Forward
+from orchestrator.engine.nudge import Nudge
 from orchestrator.engine.rollback import Rollback
 from orchestrator.engine.state import (
-    REASON_CANCELLED,
+    REASON_DEADLINE,
     REASON_DEFINITION_MISSING,
     REASON_ENGINE_FAILED,
     REASON_REJECTED_AFTER_PIVOT,
@@ -46,6 +47,8 @@ from orchestrator.engine.stopping import Brake, Fail, Halt, RollBack, Stop, Susp
 from orchestrator.errors import CancelRefused, JournalError, SagaExists
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.engine.bindings import Bindings
     from orchestrator.engine.ports import Chance, Clock
     from orchestrator.engine.replay import ReplayGate
@@ -69,7 +72,9 @@ class Executor:
         "_brake",
         "_chance",
         "_clock",
+        "_deadline",
         "_forward",
+        "_nudge",
         "_recovered",
         "_rollback_began",
         "_writer",
@@ -96,8 +101,12 @@ class Executor:
         self._clock = clock
         self._chance = chance
         self._brake = Brake()
-        courier = Courier(writer, self._brake, clock, chance)
-        self._forward = None if served is None else Forward(served, writer, self._brake, courier, clock, gate)
+        self._nudge = Nudge()
+        self._deadline: asyncio.Future[None] | None = None
+        courier = Courier(writer, self._brake, self._nudge, clock, chance)
+        self._forward = (
+            None if served is None else Forward(served, writer, self._brake, courier, bindings, clock, chance, gate)
+        )
 
     @property
     def state(self) -> SagaState:
@@ -109,6 +118,8 @@ class Executor:
         task = asyncio.ensure_future(self._run(rollback))
         self._brake.attach(task)
         task.add_done_callback(self._finish)
+        if self.state.forward_until and rollback is None and not self.state.rollback:
+            self._deadline = asyncio.ensure_future(self._watch_deadline())
 
     def halt(self) -> None:
         """Stop because this process ends. Attempts in flight are awaited, new ones are not made."""
@@ -123,7 +134,7 @@ class Executor:
         """
         if not self._writer.started.done():
             # Shielded: the caller may go away, the write may not.
-            await asyncio.shield(asyncio.ensure_future(self._persist_start()))
+            await asyncio.shield(asyncio.ensure_future(self._persist_now()))
         await asyncio.shield(self._writer.started)
 
     async def settled_state(self) -> SagaState | None:
@@ -142,21 +153,62 @@ class Executor:
                 return None
         return self.state
 
-    async def cancel(self, reason: str, requested_by: str) -> bool:
+    async def cancel(self, reason: Reason, refuse: Callable[[SagaState], None]) -> bool:
         """Roll back, and wait until that is durable; whether it is. Does nothing where a rollback is under way.
 
         It is not where the saga has ended or stopped otherwise meanwhile; then this executor does no more.
 
-        Raises:
-            CancelRefused: the pivot was accepted, or may have been, or the saga has completed.
+        Args:
+            reason: why.
+            refuse: raises where the saga's state forbids it.
         """
         if self._forward is not None:
             await self._unless_stopped(asyncio.ensure_future(self._forward.pivot_settled()))
         if not self.state.rollback and not self.stopped.done():
-            refuse_cancel(self.state)
-            self._brake.pull(RollBack(Reason(REASON_CANCELLED, reason, requested_by=requested_by)))
+            refuse(self.state)
+            self._brake.pull(RollBack(reason))
         await asyncio.wait((self._rollback_began, self.stopped), return_when=asyncio.FIRST_COMPLETED)
         return self._rollback_began.done()
+
+    async def pause(self, reason: Reason) -> None:
+        """Suspend the saga, forward or backward, once no attempt is in flight; returns when that is durable."""
+        self._brake.pull(Suspend(reason))
+        await asyncio.wait((self.stopped,))
+
+    def retry_now(self, reason: Reason) -> bool:
+        """Make the next attempts at once; whether any was waiting for its backoff to end."""
+        if not self._nudge.wake():
+            return False
+        self._writer.record(RetryRequested(self._clock.now(), reason))
+        return True
+
+    async def ensure_persisted(self) -> None:
+        """Wait until everything that is known now is durable.
+
+        Raises:
+            JournalError: it is not.
+        """
+        # Shielded: the caller may go away, the write may not.
+        await asyncio.shield(asyncio.ensure_future(self._persist_now()))
+        if isinstance(self._brake.stop, Fail):
+            raise self._brake.stop.error
+
+    async def _watch_deadline(self) -> None:
+        """Before the pivot a passing deadline rolls the saga back, in time for the reserve; after it, it is noted."""
+        state = self.state
+        await self._sleep_until(state.forward_until)
+        if self._forward is not None:
+            await self._forward.pivot_settled()
+        if not state.pivoted:
+            self._brake.pull(RollBack(Reason(REASON_DEADLINE, "the saga's deadline passed")))
+        elif not state.overdue:
+            await self._sleep_until(state.deadline_at)
+            self._writer.record(DeadlinePassed(self._clock.now()))
+            await self._brake.persist(self._writer)
+            _log.warning("saga %s is overdue, and past its pivot: it keeps going", state.saga_id)
+
+    async def _sleep_until(self, instant: int) -> None:
+        await self._clock.sleep(max(0.0, (instant - self._clock.now()) / 1e9))
 
     async def _unless_stopped(self, waiting: asyncio.Future[None]) -> None:
         try:
@@ -176,6 +228,10 @@ class Executor:
             if self._brake.stop is None:
                 raise
             stop = self._brake.uncancel()
+            if isinstance(stop, Suspend):  # paused while it was compensating
+                self._change_brake()
+                await self._suspend(stop.reason)
+                return None
             if isinstance(stop, Halt):
                 await self._leave_tidy()
             return stop
@@ -198,7 +254,7 @@ class Executor:
         if reason is not None:
             await self._begin_rollback(reason)
         if self.state.status is Status.COMPENSATING:
-            courier = Courier(self._writer, self._brake, self._clock, self._chance)
+            courier = Courier(self._writer, self._brake, self._nudge, self._clock, self._chance)
             await Rollback(self._writer, self._brake, courier, self._bindings, self._clock).run()
 
     async def _go_forward(self) -> Stop | bytes:
@@ -251,13 +307,15 @@ class Executor:
         except JournalError:
             return
 
-    async def _persist_start(self) -> None:
+    async def _persist_now(self) -> None:
         try:
             await self._writer.persist()
         except (JournalError, SagaExists) as error:
             self._brake.pull(Fail(error))
 
     def _finish(self, task: asyncio.Task[Stop | None]) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
         if self.stopped.done():
             return
         if task.cancelled():

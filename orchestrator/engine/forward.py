@@ -8,13 +8,14 @@ parallel branches get their turn changes nothing.
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.contract.command import Effect
 from orchestrator.contract.redaction import redacted
 from orchestrator.definition.context import is_best_effort, scope_path
 from orchestrator.engine import failpoints
-from orchestrator.engine.entries import CommandIntended
+from orchestrator.engine.entries import CommandIntended, ValueRecorded
 from orchestrator.engine.settlement import Settlement
 from orchestrator.engine.state import (
     REASON_CODE_FAILED,
@@ -34,24 +35,29 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from orchestrator.engine.bindings import Binding
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.bindings import Binding, Bindings
     from orchestrator.engine.delivery import Courier
-    from orchestrator.engine.ports import Clock
+    from orchestrator.engine.ports import Chance, Clock
     from orchestrator.engine.replay import ReplayGate
     from orchestrator.engine.served import ServedSaga
     from orchestrator.engine.state import CommandState, SagaState
     from orchestrator.engine.stopping import Brake
     from orchestrator.engine.writer import SagaWriter
 
-Reply = TypeVar("Reply")
+Reply = TypeVar("Reply", bound="Message")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Forward:
     """The forward run of one saga: what the language and the durable channel know as the running saga."""
 
     __slots__ = (
+        "_bindings",
         "_brake",
         "_calls",
+        "_chance",
         "_clock",
         "_gate",
         "_served",
@@ -68,9 +74,13 @@ class Forward:
         writer: SagaWriter,
         brake: Brake,
         courier: Courier,
+        bindings: Bindings,
         clock: Clock,
+        chance: Chance,
         gate: ReplayGate | None,
     ) -> None:
+        self._bindings = bindings
+        self._chance = chance
         self._served = served
         self._writer = writer
         self._brake = brake
@@ -113,12 +123,39 @@ class Forward:
         timeout: float | None,
     ) -> Coroutine[Any, Any, Reply]:
         """Fix the key of a command; awaiting what comes back carries it out."""
-        prefix = f"{scope_path.get()}{binding.short_name}"
-        number = self._calls.get(prefix, 0) + 1
-        self._calls[prefix] = number
-        key = f"{prefix}#{number}"
+        key = self._next_key(binding.short_name)
         self._unawaited.add(key)
         return self._carry_out(binding, key, request, deserialize, timeout)
+
+    def issue_child(self, definition: SagaDefinition[Any, Any, Reply], order: Message) -> Coroutine[Any, Any, Reply]:
+        """Fix the key of a child saga; awaiting what comes back runs it."""
+        binding = self._bindings.child(definition)
+        if binding is None:
+            raise DefinitionError(f"the child saga {definition} is not served here; serve the module that holds it")
+        return self.issue(binding, order.SerializeToString(), definition.result.FromString, None)
+
+    def record_now(self) -> datetime:
+        """The time, as it was when the code first asked; aware, UTC."""
+        nanoseconds = int(self._recorded("now", lambda: str(self._clock.now())))
+        return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+
+    def record_random(self) -> float:
+        """A number evenly drawn from [0, 1), when the code first asked."""
+        return float(self._recorded("random", lambda: repr(self._chance())))
+
+    def _recorded(self, kind: str, draw: Callable[[], str]) -> str:
+        """A value of the code's own, drawn once. It rides along: no effect leaves before it is durable."""
+        key = self._next_key(kind)
+        values = self._writer.state.values
+        if key not in values:
+            self._writer.record(ValueRecorded(self._clock.now(), key, draw()))
+        return values[key]
+
+    def _next_key(self, name: str) -> str:
+        prefix = f"{scope_path.get()}{name}"
+        number = self._calls.get(prefix, 0) + 1
+        self._calls[prefix] = number
+        return f"{prefix}#{number}"
 
     async def pivot_settled(self) -> None:
         """Wait until no pivot is under way."""

@@ -34,8 +34,8 @@ class Rejected(NamedTuple):
     failure: Failure
 
 
-class Unknown(NamedTuple):
-    """It may have taken effect: a timeout, a broken connection, or a participant that cannot take it now.
+class Retry(NamedTuple):
+    """The participant cannot take it now; there is no effect yet.
 
     Attributes:
         failure: what was seen.
@@ -46,4 +46,16 @@ class Unknown(NamedTuple):
     retry_after: float = 0.0
 
 
-Outcome: TypeAlias = Completed | Rejected | Unknown
+class Unknown(NamedTuple):
+    """It may have taken effect: a timeout, or a broken connection.
+
+    Attributes:
+        failure: what was seen.
+        retry_after: seconds for which the participant asks to be left alone, from google.rpc.RetryInfo; or 0.
+    """
+
+    failure: Failure
+    retry_after: float = 0.0
+
+
+Outcome: TypeAlias = Completed | Rejected | Retry | Unknown

@@ -36,6 +36,15 @@ class SagaRecord:
     sequence: int
 
 
+class SagaCount(NamedTuple):
+    """How many sagas of a definition have a status, and when the oldest of them started (nanoseconds, UTC)."""
+
+    definition: str
+    status: Status
+    number: int
+    oldest_started_at: int
+
+
 class NewSaga(NamedTuple):
     """What the journal keeps about a saga besides its entries; written with the first append."""
 
@@ -120,8 +129,11 @@ class Journal(Protocol):
     async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
         """Claim unfinished sagas whose owner's lease has lapsed, or who have none."""
 
-    async def claim_suspended(self, owner: str, saga_id: str, now: int) -> Claim | None:
-        """Claim one suspended saga; ``None`` where it is not suspended, or another live replica is at it."""
+    async def claim_resting(self, owner: str, saga_id: str, now: int) -> Claim | None:
+        """Claim one suspended or completed saga; ``None`` where it is neither, or another live replica is at it."""
+
+    async def count(self) -> Sequence[SagaCount]:
+        """How many sagas there are, by definition and status."""
 
     async def release(self, owner: str) -> None:
         """Let go of everything that a replica has claimed."""
@@ -142,6 +154,9 @@ class Participants(Protocol):
 
     def caller(self, command: Command) -> Caller:
         """The way to one command; made once, at start-up."""
+
+    async def is_serving(self, service: str) -> bool | None:
+        """Whether a participant says of its health that it serves; ``None`` where it does not tell."""
 
 
 class Clock(Protocol):

@@ -24,6 +24,7 @@ class StepState(enum.Enum):
     COMPENSATING = 6
     COMPENSATED = 7
     SKIPPED = 8
+    STANDS = 9
 
 
 class Step(NamedTuple):
@@ -79,6 +80,8 @@ def _begun(state: SagaState, command: CommandState, *, conditional: bool) -> Ste
 
 
 def _state_of(state: SagaState, command: CommandState) -> StepState:
+    if command.skipped:
+        return StepState.STANDS
     if command.compensation is not None:
         return StepState.COMPENSATED if command.compensation.ended_at is not None else StepState.COMPENSATING
     match command.outcome:

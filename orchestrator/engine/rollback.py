@@ -19,10 +19,12 @@ from orchestrator.engine.entries import (
     CompensationCompleted,
     CompensationRejected,
     SagaCompensated,
+    SagaPartiallyCompensated,
     SagaSuspended,
     compensation_key,
 )
 from orchestrator.engine.outcome import Completed, Rejected
+from orchestrator.engine.preview import derive_compensation
 from orchestrator.engine.state import (
     REASON_COMPENSATION_REJECTED,
     REASON_CONTRACT_MISSING,
@@ -62,7 +64,8 @@ class Rollback:
         if plan.standing:
             names = ", ".join(command.key for command in plan.standing)
             return await self._suspend(Reason(REASON_EFFECT_STANDS, f"nothing takes back: {names}"))
-        self._writer.record(SagaCompensated(self._clock.now()))
+        now = self._clock.now()
+        self._writer.record(SagaPartiallyCompensated(now) if self._writer.state.skipped else SagaCompensated(now))
         await self._brake.persist(self._writer)
         return None
 
@@ -76,10 +79,9 @@ class Rollback:
         if binding is None or binding.compensation is None:
             message = f"no contract at hand says how to compensate {command.method}; serve a saga that uses it"
             return Reason(REASON_CONTRACT_MISSING, message, command.key)
-        undo, derivation = binding.compensation
-        response = None if command.reply is None else binding.command.response.FromString(command.reply)
+        undo, _ = binding.compensation
         try:
-            request = derivation.derive(binding.command.request.FromString(command.request), response)
+            request = derive_compensation(command, binding)
         except CompensationUnderivable as error:
             return Reason(REASON_UNKNOWN, str(error), command.key)
         if command.compensation is None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from orchestrator.contract.command import OnUnknown
 from orchestrator.engine.delivery import Attempted
 from orchestrator.engine.entries import AttemptFailed, CommandAbandoned, CommandCompleted, CommandRejected
-from orchestrator.engine.outcome import Completed, Failure, Rejected, Unknown
+from orchestrator.engine.outcome import Completed, Failure, Rejected, Retry, Unknown
 from orchestrator.engine.state import REASON_UNKNOWN, Reason
 from orchestrator.engine.stopping import Suspend
 from orchestrator.engine.verification import verify
@@ -62,7 +62,10 @@ class Settlement:
         else:
             gives_up = command.best_effort or fragile or binding.command.on_unknown is not OnUnknown.RESEND
             attempted = await self._attempt(binding, command, timeout, gives_up=gives_up)
-        if isinstance(attempted.outcome, Unknown) and not command.best_effort:
+        if isinstance(attempted.outcome, Retry) and not command.doubtful:
+            # The attempts are spent, and none of them can have had an effect.
+            attempted = attempted._replace(outcome=Rejected(attempted.outcome.failure))
+        if isinstance(attempted.outcome, (Retry, Unknown)) and not command.best_effort:
             attempted = await self._resolve(binding, command, timeout, attempted)
         self._note(command, attempted)
 
@@ -75,7 +78,7 @@ class Settlement:
     ) -> Attempted:
         """The attempts are spent: do as the contract says."""
         policy = binding.command.on_unknown
-        while isinstance(attempted.outcome, Unknown):
+        while isinstance(attempted.outcome, (Retry, Unknown)):
             if policy is OnUnknown.COMPENSATE:
                 break
             failure = attempted.outcome.failure
@@ -95,6 +98,7 @@ class Settlement:
         return attempted
 
     async def _attempt(self, binding: Binding, command: CommandState, timeout: float, *, gives_up: bool) -> Attempted:  # noqa: ASYNC109
+        state = self._writer.state
         return await self._courier.deliver(
             binding,
             command.key,
@@ -102,6 +106,7 @@ class Settlement:
             command,
             timeout=timeout,
             gives_up=gives_up,
+            until=0 if state.pivoted else state.forward_until,
             late=partial(self._note_late, command),
         )
 
@@ -117,7 +122,7 @@ class Settlement:
 
     def _note_late(self, command: CommandState, attempted: Attempted) -> None:
         """Journal the answer to an attempt on which the code has given up; without one, the command is in doubt."""
-        if isinstance(attempted.outcome, Unknown):
+        if isinstance(attempted.outcome, (Retry, Unknown)):
             self._note_failed(command, attempted, attempted.outcome.failure)
         else:
             self._note(command, attempted)

@@ -47,7 +47,8 @@ _LEGAL: dict[Status | None, frozenset[Status]] = {
     Status.WAITING: frozenset({Status.RUNNING, Status.COMPENSATING, Status.SUSPENDED}),
     Status.COMPENSATING: frozenset({Status.COMPENSATED, Status.SUSPENDED, Status.PARTIALLY_COMPENSATED}),
     Status.SUSPENDED: frozenset({Status.RUNNING, Status.COMPENSATING, Status.PARTIALLY_COMPENSATED}),
-    Status.COMPLETED: frozenset(),
+    # Only a child, with its parent.
+    Status.COMPLETED: frozenset({Status.COMPENSATING}),
     Status.COMPENSATED: frozenset(),
     Status.PARTIALLY_COMPENSATED: frozenset(),
 }
@@ -86,6 +87,8 @@ class Reason(NamedTuple):
 REASON_REJECTED = "REJECTED"  # a participant refused a command, or the saga's code decided to give up
 REASON_UNKNOWN = "UNKNOWN"  # the attempts of a command were spent without an answer
 REASON_CANCELLED = "CANCELLED"  # somebody cancelled
+REASON_DEADLINE = "DEADLINE"  # the saga's deadline passed
+REASON_PAUSED = "PAUSED"  # an operator paused the saga
 REASON_DIVERGED = "DIVERGED"  # the code no longer matches the journal
 REASON_CODE_FAILED = "CODE_FAILED"  # the saga's code raised something else than a rejection
 REASON_DEFINITION_MISSING = "DEFINITION_MISSING"  # no code of this name and version is served
@@ -125,11 +128,17 @@ class CompensationState(Delivery):
 
 
 class CommandState(Delivery):
-    """How far a command has come. Without an outcome it is in doubt."""
+    """How far a command has come. Without an outcome it is in doubt.
+
+    Attributes:
+        doubtful: some attempt may have had an effect without an answer.
+        skipped: an operator decided to let its effect stand.
+    """
 
     __slots__ = (
         "best_effort",
         "compensation",
+        "doubtful",
         "effect",
         "ended_at",
         "intended_at",
@@ -138,6 +147,7 @@ class CommandState(Delivery):
         "outcome",
         "reply",
         "request",
+        "skipped",
     )
 
     def __init__(
@@ -155,6 +165,8 @@ class CommandState(Delivery):
         self.reply: bytes | None = None
         self.ended_at: int | None = None
         self.compensation: CompensationState | None = None
+        self.doubtful = False
+        self.skipped = False
 
     def settle(self, outcome: StepOutcome, at: int, attempt: int) -> None:
         """The outcome is known, or known to stay unknown."""
@@ -162,12 +174,22 @@ class CommandState(Delivery):
         self.ended_at = at
         self.attempts = attempt
 
+    def reopen(self) -> None:
+        """The outcome counts no more: the command is to be sent again."""
+        self.outcome = None
+        self.ended_at = None
+
     @property
     def may_stand(self) -> bool:
         """The command has, or may have, an effect that is not compensated."""
-        if self.effect is Effect.QUERY or self.outcome is StepOutcome.REJECTED:
+        if self.effect is Effect.QUERY or self.outcome is StepOutcome.REJECTED or self.skipped:
             return False
         return self.compensation is None or self.compensation.ended_at is None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Nobody knows whether the command took effect."""
+        return self.outcome in (None, StepOutcome.UNKNOWN) and self.effect is not Effect.QUERY
 
     @property
     def matters_in_doubt(self) -> bool:
@@ -176,23 +198,38 @@ class CommandState(Delivery):
 
 
 class SagaState:
-    """Everything that the journal tells about one saga. ``commands`` are in the order of their intents."""
+    """Everything that the journal tells about one saga.
+
+    Attributes:
+        commands: in the order of their intents.
+        values: what the code drew from the clock or from chance, by key.
+        deadline_at: nanoseconds since the epoch, UTC; 0 for none.
+        forward_until: when the forward run stops for the deadline's sake, leaving the reserve; 0 for never.
+        overdue: the deadline passed after the pivot.
+        rollback: why the saga rolls back, once it does.
+        suspension: why the saga is suspended, while it is.
+    """
 
     __slots__ = (
         "attributes",
         "commands",
+        "deadline_at",
         "definition",
         "ended_at",
+        "forward_until",
         "input",
+        "overdue",
+        "parent_id",
         "pivoted",
-        "reason",
         "result",
         "rollback",
         "saga_id",
         "sampled",
         "started_at",
         "status",
+        "suspension",
         "traceparent",
+        "values",
         "version",
     )
 
@@ -208,10 +245,25 @@ class SagaState:
         self.ended_at: int | None = None
         self.status: Status | None = _BEFORE_START
         self.commands: dict[str, CommandState] = {}
+        self.values: dict[str, str] = {}
+        self.parent_id = ""
+        self.deadline_at = 0
+        self.forward_until = 0
+        self.overdue = False
         self.pivoted = False
-        self.rollback = False
-        self.reason: Reason | None = None
+        self.rollback: Reason | None = None
+        self.suspension: Reason | None = None
         self.result: bytes | None = None
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the saga is suspended, or else why it rolls back."""
+        return self.suspension or self.rollback
+
+    @property
+    def skipped(self) -> bool:
+        """An operator has let some effect stand."""
+        return any(command.skipped for command in self.commands.values())
 
     @property
     def pivot_in_doubt(self) -> CommandState | None:

@@ -74,6 +74,10 @@ class Brake:
         """The saga's code runs in this task."""
         self._task = task
 
+    def is_own_task(self) -> bool:
+        """The running task is the saga's own, and not one that its code has made."""
+        return asyncio.current_task() is self._task
+
     def pull(self, stop: Stop) -> None:
         """Bring the saga's code to a stop, unless it already is stopping. Returns at once."""
         if self.stop is None:

@@ -12,12 +12,47 @@ if TYPE_CHECKING:
     from orchestrator.engine.writer import SagaWriter
 
 
+class Feed:
+    """The ids of sagas that have changed and were not looked at since, each once: a slow reader misses no saga."""
+
+    def __init__(self) -> None:
+        self._changed: dict[str, None] = {}
+        self._any = asyncio.Event()
+
+    def tell(self, saga_id: str) -> None:
+        """The saga has changed."""
+        self._changed[saga_id] = None
+        self._any.set()
+
+    async def next(self) -> str:
+        """Wait for a saga that has changed."""
+        while not self._changed:
+            self._any.clear()
+            await self._any.wait()
+        saga_id = next(iter(self._changed))
+        del self._changed[saga_id]
+        return saga_id
+
+
 class Watchers:
     """Wakes the watchers of a saga after each of its entries. Sagas that nobody watches pay nothing."""
 
     def __init__(self) -> None:
         self._events: dict[str, set[asyncio.Event]] = {}
         self._writers: dict[str, SagaWriter] = {}
+        self._feeds: set[Feed] = set()
+
+    @contextlib.contextmanager
+    def feeding(self) -> Iterator[Feed]:
+        """Within, the feed tells of every saga that changes."""
+        feed = Feed()
+        self._feeds.add(feed)
+        self._connect_all()
+        try:
+            yield feed
+        finally:
+            self._feeds.discard(feed)
+            self._connect_all()
 
     @contextlib.contextmanager
     def watching(self, saga_id: str) -> Iterator[asyncio.Event]:
@@ -47,10 +82,14 @@ class Watchers:
             del self._writers[saga_id]
         self._notify(saga_id)
 
+    def _connect_all(self) -> None:
+        for saga_id in self._writers:
+            self._connect(saga_id)
+
     def _connect(self, saga_id: str) -> None:
         writer = self._writers.get(saga_id)
         if writer is not None:
-            writer.on_change = self._notifier(saga_id) if saga_id in self._events else None
+            writer.on_change = self._notifier(saga_id) if self._feeds or saga_id in self._events else None
 
     def _notifier(self, saga_id: str) -> Callable[[], None]:
         return lambda: self._notify(saga_id)
@@ -58,3 +97,5 @@ class Watchers:
     def _notify(self, saga_id: str) -> None:
         for changed in self._events.get(saga_id, ()):
             changed.set()
+        for feed in self._feeds:
+            feed.tell(saga_id)

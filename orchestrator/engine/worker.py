@@ -17,18 +17,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.engine.entries import SagaRecovered, SagaStarted
-from orchestrator.engine.executor import Executor, refuse_cancel
+from orchestrator.engine.entries import RollbackBegan, SagaCompensated, SagaRecovered, SagaStarted
+from orchestrator.engine.executor import Executor
 from orchestrator.engine.ports import Claim, NewSaga, SagaFilter, SagaRecord
 from orchestrator.engine.recovery import RETRY_SECONDS, Recovery
 from orchestrator.engine.replay import ReplayGate
-from orchestrator.engine.state import ENDED, REASON_CANCELLED, Reason, SagaState, Status, fold
+from orchestrator.engine.state import ENDED, REASON_CANCELLED, Reason, SagaState, fold
 from orchestrator.engine.stopping import Fail, Halt, Stop
 from orchestrator.engine.watching import Watchers
 from orchestrator.engine.writer import SagaWriter
-from orchestrator.errors import ClaimLost, JournalError, SagaExists, SagaNotFound
+from orchestrator.errors import ClaimLost, SagaExists, SagaNotFound
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -51,6 +52,7 @@ class StartSaga(NamedTuple):
         digest: of the definition and the input, to tell a repeated request from another one.
         attributes: the values by which the saga can be listed.
         traceparent: the W3C trace context of the caller, or empty.
+        parent_id: the saga of which it is a child, or empty.
     """
 
     saga_id: str
@@ -60,6 +62,7 @@ class StartSaga(NamedTuple):
     digest: bytes
     attributes: tuple[tuple[str, str], ...] = ()
     traceparent: str = ""
+    parent_id: str = ""
 
 
 class World(NamedTuple):
@@ -80,20 +83,23 @@ class Worker:
         world: the adapters.
         owner: this replica's name, of its own for each process.
         lease: seconds after which others may take over when this replica falls silent.
+
+    Attributes:
+        live: the executors of the sagas that are being advanced here, by id.
     """
 
     def __init__(
         self, served: ServedSagas, bindings: Bindings, world: World, *, owner: str, lease: float = 15.0
     ) -> None:
         self.served = served
-        self._bindings = bindings
-        self._world = world
-        self._owner = owner
-        self._live: dict[str, Executor] = {}
+        self.bindings = bindings
+        self.world = world
+        self.owner = owner
+        self.live: dict[str, Executor] = {}
         self._digests: dict[str, bytes] = {}
         self._watchers = Watchers()
         self._recovery = Recovery(
-            world.journal, world.clock, owner=owner, lease=lease, live=self._live, adopt=self._adopt
+            world.journal, world.clock, owner=owner, lease=lease, live=self.live, adopt=self._recover
         )
 
     async def open(self) -> int:
@@ -103,12 +109,14 @@ class Worker:
     async def close(self, grace: float) -> None:
         """Stop every saga where it stands, for up to ``grace`` seconds of answers in flight; let the claims go."""
         self._recovery.close()
-        live = list(self._live.values())
+        for gate in self.bindings.gates.values():
+            gate.shut()
+        live = list(self.live.values())
         for executor in live:
             executor.halt()
         if live:
             await asyncio.wait([executor.stopped for executor in live], timeout=grace)
-        await self._world.journal.release(self._owner)
+        await self.world.journal.release(self.owner)
 
     async def start(self, order: StartSaga, wait: float = 0.0) -> SagaState:
         """Start a saga, or find the one that this request started before; the saga after up to ``wait`` seconds.
@@ -117,7 +125,7 @@ class Worker:
             SagaExists: a saga of this id was started with another content.
             JournalUnavailable: it is not started.
         """
-        executor = self._live.get(order.saga_id)
+        executor = self.live.get(order.saga_id)
         if executor is None:
             executor = self._launch_new(order)
         elif self._digests.get(order.saga_id) != order.digest:
@@ -136,21 +144,40 @@ class Worker:
         Raises:
             SagaNotFound: there is none of this id.
         """
-        executor = self._live.get(saga_id)
+        executor = self.live.get(saga_id)
         if executor is not None:
             # Whoever repeats a start seems to start it anew, until the journal says that it exists.
             with contextlib.suppress(SagaExists):
                 state = await executor.settled_state()
                 if state is not None:
                     return state
-        entries = await self._world.journal.read(saga_id)
+        entries = await self.world.journal.read(saga_id)
         if not entries:
             raise SagaNotFound(saga_id)
         return fold(saga_id, entries)
 
+    async def wait(self, saga_id: str, seconds: float) -> SagaState:
+        """A saga once it has ended or is suspended, or as it stands after so many seconds."""
+        executor = self.live.get(saga_id)
+        if executor is not None:
+            await self._wait_stopped(executor, seconds)
+        return await self.get(saga_id)
+
+    async def bury(self, order: StartSaga) -> None:
+        """Write a saga down as compensated that never ran, so that a late start finds it.
+
+        Raises:
+            SagaExists: it has been started.
+        """
+        now = self.world.clock.now()
+        writer = self._new_writer(order, now)
+        writer.record(RollbackBegan(now, Reason(REASON_CANCELLED, "compensated before it was started")))
+        writer.record(SagaCompensated(now))
+        await writer.persist()
+
     async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
         """A page of sagas, the newest first; see :meth:`Journal.search`."""
-        return await self._world.journal.search(where, limit, page_token)
+        return await self.world.journal.search(where, limit, page_token)
 
     async def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
         """The saga as it stands, then after every change, until it has ended. Changes in a burst come as one.
@@ -166,91 +193,111 @@ class Worker:
                 yield state
                 if has_ended:
                     return
-                if saga_id in self._live:
+                if saga_id in self.live:
                     await changed.wait()
                 else:
-                    await self._world.clock.sleep(RETRY_SECONDS)
+                    await self.world.clock.sleep(RETRY_SECONDS)
 
-    async def cancel(self, saga_id: str, reason: str, requested_by: str) -> SagaState:
-        """Roll a saga back; the saga, once that is durable. Repeating it changes nothing.
-
-        Raises:
-            SagaNotFound: there is none of this id.
-            CancelRefused: its pivot was accepted, or may have been, or it has completed.
-            JournalError: it is not rolled back; the journal is unavailable, or another replica advances the saga.
-        """
-        while True:
-            executor = self._live.get(saga_id)
-            if executor is None:
-                state = await self.get(saga_id)
-                refuse_cancel(state)
-                if state.rollback:
-                    return state
-                executor = await self._roll_back_suspended(state, Reason(REASON_CANCELLED, reason, "", requested_by))
-            if await executor.cancel(reason, requested_by):
-                return executor.state
-            # It has stopped otherwise meanwhile: there may be something to roll back, or nothing more to do.
-            _raise_failed(executor)
+    async def watch_all(self) -> AsyncIterator[SagaState]:
+        """Every saga that this replica advances, after each of its changes; those in a burst come as one. For ever."""
+        with self._watchers.feeding() as feed:
+            while True:
+                saga_id = await feed.next()
+                # A saga whose start the journal refused has never been.
+                with contextlib.suppress(SagaNotFound, SagaExists):
+                    yield await self.get(saga_id)
 
     def _launch_new(self, order: StartSaga) -> Executor:
-        now = self._world.clock.now()
-        new = NewSaga(order.definition, order.version, order.digest, now, order.attributes)
-        writer = self._writer(SagaState(order.saga_id), token=1, sequence=0, new=new)
-        sampled = self._world.observer.samples(order.saga_id, order.traceparent)
-        writer.record(
-            SagaStarted(now, order.definition, order.version, order.input, order.traceparent, sampled, order.attributes)
-        )
+        writer = self._new_writer(order, self.world.clock.now())
         self._digests[order.saga_id] = order.digest
         return self._launch(writer)
 
+    def _new_writer(self, order: StartSaga, now: int) -> SagaWriter:
+        """The pen for a new saga, with its start recorded."""
+        new = NewSaga(order.definition, order.version, order.digest, now, order.attributes)
+        writer = self.writer(SagaState(order.saga_id), token=1, sequence=0, new=new)
+        sampled = self.world.observer.samples(order.saga_id, order.traceparent)
+        writer.record(
+            SagaStarted(
+                now,
+                order.definition,
+                order.version,
+                order.input,
+                order.traceparent,
+                sampled,
+                order.attributes,
+                *self._deadline(order, now),
+                order.parent_id,
+            )
+        )
+        return writer
+
+    def _deadline(self, order: StartSaga, now: int) -> tuple[int, int]:
+        """By when the saga should have ended, and until when it goes forward; 0 for never."""
+        served = self.served.find(order.definition, order.version)
+        if served is None or served.definition.deadline is None:
+            return 0, 0
+        deadline = now + _nanoseconds(served.definition.deadline)
+        return deadline, deadline - _nanoseconds(served.definition.reserve)
+
     async def _started_before(self, order: StartSaga, wait: float) -> SagaState:
         """The request id was used before, by this or another process."""
-        record = await self._world.journal.find(order.saga_id)
+        record = await self.world.journal.find(order.saga_id)
         if record is None or record.digest != order.digest:
             raise _another_content(order.saga_id)
-        executor = self._live.get(order.saga_id)
+        executor = self.live.get(order.saga_id)
         if executor is not None and wait > 0:
             await self._wait_stopped(executor, wait)
         return await self.get(order.saga_id)
 
     async def _wait_stopped(self, executor: Executor, seconds: float) -> None:
-        timer = asyncio.ensure_future(self._world.clock.sleep(seconds))
+        timer = asyncio.ensure_future(self.world.clock.sleep(seconds))
         try:
             either: set[asyncio.Future[Any]] = {executor.stopped, timer}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
 
-    def _adopt(
-        self, claim: Claim, entries: Sequence[Entry], state: SagaState, rollback: Reason | None = None
+    def adopt(
+        self,
+        claim: Claim,
+        entries: Sequence[Entry],
+        state: SagaState,
+        *,
+        entry: Entry | None = None,
+        rollback: Reason | None = None,
     ) -> Executor:
-        """Carry on with a claimed saga where its journal ends; with a reason to roll back, backward."""
-        self._world.observer.recovered(claim.saga_id, entries)
+        """Carry on with a claimed saga where its journal ends.
+
+        Args:
+            claim: this replica's.
+            entries: the whole journal.
+            state: to which the entries lead.
+            entry: why the saga goes on; journalled before anything else.
+            rollback: a reason to go backward.
+        """
+        self.world.observer.recovered(claim.saga_id, entries)
         gate = ReplayGate(state.commands)
-        writer = self._writer(state, token=claim.token, sequence=len(entries))
-        writer.record(SagaRecovered(self._world.clock.now(), self._owner))
+        writer = self.writer(state, token=claim.token, sequence=len(entries))
+        if entry is not None:
+            writer.record(entry)
         return self._launch(writer, gate, rollback)
 
-    async def _roll_back_suspended(self, state: SagaState, reason: Reason) -> Executor:
-        claim = None
-        if state.status is Status.SUSPENDED:
-            claim = await self._world.journal.claim_suspended(self._owner, state.saga_id, self._world.clock.now())
-        if claim is None:
-            raise ClaimLost(f"saga {state.saga_id} is being advanced by somebody else; ask again")
-        entries = await self._world.journal.read(claim.saga_id)
-        return self._adopt(claim, entries, fold(claim.saga_id, entries), reason)
+    def _recover(self, claim: Claim, entries: Sequence[Entry], state: SagaState) -> Executor:
+        return self.adopt(claim, entries, state, entry=SagaRecovered(self.world.clock.now(), self.owner))
 
-    def _writer(self, state: SagaState, *, token: int, sequence: int, new: NewSaga | None = None) -> SagaWriter:
-        world = self._world
+    def writer(self, state: SagaState, *, token: int, sequence: int, new: NewSaga | None = None) -> SagaWriter:
+        """The pen for a saga that this replica has claimed."""
+        world = self.world
         return SagaWriter(
-            state, world.journal, world.observer, owner=self._owner, token=token, sequence=sequence, new=new
+            state, world.journal, world.observer, owner=self.owner, token=token, sequence=sequence, new=new
         )
 
     def _launch(self, writer: SagaWriter, gate: ReplayGate | None = None, rollback: Reason | None = None) -> Executor:
         state = writer.state
         served = self.served.find(state.definition, state.version)
-        executor = Executor(served, writer, self._bindings, self._world.clock, self._world.chance, gate)
-        self._live[state.saga_id] = executor
+        executor = Executor(served, writer, self.bindings, self.world.clock, self.world.chance, gate)
+        self.live[state.saga_id] = executor
         self._watchers.attach(writer)
         executor.stopped.add_done_callback(lambda stopped: self._stopped(executor, writer, stopped))
         executor.launch(rollback)
@@ -258,8 +305,8 @@ class Worker:
 
     def _stopped(self, executor: Executor, writer: SagaWriter, stopped: asyncio.Future[Stop | None]) -> None:
         saga_id = executor.state.saga_id
-        if self._live.get(saga_id) is executor:
-            del self._live[saga_id]
+        if self.live.get(saga_id) is executor:
+            del self.live[saga_id]
             self._digests.pop(saga_id, None)
         self._watchers.detach(writer)
         if error := stopped.exception():
@@ -272,17 +319,8 @@ class Worker:
                 self._recovery.orphan(Claim(saga_id, writer.token))
 
 
-def _raise_failed(executor: Executor) -> None:
-    """Say that a saga could not be changed, where its executor stopped because of the journal, or with the process.
-
-    Raises:
-        JournalError: so it is.
-    """
-    match executor.stopped.result():
-        case Fail(JournalError() as error) if not isinstance(error, ClaimLost):
-            raise error
-        case Halt():
-            raise ClaimLost(f"saga {executor.state.saga_id} is being let go of by this replica; ask again")
+def _nanoseconds(span: timedelta) -> int:
+    return span // timedelta(microseconds=1) * 1000
 
 
 def _another_content(saga_id: str) -> SagaExists:

@@ -194,6 +194,28 @@ class SagaTrace:
                 set_error(span, reason.code, reason.message)
         return (span,)
 
+    def _saga_partially_compensated(self, entry: e.SagaPartiallyCompensated) -> Sequence[Span]:
+        span = self._root(entry.at, Status.PARTIALLY_COMPENSATED)
+        set_error(span, Status.PARTIALLY_COMPENSATED.name, "an operator let effects stand")
+        return (span,)
+
+    def _saga_resumed(self, entry: e.SagaResumed) -> Sequence[Span]:
+        self.resting = False
+        self._events.append(event(names.RESUMED_EVENT, entry.at, _about_reason(entry.reason)))
+        return ()
+
+    def _acted(self, entry: e.OutcomeResolved | e.CompensationSkipped | e.RetryRequested) -> Sequence[Span]:
+        about = {**_about_reason(entry.reason), names.SAGA_REQUESTED_BY: entry.reason.requested_by}
+        self._events.append(event(names.OPERATOR_ACTED_EVENT, entry.at, about))
+        return ()
+
+    def _deadline_passed(self, entry: e.DeadlinePassed) -> Sequence[Span]:
+        self._events.append(event(names.DEADLINE_PASSED_EVENT, entry.at, {}))
+        return ()
+
+    def _value_recorded(self, _entry: e.ValueRecorded) -> Sequence[Span]:
+        return ()
+
     def _root(self, ended_at: int, status: Status) -> Span:
         self.resting = True
         span = self._place.root(self._start.at, ended_at)
@@ -286,6 +308,13 @@ class SagaTrace:
         e.SagaCompleted: _saga_completed,
         e.SagaCompensated: _saga_compensated,
         e.SagaSuspended: _saga_suspended,
+        e.SagaResumed: _saga_resumed,
+        e.OutcomeResolved: _acted,
+        e.CompensationSkipped: _acted,
+        e.SagaPartiallyCompensated: _saga_partially_compensated,
+        e.RetryRequested: _acted,
+        e.DeadlinePassed: _deadline_passed,
+        e.ValueRecorded: _value_recorded,
     }
 
 

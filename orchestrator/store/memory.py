@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.ports import Append, Claim, SagaFilter, SagaRecord
+from orchestrator.engine.ports import Append, Claim, SagaCount, SagaFilter, SagaRecord
 from orchestrator.engine.state import UNFINISHED, Status
 from orchestrator.errors import ClaimLost, OrchestratorError, SagaExists, SequenceConflict
 from orchestrator.store.paging import decode_page_token, encode_page_token
@@ -60,6 +60,14 @@ class MemoryJournal:
         token = encode_page_token(found[limit - 1][0]) if len(found) > limit else ""
         return [record for _, record in found[:limit]], token
 
+    async def count(self) -> list[SagaCount]:
+        """See the port."""
+        groups: dict[tuple[str, Status], list[int]] = {}
+        for kept in self._sagas.values():
+            groups.setdefault((kept.record.definition, kept.record.status), []).append(kept.record.started_at)
+        ordered = sorted(groups.items(), key=lambda group: (group[0][0], group[0][1].value))
+        return [SagaCount(*key, len(started), min(started)) for key, started in ordered]
+
     async def heartbeat(self, owner: str, now: int, lease: int) -> None:
         """See the port."""
         self._alive_until[owner] = now + lease
@@ -74,10 +82,10 @@ class MemoryJournal:
                 claims.append(_claim(kept, owner))
         return claims
 
-    async def claim_suspended(self, owner: str, saga_id: str, now: int) -> Claim | None:
+    async def claim_resting(self, owner: str, saga_id: str, now: int) -> Claim | None:
         """See the port."""
         kept = self._sagas.get(saga_id)
-        if kept is None or kept.record.status is not Status.SUSPENDED:
+        if kept is None or kept.record.status not in {Status.SUSPENDED, Status.COMPLETED}:
             return None
         if kept.owner != owner and self._is_alive(kept.owner, now):
             return None

@@ -31,7 +31,7 @@ _CODES: Final[tuple[tuple[type[errors.OrchestratorError], grpc.StatusCode, str],
     (errors.InvalidInput, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_INPUT"),
     (errors.SagaNotFound, grpc.StatusCode.NOT_FOUND, "SAGA_NOT_FOUND"),
     (errors.SagaExists, grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
-    (errors.CancelRefused, grpc.StatusCode.FAILED_PRECONDITION, ""),
+    (errors.OperationRefused, grpc.StatusCode.FAILED_PRECONDITION, ""),
     (errors.ClaimLost, grpc.StatusCode.ABORTED, "CLAIM_LOST"),
     (errors.JournalError, grpc.StatusCode.UNAVAILABLE, "JOURNAL_UNAVAILABLE"),
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
+    from orchestrator.engine.operations import Operations
     from orchestrator.engine.ports import SagaRecord
     from orchestrator.engine.state import SagaState
     from orchestrator.engine.worker import Worker
@@ -35,11 +36,13 @@ class OrderService(OrderServiceServicer):
 
     Args:
         worker: runs the sagas.
+        operations: what can be done to them.
         details: asks the participants what they know of an order.
     """
 
-    def __init__(self, worker: Worker, details: OrderDetails) -> None:
+    def __init__(self, worker: Worker, operations: Operations, details: OrderDetails) -> None:
         self._worker = worker
+        self._operations = operations
         self._details = details
 
     async def StartOrder(
@@ -88,7 +91,7 @@ class OrderService(OrderServiceServicer):
     ) -> order_service_pb2.CancelOrderResponse:
         """See the contract."""
         await self._order(request.order_id)
-        state = await self._worker.cancel(request.order_id, request.reason, _CUSTOMER)
+        state = await self._operations.cancel(request.order_id, request.reason, _CUSTOMER)
         return order_service_pb2.CancelOrderResponse(order=self._view(state))
 
     async def GetOrderDetails(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from orchestrator.engine.outcome import Completed, Failure, Outcome, Unknown
 from orchestrator.transport.status import outcome_of
@@ -25,22 +27,26 @@ _CHANNEL_OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.enable_retries", 0),
 )
 
+_HEALTH_SECONDS = 1.0
+_TELLS_NO_HEALTH = frozenset({grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND})
+
 
 class GrpcCaller:
     """Delivers one command over a plain channel. The bytes go out as they were journalled."""
 
-    __slots__ = ("_call",)
+    __slots__ = ("_call", "_rules")
 
-    def __init__(self, channel: grpc.aio.Channel, path: str) -> None:
+    def __init__(self, channel: grpc.aio.Channel, command: Command) -> None:
         # Without serializers, requests and replies are bytes.
-        self._call: Any = channel.unary_unary(path)
+        self._call: Any = channel.unary_unary(command.path)
+        self._rules = command.outcomes
 
     async def __call__(self, request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the deadline travels with the call
         """Make one attempt; see the port."""
         try:
             return Completed(await self._call(request, metadata=metadata, timeout=timeout))
         except grpc.aio.AioRpcError as error:
-            return outcome_of(error)
+            return outcome_of(error, self._rules)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -70,7 +76,16 @@ class GrpcParticipants:
 
     def caller(self, command: Command) -> GrpcCaller:
         """See the port."""
-        return GrpcCaller(self.channel(command.service), command.path)
+        return GrpcCaller(self.channel(command.service), command)
+
+    async def is_serving(self, service: str) -> bool | None:
+        """See the port."""
+        stub: Any = HealthStub(self.channel(service))
+        try:
+            answer = await stub.Check(HealthCheckRequest(service=service), timeout=_HEALTH_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            return None if error.code() in _TELLS_NO_HEALTH else False
+        return bool(answer.status == HealthCheckResponse.SERVING)
 
     async def close(self) -> None:
         """Close every channel."""

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from google.protobuf.message import Message
+
+from orchestrator.engine.ports import SagaFilter
 from orchestrator.engine.state import Status
 from orchestrator.engine.trace import parse_traceparent
 from orchestrator.engine.worker import StartSaga
+from orchestrator.errors import InvalidInput
 from orchestrator.transport.validation import refuse_invalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from google.protobuf.message import Message
+    from google.protobuf.any_pb2 import Any as AnyMessage
     from grpc.aio import ServicerContext
 
     from orchestrator.engine.served import ServedSaga
+    from saga.v1 import saga_service_pb2
 
 _NAMESPACE = uuid.UUID("6f1a4a52-54a2-4a43-a2c4-3a4a9d2b8c11")
+
+M = TypeVar("M", bound=Message)
 
 DEFAULT_PAGE_SIZE = 50
 
@@ -47,6 +54,33 @@ def start_request(
         digest=digest.digest(),
         attributes=tuple((name, str(getattr(message, name))) for name in definition.attributes),
         traceparent=_traceparent(context),
+    )
+
+
+def unpack(packed: AnyMessage, message: M, field: str) -> M:
+    """The message in an Any, in ``message``.
+
+    Raises:
+        InvalidInput: it holds another type, or cannot be read.
+    """
+    expected = message.DESCRIPTOR.full_name
+    try:
+        fits = packed.Unpack(message)
+    except ValueError:
+        raise InvalidInput((field, f"cannot be read as {expected}")) from None
+    if not fits:
+        raise InvalidInput((field, f"must be a {expected}, not a {packed.TypeName() or 'message without a type'}"))
+    return message
+
+
+def saga_filter(request: saga_service_pb2.SagaFilter) -> SagaFilter:
+    """Which sagas a request is about."""
+    return SagaFilter(
+        definition=request.definition,
+        statuses=statuses(request.statuses),
+        started_from=request.started_from.ToNanoseconds() if request.HasField("started_from") else None,
+        started_before=request.started_before.ToNanoseconds() if request.HasField("started_before") else None,
+        attributes=tuple(request.attributes.items()),
     )
 
 

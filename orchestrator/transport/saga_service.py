@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.ports import SagaFilter
 from orchestrator.errors import InvalidInput
-from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, start_request, statuses
-from orchestrator.transport.views import record_view, saga_view
-from saga.v1 import saga_pb2, saga_service_pb2
+from orchestrator.transport.bulk import act_on_sagas
+from orchestrator.transport.journal_view import journal_view
+from orchestrator.transport.previewing import preview_view
+from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, saga_filter, start_request, unpack
+from orchestrator.transport.statistics import statistics_view
+from orchestrator.transport.views import matches, record_view, saga_view
+from saga.v1 import saga_pb2
+from saga.v1 import saga_service_pb2 as api
 from saga.v1.saga_service_pb2_grpc import SagaServiceServicer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import grpc.aio
-    from google.protobuf.message import Message
 
+    from orchestrator.engine.operations import Operations
     from orchestrator.engine.served import ServedSaga
     from orchestrator.engine.state import SagaState
     from orchestrator.engine.worker import Worker
@@ -25,53 +29,119 @@ if TYPE_CHECKING:
 
 
 class SagaService(SagaServiceServicer):
-    """Starts, shows, watches and cancels the sagas of one worker."""
+    """Everything that can be asked about, and done to, the sagas of one worker. See the contract for each rpc."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, operations: Operations) -> None:
         self._worker = worker
+        self._operations = operations
 
-    async def StartSaga(
-        self, request: saga_service_pb2.StartSagaRequest, context: Context
-    ) -> saga_service_pb2.StartSagaResponse:
+    async def StartSaga(self, request: api.StartSagaRequest, context: Context) -> api.StartSagaResponse:
         """See the contract."""
         served = self._served(request.definition, request.version)
-        order = start_request(served, _unpacked(served, request), request.request_id, context)
+        message = unpack(request.input, served.definition.input(), "input")
+        order = start_request(served, message, request.request_id, context)
         state = await self._worker.start(order, request.wait.ToTimedelta().total_seconds())
-        return saga_service_pb2.StartSagaResponse(saga=self._view(state))
+        return api.StartSagaResponse(saga=self._view(state))
 
-    async def GetSaga(
-        self, request: saga_service_pb2.GetSagaRequest, context: Context
-    ) -> saga_service_pb2.GetSagaResponse:
+    async def GetSaga(self, request: api.GetSagaRequest, context: Context) -> api.GetSagaResponse:
         """See the contract."""
-        return saga_service_pb2.GetSagaResponse(saga=self._view(await self._worker.get(request.saga_id)))
+        state = await self._worker.get(request.saga_id)
+        view = self._view(state)
+        if request.include_journal:
+            entries = await self._worker.world.journal.read(request.saga_id)
+            view.journal.extend(journal_view(entries, self._find(state), self._worker.bindings))
+        return api.GetSagaResponse(saga=view)
 
-    async def ListSagas(
-        self, request: saga_service_pb2.ListSagasRequest, context: Context
-    ) -> saga_service_pb2.ListSagasResponse:
+    async def ListSagas(self, request: api.ListSagasRequest, context: Context) -> api.ListSagasResponse:
         """See the contract."""
-        where = SagaFilter(
-            definition=request.definition,
-            statuses=statuses(request.statuses),
-            started_from=request.started_from.ToNanoseconds() if request.HasField("started_from") else None,
-            started_before=request.started_before.ToNanoseconds() if request.HasField("started_before") else None,
-            attributes=tuple(request.attributes.items()),
-        )
-        records, token = await self._worker.search(where, request.page_size or DEFAULT_PAGE_SIZE, request.page_token)
-        return saga_service_pb2.ListSagasResponse(sagas=map(record_view, records), next_page_token=token)
+        size = request.page_size or DEFAULT_PAGE_SIZE
+        records, token = await self._worker.search(saga_filter(request.filter), size, request.page_token)
+        return api.ListSagasResponse(sagas=map(record_view, records), next_page_token=token)
 
-    async def WatchSaga(
-        self, request: saga_service_pb2.WatchSagaRequest, context: Context
-    ) -> AsyncIterator[saga_service_pb2.WatchSagaResponse]:
+    async def WatchSaga(self, request: api.WatchSagaRequest, context: Context) -> AsyncIterator[api.WatchSagaResponse]:
         """See the contract."""
         async for state in self._worker.watch(request.saga_id):
-            yield saga_service_pb2.WatchSagaResponse(saga=self._view(state))
+            yield api.WatchSagaResponse(saga=self._view(state))
 
-    async def CancelSaga(
-        self, request: saga_service_pb2.CancelSagaRequest, context: Context
-    ) -> saga_service_pb2.CancelSagaResponse:
+    async def WatchSagas(
+        self, request: api.WatchSagasRequest, context: Context
+    ) -> AsyncIterator[api.WatchSagasResponse]:
         """See the contract."""
-        state = await self._worker.cancel(request.saga_id, request.reason, request.requested_by)
-        return saga_service_pb2.CancelSagaResponse(saga=self._view(state))
+        where = saga_filter(request.filter)
+        async for state in self._worker.watch_all():
+            if matches(state, where):
+                view = self._view(state)
+                view.ClearField("steps")
+                yield api.WatchSagasResponse(saga=view)
+
+    async def GetStatistics(self, request: api.GetStatisticsRequest, context: Context) -> api.GetStatisticsResponse:
+        """See the contract."""
+        return statistics_view(await self._worker.world.journal.count(), self._worker)
+
+    async def PreviewRollback(
+        self, request: api.PreviewRollbackRequest, context: Context
+    ) -> api.PreviewRollbackResponse:
+        """See the contract."""
+        return preview_view(await self._worker.get(request.saga_id), self._worker.bindings)
+
+    async def CancelSaga(self, request: api.CancelSagaRequest, context: Context) -> api.CancelSagaResponse:
+        """See the contract."""
+        state = await self._operations.cancel(request.saga_id, request.reason, request.requested_by)
+        return api.CancelSagaResponse(saga=self._view(state))
+
+    async def PauseSaga(self, request: api.PauseSagaRequest, context: Context) -> api.PauseSagaResponse:
+        """See the contract."""
+        state = await self._operations.pause(request.saga_id, request.reason, request.requested_by)
+        return api.PauseSagaResponse(saga=self._view(state))
+
+    async def ResumeSaga(self, request: api.ResumeSagaRequest, context: Context) -> api.ResumeSagaResponse:
+        """See the contract."""
+        state = await self._operations.resume(request.saga_id, request.reason, request.requested_by)
+        return api.ResumeSagaResponse(saga=self._view(state))
+
+    async def RetryNow(self, request: api.RetryNowRequest, context: Context) -> api.RetryNowResponse:
+        """See the contract."""
+        state = await self._operations.retry_now(request.saga_id, request.reason, request.requested_by)
+        return api.RetryNowResponse(saga=self._view(state))
+
+    async def ResolveOutcome(self, request: api.ResolveOutcomeRequest, context: Context) -> api.ResolveOutcomeResponse:
+        """See the contract."""
+        state = await self._operations.resolve_outcome(
+            request.saga_id,
+            request.key,
+            took_effect=request.took_effect,
+            reply=await self._reply(request),
+            evidence=request.evidence,
+            requested_by=request.requested_by,
+        )
+        return api.ResolveOutcomeResponse(saga=self._view(state))
+
+    async def SkipCompensation(
+        self, request: api.SkipCompensationRequest, context: Context
+    ) -> api.SkipCompensationResponse:
+        """See the contract."""
+        state = await self._operations.skip_compensation(
+            request.saga_id, request.key, request.evidence, request.requested_by
+        )
+        return api.SkipCompensationResponse(saga=self._view(state))
+
+    async def ActOnSagas(
+        self, request: api.ActOnSagasRequest, context: Context
+    ) -> AsyncIterator[api.ActOnSagasResponse]:
+        """See the contract."""
+        async for answer in act_on_sagas(request, self._worker, self._operations):
+            yield answer
+
+    async def _reply(self, request: api.ResolveOutcomeRequest) -> bytes | None:
+        """The reply that the operator gives, checked against the command's contract."""
+        if not request.HasField("reply"):
+            return None
+        state = await self._worker.get(request.saga_id)
+        command = state.commands.get(request.key)
+        binding = self._worker.bindings.by_name(command.method) if command else None
+        if binding is None:
+            raise InvalidInput(("reply", f"no contract at hand tells what {request.key} replies"))
+        return unpack(request.reply, binding.command.response(), "reply").SerializeToString()
 
     def _served(self, definition: str, version: int) -> ServedSaga:
         served = self._worker.served.find(definition, version)
@@ -82,17 +152,8 @@ class SagaService(SagaServiceServicer):
             )
         return served
 
+    def _find(self, state: SagaState) -> ServedSaga | None:
+        return self._worker.served.find(state.definition, state.version)
+
     def _view(self, state: SagaState) -> saga_pb2.Saga:
-        return saga_view(state, self._worker.served.find(state.definition, state.version))
-
-
-def _unpacked(served: ServedSaga, request: saga_service_pb2.StartSagaRequest) -> Message:
-    message: Message = served.definition.input()
-    expected = message.DESCRIPTOR.full_name
-    try:
-        fits = request.input.Unpack(message)
-    except ValueError:
-        raise InvalidInput(("input", f"cannot be read as {expected}")) from None
-    if not fits:
-        raise InvalidInput(("input", f"must be a {expected}, not a {request.input.TypeName()}"))
-    return message
+        return saga_view(state, self._find(state))

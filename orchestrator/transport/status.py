@@ -1,7 +1,8 @@
 """What a gRPC status says about a command: one table.
 
-Rejected means that the participant answered and there is no effect. Everything else is unknown: a timeout or a
-broken connection says nothing about the effect, and a participant that is overloaded may be so on the way back.
+Rejected means that the participant answered and there is no effect, nor will there be. Retry means that there is none
+yet. Everything else is unknown: a timeout or a broken connection says nothing about the effect. A contract's
+``outcomes`` come before the table.
 """
 
 from __future__ import annotations
@@ -12,10 +13,15 @@ import grpc
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from orchestrator.engine.outcome import Failure, Outcome, Rejected, Unknown
+from orchestrator.contract.command import Meaning
+from orchestrator.engine.outcome import Failure, Outcome, Rejected, Retry, Unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from grpc.aio import AioRpcError
+
+    from orchestrator.contract.command import OutcomeRule
 
 REJECTED: Final = frozenset(
     {
@@ -31,15 +37,34 @@ REJECTED: Final = frozenset(
 )
 
 
-def outcome_of(error: AioRpcError) -> Outcome:
-    """The outcome of an attempt that did not end with OK."""
+RETRY: Final = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED})
+
+
+def outcome_of(error: AioRpcError, rules: Sequence[OutcomeRule] = ()) -> Outcome:
+    """The outcome of an attempt that did not end with OK.
+
+    Args:
+        error: the status.
+        rules: what the method's contract says of certain statuses.
+    """
     details = _details(error)
     reason = next((detail.reason for detail in details if isinstance(detail, error_details_pb2.ErrorInfo)), "")
     failure = Failure(error.code().name, error.details() or "", reason)
-    if error.code() in REJECTED:
+    meaning = _meaning(error.code(), reason, rules)
+    if meaning is Meaning.REJECTED:
         return Rejected(failure)
     delays = [d.retry_delay.ToTimedelta() for d in details if isinstance(d, error_details_pb2.RetryInfo)]
-    return Unknown(failure, delays[0].total_seconds() if delays else 0.0)
+    retry_after = delays[0].total_seconds() if delays else 0.0
+    return (Retry if meaning is Meaning.RETRY else Unknown)(failure, retry_after)
+
+
+def _meaning(code: grpc.StatusCode, reason: str, rules: Sequence[OutcomeRule]) -> Meaning:
+    for rule in rules:
+        if rule.code == code.name and rule.reason in ("", reason):
+            return rule.meaning
+    if code in REJECTED:
+        return Meaning.REJECTED
+    return Meaning.RETRY if code in RETRY else Meaning.UNKNOWN
 
 
 def status_of(failure: Failure) -> status_pb2.Status:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from google.protobuf.any_pb2 import Any as AnyMessage
-
-from orchestrator.contract.redaction import redacted
 from orchestrator.engine.progress import steps
 from orchestrator.engine.trace import trace_id
 from orchestrator.transport.instants import timestamp
+from orchestrator.transport.journal_view import pack
 from orchestrator.transport.status import status_of
 from saga.v1 import saga_pb2
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
-    from orchestrator.engine.ports import SagaRecord
+    from orchestrator.engine.ports import SagaFilter, SagaRecord
     from orchestrator.engine.progress import Step
     from orchestrator.engine.served import ServedSaga
     from orchestrator.engine.state import CompensationState, Reason, SagaState, Status
@@ -35,11 +31,14 @@ def saga_view(state: SagaState, served: ServedSaga | None) -> saga_pb2.Saga:
         reason=reason_view(state.reason),
         trace_id=trace_id(state.saga_id, state.traceparent),
         attributes=dict(state.attributes),
+        deadline_at=timestamp(state.deadline_at) if state.deadline_at else None,
+        overdue=state.overdue,
+        parent_id=state.parent_id,
     )
     if served is not None:
-        view.input.CopyFrom(_shown(served.definition.input.FromString(state.input)))
+        view.input.CopyFrom(pack(served.definition.input.FromString(state.input)))
         if state.result is not None:
-            view.result.CopyFrom(_shown(served.definition.result.FromString(state.result)))
+            view.result.CopyFrom(pack(served.definition.result.FromString(state.result)))
     return view
 
 
@@ -60,6 +59,17 @@ def status_view(status: Status | None) -> saga_pb2.Status.ValueType:
     """Where a saga stands; the numbers are the same."""
     assert status is not None
     return cast("saga_pb2.Status.ValueType", status.value)
+
+
+def matches(state: SagaState, where: SagaFilter) -> bool:
+    """Whether a filter is about this saga."""
+    return (
+        (not where.definition or state.definition == where.definition)
+        and (not where.statuses or state.status in where.statuses)
+        and (where.started_from is None or state.started_at >= where.started_from)
+        and (where.started_before is None or state.started_at < where.started_before)
+        and set(where.attributes) <= set(state.attributes)
+    )
 
 
 def step_views(state: SagaState, served: ServedSaga | None) -> list[saga_pb2.Step]:
@@ -106,9 +116,3 @@ def _compensation_view(compensation: CompensationState) -> saga_pb2.Compensation
         error=status_of(compensation.failure) if compensation.failure is not None and not ended else None,
         position=compensation.position,
     )
-
-
-def _shown(message: Message) -> AnyMessage:
-    packed = AnyMessage()
-    packed.Pack(redacted(message))
-    return packed

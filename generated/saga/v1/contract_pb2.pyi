@@ -5,12 +5,15 @@ The options with which a service states, in its own contract, what its commands 
 and how that is compensated. Any service may use them; they need no code in the service.
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf.internal import extension_dict as _extension_dict
+from google.rpc import code_pb2 as _code_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -21,6 +24,38 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Outcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OUTCOME_UNSPECIFIED: _Outcome.ValueType  # 0
+    """Not stated; an error in a rule."""
+    OUTCOME_REJECTED: _Outcome.ValueType  # 1
+    """The participant refused: no effect, and none to come. Usual for INVALID_ARGUMENT, NOT_FOUND,
+    ALREADY_EXISTS, PERMISSION_DENIED, UNAUTHENTICATED, FAILED_PRECONDITION, OUT_OF_RANGE and UNIMPLEMENTED.
+    """
+    OUTCOME_RETRY: _Outcome.ValueType  # 2
+    """No effect now, but it is worth trying again. Usual for RESOURCE_EXHAUSTED and ABORTED."""
+    OUTCOME_UNKNOWN: _Outcome.ValueType  # 3
+    """There may be an effect. Usual for all others, a timeout and a broken connection among them."""
+
+class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
+    """What a status says about the effect."""
+
+OUTCOME_UNSPECIFIED: Outcome.ValueType  # 0
+"""Not stated; an error in a rule."""
+OUTCOME_REJECTED: Outcome.ValueType  # 1
+"""The participant refused: no effect, and none to come. Usual for INVALID_ARGUMENT, NOT_FOUND,
+ALREADY_EXISTS, PERMISSION_DENIED, UNAUTHENTICATED, FAILED_PRECONDITION, OUT_OF_RANGE and UNIMPLEMENTED.
+"""
+OUTCOME_RETRY: Outcome.ValueType  # 2
+"""No effect now, but it is worth trying again. Usual for RESOURCE_EXHAUSTED and ABORTED."""
+OUTCOME_UNKNOWN: Outcome.ValueType  # 3
+"""There may be an effect. Usual for all others, a timeout and a broken connection among them."""
+Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
 class _Effect:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -155,6 +190,7 @@ class Command(_message.Message):
     TIMEOUT_FIELD_NUMBER: _builtins.int
     RETRY_FIELD_NUMBER: _builtins.int
     NOT_IDEMPOTENT_FIELD_NUMBER: _builtins.int
+    OUTCOMES_FIELD_NUMBER: _builtins.int
     effect: Global___Effect.ValueType
     """What the command does to the world."""
     compensation: _builtins.str
@@ -179,6 +215,12 @@ class Command(_message.Message):
     def retry(self) -> Global___Retry:
         """How often, and how far apart, the command is attempted."""
 
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutcomeRule]:
+        """What certain statuses of this method mean, where it is not what they usually mean. The first rule
+        that matches decides.
+        """
+
     def __init__(
         self,
         *,
@@ -189,14 +231,45 @@ class Command(_message.Message):
         timeout: _duration_pb2.Duration | None = ...,
         retry: Global___Retry | None = ...,
         not_idempotent: _builtins.bool = ...,
+        outcomes: _abc.Iterable[Global___OutcomeRule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["retry", b"retry", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compensation", b"compensation", "effect", b"effect", "not_idempotent", b"not_idempotent", "on_unknown", b"on_unknown", "retry", b"retry", "timeout", b"timeout", "verify", b"verify"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compensation", b"compensation", "effect", b"effect", "not_idempotent", b"not_idempotent", "on_unknown", b"on_unknown", "outcomes", b"outcomes", "retry", b"retry", "timeout", b"timeout", "verify", b"verify"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Command: _TypeAlias = Command  # noqa: Y015
+
+@_typing.final
+class OutcomeRule(_message.Message):
+    """What a status of a method means."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    code: _code_pb2.Code.ValueType
+    """The status code."""
+    reason: _builtins.str
+    """The reason in the google.rpc.ErrorInfo; empty for any."""
+    outcome: Global___Outcome.ValueType
+    """What it means."""
+    def __init__(
+        self,
+        *,
+        code: _code_pb2.Code.ValueType = ...,
+        reason: _builtins.str = ...,
+        outcome: Global___Outcome.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "outcome", b"outcome", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OutcomeRule: _TypeAlias = OutcomeRule  # noqa: Y015
 
 @_typing.final
 class Retry(_message.Message):

@@ -92,6 +92,8 @@ class _StepStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StepState.V
     """Its effect is compensated."""
     STEP_STATE_SKIPPED: _StepState.ValueType  # 8
     """The saga ended without reaching it."""
+    STEP_STATE_STANDS: _StepState.ValueType  # 9
+    """An operator decided to let its effect stand."""
 
 class StepState(_StepState, metaclass=_StepStateEnumTypeWrapper):
     """How far a step has come."""
@@ -114,6 +116,8 @@ STEP_STATE_COMPENSATED: StepState.ValueType  # 7
 """Its effect is compensated."""
 STEP_STATE_SKIPPED: StepState.ValueType  # 8
 """The saga ended without reaching it."""
+STEP_STATE_STANDS: StepState.ValueType  # 9
+"""An operator decided to let its effect stand."""
 Global___StepState: _TypeAlias = StepState  # noqa: Y015
 
 @_typing.final
@@ -154,6 +158,10 @@ class Saga(_message.Message):
     ENDED_AT_FIELD_NUMBER: _builtins.int
     TRACE_ID_FIELD_NUMBER: _builtins.int
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    DEADLINE_AT_FIELD_NUMBER: _builtins.int
+    OVERDUE_FIELD_NUMBER: _builtins.int
+    JOURNAL_FIELD_NUMBER: _builtins.int
+    PARENT_ID_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     definition: _builtins.str
@@ -164,6 +172,10 @@ class Saga(_message.Message):
     """Where it stands."""
     trace_id: _builtins.str
     """The W3C trace id of everything that happened to it, 32 hexadecimal digits."""
+    overdue: _builtins.bool
+    """The deadline passed after the pivot: the saga keeps going, and somebody should look."""
+    parent_id: _builtins.str
+    """The saga of which this one is a child, if it is."""
     @_builtins.property
     def input(self) -> _any_pb2.Any:
         """What it was started with."""
@@ -192,6 +204,14 @@ class Saga(_message.Message):
     def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The values of the input's fields that are marked as attributes."""
 
+    @_builtins.property
+    def deadline_at(self) -> _timestamp_pb2.Timestamp:
+        """By when it should have ended; absent for a saga without a deadline."""
+
+    @_builtins.property
+    def journal(self) -> _containers.RepeatedCompositeFieldContainer[Global___JournalEntry]:
+        """Everything that happened, in order; only where it was asked for."""
+
     def __init__(
         self,
         *,
@@ -207,14 +227,80 @@ class Saga(_message.Message):
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         trace_id: _builtins.str = ...,
         attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        deadline_at: _timestamp_pb2.Timestamp | None = ...,
+        overdue: _builtins.bool = ...,
+        journal: _abc.Iterable[Global___JournalEntry] | None = ...,
+        parent_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "input", b"input", "reason", b"reason", "result", b"result", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline_at", b"deadline_at", "ended_at", b"ended_at", "input", b"input", "reason", b"reason", "result", b"result", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "definition", b"definition", "ended_at", b"ended_at", "input", b"input", "reason", b"reason", "result", b"result", "saga_id", b"saga_id", "started_at", b"started_at", "status", b"status", "steps", b"steps", "trace_id", b"trace_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "deadline_at", b"deadline_at", "definition", b"definition", "ended_at", b"ended_at", "input", b"input", "journal", b"journal", "overdue", b"overdue", "parent_id", b"parent_id", "reason", b"reason", "result", b"result", "saga_id", b"saga_id", "started_at", b"started_at", "status", b"status", "steps", b"steps", "trace_id", b"trace_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Saga: _TypeAlias = Saga  # noqa: Y015
+
+@_typing.final
+class JournalEntry(_message.Message):
+    """An entry of the journal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Its place in the journal, from 1."""
+    kind: _builtins.str
+    """What happened, such as `CommandCompleted`."""
+    key: _builtins.str
+    """The key of the command concerned, if one is."""
+    method: _builtins.str
+    """The full name of the rpc, where the entry names one."""
+    attempt: _builtins.int
+    """Which attempt it was, where the entry is about one."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When it was written."""
+
+    @_builtins.property
+    def payload(self) -> _any_pb2.Any:
+        """The input, request, reply or result; sensitive fields are masked. Absent where the contract is not at hand."""
+
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """How an attempt failed, where it did."""
+
+    @_builtins.property
+    def reason(self) -> Global___Reason:
+        """Why, and who asked for it, where somebody did."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        kind: _builtins.str = ...,
+        key: _builtins.str = ...,
+        method: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        payload: _any_pb2.Any | None = ...,
+        error: _status_pb2.Status | None = ...,
+        reason: Global___Reason | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "error", b"error", "payload", b"payload", "reason", b"reason"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt", b"attempt", "error", b"error", "key", b"key", "kind", b"kind", "method", b"method", "payload", b"payload", "reason", b"reason", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JournalEntry: _TypeAlias = JournalEntry  # noqa: Y015
 
 @_typing.final
 class Reason(_message.Message):

@@ -10,6 +10,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from saga.v1 import saga_pb2 as _saga_pb2
 import builtins as _builtins
 import sys
@@ -21,6 +22,38 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Action:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Action.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ACTION_UNSPECIFIED: _Action.ValueType  # 0
+    """Not stated."""
+    ACTION_CANCEL: _Action.ValueType  # 1
+    """CancelSaga."""
+    ACTION_PAUSE: _Action.ValueType  # 2
+    """PauseSaga."""
+    ACTION_RESUME: _Action.ValueType  # 3
+    """ResumeSaga."""
+    ACTION_RETRY_NOW: _Action.ValueType  # 4
+    """RetryNow."""
+
+class Action(_Action, metaclass=_ActionEnumTypeWrapper):
+    """What can be done to many sagas at once."""
+
+ACTION_UNSPECIFIED: Action.ValueType  # 0
+"""Not stated."""
+ACTION_CANCEL: Action.ValueType  # 1
+"""CancelSaga."""
+ACTION_PAUSE: Action.ValueType  # 2
+"""PauseSaga."""
+ACTION_RESUME: Action.ValueType  # 3
+"""ResumeSaga."""
+ACTION_RETRY_NOW: Action.ValueType  # 4
+"""RetryNow."""
+Global___Action: _TypeAlias = Action  # noqa: Y015
 
 @_typing.final
 class StartSagaRequest(_message.Message):
@@ -95,16 +128,20 @@ class GetSagaRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SAGA_ID_FIELD_NUMBER: _builtins.int
+    INCLUDE_JOURNAL_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
+    include_journal: _builtins.bool
+    """Show the journal too."""
     def __init__(
         self,
         *,
         saga_id: _builtins.str = ...,
+        include_journal: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga_id", b"saga_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_journal", b"include_journal", "saga_id", b"saga_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -140,6 +177,38 @@ class ListSagasRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """How many at most. Default: 50."""
+    page_token: _builtins.str
+    """Where the previous page ended: its next_page_token."""
+    @_builtins.property
+    def filter(self) -> Global___SagaFilter:
+        """Only these sagas. Default: all."""
+
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        filter: Global___SagaFilter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSagasRequest: _TypeAlias = ListSagasRequest  # noqa: Y015
+
+@_typing.final
+class SagaFilter(_message.Message):
+    """A choice of sagas; what is left empty does not restrict."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
     @_typing.final
     class AttributesEntry(_message.Message):
         DESCRIPTOR: _descriptor.Descriptor
@@ -160,17 +229,11 @@ class ListSagasRequest(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-    PAGE_SIZE_FIELD_NUMBER: _builtins.int
-    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     DEFINITION_FIELD_NUMBER: _builtins.int
     STATUSES_FIELD_NUMBER: _builtins.int
     STARTED_FROM_FIELD_NUMBER: _builtins.int
     STARTED_BEFORE_FIELD_NUMBER: _builtins.int
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
-    page_size: _builtins.int
-    """How many at most. Default: 50."""
-    page_token: _builtins.str
-    """Where the previous page ended: its next_page_token."""
     definition: _builtins.str
     """Only sagas of this definition."""
     @_builtins.property
@@ -192,8 +255,6 @@ class ListSagasRequest(_message.Message):
     def __init__(
         self,
         *,
-        page_size: _builtins.int = ...,
-        page_token: _builtins.str = ...,
         definition: _builtins.str = ...,
         statuses: _abc.Iterable[_saga_pb2.Status.ValueType] | None = ...,
         started_from: _timestamp_pb2.Timestamp | None = ...,
@@ -202,11 +263,11 @@ class ListSagasRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["started_before", b"started_before", "started_from", b"started_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "definition", b"definition", "page_size", b"page_size", "page_token", b"page_token", "started_before", b"started_before", "started_from", b"started_from", "statuses", b"statuses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "definition", b"definition", "started_before", b"started_before", "started_from", b"started_from", "statuses", b"statuses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListSagasRequest: _TypeAlias = ListSagasRequest  # noqa: Y015
+Global___SagaFilter: _TypeAlias = SagaFilter  # noqa: Y015
 
 @_typing.final
 class ListSagasResponse(_message.Message):
@@ -335,3 +396,664 @@ class CancelSagaResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelSagaResponse: _TypeAlias = CancelSagaResponse  # noqa: Y015
+
+@_typing.final
+class WatchSagasRequest(_message.Message):
+    """Which sagas to watch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def filter(self) -> Global___SagaFilter:
+        """Only these sagas. Default: all."""
+
+    def __init__(
+        self,
+        *,
+        filter: Global___SagaFilter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchSagasRequest: _TypeAlias = WatchSagasRequest  # noqa: Y015
+
+@_typing.final
+class WatchSagasResponse(_message.Message):
+    """A saga after a change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def saga(self) -> _saga_pb2.Saga:
+        """The saga as it stands, without its steps."""
+
+    def __init__(
+        self,
+        *,
+        saga: _saga_pb2.Saga | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchSagasResponse: _TypeAlias = WatchSagasResponse  # noqa: Y015
+
+@_typing.final
+class GetStatisticsRequest(_message.Message):
+    """Nothing to say."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStatisticsRequest: _TypeAlias = GetStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class GetStatisticsResponse(_message.Message):
+    """How the sagas and the participants fare."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    PARTICIPANTS_FIELD_NUMBER: _builtins.int
+    LIVE_SAGAS_FIELD_NUMBER: _builtins.int
+    live_sagas: _builtins.int
+    """How many sagas this replica advances."""
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___SagaCount]:
+        """How many sagas there are, by definition and status."""
+
+    @_builtins.property
+    def participants(self) -> _containers.RepeatedCompositeFieldContainer[Global___ParticipantStatistics]:
+        """The participants, as this replica sees them."""
+
+    def __init__(
+        self,
+        *,
+        counts: _abc.Iterable[Global___SagaCount] | None = ...,
+        participants: _abc.Iterable[Global___ParticipantStatistics] | None = ...,
+        live_sagas: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "live_sagas", b"live_sagas", "participants", b"participants"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStatisticsResponse: _TypeAlias = GetStatisticsResponse  # noqa: Y015
+
+@_typing.final
+class SagaCount(_message.Message):
+    """How many sagas of a definition have a status."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEFINITION_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    OLDEST_STARTED_AT_FIELD_NUMBER: _builtins.int
+    definition: _builtins.str
+    """The name of the definition."""
+    status: _saga_pb2.Status.ValueType
+    """The status."""
+    count: _builtins.int
+    """How many."""
+    @_builtins.property
+    def oldest_started_at(self) -> _timestamp_pb2.Timestamp:
+        """When the oldest of them started."""
+
+    def __init__(
+        self,
+        *,
+        definition: _builtins.str = ...,
+        status: _saga_pb2.Status.ValueType = ...,
+        count: _builtins.int = ...,
+        oldest_started_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_started_at", b"oldest_started_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "definition", b"definition", "oldest_started_at", b"oldest_started_at", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SagaCount: _TypeAlias = SagaCount  # noqa: Y015
+
+@_typing.final
+class ParticipantStatistics(_message.Message):
+    """How a participant fares, as one replica sees it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    IS_DOWN_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    """The full name of the service."""
+    in_flight: _builtins.int
+    """Calls in flight."""
+    waiting: _builtins.int
+    """Calls that wait until they may be made."""
+    is_down: _builtins.bool
+    """It is believed to be down, and asked for its health until it is back."""
+    def __init__(
+        self,
+        *,
+        service: _builtins.str = ...,
+        in_flight: _builtins.int = ...,
+        waiting: _builtins.int = ...,
+        is_down: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_flight", b"in_flight", "is_down", b"is_down", "service", b"service", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ParticipantStatistics: _TypeAlias = ParticipantStatistics  # noqa: Y015
+
+@_typing.final
+class PreviewRollbackRequest(_message.Message):
+    """For which saga to preview a rollback."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_ID_FIELD_NUMBER: _builtins.int
+    saga_id: _builtins.str
+    """The saga's identity."""
+    def __init__(
+        self,
+        *,
+        saga_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga_id", b"saga_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRollbackRequest: _TypeAlias = PreviewRollbackRequest  # noqa: Y015
+
+@_typing.final
+class PreviewRollbackResponse(_message.Message):
+    """What a rollback would do now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSSIBLE_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    COMPENSATIONS_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    possible: _builtins.bool
+    """Whether a rollback may be asked for, or is under way."""
+    refusal: _builtins.str
+    """Why not, if not."""
+    @_builtins.property
+    def compensations(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedCompensation]:
+        """What would be compensated, in this order."""
+
+    @_builtins.property
+    def standing(self) -> _containers.RepeatedCompositeFieldContainer[Global___StandingEffect]:
+        """What has, or may have, an effect that nothing takes back."""
+
+    def __init__(
+        self,
+        *,
+        possible: _builtins.bool = ...,
+        refusal: _builtins.str = ...,
+        compensations: _abc.Iterable[Global___PlannedCompensation] | None = ...,
+        standing: _abc.Iterable[Global___StandingEffect] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compensations", b"compensations", "possible", b"possible", "refusal", b"refusal", "standing", b"standing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewRollbackResponse: _TypeAlias = PreviewRollbackResponse  # noqa: Y015
+
+@_typing.final
+class PlannedCompensation(_message.Message):
+    """A compensation that a rollback would make."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    COMPENSATION_FIELD_NUMBER: _builtins.int
+    IN_DOUBT_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    OBSTACLE_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """The command, by its key within the saga."""
+    method: _builtins.str
+    """The full name of the command's rpc."""
+    compensation: _builtins.str
+    """The full name of the compensating rpc."""
+    in_doubt: _builtins.bool
+    """It is unknown whether the command took effect."""
+    obstacle: _builtins.str
+    """Why it cannot be made, if it cannot."""
+    @_builtins.property
+    def request(self) -> _any_pb2.Any:
+        """The compensation's request, where it can be derived; sensitive fields are masked."""
+
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        method: _builtins.str = ...,
+        compensation: _builtins.str = ...,
+        in_doubt: _builtins.bool = ...,
+        request: _any_pb2.Any | None = ...,
+        obstacle: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compensation", b"compensation", "in_doubt", b"in_doubt", "key", b"key", "method", b"method", "obstacle", b"obstacle", "request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlannedCompensation: _TypeAlias = PlannedCompensation  # noqa: Y015
+
+@_typing.final
+class StandingEffect(_message.Message):
+    """An effect that a rollback would leave."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """The command, by its key within the saga."""
+    method: _builtins.str
+    """The full name of the command's rpc."""
+    message: _builtins.str
+    """Why it stands."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        method: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "message", b"message", "method", b"method"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StandingEffect: _TypeAlias = StandingEffect  # noqa: Y015
+
+@_typing.final
+class PauseSagaRequest(_message.Message):
+    """Which saga to pause, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    saga_id: _builtins.str
+    """The saga's identity."""
+    reason: _builtins.str
+    """Why, in a sentence."""
+    requested_by: _builtins.str
+    """Who does it."""
+    def __init__(
+        self,
+        *,
+        saga_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "requested_by", b"requested_by", "saga_id", b"saga_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseSagaRequest: _TypeAlias = PauseSagaRequest  # noqa: Y015
+
+@_typing.final
+class PauseSagaResponse(_message.Message):
+    """The saga after the request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def saga(self) -> _saga_pb2.Saga:
+        """The saga, which is suspended now."""
+
+    def __init__(
+        self,
+        *,
+        saga: _saga_pb2.Saga | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseSagaResponse: _TypeAlias = PauseSagaResponse  # noqa: Y015
+
+@_typing.final
+class ResumeSagaRequest(_message.Message):
+    """Which saga to carry on with, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    saga_id: _builtins.str
+    """The saga's identity."""
+    reason: _builtins.str
+    """Why, in a sentence."""
+    requested_by: _builtins.str
+    """Who does it."""
+    def __init__(
+        self,
+        *,
+        saga_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "requested_by", b"requested_by", "saga_id", b"saga_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeSagaRequest: _TypeAlias = ResumeSagaRequest  # noqa: Y015
+
+@_typing.final
+class ResumeSagaResponse(_message.Message):
+    """The saga after the request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def saga(self) -> _saga_pb2.Saga:
+        """The saga, which goes on now."""
+
+    def __init__(
+        self,
+        *,
+        saga: _saga_pb2.Saga | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeSagaResponse: _TypeAlias = ResumeSagaResponse  # noqa: Y015
+
+@_typing.final
+class RetryNowRequest(_message.Message):
+    """Which saga to attempt at once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    saga_id: _builtins.str
+    """The saga's identity."""
+    reason: _builtins.str
+    """Why, in a sentence."""
+    requested_by: _builtins.str
+    """Who does it."""
+    def __init__(
+        self,
+        *,
+        saga_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "requested_by", b"requested_by", "saga_id", b"saga_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryNowRequest: _TypeAlias = RetryNowRequest  # noqa: Y015
+
+@_typing.final
+class RetryNowResponse(_message.Message):
+    """The saga after the request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def saga(self) -> _saga_pb2.Saga:
+        """The saga as it stands."""
+
+    def __init__(
+        self,
+        *,
+        saga: _saga_pb2.Saga | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryNowResponse: _TypeAlias = RetryNowResponse  # noqa: Y015
+
+@_typing.final
+class ResolveOutcomeRequest(_message.Message):
+    """What came of a command in doubt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    TOOK_EFFECT_FIELD_NUMBER: _builtins.int
+    REPLY_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    saga_id: _builtins.str
+    """The saga's identity."""
+    key: _builtins.str
+    """The command, by its key within the saga."""
+    took_effect: _builtins.bool
+    """Whether the command took effect."""
+    evidence: _builtins.str
+    """How that is known, in a sentence."""
+    requested_by: _builtins.str
+    """Who says so."""
+    @_builtins.property
+    def reply(self) -> _any_pb2.Any:
+        """The command's reply, where it took effect and the saga needs it: of the type that the contract declares."""
+
+    def __init__(
+        self,
+        *,
+        saga_id: _builtins.str = ...,
+        key: _builtins.str = ...,
+        took_effect: _builtins.bool = ...,
+        reply: _any_pb2.Any | None = ...,
+        evidence: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reply", b"reply"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "key", b"key", "reply", b"reply", "requested_by", b"requested_by", "saga_id", b"saga_id", "took_effect", b"took_effect"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveOutcomeRequest: _TypeAlias = ResolveOutcomeRequest  # noqa: Y015
+
+@_typing.final
+class ResolveOutcomeResponse(_message.Message):
+    """The saga after the request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def saga(self) -> _saga_pb2.Saga:
+        """The saga as it stands."""
+
+    def __init__(
+        self,
+        *,
+        saga: _saga_pb2.Saga | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveOutcomeResponse: _TypeAlias = ResolveOutcomeResponse  # noqa: Y015
+
+@_typing.final
+class SkipCompensationRequest(_message.Message):
+    """Which effect to let stand."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    saga_id: _builtins.str
+    """The saga's identity."""
+    key: _builtins.str
+    """The command, by its key within the saga."""
+    evidence: _builtins.str
+    """Why that is right, in a sentence."""
+    requested_by: _builtins.str
+    """Who says so."""
+    def __init__(
+        self,
+        *,
+        saga_id: _builtins.str = ...,
+        key: _builtins.str = ...,
+        evidence: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "key", b"key", "requested_by", b"requested_by", "saga_id", b"saga_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SkipCompensationRequest: _TypeAlias = SkipCompensationRequest  # noqa: Y015
+
+@_typing.final
+class SkipCompensationResponse(_message.Message):
+    """The saga after the request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def saga(self) -> _saga_pb2.Saga:
+        """The saga as it stands."""
+
+    def __init__(
+        self,
+        *,
+        saga: _saga_pb2.Saga | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SkipCompensationResponse: _TypeAlias = SkipCompensationResponse  # noqa: Y015
+
+@_typing.final
+class ActOnSagasRequest(_message.Message):
+    """What to do, and to which sagas."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    action: Global___Action.ValueType
+    """What to do."""
+    dry_run: _builtins.bool
+    """Only say to which sagas it would be done."""
+    reason: _builtins.str
+    """Why, in a sentence."""
+    requested_by: _builtins.str
+    """Who does it."""
+    @_builtins.property
+    def filter(self) -> Global___SagaFilter:
+        """The sagas. At least one part of the filter must be set."""
+
+    def __init__(
+        self,
+        *,
+        filter: Global___SagaFilter | None = ...,
+        action: Global___Action.ValueType = ...,
+        dry_run: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "dry_run", b"dry_run", "filter", b"filter", "reason", b"reason", "requested_by", b"requested_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActOnSagasRequest: _TypeAlias = ActOnSagasRequest  # noqa: Y015
+
+@_typing.final
+class ActOnSagasResponse(_message.Message):
+    """What came of it for one saga."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_ID_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    saga_id: _builtins.str
+    """The saga's identity."""
+    done: _builtins.bool
+    """Whether it was done; with dry_run, whether it would be."""
+    refusal: _builtins.str
+    """Why not, if not."""
+    def __init__(
+        self,
+        *,
+        saga_id: _builtins.str = ...,
+        done: _builtins.bool = ...,
+        refusal: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "refusal", b"refusal", "saga_id", b"saga_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActOnSagasResponse: _TypeAlias = ActOnSagasResponse  # noqa: Y015

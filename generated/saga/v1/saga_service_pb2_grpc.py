@@ -55,10 +55,55 @@ class SagaServiceStub:
                 request_serializer=saga_dot_v1_dot_saga__service__pb2.WatchSagaRequest.SerializeToString,
                 response_deserializer=saga_dot_v1_dot_saga__service__pb2.WatchSagaResponse.FromString,
                 _registered_method=True)
+        self.WatchSagas = channel.unary_stream(
+                '/saga.v1.SagaService/WatchSagas',
+                request_serializer=saga_dot_v1_dot_saga__service__pb2.WatchSagasRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_saga__service__pb2.WatchSagasResponse.FromString,
+                _registered_method=True)
+        self.GetStatistics = channel.unary_unary(
+                '/saga.v1.SagaService/GetStatistics',
+                request_serializer=saga_dot_v1_dot_saga__service__pb2.GetStatisticsRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_saga__service__pb2.GetStatisticsResponse.FromString,
+                _registered_method=True)
+        self.PreviewRollback = channel.unary_unary(
+                '/saga.v1.SagaService/PreviewRollback',
+                request_serializer=saga_dot_v1_dot_saga__service__pb2.PreviewRollbackRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_saga__service__pb2.PreviewRollbackResponse.FromString,
+                _registered_method=True)
         self.CancelSaga = channel.unary_unary(
                 '/saga.v1.SagaService/CancelSaga',
                 request_serializer=saga_dot_v1_dot_saga__service__pb2.CancelSagaRequest.SerializeToString,
                 response_deserializer=saga_dot_v1_dot_saga__service__pb2.CancelSagaResponse.FromString,
+                _registered_method=True)
+        self.PauseSaga = channel.unary_unary(
+                '/saga.v1.SagaService/PauseSaga',
+                request_serializer=saga_dot_v1_dot_saga__service__pb2.PauseSagaRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_saga__service__pb2.PauseSagaResponse.FromString,
+                _registered_method=True)
+        self.ResumeSaga = channel.unary_unary(
+                '/saga.v1.SagaService/ResumeSaga',
+                request_serializer=saga_dot_v1_dot_saga__service__pb2.ResumeSagaRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_saga__service__pb2.ResumeSagaResponse.FromString,
+                _registered_method=True)
+        self.RetryNow = channel.unary_unary(
+                '/saga.v1.SagaService/RetryNow',
+                request_serializer=saga_dot_v1_dot_saga__service__pb2.RetryNowRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_saga__service__pb2.RetryNowResponse.FromString,
+                _registered_method=True)
+        self.ResolveOutcome = channel.unary_unary(
+                '/saga.v1.SagaService/ResolveOutcome',
+                request_serializer=saga_dot_v1_dot_saga__service__pb2.ResolveOutcomeRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_saga__service__pb2.ResolveOutcomeResponse.FromString,
+                _registered_method=True)
+        self.SkipCompensation = channel.unary_unary(
+                '/saga.v1.SagaService/SkipCompensation',
+                request_serializer=saga_dot_v1_dot_saga__service__pb2.SkipCompensationRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_saga__service__pb2.SkipCompensationResponse.FromString,
+                _registered_method=True)
+        self.ActOnSagas = channel.unary_stream(
+                '/saga.v1.SagaService/ActOnSagas',
+                request_serializer=saga_dot_v1_dot_saga__service__pb2.ActOnSagasRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_saga__service__pb2.ActOnSagasResponse.FromString,
                 _registered_method=True)
 
 
@@ -95,9 +140,74 @@ class SagaServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchSagas(self, request, context):
+        """Sends every saga that the filter matches after each of its changes on this replica, without its steps, for
+        ever. Changes in a burst come as one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStatistics(self, request, context):
+        """Counts sagas by definition and status, and shows how the participants fare.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewRollback(self, request, context):
+        """What a rollback would do now: what it would compensate, in which order, and what it could not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelSaga(self, request, context):
         """Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
         changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseSaga(self, request, context):
+        """Makes no new calls for a saga until it is resumed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeSaga(self, request, context):
+        """Carries on with a paused or suspended saga, forward or backward, from where it stands.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryNow(self, request, context):
+        """Attempts at once what a saga would attempt after its backoff.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveOutcome(self, request, context):
+        """Tells a suspended saga what came of a command in doubt. It is carried on with by ResumeSaga.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SkipCompensation(self, request, context):
+        """Lets an effect stand that a suspended rollback cannot compensate. The saga then ends partially
+        compensated. It is carried on with by ResumeSaga.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ActOnSagas(self, request, context):
+        """Does the same to every saga that the filter matches; with dry_run only says to which.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,10 +236,55 @@ def add_SagaServiceServicer_to_server(servicer, server):
                     request_deserializer=saga_dot_v1_dot_saga__service__pb2.WatchSagaRequest.FromString,
                     response_serializer=saga_dot_v1_dot_saga__service__pb2.WatchSagaResponse.SerializeToString,
             ),
+            'WatchSagas': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchSagas,
+                    request_deserializer=saga_dot_v1_dot_saga__service__pb2.WatchSagasRequest.FromString,
+                    response_serializer=saga_dot_v1_dot_saga__service__pb2.WatchSagasResponse.SerializeToString,
+            ),
+            'GetStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatistics,
+                    request_deserializer=saga_dot_v1_dot_saga__service__pb2.GetStatisticsRequest.FromString,
+                    response_serializer=saga_dot_v1_dot_saga__service__pb2.GetStatisticsResponse.SerializeToString,
+            ),
+            'PreviewRollback': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewRollback,
+                    request_deserializer=saga_dot_v1_dot_saga__service__pb2.PreviewRollbackRequest.FromString,
+                    response_serializer=saga_dot_v1_dot_saga__service__pb2.PreviewRollbackResponse.SerializeToString,
+            ),
             'CancelSaga': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelSaga,
                     request_deserializer=saga_dot_v1_dot_saga__service__pb2.CancelSagaRequest.FromString,
                     response_serializer=saga_dot_v1_dot_saga__service__pb2.CancelSagaResponse.SerializeToString,
+            ),
+            'PauseSaga': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseSaga,
+                    request_deserializer=saga_dot_v1_dot_saga__service__pb2.PauseSagaRequest.FromString,
+                    response_serializer=saga_dot_v1_dot_saga__service__pb2.PauseSagaResponse.SerializeToString,
+            ),
+            'ResumeSaga': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeSaga,
+                    request_deserializer=saga_dot_v1_dot_saga__service__pb2.ResumeSagaRequest.FromString,
+                    response_serializer=saga_dot_v1_dot_saga__service__pb2.ResumeSagaResponse.SerializeToString,
+            ),
+            'RetryNow': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryNow,
+                    request_deserializer=saga_dot_v1_dot_saga__service__pb2.RetryNowRequest.FromString,
+                    response_serializer=saga_dot_v1_dot_saga__service__pb2.RetryNowResponse.SerializeToString,
+            ),
+            'ResolveOutcome': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveOutcome,
+                    request_deserializer=saga_dot_v1_dot_saga__service__pb2.ResolveOutcomeRequest.FromString,
+                    response_serializer=saga_dot_v1_dot_saga__service__pb2.ResolveOutcomeResponse.SerializeToString,
+            ),
+            'SkipCompensation': grpc.unary_unary_rpc_method_handler(
+                    servicer.SkipCompensation,
+                    request_deserializer=saga_dot_v1_dot_saga__service__pb2.SkipCompensationRequest.FromString,
+                    response_serializer=saga_dot_v1_dot_saga__service__pb2.SkipCompensationResponse.SerializeToString,
+            ),
+            'ActOnSagas': grpc.unary_stream_rpc_method_handler(
+                    servicer.ActOnSagas,
+                    request_deserializer=saga_dot_v1_dot_saga__service__pb2.ActOnSagasRequest.FromString,
+                    response_serializer=saga_dot_v1_dot_saga__service__pb2.ActOnSagasResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -252,6 +407,87 @@ class SagaService:
             _registered_method=True)
 
     @staticmethod
+    def WatchSagas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/saga.v1.SagaService/WatchSagas',
+            saga_dot_v1_dot_saga__service__pb2.WatchSagasRequest.SerializeToString,
+            saga_dot_v1_dot_saga__service__pb2.WatchSagasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saga.v1.SagaService/GetStatistics',
+            saga_dot_v1_dot_saga__service__pb2.GetStatisticsRequest.SerializeToString,
+            saga_dot_v1_dot_saga__service__pb2.GetStatisticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewRollback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saga.v1.SagaService/PreviewRollback',
+            saga_dot_v1_dot_saga__service__pb2.PreviewRollbackRequest.SerializeToString,
+            saga_dot_v1_dot_saga__service__pb2.PreviewRollbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CancelSaga(request,
             target,
             options=(),
@@ -268,6 +504,168 @@ class SagaService:
             '/saga.v1.SagaService/CancelSaga',
             saga_dot_v1_dot_saga__service__pb2.CancelSagaRequest.SerializeToString,
             saga_dot_v1_dot_saga__service__pb2.CancelSagaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseSaga(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saga.v1.SagaService/PauseSaga',
+            saga_dot_v1_dot_saga__service__pb2.PauseSagaRequest.SerializeToString,
+            saga_dot_v1_dot_saga__service__pb2.PauseSagaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeSaga(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saga.v1.SagaService/ResumeSaga',
+            saga_dot_v1_dot_saga__service__pb2.ResumeSagaRequest.SerializeToString,
+            saga_dot_v1_dot_saga__service__pb2.ResumeSagaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryNow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saga.v1.SagaService/RetryNow',
+            saga_dot_v1_dot_saga__service__pb2.RetryNowRequest.SerializeToString,
+            saga_dot_v1_dot_saga__service__pb2.RetryNowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveOutcome(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saga.v1.SagaService/ResolveOutcome',
+            saga_dot_v1_dot_saga__service__pb2.ResolveOutcomeRequest.SerializeToString,
+            saga_dot_v1_dot_saga__service__pb2.ResolveOutcomeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SkipCompensation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saga.v1.SagaService/SkipCompensation',
+            saga_dot_v1_dot_saga__service__pb2.SkipCompensationRequest.SerializeToString,
+            saga_dot_v1_dot_saga__service__pb2.SkipCompensationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ActOnSagas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/saga.v1.SagaService/ActOnSagas',
+            saga_dot_v1_dot_saga__service__pb2.ActOnSagasRequest.SerializeToString,
+            saga_dot_v1_dot_saga__service__pb2.ActOnSagasResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -26,10 +26,32 @@ class SagaServiceStub:
     """Lists sagas, the newest first, without their inputs, results and steps."""
     WatchSaga: _aio.UnaryStreamMultiCallable[_saga_service_pb2.WatchSagaRequest, _saga_service_pb2.WatchSagaResponse]
     """Sends the saga as it stands, then after every change, until it has ended."""
+    WatchSagas: _aio.UnaryStreamMultiCallable[_saga_service_pb2.WatchSagasRequest, _saga_service_pb2.WatchSagasResponse]
+    """Sends every saga that the filter matches after each of its changes on this replica, without its steps, for
+    ever. Changes in a burst come as one.
+    """
+    GetStatistics: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.GetStatisticsRequest, _saga_service_pb2.GetStatisticsResponse]
+    """Counts sagas by definition and status, and shows how the participants fare."""
+    PreviewRollback: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.PreviewRollbackRequest, _saga_service_pb2.PreviewRollbackResponse]
+    """What a rollback would do now: what it would compensate, in which order, and what it could not."""
     CancelSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.CancelSagaRequest, _saga_service_pb2.CancelSagaResponse]
     """Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
     changes nothing.
     """
+    PauseSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.PauseSagaRequest, _saga_service_pb2.PauseSagaResponse]
+    """Makes no new calls for a saga until it is resumed."""
+    ResumeSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ResumeSagaRequest, _saga_service_pb2.ResumeSagaResponse]
+    """Carries on with a paused or suspended saga, forward or backward, from where it stands."""
+    RetryNow: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.RetryNowRequest, _saga_service_pb2.RetryNowResponse]
+    """Attempts at once what a saga would attempt after its backoff."""
+    ResolveOutcome: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ResolveOutcomeRequest, _saga_service_pb2.ResolveOutcomeResponse]
+    """Tells a suspended saga what came of a command in doubt. It is carried on with by ResumeSaga."""
+    SkipCompensation: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.SkipCompensationRequest, _saga_service_pb2.SkipCompensationResponse]
+    """Lets an effect stand that a suspended rollback cannot compensate. The saga then ends partially
+    compensated. It is carried on with by ResumeSaga.
+    """
+    ActOnSagas: _aio.UnaryStreamMultiCallable[_saga_service_pb2.ActOnSagasRequest, _saga_service_pb2.ActOnSagasResponse]
+    """Does the same to every saga that the filter matches; with dry_run only says to which."""
 
 class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
     """Starts, shows, watches and cancels sagas of every definition that the orchestrator serves."""
@@ -69,6 +91,32 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sends the saga as it stands, then after every change, until it has ended."""
 
     @_abc_1.abstractmethod
+    def WatchSagas(
+        self,
+        request: _saga_service_pb2.WatchSagasRequest,
+        context: _aio.ServicerContext[_saga_service_pb2.WatchSagasRequest, _abc.AsyncIterator[_saga_service_pb2.WatchSagasResponse]],
+    ) -> _abc.AsyncIterator[_saga_service_pb2.WatchSagasResponse]:
+        """Sends every saga that the filter matches after each of its changes on this replica, without its steps, for
+        ever. Changes in a burst come as one.
+        """
+
+    @_abc_1.abstractmethod
+    def GetStatistics(
+        self,
+        request: _saga_service_pb2.GetStatisticsRequest,
+        context: _aio.ServicerContext[_saga_service_pb2.GetStatisticsRequest, _abc.Awaitable[_saga_service_pb2.GetStatisticsResponse]],
+    ) -> _abc.Awaitable[_saga_service_pb2.GetStatisticsResponse]:
+        """Counts sagas by definition and status, and shows how the participants fare."""
+
+    @_abc_1.abstractmethod
+    def PreviewRollback(
+        self,
+        request: _saga_service_pb2.PreviewRollbackRequest,
+        context: _aio.ServicerContext[_saga_service_pb2.PreviewRollbackRequest, _abc.Awaitable[_saga_service_pb2.PreviewRollbackResponse]],
+    ) -> _abc.Awaitable[_saga_service_pb2.PreviewRollbackResponse]:
+        """What a rollback would do now: what it would compensate, in which order, and what it could not."""
+
+    @_abc_1.abstractmethod
     def CancelSaga(
         self,
         request: _saga_service_pb2.CancelSagaRequest,
@@ -77,5 +125,55 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         """Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
         changes nothing.
         """
+
+    @_abc_1.abstractmethod
+    def PauseSaga(
+        self,
+        request: _saga_service_pb2.PauseSagaRequest,
+        context: _aio.ServicerContext[_saga_service_pb2.PauseSagaRequest, _abc.Awaitable[_saga_service_pb2.PauseSagaResponse]],
+    ) -> _abc.Awaitable[_saga_service_pb2.PauseSagaResponse]:
+        """Makes no new calls for a saga until it is resumed."""
+
+    @_abc_1.abstractmethod
+    def ResumeSaga(
+        self,
+        request: _saga_service_pb2.ResumeSagaRequest,
+        context: _aio.ServicerContext[_saga_service_pb2.ResumeSagaRequest, _abc.Awaitable[_saga_service_pb2.ResumeSagaResponse]],
+    ) -> _abc.Awaitable[_saga_service_pb2.ResumeSagaResponse]:
+        """Carries on with a paused or suspended saga, forward or backward, from where it stands."""
+
+    @_abc_1.abstractmethod
+    def RetryNow(
+        self,
+        request: _saga_service_pb2.RetryNowRequest,
+        context: _aio.ServicerContext[_saga_service_pb2.RetryNowRequest, _abc.Awaitable[_saga_service_pb2.RetryNowResponse]],
+    ) -> _abc.Awaitable[_saga_service_pb2.RetryNowResponse]:
+        """Attempts at once what a saga would attempt after its backoff."""
+
+    @_abc_1.abstractmethod
+    def ResolveOutcome(
+        self,
+        request: _saga_service_pb2.ResolveOutcomeRequest,
+        context: _aio.ServicerContext[_saga_service_pb2.ResolveOutcomeRequest, _abc.Awaitable[_saga_service_pb2.ResolveOutcomeResponse]],
+    ) -> _abc.Awaitable[_saga_service_pb2.ResolveOutcomeResponse]:
+        """Tells a suspended saga what came of a command in doubt. It is carried on with by ResumeSaga."""
+
+    @_abc_1.abstractmethod
+    def SkipCompensation(
+        self,
+        request: _saga_service_pb2.SkipCompensationRequest,
+        context: _aio.ServicerContext[_saga_service_pb2.SkipCompensationRequest, _abc.Awaitable[_saga_service_pb2.SkipCompensationResponse]],
+    ) -> _abc.Awaitable[_saga_service_pb2.SkipCompensationResponse]:
+        """Lets an effect stand that a suspended rollback cannot compensate. The saga then ends partially
+        compensated. It is carried on with by ResumeSaga.
+        """
+
+    @_abc_1.abstractmethod
+    def ActOnSagas(
+        self,
+        request: _saga_service_pb2.ActOnSagasRequest,
+        context: _aio.ServicerContext[_saga_service_pb2.ActOnSagasRequest, _abc.AsyncIterator[_saga_service_pb2.ActOnSagasResponse]],
+    ) -> _abc.AsyncIterator[_saga_service_pb2.ActOnSagasResponse]:
+        """Does the same to every saga that the filter matches; with dry_run only says to which."""
 
 def add_SagaServiceServicer_to_server(servicer: SagaServiceServicer, server: _aio.Server) -> None: ...

@@ -58,7 +58,7 @@ class Appending:
         sequence = append.expected_sequence + len(append.entries)
         self._database.execute(queries()["append_chunk"], (held.row, sequence, pack(append.entries)))
         held.sequence = sequence
-        if append.status is not held.status:
+        if append.status is not held.status or append.status not in UNFINISHED:
             self._change_status(held, append)
         if held.owner is None:
             del self._held[append.saga_id]

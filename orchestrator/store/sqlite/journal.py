@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from orchestrator.engine.ports import Append, Claim, SagaFilter, SagaRecord
+from orchestrator.engine.ports import Append, Claim, SagaCount, SagaFilter, SagaRecord
+from orchestrator.engine.state import Status
 from orchestrator.errors import JournalUnavailable
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.sqlite.appending import Appending, unpack
@@ -90,6 +91,11 @@ class SqliteJournal:
         token = encode_page_token(rows[limit - 1][0]) if len(rows) > limit else ""
         return [record(row) for row in rows[:limit]], token
 
+    async def count(self) -> list[SagaCount]:
+        """See the port."""
+        rows = await self._read(lambda db: db.execute(queries()["count_sagas"]).fetchall())
+        return [SagaCount(definition, Status(status), *numbers) for definition, status, *numbers in rows]
+
     async def heartbeat(self, owner: str, now: int, lease: int) -> None:
         """See the port."""
         await self._write(partial(self._all, "beat", (owner, now + lease)))
@@ -99,10 +105,10 @@ class SqliteJournal:
         rows = await self._write(partial(self._claim, "claim_unfinished", (owner, now, limit)))
         return [Claim(saga_id, token) for _, saga_id, token in sorted(rows)]
 
-    async def claim_suspended(self, owner: str, saga_id: str, now: int) -> Claim | None:
+    async def claim_resting(self, owner: str, saga_id: str, now: int) -> Claim | None:
         """See the port."""
         values = {"owner": owner, "saga_id": saga_id, "now": now}
-        rows = await self._write(partial(self._claim, "claim_suspended", values))
+        rows = await self._write(partial(self._claim, "claim_resting", values))
         return Claim(*rows[0]) if rows else None
 
     async def release(self, owner: str) -> None:

@@ -33,6 +33,12 @@ FROM saga AS s
 ORDER BY s.id DESC
 LIMIT ?;
 
+-- name: count_sagas
+SELECT s.definition, s.status, count(*), min(s.started_at)
+FROM saga AS s
+GROUP BY s.definition, s.status
+ORDER BY s.definition, s.status;
+
 -- name: beat
 INSERT INTO replica (owner, alive_until) VALUES (?, ?)
 ON CONFLICT (owner) DO UPDATE SET alive_until = excluded.alive_until;
@@ -50,10 +56,10 @@ WHERE id IN (
 )
 RETURNING id, saga_id, token;
 
--- name: claim_suspended
+-- name: claim_resting
 UPDATE saga
 SET owner = :owner, token = token + 1
-WHERE saga_id = :saga_id AND status = 6
+WHERE saga_id = :saga_id AND status IN (3, 6)
   AND (owner IS NULL OR owner = :owner OR owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now))
 RETURNING saga_id, token;
 

@@ -93,14 +93,23 @@ async def test_an_unfinished_saga_is_claimed(journal: Journal, status: Status) -
     assert [claim.saga_id for claim in await journal.claim_unfinished("b", NOBODY_ALIVE, 10)] == ["saga-1"]
 
 
-@pytest.mark.parametrize("status", [Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED])
+@pytest.mark.parametrize("status", [Status.COMPENSATED, Status.PARTIALLY_COMPENSATED])
 async def test_an_ended_saga_is_not_claimed(journal: Journal, status: Status) -> None:
     pen = Pen(journal)
     await pen.start()
     await pen.end(status)
 
     assert await journal.claim_unfinished("b", NOBODY_ALIVE, 10) == []
-    assert await journal.claim_suspended("b", "saga-1", NOBODY_ALIVE) is None
+    assert await journal.claim_resting("b", "saga-1", NOBODY_ALIVE) is None
+
+
+async def test_a_completed_saga_is_claimed_by_name_only_to_be_rolled_back_with_its_parent(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await pen.end(Status.COMPLETED)
+
+    assert await journal.claim_unfinished("b", NOBODY_ALIVE, 10) == []
+    assert await journal.claim_resting("b", "saga-1", AT) == Claim("saga-1", 2)
 
 
 async def test_a_suspended_saga_is_claimed_by_name_only(journal: Journal) -> None:
@@ -109,7 +118,7 @@ async def test_a_suspended_saga_is_claimed_by_name_only(journal: Journal) -> Non
     await pen.suspend()
 
     assert await journal.claim_unfinished("b", NOBODY_ALIVE, 10) == []
-    assert await journal.claim_suspended("b", "saga-1", AT) == Claim("saga-1", 2)
+    assert await journal.claim_resting("b", "saga-1", AT) == Claim("saga-1", 2)
     await Pen(journal, owner="b", token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
 
 
@@ -121,7 +130,7 @@ async def test_suspending_lets_go_of_the_claim(journal: Journal) -> None:
 
     with pytest.raises(ClaimLost):
         await pen.write(recovered(1), status=Status.COMPENSATING)
-    assert await journal.claim_suspended("b", "saga-1", AT) == Claim("saga-1", 2)
+    assert await journal.claim_resting("b", "saga-1", AT) == Claim("saga-1", 2)
 
 
 async def test_a_suspended_saga_that_a_live_replica_is_at_is_not_claimed(journal: Journal) -> None:
@@ -129,18 +138,18 @@ async def test_a_suspended_saga_that_a_live_replica_is_at_is_not_claimed(journal
     await pen.start()
     await pen.suspend()
     await journal.heartbeat("b", AT, LEASE)
-    assert await journal.claim_suspended("b", "saga-1", AT) == Claim("saga-1", 2)
+    assert await journal.claim_resting("b", "saga-1", AT) == Claim("saga-1", 2)
 
-    assert await journal.claim_suspended("c", "saga-1", AT + LEASE - 1) is None
-    assert await journal.claim_suspended("b", "saga-1", AT + LEASE - 1) == Claim("saga-1", 3)
-    assert await journal.claim_suspended("c", "saga-1", AT + LEASE) == Claim("saga-1", 4)
+    assert await journal.claim_resting("c", "saga-1", AT + LEASE - 1) is None
+    assert await journal.claim_resting("b", "saga-1", AT + LEASE - 1) == Claim("saga-1", 3)
+    assert await journal.claim_resting("c", "saga-1", AT + LEASE) == Claim("saga-1", 4)
 
 
 async def test_a_running_saga_is_not_claimed_as_suspended(journal: Journal) -> None:
     await Pen(journal).start()
 
-    assert await journal.claim_suspended("b", "saga-1", NOBODY_ALIVE) is None
-    assert await journal.claim_suspended("b", "nobody", NOBODY_ALIVE) is None
+    assert await journal.claim_resting("b", "saga-1", NOBODY_ALIVE) is None
+    assert await journal.claim_resting("b", "nobody", NOBODY_ALIVE) is None
 
 
 async def test_what_is_released_can_be_claimed_at_once_and_the_rest_stays(journal: Journal) -> None:

@@ -124,7 +124,7 @@ async def test_a_saga_that_outlives_its_process(stage: Stage, collector: Collect
     stage.crash()
     following = stage.worker()
     await following.open()
-    await until(lambda: not following._live)
+    await until(lambda: not following.live)
     trace = await told(stage, collector, observer)
     assert attempts(trace) == [
         ("ReserveStock", "completed"),
@@ -146,7 +146,7 @@ async def test_a_rollback_that_outlives_its_process(
     stage.crash()
     following = stage.worker()
     await following.open()
-    await until(lambda: not following._live)
+    await until(lambda: not following.live)
     trace = await told(stage, collector, observer)
     assert attempts(trace)[2:] == [
         ("ReleaseStock", "unknown"),

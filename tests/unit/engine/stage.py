@@ -17,6 +17,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.definition.saga import saga
 from orchestrator.engine.bindings import Bindings
 from orchestrator.engine.outcome import Completed, Failure, Rejected, Unknown
+from orchestrator.engine.operations import Operations
 from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.state import ENDED, SagaState, Status, fold
 from orchestrator.engine.worker import StartSaga, Worker, World
@@ -236,6 +237,9 @@ class Line:
 
         return ask
 
+    async def is_serving(self, _service: str) -> bool:
+        return True
+
     def caller(self, command: Command) -> Callable[..., Awaitable[Outcome]]:
         async def call(request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109
             if self.dead:
@@ -274,11 +278,13 @@ class Process:
 
     Attributes:
         worker: what it runs.
+        operations: what can be done to its sagas.
         line: its line to the world.
     """
 
     def __init__(self, worker: Worker, line: Line) -> None:
         self.worker = worker
+        self.operations = Operations(worker)
         self.line = line
 
     async def run(self, message: Any = ORDER, saga_id: str = SAGA) -> SagaState:  # noqa: ANN401 - any message
@@ -308,7 +314,7 @@ class Stage:
         """A new replica; of other code than the stage's, if given."""
         definitions = definitions or self.definitions
         line = Line(self.journal, self.participants)
-        bindings = Bindings([definition.participants for definition in definitions], line)
+        bindings = Bindings([definition.participants for definition in definitions], line, self.clock)
         served = ServedSagas(ServedSaga.over(d, None, bindings) for d in definitions)  # type: ignore[arg-type]
         journal: Journal = line  # type: ignore[assignment]  # it answers for the rest through __getattr__
         world = World(journal, self.witness, self.clock, lambda: 0.5)

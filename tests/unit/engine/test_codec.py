@@ -29,7 +29,7 @@ ENTRIES: dict[type[e.Entry], st.SearchStrategy[e.Entry]] = {
     e.CommandIntended: st.builds(
         e.CommandIntended, INSTANTS, TEXTS, TEXTS, st.sampled_from(Effect), st.binary(), st.booleans()
     ),
-    e.AttemptFailed: st.builds(e.AttemptFailed, *ATTEMPT, FAILURES),
+    e.AttemptFailed: st.builds(e.AttemptFailed, *ATTEMPT, FAILURES, st.booleans()),
     e.CommandCompleted: st.builds(e.CommandCompleted, *ATTEMPT, st.binary()),
     e.CommandRejected: st.builds(e.CommandRejected, *ATTEMPT, FAILURES),
     e.CommandAbandoned: st.builds(e.CommandAbandoned, *ATTEMPT, FAILURES),
@@ -41,6 +41,13 @@ ENTRIES: dict[type[e.Entry], st.SearchStrategy[e.Entry]] = {
     e.SagaCompleted: st.builds(e.SagaCompleted, INSTANTS, st.binary()),
     e.SagaCompensated: st.builds(e.SagaCompensated, INSTANTS),
     e.SagaSuspended: st.builds(e.SagaSuspended, INSTANTS, REASONS),
+    e.SagaResumed: st.builds(e.SagaResumed, INSTANTS, REASONS),
+    e.OutcomeResolved: st.builds(e.OutcomeResolved, INSTANTS, TEXTS, st.booleans(), st.binary(), REASONS),
+    e.CompensationSkipped: st.builds(e.CompensationSkipped, INSTANTS, TEXTS, REASONS),
+    e.SagaPartiallyCompensated: st.builds(e.SagaPartiallyCompensated, INSTANTS),
+    e.RetryRequested: st.builds(e.RetryRequested, INSTANTS, REASONS),
+    e.DeadlinePassed: st.builds(e.DeadlinePassed, INSTANTS),
+    e.ValueRecorded: st.builds(e.ValueRecorded, INSTANTS, TEXTS, TEXTS),
 }
 
 
@@ -73,6 +80,13 @@ def test_each_class_has_a_kind_of_its_own_that_never_changes() -> None:
         "SagaCompleted": 12,
         "SagaCompensated": 13,
         "SagaSuspended": 14,
+        "SagaResumed": 15,
+        "OutcomeResolved": 16,
+        "CompensationSkipped": 17,
+        "SagaPartiallyCompensated": 18,
+        "RetryRequested": 19,
+        "DeadlinePassed": 20,
+        "ValueRecorded": 21,
     }
 
 

@@ -29,6 +29,7 @@ from tests.unit.engine.stage import (
     SAGA,
     Answer,
     Call,
+    JumpingClock,
     Participants,
     Shop,
     altered,
@@ -392,7 +393,7 @@ async def test_a_stub_called_outside_a_saga_says_so(stage: Stage) -> None:
 
 
 def test_a_saga_cannot_stream() -> None:
-    channel = DurableChannel(Bindings([], Participants()))  # type: ignore[arg-type]  # nobody is called
+    channel = DurableChannel(Bindings([], Participants(), JumpingClock()))  # type: ignore[arg-type]  # nobody is called
     for kind in (channel.unary_stream, channel.stream_unary, channel.stream_stream):
         with pytest.raises(DefinitionError, match="/shop/Watch streams; a saga can only use rpcs with one request"):
             kind("/shop/Watch", request_serializer=None, response_deserializer=None)(RESERVE)

@@ -28,7 +28,7 @@ R, W, D, B, C, S, P = (
     Status.SUSPENDED,
     Status.PARTIALLY_COMPENSATED,
 )
-LEGAL = {(R, W), (R, D), (R, B), (R, S), (W, R), (W, B), (W, S), (B, C), (B, S), (B, P), (S, R), (S, B), (S, P)}
+LEGAL = {(R, W), (R, D), (R, B), (R, S), (W, R), (W, B), (W, S), (B, C), (B, S), (B, P), (D, B), (S, R), (S, B), (S, P)}
 
 
 @pytest.mark.parametrize("before", Status)
@@ -191,16 +191,22 @@ def test_an_end_holds_its_instant_and_result() -> None:
     assert (state.status, state.ended_at, state.result) == (Status.COMPLETED, 9, b"result")
 
     state = story(e.RollbackBegan(8, WHY), e.SagaCompensated(9))
-    assert (state.status, state.ended_at, state.reason, state.rollback) == (Status.COMPENSATED, 9, WHY, True)
+    assert (state.status, state.ended_at, state.reason, state.rollback) == (Status.COMPENSATED, 9, WHY, WHY)
 
     state = story(e.SagaSuspended(9, WHY))
-    assert (state.status, state.ended_at, state.reason, state.rollback) == (Status.SUSPENDED, None, WHY, False)
+    assert (state.status, state.ended_at, state.reason, state.rollback) == (Status.SUSPENDED, None, WHY, None)
 
 
-@pytest.mark.parametrize("entry", [e.SagaCompensated(9), e.RollbackBegan(9, WHY), e.SagaSuspended(9, WHY), STARTED])
+@pytest.mark.parametrize("entry", [e.SagaCompensated(9), e.SagaSuspended(9, WHY), STARTED])
 def test_nothing_follows_an_end(entry: e.Entry) -> None:
     with pytest.raises(ValueError, match="cannot move"):
         story(e.SagaCompleted(8, b""), entry)
+
+
+def test_a_completed_saga_may_be_rolled_back_with_its_parent() -> None:
+    state = story(e.SagaCompleted(8, b""), e.RollbackBegan(9, WHY))
+
+    assert (state.status, state.ended_at) == (Status.COMPENSATING, None)
 
 
 def keys(commands: tuple[CommandState, ...]) -> list[str]:

@@ -13,7 +13,7 @@ CREATE TABLE saga (
     ended_at   INTEGER, -- may lie before started_at: clocks are set back
     attributes TEXT    NOT NULL CHECK (json_valid(attributes)),
     CHECK ((ended_at IS NOT NULL) = (status IN (3, 5, 7))),
-    CHECK (owner IS NULL OR status IN (1, 2, 4, 6))
+    CHECK (owner IS NULL OR status NOT IN (5, 7))
 ) STRICT;
 
 -- These stay small: they hold the sagas that some replica must advance, and those that have not ended well.

@@ -1,0 +1,135 @@
+"""Child sagas: a saga as a command of another.
+
+To its parent a child is a command like any other: started under the command's idempotency key, so that a repeated
+attempt finds it; awaited, attempt by attempt; compensated by being rolled back, even after it has completed. A
+child whose code has a pivot cannot be, so it is a pivot of its parent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.empty_pb2 import Empty
+
+from orchestrator.contract.command import Command, Effect
+from orchestrator.engine.bindings import Binding
+from orchestrator.engine.operations import Operations
+from orchestrator.engine.outcome import Completed, Failure, Rejected, Unknown
+from orchestrator.engine.state import ENDED, Status
+from orchestrator.engine.worker import StartSaga
+from orchestrator.errors import SagaExists
+
+if TYPE_CHECKING:
+    from orchestrator.engine.gate import Gate
+    from orchestrator.engine.outcome import Outcome
+    from orchestrator.engine.ports import Caller
+    from orchestrator.engine.served import ServedSaga
+    from orchestrator.engine.state import SagaState
+    from orchestrator.engine.worker import Worker
+
+SERVICE: Final = "saga"
+"""What stands for the service in the name of a child: ``saga.fulfil_order``."""
+
+_ROLLBACK: Final = "Rollback"
+# How long one attempt waits for a child. It runs on; the next attempt finds it again.
+_PATIENCE: Final = timedelta(seconds=60)
+
+
+def add_children(worker: Worker, gate: Gate) -> None:
+    """Let every saga that the worker serves be run as a child of another.
+
+    Args:
+        worker: runs the children.
+        gate: in front of them: the limit of children in flight.
+    """
+    for served in worker.served:
+        worker.bindings.add_child(served.definition, Binding(_command(served), _Children(worker, served), gate))
+
+
+def _command(served: ServedSaga) -> Command:
+    definition = served.definition
+    rollback = Command(
+        service=SERVICE,
+        method=f"{definition.name}.{_ROLLBACK}",
+        file=served.plan.file,
+        request=definition.input,
+        response=Empty,
+        effect=Effect.RETRYABLE,
+        timeout=_PATIENCE,
+    )
+    return Command(
+        service=SERVICE,
+        method=definition.name if definition.version == 1 else f"{definition.name}.v{definition.version}",
+        file=served.plan.file,
+        request=definition.input,
+        response=definition.result,
+        effect=Effect.PIVOT if served.plan.pivot else Effect.COMPENSABLE,
+        timeout=_PATIENCE,
+        compensation=None if served.plan.pivot else rollback,
+    )
+
+
+class _Children:
+    """The way to the children of one definition."""
+
+    def __init__(self, worker: Worker, served: ServedSaga) -> None:
+        self._worker = worker
+        self._served = served
+
+    def caller(self, command: Command) -> Caller:
+        """See the port."""
+        return self._roll_back if command.method.endswith(_ROLLBACK) else self._run
+
+    async def is_serving(self, _service: str) -> bool | None:
+        """This very process does."""
+        return True
+
+    async def _run(self, request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the port's
+        known = dict(metadata)
+        order = self._order(request, known["idempotency-key"], known)
+        return _outcome(await self._worker.start(order, wait=timeout))
+
+    async def _roll_back(
+        self,
+        request: bytes,
+        metadata: tuple[tuple[str, str], ...],
+        timeout: float,  # noqa: ASYNC109 - the port's
+    ) -> Outcome:
+        known = dict(metadata)
+        order = self._order(request, known["compensates"], known)
+        try:
+            await self._worker.bury(order)
+            return Completed(b"")
+        except SagaExists:
+            await Operations(self._worker).roll_back_child(order.saga_id, "its parent is rolled back")
+        state = await self._worker.wait(order.saga_id, timeout)
+        if state.status in ENDED:
+            return Completed(b"")
+        assert state.status is not None
+        return Unknown(Failure("DEADLINE_EXCEEDED", f"the child {order.saga_id} is {state.status.name.lower()}"))
+
+    def _order(self, request: bytes, child_id: str, known: dict[str, str]) -> StartSaga:
+        definition = self._served.definition
+        message = definition.input.FromString(request)
+        return StartSaga(
+            saga_id=child_id,
+            definition=definition.name,
+            version=definition.version,
+            input=request,
+            digest=hashlib.sha256(request).digest(),
+            attributes=tuple((name, str(getattr(message, name))) for name in definition.attributes),
+            traceparent=known.get("traceparent", ""),
+            parent_id=known["saga-id"],
+        )
+
+
+def _outcome(state: SagaState) -> Outcome:
+    if state.status is Status.COMPLETED:
+        return Completed(state.result or b"")
+    reason = state.reason
+    message = f"the child {state.saga_id}: {reason.message if reason else state.status}"
+    if state.status in ENDED:
+        return Rejected(Failure("ABORTED", message, reason.code if reason else ""))
+    return Unknown(Failure("DEADLINE_EXCEEDED", message))

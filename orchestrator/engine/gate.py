@@ -1,0 +1,147 @@
+r"""The gate in front of one participant: how many calls may be in flight, and whether any should be.
+
+Purpose: a participant that is down delays sagas and is not hammered by them; one that is slow is not drowned.
+Invariant: nobody who waits here has an attempt in flight, so a saga can be stopped while it waits.
+
+::
+
+    closed ──n calls in a row found nobody there──▶ open ──the participant's health says SERVING──▶ closed
+                                                     │  ▲
+                   it offers no health service, or   │  │ the trial found nobody there
+                   health cannot tell: one trial     ▼  │
+                                                  half-open ──the trial was answered──▶ closed
+
+``closed`` lets calls pass, as with an electric circuit seen from the other side: the names are those of the
+circuit breaker pattern.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from orchestrator.engine.ports import Clock
+
+FAILURES_TO_OPEN: Final = 5
+FIRST_PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 2.0
+
+
+class HealthCheck(Protocol):
+    """Asks a participant whether it serves."""
+
+    async def __call__(self) -> bool | None:
+        """True where it does, False where it does not; ``None`` where it offers no health service."""
+
+
+class Gate:
+    """Admits calls to one participant.
+
+    Args:
+        clock: how pauses pass.
+        check: asks whether the participant serves.
+        most_in_flight: calls that may be in flight at once.
+
+    Attributes:
+        is_open: the circuit is open: the participant is believed to be down.
+        in_flight: calls that are.
+    """
+
+    __slots__ = ("_check", "_clock", "_failures", "_most", "_prober", "_trial", "_waiting", "in_flight", "is_open")
+
+    def __init__(self, clock: Clock, check: HealthCheck, most_in_flight: int) -> None:
+        self._clock = clock
+        self._check = check
+        self._most = most_in_flight
+        self._failures = 0
+        self._trial = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._prober: asyncio.Task[None] | None = None
+        self.in_flight = 0
+        self.is_open = False
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait to be admitted."""
+        return len(self._waiting)
+
+    def try_enter(self) -> bool:
+        """Admit a call now, if that may be. Whoever was admitted calls :meth:`leave` once."""
+        if self.is_open or self.in_flight >= self._most or self._waiting:
+            return False
+        self.in_flight += 1
+        return True
+
+    async def enter(self) -> None:
+        """Wait to be admitted, first come first served."""
+        if self.try_enter():
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.in_flight -= 1  # the turn came, and nobody took it
+            self._admit()
+            raise
+
+    def leave(self, *, reached: bool) -> None:
+        """A call has ended.
+
+        Args:
+            reached: somebody was there, whatever the answer.
+        """
+        self.in_flight -= 1
+        if reached:
+            self._failures = 0
+            if self._trial:
+                self._close()
+        else:
+            self._failures += 1
+            self._trial = False
+            if self._failures >= FAILURES_TO_OPEN and self._prober is None:
+                self.is_open = True
+                self._prober = asyncio.ensure_future(self._probe())
+        self._admit()
+
+    def shut(self) -> None:
+        """Ask no more; the process ends."""
+        if self._prober is not None:
+            self._prober.cancel()
+
+    async def _probe(self) -> None:
+        """While the circuit is open, ask again and again, at growing distances."""
+        pause = FIRST_PAUSE_SECONDS
+        while self._prober is asyncio.current_task():
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            serves = await self._check()
+            if serves:
+                self._close()
+            elif serves is None and not self._trial:
+                self._trial = True
+                self._admit()
+
+    def _close(self) -> None:
+        self.is_open = False
+        self._failures = 0
+        self._trial = False
+        self._prober = None
+        self._admit()
+
+    def _admit(self) -> None:
+        """Give turns to those who wait: as many as may be, or one trial."""
+        while self._waiting and self.in_flight < self._room():
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self.in_flight += 1
+                turn.set_result(None)
+
+    def _room(self) -> int:
+        if not self.is_open:
+            return self._most
+        return 1 if self._trial else 0

@@ -1,0 +1,35 @@
+"""Cuts a backoff short when an operator wants the next attempt at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator.engine.ports import Clock
+
+
+class Nudge:
+    """The pauses of one saga."""
+
+    __slots__ = ("_pauses",)
+
+    def __init__(self) -> None:
+        self._pauses: set[asyncio.Future[None]] = set()
+
+    async def sleep(self, clock: Clock, seconds: float) -> None:
+        """Let time pass, or be woken."""
+        pause = asyncio.ensure_future(clock.sleep(seconds))
+        self._pauses.add(pause)
+        try:
+            await asyncio.wait((pause,))
+        finally:
+            self._pauses.discard(pause)
+            pause.cancel()
+
+    def wake(self) -> bool:
+        """End every pause now; whether there was any."""
+        woken = bool(self._pauses)
+        for pause in self._pauses:
+            pause.cancel()
+        return woken

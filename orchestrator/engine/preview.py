@@ -1,0 +1,63 @@
+"""What a rollback would do now: the compensation plan, with each request derived. Nothing is sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.engine.compensation import plan_compensations
+from orchestrator.engine.state import StepOutcome
+from orchestrator.errors import CompensationUnderivable
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from orchestrator.engine.bindings import Binding, Bindings
+    from orchestrator.engine.state import CommandState, SagaState
+
+
+class PlannedCompensation(NamedTuple):
+    """A compensation that a rollback would make.
+
+    Attributes:
+        command: what would be compensated.
+        compensation: the full name of the compensating rpc; empty where no contract is at hand.
+        request: its request, where it can be derived.
+        obstacle: why it cannot be made; empty where it can.
+    """
+
+    command: CommandState
+    compensation: str
+    request: Message | None
+    obstacle: str
+
+    @property
+    def in_doubt(self) -> bool:
+        """It is unknown whether the command took effect."""
+        return self.command.outcome is not StepOutcome.COMPLETED
+
+
+def preview(state: SagaState, bindings: Bindings) -> list[PlannedCompensation]:
+    """The compensations of a rollback from here on, in their order."""
+    return [_planned(command, bindings.by_name(command.method)) for command in plan_compensations(state).compensations]
+
+
+def derive_compensation(command: CommandState, binding: Binding) -> Message:
+    """The request of a command's compensation. ``binding`` must name one.
+
+    Raises:
+        CompensationUnderivable: the command's answer was lost, and its contract says to suspend then.
+    """
+    assert binding.compensation is not None
+    _, derivation = binding.compensation
+    response = None if command.reply is None else binding.command.response.FromString(command.reply)
+    return derivation.derive(binding.command.request.FromString(command.request), response)
+
+
+def _planned(command: CommandState, binding: Binding | None) -> PlannedCompensation:
+    if binding is None or binding.compensation is None:
+        return PlannedCompensation(command, "", None, "no contract at hand says how; serve a saga that uses it")
+    name = binding.compensation[0].name
+    try:
+        return PlannedCompensation(command, name, derive_compensation(command, binding), "")
+    except CompensationUnderivable as error:
+        return PlannedCompensation(command, name, None, str(error))

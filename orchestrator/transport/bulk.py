@@ -1,0 +1,83 @@
+"""Does the same to many sagas: each on its own, so that one refusal does not stop the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.engine.executor import refuse_cancel
+from orchestrator.engine.state import ENDED, Status
+from orchestrator.errors import InvalidInput, OperationRefused, OrchestratorError
+from orchestrator.transport.requests import saga_filter
+from saga.v1 import saga_service_pb2 as api
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from orchestrator.engine.operations import Operations
+    from orchestrator.engine.ports import SagaFilter
+    from orchestrator.engine.state import SagaState
+    from orchestrator.engine.worker import Worker
+
+    Act = Callable[[str, str, str], Awaitable[SagaState]]
+
+_PAGE: Final = 200
+
+
+async def act_on_sagas(
+    request: api.ActOnSagasRequest, worker: Worker, operations: Operations
+) -> AsyncIterator[api.ActOnSagasResponse]:
+    """What came of it for each saga that the filter matches.
+
+    Raises:
+        InvalidInput: the filter restricts nothing.
+    """
+    where = saga_filter(request.filter)
+    if not request.filter.ByteSize():
+        raise InvalidInput(("filter", "restricts nothing; name a definition, a status, a time or an attribute"))
+    act = _acts(operations)[request.action]
+    # Listed first: what is done changes what the filter matches.
+    for saga_id in [saga_id async for saga_id in _matching(where, worker)]:
+        try:
+            if request.dry_run:
+                _refuse(await worker.get(saga_id), request.action)
+            else:
+                await act(saga_id, request.reason, request.requested_by)
+        except OrchestratorError as error:
+            yield api.ActOnSagasResponse(saga_id=saga_id, refusal=str(error))
+        else:
+            yield api.ActOnSagasResponse(saga_id=saga_id, done=True)
+
+
+async def _matching(where: SagaFilter, worker: Worker) -> AsyncIterator[str]:
+    token = ""
+    while True:
+        records, token = await worker.search(where, _PAGE, token)
+        for record in records:
+            yield record.saga_id
+        if not token:
+            return
+
+
+def _acts(operations: Operations) -> dict[api.Action.ValueType, Act]:
+    return {
+        api.ACTION_CANCEL: operations.cancel,
+        api.ACTION_PAUSE: operations.pause,
+        api.ACTION_RESUME: operations.resume,
+        api.ACTION_RETRY_NOW: operations.retry_now,
+    }
+
+
+def _refuse(state: SagaState, action: api.Action.ValueType) -> None:
+    """Say why it would not be done, if it would not.
+
+    Raises:
+        OperationRefused: so it is.
+    """
+    assert state.status is not None
+    status = state.status.name.lower()
+    if action == api.ACTION_CANCEL:
+        refuse_cancel(state)
+    elif action == api.ACTION_RESUME and state.status is not Status.SUSPENDED:
+        raise OperationRefused(state.saga_id, "NOT_SUSPENDED", f"saga {state.saga_id} is {status}")
+    elif state.status in ENDED:
+        raise OperationRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} is {status}")
