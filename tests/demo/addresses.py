@@ -72,7 +72,7 @@ class Addresses:
 
 def settings_removed(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without what could make our processes behave otherwise than by default."""
-    ours = ("OTEL_", "ORCHESTRATOR_", "STATE_DIR", *(f"{name.upper()}_" for name in SERVICES))
+    ours = ("MAKE", "MFLAGS", "OTEL_", "ORCHESTRATOR_", "STATE_DIR", *(f"{name.upper()}_" for name in SERVICES))
     return {name: value for name, value in environment.items() if not name.startswith(ours)}
 
 
