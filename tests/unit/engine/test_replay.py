@@ -72,6 +72,19 @@ async def test_an_attempt_after_recovery_has_a_number_of_its_own(stage: Stage) -
     assert recovered.owner == "replica-2"
 
 
+async def test_attempts_that_two_processes_left_behind_have_numbers_of_their_own(stage: Stage) -> None:
+    await interrupted(stage, "ReserveStock")
+    never = Answer()
+    stage.participants.scripts["ReserveStock"] = [never]
+    await stage.recover()
+    await until(lambda: never.asked)
+    await stage.recover()
+    await stage.stopped()
+    spans = [call.metadata["traceparent"] for call in stage.participants.of("ReserveStock")]
+
+    assert len(spans) == len(set(spans)) == 3
+
+
 async def test_a_journalled_rejection_is_not_asked_for_again(stage: Stage) -> None:
     stage.participants.scripts["AuthorizePayment"] = [rejected()]
     before = await interrupted(stage, "ReleaseStock")
