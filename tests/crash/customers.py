@@ -44,6 +44,7 @@ class Customers:
     Args:
         address: the orchestrator's.
         in_flight: how many orders are under way at once.
+        patience: seconds for which every other customer waits in the first call; the others only watch.
         forgiving: an order that the orchestrator has forgotten is placed again, instead of being an error.
 
     Attributes:
@@ -51,12 +52,13 @@ class Customers:
         refusals: what StartOrder answered where it could not start an order.
     """
 
-    def __init__(self, address: str, *, in_flight: int = 32, forgiving: bool = False) -> None:
+    def __init__(self, address: str, *, in_flight: int = 32, patience: int = 2, forgiving: bool = False) -> None:
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         self.orders = OrderServiceStub(self._channel)
         self.placed: list[Placed] = []
         self.refusals: list[str] = []
         self._turn = asyncio.Semaphore(in_flight)
+        self._patience = patience
         self._forgiving = forgiving
         self._changed = asyncio.Event()
 
@@ -100,12 +102,12 @@ class Customers:
             for order in orders:
                 group.create_task(self._in_turn(order))
 
-    async def place(self, order: Placed, wait: float = 0) -> None:
+    async def place(self, order: Placed, wait: int = 0) -> None:
         """Place an order, again and again until it is acknowledged."""
         request = StartOrderRequest()
         request.CopyFrom(order.request)
         if wait:
-            request.wait.CopyFrom(Duration(seconds=int(wait)))
+            request.wait.CopyFrom(Duration(seconds=wait))
         while True:
             try:
                 answer = await self.orders.StartOrder(request, timeout=_ATTEMPT_SECONDS + wait)
@@ -153,8 +155,7 @@ class Customers:
     async def _in_turn(self, order: Placed) -> None:
         async with self._turn:
             self.placed.append(order)
-            # Every other customer waits in the first call for a while, the others only watch.
-            await self.place(order, wait=2 * (len(self.placed) % 2 == 0))
+            await self.place(order, wait=self._patience * (len(self.placed) % 2))
             await self.follow(order)
 
     async def _until(self, reached: Callable[[], bool]) -> None:

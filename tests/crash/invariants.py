@@ -19,7 +19,7 @@ import grpc.aio
 from google.type.date_pb2 import Date
 
 from saga.v1 import saga_pb2
-from saga.v1.contract_pb2 import EFFECT_COMPENSABLE
+from saga.v1.contract_pb2 import EFFECT_COMPENSABLE, EFFECT_QUERY
 from shop.analytics.v1.analytics_pb2 import GetReportRequest
 from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceStub
 from shop.inventory.v1.inventory_pb2 import GetStockRequest
@@ -203,7 +203,7 @@ def _broken_by_end(placed: Placed, order: Order) -> Iterator[str]:
 
 def _broken_by_steps(order: Order) -> Iterator[str]:
     for step in order.steps:
-        if step.state in _UNDECIDED and not step.best_effort:
+        if step.state in _UNDECIDED and step.effect != EFFECT_QUERY and not step.best_effort:
             yield f"its step {step.key} is {saga_pb2.StepState.Name(step.state)}"
     compensable = [step for step in order.steps if step.effect == EFFECT_COMPENSABLE and step.key]
     if order.status == COMPLETED:

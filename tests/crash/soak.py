@@ -32,7 +32,7 @@ _IN_FLIGHT: Final = 64
 _PROGRESS_SECONDS: Final = 5
 _FROZEN_SECONDS: Final = 4
 _PAUSE_SECONDS: Final = 6
-_WEATHER: Final = Weather(breaks=0.002, loses=0.002, delays=0.01, delay=0.5)
+_WEATHER: Final = Weather(breaks=0.005, loses=0.005, delays=0.02, delay=0.5)
 _PROXIED: Final = ("inventory", "payment", "shipping")
 _SHOWN: Final = 50
 

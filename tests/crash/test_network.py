@@ -34,7 +34,7 @@ async def test_orders_survive_that_connections_are_reset_in_the_middle_of_replie
         await orchestrator.restart()
         customers = await stack.enter_async_context(Customers(orchestrator.address))
         await customers.order_all(draw(chance, 60, run=run))
-        assert all(proxy.resets for proxy in proxies.values())
+        assert any(proxy.resets for proxy in proxies.values())
         assert await invariants.broken(customers) == []
 
 
@@ -49,7 +49,7 @@ async def test_effects_whose_answers_never_come_are_undone_when_their_orders_are
         }
         orchestrator = shop.orchestrator(tmp_path, instead={name: relay.address for name, relay in relays.items()})
         await orchestrator.restart()
-        customers = await stack.enter_async_context(Customers(orchestrator.address))
+        customers = await stack.enter_async_context(Customers(orchestrator.address, patience=0))
         # Each of them gets as far as the first service that has not fallen silent to another yet.
         ending = asyncio.ensure_future(customers.order_all(draw(chance, 3, run=run, kinds=("good",))))
         for relay in relays.values():
@@ -70,11 +70,11 @@ async def test_a_pivot_and_a_compensation_whose_answers_are_lost_are_sent_until_
         instead = {"payment": payment.address, "inventory": stock.address}
         orchestrator = shop.orchestrator(tmp_path, instead=instead)
         await orchestrator.restart()
-        customers = await stack.enter_async_context(Customers(orchestrator.address))
+        customers = await stack.enter_async_context(Customers(orchestrator.address, patience=0))
         orders = draw(chance, 2, run=run, kinds=("member", "declined"))
         ending = asyncio.ensure_future(customers.order_all(orders))
         await payment.have_lost(1)
-        await customers.have_placed(1)
+        await customers.have_placed(2)
         # While nobody knows whether the pivot was accepted, a cancel waits; then it is too late for it.
         (paid,) = (order for order in orders if not order.kind.refused_at)
         await customers.cancel(paid)
