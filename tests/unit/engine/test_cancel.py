@@ -52,7 +52,7 @@ async def at(stage: Stage, method: str, outcome: object = None) -> tuple[Process
 
 
 def cancel(process: Process) -> asyncio.Future[SagaState]:
-    return asyncio.ensure_future(process.worker.cancel(SAGA, "changed my mind", "ada"))
+    return asyncio.ensure_future(process.operations.cancel(SAGA, "changed my mind", "ada"))
 
 
 @pytest.mark.parametrize("method", BEFORE_PIVOT)
@@ -290,7 +290,7 @@ async def test_a_cancel_during_recovery_sends_no_new_command(stage_of: Callable[
     stage.crash()
     process = stage.process(saga("trip", version=1)(changed))
     opening = asyncio.ensure_future(process.worker.open())
-    await until(lambda: SAGA in process.worker._live)
+    await until(lambda: SAGA in process.worker.live)
     await cancel(process)
     await opening
 

@@ -72,7 +72,7 @@ async def test_a_start_that_the_journal_cannot_take_is_refused_and_can_be_repeat
     with pytest.raises(JournalUnavailable):
         await process.worker.start(stage.order())
     assert set(stage.participants.methods()) <= {"PriceOrder"}, "nothing that has an effect"
-    await until(lambda: not process.worker._live)
+    await until(lambda: not process.worker.live)
 
     process.line.up()
     assert (await process.run()).status is Status.COMPLETED
@@ -164,7 +164,7 @@ async def test_a_start_repeated_after_a_failure_is_advanced_by_one_executor(stag
     with pytest.raises(JournalUnavailable):
         await process.worker.start(stage.order())
     stage.clock.hold_from = 0.0
-    await until(lambda: not process.worker._live)
+    await until(lambda: not process.worker.live)
     process.line.up()
     await process.worker.start(stage.order())
     await until(lambda: answer.asked)
@@ -221,7 +221,7 @@ async def test_nobody_is_told_of_an_end_before_it_is_durable(stage: Stage, way: 
         if way == "start":
             seen.append((await process.worker.start(stage.order(), wait=60)).status)
         elif way == "get":
-            await until(lambda: process.worker._live[SAGA].state.status is Status.COMPLETED)
+            await until(lambda: process.worker.live[SAGA].state.status is Status.COMPLETED)
             seen.append((await process.worker.get(SAGA)).status)
         else:
             seen.extend([state.status async for state in process.worker.watch(SAGA)][-1:])
@@ -320,7 +320,7 @@ async def test_a_watcher_stays_when_the_saga_is_suspended_and_sees_it_rolled_bac
     async for state in process.worker.watch(SAGA):
         statuses.append(state.status)
         if state.status is Status.SUSPENDED and len(statuses) == 2:
-            await process.worker.cancel(SAGA, "enough", "ada")
+            await process.operations.cancel(SAGA, "enough", "ada")
 
     assert statuses[:2] == [Status.SUSPENDED] * 2
     assert statuses[-1] is Status.COMPENSATED
@@ -359,7 +359,7 @@ async def test_a_graceful_close_does_not_wait_for_pauses(stage: Stage) -> None:
     await until(lambda: stage.state().commands["InventoryService.ReserveStock#1"].attempts)
     await process.worker.close(grace=60)
 
-    assert not process.worker._live
+    assert not process.worker.live
 
 
 async def test_a_graceful_close_in_the_middle_of_a_rollback_goes_on_at_the_next_replica(stage: Stage) -> None:
@@ -378,14 +378,14 @@ async def test_a_graceful_close_in_the_middle_of_a_rollback_goes_on_at_the_next_
 async def test_what_is_released_is_recovered_before_any_lease_lapses(stage: Stage) -> None:
     process, answer = await started(stage, "ReserveStock")
     other = await stage.open()
-    assert not other.worker._live
+    assert not other.worker.live
     closing = asyncio.ensure_future(process.worker.close(grace=60))
     answer.give()
     await closing
     stage.clock.advance(21)
 
     assert (await stage.stopped()).status is Status.COMPLETED
-    assert SAGA not in process.worker._live
+    assert SAGA not in process.worker.live
 
 
 async def test_a_close_without_patience_lets_go_of_what_has_not_answered(stage: Stage) -> None:
@@ -433,7 +433,7 @@ async def test_a_start_repeated_while_the_saga_waits_for_the_journal_does_not_or
     process, answer = await started(stage, "ReserveStock")
     process.line.journal_is = "down"
     answer.give()
-    await until(lambda: SAGA not in process.worker._live)
+    await until(lambda: SAGA not in process.worker.live)
     process.line.journal_is = "held"
     again = asyncio.ensure_future(process.worker.start(stage.order(), wait=60))
     await turns()
@@ -510,7 +510,7 @@ async def test_a_replica_that_lost_its_claim_appends_nothing_and_sends_nothing_m
 
     assert stage.entries() == entries
     assert len(stage.participants.calls) == sent
-    assert SAGA not in old.worker._live
+    assert SAGA not in old.worker.live
     assert (await old.worker.get(SAGA)).status is Status.COMPLETED
     assert new is not old
 
@@ -523,7 +523,7 @@ async def test_a_replica_that_lost_its_claim_between_two_attempts_makes_no_more(
     await stage.open()
     await until(lambda: hang.asked)
     answer.give(unknown())
-    await until(lambda: SAGA not in old.worker._live)
+    await until(lambda: SAGA not in old.worker.live)
 
     assert len(stage.participants.of("AuthorizePayment")) == 2, "one of each replica"
     hang.give()
