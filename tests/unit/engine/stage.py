@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from orchestrator.contract.command import Effect
 from orchestrator.definition.saga import saga
 from orchestrator.engine.bindings import Bindings
-from orchestrator.engine.outcome import Completed, Failure, Rejected, Unknown
 from orchestrator.engine.operations import Operations
+from orchestrator.engine.outcome import Completed, Failure, Rejected, Unknown
 from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.state import ENDED, SagaState, Status, fold
 from orchestrator.engine.worker import StartSaga, Worker, World
