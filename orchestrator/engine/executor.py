@@ -199,6 +199,8 @@ class Executor:
         await self._sleep_until(state.forward_until)
         if self._forward is not None:
             await self._forward.pivot_settled()
+        if state.rollback or state.status not in UNFINISHED:  # it goes forward no more
+            return
         if not state.pivoted:
             self._brake.pull(RollBack(Reason(REASON_DEADLINE, "the saga's deadline passed")))
         elif not state.overdue:

@@ -1,0 +1,109 @@
+"""A deadline that passes rolls a saga back in time, and past the pivot it is only noted."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.engine.state import Reason, Status
+from tests.unit.engine.stage import BACKWARD, FORWARD, Answer, rejected, trip, turns, unknown, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.engine.stage import Stage
+
+
+@pytest.fixture
+def stage(stage_of: Callable[..., Stage]) -> Stage:
+    """A stage for a saga that may take 100 seconds, 20 of which are kept for its rollback."""
+    return stage_of(dataclasses.replace(trip, deadline=timedelta(seconds=100), reserve=timedelta(seconds=20)))
+
+
+async def at(stage: Stage, method: str) -> Answer:
+    """A saga that waits for the answer to this method."""
+    answer = Answer()
+    stage.participants.scripts[method].append(answer)
+    await stage.process().worker.start(stage.order())
+    await until(lambda: answer.asked)
+    await until(stage.clock.is_held)
+    return answer
+
+
+@pytest.mark.parametrize("method", FORWARD[:4])
+async def test_when_only_the_reserve_is_left_a_saga_before_its_pivot_is_rolled_back(stage: Stage, method: str) -> None:
+    answer = await at(stage, method)
+    stage.clock.advance(79)
+    await turns()
+    stage.clock.advance(2)
+    await turns()
+    assert not stage.state().rollback, "the answer in flight is awaited"
+
+    answer.give()
+    state = await stage.stopped()
+    assert (state.status, state.reason) == (Status.COMPENSATED, Reason("DEADLINE", "the saga's deadline passed"))
+    assert stage.participants.methods() == [
+        *FORWARD[: FORWARD.index(method) + 1],
+        *BACKWARD[3 - FORWARD.index(method) :],
+    ]
+
+
+async def test_a_saga_in_time_is_left_alone(stage: Stage) -> None:
+    answer = await at(stage, "AuthorizePayment")
+    stage.clock.advance(79)
+    await turns()
+    answer.give()
+
+    assert (await stage.stopped()).status is Status.COMPLETED
+
+
+async def test_a_deadline_that_passes_during_a_rollback_changes_nothing(stage: Stage) -> None:
+    stage.participants.scripts["CapturePayment"] = [rejected()]
+    answer = await at(stage, "VoidAuthorization")
+    stage.clock.advance(200)
+    await turns()
+    answer.give()
+
+    state = await stage.stopped()
+    assert state.status is Status.COMPENSATED
+    assert state.reason is not None
+    assert state.reason.code == "REJECTED"
+
+
+async def test_a_deadline_past_the_pivot_is_noted_and_the_saga_keeps_going(stage: Stage) -> None:
+    answer = await at(stage, "SendConfirmation")
+    stage.clock.advance(81)
+    await turns()
+    assert not stage.state().overdue
+    await until(stage.clock.is_held)
+    stage.clock.advance(20)
+    await until(lambda: stage.state().overdue)
+    answer.give(unknown())
+
+    state = await stage.stopped()
+    assert (state.status, state.overdue) == (Status.COMPLETED, True)
+    assert stage.participants.methods() == [*FORWARD, "SendConfirmation"]
+
+
+async def test_a_deadline_that_passes_while_the_pivot_is_in_flight_waits_for_it(stage: Stage) -> None:
+    answer = await at(stage, "CapturePayment")
+    stage.clock.advance(81)
+    await turns()
+    answer.give()
+
+    assert (await stage.stopped()).status is Status.COMPLETED
+
+
+async def test_a_deadline_that_passed_while_nobody_advanced_the_saga_rolls_it_back_on_recovery(stage: Stage) -> None:
+    await at(stage, "AuthorizePayment")
+    stage.crash()
+    stage.clock.advance(500)
+    await stage.open()
+
+    state = await stage.stopped()
+    assert state.status is Status.COMPENSATED
+    assert state.reason is not None
+    assert state.reason.message == "the saga's deadline passed"
