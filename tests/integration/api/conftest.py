@@ -1,0 +1,147 @@
+"""The API over a real server and a real channel; the participants are mocks in this process, which a test may hold."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import defaultdict
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import grpc.aio
+import pytest
+
+from orchestrator.bootstrap import SystemClock
+from orchestrator.definition.plan_reader import read_plan
+from orchestrator.engine.bindings import Bindings
+from orchestrator.engine.operations import Operations
+from orchestrator.engine.outcome import Failure, Rejected
+from orchestrator.engine.served import ServedSaga, ServedSagas
+from orchestrator.engine.worker import Worker, World
+from orchestrator.observability import open_observability
+from orchestrator.sagas.place_order import place_order
+from orchestrator.store.memory import MemoryJournal
+from orchestrator.testing.mock import ContractParticipant
+from orchestrator.transport.order_details import OrderDetails
+from orchestrator.transport.order_service import OrderService
+from orchestrator.transport.participants import GrpcParticipants
+from orchestrator.transport.saga_service import SagaService
+from orchestrator.transport.server import ApiServer
+from saga.v1.saga_service_pb2_grpc import SagaServiceStub, add_SagaServiceServicer_to_server
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from shop.order.v1.order_service_pb2_grpc import OrderServiceStub, add_OrderServiceServicer_to_server
+from shop.type.v1.type_pb2 import Address, Line
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.outcome import Outcome
+
+NOBODY = "127.0.0.1:1"
+
+
+class Mocks:
+    """Participants made from their contracts.
+
+    Attributes:
+        held: methods whose calls wait until the event is set.
+        refused: methods that refuse, by the number of times.
+    """
+
+    def __init__(self) -> None:
+        self.core = ContractParticipant(each.service for each in place_order.participants)
+        self.held: dict[str, asyncio.Event] = {}
+        self.refused: dict[str, int] = defaultdict(int)
+        self.called: list[str] = []
+
+    def hold(self, method: str) -> asyncio.Event:
+        return self.held.setdefault(method, asyncio.Event())
+
+    async def is_serving(self, _service: str) -> bool:
+        return True
+
+    def caller(self, command: Command) -> Callable[..., Any]:
+        async def call(request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ARG001, ASYNC109
+            self.called.append(command.method)
+            if command.method in self.held:
+                await self.held[command.method].wait()
+            if self.refused[command.method] > 0:
+                self.refused[command.method] -= 1
+                return Rejected(Failure("FAILED_PRECONDITION", "told to refuse", "TOLD"))
+            return self.core.answer(command, request, metadata)
+
+        return call
+
+
+class Api:
+    """Everything that a test of the API needs."""
+
+    def __init__(self, channel: grpc.aio.Channel, worker: Worker, mocks: Mocks, journal: MemoryJournal) -> None:
+        self.orders = OrderServiceStub(channel)
+        self.sagas = SagaServiceStub(channel)
+        self.worker = worker
+        self.mocks = mocks
+        self.journal = journal
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline, "it never came to that"
+            await asyncio.sleep(0)
+
+    async def called(self, method: str) -> None:
+        await self.until(lambda: method in self.mocks.called)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    mocks, journal, clock = Mocks(), MemoryJournal(), SystemClock()
+    bindings = Bindings([place_order.participants], mocks, clock)
+    served = ServedSagas([ServedSaga.over(place_order, read_plan(place_order), bindings)])
+    worker = Worker(served, bindings, World(journal, open_observability({}), clock, random.random), owner="test")
+    operations = Operations(worker)
+    nobody = GrpcParticipants({each.service.full_name: NOBODY for each in place_order.participants})
+    server = ApiServer(
+        "127.0.0.1:0",
+        {
+            "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, SagaService(worker, operations)),
+            "shop.order.v1.OrderService": partial(
+                add_OrderServiceServicer_to_server, OrderService(worker, operations, OrderDetails(nobody))
+            ),
+        },
+    )
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(nobody.close)
+        await worker.open()
+        await server.start()
+        channel = await stack.enter_async_context(grpc.aio.insecure_channel(server.address))
+        yield Api(channel, worker, mocks, journal)
+        for event in mocks.held.values():
+            event.set()
+        await server.drain(0)
+        await worker.close(5)
+
+
+def an_order(**changes: Any) -> StartOrderRequest:  # noqa: ANN401 - any field
+    order = StartOrderRequest(
+        customer_id="ada",
+        email="ada@example.com",
+        lines=[Line(sku="MUG-BLUE", quantity=2)],
+        ship_to=Address(name="Ada", street="St James 12", city="Berlin", postal_code="10115", country="DE"),
+        card_token="tok_ok",
+        member=True,
+    )
+    for name, value in changes.items():
+        if name == "wait":
+            order.wait.FromSeconds(value)
+        else:
+            setattr(order, name, value)
+    return order
+
+
+@pytest.fixture(name="an_order")
+def _an_order() -> Callable[..., StartOrderRequest]:
+    return an_order
