@@ -155,6 +155,7 @@ class Operations:
 
     async def _note(self, saga_id: str, entry: Callable[[SagaState], Entry]) -> SagaState:
         """Journal an act on a suspended saga, which stays suspended."""
+        entry(await self._worker.get(saga_id))  # refused before anything is claimed, if it is to be refused
         claim, state, entries = await self._claim(saga_id)
         writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
         writer.record(entry(state))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -77,14 +78,14 @@ def status_of(failure: Failure) -> status_pb2.Status:
 
 def _details(error: AioRpcError) -> list[error_details_pb2.ErrorInfo | error_details_pb2.RetryInfo]:
     """The rich details that matter here; none where the participant sent none, or nonsense."""
+    found = []
     try:
         status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an AioRpcError has all that is read
-    except ValueError:
+        for packed in status.details if status else ():
+            for kind in (error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo):
+                detail = kind()
+                if packed.Unpack(detail):
+                    found.append(detail)
+    except (ValueError, DecodeError):
         return []
-    found = []
-    for packed in status.details if status else ():
-        for kind in (error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo):
-            detail = kind()
-            if packed.Unpack(detail):
-                found.append(detail)
     return found

@@ -1,0 +1,58 @@
+"""A participant that is down delays its sagas, is not hammered by them, and gets them all once it is back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.engine.gate import FAILURES_TO_OPEN
+from orchestrator.engine.outcome import Failure, Unknown
+from orchestrator.engine.state import Status
+from tests.unit.engine.stage import SAGA, until
+
+if TYPE_CHECKING:
+    from tests.unit.engine.stage import Stage
+
+PAYMENT = "shop.payment.v1.PaymentService"
+
+
+async def test_a_participant_that_is_down_is_asked_for_its_health_and_not_for_commands(stage: Stage) -> None:
+    process = stage.process()
+    health: list[bool] = [False] * 30
+
+    async def is_serving(_service: str) -> bool:
+        return health.pop(0) if health else True
+
+    gate = process.worker.bindings.gates[PAYMENT]
+    gate._check = lambda: is_serving(PAYMENT)
+    stage.participants.scripts["AuthorizePayment"] = [Unknown(Failure("UNAVAILABLE", "refused"))] * FAILURES_TO_OPEN
+
+    state = await process.run()
+
+    assert state.status is Status.COMPLETED
+    assert health == [], "it was asked until it was back"
+    assert len(stage.participants.of("AuthorizePayment")) == FAILURES_TO_OPEN + 1
+
+
+async def test_a_participant_that_says_itself_that_it_is_unavailable_is_there(stage: Stage) -> None:
+    process = stage.process()
+    says_so = Unknown(Failure("UNAVAILABLE", "in a moment", "WARMING_UP"))
+    stage.participants.scripts["AuthorizePayment"] = [says_so] * (FAILURES_TO_OPEN * 2)
+
+    assert (await process.run()).status is Status.COMPLETED
+    assert not process.worker.bindings.gates[PAYMENT].is_open
+
+
+async def test_a_saga_that_waits_at_a_gate_is_cancelled_at_once(stage: Stage) -> None:
+    process = stage.process()
+    gate = process.worker.bindings.gates[PAYMENT]
+    gate.is_open = True
+    await process.worker.start(stage.order())
+    await until(lambda: gate.waiting)
+
+    await process.operations.cancel(SAGA, "enough", "ada")
+    gate._close()  # for the compensations
+    state = await stage.stopped()
+
+    assert state.status is Status.COMPENSATED
+    assert "AuthorizePayment" not in stage.participants.methods()
+    assert gate.in_flight == 0

@@ -1,0 +1,88 @@
+"""RETRY says that there is no effect yet: it is tried again, and when that is given up, it was rejected."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.engine import outcome
+from orchestrator.engine.outcome import Failure
+from orchestrator.engine.state import Status, StepOutcome
+from tests.unit.engine.stage import SAGA, altered, trip, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.engine.stage import Stage
+
+KEY = "PaymentService.AuthorizePayment#1"
+TWICE = altered(
+    trip,
+    "AuthorizePayment",
+    on_unknown=OnUnknown.COMPENSATE,
+    retry=Retry(attempts=2, first_delay=timedelta(milliseconds=10)),
+)
+
+
+def busy(retry_after: float = 0.0) -> outcome.Retry:
+    return outcome.Retry(Failure("RESOURCE_EXHAUSTED", "busy"), retry_after)
+
+
+async def test_it_is_tried_again_and_may_well_succeed(stage: Stage) -> None:
+    stage.participants.scripts["AuthorizePayment"] = [busy(), busy()]
+
+    assert (await stage.process().run()).status is Status.COMPLETED
+    assert len(stage.participants.of("AuthorizePayment")) == 3
+
+
+async def test_the_participants_wish_to_be_left_alone_is_granted(stage: Stage) -> None:
+    stage.participants.scripts["AuthorizePayment"] = [busy(retry_after=7.0)]
+
+    await stage.process().run()
+
+    assert max(stage.clock.slept) >= 7.0
+
+
+async def test_given_up_without_any_doubt_it_was_rejected_and_is_not_compensated(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(TWICE)
+    stage.participants.scripts["AuthorizePayment"] = [busy(), busy()]
+
+    state = await stage.process().run()
+
+    assert state.status is Status.COMPENSATED
+    assert state.commands[KEY].outcome is StepOutcome.REJECTED
+    assert "VoidAuthorization" not in stage.participants.methods()
+
+
+@pytest.mark.parametrize("script", [[unknown(), busy()], [busy(), unknown()]])
+async def test_given_up_with_a_doubt_it_is_compensated(stage_of: Callable[..., Stage], script: list[object]) -> None:
+    stage = stage_of(TWICE)
+    stage.participants.scripts["AuthorizePayment"] = script
+
+    state = await stage.process().run()
+
+    assert state.status is Status.COMPENSATED
+    assert state.commands[KEY].outcome is StepOutcome.UNKNOWN
+    assert [call.metadata["compensates"] for call in stage.participants.of("VoidAuthorization")] == [f"{SAGA}/{KEY}"]
+
+
+async def test_a_crash_in_between_is_a_doubt(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(TWICE)
+    stage.participants.scripts["AuthorizePayment"] = [busy()]
+    process = stage.process()
+    process.line.cut_after = None
+    await process.worker.start(stage.order())
+    while not any(type(entry).__name__ == "AttemptFailed" for entry in stage.entries()):
+        await process.worker.world.clock.sleep(0)
+    stage.participants.scripts["AuthorizePayment"] = [busy()]
+    await stage.recover()
+
+    state = await stage.stopped()
+
+    assert state.status in {Status.COMPLETED, Status.COMPENSATED}
+    assert state.commands[KEY].doubtful
