@@ -155,7 +155,7 @@ class Operations:
 
     async def _note(self, saga_id: str, entry: Callable[[SagaState], Entry]) -> SagaState:
         """Journal an act on a suspended saga, which stays suspended."""
-        entry(await self._worker.get(saga_id))  # refused before anything is claimed, if it is to be refused
+        entry(await self._suspended(saga_id))  # refused before anything is claimed, if it is to be refused
         claim, state, entries = await self._claim(saga_id)
         writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
         writer.record(entry(state))
@@ -163,14 +163,18 @@ class Operations:
         return state
 
     async def _claim(self, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
-        state = await self._worker.get(saga_id)
-        if state.status is not Status.SUSPENDED:
-            raise OperationRefused(saga_id, "NOT_SUSPENDED", f"saga {saga_id} is not suspended; pause it first")
+        await self._suspended(saga_id)
         claim = await self._worker.world.journal.claim_resting(self._worker.owner, saga_id, self._now())
         if claim is None:
             raise ClaimLost(f"saga {saga_id} is being changed by somebody else; ask again")
         entries = await self._worker.world.journal.read(saga_id)
         return claim, fold(saga_id, entries), entries
+
+    async def _suspended(self, saga_id: str) -> SagaState:
+        state = await self._worker.get(saga_id)
+        if state.status is not Status.SUSPENDED:
+            raise OperationRefused(saga_id, "NOT_SUSPENDED", f"saga {saga_id} is not suspended; pause it first")
+        return state
 
     def _now(self) -> int:
         return self._worker.world.clock.now()
