@@ -1,8 +1,8 @@
 """What must be true of the shop whatever died meanwhile, looked at from outside: the services' own answers.
 
 An order has ended as it must; it completed where its payment is captured, its parcel is on its way and its stock is
-reserved, and is compensated where none of that is so; nothing was done twice; compensations ran backwards. And where
-the shop is traced, each order has one whole trace.
+reserved, and is compensated where none of that is so; nothing was done twice; compensations ran backwards. Where the
+shop is traced, each order has one whole trace; and no process has met with an accident.
 """
 
 from __future__ import annotations
@@ -119,6 +119,7 @@ class Invariants:
             *_listed_otherwise(orders, listed),
             *await self._broken_in_books(orders),
             *await self._broken_in_points(orders),
+            *self._shop.complaints(),
             *(await broken_traces(self._shop.collector, customers.placed) if traced and self._shop.traced else ()),
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Final, Self
 
 import grpc.aio
@@ -20,6 +21,8 @@ FULL_NAMES: Final = {
     each.service.file.package.split(".")[1]: each.service.full_name for each in place_order.participants
 }
 """The gRPC service of each of the shop's services, by its short name, such as ``payment``."""
+
+_COMPLAINT: Final = re.compile(r" (ERROR|CRITICAL) |^Traceback|never (awaited|retrieved)")
 
 
 class Shop:
@@ -75,6 +78,15 @@ class Shop:
             else:
                 process.start()
         await asyncio.gather(*(process.serving() for process in self.services.values()))
+
+    def complaints(self) -> list[str]:
+        """Lines in the logs, of all processes so far, that tell of an accident: none of our troubles is one."""
+        return [
+            f"{log.stem}: {line}"
+            for log in sorted(self.folder.glob("*.log"))
+            for line in log.read_text(errors="replace").splitlines()
+            if _COMPLAINT.search(line)
+        ]
 
     def channel(self, name: str) -> grpc.aio.Channel:
         """A channel to a service, for whoever wants to ask it something."""

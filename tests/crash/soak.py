@@ -49,7 +49,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         problems = asyncio.run(soak(Path(folder), options.orders, options.seed, console, traced=not options.untraced))
     for problem in problems[:_SHOWN]:
-        console.print(problem, style="red", markup=False)
+        console.print(problem, style="red", markup=False, soft_wrap=True)
     if problems:
         console.print(f"{len(problems)} invariants do not hold; again with --seed {options.seed}", style="bold red")
         return 1
@@ -82,7 +82,7 @@ async def soak(folder: Path, count: int, seed: int, console: Console, *, traced:
         )
         async with going_wrong(*troubles):
             await customers.order_all(draw(chance, count, run=f"soak-{seed}"))
-        console.print(_summary(customers, proxies))
+        console.print(_summary(customers, proxies), soft_wrap=True)
         return await invariants.broken(customers)
 
 

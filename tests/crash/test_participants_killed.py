@@ -28,8 +28,8 @@ async def test_orders_survive_that_participants_are_killed_at_random(
     orchestrator = shop.orchestrator(tmp_path)
     await orchestrator.restart()
     async with Customers(orchestrator.address, in_flight=16) as customers:
-        async with going_wrong(killing(chance, list(shop.services.values()), pause=0.5, times=5)):
-            await customers.order_all(draw(chance, 60, run=run))
+        async with going_wrong(killing(chance, list(shop.services.values()), pause=0.5, times=4)):
+            await customers.order_all(draw(chance, 45, run=run))
         assert await invariants.broken(customers) == []
 
 
@@ -45,7 +45,7 @@ async def test_orders_survive_that_cancels_rain_while_the_orchestrator_and_its_p
             killing(chance, [shop.services[name] for name in ("inventory", "payment", "shipping")], times=3),
         )
         async with going_wrong(*troubles):
-            await customers.order_all(draw(chance, 60, run=run))
+            await customers.order_all(draw(chance, 45, run=run))
         assert any(order.cancelled for order in customers.placed)
         assert await invariants.broken(customers) == []
 
