@@ -2,7 +2,7 @@
 
 ::
 
-    Plan ─ Sequence ─┬─ Issue        a command
+    Plan ─ Sequence ─┬─ Issue        a command, or a child saga
                      ├─ Branch       one of several ways: if, match, `x if y else z`, `and`, `or`
                      ├─ Try          a body, the handlers of its errors, what follows in any case
                      ├─ Loop         for, while, comprehensions: any number of times
@@ -37,12 +37,16 @@ class Issue:
         line: of the call, counted from 1.
         best_effort: the saga goes on without it.
         scope: the scopes around it, such as ``item-{line.sku}``; empty outside any.
+        child: the plan of the child saga that the command is, if it is one.
+        circle: how the child leads back to a saga around it, as ``("sell v1", "fulfil v1", "sell v1")``.
     """
 
     command: Command
     line: int
     best_effort: bool = False
     scope: str = ""
+    child: Plan | None = None
+    circle: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ import asyncio
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from types import FunctionType, MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.definition import context
-from orchestrator.definition.plan import Arm, Issue, Node, Sequence, Unread
+from orchestrator.definition.children import child_command
+from orchestrator.definition.plan import Arm, Issue, Node, Plan, Sequence, Unread, walk
 from orchestrator.definition.plan_building import branch, call_of, loop, optional, parallel
 from orchestrator.definition.plan_names import (
     OTHER,
@@ -28,6 +29,8 @@ from orchestrator.definition.plan_names import (
     Unspecific,
     function_of,
 )
+from orchestrator.definition.saga import SagaDefinition
+from orchestrator.errors import DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,6 +55,7 @@ class Frame:
         scope: the scopes around.
         best_effort: within ``best_effort(...)``.
         calls: the functions being read, the outermost first.
+        sagas: the sagas being read, each a child of the one before.
     """
 
     names: Names
@@ -59,6 +63,7 @@ class Frame:
     scope: str = ""
     best_effort: bool = False
     calls: tuple[Place, ...] = ()
+    sagas: tuple[SagaDefinition[Any, Any, Any], ...] = ()
 
 
 class ExpressionReader(ABC):
@@ -70,6 +75,14 @@ class ExpressionReader(ABC):
     @abstractmethod
     def statements(self, body: Iterable[ast.stmt]) -> list[Node]:
         """The nodes of a block of code."""
+
+    @abstractmethod
+    def plan_of_child(self, definition: SagaDefinition[Any, Any, Any]) -> Plan:
+        """The plan of a child saga.
+
+        Raises:
+            DefinitionError: its source cannot be read.
+        """
 
     def within(self, frame: Frame) -> Self:
         """A reader for code in another frame."""
@@ -124,6 +137,8 @@ class ExpressionReader(ABC):
             case Unspecific.AMBIGUOUS:
                 reason = f"`{ast.unparse(node)}` may stand for several things; give each a name of its own"
                 return [Unread(reason, node.lineno)]
+            case None if self.frame.names.object_of(node) is context.child:
+                return [Unread(f"`{ast.unparse(node)}` is passed on; call it where the child is run", node.lineno)]
             case _:
                 return self.expression(node.value) if isinstance(node, ast.Attribute) else []
 
@@ -144,13 +159,17 @@ class ExpressionReader(ABC):
             case Function() as function:
                 return self._inline(function, call)
         if called is asyncio.gather:
-            return self._gather(call)
-        if called is context.best_effort:
-            return self.within(replace(self.frame, best_effort=True)).expressions(arguments)
-        if isinstance(called, FunctionType) and self._hands_over(arguments, *_STUBS, Function):
-            return self._call_of_module_function(called, call)
-        self._count_task(call)
-        return [*self.expression(call.func), *self.expressions(arguments)]
+            nodes = self._gather(call)
+        elif called is context.best_effort:
+            nodes = self.within(replace(self.frame, best_effort=True)).expressions(arguments)
+        elif called is context.child:
+            nodes = self._child(call)
+        elif isinstance(called, FunctionType):
+            nodes = self._call_of_module_function(called, call)
+        else:
+            self._count_task(call)
+            nodes = [*self.expression(call.func), *self.expressions(arguments)]
+        return nodes
 
     def expressions(self, expressions: Iterable[ast.expr]) -> list[Node]:
         """The nodes of expressions that are evaluated one after the other."""
@@ -191,15 +210,43 @@ class ExpressionReader(ABC):
         return [*outermost, *loop(label, body, node.lineno)]
 
     def _call_of_module_function(self, called: FunctionType, call: ast.Call) -> list[Node]:
-        """A function that receives stubs, or functions that may use them."""
+        """A function of this module may issue commands, or run children; one of another must not receive stubs."""
         arguments = (*call.args, *(keyword.value for keyword in call.keywords))
         function = function_of(called) if called.__module__ == self.frame.module else None
-        if function:
+        if function and self._hands_over(arguments, *_STUBS, Function):
+            return self._inline(function, call)
+        if function and function.place not in self.frame.calls:  # one without stubs may well call itself
             return self._inline(function, call)
         if self._hands_over(arguments, *_STUBS):
             reason = f"`{ast.unparse(call.func)}` receives stubs and is not in this module, where it could be read"
             return [Unread(reason, call.lineno)]
         return self.expressions(arguments)
+
+    def _child(self, call: ast.Call) -> list[Node]:
+        """A child saga is a command, whose effect depends on its own plan."""
+        named, orders = call.args[:1], call.args[1:]
+        for keyword in call.keywords:
+            (named if keyword.arg == "definition" else orders).append(keyword.value)
+        definition = self.frame.names.object_of(named[0]) if named else None
+        if not isinstance(definition, SagaDefinition):
+            reason = f"`{ast.unparse(call)}`: which saga is it? Name a definition that the module holds or imports"
+            return [*self.expressions(orders), Unread(reason, call.lineno)]
+        try:
+            return [*self.expressions(orders), self._issue_of_child(definition, call.lineno)]
+        except DefinitionError as error:
+            return [Unread(f"`{ast.unparse(call)}`: {error}", call.lineno)]
+
+    def _issue_of_child(self, definition: SagaDefinition[Any, Any, Any], line: int) -> Issue:
+        around = self.frame.sagas
+        if definition in around:
+            plan = Plan(definition.name, definition.version, "", Sequence())
+            circle = tuple(map(str, (*around[around.index(definition) :], definition)))
+        else:
+            plan = self.plan_of_child(definition)
+            circles = (node.circle for node in walk(plan.root) if isinstance(node, Issue) and node.circle)
+            circle = next(circles, ())
+        command = child_command(definition, plan)
+        return Issue(command, line, self.frame.best_effort, self.frame.scope, plan, circle)
 
     def _inline(self, function: Function, call: ast.Call) -> list[Node]:
         """The arguments, then the function's body with its parameters bound to the stubs among them."""

@@ -33,19 +33,24 @@ def read_plan(definition: SagaDefinition[Any, Any, Any]) -> Plan:
     Raises:
         DefinitionError: its source cannot be read.
     """
+    return _read(definition, ())
+
+
+def _read(definition: SagaDefinition[Any, Any, Any], around: tuple[SagaDefinition[Any, Any, Any], ...]) -> Plan:
     function = function_of(definition.function)
     if function is None:
         raise DefinitionError(f"saga {definition}: its source cannot be read; write it as a function in a .py file")
     given, shop = function.parameters()
     function.names.bind(given, OTHER)
     function.names.bind(shop, Stubs(definition.participants))
-    frame = Frame(function.names, definition.function.__module__, calls=(function.place,))
+    module = definition.function.__module__
+    frame = Frame(function.names, module, calls=(function.place,), sagas=(*around, definition))
     body = function.node.body
     assert isinstance(body, list), "function_of answers with no lambda"
     return Plan(
         name=definition.name,
         version=definition.version,
-        file=inspect.getsourcefile(definition.function) or definition.function.__module__,
+        file=inspect.getsourcefile(definition.function) or module,
         root=body_of(StatementReader(frame).statements(body)),
     )
 
@@ -56,6 +61,10 @@ class StatementReader(ExpressionReader):
     def statements(self, body: Iterable[ast.stmt]) -> list[Node]:
         """The nodes of a block of code."""
         return [node for statement in body for node in self._statement(statement)]
+
+    def plan_of_child(self, definition: SagaDefinition[Any, Any, Any]) -> Plan:
+        """The plan of a child saga."""
+        return _read(definition, self.frame.sagas)
 
     def _statement(self, statement: ast.stmt) -> list[Node]:
         match statement:

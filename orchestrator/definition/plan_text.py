@@ -60,7 +60,7 @@ def _lines(node: Node) -> tuple[_Line, ...]:
         case Sequence(nodes):
             lines = [line for each in nodes for line in _lines(each)]
         case Issue():
-            lines = [_Line(_issue(node))]
+            lines = [_Line(_issue(node), _lines(node.child.root) if node.child else ())]
         case Branch(arms):
             lines = list(_arms(arms))
         case Try():

@@ -12,6 +12,7 @@ rule                            what it asks for
 ``retryable-follows-pivot``     a retryable comes after the pivot on every path, or is best effort
 ``pivot-runs-once``             no pivot is in a loop or a fan-out
 ``pivot-runs-alone``            no effectful command runs side by side with the pivot
+``child-is-no-ancestor``        no saga is a child of itself, nor of its own children
 ==============================  =====================================================================================
 
 The contracts of the services that it uses are checked by :mod:`orchestrator.contract.rules`.
@@ -118,6 +119,11 @@ def _pivot_runs_alone(reached: Reached) -> Iterator[str]:
         yield f"it is a pivot and runs side by side with {others}; await one before the other"
 
 
+def _child_is_no_ancestor(reached: Reached) -> Iterator[str]:
+    if reached.issue.circle:
+        yield f"it would never end: {' > '.join(reached.issue.circle)}; write a loop, or a saga of its own"
+
+
 def _is_pivot(reached: Reached) -> bool:
     return reached.issue.command.effect is Effect.PIVOT
 
@@ -130,5 +136,6 @@ RULES: Mapping[str, Callable[[Reached], Iterator[str]]] = {
     "retryable-follows-pivot": _retryable_follows_pivot,
     "pivot-runs-once": _pivot_runs_once,
     "pivot-runs-alone": _pivot_runs_alone,
+    "child-is-no-ancestor": _child_is_no_ancestor,
 }
 """The rules of single commands by their stable names: from a command in its place to what is wrong with it."""

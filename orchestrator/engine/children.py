@@ -1,19 +1,16 @@
 """Child sagas: a saga as a command of another.
 
 To its parent a child is a command like any other: started under the command's idempotency key, so that a repeated
-attempt finds it; awaited, attempt by attempt; compensated by being rolled back, even after it has completed. A
-child whose code has a pivot cannot be, so it is a pivot of its parent.
+attempt finds it; awaited, attempt by attempt; compensated by being rolled back, even after it has completed. What
+the command is, :func:`~orchestrator.definition.children.child_command` says.
 """
 
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from google.protobuf.empty_pb2 import Empty
-
-from orchestrator.contract.command import Command, Effect
+from orchestrator.definition.children import ROLLBACK, child_command
 from orchestrator.engine.bindings import Binding
 from orchestrator.engine.operations import Operations
 from orchestrator.engine.outcome import Completed, Failure, Rejected, Unknown
@@ -22,19 +19,13 @@ from orchestrator.engine.worker import StartSaga
 from orchestrator.errors import SagaExists
 
 if TYPE_CHECKING:
+    from orchestrator.contract.command import Command
     from orchestrator.engine.gate import Gate
     from orchestrator.engine.outcome import Outcome
     from orchestrator.engine.ports import Caller
     from orchestrator.engine.served import ServedSaga
     from orchestrator.engine.state import SagaState
     from orchestrator.engine.worker import Worker
-
-SERVICE: Final = "saga"
-"""What stands for the service in the name of a child: ``saga.fulfil_order``."""
-
-_ROLLBACK: Final = "Rollback"
-# How long one attempt waits for a child. It runs on; the next attempt finds it again.
-_PATIENCE: Final = timedelta(seconds=60)
 
 
 def add_children(worker: Worker, gate: Gate) -> None:
@@ -45,30 +36,8 @@ def add_children(worker: Worker, gate: Gate) -> None:
         gate: in front of them: the limit of children in flight.
     """
     for served in worker.served:
-        worker.bindings.add_child(served.definition, Binding(_command(served), _Children(worker, served), gate))
-
-
-def _command(served: ServedSaga) -> Command:
-    definition = served.definition
-    rollback = Command(
-        service=SERVICE,
-        method=f"{definition.name}.{_ROLLBACK}",
-        file=served.plan.file,
-        request=definition.input,
-        response=Empty,
-        effect=Effect.RETRYABLE,
-        timeout=_PATIENCE,
-    )
-    return Command(
-        service=SERVICE,
-        method=definition.name if definition.version == 1 else f"{definition.name}.v{definition.version}",
-        file=served.plan.file,
-        request=definition.input,
-        response=definition.result,
-        effect=Effect.PIVOT if served.plan.pivot else Effect.COMPENSABLE,
-        timeout=_PATIENCE,
-        compensation=None if served.plan.pivot else rollback,
-    )
+        command = child_command(served.definition, served.plan)
+        worker.bindings.add_child(served.definition, Binding(command, _Children(worker, served), gate))
 
 
 class _Children:
@@ -80,7 +49,7 @@ class _Children:
 
     def caller(self, command: Command) -> Caller:
         """See the port."""
-        return self._roll_back if command.method.endswith(_ROLLBACK) else self._run
+        return self._roll_back if command.method.endswith(ROLLBACK) else self._run
 
     async def is_serving(self, _service: str) -> bool | None:
         """This very process does."""

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import CommandRejected, best_effort, saga
+from orchestrator import CommandRejected, best_effort, child, saga
 from orchestrator.definition import rules
 from orchestrator.definition.rules import check_definition
 from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReleaseStockRequest, ReserveStockRequest
@@ -271,6 +271,28 @@ def test_what_follows_a_task_group_with_the_pivot_is_after_it() -> None:
         return Receipt()
 
     assert broken_by(place) == ["ReserveStock only-forward-after-pivot"]
+
+
+@saga("first", version=1)
+async def first(order: StartOrderRequest, _shop: Shop) -> Receipt:
+    return await child(second, order)
+
+
+@saga("second", version=1)
+async def second(order: StartOrderRequest, _shop: Shop) -> Receipt:
+    return await child(first, order)
+
+
+def test_a_saga_among_its_own_descendants_breaks_child_is_no_ancestor() -> None:
+    async def place(order: StartOrderRequest, shop: Shop) -> Receipt:
+        await shop.inventory.ReserveStock(RESERVE)
+        return await child(first, order)
+
+    (violation,) = check_definition(first)
+
+    assert (violation.rpc, violation.rule) == ("saga.second", "child-is-no-ancestor")
+    assert violation.message.startswith("it would never end: first v1 > second v1 > first v1; ")
+    assert broken_by(place) == ["first child-is-no-ancestor"]
 
 
 def test_what_comes_finally_is_on_both_sides_of_the_pivot() -> None:

@@ -370,7 +370,8 @@ class Stage:
 
     def _note_call(self, command: Command, call: Call) -> None:
         """Hold every attempt against what must be durable before it."""
-        saga_id, _, key = call.key.partition("/")
+        saga_id = call.metadata["saga-id"]
+        key = call.key.removeprefix(f"{saga_id}/")
         state = self.state(saga_id)
         if "compensates" in call.metadata:
             if not state.rollback:

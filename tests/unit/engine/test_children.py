@@ -1,0 +1,335 @@
+"""Child sagas: a part of their parent, forward, backward and through crashes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator import CommandRejected, best_effort, child, saga
+from orchestrator.contract.command import Effect
+from orchestrator.definition.plan_reader import read_plan
+from orchestrator.engine.bindings import Bindings
+from orchestrator.engine.children import add_children
+from orchestrator.engine.entries import CommandIntended
+from orchestrator.engine.gate import Gate
+from orchestrator.engine.progress import StepState, steps
+from orchestrator.engine.served import ServedSaga, ServedSagas
+from orchestrator.engine.state import Status
+from orchestrator.engine.worker import Worker, World
+from orchestrator.errors import CancelRefused
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from tests.unit.engine.ledger import Ledger
+from tests.unit.engine.stage import (
+    ARRANGE,
+    AUTHORIZE,
+    CAPTURE,
+    CONFIRM,
+    ORDER,
+    RESERVE,
+    SAGA,
+    Answer,
+    Line,
+    Process,
+    Shop,
+    Stage,
+    order_of,
+    rejected,
+    until,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from orchestrator.engine.ports import Journal
+    from tests.unit.engine.stage import Definition
+
+CHILD = f"{SAGA}/saga.fulfil#1"
+
+
+@saga("fulfil", version=1)
+async def fulfil(order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.inventory.ReserveStock(RESERVE)
+    parcel = await shop.shipping.ArrangeShipment(ARRANGE)
+    return Receipt(order_id=order.customer_id, carrier=parcel.shipment.carrier)
+
+
+@saga("sell", version=1)
+async def sell(order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.payment.AuthorizePayment(AUTHORIZE)
+    receipt = await child(fulfil, order)
+    await shop.payment.CapturePayment(CAPTURE)
+    await shop.email.SendConfirmation(CONFIRM)
+    return receipt
+
+
+@saga("charge", version=1)
+async def charge(order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.payment.AuthorizePayment(AUTHORIZE)
+    await shop.payment.CapturePayment(CAPTURE)
+    return Receipt(order_id=order.customer_id)
+
+
+@saga("sell_charged", version=1)
+async def sell_charged(order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.inventory.ReserveStock(RESERVE)
+    receipt = await child(charge, order)
+    await shop.email.SendConfirmation(CONFIRM)
+    return receipt
+
+
+@saga("sell_bravely", version=1)
+async def sell_bravely(order: StartOrderRequest, shop: Shop) -> Receipt:
+    await best_effort(child(fulfil, order))
+    await shop.payment.AuthorizePayment(AUTHORIZE)
+    return Receipt()
+
+
+class Family(Stage):
+    """A stage on which every saga may be a child of another."""
+
+    def process(self, *definitions: Definition) -> Process:
+        definitions = definitions or self.definitions
+        line = Line(self.journal, self.participants)
+        bindings = Bindings([definition.participants for definition in definitions], line, self.clock)
+        served = ServedSagas(ServedSaga.over(d, read_plan(d), bindings) for d in definitions)
+        journal: Journal = line  # type: ignore[assignment]  # it answers for the rest through __getattr__
+        world = World(journal, self.witness, self.clock, lambda: 0.5)
+        worker = Worker(served, bindings, world, owner=f"replica-{next(self._owners)}", lease=60.0)
+        add_children(worker, Gate(self.clock, _serving, 512))
+        self.processes.append(Process(worker, line))
+        return self.processes[-1]
+
+
+async def _serving() -> bool:
+    return True
+
+
+@pytest.fixture
+async def family() -> AsyncIterator[Callable[..., Family]]:
+    """Builds a stage for a saga and its children."""
+    stages: list[Family] = []
+
+    def build(*definitions: Definition) -> Family:
+        stages.append(Family(*definitions))
+        return stages[-1]
+
+    yield build
+    for stage in stages:
+        stage.check_promises()
+        await stage.strike()
+
+
+async def started(stage: Family) -> Status:
+    """The status of the parent, once it has come to rest."""
+    process = stage.process()
+    state = await process.worker.start(order_of(stage.definitions[0]), wait=1e6)
+    assert state.status is not None
+    return state.status
+
+
+async def test_a_child_completes_and_its_result_is_the_parents(family: Callable[..., Family]) -> None:
+    stage = family(sell, fulfil)
+    assert await started(stage) is Status.COMPLETED
+
+    parent, offspring = stage.state(), stage.state(CHILD)
+    assert offspring.status is Status.COMPLETED
+    assert (offspring.definition, offspring.parent_id) == ("fulfil", SAGA)
+    assert parent.commands["saga.fulfil#1"].reply == offspring.result == parent.result
+    assert stage.participants.methods() == [
+        "AuthorizePayment",
+        "ReserveStock",
+        "ArrangeShipment",
+        "CapturePayment",
+        "SendConfirmation",
+    ]
+
+
+async def test_the_keys_of_a_childs_commands_are_its_own(family: Callable[..., Family]) -> None:
+    stage = family(sell, fulfil)
+    await started(stage)
+
+    (call,) = stage.participants.of("ReserveStock")
+    assert call.metadata["saga-id"] == CHILD
+    assert call.key == f"{CHILD}/InventoryService.ReserveStock#1"
+
+
+async def test_a_rejected_child_is_compensated_and_so_is_its_parent(family: Callable[..., Family]) -> None:
+    stage = family(sell, fulfil)
+    stage.participants.scripts["ArrangeShipment"] = [rejected(reason="NO_CARRIER")]
+    assert await started(stage) is Status.COMPENSATED
+
+    parent, offspring = stage.state(), stage.state(CHILD)
+    assert offspring.status is Status.COMPENSATED
+    assert parent.rollback is not None
+    assert parent.rollback.step_key == "saga.fulfil#1"
+    assert CHILD in parent.rollback.message
+    assert stage.participants.methods()[3:] == ["ReleaseStock", "VoidAuthorization"]
+
+
+async def test_a_child_that_has_completed_is_rolled_back_with_its_parent_in_order(
+    family: Callable[..., Family],
+) -> None:
+    stage = family(sell, fulfil)
+    stage.participants.scripts["CapturePayment"] = [rejected()]
+    assert await started(stage) is Status.COMPENSATED
+
+    offspring = stage.state(CHILD)
+    assert offspring.status is Status.COMPENSATED
+    assert stage.participants.methods()[-3:] == ["CancelShipment", "ReleaseStock", "VoidAuthorization"]
+    compensation = stage.state().commands["saga.fulfil#1"].compensation
+    assert compensation is not None
+    assert (compensation.method, compensation.position) == ("saga.fulfil.Rollback", 1)
+
+
+async def test_a_best_effort_child_that_is_rejected_does_not_stop_its_parent(family: Callable[..., Family]) -> None:
+    stage = family(sell_bravely, fulfil)
+    stage.participants.scripts["ReserveStock"] = [rejected()]
+
+    assert await started(stage) is Status.COMPLETED
+    assert stage.state(f"{SAGA}/saga.fulfil#1").status is Status.COMPENSATED
+
+
+async def test_a_crash_while_the_child_runs_is_carried_on_with_by_both(family: Callable[..., Family]) -> None:
+    stage = family(sell, fulfil)
+    never = Answer()
+    stage.participants.scripts["ArrangeShipment"].append(never)
+    run = asyncio.ensure_future(started(stage))
+    await until(lambda: never.asked)
+    run.cancel()
+
+    await stage.recover()
+    assert (await stage.stopped()).status is Status.COMPLETED
+    assert stage.state(CHILD).status is Status.COMPLETED
+    assert stage.participants.methods().count("ReserveStock") == 1
+    assert len({call.key for call in stage.participants.of("ArrangeShipment")}) == 1
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+async def test_wherever_parent_or_child_is_cut_off_all_effects_are_done_once_or_taken_back(
+    family: Callable[..., Family], acknowledged: bool
+) -> None:
+    for cut_after in range(1, 12):
+        stage = family(sell, fulfil)
+        stage.participants = ledger = Ledger()
+        ledger.on_call = stage._note_call
+        ledger.refuses = {"CapturePayment"}
+        process = stage.process()
+        process.line.cut_after, process.line.loses_acknowledgement = cut_after, acknowledged
+        run = asyncio.ensure_future(process.worker.start(order_of(sell), wait=1e6))
+        await until(lambda line=process.line, run=run: line.dead or run.done())  # type: ignore[misc]
+        run.cancel()
+        await stage.recover()
+
+        if stage.entries():
+            assert (await stage.stopped()).status is Status.COMPENSATED, cut_after
+            assert not ledger.standing, cut_after
+            assert set(ledger.applied.values()) <= {1}, cut_after
+
+
+async def test_a_child_that_starts_late_after_its_rollback_finds_itself_buried(family: Callable[..., Family]) -> None:
+    stage = family(sell, fulfil)
+    process = stage.process()
+    data = ORDER.SerializeToString()
+    command = process.worker.bindings.child(fulfil)
+    assert command is not None
+    assert command.compensation is not None
+    undo, _ = command.compensation
+    metadata = (("saga-id", SAGA), ("idempotency-key", f"{SAGA}/compensation:saga.fulfil#1"), ("compensates", CHILD))
+    await undo.caller(data, metadata, 1.0)
+
+    state = stage.state(CHILD)
+    assert state.status is Status.COMPENSATED
+    assert not state.commands
+
+    late = await command.caller(data, (("saga-id", SAGA), ("idempotency-key", CHILD)), 1.0)
+    assert late.failure.code == "ABORTED"  # type: ignore[union-attr]
+    assert stage.participants.calls == []
+
+
+async def test_a_parent_that_is_cancelled_while_its_child_runs_rolls_both_back(family: Callable[..., Family]) -> None:
+    stage = family(sell, fulfil)
+    answer = Answer()
+    stage.participants.scripts["ArrangeShipment"].append(answer)
+    process = stage.process()
+    run = asyncio.ensure_future(process.worker.start(order_of(sell), wait=1e6))
+    await until(lambda: answer.asked)
+    cancel = asyncio.ensure_future(process.operations.cancel(SAGA, "changed my mind", "ada"))
+    await asyncio.sleep(0)
+    answer.give()
+    await cancel
+    await run
+
+    assert stage.state().status is Status.COMPENSATED
+    assert stage.state(CHILD).status is Status.COMPENSATED
+    assert stage.participants.methods()[-3:] == ["CancelShipment", "ReleaseStock", "VoidAuthorization"]
+
+
+async def test_a_child_with_a_pivot_is_the_point_of_no_return_of_its_parent(family: Callable[..., Family]) -> None:
+    stage = family(sell_charged, charge)
+    never = Answer()
+    stage.participants.scripts["SendConfirmation"].append(never)
+    process = stage.process()
+    run = asyncio.ensure_future(process.worker.start(order_of(sell_charged), wait=1e6))
+    await until(lambda: never.asked)
+
+    with pytest.raises(CancelRefused, match=r"past its point of no return, saga\.charge#1"):
+        await process.operations.cancel(SAGA, "changed my mind", "ada")
+
+    never.give()
+    await run
+    assert stage.state().status is Status.COMPLETED
+
+
+async def test_a_child_whose_pivot_is_refused_rolls_its_parent_back(family: Callable[..., Family]) -> None:
+    stage = family(sell_charged, charge)
+    stage.participants.scripts["CapturePayment"] = [rejected()]
+
+    assert await started(stage) is Status.COMPENSATED
+    assert stage.participants.methods()[-2:] == ["VoidAuthorization", "ReleaseStock"]
+
+
+async def test_a_child_is_a_step_of_its_parent_before_it_has_begun(family: Callable[..., Family]) -> None:
+    stage = family(sell, fulfil)
+    stage.participants.scripts["AuthorizePayment"] = [rejected()]
+    await started(stage)
+
+    planned = {step.method: step for step in steps(stage.state(), read_plan(sell))}
+    assert planned["saga.fulfil"].state is StepState.SKIPPED
+    assert planned["saga.fulfil"].effect is Effect.COMPENSABLE
+
+
+async def test_what_the_plan_says_of_a_child_is_what_the_engine_journals(family: Callable[..., Family]) -> None:
+    for parent, offspring in ((sell, fulfil), (sell_charged, charge)):
+        stage = family(parent, offspring)
+        await started(stage)
+        planned = {step.command.name: step.command.effect for step in read_plan(parent).steps()}
+        journalled = {entry.method: entry.effect for entry in stage.entries() if isinstance(entry, CommandIntended)}
+        assert journalled == planned
+
+
+async def test_a_child_that_is_not_served_suspends_its_parent(family: Callable[..., Family]) -> None:
+    stage = family(sell)
+
+    assert await started(stage) is Status.SUSPENDED
+    suspension = stage.state().suspension
+    assert suspension is not None
+    assert "the child saga fulfil v1 is not served here" in suspension.message
+
+
+async def test_a_parent_may_go_on_without_a_child_that_was_rejected(family: Callable[..., Family]) -> None:
+    @saga("sell_otherwise", version=1)
+    async def sell_otherwise(order: StartOrderRequest, shop: Shop) -> Receipt:
+        try:
+            return await child(fulfil, order)
+        except CommandRejected:
+            await shop.inventory.ReserveStock(RESERVE)
+            return Receipt(order_id="without")
+
+    stage = family(sell_otherwise, fulfil)
+    stage.participants.scripts["ReserveStock"] = [rejected()]
+
+    assert await started(stage) is Status.COMPLETED
+    assert stage.state().result == Receipt(order_id="without").SerializeToString()
