@@ -11,9 +11,11 @@ import socket
 import time
 import uuid
 from collections import Counter
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.contract.addresses import default_address
 from orchestrator.definition.plan_reader import read_plan
@@ -26,7 +28,7 @@ from orchestrator.engine.operations import Operations
 from orchestrator.engine.retelling import retell
 from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.worker import Worker, World
-from orchestrator.errors import DefinitionError, SettingsError
+from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
 from orchestrator.observability import open_observability
 from orchestrator.sagas.place_order import place_order
 from orchestrator.store.memory import MemoryJournal
@@ -35,23 +37,26 @@ from orchestrator.transport.order_details import OrderDetails
 from orchestrator.transport.order_service import OrderService
 from orchestrator.transport.participants import GrpcParticipants
 from orchestrator.transport.reflection import check_live
+from orchestrator.transport.requests import start_request
 from orchestrator.transport.saga_service import SagaService
 from orchestrator.transport.server import ApiServer
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from shop.order.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     import grpc.aio
 
-    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.definition.saga import Input, Result, SagaDefinition
     from orchestrator.engine.ports import Journal
     from orchestrator.settings import Settings
 
     Definition = SagaDefinition[Any, Any, Any]
 
 _log = logging.getLogger("orchestrator")
+
+_WAIT: Final = timedelta(minutes=5)
 
 
 class SystemClock:
@@ -66,8 +71,61 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
-async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
-    """Run one replica until SIGTERM or SIGINT, then drain it.
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One replica without an API: for a process that runs sagas of its own. Made by :func:`opened`.
+
+    Attributes:
+        worker: runs the sagas.
+        operations: what can be done to them.
+        participants: the channels to the participants.
+        recovered: how many sagas it has taken over at its start.
+    """
+
+    worker: Worker
+    operations: Operations
+    participants: GrpcParticipants
+    recovered: int
+
+    async def run(
+        self,
+        definition: SagaDefinition[Input, Any, Result],
+        order: Input,
+        *,
+        request_id: str = "",
+        traceparent: str = "",
+        wait: timedelta = _WAIT,
+    ) -> Result:
+        """Run a saga to its end.
+
+        Args:
+            definition: one of those that the replica was opened with.
+            order: the saga's input.
+            request_id: makes repeating this call safe: the same id finds the same saga.
+            traceparent: the W3C trace context of the caller, or empty.
+            wait: how long to wait for the end.
+
+        Raises:
+            InvalidInput: the input breaks its contract.
+            SagaNotCompleted: it was rolled back, is suspended, or still runs.
+            SagaExists: the request id was used before, with another input.
+            JournalUnavailable: it is not started.
+        """
+        served = self.worker.served.find(definition.name, definition.version)
+        if served is None:
+            raise DefinitionError(f"this replica was not opened with {definition}")
+        request = start_request(served, order, request_id, traceparent)
+        state = await self.worker.start(request, wait.total_seconds())
+        if state.result is None:
+            assert state.status is not None
+            reason = state.reason.message if state.reason else ""
+            raise SagaNotCompleted(state.saga_id, state.status.name.lower(), reason)
+        return definition.result.FromString(state.result)
+
+
+@asynccontextmanager
+async def opened(settings: Settings, definitions: Sequence[Definition]) -> AsyncIterator[Replica]:
+    """A replica that runs these sagas until the block is left, and has recovered what nobody advances.
 
     Raises:
         SettingsError: a setting cannot work.
@@ -75,10 +133,6 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
         JournalUnavailable: the journal cannot be opened.
     """
     _refuse_violations(definitions)
-    _arm_failpoints(settings.failpoints)
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
         observer = open_observability(os.environ)
         stack.push_async_callback(observer.close)
@@ -98,17 +152,31 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
         world = World(journal, observer, clock, random.random)
         worker = Worker(served, bindings, world, owner=_owner(), lease=settings.lease_seconds)
         add_children(worker, Gate(clock, _always_serving, settings.most_in_flight))
-        server = ApiServer(settings.listen, _services(worker, definitions, participants))
         if observer.holds_back:
             await retell(journal, observer)
         recovered = await worker.open()
+        stack.push_async_callback(worker.close, settings.drain_seconds)
+        yield Replica(worker, Operations(worker), participants, recovered)
+
+
+async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
+    """Run one replica with its API until SIGTERM or SIGINT, then drain it.
+
+    Raises:
+        SettingsError: a setting cannot work; and what else :func:`opened` raises.
+    """
+    _arm_failpoints(settings.failpoints)
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with opened(settings, definitions) as replica:
+        server = ApiServer(settings.listen, _services(replica, definitions))
         await server.start()
         _log.info("orchestrator listening on %s", server.address)
-        _log.info("serving %s; recovered %d sagas", ", ".join(map(str, definitions)), recovered)
+        _log.info("serving %s; recovered %d sagas", ", ".join(map(str, definitions)), replica.recovered)
         await stopping.wait()
         _log.info("orchestrator draining")
         await server.drain(settings.drain_seconds)
-        await worker.close(settings.drain_seconds)
 
 
 def _refuse_violations(definitions: Iterable[Definition]) -> None:
@@ -156,15 +224,13 @@ async def open_journal(settings: Settings) -> Journal:
     return MemoryJournal() if path is None else await SqliteJournal.open(path)
 
 
-def _services(
-    worker: Worker, definitions: Sequence[Definition], participants: GrpcParticipants
-) -> dict[str, Callable[[grpc.aio.Server], None]]:
-    operations = Operations(worker)
+def _services(replica: Replica, definitions: Sequence[Definition]) -> dict[str, Callable[[grpc.aio.Server], None]]:
+    worker, operations = replica.worker, replica.operations
     services: dict[str, Callable[[grpc.aio.Server], None]] = {
         "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, SagaService(worker, operations)),
     }
     if place_order in definitions:
-        orders = OrderService(worker, operations, OrderDetails(participants))
+        orders = OrderService(worker, operations, OrderDetails(replica.participants))
         services["shop.order.v1.OrderService"] = partial(add_OrderServiceServicer_to_server, orders)
     return services
 

@@ -14,6 +14,7 @@
     ├── SagaError               about one saga; carries its id
     │   ├── SagaNotFound        there is no such saga
     │   ├── SagaExists          the request id was used before, with another content
+    │   ├── SagaNotCompleted    a saga whose result was waited for has none
     │   ├── OperationRefused    the saga is not in a state in which this can be done to it
     │   │   └── CancelRefused   the saga is past its pivot, or has ended otherwise
     │   └── SagaDiverged        the saga's code no longer matches its journal
@@ -118,6 +119,18 @@ class SagaNotFound(SagaError):
 
 class SagaExists(SagaError):
     """The request id was used before, with another content."""
+
+
+class SagaNotCompleted(SagaError):
+    """A saga whose result was waited for has none: it was rolled back, is suspended, or still runs.
+
+    Attributes:
+        status: where it stands, such as ``compensated``.
+    """
+
+    def __init__(self, saga_id: str, status: str, reason: str) -> None:
+        self.status = status
+        super().__init__(saga_id, f"saga {saga_id} is {status}{f': {reason}' if reason else ''}")
 
 
 class OperationRefused(SagaError):

@@ -9,7 +9,7 @@ from orchestrator.engine.trace import trace_id
 from orchestrator.errors import SagaNotFound
 from orchestrator.sagas.place_order import place_order
 from orchestrator.transport.instants import timestamp
-from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, start_request, statuses
+from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, start_request, statuses, traceparent_of
 from orchestrator.transport.views import reason_view, record_view, status_view, step_views
 from shop.order.v1 import order_pb2, order_service_pb2
 from shop.order.v1.order_service_pb2_grpc import OrderServiceServicer
@@ -55,7 +55,7 @@ class OrderService(OrderServiceServicer):
         # How the request was made is no part of the order, nor of what makes two requests the same.
         request.ClearField("request_id")
         request.ClearField("wait")
-        state = await self._worker.start(start_request(served, request, request_id, context), wait)
+        state = await self._worker.start(start_request(served, request, request_id, traceparent_of(context)), wait)
         return order_service_pb2.StartOrderResponse(order=self._view(state))
 
     async def GetOrder(

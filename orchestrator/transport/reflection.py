@@ -1,4 +1,4 @@
-"""Asks a live service for its contract, through gRPC server reflection where it offers it."""
+"""Asks a live server for contracts, through gRPC server reflection where it offers it."""
 
 from __future__ import annotations
 
@@ -41,27 +41,37 @@ async def check_live(
 async def describe(channel: grpc.aio.Channel, service: str) -> ServiceDescriptor | None:
     """The contract of a live service, in a pool of its own; ``None`` where it cannot be asked."""
     try:
-        files = await _files_of(channel, service)
-    except grpc.aio.AioRpcError:
+        return (await declarations(channel, [service])).FindServiceByName(service)
+    except (grpc.aio.AioRpcError, KeyError):
         return None
+
+
+async def declarations(channel: grpc.aio.Channel, names: Iterable[str]) -> descriptor_pool.DescriptorPool:
+    """What a server tells of services, rpcs and messages, in a pool of its own; what it does not know is not there.
+
+    Args:
+        channel: to the server.
+        names: full names, such as ``shop.payment.v1.AuthorizePaymentResponse``.
+
+    Raises:
+        grpc.aio.AioRpcError: it cannot be asked.
+    """
+    files = await _files_of(channel, names)
     pool = descriptor_pool.DescriptorPool()
     for file in _in_order_of_imports(files):
         pool.AddSerializedFile(file.SerializeToString())
-    try:
-        return pool.FindServiceByName(service)
-    except KeyError:
-        return None
+    return pool
 
 
-async def _files_of(channel: grpc.aio.Channel, service: str) -> dict[str, descriptor_pb2.FileDescriptorProto]:
-    """The file that declares the service and all that it imports, by name."""
+async def _files_of(channel: grpc.aio.Channel, names: Iterable[str]) -> dict[str, descriptor_pb2.FileDescriptorProto]:
+    """The files that declare these names, and all that they import, by their own names."""
     files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
     # Its stubs know only the synchronous channel.
     stub: Any = ServerReflectionStub(cast("Any", channel))
     # Written to and read from: an iterator of questions would be left hanging where the service has no reflection.
     call = stub.ServerReflectionInfo(timeout=_PATIENCE_SECONDS)
     asked: set[str] = set()
-    questions = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=service)]
+    questions = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=name) for name in names]
     while questions:
         for question in questions:
             await call.write(question)

@@ -31,10 +31,14 @@ M = TypeVar("M", bound=Message)
 DEFAULT_PAGE_SIZE = 50
 
 
-def start_request(
-    served: ServedSaga, message: Message, request_id: str, context: ServicerContext[object, object]
-) -> StartSaga:
+def start_request(served: ServedSaga, message: Message, request_id: str, traceparent: str) -> StartSaga:
     """What to start.
+
+    Args:
+        served: the definition.
+        message: its input.
+        request_id: makes a repeated request safe (AIP-155); may be empty.
+        traceparent: the W3C trace context of the caller, or empty.
 
     The saga's id is derived from the request id, so that whichever replica gets a repeated request finds the same
     saga. Without a request id each request has an id of its own.
@@ -53,7 +57,7 @@ def start_request(
         input=serialized,
         digest=digest.digest(),
         attributes=tuple((name, str(getattr(message, name))) for name in definition.attributes),
-        traceparent=_traceparent(context),
+        traceparent=traceparent,
     )
 
 
@@ -89,7 +93,7 @@ def statuses(numbers: Iterable[int]) -> frozenset[Status]:
     return frozenset(Status(number) for number in numbers)
 
 
-def _traceparent(context: ServicerContext[object, object]) -> str:
+def traceparent_of(context: ServicerContext[object, object]) -> str:
     """The caller's trace context; empty where there is none or it is malformed."""
     for key, value in context.invocation_metadata() or ():
         if key == "traceparent" and isinstance(value, str) and parse_traceparent(value):

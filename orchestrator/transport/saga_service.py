@@ -8,7 +8,7 @@ from orchestrator.errors import InvalidInput
 from orchestrator.transport.bulk import act_on_sagas
 from orchestrator.transport.journal_view import journal_view
 from orchestrator.transport.previewing import preview_view
-from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, saga_filter, start_request, unpack
+from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, saga_filter, start_request, traceparent_of, unpack
 from orchestrator.transport.statistics import statistics_view
 from orchestrator.transport.views import matches, record_view, saga_view
 from saga.v1 import saga_pb2
@@ -39,7 +39,7 @@ class SagaService(SagaServiceServicer):
         """See the contract."""
         served = self._served(request.definition, request.version)
         message = unpack(request.input, served.definition.input(), "input")
-        order = start_request(served, message, request.request_id, context)
+        order = start_request(served, message, request.request_id, traceparent_of(context))
         state = await self._worker.start(order, request.wait.ToTimedelta().total_seconds())
         return api.StartSagaResponse(saga=self._view(state))
 
