@@ -45,3 +45,7 @@ class InProcessParticipants:
     def caller(self, command: Command) -> InProcessCaller:
         """The way to one command."""
         return InProcessCaller(self._participant, command, self._faults)
+
+    async def is_serving(self, service: str) -> bool:
+        """Whether the mock serves these contracts; it always does."""
+        return any(command.service == service for command in self._participant.commands.values())

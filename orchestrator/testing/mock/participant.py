@@ -33,7 +33,7 @@ from orchestrator.testing.mock.ledger import EffectLedger
 from orchestrator.testing.samples import Sampler, violations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from google.protobuf.descriptor import ServiceDescriptor
     from google.protobuf.message import Message
@@ -50,6 +50,7 @@ class ContractParticipant:
     Args:
         services: the contracts.
         ledger: where its effects are entered; a new one by default.
+        replies: fields of replies that must not be made up, by the full name of the rpc.
 
     Attributes:
         commands: every unary rpc by its full name.
@@ -59,7 +60,12 @@ class ContractParticipant:
         ContractError: a compensation cannot be derived from its command; see `orchestrator check`.
     """
 
-    def __init__(self, services: Iterable[ServiceDescriptor], ledger: EffectLedger | None = None) -> None:
+    def __init__(
+        self,
+        services: Iterable[ServiceDescriptor],
+        ledger: EffectLedger | None = None,
+        replies: Mapping[str, Message] | None = None,
+    ) -> None:
         self.commands = {
             command.name: command
             for service in services
@@ -74,6 +80,7 @@ class ContractParticipant:
         for command in self.commands.values():
             if (undo := command.compensation) is not None:
                 self._undone_by.setdefault(undo.name, []).append((command, Derivation.of(command, undo)))
+        self._replies = dict(replies or {})
         self._records: dict[str, Record] = {}
         self._late: list[tuple[Command, bytes, Metadata]] = []
         self._keyless = 0
@@ -132,7 +139,7 @@ class ContractParticipant:
                 return _refused("NOT_FOUND", "COMMAND_NOT_SEEN", "no command with this key took effect")
             assert isinstance(record.answer, Completed)
             known = (record.call.command.response.FromString(record.answer.reply), record.call.request)
-        return _reply(call, known)
+        return self._reply(call, known)
 
     def _command(self, call: Call, *, rejects: bool) -> Completed | Rejected:
         key = call.key or self._made_up_key(call)
@@ -140,7 +147,7 @@ class ContractParticipant:
         record = self._records.get(key)
         if record is not None:
             return _recorded(record, call)
-        answer = REJECTION if rejects else _reply(call)
+        answer = REJECTION if rejects else self._reply(call)
         if isinstance(answer, Completed):
             self.ledger.apply(key)
         # A retryable command that is refused may succeed later, so its refusal is not kept.
@@ -155,7 +162,7 @@ class ContractParticipant:
         keys = (call.compensates,) if call.compensates else self._keys_undone_by(call)
         for key in keys:
             self._undo(key, call)
-        answer = _reply(call)
+        answer = self._reply(call)
         if call.key:
             self._records[call.key] = Record(call, answer)
         for key in keys:
@@ -183,6 +190,16 @@ class ContractParticipant:
             == derivation.derive(record.call.request, record.call.command.response.FromString(record.answer.reply))
         )
 
+    def _reply(self, call: Call, known: Iterable[Message] = ()) -> Completed:
+        seed = f"{call.command.name} {call.key or call.digest()}"
+        reply = Sampler(seed, (call.request, *known)).message(call.command.response)
+        if (said := self._replies.get(call.command.name)) is not None:
+            for field, _ in said.ListFields():
+                reply.ClearField(field.name)
+            # Through its bytes, as the two may come from different pools.
+            reply.MergeFromString(said.SerializeToString())
+        return Completed(reply.SerializeToString(deterministic=True))
+
     def _made_up_key(self, call: Call) -> str:
         """Without a key nothing tells a repeated command from a new one, so each is a new one."""
         self._keyless += 1
@@ -198,12 +215,6 @@ def _recorded(record: Record, call: Call) -> Completed | Rejected:
         return _refused("FAILED_PRECONDITION", "COMMAND_COMPENSATED", "the compensation of this command was here")
     assert record.answer is not None, "only a compensated key has no answer"
     return record.answer
-
-
-def _reply(call: Call, known: Iterable[Message] = ()) -> Completed:
-    seed = f"{call.command.name} {call.key or call.digest()}"
-    reply = Sampler(seed, (call.request, *known)).message(call.command.response)
-    return Completed(reply.SerializeToString(deterministic=True))
 
 
 def _refused(code: str, reason: str, message: str) -> Rejected:

@@ -1,0 +1,78 @@
+"""Where a saga may end after a fault: what its contracts and the promises leave open, and no more. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.contract.command import Effect, OnUnknown
+from orchestrator.contract.derivation import Derivation
+from orchestrator.engine.state import Status
+
+if TYPE_CHECKING:
+    from orchestrator.contract.command import Command
+    from orchestrator.testing.matrix.subjects import Subject
+
+    Ends = frozenset[Status]
+
+COMPLETED: Final = frozenset({Status.COMPLETED})
+COMPENSATED: Final = frozenset({Status.COMPENSATED})
+SUSPENDED: Final = frozenset({Status.SUSPENDED})
+
+
+def rejected(subject: Subject) -> Ends:
+    """The participant refuses it for good."""
+    if subject.best_effort:
+        return COMPLETED
+    ends = SUSPENDED if subject.past_pivot else COMPENSATED
+    return ends | COMPLETED if subject.caught else ends
+
+
+def unanswered_once(subject: Subject) -> Ends:
+    """One attempt got no answer."""
+    command = subject.command
+    attempts = command.retry.attempts if command.idempotent or subject.is_query else 1
+    return COMPLETED if attempts > 1 else unanswered(subject)
+
+
+def unanswered(subject: Subject) -> Ends:
+    """Nobody knows whether it took effect, and its attempts are spent, or may not be made."""
+    policy = subject.command.on_unknown
+    if subject.best_effort or policy is OnUnknown.RESEND:
+        return COMPLETED
+    if policy is OnUnknown.VERIFY:
+        return COMPLETED if _verify_tells_all(subject) else COMPLETED | SUSPENDED
+    if policy is OnUnknown.SUSPEND:
+        return SUSPENDED
+    ends = SUSPENDED if subject.cannot_go_back or subject.needs_answer else COMPENSATED
+    return ends | COMPLETED if subject.caught else ends
+
+
+def cancelled(subject: Subject, *, answered: bool) -> Ends:
+    """Somebody cancels the saga at this command.
+
+    Args:
+        subject: the command.
+        answered: its answer is known by then.
+    """
+    if subject.cannot_go_back:
+        return COMPLETED
+    return COMPENSATED if answered or not subject.needs_answer else SUSPENDED
+
+
+def left_behind(subject: Subject) -> Ends:
+    """Its orchestrator died after the intent, and before the answer was journalled."""
+    if subject.is_query or subject.command.idempotent:
+        return COMPLETED
+    return unanswered(subject)
+
+
+def compensation_unanswered(undo: Command) -> Ends:
+    """A compensation gets no answer until its attempts are spent."""
+    return SUSPENDED if undo.on_unknown is OnUnknown.SUSPEND else COMPENSATED
+
+
+def _verify_tells_all(subject: Subject) -> bool:
+    command = subject.command
+    if command.idempotent or command.effect is Effect.QUERY or command.verify is None:
+        return True
+    return Derivation.of_response(command, command.verify) is not None

@@ -1,0 +1,126 @@
+"""Holds what was seen in one cell against the promises. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.contract.command import Effect
+from orchestrator.engine.compensation import plan_compensations
+from orchestrator.engine.delivery import idempotency_key
+from orchestrator.engine.state import REASON_DEADLINE, UNFINISHED, CommandState, SagaState, Status, StepOutcome
+from orchestrator.testing.matrix.rehearsal import ACCEPTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestrator.testing.matrix.expectations import Ends
+    from orchestrator.testing.matrix.rehearsal import Evidence
+
+
+def faults_found(evidence: Evidence, legal: Ends, meanwhile: Ends = frozenset()) -> list[str]:
+    """What is wrong with what was seen, as sentences; none where all is as promised.
+
+    Args:
+        evidence: what was seen.
+        legal: where the saga may end.
+        meanwhile: what its status may be while a strike lasts; empty for any.
+    """
+    return [
+        *(f"it did not happen: {what}" for what in evidence.not_happened),
+        *_wrong_end(evidence.state, legal),
+        *_wrong_meanwhile(evidence, meanwhile),
+        *_wrong_cancel(evidence),
+        *_wrong_effects(evidence),
+        *_wrong_keys(evidence),
+        *_wrong_order(evidence),
+        *evidence.witness.broken,
+    ]
+
+
+def word(status: Status | None) -> str:
+    """A status in words."""
+    return "never started" if status is None else status.name.lower().replace("_", " ")
+
+
+def _wrong_end(state: SagaState, legal: Ends) -> Iterable[str]:
+    if state.status is None or state.status in UNFINISHED:
+        yield f"it came to no end: it is {word(state.status)}"
+    elif state.status not in legal and not _is_overdue(state):
+        why = f" because of {state.reason.code}: {state.reason.message}" if state.reason else ""
+        yield f"it ended {word(state.status)}{why}; legal: {' or '.join(sorted(map(word, legal)))}"
+    if state.status is Status.SUSPENDED and state.reason is None:
+        yield "it is suspended without a reason"
+
+
+def _is_overdue(state: SagaState) -> bool:
+    """The fault took so long that the saga's own deadline has rolled it back."""
+    rolled_back = state.status is Status.COMPENSATED and state.rollback is not None
+    return rolled_back and state.rollback is not None and state.rollback.code == REASON_DEADLINE
+
+
+def _wrong_meanwhile(evidence: Evidence, legal: Ends) -> Iterable[str]:
+    if legal and evidence.meanwhile not in legal and not _is_overdue(evidence.state):
+        wanted = " or ".join(sorted(map(word, legal)))
+        yield f"meanwhile it was {word(evidence.meanwhile)}, not {wanted}"
+
+
+def _wrong_cancel(evidence: Evidence) -> Iterable[str]:
+    went_back = evidence.state.rollback is not None
+    if evidence.cancel == ACCEPTED and not went_back:
+        yield "the cancel was accepted, and nothing was rolled back"
+    elif evidence.cancel not in {"", ACCEPTED} and went_back:
+        yield f"the cancel was refused ({evidence.cancel}), and the saga was rolled back"
+
+
+def _wrong_effects(evidence: Evidence) -> Iterable[str]:
+    state, ledger = evidence.state, evidence.ledger
+    for entry in ledger.disorders():
+        yield f"{entry.key} took effect {entry.applied} times, and was compensated {entry.compensated} times"
+    standing = {entry.key for entry in ledger.standing()}
+    commands = {idempotency_key(state.saga_id, key): command for key, command in state.commands.items()}
+    for key in sorted(standing - commands.keys()):
+        yield f"{key} stands, and the journal does not know of it"
+    listed = {command.key for part in plan_compensations(state) for command in part}
+    for key, command in commands.items():
+        if key in standing and not _may_stand(command, state, listed):
+            yield f"the saga is {word(state.status)}, and {key} stands"
+        if key not in standing and _must_stand(command):
+            yield f"{key} completed, was not compensated, and does not stand"
+
+
+def _may_stand(command: CommandState, state: SagaState, listed: set[str]) -> bool:
+    """An effect of this command may stand at this end."""
+    if not command.may_stand:
+        return False
+    if state.status is Status.COMPLETED:
+        return command.outcome is StepOutcome.COMPLETED or command.best_effort
+    if state.status is Status.COMPENSATED:
+        return command.best_effort and command.effect is not Effect.COMPENSABLE
+    return command.key in listed or command.best_effort
+
+
+def _must_stand(command: CommandState) -> bool:
+    """This command completed, and nothing is under way to take it back."""
+    is_done = command.outcome is StepOutcome.COMPLETED and command.effect is not Effect.QUERY
+    return is_done and command.compensation is None
+
+
+def _wrong_keys(evidence: Evidence) -> Iterable[str]:
+    """Every attempt carries the key of a command that is journalled, or of its compensation."""
+    state = evidence.state
+    known = {idempotency_key(state.saga_id, key) for key in state.commands}
+    for key in dict.fromkeys(each.key for each in evidence.witness.sent if not each.compensates):
+        if key not in known:
+            yield f"{key} was sent, and the journal does not know of it"
+    entries = {entry.key for entry in evidence.ledger}
+    for key in sorted(entries - known):
+        yield f"{key} arrived, and is no command's key"
+
+
+def _wrong_order(evidence: Evidence) -> Iterable[str]:
+    """Compensations succeed in reverse order of start."""
+    state = evidence.state
+    places = {idempotency_key(state.saga_id, key): place for place, key in enumerate(state.commands)}
+    compensated = [key for key in evidence.witness.compensated if key in places]
+    if compensated != sorted(compensated, key=places.__getitem__, reverse=True):
+        yield f"compensated in another order than the reverse of the start: {', '.join(compensated)}"

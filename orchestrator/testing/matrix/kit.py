@@ -1,0 +1,120 @@
+"""Runs a saga through every fault of every command, on mocks made from its contracts.
+
+First without any fault, which shows the commands, and must complete; then once for each command and fault. Each
+run is a world of its own: an orchestrator, its journal, the participants, and virtual time. They come one after
+another, as the engine's failpoints are the process's, and in a thread, so that the caller's event loop goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.definition.plan_reader import read_plan
+from orchestrator.engine.state import Status
+from orchestrator.errors import ContractError, DefinitionError, InvalidInput
+from orchestrator.testing.matrix.judging import faults_found, word
+from orchestrator.testing.matrix.mishaps import MISHAPS
+from orchestrator.testing.matrix.rehearsal import Evidence, Production, Rehearsal
+from orchestrator.testing.matrix.report import Cell, Matrix, Verdict
+from orchestrator.testing.matrix.scenario import Scenario
+from orchestrator.testing.matrix.subjects import subjects_of, unreached
+from orchestrator.testing.matrix.virtual_time import VirtualTimeLoop
+from orchestrator.testing.samples import Sampler, violations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from google.protobuf.message import Message
+
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.testing.matrix.mishaps import Mishap
+    from orchestrator.testing.matrix.subjects import Subject
+
+_one_at_a_time: Final = threading.Lock()
+
+
+async def fault_matrix(
+    definition: SagaDefinition[Any, Any, Any],
+    order: Message | None = None,
+    examples: Mapping[str, Message] | None = None,
+) -> Matrix:
+    """Run a saga through every fault of every command.
+
+    ``assert (await fault_matrix(place_order)).passed``
+
+    Args:
+        definition: the saga.
+        order: its input; made up from its contract by default.
+        examples: replies, by the name of the rpc (``AssessOrder``, or in full where several participants have
+            one); what they leave out is made up from the contract.
+
+    Raises:
+        DefinitionError: without any fault the saga does not complete; then its replies need examples.
+        InvalidInput: the order breaks its contract.
+        ContractError: an example is for no rpc of the saga's participants, or is no reply of it.
+    """
+    if order is None:
+        order = Sampler(str(definition)).message(definition.input)
+    if wrong := violations(order):
+        raise InvalidInput(*wrong)
+    production = Production(definition, read_plan(definition), order, _by_full_name(definition, examples or {}))
+    baseline = await _rehearse(production, Scenario())
+    _refuse_incomplete(definition, baseline)
+    subjects = subjects_of(production, baseline)
+    cells = [await _cell(production, subject, mishap) for subject in subjects for mishap in MISHAPS]
+    return Matrix(str(definition), tuple(cells), unreached(production, subjects))
+
+
+async def _cell(production: Production, subject: Subject, mishap: Mishap) -> Cell:
+    if excuse := mishap.excuse(subject):
+        return Cell(subject.key, mishap.title, None, Verdict.NOT_APPLICABLE, excuse)
+    evidence = await _rehearse(production, mishap.scenario(subject))
+    wrong = faults_found(evidence, mishap.legal(subject), mishap.meanwhile(subject))
+    verdict = Verdict.FAILED if wrong else Verdict.PASSED
+    return Cell(subject.key, mishap.title, evidence.state.status, verdict, "; ".join(wrong) or _account(evidence))
+
+
+async def _rehearse(production: Production, scenario: Scenario) -> Evidence:
+    return await asyncio.to_thread(_rehearse_now, production, scenario)
+
+
+def _rehearse_now(production: Production, scenario: Scenario) -> Evidence:
+    async def run() -> Evidence:
+        return await Rehearsal(production, scenario).run()
+
+    with _one_at_a_time, asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(run())
+
+
+def _account(evidence: Evidence) -> str:
+    """What was seen, in a few words."""
+    reason = evidence.state.reason
+    because = f"{reason.code}: {reason.message}; " if reason else ""
+    return because + evidence.ledger.summary()
+
+
+def _refuse_incomplete(definition: SagaDefinition[Any, Any, Any], baseline: Evidence) -> None:
+    state = baseline.state
+    if state.status is Status.COMPLETED:
+        return
+    why = f" because of {state.reason.code}: {state.reason.message}" if state.reason else ""
+    raise DefinitionError(
+        f"without any fault, {definition} is {word(state.status)}{why}; give an order with which it completes, "
+        "and examples of the replies that it needs"
+    )
+
+
+def _by_full_name(definition: SagaDefinition[Any, Any, Any], examples: Mapping[str, Message]) -> dict[str, Message]:
+    commands = [command for participant in definition.participants for command in participant.commands.values()]
+    found: dict[str, Message] = {}
+    for name, reply in examples.items():
+        named = [command for command in commands if name in {command.method, command.short_name, command.name}]
+        if len({command.name for command in named}) != 1:
+            which = " or ".join(sorted({command.name for command in named})) or "no rpc of its participants"
+            raise ContractError(f"an example for {name}: that is {which}")
+        if reply.DESCRIPTOR.full_name != named[0].response.DESCRIPTOR.full_name:
+            raise ContractError(f"an example for {name}: {reply.DESCRIPTOR.full_name} is not what it replies")
+        found[named[0].name] = reply
+    return found

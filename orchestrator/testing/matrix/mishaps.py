@@ -1,0 +1,274 @@
+"""The columns of the matrix: what goes wrong with one command, and where the saga may end then."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from orchestrator.engine.entries import compensation_key
+from orchestrator.engine.state import Status
+from orchestrator.testing.matrix import expectations as ends
+from orchestrator.testing.matrix.scenario import IN_FLIGHT, INTENT_DURABLE, Moment, Scenario, Strike
+from orchestrator.testing.mock import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.contract.command import Command
+    from orchestrator.testing.matrix.expectations import Ends
+    from orchestrator.testing.matrix.subjects import Subject
+
+_FEW: Final = 3
+_ALWAYS: Final = 1_000_000
+_LONGER_SECONDS: Final = 60.0
+
+
+class Family(enum.Enum):
+    """What goes wrong; each makes a table."""
+
+    DELIVERY = "the command"
+    KILLED = "the orchestrator is killed"
+    COMPENSATION = "its compensation, in a rollback of the whole saga"
+    CANCEL = "the saga is cancelled"
+
+
+class Mishap(NamedTuple):
+    """One column.
+
+    Attributes:
+        name: stable, such as ``times out after``.
+        family: what goes wrong.
+        meaning: what happens, in a sentence.
+        scenario: what happens to a saga in a row.
+        legal: where the saga may end.
+        excuse: why it cannot happen in a row; empty where it can.
+        meanwhile: what the saga's status is while it lasts; empty for any.
+    """
+
+    name: str
+    family: Family
+    meaning: str
+    scenario: Callable[[Subject], Scenario]
+    legal: Callable[[Subject], Ends]
+    excuse: Callable[[Subject], str] = lambda _: ""
+    meanwhile: Callable[[Subject], Ends] = lambda _: frozenset()
+
+    @property
+    def title(self) -> str:
+        """The name with what it concerns, which tells it from all others: ``cancel: before``."""
+        return f"{self.family.name.lower()}: {self.name}"
+
+
+def _struck(fault: Fault, times: int = 1) -> Callable[[Subject], Scenario]:
+    return lambda subject: Scenario((Strike(subject.key, fault, times),))
+
+
+def _down(subject: Subject) -> Scenario:
+    return Scenario((Strike(subject.key, Fault.FAIL_BEFORE, seconds=_too_long(subject.command)),))
+
+
+def _down_meanwhile(subject: Subject) -> Ends:
+    stays = ends.unanswered(subject) == ends.COMPLETED and not subject.best_effort
+    return frozenset({Status.RUNNING}) if stays else frozenset()
+
+
+def _late(subject: Subject) -> Scenario:
+    if subject.compensation is None:
+        return Scenario((Strike(subject.key, Fault.LATE),))
+    return Scenario((Strike(subject.key, Fault.LATE, _ALWAYS),), cancel=Moment(IN_FLIGHT, subject.key))
+
+
+def _late_ends(subject: Subject) -> Ends:
+    if subject.compensation is None:
+        return ends.unanswered_once(subject)
+    return ends.cancelled(subject, answered=False)
+
+
+def _duplicate_excuse(subject: Subject) -> str:
+    return "" if subject.command.idempotent else "its contract says that a repeated key is not recognised"
+
+
+def _killed(point: str) -> Callable[[Subject], Scenario]:
+    return lambda subject: Scenario(kill=Moment(point, subject.key))
+
+
+def _rejected_and_killed(point: str) -> Callable[[Subject], Scenario]:
+    def scenario(subject: Subject) -> Scenario:
+        key = subject.key if point == "rollback_began" else ""
+        return Scenario((Strike(subject.key, Fault.REJECT),), kill=Moment(point, key))
+
+    return scenario
+
+
+def _no_rollback(subject: Subject) -> str:
+    if subject.best_effort:
+        return "the saga goes on without it"
+    if subject.past_pivot:
+        return "after the pivot nothing is rolled back"
+    return "the code handles its failure" if subject.caught else ""
+
+
+def _in_rollback(*faults: Strike, kill: str = "") -> Callable[[Subject], Scenario]:
+    """Everything compensable is done; then the saga is cancelled. The strikes befall the row's compensation."""
+
+    def scenario(subject: Subject) -> Scenario:
+        undo = subject.compensation
+        assert undo is not None
+        key = compensation_key(subject.key)
+        strikes = tuple(each._replace(key=key, seconds=each.seconds and _too_long(undo)) for each in faults)
+        cancel = Moment(IN_FLIGHT, subject.last_compensable)
+        return Scenario(strikes, cancel, Moment(kill, subject.key) if kill else None)
+
+    return scenario
+
+
+def _no_compensation(subject: Subject) -> str:
+    return "" if subject.compensation else "it has no compensation"
+
+
+def _compensated(_subject: Subject) -> Ends:
+    return ends.COMPENSATED
+
+
+def _suspended(_subject: Subject) -> Ends:
+    return ends.SUSPENDED
+
+
+def _undo_unanswered(subject: Subject) -> Ends:
+    assert subject.compensation is not None
+    return ends.compensation_unanswered(subject.compensation)
+
+
+def _undo_unanswered_thrice(subject: Subject) -> Ends:
+    assert subject.compensation is not None
+    return ends.COMPENSATED if subject.compensation.retry.attempts > _FEW else _undo_unanswered(subject)
+
+
+def _undo_unanswered_once(subject: Subject) -> Ends:
+    assert subject.compensation is not None
+    return ends.COMPENSATED if subject.compensation.retry.attempts > 1 else _undo_unanswered(subject)
+
+
+def _undo_down_meanwhile(subject: Subject) -> Ends:
+    is_patient = _undo_unanswered(subject) == ends.COMPENSATED
+    return frozenset({Status.COMPENSATING}) if is_patient else ends.SUSPENDED
+
+
+def _cancelled(point: str) -> Callable[[Subject], Scenario]:
+    return lambda subject: Scenario(cancel=Moment(point, subject.key))
+
+
+def _cancelled_unsent(subject: Subject) -> Ends:
+    return ends.cancelled(subject, answered=False)
+
+
+def _cancelled_in_flight(subject: Subject) -> Ends:
+    return ends.cancelled(subject, answered=True)
+
+
+def _cancelled_answered(subject: Subject) -> Ends:
+    """The saga's code may be faster."""
+    legal = ends.cancelled(subject, answered=True)
+    return legal | ends.COMPLETED if subject.commits_next else legal
+
+
+def _no_intent(subject: Subject) -> str:
+    return "a query needs no intent" if subject.is_query else ""
+
+
+def _too_long(command: Command) -> float:
+    """Seconds after which all attempts of a command are spent, and more."""
+    retry = command.retry
+    return retry.attempts * (retry.cap + command.timeout).total_seconds() + _LONGER_SECONDS
+
+
+_REFUSED: Final = Strike("", Fault.REJECT)
+_FAILS: Final = Strike("", Fault.FAIL_BEFORE, _FEW)
+_LOST: Final = Strike("", Fault.TIMEOUT_AFTER)
+_TWICE: Final = Strike("", Fault.DUPLICATE)
+_GONE: Final = Strike("", Fault.FAIL_BEFORE, seconds=1.0)
+
+_D, _K, _U, _C = Family
+MISHAPS: Final = (
+    Mishap("rejected", _D, "the participant refuses it", _struck(Fault.REJECT), ends.rejected),
+    Mishap("fails before", _D, "the way there breaks; no effect", _struck(Fault.FAIL_BEFORE), ends.unanswered_once),
+    Mishap("fails after", _D, "the way back breaks; it took effect", _struck(Fault.FAIL_AFTER), ends.unanswered_once),
+    Mishap("times out before", _D, "it is lost on the way there", _struck(Fault.TIMEOUT_BEFORE), ends.unanswered_once),
+    Mishap(
+        "times out after", _D, "it took effect; its answer is lost", _struck(Fault.TIMEOUT_AFTER), ends.unanswered_once
+    ),
+    Mishap("duplicate", _D, "it arrives twice", _struck(Fault.DUPLICATE), lambda _: ends.COMPLETED, _duplicate_excuse),
+    Mishap(
+        "late",
+        _D,
+        "it arrives only after the saga was cancelled, and its compensation was there; without one, after the end",
+        _late,
+        _late_ends,
+    ),
+    Mishap(
+        "down",
+        _D,
+        "nobody is there until all attempts are spent, and longer; then somebody is",
+        _down,
+        ends.unanswered,
+        meanwhile=_down_meanwhile,
+    ),
+    Mishap(
+        "started",
+        _K,
+        "when the start is durable; the next one sees it refused",
+        _rejected_and_killed("started"),
+        ends.rejected,
+    ),
+    Mishap("intended", _K, "when its intent is durable", _killed("intended"), ends.left_behind, _no_intent),
+    Mishap("answered", _K, "when its answer is there, and not journalled", _killed("answered"), ends.left_behind),
+    Mishap(
+        "rollback_began",
+        _K,
+        "when the rollback because of its rejection is durable",
+        _rejected_and_killed("rollback_began"),
+        _compensated,
+        _no_rollback,
+    ),
+    Mishap(
+        "compensated",
+        _K,
+        "when its compensation is answered, and that is not journalled",
+        _in_rollback(kill="compensated"),
+        _compensated,
+        _no_compensation,
+    ),
+    Mishap(
+        "ended",
+        _K,
+        "when the end to which its rejection leads is durable",
+        _rejected_and_killed("ended"),
+        ends.rejected,
+    ),
+    Mishap("refused", _U, "the participant refuses it", _in_rollback(_REFUSED), _suspended, _no_compensation),
+    Mishap("fails 3 times", _U, "then it works", _in_rollback(_FAILS), _undo_unanswered_thrice, _no_compensation),
+    Mishap(
+        "answer lost",
+        _U,
+        "it is done; its answer is lost",
+        _in_rollback(_LOST),
+        _undo_unanswered_once,
+        _no_compensation,
+    ),
+    Mishap("duplicate", _U, "it arrives twice", _in_rollback(_TWICE), _compensated, _no_compensation),
+    Mishap(
+        "down",
+        _U,
+        "nobody is there until all attempts are spent, and longer; then somebody is",
+        _in_rollback(_GONE),
+        _undo_unanswered,
+        _no_compensation,
+        _undo_down_meanwhile,
+    ),
+    Mishap(
+        "before", _C, "its intent is durable, it is not sent", _cancelled(INTENT_DURABLE), _cancelled_unsent, _no_intent
+    ),
+    Mishap("during", _C, "it took effect, and is not answered", _cancelled(IN_FLIGHT), _cancelled_in_flight),
+    Mishap("after", _C, "it is answered", _cancelled("answered"), _cancelled_answered),
+)
+"""Every column, in order; those of a family stand together."""

@@ -1,0 +1,205 @@
+"""One saga, from its start to its end, under one scenario.
+
+Purpose: runs the engine itself, over mocks of the saga's participants, with a journal in memory and in virtual time.
+What a dead orchestrator does is neither written nor sent, as with a killed process; the next one takes over once the
+lease has lapsed. Invariant: the same rehearsal goes the same way each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.engine import failpoints
+from orchestrator.engine.outcome import Unknown
+from orchestrator.engine.state import fold
+from orchestrator.engine.worker import StartSaga
+from orchestrator.errors import OperationRefused
+from orchestrator.testing.matrix.journal import SharedJournal
+from orchestrator.testing.matrix.replica import Replica
+from orchestrator.testing.matrix.scenario import IN_FLIGHT, Script, key_of
+from orchestrator.testing.matrix.witness import Witness
+from orchestrator.testing.mock import ContractParticipant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from google.protobuf.message import Message
+
+    from orchestrator.contract.command import Command
+    from orchestrator.definition.plan import Plan
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.entries import Entry
+    from orchestrator.engine.outcome import Outcome
+    from orchestrator.engine.state import SagaState, Status
+    from orchestrator.testing.matrix.scenario import Scenario
+    from orchestrator.testing.mock import EffectLedger
+    from orchestrator.testing.mock.calls import Metadata
+
+SAGA_ID: Final = "rehearsal"
+ACCEPTED: Final = "accepted"
+"""What came of a cancel that was not refused."""
+
+_PATIENCE_SECONDS: Final = 4 * 60 * 60.0
+_AFTERWARDS_SECONDS: Final = 60.0
+_RESTART_SECONDS: Final = 1.0
+_WAY_SECONDS: Final = 0.005
+_PAUSE_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Production:
+    """What is rehearsed.
+
+    Attributes:
+        definition: the saga.
+        plan: what can be read from its code.
+        order: its input.
+        replies: fields of replies that must not be made up, by the full name of the rpc.
+    """
+
+    definition: SagaDefinition[Any, Any, Any]
+    plan: Plan
+    order: Message
+    replies: Mapping[str, Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was seen.
+
+    Attributes:
+        state: the state to which the journal leads in the end; without a status where the saga never started.
+        entries: the journal.
+        ledger: the effects.
+        witness: the deliveries.
+        not_happened: what of the scenario has not happened.
+        cancel: what came of the cancel: ``accepted``, or why it was refused; empty without an answer.
+        meanwhile: the saga's status when a strike that lasts was about to end.
+    """
+
+    state: SagaState
+    entries: Sequence[Entry]
+    ledger: EffectLedger
+    witness: Witness
+    not_happened: Sequence[str]
+    cancel: str
+    meanwhile: Status | None
+
+
+class Rehearsal:
+    """Runs a production once; see :meth:`run`."""
+
+    def __init__(self, production: Production, scenario: Scenario) -> None:
+        self._production = production
+        self._script = Script(scenario, cancel=self._ask_cancel, kill=self._kill, struck=self._look)
+        self._journal = SharedJournal(self._script)
+        services = [participant.service for participant in production.definition.participants]
+        self._participant = ContractParticipant(services, replies=production.replies)
+        self._witness = Witness(self._participant.ledger)
+        self._replicas: list[Replica] = []
+        self._tasks: set[asyncio.Future[Any]] = set()
+        self._cancel = ""
+        self._meanwhile: Status | None = None
+
+    async def run(self) -> Evidence:
+        """Run the saga until it rests, or for hours of virtual time; then wait for what may come late."""
+        for name in failpoints.NAMES:
+            failpoints.arm(name, partial(self._reach, name))
+        try:
+            await self._open()
+            self._spawn(self._replicas[0].worker.start(self._start()))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._journal.at_rest.wait(), _PATIENCE_SECONDS)
+            await asyncio.sleep(_AFTERWARDS_SECONDS)
+            self._participant.deliver_late()
+            await asyncio.sleep(_AFTERWARDS_SECONDS)
+            evidence = await self._evidence()
+            await self._replicas[-1].worker.close(_PAUSE_SECONDS)
+        finally:
+            failpoints.disarm_all()
+        return evidence
+
+    async def deliver(
+        self,
+        owner: str,
+        command: Command,
+        request: bytes,
+        metadata: Metadata,
+        timeout: float,  # noqa: ASYNC109 - the port's
+    ) -> Outcome:
+        """One attempt of one replica, which may die meanwhile."""
+        await self._journal.unless_dead(owner)
+        self._witness.note_sent(command, metadata, await self._journal.state(SAGA_ID))
+        await asyncio.sleep(_WAY_SECONDS)
+        fault = self._script(command, metadata)
+        # By the contract as the participant has it; the saga's may be another.
+        outcome = self._participant.answer(
+            self._participant.commands.get(command.name, command), request, metadata, fault
+        )
+        if "verifies" not in dict(metadata) and self._script.reach(IN_FLIGHT, key_of(metadata)):
+            await asyncio.sleep(_PAUSE_SECONDS)
+        timed_out = isinstance(outcome, Unknown) and outcome.failure.code == "DEADLINE_EXCEEDED"
+        await asyncio.sleep(timeout if timed_out else _WAY_SECONDS)
+        await self._journal.unless_dead(owner)
+        self._witness.note_answered(metadata, outcome)
+        return outcome
+
+    async def is_serving(self) -> bool:
+        """Whether the participants say that they serve."""
+        return not self._script.is_down()
+
+    def _reach(self, failpoint: str, key: str) -> None:
+        self._script.reach(failpoint, key)
+
+    async def _open(self) -> None:
+        """Start another orchestrator."""
+        replica = Replica(f"replica-{len(self._replicas) + 1}", self._production, self._journal, self)
+        self._replicas.append(replica)
+        await replica.worker.open()
+
+    def _kill(self) -> None:
+        self._journal.dead.add(self._replicas[-1].name)
+        asyncio.get_running_loop().call_later(_RESTART_SECONDS, lambda: self._spawn(self._open()))
+
+    def _ask_cancel(self) -> None:
+        self._spawn(self._cancel_now())
+
+    async def _cancel_now(self) -> None:
+        try:
+            await self._replicas[-1].operations.cancel(SAGA_ID, "the fault matrix cancels here", "fault matrix")
+        except OperationRefused as refusal:
+            self._cancel = refusal.reason
+        else:
+            self._cancel = ACCEPTED
+
+    def _look(self) -> None:
+        self._spawn(self._note_meanwhile())
+
+    async def _note_meanwhile(self) -> None:
+        self._meanwhile = (await self._journal.state(SAGA_ID)).status
+
+    def _start(self) -> StartSaga:
+        definition, order = self._production.definition, self._production.order
+        serialized = order.SerializeToString(deterministic=True)
+        return StartSaga(SAGA_ID, definition.name, definition.version, serialized, serialized)
+
+    async def _evidence(self) -> Evidence:
+        entries = await self._journal.read(SAGA_ID)
+        return Evidence(
+            fold(SAGA_ID, entries),
+            entries,
+            self._participant.ledger,
+            self._witness,
+            self._script.not_happened(),
+            self._cancel,
+            self._meanwhile,
+        )
+
+    def _spawn(self, work: Any) -> None:  # noqa: ANN401 - a coroutine of any result
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,70 @@
+"""The matrix as tables: one for each family of faults, the commands of the saga beneath one another."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.engine.state import Status
+from orchestrator.testing.matrix.judging import word
+from orchestrator.testing.matrix.mishaps import MISHAPS, Family
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from orchestrator.testing.matrix.report import Cell, Matrix
+
+_STYLES: Final = {Status.COMPLETED: "green", Status.COMPENSATED: "magenta", Status.SUSPENDED: "yellow"}
+_WIDTH: Final = 160
+
+
+def matrix_view(matrix: Matrix) -> RenderableType:
+    """The tables, what failed in words, and the counts."""
+    parts: list[RenderableType] = []
+    for family in Family:
+        parts += [_table(matrix, family), Text("")]
+    parts += [Text(str(cell), style="red") for cell in matrix.failures]
+    if matrix.unreached:
+        names = ", ".join(matrix.unreached)
+        parts.append(Text(f"not reached with this order: {names}", style="yellow"))
+    parts.append(Text(matrix.summary(), style="green" if matrix.passed else "bold red"))
+    return Group(*parts)
+
+
+def matrix_text(matrix: Matrix) -> str:
+    """The same as plain text."""
+    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, soft_wrap=False)
+    with console.capture() as captured:
+        console.print(matrix_view(matrix))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def _table(matrix: Matrix, family: Family) -> Table:
+    columns = [mishap for mishap in MISHAPS if mishap.family is family]
+    table = Table("command", title=f"{matrix.saga}: {family.value}", title_justify="left", header_style="dim")
+    for mishap in columns:
+        table.add_column(mishap.name)
+    cells = {(cell.command, cell.fault): cell for cell in matrix.cells}
+    for command, name in _names(matrix.commands).items():
+        table.add_row(name, *(_text(cells[command, mishap.title]) for mishap in columns))
+    return table
+
+
+def _text(cell: Cell) -> Text:
+    if cell.verdict.value == "not applicable":
+        return Text("·", style="dim")
+    if cell.verdict.value == "failed":
+        return Text(f"FAIL {word(cell.end)}", style="bold red")
+    return Text(f"✓ {word(cell.end)}", style=_STYLES.get(cell.end, "") if cell.end else "")
+
+
+def _names(commands: tuple[str, ...]) -> dict[str, str]:
+    """Each command by its method alone, where that tells it from the others."""
+    methods = {command: command.rpartition("/")[2].partition(".")[2].partition("#")[0] for command in commands}
+    counts = Counter(methods.values())
+    return {command: method if counts[method] == 1 else command for command, method in methods.items()}

@@ -1,0 +1,91 @@
+"""One orchestrator of a rehearsal: a worker of the engine, and its way to the participants."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
+
+from orchestrator.engine.bindings import Bindings
+from orchestrator.engine.operations import Operations
+from orchestrator.engine.served import ServedSaga, ServedSagas
+from orchestrator.engine.worker import Worker, World
+from orchestrator.testing.matrix.virtual_time import VirtualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.entries import Entry
+    from orchestrator.engine.outcome import Outcome
+    from orchestrator.engine.ports import Caller, Journal
+    from orchestrator.testing.matrix.rehearsal import Production
+    from orchestrator.testing.mock.calls import Metadata
+
+_DRAW: Final = 0.5
+
+
+class Network(Protocol):
+    """Brings deliveries to the participants."""
+
+    async def deliver(
+        self,
+        owner: str,
+        command: Command,
+        request: bytes,
+        metadata: Metadata,
+        timeout: float,  # noqa: ASYNC109 - the port's
+    ) -> Outcome:
+        """One attempt of one replica; see :class:`orchestrator.engine.ports.Caller`."""
+
+    async def is_serving(self) -> bool:
+        """Whether the participants say that they serve."""
+
+
+class Replica:
+    """One orchestrator.
+
+    Attributes:
+        name: under which it claims sagas.
+        worker: advances them.
+        operations: what can be done to them.
+    """
+
+    def __init__(self, name: str, production: Production, journal: Journal, network: Network) -> None:
+        self.name = name
+        clock = VirtualClock()
+        definition = production.definition
+        bindings = Bindings([definition.participants], _Participants(name, network), clock)
+        served = ServedSagas([ServedSaga.over(definition, production.plan, bindings)])
+        world = World(journal, _Unobserved(), clock, lambda: _DRAW)
+        self.worker = Worker(served, bindings, world, owner=name)
+        self.operations = Operations(self.worker)
+
+
+class _Participants:
+    """See :class:`orchestrator.engine.ports.Participants`."""
+
+    def __init__(self, owner: str, network: Network) -> None:
+        self._owner = owner
+        self._network = network
+
+    def caller(self, command: Command) -> Caller:
+        """The way to one command."""
+        return partial(self._network.deliver, self._owner, command)
+
+    async def is_serving(self, service: str) -> bool:  # noqa: ARG002 - they are up and down together
+        """Whether a participant says that it serves."""
+        return await self._network.is_serving()
+
+
+class _Unobserved:
+    """See :class:`orchestrator.engine.ports.Observer`."""
+
+    def samples(self, saga_id: str, traceparent: str) -> bool:  # noqa: ARG002 - see the port
+        """Nothing is traced."""
+        return False
+
+    def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
+        """Nobody looks."""
+
+    def recovered(self, saga_id: str, entries: Sequence[Entry]) -> None:
+        """Nobody looks."""

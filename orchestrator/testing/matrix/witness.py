@@ -1,0 +1,98 @@
+"""Watches every delivery of one rehearsal, and holds it against what must be durable before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.contract.command import Effect
+from orchestrator.engine.delivery import idempotency_key
+from orchestrator.engine.entries import compensation_key
+from orchestrator.engine.outcome import Completed
+
+if TYPE_CHECKING:
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.outcome import Outcome
+    from orchestrator.engine.state import SagaState
+    from orchestrator.testing.mock import EffectLedger
+    from orchestrator.testing.mock.calls import Metadata
+
+
+class Delivery(NamedTuple):
+    """One attempt, as it left.
+
+    Attributes:
+        command: what was sent.
+        key: the idempotency key.
+        compensates: on a compensation, the idempotency key of the command that it undoes.
+    """
+
+    command: Command
+    key: str
+    compensates: str
+
+
+class Witness:
+    """Sees deliveries leave and answers come.
+
+    Args:
+        ledger: the effects.
+
+    Attributes:
+        sent: every attempt at a command or compensation, in order.
+        compensated: the idempotency keys of the commands whose compensations have succeeded, in that order.
+        broken: the promises that were broken on the way, as sentences.
+    """
+
+    def __init__(self, ledger: EffectLedger) -> None:
+        self._ledger = ledger
+        self.sent: list[Delivery] = []
+        self.compensated: list[str] = []
+        self.broken: list[str] = []
+
+    def note_sent(self, command: Command, metadata: Metadata, state: SagaState) -> None:
+        """An attempt leaves, while the journal leads to this state."""
+        known = dict(metadata)
+        if "verifies" in known:
+            return
+        delivery = Delivery(command, known["idempotency-key"], known.get("compensates", ""))
+        self.sent.append(delivery)
+        found = self._misplaced_compensation if delivery.compensates else self._misplaced_command
+        self.broken += [f"{delivery.key} was sent {wrong}" for wrong in found(delivery, state)]
+
+    def note_answered(self, metadata: Metadata, outcome: Outcome) -> None:
+        """An attempt's outcome has reached its sender."""
+        compensates = dict(metadata).get("compensates", "")
+        if compensates and isinstance(outcome, Completed) and compensates not in self.compensated:
+            self.compensated.append(compensates)
+
+    def _misplaced_command(self, delivery: Delivery, state: SagaState) -> list[str]:
+        command = state.commands.get(delivery.key.partition("/")[2])
+        wrong: list[str] = []
+        if command is None and delivery.command.effect is not Effect.QUERY:
+            wrong.append("before its intent was durable")
+        if command is not None and command.outcome is not None:
+            wrong.append("although its outcome is journalled")
+        if state.rollback:
+            wrong.append("during the rollback")
+        return wrong
+
+    def _misplaced_compensation(self, delivery: Delivery, state: SagaState) -> list[str]:
+        wrong: list[str] = []
+        if not state.rollback:
+            wrong.append("before the rollback was durable")
+        if any(self._is_accepted_pivot(command.key, command.effect, state) for command in state.commands.values()):
+            wrong.append("although the pivot was accepted")
+        of = {idempotency_key(state.saga_id, key): key for key in state.commands}
+        key = of.get(delivery.compensates)
+        if key is None:
+            wrong.append(f"to undo {delivery.compensates}, which was never intended")
+        elif delivery.key != idempotency_key(state.saga_id, compensation_key(key)):
+            wrong.append("with a key that is not that of the compensation")
+        unfinished = {each.compensates for each in self.sent} - {"", delivery.compensates, *self.compensated}
+        if unfinished:
+            wrong.append(f"while the compensation of {', '.join(sorted(unfinished))} had not succeeded")
+        return wrong
+
+    def _is_accepted_pivot(self, key: str, effect: Effect, state: SagaState) -> bool:
+        entry = self._ledger.of(idempotency_key(state.saga_id, key))
+        return effect is Effect.PIVOT and entry is not None and entry.applied > 0
