@@ -252,10 +252,19 @@ class Worker:
 
     async def _wait_stopped(self, executor: Executor, seconds: float) -> None:
         timer = asyncio.ensure_future(self.world.clock.sleep(seconds))
+        either: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def wake(_: object) -> None:
+            if not either.done():
+                either.set_result(None)
+
+        # Callbacks, because asyncio.wait costs several times as much, and this is once for every saga.
+        executor.stopped.add_done_callback(wake)
+        timer.add_done_callback(wake)
         try:
-            either: set[asyncio.Future[Any]] = {executor.stopped, timer}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            await either
         finally:
+            executor.stopped.remove_done_callback(wake)
             timer.cancel()
 
     def adopt(
