@@ -3,6 +3,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 
+ORDERS ?= 3000
+SEED ?=
+
 BIN := $(VENV)/bin
 # What is newer than these files is done again, and nothing else is.
 INSTALLED := $(VENV)/.installed
@@ -19,7 +22,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test lint format generate baseline lock clean
+.PHONY: help demo run test lint soak bench format generate baseline lock clean
 
 help: ## list what make can do here
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +47,12 @@ lint: $(INSTALLED) $(IMAGE) ## check style, types, imports, contracts, sagas and
 	$(BIN)/orchestrator check
 	@$(BIN)/orchestrator generate --out $(VENV)/generated >/dev/null
 	diff -r -x __pycache__ generated $(VENV)/generated
+
+soak: $(INSTALLED) ## thousands of orders while processes are killed, replies are lost and cancels rain
+	$(BIN)/python -m tests.crash.soak --orders $(ORDERS) $(if $(SEED),--seed $(SEED))
+
+bench: $(INSTALLED) ## what durability costs, in ratios to the bare calls of the same run
+	$(BIN)/python -m tests.bench
 
 format: $(INSTALLED) ## put Python and contracts into the agreed form
 	$(BIN)/ruff check --fix-only .

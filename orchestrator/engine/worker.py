@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.engine.entries import RollbackBegan, SagaCompensated, SagaRecovered, SagaStarted
 from orchestrator.engine.executor import Executor
