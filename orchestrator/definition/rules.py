@@ -15,7 +15,8 @@ rule                            what it asks for
 ``child-is-no-ancestor``        no saga is a child of itself, nor of its own children
 ==============================  =====================================================================================
 
-The contracts of the services that it uses are checked by :mod:`orchestrator.contract.rules`.
+That it does the same in every replay is checked by :mod:`orchestrator.definition.determinism`; the contracts of the
+services that it uses are, by :mod:`orchestrator.contract.rules`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.contract.command import Effect
 from orchestrator.contract.rules import check_service
 from orchestrator.contract.violation import Violation
+from orchestrator.definition.determinism import check_determinism
 from orchestrator.definition.paths import Reached, Side, reach
 from orchestrator.definition.plan_reader import read_plan
 
@@ -56,6 +58,7 @@ def check_plan(definition: SagaDefinition[Any, Any, Any], plan: Plan) -> list[Vi
         found += [
             Violation(plan.file, issue.line, issue.command.short_name, rule, message) for rule, message in messages
         ]
+    found += check_determinism(definition, plan)
     # A function that is called twice is read twice; what is wrong with it is told once.
     return sorted(set(found))
 
