@@ -16,7 +16,7 @@ from orchestrator.engine.operations import Operations
 from orchestrator.engine.outcome import Completed, Failure, Rejected, Unknown
 from orchestrator.engine.state import ENDED, Status
 from orchestrator.engine.worker import StartSaga
-from orchestrator.errors import SagaExists
+from orchestrator.errors import JournalError, SagaExists
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
@@ -58,7 +58,10 @@ class _Children:
     async def _run(self, request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the port's
         known = dict(metadata)
         order = self._order(request, known["idempotency-key"], known)
-        return _outcome(await self._worker.start(order, wait=timeout))
+        try:
+            return _outcome(await self._worker.start(order, wait=timeout))
+        except JournalError as error:
+            return _unavailable(error)
 
     async def _roll_back(
         self,
@@ -69,15 +72,21 @@ class _Children:
         known = dict(metadata)
         order = self._order(request, known["compensates"], known)
         try:
-            await self._worker.bury(order)
-            return Completed(b"")
-        except SagaExists:
-            await Operations(self._worker).roll_back_child(order.saga_id, "its parent is rolled back")
-        state = await self._worker.wait(order.saga_id, timeout)
+            state = await self._undone(order, timeout)
+        except JournalError as error:
+            return _unavailable(error)
         if state.status in ENDED:
             return Completed(b"")
         assert state.status is not None
         return Unknown(Failure("DEADLINE_EXCEEDED", f"the child {order.saga_id} is {state.status.name.lower()}"))
+
+    async def _undone(self, order: StartSaga, timeout: float) -> SagaState:  # noqa: ASYNC109 - as above
+        """The child once it is rolled back, or as it stands after so many seconds."""
+        try:
+            await self._worker.bury(order)
+        except SagaExists:
+            await Operations(self._worker).roll_back_child(order.saga_id, "its parent is rolled back")
+        return await self._worker.wait(order.saga_id, timeout)
 
     def _order(self, request: bytes, child_id: str, known: dict[str, str]) -> StartSaga:
         definition = self._served.definition
@@ -92,6 +101,11 @@ class _Children:
             traceparent=known.get("traceparent", ""),
             parent_id=known["saga-id"],
         )
+
+
+def _unavailable(error: JournalError) -> Unknown:
+    """The journal failed: nobody knows what of it is durable. Its reason tells it from a participant that is gone."""
+    return Unknown(Failure("UNAVAILABLE", str(error), "JOURNAL_UNAVAILABLE"))
 
 
 def _outcome(state: SagaState) -> Outcome:

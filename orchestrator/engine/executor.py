@@ -26,7 +26,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
-from orchestrator.definition.context import running_saga
+from orchestrator.definition.context import is_best_effort, running_saga, scope_path
 from orchestrator.engine import failpoints
 from orchestrator.engine.delivery import Courier
 from orchestrator.engine.entries import DeadlinePassed, RetryRequested, RollbackBegan, SagaCompleted, SagaSuspended
@@ -221,6 +221,9 @@ class Executor:
     async def _run(self, reason: Reason | None) -> Stop | None:
         """Advance the saga; with a reason to roll back, backward."""
         running_saga.set(self._forward)  # type: ignore[arg-type]  # code runs only where there is a forward run
+        # Whoever started or adopted this saga may have done so from within another one's code.
+        scope_path.set("")
+        is_best_effort.set(False)
         try:
             if self._recovered and reason is None:
                 # The numbers of the attempts that an earlier process left behind must not be used again.

@@ -19,7 +19,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from orchestrator.contract.command import OnUnknown
+from orchestrator.contract.command import Effect, OnUnknown
 from orchestrator.engine.delivery import Attempted
 from orchestrator.engine.entries import AttemptFailed, CommandAbandoned, CommandCompleted, CommandRejected
 from orchestrator.engine.outcome import Completed, Failure, Rejected, Retry, Unknown
@@ -99,6 +99,8 @@ class Settlement:
 
     async def _attempt(self, binding: Binding, command: CommandState, timeout: float, *, gives_up: bool) -> Attempted:  # noqa: ASYNC109
         state = self._writer.state
+        # Nothing can be done about a pivot in doubt but to ask again, however late it is.
+        unhurried = state.pivoted or command.effect is Effect.PIVOT
         return await self._courier.deliver(
             binding,
             command.key,
@@ -106,7 +108,7 @@ class Settlement:
             command,
             timeout=timeout,
             gives_up=gives_up,
-            until=0 if state.pivoted else state.forward_until,
+            until=0 if unhurried else state.forward_until,
             late=partial(self._note_late, command),
         )
 

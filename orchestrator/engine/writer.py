@@ -35,6 +35,7 @@ class SagaWriter:
     __slots__ = (
         "_buffer",
         "_journal",
+        "_latest",
         "_new",
         "_observer",
         "_owner",
@@ -68,6 +69,7 @@ class SagaWriter:
         if new is None:
             self.started.set_result(None)
         self._buffer: list[Entry] = []
+        self._latest: asyncio.Future[None] | None = None
 
     def record(self, entry: Entry) -> None:
         """Apply an entry and put it into the buffer."""
@@ -83,9 +85,15 @@ class SagaWriter:
             JournalError: it is not durable, and this pen can write no more.
             SagaExists: these are the first entries, and there is a saga of this id.
         """
+        if self._buffer:
+            self._latest = self._write()
+        if self._latest is not None:
+            # Shielded: the saga's code may give up on the branch that waits here; the write stands.
+            await asyncio.shield(self._latest)
+
+    def _write(self) -> asyncio.Future[None]:
+        """Append what is in the buffer; writes of one saga become durable in order."""
         entries = self._buffer
-        if not entries:
-            return
         state = self.state
         self._buffer = []
         new, self._new = self._new, None
@@ -102,8 +110,7 @@ class SagaWriter:
         self._sequence += len(entries)
         written = self._journal.append(append)
         written.add_done_callback(partial(self._note_written, append))
-        # Shielded: the saga's code may give up on the branch that waits here; the write stands.
-        await asyncio.shield(written)
+        return written
 
     def _note_written(self, append: Append, written: asyncio.Future[None]) -> None:
         """Tell whoever waits for the start, and the observer."""

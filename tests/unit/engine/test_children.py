@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator import CommandRejected, best_effort, child, saga
+from orchestrator import CommandRejected, best_effort, child, saga, scope
 from orchestrator.contract.command import Effect
 from orchestrator.definition.plan_reader import read_plan
 from orchestrator.engine.bindings import Bindings
 from orchestrator.engine.children import add_children
+from orchestrator.engine.delivery import nobody_there
 from orchestrator.engine.entries import CommandIntended
 from orchestrator.engine.gate import Gate
+from orchestrator.engine.outcome import Unknown
 from orchestrator.engine.progress import StepState, steps
 from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.state import Status
@@ -78,6 +80,14 @@ async def sell_charged(order: StartOrderRequest, shop: Shop) -> Receipt:
     receipt = await child(charge, order)
     await shop.email.SendConfirmation(CONFIRM)
     return receipt
+
+
+@saga("sell_as_a_gift", version=1)
+async def sell_as_a_gift(order: StartOrderRequest, shop: Shop) -> Receipt:
+    with scope("gift"):
+        receipt = await best_effort(child(fulfil, order))
+    await shop.payment.AuthorizePayment(AUTHORIZE)
+    return receipt or Receipt()
 
 
 @saga("sell_bravely", version=1)
@@ -154,6 +164,36 @@ async def test_the_keys_of_a_childs_commands_are_its_own(family: Callable[..., F
     (call,) = stage.participants.of("ReserveStock")
     assert call.metadata["saga-id"] == CHILD
     assert call.key == f"{CHILD}/InventoryService.ReserveStock#1"
+
+
+async def test_a_child_knows_nothing_of_where_in_its_parents_code_it_was_started(
+    family: Callable[..., Family],
+) -> None:
+    """Whoever recovers it starts it from elsewhere, and must find the same keys."""
+    stage = family(sell_as_a_gift, fulfil)
+    await started(stage)
+
+    offspring = stage.state(f"{SAGA}/gift/saga.fulfil#1")
+    assert list(offspring.commands) == ["InventoryService.ReserveStock#1", "ShippingService.ArrangeShipment#1"]
+    assert not any(command.best_effort for command in offspring.commands.values())
+
+
+async def test_a_journal_that_fails_leaves_a_child_in_doubt_and_is_no_error_of_the_parents_code(
+    family: Callable[..., Family],
+) -> None:
+    stage = family(sell, fulfil)
+    process = stage.process()
+    command = process.worker.bindings.child(fulfil)
+    assert command is not None
+    assert command.compensation is not None
+    process.line.journal_is = "down"
+    data = ORDER.SerializeToString()
+
+    run = await command.caller(data, (("saga-id", SAGA), ("idempotency-key", CHILD)), 1.0)
+    undo = await command.compensation[0].caller(data, (("saga-id", SAGA), ("compensates", CHILD)), 1.0)
+    assert isinstance(run, Unknown)
+    assert isinstance(undo, Unknown)
+    assert not nobody_there(run.failure), "its gate stays closed: the process itself is there"
 
 
 async def test_a_rejected_child_is_compensated_and_so_is_its_parent(family: Callable[..., Family]) -> None:

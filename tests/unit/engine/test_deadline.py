@@ -107,3 +107,14 @@ async def test_a_deadline_that_passed_while_nobody_advanced_the_saga_rolls_it_ba
     assert state.status is Status.COMPENSATED
     assert state.reason is not None
     assert state.reason.message == "the saga's deadline passed"
+
+
+async def test_a_pivot_in_doubt_after_the_deadline_has_time_to_answer(stage: Stage) -> None:
+    """Nothing can be done about it but to ask again; with no time to answer it would be asked for ever."""
+    answer = await at(stage, "CapturePayment")
+    in_time = stage.participants.timeouts["CapturePayment"]
+    stage.clock.advance(81)
+    answer.give(unknown())
+
+    assert (await stage.stopped()).status is Status.COMPLETED
+    assert stage.participants.timeouts["CapturePayment"] == in_time
