@@ -15,9 +15,8 @@
     │   ├── SagaNotFound        there is no such saga
     │   ├── SagaExists          the request id was used before, with another content
     │   ├── SagaNotCompleted    a saga whose result was waited for has none
-    │   ├── OperationRefused    the saga is not in a state in which this can be done to it
-    │   │   └── CancelRefused   the saga is past its pivot, or has ended otherwise
-    │   └── SagaDiverged        the saga's code no longer matches its journal
+    │   └── OperationRefused    the saga is not in a state in which this can be done to it
+    │       └── CancelRefused   the saga is past its pivot, or has ended otherwise
     ├── InvalidInput            what a caller sent breaks the contract
     └── JournalError            the journal could not take an entry
         ├── ClaimLost           another replica advances the saga now
@@ -147,10 +146,6 @@ class OperationRefused(SagaError):
 
 class CancelRefused(OperationRefused):
     """The saga is past its pivot, or may be, or has ended otherwise."""
-
-
-class SagaDiverged(SagaError):
-    """The saga's code no longer matches its journal; the message shows both sides."""
 
 
 class InvalidInput(OrchestratorError):

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from orchestrator.contract.command import Effect
-from orchestrator.contract.redaction import redacted
 from orchestrator.definition.context import is_best_effort, scope_path
 from orchestrator.engine import failpoints
 from orchestrator.engine.entries import CommandIntended, ValueRecorded
+from orchestrator.engine.replay import mismatch
 from orchestrator.engine.settlement import Settlement
 from orchestrator.engine.state import (
     REASON_CODE_FAILED,
@@ -27,7 +27,7 @@ from orchestrator.engine.state import (
     StepOutcome,
 )
 from orchestrator.engine.stopping import RollBack, Stop, Suspend
-from orchestrator.errors import CommandError, CommandUnknown, DefinitionError, SagaDiverged, SagaRejected
+from orchestrator.errors import CommandError, CommandUnknown, DefinitionError, SagaRejected
 from orchestrator.errors import CommandRejected as CommandRejectedError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Forward:
         try:
             result = await self._served.call(self._writer.state.input)
             await self._branches_end()
-            unasked = [] if self._gate is None else await self._gate.missing()
+            unasked = await self._missing()
         except asyncio.CancelledError as error:
             if self._brake.stop is not None:
                 return self._brake.uncancel()
@@ -110,10 +110,16 @@ class Forward:
                 raise
             # The code awaited something that it, or another, had cancelled.
             return await self._brake.settle(_stop_for(error, self._writer.state))
+        except (CommandError, SagaRejected) as error:
+            stop = _stop_for(error, self._writer.state)
+            if missing := await self._missing():
+                message = f"the code now gives up ({error}); the journal goes on with {', '.join(missing)}"
+                stop = Suspend(Reason(REASON_DIVERGED, message))
+            return await self._brake.settle(stop)
         except Exception as error:  # noqa: BLE001 - whatever the code raises has a place
             return await self._brake.settle(_stop_for(error, self._writer.state))
-        stop = self._brake.stop or self._misfit(unasked, result)
-        return await self._brake.settle(stop) if stop else result.SerializeToString()
+        end = self._brake.stop or self._misfit(unasked, result)
+        return await self._brake.settle(end) if end else result.SerializeToString()
 
     def issue(
         self,
@@ -189,19 +195,26 @@ class Forward:
             command = await self._intend(binding, key, request)
             doubtful = False
         else:
-            self._check_replay(binding, command, request)
+            if self._gate is not None:
+                self._gate.replayed(key)
+            if misfit := mismatch(command, binding, request):
+                await self._diverge(misfit)
             doubtful = command.outcome is None
         if command.outcome is None:
-            await self._settlement.settle(binding, command, timeout, doubtful=doubtful)
+            await self._settle(binding, command, timeout, doubtful=doubtful)
         if command.outcome is StepOutcome.COMPLETED:
             assert command.reply is not None
             return command.reply
         raise _error(command)
 
+    async def _settle(self, binding: Binding, command: CommandState, timeout: float, *, doubtful: bool) -> None:  # noqa: ASYNC109
+        """Bring a command whose outcome the journal does not hold to one."""
+        await self._settlement.settle(binding, command, timeout, doubtful=doubtful)
+
     async def _intend(self, binding: Binding, key: str, request: bytes) -> CommandState:
         """Journal the intent: durable for an effect, riding along for a query."""
-        if self._gate is not None and (missing := await self._gate.missing()):
-            raise SagaDiverged(self.saga_id, f"the code now calls {key}; the journal goes on with {', '.join(missing)}")
+        if missing := await self._missing():
+            await self._diverge(f"the code now calls {key}; the journal goes on with {', '.join(missing)}")
         if self._brake.stop is not None:
             await self._brake.park()
         state = self._writer.state
@@ -218,23 +231,14 @@ class Forward:
             failpoints.reach("intended", key)
         return state.commands[key]
 
-    def _check_replay(self, binding: Binding, command: CommandState, request: bytes) -> None:
-        if self._gate is not None:
-            self._gate.replayed(command.key)
-        if command.method != binding.name:
-            raise SagaDiverged(
-                self.saga_id,
-                f"{command.key}: the journal holds {command.method}; the code now sends {binding.name}",
-            )
-        if command.request == request:
-            return
-        message = binding.command.request
-        journalled, now = message.FromString(command.request), message.FromString(request)
-        if journalled != now:
-            raise SagaDiverged(
-                self.saga_id,
-                f"{command.key}: the journal holds {{{_brief(journalled)}}}; the code now sends {{{_brief(now)}}}",
-            )
+    async def _diverge(self, message: str) -> NoReturn:
+        """Stop here and now: no handler of the code's own may get over it."""
+        self._brake.pull(Suspend(Reason(REASON_DIVERGED, message)))
+        await self._brake.park()
+
+    async def _missing(self) -> list[str]:
+        """The journalled commands that the code, come to rest, has not asked for."""
+        return [] if self._gate is None else await self._gate.missing()
 
     async def _branches_end(self) -> None:
         """The code has returned: wait for what a gather or a TaskGroup that failed may have left behind."""
@@ -267,8 +271,6 @@ def _is_cancelled() -> bool:
 
 def _stop_for(error: BaseException, state: SagaState) -> Stop:
     """Where the code's own error leads."""
-    if isinstance(error, SagaDiverged):
-        return Suspend(Reason(REASON_DIVERGED, str(error)))
     if isinstance(error, ExceptionGroup):
         # A TaskGroup wraps what its branches raised; the first of them is why the saga stops.
         return _stop_for(error.exceptions[0], state)
@@ -286,7 +288,3 @@ def _error(command: CommandState) -> CommandError:
     assert failure is not None
     kind = CommandRejectedError if command.outcome is StepOutcome.REJECTED else CommandUnknown
     return kind(command.key, failure.code, failure.message, failure.reason)
-
-
-def _brief(message: Message) -> str:
-    return " ".join(str(redacted(message)).split())

@@ -12,8 +12,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from orchestrator.contract.redaction import redacted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from google.protobuf.message import Message
+
+    from orchestrator.engine.bindings import Binding
+    from orchestrator.engine.state import CommandState
 
 # A gather or a TaskGroup hands a result on within three turns of the loop; nested ones add up.
 _TURNS_AT_REST = 24
@@ -42,3 +49,26 @@ class ReplayGate:
             quiet = quiet + 1 if self._progress == seen else 0
             seen = self._progress
         return sorted(self._waiting)
+
+
+def mismatch(command: CommandState, binding: Binding, request: bytes) -> str | None:
+    """How what the code sends now differs from what the journal holds, with both sides shown; None where it does not.
+
+    Args:
+        command: as the journal holds it.
+        binding: what the code calls now.
+        request: what the code sends now, serialized. Other bytes for the same message are no difference.
+    """
+    if command.method != binding.name:
+        return f"{command.key}: the journal holds {command.method}; the code now sends {binding.name}"
+    if command.request == request:
+        return None
+    message = binding.command.request
+    journalled, now = message.FromString(command.request), message.FromString(request)
+    if journalled == now:
+        return None
+    return f"{command.key}: the journal holds {{{_brief(journalled)}}}; the code now sends {{{_brief(now)}}}"
+
+
+def _brief(message: Message) -> str:
+    return " ".join(str(redacted(message)).split())

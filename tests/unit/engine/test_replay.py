@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator import saga, scope
+from orchestrator import SagaRejected, saga, scope
 from orchestrator.engine.entries import CommandIntended, SagaRecovered
 from orchestrator.engine.replay import ReplayGate
 from orchestrator.engine.state import Status
@@ -183,6 +184,54 @@ async def test_code_that_no_longer_matches_is_suspended_with_both_sides_shown(
     assert (state.reason.code, state.reason.message) == ("DIVERGED", message)
     sent = {call.method for call in stage.participants.calls[before:]}
     assert sent <= {"ArrangeShipment"}, "at most what is in doubt is sent again"
+
+
+async def test_no_handler_of_the_codes_own_gets_over_a_divergence(stage_of: Callable[..., Stage]) -> None:
+    async def stubborn(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        with contextlib.suppress(Exception):
+            await shop.inventory.ReserveStock(ReserveStockRequest(order_id="another"))
+        await asyncio.gather(shop.payment.AuthorizePayment(AUTHORIZE), return_exceptions=True)
+        return Receipt()
+
+    async def before(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        await shop.inventory.ReserveStock(RESERVE)
+        await shop.payment.AuthorizePayment(AUTHORIZE)
+        return Receipt()
+
+    stage = stage_of(changed(before))
+    sent = await interrupted(stage, "AuthorizePayment")
+    await stage.recover(changed(stubborn))
+    state = await stage.stopped()
+
+    assert state.reason is not None
+    assert state.reason.code == "DIVERGED"
+    assert 'the code now sends {order_id: "another"}' in state.reason.message
+    assert len(stage.participants.calls) == sent
+
+
+async def test_code_that_gives_up_where_its_journal_goes_on_is_suspended_and_not_rolled_back(
+    stage_of: Callable[..., Stage],
+) -> None:
+    async def before(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        await shop.inventory.ReserveStock(RESERVE)
+        await shop.payment.AuthorizePayment(AUTHORIZE)
+        return Receipt()
+
+    async def timid(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        await shop.inventory.ReserveStock(RESERVE)
+        raise SagaRejected("TOO_RISKY", "not today")
+
+    stage = stage_of(changed(before))
+    sent = await interrupted(stage, "AuthorizePayment")
+    await stage.recover(changed(timid))
+    state = await stage.stopped()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason is not None
+    assert state.reason.code == "DIVERGED"
+    assert state.reason.message.startswith("the code now gives up (")
+    assert state.reason.message.endswith("; the journal goes on with PaymentService.AuthorizePayment#1")
+    assert len(stage.participants.calls) == sent
 
 
 async def test_a_diverged_saga_shows_no_field_that_its_contract_redacts(stage_of: Callable[..., Stage]) -> None:
