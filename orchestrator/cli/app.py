@@ -6,6 +6,7 @@ import typer
 
 from orchestrator.cli.check import check
 from orchestrator.cli.conform import conform
+from orchestrator.cli.faults import faults
 from orchestrator.cli.generate import generate
 from orchestrator.cli.mock import mock
 from orchestrator.cli.operate import cancel, list_sagas, show, watch
@@ -23,6 +24,7 @@ app.command()(check)
 app.command()(generate)
 app.command()(mock)
 app.command()(conform)
+app.command()(faults)
 app.command("list")(list_sagas)
 app.command()(show)
 app.command()(watch)

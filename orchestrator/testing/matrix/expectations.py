@@ -9,6 +9,8 @@ from orchestrator.contract.derivation import Derivation
 from orchestrator.engine.state import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestrator.contract.command import Command
     from orchestrator.testing.matrix.subjects import Subject
 
@@ -30,7 +32,7 @@ def rejected(subject: Subject) -> Ends:
 def unanswered_once(subject: Subject) -> Ends:
     """One attempt got no answer."""
     command = subject.command
-    attempts = command.retry.attempts if command.idempotent or subject.is_query else 1
+    attempts = command.retry.attempts if command.idempotent else 1
     return COMPLETED if attempts > 1 else unanswered(subject)
 
 
@@ -64,6 +66,12 @@ def left_behind(subject: Subject) -> Ends:
     if subject.is_query or subject.command.idempotent:
         return COMPLETED
     return unanswered(subject)
+
+
+def of_fragile(subjects: Iterable[Subject]) -> Ends:
+    """A killed orchestrator has left these in doubt: those that are not idempotent decide what follows."""
+    fragile = (each for each in subjects if not (each.is_query or each.best_effort or each.command.idempotent))
+    return frozenset(end for each in fragile for end in unanswered(each))
 
 
 def compensation_unanswered(undo: Command) -> Ends:

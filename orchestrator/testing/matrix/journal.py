@@ -63,11 +63,6 @@ class SharedJournal(MemoryJournal):
         await self.unless_dead(owner)
         return await super().claim_unfinished(owner, now, limit)
 
-    async def claim_resting(self, owner: str, saga_id: str, now: int) -> Claim | None:
-        """See the port."""
-        await self.unless_dead(owner)
-        return await super().claim_resting(owner, saga_id, now)
-
     async def state(self, saga_id: str) -> SagaState:
         """The state to which the durable entries lead."""
         return fold(saga_id, await self.read(saga_id))

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 def faults_found(evidence: Evidence, legal: Ends, meanwhile: Ends = frozenset()) -> list[str]:
     """What is wrong with what was seen, as sentences; none where all is as promised.
 
+    What of the scenario has not happened is not looked at.
+
     Args:
         evidence: what was seen.
         legal: where the saga may end.
         meanwhile: what its status may be while a strike lasts; empty for any.
     """
     return [
-        *(f"it did not happen: {what}" for what in evidence.not_happened),
         *_wrong_end(evidence.state, legal),
         *_wrong_meanwhile(evidence, meanwhile),
         *_wrong_cancel(evidence),
@@ -34,6 +35,7 @@ def faults_found(evidence: Evidence, legal: Ends, meanwhile: Ends = frozenset())
         *_wrong_keys(evidence),
         *_wrong_order(evidence),
         *evidence.witness.broken,
+        *evidence.accidents,
     ]
 
 
@@ -75,7 +77,8 @@ def _wrong_cancel(evidence: Evidence) -> Iterable[str]:
 def _wrong_effects(evidence: Evidence) -> Iterable[str]:
     state, ledger = evidence.state, evidence.ledger
     for entry in ledger.disorders():
-        yield f"{entry.key} took effect {entry.applied} times, and was compensated {entry.compensated} times"
+        first = ", after its compensation" if entry.kept_out else ""
+        yield f"{entry.key} took effect {entry.applied} times{first}, and was compensated {entry.compensated} times"
     standing = {entry.key for entry in ledger.standing()}
     commands = {idempotency_key(state.saga_id, key): command for key, command in state.commands.items()}
     for key in sorted(standing - commands.keys()):
@@ -106,15 +109,18 @@ def _must_stand(command: CommandState) -> bool:
 
 
 def _wrong_keys(evidence: Evidence) -> Iterable[str]:
-    """Every attempt carries the key of a command that is journalled, or of its compensation."""
+    """Every attempt at an effect carries the key of a command that is journalled."""
     state = evidence.state
     known = {idempotency_key(state.saga_id, key) for key in state.commands}
-    for key in dict.fromkeys(each.key for each in evidence.witness.sent if not each.compensates):
-        if key not in known:
-            yield f"{key} was sent, and the journal does not know of it"
-    entries = {entry.key for entry in evidence.ledger}
-    for key in sorted(entries - known):
-        yield f"{key} arrived, and is no command's key"
+    sent = {each.key for each in evidence.witness.sent if each.command.effect is not Effect.QUERY}
+    undone = {each.compensates for each in evidence.witness.sent} - {""}
+    for key in sorted(({entry.key for entry in evidence.ledger} | undone | sent) - known - _keys_of_undos(evidence)):
+        yield f"{key} was sent, and the journal does not know of it"
+
+
+def _keys_of_undos(evidence: Evidence) -> set[str]:
+    """The witness has held these against the journal already."""
+    return {each.key for each in evidence.witness.sent if each.compensates}
 
 
 def _wrong_order(evidence: Evidence) -> Iterable[str]:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.definition.plan_reader import read_plan
 from orchestrator.engine.state import Status
-from orchestrator.errors import ContractError, DefinitionError, InvalidInput
+from orchestrator.errors import DefinitionError, InvalidInput
+from orchestrator.testing.matrix.examples import by_full_name
+from orchestrator.testing.matrix.expectations import of_fragile
 from orchestrator.testing.matrix.judging import faults_found, word
 from orchestrator.testing.matrix.mishaps import MISHAPS
 from orchestrator.testing.matrix.rehearsal import Evidence, Production, Rehearsal
@@ -24,7 +26,7 @@ from orchestrator.testing.matrix.virtual_time import VirtualTimeLoop
 from orchestrator.testing.samples import Sampler, violations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from google.protobuf.message import Message
 
@@ -59,21 +61,27 @@ async def fault_matrix(
         order = Sampler(str(definition)).message(definition.input)
     if wrong := violations(order):
         raise InvalidInput(*wrong)
-    production = Production(definition, read_plan(definition), order, _by_full_name(definition, examples or {}))
+    production = Production(definition, read_plan(definition), order, by_full_name(definition, examples or {}))
     baseline = await _rehearse(production, Scenario())
     _refuse_incomplete(definition, baseline)
     subjects = subjects_of(production, baseline)
-    cells = [await _cell(production, subject, mishap) for subject in subjects for mishap in MISHAPS]
+    cells = [await _cell(production, subject, mishap, subjects) for subject in subjects for mishap in MISHAPS]
     return Matrix(str(definition), tuple(cells), unreached(production, subjects))
 
 
-async def _cell(production: Production, subject: Subject, mishap: Mishap) -> Cell:
+async def _cell(production: Production, subject: Subject, mishap: Mishap, subjects: Sequence[Subject]) -> Cell:
     if excuse := mishap.excuse(subject):
         return Cell(subject.key, mishap.title, None, Verdict.NOT_APPLICABLE, excuse)
     evidence = await _rehearse(production, mishap.scenario(subject))
-    wrong = faults_found(evidence, mishap.legal(subject), mishap.meanwhile(subject))
-    verdict = Verdict.FAILED if wrong else Verdict.PASSED
-    return Cell(subject.key, mishap.title, evidence.state.status, verdict, "; ".join(wrong) or _account(evidence))
+    fragile = of_fragile(each for each in subjects if each.key in evidence.left_in_doubt)
+    wrong = faults_found(evidence, mishap.legal(subject) | fragile, mishap.meanwhile(subject))
+    missing = [f"it did not happen: {what}" for what in evidence.not_happened]
+    if missing and fragile and not wrong:
+        # What the killed orchestrator had in doubt has led the saga elsewhere.
+        return Cell(subject.key, mishap.title, None, Verdict.NOT_APPLICABLE, "; ".join(missing))
+    verdict = Verdict.FAILED if missing + wrong else Verdict.PASSED
+    explanation = "; ".join(missing + wrong) or _account(evidence)
+    return Cell(subject.key, mishap.title, evidence.state.status, verdict, explanation)
 
 
 async def _rehearse(production: Production, scenario: Scenario) -> Evidence:
@@ -104,17 +112,3 @@ def _refuse_incomplete(definition: SagaDefinition[Any, Any, Any], baseline: Evid
         f"without any fault, {definition} is {word(state.status)}{why}; give an order with which it completes, "
         "and examples of the replies that it needs"
     )
-
-
-def _by_full_name(definition: SagaDefinition[Any, Any, Any], examples: Mapping[str, Message]) -> dict[str, Message]:
-    commands = [command for participant in definition.participants for command in participant.commands.values()]
-    found: dict[str, Message] = {}
-    for name, reply in examples.items():
-        named = [command for command in commands if name in {command.method, command.short_name, command.name}]
-        if len({command.name for command in named}) != 1:
-            which = " or ".join(sorted({command.name for command in named})) or "no rpc of its participants"
-            raise ContractError(f"an example for {name}: that is {which}")
-        if reply.DESCRIPTOR.full_name != named[0].response.DESCRIPTOR.full_name:
-            raise ContractError(f"an example for {name}: {reply.DESCRIPTOR.full_name} is not what it replies")
-        found[named[0].name] = reply
-    return found

@@ -79,6 +79,8 @@ class Evidence:
         not_happened: what of the scenario has not happened.
         cancel: what came of the cancel: ``accepted``, or why it was refused; empty without an answer.
         meanwhile: the saga's status when a strike that lasts was about to end.
+        left_in_doubt: the keys of the commands that were in doubt when the orchestrator was killed.
+        accidents: what starting, recovering and cancelling have raised.
     """
 
     state: SagaState
@@ -88,6 +90,8 @@ class Evidence:
     not_happened: Sequence[str]
     cancel: str
     meanwhile: Status | None
+    left_in_doubt: frozenset[str]
+    accidents: Sequence[str]
 
 
 class Rehearsal:
@@ -104,6 +108,8 @@ class Rehearsal:
         self._tasks: set[asyncio.Future[Any]] = set()
         self._cancel = ""
         self._meanwhile: Status | None = None
+        self._left_in_doubt: frozenset[str] = frozenset()
+        self._accidents: list[str] = []
 
     async def run(self) -> Evidence:
         """Run the saga until it rests, or for hours of virtual time; then wait for what may come late."""
@@ -163,6 +169,7 @@ class Rehearsal:
 
     def _kill(self) -> None:
         self._journal.dead.add(self._replicas[-1].name)
+        self._spawn(self._note_left())
         asyncio.get_running_loop().call_later(_RESTART_SECONDS, lambda: self._spawn(self._open()))
 
     def _ask_cancel(self) -> None:
@@ -182,6 +189,10 @@ class Rehearsal:
     async def _note_meanwhile(self) -> None:
         self._meanwhile = (await self._journal.state(SAGA_ID)).status
 
+    async def _note_left(self) -> None:
+        commands = (await self._journal.state(SAGA_ID)).commands.values()
+        self._left_in_doubt = frozenset(command.key for command in commands if command.in_doubt)
+
     def _start(self) -> StartSaga:
         definition, order = self._production.definition, self._production.order
         serialized = order.SerializeToString(deterministic=True)
@@ -197,9 +208,16 @@ class Rehearsal:
             self._script.not_happened(),
             self._cancel,
             self._meanwhile,
+            self._left_in_doubt,
+            self._accidents,
         )
 
     def _spawn(self, work: Any) -> None:  # noqa: ANN401 - a coroutine of any result
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._note_accident)
+
+    def _note_accident(self, task: asyncio.Future[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._accidents.append(f"{type(error).__name__}: {error}")

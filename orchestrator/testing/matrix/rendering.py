@@ -38,9 +38,9 @@ def matrix_view(matrix: Matrix) -> RenderableType:
 
 def matrix_text(matrix: Matrix) -> str:
     """The same as plain text."""
-    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, soft_wrap=False)
+    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None)
     with console.capture() as captured:
-        console.print(matrix_view(matrix))
+        console.print(matrix_view(matrix), soft_wrap=True)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 

@@ -1,0 +1,156 @@
+"""No cell passes by itself: whatever is flawed, the cells that concern it fail, and say why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from orchestrator.testing.matrix import fault_matrix
+from orchestrator.testing.matrix.mishaps import MISHAPS, Family
+from tests.unit.testing.matrix import flaws
+from tests.unit.testing.matrix.sell import failed, sell
+
+if TYPE_CHECKING:
+    from tests.unit.testing.matrix.flaws import Plant
+
+COMPENSABLE: Final = {"ReserveStock", "AuthorizePayment"}
+EFFECTS: Final = {*COMPENSABLE, "CapturePayment", "CreditPoints", "RecordOrder"}
+ALL: Final = {*EFFECTS, "PriceOrder"}
+TITLES: Final = [mishap.title for mishap in MISHAPS]
+# Those in which something is compensated that was done, and the saga is to end compensated.
+ROLLED_BACK: Final = {
+    "delivery: rejected",
+    "delivery: late",
+    "killed: started",
+    "killed: rollback_began",
+    "killed: compensated",
+    "killed: ended",
+    "compensation: fails 3 times",
+    "compensation: answer lost",
+    "compensation: duplicate",
+    "compensation: down",
+    "cancel: before",
+    "cancel: during",
+    "cancel: after",
+}
+
+
+async def test_without_a_flaw_none_fails() -> None:
+    assert (await fault_matrix(sell)).passed
+
+
+@pytest.mark.parametrize(
+    ("plant", "expected"),
+    [
+        (
+            flaws.forgets_its_keys,
+            {
+                "delivery: fails after": EFFECTS,
+                "delivery: times out after": EFFECTS,
+                "delivery: duplicate": EFFECTS,
+                "delivery: late": EFFECTS,
+                "killed: answered": ALL,
+            },
+        ),
+        (flaws.lets_late_commands_in, {"delivery: late": COMPENSABLE}),
+        (flaws.gives_compensations_up, {"compensation: down": COMPENSABLE}),
+        (flaws.believes_that_refused_compensations_succeeded, {"compensation: refused": COMPENSABLE}),
+        (
+            flaws.cancels_after_the_pivot,
+            {
+                "cancel: before": {"CapturePayment", "CreditPoints", "RecordOrder"},
+                "cancel: during": {"CapturePayment", "CreditPoints", "RecordOrder"},
+                "cancel: after": {"AuthorizePayment", "CapturePayment", "CreditPoints", "RecordOrder"},
+            },
+        ),
+        (
+            flaws.sends_again_what_is_journalled,
+            {
+                "killed: intended": EFFECTS - {"ReserveStock"},
+                "killed: answered": EFFECTS - {"ReserveStock"},
+            },
+        ),
+        (
+            flaws.recovers_nothing,
+            {
+                "killed: started": ALL,
+                "killed: intended": EFFECTS,
+                "killed: answered": ALL,
+                "killed: rollback_began": {*COMPENSABLE, "PriceOrder", "CapturePayment"},
+                "killed: compensated": COMPENSABLE,
+            },
+        ),
+    ],
+)
+async def test_the_cells_that_a_flaw_concerns_fail_and_no_others(
+    plant: Plant, expected: dict[str, set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definition = plant(monkeypatch) or sell
+    assert failed(await fault_matrix(definition)) == expected
+
+
+@pytest.mark.parametrize(
+    ("plant", "faults", "said"),
+    [
+        (
+            flaws.pretends_to_compensate,
+            {*ROLLED_BACK, "compensation: refused"},
+            "InventoryService.ReserveStock#1 stands",
+        ),
+        (
+            flaws.names_the_wrong_compensation,
+            {*ROLLED_BACK, "compensation: refused"} - {"cancel: before", "cancel: after"},
+            "the saga is compensated, and rehearsal/PaymentService.AuthorizePayment#1 stands",
+        ),
+        (flaws.says_that_it_does_nothing, set(TITLES), "ReserveStock#1 stands"),
+        (
+            flaws.says_that_it_is_not_the_pivot,
+            {
+                *("delivery: rejected", "killed: started", "killed: rollback_began", "killed: ended"),
+                *("cancel: before", "cancel: during", "cancel: after"),
+            },
+            "EFFECT_STANDS: nothing takes back",
+        ),
+        (
+            flaws.takes_timeouts_for_rejections,
+            {
+                *("delivery: fails before", "delivery: fails after", "delivery: times out before"),
+                *("delivery: times out after", "delivery: late", "delivery: down"),
+                *("compensation: fails 3 times", "compensation: answer lost", "compensation: down"),
+            },
+            "the saga is compensated, and rehearsal/InventoryService.ReserveStock#1 stands",
+        ),
+        (
+            flaws.forgets_a_compensation,
+            {*ROLLED_BACK, "compensation: refused"},
+            "the saga is compensated, and rehearsal/InventoryService.ReserveStock#1 stands",
+        ),
+        (
+            flaws.compensates_in_order_of_start,
+            ROLLED_BACK,
+            "in another order than the reverse of the start: rehearsal/InventoryService.ReserveStock#1, rehearsal",
+        ),
+        (flaws.gives_each_attempt_a_key, set(TITLES), "ReserveStock#1-2 stands, and the journal does not know of it"),
+        (flaws.sends_before_the_intent_is_durable, set(TITLES), "was sent before its intent was durable"),
+        (
+            flaws.never_sees_the_pivot,
+            {
+                *("delivery: rejected", "killed: started", "killed: ended"),
+                *("cancel: before", "cancel: during", "cancel: after"),
+            },
+            "was sent although the pivot was accepted",
+        ),
+    ],
+)
+async def test_a_flaw_makes_the_faults_fail_that_bring_it_to_light(
+    plant: Plant, faults: set[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matrix = await fault_matrix(plant(monkeypatch) or sell)
+    assert set(failed(matrix)) == faults
+    assert any(said in cell.explanation for cell in matrix.failures)
+    assert said in str(matrix)
+
+
+def test_every_family_of_faults_is_looked_at() -> None:
+    assert {mishap.family for mishap in MISHAPS} == set(Family)
