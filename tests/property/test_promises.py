@@ -1,0 +1,228 @@
+"""The promises of the design, one test each, named after it: the shortest story that would break it.
+
+The long stories are elsewhere: every cut of every journal in ``tests/unit/engine/test_crashes.py``, every fault of
+every command in the fault matrix, seeds without end in the simulation, real processes in ``tests/crash``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.engine.entries import CommandCompleted, CompensationCompleted, SagaResumed
+from orchestrator.engine.state import Status
+from orchestrator.errors import CancelRefused, InvalidInput
+from orchestrator.observability.projection import SagaTrace
+from orchestrator.transport.validation import refuse_invalid
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from tests.unit.engine.ledger import Ledger
+from tests.unit.engine.stage import BACKWARD, FORWARD, SAGA, Answer, Stage, rejected, turns, unknown, until
+
+if TYPE_CHECKING:
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.outcome import Outcome
+    from tests.unit.engine.stage import Call
+
+
+class Unforgiving(Ledger):
+    """Never releases what it has reserved."""
+
+    async def answer(self, command: Command, call: Call) -> Outcome:
+        return rejected() if command.method == "ReleaseStock" else await super().answer(command, call)
+
+
+@pytest.fixture
+def ledger(stage: Stage) -> Ledger:
+    """Participants that remember what they did, on the stage."""
+    ledger = Ledger()
+    ledger.on_call = stage.participants.on_call
+    stage.participants = ledger
+    return ledger
+
+
+async def test_1_nothing_is_lost(stage: Stage, ledger: Ledger) -> None:
+    """Although every process dies as soon as it has come a step further, the saga ends, each effect done once."""
+    for _ in range(3 * len(FORWARD)):
+        process = stage.process()
+        process.line.cut_after = len(stage.entries()) + 3
+        if stage.entries():
+            opened = asyncio.ensure_future(process.worker.open())
+        else:
+            opened = asyncio.ensure_future(process.worker.start(stage.order()))  # type: ignore[arg-type]
+        await until(lambda process=process: process.line.dead or stage.state().status is Status.COMPLETED)
+        await turns()
+        opened.cancel()
+        if stage.state().status is Status.COMPLETED:
+            break
+        stage.crash()
+
+    assert stage.state().status is Status.COMPLETED
+    assert set(ledger.applied.values()) == {1}
+
+
+@pytest.mark.parametrize("refused", ["AuthorizePayment", "ArrangeShipment", "CapturePayment"])
+async def test_2_every_effect_is_accounted_for(stage: Stage, ledger: Ledger, refused: str) -> None:
+    """A saga that ends compensated leaves nothing standing; one that completes leaves everything."""
+    ledger.refuses.add(refused)
+
+    state = await stage.process().run()
+
+    assert state.status is Status.COMPENSATED
+    assert ledger.standing == []
+    assert not any(command.may_stand for command in state.commands.values())
+
+
+async def test_2_an_effect_that_cannot_be_taken_back_is_listed_in_front_of_an_operator(
+    stage: Stage,
+) -> None:
+    stage.participants = ledger = Unforgiving()
+    ledger.refuses.add("CapturePayment")
+
+    state = await stage.process().run()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason is not None
+    assert state.reason.step_key == "InventoryService.ReserveStock#1"
+    assert [key.partition("/")[2] for key in ledger.standing] == ["InventoryService.ReserveStock#1"]
+
+
+async def test_3_unknown_is_not_failed(stage: Stage, ledger: Ledger) -> None:
+    """An answer that is lost may hide an effect: going on it is asked for again, going back it is undone."""
+    ledger.loses.update({"AuthorizePayment": 1, "ArrangeShipment": 1})
+    ledger.refuses.add("CapturePayment")
+
+    state = await stage.process().run()
+
+    assert state.status is Status.COMPENSATED
+    assert ledger.standing == []
+    assert set(ledger.applied.values()) == {1}
+
+
+async def test_3_a_command_in_doubt_is_compensated_when_the_saga_is_cancelled(stage: Stage, ledger: Ledger) -> None:
+    ledger.loses["ArrangeShipment"] = 1_000_000
+    process = stage.process()
+    await process.worker.start(stage.order())
+    await until(lambda: ledger.methods().count("ArrangeShipment") > 2)
+
+    await process.operations.cancel(SAGA, "enough", "ada")
+    await stage.stopped()
+
+    assert "CancelShipment" in ledger.methods()
+    assert ledger.standing == []
+
+
+async def test_4_same_intent_same_key(stage: Stage) -> None:
+    """On every attempt, after a restart, and from another replica; so does its compensation."""
+    stage.participants.scripts["AuthorizePayment"] = [unknown(), unknown(), held := Answer()]
+    stage.participants.scripts["CapturePayment"] = [rejected()]
+    stage.participants.scripts["VoidAuthorization"] = [unknown(), unknown()]
+    await stage.process().worker.start(stage.order())
+    await until(lambda: held.asked)
+    await stage.recover()
+    await stage.stopped()
+
+    for method in ("AuthorizePayment", "VoidAuthorization"):
+        calls = stage.participants.of(method)
+        assert len(calls) >= 3
+        assert len({call.key for call in calls}) == 1
+
+
+async def test_5_compensations_run_in_reverse_order_of_start(stage: Stage) -> None:
+    """Each until it has succeeded; one that fails for a while keeps the others waiting, not out of turn."""
+    stage.participants.scripts["CapturePayment"] = [rejected()]
+    stage.participants.scripts[BACKWARD[0]] = [unknown()] * 7
+
+    state = await stage.process().run()
+
+    assert state.status is Status.COMPENSATED
+    compensated = [entry.key for entry in stage.entries() if isinstance(entry, CompensationCompleted)]
+    started = [command.key for command in state.commands.values() if command.compensation is not None]
+    assert compensated == list(reversed(started))
+    assert list(dict.fromkeys(m for m in stage.participants.methods() if m in BACKWARD)) == BACKWARD
+
+
+async def test_6_after_the_pivot_only_forwards(stage: Stage) -> None:
+    """What remains is retried until it succeeds; a cancel is refused; a rejection waits for an operator."""
+    stage.participants.scripts["SendConfirmation"] = [unknown()] * 9 + [held := Answer()]
+    process = stage.process()
+    await process.worker.start(stage.order())
+    await until(lambda: held.asked)
+    with pytest.raises(CancelRefused, match="past its point of no return"):
+        await process.operations.cancel(SAGA, "too late", "ada")
+    held.give(rejected())
+
+    state = await stage.stopped()
+    assert state.status is Status.SUSPENDED
+    assert not set(stage.participants.methods()) & set(BACKWARD)
+
+    await process.operations.resume(SAGA, "mended", "ada")
+    await until(lambda: stage.state().status is Status.COMPLETED)
+    assert any(isinstance(entry, SagaResumed) for entry in stage.entries())
+
+
+async def test_7_one_owner(stage: Stage) -> None:
+    """A replica that lost its claim, and does not know it, writes nothing and sends nothing more."""
+    zombie = stage.process()
+    stage.participants.scripts["ReserveStock"] = [held := Answer()]
+    await zombie.worker.start(stage.order())
+    await until(lambda: held.asked)
+    stage.journal._alive_until.clear()  # it fell silent for too long
+    await stage.open()
+    await stage.stopped()
+    written, sent = stage.entries(), len(stage.participants.calls)
+
+    held.give()
+    await until(lambda: not zombie.worker.live)
+
+    assert stage.entries() == written
+    assert len(stage.participants.calls) == sent
+
+
+async def test_8_replay_is_silent(stage: Stage) -> None:
+    """What is journalled is not asked for again; code that does not fit the journal is suspended, both sides shown."""
+    stage.participants.scripts["ArrangeShipment"] = [held := Answer()]
+    await stage.process().worker.start(stage.order())
+    await until(lambda: held.asked)
+    known = [entry.key for entry in stage.entries() if isinstance(entry, CommandCompleted)]
+    before = len(stage.participants.calls)
+
+    await stage.recover()
+    await stage.stopped()
+
+    again = {call.key.partition("/")[2] for call in stage.participants.calls[before:]}
+    assert known
+    assert not again & set(known)
+
+
+async def test_9_one_trace(stage: Stage) -> None:
+    """One root, through retries, a crash and the rollback; every attempt has a span; undo links to what it undoes."""
+    stage.participants.scripts["ReserveStock"] = [unknown(), held := Answer()]
+    stage.participants.scripts["CapturePayment"] = [rejected()]
+    await stage.process().worker.start(stage.order())
+    await until(lambda: held.asked)
+    await stage.recover()
+    await stage.stopped()
+
+    entries = stage.entries()
+    trace = SagaTrace(SAGA, entries[0])  # type: ignore[arg-type]  # the first entry is the start
+    spans = [span for entry in entries for span in trace.project(entry)]
+    known = {span.span_id for span in spans}
+    roots = [span for span in spans if not span.parent_span_id]
+    assert len({span.trace_id for span in spans}) == len(roots) == 1
+    assert all(span.parent_span_id in known for span in spans if span.parent_span_id)
+    sent = {call.metadata["traceparent"].split("-")[2] for call in stage.participants.calls}
+    assert sent <= {span_id.hex() for span_id in known}
+    assert sum(len(span.links) for span in spans) == len(BACKWARD)
+    assert {link.span_id for span in spans for link in span.links} <= known
+
+
+def test_10_bad_input_is_an_answer_not_an_accident() -> None:
+    """Every field at fault is named; that nothing is journalled then is in ``tests/integration/api``."""
+    with pytest.raises(InvalidInput) as refused:
+        refuse_invalid(StartOrderRequest(customer_id="a b", email="nowhere"))
+
+    assert {"customer_id", "email", "lines", "ship_to", "card_token"} <= {
+        field for field, _ in refused.value.violations
+    }
