@@ -44,7 +44,7 @@ from orchestrator.engine.state import (
     Status,
 )
 from orchestrator.engine.stopping import Brake, Fail, Halt, RollBack, Stop, Suspend
-from orchestrator.errors import CancelRefused, JournalError, SagaExists
+from orchestrator.errors import CancelRefused, ClaimLost, JournalError, SagaExists
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,6 +124,10 @@ class Executor:
     def halt(self) -> None:
         """Stop because this process ends. Attempts in flight are awaited, new ones are not made."""
         self._brake.pull(Halt())
+
+    def give_way(self) -> None:
+        """Stop because the saga was claimed anew, and goes on elsewhere."""
+        self._brake.pull(Fail(ClaimLost(f"saga {self.state.saga_id} was claimed anew")))
 
     async def ensure_started(self) -> None:
         """Wait until the start is durable, which it becomes now if the saga has not sent anything yet.

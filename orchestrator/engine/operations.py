@@ -140,18 +140,15 @@ class Operations:
                 refuse(state)
                 if state.rollback:
                     return state
-                executor = await self._adopt_backward(saga_id, reason)
+                claim, state, entries = await self._claim_resting(saga_id)
+                refuse(state)  # it may have come further until it was claimed
+                if state.rollback:
+                    return state
+                executor = self._worker.adopt(claim, entries, state, rollback=reason)
             if await executor.cancel(reason, refuse):
                 return executor.state
             # It has stopped otherwise meanwhile: there may be something to roll back, or nothing more to do.
             _raise_failed(executor)
-
-    async def _adopt_backward(self, saga_id: str, reason: Reason) -> Executor:
-        claim = await self._worker.world.journal.claim_resting(self._worker.owner, saga_id, self._now())
-        if claim is None:
-            raise ClaimLost(f"saga {saga_id} is being advanced by somebody else; ask again")
-        entries = await self._worker.world.journal.read(saga_id)
-        return self._worker.adopt(claim, entries, fold(saga_id, entries), rollback=reason)
 
     async def _note(self, saga_id: str, entry: Callable[[SagaState], Entry]) -> SagaState:
         """Journal an act on a suspended saga, which stays suspended."""
@@ -164,20 +161,31 @@ class Operations:
 
     async def _claim(self, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
         await self._suspended(saga_id)
-        claim = await self._worker.world.journal.claim_resting(self._worker.owner, saga_id, self._now())
+        claim, state, entries = await self._claim_resting(saga_id)
+        _refuse_unless_suspended(state)  # another replica may have let it go on until it was claimed
+        return claim, state, entries
+
+    async def _claim_resting(self, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
+        """Claim a saga that rests; only now is what the journal says of it final."""
+        claim = await self._worker.world.journal.claim_resting(self._worker.owner, saga_id)
         if claim is None:
-            raise ClaimLost(f"saga {saga_id} is being changed by somebody else; ask again")
+            raise ClaimLost(f"saga {saga_id} is being advanced by somebody else; ask again")
         entries = await self._worker.world.journal.read(saga_id)
         return claim, fold(saga_id, entries), entries
 
     async def _suspended(self, saga_id: str) -> SagaState:
         state = await self._worker.get(saga_id)
-        if state.status is not Status.SUSPENDED:
-            raise OperationRefused(saga_id, "NOT_SUSPENDED", f"saga {saga_id} is not suspended; pause it first")
+        _refuse_unless_suspended(state)
         return state
 
     def _now(self) -> int:
         return self._worker.world.clock.now()
+
+
+def _refuse_unless_suspended(state: SagaState) -> None:
+    if state.status is not Status.SUSPENDED:
+        message = f"saga {state.saga_id} is not suspended; pause it first"
+        raise OperationRefused(state.saga_id, "NOT_SUSPENDED", message)
 
 
 def _command(state: SagaState, key: str) -> CommandState:

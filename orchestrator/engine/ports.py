@@ -129,8 +129,12 @@ class Journal(Protocol):
     async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
         """Claim unfinished sagas whose owner's lease has lapsed, or who have none."""
 
-    async def claim_resting(self, owner: str, saga_id: str, now: int) -> Claim | None:
-        """Claim one suspended or completed saga; ``None`` where it is neither, or another live replica is at it."""
+    async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
+        """Claim one suspended or completed saga; ``None`` where it is neither.
+
+        Whoever has claimed it before and written nothing since loses that claim, alive or not: it may not even know
+        that it has it.
+        """
 
     async def count(self) -> Sequence[SagaCount]:
         """How many sagas there are, by definition and status."""

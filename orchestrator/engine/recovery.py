@@ -76,8 +76,13 @@ class Recovery:
             task.cancel()
 
     def orphan(self, claim: Claim) -> None:
-        """The journal failed this saga: carry on with it once the journal is back."""
-        self._orphans[claim.saga_id] = claim
+        """The journal failed this saga: carry on with it once the journal is back.
+
+        A repeated start that failed believes in its own, first claim; the latest is the one that counts.
+        """
+        known = self._orphans.get(claim.saga_id)
+        if known is None or known.token < claim.token:
+            self._orphans[claim.saga_id] = claim
         if not self._fostering and not self._closed:
             self._fostering = True
             self._spawn(self._foster())

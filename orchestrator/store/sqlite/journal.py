@@ -105,10 +105,9 @@ class SqliteJournal:
         rows = await self._write(partial(self._claim, "claim_unfinished", (owner, now, limit)))
         return [Claim(saga_id, token) for _, saga_id, token in sorted(rows)]
 
-    async def claim_resting(self, owner: str, saga_id: str, now: int) -> Claim | None:
+    async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """See the port."""
-        values = {"owner": owner, "saga_id": saga_id, "now": now}
-        rows = await self._write(partial(self._claim, "claim_resting", values))
+        rows = await self._write(partial(self._claim, "claim_resting", {"owner": owner, "saga_id": saga_id}))
         return Claim(*rows[0]) if rows else None
 
     async def release(self, owner: str) -> None:

@@ -60,7 +60,6 @@ RETURNING id, saga_id, token;
 UPDATE saga
 SET owner = :owner, token = token + 1
 WHERE saga_id = :saga_id AND status IN (3, 6)
-  AND (owner IS NULL OR owner = :owner OR owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now))
 RETURNING saga_id, token;
 
 -- name: release_sagas

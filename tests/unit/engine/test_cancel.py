@@ -11,7 +11,7 @@ from orchestrator import saga
 from orchestrator.contract.command import OnUnknown, Retry
 from orchestrator.engine.entries import RollbackBegan
 from orchestrator.engine.state import Reason, Status
-from orchestrator.errors import CancelRefused, ClaimLost, JournalUnavailable, SagaNotFound
+from orchestrator.errors import CancelRefused, ClaimLost, JournalUnavailable, OperationRefused, SagaNotFound
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
 from tests.unit.engine.stage import (
@@ -30,7 +30,7 @@ from tests.unit.engine.stage import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from orchestrator.engine.state import SagaState
     from tests.unit.engine.stage import Process, Stage
@@ -298,3 +298,62 @@ async def test_a_cancel_during_recovery_sends_no_new_command(stage_of: Callable[
     assert state.status is Status.COMPENSATED
     assert len(state.commands) == 3, "nothing was even intended"
     assert stage.participants.methods() == [*FORWARD[:3], "VoidAuthorization", "ReleaseStock"]
+
+
+def claim_late(stage: Stage, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], Awaitable[object]]) -> None:
+    """Something happens after a replica has looked at a saga, and before it claims it."""
+    claim_resting = stage.journal.claim_resting
+
+    async def claim(owner: str, saga_id: str) -> object:
+        monkeypatch.setattr(stage.journal, "claim_resting", claim_resting)
+        await meanwhile()
+        return await claim_resting(owner, saga_id)
+
+    monkeypatch.setattr(stage.journal, "claim_resting", claim)
+
+
+async def test_a_cancel_of_a_saga_that_completes_before_it_is_claimed_is_refused(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, answer = await at(stage, "AuthorizePayment")
+
+    async def complete() -> None:
+        answer.give()
+        await stage.stopped()
+
+    claim_late(stage, monkeypatch, complete)
+    with pytest.raises(CancelRefused, match="has completed"):
+        await cancel(stage.process())
+    assert stage.state().status is Status.COMPLETED
+
+
+async def test_a_resume_of_a_saga_that_another_replica_has_resumed_before_it_is_claimed_is_refused(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, answer = await at(stage, "AuthorizePayment")
+    pause = asyncio.ensure_future(process.operations.pause(SAGA, "wait", "ada"))
+    await turns()
+    answer.give()
+    await pause
+
+    async def resume() -> None:
+        await process.operations.resume(SAGA, "go on", "ada")
+        await until(lambda: stage.state().status is Status.COMPLETED)
+
+    claim_late(stage, monkeypatch, resume)
+    with pytest.raises(OperationRefused, match="is not suspended"):
+        await stage.process().operations.resume(SAGA, "go on", "bob")
+    assert stage.state().status is Status.COMPLETED
+
+
+async def test_a_claim_that_a_replica_could_not_use_keeps_no_other_from_resuming_the_saga(stage: Stage) -> None:
+    process, answer = await at(stage, "AuthorizePayment")
+    await process.worker.open()  # it lives on
+    pause = asyncio.ensure_future(process.operations.pause(SAGA, "wait", "ada"))
+    await turns()
+    answer.give()
+    await pause
+    assert await stage.journal.claim_resting(process.worker.owner, SAGA), "and then it could not read the journal"
+
+    await stage.process().operations.resume(SAGA, "go on", "bob")
+    assert (await stage.stopped()).status is Status.COMPLETED

@@ -443,6 +443,20 @@ async def test_a_start_repeated_while_the_saga_waits_for_the_journal_does_not_or
     assert (await stage.stopped()).status is Status.COMPLETED
 
 
+async def test_a_repeated_start_that_fails_does_not_make_a_replica_forget_its_claim(stage: Stage) -> None:
+    """It starts the saga anew, under the token of a first claim; the saga has been recovered since, under another."""
+    await started(stage, "AuthorizePayment")
+    process = await stage.recover()
+    await until(lambda: SAGA in process.worker.live)
+    process.line.journal_is = "down"
+    await until(lambda: SAGA not in process.worker.live)
+    with pytest.raises(JournalUnavailable):
+        await process.worker.start(stage.order())
+    process.line.up()
+
+    assert (await stage.stopped()).status is Status.COMPLETED
+
+
 async def test_a_journal_that_cannot_be_read_at_recovery_orphans_nobody(stage: Stage) -> None:
     await started(stage, "ReserveStock")
     stage.crash()
@@ -528,6 +542,28 @@ async def test_a_replica_that_lost_its_claim_between_two_attempts_makes_no_more(
     assert len(stage.participants.of("AuthorizePayment")) == 2, "one of each replica"
     hang.give()
     assert (await stage.stopped()).status is Status.COMPLETED
+
+
+async def test_a_replica_that_claims_anew_what_it_had_lost_runs_it_once(stage: Stage) -> None:
+    """While it waits between two attempts it loses the saga, and claims it back once the other one has died."""
+    stage.clock.hold_from = 0.0
+    process, answer = await started(stage, "AuthorizePayment")
+    answer.give(unknown())
+    await until(lambda: stage.state().commands["PaymentService.AuthorizePayment#1"].attempts)
+    hang = Answer()
+    stage.participants.scripts["AuthorizePayment"].append(hang)
+    stage.journal._alive_until.clear()
+    other = await stage.open()
+    await until(lambda: hang.asked)
+    other.kill()
+    stage.journal._alive_until.clear()
+    await process.worker._recovery._recover()
+    assert (await stage.stopped()).status is Status.COMPLETED
+    sent = len(stage.participants.calls)
+
+    stage.clock.advance(10)
+    await turns()
+    assert len(stage.participants.calls) == sent, "what it did under its first claim has stopped"
 
 
 async def test_a_start_in_flight_is_acknowledged_even_if_the_code_gives_up_the_branch_that_wrote_it(
