@@ -65,6 +65,8 @@ def _entry_view(sequence: int, entry: Entry, payload: Message | None) -> saga_pb
         payload=None if payload is None else pack(payload),
         error=None if failure is None else status_of(failure),
         reason=None if reason is None else saga_pb2.Reason(**reason._asdict()),
+        took_effect=getattr(entry, "took_effect", None),
+        value=getattr(entry, "value", ""),
     )
 
 

@@ -255,6 +255,8 @@ class JournalEntry(_message.Message):
     PAYLOAD_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    TOOK_EFFECT_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Its place in the journal, from 1."""
     kind: _builtins.str
@@ -265,6 +267,10 @@ class JournalEntry(_message.Message):
     """The full name of the rpc, where the entry names one."""
     attempt: _builtins.int
     """Which attempt it was, where the entry is about one."""
+    took_effect: _builtins.bool
+    """Whether the command took effect, where an operator said so."""
+    value: _builtins.str
+    """What the code drew from the clock or from chance, where it did."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it was written."""
@@ -293,12 +299,16 @@ class JournalEntry(_message.Message):
         payload: _any_pb2.Any | None = ...,
         error: _status_pb2.Status | None = ...,
         reason: Global___Reason | None = ...,
+        took_effect: _builtins.bool | None = ...,
+        value: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "error", b"error", "payload", b"payload", "reason", b"reason"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_took_effect", b"_took_effect", "at", b"at", "error", b"error", "payload", b"payload", "reason", b"reason", "took_effect", b"took_effect"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "attempt", b"attempt", "error", b"error", "key", b"key", "kind", b"kind", "method", b"method", "payload", b"payload", "reason", b"reason", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_took_effect", b"_took_effect", "at", b"at", "attempt", b"attempt", "error", b"error", "key", b"key", "kind", b"kind", "method", b"method", "payload", b"payload", "reason", b"reason", "sequence", b"sequence", "took_effect", b"took_effect", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__took_effect: _TypeAlias = _typing.Literal["took_effect"]  # noqa: Y015
+    _WhichOneofArgType__took_effect: _TypeAlias = _typing.Literal["_took_effect", b"_took_effect"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__took_effect) -> _WhichOneofReturnType__took_effect | None: ...
 
 Global___JournalEntry: _TypeAlias = JournalEntry  # noqa: Y015
 
