@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_ADDRESS: Final = default_address(DESCRIPTOR.services_by_name["SagaService"])
 
 Address = Annotated[str, typer.Option(help="host:port of the orchestrator.")]
+SagaId = Annotated[str, typer.Argument(help="The saga's identity; of an order, the order id.", show_default=False)]
 
 PATIENCE_SECONDS: Final = 10.0
 """How long a command waits for an answer."""
@@ -28,17 +29,24 @@ _NOT_THERE: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALI
 
 
 @contextlib.asynccontextmanager
-async def sagas_at(address: str) -> AsyncIterator[SagaServiceStub]:
-    """The operators' API at ``host:port``. A call that fails ends the command with one line.
+async def channel_to(address: str) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel to the orchestrator at ``host:port``. A call that fails ends the command with one line.
 
     Raises:
         typer.Exit: with code 2, there is no such saga; with code 1, the call failed otherwise.
     """
     async with grpc.aio.insecure_channel(address) as channel:
         try:
-            yield SagaServiceStub(channel)
+            yield channel
         except grpc.aio.AioRpcError as error:
             _tell(error, address)
+
+
+@contextlib.asynccontextmanager
+async def sagas_at(address: str) -> AsyncIterator[SagaServiceStub]:
+    """The operators' API at ``host:port``; ends as :func:`channel_to` does."""
+    async with channel_to(address) as channel:
+        yield SagaServiceStub(channel)
 
 
 def _tell(error: grpc.aio.AioRpcError, address: str) -> None:

@@ -1,139 +1,182 @@
-"""``orchestrator list``, ``show``, ``watch`` and ``cancel``: sagas from the command line.
+"""``orchestrator cancel``, ``pause``, ``resume``, ``retry``, ``resolve``, ``skip`` and ``act``: what operators decide.
 
-They are clients of the operators' API, ``saga.v1.SagaService``, and can do no more than anyone else with it.
+They are clients of the operators' API, ``saga.v1.SagaService``, and can do no more than anyone else with it. Each act
+says who asks for it and why, and the saga's journal keeps both.
 """
 
 from __future__ import annotations
 
 import asyncio
+import getpass
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Group, RenderableType
-from rich.live import Live
-from rich.text import Text
 
-from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, sagas_at
+from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, SagaId, channel_to, sagas_at
+from orchestrator.cli.filters import OfDefinition, OfStatus, WithAttribute, saga_filter
+from orchestrator.cli.operating_pages import acted_line
+from orchestrator.cli.payloads import reply_from_json
 from orchestrator.cli.refusal import refuse
-from orchestrator.cli.rendering import changes, open_console, saga_page, sagas_table, status_text
-from saga.v1.saga_pb2 import Saga, Status
-from saga.v1.saga_service_pb2 import (
-    CancelSagaRequest,
-    GetSagaRequest,
-    ListSagasRequest,
-    SagaFilter,
-    WatchSagaRequest,
-)
+from orchestrator.cli.rendering import open_console, saga_page, step_key
+from saga.v1 import saga_service_pb2 as api
+from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 
-SagaId = Annotated[str, typer.Argument(help="The saga's identity; of an order, the order id.", show_default=False)]
+if TYPE_CHECKING:
+    from google.protobuf.any_pb2 import Any as AnyMessage
+    from google.protobuf.message import Message
 
 
-class StatusName(StrEnum):
-    """The statuses as they are typed."""
+def os_user() -> str:
+    """Who sits at the keyboard, as far as the system knows."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in many containers
+        return "operator"
 
-    RUNNING = "running"
-    WAITING = "waiting"
-    COMPLETED = "completed"
-    COMPENSATING = "compensating"
-    COMPENSATED = "compensated"
-    SUSPENDED = "suspended"
-    PARTIALLY_COMPENSATED = "partially-compensated"
+
+class ActionName(StrEnum):
+    """What can be done to many sagas, as it is typed; and what has been done to them then."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
 
     @property
-    def number(self) -> Status.ValueType:
-        """The status that the API knows."""
-        return Status.Value(f"STATUS_{self.name}")
+    def number(self) -> api.Action.ValueType:
+        """The action that the API knows."""
+        return api.ACTION_RETRY_NOW if self is ActionName.RETRY else api.Action.Value(f"ACTION_{self.name}")
+
+    @property
+    def done(self) -> str:
+        """Such as ``cancelled``."""
+        return {"cancel": "cancelled", "pause": "paused", "resume": "resumed", "retry": "retried"}[self]
 
 
-def list_sagas(
-    definition: Annotated[str, typer.Option(help="Only sagas of this definition.")] = "",
-    status: Annotated[list[StatusName] | None, typer.Option(help="Only of this status; may be repeated.")] = None,
-    attribute: Annotated[
-        list[str] | None, typer.Option(help="Only with this attribute, name=value; may be repeated.")
-    ] = None,
-    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=1000)] = 50,
-    address: Address = DEFAULT_ADDRESS,
-) -> None:
-    """List sagas, the newest first."""
-    request = ListSagasRequest(
-        page_size=limit,
-        filter=SagaFilter(
-            definition=definition,
-            statuses=[each.number for each in status or []],
-            attributes=dict(map(_pair, attribute or [])),
-        ),
-    )
-    asyncio.run(_list(request, address))
+Reason = Annotated[str, typer.Option(help="Why, in a sentence.")]
+Evidence = Annotated[str, typer.Option(help="How that is known, in a sentence.", show_default=False)]
+By = Annotated[str, typer.Option(default_factory=os_user, help="Who asks for it.", show_default="the OS user")]
+Step = Annotated[
+    str, typer.Argument(help="The step, as `show` names it: PaymentService.CapturePayment.", show_default=False)
+]
+UNSAID = "asked for on the command line"
 
 
-def show(saga_id: SagaId, address: Address = DEFAULT_ADDRESS) -> None:
-    """Show one saga: every step, its outcome and its compensation."""
-    asyncio.run(_show(saga_id, address))
-
-
-def watch(saga_id: SagaId, address: Address = DEFAULT_ADDRESS) -> None:
-    """Follow one saga until it has ended."""
-    asyncio.run(_watch(saga_id, address))
-
-
-def cancel(
-    saga_id: SagaId,
-    reason: Annotated[str, typer.Option(help="Why, in a sentence.")] = "cancelled from the command line",
-    by: Annotated[str, typer.Option(help="Who asks for it.")] = "operator",
-    address: Address = DEFAULT_ADDRESS,
-) -> None:
+def cancel(saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS) -> None:
     """Roll one saga back; refused once its pivot was accepted."""
-    asyncio.run(_cancel(CancelSagaRequest(saga_id=saga_id, reason=reason, requested_by=by), address))
+    request = api.CancelSagaRequest(saga_id=saga_id, reason=reason, requested_by=by)
+    asyncio.run(_ask("CancelSaga", request, address))
 
 
-async def _list(request: ListSagasRequest, address: str) -> None:
+def pause(saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS) -> None:
+    """Suspend one saga once no attempt is in flight, until it is resumed."""
+    request = api.PauseSagaRequest(saga_id=saga_id, reason=reason, requested_by=by)
+    asyncio.run(_ask("PauseSaga", request, address))
+
+
+def resume(saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS) -> None:
+    """Carry on with one suspended saga, forward or backward, from where it stands."""
+    request = api.ResumeSagaRequest(saga_id=saga_id, reason=reason, requested_by=by)
+    asyncio.run(_ask("ResumeSaga", request, address))
+
+
+def retry(saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS) -> None:
+    """Attempt at once what one saga would attempt after its backoff."""
+    request = api.RetryNowRequest(saga_id=saga_id, reason=reason, requested_by=by)
+    asyncio.run(_ask("RetryNow", request, address))
+
+
+def resolve(
+    saga_id: SagaId,
+    step: Step,
+    *,
+    took_effect: Annotated[
+        bool, typer.Option("--took-effect/--no-effect", help="What came of it.", show_default=False)
+    ],
+    evidence: Evidence,
+    by: By,
+    reply_json: Annotated[
+        str | None, typer.Option(help="The reply, as JSON; needed to go forward with what took effect.")
+    ] = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Tell one suspended saga what came of a command in doubt."""
+    if reply_json is not None and not took_effect:
+        refuse("--reply-json: what had no effect has no reply")
+    request = api.ResolveOutcomeRequest(
+        saga_id=saga_id, key=step_key(step), took_effect=took_effect, evidence=evidence, requested_by=by
+    )
+    asyncio.run(_resolve(request, reply_json, address))
+    _tell_how_to_go_on(saga_id)
+
+
+def skip(saga_id: SagaId, step: Step, evidence: Evidence, by: By, address: Address = DEFAULT_ADDRESS) -> None:
+    """Let an effect stand that a suspended rollback cannot compensate."""
+    request = api.SkipCompensationRequest(saga_id=saga_id, key=step_key(step), evidence=evidence, requested_by=by)
+    asyncio.run(_ask("SkipCompensation", request, address))
+    _tell_how_to_go_on(saga_id)
+
+
+def act(
+    action: Annotated[ActionName, typer.Argument(show_default=False)],
+    reason: Annotated[str, typer.Option(help="Why, in a sentence.", show_default=False)],
+    by: By,
+    definition: OfDefinition = "",
+    status: OfStatus = None,
+    attribute: WithAttribute = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell to which sagas it would be done.")] = False,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Do the same to all sagas that a filter matches; exit with 1 when one of them refuses."""
+    request = api.ActOnSagasRequest(
+        filter=saga_filter(definition, status, attribute),
+        action=action.number,
+        dry_run=dry_run,
+        reason=reason,
+        requested_by=by,
+    )
+    done, refused = asyncio.run(_act(request, address))
+    typer.echo(f"{done} {'would be ' if dry_run else ''}{action.done}, {refused} refused", err=True)
+    if refused:
+        raise typer.Exit(1)
+
+
+async def _ask(rpc: str, request: Message, address: str) -> None:
+    """Make a call that answers with the saga, and show it."""
     async with sagas_at(address) as service:
-        answer = await service.ListSagas(request, timeout=PATIENCE_SECONDS)
-    if not answer.sagas:
-        typer.echo("no sagas", err=True)
-        return
-    open_console().print(sagas_table(answer.sagas))
-    if answer.next_page_token:
-        typer.echo(f"there are more than {request.page_size}; see --limit", err=True)
-
-
-async def _show(saga_id: str, address: str) -> None:
-    async with sagas_at(address) as service:
-        answer = await service.GetSaga(GetSagaRequest(saga_id=saga_id), timeout=PATIENCE_SECONDS)
+        answer = await getattr(service, rpc)(request, timeout=PATIENCE_SECONDS)
     open_console().print(saga_page(answer.saga))
 
 
-async def _watch(saga_id: str, address: str) -> None:
+async def _resolve(request: api.ResolveOutcomeRequest, reply_json: str | None, address: str) -> None:
+    if reply_json is not None:
+        reply = await _typed_reply(request.saga_id, request.key, reply_json, address)
+        if reply is not None:
+            request.reply.CopyFrom(reply)
+    await _ask("ResolveOutcome", request, address)
+
+
+async def _typed_reply(saga_id: str, key: str, text: str, address: str) -> AnyMessage | None:
+    """The reply of a command; ``None`` where the saga has no such command, which the orchestrator tells better."""
+    async with channel_to(address) as channel:
+        request = api.GetSagaRequest(saga_id=saga_id)
+        answer = await SagaServiceStub(channel).GetSaga(request, timeout=PATIENCE_SECONDS)
+        method = next((step.method for step in answer.saga.steps if step.key == key), None)
+        return None if method is None else await reply_from_json(channel, method, text)
+
+
+async def _act(request: api.ActOnSagasRequest, address: str) -> tuple[int, int]:
+    """How many sagas it was done to, and how many refused."""
     console = open_console()
-    seen = Saga()
+    counts = {True: 0, False: 0}
     async with sagas_at(address) as service:
-        stream = service.WatchSaga(WatchSagaRequest(saga_id=saga_id))
-        if console.is_terminal:
-            with Live(console=console, auto_refresh=False) as live:
-                async for answer in stream:
-                    live.update(saga_page(answer.saga), refresh=True)
-            return
-        async for answer in stream:
-            console.print(_news(seen, answer.saga), soft_wrap=True)
-            seen = answer.saga
+        async for answer in service.ActOnSagas(request):
+            console.print(acted_line(answer), soft_wrap=True)
+            counts[answer.done] += 1
+    return counts[True], counts[False]
 
 
-async def _cancel(request: CancelSagaRequest, address: str) -> None:
-    async with sagas_at(address) as service:
-        answer = await service.CancelSaga(request, timeout=PATIENCE_SECONDS)
-    open_console().print(saga_page(answer.saga))
-
-
-def _news(before: Saga, after: Saga) -> RenderableType:
-    lines = changes(before.steps, after.steps)
-    if before.status != after.status:
-        lines.append(Text.assemble("saga ", status_text(after.status)))
-    return Group(*lines)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not (name and separator):
-        refuse(f"--attribute {text}: expected name=value")
-    return name, value
+def _tell_how_to_go_on(saga_id: str) -> None:
+    typer.echo(f"the saga stays suspended; carry on with: orchestrator resume {saga_id}", err=True)

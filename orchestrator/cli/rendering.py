@@ -14,7 +14,7 @@ from rich.text import Text
 from saga.v1 import contract_pb2, saga_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import timedelta
 
     from google.protobuf.descriptor import EnumDescriptor
@@ -43,6 +43,7 @@ _STATUS_STYLES: Final[dict[int, str]] = {
     saga_pb2.STATUS_PARTIALLY_COMPENSATED: "bold yellow",
 }
 _ABSENT: Final = Text("-", style="dim")
+_NUMBERS: Final = frozenset({"took", "sagas", "in flight", "waiting"})
 _WITHOUT_TERMINAL: Final = 160
 _NOT_REACHED: Final = frozenset({saga_pb2.STEP_STATE_NOT_BEGUN, saga_pb2.STEP_STATE_SKIPPED})
 # Whether these took effect was never known, where they carry an error; they are compensated all the same.
@@ -66,24 +67,23 @@ def saga_page(saga: saga_pb2.Saga) -> RenderableType:
     )
     if saga.HasField("ended_at"):
         title.append(f" in {_span(saga.ended_at.ToDatetime() - saga.started_at.ToDatetime())}")
-    facts = [*(f"{name} {value}" for name, value in sorted(saga.attributes.items())), f"started {_at(saga.started_at)}"]
+    facts = [
+        *(f"{name} {value}" for name, value in sorted(saga.attributes.items())),
+        f"started {instant_text(saga.started_at)}",
+    ]
     if saga.trace_id:
         facts.append(f"trace {saga.trace_id}")
     parts: list[RenderableType] = [title, Text(" · ".join(facts), style="dim")]
     if saga.HasField("reason"):
         parts.append(reason_text(saga.reason))
     if saga.overdue:
-        parts.append(Text(f"overdue since {_at(saga.deadline_at)}", style="bold red"))
+        parts.append(Text(f"overdue since {instant_text(saga.deadline_at)}", style="bold red"))
     return Group(*parts, steps_table(saga.steps))
 
 
 def steps_table(steps: Sequence[saga_pb2.Step]) -> Table:
     """The steps: how far each has come, how often it was sent, and what became of its compensation."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("step", "effect", "outcome", "took", "compensation"):
-        table.add_column(
-            name, no_wrap=name in {"step", "effect", "took"}, justify="right" if name == "took" else "left"
-        )
+    table = plain_table("step", "effect", "outcome", "took", "compensation", wrapped={"outcome", "compensation"})
     for step in steps:
         begun = step.state not in _NOT_REACHED
         table.add_row(
@@ -98,19 +98,25 @@ def steps_table(steps: Sequence[saga_pb2.Step]) -> Table:
 
 def sagas_table(sagas: Iterable[saga_pb2.Saga]) -> Table:
     """One saga in each line."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("saga", "status", "started", "took", "definition", "attributes"):
-        table.add_column(name, no_wrap=name != "attributes", justify="right" if name == "took" else "left")
+    table = plain_table("saga", "status", "started", "took", "definition", "attributes", wrapped={"attributes"})
     for saga in sagas:
         ended = saga.HasField("ended_at")
         table.add_row(
             saga.saga_id,
             status_text(saga.status),
-            _at(saga.started_at),
+            instant_text(saga.started_at),
             _span(saga.ended_at.ToDatetime() - saga.started_at.ToDatetime()) if ended else _ABSENT,
             f"{saga.definition} v{saga.version}",
             " ".join(f"{name}={value}" for name, value in sorted(saga.attributes.items())),
         )
+    return table
+
+
+def plain_table(*columns: str, wrapped: Collection[str] = ()) -> Table:
+    """An empty table without lines; what counts or takes time stands on the right."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in columns:
+        table.add_column(name, no_wrap=name not in wrapped, justify="right" if name in _NUMBERS else "left")
     return table
 
 
@@ -149,6 +155,16 @@ def reason_text(reason: saga_pb2.Reason) -> Text:
         text.append(f" at {reason.step_key}")
     # The message of a rejection begins with the step that was rejected.
     return text.append(f": {reason.message.removeprefix(f'{reason.step_key}: ')}")
+
+
+def instant_text(instant: Timestamp) -> str:
+    """When it was, to the second."""
+    return instant.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def step_key(name: str) -> str:
+    """The key of the step that :func:`step_name` calls so; a key as it is."""
+    return name if "#" in name else f"{name}#1"
 
 
 def step_name(step: saga_pb2.Step) -> str:
@@ -203,10 +219,6 @@ def _word(enum: EnumDescriptor, number: int) -> str:
         return str(number)
     prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
     return str(value.name.removeprefix(prefix).lower().replace("_", " "))
-
-
-def _at(instant: Timestamp) -> str:
-    return instant.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _span(span: timedelta) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.acceptance.conftest import BIN, order, run
 
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Shop
 
+AUTHORIZE = "PaymentService.AuthorizePayment"
 START = "shop.order.v1.OrderService/StartOrder"
 
 
@@ -63,15 +63,36 @@ def test_cancel_is_refused_after_the_pivot(shop: Shop) -> None:
     assert len(done.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["show", "watch", "cancel"])
-def test_an_unknown_saga_is_one_line_on_stderr(shop: Shop, command: str) -> None:
-    done = shop.orchestrator(command, "nobody")
-    assert (done.code, done.out, done.err) == (2, "", "error: there is no saga 'nobody'\n")
+def test_a_paused_saga_goes_on_with_the_outcome_that_an_operator_has_found_out(shop: Shop) -> None:
+    order_id = place(shop, wait="0s", cardToken="tok_slow")
+    paused = shop.orchestrator("pause", order_id, "--reason", "the bank is slow", "--by", "judy")
+    assert "suspended" in paused.out
+    assert "because PAUSED by judy: the bank is slow" in paused.out
+    assert f"1. {AUTHORIZE}#1, in doubt, by VoidAuthorization" in shop.orchestrator("preview", order_id).out
+
+    found = ("--took-effect", "--reply-json", '{"payment_id": "pay_1"}', "--evidence", "the bank's page")
+    assert shop.orchestrator("resolve", order_id, AUTHORIZE, *found).code == 0
+    assert shop.orchestrator("resume", order_id).code == 0
+
+    assert shop.orchestrator("watch", order_id).out.splitlines()[-1] == "saga completed"
+    told = shop.orchestrator("journal", order_id).out
+    assert '"card_token": "[redacted]"' in told
+    assert f"{AUTHORIZE}#1, took effect, by {getpass.getuser()}: RESOLVED: the bank's page" in told
 
 
-@pytest.mark.parametrize("command", [("list",), ("show", "x"), ("watch", "x"), ("cancel", "x")])
-def test_an_orchestrator_that_is_not_there_is_one_line_on_stderr(command: tuple[str, ...]) -> None:
-    done = run(str(BIN / "orchestrator"), *command, "--address", "127.0.0.1:1")
+def test_what_is_suspended_is_rolled_back_in_bulk(shop: Shop) -> None:
+    order_id = place(shop, wait="0s", customerId="mallory", cardToken="tok_slow")
+    shop.orchestrator("pause", order_id)
+    mallorys = ("act", "cancel", "--attribute", "customer_id=mallory", "--status", "suspended", "--reason", "fraud")
+
+    assert shop.orchestrator(*mallorys, "--dry-run").err == "1 would be cancelled, 0 refused\n"
+    assert shop.orchestrator(*mallorys).out == f"✓ {order_id}\n"
+
+    assert shop.orchestrator("watch", order_id).out.splitlines()[-1] == "saga compensated"
+
+
+def test_an_orchestrator_that_is_not_there_is_one_line_on_stderr() -> None:
+    done = run(str(BIN / "orchestrator"), "list", "--address", "127.0.0.1:1")
     assert done.code == 1
     assert done.err == (
         "error: no orchestrator answers at 127.0.0.1:1; start one (`make run`), or name another --address\n"

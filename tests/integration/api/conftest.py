@@ -8,12 +8,14 @@ import time
 from collections import defaultdict
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc.aio
 import pytest
+from typer.testing import CliRunner
 
 from orchestrator.bootstrap import SystemClock
+from orchestrator.cli.app import app
 from orchestrator.definition.plan_reader import read_plan
 from orchestrator.engine.bindings import Bindings
 from orchestrator.engine.operations import Operations
@@ -35,12 +37,20 @@ from shop.order.v1.order_service_pb2_grpc import OrderServiceStub, add_OrderServ
 from shop.type.v1.type_pb2 import Address, Line
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from orchestrator.contract.command import Command
     from orchestrator.engine.outcome import Outcome
 
 NOBODY = "127.0.0.1:1"
+
+
+class Answer(NamedTuple):
+    """What a command ended with."""
+
+    code: int
+    out: str
+    err: str
 
 
 class Mocks:
@@ -79,7 +89,10 @@ class Mocks:
 class Api:
     """Everything that a test of the API needs."""
 
-    def __init__(self, channel: grpc.aio.Channel, worker: Worker, mocks: Mocks, journal: MemoryJournal) -> None:
+    def __init__(
+        self, address: str, channel: grpc.aio.Channel, worker: Worker, mocks: Mocks, journal: MemoryJournal
+    ) -> None:
+        self.address = address
         self.orders = OrderServiceStub(channel)
         self.sagas = SagaServiceStub(channel)
         self.worker = worker
@@ -118,7 +131,7 @@ async def api() -> AsyncIterator[Api]:
         await worker.open()
         await server.start()
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(server.address))
-        yield Api(channel, worker, mocks, journal)
+        yield Api(server.address, channel, worker, mocks, journal)
         for event in mocks.held.values():
             event.set()
         await server.drain(0)
@@ -145,3 +158,15 @@ def an_order(**changes: Any) -> StartOrderRequest:  # noqa: ANN401 - any field
 @pytest.fixture(name="an_order")
 def _an_order() -> Callable[..., StartOrderRequest]:
     return an_order
+
+
+@pytest.fixture
+def orchestrator(api: Api) -> Callable[..., Awaitable[Answer]]:
+    """Call ``orchestrator`` in this process; the server goes on serving meanwhile."""
+
+    async def call(*arguments: str) -> Answer:
+        command = [*arguments, "--address", api.address]
+        result = await asyncio.to_thread(CliRunner().invoke, app, command, catch_exceptions=False)
+        return Answer(result.exit_code, result.stdout, result.stderr)
+
+    return call

@@ -1,0 +1,158 @@
+"""``orchestrator list``, ``show``, ``watch``, ``feed``, ``journal``, ``preview`` and ``stats``: nothing is changed.
+
+They are clients of the operators' API, ``saga.v1.SagaService``, and can see no more than anyone else with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, SagaId, channel_to, sagas_at
+from orchestrator.cli.filters import OfDefinition, OfStatus, WithAttribute, saga_filter
+from orchestrator.cli.journal_page import journal_lines
+from orchestrator.cli.operating_pages import feed_line, preview_lines, statistics_page
+from orchestrator.cli.payloads import Payloads
+from orchestrator.cli.rendering import changes, open_console, saga_page, sagas_table, status_text
+from saga.v1.saga_pb2 import Saga
+from saga.v1.saga_service_pb2 import (
+    GetSagaRequest,
+    GetStatisticsRequest,
+    ListSagasRequest,
+    PreviewRollbackRequest,
+    WatchSagaRequest,
+    WatchSagasRequest,
+)
+from saga.v1.saga_service_pb2_grpc import SagaServiceStub
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def list_sagas(
+    definition: OfDefinition = "",
+    status: OfStatus = None,
+    attribute: WithAttribute = None,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=1000)] = 50,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """List sagas, the newest first."""
+    request = ListSagasRequest(page_size=limit, filter=saga_filter(definition, status, attribute))
+    asyncio.run(_list(request, address))
+
+
+def show(saga_id: SagaId, address: Address = DEFAULT_ADDRESS) -> None:
+    """Show one saga: every step, its outcome and its compensation."""
+    asyncio.run(_show(saga_id, address))
+
+
+def watch(saga_id: SagaId, address: Address = DEFAULT_ADDRESS) -> None:
+    """Follow one saga until it has ended."""
+    asyncio.run(_watch(saga_id, address))
+
+
+def feed(
+    definition: OfDefinition = "",
+    status: OfStatus = None,
+    attribute: WithAttribute = None,
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Follow all sagas that one replica advances, a line for each change, until Ctrl-C."""
+    asyncio.run(_feed(WatchSagasRequest(filter=saga_filter(definition, status, attribute)), address))
+
+
+def journal(saga_id: SagaId, address: Address = DEFAULT_ADDRESS) -> None:
+    """Show all that happened to one saga, with what was sent and answered."""
+    asyncio.run(_journal(saga_id, address))
+
+
+def preview(saga_id: SagaId, address: Address = DEFAULT_ADDRESS) -> None:
+    """Show what a rollback would compensate now, in which order, and what would stand."""
+    asyncio.run(_preview(saga_id, address))
+
+
+def stats(address: Address = DEFAULT_ADDRESS) -> None:
+    """Count sagas by definition and status, and show which participants are down."""
+    asyncio.run(_stats(address))
+
+
+async def _list(request: ListSagasRequest, address: str) -> None:
+    async with sagas_at(address) as service:
+        answer = await service.ListSagas(request, timeout=PATIENCE_SECONDS)
+    if not answer.sagas:
+        typer.echo("no sagas", err=True)
+        return
+    open_console().print(sagas_table(answer.sagas))
+    if answer.next_page_token:
+        typer.echo(f"there are more than {request.page_size}; see --limit", err=True)
+
+
+async def _show(saga_id: str, address: str) -> None:
+    async with sagas_at(address) as service:
+        answer = await service.GetSaga(GetSagaRequest(saga_id=saga_id), timeout=PATIENCE_SECONDS)
+    open_console().print(saga_page(answer.saga))
+
+
+async def _watch(saga_id: str, address: str) -> None:
+    console = open_console()
+    seen = Saga()
+    async with sagas_at(address) as service:
+        stream = service.WatchSaga(WatchSagaRequest(saga_id=saga_id))
+        if console.is_terminal:
+            with Live(console=console, auto_refresh=False) as live:
+                async for answer in stream:
+                    live.update(saga_page(answer.saga), refresh=True)
+            return
+        async for answer in stream:
+            console.print(_news(seen, answer.saga), soft_wrap=True)
+            seen = answer.saga
+
+
+async def _feed(request: WatchSagasRequest, address: str) -> None:
+    console = open_console()
+    before = ""
+    async with sagas_at(address) as service:
+        async for answer in service.WatchSagas(request):
+            line = feed_line(answer.saga)
+            if line.plain != before:  # a step has ended, and the saga goes on
+                console.print(line, soft_wrap=True)
+                before = line.plain
+
+
+async def _journal(saga_id: str, address: str) -> None:
+    request = GetSagaRequest(saga_id=saga_id, include_journal=True)
+    async with channel_to(address) as channel:
+        answer = await SagaServiceStub(channel).GetSaga(request, timeout=PATIENCE_SECONDS)
+        entries = answer.saga.journal
+        payloads = await Payloads.known_at(channel, (entry.payload for entry in entries))
+    console = open_console()
+    for line in journal_lines(entries, payloads):
+        console.print(line, soft_wrap=True)
+
+
+async def _preview(saga_id: str, address: str) -> None:
+    request = PreviewRollbackRequest(saga_id=saga_id)
+    async with channel_to(address) as channel:
+        answer = await SagaServiceStub(channel).PreviewRollback(request, timeout=PATIENCE_SECONDS)
+        payloads = await Payloads.known_at(channel, (planned.request for planned in answer.compensations))
+    console = open_console()
+    for line in preview_lines(answer, payloads):
+        console.print(line, soft_wrap=True)
+
+
+async def _stats(address: str) -> None:
+    async with sagas_at(address) as service:
+        answer = await service.GetStatistics(GetStatisticsRequest(), timeout=PATIENCE_SECONDS)
+    open_console().print(statistics_page(answer))
+
+
+def _news(before: Saga, after: Saga) -> RenderableType:
+    lines = changes(before.steps, after.steps)
+    if before.status != after.status:
+        lines.append(Text.assemble("saga ", status_text(after.status)))
+    return Group(*lines)

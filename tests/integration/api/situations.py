@@ -1,0 +1,75 @@
+"""Sagas as operators find them: under way, paused, in doubt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+
+from orchestrator.engine.entries import SagaSuspended
+from orchestrator.engine.ports import Append
+from orchestrator.engine.state import Reason, Status
+from saga.v1 import saga_pb2
+from saga.v1 import saga_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from tests.integration.api.conftest import Api
+
+AUTHORIZE = "PaymentService.AuthorizePayment#1"
+BY = {"reason": "because", "requested_by": "ada"}
+
+
+def packed(message: Message) -> AnyMessage:
+    box = AnyMessage()
+    box.Pack(message)
+    return box
+
+
+async def start(api: Api, order: Message, wait: int = 0) -> saga_pb2.Saga:
+    request = pb.StartSagaRequest(definition="place_order", input=packed(order), wait=Duration(seconds=wait))
+    return (await api.sagas.StartSaga(request)).saga
+
+
+async def get(api: Api, saga_id: str, *, journal: bool = False) -> saga_pb2.Saga:
+    return (await api.sagas.GetSaga(pb.GetSagaRequest(saga_id=saga_id, include_journal=journal))).saga
+
+
+async def held_at(api: Api, order: Message, method: str) -> str:
+    """A saga whose call of this method is in flight."""
+    api.mocks.hold(method)
+    saga_id = (await start(api, order)).saga_id
+    await api.called(method)
+    return saga_id
+
+
+async def paused_at(api: Api, order: Message, method: str) -> str:
+    """A saga that an operator paused while this method was in backoff."""
+    api.mocks.refused[method] = 0
+    saga_id = await held_at(api, order, method)
+    pause = api.sagas.PauseSaga(pb.PauseSagaRequest(saga_id=saga_id, **BY))
+    await api.until(lambda: api.worker.live[saga_id]._brake.stop)
+    api.mocks.held.pop(method).set()
+    assert (await pause).saga.status == saga_pb2.STATUS_SUSPENDED
+    return saga_id
+
+
+async def in_doubt(api: Api, order: Message, method: str) -> str:
+    """A suspended saga one of whose commands was sent, and was never answered."""
+    saga_id = await held_at(api, order, method)
+    await api.worker.close(0)  # the process ends with the call in flight
+    api.worker.live.clear()
+    await api.journal.claim_unfinished("operator", 0, 10)
+    entries = await api.journal.read(saga_id)
+    suspended = SagaSuspended(1, Reason("UNKNOWN", "nobody knows", AUTHORIZE))
+    await api.journal.append(Append(saga_id, "operator", 2, len(entries), [suspended], Status.SUSPENDED))
+    return saga_id
+
+
+async def ended(api: Api, saga_id: str) -> saga_pb2.Saga:
+    saga = saga_pb2.Saga()
+    async for answer in api.sagas.WatchSaga(pb.WatchSagaRequest(saga_id=saga_id)):
+        saga = answer.saga
+    return saga

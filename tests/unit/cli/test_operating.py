@@ -1,0 +1,53 @@
+"""What the operators' commands say when nobody is there to be asked."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from orchestrator.cli.operate import os_user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("list",),
+        ("show", "x"),
+        ("watch", "x"),
+        ("feed",),
+        ("journal", "x"),
+        ("preview", "x"),
+        ("stats",),
+        ("cancel", "x"),
+        ("pause", "x"),
+        ("resume", "x"),
+        ("retry", "x"),
+        ("resolve", "x", "A.B", "--no-effect", "--evidence", "e"),
+        ("resolve", "x", "A.B", "--took-effect", "--reply-json", "{}", "--evidence", "e"),
+        ("skip", "x", "A.B", "--evidence", "e"),
+        ("act", "cancel", "--definition", "place_order", "--reason", "r"),
+    ],
+)
+def test_an_orchestrator_that_is_not_there_is_one_line_on_stderr(
+    orchestrator: Callable[..., Any], command: tuple[str, ...]
+) -> None:
+    answer = orchestrator(*command, "--address", "127.0.0.1:1")
+
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err == (
+        "error: no orchestrator answers at 127.0.0.1:1; start one (`make run`), or name another --address\n"
+    )
+
+
+def test_a_user_without_a_name_is_an_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 1000")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+
+    assert os_user() == "operator"
