@@ -10,7 +10,6 @@ import typer
 
 from orchestrator.cli.modules import load_definitions
 from orchestrator.cli.refusal import errors_reported
-from orchestrator.settings import read_settings
 
 
 def serve(
@@ -25,10 +24,11 @@ def serve(
     ] = None,
 ) -> None:
     """Run the orchestrator until SIGTERM or Ctrl-C."""
-    # Imported here, so that `generate` runs also while the stubs do not fit the sagas.
+    # Imported here: `generate` runs also while the stubs do not fit the sagas, and no other command pays for pydantic.
     import uvloop  # noqa: PLC0415
 
     from orchestrator.bootstrap import serve as run  # noqa: PLC0415
+    from orchestrator.settings import read_settings  # noqa: PLC0415
 
     with errors_reported():
         settings = read_settings(
