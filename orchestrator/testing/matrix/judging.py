@@ -44,24 +44,24 @@ def word(status: Status | None) -> str:
     return "never started" if status is None else status.name.lower().replace("_", " ")
 
 
+def is_overdue(state: SagaState) -> bool:
+    """It took so long that the saga's own deadline has rolled it back."""
+    rollback = state.rollback
+    return state.status is Status.COMPENSATED and rollback is not None and rollback.code == REASON_DEADLINE
+
+
 def _wrong_end(state: SagaState, legal: Ends) -> Iterable[str]:
     if state.status is None or state.status in UNFINISHED:
         yield f"it came to no end: it is {word(state.status)}"
-    elif state.status not in legal and not _is_overdue(state):
+    elif state.status not in legal and not is_overdue(state):
         why = f" because of {state.reason.code}: {state.reason.message}" if state.reason else ""
         yield f"it ended {word(state.status)}{why}; legal: {' or '.join(sorted(map(word, legal)))}"
     if state.status is Status.SUSPENDED and state.reason is None:
         yield "it is suspended without a reason"
 
 
-def _is_overdue(state: SagaState) -> bool:
-    """The fault took so long that the saga's own deadline has rolled it back."""
-    rolled_back = state.status is Status.COMPENSATED and state.rollback is not None
-    return rolled_back and state.rollback is not None and state.rollback.code == REASON_DEADLINE
-
-
 def _wrong_meanwhile(evidence: Evidence, legal: Ends) -> Iterable[str]:
-    if legal and evidence.meanwhile not in legal and not _is_overdue(evidence.state):
+    if legal and evidence.meanwhile not in legal and not is_overdue(evidence.state):
         wanted = " or ".join(sorted(map(word, legal)))
         yield f"meanwhile it was {word(evidence.meanwhile)}, not {wanted}"
 

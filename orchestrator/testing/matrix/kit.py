@@ -16,7 +16,7 @@ from orchestrator.engine.state import Status
 from orchestrator.errors import DefinitionError, InvalidInput
 from orchestrator.testing.matrix.examples import by_full_name
 from orchestrator.testing.matrix.expectations import of_fragile
-from orchestrator.testing.matrix.judging import faults_found, word
+from orchestrator.testing.matrix.judging import faults_found, is_overdue, word
 from orchestrator.testing.matrix.mishaps import MISHAPS
 from orchestrator.testing.matrix.rehearsal import Evidence, Production, Rehearsal
 from orchestrator.testing.matrix.report import Cell, Matrix, Verdict
@@ -76,8 +76,8 @@ async def _cell(production: Production, subject: Subject, mishap: Mishap, subjec
     fragile = of_fragile(each for each in subjects if each.key in evidence.left_in_doubt)
     wrong = faults_found(evidence, mishap.legal(subject) | fragile, mishap.meanwhile(subject))
     missing = [f"it did not happen: {what}" for what in evidence.not_happened]
-    if missing and fragile and not wrong:
-        # What the killed orchestrator had in doubt has led the saga elsewhere.
+    if missing and not wrong and (fragile or is_overdue(evidence.state)):
+        # What the killed orchestrator had in doubt, or the deadline, has led the saga elsewhere.
         return Cell(subject.key, mishap.title, None, Verdict.NOT_APPLICABLE, "; ".join(missing))
     verdict = Verdict.FAILED if missing + wrong else Verdict.PASSED
     explanation = "; ".join(missing + wrong) or _account(evidence)

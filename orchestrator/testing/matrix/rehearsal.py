@@ -127,6 +127,7 @@ class Rehearsal:
             await self._replicas[-1].worker.close(_PAUSE_SECONDS)
         finally:
             failpoints.disarm_all()
+        await _strike()
         return evidence
 
     async def deliver(
@@ -221,3 +222,11 @@ class Rehearsal:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._accidents.append(f"{type(error).__name__}: {error}")
+
+
+async def _strike() -> None:
+    """The rehearsal is over: end what is left of it. What rolls back does not end at the first request."""
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in others:
+            task.cancel()
+        await asyncio.wait(others, timeout=_PAUSE_SECONDS)

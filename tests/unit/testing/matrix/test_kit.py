@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator import CommandRejected, SagaRejected, saga
+from orchestrator import CommandRejected, SagaRejected, saga, scope
 from orchestrator.engine import failpoints
 from orchestrator.engine.state import Status
 from orchestrator.errors import ContractError, DefinitionError, InvalidInput
@@ -196,3 +197,42 @@ def test_in_virtual_time_nobody_waits_and_what_never_comes_is_told() -> None:
         assert runner.run(sleep()) == pytest.approx(86_400)
         with pytest.raises(RuntimeError, match="never comes"):
             runner.run(wait_for_ever())
+
+
+async def test_branches_side_by_side_meet_every_fault_too() -> None:
+    @saga("spread", version=1)
+    async def spread(request: StartOrderRequest, shop: Shop) -> Receipt:
+        async def reserve(name: str) -> None:
+            with scope(name):
+                await shop.inventory.ReserveStock(ReserveStockRequest(order_id=name, lines=request.lines))
+                await shop.inventory.ReserveStock(ReserveStockRequest(order_id=f"{name}-2", lines=request.lines))
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(reserve("a"))
+            group.create_task(reserve("b"))
+        await shop.payment.CapturePayment(CapturePaymentRequest(order_id="o", amount=EUROS))
+        return Receipt()
+
+    matrix = await fault_matrix(spread)
+    assert matrix.passed
+    assert [command.partition("Inv")[0] for command in matrix.commands] == [
+        "a/",
+        "b/",
+        "a/",
+        "b/",
+        "PaymentService.CapturePayment#1",
+    ]
+
+
+async def test_a_deadline_may_roll_back_what_would_have_completed() -> None:
+    @saga("hurried", version=1, deadline=timedelta(seconds=3), reserve=timedelta(seconds=1))
+    async def hurried(request: StartOrderRequest, shop: Shop) -> Receipt:
+        await shop.inventory.ReserveStock(ReserveStockRequest(order_id="o", lines=request.lines))
+        return Receipt()
+
+    matrix = await fault_matrix(hurried)
+    assert matrix.passed
+    assert matrix.cell(RESERVE, "delivery: times out before").end is Status.COMPENSATED
+    assert matrix.cell(RESERVE, "delivery: fails before").end is Status.COMPLETED
+    # It takes longer than the deadline to notice that the orchestrator is dead.
+    assert matrix.cell(RESERVE, "killed: started").verdict is Verdict.NOT_APPLICABLE
