@@ -200,6 +200,8 @@ class Forward:
             if misfit := mismatch(command, binding, request):
                 await self._diverge(misfit)
             doubtful = command.outcome is None
+            if doubtful and not state.pivoted:  # after it, an operator may have reopened any command
+                await self._match_journal(f"the code waits for {key}")
         if command.outcome is None:
             await self._settle(binding, command, timeout, doubtful=doubtful)
         if command.outcome is StepOutcome.COMPLETED:
@@ -213,10 +215,7 @@ class Forward:
 
     async def _intend(self, binding: Binding, key: str, request: bytes) -> CommandState:
         """Journal the intent: durable for an effect, riding along for a query."""
-        if missing := await self._missing():
-            await self._diverge(f"the code now calls {key}; the journal goes on with {', '.join(missing)}")
-        if self._brake.stop is not None:
-            await self._brake.park()
+        await self._match_journal(f"the code now calls {key}")
         state = self._writer.state
         effect = binding.command.effect
         if state.pivoted and effect in (Effect.COMPENSABLE, Effect.PIVOT):
@@ -230,6 +229,13 @@ class Forward:
             await self._brake.persist(self._writer)
             failpoints.reach("intended", key)
         return state.commands[key]
+
+    async def _match_journal(self, what: str) -> None:
+        """Send nothing before the code has asked for all that is journalled."""
+        if missing := await self._missing():
+            await self._diverge(f"{what}; the journal goes on with {', '.join(missing)}")
+        if self._brake.stop is not None:
+            await self._brake.park()
 
     async def _diverge(self, message: str) -> NoReturn:
         """Stop here and now: no handler of the code's own may get over it."""

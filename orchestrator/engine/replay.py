@@ -1,10 +1,10 @@
 """Holds a recovered saga's new commands back until all of its journalled ones were asked for again.
 
 Purpose: recovery runs the saga's code from the top; commands whose outcome is journalled answer from the journal.
-Invariant: no new command is sent while the journal still holds one that the code has not asked for; if the code
-comes to rest like that, it no longer matches its journal. Parallel branches replay in any order, so a new command
-waits for the others: replies come from memory, hence the code has come to rest once several turns of the event
-loop in a row replayed nothing.
+Invariant: nothing is sent, neither a new command nor, before the pivot, one in doubt, while the journal still holds one
+that the code has not asked for; if the code comes to rest like that, it no longer matches its journal. Parallel
+branches replay in any order, so a command waits for the others: replies come from memory, hence the code has come to
+rest once several turns of the event loop in a row replayed nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.state import CommandState
 
 # A gather or a TaskGroup hands a result on within three turns of the loop; nested ones add up.
-_TURNS_AT_REST = 24
+TURNS_AT_REST = 24
 
 
 class ReplayGate:
@@ -44,7 +44,7 @@ class ReplayGate:
         """Wait until the code has come to rest; the journalled commands that it has not asked for, if any."""
         quiet = 0
         seen = self._progress
-        while self._waiting and quiet < _TURNS_AT_REST:
+        while self._waiting and quiet < TURNS_AT_REST:
             await asyncio.sleep(0)
             quiet = quiet + 1 if self._progress == seen else 0
             seen = self._progress

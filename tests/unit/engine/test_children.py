@@ -10,19 +10,15 @@ import pytest
 from orchestrator import CommandRejected, best_effort, child, saga, scope
 from orchestrator.contract.command import Effect
 from orchestrator.definition.plan_reader import read_plan
-from orchestrator.engine.bindings import Bindings
-from orchestrator.engine.children import add_children
 from orchestrator.engine.delivery import nobody_there
 from orchestrator.engine.entries import CommandIntended
-from orchestrator.engine.gate import Gate
 from orchestrator.engine.outcome import Unknown
 from orchestrator.engine.progress import StepState, steps
-from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.state import Status
-from orchestrator.engine.worker import Worker, World
 from orchestrator.errors import CancelRefused
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
+from tests.unit.engine.family import Family
 from tests.unit.engine.ledger import Ledger
 from tests.unit.engine.stage import (
     ARRANGE,
@@ -33,10 +29,7 @@ from tests.unit.engine.stage import (
     RESERVE,
     SAGA,
     Answer,
-    Line,
-    Process,
     Shop,
-    Stage,
     order_of,
     rejected,
     until,
@@ -45,7 +38,6 @@ from tests.unit.engine.stage import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from orchestrator.engine.ports import Journal
     from tests.unit.engine.stage import Definition
 
 CHILD = f"{SAGA}/saga.fulfil#1"
@@ -95,26 +87,6 @@ async def sell_bravely(order: StartOrderRequest, shop: Shop) -> Receipt:
     await best_effort(child(fulfil, order))
     await shop.payment.AuthorizePayment(AUTHORIZE)
     return Receipt()
-
-
-class Family(Stage):
-    """A stage on which every saga may be a child of another."""
-
-    def process(self, *definitions: Definition) -> Process:
-        definitions = definitions or self.definitions
-        line = Line(self.journal, self.participants)
-        bindings = Bindings([definition.participants for definition in definitions], line, self.clock)
-        served = ServedSagas(ServedSaga.over(d, read_plan(d), bindings) for d in definitions)
-        journal: Journal = line  # type: ignore[assignment]  # it answers for the rest through __getattr__
-        world = World(journal, self.witness, self.clock, lambda: 0.5)
-        worker = Worker(served, bindings, world, owner=f"replica-{next(self._owners)}", lease=60.0)
-        add_children(worker, Gate(self.clock, _serving, 512))
-        self.processes.append(Process(worker, line))
-        return self.processes[-1]
-
-
-async def _serving() -> bool:
-    return True
 
 
 @pytest.fixture

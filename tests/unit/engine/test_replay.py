@@ -145,7 +145,7 @@ async def that_returns_at_once(_order: StartOrderRequest, _shop: Shop) -> Receip
         (
             without_the_second,
             (
-                "the code now calls PaymentService.CapturePayment#1; the journal goes on with "
+                "the code waits for ShippingService.ArrangeShipment#1; the journal goes on with "
                 "InventoryService.ReserveStock#1"
             ),
         ),

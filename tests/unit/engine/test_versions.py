@@ -1,0 +1,111 @@
+"""Several versions of a saga live side by side: each saga stays on the one with which it started."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from orchestrator import saga
+from orchestrator.definition.plan_reader import read_plan
+from orchestrator.engine.state import Status
+from orchestrator.engine.verifying import Finding, Verifier
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from tests.unit.engine.stage import AUTHORIZE, RESERVE, SAGA, Answer, Shop, order_of, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.engine.stage import Definition, Stage
+
+
+@saga("sell", version=1)
+async def sell(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.inventory.ReserveStock(RESERVE)
+    await shop.payment.AuthorizePayment(AUTHORIZE)
+    return Receipt(order_id="as ever")
+
+
+@saga("sell", version=2)
+async def sell_2(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.payment.AuthorizePayment(AUTHORIZE)
+    await shop.inventory.ReserveStock(RESERVE)
+    return Receipt(order_id="anew")
+
+
+@saga("sell", version=1)
+async def sell_edited_in_place(order: StartOrderRequest, shop: Shop) -> Receipt:
+    return await sell_2(order, shop)
+
+
+async def interrupted(stage: Stage) -> None:
+    """A saga of version 1 has come to its second command when its process dies."""
+    never = Answer()
+    stage.participants.scripts["AuthorizePayment"].append(never)
+    run = asyncio.ensure_future(stage.process().worker.start(stage.order(), wait=1e6))
+    await until(lambda: never.asked)
+    run.cancel()
+    stage.crash()
+
+
+def result(stage: Stage, saga_id: str = SAGA) -> str:
+    state = stage.state(saga_id)
+    assert state.status is Status.COMPLETED
+    return Receipt.FromString(state.result or b"").order_id
+
+
+async def test_a_recovered_saga_stays_on_its_version_while_new_ones_use_the_newest(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(sell)
+    await interrupted(stage)
+
+    process = await stage.open(sell, sell_2)
+    newest = process.worker.served.find("sell", 0)
+    assert newest is not None
+    assert newest.definition is sell_2
+    await process.worker.start(order_of(newest.definition, saga_id="saga-2"), wait=1e6)
+    await stage.stopped()
+
+    assert (result(stage), result(stage, "saga-2")) == ("as ever", "anew")
+    assert (stage.state().version, stage.state("saga-2").version) == (1, 2)
+
+
+async def test_an_older_version_can_still_be_asked_for(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(sell, sell_2)
+    process = stage.process()
+    await process.worker.start(order_of(sell), wait=1e6)
+
+    assert result(stage) == "as ever"
+
+
+async def finding(stage: Stage, *definitions: Definition) -> Finding:
+    verifier = Verifier((definition, read_plan(definition)) for definition in definitions)
+    return (await verifier.verify(SAGA, stage.entries())).finding
+
+
+async def test_before_a_deploy_a_version_edited_in_place_is_caught_and_a_new_one_is_not(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(sell)
+    await interrupted(stage)
+
+    assert await finding(stage, sell, sell_2) is Finding.IN_LINE
+    assert await finding(stage, sell_edited_in_place, sell_2) is Finding.DIVERGED
+    assert await finding(stage, sell_2) is Finding.MISSING
+
+
+async def test_what_verify_calls_diverged_recovery_suspends(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(sell)
+    await interrupted(stage)
+    sent = len(stage.participants.calls)
+    await stage.open(sell_edited_in_place)
+    state = await stage.stopped()
+
+    assert state.status is Status.SUSPENDED
+    assert state.suspension is not None
+    assert state.suspension.code == "DIVERGED"
+    assert state.suspension.message == (
+        "the code waits for PaymentService.AuthorizePayment#1; the journal goes on with InventoryService.ReserveStock#1"
+    )
+    assert len(stage.participants.calls) == sent
