@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate import compare_metadata
@@ -11,11 +13,27 @@ from sqlalchemy import inspect
 from services.chassis.engines import open_engines
 from services.chassis.migration import migrate
 from services.chassis.records import guard_table
+from services.inventory.__main__ import SERVICE as INVENTORY
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
     from sqlalchemy import Connection, MetaData
 
     from services.chassis import Service
+
+LATER = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "inventory_0002"
+down_revision = "inventory_0001"
+
+
+def upgrade():
+    op.create_table("later", sa.Column("name", sa.Text, primary_key=True))
+"""
 
 
 def test_the_migrations_add_up_to_the_tables_that_the_code_declares(service: Service[Any], database_url: str) -> None:
@@ -38,6 +56,30 @@ def test_migrating_twice_changes_nothing(service: Service[Any], database_url: st
     for _ in range(2):
         with engine.begin() as connection:
             migrate(connection, service.migrations)
+    engine.dispose()
+
+
+def test_where_nothing_is_left_to_migrate_nobody_pays_for_alembic(
+    service: Service[Any], database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engines(database_url).writer
+    with engine.begin() as connection:
+        migrate(connection, service.migrations)
+    monkeypatch.setitem(sys.modules, "alembic", None)  # it cannot be imported
+    with engine.begin() as connection:
+        migrate(connection, service.migrations)
+    engine.dispose()
+
+
+def test_a_new_migration_is_applied_to_a_database_that_has_the_others(database_url: str, tmp_path: Path) -> None:
+    engine = open_engines(database_url).writer
+    with engine.begin() as connection:
+        migrate(connection, INVENTORY.migrations)
+    later = shutil.copytree(INVENTORY.migrations, tmp_path / "migrations")
+    (later / "0002_later.py").write_text(LATER)
+    with engine.begin() as connection:
+        migrate(connection, later)
+        assert inspect(connection).has_table("later")
     engine.dispose()
 
 
