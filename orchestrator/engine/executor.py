@@ -113,6 +113,11 @@ class Executor:
         """The saga's state, up to its latest entry, durable or not."""
         return self._writer.state
 
+    @property
+    def token(self) -> int:
+        """The fencing token of the claim under which it advances the saga."""
+        return self._writer.token
+
     def launch(self, rollback: Reason | None = None) -> None:
         """Begin, in a task of its own; with a reason to roll back, backward."""
         task = asyncio.ensure_future(self._run(rollback))

@@ -276,7 +276,7 @@ class Worker:
         entry: Entry | None = None,
         rollback: Reason | None = None,
     ) -> Executor:
-        """Carry on with a claimed saga where its journal ends. Whatever still runs under an older claim stops.
+        """Carry on with a claimed saga where its journal ends. What runs under an older claim stops.
 
         Args:
             claim: this replica's.
@@ -285,8 +285,10 @@ class Worker:
             entry: why the saga goes on; journalled before anything else.
             rollback: a reason to go backward.
         """
-        if (older := self.live.get(claim.saga_id)) is not None:
-            older.give_way()
+        if (other := self.live.get(claim.saga_id)) is not None:
+            if other.token > claim.token:
+                return other  # this claim was lost, and another one won, while the journal was read
+            other.give_way()
         self.world.observer.recovered(claim.saga_id, entries)
         gate = ReplayGate(state.commands)
         writer = self.writer(state, token=claim.token, sequence=len(entries))

@@ -10,7 +10,7 @@ import pytest
 from orchestrator import CommandRejected, saga
 from orchestrator.contract.command import OnUnknown, Retry
 from orchestrator.engine.entries import SagaRecovered, SagaStarted
-from orchestrator.engine.ports import SagaFilter
+from orchestrator.engine.ports import Claim, SagaFilter
 from orchestrator.engine.state import Status
 from orchestrator.errors import JournalUnavailable, SagaExists, SagaNotFound
 from shop.order.v1.order_pb2 import Receipt
@@ -564,6 +564,16 @@ async def test_a_replica_that_claims_anew_what_it_had_lost_runs_it_once(stage: S
     stage.clock.advance(10)
     await turns()
     assert len(stage.participants.calls) == sent, "what it did under its first claim has stopped"
+
+
+async def test_a_claim_that_was_overtaken_while_the_journal_was_read_stops_nothing(stage: Stage) -> None:
+    process, answer = await started(stage, "AuthorizePayment")
+    executor = process.worker.live[SAGA]
+    overtaken = Claim(SAGA, executor.token - 1)
+
+    assert process.worker.adopt(overtaken, stage.entries(), stage.state()) is executor
+    answer.give()
+    assert (await stage.stopped()).status is Status.COMPLETED
 
 
 async def test_a_start_in_flight_is_acknowledged_even_if_the_code_gives_up_the_branch_that_wrote_it(
