@@ -51,7 +51,7 @@ def journal_lines(entries: Sequence[JournalEntry], payloads: Payloads) -> Iterat
 
 def _told(entry: JournalEntry) -> str:
     """What the entry says besides its kind, such as ``EmailService.SendConfirmation#1, attempt 2: ABORTED: busy``."""
-    parts = [entry.key, entry.value]
+    parts = [entry.key or entry.reason.step_key, entry.value]
     if entry.attempt > 1 or entry.HasField("error"):
         parts.append(f"attempt {entry.attempt}")
     if entry.HasField("took_effect"):

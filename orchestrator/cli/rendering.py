@@ -46,8 +46,10 @@ _ABSENT: Final = Text("-", style="dim")
 _NUMBERS: Final = frozenset({"took", "sagas", "in flight", "waiting"})
 _WITHOUT_TERMINAL: Final = 160
 _NOT_REACHED: Final = frozenset({saga_pb2.STEP_STATE_NOT_BEGUN, saga_pb2.STEP_STATE_SKIPPED})
-# Whether these took effect was never known, where they carry an error; they are compensated all the same.
-_SETTLED_BY_COMPENSATION: Final = frozenset({saga_pb2.STEP_STATE_COMPENSATING, saga_pb2.STEP_STATE_COMPENSATED})
+# Whether these took effect was never known, where they carry an error; their rollback was decided all the same.
+_ROLLED_BACK: Final = frozenset(
+    {saga_pb2.STEP_STATE_COMPENSATING, saga_pb2.STEP_STATE_COMPENSATED, saga_pb2.STEP_STATE_STANDS}
+)
 ENDED: Final = frozenset(
     {saga_pb2.STATUS_COMPLETED, saga_pb2.STATUS_COMPENSATED, saga_pb2.STATUS_PARTIALLY_COMPENSATED}
 )
@@ -185,7 +187,7 @@ def _outcome(step: saga_pb2.Step) -> Text:
     text = Text(word, style=_looks(step)[1])
     if step.attempts > 1:
         text.append(f", sent {step.attempts} times", style="yellow not bold")
-    if step.error.message and step.state in _SETTLED_BY_COMPENSATION:
+    if step.error.message and step.state in _ROLLED_BACK:
         text.append(", in doubt", style="yellow not bold")
     elif step.error.message:
         text.append(f": {step.error.message}", style="not bold")

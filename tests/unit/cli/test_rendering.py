@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.code_pb2 import FAILED_PRECONDITION, UNAVAILABLE
@@ -79,10 +80,17 @@ def test_each_step_shows_its_outcome_and_its_compensation() -> None:
     ]
 
 
-def test_what_was_compensated_in_doubt_says_so_instead_of_its_last_error() -> None:
-    lost = step("Hold", saga_pb2.STEP_STATE_COMPENSATED, error=Status(code=UNAVAILABLE, message="broken pipe"))
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (saga_pb2.STEP_STATE_COMPENSATED, "compensated, in doubt"),
+        (saga_pb2.STEP_STATE_STANDS, "stands, in doubt"),
+    ],
+)
+def test_what_was_rolled_back_in_doubt_says_so_instead_of_its_last_error(state: saga_pb2.StepState, told: str) -> None:
+    lost = step("Hold", state, error=Status(code=UNAVAILABLE, message="broken pipe"))
     shown = "\n".join(drawn(saga_page(saga_pb2.Saga(steps=[lost]))))
-    assert "compensated, in doubt" in shown
+    assert told in shown
     assert "broken pipe" not in shown
 
 
