@@ -1,0 +1,178 @@
+"""Records golden journals: journals of today that every later version must fold, preview and replay as today's does.
+
+To add one, write its story below, run ``python -m tests.golden.record`` and commit the two files that it makes:
+``<name>.json``, the exported journal, and ``<name>.account.json``, what it amounts to. A file that exists is never
+written again: a golden journal that no longer fits shows that a promise to sagas under way is being broken. When
+place_order gets a new version, its stories go on for the version that they name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from google.type.money_pb2 import Money
+
+from orchestrator.engine.exported import write_journal
+from orchestrator.sagas.place_order import place_order
+from shop.fraud.v1.fraud_pb2 import VERDICT_ACCEPT, VERDICT_DECLINE, AssessOrderResponse
+from shop.inventory.v1.inventory_pb2 import ReservedLine, ReserveStockResponse
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from shop.payment.v1.payment_pb2 import AuthorizePaymentResponse, CapturePaymentResponse
+from shop.pricing.v1.pricing_pb2 import PriceOrderResponse
+from shop.product.v1.product_pb2 import CreateOrderResponse
+from shop.rewards.v1.rewards_pb2 import CreditPointsResponse
+from shop.shipping.v1.shipping_pb2 import ArrangeShipmentResponse, Shipment
+from shop.type.v1.type_pb2 import Address, Line
+from tests.golden.account import account
+from tests.unit.engine.stage import Answer, Stage, order_of, rejected, turns, unknown, until
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from google.protobuf.message import Message
+
+    from orchestrator.engine.entries import Entry
+
+FOLDER: Final = Path(__file__).parent
+ORDER_ID: Final = "0198c0de-0000-7000-8000-000000000001"
+TOTAL: Final = Money(currency_code="EUR", units=118, nanos=990000000)
+ORDER: Final = StartOrderRequest(
+    customer_id="ada",
+    email="ada@example.com",
+    lines=[Line(sku="KEYBOARD-1", quantity=1), Line(sku="CABLE-2", quantity=3)],
+    ship_to=Address(name="Ada", street="12 Mill Lane", city="Dublin", postal_code="D02", country="IE"),
+    card_token="tok_golden",
+    coupon_codes=["WELCOME"],
+    member=True,
+)
+REPLIES: Final[Mapping[str, Message]] = {
+    "CreateOrder": CreateOrderResponse(list_total=Money(currency_code="EUR", units=129), weight_grams=1450),
+    "AssessOrder": AssessOrderResponse(verdict=VERDICT_ACCEPT, score=12),
+    "ReserveStock": ReserveStockResponse(
+        lines=[
+            ReservedLine(sku="KEYBOARD-1", quantity=1, bin="A-01"),
+            ReservedLine(sku="CABLE-2", quantity=3, bin="C-17"),
+        ]
+    ),
+    "PriceOrder": PriceOrderResponse(total=TOTAL),
+    "AuthorizePayment": AuthorizePaymentResponse(payment_id="pay-1"),
+    "ArrangeShipment": ArrangeShipmentResponse(
+        shipment=Shipment(shipment_id="shp-1", order_id=ORDER_ID, carrier="An Post", tracking_number="AP123")
+    ),
+    "CapturePayment": CapturePaymentResponse(payment_id="pay-1"),
+    "CreditPoints": CreditPointsResponse(points=118),
+}
+
+
+async def run(stage: Stage) -> None:
+    """The saga from its start to where it comes to rest."""
+    order = order_of(place_order, ORDER, ORDER_ID)._replace(attributes=(("customer_id", "ada"),))
+    await stage.process().worker.start(order, wait=1e6)
+
+
+async def completed(stage: Stage) -> None:
+    """Everything goes well."""
+    await run(stage)
+
+
+async def suspected(stage: Stage) -> None:
+    """The saga's own code gives up."""
+    stage.participants.replies["AssessOrder"] = AssessOrderResponse(
+        verdict=VERDICT_DECLINE, score=97, reasons=["VELOCITY"]
+    )
+    await run(stage)
+
+
+async def declined(stage: Stage) -> None:
+    """The card is declined."""
+    stage.participants.scripts["AuthorizePayment"] = [rejected(reason="CARD_DECLINED")]
+    await run(stage)
+
+
+async def not_shipped(stage: Stage) -> None:
+    """No carrier takes the parcel; the first compensation needs a second attempt."""
+    stage.participants.scripts["ArrangeShipment"] = [rejected(reason="NO_CARRIER")]
+    stage.participants.scripts["VoidAuthorization"] = [unknown()]
+    await run(stage)
+
+
+async def cancelled(stage: Stage) -> None:
+    """The customer cancels while the parcel is being arranged."""
+    answer = Answer()
+    stage.participants.scripts["ArrangeShipment"] = [answer]
+    started = asyncio.ensure_future(run(stage))
+    await until(lambda: answer.asked)
+    cancel = stage.processes[0].operations.cancel(ORDER_ID, "changed her mind", "ada")
+    cancelling = asyncio.ensure_future(cancel)
+    await turns()
+    answer.give()
+    await cancelling
+    await started
+
+
+async def recovered(stage: Stage) -> None:
+    """The process dies while the payment is being authorized; the next one carries on."""
+    never = Answer()
+    stage.participants.scripts["AuthorizePayment"] = [never]
+    started = asyncio.ensure_future(run(stage))
+    await until(lambda: never.asked)
+    started.cancel()
+    await stage.recover()
+    await stage.stopped(ORDER_ID)
+
+
+async def retried(stage: Stage) -> None:
+    """Answers get lost, before and after the pivot; analytics is done without."""
+    stage.participants.scripts["AuthorizePayment"] = [unknown(), unknown("UNAVAILABLE")]
+    stage.participants.scripts["CapturePayment"] = [unknown()]
+    stage.participants.scripts["RecordOrder"] = [unknown(), unknown()]
+    await run(stage)
+
+
+async def stopped_after_pivot(stage: Stage) -> None:
+    """The warehouse refuses what can only go forward: an operator must decide."""
+    stage.participants.scripts["FulfilOrder"] = [rejected(reason="BIN_EMPTY")]
+    await run(stage)
+
+
+STORIES: Final[tuple[Callable[[Stage], Awaitable[None]], ...]] = (
+    completed,
+    suspected,
+    declined,
+    not_shipped,
+    cancelled,
+    recovered,
+    retried,
+    stopped_after_pivot,
+)
+
+
+async def entries_of(story: Callable[[Stage], Awaitable[None]]) -> list[Entry]:
+    """The journal of a story."""
+    stage = Stage(place_order)
+    stage.participants.replies.update(REPLIES)
+    await story(stage)
+    stage.check_promises()
+    entries = stage.entries(ORDER_ID)
+    await stage.strike()
+    return entries
+
+
+def main() -> None:
+    """Write what is not there."""
+    for story in STORIES:
+        name = f"{place_order.name}_v{place_order.version}_{story.__name__}"
+        if (FOLDER / f"{name}.json").exists():
+            continue
+        entries = asyncio.run(entries_of(story))
+        told = json.dumps(account(ORDER_ID, entries), indent=2, ensure_ascii=False) + "\n"
+        for file, text in ((f"{name}.json", write_journal(ORDER_ID, entries)), (f"{name}.account.json", told)):
+            with (FOLDER / file).open("x", encoding="utf-8") as out:
+                out.write(text)
+
+
+if __name__ == "__main__":
+    main()
