@@ -33,6 +33,7 @@ from orchestrator.observability import open_observability
 from orchestrator.sagas.place_order import place_order
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
+from orchestrator.store.sqlite.reading import SqliteReader
 from orchestrator.transport.order_details import OrderDetails
 from orchestrator.transport.order_service import OrderService
 from orchestrator.transport.participants import GrpcParticipants
@@ -222,6 +223,19 @@ async def open_journal(settings: Settings) -> Journal:
     """
     path = settings.journal_path
     return MemoryJournal() if path is None else await SqliteJournal.open(path)
+
+
+def open_journal_to_read(settings: Settings) -> SqliteReader:
+    """The journal that the settings name, beside the orchestrator that may have it: nothing is locked or written.
+
+    Raises:
+        SettingsError: it lies in another process's memory.
+        JournalUnavailable: it cannot be opened.
+    """
+    path = settings.journal_path
+    if path is None:
+        raise SettingsError("ORCHESTRATOR_JOURNAL=memory: lies in the process that runs; name a sqlite:<path>")
+    return SqliteReader.beside(path)
 
 
 def _services(replica: Replica, definitions: Sequence[Definition]) -> dict[str, Callable[[grpc.aio.Server], None]]:

@@ -6,12 +6,14 @@ import typer
 
 from orchestrator.cli.check import check
 from orchestrator.cli.conform import conform
+from orchestrator.cli.export import export
 from orchestrator.cli.faults import faults
 from orchestrator.cli.generate import generate
 from orchestrator.cli.look import feed, journal, list_sagas, preview, show, stats, watch
 from orchestrator.cli.mock import mock
 from orchestrator.cli.operate import act, cancel, pause, resolve, resume, retry, skip
 from orchestrator.cli.serve import serve
+from orchestrator.cli.verify import verify
 
 app = typer.Typer(
     name="orchestrator",
@@ -22,6 +24,8 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(check)
+app.command()(verify)
+app.command()(export)
 app.command()(generate)
 app.command()(mock)
 app.command()(conform)

@@ -52,6 +52,30 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open one connection that only reads, also while another process writes. It takes no lock and migrates nothing.
+
+    Raises:
+        JournalUnavailable: there is no journal there, or another version of this program wrote it.
+    """
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise JournalUnavailable(f"the journal {path} cannot be opened: {error}") from None
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        raise JournalUnavailable(f"the journal {path} cannot be read: {error}") from None
+    known = len(migrations())
+    if version != known:
+        connection.close()
+        raise JournalUnavailable(
+            f"the journal {path} has schema {version}, this program reads {known}: another version wrote it"
+        )
+    return connection
+
+
 def migrate(connection: sqlite3.Connection) -> int:
     """Bring the schema up to date, one transaction a migration; the version that it has now.
 

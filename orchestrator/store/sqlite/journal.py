@@ -3,7 +3,7 @@
 Writes go through :class:`~orchestrator.store.sqlite.group_commit.GroupCommit`. A refused append (claim lost,
 sequence conflict, saga exists) has written nothing and does not disturb the others; nor does one that SQLite cannot
 take, for then each is written alone. A failed commit (disk full) fails all of its appends, and nothing of them is
-kept. Reads have a connection, and a thread, of their own.
+kept. Reads are those of :class:`~orchestrator.store.sqlite.reading.SqliteReader`.
 """
 
 from __future__ import annotations
@@ -11,42 +11,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.ports import Append, Claim, SagaCount, SagaFilter, SagaRecord
-from orchestrator.engine.state import Status
-from orchestrator.errors import JournalUnavailable
-from orchestrator.store.paging import decode_page_token, encode_page_token
-from orchestrator.store.sqlite.appending import Appending, unpack
+from orchestrator.engine.ports import Append, Claim
+from orchestrator.store.sqlite.appending import Appending
 from orchestrator.store.sqlite.database import connect, lock, migrate
 from orchestrator.store.sqlite.group_commit import GroupCommit
 from orchestrator.store.sqlite.queries import queries
-from orchestrator.store.sqlite.searching import conditions, record
+from orchestrator.store.sqlite.reading import SqliteReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from orchestrator.engine.entries import Entry
 
-T = TypeVar("T")
-
-
-class SqliteJournal:
+class SqliteJournal(SqliteReader):
     """A :class:`~orchestrator.engine.ports.Journal` in one file. Made by :meth:`open`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._lock = lock(path)
         self._loop = asyncio.get_running_loop()
-        self._closed = False
         with contextlib.ExitStack() as opened:
             opened.callback(self._lock.close)
             self._writing = opened.enter_context(contextlib.closing(connect(path)))
             migrate(self._writing)
-            self._reading = opened.enter_context(contextlib.closing(connect(path)))
+            super().__init__(path, opened.enter_context(contextlib.closing(connect(path))))
             try:
                 # Only one process can be here, so whoever is written down as alive is dead.
                 self._writing.execute(queries()["forget_replicas"])
@@ -57,7 +47,6 @@ class SqliteJournal:
             self._opened = opened.pop_all()
         self._appending = Appending(self._writing)
         self._commits = GroupCommit(self._writing, self._appending.forget, self._unavailable)
-        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reader")
 
     @classmethod
     async def open(cls, path: Path) -> SqliteJournal:
@@ -71,30 +60,6 @@ class SqliteJournal:
     def append(self, append: Append) -> asyncio.Future[None]:
         """See the port."""
         return self._write(partial(self._appending.write, append))
-
-    async def read(self, saga_id: str) -> list[Entry]:
-        """See the port."""
-        chunks = await self._read(lambda db: db.execute(queries()["read_chunks"], (saga_id,)).fetchall())
-        return [entry for (chunk,) in chunks for entry in unpack(chunk)]
-
-    async def find(self, saga_id: str) -> SagaRecord | None:
-        """See the port."""
-        sql = queries()["search_sagas"].replace("%s", "WHERE s.saga_id = ?")
-        row = await self._read(lambda db: db.execute(sql, (saga_id, 1)).fetchone())
-        return None if row is None else record(row)
-
-    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
-        """See the port. The position of a page is the number of the last saga on the page before."""
-        clause, values = conditions(where, decode_page_token(page_token))
-        sql = queries()["search_sagas"].replace("%s", clause)
-        rows = await self._read(lambda db: db.execute(sql, (*values, limit + 1)).fetchall())
-        token = encode_page_token(rows[limit - 1][0]) if len(rows) > limit else ""
-        return [record(row) for row in rows[:limit]], token
-
-    async def count(self) -> list[SagaCount]:
-        """See the port."""
-        rows = await self._read(lambda db: db.execute(queries()["count_sagas"]).fetchall())
-        return [SagaCount(definition, Status(status), *numbers) for definition, status, *numbers in rows]
 
     async def heartbeat(self, owner: str, now: int, lease: int) -> None:
         """See the port."""
@@ -138,19 +103,3 @@ class SqliteJournal:
         refused: asyncio.Future[Any] = self._loop.create_future()
         refused.set_exception(self._is_closed())
         return refused
-
-    async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        if self._closed:
-            raise self._is_closed()
-        try:
-            return await self._loop.run_in_executor(self._reader, read, self._reading)
-        except sqlite3.Error as error:
-            raise self._unavailable(error) from None
-
-    def _is_closed(self) -> JournalUnavailable:
-        return JournalUnavailable(f"the journal {self._path} is closed")
-
-    def _unavailable(self, error: Exception) -> JournalUnavailable:
-        return JournalUnavailable(
-            f"the journal {self._path} cannot be used: {error}; free space or mend the file, then go on"
-        )

@@ -1,0 +1,96 @@
+"""Reads the journal's file, on a connection and a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from orchestrator.engine.ports import SagaCount, SagaFilter, SagaRecord
+from orchestrator.engine.state import Status
+from orchestrator.errors import JournalUnavailable
+from orchestrator.store.paging import decode_page_token, encode_page_token
+from orchestrator.store.sqlite.appending import unpack
+from orchestrator.store.sqlite.database import connect_to_read
+from orchestrator.store.sqlite.queries import queries
+from orchestrator.store.sqlite.searching import conditions, record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from orchestrator.engine.entries import Entry
+
+T = TypeVar("T")
+
+
+class SqliteReader:
+    """The reading half of a :class:`~orchestrator.engine.ports.Journal` in one file.
+
+    Args:
+        path: the file, for messages.
+        database: the connection to read on; whoever closes the reader closes it.
+    """
+
+    def __init__(self, path: Path, database: sqlite3.Connection) -> None:
+        self._path = path
+        self._closed = False
+        self._reading = database
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal-reader")
+
+    @classmethod
+    def beside(cls, path: Path) -> SqliteReader:
+        """Read the file beside the orchestrator that has it: it is neither locked nor written.
+
+        Raises:
+            JournalUnavailable: there is no such journal, or another version of this program wrote it.
+        """
+        return SqliteReader(path, connect_to_read(path))
+
+    async def read(self, saga_id: str) -> list[Entry]:
+        """See the port."""
+        chunks = await self._read(lambda db: db.execute(queries()["read_chunks"], (saga_id,)).fetchall())
+        return [entry for (chunk,) in chunks for entry in unpack(chunk)]
+
+    async def find(self, saga_id: str) -> SagaRecord | None:
+        """See the port."""
+        sql = queries()["search_sagas"].replace("%s", "WHERE s.saga_id = ?")
+        row = await self._read(lambda db: db.execute(sql, (saga_id, 1)).fetchone())
+        return None if row is None else record(row)
+
+    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+        """See the port. The position of a page is the number of the last saga on the page before."""
+        clause, values = conditions(where, decode_page_token(page_token))
+        sql = queries()["search_sagas"].replace("%s", clause)
+        rows = await self._read(lambda db: db.execute(sql, (*values, limit + 1)).fetchall())
+        token = encode_page_token(rows[limit - 1][0]) if len(rows) > limit else ""
+        return [record(row) for row in rows[:limit]], token
+
+    async def count(self) -> list[SagaCount]:
+        """See the port."""
+        rows = await self._read(lambda db: db.execute(queries()["count_sagas"]).fetchall())
+        return [SagaCount(definition, Status(status), *numbers) for definition, status, *numbers in rows]
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        if not self._closed:
+            self._closed = True
+            self._reader.shutdown()
+            self._reading.close()
+
+    async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        if self._closed:
+            raise self._is_closed()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._reader, read, self._reading)
+        except sqlite3.Error as error:
+            raise self._unavailable(error) from None
+
+    def _is_closed(self) -> JournalUnavailable:
+        return JournalUnavailable(f"the journal {self._path} is closed")
+
+    def _unavailable(self, error: Exception) -> JournalUnavailable:
+        return JournalUnavailable(
+            f"the journal {self._path} cannot be used: {error}; free space or mend the file, then go on"
+        )
