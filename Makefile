@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 
 ORDERS ?= 3000
+SEEDS ?= 1000
 SEED ?=
 
 BIN := $(VENV)/bin
@@ -22,7 +23,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test lint soak bench format generate baseline lock clean
+.PHONY: help demo run test lint soak bench simulate format generate baseline lock clean
 
 help: ## list what make can do here
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +54,9 @@ soak: $(INSTALLED) ## thousands of orders while processes are killed, replies ar
 
 bench: $(INSTALLED) ## what durability costs, in ratios to the bare calls of the same run
 	$(BIN)/python -m tests.bench
+
+simulate: $(INSTALLED) ## run sagas in SEEDS simulated worlds where everything goes wrong
+	@$(BIN)/orchestrator simulate --seeds $(SEEDS)
 
 format: $(INSTALLED) ## put Python and contracts into the agreed form
 	$(BIN)/ruff check --fix-only .

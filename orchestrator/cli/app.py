@@ -13,6 +13,7 @@ from orchestrator.cli.look import feed, journal, list_sagas, preview, show, stat
 from orchestrator.cli.mock import mock
 from orchestrator.cli.operate import act, cancel, pause, resolve, resume, retry, skip
 from orchestrator.cli.serve import serve
+from orchestrator.cli.simulate import simulate
 from orchestrator.cli.verify import verify
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.command()(generate)
 app.command()(mock)
 app.command()(conform)
 app.command()(faults)
+app.command()(simulate)
 
 LOOK = "Looking at sagas"
 app.command("list", rich_help_panel=LOOK)(list_sagas)

@@ -1,0 +1,268 @@
+"""The network between replicas and participants, and the participants themselves, which crash and come back.
+
+Purpose: everything that can become of a call. Invariant: an effect is always the participant's own doing, in one step
+that is durable; a crash loses the calls that have not arrived and the answers that have not left, nothing else.
+
+::
+
+    sent ──┬── lost ─────────────────────────────▶ (no answer: the sender's timeout)
+           ├── reset, or nobody is there ────────▶ unavailable
+           └── on its way ──▶ arrives ──▶ effect ──┬──▶ answer
+                    │  └ twice, or far too late    ├── lost ───▶ (no answer)
+                    └── the participant is down    └── reset ──▶ unavailable
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.contract.command import Effect
+from orchestrator.engine.outcome import Failure, Rejected, Retry, Unknown
+from orchestrator.testing.mock import ContractParticipant, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from random import Random
+
+    from google.protobuf.descriptor import ServiceDescriptor
+
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.outcome import Outcome
+    from orchestrator.testing.simulation.timeline import Timeline
+    from orchestrator.testing.simulation.virtual_loop import Process, VirtualLoop
+    from orchestrator.testing.simulation.watch import Watch
+    from orchestrator.testing.simulation.weather import Weather
+
+    Metadata = tuple[tuple[str, str], ...]
+
+_NOBODY: Final = Unknown(Failure("UNAVAILABLE", "the simulated connection broke"))
+_TIMEOUT: Final = Unknown(Failure("DEADLINE_EXCEEDED", "no answer in time"))
+_BUSY: Final = Failure("RESOURCE_EXHAUSTED", "the simulated participant is busy", "BUSY")
+_HALF: Final = 0.5
+_PAUSES: Final = (0.0, 0.0, 1.5)
+"""Seconds for which a busy participant asks to be left alone."""
+_LONGEST_DETOUR: Final = 12.0
+"""Seconds after which a call has arrived for the second time, if it does."""
+_ABSENCE: Final = (0.2, 6.0)
+"""Seconds for which a crashed participant is away."""
+_LATE: Final = (3.0, 25.0)
+"""Seconds that a late call takes."""
+
+
+class Host:
+    """One participant: its contract's core, which survives, and a process, which does not.
+
+    Attributes:
+        up: it runs.
+        life: how often it has been started.
+    """
+
+    def __init__(self, service: ServiceDescriptor, watch: Watch) -> None:
+        self.core = ContractParticipant([service], watch.ledger)
+        self.name = service.name.removesuffix("Service").lower()
+        self.up = True
+        self.life = 1
+
+    async def live(self, rate: float, random: Random, timeline: Timeline) -> None:
+        """Crash and come back, until cancelled.
+
+        Args:
+            rate: crashes per second.
+            random: decides when.
+            timeline: is told.
+        """
+        while rate:
+            await asyncio.sleep(random.expovariate(rate))
+            self.up = False
+            self.life += 1
+            timeline.note(self.name, "crashed")
+            await asyncio.sleep(random.uniform(*_ABSENCE))
+            self.up = True
+            timeline.note(self.name, "restarted")
+
+
+class Network:
+    """Between all replicas and all participants.
+
+    Args:
+        services: the participants' contracts.
+        tells_health: the participants offer a health service.
+
+    Attributes:
+        hosts: the participants, by the full names of their services.
+        weather: what can go wrong.
+    """
+
+    def __init__(
+        self,
+        services: Iterable[ServiceDescriptor],
+        loop: VirtualLoop,
+        random: Random,
+        weather: Weather,
+        timeline: Timeline,
+        watch: Watch,
+    ) -> None:
+        self.hosts = {service.full_name: Host(service, watch) for service in services}
+        self.loop = loop
+        self.random = random
+        self.weather = weather
+        self.timeline = timeline
+        self.watch = watch
+        self.tells_health = random.random() < _HALF
+
+    def send(
+        self, process: Process, command: Command, request: bytes, metadata: Metadata, answer: asyncio.Future[Outcome]
+    ) -> None:
+        """Put a call on its way; its answer, if there is ever one, goes into the future."""
+        weather, random = self.weather, self.random
+        call = _Call(self, self.hosts[command.service], command, request, metadata, answer)
+        self.timeline.note(process.name, "sent", call.name)
+        self.watch.sent(process.name, command, request, metadata)
+        drawn = random.random() - weather.lost
+        if drawn < 0:
+            self.timeline.note("network", "lost", call.name)
+        elif (drawn := drawn - weather.reset) < 0:
+            self.timeline.note("network", "reset", call.name)
+            self.loop.call_outside(self.delay(), call.give, _NOBODY)
+        elif drawn - weather.late < 0:
+            self.loop.call_outside(random.uniform(*_LATE), call.arrive, "late")
+        else:
+            self.loop.call_outside(self.delay(), call.arrive, "")
+        if random.random() < weather.doubled:
+            self.loop.call_outside(random.uniform(0, _LONGEST_DETOUR), call.arrive, "doubled")
+
+    def delay(self) -> float:
+        """Seconds that a message takes."""
+        random = self.random
+        slow = random.random() < self.weather.slow
+        return random.uniform(0.5, 4) if slow else random.uniform(0.0005, 0.02)
+
+    async def is_serving(self, service: str) -> bool | None:
+        """Whether a participant is up, as its health service tells."""
+        asked = self.loop.create_future()
+        self.loop.call_outside(self.delay(), _set, asked)
+        await asked
+        return self.hosts[service].up if self.tells_health else None
+
+
+class _Call:
+    """One call under way."""
+
+    __slots__ = ("_answer", "_command", "_key", "_metadata", "_network", "_put_off", "_request", "host", "name")
+
+    def __init__(
+        self,
+        network: Network,
+        host: Host,
+        command: Command,
+        request: bytes,
+        metadata: Metadata,
+        answer: asyncio.Future[Outcome],
+    ) -> None:
+        self._network = network
+        self._command = command
+        self._request = request
+        self._metadata = metadata
+        self._answer = answer
+        self._put_off: bool | None = None
+        self._key = dict(metadata)["idempotency-key"]
+        self.host = host
+        self.name = f"{command.method} {self._key}"
+
+    def give(self, outcome: Outcome) -> None:
+        """The sender gets an answer, if it still waits for one."""
+        if not self._answer.done():
+            self._answer.set_result(outcome)
+
+    def arrive(self, how: str) -> None:
+        """The call is at its participant."""
+        network, host, weather = self._network, self.host, self._network.weather
+        random, note = network.random, network.timeline.note
+        if not host.up:
+            network.loop.call_outside(network.delay(), self.give, _NOBODY)
+            return
+        if self._put_off is None:
+            # A call that was put off has no effect to come: where it arrives again, it is put off again.
+            self._put_off = random.random() < weather.busy
+        if self._put_off:
+            note(host.name, "busy", self.name, how)
+            network.watch.refused(self._key)
+            self._reply(Retry(_BUSY, random.choice(_PAUSES)), host.life)
+            return
+        outcome = host.core.answer(self._command, self._request, self._metadata, self._fault())
+        note(host.name, type(outcome).__name__.lower(), self.name, how)
+        if isinstance(outcome, Rejected):
+            network.watch.refused(self._key)
+        self._reply(outcome, host.life)
+
+    def _reply(self, outcome: Outcome, life: int) -> None:
+        network, weather = self._network, self._network.weather
+        drawn = network.random.random() - weather.unanswered
+        if drawn < 0:
+            network.timeline.note("network", "unanswered", self.name)
+        elif drawn - weather.reset * _HALF < 0:
+            network.timeline.note("network", "reset", self.name)
+            network.loop.call_outside(network.delay(), self.give, _NOBODY)
+        else:
+            network.loop.call_outside(network.delay(), self._leave, outcome, life)
+
+    def _leave(self, outcome: Outcome, life: int) -> None:
+        self.give(outcome if self.host.life == life else _NOBODY)
+
+    def _fault(self) -> Fault:
+        weather, command = self._network.weather, self._command
+        decisive = command.effect in {Effect.COMPENSABLE, Effect.PIVOT}
+        share = weather.refused if decisive else weather.stubborn
+        undone = self._network.watch.ledger.of(dict(self._metadata).get("compensates", ""))
+        if undone is not None and (undone.compensated or undone.kept_out):
+            return Fault.NONE  # what is done is not refused afterwards
+        return Fault.REJECT if self._network.random.random() < share else Fault.NONE
+
+
+class Route:
+    """The way of one replica to the participants; see :class:`~orchestrator.engine.ports.Participants`."""
+
+    def __init__(self, network: Network, process: Process) -> None:
+        self._network = network
+        self._process = process
+
+    def caller(self, command: Command) -> RouteTo:
+        """The way to one command."""
+        return RouteTo(self._network, self._process, command)
+
+    async def is_serving(self, service: str) -> bool | None:
+        """See the port."""
+        return await self._network.is_serving(service)
+
+
+class RouteTo:
+    """Delivers one command, once; see :class:`~orchestrator.engine.ports.Caller`."""
+
+    __slots__ = ("_command", "_network", "_process")
+
+    def __init__(self, network: Network, process: Process, command: Command) -> None:
+        self._network = network
+        self._process = process
+        self._command = command
+
+    async def __call__(self, request: bytes, metadata: Metadata, timeout: float) -> Outcome:  # noqa: ASYNC109 - the port's
+        """Make one attempt."""
+        loop = self._network.loop
+        answer: asyncio.Future[Outcome] = loop.create_future()
+        timer = loop.call_later(timeout, _time_out, answer)
+        self._network.send(self._process, self._command, request, metadata, answer)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
+
+
+def _time_out(answer: asyncio.Future[Outcome]) -> None:
+    if not answer.done():
+        answer.set_result(_TIMEOUT)
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

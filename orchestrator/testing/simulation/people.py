@@ -1,0 +1,151 @@
+"""Customers, who start sagas and insist, and operators, who do what operators do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.engine.state import Status
+from orchestrator.engine.worker import StartSaga
+from orchestrator.errors import JournalError, OperationRefused, SagaNotFound
+from orchestrator.testing.simulation.promises import Promise
+from orchestrator.testing.simulation.sagas import STARTED
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from shop.type.v1.type_pb2 import Address, Line
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from random import Random
+
+    from orchestrator.engine.state import SagaState
+    from orchestrator.testing.simulation.replicas import Life, Replica
+    from orchestrator.testing.simulation.timeline import Timeline
+    from orchestrator.testing.simulation.watch import Watch
+
+    Ask = Callable[[Life], Awaitable[SagaState]]
+
+_PATIENCE_SECONDS: Final = 5.0
+_LONGEST_WAIT: Final = 3.0
+_SKUS: Final = ("MUG", "PEN", "CAP")
+_HALF: Final = 0.5
+
+
+class People:
+    """Everybody who speaks to the replicas.
+
+    Args:
+        replicas: to whom they speak.
+    """
+
+    def __init__(self, replicas: Sequence[Replica], random: Random, timeline: Timeline, watch: Watch) -> None:
+        self._replicas = replicas
+        self._random = random
+        self._timeline = timeline
+        self._watch = watch
+
+    async def start(self, saga_id: str, after: float) -> None:
+        """A customer starts a saga, and repeats that until it is acknowledged, wherever somebody answers."""
+        random = self._random
+        name = random.choice(STARTED)
+        order = _order(random)
+        data = order.SerializeToString(deterministic=True)
+        await asyncio.sleep(after)
+        wait = random.choice((0.0, 0.0, random.uniform(0.0, _LONGEST_WAIT)))
+        request = StartSaga(saga_id, name, 1, data, data)
+        while True:
+            state = await self._ask("customer", "start", saga_id, lambda life: life.worker.start(request, wait))
+            if state is not None:
+                if saga_id not in self._watch.sagas:
+                    self._watch.break_(Promise.NOTHING_IS_LOST, f"{saga_id} was acknowledged, and is not durable")
+                return
+            await asyncio.sleep(random.uniform(0.1, 1.0))
+
+    async def operate(self, rate: float) -> None:
+        """An operator does something to some saga, again and again, until cancelled."""
+        random = self._random
+        acts = (self.cancel, self.cancel, self.pause, self.resume, self.resume, self.retry_now, self.skip)
+        while rate:
+            await asyncio.sleep(random.expovariate(rate))
+            if sagas := [*self._watch.sagas]:
+                await random.choice(acts)(random.choice(sagas))
+
+    async def cancel(self, saga_id: str) -> None:
+        """Have it rolled back. What an operator was promised must be durable."""
+        if self._is_child(saga_id):
+            return
+        state = await self._ask(
+            "operator", "cancel", saga_id, lambda life: life.operations.cancel(saga_id, "enough", "ada")
+        )
+        if state is not None and not self._watch.sagas[saga_id].state.rollback:
+            self._watch.break_(Promise.NOTHING_IS_LOST, f"{saga_id} was cancelled, and its rollback is not durable")
+
+    async def pause(self, saga_id: str) -> None:
+        """Have it wait."""
+        self._watch.paused.add(saga_id)
+        await self._ask("operator", "pause", saga_id, lambda life: life.operations.pause(saga_id, "wait", "ada"))
+
+    async def resume(self, saga_id: str) -> None:
+        """Let it go on."""
+        if self._watch.sagas[saga_id].state.status is Status.SUSPENDED:
+            await self._ask("operator", "resume", saga_id, lambda life: life.operations.resume(saga_id, "go", "ada"))
+
+    async def retry_now(self, saga_id: str) -> None:
+        """Have its next attempt made at once."""
+        await self._ask("operator", "retry_now", saga_id, lambda life: life.operations.retry_now(saga_id, "", "ada"))
+
+    async def skip(self, saga_id: str) -> None:
+        """Let an effect stand whose compensation was refused."""
+        state = self._watch.sagas[saga_id].state
+        suspension = state.suspension
+        if suspension is None or state.rollback is None or suspension.step_key not in state.commands:
+            return
+        key = suspension.step_key
+        await self._ask(
+            "operator", "skip", saga_id, lambda life: life.operations.skip_compensation(saga_id, key, "seen", "ada")
+        )
+
+    def _is_child(self, saga_id: str) -> bool:
+        return bool(self._watch.sagas[saga_id].state.parent_id)
+
+    async def _ask(self, who: str, what: str, saga_id: str, ask: Ask) -> SagaState | None:
+        """Ask a replica that seems to be there; what it answers, if it does."""
+        there = [replica for replica in self._replicas if replica.answers]
+        if not there:
+            return None
+        life = self._random.choice(there).life
+        self._timeline.note(who, what, saga_id, life.process.name)
+        asked = life.spawn(_answer(ask, life))
+        await asyncio.wait((asked,), timeout=_PATIENCE_SECONDS)
+        if not asked.done():
+            self._timeline.note(who, "unanswered", what, saga_id)
+            return None
+        answer: SagaState | Exception = asked.result()
+        if not isinstance(answer, Exception):
+            self._timeline.note(who, "was_told", what, saga_id, answer.status)
+            return answer
+        self._timeline.note(who, "was_told", what, saga_id, repr(answer))
+        if not isinstance(answer, _EXPECTED):
+            self._watch.break_(Promise.NOTHING_IS_LOST, f"{what} {saga_id} failed: {answer!r}")
+        return None
+
+
+_EXPECTED: Final = (JournalError, SagaNotFound, OperationRefused)
+
+
+async def _answer(ask: Ask, life: Life) -> SagaState | Exception:
+    try:
+        return await ask(life)
+    except Exception as error:  # noqa: BLE001 - it is looked at where it was asked
+        return error
+
+
+def _order(random: Random) -> StartOrderRequest:
+    skus = random.sample(_SKUS, random.randint(1, len(_SKUS)))
+    return StartOrderRequest(
+        customer_id="ada",
+        email="ada@example.com",
+        lines=[Line(sku=sku, quantity=random.randint(1, 9)) for sku in skus],
+        ship_to=Address(name="Ada", street="1 Main St", city="Berlin", postal_code="10115", country="DE"),
+        card_token="tok_1",  # noqa: S106 - of no card
+        member=random.random() < _HALF,
+    )

@@ -1,0 +1,88 @@
+"""The last word on a simulated world: what its journal says, held against what its participants have done.
+
+==================== =============================================================================
+a saga that ended    leaves standing
+==================== =============================================================================
+completed            the effect of every completed command, and of no rejected one
+compensated          nothing, but what the saga can do without
+partially            what an operator lets stand, and what the saga can do without
+suspended            what its journal names, and nothing that it calls compensated or rejected
+==================== =============================================================================
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.contract.command import Effect
+from orchestrator.engine.state import ENDED, Status, StepOutcome
+from orchestrator.testing.simulation.promises import Promise
+from orchestrator.testing.simulation.watch import is_child
+
+if TYPE_CHECKING:
+    from orchestrator.engine.ports import Journal
+    from orchestrator.engine.state import CommandState, SagaState
+    from orchestrator.testing.simulation.watch import Watch
+
+
+class Reckoning:
+    """Settles the accounts of one world in which nothing is under way any more."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._states = {saga_id: kept.state for saga_id, kept in watch.sagas.items()}
+
+    async def settle(self, journal: Journal) -> None:
+        """Hold every saga and every effect to the promises."""
+        accounted: set[str] = set()
+        for state in self._states.values():
+            accounted.update(f"{state.saga_id}/{key}" for key in state.commands)
+            self._settle(state)
+            record = await journal.find(state.saga_id)
+            if record is None or record.status is not state.status:
+                self._watch.break_(Promise.NOTHING_IS_LOST, f"{state.saga_id} is {state.status}, listed as {record}")
+        for entry in self._watch.ledger:
+            if entry.balance and entry.key not in accounted:
+                self._lost(f"{entry.key} stands, and no journal knows of it")
+        for entry in self._watch.ledger.disorders():
+            self._lost(f"{entry.key} was applied {entry.applied} times and compensated {entry.compensated} times")
+
+    def _settle(self, state: SagaState) -> None:
+        if state.status not in {*ENDED, Status.SUSPENDED}:
+            self._watch.break_(Promise.NOTHING_IS_LOST, f"{state.saga_id} never ended: it is {state.status}")
+            return
+        for command in state.commands.values():
+            if command.effect is not Effect.QUERY:
+                self._settle_command(state, command)
+
+    def _settle_command(self, state: SagaState, command: CommandState) -> None:
+        stands = self._stands(state, command)
+        if stands is None:
+            return
+        name = f"{state.saga_id}/{command.key}"
+        undone = command.compensation is not None and command.compensation.ended_at is not None
+        rejected = command.outcome is StepOutcome.REJECTED and command.effect is not Effect.RETRYABLE
+        if stands and (undone or rejected):
+            self._lost(f"{name} stands, and is journalled as {'compensated' if undone else 'rejected'}")
+        if stands and state.status is Status.COMPENSATED and not command.best_effort:
+            self._lost(f"{name} stands, and its saga has ended compensated")
+        if stands and state.status is Status.PARTIALLY_COMPENSATED and not (command.skipped or command.best_effort):
+            self._lost(f"{name} stands, and no operator has let it stand")
+        if not stands and not undone and command.outcome is StepOutcome.COMPLETED and not command.skipped:
+            self._lost(f"{name} is journalled as completed, and does not stand")
+        if state.status is Status.COMPLETED and command.matters_in_doubt:
+            self._watch.break_(Promise.UNKNOWN_IS_NOT_FAILED, f"{name} is in doubt, and its saga has completed")
+
+    def _stands(self, state: SagaState, command: CommandState) -> bool | None:
+        """Whether the command has an effect that stands; ``None`` where that is still to be decided."""
+        name = f"{state.saga_id}/{command.key}"
+        if not is_child(command):
+            entry = self._watch.ledger.of(name)
+            return entry is not None and entry.balance > 0
+        child = self._states.get(name)
+        if child is None:
+            return False
+        return None if child.status is Status.SUSPENDED else child.status is Status.COMPLETED
+
+    def _lost(self, how: str) -> None:
+        self._watch.break_(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, how)

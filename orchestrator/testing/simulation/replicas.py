@@ -1,0 +1,218 @@
+"""The replicas of a simulated world: real workers, which crash, stop, stand still, and come back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.definition.plan_reader import read_plan
+from orchestrator.engine.bindings import Bindings
+from orchestrator.engine.children import add_children
+from orchestrator.engine.gate import Gate
+from orchestrator.engine.operations import Operations
+from orchestrator.engine.served import ServedSaga, ServedSagas
+from orchestrator.engine.worker import Worker, World
+from orchestrator.errors import JournalError
+from orchestrator.testing.simulation.network import Route
+from orchestrator.testing.simulation.sagas import DEFINITIONS
+from orchestrator.testing.simulation.shared_journal import JournalLine
+from orchestrator.testing.simulation.virtual_loop import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Sequence
+    from random import Random
+
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.entries import Entry
+    from orchestrator.testing.simulation.network import Network
+    from orchestrator.testing.simulation.shared_journal import SharedJournal
+    from orchestrator.testing.simulation.timeline import Timeline
+    from orchestrator.testing.simulation.virtual_loop import VirtualLoop
+    from orchestrator.testing.simulation.watch import Watch
+    from orchestrator.testing.simulation.weather import Weather
+
+EPOCH: Final = 1_700_000_000_000_000_000
+"""When every world begins, nanoseconds since the epoch, UTC."""
+
+_LEASE_SECONDS: Final = 3.0
+_GRACE_SECONDS: Final = 2.0
+_RETRY_SECONDS: Final = 1.0
+_LONGEST_ABSENCE: Final = 8.0
+_MOST_IN_FLIGHT: Final = 8
+_PLANS: Final = {str(definition): read_plan(definition) for definition in DEFINITIONS}
+
+
+class SkewedClock:
+    """The clock of one replica; see :class:`~orchestrator.engine.ports.Clock`."""
+
+    def __init__(self, loop: VirtualLoop, skew: float) -> None:
+        self._loop = loop
+        self._skew = skew
+
+    def now(self) -> int:
+        """Nanoseconds since the epoch, as this replica believes."""
+        return EPOCH + int((self._loop.time() + self._skew) * 1e9)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        await asyncio.sleep(seconds)
+
+
+class Witness:
+    """An observer that tells the watch, and has every trace exported, so that attempts carry their spans.
+
+    See :class:`~orchestrator.engine.ports.Observer`.
+    """
+
+    def __init__(self, name: str, watch: Watch) -> None:
+        self._name = name
+        self._watch = watch
+
+    def samples(self, _saga_id: str, _traceparent: str) -> bool:
+        """Yes."""
+        return True
+
+    def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
+        """The watch knows what is durable from the journal itself."""
+
+    def recovered(self, saga_id: str, entries: Sequence[Entry]) -> None:  # noqa: ARG002 - the port's
+        """The replica goes on with a saga."""
+        self._watch.taken_up(self._name, saga_id)
+
+
+class Life:
+    """A replica from its start to its end; the next one has another name and remembers nothing.
+
+    Attributes:
+        process: what runs it.
+        worker: the worker.
+        operations: what operators can do here.
+        is_open: it has recovered what there was, and answers.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: Network,
+        journal: SharedJournal,
+        definitions: Sequence[SagaDefinition[Any, Any, Any]],
+        clock: SkewedClock,
+    ) -> None:
+        loop, random = network.loop, network.random
+        self.process = Process(name)
+        route = Route(network, self.process)
+        bindings = Bindings(
+            [definition.participants for definition in definitions], route, clock, most_in_flight=_MOST_IN_FLIGHT
+        )
+        served = ServedSagas(ServedSaga.over(d, _PLANS[str(d)], bindings) for d in definitions)
+        world = World(JournalLine(journal, self.process), Witness(name, network.watch), clock, random.random)
+        self._loop = loop
+        self.is_open = False
+        self.worker = Worker(served, bindings, world, owner=name, lease=_LEASE_SECONDS)
+        self.operations = Operations(self.worker)
+        add_children(self.worker, Gate(clock, _always_serving, _MOST_IN_FLIGHT * 4))
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run something in this replica."""
+        return self.process.spawn(self._loop, work)
+
+    async def open(self) -> None:
+        """Recover what nobody advances, and be there for customers. Without the journal, try again."""
+        while True:
+            try:
+                await self.worker.open()
+                break
+            except JournalError:
+                await asyncio.sleep(_RETRY_SECONDS)
+        self.is_open = True
+
+    async def close(self) -> None:
+        """Stop in good order."""
+        with contextlib.suppress(JournalError):
+            await self.worker.close(_GRACE_SECONDS)
+
+
+class Replica:
+    """A place for a replica, of which one life follows another.
+
+    Attributes:
+        life: the present one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: Network,
+        journal: SharedJournal,
+        definitions: Sequence[SagaDefinition[Any, Any, Any]],
+        timeline: Timeline,
+    ) -> None:
+        self._name = name
+        self._network = network
+        self._journal = journal
+        self._definitions = definitions
+        self._timeline = timeline
+        self._lives = 0
+        self.life = self._begin()
+
+    @property
+    def answers(self) -> bool:
+        """It is there for customers."""
+        return self.life.is_open and not self.life.process.frozen
+
+    def _begin(self) -> Life:
+        self._lives += 1
+        random, skew = self._network.random, self._network.weather.skew
+        clock = SkewedClock(self._network.loop, random.uniform(-skew, skew) / 2)
+        name = f"{self._name}.{self._lives}"
+        self._timeline.note(name, "opened")
+        life = Life(name, self._network, self._journal, self._definitions, clock)
+        life.spawn(life.open())
+        return life
+
+    async def live(self, weather: Weather, random: Random) -> None:
+        """Suffer what the weather brings, until cancelled."""
+        rates = (weather.replica_crashes, weather.replica_stops, weather.replica_pauses)
+        while sum(rates):
+            await asyncio.sleep(random.expovariate(sum(rates)))
+            (trouble,) = random.choices((self._crash, self._stop, self._pause), rates)
+            await trouble(random)
+
+    def calm_down(self) -> None:
+        """Whatever it suffered from is over."""
+        if self.life.process.crashed:
+            self.life = self._begin()
+        elif self.life.process.frozen:
+            self._go_on()
+
+    async def _crash(self, random: Random) -> None:
+        self._timeline.note(self.life.process.name, "crashed")
+        self.life.process.crash()
+        await asyncio.sleep(random.uniform(0.1, _LONGEST_ABSENCE))
+        self.life = self._begin()
+
+    async def _stop(self, random: Random) -> None:
+        life = self.life
+        self._timeline.note(life.process.name, "stopping")
+        life.is_open = False
+        closing = life.spawn(life.close())
+        await asyncio.wait((closing,), timeout=_GRACE_SECONDS * 2)
+        self._timeline.note(life.process.name, "stopped")
+        life.process.crash()
+        await asyncio.sleep(random.uniform(0.1, _LONGEST_ABSENCE / 4))
+        self.life = self._begin()
+
+    async def _pause(self, random: Random) -> None:
+        self._timeline.note(self.life.process.name, "paused")
+        self.life.process.freeze()
+        await asyncio.sleep(random.uniform(0.2, _LONGEST_ABSENCE))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._timeline.note(self.life.process.name, "went_on")
+        self._network.loop.thaw(self.life.process)
+
+
+async def _always_serving() -> bool:
+    return True

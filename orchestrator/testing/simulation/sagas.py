@@ -1,0 +1,196 @@
+"""The sagas of the simulated worlds: the shop's own, and a few that use everything else that sagas can do."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from google.type.money_pb2 import Money
+
+from orchestrator import CommandRejected, SagaRejected, best_effort, saga, saga_id, scope
+from orchestrator.contract.command import Effect, OnUnknown
+from orchestrator.definition import context
+from orchestrator.definition.context import child
+from orchestrator.sagas.place_order import Shop, place_order
+from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
+from shop.email.v1.email_pb2 import SendConfirmationRequest
+from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, CapturePaymentRequest
+from shop.pricing.v1.pricing_pb2 import PriceOrderRequest
+from shop.product.v1.product_pb2 import CreateOrderRequest
+from shop.rewards.v1.rewards_pb2 import CreditPointsRequest
+from shop.shipping.v1.shipping_pb2 import ArrangeShipmentRequest
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from orchestrator.contract.command import Command
+    from orchestrator.definition.participants import Participant
+    from orchestrator.definition.saga import SagaDefinition
+    from shop.type.v1.type_pb2 import Line
+
+    Definition = SagaDefinition[Any, Any, Any]
+
+_PRICE: Final = Money(currency_code="EUR", units=20)
+_PARCEL_GRAMS: Final = 500
+_HALF: Final = 0.5
+
+
+@saga("bundle", version=1)
+async def bundle(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """Branches: a TaskGroup with a scope for each line, a gather before the pivot and one after it."""
+    order_id = saga_id()
+
+    async def pack(line: Line) -> None:
+        with scope(line.sku):
+            await shop.inventory.ReserveStock(ReserveStockRequest(order_id=order_id, lines=[line]))
+            await shop.pricing.PriceOrder(PriceOrderRequest(lines=[line], country="DE"))
+
+    async with asyncio.TaskGroup() as group:
+        for line in order.lines:
+            group.create_task(pack(line))
+    await asyncio.gather(_hold(order, shop), _ship(order, shop))
+    await best_effort(
+        shop.analytics.RecordOrder(RecordOrderRequest(order_id=order_id, lines=order.lines, total=_PRICE))
+    )
+    await shop.payment.CapturePayment(CapturePaymentRequest(order_id=order_id, amount=_PRICE))
+    await asyncio.gather(_confirm(order, shop), _credit(order, shop))
+    return Receipt(order_id=order_id, total=_PRICE)
+
+
+@saga("choices", version=1)
+async def choices(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """Takes another way when refused, decides by chance and by the clock, and gives up at times."""
+    order_id = saga_id()
+    lucky = context.random() < _HALF
+    name = f"{context.uuid4()}-{context.now():%H}"
+    await shop.product.CreateOrder(CreateOrderRequest(order_id=order_id, customer_id=name, lines=order.lines))
+    try:
+        await _ship(order, shop)
+    except CommandRejected:
+        with scope("instead"):
+            await shop.inventory.ReserveStock(ReserveStockRequest(order_id=order_id, lines=order.lines[:1]))
+    if lucky:
+        await _hold(order, shop)
+    elif not order.member:
+        raise SagaRejected("CHANGED_MY_MIND", "rather not")
+    await shop.payment.CapturePayment(CapturePaymentRequest(order_id=order_id, amount=_PRICE))
+    if order.member:
+        await _credit(order, shop)
+    await _confirm(order, shop)
+    return Receipt(order_id=order_id, total=_PRICE)
+
+
+@saga("hurry", version=1, deadline=timedelta(seconds=8), reserve=timedelta(seconds=3))
+async def hurry(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """Has a deadline."""
+    order_id = saga_id()
+    await shop.inventory.ReserveStock(ReserveStockRequest(order_id=order_id, lines=order.lines))
+    await _hold(order, shop)
+    await _ship(order, shop)
+    await shop.payment.CapturePayment(CapturePaymentRequest(order_id=order_id, amount=_PRICE))
+    await _confirm(order, shop)
+    return Receipt(order_id=order_id, total=_PRICE)
+
+
+@saga("parcel", version=1)
+async def parcel(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """A child that can be compensated."""
+    await shop.inventory.ReserveStock(ReserveStockRequest(order_id=saga_id(), lines=order.lines))
+    await _ship(order, shop)
+    return Receipt(order_id=saga_id())
+
+
+@saga("till", version=1)
+async def till(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """A child with a pivot, which makes it a pivot of its parent."""
+    await _hold(order, shop)
+    await shop.payment.CapturePayment(CapturePaymentRequest(order_id=saga_id(), amount=_PRICE))
+    return Receipt(order_id=saga_id(), total=_PRICE)
+
+
+@saga("delivery", version=1)
+async def delivery(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """A parent: two children side by side, and one that decides."""
+    await shop.product.CreateOrder(
+        CreateOrderRequest(order_id=saga_id(), customer_id=order.customer_id, lines=order.lines)
+    )
+
+    async def send(name: str) -> None:
+        with scope(name):
+            await child(parcel, order)
+
+    await asyncio.gather(send("first"), send("second"))
+    await child(till, order)
+    await _confirm(order, shop)
+    return Receipt(order_id=saga_id(), total=_PRICE)
+
+
+async def _hold(order: StartOrderRequest, shop: Shop) -> None:
+    await shop.payment.AuthorizePayment(
+        AuthorizePaymentRequest(
+            order_id=saga_id(), customer_id=order.customer_id, amount=_PRICE, card_token=order.card_token
+        )
+    )
+
+
+async def _ship(order: StartOrderRequest, shop: Shop) -> None:
+    await shop.shipping.ArrangeShipment(
+        ArrangeShipmentRequest(order_id=saga_id(), ship_to=order.ship_to, weight_grams=_PARCEL_GRAMS)
+    )
+
+
+async def _credit(order: StartOrderRequest, shop: Shop) -> None:
+    await shop.rewards.CreditPoints(
+        CreditPointsRequest(order_id=saga_id(), customer_id=order.customer_id, total=_PRICE)
+    )
+
+
+async def _confirm(order: StartOrderRequest, shop: Shop) -> None:
+    await shop.email.SendConfirmation(SendConfirmationRequest(order_id=saga_id(), to=order.email, total=_PRICE))
+
+
+def draw_definitions(random: Random) -> tuple[Definition, ...]:
+    """What the replicas of one world serve: the code is always the same, what contracts may choose is drawn."""
+    declared = {
+        command.name: command
+        for definition in DEFINITIONS
+        for participant in definition.participants
+        for command in participant.commands.values()
+    }
+    drawn = {name: _draw_contract(command, random) for name, command in declared.items()}
+
+    def redrawn(participant: Participant) -> Participant:
+        commands = {name: drawn[command.name] for name, command in participant.commands.items()}
+        return dataclasses.replace(participant, commands=commands)
+
+    return tuple(
+        dataclasses.replace(definition, participants=tuple(map(redrawn, definition.participants)))
+        for definition in DEFINITIONS
+    )
+
+
+def _draw_contract(command: Command, random: Random) -> Command:
+    legal = [OnUnknown.RESEND, OnUnknown.RESEND, OnUnknown.SUSPEND]
+    if command.effect is Effect.COMPENSABLE:
+        legal.append(OnUnknown.COMPENSATE)
+    if command.verify is not None:
+        legal.append(OnUnknown.VERIFY)
+    undo = command.compensation
+    return dataclasses.replace(
+        command,
+        on_unknown=random.choice(legal),
+        retry=dataclasses.replace(command.retry, attempts=random.randint(1, 4)),
+        compensation=None if undo is None else _draw_contract(undo, random),
+    )
+
+
+DEFINITIONS: Final[tuple[Definition, ...]] = (place_order, bundle, choices, hurry, parcel, till, delivery)
+"""Every definition that the simulated replicas serve."""
+
+STARTED: Final = ("place_order", "place_order", "bundle", "choices", "choices", "hurry", "delivery", "parcel")
+"""What customers start, the more often the more often it stands here."""

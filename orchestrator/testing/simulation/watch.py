@@ -1,0 +1,285 @@
+"""Holds what happens against the promises, while it happens.
+
+It trusts neither the engine nor the journal under test: claims, answers and keys are noted here as they pass. What the
+durable entries of a saga say is held against the ledger of what the participants really did.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from orchestrator.contract.command import Effect
+from orchestrator.engine.entries import (
+    CommandCompleted,
+    CommandIntended,
+    CommandRejected,
+    CompensationCompleted,
+    RollbackBegan,
+    SagaSuspended,
+    compensation_key,
+)
+from orchestrator.engine.state import (
+    REASON_COMPENSATION_REJECTED,
+    REASON_DIVERGED,
+    REASON_PAUSED,
+    REASON_REJECTED_AFTER_PIVOT,
+    REASON_UNKNOWN,
+    SagaState,
+)
+from orchestrator.testing.mock import EffectLedger
+from orchestrator.testing.simulation.promises import Broken, Promise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.entries import Entry
+    from orchestrator.engine.ports import Append, Claim
+    from orchestrator.engine.state import CommandState, Reason
+    from orchestrator.testing.mock import LedgerEntry
+
+_CHILD: Final = "saga."
+"""How the full names of child sagas begin; no participant has one."""
+
+
+class Kept(NamedTuple):
+    """What is known of a saga independently of the journal under test.
+
+    Attributes:
+        state: the fold of what is durable.
+        owner: the replica of the latest claim.
+        token: the token of that claim.
+        taken_up: its owner has begun to advance it. Until then, what the owner sends is sent by what it was before
+            it lost an earlier claim.
+    """
+
+    state: SagaState
+    owner: str
+    token: int
+    taken_up: bool
+
+    def is_advanced_by(self, replica: str) -> bool:
+        """What the replica does, it does as the owner."""
+        return self.taken_up and self.owner == replica
+
+
+class Watch:
+    """Sees everything that concerns a promise.
+
+    Args:
+        on_broken: told of every promise that was broken.
+
+    Attributes:
+        sagas: what is durable, by saga.
+        ledger: what the participants have done.
+        paused: the sagas that an operator has asked to pause.
+    """
+
+    def __init__(self, on_broken: Callable[[Broken], None]) -> None:
+        self.sagas: dict[str, Kept] = {}
+        self.ledger = EffectLedger(self._effect_changed)
+        self.paused: set[str] = set()
+        self._on_broken = on_broken
+        self._sent: dict[str, tuple[str, bytes]] = {}
+        self._keys: dict[tuple[str, str, bytes], str] = {}
+        self._places: dict[str, tuple[str, str]] = {}
+        self._spans: set[str] = set()
+        self._refused: set[str] = set()
+
+    def break_(self, promise: Promise, how: str) -> None:
+        """A promise is broken."""
+        self._on_broken(Broken(promise, how))
+
+    def sent(self, replica: str, command: Command, request: bytes, metadata: tuple[tuple[str, str], ...]) -> None:
+        """A replica sends a command, compensation or query."""
+        known = dict(metadata)
+        if command.effect is Effect.QUERY:
+            return
+        key, saga_id = known["idempotency-key"], known["saga-id"]
+        if self._sent.setdefault(key, (command.name, request)) != (command.name, request):
+            self.break_(Promise.SAME_INTENT_SAME_KEY, f"{key} was sent with another method or request")
+        self._places[key] = saga_id, key.removeprefix(f"{saga_id}/")
+        kept = self.sagas.get(saga_id)
+        if kept is None:
+            self.break_(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{key} was sent before its saga's start was durable")
+        elif "compensates" in known:
+            self._compensation_sent(replica, kept, known["compensates"].removeprefix(f"{saga_id}/"))
+        else:
+            if self._keys.setdefault((saga_id, command.name, request), key) != key:
+                self.break_(Promise.SAME_INTENT_SAME_KEY, f"{key} asks for what was sent under another key before")
+            self._command_sent(replica, kept, key.removeprefix(f"{saga_id}/"), (command.name, request))
+        if span := known.get("traceparent"):
+            if span in self._spans:
+                self.break_(Promise.ONE_TRACE, f"two attempts of {key} share the span {span}")
+            self._spans.add(span)
+
+    def _command_sent(self, replica: str, kept: Kept, key: str, content: tuple[str, bytes]) -> None:
+        state = kept.state
+        command = state.commands.get(key)
+        if command is None:
+            other = next((c.key for c in state.commands.values() if (c.method, c.request) == content), "")
+            promise = Promise.SAME_INTENT_SAME_KEY if other else Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR
+            self.break_(
+                promise, f"{state.saga_id}/{key} was sent; what is intended is {other or 'nothing of the kind'}"
+            )
+        elif not kept.is_advanced_by(replica):
+            return  # it has lost its claim, and cannot know: its key keeps the participant from acting twice
+        elif command.outcome is not None:
+            self.break_(Promise.REPLAY_IS_SILENT, f"{state.saga_id}/{key} was sent again; its outcome is durable")
+        elif state.rollback:
+            self.break_(
+                Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{state.saga_id}/{key} was sent although the rollback began"
+            )
+
+    def _compensation_sent(self, replica: str, kept: Kept, key: str) -> None:
+        state = kept.state
+        if not state.rollback:
+            self.break_(Promise.NOTHING_IS_LOST, f"{state.saga_id}/{key} is compensated before the rollback is durable")
+        if not kept.is_advanced_by(replica):
+            return
+        compensation = state.commands[key].compensation
+        if compensation is not None and compensation.ended_at is not None:
+            self.break_(Promise.REPLAY_IS_SILENT, f"{state.saga_id}/{key} is compensated again; that is durable")
+        for later in _started_after(state, key):
+            if later.may_stand:
+                self.break_(
+                    Promise.IN_REVERSE_ORDER, f"{state.saga_id}/{key} is compensated before {later.key}, which stands"
+                )
+
+    def refused(self, key: str) -> None:
+        """A participant has answered that it did not, and will not now, do what was sent with this key."""
+        self._refused.add(key)
+
+    def appended(self, append: Append) -> None:
+        """The journal under test has taken these entries."""
+        kept = self.sagas.get(append.saga_id)
+        if append.new is not None:
+            if kept is not None:
+                self.break_(Promise.SAME_INTENT_SAME_KEY, f"{append.saga_id} was started a second time")
+        elif kept is None or (kept.owner, kept.token) != (append.owner, append.token):
+            held = f"{kept.owner} holds {kept.token}" if kept else "there is none"
+            self.break_(
+                Promise.ONE_OWNER, f"{append.owner} wrote to {append.saga_id} with the token {append.token}; {held}"
+            )
+        if kept is None or append.new is not None:
+            kept = Kept(SagaState(append.saga_id), append.owner, append.token, taken_up=True)
+        self.sagas[append.saga_id] = kept
+        for entry in append.entries:
+            self._check(kept.state, entry)
+            entry.apply(kept.state)
+        if kept.state.status is not append.status:
+            self.break_(
+                Promise.NOTHING_IS_LOST, f"{append.saga_id} is listed as {append.status}, and is {kept.state.status}"
+            )
+
+    def claimed(self, owner: str, claim: Claim) -> None:
+        """The journal under test has given a claim."""
+        kept = self.sagas[claim.saga_id]
+        if claim.token <= kept.token:
+            self.break_(Promise.ONE_OWNER, f"{owner} claimed {claim.saga_id} with the old token {claim.token}")
+        self.sagas[claim.saga_id] = kept._replace(owner=owner, token=claim.token, taken_up=False)
+
+    def taken_up(self, owner: str, saga_id: str) -> None:
+        """A replica begins to advance a saga that it has claimed."""
+        kept = self.sagas[saga_id]
+        if kept.owner == owner:
+            self.sagas[saga_id] = kept._replace(taken_up=True)
+
+    def _check(self, state: SagaState, entry: Entry) -> None:
+        """Is what the entry says true, and may it be said now?"""
+        match entry:
+            case CommandIntended():
+                self._check_intended(state, entry)
+            case CommandCompleted():
+                self._check_completed(state, state.commands[entry.key])
+            case CommandRejected():
+                self._check_rejected(state, state.commands[entry.key])
+            case CompensationCompleted():
+                self._check_compensated(state, entry.key)
+            case RollbackBegan():
+                self._check_rollback(state)
+            case SagaSuspended():
+                self._check_suspension(state, entry.reason)
+            case _:
+                pass
+
+    def _check_intended(self, state: SagaState, entry: CommandIntended) -> None:
+        if state.pivoted and entry.effect in {Effect.COMPENSABLE, Effect.PIVOT}:
+            self.break_(Promise.ONLY_FORWARDS, f"{state.saga_id}/{entry.key} is intended after the pivot")
+
+    def _check_compensated(self, state: SagaState, key: str) -> None:
+        if self._balance(state, key):
+            self.break_(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{state.saga_id}/{key} is compensated, and stands")
+
+    def _check_rollback(self, state: SagaState) -> None:
+        for command in state.commands.values():
+            if command.effect is Effect.PIVOT and (self._applied(state, command.key) or state.pivoted):
+                self.break_(Promise.ONLY_FORWARDS, f"{state.saga_id} rolls back; {command.key} took effect")
+
+    def _check_completed(self, state: SagaState, command: CommandState) -> None:
+        if command.effect is not Effect.QUERY and not is_child(command) and not self._applied(state, command.key):
+            self.break_(
+                Promise.UNKNOWN_IS_NOT_FAILED, f"{state.saga_id}/{command.key} is completed, and never took effect"
+            )
+
+    def _check_rejected(self, state: SagaState, command: CommandState) -> None:
+        key = f"{state.saga_id}/{command.key}"
+        if is_child(command):
+            return
+        if key not in self._refused:
+            self.break_(Promise.UNKNOWN_IS_NOT_FAILED, f"{key} is rejected, and nobody has refused it")
+        # A retryable command that was refused may be accepted later, and is sent again once an operator says so.
+        if command.effect is not Effect.RETRYABLE and self._applied(state, command.key):
+            self.break_(Promise.UNKNOWN_IS_NOT_FAILED, f"{key} is rejected, and took effect")
+
+    def _check_suspension(self, state: SagaState, reason: Reason) -> None:
+        """A person is only asked for what a person must decide."""
+        name = f"{state.saga_id}/{reason.step_key}"
+        command = state.commands.get(reason.step_key)
+        legal = {
+            REASON_UNKNOWN: command is not None,
+            REASON_PAUSED: state.saga_id in self.paused,
+            REASON_COMPENSATION_REJECTED: command is not None
+            and f"{state.saga_id}/{compensation_key(command.key)}" in self._refused,
+            REASON_REJECTED_AFTER_PIVOT: state.pivoted and name in self._refused,
+        }
+        if not legal.get(reason.code, False):
+            promise = Promise.REPLAY_IS_SILENT if reason.code == REASON_DIVERGED else Promise.NOTHING_IS_LOST
+            self.break_(promise, f"{state.saga_id} is suspended for no good reason: {reason}")
+
+    def _effect_changed(self, what: str, entry: LedgerEntry) -> None:
+        """A participant has done something, whoever told it to."""
+        if what not in {"applied", "compensated"}:
+            return
+        saga_id, key = self._places[entry.key]
+        kept = self.sagas.get(saga_id)
+        if kept is None:
+            return
+        if what == "applied" and (entry.applied > 1 or entry.kept_out):
+            self.break_(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{entry.key} took effect twice, or after its undoing")
+        if what == "compensated" and key in kept.state.commands:
+            for later in _started_after(kept.state, key):
+                if self._balance(kept.state, later.key) and not later.skipped:
+                    self.break_(
+                        Promise.IN_REVERSE_ORDER, f"{entry.key} was compensated before {later.key}, which stands"
+                    )
+
+    def _applied(self, state: SagaState, key: str) -> bool:
+        entry = self.ledger.of(f"{state.saga_id}/{key}")
+        return entry is not None and entry.applied > 0
+
+    def _balance(self, state: SagaState, key: str) -> int:
+        entry = self.ledger.of(f"{state.saga_id}/{key}")
+        return entry.balance if entry is not None else 0
+
+
+def is_child(command: CommandState) -> bool:
+    """The command is a child saga, and no participant's."""
+    return command.method.startswith(_CHILD)
+
+
+def _started_after(state: SagaState, key: str) -> list[CommandState]:
+    """The compensable commands that were intended after the one with this key."""
+    commands = list(state.commands.values())
+    keys = list(state.commands)
+    return [command for command in commands[keys.index(key) + 1 :] if command.effect is Effect.COMPENSABLE]

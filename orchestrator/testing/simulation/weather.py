@@ -1,0 +1,90 @@
+"""What can go wrong in one simulated world, and how often.
+
+Every world has a weather of its own, in which about half of the troubles do not occur at all: where everything
+happens all the time, nothing comes far enough to meet the rarer ones (swarm testing).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from random import Random
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """Shares lie between 0 and 1, of all calls or writes; rates are per virtual second.
+
+    Attributes:
+        lost: calls that never arrive.
+        reset: connections that break on the way there; half of those that break on the way back, too.
+        unanswered: calls that take effect, and whose answer is lost.
+        late: calls that arrive long after their sender gave up.
+        doubled: calls that arrive a second time.
+        slow: calls that take seconds.
+        busy: calls that the participant puts off.
+        refused: compensable commands and pivots that the participant refuses for good.
+        stubborn: what must succeed in the end, a compensation or a retryable command, refused for now.
+        journal_refuses: transactions that fail, and write nothing.
+        journal_forgets: transactions that are written, and whose acknowledgement is lost.
+        journal_slow: transactions that take a second.
+        participant_crashes: how often a participant dies.
+        replica_crashes: how often a replica dies.
+        replica_stops: how often a replica is stopped in good order.
+        replica_pauses: how often a replica stands still, and goes on later as if nothing had happened.
+        skew: seconds by which the replicas' clocks differ.
+        operators: what operators do.
+    """
+
+    lost: float = 0.0
+    reset: float = 0.0
+    unanswered: float = 0.0
+    late: float = 0.0
+    doubled: float = 0.0
+    slow: float = 0.0
+    busy: float = 0.0
+    refused: float = 0.0
+    stubborn: float = 0.0
+    journal_refuses: float = 0.0
+    journal_forgets: float = 0.0
+    journal_slow: float = 0.0
+    participant_crashes: float = 0.0
+    replica_crashes: float = 0.0
+    replica_stops: float = 0.0
+    replica_pauses: float = 0.0
+    skew: float = 0.0
+    operators: float = 0.0
+
+    @classmethod
+    def draw(cls, random: Random) -> Weather:
+        """The weather of one world."""
+        return cls(**{name: random.random() * most if random.random() < _SHARE else 0.0 for name, most in _MOST})
+
+
+CALM: Final = Weather()
+"""Nothing goes wrong."""
+
+_SHARE: Final = 0.5
+_WORST: Final = Weather(
+    lost=0.15,
+    reset=0.15,
+    unanswered=0.25,
+    late=0.15,
+    doubled=0.2,
+    slow=0.1,
+    busy=0.15,
+    refused=0.15,
+    stubborn=0.1,
+    journal_refuses=0.08,
+    journal_forgets=0.08,
+    journal_slow=0.1,
+    participant_crashes=0.08,
+    replica_crashes=0.25,
+    replica_stops=0.1,
+    replica_pauses=0.25,
+    skew=2.0,
+    operators=1.5,
+)
+_MOST: Final = tuple((field.name, getattr(_WORST, field.name)) for field in fields(Weather))

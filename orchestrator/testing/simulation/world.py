@@ -1,0 +1,252 @@
+"""One simulated world, from its beginning to its reckoning.
+
+Purpose: the real engine, in several replicas, in a world that one seed decides: schedule, time, network, participants,
+journal, customers and operators. Invariant: the same seed makes the same world, event by event.
+
+::
+
+    the storm: everything may go wrong ──▶ the calm: nothing does, and all must come to rest
+                                              │
+                    the promises are reckoned ◀── operators resume what is suspended, until all has ended
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import warnings
+from random import Random
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from orchestrator.engine.state import ENDED, Status
+from orchestrator.testing.simulation.network import Network
+from orchestrator.testing.simulation.people import People
+from orchestrator.testing.simulation.promises import Broken, Promise
+from orchestrator.testing.simulation.reckoning import Reckoning
+from orchestrator.testing.simulation.replicas import Replica
+from orchestrator.testing.simulation.sagas import draw_definitions
+from orchestrator.testing.simulation.shared_journal import SharedJournal
+from orchestrator.testing.simulation.timeline import Timeline
+from orchestrator.testing.simulation.virtual_loop import StandsStill, VirtualLoop
+from orchestrator.testing.simulation.watch import Watch
+from orchestrator.testing.simulation.weather import CALM, Weather
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from orchestrator.engine.ports import Journal
+
+_STORM_SECONDS: Final = 25.0
+_LONGEST_CALM_SECONDS: Final = 900.0
+_MOST_TURNS: Final = 400_000
+_SAGAS: Final = (6, 14)
+_REPLICAS: Final = (2, 3)
+_ROUNDS: Final = 12
+_ENGINE: Final = "orchestrator.engine"
+_YOUNGEST: Final = 0
+
+
+class Outcome(NamedTuple):
+    """What became of one world.
+
+    Attributes:
+        seed: which.
+        sagas: how many sagas it held.
+        ends: how many of them ended with each status.
+        broken: the promises that were broken, the first one first; empty where all were kept.
+        timeline: what happened.
+        seconds: virtual seconds that passed.
+    """
+
+    seed: int
+    sagas: int
+    ends: dict[str, int]
+    broken: tuple[Broken, ...]
+    timeline: Timeline
+    seconds: float
+
+
+def simulate(seed: int, journal: Callable[[], Journal]) -> Outcome:
+    """Make one world and see what becomes of it.
+
+    Args:
+        seed: decides everything.
+        journal: makes the journal under test. Its methods must not wait for anything.
+    """
+    with _undisturbed(), contextlib.closing(VirtualLoop(Random(f"{seed}/schedule"))) as loop:  # noqa: S311 - no secret
+        world = _World(seed, loop, journal())
+        with _listening(world):
+            world.run()
+        return world.outcome()
+
+
+class _World:
+    """Everything in one world."""
+
+    def __init__(self, seed: int, loop: VirtualLoop, journal: Journal) -> None:
+        self._seed = seed
+        self._loop = loop
+        self._random = Random(seed)  # noqa: S311 - no secret
+        self._journal = journal
+        self._broken: list[Broken] = []
+        self._over = False
+        self.timeline = Timeline(loop.time)
+        self._watch = Watch(self._note_broken)
+        self._weather = Weather.draw(self._random)
+        loop.set_exception_handler(self._note_error)
+
+    def run(self) -> None:
+        """Let it happen."""
+        play = self._loop.create_task(self._play())
+        play.add_done_callback(lambda _: self._loop.stop())
+        try:
+            self._loop.run_forever()
+            if not self._broken:
+                play.result()
+        except StandsStill:
+            self._watch.break_(Promise.NOTHING_IS_LOST, "the world stands still")
+        self._sweep()
+
+    def outcome(self) -> Outcome:
+        """What became of it."""
+        states = [kept.state.status for kept in self._watch.sagas.values()]
+        ends = {status.name.lower(): states.count(status) for status in Status if status in states}
+        return Outcome(self._seed, len(states), ends, tuple(self._broken), self.timeline, self._loop.time())
+
+    async def _play(self) -> None:
+        random, timeline = self._random, self.timeline
+        definitions = draw_definitions(random)
+        services = {p.service.full_name: p.service for definition in definitions for p in definition.participants}
+        network = Network(services.values(), self._loop, random, self._weather, timeline, self._watch)
+        store = SharedJournal(self._journal, self._loop, random, self._weather, timeline, self._watch)
+        replicas = [
+            Replica(f"replica-{number}", network, store, definitions, timeline)
+            for number in range(1, random.randint(*_REPLICAS) + 1)
+        ]
+        people = People(replicas, random, timeline, self._watch)
+        starts = [
+            self._loop.create_task(people.start(f"saga-{number}", random.uniform(0, _STORM_SECONDS * 0.6)))
+            for number in range(1, random.randint(*_SAGAS) + 1)
+        ]
+        storm = [
+            *(replica.live(self._weather, random) for replica in replicas),
+            *(host.live(self._weather.participant_crashes, random, timeline) for host in network.hosts.values()),
+            people.operate(self._weather.operators),
+        ]
+        await self._rage([self._loop.create_task(each) for each in storm])
+        timeline.note("world", "calm")
+        network.weather = store.weather = CALM
+        for host in network.hosts.values():
+            host.up = True
+        for replica in replicas:
+            replica.calm_down()
+        await self._come_to_rest(starts, people)
+        await Reckoning(self._watch).settle(self._journal)
+
+    async def _rage(self, storm: list[asyncio.Task[None]]) -> None:
+        await asyncio.sleep(_STORM_SECONDS)
+        for task in storm:
+            task.cancel()
+        await asyncio.wait(storm)
+
+    async def _come_to_rest(self, starts: list[asyncio.Task[None]], people: People) -> None:
+        """Everything must end, or wait for an operator, who then lets it go on."""
+        for _ in range(_ROUNDS):
+            await self._until_all_rest(starts)
+            suspended = self._in({Status.SUSPENDED})
+            if not suspended:
+                break
+            for saga_id in suspended:
+                await people.resume(saga_id)
+        await asyncio.sleep(30)  # whatever is still on its way arrives
+
+    async def _until_all_rest(self, starts: list[asyncio.Task[None]]) -> None:
+        until = self._loop.time() + _LONGEST_CALM_SECONDS
+        while self._loop.time() < until:
+            await asyncio.sleep(1.0)
+            if all(start.done() for start in starts) and not self._restless():
+                return
+        for saga_id in self._restless():
+            self._watch.break_(Promise.NOTHING_IS_LOST, f"{saga_id} does not come to an end")
+
+    def _restless(self) -> list[str]:
+        """The sagas that go on: neither ended, nor suspended, nor waiting for a child that is."""
+        resting = set(self._in({*ENDED, Status.SUSPENDED}))
+        for saga_id in self._in({Status.SUSPENDED}):
+            while saga_id := self._watch.sagas[saga_id].state.parent_id:
+                resting.add(saga_id)
+        return [saga_id for saga_id in self._watch.sagas if saga_id not in resting]
+
+    def _in(self, statuses: set[Status]) -> list[str]:
+        return [saga_id for saga_id, kept in self._watch.sagas.items() if kept.state.status in statuses]
+
+    def _note_broken(self, broken: Broken) -> None:
+        if self._over:
+            return
+        self.timeline.note("world", "BROKEN", broken)
+        self._broken.append(broken)
+        self._loop.stop()
+
+    def _note_error(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Something raised where nobody was there to catch it."""
+        error = context.get("exception")
+        if context["message"].startswith("Exception in callback"):
+            self._watch.break_(Promise.NOTHING_IS_LOST, f"{context['message']}: {error!r}")
+
+    def note_log(self, message: str) -> None:
+        """The engine itself has failed."""
+        self.timeline.note("engine", "logged", message)
+
+    def _sweep(self) -> None:
+        """Let nothing of this world survive it. What that brings about did not happen."""
+        self._over = True
+        happened = len(self.timeline.events)
+        self._loop.sweep()
+        del self.timeline.events[happened:]
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Within, no garbage is collected: when that happens, no seed can decide. It is collected at the end."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            # A world ends in the middle of things.
+            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+            yield
+            gc.collect(_YOUNGEST)
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class _Listener(logging.Handler):
+    """Puts what the engine calls critical into the timeline."""
+
+    def __init__(self, world: _World) -> None:
+        super().__init__(logging.CRITICAL)
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See the base class."""
+        error = record.exc_info[1] if record.exc_info else None
+        self._world.note_log(f"{record.getMessage()}: {error!r}")
+
+
+@contextlib.contextmanager
+def _listening(world: _World) -> Iterator[None]:
+    """Within, the engine's log goes to the timeline and nowhere else."""
+    log = logging.getLogger(_ENGINE)
+    before = log.level, log.propagate
+    listener = _Listener(world)
+    log.setLevel(logging.CRITICAL)
+    log.propagate = False
+    log.addHandler(listener)
+    try:
+        yield
+    finally:
+        log.removeHandler(listener)
+        log.level, log.propagate = before

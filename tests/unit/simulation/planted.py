@@ -1,0 +1,231 @@
+"""Bugs to be found: each swaps one piece of the engine, or of what it stands on, for one that breaks a promise.
+
+They are what people really do: forget to wait for a write, walk a list the wrong way round, take a timeout for a no.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+from unittest.mock import patch
+
+from orchestrator.engine import compensation, delivery
+from orchestrator.engine.delivery import Courier
+from orchestrator.engine.entries import CommandIntended, RollbackBegan, SagaRecovered
+from orchestrator.engine.forward import Forward
+from orchestrator.engine.outcome import Rejected, Unknown
+from orchestrator.engine.recovery import Recovery
+from orchestrator.engine.state import CommandState, StepOutcome
+from orchestrator.engine.worker import Worker
+from orchestrator.engine.writer import SagaWriter
+from orchestrator.store.memory import MemoryJournal
+from orchestrator.testing.mock import ContractParticipant
+from orchestrator.testing.simulation import Promise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from orchestrator.engine.compensation import CompensationPlan
+    from orchestrator.engine.entries import Entry
+    from orchestrator.engine.executor import Executor
+    from orchestrator.engine.ports import Append
+    from orchestrator.engine.state import SagaState
+
+
+@contextlib.contextmanager
+def intent_is_dropped() -> Iterator[None]:
+    """A command leaves without waiting for its intent to be durable."""
+
+    async def intend(self: Forward, binding: Any, key: str, request: bytes) -> CommandState:  # noqa: ANN401
+        entry = CommandIntended(self._clock.now(), key, binding.name, binding.command.effect, request)
+        self._writer.record(entry)
+        return self._writer.state.commands[key]
+
+    with patch.object(Forward, "_intend", intend):
+        yield
+
+
+@contextlib.contextmanager
+def compensations_are_reordered() -> Iterator[None]:
+    """What was started first is compensated first."""
+
+    def plan(state: SagaState) -> CompensationPlan:
+        right = compensation.plan_compensations(state)
+        return right._replace(compensations=right.compensations[::-1])
+
+    with patch("orchestrator.engine.rollback.plan_compensations", plan):
+        yield
+
+
+@contextlib.contextmanager
+def fence_is_skipped() -> Iterator[None]:
+    """The journal takes entries from whoever sends them."""
+    write = MemoryJournal._write
+
+    def unfenced(self: MemoryJournal, append: Append) -> None:
+        kept = self._sagas.get(append.saga_id)
+        if kept is not None and append.new is None and kept.owner is not None:
+            append = append._replace(owner=kept.owner, token=kept.token)
+        write(self, append)
+
+    with patch.object(MemoryJournal, "_write", unfenced):
+        yield
+
+
+@contextlib.contextmanager
+def timeout_is_taken_for_a_rejection() -> Iterator[None]:
+    """No answer is taken for a no."""
+    call = Courier._call
+
+    async def called(self: Courier, *arguments: Any) -> Any:  # noqa: ANN401
+        outcome = await call(self, *arguments)
+        return Rejected(outcome.failure) if isinstance(outcome, Unknown) else outcome
+
+    with patch.object(Courier, "_call", called):
+        yield
+
+
+@contextlib.contextmanager
+def rollback_is_forgotten() -> Iterator[None]:
+    """That the rollback began is known here, and to nobody who comes after."""
+    record = SagaWriter.record
+
+    def forget(self: SagaWriter, entry: Entry) -> None:
+        if isinstance(entry, RollbackBegan):
+            entry.apply(self.state)
+        else:
+            record(self, entry)
+
+    with patch.object(SagaWriter, "record", forget):
+        yield
+
+
+@contextlib.contextmanager
+def doubt_is_taken_for_failure() -> Iterator[None]:
+    """Only what was answered is compensated."""
+
+    def plan(state: SagaState) -> CompensationPlan:
+        right = compensation.plan_compensations(state)
+        answered = tuple(each for each in right.compensations if each.outcome is StepOutcome.COMPLETED)
+        return right._replace(compensations=answered)
+
+    with patch("orchestrator.engine.rollback.plan_compensations", plan):
+        yield
+
+
+@contextlib.contextmanager
+def every_attempt_has_a_key_of_its_own() -> Iterator[None]:
+    """The idempotency key tells attempts apart, instead of intents."""
+
+    def metadata(self: Courier, key: str, attempt: int, about: tuple[tuple[str, str], ...]) -> Any:  # noqa: ANN401
+        saga_id = self._writer.state.saga_id
+        return (
+            ("idempotency-key", f"{delivery.idempotency_key(saga_id, key)}/{attempt}"),
+            ("saga-id", saga_id),
+            *about,
+        )
+
+    with patch.object(Courier, "_metadata", metadata):
+        yield
+
+
+@contextlib.contextmanager
+def cancel_is_never_refused() -> Iterator[None]:
+    """Also what is past its pivot is rolled back."""
+    with patch("orchestrator.engine.operations.refuse_cancel", lambda _state: None):
+        yield
+
+
+@contextlib.contextmanager
+def results_are_forgotten() -> Iterator[None]:
+    """Recovery sends what the journal knows the result of."""
+    adopt = Worker.adopt
+
+    def forgetful(self: Worker, claim: Any, entries: Any, state: SagaState, **more: Any) -> Executor:  # noqa: ANN401
+        for command in state.commands.values():
+            if command.outcome is StepOutcome.COMPLETED and not state.rollback:
+                command.reopen()
+        return adopt(self, claim, entries, state, **more)
+
+    with patch.object(Worker, "adopt", forgetful):
+        yield
+
+
+@contextlib.contextmanager
+def nobody_recovers() -> Iterator[None]:
+    """What another replica has left behind stays there."""
+
+    async def recover(_self: Recovery) -> int:
+        return 0
+
+    with patch.object(Recovery, "_recover", recover):
+        yield
+
+
+@contextlib.contextmanager
+def attempts_are_counted_anew() -> Iterator[None]:
+    """After a recovery, attempts have the numbers, hence the spans, of those that were in flight."""
+    with patch.object(SagaRecovered, "apply", lambda _self, _state: None):
+        yield
+
+
+@contextlib.contextmanager
+def orphans_are_abandoned() -> Iterator[None]:
+    """A saga that the journal failed is not carried on with."""
+    with patch.object(Recovery, "orphan", lambda _self, _claim: None):
+        yield
+
+
+@contextlib.contextmanager
+def nothing_to_write_is_taken_for_written() -> Iterator[None]:
+    """Whoever finds the buffer empty does not wait for what another is writing. The simulation has found this one."""
+    persist = SagaWriter.persist
+
+    async def hasty(self: SagaWriter) -> None:
+        if self._buffer:
+            await persist(self)
+
+    with patch.object(SagaWriter, "persist", hasty):
+        yield
+
+
+@contextlib.contextmanager
+def guard_is_missing() -> Iterator[None]:
+    """A participant does again what it did before."""
+    command = ContractParticipant._command
+
+    def unguarded(self: ContractParticipant, call: Any, *, rejects: bool) -> Any:  # noqa: ANN401
+        self._records.pop(call.key, None)
+        return command(self, call, rejects=rejects)
+
+    with patch.object(ContractParticipant, "_command", unguarded):
+        yield
+
+
+class Planted(NamedTuple):
+    """A bug, and the promises by which it may be found out."""
+
+    plant: Callable[[], contextlib.AbstractContextManager[None]]
+    breaks: frozenset[Promise]
+
+
+def _planted(plant: Callable[[], contextlib.AbstractContextManager[None]], *breaks: Promise) -> Planted:
+    return Planted(plant, frozenset(breaks))
+
+
+PLANTED = (
+    _planted(intent_is_dropped, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
+    _planted(compensations_are_reordered, Promise.IN_REVERSE_ORDER),
+    _planted(fence_is_skipped, Promise.ONE_OWNER),
+    _planted(timeout_is_taken_for_a_rejection, Promise.UNKNOWN_IS_NOT_FAILED),
+    _planted(rollback_is_forgotten, Promise.NOTHING_IS_LOST),
+    _planted(doubt_is_taken_for_failure, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, Promise.IN_REVERSE_ORDER),
+    _planted(every_attempt_has_a_key_of_its_own, Promise.SAME_INTENT_SAME_KEY),
+    _planted(cancel_is_never_refused, Promise.ONLY_FORWARDS),
+    _planted(results_are_forgotten, Promise.REPLAY_IS_SILENT),
+    _planted(nobody_recovers, Promise.NOTHING_IS_LOST),
+    _planted(attempts_are_counted_anew, Promise.ONE_TRACE),
+    _planted(orphans_are_abandoned, Promise.NOTHING_IS_LOST),
+    _planted(nothing_to_write_is_taken_for_written, Promise.REPLAY_IS_SILENT),
+    _planted(guard_is_missing, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
+)

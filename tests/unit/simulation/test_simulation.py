@@ -1,0 +1,98 @@
+"""The engine keeps its promises in every simulated world, and the same seed makes the same world."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+
+import pytest
+
+from orchestrator.definition.rules import check_definition
+from orchestrator.store.memory import MemoryJournal
+from orchestrator.testing.simulation import Outcome, simulate
+from orchestrator.testing.simulation.sagas import DEFINITIONS
+from orchestrator.testing.simulation.weather import CALM, Weather
+
+SEEDS = 240
+ROUNDS = 8
+"""In how many tests the seeds are simulated, so that a failure is told early."""
+
+
+@cache
+def world(seed: int) -> Outcome:
+    """What becomes of a world."""
+    return simulate(seed, MemoryJournal)
+
+
+@pytest.mark.parametrize("part", range(ROUNDS))
+def test_every_promise_is_kept_whatever_goes_wrong(part: int) -> None:
+    for seed in range(part, SEEDS, ROUNDS):
+        assert not world(seed).broken, f"orchestrator simulate --seed {seed}"
+
+
+def test_everything_that_can_go_wrong_does() -> None:
+    """A promise is kept easily where nothing happens."""
+    worlds = [world(seed) for seed in range(SEEDS)]
+    ends: Counter[str] = Counter()
+    events: Counter[str] = Counter()
+    for each in worlds:
+        ends.update(each.ends)
+        events.update(each.timeline.counts())
+    assert {"completed", "compensated", "partially_compensated"} <= set(ends)
+    for troubled in (
+        "busy", "cancel", "crashed", "lost", "pause", "paused", "refused", "rejected", "reset", "resume", "retry_now",
+        "skip", "stopped", "unacknowledged", "unanswered", "unavailable", "unwritten", "went_on",
+    ):  # fmt: skip
+        assert events[troubled], troubled
+    entries = Counter(str(name).partition("(")[0] for each in worlds for name in _appended(each))
+    for rare in ("CommandAbandoned", "CompensationRejected", "DeadlinePassed", "SagaRecovered", "ValueRecorded"):
+        assert entries[rare], rare
+
+
+def _appended(outcome: Outcome) -> list[object]:
+    return [about for event in outcome.timeline.events if event.what == "appended" for about in event.about[1:]]
+
+
+@pytest.mark.parametrize("seed", [3, 7])
+def test_the_same_seed_makes_the_same_world_event_by_event(seed: int) -> None:
+    first, second = (simulate(seed, MemoryJournal) for _ in range(2))
+
+    assert first.timeline.lines() == second.timeline.lines()
+    assert first.ends == second.ends
+
+
+def test_the_same_seed_makes_the_same_world_in_another_process() -> None:
+    """Neither hashes nor addresses decide anything."""
+    script = (
+        "from orchestrator.store.memory import MemoryJournal\n"
+        "from orchestrator.testing.simulation import simulate\n"
+        "print('\\n'.join(simulate(5, MemoryJournal).timeline.lines()))"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script], check=True, capture_output=True, env={"PYTHONHASHSEED": salt}
+        ).stdout
+        for salt in ("1", "2")
+    }
+    assert told == {("\n".join(simulate(5, MemoryJournal).timeline.lines()) + "\n").encode()}
+
+
+def test_another_seed_makes_another_world() -> None:
+    assert simulate(1, MemoryJournal).timeline.lines() != simulate(2, MemoryJournal).timeline.lines()
+
+
+def test_in_a_calm_world_nothing_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Weather, "draw", lambda _random: CALM)
+    calm = simulate(1, MemoryJournal)
+
+    assert not calm.broken
+    assert calm.timeline.counts().keys() <= {
+        "opened", "start", "appended", "sent", "completed", "was_told", "calm", "refused",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=str)
+def test_the_simulated_sagas_keep_the_rules_for_sagas(definition: object) -> None:
+    assert not check_definition(definition)  # type: ignore[arg-type]
