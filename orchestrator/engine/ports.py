@@ -129,6 +129,9 @@ class Journal(Protocol):
     async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
         """Claim unfinished sagas whose owner's lease has lapsed, or who have none."""
 
+    async def claimed(self, owner: str) -> list[Claim]:
+        """The unfinished sagas that a replica has claimed, known to it or not: a claim's answer may have been lost."""
+
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """Claim one suspended or completed saga; ``None`` where it is neither.
 

@@ -15,9 +15,10 @@ from orchestrator.engine.state import UNFINISHED, fold
 from orchestrator.errors import JournalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from orchestrator.engine.entries import Entry
+    from orchestrator.engine.executor import Executor
     from orchestrator.engine.ports import Claim, Clock, Journal
     from orchestrator.engine.state import SagaState
 
@@ -37,7 +38,7 @@ class Recovery:
         clock: the time.
         owner: the replica's name.
         lease: seconds after which others may take over when this replica falls silent.
-        live: the ids of the sagas that are being advanced here.
+        live: what advances sagas here, by id.
         adopt: advances a claimed saga with these entries, which lead to this state.
     """
 
@@ -48,7 +49,7 @@ class Recovery:
         *,
         owner: str,
         lease: float,
-        live: Container[str],
+        live: Mapping[str, Executor],
         adopt: Callable[[Claim, Sequence[Entry], SagaState], object],
     ) -> None:
         self._journal = journal
@@ -59,6 +60,7 @@ class Recovery:
         self._adopt = adopt
         self._orphans: dict[str, Claim] = {}
         self._fostering = False
+        self._unsure = False
         self._background: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -103,13 +105,30 @@ class Recovery:
     async def _recover(self) -> int:
         recovered = 0
         while not self._closed:
-            claims = await self._journal.claim_unfinished(self._owner, self._clock.now(), _CLAIM_BATCH)
+            claims = await self._claim()
             for claim in claims:
                 await self._carry_on(claim)
             recovered += len(claims)
             if len(claims) < _CLAIM_BATCH:
                 break
         return recovered
+
+    async def _claim(self) -> list[Claim]:
+        """Claim what nobody advances; first, what was claimed when the journal's answer was lost."""
+        found = await self._claimed_unknowingly() if self._unsure else []
+        self._unsure = True  # until there is an answer
+        claims = await self._journal.claim_unfinished(self._owner, self._clock.now(), _CLAIM_BATCH)
+        self._unsure = False
+        return found + claims
+
+    async def _claimed_unknowingly(self) -> list[Claim]:
+        claims = [claim for claim in await self._journal.claimed(self._owner) if claim.saga_id not in self._orphans]
+        executors = [self._live.get(claim.saga_id) for claim in claims]
+        return [
+            claim
+            for claim, executor in zip(claims, executors, strict=True)
+            if executor is None or executor.token < claim.token
+        ]
 
     async def _foster(self) -> None:
         """Carry on with the orphans, as soon as the journal lets us."""

@@ -82,6 +82,14 @@ class MemoryJournal:
                 claims.append(_claim(kept, owner))
         return claims
 
+    async def claimed(self, owner: str) -> list[Claim]:
+        """See the port."""
+        return [
+            Claim(kept.record.saga_id, kept.token)
+            for kept in self._sagas.values()
+            if kept.owner == owner and kept.record.status in UNFINISHED
+        ]
+
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """See the port."""
         kept = self._sagas.get(saga_id)

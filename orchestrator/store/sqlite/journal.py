@@ -70,6 +70,10 @@ class SqliteJournal(SqliteReader):
         rows = await self._write(partial(self._claim, "claim_unfinished", (owner, now, limit)))
         return [Claim(saga_id, token) for _, saga_id, token in sorted(rows)]
 
+    async def claimed(self, owner: str) -> list[Claim]:
+        """See the port."""
+        return [Claim(*row) for row in await self._write(partial(self._all, "claimed", (owner,)))]
+
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """See the port."""
         rows = await self._write(partial(self._claim, "claim_resting", {"owner": owner, "saga_id": saga_id}))

@@ -56,6 +56,9 @@ WHERE id IN (
 )
 RETURNING id, saga_id, token;
 
+-- name: claimed
+SELECT saga_id, token FROM saga WHERE status IN (1, 2, 4) AND owner = ? ORDER BY id;
+
 -- name: claim_resting
 UPDATE saga
 SET owner = :owner, token = token + 1

@@ -156,11 +156,15 @@ class JournalLine:
 
     async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
         """See the port."""
-        return await self._ask(lambda: self._claim(owner, now, limit), forgets=0.0)
+        return await self._ask(lambda: self._claim(owner, now, limit))
 
     async def _claim(self, owner: str, now: int, limit: int) -> list[Claim]:
         claims = await self._store.journal.claim_unfinished(owner, now, limit)
         return [self._store.claimed(owner, claim) for claim in claims]
+
+    async def claimed(self, owner: str) -> list[Claim]:
+        """See the port."""
+        return await self._ask(lambda: self._store.journal.claimed(owner))
 
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """See the port."""
@@ -181,12 +185,12 @@ class JournalLine:
     async def close(self) -> None:
         """See the port."""
 
-    async def _ask(self, ask: Callable[[], Awaitable[T]], *, forgets: float | None = None) -> T:
+    async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Whatever is not an append: there and back, each of which may fail."""
         store = self._store
         await self._pass(store.weather.journal_refuses, _REFUSED)
         answer = await ask()
-        await self._pass(store.weather.journal_forgets if forgets is None else forgets, _FORGOT)
+        await self._pass(store.weather.journal_forgets, _FORGOT)
         return answer
 
     async def _pass(self, share: float, what: str) -> None:

@@ -34,6 +34,21 @@ async def test_a_saga_of_a_live_replica_is_not_claimed_before_its_lease_has_laps
     assert await journal.claim_unfinished("b", AT + LEASE, 10) == [Claim("saga-1", 2)]
 
 
+async def test_a_replica_is_told_what_it_has_claimed_and_is_unfinished(journal: Journal) -> None:
+    """It may not know: the answer to its claim may have been lost."""
+    await journal.heartbeat("b", AT, LEASE)
+    assert await journal.claimed("b") == []
+    for name in ("saga-1", "saga-2"):
+        await Pen(journal, name).start()
+    await journal.claim_unfinished("b", AT, 10)
+    ended = Pen(journal, "saga-3", owner="b")
+    await ended.start()
+    await ended.end(Status.COMPENSATED)
+    await Pen(journal, "saga-4", owner="c").start()
+
+    assert await journal.claimed("b") == [Claim("saga-1", 2), Claim("saga-2", 2)]
+
+
 async def test_a_heartbeat_renews_the_lease(journal: Journal) -> None:
     await journal.heartbeat("a", AT, LEASE)
     await Pen(journal).start()

@@ -475,6 +475,27 @@ async def test_a_journal_that_cannot_be_read_at_recovery_orphans_nobody(stage: S
     assert (await stage.stopped()).status is Status.COMPLETED
 
 
+async def test_what_was_claimed_when_the_journals_answer_was_lost_is_carried_on_with(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal says that this replica is at it, so nobody else will ever be."""
+    await started(stage, "AuthorizePayment")
+    stage.crash()
+    process = stage.process()
+    claim_unfinished = stage.journal.claim_unfinished
+
+    async def claim(owner: str, now: int, limit: int) -> list[Claim]:
+        monkeypatch.setattr(stage.journal, "claim_unfinished", claim_unfinished)
+        assert await claim_unfinished(owner, now, limit)
+        raise JournalUnavailable("the connection broke")
+
+    monkeypatch.setattr(stage.journal, "claim_unfinished", claim)
+    with pytest.raises(JournalUnavailable):
+        await process.worker.open()
+    assert await process.worker.open() == 1
+    assert (await stage.stopped()).status is Status.COMPLETED
+
+
 async def test_a_saga_that_cannot_be_read_keeps_no_other_from_being_recovered(stage: Stage) -> None:
     answers = [Answer(), Answer()]
     stage.participants.scripts["ReserveStock"] = [*answers]
