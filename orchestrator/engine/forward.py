@@ -110,14 +110,14 @@ class Forward:
                 raise
             # The code awaited something that it, or another, had cancelled.
             return await self._brake.settle(_stop_for(error, self._writer.state))
-        except (CommandError, SagaRejected) as error:
+        except Exception as error:  # noqa: BLE001 - whatever the code raises has a place
             stop = _stop_for(error, self._writer.state)
-            if missing := await self._missing():
-                message = f"the code now gives up ({error}); the journal goes on with {', '.join(missing)}"
+            if stop.reason.code != REASON_CODE_FAILED and (missing := await self._missing()):
+                message = (
+                    f"the code now gives up ({stop.reason.message}); the journal goes on with {', '.join(missing)}"
+                )
                 stop = Suspend(Reason(REASON_DIVERGED, message))
             return await self._brake.settle(stop)
-        except Exception as error:  # noqa: BLE001 - whatever the code raises has a place
-            return await self._brake.settle(_stop_for(error, self._writer.state))
         end = self._brake.stop or self._misfit(unasked, result)
         return await self._brake.settle(end) if end else result.SerializeToString()
 
@@ -207,6 +207,8 @@ class Forward:
         if command.outcome is StepOutcome.COMPLETED:
             assert command.reply is not None
             return command.reply
+        if self._gate is not None:
+            await self._gate.before_failing()
         raise _error(command)
 
     async def _settle(self, binding: Binding, command: CommandState, timeout: float, *, doubtful: bool) -> None:  # noqa: ASYNC109
@@ -275,7 +277,7 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _stop_for(error: BaseException, state: SagaState) -> Stop:
+def _stop_for(error: BaseException, state: SagaState) -> RollBack | Suspend:
     """Where the code's own error leads."""
     if isinstance(error, ExceptionGroup):
         # A TaskGroup wraps what its branches raised; the first of them is why the saga stops.

@@ -4,7 +4,8 @@ Purpose: recovery runs the saga's code from the top; commands whose outcome is j
 Invariant: nothing is sent, neither a new command nor, before the pivot, one in doubt, while the journal still holds one
 that the code has not asked for; if the code comes to rest like that, it no longer matches its journal. Parallel
 branches replay in any order, so a command waits for the others: replies come from memory, hence the code has come to
-rest once several turns of the event loop in a row replayed nothing.
+rest once several turns of the event loop in a row replayed nothing. A journalled failure waits, too, though not as
+long: a TaskGroup that hears of it cancels the other branches, wherever they are.
 """
 
 from __future__ import annotations
@@ -42,13 +43,21 @@ class ReplayGate:
 
     async def missing(self) -> list[str]:
         """Wait until the code has come to rest; the journalled commands that it has not asked for, if any."""
+        await self._quiet(2 * TURNS_AT_REST)  # those who are about to fail come first
+        return sorted(self._waiting)
+
+    async def before_failing(self) -> None:
+        """Let the other branches ask for what they had asked for, before a journalled failure cancels them."""
+        await self._quiet(TURNS_AT_REST)
+        self._progress += 1
+
+    async def _quiet(self, turns: int) -> None:
         quiet = 0
         seen = self._progress
-        while self._waiting and quiet < TURNS_AT_REST:
+        while self._waiting and quiet < turns:
             await asyncio.sleep(0)
             quiet = quiet + 1 if self._progress == seen else 0
             seen = self._progress
-        return sorted(self._waiting)
 
 
 def mismatch(command: CommandState, binding: Binding, request: bytes) -> str | None:

@@ -34,6 +34,7 @@ from tests.unit.engine.stage import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from orchestrator.engine.outcome import Outcome
     from tests.unit.engine.stage import Definition, Stage
 
     Code = Callable[[StartOrderRequest, Shop], Awaitable[Receipt]]
@@ -320,6 +321,42 @@ async def test_branches_replay_in_any_order_before_anything_new_is_sent(stage_of
 
     assert (await stage.stopped()).status is Status.COMPLETED
     assert [call.method for call in stage.participants.calls[before:]] == ["AuthorizePayment"]
+
+
+async def test_a_task_group_that_failed_replays_as_far_as_its_branches_had_come(stage_of: Callable[..., Stage]) -> None:
+    async def getting_over_it(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        async def nested(name: str) -> None:
+            with scope(name):
+                for _ in range(3):
+                    await asyncio.gather(asyncio.gather(shop.inventory.ReserveStock(RESERVE)))
+
+        with contextlib.suppress(ExceptionGroup):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(shop.payment.AuthorizePayment(AUTHORIZE))
+                group.create_task(nested("one"))
+                group.create_task(nested("other"))
+        await shop.shipping.ArrangeShipment(ARRANGE)
+        await shop.payment.CapturePayment(CAPTURE)
+        return Receipt()
+
+    async def late_refusal() -> Outcome:
+        await turns(5)
+        return rejected()
+
+    stage = stage_of(changed(getting_over_it))
+    stage.participants.scripts["AuthorizePayment"] = [late_refusal]
+    before = await interrupted(stage, "CapturePayment")
+    await stage.recover()
+    state = await stage.stopped()
+
+    # The branches were cancelled before they had sent their last commands, which therefore stay in doubt.
+    assert state.reason is not None
+    assert state.reason.code == "UNKNOWN"
+    assert set(state.reason.message.removeprefix("the code returned; in doubt: ").split(", ")) == {
+        "one/InventoryService.ReserveStock#2",
+        "other/InventoryService.ReserveStock#2",
+    }
+    assert [call.method for call in stage.participants.calls[before:]] == ["CapturePayment"]
 
 
 async def test_the_gate_opens_at_once_when_nothing_is_missing() -> None:

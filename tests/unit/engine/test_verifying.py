@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 import orchestrator
-from orchestrator import SagaRejected, child, saga
+from orchestrator import CommandRejected, SagaRejected, child, saga, scope
 from orchestrator.definition.plan_reader import read_plan
 from orchestrator.engine.codec import encode
 from orchestrator.engine.entries import RollbackBegan, SagaStarted
@@ -33,6 +34,7 @@ from tests.unit.engine.stage import (
     Stage,
     rejected,
     trip,
+    turns,
     until,
 )
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from orchestrator.engine.entries import Entry
+    from orchestrator.engine.outcome import Outcome
     from tests.unit.engine.stage import Definition
 
     Code = Callable[[StartOrderRequest, Shop], Awaitable[Receipt]]
@@ -304,3 +307,52 @@ async def test_children_are_answered_from_the_journal_too() -> None:
     assert (await verdict(stage, edited(whole), part, entries=entries)).finding is Finding.IN_LINE
     assert (await verdict(stage, edited(renamed), part, entries=entries)).finding is Finding.DIVERGED
     assert (await verdict(stage, edited(whole), entries=entries)).finding is Finding.FAILED
+
+
+async def in_a_group(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    async def nested(name: str) -> None:
+        with scope(name):
+            for _ in range(3):
+                await asyncio.gather(asyncio.gather(shop.inventory.ReserveStock(RESERVE)))
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(shop.payment.AuthorizePayment(AUTHORIZE))
+        group.create_task(nested("one"))
+        group.create_task(nested("other"))
+    return Receipt()
+
+
+async def gathered(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    async def nested(name: str) -> None:
+        with scope(name):
+            for _ in range(3):
+                await asyncio.gather(asyncio.gather(shop.inventory.ReserveStock(RESERVE)))
+
+    await asyncio.gather(shop.payment.AuthorizePayment(AUTHORIZE), nested("one"), nested("other"))
+    return Receipt()
+
+
+async def getting_over_it(order: StartOrderRequest, shop: Shop) -> Receipt:
+    with contextlib.suppress(CommandRejected, ExceptionGroup):
+        await in_a_group(order, shop)
+    await shop.shipping.ArrangeShipment(ARRANGE)
+    return Receipt()
+
+
+@pytest.mark.parametrize("refused", [None, "AuthorizePayment", "ReserveStock"])
+@pytest.mark.parametrize("late", [0, 2, 5, 20])
+@pytest.mark.parametrize("code", [in_a_group, gathered, getting_over_it])
+async def test_however_parallel_branches_interleave_each_beginning_of_their_journal_is_in_line(
+    stage_of: Callable[..., Stage], code: Code, refused: str | None, late: int
+) -> None:
+    async def answer() -> Outcome | None:
+        await turns(late)
+        return rejected() if refused else None
+
+    stage = stage_of(edited(code))
+    stage.participants.scripts[refused or "ReserveStock"] = [answer]
+    await stage.process().run()
+
+    for number in range(1, len(stage.entries()) + 1):
+        found = await verdict(stage, edited(code), entries=stage.entries()[:number])
+        assert found.finding is Finding.IN_LINE, (number, found)
