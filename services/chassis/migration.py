@@ -57,10 +57,10 @@ def _constants(file: Path) -> dict[str, object]:
 
 
 def _upgrade(connection: Connection, folders: Iterable[Path]) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of itself as soon as it is imported
     from alembic import command  # noqa: PLC0415 - see the top
     from alembic.config import Config  # noqa: PLC0415 - see the top
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
     config = Config()
