@@ -18,7 +18,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.outcome import Failure, Rejected, Retry, Unknown
+from orchestrator.engine.outcome import Completed, Failure, Rejected, Retry, Unknown
 from orchestrator.testing.mock import ContractParticipant, Fault
 
 if TYPE_CHECKING:
@@ -194,6 +194,8 @@ class _Call:
         note(host.name, type(outcome).__name__.lower(), self.name, how)
         if isinstance(outcome, Rejected):
             network.watch.refused(self._key)
+        elif isinstance(outcome, Completed) and self._command.effect is not Effect.QUERY:
+            network.watch.replies[self._key] = outcome.reply
         self._reply(outcome, host.life)
 
     def _reply(self, outcome: Outcome, life: int) -> None:

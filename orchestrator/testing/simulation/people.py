@@ -63,11 +63,22 @@ class People:
     async def operate(self, rate: float) -> None:
         """An operator does something to some saga, again and again, until cancelled."""
         random = self._random
-        acts = (self.cancel, self.cancel, self.pause, self.resume, self.resume, self.retry_now, self.skip)
         while rate:
             await asyncio.sleep(random.expovariate(rate))
-            if sagas := [*self._watch.sagas]:
-                await random.choice(acts)(random.choice(sagas))
+            sagas = [*self._watch.sagas]
+            suspended = self.suspended()
+            if suspended and random.random() < _HALF:
+                await self.decide(random.choice(suspended))
+            elif sagas:
+                await random.choice((self.cancel, self.pause, self.retry_now))(random.choice(sagas))
+
+    async def decide(self, saga_id: str) -> None:
+        """An operator looks at a suspended saga, and does something about it."""
+        await self._random.choice((self.resume, self.resume, self.resume, self.resolve, self.skip))(saga_id)
+
+    def suspended(self) -> list[str]:
+        """The sagas that wait for an operator."""
+        return [saga_id for saga_id, kept in self._watch.sagas.items() if kept.state.status is Status.SUSPENDED]
 
     async def cancel(self, saga_id: str) -> None:
         """Have it rolled back. What an operator was promised must be durable."""
@@ -102,6 +113,24 @@ class People:
         key = suspension.step_key
         await self._ask(
             "operator", "skip", saga_id, lambda life: life.operations.skip_compensation(saga_id, key, "seen", "ada")
+        )
+
+    async def resolve(self, saga_id: str) -> None:
+        """Say what came of a command in doubt, where the participant's books say that it took effect."""
+        state = self._watch.sagas[saga_id].state
+        in_doubt = [command.key for command in state.commands.values() if command.in_doubt]
+        known = [key for key in in_doubt if f"{saga_id}/{key}" in self._watch.replies]
+        if state.status is not Status.SUSPENDED or not known:
+            return
+        key = self._random.choice(known)
+        reply = self._watch.replies[f"{saga_id}/{key}"]
+        await self._ask(
+            "operator",
+            "resolve",
+            saga_id,
+            lambda life: life.operations.resolve_outcome(
+                saga_id, key, took_effect=True, reply=reply, evidence="the books", requested_by="ada"
+            ),
         )
 
     def _is_child(self, saga_id: str) -> bool:

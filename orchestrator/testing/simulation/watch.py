@@ -73,12 +73,14 @@ class Watch:
         sagas: what is durable, by saga.
         ledger: what the participants have done.
         paused: the sagas that an operator has asked to pause.
+        replies: what the participants have answered to commands that took effect, whether it arrived or not.
     """
 
     def __init__(self, on_broken: Callable[[Broken], None]) -> None:
         self.sagas: dict[str, Kept] = {}
         self.ledger = EffectLedger(self._effect_changed)
         self.paused: set[str] = set()
+        self.replies: dict[str, bytes] = {}
         self._on_broken = on_broken
         self._sent: dict[str, tuple[str, bytes]] = {}
         self._keys: dict[tuple[str, str, bytes], str] = {}

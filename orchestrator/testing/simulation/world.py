@@ -7,7 +7,7 @@ journal, customers and operators. Invariant: the same seed makes the same world,
 
     the storm: everything may go wrong ──▶ the calm: nothing does, and all must come to rest
                                               │
-                    the promises are reckoned ◀── operators resume what is suspended, until all has ended
+                    the promises are reckoned ◀── operators see to what is suspended, until all has ended
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 
 _STORM_SECONDS: Final = 25.0
 _LONGEST_CALM_SECONDS: Final = 900.0
-_MOST_TURNS: Final = 400_000
 _SAGAS: Final = (6, 14)
 _REPLICAS: Final = (2, 3)
-_ROUNDS: Final = 12
+_ROUNDS: Final = 20
+_UNTIL_ALL_HAS_ARRIVED: Final = 30.0
 _ENGINE: Final = "orchestrator.engine"
 _YOUNGEST: Final = 0
 
@@ -152,15 +152,15 @@ class _World:
         await asyncio.wait(storm)
 
     async def _come_to_rest(self, starts: list[asyncio.Task[None]], people: People) -> None:
-        """Everything must end, or wait for an operator, who then lets it go on."""
+        """Everything must end, or wait for an operator, who then decides."""
         for _ in range(_ROUNDS):
             await self._until_all_rest(starts)
-            suspended = self._in({Status.SUSPENDED})
+            suspended = people.suspended()
             if not suspended:
                 break
             for saga_id in suspended:
-                await people.resume(saga_id)
-        await asyncio.sleep(30)  # whatever is still on its way arrives
+                await people.decide(saga_id)
+        await asyncio.sleep(_UNTIL_ALL_HAS_ARRIVED)
 
     async def _until_all_rest(self, starts: list[asyncio.Task[None]]) -> None:
         until = self._loop.time() + _LONGEST_CALM_SECONDS

@@ -11,7 +11,7 @@ from orchestrator.cli.app import app
 from tests.unit.simulation.planted import compensations_are_reordered
 
 if TYPE_CHECKING:
-    from click.testing import Result
+    from typer.testing import Result
 
 
 def simulate(*arguments: str) -> Result:

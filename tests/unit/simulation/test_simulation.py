@@ -42,12 +42,18 @@ def test_everything_that_can_go_wrong_does() -> None:
         events.update(each.timeline.counts())
     assert {"completed", "compensated", "partially_compensated"} <= set(ends)
     for troubled in (
-        "busy", "cancel", "crashed", "lost", "pause", "paused", "refused", "rejected", "reset", "resume", "retry_now",
-        "skip", "stopped", "unacknowledged", "unanswered", "unavailable", "unwritten", "went_on",
+        "busy", "cancel", "crashed", "lost", "pause", "paused", "refused", "rejected", "reset", "resolve", "resume",
+        "retry_now", "skip", "stopped", "unacknowledged", "unanswered", "unavailable", "unwritten", "went_on",
     ):  # fmt: skip
         assert events[troubled], troubled
     entries = Counter(str(name).partition("(")[0] for each in worlds for name in _appended(each))
-    for rare in ("CommandAbandoned", "CompensationRejected", "DeadlinePassed", "SagaRecovered", "ValueRecorded"):
+    for rare in (
+        "CommandAbandoned",
+        "CompensationRejected",
+        "CompensationSkipped",
+        "DeadlinePassed",
+        "OutcomeResolved",
+    ):
         assert entries[rare], rare
 
 
