@@ -11,11 +11,12 @@ from unittest.mock import patch
 
 from orchestrator.engine import compensation, delivery
 from orchestrator.engine.delivery import Courier
-from orchestrator.engine.entries import CommandIntended, RollbackBegan, SagaRecovered
+from orchestrator.engine.entries import CommandIntended, CompensationBegan, RollbackBegan, SagaRecovered
 from orchestrator.engine.forward import Forward
 from orchestrator.engine.outcome import Rejected, Unknown
 from orchestrator.engine.recovery import Recovery
 from orchestrator.engine.state import CommandState, StepOutcome
+from orchestrator.engine.stopping import Brake
 from orchestrator.engine.worker import Worker
 from orchestrator.engine.writer import SagaWriter
 from orchestrator.store.memory import MemoryJournal
@@ -97,6 +98,21 @@ def rollback_is_forgotten() -> Iterator[None]:
             record(self, entry)
 
     with patch.object(SagaWriter, "record", forget):
+        yield
+
+
+@contextlib.contextmanager
+def rollback_is_not_awaited() -> Iterator[None]:
+    """Compensations leave while it is still being written that the rollback began."""
+    persist = Brake.persist
+
+    async def hasty(self: Brake, writer: SagaWriter) -> None:
+        if writer._buffer and isinstance(writer._buffer[-1], (RollbackBegan, CompensationBegan)):
+            writer._latest = writer._write()
+        else:
+            await persist(self, writer)
+
+    with patch.object(Brake, "persist", hasty):
         yield
 
 
@@ -219,6 +235,7 @@ PLANTED = (
     _planted(fence_is_skipped, Promise.ONE_OWNER),
     _planted(timeout_is_taken_for_a_rejection, Promise.UNKNOWN_IS_NOT_FAILED),
     _planted(rollback_is_forgotten, Promise.NOTHING_IS_LOST),
+    _planted(rollback_is_not_awaited, Promise.NOTHING_IS_LOST),
     _planted(doubt_is_taken_for_failure, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, Promise.IN_REVERSE_ORDER),
     _planted(every_attempt_has_a_key_of_its_own, Promise.SAME_INTENT_SAME_KEY),
     _planted(cancel_is_never_refused, Promise.ONLY_FORWARDS),
