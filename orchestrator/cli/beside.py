@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.settings import Settings
     from orchestrator.store.sqlite.reading import SqliteReader
 
-JournalOption = Annotated[
-    str | None, typer.Option(help="sqlite:<path>; else ORCHESTRATOR_JOURNAL, else in STATE_DIR.")
-]
+JournalOption = Annotated[str | None, typer.Option(help="sqlite:<path>; else ORCHESTRATOR_JOURNAL, else in STATE_DIR.")]
 
 _PAGE: Final = 500
 
