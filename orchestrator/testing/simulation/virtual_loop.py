@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _process: ContextVar[Process] = ContextVar("process")
+_MOST_TURNS_AT_ONCE = 50_000
 _MOST_SWEEPS = 20
 _TURNS_PER_SWEEP = 4
 
@@ -103,7 +104,7 @@ class _Task(asyncio.Task[T]):
 
 
 class StandsStill(Exception):
-    """Nothing is ready, and nobody waits for time to pass."""
+    """Time will not pass any more: nobody waits for it, or somebody is busy for ever."""
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -111,9 +112,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     Args:
         random: decides the order of what is ready.
-
-    Attributes:
-        turns: how many turns it has made.
     """
 
     _ready: Any
@@ -126,7 +124,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._numbers = itertools.count(1)
         self._sweeping = False
         self._frozen: set[Process] = set()
-        self.turns = 0
+        self._turns = 0  # since time has passed
 
     def time(self) -> float:
         """Virtual seconds since the world began."""
@@ -155,7 +153,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Cancel whatever is left, frozen or not, and let it end."""
         self._sweeping = True
         for _ in range(_MOST_SWEEPS):
-            left = sorted((task for task in asyncio.all_tasks(self)), key=hash)
+            self._turns = 0
+            left = sorted(asyncio.all_tasks(self), key=hash)
             if not left:
                 break
             for task in left:
@@ -169,10 +168,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         """One turn. Overrides asyncio's own, which asks the operating system for events."""
-        self.turns += 1
         ready, scheduled = self._ready, self._scheduled
         if not ready and not self._stopping:  # type: ignore[attr-defined]
             self._pass_time()
+        self._turns += 1
+        if self._turns > _MOST_TURNS_AT_ONCE:
+            raise StandsStill("somebody is busy for ever")
         while scheduled and scheduled[0]._when <= self._now:  # noqa: SLF001 - asyncio's own
             ready.append(heapq.heappop(scheduled))
         batch = list(ready)
@@ -192,7 +193,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         while scheduled and scheduled[0]._cancelled:  # noqa: SLF001 - as above
             heapq.heappop(scheduled)
         if not scheduled:
-            raise StandsStill
+            raise StandsStill("nothing will ever happen")
+        self._turns = 0
         self._now = max(self._now, scheduled[0]._when)  # noqa: SLF001 - as above
 
     def _shuffled(self, batch: list[Any]) -> list[Any]:

@@ -105,8 +105,8 @@ class _World:
             self._loop.run_forever()
             if not self._broken:
                 play.result()
-        except StandsStill:
-            self._watch.break_(Promise.NOTHING_IS_LOST, "the world stands still")
+        except StandsStill as error:
+            self._watch.break_(Promise.NOTHING_IS_LOST, f"the world stands still: {error}")
         self._sweep()
 
     def outcome(self) -> Outcome:

@@ -37,8 +37,17 @@ def test_time_passes_only_when_there_is_nothing_left_to_do(loop: VirtualLoop) ->
 
 def test_a_world_in_which_nothing_will_ever_happen_stands_still(loop: VirtualLoop) -> None:
     waiting = loop.create_future()
-    with pytest.raises(StandsStill):
+    with pytest.raises(StandsStill, match="nothing will ever happen"):
         loop.run_until_complete(waiting)
+
+
+def test_a_world_in_which_somebody_is_busy_for_ever_stands_still(loop: VirtualLoop) -> None:
+    async def spin() -> None:
+        while True:  # noqa: ASYNC110 - it is to be busy
+            await asyncio.sleep(0)
+
+    with pytest.raises(StandsStill, match="busy for ever"):
+        loop.run_until_complete(spin())
 
 
 async def _ready_at_once(loop: VirtualLoop) -> str:
