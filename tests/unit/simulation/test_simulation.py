@@ -15,7 +15,7 @@ from orchestrator.testing.simulation import Outcome, simulate
 from orchestrator.testing.simulation.sagas import DEFINITIONS
 from orchestrator.testing.simulation.weather import CALM, Weather
 
-SEEDS = 240
+SEEDS = 200
 ROUNDS = 8
 """In how many tests the seeds are simulated, so that a failure is told early."""
 
