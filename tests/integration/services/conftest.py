@@ -35,11 +35,16 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(request: pytest.FixtureRequest, state_dir: Path) -> Iterator[str]:
+def service_name(request: pytest.FixtureRequest) -> str:
+    """The service that runs."""
+    return request.path.parent.name
+
+
+@pytest.fixture(scope="module")
+def address(service_name: str, state_dir: Path) -> Iterator[str]:
     """The address of the running process, which must end well when the module is through."""
-    name = request.path.parent.name
-    settings = {f"{name.upper()}_LISTEN": "127.0.0.1:0", "STATE_DIR": str(state_dir)}
-    command = [sys.executable, "-m", f"services.{name}"]
+    settings = {f"{service_name.upper()}_LISTEN": "127.0.0.1:0", "STATE_DIR": str(state_dir)}
+    command = [sys.executable, "-m", f"services.{service_name}"]
     with subprocess.Popen(command, env=os.environ | settings, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield _address(process)

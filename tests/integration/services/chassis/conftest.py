@@ -27,6 +27,12 @@ class Fail(Protocol):
     async def __call__(self, name: str, **environment: str) -> tuple[int, str]: ...
 
 
+@pytest.fixture(scope="module")
+def service_name() -> str:
+    """The service that runs for those tests of a module that only ask."""
+    return "inventory"
+
+
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Start]:
     async with AsyncExitStack() as stack:

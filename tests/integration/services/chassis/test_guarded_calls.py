@@ -1,34 +1,58 @@
-"""The guard and the validation, as a saga meets them: over gRPC, in a real process."""
+"""The guard and the validation, as a saga meets them: over gRPC."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Protocol
 
 import grpc.aio
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from services.chassis import serving
+from services.inventory.__main__ import SERVICE as INVENTORY
+from services.payment.__main__ import SERVICE as PAYMENT
 from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReleaseStockRequest, ReserveStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import AsyncIterator, Awaitable
+    from pathlib import Path
 
     from google.protobuf.message import Message
 
-    from tests.integration.services.chassis.conftest import Start
+    from services.chassis import Service
 
 COMMAND = (("idempotency-key", "saga-1/ReserveStock#1"), ("saga-id", "saga-1"))
 UNDO = (("idempotency-key", "saga-1/ReleaseStock#1"), ("compensates", "saga-1/ReserveStock#1"))
 
 
+class Serve(Protocol):
+    """Serves a service, with an empty database, until the test ends; returns a channel to it."""
+
+    async def __call__(self, service: Service[Any]) -> grpc.aio.Channel: ...
+
+
 @pytest.fixture
-async def inventory(start: Start) -> InventoryServiceStub:
-    return InventoryServiceStub((await start("inventory")).channel)
+async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
+    async with AsyncExitStack() as stack:
+
+        async def served(service: Service[Any]) -> grpc.aio.Channel:
+            url = f"sqlite:///{tmp_path}/{service.name}.db"
+            settings = service.settings(listen="127.0.0.1:0", database_url=url)
+            address = await stack.enter_async_context(serving(service, settings))
+            return await stack.enter_async_context(grpc.aio.insecure_channel(address))
+
+        yield served
+
+
+@pytest.fixture
+async def inventory(serve: Serve) -> InventoryServiceStub:
+    return InventoryServiceStub(await serve(INVENTORY))
 
 
 def reserve(quantity: int = 2, order_id: str = "order-1") -> ReserveStockRequest:
@@ -118,8 +142,8 @@ async def test_concurrent_duplicates_reserve_once(inventory: InventoryServiceStu
     assert await reserved(inventory) == 2
 
 
-async def test_a_transient_trouble_says_when_to_come_again(start: Start) -> None:
-    payment = PaymentServiceStub((await start("payment")).channel)
+async def test_a_transient_trouble_says_when_to_come_again(serve: Serve) -> None:
+    payment = PaymentServiceStub(await serve(PAYMENT))
     amount = {"currency_code": "EUR", "units": 1}
     request = AuthorizePaymentRequest(
         order_id="order-1", customer_id="alice", amount=amount, card_token="tok_fails_once"

@@ -31,16 +31,14 @@ SLOW = AuthorizePaymentRequest(
 
 
 @pytest.mark.parametrize("service", ["", INVENTORY])
-async def test_a_service_that_listens_is_serving(start: Start, service: str) -> None:
-    inventory = await start("inventory")
-    reply = await HealthStub(inventory.channel).Check(HealthCheckRequest(service=service))
+async def test_a_service_that_listens_is_serving(channel: grpc.aio.Channel, service: str) -> None:
+    reply = await HealthStub(channel).Check(HealthCheckRequest(service=service))
     assert reply.status == HealthCheckResponse.SERVING
 
 
-async def test_the_health_of_a_stranger_is_not_known(start: Start) -> None:
-    inventory = await start("inventory")
+async def test_the_health_of_a_stranger_is_not_known(channel: grpc.aio.Channel) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await HealthStub(inventory.channel).Check(HealthCheckRequest(service="shop.payment.v1.PaymentService"))
+        await HealthStub(channel).Check(HealthCheckRequest(service="shop.payment.v1.PaymentService"))
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
@@ -53,11 +51,9 @@ async def test_whoever_watches_is_told_of_the_drain_and_does_not_hold_it_up(star
     assert await inventory.ended() == 0
 
 
-async def test_reflection_shows_the_contract(start: Start) -> None:
-    inventory = await start("inventory")
-
+async def test_reflection_shows_the_contract(channel: grpc.aio.Channel) -> None:
     async def ask(request: ServerReflectionRequest) -> object:
-        call = ServerReflectionStub(inventory.channel).ServerReflectionInfo(iter([request]))
+        call = ServerReflectionStub(channel).ServerReflectionInfo(iter([request]))
         return [reply async for reply in call]
 
     assert INVENTORY in str(await ask(ServerReflectionRequest(list_services="")))
@@ -98,14 +94,12 @@ async def in_flight(payment: Running) -> asyncio.Task[object]:
         return call
 
 
-async def test_a_port_in_use_is_named_with_the_setting_that_changes_it(start: Start, fail: Fail) -> None:
-    inventory = await start("inventory")
-    code, said = await fail("inventory", INVENTORY_LISTEN=inventory.address)
-    port = inventory.address.rpartition(":")[2]
+async def test_a_port_in_use_is_named_with_the_setting_that_changes_it(address: str, fail: Fail) -> None:
+    code, said = await fail("inventory", INVENTORY_LISTEN=address)
+    port = address.rpartition(":")[2]
     assert code == 1
     assert said == (
-        f"inventory: cannot listen on {inventory.address}: port {port} is in use;"
-        " set INVENTORY_LISTEN to another host:port\n"
+        f"inventory: cannot listen on {address}: port {port} is in use; set INVENTORY_LISTEN to another host:port\n"
     )
 
 
