@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.engine.executor import refuse_cancel
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     Act = Callable[[str, str, str], Awaitable[SagaState]]
 
 _PAGE: Final = 200
+# An act waits until the saga has no attempt in flight, so many wait together.
+_TOGETHER: Final = 50
 
 
 async def act_on_sagas(
@@ -35,17 +38,22 @@ async def act_on_sagas(
     if not request.filter.ByteSize():
         raise InvalidInput(("filter", "restricts nothing; name a definition, a status, a time or an attribute"))
     act = _acts(operations)[request.action]
-    # Listed first: what is done changes what the filter matches.
-    for saga_id in [saga_id async for saga_id in _matching(where, worker)]:
+
+    async def one(saga_id: str) -> api.ActOnSagasResponse:
         try:
             if request.dry_run:
                 _refuse(await worker.get(saga_id), request.action)
             else:
                 await act(saga_id, request.reason, request.requested_by)
         except OrchestratorError as error:
-            yield api.ActOnSagasResponse(saga_id=saga_id, refusal=str(error))
-        else:
-            yield api.ActOnSagasResponse(saga_id=saga_id, done=True)
+            return api.ActOnSagasResponse(saga_id=saga_id, refusal=str(error))
+        return api.ActOnSagasResponse(saga_id=saga_id, done=True)
+
+    # Listed first: what is done changes what the filter matches.
+    matching = [saga_id async for saga_id in _matching(where, worker)]
+    for first in range(0, len(matching), _TOGETHER):
+        for answer in await asyncio.gather(*map(one, matching[first : first + _TOGETHER])):
+            yield answer
 
 
 async def _matching(where: SagaFilter, worker: Worker) -> AsyncIterator[str]:

@@ -269,6 +269,17 @@ async def test_a_dry_run_says_what_would_be_done_to_which_sagas_and_the_real_one
     assert real == {done, running}
 
 
+async def test_many_sagas_are_stopped_together_and_do_not_wait_for_one_another(api: Api, an_order: AnOrder) -> None:
+    sagas = [await held_at(api, an_order(), "PriceOrder") for _ in range(3)]
+    where = pb.SagaFilter(statuses=[saga_pb2.STATUS_RUNNING])
+    acting = api.sagas.ActOnSagas(pb.ActOnSagasRequest(filter=where, action=pb.ACTION_PAUSE, **BY))
+
+    await api.until(lambda: all(api.worker.live[saga_id]._brake.stop for saga_id in sagas))
+    api.mocks.held["PriceOrder"].set()
+
+    assert {answer.saga_id async for answer in acting if answer.done} == set(sagas)
+
+
 async def test_a_filter_that_restricts_nothing_is_refused_in_bulk(api: Api) -> None:
     request = pb.ActOnSagasRequest(filter=pb.SagaFilter(), action=pb.ACTION_CANCEL, **BY)
 
