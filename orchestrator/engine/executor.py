@@ -47,7 +47,7 @@ from orchestrator.engine.stopping import Brake, Fail, Halt, RollBack, Stop, Susp
 from orchestrator.errors import CancelRefused, ClaimLost, JournalError, SagaExists
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from orchestrator.engine.bindings import Bindings
     from orchestrator.engine.ports import Chance, Clock
@@ -233,27 +233,31 @@ class Executor:
         # Whoever started or adopted this saga may have done so from within another one's code.
         scope_path.set("")
         is_best_effort.set(False)
+        stop = await self._until_stopped(self._advance_or_suspend(reason))
+        if isinstance(stop, Suspend):  # paused while it was compensating
+            self._change_brake()
+            stop = await self._until_stopped(self._suspend(stop.reason))
+        if isinstance(stop, Halt):
+            await self._leave_tidy()
+        if stop is None:
+            failpoints.reach("ended", "")
+        return stop
+
+    async def _until_stopped(self, work: Coroutine[object, object, None]) -> Stop | None:
+        """Do something to the end, or until the brake stops it; why, then."""
         try:
-            if self._recovered and reason is None:
-                # The numbers of the attempts that an earlier process left behind must not be used again.
-                await self._brake.persist(self._writer)
-            await self._advance_or_suspend(reason)
+            await work
         except asyncio.CancelledError:
             if self._brake.stop is None:
                 raise
-            stop = self._brake.uncancel()
-            if isinstance(stop, Suspend):  # paused while it was compensating
-                self._change_brake()
-                await self._suspend(stop.reason)
-                return None
-            if isinstance(stop, Halt):
-                await self._leave_tidy()
-            return stop
-        failpoints.reach("ended", "")
+            return self._brake.uncancel()
         return None
 
     async def _advance_or_suspend(self, reason: Reason | None) -> None:
         try:
+            if self._recovered and reason is None:
+                # The numbers of the attempts that an earlier process left behind must not be used again.
+                await self._brake.persist(self._writer)
             await self._advance(reason)
         except Exception as error:
             if self.state.status not in UNFINISHED:

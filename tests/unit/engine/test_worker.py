@@ -429,6 +429,21 @@ async def test_a_journal_that_fails_in_the_middle_of_a_rollback_delays_it(stage:
     assert (await stage.stopped()).status is Status.COMPENSATED
 
 
+async def test_a_journal_that_does_not_take_a_pause_of_a_rollback_delays_the_saga(stage: Stage) -> None:
+    """Whoever asked for the pause is told; the saga goes on once the journal is back."""
+    stage.participants.scripts["CapturePayment"] = [rejected()]
+    process, answer = await started(stage, "VoidAuthorization")
+    pause = asyncio.ensure_future(process.operations.pause(SAGA, "wait", "ada"))
+    await turns()
+    process.line.journal_is = "down"
+    answer.give()
+    with pytest.raises(JournalUnavailable):
+        await pause
+    process.line.up()
+
+    assert (await stage.stopped()).status is Status.COMPENSATED
+
+
 async def test_a_start_repeated_while_the_saga_waits_for_the_journal_does_not_orphan_it(stage: Stage) -> None:
     process, answer = await started(stage, "ReserveStock")
     process.line.journal_is = "down"
