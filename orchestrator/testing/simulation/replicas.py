@@ -89,6 +89,7 @@ class Life:
         worker: the worker.
         operations: what operators can do here.
         is_open: it has recovered what there was, and answers.
+        is_stopping: it is being stopped in good order.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Life:
         world = World(JournalLine(journal, self.process), Witness(name, network.watch), clock, random.random)
         self._loop = loop
         self.is_open = False
+        self.is_stopping = False
         self.worker = Worker(served, bindings, world, owner=name, lease=_LEASE_SECONDS)
         self.operations = Operations(self.worker)
         add_children(self.worker, Gate(clock, _always_serving, _MOST_IN_FLIGHT * 4))
@@ -181,7 +183,8 @@ class Replica:
 
     def calm_down(self) -> None:
         """Whatever it suffered from is over."""
-        if self.life.process.crashed:
+        if self.life.process.crashed or self.life.is_stopping:
+            self.life.process.crash()
             self.life = self._begin()
         elif self.life.process.frozen:
             self._go_on()
@@ -195,7 +198,7 @@ class Replica:
     async def _stop(self, random: Random) -> None:
         life = self.life
         self._timeline.note(life.process.name, "stopping")
-        life.is_open = False
+        life.is_open, life.is_stopping = False, True
         closing = life.spawn(life.close())
         await asyncio.wait((closing,), timeout=_GRACE_SECONDS * 2)
         self._timeline.note(life.process.name, "stopped")

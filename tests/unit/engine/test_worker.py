@@ -433,13 +433,16 @@ async def test_a_journal_that_does_not_take_a_pause_of_a_rollback_delays_the_sag
     """Whoever asked for the pause is told; the saga goes on once the journal is back."""
     stage.participants.scripts["CapturePayment"] = [rejected()]
     process, answer = await started(stage, "VoidAuthorization")
-    pause = asyncio.ensure_future(process.operations.pause(SAGA, "wait", "ada"))
+    stage.clock.hold_from = 0.0
+    answer.give(unknown())
+    await until(lambda: stage.state().compensation("PaymentService.AuthorizePayment#1").attempts)
     await turns()
     process.line.journal_is = "down"
-    answer.give()
     with pytest.raises(JournalUnavailable):
-        await pause
+        await process.operations.pause(SAGA, "wait", "ada")
     process.line.up()
+    stage.clock.hold_from = 10.0
+    stage.clock.advance(10)
 
     assert (await stage.stopped()).status is Status.COMPENSATED
 
