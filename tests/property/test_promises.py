@@ -180,6 +180,22 @@ async def test_7_one_owner(stage: Stage) -> None:
     assert len(stage.participants.calls) == sent
 
 
+async def test_7_one_owner_also_before_the_new_one_has_written_a_word(stage: Stage) -> None:
+    zombie = stage.process()
+    stage.participants.scripts["ReserveStock"] = [held := Answer()]
+    await zombie.worker.start(stage.order())
+    await until(lambda: held.asked)
+    stage.journal._alive_until.clear()
+    assert await stage.journal.claim_unfinished("the new one", stage.clock.now(), 10)
+    written, sent = stage.entries(), len(stage.participants.calls)
+
+    held.give()
+    await until(lambda: not zombie.worker.live)
+
+    assert stage.entries() == written
+    assert len(stage.participants.calls) == sent
+
+
 async def test_8_replay_is_silent(stage: Stage) -> None:
     """What is journalled is not asked for again; code that does not fit the journal is suspended, both sides shown."""
     stage.participants.scripts["ArrangeShipment"] = [held := Answer()]
