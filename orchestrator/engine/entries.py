@@ -281,14 +281,12 @@ class SagaResumed(NamedTuple):
     reason: Reason
 
     def apply(self, state: SagaState) -> None:
-        """What was refused after the pivot is sent again: it can only go forward."""
+        """The refusal after the pivot that has suspended the saga is asked again: it can only go forward."""
+        refused = state.refused_after_pivot
+        if refused is not None:
+            refused.reopen()
         state.suspension = None
         state.move(Status.COMPENSATING if state.rollback else Status.RUNNING)
-        if state.pivoted and not state.rollback:
-            for command in state.commands.values():
-                refused = command.outcome is not StepOutcome.COMPLETED and not command.best_effort
-                if refused and command.effect is Effect.RETRYABLE:
-                    command.reopen()
 
 
 class OutcomeResolved(NamedTuple):

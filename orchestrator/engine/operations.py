@@ -89,7 +89,9 @@ class Operations:
     async def resolve_outcome(
         self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: str
     ) -> SagaState:
-        """Say what came of a command in doubt of a suspended saga.
+        """Say what came of a command of a suspended saga that is in doubt, or was refused after the pivot.
+
+        The latter can only have been done by hand: then the saga goes on as if the participant had done it.
 
         Args:
             saga_id: the saga.
@@ -100,11 +102,11 @@ class Operations:
             requested_by: who says so.
 
         Raises:
-            OperationRefused: the saga is not suspended, the command is not in doubt, or its reply is needed.
+            OperationRefused: the saga is not suspended, the command's outcome is known, or its reply is needed.
         """
 
         def entry(state: SagaState) -> Entry:
-            command = _in_doubt(state, key)
+            command = _resolvable(state, key)
             if took_effect and reply is None and not state.rollback:
                 message = f"{key} took effect: the saga needs its reply to go forward"
                 raise OperationRefused(saga_id, "REPLY_NEEDED", message)
@@ -196,9 +198,9 @@ def _command(state: SagaState, key: str) -> CommandState:
     return command
 
 
-def _in_doubt(state: SagaState, key: str) -> CommandState:
+def _resolvable(state: SagaState, key: str) -> CommandState:
     command = _command(state, key)
-    if not command.in_doubt:
+    if not command.in_doubt and command is not state.refused_after_pivot:
         raise OperationRefused(state.saga_id, "OUTCOME_KNOWN", f"{key} is not in doubt")
     return command
 

@@ -266,6 +266,14 @@ class SagaState:
         return any(command.skipped for command in self.commands.values())
 
     @property
+    def refused_after_pivot(self) -> CommandState | None:
+        """The command whose refusal has suspended the saga, where the saga can only go forward."""
+        if self.suspension is None or self.suspension.code != REASON_REJECTED_AFTER_PIVOT:
+            return None
+        command = self.commands.get(self.suspension.step_key)
+        return command if command is not None and command.outcome is not StepOutcome.COMPLETED else None
+
+    @property
     def pivot_in_doubt(self) -> CommandState | None:
         """A pivot of which nobody knows whether it was accepted: the saga may go neither back nor on."""
         unsettled = (None, StepOutcome.UNKNOWN)

@@ -192,7 +192,8 @@ class SagaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResolveOutcome(self, request, context):
-        """Tells a suspended saga what came of a command in doubt. It is carried on with by ResumeSaga.
+        """Tells a suspended saga what came of a command in doubt, or that one that was refused after the pivot was
+        done by hand. It is carried on with by ResumeSaga.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,7 +45,9 @@ class SagaServiceStub:
     RetryNow: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.RetryNowRequest, _saga_service_pb2.RetryNowResponse]
     """Attempts at once what a saga would attempt after its backoff."""
     ResolveOutcome: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ResolveOutcomeRequest, _saga_service_pb2.ResolveOutcomeResponse]
-    """Tells a suspended saga what came of a command in doubt. It is carried on with by ResumeSaga."""
+    """Tells a suspended saga what came of a command in doubt, or that one that was refused after the pivot was
+    done by hand. It is carried on with by ResumeSaga.
+    """
     SkipCompensation: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.SkipCompensationRequest, _saga_service_pb2.SkipCompensationResponse]
     """Lets an effect stand that a suspended rollback cannot compensate. The saga then ends partially
     compensated. It is carried on with by ResumeSaga.
@@ -156,7 +158,9 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.ResolveOutcomeRequest,
         context: _aio.ServicerContext[_saga_service_pb2.ResolveOutcomeRequest, _abc.Awaitable[_saga_service_pb2.ResolveOutcomeResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.ResolveOutcomeResponse]:
-        """Tells a suspended saga what came of a command in doubt. It is carried on with by ResumeSaga."""
+        """Tells a suspended saga what came of a command in doubt, or that one that was refused after the pivot was
+        done by hand. It is carried on with by ResumeSaga.
+        """
 
     @_abc_1.abstractmethod
     def SkipCompensation(

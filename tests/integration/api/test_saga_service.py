@@ -14,6 +14,7 @@ from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, AuthorizePaymentResponse
+from shop.warehouse.v1.warehouse_pb2 import FulfilOrderResponse
 from tests.integration.api.situations import AUTHORIZE, BY, ended, get, held_at, in_doubt, packed, paused_at, start
 
 if TYPE_CHECKING:
@@ -148,6 +149,27 @@ async def test_what_was_refused_after_the_pivot_is_sent_again_when_resumed(api: 
     assert (await ended(api, saga.saga_id)).status == saga_pb2.STATUS_COMPLETED
     assert api.mocks.called.count("FulfilOrder") == 2
     assert api.mocks.called.count("CapturePayment") == 1
+
+
+async def test_what_is_always_refused_after_the_pivot_can_be_done_by_hand(api: Api, an_order: AnOrder) -> None:
+    api.mocks.refused["FulfilOrder"] = 1_000_000
+    saga = await start(api, an_order(), wait=10)
+    key = saga.reason.step_key
+
+    await api.sagas.ResolveOutcome(
+        pb.ResolveOutcomeRequest(
+            saga_id=saga.saga_id,
+            key=key,
+            took_effect=True,
+            reply=packed(FulfilOrderResponse(pick_list_id="by hand")),
+            evidence="picked without a list",
+            requested_by="ada",
+        )
+    )
+    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga.saga_id, **BY))
+
+    assert (await ended(api, saga.saga_id)).status == saga_pb2.STATUS_COMPLETED
+    assert api.mocks.called.count("FulfilOrder") == 1
 
 
 async def test_a_skipped_compensation_ends_the_saga_partially_compensated(api: Api, an_order: AnOrder) -> None:
