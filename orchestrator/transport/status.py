@@ -38,6 +38,8 @@ REJECTED: Final = frozenset(
 )
 
 
+# Only with details, which a participant gives and gRPC itself does not: a reply that is too large for the channel is
+# RESOURCE_EXHAUSTED too, and its effect stands.
 RETRY: Final = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED})
 
 
@@ -51,7 +53,7 @@ def outcome_of(error: AioRpcError, rules: Sequence[OutcomeRule] = ()) -> Outcome
     details = _details(error)
     reason = next((detail.reason for detail in details if isinstance(detail, error_details_pb2.ErrorInfo)), "")
     failure = Failure(error.code().name, error.details() or "", reason)
-    meaning = _meaning(error.code(), reason, rules)
+    meaning = _meaning(error.code(), reason, rules, detailed=bool(details))
     if meaning is Meaning.REJECTED:
         return Rejected(failure)
     delays = [d.retry_delay.ToTimedelta() for d in details if isinstance(d, error_details_pb2.RetryInfo)]
@@ -59,13 +61,13 @@ def outcome_of(error: AioRpcError, rules: Sequence[OutcomeRule] = ()) -> Outcome
     return (Retry if meaning is Meaning.RETRY else Unknown)(failure, retry_after)
 
 
-def _meaning(code: grpc.StatusCode, reason: str, rules: Sequence[OutcomeRule]) -> Meaning:
+def _meaning(code: grpc.StatusCode, reason: str, rules: Sequence[OutcomeRule], *, detailed: bool) -> Meaning:
     for rule in rules:
         if rule.code == code.name and rule.reason in ("", reason):
             return rule.meaning
     if code in REJECTED:
         return Meaning.REJECTED
-    return Meaning.RETRY if code in RETRY else Meaning.UNKNOWN
+    return Meaning.RETRY if code in RETRY and detailed else Meaning.UNKNOWN
 
 
 def status_of(failure: Failure) -> status_pb2.Status:

@@ -38,7 +38,9 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     ALREADY_EXISTS, PERMISSION_DENIED, UNAUTHENTICATED, FAILED_PRECONDITION, OUT_OF_RANGE and UNIMPLEMENTED.
     """
     OUTCOME_RETRY: _Outcome.ValueType  # 2
-    """No effect now, but it is worth trying again. Usual for RESOURCE_EXHAUSTED and ABORTED."""
+    """No effect now, but it is worth trying again. Usual for RESOURCE_EXHAUSTED and ABORTED, where the
+    participant gives an ErrorInfo or a RetryInfo with it.
+    """
     OUTCOME_UNKNOWN: _Outcome.ValueType  # 3
     """There may be an effect. Usual for all others, a timeout and a broken connection among them."""
 
@@ -52,7 +54,9 @@ OUTCOME_REJECTED: Outcome.ValueType  # 1
 ALREADY_EXISTS, PERMISSION_DENIED, UNAUTHENTICATED, FAILED_PRECONDITION, OUT_OF_RANGE and UNIMPLEMENTED.
 """
 OUTCOME_RETRY: Outcome.ValueType  # 2
-"""No effect now, but it is worth trying again. Usual for RESOURCE_EXHAUSTED and ABORTED."""
+"""No effect now, but it is worth trying again. Usual for RESOURCE_EXHAUSTED and ABORTED, where the
+participant gives an ErrorInfo or a RetryInfo with it.
+"""
 OUTCOME_UNKNOWN: Outcome.ValueType  # 3
 """There may be an effect. Usual for all others, a timeout and a broken connection among them."""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015

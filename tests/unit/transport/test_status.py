@@ -38,10 +38,15 @@ def error(code: grpc.StatusCode, *details: object, trailer: bytes | None = None)
 def test_every_status_has_one_meaning(code: grpc.StatusCode) -> None:
     expected = Rejected if code.name in REJECTED else Retry if code.name in RETRY else Unknown
 
-    outcome = outcome_of(error(code))
+    outcome = outcome_of(error(code, error_details_pb2.ErrorInfo(reason="SO")))
 
     assert type(outcome) is expected
     assert (outcome.failure.code, outcome.failure.message) == (code.name, "it is so")
+
+
+@pytest.mark.parametrize("code", sorted(RETRY))
+def test_what_gRPC_itself_may_say_is_no_proof_that_there_is_no_effect(code: str) -> None:  # noqa: N802
+    assert type(outcome_of(error(grpc.StatusCode[code]))) is Unknown
 
 
 def test_the_reason_and_the_delay_come_from_the_details() -> None:
