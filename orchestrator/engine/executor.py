@@ -25,7 +25,6 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from orchestrator.contract.command import Effect
 from orchestrator.definition.context import is_best_effort, running_saga, scope_path
 from orchestrator.engine import failpoints
 from orchestrator.engine.delivery import Courier
@@ -44,7 +43,7 @@ from orchestrator.engine.state import (
     Status,
 )
 from orchestrator.engine.stopping import Brake, Fail, Halt, RollBack, Stop, Suspend
-from orchestrator.errors import CancelRefused, ClaimLost, JournalError, SagaExists
+from orchestrator.errors import ClaimLost, JournalError, SagaExists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -342,20 +341,3 @@ class Executor:
             self.stopped.set_exception(error)
         else:
             self.stopped.set_result(task.result())
-
-
-def refuse_cancel(state: SagaState) -> None:
-    """Say why a saga cannot be cancelled, if it cannot.
-
-    Raises:
-        CancelRefused: the pivot was accepted, or may have been, or the saga has completed.
-    """
-    if state.status is Status.COMPLETED:
-        raise CancelRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} has completed")
-    if state.pivoted:
-        pivot = next(command.key for command in state.commands.values() if command.effect is Effect.PIVOT)
-        message = f"saga {state.saga_id} is past its point of no return, {pivot}; it only goes forward now"
-        raise CancelRefused(state.saga_id, "PAST_PIVOT", message)
-    if pivot_in_doubt := state.pivot_in_doubt:
-        message = f"saga {state.saga_id} may be past its point of no return: {pivot_in_doubt.key} is in doubt"
-        raise CancelRefused(state.saga_id, "PIVOT_IN_DOUBT", message)

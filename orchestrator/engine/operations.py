@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.engine.cancellation import refuse_cancel
 from orchestrator.engine.entries import CompensationSkipped, OutcomeResolved, SagaResumed
-from orchestrator.engine.executor import refuse_cancel
 from orchestrator.engine.state import ENDED, REASON_CANCELLED, REASON_PAUSED, Reason, Status, fold
 from orchestrator.engine.stopping import Fail, Halt
 from orchestrator.errors import ClaimLost, JournalError, OperationRefused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.engine.executor import refuse_cancel
+from orchestrator.engine.cancellation import refuse_cancel
 from orchestrator.engine.state import ENDED, Status
 from orchestrator.errors import InvalidInput, OperationRefused, OrchestratorError
 from orchestrator.transport.requests import saga_filter

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.engine.cancellation import refuse_cancel
 from orchestrator.engine.compensation import plan_compensations
-from orchestrator.engine.executor import refuse_cancel
 from orchestrator.engine.preview import preview
 from orchestrator.errors import CancelRefused
 from orchestrator.transport.journal_view import pack

@@ -4,7 +4,7 @@ A field takes the value of a field of the same name and type in the sources, the
 from a request into its reply. A list of messages is made element by element from a list of the same name, even
 where the two hold different messages. What no source has is made up: :mod:`orchestrator.testing.samples.scalars`
 and :mod:`orchestrator.testing.samples.well_known`. Constraints in CEL are not read; see
-:func:`orchestrator.testing.samples.validation.violations`.
+:func:`orchestrator.contract.constraints.violations`.
 """
 
 from __future__ import annotations

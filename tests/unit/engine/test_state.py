@@ -10,7 +10,17 @@ from orchestrator.contract.command import Effect
 from orchestrator.engine import entries as e
 from orchestrator.engine.compensation import plan_compensations
 from orchestrator.engine.outcome import Failure
-from orchestrator.engine.state import ENDED, UNFINISHED, Reason, SagaState, Status, StepOutcome, fold
+from orchestrator.engine.state import (
+    ENDED,
+    REASON_PAUSED,
+    REASON_REJECTED_AFTER_PIVOT,
+    UNFINISHED,
+    Reason,
+    SagaState,
+    Status,
+    StepOutcome,
+    fold,
+)
 
 if TYPE_CHECKING:
     from orchestrator.engine.state import CommandState
@@ -207,6 +217,30 @@ def test_a_completed_saga_may_be_rolled_back_with_its_parent() -> None:
     state = story(e.SagaCompleted(8, b""), e.RollbackBegan(9, WHY))
 
     assert (state.status, state.ended_at) == (Status.COMPENSATING, None)
+
+
+def refused_twice_after_the_pivot(suspension: Reason) -> SagaState:
+    """Two refusals after the pivot, one of which the code has got over; suspended, and resumed."""
+    refused = [e.CommandRejected(4, key, 1, 3, NO) for key in ("B#1", "C#1")]
+    return story(
+        *(intended("A#1", Effect.PIVOT), completed("A#1")),
+        *(intended("B#1", Effect.RETRYABLE), intended("C#1", Effect.RETRYABLE), *refused),
+        *(e.SagaSuspended(5, suspension), e.SagaResumed(6, WHY)),
+    )
+
+
+def test_a_resumed_saga_asks_the_refusal_that_has_suspended_it_again_and_no_other() -> None:
+    state = refused_twice_after_the_pivot(Reason(REASON_REJECTED_AFTER_PIVOT, "no", "C#1"))
+
+    assert state.commands["B#1"].outcome is StepOutcome.REJECTED
+    assert state.commands["C#1"].outcome is None
+    assert (state.status, state.suspension) == (Status.RUNNING, None)
+
+
+def test_a_saga_that_was_only_paused_asks_no_refusal_again() -> None:
+    state = refused_twice_after_the_pivot(Reason(REASON_PAUSED, "a moment"))
+
+    assert {state.commands[key].outcome for key in ("B#1", "C#1")} == {StepOutcome.REJECTED}
 
 
 def keys(commands: tuple[CommandState, ...]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What buf.validate has to say of a message."""
+"""The constraints on fields that contracts state as buf.validate annotations."""
 
 from __future__ import annotations
 
