@@ -99,12 +99,21 @@ class Courier:
         most = binding.command.retry.attempts if binding.command.idempotent else 1
         while True:
             attempt = delivery.attempts + 1
-            await self._pass(binding.gate)
+            if self._brake.stop is not None or not binding.gate.try_enter():
+                await self._pass(binding.gate)
             started_at = self._clock.now()
             metadata = self._metadata(key, attempt, about)
             limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))
             call = self._call(binding, request, metadata, limit)
-            outcome = await self._answer(call, partial(self._hand_late, late, attempt, started_at))
+            self._brake.enter()
+            if self._brake.is_own_task():
+                # Only the brake stops the saga's own task, and it waits for answers.
+                try:
+                    outcome = await call
+                finally:
+                    self._brake.leave()
+            else:
+                outcome = await self._answer(call, partial(self._hand_late, late, attempt, started_at))
             failpoints.reach("answered", key)
             if isinstance(outcome, (Completed, Rejected)) or (gives_up and attempt >= most):
                 return Attempted(outcome, attempt, started_at)
@@ -128,7 +137,8 @@ class Courier:
         """
         asked = 1
         while True:
-            await self._pass(binding.gate)
+            if self._brake.stop is not None or not binding.gate.try_enter():
+                await self._pass(binding.gate)
             self._brake.enter()
             try:
                 outcome = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout)
@@ -145,14 +155,13 @@ class Courier:
         await self._brake.rest(self._nudge.sleep(self._clock, delay))
 
     async def _pass(self, gate: Gate) -> None:
-        """Be admitted to the participant; parks for good where the saga is to stop."""
+        """Wait to be admitted to the participant; parks for good where the saga is to stop."""
         if self._brake.stop is not None:
             await self._brake.park()
-        if not gate.try_enter():
-            await self._brake.rest(gate.enter())
-            if self._brake.stop is not None:
-                gate.leave(reached=True)
-                await self._brake.park()
+        await self._brake.rest(gate.enter())
+        if self._brake.stop is not None:
+            gate.leave(reached=True)
+            await self._brake.park()
 
     async def _call(
         self,
@@ -173,14 +182,7 @@ class Courier:
     async def _answer(
         self, call: Coroutine[Any, Any, Outcome], late: Callable[[asyncio.Future[Outcome]], None]
     ) -> Outcome:
-        """The outcome of an attempt in flight; ``late`` takes it where the branch that waits here gives up."""
-        self._brake.enter()
-        if self._brake.is_own_task():
-            # Only the brake stops the saga's own task, and it waits for answers.
-            try:
-                return await call
-            finally:
-                self._brake.leave()
+        """The outcome of a branch's attempt in flight; ``late`` takes it where the branch gives up waiting."""
         answer = asyncio.ensure_future(call)
         try:
             outcome = await asyncio.shield(answer)

@@ -143,7 +143,8 @@ class Executor:
         if not self._writer.started.done():
             # Shielded: the caller may go away, the write may not.
             await asyncio.shield(asyncio.ensure_future(self._persist_now()))
-        await asyncio.shield(self._writer.started)
+            await asyncio.shield(self._writer.started)
+        self._writer.started.result()
 
     async def settled_state(self) -> SagaState | None:
         """The state, once its start is durable and, if it has ended or is suspended, that is, too.
@@ -156,7 +157,8 @@ class Executor:
         """
         await self.ensure_started()
         if self.state.status not in UNFINISHED:
-            await asyncio.wait((self.stopped,))
+            if not self.stopped.done():
+                await asyncio.wait((self.stopped,))
             if self.stopped.exception() is not None or self.stopped.result() is not None:
                 return None
         return self.state
@@ -302,6 +304,7 @@ class Executor:
 
     def _change_brake(self) -> None:
         """What the code has left behind stays stopped; this task goes on."""
+        self._brake.detach()
         self._brake = Brake()
         task = asyncio.current_task()
         assert task is not None
@@ -331,6 +334,7 @@ class Executor:
             self._brake.pull(Fail(error))
 
     def _finish(self, task: asyncio.Task[Stop | None]) -> None:
+        self._brake.detach()
         if self._deadline is not None:
             self._deadline.cancel()
         if self.stopped.done():

@@ -90,7 +90,7 @@ class Forward:
         self._calls: dict[str, int] = {}
         self._unawaited: set[str] = set()
         self._under_way = 0
-        self._settled = asyncio.Event()
+        self._settled: asyncio.Event | None = None  # made by the first who waits
 
     @property
     def saga_id(self) -> str:
@@ -166,8 +166,7 @@ class Forward:
     async def pivot_settled(self) -> None:
         """Wait until no pivot is under way."""
         while (pivot := self._writer.state.pivot_in_doubt) is not None and pivot.outcome is None:
-            self._settled.clear()
-            await self._settled.wait()
+            await self._next_settled()
 
     async def _carry_out(
         self,
@@ -183,7 +182,8 @@ class Forward:
             return deserialize(await self._reply(binding, key, request, timeout or binding.timeout))
         finally:
             self._under_way -= 1
-            self._settled.set()
+            if self._settled is not None:
+                self._settled.set()
 
     async def _reply(self, binding: Binding, key: str, request: bytes, timeout: float) -> bytes:  # noqa: ASYNC109
         """The reply to a command: from the journal, or from its participant."""
@@ -211,13 +211,16 @@ class Forward:
             await self._gate.before_failing()
         raise _error(command)
 
-    async def _settle(self, binding: Binding, command: CommandState, timeout: float, *, doubtful: bool) -> None:  # noqa: ASYNC109
+    def _settle(  # a rehearsal settles nothing
+        self, binding: Binding, command: CommandState, timeout: float, *, doubtful: bool
+    ) -> Coroutine[Any, Any, None]:
         """Bring a command whose outcome the journal does not hold to one."""
-        await self._settlement.settle(binding, command, timeout, doubtful=doubtful)
+        return self._settlement.settle(binding, command, timeout, doubtful=doubtful)
 
     async def _intend(self, binding: Binding, key: str, request: bytes) -> CommandState:
         """Journal the intent: durable for an effect, riding along for a query."""
-        await self._match_journal(f"the code now calls {key}")
+        if self._gate is not None:
+            await self._match_journal(f"the code now calls {key}")
         state = self._writer.state
         effect = binding.command.effect
         if state.pivoted and effect in (Effect.COMPENSABLE, Effect.PIVOT):
@@ -251,9 +254,13 @@ class Forward:
     async def _branches_end(self) -> None:
         """The code has returned: wait for what a gather or a TaskGroup that failed may have left behind."""
         while self._under_way:
-            self._settled.clear()
-            await self._settled.wait()
+            await self._next_settled()
         await self._brake.idle()
+
+    async def _next_settled(self) -> None:
+        self._settled = self._settled or asyncio.Event()
+        self._settled.clear()
+        await self._settled.wait()
 
     def _misfit(self, unasked: list[str], result: object) -> Suspend | None:
         """Why what the code returned cannot be the end of the saga, if it cannot."""

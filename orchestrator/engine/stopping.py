@@ -65,14 +65,20 @@ class Brake:
         self._task: asyncio.Task[object] | None = None
         self._code_ended = False
         self._in_flight = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._idle: asyncio.Event | None = None  # made by the first who waits: most sagas are never stopped
         self._resting: set[asyncio.Task[object]] = set()
         self._cancelled = False
 
     def attach(self, task: asyncio.Task[Any]) -> None:
         """The saga's code runs in this task."""
         self._task = task
+
+    def detach(self) -> None:
+        """That task has ended, or goes on under another brake.
+
+        Task and brake hold each other, through the context in which the code runs: let go, they cost no collection.
+        """
+        self._task = None
 
     def is_own_task(self) -> bool:
         """The running task is the saga's own, and not one that its code has made."""
@@ -95,6 +101,8 @@ class Brake:
     async def idle(self) -> None:
         """Wait until nothing is in flight."""
         while self._in_flight:
+            self._idle = self._idle or asyncio.Event()
+            self._idle.clear()
             await self._idle.wait()
 
     def uncancel(self) -> Stop:
@@ -109,12 +117,11 @@ class Brake:
     def enter(self) -> None:
         """Something is in flight now whose end must be awaited: an attempt, or a write."""
         self._in_flight += 1
-        self._idle.clear()
 
     def leave(self) -> None:
         """It has ended."""
         self._in_flight -= 1
-        if not self._in_flight:
+        if self._idle is not None and not self._in_flight:
             self._idle.set()
 
     async def rest(self, pause: Coroutine[object, object, None]) -> None:
@@ -137,7 +144,7 @@ class Brake:
 
     async def persist(self, writer: SagaWriter) -> None:
         """Make everything durable; a journal that refuses stops the saga instead of raising into its code."""
-        self.enter()
+        self._in_flight += 1
         try:
             await writer.persist()
         except (JournalError, SagaExists) as error:

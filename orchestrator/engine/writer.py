@@ -36,6 +36,7 @@ class SagaWriter:
         "_buffer",
         "_journal",
         "_latest",
+        "_loop",
         "_new",
         "_observer",
         "_owner",
@@ -65,7 +66,8 @@ class SagaWriter:
         self.token = token
         self._sequence = sequence
         self._new = new
-        self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.started: asyncio.Future[None] = self._loop.create_future()
         if new is None:
             self.started.set_result(None)
         self._buffer: list[Entry] = []
@@ -87,9 +89,16 @@ class SagaWriter:
         """
         if self._buffer:
             self._latest = self._write()
-        if self._latest is not None:
-            # Shielded: the saga's code may give up on the branch that waits here; the write stands.
-            await asyncio.shield(self._latest)
+        latest = self._latest
+        if latest is None:
+            return
+        if latest.done():
+            return latest.result()
+        # Not the write itself: the saga's code may give up on the branch that waits here, and the write stands.
+        # asyncio.shield would say the same at several times the cost, and this is once for every command.
+        waiting = self._loop.create_future()
+        latest.add_done_callback(partial(_hand_on, waiting))
+        await waiting
 
     def _write(self) -> asyncio.Future[None]:
         """Append what is in the buffer; writes of one saga become durable in order."""
@@ -125,3 +134,15 @@ class SagaWriter:
             failpoints.reach("started", "")
         if error is None:
             self._observer.journalled(append.saga_id, append.entries)
+
+
+def _hand_on(waiting: asyncio.Future[None], written: asyncio.Future[None]) -> None:
+    """Tell one of those who wait for a write what came of it."""
+    if waiting.done():
+        return
+    if written.cancelled():
+        waiting.cancel()
+    elif (error := written.exception()) is not None:
+        waiting.set_exception(error)
+    else:
+        waiting.set_result(None)

@@ -59,6 +59,8 @@ class GroupCommit:
 
     Args:
         database: a connection without transactions of its own (``isolation_level=None``), which nobody else uses.
+        before_commit: called, on the thread or the loop, before a transaction is committed: what the works have
+            gathered for one statement is written now.
         on_rollback: called, on the thread or the loop, when a transaction was taken back.
         unavailable: the error to raise for an error of SQLite.
     """
@@ -66,10 +68,12 @@ class GroupCommit:
     def __init__(
         self,
         database: sqlite3.Connection,
+        before_commit: Callable[[], None],
         on_rollback: Callable[[], None],
         unavailable: Callable[[Exception], JournalUnavailable],
     ) -> None:
         self._database = database
+        self._before_commit = before_commit
         self._on_rollback = on_rollback
         self._unavailable = unavailable
         self._loop = asyncio.get_running_loop()
@@ -109,6 +113,7 @@ class GroupCommit:
             self._database.execute("BEGIN IMMEDIATE")
             for write in group:
                 write.run()
+            self._before_commit()
         except Exception:  # noqa: BLE001 - whatever it is, the thread finds out in its own time
             self._jobs.put(lambda: self._start_over(group))
         else:
@@ -172,6 +177,7 @@ class GroupCommit:
         for write in group:
             write.error = None
             write.run()
+        self._before_commit()
         self._database.execute("COMMIT")
 
     def _fail(self, group: list[_Write], error: Exception) -> None:

@@ -46,7 +46,9 @@ class SqliteJournal(SqliteReader):
                 raise self._unavailable(error) from None
             self._opened = opened.pop_all()
         self._appending = Appending(self._writing)
-        self._commits = GroupCommit(self._writing, self._appending.forget, self._unavailable)
+        self._commits = GroupCommit(
+            self._writing, self._appending.flush, self._appending.forget, self._unavailable
+        )
 
     @classmethod
     async def open(cls, path: Path) -> SqliteJournal:
@@ -94,6 +96,7 @@ class SqliteJournal(SqliteReader):
         self._opened.close()
 
     def _all(self, statement: str, values: Any) -> list[Any]:  # noqa: ANN401 - what sqlite3 binds
+        self._appending.flush()
         return self._writing.execute(queries()[statement], values).fetchall()
 
     def _claim(self, statement: str, values: Any) -> list[Any]:  # noqa: ANN401 - what sqlite3 binds

@@ -1,8 +1,7 @@
 -- name: create_saga
 INSERT INTO saga (saga_id, definition, version, status, owner, token, digest, started_at, ended_at, attributes)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (saga_id) DO NOTHING
-RETURNING id;
+ON CONFLICT (saga_id) DO NOTHING;
 
 -- name: create_attribute
 INSERT INTO attribute (name, value, saga) VALUES (?, ?, ?);
