@@ -23,10 +23,10 @@ export PATH := $(abspath $(BIN)):$(PATH)
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test lint soak bench simulate format generate baseline lock clean
+.PHONY: help demo run test lint soak bench bench-micro simulate format generate baseline lock clean
 
 help: ## list what make can do here
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(INSTALLED) $(GENERATED) ## place five orders, see what becomes of them, and prove it
 	@$(BIN)/python -m tests.demo
@@ -54,6 +54,9 @@ soak: $(INSTALLED) ## thousands of orders while processes are killed, replies ar
 
 bench: $(INSTALLED) ## what durability costs, in ratios to the bare calls of the same run
 	$(BIN)/python -m tests.bench
+
+bench-micro: $(INSTALLED) ## what the parts cost: an append, a replay, a fold, a span, a guarded command
+	$(BIN)/pytest tests/bench/micro --benchmark-columns=min,median,iqr,rounds --benchmark-max-time=0.5
 
 simulate: $(INSTALLED) ## run sagas in SEEDS simulated worlds where everything goes wrong
 	@$(BIN)/orchestrator simulate --seeds $(SEEDS)
