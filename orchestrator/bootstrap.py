@@ -71,6 +71,10 @@ class SystemClock:
         """Let time pass."""
         await asyncio.sleep(seconds)
 
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call ``ring`` after so many seconds."""
+        return asyncio.get_running_loop().call_later(seconds, ring)
+
 
 @dataclass(frozen=True, slots=True)
 class Replica:

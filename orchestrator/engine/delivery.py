@@ -105,13 +105,9 @@ class Courier:
             metadata = self._metadata(key, attempt, about)
             limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))
             call = self._call(binding, request, metadata, limit)
-            self._brake.enter()
             if self._brake.is_own_task():
                 # Only the brake stops the saga's own task, and it waits for answers.
-                try:
-                    outcome = await call
-                finally:
-                    self._brake.leave()
+                outcome = await call
             else:
                 outcome = await self._answer(call, partial(self._hand_late, late, attempt, started_at))
             failpoints.reach("answered", key)
@@ -139,11 +135,7 @@ class Courier:
         while True:
             if self._brake.stop is not None or not binding.gate.try_enter():
                 await self._pass(binding.gate)
-            self._brake.enter()
-            try:
-                outcome = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout)
-            finally:
-                self._brake.leave()
+            outcome = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout)
             if isinstance(outcome, (Completed, Rejected)):
                 return outcome
             asked += 1
@@ -172,17 +164,20 @@ class Courier:
     ) -> Outcome:
         """Make one attempt, admitted."""
         reached = True
+        self._brake.enter()
         try:
             outcome = await binding.caller(request, metadata, timeout)
             reached = not (isinstance(outcome, Unknown) and nobody_there(outcome.failure))
             return outcome
         finally:
             binding.gate.leave(reached=reached)
+            self._brake.leave()
 
     async def _answer(
         self, call: Coroutine[Any, Any, Outcome], late: Callable[[asyncio.Future[Outcome]], None]
     ) -> Outcome:
         """The outcome of a branch's attempt in flight; ``late`` takes it where the branch gives up waiting."""
+        self._brake.enter()
         answer = asyncio.ensure_future(call)
         try:
             outcome = await asyncio.shield(answer)

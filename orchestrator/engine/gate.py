@@ -106,7 +106,8 @@ class Gate:
             if self._failures >= FAILURES_TO_OPEN and self._prober is None:
                 self.is_open = True
                 self._prober = asyncio.ensure_future(self._probe())
-        self._admit()
+        if self._waiting:
+            self._admit()
 
     def shut(self) -> None:
         """Ask no more; the process ends."""

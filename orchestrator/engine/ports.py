@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestrator.contract.command import Command
     from orchestrator.engine.entries import Entry
@@ -166,6 +166,13 @@ class Participants(Protocol):
         """Whether a participant says of its health that it serves; ``None`` where it does not tell."""
 
 
+class Alarm(Protocol):
+    """Something that is to happen at a time."""
+
+    def cancel(self) -> None:
+        """Let it not happen; nothing, if it has."""
+
+
 class Clock(Protocol):
     """Time, as it passes for the engine."""
 
@@ -174,6 +181,9 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""
+
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm:
+        """Call ``ring`` after so many seconds."""
 
 
 class Chance(Protocol):

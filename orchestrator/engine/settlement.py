@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.contract.command import Effect, OnUnknown
 from orchestrator.engine.delivery import Attempted
@@ -28,6 +28,8 @@ from orchestrator.engine.stopping import Suspend
 from orchestrator.engine.verification import verify
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from orchestrator.engine.bindings import Binding
     from orchestrator.engine.delivery import Courier
     from orchestrator.engine.ports import Clock
@@ -97,11 +99,13 @@ class Settlement:
             attempted = await self._attempt(binding, command, timeout, gives_up=not verdict.took_effect)
         return attempted
 
-    async def _attempt(self, binding: Binding, command: CommandState, timeout: float, *, gives_up: bool) -> Attempted:  # noqa: ASYNC109
+    def _attempt(
+        self, binding: Binding, command: CommandState, timeout: float, *, gives_up: bool
+    ) -> Coroutine[Any, Any, Attempted]:
         state = self._writer.state
         # Nothing can be done about a pivot in doubt but to ask again, however late it is.
         unhurried = state.pivoted or command.effect is Effect.PIVOT
-        return await self._courier.deliver(
+        return self._courier.deliver(
             binding,
             command.key,
             command.request,

@@ -37,7 +37,7 @@ from orchestrator.engine.stopping import Brake, Halt, RollBack, Suspend
 from orchestrator.engine.writer import SagaWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from orchestrator.contract.command import Command
     from orchestrator.definition.plan import Plan
@@ -171,8 +171,11 @@ class _Scratch(SagaWriter):
         """Apply an entry."""
         entry.apply(self.state)
 
-    async def persist(self) -> None:
+    def persist(self) -> asyncio.Future[None]:
         """Nothing is to be durable."""
+        nothing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        nothing.set_result(None)
+        return nothing
 
 
 class _Instant:
@@ -188,6 +191,10 @@ class _Instant:
     async def sleep(self, _seconds: float) -> None:
         """See the port."""
         await asyncio.sleep(0)
+
+    def alarm(self, _seconds: float, ring: Callable[[], None]) -> asyncio.Handle:
+        """See the port."""
+        return asyncio.get_running_loop().call_soon(ring)
 
 
 class _Nobody:

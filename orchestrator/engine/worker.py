@@ -251,21 +251,20 @@ class Worker:
         return await self.get(order.saga_id)
 
     async def _wait_stopped(self, executor: Executor, seconds: float) -> None:
-        timer = asyncio.ensure_future(self.world.clock.sleep(seconds))
         either: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def wake(_: object) -> None:
+        def wake(_: object = None) -> None:
             if not either.done():
                 either.set_result(None)
 
         # Callbacks, because asyncio.wait costs several times as much, and this is once for every saga.
         executor.stopped.add_done_callback(wake)
-        timer.add_done_callback(wake)
+        alarm = self.world.clock.alarm(seconds, wake)
         try:
             await either
         finally:
             executor.stopped.remove_done_callback(wake)
-            timer.cancel()
+            alarm.cancel()
 
     def adopt(
         self,

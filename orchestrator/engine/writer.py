@@ -22,6 +22,36 @@ if TYPE_CHECKING:
     from orchestrator.engine.state import SagaState
 
 
+class _Write:
+    """One append under way, and those who wait for its end."""
+
+    __slots__ = ("_ended", "_error", "_waiting")
+
+    def __init__(self) -> None:
+        self._ended = False
+        self._error: BaseException | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def tell(self, waiting: asyncio.Future[None]) -> None:
+        """Bring the future to an end when the write has come to one."""
+        self._waiting.append(waiting)
+        if self._ended:
+            self.end(self._error)
+
+    def end(self, error: BaseException | None) -> None:
+        """It is durable or, with an error, it is not."""
+        self._ended = True
+        self._error = error
+        for waiting in self._waiting:
+            if waiting.done():  # given up
+                continue
+            if error is None:
+                waiting.set_result(None)
+            else:
+                waiting.set_exception(error)
+        self._waiting.clear()
+
+
 class SagaWriter:
     """Writes the journal of one saga under one claim.
 
@@ -71,7 +101,7 @@ class SagaWriter:
         if new is None:
             self.started.set_result(None)
         self._buffer: list[Entry] = []
-        self._latest: asyncio.Future[None] | None = None
+        self._latest: _Write | None = None
 
     def record(self, entry: Entry) -> None:
         """Apply an entry and put it into the buffer."""
@@ -80,27 +110,25 @@ class SagaWriter:
         if self.on_change is not None:
             self.on_change()
 
-    async def persist(self) -> None:
-        """Make everything recorded so far durable.
+    def persist(self) -> asyncio.Future[None]:
+        """Make everything recorded so far durable. Whoever gives up waiting for that changes nothing about it.
 
-        Raises:
+        The future raises:
             JournalError: it is not durable, and this pen can write no more.
             SagaExists: these are the first entries, and there is a saga of this id.
         """
         if self._buffer:
             self._latest = self._write()
-        latest = self._latest
-        if latest is None:
-            return
-        if latest.done():
-            return latest.result()
-        # Not the write itself: the saga's code may give up on the branch that waits here, and the write stands.
+        # Not the journal's own future: the saga's code may cancel the branch that waits, and the write stands.
         # asyncio.shield would say the same at several times the cost, and this is once for every command.
         waiting = self._loop.create_future()
-        latest.add_done_callback(partial(_hand_on, waiting))
-        await waiting
+        if self._latest is None:
+            waiting.set_result(None)
+        else:
+            self._latest.tell(waiting)
+        return waiting
 
-    def _write(self) -> asyncio.Future[None]:
+    def _write(self) -> _Write:
         """Append what is in the buffer; writes of one saga become durable in order."""
         entries = self._buffer
         state = self.state
@@ -117,15 +145,16 @@ class SagaWriter:
             new,
         )
         self._sequence += len(entries)
-        written = self._journal.append(append)
-        written.add_done_callback(partial(self._note_written, append))
-        return written
+        write = _Write()
+        self._journal.append(append).add_done_callback(partial(self._note_written, append, write))
+        return write
 
-    def _note_written(self, append: Append, written: asyncio.Future[None]) -> None:
-        """Tell whoever waits for the start, and the observer."""
+    def _note_written(self, append: Append, write: _Write, written: asyncio.Future[None]) -> None:
+        """Tell whoever waits for it or for the start, and the observer."""
         if written.cancelled():  # the event loop is being closed
             return
         error = written.exception()
+        write.end(error)
         if append.new is not None and error is not None:
             self.started.set_exception(error)
             self.started.exception()  # whoever started the saga may have gone; then nobody else asks
@@ -134,15 +163,3 @@ class SagaWriter:
             failpoints.reach("started", "")
         if error is None:
             self._observer.journalled(append.saga_id, append.entries)
-
-
-def _hand_on(waiting: asyncio.Future[None], written: asyncio.Future[None]) -> None:
-    """Tell one of those who wait for a write what came of it."""
-    if waiting.done():
-        return
-    if written.cancelled():
-        waiting.cancel()
-    elif (error := written.exception()) is not None:
-        waiting.set_exception(error)
-    else:
-        waiting.set_result(None)

@@ -1,19 +1,20 @@
-r"""Group commit: the event loop writes, a thread commits.
+r"""Group commit: whatever gathers while one transaction is under way shares the next.
 
-Purpose: while a commit waits for the disk, the loop goes on and appends gather; when it has ended, all that
-gathered is written into one transaction and committed, without a timer. Alone, an append waits for one commit; under
-load, hundreds share one. Invariant: a future is done only after the commit that holds its write; writes keep the
-order of their calls.
+Purpose: alone, an append waits for one commit; under load, hundreds share one. Invariant: a future is done only
+after the commit that holds its write; writes keep the order of their calls.
 
 ::
 
-    submit() ──▶ gathered ──(loop: begin, write all)──▶ written ──(thread: commit)──▶ futures done
-                    ▲                                                   │
-                    └───────────── gathers meanwhile ◀──────────────────┘
+    submit() ──▶ gathered ──begin, write all──▶ written ──commit──▶ futures done
+                    ▲                                        │
+                    └────────── gathers meanwhile ◀──────────┘
 
-The statements run on the loop because each is a few microseconds, and a thread that runs them would have to get hold
-of the interpreter anew after every one, against a busy loop. Only what waits, the commit and its fsync, is the
-thread's; so is everything, while somebody else has the file locked or a statement has failed.
+The statements run on the event loop because each is a few microseconds, and a thread that runs them would have to get
+hold of the interpreter anew after every one, against a busy loop. So does the commit, as long as the disk is quick:
+handing over to a thread and back costs more than the wait, most of all for a saga that is alone. A slow disk's commits
+are the thread's; so are checkpoints, and everything while somebody else has the file locked or a statement has failed.
+
+While many wait, commits keep a distance: each costs its flush, whether two share it or twenty. Alone, nobody waits.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS: Final = 5.0
 _LOCKED_PAUSE_SECONDS: Final = 0.01
 _MOST_PER_COMMIT: Final = 1000
+_MANY: Final = 4  # writes in one commit, from which the next keeps its distance
+_DISTANCE_SECONDS: Final = 0.001
+_QUICK_SECONDS: Final = 0.002  # a commit that takes longer keeps the loop waiting for longer than a thread would cost
+_COMMITS_AFTER_A_SLOW_ONE: Final = 100  # are the thread's, before the disk is tried again
+_WRITES_PER_CHECKPOINT: Final = 10_000
 
 
 class _Write:
@@ -77,8 +83,13 @@ class GroupCommit:
         self._on_rollback = on_rollback
         self._unavailable = unavailable
         self._loop = asyncio.get_running_loop()
+        # Otherwise whichever commit fills the log would checkpoint it, on the loop.
+        database.execute("PRAGMA wal_autocheckpoint = 0")
         self._gathered: list[_Write] = []
         self._busy = False
+        self._began = 0.0
+        self._for_the_thread = 0
+        self._since_checkpoint = 0
         self._jobs: queue.SimpleQueue[Callable[[], list[_Write]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="journal-commit", daemon=True)
         self._thread.start()
@@ -104,11 +115,17 @@ class GroupCommit:
         await asyncio.to_thread(self._thread.join)
 
     def _write_gathered(self) -> None:
-        """On the loop: begin, write, and leave the commit to the thread."""
+        """On the loop: begin, write, and commit, or leave that to the thread."""
+        if self._since_checkpoint >= _WRITES_PER_CHECKPOINT:
+            self._since_checkpoint = 0
+            self._jobs.put(self._checkpoint)
+            return
         group, self._gathered = self._gathered[:_MOST_PER_COMMIT], self._gathered[_MOST_PER_COMMIT:]
         if not group:
             self._busy = False
             return
+        self._since_checkpoint += len(group)
+        self._began = self._loop.time()
         try:
             self._database.execute("BEGIN IMMEDIATE")
             for write in group:
@@ -117,7 +134,18 @@ class GroupCommit:
         except Exception:  # noqa: BLE001 - whatever it is, the thread finds out in its own time
             self._jobs.put(lambda: self._start_over(group))
         else:
+            self._commit_where_it_is_cheaper(group)
+
+    def _commit_where_it_is_cheaper(self, group: list[_Write]) -> None:
+        if self._for_the_thread:
+            self._for_the_thread -= 1
             self._jobs.put(lambda: self._commit(group))
+            return
+        began = time.perf_counter()
+        self._commit(group)
+        if time.perf_counter() - began > _QUICK_SECONDS:
+            self._for_the_thread = _COMMITS_AFTER_A_SLOW_ONE
+        self._finish(group)
 
     def _work(self) -> None:
         """The thread: whatever waits."""
@@ -135,8 +163,17 @@ class GroupCommit:
                 write.done.set_exception(write.error)
             else:
                 write.done.set_result(write.result)
-        # With the next turn of the loop: those who were just woken have something to write.
-        self._loop.call_soon(self._write_gathered)
+        distance = _DISTANCE_SECONDS - (self._loop.time() - self._began) if len(group) >= _MANY else 0.0
+        if distance > 0:
+            self._loop.call_later(distance, self._write_gathered)
+        else:
+            # With the next turn of the loop: those who were just woken have something to write.
+            self._loop.call_soon(self._write_gathered)
+
+    def _checkpoint(self) -> list[_Write]:
+        with contextlib.suppress(sqlite3.Error):  # the log grows on, and the next one takes it
+            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return []
 
     def _commit(self, group: list[_Write]) -> list[_Write]:
         try:

@@ -63,3 +63,7 @@ class VirtualClock:
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""
         await asyncio.sleep(seconds)
+
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call ``ring`` after so many seconds."""
+        return asyncio.get_running_loop().call_later(seconds, ring)

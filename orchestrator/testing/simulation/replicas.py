@@ -20,7 +20,7 @@ from orchestrator.testing.simulation.shared_journal import JournalLine
 from orchestrator.testing.simulation.virtual_loop import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
     from random import Random
 
     from orchestrator.definition.saga import SagaDefinition
@@ -57,6 +57,10 @@ class SkewedClock:
     async def sleep(self, seconds: float) -> None:
         """Let virtual time pass."""
         await asyncio.sleep(seconds)
+
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call ``ring`` when so much virtual time has passed."""
+        return self._loop.call_later(seconds, ring)
 
 
 class Witness:

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.engine.state import Status
 from orchestrator.errors import JournalUnavailable
+from orchestrator.store.sqlite import group_commit
 from tests.journals import EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
@@ -64,7 +65,12 @@ async def test_a_lonely_append_is_not_kept_waiting_for_others(journal: SqliteJou
     assert len(commits) == 6
 
 
-async def test_an_append_is_not_acknowledged_before_its_commit(journal: SqliteJournal) -> None:
+def let_the_thread_commit(journal: SqliteJournal) -> None:
+    """As when the disk was slow a moment ago."""
+    journal._commits._for_the_thread = 1000
+
+
+async def test_an_append_is_not_acknowledged_before_its_commit_on_the_thread(journal: SqliteJournal) -> None:
     loop = asyncio.get_running_loop()
     acknowledged: list[bool] = []
 
@@ -74,12 +80,74 @@ async def test_an_append_is_not_acknowledged_before_its_commit(journal: SqliteJo
             asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result()
             acknowledged.append(started.done())
 
+    let_the_thread_commit(journal)
     async with Pause(journal):
         journal._writing.set_trace_callback(at_commit)
         started = Pen(journal).start()
     await started
 
     assert acknowledged[-1] is False
+
+
+async def test_an_append_is_not_acknowledged_before_its_commit_on_the_loop(journal: SqliteJournal) -> None:
+    acknowledged: list[bool] = []
+
+    def at_commit(sql: str) -> None:
+        if sql == "COMMIT":
+            acknowledged.append(started.done())
+
+    journal._writing.set_trace_callback(at_commit)
+    started = Pen(journal).start()
+    await started
+
+    assert acknowledged == [False]
+
+
+async def test_after_a_slow_commit_the_thread_commits_and_the_loop_goes_on(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    journal._writing.set_trace_callback(
+        lambda sql: threads.append(threading.current_thread().name) if sql == "COMMIT" else None
+    )
+    monkeypatch.setattr(group_commit, "_QUICK_SECONDS", -1.0)
+    pen = Pen(journal)
+    await pen.start()
+    await pen.write(recovered(1))
+
+    assert threads == [threading.main_thread().name, "journal-commit"]
+
+
+async def test_the_log_is_checkpointed_by_the_thread_and_nothing_waits_for_ever(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    journal._writing.set_trace_callback(
+        lambda sql: threads.append(threading.current_thread().name) if "checkpoint" in sql else None
+    )
+    monkeypatch.setattr(group_commit, "_WRITES_PER_CHECKPOINT", 3)
+    pen = Pen(journal)
+    await pen.start()
+    for number in range(7):
+        await pen.write(recovered(number))
+
+    assert set(threads) == {"journal-commit"}
+    assert len(threads) == 2
+
+
+async def test_where_many_write_the_next_commit_keeps_its_distance(
+    journal: SqliteJournal, commits: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "_DISTANCE_SECONDS", 3600.0)
+    pens = [Pen(journal, f"saga-{number}") for number in range(10)]
+    await asyncio.gather(*(pen.start() for pen in pens))
+    writing = [asyncio.ensure_future(pen.write(recovered(1))) for pen in pens]
+    await asyncio.sleep(0)
+    assert len(commits) == 1
+
+    journal._commits._write_gathered()  # the distance is kept
+    await asyncio.gather(*writing)
+    assert len(commits) == 2
 
 
 async def test_a_full_disk_fails_the_whole_group_keeps_nothing_of_it_and_heals(journal: SqliteJournal) -> None:

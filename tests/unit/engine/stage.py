@@ -150,6 +150,13 @@ class JumpingClock:
         self.time = max(self.time, due)
         await asyncio.sleep(0)
 
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> asyncio.Task[None]:
+        async def wait() -> None:
+            await self.sleep(seconds)
+            ring()
+
+        return asyncio.ensure_future(wait())
+
     def is_held(self) -> bool:
         return any(not ended.done() for _, ended in self._held)
 

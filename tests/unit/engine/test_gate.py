@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from orchestrator.engine.gate import FAILURES_TO_OPEN, LONGEST_PAUSE_SECONDS, Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class StepClock:
@@ -18,6 +22,9 @@ class StepClock:
 
     def now(self) -> int:
         return 0
+
+    def alarm(self, _seconds: float, _ring: Callable[[], None]) -> NoReturn:
+        raise AssertionError("a gate sets no alarm")
 
     async def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
