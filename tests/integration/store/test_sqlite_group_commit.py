@@ -145,6 +145,7 @@ async def test_where_many_write_the_next_commit_keeps_its_distance(
     await asyncio.sleep(0)
     assert len(commits) == 1
 
+    monkeypatch.undo()
     journal._commits._write_gathered()  # the distance is kept
     await asyncio.gather(*writing)
     assert len(commits) == 2
