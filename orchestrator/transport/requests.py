@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 import uuid
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from saga.v1 import saga_service_pb2
 
 _NAMESPACE = uuid.UUID("6f1a4a52-54a2-4a43-a2c4-3a4a9d2b8c11")
+
+_FIXED_BITS = 0xF << 76 | 0x3 << 62
+_VERSION_AND_VARIANT = 7 << 76 | 2 << 62
 
 M = TypeVar("M", bound=Message)
 
@@ -51,7 +56,7 @@ def start_request(served: ServedSaga, message: Message, request_id: str, tracepa
     serialized = message.SerializeToString(deterministic=True)
     digest = hashlib.sha256(f"{definition.name}\n{message.DESCRIPTOR.full_name}\n".encode() + serialized)
     return StartSaga(
-        saga_id=str(uuid.uuid5(_NAMESPACE, f"{definition.name}/{request_id}") if request_id else uuid.uuid4()),
+        saga_id=str(uuid.uuid5(_NAMESPACE, f"{definition.name}/{request_id}")) if request_id else _time_ordered_id(),
         definition=definition.name,
         version=definition.version,
         input=serialized,
@@ -59,6 +64,14 @@ def start_request(served: ServedSaga, message: Message, request_id: str, tracepa
         attributes=tuple((name, str(getattr(message, name))) for name in definition.attributes),
         traceparent=traceparent,
     )
+
+
+def _time_ordered_id() -> str:
+    """A UUID of version 7 (RFC 9562): milliseconds, then chance. New ids are neighbours in the journal's index."""
+    chance = int.from_bytes(os.urandom(10), "big")
+    value = (time.time_ns() // 1_000_000 << 80 | chance) & ~_FIXED_BITS | _VERSION_AND_VARIANT
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def unpack(packed: AnyMessage, message: M, field: str) -> M:
