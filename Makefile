@@ -57,6 +57,7 @@ bench: $(INSTALLED) ## what durability costs, in ratios to the bare calls of the
 
 bench-micro: $(INSTALLED) ## what the parts cost: an append, a replay, a fold, a span, a guarded command
 	$(BIN)/pytest tests/bench/micro --benchmark-columns=min,median,iqr,rounds --benchmark-max-time=0.5
+	$(BIN)/python -m tests.bench.micro.guard
 
 simulate: $(INSTALLED) ## run sagas in SEEDS simulated worlds where everything goes wrong
 	@$(BIN)/orchestrator simulate --seeds $(SEEDS)

@@ -131,7 +131,8 @@ def server(module: str, *arguments: str) -> Iterator[Server]:
         ) as process:
             try:
                 assert process.stdout is not None
-                line = next(line for line in process.stdout if " listening on " in line)
+                line = next((line for line in process.stdout if " listening on " in line), "")
+                assert line, f"{module} ended before it listened"
                 yield Server(psutil.Process(process.pid), line.rpartition(" ")[2].strip())
             finally:
                 process.terminate()
@@ -156,7 +157,7 @@ def show(costs: Mapping[int, Mapping[str, Sequence[Cost]]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.micro.guard", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--commands", type=int, default=400, help="in each round")
+    parser.add_argument("--commands", type=int, default=500, help="in each round")
     parser.add_argument("--in-flight", type=int, nargs="+", default=[1, 32])
     options = parser.parse_args()
     with ExitStack() as stack:

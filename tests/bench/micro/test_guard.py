@@ -54,6 +54,13 @@ def guard(loop: asyncio.AbstractEventLoop, tmp_path: Path) -> Iterator[Guard]:
     loop.run_until_complete(database.close())
 
 
+def call(number: int, business: Business, *, guarded: bool) -> Call[ReserveStockResponse]:
+    order_id = f"0198c0de-0000-7000-8000-{number:012}"
+    request = ReserveStockRequest(order_id=order_id, lines=LINES)
+    metadata = CallMetadata(f"{order_id}/InventoryService.ReserveStock#1" if guarded else None)
+    return Call("ReserveStock", request, metadata, ReserveStockResponse, partial(business, request))
+
+
 @pytest.mark.benchmark(group="command")
 @pytest.mark.parametrize("business", [write_one_row, reserve_stock], ids=["one row", "reserve stock"])
 @pytest.mark.parametrize("guarded", [False, True], ids=["unguarded", "guarded"])
@@ -61,13 +68,12 @@ def test_a_command(
     benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, guard: Guard, business: Business, guarded: bool
 ) -> None:
     numbers = count(1)
+    reply = benchmark(lambda: loop.run_until_complete(guard.command(call(next(numbers), business, guarded=guarded))))
+    assert len(reply.lines) == (len(LINES) if business is reserve_stock else 0)
 
-    def command() -> ReserveStockResponse:
-        order_id = f"0198c0de-0000-7000-8000-{next(numbers):012}"
-        request = ReserveStockRequest(order_id=order_id, lines=LINES)
-        metadata = CallMetadata(f"{order_id}/InventoryService.ReserveStock#1" if guarded else None)
-        call = Call("ReserveStock", request, metadata, ReserveStockResponse, partial(business, request))
-        return loop.run_until_complete(guard.command(call))
 
-    reply = benchmark(command)
-    assert len(reply.lines) == (2 if business is reserve_stock else 0)
+@pytest.mark.benchmark(group="command")
+def test_a_repeated_command(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, guard: Guard) -> None:
+    first = loop.run_until_complete(guard.command(call(1, reserve_stock, guarded=True)))
+    again = benchmark(lambda: loop.run_until_complete(guard.command(call(1, reserve_stock, guarded=True))))
+    assert again == first
