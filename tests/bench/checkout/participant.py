@@ -1,41 +1,83 @@
-"""The trivial participant: answers at once, keeps nothing."""
+"""The trivial participant: answers at once, keeps nothing. Told to hold, it answers no Capture until it is let go."""
 
+from __future__ import annotations
+
+import asyncio
 import sys
+from typing import TYPE_CHECKING, Any
 
 import grpc.aio
 import uvloop
-from bench.v1 import bench_pb2
-from bench.v1.bench_pb2_grpc import CheckoutServiceServicer, add_CheckoutServiceServicer_to_server
+from bench.v1 import bench_pb2 as pb
+from bench.v1.bench_pb2_grpc import (
+    CheckoutServiceServicer,
+    ControlServiceServicer,
+    add_CheckoutServiceServicer_to_server,
+    add_ControlServiceServicer_to_server,
+)
+
+from tests.bench.processes import end_with_parent
+
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Checkout(CheckoutServiceServicer):
-    async def Reserve(self, request, context):
-        return bench_pb2.ReserveResponse(reservation_id="r-1")
+    def __init__(self) -> None:
+        self.held = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
-    async def Release(self, request, context):
-        return bench_pb2.ReleaseResponse()
+    async def Reserve(self, request: pb.ReserveRequest, context: Context) -> pb.ReserveResponse:
+        return pb.ReserveResponse(reservation_id="r-1")
 
-    async def Authorize(self, request, context):
-        return bench_pb2.AuthorizeResponse(authorization_id="a-1")
+    async def Release(self, request: pb.ReleaseRequest, context: Context) -> pb.ReleaseResponse:
+        return pb.ReleaseResponse()
 
-    async def Void(self, request, context):
-        return bench_pb2.VoidResponse()
+    async def Authorize(self, request: pb.AuthorizeRequest, context: Context) -> pb.AuthorizeResponse:
+        return pb.AuthorizeResponse(authorization_id="a-1")
 
-    async def Ship(self, request, context):
-        return bench_pb2.ShipResponse(tracking="t-1")
+    async def Void(self, request: pb.VoidRequest, context: Context) -> pb.VoidResponse:
+        return pb.VoidResponse()
 
-    async def Unship(self, request, context):
-        return bench_pb2.UnshipResponse()
+    async def Ship(self, request: pb.ShipRequest, context: Context) -> pb.ShipResponse:
+        return pb.ShipResponse(tracking="t-1")
 
-    async def Capture(self, request, context):
+    async def Unship(self, request: pb.UnshipRequest, context: Context) -> pb.UnshipResponse:
+        return pb.UnshipResponse()
+
+    async def Capture(self, request: pb.CaptureRequest, context: Context) -> pb.CaptureResponse:
+        if not self.may_answer.is_set():
+            self.held += 1
+            await self.may_answer.wait()
+            self.held -= 1
         if request.refuse:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "refused")
-        return bench_pb2.CaptureResponse(payment_id="p-1")
+        return pb.CaptureResponse(payment_id="p-1")
 
 
-async def main():
+class Control(ControlServiceServicer):
+    def __init__(self, checkout: Checkout) -> None:
+        self.checkout = checkout
+
+    async def Hold(self, request: pb.HoldRequest, context: Context) -> pb.HoldResponse:
+        self.checkout.may_answer.clear()
+        return pb.HoldResponse()
+
+    async def CountHeld(self, request: pb.CountHeldRequest, context: Context) -> pb.CountHeldResponse:
+        return pb.CountHeldResponse(held=self.checkout.held)
+
+    async def LetGo(self, request: pb.LetGoRequest, context: Context) -> pb.LetGoResponse:
+        self.checkout.may_answer.set()
+        return pb.LetGoResponse()
+
+
+async def main() -> None:
+    end_with_parent()
     server = grpc.aio.server()
-    add_CheckoutServiceServicer_to_server(Checkout(), server)
+    checkout = Checkout()
+    add_CheckoutServiceServicer_to_server(checkout, server)
+    add_ControlServiceServicer_to_server(Control(checkout), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     sys.stdout.write(f"{port}\n")
@@ -43,4 +85,5 @@ async def main():
     await server.wait_for_termination()
 
 
-uvloop.run(main())
+if __name__ == "__main__":
+    uvloop.run(main())

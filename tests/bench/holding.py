@@ -1,0 +1,99 @@
+"""A process of its own: holds sagas, or bare chains of calls, in flight and says how much memory it has.
+
+``python -m tests.bench.holding bare|saga <participant> <journal> <number>...`` brings that many in flight, one number
+after another, each until its last call waits for the participant; then it says ``<number> <RSS in bytes>``. Nobody
+waits for the sagas, as after StartOrder has answered; a bare chain is a task, or it would not be there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import grpc.aio
+import uvloop
+from bench.v1.bench_pb2 import CountHeldRequest, HoldRequest, LetGoRequest
+from bench.v1.bench_pb2_grpc import ControlServiceStub
+
+from orchestrator.errors import SagaNotCompleted
+from tests.bench.checkout.sagas import checkout
+from tests.bench.contenders import Bare, order
+from tests.bench.processes import end_with_parent, resident_bytes
+from tests.bench.replicas import opened_replica
+from tests.bench.rounds import closed_loop
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from orchestrator.bootstrap import Replica
+
+_WARM_UP = 300
+_AT_A_TIME = 64
+_PAUSE_SECONDS = 0.05
+_NO_LIMIT = 1_000_000
+
+
+async def main() -> None:
+    """As the command line says."""
+    kind, participant, journal, *numbers = sys.argv[1:]
+    steps = [int(number) for number in numbers]
+    async with grpc.aio.insecure_channel(participant) as channel:
+        control: ControlServiceStub = ControlServiceStub(channel)
+        if kind == "bare":
+            await _hold_bare(Bare(channel), control, steps)
+        else:
+            async with opened_replica(Path(journal), participant, most_in_flight=_NO_LIMIT) as replica:
+                await _hold_sagas(replica, control, steps)
+
+
+async def _hold_bare(bare: Bare, control: ControlServiceStub, steps: list[int]) -> None:
+    chains: set[asyncio.Task[None]] = set()
+
+    async def begin(number: int) -> None:
+        chains.add(asyncio.ensure_future(bare.one(number)))
+
+    await closed_loop(bare.one, _WARM_UP, _AT_A_TIME)
+    await _hold(begin, control, steps)
+    await asyncio.gather(*chains)
+
+
+async def _hold_sagas(replica: Replica, control: ControlServiceStub, steps: list[int]) -> None:
+    wanted = order()
+
+    async def begin(_number: int) -> None:
+        try:
+            await replica.run(checkout, wanted, wait=timedelta())
+        except SagaNotCompleted as error:
+            if error.status != "running":
+                raise
+
+    async def whole(_number: int) -> None:
+        await replica.run(checkout, wanted)
+
+    await closed_loop(whole, _WARM_UP, _AT_A_TIME)
+    await _hold(begin, control, steps)
+    while replica.worker.live:  # noqa: ASYNC110 - nobody tells of the last one
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _hold(begin: Callable[[int], Awaitable[None]], control: ControlServiceStub, steps: list[int]) -> None:
+    await control.Hold(HoldRequest())
+    begun = 0
+    for step in steps:
+        await closed_loop(begin, step - begun, _AT_A_TIME)
+        begun = step
+        while (await control.CountHeld(CountHeldRequest())).held < step:  # noqa: ASYNC110 - it happens in another process
+            await asyncio.sleep(_PAUSE_SECONDS)
+        gc.collect()
+        sys.stdout.write(f"{step} {resident_bytes()}\n")
+        sys.stdout.flush()
+    await control.LetGo(LetGoRequest())
+
+
+if __name__ == "__main__":
+    end_with_parent()
+    uvloop.run(main())

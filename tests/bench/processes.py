@@ -1,0 +1,155 @@
+"""The processes of the bench: started, watched, and gone when it is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil  # type: ignore[import-untyped]  # it ships no types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).parents[2]
+_PATIENCE_SECONDS = 30.0
+
+
+class BenchFailed(Exception):
+    """The bench cannot go on; the message says why, for whoever has called it."""
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process that listens on a port of this machine."""
+
+    name: str
+    pid: int
+    port: int
+
+    @property
+    def address(self) -> str:
+        """``host:port``."""
+        return f"127.0.0.1:{self.port}"
+
+
+@contextlib.contextmanager
+def started(name: str, module: str, *arguments: str, path: Path) -> Iterator[Child]:
+    """A Python module as a process that has said its port on a line of its own; ended with the block.
+
+    Args:
+        name: what it is called in results.
+        module: such as ``tests.bench.receiver``; it calls :func:`end_with_parent`.
+        arguments: its command line.
+        path: a folder that it imports from, too.
+
+    Raises:
+        BenchFailed: it has not said a port; the message holds its last words.
+    """
+    with running(module, *arguments, path=path) as process:
+        yield Child(name, process.pid, _said_port(name, process))
+
+
+@contextlib.contextmanager
+def running(module: str, *arguments: str, path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python module as a process, ended with the block; see :func:`started`."""
+    with subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=_environment(path),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the bench, which then ends its processes in order
+    ) as process:
+        try:
+            yield process
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()  # see end_with_parent
+            try:
+                process.wait(_PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def last_words(process: subprocess.Popen[bytes]) -> str:
+    """The last line of what a process has complained of, which names the error; kills it."""
+    process.kill()
+    assert process.stderr is not None
+    lines = process.stderr.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"exit code {process.wait()}"
+
+
+def is_setting(name: str) -> bool:
+    """Whether an environment variable of this name changes what is measured."""
+    return name.startswith(("OTEL_", "ORCHESTRATOR_", "STATE_DIR"))
+
+
+def end_with_parent() -> None:
+    """End this process when its parent closes our stdin, or dies."""
+
+    def wait() -> None:
+        while os.read(sys.stdin.fileno(), 1):
+            pass
+        os._exit(0)
+
+    threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
+
+
+class Watched:
+    """The CPU that this process and some others have taken.
+
+    Args:
+        pids: the others' process ids by name.
+    """
+
+    def __init__(self, pids: Mapping[str, int]) -> None:
+        self._pids = {"orchestrator": os.getpid(), **pids}
+
+    def cpu(self) -> dict[str, float]:
+        """Seconds of CPU since their start, in user and system mode, by name."""
+        return {name: _cpu_seconds(pid) for name, pid in self._pids.items()}
+
+
+def written_bytes() -> int | None:
+    """What this process has given to the disk, in bytes; ``None`` where the system does not tell."""
+    try:
+        return int(psutil.Process().io_counters().write_bytes)
+    except (AttributeError, psutil.Error, NotImplementedError):
+        return None
+
+
+def resident_bytes() -> int:
+    """The memory that this process has."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def _cpu_seconds(pid: int) -> float:
+    if sys.platform == "linux":
+        # The process's own clock, as clock_getcpuclockid(3) makes it: nanoseconds, where psutil counts hundredths.
+        return time.clock_gettime((~pid << 3) | 2)
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def _said_port(name: str, process: subprocess.Popen[bytes]) -> int:
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], _PATIENCE_SECONDS)
+    line = process.stdout.readline().decode().strip() if ready else ""
+    if line.isdecimal() and line != "0":
+        return int(line)
+    raise BenchFailed(f"the {name} did not start: {last_words(process)}")
+
+
+def _environment(path: Path) -> dict[str, str]:
+    """This process's environment, with a folder to import from, and without settings of what is measured."""
+    kept = {name: value for name, value in os.environ.items() if not is_setting(name)}
+    return kept | {"PYTHONPATH": f"{path}{os.pathsep}{ROOT}"}

@@ -1,0 +1,109 @@
+"""Finished sagas in the store: what they cost a new saga, and how long one waits for a start, a saga, a list."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from typing import TYPE_CHECKING
+
+from orchestrator.engine.ports import SagaFilter
+from orchestrator.engine.state import Status
+from tests.bench.checkout.sagas import checkout
+from tests.bench.contenders import Sagas, order
+from tests.bench.journals import fill, recorded
+from tests.bench.replicas import opened_replica
+from tests.bench.results import STORED_GOAL, Finding
+from tests.bench.rounds import closed_loop, interleaved
+from tests.bench.session import say
+from tests.bench.spread import Spread
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from orchestrator.bootstrap import Replica
+    from tests.bench.session import Session
+
+_IN_FLIGHT = 32
+_PAGE = 50
+_MILLI = 1e3
+_GETS = 300
+_LISTS = 30
+_FILTERS = {
+    "": SagaFilter(),
+    " that are running": SagaFilter(statuses=frozenset({Status.RUNNING})),
+    " that were compensated, of which there are none": SagaFilter(statuses=frozenset({Status.COMPENSATED})),
+}
+
+
+async def stored(session: Session) -> None:
+    """Sagas on an empty store and on a filled one, in interleaved rounds; then what else the filled one is asked."""
+    number, folder, address = session.options.stored, session.folder, session.participant.address
+    async with contextlib.AsyncExitStack() as stack:
+        empty = await stack.enter_async_context(opened_replica(folder / "stored-none.db", address))
+        began = time.perf_counter()
+        saga_ids = await fill(folder / "stored.db", await recorded(empty, checkout, order()), number)
+        say(f"stored: {number} sagas written in {time.perf_counter() - began:.0f} s")
+        began = time.perf_counter()
+        filled = await stack.enter_async_context(opened_replica(folder / "stored.db", address))
+        opening = time.perf_counter() - began
+        _add(session, "open a replica", [opening])
+        for request_ids in (False, True):
+            await _new_sagas(session, empty, filled, request_ids=request_ids)
+        await _asked(session, filled, saga_ids)
+
+
+async def _new_sagas(session: Session, empty: Replica, filled: Replica, *, request_ids: bool) -> None:
+    options = session.options
+    none, beside = await interleaved(
+        [
+            Sagas("beside none", empty, request_ids=request_ids),
+            Sagas("beside many", filled, request_ids=request_ids),
+        ],
+        session.watched,
+        rounds=options.rounds,
+        number=options.sagas_at(_IN_FLIGHT),
+        in_flight=_IN_FLIGHT,
+    )
+    name = f"a new saga {'with' if request_ids else 'without'} a request id beside {options.stored} finished ones"
+    slower = Spread(1 / beside.ratio.median, 1 / beside.ratio.highest, 1 / beside.ratio.lowest)
+    say(f"stored: {name}: {beside.rate.median:.0f}/s, beside none {none.rate.median:.0f}/s")
+    note = f"time each at {_IN_FLIGHT} in flight; CPU is that of the orchestrator's process"
+    session.results.findings += [
+        Finding(f"{name}: time to that beside none", slower, "", STORED_GOAL, note),
+        Finding(f"{name}: CPU to that beside none", beside.cpu_ratio, "", None, note),
+    ]
+
+
+async def _asked(session: Session, filled: Replica, saga_ids: list[str]) -> None:
+    some = random.Random(0).choices(saga_ids, k=_GETS)
+
+    async def get(number: int) -> object:
+        return await filled.worker.get(some[number])
+
+    await _ask(session, "get a saga", get, _GETS)
+    for which, where in _FILTERS.items():
+
+        async def search(_number: int, where: SagaFilter = where) -> object:
+            return await filled.worker.search(where, _PAGE, "")
+
+        await _ask(session, f"list the newest {_PAGE} sagas{which}", search, _LISTS)
+
+    async def count(_number: int) -> object:
+        return await filled.worker.world.journal.count()
+
+    await _ask(session, "count sagas by status", count, 3)
+
+
+async def _ask(session: Session, name: str, question: Callable[[int], Awaitable[object]], number: int) -> None:
+    async def ask(each: int) -> None:
+        await question(each)
+
+    took = await closed_loop(ask, number, 1)
+    _add(session, name, took)
+
+
+def _add(session: Session, name: str, took: list[float]) -> None:
+    value = Spread.of(seconds * _MILLI for seconds in took)
+    note = f"with {session.options.stored} sagas in the store"
+    session.results.findings.append(Finding(name, value, "ms", None, note))

@@ -1,0 +1,23 @@
+"""The workloads by their names, and how one after another is run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.bench.loads import forward, rollback
+from tests.bench.memory import memory
+from tests.bench.recovery import recovery
+from tests.bench.session import say
+from tests.bench.stored import stored
+
+if TYPE_CHECKING:
+    from tests.bench.session import Session
+
+_WORKLOADS = {"forward": forward, "rollback": rollback, "memory": memory, "recovery": recovery, "stored": stored}
+
+
+async def run(session: Session) -> None:
+    """Run the workloads that are asked for; what each finds is in the session's results when it has ended."""
+    for name in session.options.only:
+        say(f"{name}: {(_WORKLOADS[name].__doc__ or '').splitlines()[0]}")
+        await _WORKLOADS[name](session)
