@@ -23,7 +23,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test lint soak bench bench-micro simulate format generate baseline lock clean
+.PHONY: help demo run test lint soak bench bench-full bench-micro simulate format generate baseline lock clean
 
 help: ## list what make can do here
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -52,8 +52,11 @@ lint: $(INSTALLED) $(IMAGE) ## check style, types, imports, contracts, sagas and
 soak: $(INSTALLED) ## thousands of orders while processes are killed, replies are lost and cancels rain
 	$(BIN)/python -m tests.crash.soak --orders $(ORDERS) $(if $(SEED),--seed $(SEED))
 
-bench: $(INSTALLED) ## what durability costs, in ratios to the bare calls of the same run
-	$(BIN)/python -m tests.bench
+bench: $(INSTALLED) ## what durability costs, beside the bare calls of the same run, and whether the goals are reached
+	@$(BIN)/python -m tests.bench
+
+bench-full: $(INSTALLED) ## the same with more rounds, more loads and 1,000,000 finished sagas
+	@$(BIN)/python -m tests.bench --full
 
 bench-micro: $(INSTALLED) ## what the parts cost: an append, a replay, a fold, a span, a guarded command
 	$(BIN)/pytest tests/bench/micro --benchmark-columns=min,median,iqr,rounds --benchmark-max-time=0.5
@@ -80,7 +83,7 @@ lock: $(INSTALLED) ## pin the dependencies of pyproject.toml anew, within their 
 		--generate-hashes --no-header --quiet --output-file requirements.lock
 
 clean: ## remove what make and the programs have made, the state included
-	rm -rf $(VENV) .state .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .benchmarks build dist
+	rm -rf $(VENV) .state .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .bench .benchmarks build dist
 	find orchestrator services generated tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): requirements.lock pyproject.toml
