@@ -201,7 +201,7 @@ def _compensation(step: saga_pb2.Step) -> Text:
         return Text("")
     compensation = step.compensation
     text = Text(f"{compensation.position}. {compensation.method.rpartition('.')[2]}")
-    if compensation.HasField("ended_at"):
+    if compensation.HasField("ended_at") and compensation.HasField("started_at"):
         text.append(f" {_span(compensation.ended_at.ToDatetime() - compensation.started_at.ToDatetime())}", "dim")
     if compensation.attempts > 1:
         text.append(f", sent {compensation.attempts} times", "yellow")

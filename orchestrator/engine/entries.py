@@ -105,7 +105,9 @@ class AttemptFailed(NamedTuple):
         delivery = state.delivery(self.key)
         delivery.attempts = self.attempt
         delivery.failure = self.failure
-        if isinstance(delivery, CommandState) and not self.harmless:
+        if isinstance(delivery, CompensationState):
+            delivery.note_sent(self.started_at)
+        elif isinstance(delivery, CommandState) and not self.harmless:
             delivery.doubtful = True
 
 
@@ -174,7 +176,7 @@ class RollbackBegan(NamedTuple):
 
 
 class CompensationBegan(NamedTuple):
-    """A compensation is about to be sent. Durable before it leaves, though the rollback itself is the intent.
+    """A compensation is intended: it is sent once those before it have succeeded. Durable before the first leaves.
 
     Attributes:
         method: the full name of the compensating rpc.
@@ -185,7 +187,7 @@ class CompensationBegan(NamedTuple):
     method: str
 
     def apply(self, state: SagaState) -> None:
-        """The command's effect is being compensated."""
+        """The command's effect has its place in the rollback."""
         position = sum(command.compensation is not None for command in state.commands.values()) + 1
         state.commands[self.key].compensation = CompensationState(self.method, self.at, position)
 
@@ -202,6 +204,7 @@ class CompensationCompleted(NamedTuple):
         """The command has no effect any more."""
         compensation = state.compensation(self.key)
         compensation.attempts = self.attempt
+        compensation.note_sent(self.started_at)
         compensation.ended_at = self.at
 
 
@@ -218,6 +221,7 @@ class CompensationRejected(NamedTuple):
         """The effect stands."""
         compensation = state.compensation(self.key)
         compensation.attempts = self.attempt
+        compensation.note_sent(self.started_at)
         compensation.failure = self.failure
 
 

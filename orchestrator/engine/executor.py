@@ -270,11 +270,13 @@ class Executor:
     async def _advance(self, reason: Reason | None) -> None:
         if reason is None and not self.state.rollback:
             reason = await self._end_forward(await self._go_forward())
+        if reason is None and self.state.status is not Status.COMPENSATING:
+            return
+        courier = Courier(self._writer, self._brake, self._nudge, self._clock, self._chance)
+        rollback = Rollback(self._writer, self._brake, courier, self._bindings, self._clock)
         if reason is not None:
-            await self._begin_rollback(reason)
-        if self.state.status is Status.COMPENSATING:
-            courier = Courier(self._writer, self._brake, self._nudge, self._clock, self._chance)
-            await Rollback(self._writer, self._brake, courier, self._bindings, self._clock).run()
+            await self._begin_rollback(reason, rollback)
+        await rollback.run()
 
     async def _go_forward(self) -> Stop | bytes:
         if self._forward is None:
@@ -314,8 +316,9 @@ class Executor:
         self._writer.record(SagaSuspended(self._clock.now(), reason))
         await self._brake.persist(self._writer)
 
-    async def _begin_rollback(self, reason: Reason) -> None:
+    async def _begin_rollback(self, reason: Reason, rollback: Rollback) -> None:
         self._writer.record(RollbackBegan(self._clock.now(), reason))
+        rollback.intend()
         await self._brake.persist(self._writer)
         failpoints.reach("rollback_began", reason.step_key)
         self._rollback_began.set_result(None)

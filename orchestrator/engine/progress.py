@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.engine.state import ENDED, Status, StepOutcome
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Effect
     from orchestrator.definition.plan import Plan, PlannedStep
-    from orchestrator.engine.state import CommandState, SagaState
+    from orchestrator.engine.state import CommandState, CompensationState, SagaState
 
 
 class StepState(enum.Enum):
@@ -25,6 +25,13 @@ class StepState(enum.Enum):
     COMPENSATED = 7
     SKIPPED = 8
     STANDS = 9
+
+
+_SETTLED: Final = {
+    StepOutcome.COMPLETED: StepState.COMPLETED,
+    StepOutcome.REJECTED: StepState.REJECTED,
+    StepOutcome.UNKNOWN: StepState.UNKNOWN,
+}
 
 
 class Step(NamedTuple):
@@ -79,18 +86,21 @@ def _begun(state: SagaState, command: CommandState, *, conditional: bool) -> Ste
     return Step(command.method, command.effect, _state_of(state, command), command, conditional, command.best_effort)
 
 
+def _next_compensation(state: SagaState) -> CompensationState | None:
+    """The one that is under way: the first of those that have not succeeded, unless an operator lets it be."""
+    waiting = (command.compensation for command in state.commands.values() if not command.skipped)
+    unended = [compensation for compensation in waiting if compensation and compensation.ended_at is None]
+    return min(unended, key=lambda compensation: compensation.position, default=None)
+
+
 def _state_of(state: SagaState, command: CommandState) -> StepState:
     if command.skipped:
         return StepState.STANDS
-    if command.compensation is not None:
-        return StepState.COMPENSATED if command.compensation.ended_at is not None else StepState.COMPENSATING
-    match command.outcome:
-        case StepOutcome.COMPLETED:
-            return StepState.COMPLETED
-        case StepOutcome.REJECTED:
-            return StepState.REJECTED
-        case StepOutcome.UNKNOWN:
-            return StepState.UNKNOWN
-        case None:
-            going = state.status in {Status.RUNNING, Status.WAITING}
-            return StepState.IN_PROGRESS if going else StepState.UNKNOWN
+    compensation = command.compensation
+    if compensation is not None and compensation.ended_at is not None:
+        return StepState.COMPENSATED
+    if compensation is not None and compensation is _next_compensation(state):
+        return StepState.COMPENSATING
+    if command.outcome is not None:
+        return _SETTLED[command.outcome]
+    return StepState.IN_PROGRESS if state.status in {Status.RUNNING, Status.WAITING} else StepState.UNKNOWN

@@ -1,8 +1,10 @@
 """Rolls one saga back: the compensation plan, carried out one by one.
 
-Purpose: compensates, in reverse order of start, whatever may have an effect. Invariant: a compensation begins only
+Purpose: compensates, in reverse order of start, whatever may have an effect. Invariant: a compensation is sent only
 when the one before it has succeeded, so the order is kept also across restarts; the first that is refused suspends
-the saga with the rest still planned.
+the saga with the rest still planned. All of them are intended before the first is sent, so a rollback waits for the
+disk twice, however long it is: a process that comes after does not know which ones were sent, and sends those again
+whose success is not journalled, as further attempts with the same keys.
 """
 
 from __future__ import annotations
@@ -43,9 +45,9 @@ if TYPE_CHECKING:
 
 
 class Rollback:
-    """The backward run of one saga, whose ``RollbackBegan`` is durable."""
+    """The backward run of one saga."""
 
-    __slots__ = ("_bindings", "_brake", "_clock", "_courier", "_writer")
+    __slots__ = ("_bindings", "_brake", "_clock", "_courier", "_requests", "_writer")
 
     def __init__(self, writer: SagaWriter, brake: Brake, courier: Courier, bindings: Bindings, clock: Clock) -> None:
         self._writer = writer
@@ -53,9 +55,24 @@ class Rollback:
         self._courier = courier
         self._bindings = bindings
         self._clock = clock
+        self._requests: dict[str, bytes] = {}
+
+    def intend(self) -> bool:
+        """Record the compensations that are to come, up to the first that cannot be sent; whether there was any."""
+        intended = False
+        for command in plan_compensations(self._writer.state).compensations:
+            prepared = self._prepare(command)
+            if isinstance(prepared, Reason):
+                break
+            if command.compensation is None:
+                self._writer.record(CompensationBegan(self._clock.now(), command.key, prepared.name))
+                intended = True
+        return intended
 
     async def run(self) -> None:
-        """Compensate until nothing is left, or an operator must decide."""
+        """Compensate until nothing is left, or an operator must decide. ``RollbackBegan`` is durable."""
+        if self.intend():
+            await self._brake.persist(self._writer)
         plan = plan_compensations(self._writer.state)
         for command in plan.compensations:
             reason = await self._compensate(command)
@@ -75,20 +92,23 @@ class Rollback:
 
     async def _compensate(self, command: CommandState) -> Reason | None:
         """Compensate one command; why an operator must decide, if one must."""
+        prepared = self._prepare(command)
+        if isinstance(prepared, Reason):
+            return prepared
+        return self._settle(command, await self._deliver(prepared, command, self._requests[command.key]))
+
+    def _prepare(self, command: CommandState) -> Binding | Reason:
+        """Derive the request of a command's compensation; what sends it, or why an operator must decide."""
         binding = self._bindings.by_name(command.method)
         if binding is None or binding.compensation is None:
             message = f"no contract at hand says how to compensate {command.method}; serve a saga that uses it"
             return Reason(REASON_CONTRACT_MISSING, message, command.key)
-        undo, _ = binding.compensation
-        try:
-            request = derive_compensation(command, binding)
-        except CompensationUnderivable as error:
-            return Reason(REASON_UNKNOWN, str(error), command.key)
-        if command.compensation is None:
-            self._writer.record(CompensationBegan(self._clock.now(), command.key, undo.name))
-            # Durable, and with it the result of the one before: a restart carries on here, with other attempts.
-            await self._brake.persist(self._writer)
-        return self._settle(command, await self._deliver(undo, command, request.SerializeToString()))
+        if command.key not in self._requests:
+            try:
+                self._requests[command.key] = derive_compensation(command, binding).SerializeToString()
+            except CompensationUnderivable as error:
+                return Reason(REASON_UNKNOWN, str(error), command.key)
+        return binding.compensation[0]
 
     async def _deliver(self, undo: Binding, command: CommandState, request: bytes) -> Attempted:
         assert command.compensation is not None

@@ -114,17 +114,29 @@ class Delivery:
 
 
 class CompensationState(Delivery):
-    """How far the compensation of a command has come."""
+    """How far the compensation of a command has come.
 
-    __slots__ = ("began_at", "ended_at", "method", "position")
+    Attributes:
+        intended_at: when it got its place in the rollback.
+        position: that place, from 1: it is sent once those before it have succeeded.
+        sent_at: when it was first sent, as far as the journal tells.
+    """
 
-    def __init__(self, method: str, began_at: int, position: int) -> None:
+    __slots__ = ("ended_at", "intended_at", "method", "position", "sent_at")
+
+    def __init__(self, method: str, intended_at: int, position: int) -> None:
         self.method = method
-        self.began_at = began_at
+        self.intended_at = intended_at
         self.position = position
         self.attempts = 0
         self.failure = None
+        self.sent_at: int | None = None
         self.ended_at: int | None = None
+
+    def note_sent(self, at: int) -> None:
+        """An attempt started then."""
+        if self.sent_at is None:
+            self.sent_at = at
 
 
 class CommandState(Delivery):
@@ -291,9 +303,9 @@ class SagaState:
         self.status = status
 
     def compensation(self, key: str) -> CompensationState:
-        """The begun compensation of the command with this key."""
+        """The intended compensation of the command with this key."""
         found = self.commands[key].compensation
-        assert found is not None, f"no compensation of {key} has begun"
+        assert found is not None, f"no compensation of {key} is intended"
         return found
 
     def delivery(self, key: str) -> Delivery:

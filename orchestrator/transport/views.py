@@ -111,7 +111,7 @@ def _compensation_view(compensation: CompensationState) -> saga_pb2.Compensation
     return saga_pb2.Compensation(
         method=compensation.method,
         attempts=compensation.attempts,
-        started_at=timestamp(compensation.began_at),
+        started_at=timestamp(compensation.sent_at) if compensation.sent_at is not None else None,
         ended_at=timestamp(compensation.ended_at) if compensation.ended_at is not None else None,
         error=status_of(compensation.failure) if compensation.failure is not None and not ended else None,
         position=compensation.position,

@@ -444,7 +444,7 @@ class Compensation(_message.Message):
     """Its place in the rollback, from 1."""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was first sent."""
+        """When it was first sent; unset until that attempt has ended."""
 
     @_builtins.property
     def ended_at(self) -> _timestamp_pb2.Timestamp:

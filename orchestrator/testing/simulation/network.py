@@ -116,7 +116,8 @@ class Network:
     ) -> None:
         """Put a call on its way; its answer, if there is ever one, goes into the future."""
         weather, random = self.weather, self.random
-        call = _Call(self, self.hosts[command.service], command, request, metadata, answer)
+        host = self.hosts[command.service]
+        call = _Call(self, process.name, host, command, request, metadata, answer)
         self.timeline.note(process.name, "sent", call.name)
         self.watch.sent(process.name, command, request, metadata)
         drawn = random.random() - weather.lost
@@ -149,11 +150,23 @@ class Network:
 class _Call:
     """One call under way."""
 
-    __slots__ = ("_answer", "_command", "_key", "_metadata", "_network", "_put_off", "_request", "host", "name")
+    __slots__ = (
+        "_answer",
+        "_command",
+        "_key",
+        "_metadata",
+        "_network",
+        "_put_off",
+        "_request",
+        "_sender",
+        "host",
+        "name",
+    )
 
     def __init__(
         self,
         network: Network,
+        sender: str,
         host: Host,
         command: Command,
         request: bytes,
@@ -161,6 +174,7 @@ class _Call:
         answer: asyncio.Future[Outcome],
     ) -> None:
         self._network = network
+        self._sender = sender
         self._command = command
         self._request = request
         self._metadata = metadata
@@ -172,8 +186,11 @@ class _Call:
 
     def give(self, outcome: Outcome) -> None:
         """The sender gets an answer, if it still waits for one."""
-        if not self._answer.done():
-            self._answer.set_result(outcome)
+        if self._answer.done():
+            return
+        self._answer.set_result(outcome)
+        if isinstance(outcome, Completed):
+            self._network.watch.answered(self._sender, self._key)
 
     def arrive(self, how: str) -> None:
         """The call is at its participant."""

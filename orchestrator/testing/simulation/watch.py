@@ -25,6 +25,7 @@ from orchestrator.engine.state import (
     REASON_REJECTED_AFTER_PIVOT,
     REASON_UNKNOWN,
     SagaState,
+    Status,
 )
 from orchestrator.testing.mock import EffectLedger
 from orchestrator.testing.simulation.promises import Broken, Promise
@@ -87,6 +88,7 @@ class Watch:
         self._places: dict[str, tuple[str, str]] = {}
         self._spans: set[str] = set()
         self._refused: set[str] = set()
+        self._answered: set[tuple[str, str]] = set()
 
     def break_(self, promise: Promise, how: str) -> None:
         """A promise is broken."""
@@ -143,10 +145,21 @@ class Watch:
         if compensation is not None and compensation.ended_at is not None:
             self.break_(Promise.REPLAY_IS_SILENT, f"{state.saga_id}/{key} is compensated again; that is durable")
         for later in _started_after(state, key):
-            if later.may_stand:
+            if later.may_stand and not self._is_known_undone(replica, state.saga_id, later):
                 self.break_(
                     Promise.IN_REVERSE_ORDER, f"{state.saga_id}/{key} is compensated before {later.key}, which stands"
                 )
+
+    def _is_known_undone(self, replica: str, saga_id: str, command: CommandState) -> bool:
+        """Whether a replica may take the command's effect for compensated, though that is not journalled yet."""
+        if is_child(command):
+            child = self.sagas.get(f"{saga_id}/{command.key}")
+            return child is not None and child.state.status in {Status.COMPENSATED, Status.PARTIALLY_COMPENSATED}
+        return (replica, f"{saga_id}/{compensation_key(command.key)}") in self._answered
+
+    def answered(self, replica: str, key: str) -> None:
+        """A replica has heard that what it sent with this key is done."""
+        self._answered.add((replica, key))
 
     def refused(self, key: str) -> None:
         """A participant has answered that it did not, and will not now, do what was sent with this key."""

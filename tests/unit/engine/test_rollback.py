@@ -11,6 +11,7 @@ import pytest
 from orchestrator import CommandRejected, SagaRejected, best_effort, saga
 from orchestrator.contract.command import OnUnknown, Retry
 from orchestrator.engine.entries import CompensationBegan, RollbackBegan
+from orchestrator.engine.progress import StepState, steps
 from orchestrator.engine.state import Reason, Status, StepOutcome
 from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
 from shop.order.v1.order_pb2 import Receipt
@@ -126,6 +127,38 @@ async def test_a_refused_compensation_suspends_the_saga_with_the_rest_still_plan
     assert stage.participants.methods() == [*FORWARD[:5], "CancelShipment", "VoidAuthorization"]
     standing = [command.key for command in state.commands.values() if command.may_stand]
     assert standing == ["InventoryService.ReserveStock#1", "PaymentService.AuthorizePayment#1"]
+
+
+async def test_a_rollback_waits_for_the_journal_when_it_begins_and_when_it_ends(stage: Stage) -> None:
+    stage.participants.scripts["CapturePayment"] = [rejected()]
+    process = stage.process()
+    appends: list[list[str]] = []
+    append = process.line.append
+    process.line.append = lambda each: (  # type: ignore[method-assign]
+        appends.append([type(entry).__name__ for entry in each.entries]) or append(each)  # type: ignore[func-returns-value]
+    )
+    await process.run()
+
+    assert stage.participants.methods() == [*FORWARD[:5], *BACKWARD]
+    assert appends[-2:] == [
+        ["CommandRejected", "RollbackBegan", *["CompensationBegan"] * len(BACKWARD)],
+        [*["CompensationCompleted"] * len(BACKWARD), "SagaCompensated"],
+    ]
+
+
+async def test_the_step_whose_turn_it_is_is_compensating_and_the_others_stand_as_they_are(stage: Stage) -> None:
+    slow = Answer()
+    stage.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [slow]}
+    process = stage.process()
+    run = asyncio.ensure_future(process.run())
+    await until(lambda: slow.asked)
+    states = {step.method.rpartition(".")[2]: step.state for step in steps(process.worker.live[SAGA].state, None)}
+    slow.give()
+    await run
+
+    assert states["ArrangeShipment"] is StepState.COMPENSATED
+    assert states["AuthorizePayment"] is StepState.COMPENSATING
+    assert states["ReserveStock"] is StepState.COMPLETED
 
 
 async def test_the_reason_of_a_rollback_is_durable_before_its_first_compensation(stage: Stage) -> None:
