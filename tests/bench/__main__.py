@@ -57,7 +57,9 @@ def opened_session(options: Options) -> Iterator[Session]:
         BenchFailed: a process does not start.
     """
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        # Beside the results and not in /tmp, which may lie in memory, where nothing is ever flushed.
+        place = tempfile.TemporaryDirectory(prefix="run-", dir=options.out.resolve())
+        folder = Path(stack.enter_context(place))
         stubs, spans = folder / "stubs", folder / "spans"
         generate(_PROTOS, stubs)
         sys.path.insert(0, str(stubs))

@@ -1,7 +1,13 @@
-"""Counts what a saga costs the disk, in a round of its own, so that counting disturbs no measured one."""
+"""What a saga costs the disk, and what the disk costs.
+
+Counted in rounds of their own, so that counting disturbs no measured one.
+"""
 
 from __future__ import annotations
 
+import os
+import tempfile
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.store.sqlite.journal import SqliteJournal
@@ -9,9 +15,13 @@ from tests.bench.processes import written_bytes
 from tests.bench.rounds import closed_loop
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.bench.contenders import Sagas
 
 _KIB = 1024
+_PAGE = 4096
+_FLUSHES = 60
 
 
 class Counted(NamedTuple):
@@ -42,3 +52,15 @@ async def counted(sagas: Sagas, number: int, in_flight: int) -> Counted:
     await sagas.finish()
     written = None if before is None or after is None else (after - before) / number / _KIB
     return Counted(commits / number, written)
+
+
+def flush_seconds(folder: Path) -> list[float]:
+    """How long it takes, again and again, to write a page at the end of a file here and have the disk keep it."""
+    took = []
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        for _ in range(_FLUSHES):
+            file.write(bytes(_PAGE))
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            took.append(time.perf_counter() - began)
+    return took

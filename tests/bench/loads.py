@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tests.bench.session import Session
 
 
+_CALLS = {"forward": 4, "rollback": 7}
+
+
 async def forward(session: Session) -> None:
     """Four sequential commands."""
     await _measure(session, "forward", session.options.in_flight, refuse=False)
@@ -51,7 +54,7 @@ async def _measure(session: Session, workload: str, in_flights: Sequence[int], *
 
 async def _measure_load(session: Session, workload: str, in_flight: int, contenders: Sequence[Contender]) -> None:
     options = session.options
-    number = options.sagas_at(in_flight)
+    number = options.sagas_at(in_flight, _CALLS[workload])
     measured = await interleaved(contenders, session.watched, rounds=options.rounds, number=number, in_flight=in_flight)
     for contender, each in zip(contenders, measured, strict=True):
         writes = Counted(None, None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 WORKLOADS = ("forward", "rollback", "memory", "recovery", "stored")
+_ROLLBACK_IN_FLIGHT = (1, 32, 256)
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,13 @@ class Options:
 
     @property
     def rollback_in_flight(self) -> tuple[int, ...]:
-        """The loads of the rollback: the one that has a goal, where it is among those asked for."""
-        return self.in_flight if self.full or 32 not in self.in_flight else (32,)
+        """The loads of the rollback: no more than three of those asked for, because it takes longest."""
+        return tuple(each for each in self.in_flight if each in _ROLLBACK_IN_FLIGHT) or self.in_flight[:1]
 
-    def sagas_at(self, in_flight: int) -> int:
-        """How many in each round: one at a time takes longer, so there are fewer."""
-        return max(4 * in_flight, self.sagas if in_flight > 1 else self.sagas // 5, 1)
+    def sagas_at(self, in_flight: int, calls: int = 4) -> int:
+        """How many in each round; fewer of those that make more than four calls, and fewer one at a time."""
+        number = self.sagas * 4 // calls
+        return max(4 * in_flight, number if in_flight > 1 else number // 5, 1)
 
 
 def parse(arguments: list[str] | None = None, *, description: str | None = None) -> Options:

@@ -91,3 +91,6 @@ def test_only_what_is_asked_for_is_run_in_the_usual_order() -> None:
     assert parse(["--only", "stored", "forward"]).only == ("forward", "stored")
     assert parse(["--full"]).stored == 1_000_000
     assert parse(["--sagas", "10", "--in-flight", "32"]).sagas_at(32) == 128
+    assert parse(["--sagas", "700"]).sagas_at(32, calls=7) == 400
+    assert parse(["--full"]).rollback_in_flight == (1, 32, 256)
+    assert parse(["--in-flight", "5", "9"]).rollback_in_flight == (5,)
