@@ -119,6 +119,13 @@ class Watched:
         return {name: _cpu_seconds(pid) for name, pid in self._pids.items()}
 
 
+def busy_seconds() -> float:
+    """Seconds that the processors of this machine have worked since it was started, for whomever."""
+    times = psutil.cpu_times()._asdict()
+    # A guest's time is in that of its user, too.
+    return float(sum(spent for name, spent in times.items() if name not in {"idle", "iowait", "guest", "guest_nice"}))
+
+
 def written_bytes() -> int | None:
     """What this process has given to the disk, in bytes; ``None`` where the system does not tell."""
     try:

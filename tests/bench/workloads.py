@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import TYPE_CHECKING
 
 from tests.bench.counting import flush_seconds
 from tests.bench.loads import forward, rollback
 from tests.bench.memory import memory
+from tests.bench.processes import busy_seconds
 from tests.bench.recovery import recovery
 from tests.bench.results import Finding
 from tests.bench.session import say
@@ -23,6 +26,19 @@ async def run(session: Session) -> None:
     """Run the workloads that are asked for; what each finds is in the session's results when it has ended."""
     flushes = Spread.of(seconds * 1e3 for seconds in flush_seconds(session.folder))
     session.results.findings.append(Finding("a flush of this disk", flushes, "ms", None, "a page, appended and synced"))
+    others = []
     for name in session.options.only:
         say(f"{name}: {(_WORKLOADS[name].__doc__ or '').splitlines()[0]}")
+        before = _work(session)
         await _WORKLOADS[name](session)
+        if name != "memory":  # which has processes that are gone now, with their CPU
+            wall, busy, ours = (after - earlier for after, earlier in zip(_work(session), before, strict=True))
+            others.append(max(0.0, busy - ours) / wall / (os.cpu_count() or 1))
+    if others:
+        note = "of all its processors; where that is much, what is told of time means little"
+        session.results.findings.append(Finding("part of this machine that others took", Spread.of(others), note=note))
+
+
+def _work(session: Session) -> tuple[float, float, float]:
+    """Seconds that have passed, that the machine's processors have worked, and that they have done so for the bench."""
+    return time.monotonic(), busy_seconds(), sum(session.watched.cpu().values())
