@@ -59,6 +59,10 @@ class Appending:
         self._chunks.clear()
         self._moves.clear()
 
+    def held(self) -> int:
+        """How many sagas are known to be advanced here."""
+        return len(self._held)
+
     def flush(self) -> None:
         """Write what was gathered."""
         if self._chunks:

@@ -14,7 +14,9 @@ hold of the interpreter anew after every one, against a busy loop. So does the c
 handing over to a thread and back costs more than the wait, most of all for a saga that is alone. A slow disk's commits
 are the thread's; so are checkpoints, and everything while somebody else has the file locked or a statement has failed.
 
-While many wait, commits keep a distance: each costs its flush, whether two share it or twenty. Alone, nobody waits.
+A commit costs its flush, whether two share it or twenty. So, like PostgreSQL with ``commit_siblings``, the next one
+waits a moment for more while most of those who may write are elsewhere, with their participants: until as many wait as
+are out, or the distance between two commits is long enough. Alone, or in lockstep, nobody waits.
 """
 
 from __future__ import annotations
@@ -35,8 +37,7 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS: Final = 5.0
 _LOCKED_PAUSE_SECONDS: Final = 0.01
 _MOST_PER_COMMIT: Final = 1000
-_MANY: Final = 4  # writes in one commit, from which the next keeps its distance
-_DISTANCE_SECONDS: Final = 0.001
+_DISTANCE_SECONDS: Final = 0.004
 _QUICK_SECONDS: Final = 0.002  # a commit that takes longer keeps the loop waiting for longer than a thread would cost
 _COMMITS_AFTER_A_SLOW_ONE: Final = 100  # are the thread's, before the disk is tried again
 _WRITES_PER_CHECKPOINT: Final = 10_000
@@ -69,6 +70,7 @@ class GroupCommit:
             gathered for one statement is written now.
         on_rollback: called, on the thread or the loop, when a transaction was taken back.
         unavailable: the error to raise for an error of SQLite.
+        siblings: how many may write: those who wait here, and those who are elsewhere.
     """
 
     def __init__(
@@ -77,16 +79,20 @@ class GroupCommit:
         before_commit: Callable[[], None],
         on_rollback: Callable[[], None],
         unavailable: Callable[[Exception], JournalUnavailable],
+        siblings: Callable[[], int],
     ) -> None:
         self._database = database
         self._before_commit = before_commit
         self._on_rollback = on_rollback
         self._unavailable = unavailable
+        self._siblings = siblings
         self._loop = asyncio.get_running_loop()
         # Otherwise whichever commit fills the log would checkpoint it, on the loop.
         database.execute("PRAGMA wal_autocheckpoint = 0")
         self._gathered: list[_Write] = []
-        self._busy = False
+        self._under_way = False
+        self._due: asyncio.Handle | None = None
+        self._is_due_soon = False
         self._began = 0.0
         self._for_the_thread = 0
         self._since_checkpoint = 0
@@ -101,29 +107,43 @@ class GroupCommit:
         """
         done: asyncio.Future[Any] = self._loop.create_future()
         self._gathered.append(_Write(work, done))
-        if not self._busy:
-            self._busy = True
-            # With the next turn of the loop, so that all that is submitted in this one shares a commit.
-            self._loop.call_soon(self._write_gathered)
+        if not self._under_way and not self._is_due_soon:
+            self._plan()
         return done
+
+    def _plan(self) -> None:
+        """Something may wait, and no commit is under way: when is the next one due?"""
+        wait = 0.0
+        if 2 * len(self._gathered) < self._siblings():
+            wait = self._began + _DISTANCE_SECONDS - self._loop.time()
+        if wait <= 0:
+            if self._due is not None:
+                self._due.cancel()
+            # With the next turn of the loop, so that all that is submitted in this one shares a commit.
+            self._due = self._loop.call_soon(self._write_gathered)
+            self._is_due_soon = True
+        elif self._due is None:
+            self._due = self._loop.call_later(wait, self._write_gathered)
 
     async def close(self) -> None:
         """Wait for what was submitted, and end the thread."""
-        while self._busy:
+        while self._under_way or self._gathered:
             await asyncio.wait([self._gathered[-1].done] if self._gathered else [self.submit(lambda: None)])
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _write_gathered(self) -> None:
         """On the loop: begin, write, and commit, or leave that to the thread."""
+        self._due = None
+        self._is_due_soon = False
+        if not self._gathered:
+            return
+        self._under_way = True
         if self._since_checkpoint >= _WRITES_PER_CHECKPOINT:
             self._since_checkpoint = 0
             self._jobs.put(self._checkpoint)
             return
         group, self._gathered = self._gathered[:_MOST_PER_COMMIT], self._gathered[_MOST_PER_COMMIT:]
-        if not group:
-            self._busy = False
-            return
         self._since_checkpoint += len(group)
         self._began = self._loop.time()
         try:
@@ -163,12 +183,16 @@ class GroupCommit:
                 write.done.set_exception(write.error)
             else:
                 write.done.set_result(write.result)
-        distance = _DISTANCE_SECONDS - (self._loop.time() - self._began) if len(group) >= _MANY else 0.0
-        if distance > 0:
-            self._loop.call_later(distance, self._write_gathered)
-        else:
-            # With the next turn of the loop: those who were just woken have something to write.
-            self._loop.call_soon(self._write_gathered)
+        self._under_way = False
+        # With the next turn of the loop: those who were just woken have something to write.
+        self._is_due_soon = True
+        self._due = self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._due = None
+        self._is_due_soon = False
+        if self._gathered:
+            self._plan()
 
     def _checkpoint(self) -> list[_Write]:
         with contextlib.suppress(sqlite3.Error):  # the log grows on, and the next one takes it

@@ -46,7 +46,13 @@ class SqliteJournal(SqliteReader):
                 raise self._unavailable(error) from None
             self._opened = opened.pop_all()
         self._appending = Appending(self._writing)
-        self._commits = GroupCommit(self._writing, self._appending.flush, self._appending.forget, self._unavailable)
+        self._commits = GroupCommit(
+            self._writing,
+            self._appending.flush,
+            self._appending.forget,
+            self._unavailable,
+            siblings=self._appending.held,
+        )
 
     @classmethod
     async def open(cls, path: Path) -> SqliteJournal:

@@ -39,7 +39,7 @@ class Pause:
             self._go_on.wait()
             return []
 
-        self._journal._commits._busy = True
+        self._journal._commits._under_way = True
         self._journal._commits._jobs.put(hold)
 
     async def __aexit__(self, *_: object) -> None:
@@ -135,19 +135,30 @@ async def test_the_log_is_checkpointed_by_the_thread_and_nothing_waits_for_ever(
     assert len(threads) == 2
 
 
-async def test_where_many_write_the_next_commit_keeps_its_distance(
+async def test_while_most_are_elsewhere_a_commit_waits_for_as_many_as_are_out(
     journal: SqliteJournal, commits: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "_DISTANCE_SECONDS", 3600.0)
     pens = [Pen(journal, f"saga-{number}") for number in range(10)]
     await asyncio.gather(*(pen.start() for pen in pens))
-    writing = [asyncio.ensure_future(pen.write(recovered(1))) for pen in pens]
-    await asyncio.sleep(0)
+    commits.clear()
+    writing = [asyncio.ensure_future(pen.write(recovered(1))) for pen in pens[:4]]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not commits, "six are out, and four wait"
+
+    writing.append(asyncio.ensure_future(pens[4].write(recovered(1))))
+    await asyncio.gather(*writing)
     assert len(commits) == 1
 
-    monkeypatch.undo()
-    journal._commits._write_gathered()  # the distance is kept
-    await asyncio.gather(*writing)
+
+async def test_whoever_waits_for_others_that_do_not_come_waits_for_a_moment(
+    journal: SqliteJournal, commits: list[str]
+) -> None:
+    pens = [Pen(journal, f"saga-{number}") for number in range(10)]
+    await asyncio.gather(*(pen.start() for pen in pens))
+    await pens[0].write(recovered(1))
+
     assert len(commits) == 2
 
 
