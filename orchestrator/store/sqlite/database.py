@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import re
 import sqlite3
 from importlib import resources
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 from orchestrator.errors import JournalUnavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+LOG_PAGES: Final = 4000
+"""How long the log is, in pages of 4 KiB."""
+
+_LOG_MEBIBYTES: Final = LOG_PAGES * 4096 >> 20
+_CACHE_KIBIBYTES: Final = 32 * 1024
 _NUMBER = re.compile(r"(\d{4})_\w+\.sql")
 
 
@@ -50,6 +56,21 @@ def connect(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise JournalUnavailable(f"the journal {path} cannot be opened: {error}") from None
     return connection
+
+
+def stretch_log(connection: sqlite3.Connection) -> None:
+    """Make the write-ahead log as long now as it will become: to flush a file that grows takes twice as long.
+
+    What is too large for the cache is written into the log before its transaction ends; here it never does.
+    """
+    with contextlib.suppress(sqlite3.Error):  # a full disk will be noticed by whoever has something to write
+        connection.execute("PRAGMA cache_size = 10")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("CREATE TABLE stretching (filler BLOB)")
+        connection.executemany("INSERT INTO stretching VALUES (zeroblob(?))", [(1 << 20,)] * _LOG_MEBIBYTES)
+    with contextlib.suppress(sqlite3.Error):
+        connection.execute("ROLLBACK")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:

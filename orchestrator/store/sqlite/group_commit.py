@@ -30,6 +30,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.errors import JournalUnavailable, OrchestratorError
+from orchestrator.store.sqlite.database import LOG_PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,8 @@ _MOST_PER_COMMIT: Final = 1000
 _DISTANCE_SECONDS: Final = 0.004
 _QUICK_SECONDS: Final = 0.002  # a commit that takes longer keeps the loop waiting for longer than a thread would cost
 _COMMITS_AFTER_A_SLOW_ONE: Final = 100  # are the thread's, before the disk is tried again
-_WRITES_PER_CHECKPOINT: Final = 10_000
+_MOST_PAGES_IN_LOG: Final = LOG_PAGES - 500  # then it is checkpointed, and begins anew
+_PAGES_PER_COMMIT: Final = 3  # and about one more for each write
 
 
 class _Write:
@@ -95,7 +97,7 @@ class GroupCommit:
         self._is_due_soon = False
         self._began = 0.0
         self._for_the_thread = 0
-        self._since_checkpoint = 0
+        self._pages_in_log = 0
         self._jobs: queue.SimpleQueue[Callable[[], list[_Write]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="journal-commit", daemon=True)
         self._thread.start()
@@ -139,12 +141,12 @@ class GroupCommit:
         if not self._gathered:
             return
         self._under_way = True
-        if self._since_checkpoint >= _WRITES_PER_CHECKPOINT:
-            self._since_checkpoint = 0
+        if self._pages_in_log >= _MOST_PAGES_IN_LOG:
+            self._pages_in_log = 0
             self._jobs.put(self._checkpoint)
             return
         group, self._gathered = self._gathered[:_MOST_PER_COMMIT], self._gathered[_MOST_PER_COMMIT:]
-        self._since_checkpoint += len(group)
+        self._pages_in_log += _PAGES_PER_COMMIT + len(group)
         self._began = self._loop.time()
         try:
             self._database.execute("BEGIN IMMEDIATE")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.ports import Append, Claim
 from orchestrator.store.sqlite.appending import Appending
-from orchestrator.store.sqlite.database import connect, lock, migrate
+from orchestrator.store.sqlite.database import connect, lock, migrate, stretch_log
 from orchestrator.store.sqlite.group_commit import GroupCommit
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader
@@ -36,6 +36,7 @@ class SqliteJournal(SqliteReader):
             opened.callback(self._lock.close)
             self._writing = opened.enter_context(contextlib.closing(connect(path)))
             migrate(self._writing)
+            stretch_log(self._writing)
             super().__init__(path, opened.enter_context(contextlib.closing(connect(path))))
             try:
                 # Only one process can be here, so whoever is written down as alive is dead.

@@ -125,7 +125,7 @@ async def test_the_log_is_checkpointed_by_the_thread_and_nothing_waits_for_ever(
     journal._writing.set_trace_callback(
         lambda sql: threads.append(threading.current_thread().name) if "checkpoint" in sql else None
     )
-    monkeypatch.setattr(group_commit, "_WRITES_PER_CHECKPOINT", 3)
+    monkeypatch.setattr(group_commit, "_MOST_PAGES_IN_LOG", 3 * (group_commit._PAGES_PER_COMMIT + 1))
     pen = Pen(journal)
     await pen.start()
     for number in range(7):

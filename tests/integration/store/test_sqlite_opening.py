@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sqlite3
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from orchestrator.errors import JournalUnavailable
 from orchestrator.store.sqlite.database import connect, lock, migrate, migrations
 from orchestrator.store.sqlite.journal import SqliteJournal
-from tests.journals import Pen
+from tests.journals import Pen, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,3 +166,31 @@ def without_comments(sql: str) -> str:
 
 def plain(sql: str) -> str:
     return " ".join(sql.split())
+
+
+async def test_the_log_does_not_grow_while_it_is_written(path: Path) -> None:
+    journal = await SqliteJournal.open(path)
+    log = path.with_name(f"{path.name}-wal")
+    before = log.stat().st_size
+    pens = [Pen(journal, f"saga-{number}") for number in range(200)]
+    await asyncio.gather(*(pen.start() for pen in pens))
+    for number in range(5):
+        await asyncio.gather(*(pen.write(recovered(number)) for pen in pens))
+
+    assert before > 10 << 20
+    assert log.stat().st_size == before
+    assert len(await journal.read("saga-7")) == 6
+    await journal.close()
+
+
+async def test_a_stretched_log_that_a_dead_process_left_behind_is_read(path: Path) -> None:
+    journal = await SqliteJournal.open(path)
+    await Pen(journal).start()
+    left_behind = path.with_name("left-behind.db")
+    for suffix in ("", "-wal"):
+        left_behind.with_name(left_behind.name + suffix).write_bytes(path.with_name(path.name + suffix).read_bytes())
+    await journal.close()
+
+    journal = await SqliteJournal.open(left_behind)
+    assert len(await journal.read("saga-1")) == 1
+    await journal.close()
