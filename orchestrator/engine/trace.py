@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ def parse_traceparent(header: str) -> TraceParent | None:
     return TraceParent(match[1], match[2], bool(int(match[3], 16) & _SAMPLED))
 
 
+@lru_cache(maxsize=1024)  # each attempt of a saga asks
 def trace_id(saga_id: str, traceparent: str) -> str:
     """The trace to which a saga belongs: the caller's, or one of its own; 32 hexadecimal digits."""
     caller = parse_traceparent(traceparent)

@@ -1,4 +1,4 @@
-"""The way to the collector: the SDK's OTLP exporter, with spans that are OTLP messages already.
+"""The way to the collector: the SDK's OTLP exporter, with spans that are serialized already.
 
 Endpoint, headers, certificates, compression, timeout and retries are the SDK's, and so are their ``OTEL_*``
 variables. Its one abstract step, the translation, has nothing left to do here.
@@ -18,11 +18,11 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext
 
 from orchestrator.observability import names
+from orchestrator.observability.wire import spans_of_scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span
     from opentelemetry.sdk.resources import Resource
 
 _SDK_LOG: Final = logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter")
@@ -35,7 +35,7 @@ class OtlpExporter:
         self._exporter = _Translated(_envelope(resource))
         self._words = _LastWords()
 
-    def send(self, spans: Sequence[Span]) -> str:
+    def send(self, spans: Sequence[bytes]) -> str:
         """Deliver them, with the SDK's retries; empty, or why that failed."""
         _SDK_LOG.addFilter(self._words)
         try:
@@ -64,7 +64,7 @@ class _Translated(OTLPSpanExporter):
     def _translate_data(self, data: Sequence[Any]) -> ExportTraceServiceRequest:
         request = ExportTraceServiceRequest()
         request.CopyFrom(self._envelope)
-        request.resource_spans[0].scope_spans[0].spans.extend(data)
+        request.resource_spans[0].scope_spans[0].MergeFromString(spans_of_scope(data))
         return request
 
 

@@ -26,17 +26,8 @@ from orchestrator.engine.delivery import idempotency_key
 from orchestrator.engine.state import REASON_CANCELLED, Reason, Status, StepOutcome
 from orchestrator.engine.trace import STARTED
 from orchestrator.observability import names
-from orchestrator.observability.spans import (
-    Place,
-    Value,
-    add_events,
-    event,
-    link,
-    prepare_attempt,
-    set_all,
-    set_error,
-    set_one,
-)
+from orchestrator.observability.spans import Place, error, event, link, prepare_attempt, told
+from orchestrator.observability.wire import Value, attribute, attributes, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,52 +97,50 @@ class SagaTrace:
         self._recovered = False
         self._suspensions = 0
 
-    def project(self, entry: Entry) -> Sequence[Span]:
-        """The spans to which the next entry leads."""
+    def project(self, entry: Entry) -> Sequence[bytes]:
+        """The spans to which the next entry leads, serialized."""
         return self._PROJECTIONS[type(entry)](self, entry)
 
-    def _started(self, entry: e.SagaStarted) -> Sequence[Span]:
-        span = self._place.mark(names.STARTED_SPAN, STARTED, entry.at)
-        set_all(span, self._about_saga())
-        return (span,)
+    def _started(self, entry: e.SagaStarted) -> Sequence[bytes]:
+        return (self._place.mark(names.STARTED_SPAN, STARTED, entry.at) + attributes(self._about_saga()),)
 
-    def _intended(self, entry: e.CommandIntended) -> Sequence[Span]:
+    def _intended(self, entry: e.CommandIntended) -> Sequence[bytes]:
         self._sendings[entry.key] = _Sending(
             entry.key, entry.method, entry.effect, entry.at, best_effort=entry.best_effort
         )
         return ()
 
-    def _attempt_failed(self, entry: e.AttemptFailed) -> Sequence[Span]:
+    def _attempt_failed(self, entry: e.AttemptFailed) -> Sequence[bytes]:
         return self._attempted(self._sendings[entry.key], entry, StepOutcome.UNKNOWN, entry.failure)
 
-    def _completed(self, entry: e.CommandCompleted) -> Sequence[Span]:
+    def _completed(self, entry: e.CommandCompleted) -> Sequence[bytes]:
         return self._settled(self._sendings[entry.key], entry, StepOutcome.COMPLETED, None)
 
-    def _rejected(self, entry: e.CommandRejected) -> Sequence[Span]:
+    def _rejected(self, entry: e.CommandRejected) -> Sequence[bytes]:
         return self._settled(self._sendings[entry.key], entry, StepOutcome.REJECTED, entry.failure)
 
-    def _abandoned(self, entry: e.CommandAbandoned) -> Sequence[Span]:
+    def _abandoned(self, entry: e.CommandAbandoned) -> Sequence[bytes]:
         return self._settled(self._sendings[entry.key], entry, StepOutcome.UNKNOWN, entry.failure)
 
-    def _rollback_began(self, entry: e.RollbackBegan) -> Sequence[Span]:
+    def _rollback_began(self, entry: e.RollbackBegan) -> Sequence[bytes]:
         self._reason = entry.reason
         self._events.append(event(names.ROLLBACK_BEGAN_EVENT, entry.at, _about_reason(entry.reason)))
         return ()
 
-    def _compensation_began(self, entry: e.CompensationBegan) -> Sequence[Span]:
+    def _compensation_began(self, entry: e.CompensationBegan) -> Sequence[bytes]:
         key = e.compensation_key(entry.key)
         self._sendings[key] = _Sending(key, entry.method, None, entry.at, compensates=self._sendings[entry.key])
         return ()
 
-    def _compensation_completed(self, entry: e.CompensationCompleted) -> Sequence[Span]:
+    def _compensation_completed(self, entry: e.CompensationCompleted) -> Sequence[bytes]:
         sending = self._sendings[e.compensation_key(entry.key)]
         return self._settled(sending, entry, StepOutcome.COMPLETED, None)
 
-    def _compensation_rejected(self, entry: e.CompensationRejected) -> Sequence[Span]:
+    def _compensation_rejected(self, entry: e.CompensationRejected) -> Sequence[bytes]:
         sending = self._sendings[e.compensation_key(entry.key)]
         return self._attempted(sending, entry, StepOutcome.REJECTED, entry.failure)
 
-    def _saga_recovered(self, entry: e.SagaRecovered) -> Sequence[Span]:
+    def _saga_recovered(self, entry: e.SagaRecovered) -> Sequence[bytes]:
         """Attempts may have been in flight when the earlier process ended, and their participants saw them.
 
         Not so where the saga was suspended, and not going forward once the rollback began: then every answer was
@@ -171,59 +160,55 @@ class SagaTrace:
             sending.since = entry.at
         return spans
 
-    def _saga_suspended(self, entry: e.SagaSuspended) -> Sequence[Span]:
+    def _saga_suspended(self, entry: e.SagaSuspended) -> Sequence[bytes]:
         self.resting = True
         self._suspensions += 1
         about = _about_reason(entry.reason)
         self._events.append(event(names.SUSPENDED_EVENT, entry.at, about))
         span = self._place.mark(names.SUSPENDED_SPAN, _SUSPENDED, entry.at, self._suspensions)
-        set_all(span, {**self._about_saga(), **about})
-        set_error(span, entry.reason.code, entry.reason.message)
-        return (span,)
+        about = {**self._about_saga(), **about}
+        return (span + attributes(about) + error(entry.reason.code, entry.reason.message),)
 
-    def _saga_completed(self, entry: e.SagaCompleted) -> Sequence[Span]:
+    def _saga_completed(self, entry: e.SagaCompleted) -> Sequence[bytes]:
         return (self._root(entry.at, Status.COMPLETED),)
 
-    def _saga_compensated(self, entry: e.SagaCompensated) -> Sequence[Span]:
+    def _saga_compensated(self, entry: e.SagaCompensated) -> Sequence[bytes]:
         """The root says ERROR: what the caller asked for did not come about. Unless the caller asked for that too."""
         span = self._root(entry.at, Status.COMPENSATED)
         reason = self._reason
         if reason is not None:
-            set_all(span, _about_reason(reason))
+            span += attributes(_about_reason(reason))
             if reason.code != REASON_CANCELLED:
-                set_error(span, reason.code, reason.message)
+                span += error(reason.code, reason.message)
         return (span,)
 
-    def _saga_partially_compensated(self, entry: e.SagaPartiallyCompensated) -> Sequence[Span]:
-        span = self._root(entry.at, Status.PARTIALLY_COMPENSATED)
-        set_error(span, Status.PARTIALLY_COMPENSATED.name, "an operator let effects stand")
-        return (span,)
+    def _saga_partially_compensated(self, entry: e.SagaPartiallyCompensated) -> Sequence[bytes]:
+        root = self._root(entry.at, Status.PARTIALLY_COMPENSATED)
+        return (root + error(Status.PARTIALLY_COMPENSATED.name, "an operator let effects stand"),)
 
-    def _saga_resumed(self, entry: e.SagaResumed) -> Sequence[Span]:
+    def _saga_resumed(self, entry: e.SagaResumed) -> Sequence[bytes]:
         self.resting = False
         self._events.append(event(names.RESUMED_EVENT, entry.at, _about_reason(entry.reason)))
         return ()
 
-    def _acted(self, entry: e.OutcomeResolved | e.CompensationSkipped | e.RetryRequested) -> Sequence[Span]:
+    def _acted(self, entry: e.OutcomeResolved | e.CompensationSkipped | e.RetryRequested) -> Sequence[bytes]:
         about = {**_about_reason(entry.reason), names.SAGA_REQUESTED_BY: entry.reason.requested_by}
         self._events.append(event(names.OPERATOR_ACTED_EVENT, entry.at, about))
         return ()
 
-    def _deadline_passed(self, entry: e.DeadlinePassed) -> Sequence[Span]:
+    def _deadline_passed(self, entry: e.DeadlinePassed) -> Sequence[bytes]:
         self._events.append(event(names.DEADLINE_PASSED_EVENT, entry.at, {}))
         return ()
 
-    def _value_recorded(self, _entry: e.ValueRecorded) -> Sequence[Span]:
+    def _value_recorded(self, _entry: e.ValueRecorded) -> Sequence[bytes]:
         return ()
 
-    def _root(self, ended_at: int, status: Status) -> Span:
+    def _root(self, ended_at: int, status: Status) -> bytes:
         self.resting = True
-        span = self._place.root(self._start.at, ended_at)
-        set_all(span, {**self._about_saga(), names.SAGA_STATUS: status.name.lower()})
+        about = {**self._about_saga(), names.SAGA_STATUS: status.name.lower()}
         if self._recovered:
-            set_one(span.attributes, names.SAGA_RECOVERED, value=True)
-        add_events(span, self._events)
-        return span
+            about[names.SAGA_RECOVERED] = True
+        return self._place.root(self._start.at, ended_at) + attributes(about) + told(self._events)
 
     def _settled(
         self,
@@ -231,7 +216,7 @@ class SagaTrace:
         entry: e.CommandCompleted | e.CommandRejected | e.CommandAbandoned | e.CompensationCompleted,
         outcome: StepOutcome,
         failure: Failure | None,
-    ) -> Sequence[Span]:
+    ) -> Sequence[bytes]:
         """The outcome is known, by an attempt's answer or, that attempt having its span already, by a verify."""
         sending.settled = True
         if entry.attempt > sending.seen:
@@ -251,39 +236,38 @@ class SagaTrace:
         | e.CompensationRejected,
         outcome: StepOutcome,
         failure: Failure | None,
-    ) -> Sequence[Span]:
+    ) -> Sequence[bytes]:
         span = self._attempt(sending, entry.attempt, entry.started_at, entry.at, outcome)
         if failure is not None:
-            set_error(span, failure.code, str(failure))
+            span += error(failure.code, str(failure))
             if (number := _STATUS_NUMBERS.get(failure.code)) is not None:
-                set_one(span.attributes, names.RPC_STATUS, number)
+                span += attribute(names.RPC_STATUS, number)
         sending.counted = entry.attempt
         sending.since = entry.at
         return (span,)
 
-    def _interrupted(self, sending: _Sending, at: int) -> Span:
+    def _interrupted(self, sending: _Sending, at: int) -> bytes:
         """The attempt that was, as far as the journal can tell, in flight when the process ended."""
         span = self._attempt(sending, sending.counted, sending.since, at, StepOutcome.UNKNOWN)
-        set_one(span.attributes, names.SAGA_INTERRUPTED, value=True)
-        set_error(span, names.INTERRUPTED, _INTERRUPTED)
-        return span
+        return span + attribute(names.SAGA_INTERRUPTED, value=True) + error(names.INTERRUPTED, _INTERRUPTED)
 
-    def _attempt(self, sending: _Sending, number: int, started_at: int, ended_at: int, outcome: StepOutcome) -> Span:
+    def _attempt(self, sending: _Sending, number: int, started_at: int, ended_at: int, outcome: StepOutcome) -> bytes:
         place = self._place
         sending.seen = number
         prepared = prepare_attempt(sending.method, sending.effect, outcome)
-        span = place.child(prepared, sending.key, number, started_at, ended_at)
-        attributes = span.attributes
-        set_one(attributes, names.SAGA_STEP, sending.key)
-        set_one(attributes, names.SAGA_ATTEMPT, number)
-        set_one(attributes, names.SAGA_IDEMPOTENCY_KEY, idempotency_key(place.saga_id, sending.key))
+        span = (
+            place.child(prepared, sending.key, number, started_at, ended_at)
+            + attribute(names.SAGA_STEP, sending.key)
+            + attribute(names.SAGA_ATTEMPT, number)
+            + text(names.SAGA_IDEMPOTENCY_KEY, idempotency_key(place.saga_id, sending.key))
+        )
         if sending.best_effort:
-            set_one(attributes, names.SAGA_BEST_EFFORT, value=True)
+            span += attribute(names.SAGA_BEST_EFFORT, value=True)
         command = sending.compensates
         if command is not None:
-            set_one(attributes, names.SAGA_COMPENSATES, command.key)
+            span += attribute(names.SAGA_COMPENSATES, command.key)
             if command.seen:  # it may have been intended and never sent
-                link(span, place.trace, place.span_id(command.key, command.seen))
+                span += link(place.trace, place.span_id(command.key, command.seen))
         return span
 
     def _about_saga(self) -> dict[str, Value]:
@@ -293,7 +277,7 @@ class SagaTrace:
             **{names.SAGA_ATTRIBUTE + name: value for name, value in start.attributes},
         }
 
-    _PROJECTIONS: ClassVar[dict[type[Any], Callable[[SagaTrace, Any], Sequence[Span]]]] = {
+    _PROJECTIONS: ClassVar[dict[type[Any], Callable[[SagaTrace, Any], Sequence[bytes]]]] = {
         e.SagaStarted: _started,
         e.CommandIntended: _intended,
         e.AttemptFailed: _attempt_failed,

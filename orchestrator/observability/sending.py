@@ -26,8 +26,6 @@ from orchestrator.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
 _log = logging.getLogger(__name__)
 
 _AFTERWORD_SECONDS = 1.0
@@ -36,8 +34,11 @@ _AFTERWORD_SECONDS = 1.0
 class Exporter(Protocol):
     """The way to the collector."""
 
-    def send(self, spans: Sequence[Span]) -> str:
-        """Deliver them, with retries; empty, or why that failed. May block for seconds; raises nothing."""
+    def send(self, spans: Sequence[bytes]) -> str:
+        """Deliver them, serialized as they are, with retries; empty, or why that failed.
+
+        May block for seconds; raises nothing.
+        """
 
     def shut(self) -> None:
         """Give up whatever is under way."""
@@ -82,7 +83,7 @@ class SpanSender:
     def __init__(self, exporter: Exporter, limits: Limits) -> None:
         self._exporter = exporter
         self._limits = limits
-        self._queue: deque[Span] = deque()
+        self._queue: deque[bytes] = deque()
         self._wake = threading.Event()
         self._closing = False
         # Two counters, because two threads count.
@@ -98,7 +99,7 @@ class SpanSender:
         """How many spans were dropped so far."""
         return self._found_no_room + self._refused
 
-    def add(self, spans: Sequence[Span]) -> None:
+    def add(self, spans: Sequence[bytes]) -> None:
         """Take spans, if there is room. Never blocks."""
         waiting = len(self._queue)
         if self._closing or waiting + len(spans) > self._limits.queue:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from orchestrator.engine.entries import SagaStarted
 from orchestrator.observability.projection import SagaTrace
 
 if TYPE_CHECKING:
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from tests.bench.micro.conftest import Story
 
 
-def project(story: Story) -> list[Span]:
+def project(story: Story) -> list[bytes]:
     started = story.entries[0]
     assert isinstance(started, SagaStarted)
     trace = SagaTrace(story.saga_id, started)
@@ -29,4 +29,4 @@ def test_a_projection(benchmark: BenchmarkFixture, request: pytest.FixtureReques
     story: Story = request.getfixturevalue(how)
     spans = benchmark(project, story)
     benchmark.extra_info["spans"] = len(spans)
-    assert spans[-1].name == "saga place_order"
+    assert Span.FromString(spans[-1]).name == "saga place_order"

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import sampling
 
 from orchestrator.engine.entries import SagaCompleted, SagaRecovered, SagaStarted, SagaSuspended
@@ -19,8 +20,6 @@ from orchestrator.observability.tracing import TracingObserver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 STARTED = SagaStarted(1000, "place_order", 1, b"", "", True)
 COMPLETED = SagaCompleted(1070, b"")
@@ -39,11 +38,11 @@ class Recorded:
         self.held = threading.Event()
         self.held.set()
 
-    def send(self, spans: Sequence[Span]) -> str:
+    def send(self, spans: Sequence[bytes]) -> str:
         self.asked.set()
         assert self.held.wait(10)
         if not self.problem:
-            self.names += [span.name for span in spans]
+            self.names += [Span.FromString(span).name for span in spans]
         return self.problem
 
     def shut(self) -> None:

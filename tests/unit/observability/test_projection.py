@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from opentelemetry.proto.trace.v1 import trace_pb2
 
 from orchestrator.contract.command import Effect
 from orchestrator.engine.entries import (
@@ -58,7 +59,11 @@ def project(*entries: Entry, saga_id: str = "order-1") -> Trace:
     start = entries[0]
     assert isinstance(start, SagaStarted)
     trace = SagaTrace(saga_id, start)
-    return tuple(read_span(span, "orchestrator") for entry in entries for span in trace.project(entry))
+    return tuple(
+        read_span(span, "orchestrator")
+        for entry in entries
+        for span in map(trace_pb2.Span.FromString, trace.project(entry))
+    )
 
 
 def only(trace: Trace, name: str, attempt: int | None = None) -> Span:
