@@ -108,6 +108,7 @@ class Recovery:
             claims = await self._claim()
             for claim in claims:
                 await self._carry_on(claim)
+            await self._beat()  # there may be so many that the lease would lapse meanwhile
             recovered += len(claims)
             if len(claims) < _CLAIM_BATCH:
                 break

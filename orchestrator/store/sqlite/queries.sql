@@ -47,8 +47,8 @@ UPDATE saga
 SET owner = ?, token = token + 1
 WHERE id IN (
     SELECT s.id
-    FROM saga AS s INDEXED BY saga_open
-    WHERE s.status IN (1, 2, 4) AND s.status NOT IN (3, 5)
+    FROM saga AS s INDEXED BY saga_not_completed
+    WHERE s.status IN (1, 2, 4) AND s.status <> 3
       AND (s.owner IS NULL OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > ?))
     ORDER BY s.id
     LIMIT ?
@@ -57,8 +57,8 @@ RETURNING id, saga_id, token;
 
 -- name: claimed
 SELECT saga_id, token
-FROM saga INDEXED BY saga_open
-WHERE status IN (1, 2, 4) AND status NOT IN (3, 5) AND owner = ?
+FROM saga INDEXED BY saga_not_completed
+WHERE status IN (1, 2, 4) AND status <> 3 AND owner = ?
 ORDER BY id;
 
 -- name: claim_resting
@@ -68,7 +68,7 @@ WHERE saga_id = :saga_id AND status IN (3, 6)
 RETURNING saga_id, token;
 
 -- name: release_sagas
-UPDATE saga INDEXED BY saga_open SET owner = NULL WHERE status NOT IN (3, 5) AND owner = ?;
+UPDATE saga INDEXED BY saga_not_completed SET owner = NULL WHERE status <> 3 AND owner = ?;
 
 -- name: forget_replica
 DELETE FROM replica WHERE owner = ?;

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.engine.ports import SagaFilter
+from orchestrator.engine.state import Status
 from orchestrator.errors import JournalUnavailable
 from orchestrator.store.sqlite.journal import SqliteJournal
+from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader
+from orchestrator.store.sqlite.searching import conditions
 from tests.journals import EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
@@ -88,3 +91,14 @@ async def test_a_closed_reader_says_so(reader: SqliteReader) -> None:
 
     with pytest.raises(JournalUnavailable, match="is closed"):
         await reader.read("saga-1")
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status is not Status.COMPLETED])
+async def test_a_list_of_what_has_not_completed_does_not_read_past_what_has(
+    journal: SqliteJournal, status: Status
+) -> None:
+    clause, values = conditions(SagaFilter(statuses=frozenset({status})), None)
+    sql = queries()["search_sagas"].replace("%s", clause)
+    plan = [row[3] for row in journal._writing.execute(f"EXPLAIN QUERY PLAN {sql}", [*values, 50])]
+
+    assert plan[0] == "SEARCH s USING INDEX saga_not_completed (status=?)"

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator import CommandRejected, saga
 from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.engine import recovery
 from orchestrator.engine.entries import SagaRecovered, SagaStarted
 from orchestrator.engine.ports import Claim, SagaFilter
 from orchestrator.engine.state import Status
@@ -664,3 +665,20 @@ async def test_an_engine_that_fails_suspends_the_saga_instead_of_trying_for_ever
     assert state.reason is not None
     assert (state.reason.code, state.reason.message) == ("ENGINE_FAILED", "ValueError: these bytes are no request")
     assert stage.participants.of("ReleaseStock") == []
+
+
+async def test_who_recovers_many_sagas_stays_alive_meanwhile(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "_CLAIM_BATCH", 2)
+    process = stage.process()
+    stage.participants.scripts["PriceOrder"] = [Answer() for _ in range(5)]
+    for number in range(5):
+        await process.worker.start(stage.order(saga_id=f"saga-{number}"))
+    stage.crash()
+
+    beats: list[str] = []
+    heir = stage.process()
+    heartbeat, claim = heir.line.heartbeat, heir.line.claim_unfinished
+    heir.line.heartbeat = lambda *told: beats.append("beat") or heartbeat(*told)  # type: ignore[func-returns-value]
+    heir.line.claim_unfinished = lambda *told: beats.append("claim") or claim(*told)  # type: ignore[func-returns-value]
+    assert await heir.worker.open() == 5
+    assert beats == ["beat", *["claim", "beat"] * 3]
