@@ -269,7 +269,8 @@ class Executor:
 
     async def _advance(self, reason: Reason | None) -> None:
         if reason is None and not self.state.rollback:
-            reason = await self._end_forward(await self._go_forward())
+            end = self._refuse_to_guess() if self._forward is None else await self._forward.run()
+            reason = await self._end_forward(end)
         if reason is None and self.state.status is not Status.COMPENSATING:
             return
         courier = Courier(self._writer, self._brake, self._nudge, self._clock, self._chance)
@@ -278,11 +279,9 @@ class Executor:
             await self._begin_rollback(reason, rollback)
         await rollback.run()
 
-    async def _go_forward(self) -> Stop | bytes:
-        if self._forward is None:
-            message = f"no saga {self.state.definition} v{self.state.version} is served; serve the module that holds it"
-            return Suspend(Reason(REASON_DEFINITION_MISSING, message))
-        return await self._forward.run()
+    def _refuse_to_guess(self) -> Suspend:
+        message = f"no saga {self.state.definition} v{self.state.version} is served; serve the module that holds it"
+        return Suspend(Reason(REASON_DEFINITION_MISSING, message))
 
     async def _end_forward(self, end: Stop | bytes) -> Reason | None:
         """Journal where the forward run has led; why to roll back now, if so."""

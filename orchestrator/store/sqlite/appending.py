@@ -82,7 +82,7 @@ class Appending:
         sequence = append.expected_sequence + len(append.entries)
         self._chunks.append((held.row, sequence, pack(append.entries)))
         held.sequence = sequence
-        if append.status is not held.status or append.status not in UNFINISHED:
+        if append.status is not Status.RUNNING or held.status is not Status.RUNNING:
             self._move(held, append)
         if held.owner is None:
             del self._held[append.saga_id]
@@ -141,6 +141,9 @@ class Appending:
         return _Held(number, owner, token, Status(status), sequence)
 
     def _move(self, held: _Held, append: Append) -> None:
+        """Note another status, and let go of a saga that nobody has to advance."""
+        if append.status is held.status and append.status in UNFINISHED:
+            return
         owner = append.owner if append.status in UNFINISHED else None
         self._moves.append((append.status.value, append.ended_at, owner, held.row))
         held.status, held.owner = append.status, owner
