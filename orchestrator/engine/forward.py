@@ -176,40 +176,39 @@ class Forward:
         deserialize: Callable[[bytes], Reply],
         timeout: float | None,  # noqa: ASYNC109 - per attempt, and sent along
     ) -> Reply:
+        """The reply to a command: from the journal, or from its participant."""
         self._unawaited.discard(key)
         self._under_way += 1
         try:
-            return deserialize(await self._reply(binding, key, request, timeout or binding.timeout))
+            if self._brake.stop is not None:
+                await self._brake.park()
+            command = self._writer.state.commands.get(key)
+            doubtful = command is not None and await self._is_doubtful(command, binding, request)
+            if command is None:
+                command = await self._intend(binding, key, request)
+            if command.outcome is None:
+                await self._settle(binding, command, timeout or binding.timeout, doubtful=doubtful)
+            if command.outcome is StepOutcome.COMPLETED:
+                assert command.reply is not None
+                return deserialize(command.reply)
+            if self._gate is not None:
+                await self._gate.before_failing()
+            raise _error(command)
         finally:
             self._under_way -= 1
             if self._settled is not None:
                 self._settled.set()
 
-    async def _reply(self, binding: Binding, key: str, request: bytes, timeout: float) -> bytes:  # noqa: ASYNC109
-        """The reply to a command: from the journal, or from its participant."""
-        if self._brake.stop is not None:
-            await self._brake.park()
-        state = self._writer.state
-        command = state.commands.get(key)
-        if command is None:
-            command = await self._intend(binding, key, request)
-            doubtful = False
-        else:
-            if self._gate is not None:
-                self._gate.replayed(key)
-            if misfit := mismatch(command, binding, request):
-                await self._diverge(misfit)
-            doubtful = command.outcome is None
-            if doubtful and not state.pivoted:  # after it, an operator may have reopened any command
-                await self._match_journal(f"the code waits for {key}")
-        if command.outcome is None:
-            await self._settle(binding, command, timeout, doubtful=doubtful)
-        if command.outcome is StepOutcome.COMPLETED:
-            assert command.reply is not None
-            return command.reply
+    async def _is_doubtful(self, command: CommandState, binding: Binding, request: bytes) -> bool:
+        """Whether a journalled command is in doubt. If it is not the one that the code asks for, this is the end."""
         if self._gate is not None:
-            await self._gate.before_failing()
-        raise _error(command)
+            self._gate.replayed(command.key)
+        if misfit := mismatch(command, binding, request):
+            await self._diverge(misfit)
+        doubtful = command.outcome is None
+        if doubtful and not self._writer.state.pivoted:  # after it, an operator may have reopened any command
+            await self._match_journal(f"the code waits for {command.key}")
+        return doubtful
 
     def _settle(  # a rehearsal settles nothing
         self, binding: Binding, command: CommandState, timeout: float, *, doubtful: bool

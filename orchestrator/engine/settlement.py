@@ -64,10 +64,11 @@ class Settlement:
         else:
             gives_up = command.best_effort or fragile or binding.command.on_unknown is not OnUnknown.RESEND
             attempted = await self._attempt(binding, command, timeout, gives_up=gives_up)
-        if isinstance(attempted.outcome, Retry) and not command.doubtful:
+        outcome = attempted.outcome
+        if isinstance(outcome, Retry) and not command.doubtful:
             # The attempts are spent, and none of them can have had an effect.
-            attempted = attempted._replace(outcome=Rejected(attempted.outcome.failure))
-        if isinstance(attempted.outcome, (Retry, Unknown)) and not command.best_effort:
+            attempted = attempted._replace(outcome=Rejected(outcome.failure))
+        elif isinstance(outcome, (Retry, Unknown)) and not command.best_effort:
             attempted = await self._resolve(binding, command, timeout, attempted)
         self._note(command, attempted)
 

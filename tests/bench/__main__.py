@@ -15,6 +15,36 @@ Workloads:
   stored    finished sagas in the store: what they cost a new one; opening, getting, listing
 
 Writes results.json, tables.txt and cost.svg. It ends with 0 whether the goals are reached or not.
+
+What was learnt, on two cores of a virtual machine, Python 3.11, grpcio 1.85; per saga of four commands at 32 in flight
+unless it says otherwise. Times of CPU are sums over the threads of a process.
+
+The bare chain alone keeps both cores nine tenths busy: about 300 us of CPU here, 400 at the participant. So whatever a
+saga adds, in any thread of either process, is paid in rate: rate to bare is about total CPU to total CPU. Engine and
+journal take 130 us on a core to themselves and twice that beside gRPC, whose code and the kernel's evict theirs from
+the caches; one at a time it is five times, and so is the bare chain. A prototype with the same commits and hardly any
+engine reached 0.65 to 0.75 here, so the rest is not in the engine's layers. Two entries of metadata cost 4 to 6 %, a
+traceparent 3 % more, a deadline nothing.
+
+Kept:
+  no reference cycles     each saga left 24 objects to the garbage collector: 6 % of the loop's thread
+  no asyncio.shield, no asyncio.wait, no task for a timer, no event before somebody waits: 30 us
+  one executemany for what many sagas append, and one chunk a saga and append: 40 us less than a row an entry
+  commits on the event loop while the disk is quick: handing over to a thread and back cost 100 us of switching and of
+                          waiting for the interpreter lock; one at a time, a fifth of the latency
+  waiting for siblings    flushes from 0.9 to 0.3 a saga; 0.62 to 0.72 of the bare chain
+  a log of its full length from the start: a flush of a growing file takes 172 us, of this one 89
+  checkpoints on a thread, ids in the order of time, one partial index instead of two: fewer pages a commit
+  all compensations intended at once: a rollback waits for the disk twice, and not once more for each
+  spans from serialized pieces: 3 us and not 4.5 each; the trace's id derived once a saga and not once an attempt
+
+Tried and dropped:
+  gRPC's core without the call object of grpc.aio: 17 of 410 us in the loop's thread, nothing in the sum of all; not
+                          worth an interface that is not public
+  gc.freeze, other thresholds: nothing, once there were no cycles
+  pages of 16 KiB, memory-mapped reads, a switch interval: nothing
+  commits at a fixed distance (idle at 32 in flight), or at one that follows how busy the loop is: siblings do better
+  GRPC_EXPERIMENTS=-event_engine_client: 10 to 20 % faster, the bare chain as well; it is the operator's to choose
 """
 
 from __future__ import annotations
@@ -73,7 +103,7 @@ def opened_session(options: Options) -> Iterator[Session]:
 
 def main() -> int:
     """Measure, show, and write the results; the exit code."""
-    options = parse(description=__doc__)
+    options = parse(description=(__doc__ or "").partition("\nWhat was learnt")[0])
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         with opened_session(options) as session:

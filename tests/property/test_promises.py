@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from orchestrator.engine.entries import CommandCompleted, CompensationCompleted, SagaResumed
 from orchestrator.engine.state import Status
@@ -223,7 +224,7 @@ async def test_9_one_trace(stage: Stage) -> None:
 
     entries = stage.entries()
     trace = SagaTrace(SAGA, entries[0])  # type: ignore[arg-type]  # the first entry is the start
-    spans = [span for entry in entries for span in trace.project(entry)]
+    spans = [Span.FromString(span) for entry in entries for span in trace.project(entry)]
     known = {span.span_id for span in spans}
     roots = [span for span in spans if not span.parent_span_id]
     assert len({span.trace_id for span in spans}) == len(roots) == 1
