@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+import struct
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
@@ -71,13 +72,37 @@ async def test_orders_are_refused_and_none_is_lost_while_the_disk_is_full(
 
 def cut_off(wal: Path, _chance: random.Random) -> None:
     with wal.open("r+b") as file:
-        file.truncate(wal.stat().st_size - TORN_BYTES)
+        file.truncate(end_of_frames(wal) - TORN_BYTES)
 
 
 def garble(wal: Path, chance: random.Random) -> None:
     with wal.open("r+b") as file:
-        file.seek(-TORN_BYTES, 2)
+        file.seek(end_of_frames(wal) - TORN_BYTES)
         file.write(chance.randbytes(TORN_BYTES))
+
+
+def end_of_frames(wal: Path) -> int:
+    """Where the log ends that a recovery reads: the file is longer from the start; see SQLite's file format, 4.2."""
+    log = wal.read_bytes()
+    words = "<2I" if log[3] & 1 == 0 else ">2I"  # the magic number says in which order checksums are made
+    (page_size,) = struct.unpack_from(">I", log, 8)
+    sums = checksum(log[:24], words, (0, 0))
+    end = 32
+    while end + 24 + page_size <= len(log):
+        frame = log[end : end + 24 + page_size]
+        sums = checksum(frame[:8] + frame[24:], words, sums)
+        if sums != struct.unpack_from(">2I", frame, 16):
+            break
+        end += len(frame)
+    return end
+
+
+def checksum(data: bytes, words: str, sums: tuple[int, int]) -> tuple[int, int]:
+    first, second = sums
+    for one, other in struct.iter_unpack(words, data):
+        first = (first + one + second) & 0xFFFFFFFF
+        second = (second + other + first) & 0xFFFFFFFF
+    return first, second
 
 
 @pytest.mark.parametrize("tear", [cut_off, garble])

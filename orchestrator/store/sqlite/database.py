@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import re
+import shutil
 import sqlite3
 from importlib import resources
 from typing import IO, TYPE_CHECKING, Final
@@ -18,6 +19,7 @@ LOG_PAGES: Final = 4000
 """How long the log is, in pages of 4 KiB."""
 
 _LOG_MEBIBYTES: Final = LOG_PAGES * 4096 >> 20
+_LOGS_ON_A_ROOMY_DISK: Final = 16
 _CACHE_KIBIBYTES: Final = 32 * 1024
 _NUMBER = re.compile(r"(\d{4})_\w+\.sql")
 
@@ -58,11 +60,14 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def stretch_log(connection: sqlite3.Connection) -> None:
+def stretch_log(connection: sqlite3.Connection, path: Path) -> None:
     """Make the write-ahead log as long now as it will become: to flush a file that grows takes twice as long.
 
     What is too large for the cache is written into the log before its transaction ends; here it never does.
     """
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
+    if shutil.disk_usage(path.parent).free < _LOGS_ON_A_ROOMY_DISK * _LOG_MEBIBYTES << 20:
+        return
     with contextlib.suppress(sqlite3.Error):  # a full disk will be noticed by whoever has something to write
         connection.execute("PRAGMA cache_size = 10")
         connection.execute("BEGIN IMMEDIATE")

@@ -36,7 +36,7 @@ class SqliteJournal(SqliteReader):
             opened.callback(self._lock.close)
             self._writing = opened.enter_context(contextlib.closing(connect(path)))
             migrate(self._writing)
-            stretch_log(self._writing)
+            stretch_log(self._writing, path)
             super().__init__(path, opened.enter_context(contextlib.closing(connect(path))))
             try:
                 # Only one process can be here, so whoever is written down as alive is dead.

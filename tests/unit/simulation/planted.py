@@ -243,6 +243,6 @@ PLANTED = (
     _planted(nobody_recovers, Promise.NOTHING_IS_LOST),
     _planted(attempts_are_counted_anew, Promise.ONE_TRACE),
     _planted(orphans_are_abandoned, Promise.NOTHING_IS_LOST),
-    _planted(nothing_to_write_is_taken_for_written, Promise.REPLAY_IS_SILENT),
+    _planted(nothing_to_write_is_taken_for_written, Promise.REPLAY_IS_SILENT, Promise.ONE_TRACE),
     _planted(guard_is_missing, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
 )
