@@ -38,9 +38,10 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS: Final = 5.0
 _LOCKED_PAUSE_SECONDS: Final = 0.01
 _MOST_PER_COMMIT: Final = 1000
-_DISTANCE_SECONDS: Final = 0.004
-_QUICK_SECONDS: Final = 0.002  # a commit that takes longer keeps the loop waiting for longer than a thread would cost
-_COMMITS_AFTER_A_SLOW_ONE: Final = 100  # are the thread's, before the disk is tried again
+_DISTANCE_SECONDS: Final = 0.004  # between the beginnings of two commits, while most are elsewhere
+_QUICK_SECONDS: Final = 0.001  # what commits may take, on an average of the latest, to be the loop's
+_WEIGHT_OF_THE_LATEST: Final = 0.125
+_COMMITS_ON_A_SLOW_DISK: Final = 100  # are the thread's, before the loop tries again
 _MOST_PAGES_IN_LOG: Final = LOG_PAGES - 500  # then it is checkpointed, and begins anew
 _PAGES_PER_COMMIT: Final = 3  # and about one more for each write
 
@@ -96,6 +97,7 @@ class GroupCommit:
         self._due: asyncio.Handle | None = None
         self._is_due_soon = False
         self._began = 0.0
+        self._usual_seconds = 0.0
         self._for_the_thread = 0
         self._pages_in_log = 0
         self._jobs: queue.SimpleQueue[Callable[[], list[_Write]] | None] = queue.SimpleQueue()
@@ -165,8 +167,11 @@ class GroupCommit:
             return
         began = time.perf_counter()
         self._commit(group)
-        if time.perf_counter() - began > _QUICK_SECONDS:
-            self._for_the_thread = _COMMITS_AFTER_A_SLOW_ONE
+        took = time.perf_counter() - began
+        self._usual_seconds += _WEIGHT_OF_THE_LATEST * (took - self._usual_seconds)
+        if self._usual_seconds > _QUICK_SECONDS:
+            self._usual_seconds = 0.0
+            self._for_the_thread = _COMMITS_ON_A_SLOW_DISK
         self._finish(group)
 
     def _work(self) -> None:

@@ -103,7 +103,7 @@ async def test_an_append_is_not_acknowledged_before_its_commit_on_the_loop(journ
     assert acknowledged == [False]
 
 
-async def test_after_a_slow_commit_the_thread_commits_and_the_loop_goes_on(
+async def test_on_a_slow_disk_the_thread_commits_and_the_loop_goes_on(
     journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[str] = []
