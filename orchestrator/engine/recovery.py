@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _CLAIM_BATCH = 500
+_READ_AT_ONCE = 50
 _NANOSECONDS = 1_000_000_000
 RETRY_SECONDS = 1.0
 """How long to wait before asking the journal again."""
@@ -106,8 +107,8 @@ class Recovery:
         recovered = 0
         while not self._closed:
             claims = await self._claim()
-            for claim in claims:
-                await self._carry_on(claim)
+            for first in range(0, len(claims), _READ_AT_ONCE):
+                await asyncio.gather(*map(self._carry_on, claims[first : first + _READ_AT_ONCE]))
             await self._beat()  # there may be so many that the lease would lapse meanwhile
             recovered += len(claims)
             if len(claims) < _CLAIM_BATCH:
