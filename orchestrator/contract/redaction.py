@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from google.protobuf.descriptor import FieldDescriptor
 
 if TYPE_CHECKING:
+    from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
 
 MASK = "[redacted]"
@@ -18,8 +20,23 @@ def redacted(message: M) -> M:
     """A copy of the message that may be shown: marked strings are masked, other marked fields are cleared."""
     copy = type(message)()
     copy.CopyFrom(message)
-    _redact(copy)
+    if _has_marks(copy.DESCRIPTOR):
+        _redact(copy)
     return copy
+
+
+@lru_cache(maxsize=1024)
+def _has_marks(descriptor: Descriptor) -> bool:
+    """Whether a field of such a message, or of one in it, is marked."""
+    waiting, seen = [descriptor], {descriptor}
+    while waiting:
+        for field in waiting.pop().fields:
+            if field.GetOptions().debug_redact:
+                return True
+            if field.message_type is not None and field.message_type not in seen:
+                seen.add(field.message_type)
+                waiting.append(field.message_type)
+    return False
 
 
 def _redact(message: Message) -> None:

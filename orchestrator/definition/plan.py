@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
@@ -161,7 +162,7 @@ class PlannedStep:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """The plan of one saga definition.
 
@@ -184,6 +185,10 @@ class Plan:
 
     def steps(self) -> tuple[PlannedStep, ...]:
         """Every command in the order in which the code names it."""
+        return self._all_steps
+
+    @cached_property
+    def _all_steps(self) -> tuple[PlannedStep, ...]:
         return tuple(_steps(self.root, conditional=False, repeated=False))
 
     def unread(self) -> tuple[Unread, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from orchestrator.engine.progress import steps
 from orchestrator.engine.trace import trace_id
-from orchestrator.transport.instants import timestamp
+from orchestrator.transport.instants import duration, timestamp
 from orchestrator.transport.journal_view import pack
 from orchestrator.transport.status import status_of
 from saga.v1 import saga_pb2
@@ -83,22 +83,22 @@ def reason_view(reason: Reason | None) -> saga_pb2.Reason | None:
 
 
 def _step_view(step: Step) -> saga_pb2.Step:
+    command = step.command
+    began, ended = (command.intended_at, command.ended_at) if command else (None, None)
     view = saga_pb2.Step(
         method=step.method,
         effect=step.effect.value,  # type: ignore[arg-type]  # the numbers are the same
         state=step.state.value,  # type: ignore[arg-type]  # the numbers are the same
         conditional=step.conditional,
         best_effort=step.best_effort,
+        key=command.key if command else "",
+        attempts=command.attempts if command else 0,
+        started_at=None if began is None else timestamp(began),
+        ended_at=None if ended is None else timestamp(ended),
+        duration=None if began is None or ended is None else duration(ended - began),
     )
-    command = step.command
     if command is None:
         return view
-    view.key = command.key
-    view.attempts = command.attempts
-    view.started_at.CopyFrom(timestamp(command.intended_at))
-    if command.ended_at is not None:
-        view.ended_at.CopyFrom(timestamp(command.ended_at))
-        view.duration.FromNanoseconds(max(0, command.ended_at - command.intended_at))
     if command.failure is not None and command.reply is None:
         view.error.CopyFrom(status_of(command.failure))
     if command.compensation is not None:
