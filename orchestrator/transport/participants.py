@@ -15,7 +15,7 @@ from orchestrator.engine.outcome import Completed, Failure, Outcome, Unknown
 from orchestrator.transport.status import outcome_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from orchestrator.contract.command import Command
 
@@ -32,6 +32,21 @@ _HEALTH_SECONDS = 1.0
 _TELLS_NO_HEALTH = frozenset({grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.NOT_FOUND})
 
 
+class _Pairs(Metadata):
+    """Metadata as they were made: gRPC asks for all of them, and would take a tuple apart and join it again."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: tuple[tuple[str, str], ...]) -> None:
+        self._pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+
 class GrpcCaller:
     """Delivers one command over a plain channel. The bytes go out as they were journalled."""
 
@@ -45,8 +60,7 @@ class GrpcCaller:
     async def __call__(self, request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the deadline travels with the call
         """Make one attempt; see the port."""
         try:
-            # Of this type already: gRPC would find out by asking abstract classes, at a price.
-            return Completed(await self._call(request, metadata=Metadata(*metadata), timeout=timeout))
+            return Completed(await self._call(request, metadata=_Pairs(metadata), timeout=timeout))
         except grpc.aio.AioRpcError as error:
             return outcome_of(error, self._rules)
         except asyncio.CancelledError:
