@@ -144,7 +144,7 @@ class Brake:
 
     async def persist(self, writer: SagaWriter) -> None:
         """Make everything durable; a journal that refuses stops the saga instead of raising into its code."""
-        self._in_flight += 1
+        self.enter()
         try:
             await writer.persist()
         except (JournalError, SagaExists) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -193,4 +194,16 @@ async def test_a_stretched_log_that_a_dead_process_left_behind_is_read(path: Pat
 
     journal = await SqliteJournal.open(left_behind)
     assert len(await journal.read("saga-1")) == 1
+    await journal.close()
+
+
+async def test_on_a_disk_with_little_room_the_log_takes_no_more_than_it_needs(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(path.parent.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=100 << 20))
+    journal = await SqliteJournal.open(path)
+    await Pen(journal).start()
+
+    assert path.with_name(f"{path.name}-wal").stat().st_size < 1 << 20
     await journal.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,12 @@ from orchestrator import CommandRejected, saga
 from orchestrator.contract.command import OnUnknown, Retry
 from orchestrator.engine import recovery
 from orchestrator.engine.entries import SagaRecovered, SagaStarted
+from orchestrator.engine.executor import Executor
+from orchestrator.engine.forward import Forward
 from orchestrator.engine.ports import Claim, SagaFilter
-from orchestrator.engine.state import Status
+from orchestrator.engine.state import SagaState, Status
+from orchestrator.engine.stopping import Brake
+from orchestrator.engine.writer import SagaWriter
 from orchestrator.errors import JournalUnavailable, SagaExists, SagaNotFound
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
@@ -35,7 +40,6 @@ from tests.unit.engine.stage import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engine.state import SagaState
     from orchestrator.engine.worker import Worker
     from tests.unit.engine.stage import Process, Stage
 
@@ -682,3 +686,20 @@ async def test_who_recovers_many_sagas_stays_alive_meanwhile(stage: Stage, monke
     heir.line.claim_unfinished = lambda *told: beats.append("claim") or claim(*told)  # type: ignore[func-returns-value]
     assert await heir.worker.open() == 5
     assert beats == ["beat", *["claim", "beat"] * 3]
+
+
+async def test_a_saga_that_has_ended_leaves_nothing_to_the_garbage_collector(stage: Stage) -> None:
+    process = stage.process()
+    await process.run(saga_id="before")
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        await process.run()
+        await turns()
+        gc.collect()
+        left = {type(each) for each in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+    assert not left & {Executor, Forward, Brake, SagaWriter, SagaState}, "the rest is the stage's"
