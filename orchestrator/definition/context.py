@@ -8,6 +8,7 @@ Each speaks to the saga that is running, which the engine binds for as long as t
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from contextvars import ContextVar
@@ -140,11 +141,31 @@ def scope(name: str) -> Iterator[None]:
 
 
 async def best_effort(command: Awaitable[T]) -> T | None:
-    """Await a command that the saga can do without: its failure is journalled and answers ``None``."""
+    """Await a command that the saga can do without: its failure is journalled and answers ``None``.
+
+    The same holds for a coroutine of several commands, those in the gathers and task groups that it makes included.
+
+    Args:
+        command: a call of a stub, or of an async function. What has begun before cannot be made best effort any more:
+            write ``asyncio.gather(best_effort(...), best_effort(...))``, not ``best_effort(asyncio.gather(...))``.
+
+    Raises:
+        DefinitionError: the command is a task or a gather.
+    """
+    if isinstance(command, asyncio.Future):
+        raise DefinitionError(
+            "best_effort() was given a task or a gather, whose branches have begun already; "
+            "make each branch best effort: asyncio.gather(best_effort(...), best_effort(...))"
+        )
     token = is_best_effort.set(True)
     try:
         return await command
     except CommandError:
+        return None
+    except ExceptionGroup as group:
+        _, others = group.split(CommandError)
+        if others is not None:
+            raise
         return None
     finally:
         is_best_effort.reset(token)

@@ -44,6 +44,9 @@ Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
 _STUBS = (Stubs, Stub, Method)
 
+# What these answer with has begun: ``TaskGroup.create_task``, ``asyncio.ensure_future``.
+_SPAWNING = frozenset({"create_task", "ensure_future"})
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -161,7 +164,7 @@ class ExpressionReader(ABC):
         if called is asyncio.gather:
             nodes = self._gather(call)
         elif called is context.best_effort:
-            nodes = self.within(replace(self.frame, best_effort=True)).expressions(arguments)
+            nodes = self._best_effort(call, arguments)
         elif called is context.child:
             nodes = self._child(call)
         elif isinstance(called, FunctionType):
@@ -183,6 +186,24 @@ class ExpressionReader(ABC):
             group = self.frame.names.value_of(call.func.value)
             if isinstance(group, Group):
                 group.spawned += 1
+
+    def _best_effort(self, call: ast.Call, arguments: Iterable[ast.expr]) -> list[Node]:
+        """Only a call is best effort: tasks, gathers and what was called before have their own context already."""
+        nodes = self.within(replace(self.frame, best_effort=True)).expressions(arguments)
+        for argument in arguments:
+            if self._has_begun(argument):
+                reason = (
+                    f"`{ast.unparse(call)}` makes nothing best effort that began before; "
+                    "make each call so: asyncio.gather(best_effort(...), best_effort(...))"
+                )
+                nodes.append(Unread(reason, call.lineno))
+        return nodes
+
+    def _has_begun(self, awaited: ast.expr) -> bool:
+        if not isinstance(awaited, ast.Call):
+            return True
+        spawns = isinstance(awaited.func, ast.Attribute) and awaited.func.attr in _SPAWNING
+        return spawns or self.frame.names.object_of(awaited.func) is asyncio.gather
 
     def _gather(self, call: ast.Call) -> list[Node]:
         branches = []
