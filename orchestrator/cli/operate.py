@@ -18,7 +18,7 @@ from orchestrator.cli.filters import OfDefinition, OfStatus, WithAttribute, saga
 from orchestrator.cli.operating_pages import acted_line
 from orchestrator.cli.payloads import reply_from_json
 from orchestrator.cli.refusal import refuse
-from orchestrator.cli.rendering import open_console, saga_page, step_key
+from orchestrator.cli.rendering import open_console, saga_page
 from saga.v1 import saga_service_pb2 as api
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 
@@ -58,7 +58,11 @@ Reason = Annotated[str, typer.Option(help="Why, in a sentence.")]
 Evidence = Annotated[str, typer.Option(help="How that is known, in a sentence.", show_default=False)]
 By = Annotated[str, typer.Option(default_factory=os_user, help="Who asks for it.", show_default="the OS user")]
 Step = Annotated[
-    str, typer.Argument(help="The step, as `show` names it: PaymentService.CapturePayment.", show_default=False)
+    str,
+    typer.Argument(
+        help="The step, as `show` names it: PaymentService.CapturePayment, or with its number where there are more.",
+        show_default=False,
+    ),
 ]
 UNSAID = "asked for on the command line"
 
@@ -91,29 +95,40 @@ def resolve(
     saga_id: SagaId,
     step: Step,
     *,
-    took_effect: Annotated[
-        bool, typer.Option("--took-effect/--no-effect", help="What came of it.", show_default=False)
-    ],
     evidence: Evidence,
     by: By,
+    took_effect: Annotated[
+        bool | None,
+        typer.Option("--took-effect/--no-effect", help="What came of a command in doubt.", show_default=False),
+    ] = None,
+    compensated: Annotated[
+        bool,
+        typer.Option("--compensated", help="Its effect, which its compensation cannot take back, was taken back."),
+    ] = False,
     reply_json: Annotated[
         str | None, typer.Option(help="The reply, as JSON; needed to go forward with what took effect.")
     ] = None,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Tell one suspended saga what came of a command in doubt."""
+    """Tell one suspended saga what came of a command in doubt, or that an effect was already taken back."""
+    if compensated == (took_effect is not None):
+        refuse("say one of --took-effect, --no-effect and --compensated")
     if reply_json is not None and not took_effect:
-        refuse("--reply-json: what had no effect has no reply")
-    request = api.ResolveOutcomeRequest(
-        saga_id=saga_id, key=step_key(step), took_effect=took_effect, evidence=evidence, requested_by=by
-    )
-    asyncio.run(_resolve(request, reply_json, address))
+        refuse("--reply-json goes with --took-effect: nothing else has a reply")
+    if took_effect is None:
+        undone = api.ResolveCompensationRequest(saga_id=saga_id, key=step, evidence=evidence, requested_by=by)
+        asyncio.run(_ask("ResolveCompensation", undone, address))
+    else:
+        request = api.ResolveOutcomeRequest(
+            saga_id=saga_id, key=step, took_effect=took_effect, evidence=evidence, requested_by=by
+        )
+        asyncio.run(_resolve(request, reply_json, address))
     _tell_how_to_go_on(saga_id)
 
 
 def skip(saga_id: SagaId, step: Step, evidence: Evidence, by: By, address: Address = DEFAULT_ADDRESS) -> None:
     """Let an effect stand that a suspended rollback cannot compensate."""
-    request = api.SkipCompensationRequest(saga_id=saga_id, key=step_key(step), evidence=evidence, requested_by=by)
+    request = api.SkipCompensationRequest(saga_id=saga_id, key=step, evidence=evidence, requested_by=by)
     asyncio.run(_ask("SkipCompensation", request, address))
     _tell_how_to_go_on(saga_id)
 
@@ -159,12 +174,12 @@ async def _resolve(request: api.ResolveOutcomeRequest, reply_json: str | None, a
 
 
 async def _typed_reply(saga_id: str, key: str, text: str, address: str) -> AnyMessage | None:
-    """The reply of a command; ``None`` where the saga has no such command, which the orchestrator tells better."""
+    """The reply of a command; ``None`` where the saga has not just one such, which the orchestrator tells better."""
     async with channel_to(address) as channel:
         request = api.GetSagaRequest(saga_id=saga_id)
         answer = await SagaServiceStub(channel).GetSaga(request, timeout=PATIENCE_SECONDS)
-        method = next((step.method for step in answer.saga.steps if step.key == key), None)
-        return None if method is None else await reply_from_json(channel, method, text)
+        methods = {step.method for step in answer.saga.steps if key in {step.key, step.key.partition("#")[0]}}
+        return await reply_from_json(channel, methods.pop(), text) if len(methods) == 1 else None
 
 
 async def _act(request: api.ActOnSagasRequest, address: str) -> tuple[int, int]:

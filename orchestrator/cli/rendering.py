@@ -164,11 +164,6 @@ def instant_text(instant: Timestamp) -> str:
     return instant.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def step_key(name: str) -> str:
-    """The key of the step that :func:`step_name` calls so; a key as it is."""
-    return name if "#" in name else f"{name}#1"
-
-
 def step_name(step: saga_pb2.Step) -> str:
     """The step in short, with its number where it is not the first of its kind."""
     name = ".".join(step.method.rsplit(".", 2)[-2:])

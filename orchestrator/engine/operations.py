@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.contract.command import Effect
 from orchestrator.engine.cancellation import refuse_cancel
-from orchestrator.engine.entries import CompensationSkipped, OutcomeResolved, SagaResumed
+from orchestrator.engine.entries import CompensationResolved, CompensationSkipped, OutcomeResolved, SagaResumed
 from orchestrator.engine.state import ENDED, REASON_CANCELLED, REASON_PAUSED, Reason, Status, fold
 from orchestrator.engine.stopping import Fail, Halt
 from orchestrator.errors import ClaimLost, JournalError, OperationRefused
@@ -95,7 +96,7 @@ class Operations:
 
         Args:
             saga_id: the saga.
-            key: the command.
+            key: the command; without a number where only one is of this name.
             took_effect: whether it did.
             reply: its serialized reply, where it did and the reply is known.
             evidence: how that is known.
@@ -108,29 +109,49 @@ class Operations:
         def entry(state: SagaState) -> Entry:
             command = _resolvable(state, key)
             if took_effect and reply is None and not state.rollback:
-                message = f"{key} took effect: the saga needs its reply to go forward"
+                message = f"{command.key} took effect: the saga needs its reply to go forward"
                 raise OperationRefused(saga_id, "REPLY_NEEDED", message)
             reason = Reason("RESOLVED", evidence, command.key, requested_by)
-            return OutcomeResolved(self._now(), key, took_effect, reply or b"", reason)
+            return OutcomeResolved(self._now(), command.key, took_effect, reply or b"", reason)
 
         return await self._note(saga_id, entry)
 
     async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
-        """Let the effect of a command stand in the suspended rollback of a saga.
+        """Let the effect of a command stand whose compensation is refused or in doubt, or which has none.
+
+        Args:
+            saga_id: the saga.
+            key: the command; without a number where only one is of this name.
+            evidence: why that is right.
+            requested_by: who says so.
 
         Raises:
-            OperationRefused: the saga is not suspended in a rollback, or the command has no effect to let stand.
+            OperationRefused: the saga is not suspended, or nothing is in the way of compensating the command.
         """
 
         def entry(state: SagaState) -> Entry:
-            command = _command(state, key)
-            if not state.rollback:
-                raise OperationRefused(
-                    saga_id, "NOT_ROLLING_BACK", f"saga {saga_id} does not roll back; cancel it first"
-                )
-            if not command.may_stand:
-                raise OperationRefused(saga_id, "NOTHING_STANDS", f"{key} has no effect that stands")
-            return CompensationSkipped(self._now(), key, Reason("SKIPPED", evidence, key, requested_by))
+            command = _uncompensated(state, key)
+            return CompensationSkipped(self._now(), command.key, Reason("SKIPPED", evidence, command.key, requested_by))
+
+        return await self._note(saga_id, entry)
+
+    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+        """Say that the effect of a command, which its compensation cannot take back, was taken back by other means.
+
+        Args:
+            saga_id: the saga.
+            key: the command; without a number where only one is of this name.
+            evidence: how that is known.
+            requested_by: who says so.
+
+        Raises:
+            OperationRefused: the saga is not suspended, or nothing is in the way of compensating the command.
+        """
+
+        def entry(state: SagaState) -> Entry:
+            command = _uncompensated(state, key)
+            reason = Reason("RESOLVED", evidence, command.key, requested_by)
+            return CompensationResolved(self._now(), command.key, reason)
 
         return await self._note(saga_id, entry)
 
@@ -190,19 +211,61 @@ def _refuse_unless_suspended(state: SagaState) -> None:
         raise OperationRefused(state.saga_id, "NOT_SUSPENDED", message)
 
 
-def _command(state: SagaState, key: str) -> CommandState:
-    command = state.commands.get(key)
-    if command is None:
-        known = ", ".join(state.commands)
-        raise OperationRefused(state.saga_id, "NO_SUCH_COMMAND", f"no command {key!r}; there are: {known}")
-    return command
+def find_command(state: SagaState, name: str) -> CommandState:
+    """The command of a key or, where only one is of this name, of a name such as ``PaymentService.CapturePayment``.
+
+    Raises:
+        OperationRefused: there is none, or more than one.
+    """
+    command = state.commands.get(name)
+    if command is not None:
+        return command
+    candidates = [key for key in state.commands if name in (key.partition("#")[0], _unscoped(key))]
+    if len(candidates) == 1:
+        return state.commands[candidates[0]]
+    if candidates:
+        message = f"{name} may be any of: {', '.join(candidates)}; say which one"
+        raise OperationRefused(state.saga_id, "AMBIGUOUS_COMMAND", message)
+    known = ", ".join(state.commands)
+    raise OperationRefused(state.saga_id, "NO_SUCH_COMMAND", f"no command {name!r}; there are: {known}")
+
+
+def _unscoped(key: str) -> str:
+    """The name in a key, without its scopes and its number."""
+    return key.rpartition("/")[2].partition("#")[0]
 
 
 def _resolvable(state: SagaState, key: str) -> CommandState:
-    command = _command(state, key)
+    command = find_command(state, key)
     if not command.in_doubt and command is not state.refused_after_pivot:
-        raise OperationRefused(state.saga_id, "OUTCOME_KNOWN", f"{key} is not in doubt")
+        raise OperationRefused(state.saga_id, "OUTCOME_KNOWN", f"{command.key} is not in doubt")
     return command
+
+
+def _uncompensated(state: SagaState, name: str) -> CommandState:
+    """The command, if its effect may stand and something is in the way of compensating it."""
+    command = find_command(state, name)
+    if not state.rollback and command.compensation is None:
+        message = f"saga {state.saga_id} does not roll back; cancel it first"
+        raise OperationRefused(state.saga_id, "NOT_ROLLING_BACK", message)
+    if not command.may_stand:
+        raise OperationRefused(state.saga_id, "NOTHING_STANDS", f"{command.key} has no effect that stands")
+    if not _is_obstacle(state, command):
+        obstacles = ", ".join(each.key for each in state.commands.values() if _is_obstacle(state, each))
+        message = f"nothing is in the way of compensating {command.key}; what is: {obstacles or 'nothing'}"
+        raise OperationRefused(state.saga_id, "NOTHING_IN_THE_WAY", message)
+    return command
+
+
+def _is_obstacle(state: SagaState, command: CommandState) -> bool:
+    """The command's compensation is refused or in doubt, or cannot be sent, or there is none."""
+    if not command.may_stand:
+        return False
+    if command.effect is not Effect.COMPENSABLE or command.in_doubt:
+        return True
+    compensation = command.compensation
+    is_reason = state.suspension is not None and state.suspension.step_key == command.key
+    return is_reason or (compensation is not None and compensation.unsettled)
 
 
 def _ended(state: SagaState) -> OperationRefused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.engine.operations import find_command
 from orchestrator.errors import InvalidInput
 from orchestrator.transport.bulk import act_on_sagas
 from orchestrator.transport.journal_view import journal_view
@@ -116,6 +117,15 @@ class SagaService(SagaServiceServicer):
         )
         return api.ResolveOutcomeResponse(saga=self._view(state))
 
+    async def ResolveCompensation(
+        self, request: api.ResolveCompensationRequest, context: Context
+    ) -> api.ResolveCompensationResponse:
+        """See the contract."""
+        state = await self._operations.resolve_compensation(
+            request.saga_id, request.key, request.evidence, request.requested_by
+        )
+        return api.ResolveCompensationResponse(saga=self._view(state))
+
     async def SkipCompensation(
         self, request: api.SkipCompensationRequest, context: Context
     ) -> api.SkipCompensationResponse:
@@ -136,12 +146,14 @@ class SagaService(SagaServiceServicer):
         """The reply that the operator gives, checked against the command's contract."""
         if not request.HasField("reply"):
             return None
-        state = await self._worker.get(request.saga_id)
-        command = state.commands.get(request.key)
-        binding = self._worker.bindings.by_name(command.method) if command else None
+        command = find_command(await self._worker.get(request.saga_id), request.key)
+        binding = self._worker.bindings.by_name(command.method)
         if binding is None:
-            raise InvalidInput(("reply", f"no contract at hand tells what {request.key} replies"))
-        return unpack(request.reply, binding.command.response(), "reply").SerializeToString()
+            raise InvalidInput(("reply", f"no contract at hand tells what {command.key} replies"))
+        reply = unpack(request.reply, binding.command.response(), "reply").SerializeToString()
+        if flaw := binding.flaw(reply):
+            raise InvalidInput(("reply", flaw.message))
+        return reply
 
     def _served(self, definition: str, version: int) -> ServedSaga:
         served = self._worker.served.find(definition, version)

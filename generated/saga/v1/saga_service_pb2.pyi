@@ -639,7 +639,7 @@ class PlannedCompensation(_message.Message):
     REQUEST_FIELD_NUMBER: _builtins.int
     OBSTACLE_FIELD_NUMBER: _builtins.int
     key: _builtins.str
-    """The command, by its key within the saga."""
+    """The command, by its key within the saga; without the number where only one is of this name."""
     method: _builtins.str
     """The full name of the command's rpc."""
     compensation: _builtins.str
@@ -680,7 +680,7 @@ class StandingEffect(_message.Message):
     METHOD_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     key: _builtins.str
-    """The command, by its key within the saga."""
+    """The command, by its key within the saga; without the number where only one is of this name."""
     method: _builtins.str
     """The full name of the command's rpc."""
     message: _builtins.str
@@ -877,7 +877,7 @@ class ResolveOutcomeRequest(_message.Message):
     saga_id: _builtins.str
     """The saga's identity."""
     key: _builtins.str
-    """The command, by its key within the saga."""
+    """The command, by its key within the saga; without the number where only one is of this name."""
     took_effect: _builtins.bool
     """Whether the command took effect."""
     evidence: _builtins.str
@@ -931,6 +931,64 @@ class ResolveOutcomeResponse(_message.Message):
 Global___ResolveOutcomeResponse: _TypeAlias = ResolveOutcomeResponse  # noqa: Y015
 
 @_typing.final
+class ResolveCompensationRequest(_message.Message):
+    """Which effect was taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_ID_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    saga_id: _builtins.str
+    """The saga's identity."""
+    key: _builtins.str
+    """The command whose effect it was, by its key within the saga; without the number where only one is of this name."""
+    evidence: _builtins.str
+    """How that is known, in a sentence."""
+    requested_by: _builtins.str
+    """Who says so."""
+    def __init__(
+        self,
+        *,
+        saga_id: _builtins.str = ...,
+        key: _builtins.str = ...,
+        evidence: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "key", b"key", "requested_by", b"requested_by", "saga_id", b"saga_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveCompensationRequest: _TypeAlias = ResolveCompensationRequest  # noqa: Y015
+
+@_typing.final
+class ResolveCompensationResponse(_message.Message):
+    """The saga after the request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def saga(self) -> _saga_pb2.Saga:
+        """The saga as it stands."""
+
+    def __init__(
+        self,
+        *,
+        saga: _saga_pb2.Saga | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveCompensationResponse: _TypeAlias = ResolveCompensationResponse  # noqa: Y015
+
+@_typing.final
 class SkipCompensationRequest(_message.Message):
     """Which effect to let stand."""
 
@@ -943,7 +1001,7 @@ class SkipCompensationRequest(_message.Message):
     saga_id: _builtins.str
     """The saga's identity."""
     key: _builtins.str
-    """The command, by its key within the saga."""
+    """The command, by its key within the saga; without the number where only one is of this name."""
     evidence: _builtins.str
     """Why that is right, in a sentence."""
     requested_by: _builtins.str

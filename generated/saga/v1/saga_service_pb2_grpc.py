@@ -95,6 +95,11 @@ class SagaServiceStub:
                 request_serializer=saga_dot_v1_dot_saga__service__pb2.ResolveOutcomeRequest.SerializeToString,
                 response_deserializer=saga_dot_v1_dot_saga__service__pb2.ResolveOutcomeResponse.FromString,
                 _registered_method=True)
+        self.ResolveCompensation = channel.unary_unary(
+                '/saga.v1.SagaService/ResolveCompensation',
+                request_serializer=saga_dot_v1_dot_saga__service__pb2.ResolveCompensationRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_saga__service__pb2.ResolveCompensationResponse.FromString,
+                _registered_method=True)
         self.SkipCompensation = channel.unary_unary(
                 '/saga.v1.SagaService/SkipCompensation',
                 request_serializer=saga_dot_v1_dot_saga__service__pb2.SkipCompensationRequest.SerializeToString,
@@ -199,6 +204,14 @@ class SagaServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResolveCompensation(self, request, context):
+        """Tells a suspended saga that an effect which its compensation cannot take back was taken back by other means,
+        by hand for instance. The saga counts it as compensated. It is carried on with by ResumeSaga.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SkipCompensation(self, request, context):
         """Lets an effect stand that a suspended rollback cannot compensate. The saga then ends partially
         compensated. It is carried on with by ResumeSaga.
@@ -276,6 +289,11 @@ def add_SagaServiceServicer_to_server(servicer, server):
                     servicer.ResolveOutcome,
                     request_deserializer=saga_dot_v1_dot_saga__service__pb2.ResolveOutcomeRequest.FromString,
                     response_serializer=saga_dot_v1_dot_saga__service__pb2.ResolveOutcomeResponse.SerializeToString,
+            ),
+            'ResolveCompensation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveCompensation,
+                    request_deserializer=saga_dot_v1_dot_saga__service__pb2.ResolveCompensationRequest.FromString,
+                    response_serializer=saga_dot_v1_dot_saga__service__pb2.ResolveCompensationResponse.SerializeToString,
             ),
             'SkipCompensation': grpc.unary_unary_rpc_method_handler(
                     servicer.SkipCompensation,
@@ -613,6 +631,33 @@ class SagaService:
             '/saga.v1.SagaService/ResolveOutcome',
             saga_dot_v1_dot_saga__service__pb2.ResolveOutcomeRequest.SerializeToString,
             saga_dot_v1_dot_saga__service__pb2.ResolveOutcomeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveCompensation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saga.v1.SagaService/ResolveCompensation',
+            saga_dot_v1_dot_saga__service__pb2.ResolveCompensationRequest.SerializeToString,
+            saga_dot_v1_dot_saga__service__pb2.ResolveCompensationResponse.FromString,
             options,
             channel_credentials,
             insecure,

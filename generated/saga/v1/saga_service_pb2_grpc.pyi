@@ -48,6 +48,10 @@ class SagaServiceStub:
     """Tells a suspended saga what came of a command in doubt, or that one that was refused after the pivot was
     done by hand. It is carried on with by ResumeSaga.
     """
+    ResolveCompensation: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ResolveCompensationRequest, _saga_service_pb2.ResolveCompensationResponse]
+    """Tells a suspended saga that an effect which its compensation cannot take back was taken back by other means,
+    by hand for instance. The saga counts it as compensated. It is carried on with by ResumeSaga.
+    """
     SkipCompensation: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.SkipCompensationRequest, _saga_service_pb2.SkipCompensationResponse]
     """Lets an effect stand that a suspended rollback cannot compensate. The saga then ends partially
     compensated. It is carried on with by ResumeSaga.
@@ -160,6 +164,16 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_saga_service_pb2.ResolveOutcomeResponse]:
         """Tells a suspended saga what came of a command in doubt, or that one that was refused after the pivot was
         done by hand. It is carried on with by ResumeSaga.
+        """
+
+    @_abc_1.abstractmethod
+    def ResolveCompensation(
+        self,
+        request: _saga_service_pb2.ResolveCompensationRequest,
+        context: _aio.ServicerContext[_saga_service_pb2.ResolveCompensationRequest, _abc.Awaitable[_saga_service_pb2.ResolveCompensationResponse]],
+    ) -> _abc.Awaitable[_saga_service_pb2.ResolveCompensationResponse]:
+        """Tells a suspended saga that an effect which its compensation cannot take back was taken back by other means,
+        by hand for instance. The saga counts it as compensated. It is carried on with by ResumeSaga.
         """
 
     @_abc_1.abstractmethod
