@@ -9,7 +9,7 @@ Invariant: no effectful command leaves before its intent is durable, and no comp
                   │            │
                   │ rejected,  │ diverged, broken code, refused after the pivot
                   │ cancelled  ▼
-                  ▼         SagaSuspended
+                  ▼         SagaSuspended      (what the code went on without is compensated before SagaCompleted)
                RollbackBegan ──▶ compensations, in reverse ──▶ SagaCompensated
                                        │ refused, or an effect that nothing takes back
                                        ▼
@@ -31,7 +31,9 @@ from orchestrator.engine.delivery import Courier
 from orchestrator.engine.entries import DeadlinePassed, RetryRequested, RollbackBegan, SagaCompleted, SagaSuspended
 from orchestrator.engine.forward import Forward
 from orchestrator.engine.nudge import Nudge
+from orchestrator.engine.replay import replayed
 from orchestrator.engine.rollback import Rollback
+from orchestrator.engine.settlement import Settlement
 from orchestrator.engine.state import (
     REASON_DEADLINE,
     REASON_DEFINITION_MISSING,
@@ -73,8 +75,8 @@ class Executor:
         "_clock",
         "_deadline",
         "_forward",
+        "_gate",
         "_nudge",
-        "_recovered",
         "_rollback_began",
         "_writer",
         "stopped",
@@ -89,7 +91,7 @@ class Executor:
         chance: Chance,
         gate: ReplayGate | None = None,
     ) -> None:
-        self._recovered = gate is not None
+        self._gate = gate
         loop = asyncio.get_running_loop()
         self.stopped: asyncio.Future[Stop | None] = loop.create_future()
         self._rollback_began: asyncio.Future[None] = loop.create_future()
@@ -102,10 +104,11 @@ class Executor:
         self._brake = Brake()
         self._nudge = Nudge()
         self._deadline: asyncio.Future[None] | None = None
-        courier = Courier(writer, self._brake, self._nudge, clock, chance)
-        self._forward = (
-            None if served is None else Forward(served, writer, self._brake, courier, bindings, clock, chance, gate)
-        )
+        self._forward: Forward | None = None
+        if served is not None:
+            courier = Courier(writer, self._brake, self._nudge, clock, chance)
+            settlement = Settlement(writer, self._brake, courier, clock)
+            self._forward = Forward(served, writer, self._brake, settlement, bindings, clock, chance, gate)
 
     @property
     def state(self) -> SagaState:
@@ -256,7 +259,7 @@ class Executor:
 
     async def _advance_or_suspend(self, reason: Reason | None) -> None:
         try:
-            if self._recovered and reason is None:
+            if self._gate is not None and reason is None:
                 # The numbers of the attempts that an earlier process left behind must not be used again.
                 await self._brake.persist(self._writer)
             await self._advance(reason)
@@ -269,15 +272,37 @@ class Executor:
 
     async def _advance(self, reason: Reason | None) -> None:
         if reason is None and not self.state.rollback:
-            end = self._refuse_to_guess() if self._forward is None else await self._forward.run()
+            end = self._refuse_to_guess() if self._forward is None else await self._run_code(self._forward)
+            if isinstance(end, bytes):
+                end = await self._settle_abandoned(end)
             reason = await self._end_forward(end)
         if reason is None and self.state.status is not Status.COMPENSATING:
             return
-        courier = Courier(self._writer, self._brake, self._nudge, self._clock, self._chance)
-        rollback = Rollback(self._writer, self._brake, courier, self._bindings, self._clock)
+        rollback = self._rollback()
         if reason is not None:
             await self._begin_rollback(reason, rollback)
         await rollback.run()
+
+    async def _run_code(self, forward: Forward) -> Stop | bytes:
+        if self._gate is None:
+            return await forward.run()
+        return await replayed(forward.run(), self._gate, self._brake)
+
+    def _rollback(self) -> Rollback:
+        courier = Courier(self._writer, self._brake, self._nudge, self._clock, self._chance)
+        return Rollback(self._writer, self._brake, courier, self._bindings, self._clock)
+
+    async def _settle_abandoned(self, result: bytes) -> Stop | bytes:
+        """The code has returned: compensate what it went on without; its result, or why the saga stops."""
+        try:
+            reason = await self._rollback().compensate_abandoned()
+            if self._brake.stop is not None:
+                await self._brake.park()
+        except asyncio.CancelledError:
+            if self._brake.stop is None:
+                raise
+            return self._brake.uncancel()
+        return result if reason is None else Suspend(reason)
 
     def _refuse_to_guess(self) -> Suspend:
         message = f"no saga {self.state.definition} v{self.state.version} is served; serve the module that holds it"

@@ -16,17 +16,15 @@ from orchestrator.definition.context import is_best_effort, scope_path
 from orchestrator.engine import failpoints
 from orchestrator.engine.entries import CommandIntended, ValueRecorded
 from orchestrator.engine.replay import mismatch
-from orchestrator.engine.settlement import Settlement
 from orchestrator.engine.state import (
     REASON_CODE_FAILED,
-    REASON_DIVERGED,
     REASON_REJECTED,
     REASON_REJECTED_AFTER_PIVOT,
     REASON_UNKNOWN,
     Reason,
     StepOutcome,
 )
-from orchestrator.engine.stopping import RollBack, Stop, Suspend
+from orchestrator.engine.stopping import RollBack, Stop, Suspend, diverged
 from orchestrator.errors import CommandError, CommandUnknown, DefinitionError, SagaRejected
 from orchestrator.errors import CommandRejected as CommandRejectedError
 
@@ -37,10 +35,10 @@ if TYPE_CHECKING:
 
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.bindings import Binding, Bindings
-    from orchestrator.engine.delivery import Courier
     from orchestrator.engine.ports import Chance, Clock
     from orchestrator.engine.replay import ReplayGate
     from orchestrator.engine.served import ServedSaga
+    from orchestrator.engine.settlement import Settlement
     from orchestrator.engine.state import CommandState, SagaState
     from orchestrator.engine.stopping import Brake
     from orchestrator.engine.writer import SagaWriter
@@ -61,10 +59,10 @@ class Forward:
         "_clock",
         "_gate",
         "_served",
-        "_settled",
         "_settlement",
         "_unawaited",
         "_under_way",
+        "_waiting",
         "_writer",
     )
 
@@ -73,7 +71,7 @@ class Forward:
         served: ServedSaga,
         writer: SagaWriter,
         brake: Brake,
-        courier: Courier,
+        settlement: Settlement | None,
         bindings: Bindings,
         clock: Clock,
         chance: Chance,
@@ -84,13 +82,13 @@ class Forward:
         self._served = served
         self._writer = writer
         self._brake = brake
-        self._settlement = Settlement(writer, brake, courier, clock)
+        self._settlement = settlement
         self._clock = clock
         self._gate = gate
         self._calls: dict[str, int] = {}
         self._unawaited: set[str] = set()
         self._under_way = 0
-        self._settled: asyncio.Event | None = None  # made by the first who waits
+        self._waiting: list[asyncio.Future[None]] = []
 
     @property
     def saga_id(self) -> str:
@@ -113,10 +111,9 @@ class Forward:
         except Exception as error:  # noqa: BLE001 - whatever the code raises has a place
             stop = _stop_for(error, self._writer.state)
             if stop.reason.code != REASON_CODE_FAILED and (missing := await self._missing()):
-                message = (
+                stop = diverged(
                     f"the code now gives up ({stop.reason.message}); the journal goes on with {', '.join(missing)}"
                 )
-                stop = Suspend(Reason(REASON_DIVERGED, message))
             return await self._brake.settle(stop)
         end = self._brake.stop or self._misfit(unasked, result)
         return await self._brake.settle(end) if end else result.SerializeToString()
@@ -183,49 +180,67 @@ class Forward:
             if self._brake.stop is not None:
                 await self._brake.park()
             command = self._writer.state.commands.get(key)
-            doubtful = command is not None and await self._is_doubtful(command, binding, request)
             if command is None:
-                command = await self._intend(binding, key, request)
-            if command.outcome is None:
-                await self._settle(binding, command, timeout or binding.timeout, doubtful=doubtful)
+                self._refuse_illegal(binding, key)
+            if self._gate is not None:
+                command = await self._replay(self._gate, command, binding, key, request, timeout or binding.timeout)
+            elif command is None:
+                command = await self._go_live(None, binding, key, request, timeout or binding.timeout)
             if command.outcome is StepOutcome.COMPLETED:
                 assert command.reply is not None
                 return deserialize(command.reply)
-            if self._gate is not None:
-                await self._gate.before_failing()
             raise _error(command)
         finally:
             self._under_way -= 1
-            if self._settled is not None:
-                self._settled.set()
+            self._wake()
 
-    async def _is_doubtful(self, command: CommandState, binding: Binding, request: bytes) -> bool:
-        """Whether a journalled command is in doubt. If it is not the one that the code asks for, this is the end."""
-        if self._gate is not None:
-            self._gate.replayed(command.key)
-        if misfit := mismatch(command, binding, request):
+    async def _replay(
+        self,
+        gate: ReplayGate,
+        command: CommandState | None,
+        binding: Binding,
+        key: str,
+        request: bytes,
+        timeout: float,  # noqa: ASYNC109 - per attempt, and sent along
+    ) -> CommandState:
+        """A command of a recovered saga, settled; if the journal holds another one, this is the end."""
+        if command is not None and (misfit := mismatch(command, binding, request)):
             await self._diverge(misfit)
-        doubtful = command.outcome is None
-        if doubtful and not self._writer.state.pivoted:  # after it, an operator may have reopened any command
-            await self._match_journal(f"the code waits for {command.key}")
-        return doubtful
+        if not gate.is_live:
+            await self._brake.rest(gate.turn(key))
+            if self._brake.stop is not None:
+                await self._brake.park()
+        if command is not None and command.outcome is not None:
+            return command
+        # The code runs on the gate's loop, and what waits for the world on the process's.
+        return await gate.loop.outside(self._go_live(command, binding, key, request, timeout))
 
-    def _settle(  # a rehearsal settles nothing
-        self, binding: Binding, command: CommandState, timeout: float, *, doubtful: bool
-    ) -> Coroutine[Any, Any, None]:
-        """Bring a command whose outcome the journal does not hold to one."""
-        return self._settlement.settle(binding, command, timeout, doubtful=doubtful)
+    async def _go_live(
+        self,
+        command: CommandState | None,
+        binding: Binding,
+        key: str,
+        request: bytes,
+        timeout: float,  # noqa: ASYNC109 - per attempt, and sent along
+    ) -> CommandState:
+        """Bring a command whose outcome the journal does not hold to one; one that it does not hold, it holds then."""
+        assert self._settlement is not None, "a rehearsal ends where its journal does"
+        doubtful = command is not None
+        command = command or await self._intend(binding, key, request)
+        await self._settlement.settle(binding, command, timeout, doubtful=doubtful)
+        return command
 
-    async def _intend(self, binding: Binding, key: str, request: bytes) -> CommandState:
-        """Journal the intent: durable for an effect, riding along for a query."""
-        if self._gate is not None:
-            await self._match_journal(f"the code now calls {key}")
-        state = self._writer.state
+    def _refuse_illegal(self, binding: Binding, key: str) -> None:
         effect = binding.command.effect
-        if state.pivoted and effect in (Effect.COMPENSABLE, Effect.PIVOT):
+        if self._writer.state.pivoted and effect in (Effect.COMPENSABLE, Effect.PIVOT):
             raise DefinitionError(f"{key}: a {effect.name.lower()} command cannot follow the pivot")
         if effect is Effect.UNSPECIFIED:
             raise DefinitionError(f"{binding.name}: its contract does not state its effect")
+
+    async def _intend(self, binding: Binding, key: str, request: bytes) -> CommandState:
+        """Journal the intent: durable for an effect, riding along for a query."""
+        state = self._writer.state
+        effect = binding.command.effect
         self._writer.record(
             CommandIntended(self._clock.now(), key, binding.name, effect, request, is_best_effort.get())
         )
@@ -234,16 +249,9 @@ class Forward:
             failpoints.reach("intended", key)
         return state.commands[key]
 
-    async def _match_journal(self, what: str) -> None:
-        """Send nothing before the code has asked for all that is journalled."""
-        if missing := await self._missing():
-            await self._diverge(f"{what}; the journal goes on with {', '.join(missing)}")
-        if self._brake.stop is not None:
-            await self._brake.park()
-
     async def _diverge(self, message: str) -> NoReturn:
         """Stop here and now: no handler of the code's own may get over it."""
-        self._brake.pull(Suspend(Reason(REASON_DIVERGED, message)))
+        self._brake.pull(diverged(message))
         await self._brake.park()
 
     async def _missing(self) -> list[str]:
@@ -257,15 +265,21 @@ class Forward:
         await self._brake.idle()
 
     async def _next_settled(self) -> None:
-        self._settled = self._settled or asyncio.Event()
-        self._settled.clear()
-        await self._settled.wait()
+        # No asyncio.Event, which belongs to one loop: the code of a recovered saga has one of its own.
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        await waiting
+
+    def _wake(self) -> None:
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+        self._waiting.clear()
 
     def _misfit(self, unasked: list[str], result: object) -> Suspend | None:
         """Why what the code returned cannot be the end of the saga, if it cannot."""
         if unasked:
-            message = f"the code returned; the journal goes on with {', '.join(unasked)}"
-            return Suspend(Reason(REASON_DIVERGED, message))
+            return diverged(f"the code returned; the journal goes on with {', '.join(unasked)}")
         if self._unawaited:
             message = f"called but never awaited: {', '.join(sorted(self._unawaited))}"
             return Suspend(Reason(REASON_CODE_FAILED, message))

@@ -17,12 +17,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from orchestrator.engine.state import REASON_DIVERGED, Reason
 from orchestrator.errors import JournalError, OrchestratorError, SagaExists
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from orchestrator.engine.state import Reason
     from orchestrator.engine.writer import SagaWriter
 
 
@@ -51,6 +51,11 @@ class Fail(NamedTuple):
 Stop = RollBack | Suspend | Halt | Fail
 
 
+def diverged(message: str) -> Suspend:
+    """Stop because the code no longer matches its journal: both sides, in words."""
+    return Suspend(Reason(REASON_DIVERGED, message))
+
+
 class Brake:
     """Stops the tasks of one saga's forward or backward run.
 
@@ -65,7 +70,7 @@ class Brake:
         self._task: asyncio.Task[object] | None = None
         self._code_ended = False
         self._in_flight = 0
-        self._idle: asyncio.Event | None = None  # made by the first who waits: most sagas are never stopped
+        self._idle: list[asyncio.Future[None]] = []
         self._resting: set[asyncio.Task[object]] = set()
         self._cancelled = False
 
@@ -101,9 +106,10 @@ class Brake:
     async def idle(self) -> None:
         """Wait until nothing is in flight."""
         while self._in_flight:
-            self._idle = self._idle or asyncio.Event()
-            self._idle.clear()
-            await self._idle.wait()
+            # No asyncio.Event, which belongs to one loop: the code of a recovered saga has one of its own.
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._idle.append(waiting)
+            await waiting
 
     def uncancel(self) -> Stop:
         """The saga's task was cancelled by this brake: take that back; the reason to stop."""
@@ -121,8 +127,11 @@ class Brake:
     def leave(self) -> None:
         """It has ended."""
         self._in_flight -= 1
-        if self._idle is not None and not self._in_flight:
-            self._idle.set()
+        if self._idle and not self._in_flight:
+            for waiting in self._idle:
+                if not waiting.done():
+                    waiting.set_result(None)
+            self._idle.clear()
 
     async def rest(self, pause: Coroutine[object, object, None]) -> None:
         """Await something during which the saga may be stopped at once."""

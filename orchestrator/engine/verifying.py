@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from orchestrator.contract.redaction import redacted
@@ -24,13 +25,11 @@ from orchestrator.definition.children import child_command
 from orchestrator.definition.context import running_saga
 from orchestrator.engine import state as state_module
 from orchestrator.engine.bindings import Binding, Bindings
-from orchestrator.engine.delivery import Courier
 from orchestrator.engine.entries import RollbackBegan
 from orchestrator.engine.forward import Forward
 from orchestrator.engine.gate import Gate
-from orchestrator.engine.nudge import Nudge
 from orchestrator.engine.preview import preview
-from orchestrator.engine.replay import TURNS_AT_REST, ReplayGate
+from orchestrator.engine.replay import ReplayGate, replayed
 from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.state import ENDED, Reason, SagaState, Status, fold
 from orchestrator.engine.stopping import Brake, Halt, RollBack, Suspend
@@ -44,14 +43,11 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.entries import Entry
     from orchestrator.engine.ports import Caller
-    from orchestrator.engine.state import CommandState
     from orchestrator.engine.stopping import Stop
 
 _END_OF_JOURNAL: Final = "END_OF_JOURNAL"
 # Why code, and not somebody else, has ended a saga.
 _GIVEN_UP: Final = frozenset({state_module.REASON_REJECTED, state_module.REASON_UNKNOWN})
-# Replies come from memory. Code that takes longer waits for something that no journal answers.
-PATIENCE_SECONDS: Final = 10.0
 
 
 class Finding(enum.Enum):
@@ -90,14 +86,10 @@ class Verifier:
 
     Args:
         sagas: the code at hand, each with its plan. It is run, so it must keep to the rules of determinism.
-        patience: seconds after which code that waits for something else than commands is given up on.
     """
 
-    def __init__(
-        self, sagas: Iterable[tuple[SagaDefinition[Any, Any, Any], Plan]], *, patience: float = PATIENCE_SECONDS
-    ) -> None:
+    def __init__(self, sagas: Iterable[tuple[SagaDefinition[Any, Any, Any], Plan]]) -> None:
         sagas = tuple(sagas)
-        self._patience = patience
         self._bindings = Bindings([definition.participants for definition, _ in sagas], _Nobody(), _Instant(0))
         self._served = ServedSagas(ServedSaga.over(definition, plan, self._bindings) for definition, plan in sagas)
         gate = Gate(_Instant(0), _nobody_serves, 1)
@@ -131,32 +123,18 @@ class Verifier:
         return _judged(end, forward, state.rollback, served)
 
     async def _rehearse(self, served: ServedSaga, state: SagaState, now: int) -> Stop | bytes | None:
-        """Where the code leads; None where it comes to no rest."""
-        brake, writer, clock, gate = Brake(), _Scratch(state), _Instant(now), ReplayGate(state.commands)
-        courier = Courier(writer, brake, Nudge(), clock, _middling)
-        rehearsal = _Rehearsal(served, writer, brake, courier, self._bindings, clock, _middling, gate)
-        task = asyncio.ensure_future(_run(rehearsal))
-        brake.attach(task)
-        done, _ = await asyncio.wait((task,), timeout=self._patience)
-        if done:
-            return task.result()
-        brake.pull(Halt())
-        await asyncio.wait((task,), timeout=self._patience)
-        task.cancel()
-        return None
+        """Where the code leads; None where it waits for something that is no command."""
+        brake, writer, clock, gate = Brake(), _Scratch(state), _Instant(now), ReplayGate(state)
+        forward = Forward(served, writer, brake, None, self._bindings, clock, _middling, gate)
 
+        def end(waiting: list[str]) -> None:
+            first = waiting[0]
+            brake.pull(Suspend(Reason(_END_OF_JOURNAL, first if first in state.commands else f"{first}, which is new")))
 
-class _Rehearsal(Forward):
-    """A forward run that ends where its journal does."""
-
-    __slots__ = ()
-
-    async def _settle(self, _binding: Binding, command: CommandState, _timeout: float, *, doubtful: bool) -> NoReturn:
-        """Nobody is asked: once the code has come to rest, this is the end."""
-        for _ in range(TURNS_AT_REST):
-            await asyncio.sleep(0)  # a rejection in another branch comes first
-        self._brake.pull(Suspend(Reason(_END_OF_JOURNAL, command.key if doubtful else f"{command.key}, which is new")))
-        await self._brake.park()
+        gate.at_end = end
+        gate.stuck = partial(brake.pull, Halt())
+        stop = await asyncio.ensure_future(_run(forward, gate, brake))
+        return None if isinstance(stop, Halt) else stop
 
 
 class _Scratch(SagaWriter):
@@ -213,9 +191,9 @@ class _Nobody:
         return None
 
 
-async def _run(rehearsal: Forward) -> Stop | bytes:
-    running_saga.set(rehearsal)
-    return await rehearsal.run()
+async def _run(forward: Forward, gate: ReplayGate, brake: Brake) -> Stop | bytes:
+    running_saga.set(forward)
+    return await replayed(forward.run(), gate, brake)
 
 
 async def _nobody_serves() -> bool:

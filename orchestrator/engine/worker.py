@@ -289,7 +289,7 @@ class Worker:
                 return other  # this claim was lost, and another one won, while the journal was read
             other.give_way()
         self.world.observer.recovered(claim.saga_id, entries)
-        gate = ReplayGate(state.commands)
+        gate = ReplayGate(state)
         writer = self.writer(state, token=claim.token, sequence=len(entries))
         if entry is not None:
             writer.record(entry)

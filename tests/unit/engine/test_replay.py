@@ -10,8 +10,7 @@ import pytest
 
 from orchestrator import SagaRejected, saga, scope
 from orchestrator.engine.entries import CommandIntended, SagaRecovered
-from orchestrator.engine.replay import ReplayGate
-from orchestrator.engine.state import Status
+from orchestrator.engine.state import ENDED, Status
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
@@ -20,6 +19,7 @@ from tests.unit.engine.stage import (
     ARRANGE,
     AUTHORIZE,
     CAPTURE,
+    CONFIRM,
     FORWARD,
     PRICE,
     RESERVE,
@@ -360,27 +360,118 @@ async def test_a_task_group_that_failed_replays_as_far_as_its_branches_had_come(
     assert [call.method for call in stage.participants.calls[before:]] == ["CapturePayment"]
 
 
-async def test_the_gate_opens_at_once_when_nothing_is_missing() -> None:
-    gate = ReplayGate(["A#1"])
-    gate.replayed("A#1")
-    missing = gate.missing()
-    with pytest.raises(StopIteration) as end:
-        missing.send(None)
-    assert end.value.value == []
+@pytest.mark.parametrize("quiet", [0, 40, 10_000])
+async def test_code_that_is_busy_without_a_command_is_not_taken_for_code_that_rests(
+    stage_of: Callable[..., Stage], quiet: int
+) -> None:
+    """Two branches: one is in doubt at the crash, the other does a lot by itself between two journalled commands."""
+
+    async def maybe(shop: Shop, *, wanted: bool) -> None:
+        if wanted:
+            await shop.inventory.ReserveStock(RESERVE)
+
+    async def busy(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        async def long() -> None:
+            with scope("long"):
+                for _ in range(3):
+                    await maybe(shop, wanted=True)
+                    for _ in range(quiet):
+                        await asyncio.gather(maybe(shop, wanted=False), maybe(shop, wanted=False))
+
+        await asyncio.gather(long(), shop.payment.AuthorizePayment(AUTHORIZE))
+        await shop.payment.CapturePayment(CAPTURE)
+        return Receipt()
+
+    stage = stage_of(changed(busy))
+    never = Answer()
+    stage.participants.scripts["AuthorizePayment"] = [never]
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: never.asked and len(stage.participants.of("ReserveStock")) == 3, most=1_000_000)
+    await until(lambda: len(stage.state().settled) == 2)
+    run.cancel()
+    await stage.recover()
+    await until(lambda: stage.state().status in {*ENDED, Status.SUSPENDED}, most=1_000_000)
+
+    assert stage.state().status is Status.COMPLETED
+    assert len(stage.participants.of("AuthorizePayment")) == 2
 
 
-async def test_the_gate_waits_as_long_as_the_code_makes_progress() -> None:
-    gate = ReplayGate([f"A#{number}" for number in range(50)])
-    asked = asyncio.ensure_future(gate.missing())
-    for number in range(50):
-        await turns(20)
-        assert not asked.done()
-        gate.replayed(f"A#{number}")
+async def test_outcomes_are_given_in_the_order_in_which_the_code_once_got_them(stage_of: Callable[..., Stage]) -> None:
+    async def racing(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        winners = []
 
-    assert await asked == []
+        async def lane(name: str) -> None:
+            with scope(name):
+                await shop.inventory.ReserveStock(RESERVE)
+            winners.append(name)
+
+        await asyncio.gather(lane("one"), lane("two"))
+        await shop.payment.AuthorizePayment(AuthorizePaymentRequest(order_id="-".join(winners)))
+        await shop.payment.CapturePayment(CAPTURE)
+        return Receipt()
+
+    stage = stage_of(changed(racing))
+    slow = Answer()
+    stage.participants.scripts["ReserveStock"] = [slow]
+    stage.participants.scripts["CapturePayment"] = [Answer()]
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: slow.asked and len(stage.participants.of("ReserveStock")) == 2)
+    await turns()
+    slow.give()
+    await until(lambda: stage.participants.of("CapturePayment"))
+    run.cancel()
+    await stage.recover()
+
+    assert (await stage.stopped()).status is Status.COMPLETED
+    (authorized,) = stage.participants.of("AuthorizePayment")
+    assert AuthorizePaymentRequest.FromString(authorized.request).order_id == "two-one"
 
 
-async def test_the_gate_names_what_the_code_does_not_ask_for() -> None:
-    gate = ReplayGate(["B#1", "A#1"])
+async def test_a_branch_that_was_cancelled_before_its_command_left_does_not_send_it_in_a_replay(
+    stage_of: Callable[..., Stage],
+) -> None:
+    async def failing_fast(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        async def following() -> None:
+            await shop.shipping.ArrangeShipment(ARRANGE)
+            await shop.email.SendConfirmation(CONFIRM)
 
-    assert await gate.missing() == ["A#1", "B#1"]
+        with contextlib.suppress(ExceptionGroup):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(shop.payment.AuthorizePayment(AUTHORIZE))
+                group.create_task(following())
+        await shop.payment.CapturePayment(CAPTURE)
+        return Receipt()
+
+    stage = stage_of(changed(failing_fast))
+    late = Answer()
+    stage.participants.scripts |= {"AuthorizePayment": [rejected()], "ArrangeShipment": [late]}
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: late.asked)
+    await turns()
+    late.give()  # the branch is cancelled; its answer is journalled all the same
+    await until(lambda: "ShippingService.ArrangeShipment#1" in stage.state().settled)
+    run.cancel()
+    await stage.recover()
+    await stage.stopped()
+
+    assert stage.participants.of("SendConfirmation") == []
+
+
+async def test_a_saga_that_was_recovered_is_recovered_again(stage_of: Callable[..., Stage]) -> None:
+    async def branches(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        await asyncio.gather(shop.inventory.ReserveStock(RESERVE), shop.payment.AuthorizePayment(AUTHORIZE))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shop.shipping.ArrangeShipment(ARRANGE))
+        await shop.payment.CapturePayment(CAPTURE)
+        return Receipt()
+
+    stage = stage_of(changed(branches))
+    for method in ("ReserveStock", "ArrangeShipment", "CapturePayment"):
+        stage.participants.scripts[method].append(Answer())
+    run = asyncio.ensure_future(stage.process().run())
+    for method in ("ReserveStock", "ArrangeShipment", "CapturePayment"):
+        await until(lambda method=method: stage.participants.of(method))
+        await stage.recover()
+    run.cancel()
+
+    assert (await stage.stopped()).status is Status.COMPLETED

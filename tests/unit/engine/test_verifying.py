@@ -61,7 +61,7 @@ def edited(code: Code, version: int = 1) -> Definition:
 async def verdict(stage: Stage, *definitions: Definition, entries: list[Entry] | None = None) -> Verdict:
     """What the code at hand would find; nothing is sent, and nothing written, to find out."""
     sent, written = list(stage.participants.calls), list(stage.entries())
-    verifier = Verifier([(definition, read_plan(definition)) for definition in definitions or (trip,)], patience=1.0)
+    verifier = Verifier([(definition, read_plan(definition)) for definition in definitions or (trip,)])
     found = await verifier.verify(SAGA, stage.entries() if entries is None else entries)
     assert stage.participants.calls == sent
     assert stage.entries() == written
@@ -219,7 +219,8 @@ async def test_a_saga_that_has_ended_is_held_against_its_end(stage: Stage) -> No
     assert longer.finding is other.finding is Finding.DIVERGED
     assert longer.message.endswith("the code now waits for EmailService.SendConfirmation#2, which is new")
     assert other.message == (
-        'the journal returns {order_id: "ada" total { }}; the code now returns {order_id: "another"}'
+        'the journal returns {order_id: "ada" total { currency_code: "EUR" units: 10 } carrier: "carrier"}; '
+        'the code now returns {order_id: "another"}'
     )
 
 
