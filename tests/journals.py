@@ -29,7 +29,7 @@ EVERY_ENTRY: tuple[e.Entry, ...] = (
     e.CommandRejected(AT + 5, "Shop.Pay#1", 1, AT + 4, FAILURE),
     e.CommandAbandoned(AT + 6, "item-1/Shop.Tell#1", 4, AT + 5, FAILURE),
     e.RollbackBegan(AT + 7, REASON),
-    e.CompensationBegan(AT + 8, "Shop.Buy#1", "shop.v1.Shop.Return"),
+    e.CompensationBegan(AT + 8, "Shop.Buy#1", "shop.v1.Shop.Return", b"return"),
     e.CompensationRejected(AT + 9, "Shop.Buy#1", 1, AT + 8, FAILURE),
     e.CompensationCompleted(AT + 10, "Shop.Buy#1", 2, AT + 9),
     e.SagaRecovered(AT + 11, "host-1-abc"),
@@ -45,6 +45,8 @@ EVERY_ENTRY: tuple[e.Entry, ...] = (
     e.RetryRequested(AT + 21, REASON),
     e.DeadlinePassed(AT + 22),
     e.ValueRecorded(AT + 23, "now#1", "1700000000"),
+    e.CompensationBegan(AT + 24, "Shop.Pay#1", "shop.v1.Shop.Refund", b""),
+    e.CompensationResolved(AT + 25, "Shop.Pay#1", REASON),
 )
 """One of every kind, in an order that no saga would have: a store does not care."""
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from google.protobuf.message import DecodeError
+
 from orchestrator.contract.command import Effect
+from orchestrator.contract.constraints import violations
 from orchestrator.contract.derivation import Derivation
 from orchestrator.engine.gate import Gate
+from orchestrator.engine.outcome import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,11 +23,22 @@ if TYPE_CHECKING:
 
 DEFAULT_MOST_IN_FLIGHT: Final = 512
 
+REPLY_UNREADABLE: Final = "REPLY_UNREADABLE"
+REPLY_INVALID: Final = "REPLY_INVALID"
+"""The reasons of replies that are as good as lost."""
+
 
 class Binding:
     """A command and the way to its participant.
 
+    Args:
+        command: the command.
+        participants: the way to them.
+        gate: the gate in front of its participant.
+        compensates: it is sent as a compensation.
+
     Attributes:
+        compensates: as above.
         command: the command.
         caller: delivers it, once.
         gate: the gate in front of its participant.
@@ -32,9 +47,21 @@ class Binding:
         verify: the same for the query that tells whether it took effect, where its contract names one.
     """
 
-    __slots__ = ("caller", "command", "compensation", "gate", "is_query", "name", "short_name", "timeout", "verify")
+    __slots__ = (
+        "caller",
+        "command",
+        "compensates",
+        "compensation",
+        "gate",
+        "is_query",
+        "name",
+        "short_name",
+        "timeout",
+        "verify",
+    )
 
-    def __init__(self, command: Command, participants: Participants, gate: Gate) -> None:
+    def __init__(self, command: Command, participants: Participants, gate: Gate, *, compensates: bool = False) -> None:
+        self.compensates = compensates
         self.command = command
         self.gate = gate
         self.caller: Caller = participants.caller(command)
@@ -42,8 +69,23 @@ class Binding:
         self.is_query = command.effect is Effect.QUERY
         self.name = command.name
         self.short_name = command.short_name
-        self.compensation = _derived(command, command.compensation, participants, gate)
+        self.compensation = _derived(command, command.compensation, participants, gate, compensates=True)
         self.verify = _derived(command, command.verify, participants, gate)
+
+    def flaw(self, reply: bytes) -> Failure | None:
+        """Why a serialized reply cannot be used, if it cannot: whoever sent it, it is no answer to this command."""
+        if self.compensates and not reply:
+            return None  # a guard that has nothing to undo has nothing to say
+        response = self.command.response
+        try:
+            found = violations(response.FromString(reply))
+        except DecodeError:
+            name = response.DESCRIPTOR.full_name
+            return Failure("INTERNAL", f"the reply, {len(reply)} bytes, cannot be read as {name}", REPLY_UNREADABLE)
+        if not found:
+            return None
+        listed = "; ".join(f"{path}: {what}" for path, what in found)
+        return Failure("INTERNAL", f"the reply breaks its contract: {listed}", REPLY_INVALID)
 
 
 class Bindings:
@@ -103,8 +145,8 @@ class Bindings:
 
 
 def _derived(
-    command: Command, target: Command | None, participants: Participants, gate: Gate
+    command: Command, target: Command | None, participants: Participants, gate: Gate, *, compensates: bool = False
 ) -> tuple[Binding, Derivation] | None:
     if target is None:
         return None
-    return Binding(target, participants, gate), Derivation.of(command, target)
+    return Binding(target, participants, gate, compensates=compensates), Derivation.of(command, target)

@@ -75,6 +75,8 @@ class _Children:
             state = await self._undone(order, timeout)
         except JournalError as error:
             return _unavailable(error)
+        if state.status is Status.PARTIALLY_COMPENSATED:
+            return Rejected(_partly(state), echoed=True)
         if state.status in ENDED:
             return Completed(b"")
         assert state.status is not None
@@ -111,8 +113,17 @@ def _unavailable(error: JournalError) -> Unknown:
 def _outcome(state: SagaState) -> Outcome:
     if state.status is Status.COMPLETED:
         return Completed(state.result or b"")
+    if state.status is Status.PARTIALLY_COMPENSATED:
+        return Unknown(_partly(state), final=True)
     reason = state.reason
     message = f"the child {state.saga_id}: {reason.message if reason else state.status}"
     if state.status in ENDED:
-        return Rejected(Failure("ABORTED", message, reason.code if reason else ""))
+        # Every attempt finds the same child, so what it says holds for all of them.
+        return Rejected(Failure("ABORTED", message, reason.code if reason else ""), echoed=True)
     return Unknown(Failure("DEADLINE_EXCEEDED", message))
+
+
+def _partly(state: SagaState) -> Failure:
+    """An operator let effects of the child stand: it is neither done nor undone, so its parent is not either."""
+    standing = ", ".join(command.key for command in state.commands.values() if command.skipped)
+    return Failure("ABORTED", f"of the child {state.saga_id}, an operator let stand: {standing}", "EFFECT_STANDS")

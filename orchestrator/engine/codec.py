@@ -157,13 +157,16 @@ def _read_resolved(row: Row) -> e.OutcomeResolved:
     return e.OutcomeResolved(row.at, row.key, took_effect, _payload(row), Reason(**detail))
 
 
-def _skipped(entry: e.CompensationSkipped) -> Row:
-    return Row(17, entry.at, entry.key, detail=json.dumps(entry.reason._asdict()))
+def _decided(kind: int) -> Callable[[Any], Row]:
+    return lambda entry: Row(kind, entry.at, entry.key, detail=json.dumps(entry.reason._asdict()))
 
 
-def _read_skipped(row: Row) -> e.CompensationSkipped:
-    assert row.key is not None
-    return e.CompensationSkipped(row.at, row.key, Reason(**_detail(row)))
+def _read_decided(make: Callable[[int, str, Reason], Entry]) -> Callable[[Row], Entry]:
+    def decode_decided(row: Row) -> Entry:
+        assert row.key is not None
+        return make(row.at, row.key, Reason(**_detail(row)))
+
+    return decode_decided
 
 
 def _read_value(row: Row) -> e.ValueRecorded:
@@ -180,13 +183,13 @@ def _reasoned(kind: int) -> Callable[[Any], Row]:
 
 
 def _compensation_began(entry: e.CompensationBegan) -> Row:
-    return Row(8, entry.at, entry.key, entry.method)
+    return Row(8, entry.at, entry.key, entry.method, payload=entry.request)
 
 
 def _read_compensation_began(row: Row) -> e.CompensationBegan:
     assert row.key is not None
     assert row.method is not None
-    return e.CompensationBegan(row.at, row.key, row.method)
+    return e.CompensationBegan(row.at, row.key, row.method, None if row.payload is None else bytes(row.payload))
 
 
 def _compensation_completed(entry: e.CompensationCompleted) -> Row:
@@ -238,7 +241,7 @@ _CODECS: dict[int, tuple[type[Any], Callable[[Any], Row], Callable[[Row], Entry]
     14: (e.SagaSuspended, _reasoned(14), _read_reasoned(e.SagaSuspended)),
     15: (e.SagaResumed, _reasoned(15), _read_reasoned(e.SagaResumed)),
     16: (e.OutcomeResolved, _resolved, _read_resolved),
-    17: (e.CompensationSkipped, _skipped, _read_skipped),
+    17: (e.CompensationSkipped, _decided(17), _read_decided(e.CompensationSkipped)),
     18: (
         e.SagaPartiallyCompensated,
         lambda entry: Row(18, entry.at),
@@ -247,6 +250,7 @@ _CODECS: dict[int, tuple[type[Any], Callable[[Any], Row], Callable[[Row], Entry]
     19: (e.RetryRequested, _reasoned(19), _read_reasoned(e.RetryRequested)),
     20: (e.DeadlinePassed, lambda entry: Row(20, entry.at), lambda row: e.DeadlinePassed(row.at)),
     21: (e.ValueRecorded, lambda entry: Row(21, entry.at, entry.key, detail=entry.value), _read_value),
+    22: (e.CompensationResolved, _decided(22), _read_decided(e.CompensationResolved)),
 }
 _ENCODERS = {entry: encoder for entry, encoder, _ in _CODECS.values()}
 _DECODERS = {kind: decoder for kind, (_, _, decoder) in _CODECS.items()}

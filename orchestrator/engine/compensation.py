@@ -26,6 +26,12 @@ class CompensationPlan(NamedTuple):
     standing: tuple[CommandState, ...]
 
 
+def plan_abandoned(state: SagaState) -> tuple[CommandState, ...]:
+    """The commands whose outcome a saga that goes forward never learnt, in reverse order of start."""
+    compensable = (command for command in reversed(state.commands.values()) if command.effect is Effect.COMPENSABLE)
+    return tuple(command for command in compensable if command.abandoned)
+
+
 def plan_compensations(state: SagaState) -> CompensationPlan:
     """Every command that may have an uncompensated effect, in reverse order of start.
 

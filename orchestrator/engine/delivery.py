@@ -7,6 +7,10 @@
      │         ├───▶ rejected ───▶ done
      │         ▼
     backoff ◀── retry, unknown ──▶ (attempts spent) as the contract's on_unknown says
+
+Invariant: an answer speaks for its own attempt. Once an attempt may have had an effect, a later rejection ends the
+delivery as unknown (:func:`_weighed`), unless the participant's guard itself rejects; between us and it stand proxies,
+meshes and wrong backends, and they answer, too.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from orchestrator.contract.command import Effect
 from orchestrator.engine import failpoints
 from orchestrator.engine.entries import AttemptFailed
 from orchestrator.engine.outcome import Completed, Rejected, Retry, Unknown
@@ -77,6 +82,7 @@ class Courier:
         *,
         timeout: float,  # noqa: ASYNC109 - per attempt, and sent along
         gives_up: bool,
+        in_doubt: bool = False,
         about: tuple[tuple[str, str], ...] = (),
         late: Callable[[Attempted], None] | None = None,
         until: int = 0,
@@ -92,6 +98,7 @@ class Courier:
             delivery: what the journal knows of earlier attempts.
             timeout: seconds that one attempt may take.
             gives_up: the attempts are limited.
+            in_doubt: an earlier attempt may have had an effect.
             about: further metadata, such as ``compensates``.
             until: when every attempt ends at the latest, nanoseconds since the epoch, UTC; 0 for never.
             late: takes the outcome of an attempt on which the saga's code has given up, as a ``TaskGroup`` does.
@@ -99,6 +106,7 @@ class Courier:
         most = binding.command.retry.attempts if binding.command.idempotent else 1
         while True:
             attempt = delivery.attempts + 1
+            spent = attempt >= most
             if self._brake.stop is not None or not binding.gate.try_enter():
                 await self._pass(binding.gate)
             started_at = self._clock.now()
@@ -107,13 +115,18 @@ class Courier:
             call = self._call(binding, request, metadata, limit)
             if self._brake.is_own_task():
                 # Only the brake stops the saga's own task, and it waits for answers.
-                outcome = await call
+                answer = await call
             else:
-                outcome = await self._answer(call, partial(self._hand_late, late, attempt, started_at))
+                weigh = partial(_weighed, binding=binding, in_doubt=in_doubt, spent=spent)
+                answer = await self._answer(call, partial(self._hand_late, late, weigh, attempt, started_at))
             failpoints.reach("answered", key)
-            if isinstance(outcome, (Completed, Rejected)) or (gives_up and attempt >= most):
+            outcome = _weighed(answer, binding, in_doubt=in_doubt, spent=spent)
+            if isinstance(outcome, (Completed, Rejected)) or (gives_up and spent):
+                return Attempted(outcome, attempt, started_at)
+            if isinstance(outcome, Unknown) and outcome.final:
                 return Attempted(outcome, attempt, started_at)
             harmless = isinstance(outcome, Retry)
+            in_doubt = in_doubt or not harmless
             self._writer.record(AttemptFailed(self._clock.now(), key, attempt, started_at, outcome.failure, harmless))
             # Durable before the next one, so that no two attempts ever share a number, hence a span.
             await self._brake.persist(self._writer)
@@ -121,8 +134,8 @@ class Courier:
 
     async def ask(
         self, binding: Binding, key: str, request: bytes, attempt: int, about: tuple[tuple[str, str], ...]
-    ) -> Completed | Rejected:
-        """Ask a query about a command until the answer is definite.
+    ) -> Completed | Rejected | Unknown:
+        """Ask a query about a command until there is an answer; a reply that cannot be used is asked for a few times.
 
         Args:
             binding: the query.
@@ -135,8 +148,9 @@ class Courier:
         while True:
             if self._brake.stop is not None or not binding.gate.try_enter():
                 await self._pass(binding.gate)
-            outcome = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout)
-            if isinstance(outcome, (Completed, Rejected)):
+            answer = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout)
+            outcome = _weighed(answer, binding, in_doubt=False, spent=asked >= binding.command.retry.attempts)
+            if isinstance(outcome, (Completed, Rejected)) or (isinstance(outcome, Unknown) and outcome.final):
                 return outcome
             asked += 1
             await self.back_off(binding, asked, outcome.retry_after)
@@ -190,12 +204,13 @@ class Courier:
     def _hand_late(
         self,
         late: Callable[[Attempted], None] | None,
+        weigh: Callable[[Outcome], Outcome],
         attempt: int,
         started_at: int,
         call: asyncio.Future[Outcome],
     ) -> None:
         if late is not None and not call.cancelled():
-            late(Attempted(call.result(), attempt, started_at))
+            late(Attempted(weigh(call.result()), attempt, started_at))
         self._brake.leave()
 
     def _metadata(self, key: str, attempt: int, about: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
@@ -203,6 +218,26 @@ class Courier:
         metadata = (("idempotency-key", idempotency_key(state.saga_id, key)), ("saga-id", state.saga_id), *about)
         traceparent = attempt_traceparent(state.saga_id, state.traceparent, state.sampled, key, attempt)
         return (*metadata, ("traceparent", traceparent)) if traceparent else metadata
+
+
+def _weighed(answer: Outcome, binding: Binding, *, in_doubt: bool, spent: bool) -> Outcome:
+    """What an answer to one attempt says about the command.
+
+    Args:
+        answer: to the latest attempt.
+        binding: the command.
+        in_doubt: an earlier attempt may have had an effect.
+        spent: the contract's attempts are.
+    """
+    if isinstance(answer, Completed):
+        flaw = binding.flaw(answer.reply)
+        return answer if flaw is None else Unknown(flaw, final=spent)
+    if not isinstance(answer, Rejected) or answer.echoed or not in_doubt or binding.is_query:
+        return answer
+    if binding.compensates and spent:
+        return answer  # it goes before an operator, who is told what was said
+    # What is retried until it succeeds is retried; for the others another attempt tells no more.
+    return Unknown(answer.failure, final=binding.command.effect is not Effect.RETRYABLE)
 
 
 def idempotency_key(saga_id: str, key: str) -> str:

@@ -122,8 +122,7 @@ class CommandCompleted(NamedTuple):
 
     def apply(self, state: SagaState) -> None:
         """The outcome is known. An accepted pivot is the point of no return."""
-        command = state.commands[self.key]
-        command.settle(StepOutcome.COMPLETED, self.at, self.attempt)
+        command = state.settle(self.key, StepOutcome.COMPLETED, self.at, self.attempt)
         command.reply = self.reply
         if command.effect is Effect.PIVOT:
             state.pivoted = True
@@ -140,9 +139,7 @@ class CommandRejected(NamedTuple):
 
     def apply(self, state: SagaState) -> None:
         """The outcome is known."""
-        command = state.commands[self.key]
-        command.settle(StepOutcome.REJECTED, self.at, self.attempt)
-        command.failure = self.failure
+        state.settle(self.key, StepOutcome.REJECTED, self.at, self.attempt).failure = self.failure
 
 
 class CommandAbandoned(NamedTuple):
@@ -156,9 +153,7 @@ class CommandAbandoned(NamedTuple):
 
     def apply(self, state: SagaState) -> None:
         """It stays unknown whether there is an effect."""
-        command = state.commands[self.key]
-        command.settle(StepOutcome.UNKNOWN, self.at, self.attempt)
-        command.failure = self.failure
+        state.settle(self.key, StepOutcome.UNKNOWN, self.at, self.attempt).failure = self.failure
 
 
 class RollbackBegan(NamedTuple):
@@ -180,16 +175,17 @@ class CompensationBegan(NamedTuple):
 
     Attributes:
         method: the full name of the compensating rpc.
+        request: its serialized request, sent like this on every attempt; ``None`` in journals of earlier versions.
     """
 
     at: int
     key: str
     method: str
+    request: bytes | None = None
 
     def apply(self, state: SagaState) -> None:
         """The command's effect has its place in the rollback."""
-        position = sum(command.compensation is not None for command in state.commands.values()) + 1
-        state.commands[self.key].compensation = CompensationState(self.method, self.at, position)
+        state.intend_compensation(self.key, self.method, self.at, self.request)
 
 
 class CompensationCompleted(NamedTuple):
@@ -288,7 +284,7 @@ class SagaResumed(NamedTuple):
         """The refusal after the pivot that has suspended the saga is asked again: it can only go forward."""
         refused = state.refused_after_pivot
         if refused is not None:
-            refused.reopen()
+            state.reopen(refused)
         state.suspension = None
         state.move(Status.COMPENSATING if state.rollback else Status.RUNNING)
 
@@ -310,14 +306,13 @@ class OutcomeResolved(NamedTuple):
 
     def apply(self, state: SagaState) -> None:
         """The outcome is known."""
-        command = state.commands[self.key]
+        outcome = StepOutcome.COMPLETED if self.took_effect else StepOutcome.REJECTED
+        command = state.settle(self.key, outcome, self.at, state.commands[self.key].attempts)
         if self.took_effect:
-            command.settle(StepOutcome.COMPLETED, self.at, command.attempts)
             command.reply = self.reply
             if command.effect is Effect.PIVOT:
                 state.pivoted = True
         else:
-            command.settle(StepOutcome.REJECTED, self.at, command.attempts)
             command.failure = Failure("ABORTED", self.reason.message, "RESOLVED_BY_OPERATOR")
 
 
@@ -335,6 +330,24 @@ class CompensationSkipped(NamedTuple):
     def apply(self, state: SagaState) -> None:
         """The rollback passes the command by, and ends partially compensated."""
         state.commands[self.key].skipped = True
+
+
+class CompensationResolved(NamedTuple):
+    """An operator says that the effect of a command was already taken back, by other means than its compensation.
+
+    Attributes:
+        reason: the evidence, and who gave it.
+    """
+
+    at: int
+    key: str
+    reason: Reason
+
+    def apply(self, state: SagaState) -> None:
+        """The command has no effect any more."""
+        if state.commands[self.key].compensation is None:
+            state.intend_compensation(self.key, "", self.at, None)
+        state.compensation(self.key).ended_at = self.at
 
 
 class SagaPartiallyCompensated(NamedTuple):
@@ -402,6 +415,7 @@ Entry: TypeAlias = (
     | SagaResumed
     | OutcomeResolved
     | CompensationSkipped
+    | CompensationResolved
     | SagaPartiallyCompensated
     | RetryRequested
     | DeadlinePassed

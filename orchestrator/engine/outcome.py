@@ -29,9 +29,18 @@ class Completed(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """The participant refused; there is no effect."""
+    """Somebody refused this attempt; it has no effect. Of attempts before it, that says nothing, unless it is echoed.
+
+    Attributes:
+        failure: what was said.
+        echoed: the participant's guard itself refused, and showed it by giving the idempotency key back: there is no
+            effect of any attempt, nor will there be.
+        ruled: a rule of the contract calls this status a rejection.
+    """
 
     failure: Failure
+    echoed: bool = False
+    ruled: bool = False
 
 
 class Retry(NamedTuple):
@@ -47,15 +56,17 @@ class Retry(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """It may have taken effect: a timeout, or a broken connection.
+    """It may have taken effect: a timeout, a broken connection, a reply that cannot be used.
 
     Attributes:
         failure: what was seen.
         retry_after: seconds for which the participant asks to be left alone, from google.rpc.RetryInfo; or 0.
+        final: sending the command again will tell no more.
     """
 
     failure: Failure
     retry_after: float = 0.0
+    final: bool = False
 
 
 Outcome: TypeAlias = Completed | Rejected | Retry | Unknown

@@ -42,13 +42,16 @@ def preview(state: SagaState, bindings: Bindings) -> list[PlannedCompensation]:
 
 
 def derive_compensation(command: CommandState, binding: Binding) -> Message:
-    """The request of a command's compensation. ``binding`` must name one.
+    """The request of a command's compensation, as it was journalled if it was. ``binding`` must name one.
 
     Raises:
         CompensationUnderivable: the command's answer was lost, and its contract says to suspend then.
     """
     assert binding.compensation is not None
-    _, derivation = binding.compensation
+    undo, derivation = binding.compensation
+    intended = command.compensation
+    if intended is not None and intended.request is not None and intended.method == undo.name:
+        return undo.command.request.FromString(intended.request)
     response = None if command.reply is None else binding.command.response.FromString(command.reply)
     return derivation.derive(binding.command.request.FromString(command.request), response)
 

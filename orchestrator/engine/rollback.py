@@ -1,10 +1,11 @@
-"""Rolls one saga back: the compensation plan, carried out one by one.
+"""Compensates: a whole saga that is rolled back, or what a saga that goes forward has abandoned.
 
 Purpose: compensates, in reverse order of start, whatever may have an effect. Invariant: a compensation is sent only
 when the one before it has succeeded, so the order is kept also across restarts; the first that is refused suspends
 the saga with the rest still planned. All of them are intended before the first is sent, so a rollback waits for the
 disk twice, however long it is: a process that comes after does not know which ones were sent, and sends those again
-whose success is not journalled, as further attempts with the same keys.
+whose success is not journalled, as further attempts with the same keys. Their requests are journalled with the intents,
+so what is sent again is the same to the byte, whatever contract is at hand by then.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import OnUnknown
 from orchestrator.engine import failpoints
-from orchestrator.engine.compensation import plan_compensations
+from orchestrator.engine.compensation import plan_abandoned, plan_compensations
 from orchestrator.engine.delivery import Attempted, Courier, idempotency_key
 from orchestrator.engine.entries import (
     AttemptFailed,
@@ -38,6 +39,8 @@ from orchestrator.engine.state import (
 from orchestrator.errors import CompensationUnderivable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.engine.bindings import Binding, Bindings
     from orchestrator.engine.ports import Clock
     from orchestrator.engine.stopping import Brake
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
 class Rollback:
     """The backward run of one saga."""
 
-    __slots__ = ("_bindings", "_brake", "_clock", "_courier", "_requests", "_writer")
+    __slots__ = ("_bindings", "_brake", "_clock", "_courier", "_writer")
 
     def __init__(self, writer: SagaWriter, brake: Brake, courier: Courier, bindings: Bindings, clock: Clock) -> None:
         self._writer = writer
@@ -55,29 +58,17 @@ class Rollback:
         self._courier = courier
         self._bindings = bindings
         self._clock = clock
-        self._requests: dict[str, bytes] = {}
 
     def intend(self) -> bool:
         """Record the compensations that are to come, up to the first that cannot be sent; whether there was any."""
-        intended = False
-        for command in plan_compensations(self._writer.state).compensations:
-            prepared = self._prepare(command)
-            if isinstance(prepared, Reason):
-                break
-            if command.compensation is None:
-                self._writer.record(CompensationBegan(self._clock.now(), command.key, prepared.name))
-                intended = True
-        return intended
+        return self._intend(plan_compensations(self._writer.state).compensations)
 
     async def run(self) -> None:
         """Compensate until nothing is left, or an operator must decide. ``RollbackBegan`` is durable."""
-        if self.intend():
-            await self._brake.persist(self._writer)
         plan = plan_compensations(self._writer.state)
-        for command in plan.compensations:
-            reason = await self._compensate(command)
-            if reason is not None:
-                return await self._suspend(reason)
+        reason = await self._compensate_all(plan.compensations)
+        if reason is not None:
+            return await self._suspend(reason)
         if plan.standing:
             names = ", ".join(command.key for command in plan.standing)
             return await self._suspend(Reason(REASON_EFFECT_STANDS, f"nothing takes back: {names}"))
@@ -86,29 +77,55 @@ class Rollback:
         await self._brake.persist(self._writer)
         return None
 
+    async def compensate_abandoned(self) -> Reason | None:
+        """Compensate what the saga's code has gone on without; why an operator must decide, if one must.
+
+        The saga is about to complete: nobody else would ever ask whether that took effect.
+        """
+        return await self._compensate_all(plan_abandoned(self._writer.state))
+
     async def _suspend(self, reason: Reason) -> None:
         self._writer.record(SagaSuspended(self._clock.now(), reason))
         await self._brake.persist(self._writer)
 
-    async def _compensate(self, command: CommandState) -> Reason | None:
-        """Compensate one command; why an operator must decide, if one must."""
-        prepared = self._prepare(command)
-        if isinstance(prepared, Reason):
-            return prepared
-        return self._settle(command, await self._deliver(prepared, command, self._requests[command.key]))
+    def _intend(self, commands: Sequence[CommandState]) -> bool:
+        intended = False
+        for command in commands:
+            prepared = self._prepare(command)
+            if isinstance(prepared, Reason):
+                break
+            if command.compensation is None:
+                undo, request = prepared
+                self._writer.record(CompensationBegan(self._clock.now(), command.key, undo.name, request))
+                intended = True
+        return intended
 
-    def _prepare(self, command: CommandState) -> Binding | Reason:
-        """Derive the request of a command's compensation; what sends it, or why an operator must decide."""
+    async def _compensate_all(self, commands: Sequence[CommandState]) -> Reason | None:
+        if self._intend(commands):
+            await self._brake.persist(self._writer)
+        for command in commands:
+            prepared = self._prepare(command)
+            if isinstance(prepared, Reason):
+                return prepared
+            undo, request = prepared
+            reason = self._settle(command, await self._deliver(undo, command, request))
+            if reason is not None:
+                return reason
+        return None
+
+    def _prepare(self, command: CommandState) -> tuple[Binding, bytes] | Reason:
+        """What sends a command's compensation, and its request; or why an operator must decide."""
         binding = self._bindings.by_name(command.method)
+        intended = command.compensation
+        if intended is not None and intended.request is not None:
+            undo = _compensating(binding, intended.method) or self._bindings.by_name(intended.method)
+            return (undo, intended.request) if undo is not None else _contract_missing(intended.method, command)
         if binding is None or binding.compensation is None:
-            message = f"no contract at hand says how to compensate {command.method}; serve a saga that uses it"
-            return Reason(REASON_CONTRACT_MISSING, message, command.key)
-        if command.key not in self._requests:
-            try:
-                self._requests[command.key] = derive_compensation(command, binding).SerializeToString()
-            except CompensationUnderivable as error:
-                return Reason(REASON_UNKNOWN, str(error), command.key)
-        return binding.compensation[0]
+            return _contract_missing(command.method, command)
+        try:
+            return binding.compensation[0], derive_compensation(command, binding).SerializeToString()
+        except CompensationUnderivable as error:
+            return Reason(REASON_UNKNOWN, str(error), command.key)
 
     async def _deliver(self, undo: Binding, command: CommandState, request: bytes) -> Attempted:
         assert command.compensation is not None
@@ -136,3 +153,17 @@ class Rollback:
         key = compensation_key(command.key)
         self._writer.record(AttemptFailed(now, key, attempt, started_at, outcome.failure))
         return Reason(REASON_UNKNOWN, str(outcome.failure), command.key)
+
+
+def _compensating(binding: Binding | None, method: str) -> Binding | None:
+    """The compensation of a command, where it is the method that was intended."""
+    if binding is None or binding.compensation is None or binding.compensation[0].name != method:
+        return None
+    return binding.compensation[0]
+
+
+def _contract_missing(method: str, command: CommandState) -> Reason:
+    message = f"no contract at hand says how to compensate {command.method}; serve a saga that uses it"
+    if method != command.method:
+        message = f"the compensation {method} of {command.method} was intended, and no contract at hand holds it"
+    return Reason(REASON_CONTRACT_MISSING, message, command.key)

@@ -12,6 +12,10 @@
                       │                        SUSPEND: suspended ◀─────────────────┤
                       │         VERIFY: it took effect: completed ◀─────────────────┤
                       └──────────────────────── it did not ◀────────────────────────┘
+
+Where another attempt would tell no more (a rejection that is not the guard's own, after doubt; replies that cannot be
+used), what the command does to the world decides, and not its contract: what can be compensated is abandoned, to be
+compensated before the saga ends; a pivot is verified, or suspended; what is retried until it succeeds is suspended.
 """
 
 from __future__ import annotations
@@ -79,22 +83,26 @@ class Settlement:
         timeout: float,  # noqa: ASYNC109 - as above
         attempted: Attempted,
     ) -> Attempted:
-        """The attempts are spent: do as the contract says."""
-        policy = binding.command.on_unknown
+        """The attempts are spent: do as the contract says, or as the effect demands."""
+        denied = False
         while isinstance(attempted.outcome, (Retry, Unknown)):
+            final = isinstance(attempted.outcome, Unknown) and attempted.outcome.final
+            policy = _policy_when_final(binding) if final else binding.command.on_unknown
             if policy is OnUnknown.COMPENSATE:
                 break
             failure = attempted.outcome.failure
             self._note_failed(command, attempted, failure)
-            if policy is not OnUnknown.VERIFY:
+            if policy is not OnUnknown.VERIFY or (final and denied):
+                # Sent again because the verify said no, and again told nothing: there is nobody left to ask.
                 await self._suspend(Reason(REASON_UNKNOWN, str(failure), command.key))
             verdict = await verify(
                 self._courier, self._writer.state.saga_id, binding, command.key, command.request, attempted.attempt
             )
             if verdict.took_effect and verdict.reply is not None:
                 return attempted._replace(outcome=Completed(verdict.reply))
-            if verdict.took_effect is None or (verdict.took_effect and not binding.command.idempotent):
+            if verdict.took_effect is None or (verdict.took_effect and (final or not binding.command.idempotent)):
                 await self._suspend(Reason(REASON_UNKNOWN, f"no answer to be had: {failure}", command.key))
+            denied = not verdict.took_effect
             await self._brake.persist(self._writer)
             await self._courier.back_off(binding, attempted.attempt + 1)
             attempted = await self._attempt(binding, command, timeout, gives_up=not verdict.took_effect)
@@ -113,6 +121,7 @@ class Settlement:
             command,
             timeout=timeout,
             gives_up=gives_up,
+            in_doubt=command.doubtful,
             until=0 if unhurried else state.forward_until,
             late=partial(self._note_late, command),
         )
@@ -143,6 +152,16 @@ class Settlement:
     async def _suspend(self, reason: Reason) -> None:
         self._brake.pull(Suspend(reason))
         await self._brake.park()
+
+
+def _policy_when_final(binding: Binding) -> OnUnknown:
+    match binding.command.effect:
+        case Effect.PIVOT if binding.verify is not None:
+            return OnUnknown.VERIFY
+        case Effect.PIVOT | Effect.RETRYABLE:
+            return OnUnknown.SUSPEND
+        case _:
+            return OnUnknown.COMPENSATE
 
 
 def _interrupted(command: CommandState) -> Attempted:

@@ -118,20 +118,28 @@ class CompensationState(Delivery):
 
     Attributes:
         intended_at: when it got its place in the rollback.
+        method: the full name of the compensating rpc; empty where an operator says that none is needed.
+        request: its serialized request; ``None`` where the journal does not hold it.
         position: that place, from 1: it is sent once those before it have succeeded.
         sent_at: when it was first sent, as far as the journal tells.
     """
 
-    __slots__ = ("ended_at", "intended_at", "method", "position", "sent_at")
+    __slots__ = ("ended_at", "intended_at", "method", "position", "request", "sent_at")
 
-    def __init__(self, method: str, intended_at: int, position: int) -> None:
+    def __init__(self, method: str, request: bytes | None, intended_at: int, position: int) -> None:
         self.method = method
+        self.request = request
         self.intended_at = intended_at
         self.position = position
         self.attempts = 0
         self.failure = None
         self.sent_at: int | None = None
         self.ended_at: int | None = None
+
+    @property
+    def unsettled(self) -> bool:
+        """It was sent, and has not succeeded: it was refused, or nobody knows."""
+        return self.ended_at is None and (self.attempts > 0 or self.failure is not None)
 
     def note_sent(self, at: int) -> None:
         """An attempt started then."""
@@ -180,17 +188,6 @@ class CommandState(Delivery):
         self.doubtful = False
         self.skipped = False
 
-    def settle(self, outcome: StepOutcome, at: int, attempt: int) -> None:
-        """The outcome is known, or known to stay unknown."""
-        self.outcome = outcome
-        self.ended_at = at
-        self.attempts = attempt
-
-    def reopen(self) -> None:
-        """The outcome counts no more: the command is to be sent again."""
-        self.outcome = None
-        self.ended_at = None
-
     @property
     def may_stand(self) -> bool:
         """The command has, or may have, an effect that is not compensated."""
@@ -204,6 +201,11 @@ class CommandState(Delivery):
         return self.outcome in (None, StepOutcome.UNKNOWN) and self.effect is not Effect.QUERY
 
     @property
+    def abandoned(self) -> bool:
+        """The saga went on without knowing whether this took effect; it is to be compensated before the saga ends."""
+        return self.outcome is StepOutcome.UNKNOWN and self.may_stand and not self.best_effort
+
+    @property
     def matters_in_doubt(self) -> bool:
         """Nobody knows whether the command took effect, and the saga cannot do without knowing."""
         return self.outcome is None and self.effect is not Effect.QUERY and not self.best_effort
@@ -214,6 +216,7 @@ class SagaState:
 
     Attributes:
         commands: in the order of their intents.
+        settled: the keys of those whose outcome is known, in the order in which it became so.
         values: what the code drew from the clock or from chance, by key.
         deadline_at: nanoseconds since the epoch, UTC; 0 for none.
         forward_until: when the forward run stops for the deadline's sake, leaving the reserve; 0 for never.
@@ -237,6 +240,7 @@ class SagaState:
         "rollback",
         "saga_id",
         "sampled",
+        "settled",
         "started_at",
         "status",
         "suspension",
@@ -257,6 +261,7 @@ class SagaState:
         self.ended_at: int | None = None
         self.status: Status | None = _BEFORE_START
         self.commands: dict[str, CommandState] = {}
+        self.settled: dict[str, None] = {}
         self.values: dict[str, str] = {}
         self.parent_id = ""
         self.deadline_at = 0
@@ -292,6 +297,22 @@ class SagaState:
         pivots = (command for command in self.commands.values() if command.effect is Effect.PIVOT)
         return next((pivot for pivot in pivots if pivot.outcome in unsettled), None)
 
+    def settle(self, key: str, outcome: StepOutcome, at: int, attempt: int) -> CommandState:
+        """The outcome of a command is known, or known to stay unknown; the command."""
+        command = self.commands[key]
+        command.outcome = outcome
+        command.ended_at = at
+        command.attempts = attempt
+        self.settled.pop(key, None)
+        self.settled[key] = None
+        return command
+
+    def reopen(self, command: CommandState) -> None:
+        """Its outcome counts no more: the command is to be sent again."""
+        command.outcome = None
+        command.ended_at = None
+        self.settled.pop(command.key, None)
+
     def move(self, status: Status) -> None:
         """Change the status.
 
@@ -301,6 +322,11 @@ class SagaState:
         if status not in _LEGAL[self.status]:
             raise ValueError(f"saga {self.saga_id} cannot move from {self.status} to {status}")
         self.status = status
+
+    def intend_compensation(self, key: str, method: str, at: int, request: bytes | None) -> None:
+        """Give the compensation of the command with this key the next place."""
+        position = sum(command.compensation is not None for command in self.commands.values()) + 1
+        self.commands[key].compensation = CompensationState(method, request, at, position)
 
     def compensation(self, key: str) -> CompensationState:
         """The intended compensation of the command with this key."""

@@ -191,7 +191,9 @@ class SagaTrace:
         self._events.append(event(names.RESUMED_EVENT, entry.at, _about_reason(entry.reason)))
         return ()
 
-    def _acted(self, entry: e.OutcomeResolved | e.CompensationSkipped | e.RetryRequested) -> Sequence[bytes]:
+    def _acted(
+        self, entry: e.OutcomeResolved | e.CompensationSkipped | e.CompensationResolved | e.RetryRequested
+    ) -> Sequence[bytes]:
         about = {**_about_reason(entry.reason), names.SAGA_REQUESTED_BY: entry.reason.requested_by}
         self._events.append(event(names.OPERATOR_ACTED_EVENT, entry.at, about))
         return ()
@@ -295,6 +297,7 @@ class SagaTrace:
         e.SagaResumed: _saga_resumed,
         e.OutcomeResolved: _acted,
         e.CompensationSkipped: _acted,
+        e.CompensationResolved: _acted,
         e.SagaPartiallyCompensated: _saga_partially_compensated,
         e.RetryRequested: _acted,
         e.DeadlinePassed: _deadline_passed,

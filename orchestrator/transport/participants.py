@@ -12,7 +12,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from orchestrator.engine.outcome import Completed, Failure, Outcome, Unknown
-from orchestrator.transport.status import outcome_of
+from orchestrator.transport.status import IDEMPOTENCY_KEY, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,7 +62,7 @@ class GrpcCaller:
         try:
             return Completed(await self._call(request, metadata=_Pairs(metadata), timeout=timeout))
         except grpc.aio.AioRpcError as error:
-            return outcome_of(error, self._rules)
+            return outcome_of(error, self._rules, dict(metadata).get(IDEMPOTENCY_KEY, ""))
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():

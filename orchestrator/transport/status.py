@@ -1,8 +1,10 @@
-"""What a gRPC status says about a command: one table.
+"""What a gRPC status says about one attempt: one table.
 
-Rejected means that the participant answered and there is no effect, nor will there be. Retry means that there is none
-yet. Everything else is unknown: a timeout or a broken connection says nothing about the effect. A contract's
-``outcomes`` come before the table.
+Rejected means that this attempt was refused and has no effect. Retry means that it has none yet. Everything else is
+unknown: a timeout or a broken connection says nothing about the effect. What a contract's ``outcomes`` say comes first.
+
+Proxies, meshes and wrong backends refuse, too. A participant's guard shows that a refusal is its own, and so holds for
+all attempts, by giving the idempotency key back in the trailing metadata.
 """
 
 from __future__ import annotations
@@ -43,31 +45,40 @@ REJECTED: Final = frozenset(
 RETRY: Final = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED})
 
 
-def outcome_of(error: AioRpcError, rules: Sequence[OutcomeRule] = ()) -> Outcome:
+IDEMPOTENCY_KEY: Final = "idempotency-key"
+"""The metadata in which a command carries its key, and in which a guard gives it back."""
+
+
+def outcome_of(error: AioRpcError, rules: Sequence[OutcomeRule] = (), key: str = "") -> Outcome:
     """The outcome of an attempt that did not end with OK.
 
     Args:
         error: the status.
         rules: what the method's contract says of certain statuses.
+        key: the idempotency key that was sent.
     """
     details = _details(error)
     reason = next((detail.reason for detail in details if isinstance(detail, error_details_pb2.ErrorInfo)), "")
     failure = Failure(error.code().name, error.details() or "", reason)
-    meaning = _meaning(error.code(), reason, rules, detailed=bool(details))
+    ruled = next((rule.meaning for rule in rules if rule.code == failure.code and rule.reason in ("", reason)), None)
+    meaning = ruled or _meaning(error.code(), detailed=bool(details))
     if meaning is Meaning.REJECTED:
-        return Rejected(failure)
+        return Rejected(failure, _echoes(error, key), ruled is not None)
     delays = [d.retry_delay.ToTimedelta() for d in details if isinstance(d, error_details_pb2.RetryInfo)]
     retry_after = delays[0].total_seconds() if delays else 0.0
     return (Retry if meaning is Meaning.RETRY else Unknown)(failure, retry_after)
 
 
-def _meaning(code: grpc.StatusCode, reason: str, rules: Sequence[OutcomeRule], *, detailed: bool) -> Meaning:
-    for rule in rules:
-        if rule.code == code.name and rule.reason in ("", reason):
-            return rule.meaning
+def _meaning(code: grpc.StatusCode, *, detailed: bool) -> Meaning:
     if code in REJECTED:
         return Meaning.REJECTED
     return Meaning.RETRY if code in RETRY and detailed else Meaning.UNKNOWN
+
+
+def _echoes(error: AioRpcError, key: str) -> bool:
+    """The answer gives the key back, and no other one."""
+    echoed = [value for name, value in error.trailing_metadata() or () if name == IDEMPOTENCY_KEY]
+    return bool(key) and echoed == [key]
 
 
 def status_of(failure: Failure) -> status_pb2.Status:

@@ -34,8 +34,10 @@ class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Outcome.Value
     OUTCOME_UNSPECIFIED: _Outcome.ValueType  # 0
     """Not stated; an error in a rule."""
     OUTCOME_REJECTED: _Outcome.ValueType  # 1
-    """The participant refused: no effect, and none to come. Usual for INVALID_ARGUMENT, NOT_FOUND,
-    ALREADY_EXISTS, PERMISSION_DENIED, UNAUTHENTICATED, FAILED_PRECONDITION, OUT_OF_RANGE and UNIMPLEMENTED.
+    """This attempt was refused and has no effect. Of an attempt before it that may have had one, this says
+    something only where the participant's guard gives the idempotency key back in the trailing metadata. Usual for
+    INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, UNAUTHENTICATED, FAILED_PRECONDITION,
+    OUT_OF_RANGE and UNIMPLEMENTED.
     """
     OUTCOME_RETRY: _Outcome.ValueType  # 2
     """No effect now, but it is worth trying again. Usual for RESOURCE_EXHAUSTED and ABORTED, where the
@@ -50,8 +52,10 @@ class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
 OUTCOME_UNSPECIFIED: Outcome.ValueType  # 0
 """Not stated; an error in a rule."""
 OUTCOME_REJECTED: Outcome.ValueType  # 1
-"""The participant refused: no effect, and none to come. Usual for INVALID_ARGUMENT, NOT_FOUND,
-ALREADY_EXISTS, PERMISSION_DENIED, UNAUTHENTICATED, FAILED_PRECONDITION, OUT_OF_RANGE and UNIMPLEMENTED.
+"""This attempt was refused and has no effect. Of an attempt before it that may have had one, this says
+something only where the participant's guard gives the idempotency key back in the trailing metadata. Usual for
+INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, UNAUTHENTICATED, FAILED_PRECONDITION,
+OUT_OF_RANGE and UNIMPLEMENTED.
 """
 OUTCOME_RETRY: Outcome.ValueType  # 2
 """No effect now, but it is worth trying again. Usual for RESOURCE_EXHAUSTED and ABORTED, where the
@@ -203,7 +207,8 @@ class Command(_message.Message):
     """
     verify: _builtins.str
     """A query of the same service that tells whether this command took effect: OK means that it did,
-    NOT_FOUND that it did not. It is sent with the metadata `verifies`: the command's idempotency key.
+    NOT_FOUND with the reason COMMAND_NOT_SEEN that it did not, and so does what a rule among the query's
+    own `outcomes` calls REJECTED. It is sent with the metadata `verifies`: the command's idempotency key.
     """
     on_unknown: Global___OnUnknown.ValueType
     """What to do once the attempts are spent and it is still unknown whether the command took effect."""

@@ -2,7 +2,7 @@
 
 ::
 
-    command ──▶ known key ──▶ the same answer
+    command ──▶ known key ──▶ the same answer (a refusal with the key in it)
             ──▶ compensated before it came ──▶ refused
             ──▶ else: the effect is done, once
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
 from orchestrator.engine.outcome import Completed
-from tests.unit.engine.stage import Call, Participants, rejected, unknown
+from tests.unit.engine.stage import Call, Participants, rejected, sample, unknown
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
@@ -51,12 +51,12 @@ class Ledger(Participants):
             self._compensate(call.metadata["compensates"])
         elif command.effect is not Effect.QUERY:
             if command.method in self.refuses or call.key in self.compensated:
-                return rejected()
+                return rejected(echoed=True)
             self._apply(call.key)
         if self.loses[command.method]:
             self.loses[command.method] -= 1
             return unknown()
-        return Completed(self.replies.setdefault(command.method, command.response()).SerializeToString())
+        return Completed((self.replies.get(command.method) or sample(command.response)).SerializeToString())
 
     def _apply(self, key: str) -> None:
         if not self.applied[key]:

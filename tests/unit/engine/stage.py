@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import itertools
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from orchestrator.engine.state import ENDED, SagaState, Status, fold
 from orchestrator.engine.worker import StartSaga, Worker, World
 from orchestrator.errors import JournalUnavailable
 from orchestrator.store.memory import MemoryJournal
+from orchestrator.testing.samples.sampler import Sampler
 from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceStub  # noqa: TC001 - the signatures of sagas are read
 from shop.email.v1.email_pb2 import SendConfirmationRequest
 from shop.email.v1.email_pb2_grpc import EmailServiceStub  # noqa: TC001 - as above
@@ -40,6 +42,8 @@ from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub  # noqa: TC00
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from google.protobuf.message import Message
+
     from orchestrator.contract.command import Command
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.entries import Entry
@@ -52,8 +56,11 @@ SAGA = "saga-1"
 ORDER = StartOrderRequest(customer_id="ada")
 
 
-def rejected(code: str = "FAILED_PRECONDITION", reason: str = "NO") -> Rejected:
-    return Rejected(Failure(code, "no", reason))
+def rejected(code: str = "FAILED_PRECONDITION", reason: str = "NO", *, echoed: bool = False) -> Rejected:
+    return Rejected(Failure(code, "no", reason), echoed=echoed)
+
+
+NOT_SEEN = rejected("NOT_FOUND", "COMMAND_NOT_SEEN", echoed=True)
 
 
 def unknown(code: str = "DEADLINE_EXCEEDED", retry_after: float = 0.0) -> Unknown:
@@ -91,6 +98,12 @@ class Answer:
         self._outcome.set_result(outcome)
 
 
+@functools.cache
+def sample(kind: type[Message]) -> Message:
+    """A message that keeps its contract."""
+    return Sampler("stage").message(kind)
+
+
 class Participants:
     """Participants that complete every command, unless a test says otherwise.
 
@@ -117,7 +130,7 @@ class Participants:
         await asyncio.sleep(0)
         if callable(step):
             step = await step()
-        reply = self.replies.setdefault(command.method, command.response())
+        reply = self.replies.get(command.method) or sample(command.response)
         return step or Completed(reply.SerializeToString())
 
     def methods(self) -> list[str]:
@@ -381,7 +394,8 @@ class Stage:
         key = call.key.removeprefix(f"{saga_id}/")
         state = self.state(saga_id)
         if "compensates" in call.metadata:
-            if not state.rollback:
+            of = call.metadata["compensates"].removeprefix(f"{saga_id}/")
+            if not state.rollback and (of not in state.commands or state.commands[of].compensation is None):
                 self.broken_promises.append(f"{call.key} was sent before the rollback was durable")
         elif command.effect is not Effect.QUERY and key not in state.commands:
             self.broken_promises.append(f"{call.key} was sent before its intent was durable")
@@ -414,9 +428,9 @@ def altered(definition: Definition, method: str, **changes: object) -> Definitio
     return dataclasses.replace(definition, participants=participants)
 
 
-async def until(condition: Callable[[], object]) -> None:
+async def until(condition: Callable[[], object], most: int = 10_000) -> None:
     """Give the loop turns until the condition holds."""
-    for _ in range(10_000):
+    for _ in range(most):
         if condition():
             return
         await asyncio.sleep(0)

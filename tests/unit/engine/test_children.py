@@ -30,15 +30,17 @@ from tests.unit.engine.stage import (
     SAGA,
     Answer,
     Shop,
+    altered,
     order_of,
     rejected,
+    unknown,
     until,
 )
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from tests.unit.engine.stage import Definition
+    from tests.unit.engine.stage import Definition, Process
 
 CHILD = f"{SAGA}/saga.fulfil#1"
 
@@ -345,3 +347,62 @@ async def test_a_parent_may_go_on_without_a_child_that_was_rejected(family: Call
 
     assert await started(stage) is Status.COMPLETED
     assert stage.state().result == Receipt(order_id="without").SerializeToString()
+
+
+async def test_a_child_whose_command_is_refused_after_doubt_compensates_it_and_so_does_its_parent(
+    family: Callable[..., Family],
+) -> None:
+    stage = family(sell, fulfil)
+    stage.participants.scripts["ArrangeShipment"] = [unknown(), rejected("UNIMPLEMENTED")]
+
+    assert await started(stage) is Status.COMPENSATED
+    assert stage.state(CHILD).status is Status.COMPENSATED
+    assert stage.participants.methods()[-3:] == ["CancelShipment", "ReleaseStock", "VoidAuthorization"]
+
+
+async def test_a_child_whose_pivot_is_refused_after_doubt_holds_its_parent_in_front_of_an_operator(
+    family: Callable[..., Family],
+) -> None:
+    stage = family(altered(sell_charged, "CapturePayment"), altered(charge, "CapturePayment", verify=None))
+    stage.participants.scripts["CapturePayment"] = [unknown(), rejected("NOT_FOUND")]
+    process = stage.process()
+    run = asyncio.ensure_future(process.worker.start(order_of(stage.definitions[0]), wait=1e6))
+    offspring = f"{SAGA}/saga.charge#1"
+    await until(lambda: stage.state(offspring).status is Status.SUSPENDED)
+
+    assert not {"VoidAuthorization", "ReleaseStock"} & set(stage.participants.methods())
+    with pytest.raises(CancelRefused):
+        await process.operations.cancel(offspring, "please", "ada")
+    await process.operations.resume(offspring, "mended", "ada")
+    stage.clock.advance(120)
+    assert (await run).status is Status.COMPLETED
+
+
+async def partly_rolled_back(stage: Family) -> Process:
+    """The child rolls back, and an operator lets one of its effects stand."""
+    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "ReleaseStock": [rejected()]}
+    process = stage.process()
+    stage.run = asyncio.ensure_future(process.worker.start(order_of(stage.definitions[0]), wait=1e6))  # type: ignore[attr-defined]  # kept alive
+    await until(lambda: stage.state(CHILD).status is Status.SUSPENDED)
+    await process.operations.skip_compensation(CHILD, "InventoryService.ReserveStock", "sold in the shop", "ada")
+    await process.operations.resume(CHILD, "go on", "ada")
+    await until(lambda: stage.state(CHILD).status is Status.PARTIALLY_COMPENSATED)
+    stage.clock.advance(120)
+    return process
+
+
+async def test_a_parent_does_not_end_compensated_while_an_effect_of_its_child_stands(
+    family: Callable[..., Family],
+) -> None:
+    stage = family(sell, fulfil)
+    process = await partly_rolled_back(stage)
+    state = await stage.stopped()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason is not None
+    assert (state.reason.code, state.reason.step_key) == ("COMPENSATION_REJECTED", "saga.fulfil#1")
+    assert "an operator let stand: InventoryService.ReserveStock#1" in state.reason.message
+    await process.operations.skip_compensation(SAGA, "saga.fulfil#1", "sold in the shop", "ada")
+    await process.operations.resume(SAGA, "go on", "ada")
+    assert (await stage.stopped()).status is Status.PARTIALLY_COMPENSATED
+    assert stage.participants.methods()[-1] == "VoidAuthorization"

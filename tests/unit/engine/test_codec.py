@@ -34,7 +34,7 @@ ENTRIES: dict[type[e.Entry], st.SearchStrategy[e.Entry]] = {
     e.CommandRejected: st.builds(e.CommandRejected, *ATTEMPT, FAILURES),
     e.CommandAbandoned: st.builds(e.CommandAbandoned, *ATTEMPT, FAILURES),
     e.RollbackBegan: st.builds(e.RollbackBegan, INSTANTS, REASONS),
-    e.CompensationBegan: st.builds(e.CompensationBegan, INSTANTS, TEXTS, TEXTS),
+    e.CompensationBegan: st.builds(e.CompensationBegan, INSTANTS, TEXTS, TEXTS, st.none() | st.binary()),
     e.CompensationCompleted: st.builds(e.CompensationCompleted, *ATTEMPT),
     e.CompensationRejected: st.builds(e.CompensationRejected, *ATTEMPT, FAILURES),
     e.SagaRecovered: st.builds(e.SagaRecovered, INSTANTS, TEXTS),
@@ -44,6 +44,7 @@ ENTRIES: dict[type[e.Entry], st.SearchStrategy[e.Entry]] = {
     e.SagaResumed: st.builds(e.SagaResumed, INSTANTS, REASONS),
     e.OutcomeResolved: st.builds(e.OutcomeResolved, INSTANTS, TEXTS, st.booleans(), st.binary(), REASONS),
     e.CompensationSkipped: st.builds(e.CompensationSkipped, INSTANTS, TEXTS, REASONS),
+    e.CompensationResolved: st.builds(e.CompensationResolved, INSTANTS, TEXTS, REASONS),
     e.SagaPartiallyCompensated: st.builds(e.SagaPartiallyCompensated, INSTANTS),
     e.RetryRequested: st.builds(e.RetryRequested, INSTANTS, REASONS),
     e.DeadlinePassed: st.builds(e.DeadlinePassed, INSTANTS),
@@ -87,6 +88,7 @@ def test_each_class_has_a_kind_of_its_own_that_never_changes() -> None:
         "RetryRequested": 19,
         "DeadlinePassed": 20,
         "ValueRecorded": 21,
+        "CompensationResolved": 22,
     }
 
 

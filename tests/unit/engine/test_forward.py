@@ -17,7 +17,7 @@ from orchestrator.errors import DefinitionError
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from shop.pricing.v1.pricing_pb2 import PriceOrderResponse
+from shop.pricing.v1.pricing_pb2 import PricedLine, PriceOrderResponse
 from shop.shipping.v1.shipping_pb2 import ArrangeShipmentRequest
 from tests.unit.engine.stage import (
     ARRANGE,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 
 async def test_a_saga_goes_through_and_answers_with_what_its_code_made_of_the_replies(stage: Stage) -> None:
-    price = PriceOrderResponse()
+    price = PriceOrderResponse(lines=[PricedLine(sku="MUG")])
     price.total.units = 7
     stage.participants.replies["PriceOrder"] = price
     state = await stage.process().run()
@@ -57,7 +57,7 @@ async def test_a_saga_goes_through_and_answers_with_what_its_code_made_of_the_re
     assert state.status is Status.COMPLETED
     assert stage.participants.methods() == FORWARD
     assert state.result is not None
-    assert Receipt.FromString(state.result) == Receipt(order_id="ada", total=price.total)
+    assert Receipt.FromString(state.result) == Receipt(order_id="ada", total=price.total, carrier="carrier")
     assert stage.state().result == state.result
 
 

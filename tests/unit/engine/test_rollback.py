@@ -16,6 +16,7 @@ from orchestrator.engine.state import Reason, Status, StepOutcome
 from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
+from shop.payment.v1.payment_pb2 import VoidAuthorizationRequest
 from tests.unit.engine.stage import (
     ARRANGE,
     AUTHORIZE,
@@ -357,13 +358,59 @@ async def test_a_rollback_needs_no_code_and_finds_the_contract_through_any_saga(
     assert other.worker.served.find(trip.name, trip.version) is None
 
 
+@dataclasses.dataclass(frozen=True)
+class Nobody:
+    """Nobody takes part."""
+
+
+async def nothing(_order: StartOrderRequest, _nobody: Nobody) -> Receipt:
+    return Receipt()
+
+
+async def test_what_is_sent_again_is_the_same_to_the_byte_whatever_contract_is_at_hand(
+    stage_of: Callable[..., Stage],
+) -> None:
+    """A request with a map, which is serialized differently from process to process, is journalled and sent so."""
+    stage = stage_of(trip)
+    slow = Answer()
+    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [unknown(), slow]}
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: slow.asked)
+    (began,) = [e for e in stage.entries() if isinstance(e, CompensationBegan) and "Authorize" in e.key]
+    kept = stage.journal._sagas[SAGA]
+    other = began._replace(request=VoidAuthorizationRequest(order_id="as it was derived then").SerializeToString())
+    kept.entries = [other if entry is began else entry for entry in kept.entries]
+    await stage.recover(altered(trip, "AuthorizePayment", compensation=None))
+    stage.witness.entries.clear()
+    run.cancel()
+
+    assert (await stage.stopped()).status is Status.COMPENSATED
+    assert stage.participants.of("VoidAuthorization")[-1].request == other.request
+
+
+async def test_a_journal_of_an_earlier_version_holds_no_request_and_it_is_derived(stage: Stage) -> None:
+    slow = Answer()
+    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [slow]}
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: slow.asked)
+    kept = stage.journal._sagas[SAGA]
+    kept.entries = [e._replace(request=None) if isinstance(e, CompensationBegan) else e for e in kept.entries]
+    await stage.recover()
+    stage.witness.entries.clear()
+    run.cancel()
+
+    assert (await stage.stopped()).status is Status.COMPENSATED
+    before, after = stage.participants.of("VoidAuthorization")
+    assert before.request == after.request != b""
+
+
 async def test_a_command_whose_contract_is_gone_is_named_to_an_operator(stage_of: Callable[..., Stage]) -> None:
     stage = stage_of(trip)
     slow = Answer()
     stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [slow]}
     run = asyncio.ensure_future(stage.process().run())
     await until(lambda: slow.asked)
-    await stage.recover(altered(trip, "AuthorizePayment", compensation=None))
+    await stage.recover(dataclasses.replace(trip, function=nothing, shop=Nobody, participants=()))
     state = await stage.stopped()
     run.cancel()
 

@@ -16,14 +16,15 @@ from orchestrator.contract.image import load_image
 from orchestrator.contract.reader import read_service
 from orchestrator.definition.participants import Participant
 from orchestrator.engine.state import Reason, Status, StepOutcome
+from shop.email.v1.email_pb2 import SendConfirmationResponse
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signature of a saga is read
 from shop.payment.v1.payment_pb2 import CapturePaymentResponse, GetPaymentRequest, GetPaymentResponse
-from shop.shipping.v1.shipping_pb2 import ArrangeShipmentResponse
 from tests.unit.engine.stage import (
     AUTHORIZE,
     BACKWARD,
     FORWARD,
+    NOT_SEEN,
     RESERVE,
     SAGA,
     Answer,
@@ -110,7 +111,7 @@ async def test_verified_not_to_have_taken_effect_is_sent_again(stage_of: Callabl
     stage = stage_of(with_policy(OnUnknown.VERIFY))
     stage.participants.scripts |= {
         "AuthorizePayment": [unknown()] * 3,
-        "GetPayment": [rejected("NOT_FOUND"), rejected("NOT_FOUND")],
+        "GetPayment": [NOT_SEEN, NOT_SEEN],
     }
 
     assert (await stage.process().run()).status is Status.COMPLETED
@@ -144,7 +145,7 @@ async def test_a_rejection_is_definite_whatever_the_policy(stage_of: Callable[..
         assert stage.participants.methods()[-1] == "ReleaseStock"
 
 
-WITHOUT_REPLY = {"response": ArrangeShipmentResponse}  # of which a GetPaymentResponse holds nothing
+WITHOUT_REPLY = {"response": SendConfirmationResponse}  # of which a GetPaymentResponse holds nothing
 
 
 async def test_verified_to_have_taken_effect_without_its_reply_is_sent_again_for_it(
@@ -190,7 +191,7 @@ async def test_a_command_that_is_not_idempotent_is_sent_again_once_it_is_known_t
     stage = stage_of(with_policy(OnUnknown.VERIFY, **FRAGILE))
     stage.participants.scripts |= {
         "AuthorizePayment": [unknown()] * 2,
-        "GetPayment": [rejected("NOT_FOUND"), rejected("NOT_FOUND")],
+        "GetPayment": [NOT_SEEN, NOT_SEEN],
     }
 
     assert (await stage.process().run()).status is Status.COMPLETED

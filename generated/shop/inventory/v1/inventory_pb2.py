@@ -28,7 +28,7 @@ from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 from shop.type.v1 import type_pb2 as shop_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/inventory/v1/inventory.proto\x12\x11shop.inventory.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"a\n\x13ReserveStockRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12-\n\x05lines\x18\x02 \x03(\x0b\x32\x12.shop.type.v1.LineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"F\n\x14ReserveStockResponse\x12.\n\x05lines\x18\x01 \x03(\x0b\x32\x1f.shop.inventory.v1.ReservedLine\"Y\n\x0cReservedLine\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x08quantity\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12\x16\n\x03\x62in\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \"2\n\x13ReleaseStockRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x16\n\x14ReleaseStockResponse\")\n\x0fGetStockRequest\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \"D\n\x10GetStockResponse\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x01(\x03\x12\x10\n\x08reserved\x18\x03 \x01(\x03\x32\xeb\x02\n\x10InventoryService\x12y\n\x0cReserveStock\x12&.shop.inventory.v1.ReserveStockRequest\x1a\'.shop.inventory.v1.ReserveStockResponse\"\x18\x8a\xe7\x18\x14\x08\x02\x12\x0cReleaseStock*\x02\x08\x02\x12k\n\x0cReleaseStock\x12&.shop.inventory.v1.ReleaseStockRequest\x1a\'.shop.inventory.v1.ReleaseStockResponse\"\n\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x12[\n\x08GetStock\x12\".shop.inventory.v1.GetStockRequest\x1a#.shop.inventory.v1.GetStockResponse\"\x06\x8a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50103b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/inventory/v1/inventory.proto\x12\x11shop.inventory.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"a\n\x13ReserveStockRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12-\n\x05lines\x18\x02 \x03(\x0b\x32\x12.shop.type.v1.LineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"P\n\x14ReserveStockResponse\x12\x38\n\x05lines\x18\x01 \x03(\x0b\x32\x1f.shop.inventory.v1.ReservedLineB\x08\xbaH\x05\x92\x01\x02\x08\x01\"Y\n\x0cReservedLine\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x08quantity\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12\x16\n\x03\x62in\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \"2\n\x13ReleaseStockRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x16\n\x14ReleaseStockResponse\")\n\x0fGetStockRequest\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \"D\n\x10GetStockResponse\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x01(\x03\x12\x10\n\x08reserved\x18\x03 \x01(\x03\x32\xeb\x02\n\x10InventoryService\x12y\n\x0cReserveStock\x12&.shop.inventory.v1.ReserveStockRequest\x1a\'.shop.inventory.v1.ReserveStockResponse\"\x18\x8a\xe7\x18\x14\x08\x02\x12\x0cReleaseStock*\x02\x08\x02\x12k\n\x0cReleaseStock\x12&.shop.inventory.v1.ReleaseStockRequest\x1a\'.shop.inventory.v1.ReleaseStockResponse\"\n\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x12[\n\x08GetStock\x12\".shop.inventory.v1.GetStockRequest\x1a#.shop.inventory.v1.GetStockResponse\"\x06\x8a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50103b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESERVESTOCKREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_RESERVESTOCKREQUEST'].fields_by_name['lines']._loaded_options = None
   _globals['_RESERVESTOCKREQUEST'].fields_by_name['lines']._serialized_options = b'\272H\007\222\001\004\010\001\020d'
+  _globals['_RESERVESTOCKRESPONSE'].fields_by_name['lines']._loaded_options = None
+  _globals['_RESERVESTOCKRESPONSE'].fields_by_name['lines']._serialized_options = b'\272H\005\222\001\002\010\001'
   _globals['_RESERVEDLINE'].fields_by_name['sku']._loaded_options = None
   _globals['_RESERVEDLINE'].fields_by_name['sku']._serialized_options = b'\272H\006r\004\020\001\030 '
   _globals['_RESERVEDLINE'].fields_by_name['quantity']._loaded_options = None
@@ -60,17 +62,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESERVESTOCKREQUEST']._serialized_start=159
   _globals['_RESERVESTOCKREQUEST']._serialized_end=256
   _globals['_RESERVESTOCKRESPONSE']._serialized_start=258
-  _globals['_RESERVESTOCKRESPONSE']._serialized_end=328
-  _globals['_RESERVEDLINE']._serialized_start=330
-  _globals['_RESERVEDLINE']._serialized_end=419
-  _globals['_RELEASESTOCKREQUEST']._serialized_start=421
-  _globals['_RELEASESTOCKREQUEST']._serialized_end=471
-  _globals['_RELEASESTOCKRESPONSE']._serialized_start=473
-  _globals['_RELEASESTOCKRESPONSE']._serialized_end=495
-  _globals['_GETSTOCKREQUEST']._serialized_start=497
-  _globals['_GETSTOCKREQUEST']._serialized_end=538
-  _globals['_GETSTOCKRESPONSE']._serialized_start=540
-  _globals['_GETSTOCKRESPONSE']._serialized_end=608
-  _globals['_INVENTORYSERVICE']._serialized_start=611
-  _globals['_INVENTORYSERVICE']._serialized_end=974
+  _globals['_RESERVESTOCKRESPONSE']._serialized_end=338
+  _globals['_RESERVEDLINE']._serialized_start=340
+  _globals['_RESERVEDLINE']._serialized_end=429
+  _globals['_RELEASESTOCKREQUEST']._serialized_start=431
+  _globals['_RELEASESTOCKREQUEST']._serialized_end=481
+  _globals['_RELEASESTOCKRESPONSE']._serialized_start=483
+  _globals['_RELEASESTOCKRESPONSE']._serialized_end=505
+  _globals['_GETSTOCKREQUEST']._serialized_start=507
+  _globals['_GETSTOCKREQUEST']._serialized_end=548
+  _globals['_GETSTOCKRESPONSE']._serialized_start=550
+  _globals['_GETSTOCKRESPONSE']._serialized_end=618
+  _globals['_INVENTORYSERVICE']._serialized_start=621
+  _globals['_INVENTORYSERVICE']._serialized_end=984
 # @@protoc_insertion_point(module_scope)

@@ -29,7 +29,7 @@ from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 from shop.type.v1 import type_pb2 as shop_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/product/v1/product.proto\x12\x0fshop.product.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"\x80\x01\n\x12\x43reateOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1e\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12-\n\x05lines\x18\x03 \x03(\x0b\x32\x12.shop.type.v1.LineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"\x7f\n\x13\x43reateOrderResponse\x12*\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.product.v1.Product\x12&\n\nlist_total\x18\x02 \x01(\x0b\x32\x12.google.type.Money\x12\x14\n\x0cweight_grams\x18\x03 \x01(\x03\"1\n\x12\x43\x61ncelOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x15\n\x13\x43\x61ncelOrderResponse\"+\n\x11GetProductRequest\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \"?\n\x12GetProductResponse\x12)\n\x07product\x18\x01 \x01(\x0b\x32\x18.shop.product.v1.Product\"Q\n\x13ListProductsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1b\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"[\n\x14ListProductsResponse\x12*\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.product.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"b\n\x07Product\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\nlist_price\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x14\n\x0cweight_grams\x18\x04 \x01(\x05\x32\xc1\x03\n\x0eProductService\x12q\n\x0b\x43reateOrder\x12#.shop.product.v1.CreateOrderRequest\x1a$.shop.product.v1.CreateOrderResponse\"\x17\x8a\xe7\x18\x13\x08\x02\x12\x0b\x43\x61ncelOrder*\x02\x08\x02\x12\x64\n\x0b\x43\x61ncelOrder\x12#.shop.product.v1.CancelOrderRequest\x1a$.shop.product.v1.CancelOrderResponse\"\n\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x12]\n\nGetProduct\x12\".shop.product.v1.GetProductRequest\x1a#.shop.product.v1.GetProductResponse\"\x06\x8a\xe7\x18\x02\x08\x01\x12\x63\n\x0cListProducts\x12$.shop.product.v1.ListProductsRequest\x1a%.shop.product.v1.ListProductsResponse\"\x06\x8a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50101b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/product/v1/product.proto\x12\x0fshop.product.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"\x80\x01\n\x12\x43reateOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1e\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12-\n\x05lines\x18\x03 \x03(\x0b\x32\x12.shop.type.v1.LineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"\x91\x01\n\x13\x43reateOrderResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.product.v1.ProductB\x08\xbaH\x05\x92\x01\x02\x08\x01\x12.\n\nlist_total\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12\x14\n\x0cweight_grams\x18\x03 \x01(\x03\"1\n\x12\x43\x61ncelOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x15\n\x13\x43\x61ncelOrderResponse\"+\n\x11GetProductRequest\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \"?\n\x12GetProductResponse\x12)\n\x07product\x18\x01 \x01(\x0b\x32\x18.shop.product.v1.Product\"Q\n\x13ListProductsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1b\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"[\n\x14ListProductsResponse\x12*\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.product.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"b\n\x07Product\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\nlist_price\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x14\n\x0cweight_grams\x18\x04 \x01(\x05\x32\xc1\x03\n\x0eProductService\x12q\n\x0b\x43reateOrder\x12#.shop.product.v1.CreateOrderRequest\x1a$.shop.product.v1.CreateOrderResponse\"\x17\x8a\xe7\x18\x13\x08\x02\x12\x0b\x43\x61ncelOrder*\x02\x08\x02\x12\x64\n\x0b\x43\x61ncelOrder\x12#.shop.product.v1.CancelOrderRequest\x1a$.shop.product.v1.CancelOrderResponse\"\n\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x12]\n\nGetProduct\x12\".shop.product.v1.GetProductRequest\x1a#.shop.product.v1.GetProductResponse\"\x06\x8a\xe7\x18\x02\x08\x01\x12\x63\n\x0cListProducts\x12$.shop.product.v1.ListProductsRequest\x1a%.shop.product.v1.ListProductsResponse\"\x06\x8a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50101b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEORDERREQUEST'].fields_by_name['customer_id']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_CREATEORDERREQUEST'].fields_by_name['lines']._loaded_options = None
   _globals['_CREATEORDERREQUEST'].fields_by_name['lines']._serialized_options = b'\272H\007\222\001\004\010\001\020d'
+  _globals['_CREATEORDERRESPONSE'].fields_by_name['products']._loaded_options = None
+  _globals['_CREATEORDERRESPONSE'].fields_by_name['products']._serialized_options = b'\272H\005\222\001\002\010\001'
+  _globals['_CREATEORDERRESPONSE'].fields_by_name['list_total']._loaded_options = None
+  _globals['_CREATEORDERRESPONSE'].fields_by_name['list_total']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CANCELORDERREQUEST'].fields_by_name['order_id']._loaded_options = None
   _globals['_CANCELORDERREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_GETPRODUCTREQUEST'].fields_by_name['sku']._loaded_options = None
@@ -62,22 +66,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRODUCTSERVICE'].methods_by_name['ListProducts']._serialized_options = b'\212\347\030\002\010\001'
   _globals['_CREATEORDERREQUEST']._serialized_start=179
   _globals['_CREATEORDERREQUEST']._serialized_end=307
-  _globals['_CREATEORDERRESPONSE']._serialized_start=309
-  _globals['_CREATEORDERRESPONSE']._serialized_end=436
-  _globals['_CANCELORDERREQUEST']._serialized_start=438
-  _globals['_CANCELORDERREQUEST']._serialized_end=487
-  _globals['_CANCELORDERRESPONSE']._serialized_start=489
-  _globals['_CANCELORDERRESPONSE']._serialized_end=510
-  _globals['_GETPRODUCTREQUEST']._serialized_start=512
-  _globals['_GETPRODUCTREQUEST']._serialized_end=555
-  _globals['_GETPRODUCTRESPONSE']._serialized_start=557
-  _globals['_GETPRODUCTRESPONSE']._serialized_end=620
-  _globals['_LISTPRODUCTSREQUEST']._serialized_start=622
-  _globals['_LISTPRODUCTSREQUEST']._serialized_end=703
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=705
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=796
-  _globals['_PRODUCT']._serialized_start=798
-  _globals['_PRODUCT']._serialized_end=896
-  _globals['_PRODUCTSERVICE']._serialized_start=899
-  _globals['_PRODUCTSERVICE']._serialized_end=1348
+  _globals['_CREATEORDERRESPONSE']._serialized_start=310
+  _globals['_CREATEORDERRESPONSE']._serialized_end=455
+  _globals['_CANCELORDERREQUEST']._serialized_start=457
+  _globals['_CANCELORDERREQUEST']._serialized_end=506
+  _globals['_CANCELORDERRESPONSE']._serialized_start=508
+  _globals['_CANCELORDERRESPONSE']._serialized_end=529
+  _globals['_GETPRODUCTREQUEST']._serialized_start=531
+  _globals['_GETPRODUCTREQUEST']._serialized_end=574
+  _globals['_GETPRODUCTRESPONSE']._serialized_start=576
+  _globals['_GETPRODUCTRESPONSE']._serialized_end=639
+  _globals['_LISTPRODUCTSREQUEST']._serialized_start=641
+  _globals['_LISTPRODUCTSREQUEST']._serialized_end=722
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=724
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=815
+  _globals['_PRODUCT']._serialized_start=817
+  _globals['_PRODUCT']._serialized_end=915
+  _globals['_PRODUCTSERVICE']._serialized_start=918
+  _globals['_PRODUCTSERVICE']._serialized_end=1367
 # @@protoc_insertion_point(module_scope)

@@ -27,7 +27,7 @@ from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/warehouse/v1/warehouse.proto\x12\x11shop.warehouse.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x16saga/v1/contract.proto\"\x8d\x01\n\x12\x46ulfilOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x36\n\x05lines\x18\x02 \x03(\x0b\x32\x1b.shop.warehouse.v1.PickLineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12\"\n\x0ftracking_number\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"W\n\x13\x46ulfilOrderResponse\x12\x14\n\x0cpick_list_id\x18\x01 \x01(\t\x12*\n\x05lines\x18\x02 \x03(\x0b\x32\x1b.shop.warehouse.v1.PickLine\"U\n\x08PickLine\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x08quantity\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12\x16\n\x03\x62in\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 2\x90\x01\n\x10WarehouseService\x12h\n\x0b\x46ulfilOrder\x12%.shop.warehouse.v1.FulfilOrderRequest\x1a&.shop.warehouse.v1.FulfilOrderResponse\"\n\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50108b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/warehouse/v1/warehouse.proto\x12\x11shop.warehouse.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x16saga/v1/contract.proto\"\x8d\x01\n\x12\x46ulfilOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x36\n\x05lines\x18\x02 \x03(\x0b\x32\x1b.shop.warehouse.v1.PickLineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12\"\n\x0ftracking_number\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"`\n\x13\x46ulfilOrderResponse\x12\x1d\n\x0cpick_list_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12*\n\x05lines\x18\x02 \x03(\x0b\x32\x1b.shop.warehouse.v1.PickLine\"U\n\x08PickLine\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x08quantity\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12\x16\n\x03\x62in\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 2\x90\x01\n\x10WarehouseService\x12h\n\x0b\x46ulfilOrder\x12%.shop.warehouse.v1.FulfilOrderRequest\x1a&.shop.warehouse.v1.FulfilOrderResponse\"\n\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50108b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FULFILORDERREQUEST'].fields_by_name['lines']._serialized_options = b'\272H\007\222\001\004\010\001\020d'
   _globals['_FULFILORDERREQUEST'].fields_by_name['tracking_number']._loaded_options = None
   _globals['_FULFILORDERREQUEST'].fields_by_name['tracking_number']._serialized_options = b'\272H\006r\004\020\001\030@'
+  _globals['_FULFILORDERRESPONSE'].fields_by_name['pick_list_id']._loaded_options = None
+  _globals['_FULFILORDERRESPONSE'].fields_by_name['pick_list_id']._serialized_options = b'\272H\004r\002\020\001'
   _globals['_PICKLINE'].fields_by_name['sku']._loaded_options = None
   _globals['_PICKLINE'].fields_by_name['sku']._serialized_options = b'\272H\006r\004\020\001\030 '
   _globals['_PICKLINE'].fields_by_name['quantity']._loaded_options = None
@@ -53,9 +55,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FULFILORDERREQUEST']._serialized_start=135
   _globals['_FULFILORDERREQUEST']._serialized_end=276
   _globals['_FULFILORDERRESPONSE']._serialized_start=278
-  _globals['_FULFILORDERRESPONSE']._serialized_end=365
-  _globals['_PICKLINE']._serialized_start=367
-  _globals['_PICKLINE']._serialized_end=452
-  _globals['_WAREHOUSESERVICE']._serialized_start=455
-  _globals['_WAREHOUSESERVICE']._serialized_end=599
+  _globals['_FULFILORDERRESPONSE']._serialized_end=374
+  _globals['_PICKLINE']._serialized_start=376
+  _globals['_PICKLINE']._serialized_end=461
+  _globals['_WAREHOUSESERVICE']._serialized_start=464
+  _globals['_WAREHOUSESERVICE']._serialized_end=608
 # @@protoc_insertion_point(module_scope)
