@@ -29,9 +29,18 @@ class Completed(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """The participant refused; there is no effect."""
+    """Somebody refused this attempt; it has no effect. Of attempts before it, that says nothing, unless it is echoed.
+
+    Attributes:
+        failure: what was said.
+        echoed: the participant's guard itself refused, and showed it by giving the idempotency key back: there is no
+            effect of any attempt, nor will there be.
+        ruled: a rule of the contract calls this status a rejection.
+    """
 
     failure: Failure
+    echoed: bool = False
+    ruled: bool = False
 
 
 class Retry(NamedTuple):

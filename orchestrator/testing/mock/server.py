@@ -125,6 +125,7 @@ class MockParticipant:
             if fault is Fault.NONE:
                 fault = self._faults(command, metadata)
             outcome = self.participant.answer(command, request, metadata, fault)
+            context.set_trailing_metadata(self.participant.echo(command, metadata, outcome))
             if isinstance(outcome, Completed):
                 return outcome.reply
             return await context.abort_with_status(rpc_status.to_status(_status(command, request, outcome.failure)))
