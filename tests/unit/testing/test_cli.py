@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
+from orchestrator.testing.conformance import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,11 +54,13 @@ def test_a_mock_passes_tells_its_effects_and_sums_them_up(tmp_path: Path) -> Non
 
     assert plain.exit_code == 0, plain.output
     assert "same-key-concurrently" in plain.stdout
-    assert "0 failed" in plain.stdout
+    # No query can be asked about a reservation, and the mock's guard echoes.
+    assert "0 failed, 2 not seen, 0 not echoed" in plain.stdout
     report = json.loads(as_json.stdout)
     assert (as_json.exit_code, report["service"], report["passed"]) == (0, INVENTORY, True)
-    after = [each["verdict"] for each in report["findings"] if each["check"].endswith("-after-restart")]
-    assert after == ["passed", "passed"]
+    verdicts = {each["check"]: each["verdict"] for each in report["findings"]}
+    assert verdicts["same-key-after-restart"] == verdicts["kept-out-after-restart"] == "passed"
+    assert verdicts["compensation-undoes"] == "not seen"
     assert seen.exists()
     assert process.returncode == 0
     assert {json.loads(line)["effect"] for line in out.splitlines()} == {
@@ -74,6 +77,13 @@ def test_what_a_participant_fails_is_told_and_ends_with_1() -> None:
     assert result.exit_code == 1
     assert "expected: a valid request completes" in result.stdout
     assert "UNIMPLEMENTED" in result.stdout
+
+
+def test_the_help_of_conform_says_what_verdicts_and_exit_codes_mean() -> None:
+    told = " ".join(call("conform", "--help").stdout.split())
+
+    assert all(f'"{verdict.value}"' in told for verdict in Verdict)
+    assert "Exit codes: 0 when something passed and nothing failed" in told
 
 
 def test_a_restart_command_that_fails_is_told() -> None:
