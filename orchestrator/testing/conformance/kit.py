@@ -152,11 +152,13 @@ class _Examination:
         showing = {
             name for name, shown in first.items() if second[name].same_as(shown) and shows(before.get(name), shown)
         }
-        if showing - before.keys():
-            # What the reply says of every command, such as a warehouse, was there before this one.
-            other = await Trial.prepared(subject, self._sender)
+        if by_reply := showing - before.keys():
+            other, made_up = await Trial.prepared(subject, self._sender), await trial.observe_made_up()
             await other.send()
-            showing -= {name for name in showing - before.keys() if trial.asks_the_same(name, other)}
+            # What the reply says of every command, such as a warehouse, was there before this one.
+            shared = {name for name in by_reply if trial.asks_the_same(name, other)}
+            # What is answered about anything at all says nothing of this command.
+            showing -= shared | {name for name in by_reply if name in made_up and made_up[name].is_completed}
         for name in subject.observers.keys() - showing:
             del subject.observers[name]
 

@@ -4,7 +4,8 @@ A query of the same service can be asked where its request can be filled by name
 
 1. from the command's request; this can be asked before the command, too;
 2. from the command's reply, or from one message in it, such as an id that the participant gives. Nobody can ask this
-   before the command, so only what differs from command to command was not there before;
+   before the command. So such a query shows an effect only where the id differs from command to command, and where
+   one that is made up is not answered;
 3. as the example says, under ``observe``.
 
 Fields without a source, such as a page size, stay empty where the others ask about this one command. A query that asks
@@ -64,13 +65,15 @@ def _always(request: Message) -> Question:
 def _derived(command: Command, query: Command) -> Question | None:
     request, response, wanted = map(_descriptor, (command.request, command.response, query.request))
     sources = field_sources(wanted, request, response)
-    if _asks_about(sources, command):
-        return _question(query, sources, holder="")
-    for holder, message in _holders(response):
-        found = tuple(_or_from(source, message) for source in sources)
-        if found != sources and any(each.source for each in found):
-            return _question(query, found, holder)
-    return None
+    held = [
+        (name, tuple(_or_from(source, message) for source in sources)) for name, message in _holders(response, sources)
+    ]
+    choices = [each for each in (("", sources), *held) if _asks_about(each[1], command)]
+    if not choices:
+        return None
+    # The fullest request and, of those, the one that can be asked first.
+    holder, chosen = min(choices, key=lambda each: sum(source.source is None for source in each[1]))
+    return _question(query, chosen, holder)
 
 
 def _asks_about(sources: tuple[FieldSource, ...], command: Command) -> bool:
@@ -88,9 +91,11 @@ def _or_from(source: FieldSource, message: Descriptor) -> FieldSource:
     return replace(source, origin=Origin.RESPONSE, source=matching_field(message, source.field))
 
 
-def _holders(response: Descriptor) -> Iterator[tuple[str, Descriptor]]:
+def _holders(response: Descriptor, sources: tuple[FieldSource, ...]) -> Iterator[tuple[str, Descriptor]]:
     """The response, and the messages in it, in which an id may stand; by the field that holds them."""
     yield "", response
+    if any(each.origin is Origin.RESPONSE and each.source for each in sources):
+        return  # the contract itself says that a value stands in the response
     for field in response.fields:
         if (message := _single(field)) is not None:
             yield field.name, message

@@ -12,6 +12,7 @@ from orchestrator.errors import CompensationUnderivable
 from orchestrator.testing.conformance.answers import KEY
 from orchestrator.testing.conformance.report import Verdict
 from orchestrator.testing.conformance.subject import valid_request
+from orchestrator.testing.samples import Sampler
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -178,15 +179,23 @@ class Trial:
 
     async def observe(self) -> Shown:
         """What the participant's own queries show, by their names; without those that cannot be asked yet."""
-        asked = {name: (query, self._question(name)) for name, (query, _) in self._subject.observers.items()}
-        return {name: await self._send(query, question) for name, (query, question) in asked.items() if question}
+        return await self._observed(self.reply)
+
+    async def observe_made_up(self) -> Shown:
+        """What they would show of a reply that the participant never gave."""
+        response = self._subject.command.response
+        return await self._observed(Sampler(f"{self._saga_id} made up").message(response))
 
     def asks_the_same(self, name: str, other: Trial) -> bool:
         """A query is asked the same about both commands, so it does not tell them apart."""
-        return self._question(name) == other._question(name)
+        question = self._subject.observers[name].question
+        return question(self.request, self.reply) == question(other.request, other.reply)
 
-    def _question(self, name: str) -> Message | None:
-        return self._subject.observers[name].question(self.request, self.reply)
+    async def _observed(self, reply: Message | None) -> Shown:
+        asked = {
+            name: (query, question(self.request, reply)) for name, (query, question) in self._subject.observers.items()
+        }
+        return {name: await self._send(query, question) for name, (query, question) in asked.items() if question}
 
     async def _send(self, command: Command, request: Message, *metadata: tuple[str, str]) -> Answer:
         return await self._sender.send(command, request, (*metadata, ("saga-id", self._saga_id)))
