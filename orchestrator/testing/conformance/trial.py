@@ -145,8 +145,14 @@ class Trial:
         metadata = ((KEY, key), ("saga-id", self._saga_id))
         return await self._sender.send_once(self._subject.command, payload, metadata)
 
-    def undo_request(self) -> Message:
-        """The compensation's request, with what is known of the command by now.
+    @property
+    def undo_differs_without_the_answer(self) -> bool:
+        """The compensation is sent even where the answer was lost, and then its request says less."""
+        undo = self._subject.undo
+        return self.may_compensate_first and undo is not None and undo.needs_response
+
+    def undo_request(self, *, lost: bool = False) -> Message:
+        """The compensation's request, with what is known of the command by now, or as if its answer had been lost.
 
         Raises:
             NotApplicable: it cannot be made without the command's answer.
@@ -154,16 +160,16 @@ class Trial:
         undo = self._subject.undo
         assert undo is not None
         try:
-            return undo.derive(self.request, self.reply)
+            return undo.derive(self.request, None if lost else self.reply)
         except CompensationUnderivable as error:
             raise NotApplicable(str(error)) from error
 
-    async def compensate(self, key: str | None = None) -> Answer:
-        """Send the compensation, with its own key or another."""
+    async def compensate(self, key: str | None = None, *, lost: bool = False) -> Answer:
+        """Send the compensation, with its own key or another; see ``undo_request``."""
         command = self._subject.command.compensation
         assert command is not None
         metadata = ((KEY, key or self.undo_key), ("compensates", self.key))
-        return await self._send(command, self.undo_request(), *metadata)
+        return await self._send(command, self.undo_request(lost=lost), *metadata)
 
     async def verify(self) -> Answer:
         """Ask whether the command took effect."""

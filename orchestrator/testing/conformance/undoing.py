@@ -18,6 +18,8 @@ answers are; ``A``, ``B`` and ``C`` are any answers that differ from one another
 - A query whose request needs the command's reply has no answer before it. It shows the effect where it is answered.
 - The verify query, asked with the key, tells of the command's record more than of its effect. It decides only where
   no other query shows the effect: it must not say the same as before the compensation.
+- A compensation whose request takes something from the command's answer, and is sent without it where the answer was
+  lost, is judged a second time, as if it had been: the participant finds the effect by ``compensates``.
 - Where no query shows the effect, it is *not seen*. A compensation that does nothing would look the same.
 """
 
@@ -26,8 +28,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor
 
+from orchestrator.contract.redaction import redacted
 from orchestrator.testing.conformance.trial import NO_QUERY, NotSeen, Unmet, expect_completed
 
 if TYPE_CHECKING:
@@ -50,14 +54,22 @@ _WELL_KNOWN: Final = "google.protobuf."
 async def compensation_undoes(new: Callable[[], Awaitable[Trial]]) -> str:
     """What a query shows of an effect changes with its compensation; see the rule above."""
     trial = await new()
+    seen = await _undone(trial, lost=False)
+    if trial.undo_differs_without_the_answer:
+        seen += f"; with the answer lost: {await _undone(await new(), lost=True)}"
+    return seen
+
+
+async def _undone(trial: Trial, *, lost: bool) -> str:
     before, unsent = await trial.observe(), await trial.ask_verify()
     expect_completed(await trial.send(), "the command")
     after, sent = await trial.observe(), await trial.ask_verify()
-    expect_completed(await trial.compensate(), "the compensation")
+    what = "the compensation, as if the answer had been lost," if lost else "the compensation"
+    expect_completed(await trial.compensate(lost=lost), what)
     undone, compensated = await trial.observe(), await trial.ask_verify()
-    seen = _judge(before, after, undone) or _judge(unsent, sent, compensated)
+    seen = _judge(what, before, after, undone) or _judge(what, unsent, sent, compensated)
     if not seen:
-        raise NotSeen(f"the compensation completed; {NO_QUERY}")
+        raise NotSeen(f"{what} completed; {NO_QUERY}")
     return seen
 
 
@@ -66,7 +78,7 @@ def shows(before: Answer | None, after: Answer) -> bool:
     return after.is_completed if before is None else not (before.is_unknown or after.same_as(before))
 
 
-def _judge(before: Shown, after: Shown, undone: Shown) -> str:
+def _judge(what: str, before: Shown, after: Shown, undone: Shown) -> str:
     """What was seen; empty where none of these queries shows the effect.
 
     Raises:
@@ -75,13 +87,21 @@ def _judge(before: Shown, after: Shown, undone: Shown) -> str:
     showing = [name for name, answer in after.items() if shows(before.get(name), answer)]
     for name in showing:
         if undone[name].is_unknown:
-            raise Unmet(f"{name} has no definite answer after the compensation: {undone[name]}")
+            raise Unmet(f"{name} has no definite answer after {what}: {undone[name]}")
         if undone[name].same_as(after[name]):
-            raise Unmet(f"the compensation completed, and {name} shows the effect as before it: {undone[name]}")
+            raise Unmet(f"{what} completed, and {name} shows the effect as before it: {undone[name]}")
         left = _left(before.get(name), after[name], undone[name])
         if left:
-            raise Unmet(f"the compensation completed, and undid a part: {name} shows {left}")
-    return "; ".join(f"{name} showed {after[name]}, then {undone[name]}" for name in showing)
+            raise Unmet(f"{what} completed, and undid a part: {name} shows {left}")
+    return "; ".join(f"{name} showed the effect, then {_news(after[name], undone[name])}" for name in showing)
+
+
+def _news(after: Answer, undone: Answer) -> str:
+    """What the last answer shows that the one before it did not; all of it, where it only leaves something out."""
+    if after.reply is None or undone.reply is None:
+        return str(undone)
+    known, shown = (text_format.MessageToString(redacted(each)).splitlines() for each in (after.reply, undone.reply))
+    return ", ".join(line.strip() for line in shown if line not in known) or str(undone)
 
 
 def _left(before: Answer | None, after: Answer, undone: Answer) -> str:

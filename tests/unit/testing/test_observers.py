@@ -59,7 +59,10 @@ TICKETS = """
   }
   message SellRequest { string order_id = 1; }
   message SellResponse { string ticket_id = 1; }
-  message TakeBackRequest { string order_id = 1; }
+  message TakeBackRequest {
+    string order_id = 1;
+    string ticket_id = 2 [(saga.v1.field) = {source: SOURCE_RESPONSE when_unknown: WHEN_UNKNOWN_LEAVE_EMPTY}];
+  }
   message GetTicketRequest { string ticket_id = 1 [(buf.validate.field).string.min_len = 1]; }
   message Ticket { string state = 1; }
 """
@@ -67,7 +70,7 @@ TICKETS = """
 
 @asynccontextmanager
 async def selling(
-    service: ServiceDescriptor, *, undoes: bool = True, one_ticket: bool = False
+    service: ServiceDescriptor, *, undoes: bool = True, one_ticket: bool = False, needs_ticket: bool = False
 ) -> AsyncIterator[grpc.aio.Channel]:
     """An office without a guard, whose tickets are found by an id that it alone gives."""
     commands = read_service(service)
@@ -80,7 +83,7 @@ async def selling(
         return commands["Sell"].response(ticket_id=ticket)  # type: ignore[call-arg]
 
     async def take_back(request: Any, _context: Any) -> Any:  # noqa: ANN401
-        if undoes and request.order_id in sold:
+        if undoes and request.order_id in sold and (request.ticket_id or not needs_ticket):
             tickets[sold[request.order_id]] = "taken back"
         return commands["TakeBack"].response()
 
@@ -170,6 +173,18 @@ async def test_an_effect_is_seen_by_an_id_that_the_reply_alone_tells(
 
     (undoes,) = (each for each in report.findings if each.check == "compensation-undoes")
     assert undoes.verdict is verdict, str(undoes)
+
+
+async def test_a_compensation_that_needs_the_lost_answer_and_succeeds_without_it_undoes_nothing(
+    compile_file: Compile,
+) -> None:
+    service = compile_file(TICKETS).services_by_name["TicketService"]
+    async with selling(service, needs_ticket=True) as channel:
+        report = await check_participant(channel, service)
+
+    (undoes,) = (each for each in report.findings if each.check == "compensation-undoes")
+    assert undoes.verdict is Verdict.FAILED
+    assert undoes.seen.startswith("the compensation, as if the answer had been lost, completed, and GetTicket shows")
 
 
 def test_what_asks_about_nothing_in_particular_shows_what_others_do_and_is_left_out(booking: Subject) -> None:

@@ -50,6 +50,8 @@ VOIDED = paid(payment.PAYMENT_STATE_VOIDED)
 class Staged:
     """A trial whose queries answer as they are told: before the command, after it, and after the compensation."""
 
+    undo_differs_without_the_answer = False
+
     def __init__(
         self, queries: dict[str, tuple[Answer | None, Answer, Answer]], verify: tuple[Answer, ...] = ()
     ) -> None:
@@ -68,7 +70,8 @@ class Staged:
         self._moment = 1
         return said(payment.AuthorizePaymentResponse())
 
-    async def compensate(self) -> Answer:
+    async def compensate(self, *, lost: bool) -> Answer:
+        assert not lost
         self._moment = 2
         return said(payment.VoidAuthorizationResponse())
 
@@ -124,6 +127,11 @@ async def test_an_effect_that_stands_in_whole_or_in_part_fails(answers: tuple[An
         await judged(*answers)
 
     assert told in str(failed.value)
+
+
+async def test_what_is_seen_is_what_the_query_shows_anew() -> None:
+    assert await judged(ABSENT, HELD, VOIDED) == "Get showed the effect, then state: PAYMENT_STATE_VOIDED"
+    assert await judged(ABSENT, HELD, ABSENT) == "Get showed the effect, then NOT_FOUND: no such order"
 
 
 async def test_one_query_that_still_shows_the_effect_fails_though_another_shows_that_it_is_undone() -> None:
