@@ -49,15 +49,17 @@ def conform(
 ) -> None:
     """Check a running participant against its contract. It leaves effects behind.
 
-    Each check ends with a verdict. "passed" and "failed" mean that the participant did, or did not do, what is
-    expected. "not seen": its compensation answers OK, but no query of the service shows whether it undid anything;
-    name one as `observe` in the examples. "not echoed": its guard does not give the idempotency key back in the
-    trailing metadata; it is sound, but a rejection after a lost answer is treated as unknown. "not applicable": the
-    check says nothing about that rpc, and the report says why.
+    Each check ends with a verdict:
+    - passed: it did what is expected.
+    - failed: it did something else.
+    - not seen: its answers are right, but no query shows the effect.
+    - not echoed: sound, but a rejection after a lost answer counts as unknown.
+    - not applicable: the check says nothing about this rpc.
 
-    Exit codes: 0 when something passed and nothing failed, whatever was not seen or not echoed; 1 when a check failed,
-    the participant or its contract cannot be reached or read, or the restart command failed; 2 when the arguments
-    are wrong.
+    Exit codes:
+    - 0: something passed and nothing failed, whatever was not seen or not echoed.
+    - 1: a check failed, or something that it needs: connection, contract, restart.
+    - 2: the arguments are wrong.
     """
     # Imported here, as they bring protovalidate and gRPC with them, which other commands do without.
     from orchestrator.contract.addresses import default_address  # noqa: PLC0415

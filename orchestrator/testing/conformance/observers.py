@@ -54,7 +54,11 @@ def observers_of(command: Command, example: Example, siblings: Mapping[str, Comm
     """Every query that may show the effect, by its name."""
     queries = [each for each in siblings.values() if each.effect is Effect.QUERY and _descriptor(each.request).fields]
     derived = {query.method: Observer(query, question) for query in queries if (question := _derived(command, query))}
-    named = {name: Observer(siblings[name], _always(request)) for name, request in example.observe.items()}
+    named = {
+        f"{name}#{number}" if number > 1 else name: Observer(siblings[name], _always(request))
+        for name, requests in example.observe.items()
+        for number, request in enumerate(requests, start=1)
+    }
     return derived | named
 
 

@@ -11,10 +11,11 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
-from orchestrator.testing.conformance import Verdict
+from orchestrator.testing.conformance import Finding, Report, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,8 +83,27 @@ def test_what_a_participant_fails_is_told_and_ends_with_1() -> None:
 def test_the_help_of_conform_says_what_verdicts_and_exit_codes_mean() -> None:
     told = " ".join(call("conform", "--help").stdout.split())
 
-    assert all(f'"{verdict.value}"' in told for verdict in Verdict)
-    assert "Exit codes: 0 when something passed and nothing failed" in told
+    assert all(f"{verdict.value}: " in told for verdict in Verdict)
+    assert "0: something passed and nothing failed, whatever was not seen or not echoed." in told
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NOT_SEEN, Verdict.NOT_ECHOED])
+def test_what_is_not_seen_or_not_echoed_is_shown_and_ends_with_0(
+    verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advice = Finding("ReserveStock", "some-check", verdict, "something", "why it is so")
+    found = Report(INVENTORY, (Finding("ReserveStock", "other-check", Verdict.PASSED, "it", "it"), advice))
+
+    async def checked(*_: object) -> Report:
+        return found
+
+    monkeypatch.setattr("orchestrator.cli.conform._check", checked)
+    plain, as_json = call("conform", INVENTORY), call("conform", INVENTORY, "--json")
+
+    assert (plain.exit_code, as_json.exit_code) == (0, 0)
+    assert "why it is so" in plain.stdout
+    assert f"1 {verdict.value}" in plain.stdout
+    assert json.loads(as_json.stdout)["findings"][1]["verdict"] == verdict.value
 
 
 def test_a_restart_command_that_fails_is_told() -> None:

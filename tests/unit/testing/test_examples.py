@@ -56,6 +56,15 @@ def test_a_query_that_cannot_be_derived_can_be_named() -> None:
     assert question(subject({}).request("a"), None) == GetStockRequest(sku="MUG")
 
 
+def test_a_query_can_be_asked_about_each_line() -> None:
+    skus = [{"sku": "MUG"}, {"sku": "POT"}]
+    observers = subject({"ReserveStock": {"observe": {"GetStock": skus}}}).observers
+
+    request = subject({}).request("a")
+    asked = {name: question(request, None) for name, (_, question) in observers.items()}
+    assert asked == {"GetStock": GetStockRequest(sku="MUG"), "GetStock#2": GetStockRequest(sku="POT")}
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [
