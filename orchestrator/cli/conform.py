@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
     from orchestrator.testing.conformance import Examples, Report
 
-_STYLES = {"passed": "green", "failed": "bold red", "not applicable": "dim"}
+_STYLES = {
+    "passed": "green",
+    "failed": "bold red",
+    "not seen": "yellow",
+    "not echoed": "yellow",
+    "not applicable": "dim",
+}
 # A participant that was restarted is found again soon.
 _CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -41,7 +47,20 @@ def conform(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
-    """Check a running participant against its contract; exit with 1 when it fails. It leaves effects behind."""
+    """Check a running participant against its contract. It leaves effects behind.
+
+    Each check ends with a verdict:
+    - passed: it did what is expected.
+    - failed: it did something else.
+    - not seen: its answers are right, but no query shows the effect.
+    - not echoed: sound, but a rejection after a lost answer counts as unknown.
+    - not applicable: the check says nothing about this rpc.
+
+    Exit codes:
+    - 0: something passed and nothing failed, whatever was not seen or not echoed.
+    - 1: a check failed, or something that it needs: connection, contract, restart.
+    - 2: the arguments are wrong.
+    """
     # Imported here, as they bring protovalidate and gRPC with them, which other commands do without.
     from orchestrator.contract.addresses import default_address  # noqa: PLC0415
     from orchestrator.testing.conformance import Examples  # noqa: PLC0415
@@ -93,4 +112,5 @@ def _show(report: Report) -> None:
     console = Console()
     console.print(table)
     counted = ", ".join(f"{count} {verdict.value}" for verdict, count in report.counts().items())
-    console.print(Text(counted, style="green" if report.passed else "bold red"))
+    style = "bold red" if not report.passed else "yellow" if report.advice else "green"
+    console.print(Text(counted, style=style))

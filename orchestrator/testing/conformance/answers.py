@@ -11,8 +11,12 @@ from grpc_status import rpc_status
 from orchestrator.contract.redaction import redacted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from google.protobuf.message import Message
     from grpc.aio import AioRpcError
+
+    Trailing = Iterable[tuple[str, str | bytes]] | None
 
 # What orchestrator.transport.status calls rejected, one floor's neighbour away; a test holds the two together.
 DEFINITE: Final = frozenset(
@@ -27,6 +31,9 @@ DEFINITE: Final = frozenset(
         "UNIMPLEMENTED",
     }
 )
+KEY: Final = "idempotency-key"
+"""The metadata that brings a command's key and, in the trailing metadata of a guard's own answers, its echo."""
+
 _OK: Final = "OK"
 _LONGEST: Final = 160
 
@@ -40,6 +47,7 @@ class Answer(NamedTuple):
         reason: the ``reason`` of the google.rpc.ErrorInfo, or empty.
         reply: the reply, where the code is OK.
         violations: the fields of the google.rpc.BadRequest.
+        echo: what the trailing metadata give as the idempotency key; empty where they give none.
     """
 
     code: str
@@ -47,11 +55,12 @@ class Answer(NamedTuple):
     reason: str = ""
     reply: Message | None = None
     violations: tuple[str, ...] = ()
+    echo: tuple[str, ...] = ()
 
     @classmethod
-    def completed(cls, reply: Message) -> Answer:
+    def completed(cls, reply: Message, trailing: Trailing = None) -> Answer:
         """The command took effect, or the query was answered."""
-        return cls(_OK, reply=reply)
+        return cls(_OK, reply=reply, echo=_echo(trailing))
 
     @classmethod
     def failed(cls, error: AioRpcError) -> Answer:
@@ -62,7 +71,8 @@ class Answer(NamedTuple):
                 reason = detail.reason
             else:
                 violations = tuple(violation.field for violation in detail.field_violations)
-        return cls(error.code().name, error.details() or "", reason, violations=violations)
+        echo = _echo(error.trailing_metadata())
+        return cls(error.code().name, error.details() or "", reason, violations=violations, echo=echo)
 
     @property
     def is_completed(self) -> bool:
@@ -91,6 +101,10 @@ class Answer(NamedTuple):
         if self.reply is None:
             return f"{self.code}{f' ({self.reason})' if self.reason else ''}: {self.message}"[:_LONGEST]
         return f"OK {{{text_format.MessageToString(redacted(self.reply), as_one_line=True)}}}"[:_LONGEST]
+
+
+def _echo(trailing: Trailing) -> tuple[str, ...]:
+    return tuple(value for name, value in trailing or () if name == KEY and isinstance(value, str))
 
 
 def _details(error: AioRpcError) -> list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest]:

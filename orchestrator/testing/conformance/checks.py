@@ -1,17 +1,19 @@
-"""The checks of effectful commands, one function each: from a way to make trials to what was seen.
+"""The checks of a participant's guard, one function each: from a way to make trials to what was seen.
 
-A check returns what it saw, raises ``Unmet`` where the participant did otherwise, and ``NotApplicable`` where it
-says nothing about the command. Those with a restart in between return what is to be done after it.
+A check returns what it saw, raises ``Unmet`` where the participant did otherwise, ``NotSeen`` where nothing shows what
+it did, and ``NotApplicable`` where it says nothing about the command. Those with a restart in between return what is to
+be done after it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from orchestrator.contract.command import Effect
 from orchestrator.testing.conformance.trial import (
+    NO_QUERY,
     NotApplicable,
+    NotSeen,
     Trial,
     Unmet,
     expect_completed,
@@ -24,10 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from orchestrator.testing.conformance.answers import Answer
-    from orchestrator.testing.conformance.subject import Subject
 
     NewTrial = Callable[[], Awaitable[Trial]]
-    Check = Callable[[NewTrial], Awaitable[str]]
     AfterRestart = Callable[[], Awaitable[str]]
 
 _CONCURRENT: Final = 8
@@ -80,7 +80,22 @@ async def compensation_twice(new: NewTrial) -> str:
     expect_completed(await trial.compensate(), "the compensation")
     shown = await trial.observe()
     expect_completed(await trial.compensate(), "the compensation once more")
+    if not shown:
+        raise NotSeen(f"completed twice; {NO_QUERY}")
     return "completed twice" + expect_unchanged(shown, await trial.observe(), "the second compensation took effect")
+
+
+async def compensation_key_with_another_request(new: NewTrial) -> str:
+    """A compensation's key is that of one intent, too."""
+    trial, other = await new(), await new()
+    expect_completed(await trial.send(), "the command")
+    expect_completed(await other.send(), "another command")
+    if other.undo_request() == trial.undo_request():
+        raise NotApplicable("the compensation's request has no identity, so there is no other one")
+    expect_completed(await trial.compensate(), "the compensation")
+    shown = await other.observe()
+    refusal = expect_refused(await other.compensate(key=trial.undo_key), "another command's compensation with its key")
+    return _told(refusal) + expect_unchanged(shown, await other.observe(), "the refused compensation took effect")
 
 
 async def command_after_compensation(new: NewTrial) -> str:
@@ -93,7 +108,7 @@ async def command_after_compensation(new: NewTrial) -> str:
     if not (late.is_refused or late.same_as(first)):
         raise Unmet(f"first {first}; once more after the compensation: {late}")
     if not (late.is_refused or shown):
-        raise NotApplicable("the first reply once more, and no query shows the effect; name one as `observe`")
+        raise NotSeen(f"the recorded reply; {NO_QUERY}")
     told = _told(late) if late.is_refused else "the recorded reply"
     return told + expect_unchanged(shown, await trial.observe(), "the late command took effect")
 
@@ -115,18 +130,6 @@ async def rejection_compensated(new: NewTrial) -> str:
     expect_completed(await trial.compensate(), "its compensation")
     refusal = expect_refused(await trial.send(), "the command once more")
     return f"completed; the command once more: {_told(refusal)}"
-
-
-async def verify_tells(new: NewTrial) -> str:
-    """The verify query knows what took effect and what did not."""
-    trial, kept_out = await new(), await new()
-    _expect_not_found(await trial.verify(), "before the command")
-    expect_completed(await trial.send(), "the command")
-    expect_completed(await trial.verify(), "verify, after the command")
-    if kept_out.is_compensable:
-        expect_completed(await kept_out.compensate(), "a compensation that came first")
-        _expect_not_found(await kept_out.verify(), "after a compensation that came first")
-    return "NOT_FOUND before, OK after"
 
 
 async def same_key_after_restart(new: NewTrial) -> AfterRestart:
@@ -155,74 +158,3 @@ async def kept_out_after_restart(new: NewTrial) -> AfterRestart:
 
 def _told(refusal: Answer) -> str:
     return f"refused: {refusal.code}{f' ({refusal.reason})' if refusal.reason else ''}"
-
-
-def _expect_not_found(answer: Answer, when: str) -> None:
-    if answer.code != "NOT_FOUND":
-        raise Unmet(f"verify, {when}: {answer}")
-
-
-def _if_idempotent(subject: Subject) -> str:
-    return "" if subject.command.idempotent else "the contract says that it does not recognise a repeated key"
-
-
-def _if_compensable(subject: Subject) -> str:
-    return "" if subject.undo is not None else f"it is {subject.command.effect.name.lower()}, nothing compensates it"
-
-
-def _if_rejection_is_final(subject: Subject) -> str:
-    if subject.command.effect is Effect.RETRYABLE:
-        return "it is retryable, so a rejection may be followed by success"
-    return _if_idempotent(subject)
-
-
-def _if_verifiable(subject: Subject) -> str:
-    return "" if subject.verify is not None else "the contract names no verify"
-
-
-class Rule(NamedTuple):
-    """A check and what surrounds it.
-
-    Attributes:
-        expected: what a sound participant does.
-        excuse: why the check does not apply to a command; empty where it does.
-        run: the check.
-    """
-
-    expected: str
-    excuse: Callable[[Subject], str]
-    run: Check
-
-
-class RestartRule(NamedTuple):
-    """The same for a check with a restart in between."""
-
-    expected: str
-    excuse: Callable[[Subject], str]
-    begin: Callable[[NewTrial], Awaitable[AfterRestart]]
-
-
-RULES: Final[dict[str, Rule]] = {
-    "same-key-twice": Rule("the same reply, and one effect", _if_idempotent, same_key_twice),
-    "same-key-concurrently": Rule("one reply for all, and one effect", _if_idempotent, same_key_concurrently),
-    "key-with-another-request": Rule("a definite refusal, and no effect", _if_idempotent, key_with_another_request),
-    "compensation-first": Rule("it succeeds, then the command is refused", _if_compensable, compensation_first),
-    "compensation-twice": Rule("it succeeds twice, and undoes once", _if_compensable, compensation_twice),
-    "command-after-compensation": Rule(
-        "a definite refusal or the recorded reply, and no effect", _if_compensable, command_after_compensation
-    ),
-    "rejection-repeated": Rule("the same rejection", _if_rejection_is_final, rejection_repeated),
-    "rejection-compensated": Rule(
-        "it succeeds, having nothing to undo; the command stays refused", _if_compensable, rejection_compensated
-    ),
-    "verify": Rule("NOT_FOUND before the command or instead of it, OK after it", _if_verifiable, verify_tells),
-}
-"""Every check of an effectful command by its stable name."""
-
-RESTART_RULES: Final[dict[str, RestartRule]] = {
-    "same-key-after-restart": RestartRule("the same reply, and one effect", _if_idempotent, same_key_after_restart),
-    "kept-out-after-restart": RestartRule(
-        "a command whose compensation came first stays refused", _if_compensable, kept_out_after_restart
-    ),
-}
-"""Those with a restart in between."""

@@ -29,14 +29,14 @@ class Example:
         request: fields of a request that the participant accepts. Identities are replaced by fresh ones.
         rejected: fields, over those of ``request``, with which it refuses; ``None`` where none is known.
         given: rpcs of the same service that must have completed for the same identity before.
-        observe: queries of the same service that show the effect, by their names, with their requests. Those
-            whose requests can be derived from the command's need not be named.
+        observe: queries of the same service that show the effect, by their names, with all that is asked of each.
+            Those whose requests can be derived from the command's need not be named.
     """
 
     request: Message
     rejected: Message | None = None
     given: tuple[str, ...] = ()
-    observe: Mapping[str, Message] = field(default_factory=dict)
+    observe: Mapping[str, tuple[Message, ...]] = field(default_factory=dict)
 
 
 class Examples:
@@ -68,7 +68,7 @@ class Examples:
         """The examples of a document, by the name of the rpc.
 
         Each is an object with any of ``request``, ``rejected``, ``given`` and ``observe``; see :class:`Example`. A
-        request is protobuf's JSON, or a string in protobuf's text format.
+        request is protobuf's JSON, or a string in protobuf's text format. A query to observe has one, or a list.
 
         Raises:
             ContractError: an rpc or a field does not exist, or a value does not fit.
@@ -92,7 +92,7 @@ def _example(method: MethodDescriptor, said: object) -> Example:
         _method(method.containing_service, name)
     rejected = _parsed(method, said["rejected"]) if "rejected" in said else None
     queries = {name: _method(method.containing_service, name) for name in said.get("observe", {})}
-    observe = {name: _parsed(query, said["observe"][name]) for name, query in queries.items()}
+    observe = {name: _all_parsed(query, said["observe"][name]) for name, query in queries.items()}
     return Example(_parsed(method, said.get("request", {})), rejected, given, observe)
 
 
@@ -106,6 +106,10 @@ def _method(service: ServiceDescriptor, name: str) -> MethodDescriptor:
 
 def _request(method: MethodDescriptor) -> Message:
     return message_factory.GetMessageClass(method.input_type)()
+
+
+def _all_parsed(method: MethodDescriptor, said: object) -> tuple[Message, ...]:
+    return tuple(_parsed(method, each) for each in (said if isinstance(said, list) else [said]))
 
 
 def _parsed(method: MethodDescriptor, said: object) -> Message:

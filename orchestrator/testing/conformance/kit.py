@@ -3,7 +3,8 @@
 For each effectful command a valid request is made from the contract and the examples. Where it is accepted, the
 checks of :mod:`orchestrator.testing.conformance.checks` follow, each with identities and keys of its own. What the
 commands do is seen in their replies, in the contract's verify, and in those queries of the service whose requests can
-be derived from the command's. The kit leaves its effects behind: point it at a participant that may keep them.
+be filled from the command's request or reply; see :mod:`orchestrator.testing.conformance.observers`. The kit leaves its
+effects behind: point it at a participant that may keep them.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from uuid import uuid4
 from orchestrator.contract.command import Effect
 from orchestrator.contract.reader import read_service
 from orchestrator.testing.conformance.breaking import break_constraint
-from orchestrator.testing.conformance.checks import RESTART_RULES, RULES
 from orchestrator.testing.conformance.examples import Examples
 from orchestrator.testing.conformance.report import Finding, Report, Verdict
+from orchestrator.testing.conformance.rules import RESTART_RULES, RULES
 from orchestrator.testing.conformance.sending import Sender
 from orchestrator.testing.conformance.subject import Subject, valid_request
-from orchestrator.testing.conformance.trial import NotApplicable, Trial, Unmet, expect_completed
+from orchestrator.testing.conformance.trial import NotApplicable, NotPassed, Trial, Unmet, expect_completed
+from orchestrator.testing.conformance.undoing import shows
 from orchestrator.testing.samples import violations
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.testing.conformance.checks import AfterRestart
+    from orchestrator.testing.conformance.trial import Shown
 
     Restart = Callable[[], Awaitable[grpc.aio.Channel | None]]
 
@@ -132,6 +135,7 @@ class _Examination:
 
     async def _accepts(self, subject: Subject) -> str:
         trial = await Trial.prepared(subject, self._sender)
+        before = await trial.observe()
         if wrong := violations(trial.request):
             field, description = wrong[0]
             raise Unmet(f"no valid request could be made up ({field}: {description}); name one in the examples")
@@ -139,11 +143,24 @@ class _Examination:
         if answer.is_refused:
             raise Unmet(f"{answer}; where that is right, name a request in the examples that it accepts")
         expect_completed(answer, "the command")
+        await self._keep_what_shows_effects(subject, trial, before)
+        return str(answer)
+
+    async def _keep_what_shows_effects(self, subject: Subject, trial: Trial, before: Shown) -> None:
         first, second = await trial.observe(), await trial.observe()
         # A query that shows something else each time it is asked shows nothing about effects.
-        for name in [name for name, shown in first.items() if not second[name].same_as(shown)]:
+        showing = {
+            name for name, shown in first.items() if second[name].same_as(shown) and shows(before.get(name), shown)
+        }
+        if by_reply := showing - before.keys():
+            other, made_up = await Trial.prepared(subject, self._sender), await trial.observe_made_up()
+            await other.send()
+            # What the reply says of every command, such as a warehouse, was there before this one.
+            shared = {name for name in by_reply if trial.asks_the_same(name, other)}
+            # What is answered about anything at all says nothing of this command.
+            showing -= shared | {name for name in by_reply if name in made_up and made_up[name].is_completed}
+        for name in subject.observers.keys() - showing:
             del subject.observers[name]
-        return str(answer)
 
     async def _refuses_invalid(self, command: Command) -> str:
         identity = uuid4().hex
@@ -167,10 +184,8 @@ class _Examination:
         """What the check returns; ``None`` where it did not pass, which is then a finding."""
         try:
             return await check()
-        except Unmet as unmet:
-            self._find(rpc, name, Verdict.FAILED, expected, str(unmet))
-        except NotApplicable as reason:
-            self._find(rpc, name, Verdict.NOT_APPLICABLE, expected, str(reason))
+        except NotPassed as reason:
+            self._find(rpc, name, reason.verdict, expected, str(reason))
         return None
 
     def _find(self, rpc: str, name: str, verdict: Verdict, expected: str, seen: str) -> None:

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import enum
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 
 class Verdict(enum.Enum):
-    """How a check ended."""
+    """How a check ended.
+
+    ==============  ==================================================================================
+    verdict         meaning
+    ==============  ==================================================================================
+    PASSED          the participant did what is expected, and it was seen
+    FAILED          it did something else
+    NOT_SEEN        it answered as expected, but no query shows whether it did what it said
+    NOT_ECHOED      it is sound, but its guard does not give the idempotency key back
+    NOT_APPLICABLE  the check says nothing about this rpc
+    ==============  ==================================================================================
+    """
 
     PASSED = "passed"
     FAILED = "failed"
+    NOT_SEEN = "not seen"
+    NOT_ECHOED = "not echoed"
     NOT_APPLICABLE = "not applicable"
+
+
+_ADVICE: Final = frozenset({Verdict.NOT_SEEN, Verdict.NOT_ECHOED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +40,7 @@ class Finding:
         check: the check's stable name, such as ``same-key-twice``.
         verdict: how it ended.
         expected: what a sound participant does.
-        seen: what this one did or, where the check is not applicable, why not.
+        seen: what this one did or, where the check neither passed nor failed, why not.
     """
 
     rpc: str
@@ -59,6 +75,11 @@ class Report:
         """What failed."""
         return tuple(finding for finding in self.findings if finding.verdict is Verdict.FAILED)
 
+    @property
+    def advice(self) -> tuple[Finding, ...]:
+        """What neither passed nor failed and should be looked at: not seen, not echoed."""
+        return tuple(finding for finding in self.findings if finding.verdict in _ADVICE)
+
     def counts(self) -> dict[Verdict, int]:
         """How many checks ended how."""
         return {verdict: sum(each.verdict is verdict for each in self.findings) for verdict in Verdict}
@@ -70,4 +91,4 @@ class Report:
 
     def __str__(self) -> str:
         counted = ", ".join(f"{count} {verdict.value}" for verdict, count in self.counts().items())
-        return "\n".join((f"{self.service}: {counted}", *map(str, self.failures)))
+        return "\n".join((f"{self.service}: {counted}", *map(str, (*self.failures, *self.advice))))

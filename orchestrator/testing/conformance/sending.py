@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc.aio
 
@@ -30,22 +30,19 @@ class Sender:
 
     async def send(self, command: Command, request: Message, metadata: tuple[tuple[str, str], ...]) -> Answer:
         """The first definite answer or, once the attempts are spent, the last one."""
+        payload = request.SerializeToString()
         for pause in _PAUSES:
-            answer = await self._attempt(command, request, metadata)
+            answer = await self.send_once(command, payload, metadata)
             if not answer.is_unknown:
                 return answer
             await asyncio.sleep(pause)
-        return await self._attempt(command, request, metadata)
+        return await self.send_once(command, payload, metadata)
 
-    async def _attempt(self, command: Command, request: Message, metadata: tuple[tuple[str, str], ...]) -> Answer:
-        call = self.channel.unary_unary(
-            command.path,
-            request_serializer=command.request.SerializeToString,
-            response_deserializer=command.response.FromString,
-        )
+    async def send_once(self, command: Command, payload: bytes, metadata: tuple[tuple[str, str], ...]) -> Answer:
+        """The answer to one attempt with these bytes, which need be no request."""
+        method: Any = self.channel.unary_unary(command.path, response_deserializer=command.response.FromString)
+        call = method(payload, metadata=metadata, timeout=command.timeout.total_seconds(), wait_for_ready=True)
         try:
-            return Answer.completed(
-                await call(request, metadata=metadata, timeout=command.timeout.total_seconds(), wait_for_ready=True)
-            )
+            return Answer.completed(await call, await call.trailing_metadata())
         except grpc.aio.AioRpcError as error:
             return Answer.failed(error)

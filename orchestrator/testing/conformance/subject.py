@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from orchestrator.contract.command import Effect
 from orchestrator.contract.derivation import Derivation
 from orchestrator.contract.rpc import identity_fields
-from orchestrator.errors import ContractError
+from orchestrator.testing.conformance.observers import observers_of
 from orchestrator.testing.samples import Sampler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
 
     from orchestrator.contract.command import Command
     from orchestrator.testing.conformance.examples import Example, Examples
-
-    Observers = dict[str, tuple[Command, Callable[[Message], Message]]]
 
 # All that is no identity is the same in every request, so that two requests differ in the identity alone.
 _SEED = "conformance"
@@ -34,8 +31,7 @@ class Subject:
         given: the commands, with their examples, that come before it.
         undo: the derivation of its compensation's request, where it is compensable.
         verify: that of its verify's request, where the contract names one.
-        observers: queries of the same service, with what makes their request from the command's: those that the
-            example names, and those whose request can be derived. What they show is how the kit sees the effect.
+        observers: queries of the same service by their names. What they show is how the kit sees the effect.
     """
 
     def __init__(self, command: Command, siblings: Mapping[str, Command], examples: Examples) -> None:
@@ -44,7 +40,7 @@ class Subject:
         self.given = tuple((siblings[name], examples.of(name)) for name in self.example.given)
         self.undo = Derivation.of(command, command.compensation) if command.compensation else None
         self.verify = Derivation.of(command, command.verify) if command.verify else None
-        self.observers = _derived(command, siblings) | _named(self.example, siblings)
+        self.observers = observers_of(command, self.example, siblings)
 
     def request(self, identity: str) -> Message:
         """A request that the participant should accept."""
@@ -85,28 +81,6 @@ def _over(message: Message, example: Message, keep: tuple[str, ...] = ()) -> Mes
             setattr(part, field.name, value)
         message.MergeFrom(part)
     return message
-
-
-def _named(example: Example, siblings: Mapping[str, Command]) -> Observers:
-    def always(request: Message) -> Callable[[Message], Message]:
-        return lambda _: request
-
-    return {name: (siblings[name], always(request)) for name, request in example.observe.items()}
-
-
-def _derived(command: Command, siblings: Mapping[str, Command]) -> Observers:
-    found: Observers = {}
-    for query in siblings.values():
-        # What asks about nothing in particular shows what others do, too.
-        if query.effect is not Effect.QUERY or not _descriptor(query).fields:
-            continue
-        try:
-            derivation = Derivation.of(command, query)
-        except ContractError:
-            continue
-        if not derivation.needs_response:
-            found[query.method] = (query, derivation.derive)
-    return found
 
 
 def _descriptor(command: Command) -> Descriptor:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 from uuid import uuid4
 
+from orchestrator.contract.command import Effect
 from orchestrator.engine.delivery import idempotency_key
 from orchestrator.engine.entries import compensation_key
 from orchestrator.errors import CompensationUnderivable
+from orchestrator.testing.conformance.answers import KEY
+from orchestrator.testing.conformance.report import Verdict
 from orchestrator.testing.conformance.subject import valid_request
+from orchestrator.testing.samples import Sampler
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-    from orchestrator.contract.command import Command
+    from orchestrator.contract.command import Command, OutcomeRule
     from orchestrator.testing.conformance.answers import Answer
     from orchestrator.testing.conformance.sending import Sender
     from orchestrator.testing.conformance.subject import Subject
@@ -21,12 +25,37 @@ if TYPE_CHECKING:
     Shown = dict[str, Answer]
 
 
-class Unmet(Exception):
-    """The participant did not do what was expected; the message says what it did."""
+NO_QUERY: Final = "no query of the service shows the effect; name one as `observe` in the examples"
 
 
-class NotApplicable(Exception):
-    """The check says nothing about this rpc; the message says why."""
+class NotPassed(Exception):
+    """A check ended otherwise than by passing; the message says what was seen, or why nothing was."""
+
+    verdict: ClassVar[Verdict]
+
+
+class Unmet(NotPassed):
+    """The participant did not do what was expected."""
+
+    verdict = Verdict.FAILED
+
+
+class NotSeen(NotPassed):
+    """The participant answered as expected, but no query shows whether it did what it said."""
+
+    verdict = Verdict.NOT_SEEN
+
+
+class NotEchoed(NotPassed):
+    """The participant's guard does not give the key back."""
+
+    verdict = Verdict.NOT_ECHOED
+
+
+class NotApplicable(NotPassed):
+    """The check says nothing about this rpc."""
+
+    verdict = Verdict.NOT_APPLICABLE
 
 
 class Trial:
@@ -39,6 +68,7 @@ class Trial:
     Attributes:
         request: what ``send`` sends.
         key: the command's idempotency key.
+        undo_key: that of its compensation.
     """
 
     def __init__(self, subject: Subject, sender: Sender) -> None:
@@ -47,6 +77,7 @@ class Trial:
         self._saga_id = f"conformance-{uuid4().hex}"
         self._step = f"{subject.command.short_name}#1"
         self.key = idempotency_key(self._saga_id, self._step)
+        self.undo_key = idempotency_key(self._saga_id, compensation_key(self._step))
         self.request = subject.request(self._saga_id)
         self.reply: Message | None = None
 
@@ -61,7 +92,7 @@ class Trial:
         for number, (command, example) in enumerate(subject.given, start=1):
             request = valid_request(command, example, trial._saga_id)
             key = idempotency_key(trial._saga_id, f"given:{command.short_name}#{number}")
-            answer = await trial._send(command, request, ("idempotency-key", key))
+            answer = await trial._send(command, request, (KEY, key))
             expect_completed(answer, f"{command.method}, which is given")
         return trial
 
@@ -81,23 +112,64 @@ class Trial:
         """There is a compensation to send."""
         return self._subject.undo is not None
 
+    @property
+    def may_compensate_first(self) -> bool:
+        """The compensation's request can be made without the command's answer."""
+        undo = self._subject.undo
+        return undo is not None and not undo.indispensable
+
+    @property
+    def is_rejectable(self) -> bool:
+        """A request is known that the participant should refuse."""
+        return self._subject.example.rejected is not None
+
+    @property
+    def is_rejection_final(self) -> bool:
+        """The command is none that is retried until it succeeds."""
+        return self._subject.command.effect is not Effect.RETRYABLE
+
+    @property
+    def verify_rules(self) -> tuple[OutcomeRule, ...]:
+        """What the verify query's contract says of certain statuses."""
+        verify = self._subject.command.verify
+        return () if verify is None else verify.outcomes
+
     async def send(self, key: str | None = None) -> Answer:
         """Send the command, with its own key or another."""
-        answer = await self._send(self._subject.command, self.request, ("idempotency-key", key or self.key))
+        answer = await self._send(self._subject.command, self.request, (KEY, key or self.key))
         self.reply = answer.reply or self.reply
         return answer
 
-    async def compensate(self) -> Answer:
-        """Send the compensation, with what is known of the command by now."""
-        command, undo = self._subject.command.compensation, self._subject.undo
-        assert command is not None
+    async def send_other(self, payload: bytes, key: str) -> Answer:
+        """Send the command once, with these bytes in place of its request."""
+        metadata = ((KEY, key), ("saga-id", self._saga_id))
+        return await self._sender.send_once(self._subject.command, payload, metadata)
+
+    @property
+    def undo_differs_without_the_answer(self) -> bool:
+        """The compensation is sent even where the answer was lost, and then its request says less."""
+        undo = self._subject.undo
+        return self.may_compensate_first and undo is not None and undo.needs_response
+
+    def undo_request(self, *, lost: bool = False) -> Message:
+        """The compensation's request, with what is known of the command by now, or as if its answer had been lost.
+
+        Raises:
+            NotApplicable: it cannot be made without the command's answer.
+        """
+        undo = self._subject.undo
         assert undo is not None
         try:
-            request = undo.derive(self.request, self.reply)
+            return undo.derive(self.request, None if lost else self.reply)
         except CompensationUnderivable as error:
             raise NotApplicable(str(error)) from error
-        key = idempotency_key(self._saga_id, compensation_key(self._step))
-        return await self._send(command, request, ("idempotency-key", key), ("compensates", self.key))
+
+    async def compensate(self, key: str | None = None, *, lost: bool = False) -> Answer:
+        """Send the compensation, with its own key or another; see ``undo_request``."""
+        command = self._subject.command.compensation
+        assert command is not None
+        metadata = ((KEY, key or self.undo_key), ("compensates", self.key))
+        return await self._send(command, self.undo_request(lost=lost), *metadata)
 
     async def verify(self) -> Answer:
         """Ask whether the command took effect."""
@@ -106,12 +178,30 @@ class Trial:
         assert derivation is not None
         return await self._send(command, derivation.derive(self.request), ("verifies", self.key))
 
+    async def ask_verify(self) -> Shown:
+        """The same as what a query shows; empty where the contract names no verify."""
+        query = self._subject.command.verify
+        return {} if query is None else {f"{query.method}, asked with the key,": await self.verify()}
+
     async def observe(self) -> Shown:
-        """What the participant's own queries show, by their names."""
-        return {
-            name: await self._send(query, derive(self.request))
-            for name, (query, derive) in self._subject.observers.items()
+        """What the participant's own queries show, by their names; without those that cannot be asked yet."""
+        return await self._observed(self.reply)
+
+    async def observe_made_up(self) -> Shown:
+        """What they would show of a reply that the participant never gave."""
+        response = self._subject.command.response
+        return await self._observed(Sampler(f"{self._saga_id} made up").message(response))
+
+    def asks_the_same(self, name: str, other: Trial) -> bool:
+        """A query is asked the same about both commands, so it does not tell them apart."""
+        question = self._subject.observers[name].question
+        return question(self.request, self.reply) == question(other.request, other.reply)
+
+    async def _observed(self, reply: Message | None) -> Shown:
+        asked = {
+            name: (query, question(self.request, reply)) for name, (query, question) in self._subject.observers.items()
         }
+        return {name: await self._send(query, question) for name, (query, question) in asked.items() if question}
 
     async def _send(self, command: Command, request: Message, *metadata: tuple[str, str]) -> Answer:
         return await self._sender.send(command, request, (*metadata, ("saga-id", self._saga_id)))
@@ -154,7 +244,7 @@ def expect_unchanged(before: Shown, after: Shown, what: str) -> str:
     for name, shown in before.items():
         if not after[name].same_as(shown):
             raise Unmet(f"{what}: {name} showed {shown} before and {after[name]} after")
-    return f"; {' and '.join(before)} showed no change" if before else "; no query shows the effect"
+    return f"; {' and '.join(before)} showed no change" if before else f"; {NO_QUERY}"
 
 
 def _unmet(what: str, answer: Answer) -> NoReturn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from orchestrator.engine.outcome import Completed, Rejected
 
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
+
+KEY: Final = "idempotency-key"
+"""The metadata that brings a command's key and, in the trailing metadata of the guard's own answers, its echo."""
 
 
 class Call(NamedTuple):
@@ -33,7 +36,7 @@ class Call(NamedTuple):
     def of(cls, command: Command, request: Message, metadata: Metadata) -> Call:
         """The call with what concerns a guard of its metadata."""
         known = dict(metadata)
-        names = ("idempotency-key", "compensates", "verifies")
+        names = (KEY, "compensates", "verifies")
         return cls(command, request, *(known.get(name, "") for name in names))
 
     def digest(self) -> str:

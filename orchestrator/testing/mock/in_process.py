@@ -1,4 +1,7 @@
-"""Mocks as the engine meets participants, without a network: the ports over the pure core."""
+"""Mocks as the engine meets participants, without a network: the ports over the pure core.
+
+What the server form says in its trailing metadata, this form says by ``Rejected.echoed``: the guard itself refused.
+"""
 
 from __future__ import annotations
 

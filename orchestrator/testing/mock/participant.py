@@ -12,6 +12,10 @@ call arrives:
     rejected       the same rejection          does nothing, succeeds       NOT_FOUND
     compensated    refused                     does nothing, succeeds       NOT_FOUND
 
+What follows from the record of a key is the guard's own answer, and it gives the key back: a reply, a recorded
+rejection, COMMAND_COMPENSATED. It does not where the answer says nothing of other attempts: a malformed request, a
+key that came with another request, a refusal that is not recorded, a query.
+
 Invariant: no effect is applied twice, nor after its compensation. No clock, no chance, no I/O: the same calls in
 the same order get the same answers.
 """
@@ -27,7 +31,7 @@ from orchestrator.contract.derivation import Derivation
 from orchestrator.contract.reader import read_service
 from orchestrator.engine.outcome import Completed, Failure, Rejected
 from orchestrator.errors import ContractError
-from orchestrator.testing.mock.calls import Call, Metadata, Record
+from orchestrator.testing.mock.calls import KEY, Call, Metadata, Record
 from orchestrator.testing.mock.faults import LOST, NEVER_ARRIVES, REJECTION, Fault
 from orchestrator.testing.mock.ledger import EffectLedger
 from orchestrator.testing.samples import Sampler, violations
@@ -95,7 +99,7 @@ class ContractParticipant:
             fault: what goes wrong.
 
         Returns:
-            What the sender sees.
+            What the sender sees; see :meth:`echo` for the metadata that come with it.
         """
         if fault is Fault.LATE:
             self._late.append((command, request, metadata))
@@ -107,9 +111,16 @@ class ContractParticipant:
                 return answer
         return LOST[fault]
 
+    @staticmethod
+    def echo(command: Command, metadata: Metadata, outcome: Outcome) -> Metadata:
+        """The trailing metadata of an answer: the idempotency key, where it is the guard's own."""
+        key = dict(metadata).get(KEY, "")
+        is_own = isinstance(outcome, Completed) or (isinstance(outcome, Rejected) and outcome.echoed)
+        return ((KEY, key),) if key and is_own and command.effect in _EFFECTFUL else ()
+
     def deliver_late(self, key: str | None = None) -> int:
         """Let what is still on its way arrive, all of it or that of one key; how many deliveries that were."""
-        due = [late for late in self._late if key is None or dict(late[2]).get("idempotency-key") == key]
+        due = [late for late in self._late if key is None or dict(late[2]).get(KEY) == key]
         self._late = [late for late in self._late if late not in due]
         for command, request, metadata in due:
             self._arrive(command, request, metadata, rejects=False)
@@ -147,11 +158,12 @@ class ContractParticipant:
         record = self._records.get(key)
         if record is not None:
             return _recorded(record, call)
-        answer = REJECTION if rejects else self._reply(call)
+        # A retryable command that is refused may succeed later, so its refusal is not kept.
+        is_kept = not rejects or call.command.effect is not Effect.RETRYABLE
+        answer = REJECTION._replace(echoed=is_kept and bool(call.key)) if rejects else self._reply(call)
         if isinstance(answer, Completed):
             self.ledger.apply(key)
-        # A retryable command that is refused may succeed later, so its refusal is not kept.
-        if isinstance(answer, Completed) or call.command.effect is not Effect.RETRYABLE:
+        if is_kept:
             self._records[key] = Record(call, answer)
         return answer
 
@@ -212,7 +224,8 @@ def _recorded(record: Record, call: Call) -> Completed | Rejected:
         message = "this idempotency key was used for another method or request"
         return _refused("FAILED_PRECONDITION", "IDEMPOTENCY_KEY_REUSED", message)
     if record.compensated and not isinstance(record.answer, Rejected):
-        return _refused("FAILED_PRECONDITION", "COMMAND_COMPENSATED", "the compensation of this command was here")
+        message = "the compensation of this command was here"
+        return _refused("FAILED_PRECONDITION", "COMMAND_COMPENSATED", message)._replace(echoed=True)
     assert record.answer is not None, "only a compensated key has no answer"
     return record.answer
 

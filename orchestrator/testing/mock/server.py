@@ -125,9 +125,13 @@ class MockParticipant:
             if fault is Fault.NONE:
                 fault = self._faults(command, metadata)
             outcome = self.participant.answer(command, request, metadata, fault)
+            echo = self.participant.echo(command, metadata, outcome)
             if isinstance(outcome, Completed):
+                context.set_trailing_metadata(echo)
                 return outcome.reply
-            return await context.abort_with_status(rpc_status.to_status(_status(command, request, outcome.failure)))
+            status = rpc_status.to_status(_status(command, request, outcome.failure))
+            # The details travel in the trailing metadata too, and gRPC would let them replace what was set before.
+            return await context.abort(status.code, status.details, (*status.trailing_metadata, *echo))
 
         return answer
 

@@ -1,4 +1,4 @@
-"""A participant written by hand, sound unless it is told to have one of the flaws that real ones have."""
+"""A participant written by hand, which does not echo; sound unless it is told to have one of the flaws of real ones."""
 
 from __future__ import annotations
 
@@ -43,12 +43,14 @@ class Carrier(ShippingServiceServicer):
         self.shipments: dict[str, pb.Shipment] = {}
         self.records: dict[str, tuple[pb.ArrangeShipmentRequest, pb.ArrangeShipmentResponse | None]] = {}
         self.compensated: set[str] = set()
+        self.compensations: dict[str, pb.CancelShipmentRequest] = {}
         self.number = 0
 
     def restart(self) -> None:
         if self.flaw == FORGETS_EVERYTHING:
             self.records.clear()
             self.compensated.clear()
+            self.compensations.clear()
 
     async def ArrangeShipment(self, request: pb.ArrangeShipmentRequest, context: Any) -> pb.ArrangeShipmentResponse:  # noqa: ANN401, N802
         await self._refuse_invalid(request, context)
@@ -71,6 +73,9 @@ class Carrier(ShippingServiceServicer):
 
     async def CancelShipment(self, request: pb.CancelShipmentRequest, context: Any) -> pb.CancelShipmentResponse:  # noqa: ANN401, N802
         await self._refuse_invalid(request, context)
+        key = dict(context.invocation_metadata())["idempotency-key"]
+        if self.compensations.setdefault(key, request) != request and self.flaw not in {NO_GUARD, ANY_REQUEST}:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, "a key of another request")
         known = self.shipments.get(request.order_id)
         if known is None and self.flaw == NOTHING_TO_UNDO:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no shipment")

@@ -26,7 +26,9 @@ async def test_a_sound_participant_fails_nothing() -> None:
     report = await examined(Carrier())
 
     assert report.passed, str(report)
-    assert {each.check for each in report.findings if each.verdict is Verdict.NOT_APPLICABLE} == {"verify"}
+    excused = {each.check for each in report.findings if each.verdict is Verdict.NOT_APPLICABLE}
+    assert excused == {"verify", "verify-after-restart"}
+    assert [(each.check, each.verdict) for each in report.advice] == [("echoes", Verdict.NOT_ECHOED)]
 
 
 @pytest.mark.parametrize(
@@ -37,10 +39,11 @@ async def test_a_sound_participant_fails_nothing() -> None:
             {
                 *("same-key-twice", "same-key-concurrently", "key-with-another-request", "same-key-after-restart"),
                 *("compensation-first", "command-after-compensation", "kept-out-after-restart"),
+                "compensation-key-with-another-request",
             },
         ),
         (carrier.NEW_REPLY, {"same-key-twice", "same-key-concurrently", "same-key-after-restart"}),
-        (carrier.ANY_REQUEST, {"key-with-another-request"}),
+        (carrier.ANY_REQUEST, {"key-with-another-request", "compensation-key-with-another-request"}),
         (carrier.RACES, {"same-key-concurrently"}),
         (
             carrier.FORGETS_COMPENSATIONS,
@@ -74,7 +77,7 @@ async def test_without_a_way_to_restart_those_checks_do_not_apply() -> None:
 
     assert report.passed
     excuses = {each.seen for each in report.findings if each.check.endswith("-after-restart")}
-    assert excuses == {"no way to restart the participant was given"}
+    assert excuses == {"no way to restart the participant was given", "the contract names no verify"}
 
 
 async def test_a_participant_that_refuses_the_request_fails_with_a_hint_and_is_asked_nothing_else() -> None:

@@ -11,9 +11,11 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
+from orchestrator.testing.conformance import Finding, Report, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,11 +55,13 @@ def test_a_mock_passes_tells_its_effects_and_sums_them_up(tmp_path: Path) -> Non
 
     assert plain.exit_code == 0, plain.output
     assert "same-key-concurrently" in plain.stdout
-    assert "0 failed" in plain.stdout
+    # No query can be asked about a reservation, and the mock's guard echoes.
+    assert "0 failed, 2 not seen, 0 not echoed" in plain.stdout
     report = json.loads(as_json.stdout)
     assert (as_json.exit_code, report["service"], report["passed"]) == (0, INVENTORY, True)
-    after = [each["verdict"] for each in report["findings"] if each["check"].endswith("-after-restart")]
-    assert after == ["passed", "passed"]
+    verdicts = {each["check"]: each["verdict"] for each in report["findings"]}
+    assert verdicts["same-key-after-restart"] == verdicts["kept-out-after-restart"] == "passed"
+    assert verdicts["compensation-undoes"] == "not seen"
     assert seen.exists()
     assert process.returncode == 0
     assert {json.loads(line)["effect"] for line in out.splitlines()} == {
@@ -74,6 +78,32 @@ def test_what_a_participant_fails_is_told_and_ends_with_1() -> None:
     assert result.exit_code == 1
     assert "expected: a valid request completes" in result.stdout
     assert "UNIMPLEMENTED" in result.stdout
+
+
+def test_the_help_of_conform_says_what_verdicts_and_exit_codes_mean() -> None:
+    told = " ".join(call("conform", "--help").stdout.split())
+
+    assert all(f"{verdict.value}: " in told for verdict in Verdict)
+    assert "0: something passed and nothing failed, whatever was not seen or not echoed." in told
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NOT_SEEN, Verdict.NOT_ECHOED])
+def test_what_is_not_seen_or_not_echoed_is_shown_and_ends_with_0(
+    verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advice = Finding("ReserveStock", "some-check", verdict, "something", "why it is so")
+    found = Report(INVENTORY, (Finding("ReserveStock", "other-check", Verdict.PASSED, "it", "it"), advice))
+
+    async def checked(*_: object) -> Report:
+        return found
+
+    monkeypatch.setattr("orchestrator.cli.conform._check", checked)
+    plain, as_json = call("conform", INVENTORY), call("conform", INVENTORY, "--json")
+
+    assert (plain.exit_code, as_json.exit_code) == (0, 0)
+    assert "why it is so" in plain.stdout
+    assert f"1 {verdict.value}" in plain.stdout
+    assert json.loads(as_json.stdout)["findings"][1]["verdict"] == verdict.value
 
 
 def test_a_restart_command_that_fails_is_told() -> None:

@@ -8,7 +8,7 @@ from orchestrator.contract.reader import read_service
 from orchestrator.errors import ContractError
 from orchestrator.testing.conformance import Examples
 from orchestrator.testing.conformance.subject import Subject
-from shop.inventory.v1.inventory_pb2 import DESCRIPTOR
+from shop.inventory.v1.inventory_pb2 import DESCRIPTOR, GetStockRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,9 +51,18 @@ def test_what_is_rejected_lies_over_the_example() -> None:
 def test_a_query_that_cannot_be_derived_can_be_named() -> None:
     assert set(subject({}).observers) == set()
 
-    query, derive = subject({"ReserveStock": {"observe": {"GetStock": {"sku": "MUG"}}}}).observers["GetStock"]
+    query, question = subject({"ReserveStock": {"observe": {"GetStock": {"sku": "MUG"}}}}).observers["GetStock"]
     assert query.method == "GetStock"
-    assert derive(subject({}).request("a")).sku == "MUG"
+    assert question(subject({}).request("a"), None) == GetStockRequest(sku="MUG")
+
+
+def test_a_query_can_be_asked_about_each_line() -> None:
+    skus = [{"sku": "MUG"}, {"sku": "POT"}]
+    observers = subject({"ReserveStock": {"observe": {"GetStock": skus}}}).observers
+
+    request = subject({}).request("a")
+    asked = {name: question(request, None) for name, (_, question) in observers.items()}
+    assert asked == {"GetStock": GetStockRequest(sku="MUG"), "GetStock#2": GetStockRequest(sku="POT")}
 
 
 @pytest.mark.parametrize(

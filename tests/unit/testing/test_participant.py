@@ -282,3 +282,27 @@ def test_the_engine_meets_the_mock_through_its_own_ports(shop: Shop) -> None:
 def test_a_mock_of_nothing_is_refused() -> None:
     with pytest.raises(ContractError, match="at least one unary rpc"):
         ContractParticipant([])
+
+
+def test_the_guard_echoes_what_it_recorded_and_what_it_keeps_out(shop: Shop) -> None:
+    rejected = shop.reserve("rejected", Fault.REJECT), shop.reserve("rejected")
+    shop.release("kept out", key="undo")
+    kept_out = shop.reserve("kept out")
+
+    assert [is_echoed(each) for each in (*rejected, kept_out)] == [True] * 3
+
+
+def test_the_guard_echoes_nothing_that_says_nothing_of_other_attempts(shop: Shop) -> None:
+    shop.reserve()
+    reused = shop.reserve(quantity=2)
+    malformed = shop.mock.answer(shop.mock.commands[RESERVE], b"\xff\xff", (("idempotency-key", "saga/reserve"),))
+    invalid = shop.mock.answer(shop.mock.commands[RESERVE], b"", (("idempotency-key", "saga/reserve"),))
+    unrecorded = shop.release(fault=Fault.REJECT)
+    keyless = shop.reserve("", Fault.REJECT)
+
+    assert [is_echoed(each) for each in (reused, malformed, invalid, unrecorded, keyless)] == [False] * 5
+
+
+def is_echoed(outcome: Outcome) -> bool:
+    assert isinstance(outcome, Rejected)
+    return outcome.echoed

@@ -96,6 +96,40 @@ async def test_bytes_that_are_no_request_are_refused() -> None:
     assert (code, info.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST")
 
 
+async def test_an_answer_of_the_guard_gives_the_key_back_in_its_trailing_metadata() -> None:
+    async with mock() as participant, grpc.aio.insecure_channel(participant.address) as channel:
+        stub = InventoryServiceStub(channel)
+        undo = (("idempotency-key", "2/release"), ("compensates", "2/reserve"))
+        released = await echo(stub.ReleaseStock(inventory.ReleaseStockRequest(order_id="2"), metadata=undo))
+        completed = await echo(stub.ReserveStock(RESERVE, metadata=KEY))
+        kept_out = await echo(stub.ReserveStock(RESERVE, metadata=(("idempotency-key", "2/reserve"),)))
+
+    assert (released, completed, kept_out) == (["2/release"], ["1/reserve"], ["2/reserve"])
+
+
+async def test_an_answer_that_says_nothing_of_other_attempts_gives_no_key_back() -> None:
+    async with mock() as participant, grpc.aio.insecure_channel(participant.address) as channel:
+        stub = InventoryServiceStub(channel)
+        await stub.ReserveStock(RESERVE, metadata=KEY)
+        reused = stub.ReserveStock(inventory.ReserveStockRequest(order_id="2", lines=RESERVE.lines), metadata=KEY)
+        invalid = stub.ReserveStock(inventory.ReserveStockRequest(order_id="1"), metadata=KEY)
+        query = stub.GetStock(inventory.GetStockRequest(sku="MUG"), metadata=KEY)
+        keyless = stub.ReserveStock(RESERVE)
+        echoes = [await echo(call) for call in (reused, invalid, query, keyless)]
+
+    assert echoes == [[], [], [], []]
+
+
+async def echo(call: Any) -> list[str]:  # noqa: ANN401 - the call of some stub
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        trailing: Any = error.trailing_metadata()
+    else:
+        trailing = await call.trailing_metadata()
+    return [value for name, value in trailing or () if name == "idempotency-key"]
+
+
 @pytest.mark.parametrize(
     ("dials", "code", "reason", "effects"),
     [
@@ -162,8 +196,8 @@ async def test_a_mock_that_is_started_anew_has_forgotten_and_fails_for_that_alon
 
         report = await check_participant(channel, PAYMENT, restart=restart)
 
-    # The replies are a function of the requests, so only what is no longer kept out betrays it.
-    assert {finding.check for finding in report.failures} == {"kept-out-after-restart"}
+    # The replies are a function of the requests, so only what is kept out, or took effect, betrays it.
+    assert {finding.check for finding in report.failures} == {"kept-out-after-restart", "verify-after-restart"}
 
 
 async def test_a_contract_without_stubs_is_served_and_checked(
