@@ -108,10 +108,14 @@ class Operations:
 
         def entry(state: SagaState) -> Entry:
             command = _resolvable(state, key)
+            reason = Reason("RESOLVED", evidence, command.key, requested_by)
+            if command.abandoned and not state.rollback:
+                # The code was told that nobody knows, and has gone on; only what is to be compensated can change.
+                _refuse_if_gone_on(state, command, took_effect=took_effect)
+                return CompensationResolved(self._now(), command.key, reason)
             if took_effect and reply is None and not state.rollback:
                 message = f"{command.key} took effect: the saga needs its reply to go forward"
                 raise OperationRefused(saga_id, "REPLY_NEEDED", message)
-            reason = Reason("RESOLVED", evidence, command.key, requested_by)
             return OutcomeResolved(self._now(), command.key, took_effect, reply or b"", reason)
 
         return await self._note(saga_id, entry)
@@ -240,6 +244,12 @@ def _resolvable(state: SagaState, key: str) -> CommandState:
     if not command.in_doubt and command is not state.refused_after_pivot:
         raise OperationRefused(state.saga_id, "OUTCOME_KNOWN", f"{command.key} is not in doubt")
     return command
+
+
+def _refuse_if_gone_on(state: SagaState, command: CommandState, *, took_effect: bool) -> None:
+    if took_effect:
+        message = f"the saga has gone on without {command.key}, which is compensated before it ends; resume it"
+        raise OperationRefused(state.saga_id, "GONE_ON_WITHOUT", message)
 
 
 def _uncompensated(state: SagaState, name: str) -> CommandState:

@@ -20,6 +20,8 @@ COMPLETED: Final = frozenset({Status.COMPLETED})
 COMPENSATED: Final = frozenset({Status.COMPENSATED})
 SUSPENDED: Final = frozenset({Status.SUSPENDED})
 
+_TWO: Final = 2
+
 
 def rejected(subject: Subject) -> Ends:
     """The participant refuses it for good."""
@@ -49,6 +51,35 @@ def unanswered(subject: Subject) -> Ends:
     return ends | COMPLETED if subject.caught else ends
 
 
+def fronted_after_doubt(subject: Subject) -> Ends:
+    """One attempt got no answer, and the next one was refused by somebody who is not the participant."""
+    if subject.is_query:
+        return rejected(subject)
+    if subject.effect is Effect.RETRYABLE and not subject.best_effort:
+        return COMPLETED if subject.command.retry.attempts > _TWO else unanswered(subject)
+    return unknowable(subject)
+
+
+def unusable_once(subject: Subject) -> Ends:
+    """It took effect, and its reply cannot be used."""
+    command = subject.command
+    return COMPLETED if command.idempotent and command.retry.attempts > 1 else unknowable(subject)
+
+
+def unknowable(subject: Subject) -> Ends:
+    """Nobody knows whether it took effect, and another attempt would tell no more."""
+    if subject.best_effort:
+        return COMPLETED
+    if subject.is_query:
+        return rejected(subject)
+    if subject.effect is Effect.COMPENSABLE:
+        ends = SUSPENDED if subject.needs_answer else COMPENSATED
+        return ends | COMPLETED if subject.caught else ends
+    verify = subject.command.verify if subject.effect is Effect.PIVOT else None
+    tells_all = verify is not None and Derivation.of_response(subject.command, verify) is not None
+    return COMPLETED if tells_all else SUSPENDED
+
+
 def cancelled(subject: Subject, *, answered: bool) -> Ends:
     """Somebody cancels the saga at this command.
 
@@ -72,6 +103,13 @@ def of_fragile(subjects: Iterable[Subject]) -> Ends:
     """A killed orchestrator has left these in doubt: those that are not idempotent decide what follows."""
     fragile = (each for each in subjects if not (each.is_query or each.best_effort or each.command.idempotent))
     return frozenset(end for each in fragile for end in unanswered(each))
+
+
+def compensation_fronted_after_doubt(undo: Command) -> Ends:
+    """A compensation was done and got no answer, and then was refused by somebody who is not the participant."""
+    if undo.retry.attempts > _TWO:
+        return COMPENSATED
+    return SUSPENDED
 
 
 def compensation_unanswered(undo: Command) -> Ends:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from orchestrator.contract.command import OnUnknown
 from orchestrator.engine.entries import compensation_key
 from orchestrator.engine.state import Status
 from orchestrator.testing.matrix import expectations as ends
@@ -27,6 +28,7 @@ class Family(enum.Enum):
     """What goes wrong; each makes a table."""
 
     DELIVERY = "the command"
+    FRONT = "somebody answers in the participant's place"
     KILLED = "the orchestrator is killed"
     COMPENSATION = "its compensation, in a rollback of the whole saga"
     CANCEL = "the saga is cancelled"
@@ -61,6 +63,18 @@ class Mishap(NamedTuple):
 
 def _struck(fault: Fault, times: int = 1) -> Callable[[Subject], Scenario]:
     return lambda subject: Scenario((Strike(subject.key, fault, times),))
+
+
+def _fronted_after_doubt(subject: Subject) -> Scenario:
+    return Scenario((Strike(subject.key, Fault.TIMEOUT_AFTER), Strike(subject.key, Fault.FRONTED)))
+
+
+def _attempted_once(subject: Subject) -> str:
+    return "" if _is_attempted_again(subject.command) else "its contract allows for one attempt"
+
+
+def _is_attempted_again(command: Command) -> bool:
+    return command.idempotent and (command.retry.attempts > 1 or command.on_unknown is OnUnknown.RESEND)
 
 
 def _down(subject: Subject) -> Scenario:
@@ -149,6 +163,18 @@ def _undo_unanswered_once(subject: Subject) -> Ends:
     return ends.COMPENSATED if subject.compensation.retry.attempts > 1 else _undo_unanswered(subject)
 
 
+def _undo_fronted_after_doubt(subject: Subject) -> Ends:
+    assert subject.compensation is not None
+    return ends.compensation_fronted_after_doubt(subject.compensation)
+
+
+def _no_second_undo(subject: Subject) -> str:
+    undo = subject.compensation
+    if undo is None or _is_attempted_again(undo):
+        return _no_compensation(subject)
+    return "its compensation's contract allows for one attempt"
+
+
 def _undo_down_meanwhile(subject: Subject) -> Ends:
     is_patient = _undo_unanswered(subject) == ends.COMPENSATED
     return frozenset({Status.COMPENSATING}) if is_patient else ends.SUSPENDED
@@ -186,9 +212,10 @@ _REFUSED: Final = Strike("", Fault.REJECT)
 _FAILS: Final = Strike("", Fault.FAIL_BEFORE, _FEW)
 _LOST: Final = Strike("", Fault.TIMEOUT_AFTER)
 _TWICE: Final = Strike("", Fault.DUPLICATE)
+_FRONTED: Final = Strike("", Fault.FRONTED)
 _GONE: Final = Strike("", Fault.FAIL_BEFORE, seconds=1.0)
 
-_D, _K, _U, _C = Family
+_D, _F, _K, _U, _C = Family
 MISHAPS: Final = (
     Mishap("rejected", _D, "the participant refuses it", _struck(Fault.REJECT), ends.rejected),
     Mishap("fails before", _D, "the way there breaks; no effect", _struck(Fault.FAIL_BEFORE), ends.unanswered_once),
@@ -213,6 +240,16 @@ MISHAPS: Final = (
         ends.unanswered,
         meanwhile=_down_meanwhile,
     ),
+    Mishap("refused", _F, "a proxy or a wrong backend refuses it; no effect", _struck(Fault.FRONTED), ends.rejected),
+    Mishap(
+        "refused after doubt",
+        _F,
+        "it took effect, its answer is lost; a proxy or a wrong backend refuses the next attempt",
+        _fronted_after_doubt,
+        ends.fronted_after_doubt,
+        _attempted_once,
+    ),
+    Mishap("garbled", _F, "it took effect; its reply cannot be read", _struck(Fault.GARBLED), ends.unusable_once),
     Mishap(
         "started",
         _K,
@@ -254,6 +291,14 @@ MISHAPS: Final = (
         _in_rollback(_LOST),
         _undo_unanswered_once,
         _no_compensation,
+    ),
+    Mishap(
+        "fronted after",
+        _U,
+        "it is done, its answer is lost; a proxy or a wrong backend refuses the next attempt",
+        _in_rollback(_LOST, _FRONTED),
+        _undo_fronted_after_doubt,
+        _no_second_undo,
     ),
     Mishap("duplicate", _U, "it arrives twice", _in_rollback(_TWICE), _compensated, _no_compensation),
     Mishap(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.engine.outcome import Failure, Rejected, Unknown
+from orchestrator.engine.outcome import Completed, Failure, Rejected, Unknown
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
+    from orchestrator.engine.outcome import Outcome
 
 
 class Fault(enum.Enum):
@@ -25,6 +26,8 @@ class Fault(enum.Enum):
     TIMEOUT_AFTER     the answer is lost; the effect stands               DEADLINE_EXCEEDED
     DUPLICATE         it arrives twice                                    the second answer
     LATE              it arrives once its compensation has been there     DEADLINE_EXCEEDED
+    FRONTED           a proxy or a wrong backend answers; no effect       rejected, no echo
+    GARBLED           the reply is spoilt; the effect stands              nonsense
     ================  ==================================================  ===================
     """
 
@@ -36,6 +39,8 @@ class Fault(enum.Enum):
     TIMEOUT_AFTER = enum.auto()
     DUPLICATE = enum.auto()
     LATE = enum.auto()
+    FRONTED = enum.auto()
+    GARBLED = enum.auto()
 
 
 class Faults(Protocol):
@@ -48,16 +53,18 @@ class Faults(Protocol):
 _UNAVAILABLE: Final = Unknown(Failure("UNAVAILABLE", "the mock's connection broke"))
 _TIMEOUT: Final = Unknown(Failure("DEADLINE_EXCEEDED", "the mock's answer is lost"))
 
-LOST: Final = {
+LOST: Final[dict[Fault, Outcome]] = {
     Fault.FAIL_BEFORE: _UNAVAILABLE,
     Fault.FAIL_AFTER: _UNAVAILABLE,
     Fault.TIMEOUT_BEFORE: _TIMEOUT,
     Fault.TIMEOUT_AFTER: _TIMEOUT,
     Fault.LATE: _TIMEOUT,
+    Fault.FRONTED: Rejected(Failure("UNAUTHENTICATED", "the mock's front does not let this pass")),
+    Fault.GARBLED: Completed(b"\xff\xff"),
 }
 """What the sender sees in place of an answer."""
 
-NEVER_ARRIVES: Final = frozenset({Fault.FAIL_BEFORE, Fault.TIMEOUT_BEFORE})
+NEVER_ARRIVES: Final = frozenset({Fault.FAIL_BEFORE, Fault.TIMEOUT_BEFORE, Fault.FRONTED})
 """The faults with which a command does not reach the participant at all."""
 
 REJECTION: Final = Rejected(Failure("FAILED_PRECONDITION", "the mock was told to reject this", "MOCK_REJECTION"))

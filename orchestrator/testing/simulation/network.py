@@ -7,6 +7,7 @@ that is durable; a crash loses the calls that have not arrived and the answers t
 
     sent ──┬── lost ─────────────────────────────▶ (no answer: the sender's timeout)
            ├── reset, or nobody is there ────────▶ unavailable
+           ├── somebody else is there ───────────▶ rejected, or nonsense
            └── on its way ──▶ arrives ──▶ effect ──┬──▶ answer
                     │  └ twice, or far too late    ├── lost ───▶ (no answer)
                     └── the participant is down    └── reset ──▶ unavailable
@@ -39,6 +40,17 @@ if TYPE_CHECKING:
 _NOBODY: Final = Unknown(Failure("UNAVAILABLE", "the simulated connection broke"))
 _TIMEOUT: Final = Unknown(Failure("DEADLINE_EXCEEDED", "no answer in time"))
 _BUSY: Final = Failure("RESOURCE_EXHAUSTED", "the simulated participant is busy", "BUSY")
+_FRONTS: Final = (
+    "UNIMPLEMENTED",
+    "UNAUTHENTICATED",
+    "PERMISSION_DENIED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "FAILED_PRECONDITION",
+)
+"""What those answer who stand between a replica and a participant's guard."""
+_NONSENSE: Final = Completed(b"\xff\xff\xff")
+_NONSENSE_SHARE: Final = 0.2
 _HALF: Final = 0.5
 _PAUSES: Final = (0.0, 0.0, 1.5)
 """Seconds for which a busy participant asks to be left alone."""
@@ -120,6 +132,9 @@ class Network:
         call = _Call(self, process.name, host, command, request, metadata, answer)
         self.timeline.note(process.name, "sent", call.name)
         self.watch.sent(process.name, command, request, metadata)
+        if weather.fronted and random.random() < weather.fronted:
+            self.loop.call_outside(self.delay(), call.give_instead)
+            return
         drawn = random.random() - weather.lost
         if drawn < 0:
             self.timeline.note("network", "lost", call.name)
@@ -191,6 +206,20 @@ class _Call:
         self._answer.set_result(outcome)
         if isinstance(outcome, Completed):
             self._network.watch.answered(self._sender, self._key)
+
+    def give_instead(self) -> None:
+        """The sender gets an answer from somebody who is not the participant."""
+        network = self._network
+        if network.random.random() < _NONSENSE_SHARE:
+            network.timeline.note("network", "nonsense", self.name)
+            answer: Outcome = _NONSENSE
+        else:
+            code = network.random.choice(_FRONTS)
+            network.timeline.note("network", "fronted", self.name, code)
+            network.watch.refused(self._key)
+            answer = Rejected(Failure(code, "a simulated front"))
+        if not self._answer.done():
+            self._answer.set_result(answer)
 
     def arrive(self, how: str) -> None:
         """The call is at its participant."""

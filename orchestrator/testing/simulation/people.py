@@ -74,7 +74,8 @@ class People:
 
     async def decide(self, saga_id: str) -> None:
         """An operator looks at a suspended saga, and does something about it."""
-        await self._random.choice((self.resume, self.resume, self.resume, self.resolve, self.skip))(saga_id)
+        acts = (self.resume, self.resume, self.resume, self.resolve, self.skip, self.resolve_compensation)
+        await self._random.choice(acts)(saga_id)
 
     def suspended(self) -> list[str]:
         """The sagas that wait for an operator."""
@@ -113,6 +114,21 @@ class People:
         key = suspension.step_key
         await self._ask(
             "operator", "skip", saga_id, lambda life: life.operations.skip_compensation(saga_id, key, "seen", "ada")
+        )
+
+    async def resolve_compensation(self, saga_id: str) -> None:
+        """Say that an effect was taken back, where the participant's books say so and its answers did not."""
+        state = self._watch.sagas[saga_id].state
+        suspension = state.suspension
+        key = suspension.step_key if suspension is not None else ""
+        entry = self._watch.ledger.of(f"{saga_id}/{key}")
+        if state.status is not Status.SUSPENDED or entry is None or not (entry.compensated or entry.kept_out):
+            return
+        await self._ask(
+            "operator",
+            "resolve_compensation",
+            saga_id,
+            lambda life: life.operations.resolve_compensation(saga_id, key, "the books", "ada"),
         )
 
     async def resolve(self, saga_id: str) -> None:

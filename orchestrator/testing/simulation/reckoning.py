@@ -3,7 +3,7 @@
 ==================== =============================================================================
 a saga that ended    leaves standing
 ==================== =============================================================================
-completed            the effect of every completed command, and of no rejected one
+completed            the effect of every completed command, of no rejected one, and of no unknown one that matters
 compensated          nothing, but what the saga can do without
 partially            what an operator lets stand, and what the saga can do without
 suspended            what its journal names, and nothing that it calls compensated or rejected
@@ -68,6 +68,9 @@ class Reckoning:
             self._lost(f"{name} stands, and its saga has ended compensated")
         if stands and state.status is Status.PARTIALLY_COMPENSATED and not (command.skipped or command.best_effort):
             self._lost(f"{name} stands, and no operator has let it stand")
+        unknown = command.outcome is StepOutcome.UNKNOWN and not (command.skipped or command.best_effort)
+        if stands and state.status is Status.COMPLETED and unknown:
+            self._lost(f"{name} stands, and its saga has completed without knowing of it")
         if not stands and not undone and command.outcome is StepOutcome.COMPLETED and not command.skipped:
             self._lost(f"{name} is journalled as completed, and does not stand")
         if state.status is Status.COMPLETED and command.matters_in_doubt:
@@ -82,7 +85,9 @@ class Reckoning:
         child = self._states.get(name)
         if child is None:
             return False
-        return None if child.status is Status.SUSPENDED else child.status is Status.COMPLETED
+        if child.status in {Status.SUSPENDED, Status.PARTIALLY_COMPENSATED}:
+            return None
+        return child.status is Status.COMPLETED
 
     def _lost(self, how: str) -> None:
         self._watch.break_(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, how)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.type.money_pb2 import Money
 
-from orchestrator import CommandRejected, SagaRejected, best_effort, saga, saga_id, scope
+from orchestrator import CommandRejected, CommandUnknown, SagaRejected, best_effort, saga, saga_id, scope
 from orchestrator.contract.command import Effect, OnUnknown
 from orchestrator.definition import context
 from orchestrator.definition.context import child
@@ -64,14 +64,14 @@ async def bundle(order: StartOrderRequest, shop: Shop) -> Receipt:
 
 @saga("choices", version=1)
 async def choices(order: StartOrderRequest, shop: Shop) -> Receipt:
-    """Takes another way when refused, decides by chance and by the clock, and gives up at times."""
+    """Takes another way when refused or left without an answer, decides by chance and the clock, gives up at times."""
     order_id = saga_id()
     lucky = context.random() < _HALF
     name = f"{context.uuid4()}-{context.now():%H}"
     await shop.product.CreateOrder(CreateOrderRequest(order_id=order_id, customer_id=name, lines=order.lines))
     try:
         await _ship(order, shop)
-    except CommandRejected:
+    except (CommandRejected, CommandUnknown):
         with scope("instead"):
             await shop.inventory.ReserveStock(ReserveStockRequest(order_id=order_id, lines=order.lines[:1]))
     if lucky:

@@ -14,6 +14,7 @@ from orchestrator.engine.entries import (
     CommandIntended,
     CommandRejected,
     CompensationCompleted,
+    CompensationResolved,
     RollbackBegan,
     SagaSuspended,
     compensation_key,
@@ -26,6 +27,7 @@ from orchestrator.engine.state import (
     REASON_UNKNOWN,
     SagaState,
     Status,
+    StepOutcome,
 )
 from orchestrator.testing.mock import EffectLedger
 from orchestrator.testing.simulation.promises import Broken, Promise
@@ -137,13 +139,15 @@ class Watch:
 
     def _compensation_sent(self, replica: str, kept: Kept, key: str) -> None:
         state = kept.state
-        if not state.rollback:
+        if not state.rollback and not _is_gone_on_without(state, key):
             self.break_(Promise.NOTHING_IS_LOST, f"{state.saga_id}/{key} is compensated before the rollback is durable")
         if not kept.is_advanced_by(replica):
             return
         compensation = state.commands[key].compensation
         if compensation is not None and compensation.ended_at is not None:
             self.break_(Promise.REPLAY_IS_SILENT, f"{state.saga_id}/{key} is compensated again; that is durable")
+        if _is_gone_on_without(state, key):
+            return  # the others stand because the saga completes
         for later in _started_after(state, key):
             if later.may_stand and not self._is_known_undone(replica, state.saga_id, later):
                 self.break_(
@@ -209,7 +213,7 @@ class Watch:
                 self._check_completed(state, state.commands[entry.key])
             case CommandRejected():
                 self._check_rejected(state, state.commands[entry.key])
-            case CompensationCompleted():
+            case CompensationCompleted() | CompensationResolved():
                 self._check_compensated(state, entry.key)
             case RollbackBegan():
                 self._check_rollback(state)
@@ -255,12 +259,17 @@ class Watch:
             REASON_UNKNOWN: command is not None,
             REASON_PAUSED: state.saga_id in self.paused,
             REASON_COMPENSATION_REJECTED: command is not None
-            and f"{state.saga_id}/{compensation_key(command.key)}" in self._refused,
+            and (self._stands_in_part(name) or f"{state.saga_id}/{compensation_key(command.key)}" in self._refused),
             REASON_REJECTED_AFTER_PIVOT: state.pivoted and name in self._refused,
         }
         if not legal.get(reason.code, False):
             promise = Promise.REPLAY_IS_SILENT if reason.code == REASON_DIVERGED else Promise.NOTHING_IS_LOST
             self.break_(promise, f"{state.saga_id} is suspended for no good reason: {reason}")
+
+    def _stands_in_part(self, name: str) -> bool:
+        """The child saga of this name has ended, and an operator has let some of its effects stand."""
+        child = self.sagas.get(name)
+        return child is not None and child.state.status is Status.PARTIALLY_COMPENSATED
 
     def _effect_changed(self, what: str, entry: LedgerEntry) -> None:
         """A participant has done something, whoever told it to."""
@@ -272,7 +281,7 @@ class Watch:
             return
         if what == "applied" and (entry.applied > 1 or entry.kept_out):
             self.break_(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{entry.key} took effect twice, or after its undoing")
-        if what == "compensated" and key in kept.state.commands:
+        if what == "compensated" and key in kept.state.commands and not _is_gone_on_without(kept.state, key):
             for later in _started_after(kept.state, key):
                 if self._balance(kept.state, later.key) and not later.skipped:
                     self.break_(
@@ -286,6 +295,12 @@ class Watch:
     def _balance(self, state: SagaState, key: str) -> int:
         entry = self.ledger.of(f"{state.saga_id}/{key}")
         return entry.balance if entry is not None else 0
+
+
+def _is_gone_on_without(state: SagaState, key: str) -> bool:
+    """The saga has gone on without an answer to the command, and takes it back before it completes."""
+    command = state.commands[key]
+    return command.outcome is StepOutcome.UNKNOWN and command.compensation is not None
 
 
 def is_child(command: CommandState) -> bool:

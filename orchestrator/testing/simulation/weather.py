@@ -24,6 +24,7 @@ class Weather:
         late: calls that arrive long after their sender gave up.
         doubled: calls that arrive a second time.
         slow: calls that take seconds.
+        fronted: calls that never arrive, because somebody else answers: a proxy, a mesh, a wrong backend.
         busy: calls that the participant puts off.
         refused: compensable commands and pivots that the participant refuses for good.
         stubborn: what must succeed in the end, a compensation or a retryable command, refused for now.
@@ -44,6 +45,7 @@ class Weather:
     late: float = 0.0
     doubled: float = 0.0
     slow: float = 0.0
+    fronted: float = 0.0
     busy: float = 0.0
     refused: float = 0.0
     stubborn: float = 0.0
@@ -74,6 +76,7 @@ _WORST: Final = Weather(
     late=0.15,
     doubled=0.2,
     slow=0.1,
+    fronted=0.08,
     busy=0.15,
     refused=0.15,
     stubborn=0.1,

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
 from orchestrator.engine import compensation, delivery
+from orchestrator.engine.bindings import Binding
 from orchestrator.engine.delivery import Courier
 from orchestrator.engine.entries import CommandIntended, CompensationBegan, RollbackBegan, SagaRecovered
 from orchestrator.engine.forward import Forward
 from orchestrator.engine.outcome import Rejected, Unknown
 from orchestrator.engine.recovery import Recovery
+from orchestrator.engine.rollback import Rollback
 from orchestrator.engine.state import CommandState, StepOutcome
 from orchestrator.engine.stopping import Brake
 from orchestrator.engine.worker import Worker
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.compensation import CompensationPlan
     from orchestrator.engine.entries import Entry
     from orchestrator.engine.executor import Executor
+    from orchestrator.engine.outcome import Outcome
     from orchestrator.engine.ports import Append
     from orchestrator.engine.state import SagaState
 
@@ -130,6 +133,36 @@ def doubt_is_taken_for_failure() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def any_rejection_is_taken_for_the_guards() -> Iterator[None]:
+    """A rejection after doubt is definite, whoever stands between."""
+    weigh = delivery._weighed
+
+    def weighed(answer: Outcome, binding: Binding, *, in_doubt: bool, spent: bool) -> Outcome:
+        return answer if isinstance(answer, Rejected) else weigh(answer, binding, in_doubt=in_doubt, spent=spent)
+
+    with patch.object(delivery, "_weighed", weighed):
+        yield
+
+
+@contextlib.contextmanager
+def replies_are_not_looked_at() -> Iterator[None]:
+    """OK is success, whatever comes with it."""
+    with patch.object(Binding, "flaw", lambda _self, _reply: None):
+        yield
+
+
+@contextlib.contextmanager
+def what_a_saga_goes_on_without_is_forgotten() -> Iterator[None]:
+    """A saga that gets over an unknown outcome completes, and leaves the effect."""
+
+    async def nothing(_self: Rollback) -> None:
+        return None
+
+    with patch.object(Rollback, "compensate_abandoned", nothing):
+        yield
+
+
+@contextlib.contextmanager
 def every_attempt_has_a_key_of_its_own() -> Iterator[None]:
     """The idempotency key tells attempts apart, instead of intents."""
 
@@ -160,7 +193,7 @@ def results_are_forgotten() -> Iterator[None]:
     def forgetful(self: Worker, claim: Any, entries: Any, state: SagaState, **more: Any) -> Executor:  # noqa: ANN401
         for command in state.commands.values():
             if command.outcome is StepOutcome.COMPLETED and not state.rollback:
-                command.reopen()
+                state.reopen(command)
         return adopt(self, claim, entries, state, **more)
 
     with patch.object(Worker, "adopt", forgetful):
@@ -233,10 +266,13 @@ PLANTED = (
     _planted(intent_is_dropped, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
     _planted(compensations_are_reordered, Promise.IN_REVERSE_ORDER),
     _planted(fence_is_skipped, Promise.ONE_OWNER),
-    _planted(timeout_is_taken_for_a_rejection, Promise.UNKNOWN_IS_NOT_FAILED),
+    _planted(timeout_is_taken_for_a_rejection, Promise.UNKNOWN_IS_NOT_FAILED, Promise.NOTHING_IS_LOST),
     _planted(rollback_is_forgotten, Promise.NOTHING_IS_LOST),
     _planted(rollback_is_not_awaited, Promise.NOTHING_IS_LOST),
     _planted(doubt_is_taken_for_failure, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, Promise.IN_REVERSE_ORDER),
+    _planted(any_rejection_is_taken_for_the_guards, Promise.UNKNOWN_IS_NOT_FAILED, Promise.ONLY_FORWARDS),
+    _planted(replies_are_not_looked_at, Promise.UNKNOWN_IS_NOT_FAILED, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
+    _planted(what_a_saga_goes_on_without_is_forgotten, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
     _planted(every_attempt_has_a_key_of_its_own, Promise.SAME_INTENT_SAME_KEY),
     _planted(cancel_is_never_refused, Promise.ONLY_FORWARDS),
     _planted(results_are_forgotten, Promise.REPLAY_IS_SILENT),

@@ -42,14 +42,16 @@ def test_everything_that_can_go_wrong_does() -> None:
         events.update(each.timeline.counts())
     assert {"completed", "compensated", "partially_compensated"} <= set(ends)
     for troubled in (
-        "busy", "cancel", "crashed", "lost", "pause", "paused", "refused", "rejected", "reset", "resolve", "resume",
-        "retry_now", "skip", "stopped", "unacknowledged", "unanswered", "unavailable", "unwritten", "went_on",
+        "busy", "cancel", "crashed", "fronted", "lost", "nonsense", "pause", "paused", "refused", "rejected", "reset",
+        "resolve", "resume", "retry_now", "skip", "stopped", "unacknowledged", "unanswered", "unavailable", "unwritten",
+        "went_on",
     ):  # fmt: skip
         assert events[troubled], troubled
     entries = Counter(str(name).partition("(")[0] for each in worlds for name in _appended(each))
     for rare in (
         "CommandAbandoned",
         "CompensationRejected",
+        "CompensationResolved",
         "CompensationSkipped",
         "DeadlinePassed",
         "OutcomeResolved",

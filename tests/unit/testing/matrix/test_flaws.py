@@ -22,12 +22,15 @@ TITLES: Final = [mishap.title for mishap in MISHAPS]
 ROLLED_BACK: Final = {
     "delivery: rejected",
     "delivery: late",
+    "front: refused",
+    "front: refused after doubt",
     "killed: started",
     "killed: rollback_began",
     "killed: compensated",
     "killed: ended",
     "compensation: fails 3 times",
     "compensation: answer lost",
+    "compensation: fronted after",
     "compensation: duplicate",
     "compensation: down",
     "cancel: before",
@@ -48,6 +51,8 @@ async def test_without_a_flaw_none_fails() -> None:
             {
                 "delivery: fails after": EFFECTS,
                 "delivery: times out after": EFFECTS,
+                "front: refused after doubt": {"CreditPoints"},
+                "front: garbled": EFFECTS,
                 "delivery: duplicate": EFFECTS,
                 "delivery: late": EFFECTS,
                 "killed: answered": ALL,
@@ -107,7 +112,13 @@ async def test_the_cells_that_a_flaw_concerns_fail_and_no_others(
         (
             flaws.says_that_it_is_not_the_pivot,
             {
-                *("delivery: rejected", "killed: started", "killed: rollback_began", "killed: ended"),
+                *(
+                    "delivery: rejected",
+                    "front: refused",
+                    "killed: started",
+                    "killed: rollback_began",
+                    "killed: ended",
+                ),
                 *("cancel: before", "cancel: during", "cancel: after"),
             },
             "EFFECT_STANDS: nothing takes back",
@@ -117,6 +128,7 @@ async def test_the_cells_that_a_flaw_concerns_fail_and_no_others(
             {
                 *("delivery: fails before", "delivery: fails after", "delivery: times out before"),
                 *("delivery: times out after", "delivery: late", "delivery: down"),
+                *("front: refused after doubt", "compensation: fronted after"),
                 *("compensation: fails 3 times", "compensation: answer lost", "compensation: down"),
             },
             "the saga is compensated, and rehearsal/InventoryService.ReserveStock#1 stands",
@@ -136,7 +148,7 @@ async def test_the_cells_that_a_flaw_concerns_fail_and_no_others(
         (
             flaws.never_sees_the_pivot,
             {
-                *("delivery: rejected", "killed: started", "killed: ended"),
+                *("delivery: rejected", "front: refused", "killed: started", "killed: ended"),
                 *("cancel: before", "cancel: during", "cancel: after"),
             },
             "was sent although the pivot was accepted",
