@@ -34,7 +34,13 @@ _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class ServiceError(Exception):
-    """An answer other than a reply."""
+    """An answer other than a reply.
+
+    Attributes:
+        settled: Whether it holds for every attempt of its idempotency key, those still on their way included.
+    """
+
+    settled = False
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(message)
@@ -59,7 +65,8 @@ class InvalidRequest(ServiceError):
 
     def __init__(self, violations: Iterable[tuple[str, str]]) -> None:
         self.violations = tuple(violations)
-        listed = "; ".join(f"{field}: {description}" for field, description in self.violations)
+        # What concerns the request as a whole has no field to name.
+        listed = "; ".join(": ".join(filter(None, violation)) for violation in self.violations)
         super().__init__(grpc.StatusCode.INVALID_ARGUMENT, listed)
 
     def _details(self, domain: str) -> Iterable[Message]:  # noqa: ARG002 - a field needs no domain
@@ -96,6 +103,11 @@ class Rejection(ServiceError):
 
     def _details(self, domain: str) -> Iterable[Message]:
         return (error_details_pb2.ErrorInfo(reason=self.reason, domain=domain, metadata=self.metadata),)
+
+    def settle(self) -> "Rejection":
+        """This rejection, which from now on speaks for every attempt of its key; only the guard may say so."""
+        self.settled = True
+        return self
 
     def to_bytes(self) -> bytes:
         """This rejection as the guard records it; the domain is the service's and added on the way out."""

@@ -64,6 +64,11 @@ class Shop:
         call = self._call("Remove", "a", self._remove, idempotency_key=key, compensates=compensates)
         return await self.guard.compensation(call)
 
+    async def ask(self, refusal: Rejection, *, recording: bool = False) -> Int64Value:
+        self.failure = refusal
+        call = self._call("Ask", "a", self._remove, idempotency_key="question")
+        return await (self.guard.recording_query(call) if recording else self.guard.query(call))
+
     async def verify(self, key: str | None = "command") -> Int64Value:
         return await self.guard.query(self._call("Show", "a", lambda _: Int64Value(value=7), verifies=key))
 
@@ -73,6 +78,13 @@ async def shop(database_url: str) -> AsyncIterator[Shop]:
     database = await Database.open(database_url, prepare=TABLES.create_all)
     yield Shop(database)
     await database.close()
+
+
+async def settled(call: Awaitable[object]) -> tuple[str, bool]:
+    """Why the call was refused, and whether that holds for every attempt of its key."""
+    with pytest.raises(Rejection) as caught:
+        await call
+    return caught.value.reason, caught.value.settled
 
 
 async def reason(call: Awaitable[object]) -> str:
@@ -263,3 +275,43 @@ async def test_the_loser_of_a_race_for_a_key_takes_its_change_back(postgres_url:
     assert first == second
     assert await shop.effects() == 1
     await database.close()
+
+
+async def test_a_recorded_rejection_is_settled_when_it_is_new_and_when_it_is_repeated(shop: Shop) -> None:
+    shop.failure = Rejection("SOLD_OUT", "sold out")
+    assert await settled(shop.add()) == ("SOLD_OUT", True)
+    shop.failure = None
+    assert await settled(shop.add()) == ("SOLD_OUT", True)
+
+
+async def test_a_command_kept_out_by_its_compensation_is_settled(shop: Shop) -> None:
+    await shop.remove()
+    assert await settled(shop.add()) == ("COMMAND_COMPENSATED", True)
+
+
+async def test_the_rejection_of_a_query_is_settled(shop: Shop) -> None:
+    assert await settled(shop.verify()) == ("COMMAND_NOT_SEEN", True)
+    assert await settled(shop.ask(Rejection("UNKNOWN", "unknown"))) == ("UNKNOWN", True)
+    assert await settled(shop.ask(Rejection("UNKNOWN", "unknown"), recording=True)) == ("UNKNOWN", True)
+
+
+async def test_a_rejection_that_leaves_no_record_is_not_settled_for_another_attempt_may_succeed(shop: Shop) -> None:
+    await shop.add("effect")
+    shop.failure = Rejection("NOT_YET", "not yet")
+    assert await settled(shop.add(None)) == ("NOT_YET", False)
+    assert await settled(shop.add_later()) == ("NOT_YET", False)
+    assert await settled(shop.remove(compensates="effect")) == ("NOT_YET", False)
+    assert await settled(shop.remove(compensates=None)) == ("NOT_YET", False)
+
+
+async def test_a_reused_key_is_not_settled_for_its_first_user_may_have_had_an_effect(shop: Shop) -> None:
+    await shop.add(name="a")
+    assert await settled(shop.add(name="b")) == ("IDEMPOTENCY_KEY_REUSED", False)
+    assert await settled(shop.add(method="Multiply")) == ("IDEMPOTENCY_KEY_REUSED", False)
+
+
+async def test_a_compensation_that_undoes_itself_comes_to_an_end(shop: Shop) -> None:
+    with pytest.raises(Unavailable):
+        await shop.remove("undo", compensates="undo")
+    assert await reason(shop.verify("undo")) == "COMMAND_NOT_SEEN"
+    assert await shop.effects() == 0
