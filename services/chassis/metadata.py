@@ -41,7 +41,7 @@ class CallMetadata:
             # Only names that end in -bin carry bytes, and none of ours does.
             if attribute is None or not isinstance(value, str):
                 continue
-            if known.setdefault(attribute, value) != value:
+            if known.setdefault(attribute, value) != value and name not in contradicted:
                 contradicted = (*contradicted, name)
         return cls(**known, contradicted=contradicted)
 

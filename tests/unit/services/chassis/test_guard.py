@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 
 from services.chassis.errors import Rejection, Unavailable
 from services.chassis.guard import Call, Guard
 from services.chassis.metadata import CallMetadata
-from services.chassis.records import KeyTakenError
+from services.chassis.records import KeyTakenError, Outcome, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +27,11 @@ class ContestedDatabase:
     def __init__(self, taken: int, result: object) -> None:
         self.taken = taken
         self.result = result
+        self.transactions = 0
 
     async def transaction(self, work: Callable[[Any], object]) -> object:
         del work
+        self.transactions += 1
         if self.taken:
             self.taken -= 1
             raise KeyTakenError("key")
@@ -57,6 +60,35 @@ async def test_a_key_that_is_taken_again_and_again_is_a_transient_trouble(method
         await method(guard(3), call(idempotency_key="key", compensates="command"))
     assert caught.value.retry_after.total_seconds() > 0
     assert not caught.value.settled
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.COMPENSATED])
+async def test_a_command_that_was_refused_before_costs_one_transaction(outcome: Outcome) -> None:
+    request = call(idempotency_key="key")
+    answer = Rejection("SOLD_OUT", "sold out").to_bytes() if outcome is Outcome.REJECTED else None
+    database = ContestedDatabase(0, Record("key", "Add", outcome, request.digest(), answer))
+    with pytest.raises(Rejection) as caught:
+        await Guard(cast("Database", database)).command(request)
+    assert caught.value.settled
+    assert database.transactions == 1
+
+
+def test_the_digest_of_a_request_does_not_depend_on_the_order_in_which_a_map_was_filled() -> None:
+    names = [f"field {number}" for number in range(50)]
+    first, second = (
+        Call("Add", Struct(fields={name: Value() for name in order}), CallMetadata(), Int64Value, lambda _: REPLY)
+        for order in (names, names[::-1])
+    )
+    assert first.request.SerializeToString() != second.request.SerializeToString()
+    assert first.digest() == second.digest()
+
+
+async def test_a_query_reads_beside_the_writers_and_one_that_keeps_notes_is_a_writer() -> None:
+    notes = ContestedDatabase(0, REPLY)
+    assert await Guard(cast("Database", notes)).recording_query(call()) == REPLY
+    assert notes.transactions == 1
+    with pytest.raises(AttributeError, match="read"):
+        await Guard(cast("Database", notes)).query(call())
 
 
 class RejectingDatabase(ContestedDatabase):
