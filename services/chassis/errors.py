@@ -11,7 +11,7 @@ Each knows its google.rpc.Status, which the boundary gives to the caller.
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Final, Self
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -104,17 +104,21 @@ class Rejection(ServiceError):
     def _details(self, domain: str) -> Iterable[Message]:
         return (error_details_pb2.ErrorInfo(reason=self.reason, domain=domain, metadata=self.metadata),)
 
-    def settle(self) -> "Rejection":
-        """This rejection, which from now on speaks for every attempt of its key; only the guard may say so."""
-        self.settled = True
-        return self
+    def settle(self) -> Self:
+        """The same rejection, speaking for every attempt of its key; only the guard may say so.
+
+        A new one, as a service may raise one object many times.
+        """
+        settled = type(self)(self.reason, self.message, code=self.code, metadata=self.metadata)
+        settled.settled = True
+        return settled
 
     def to_bytes(self) -> bytes:
         """This rejection as the guard records it; the domain is the service's and added on the way out."""
         return bytes(self.status("").SerializeToString(deterministic=True))
 
     @classmethod
-    def from_bytes(cls, recorded: bytes) -> "Rejection":
+    def from_bytes(cls, recorded: bytes) -> Self:
         """The rejection that `to_bytes` recorded."""
         status = status_pb2.Status.FromString(recorded)
         info = error_details_pb2.ErrorInfo()

@@ -163,8 +163,7 @@ async def _settled(query: Awaitable[ReplyT]) -> ReplyT:
     try:
         return await query
     except Rejection as rejection:
-        rejection.settle()
-        raise
+        raise rejection.settle() from rejection
 
 
 def _run_command(call: Call[ReplyT], key: str, connection: Connection) -> ReplyT | Record:

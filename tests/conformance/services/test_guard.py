@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, delete, func, insert, select
@@ -14,7 +15,7 @@ from services.chassis.database import Database
 from services.chassis.errors import Rejection, Unavailable
 from services.chassis.guard import Call, Guard
 from services.chassis.metadata import CallMetadata
-from services.chassis.records import guard_table
+from services.chassis.records import KeyTakenError, guard_table
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -233,6 +234,13 @@ async def test_verify_does_not_know_a_command_that_took_no_effect(shop: Shop) ->
     assert await reason(shop.verify("rejected")) == "COMMAND_NOT_SEEN"
 
 
+async def test_what_was_not_seen_is_not_found_and_named(shop: Shop) -> None:
+    with pytest.raises(Rejection) as caught:
+        await shop.verify("never sent")
+    assert caught.value.code is grpc.StatusCode.NOT_FOUND
+    assert caught.value.metadata == {"idempotency_key": "never sent"}
+
+
 async def test_a_query_that_verifies_nothing_simply_answers(shop: Shop) -> None:
     assert await shop.verify(None) == Int64Value(value=7)
 
@@ -310,6 +318,40 @@ async def test_a_reused_key_is_not_settled_for_its_first_user_may_have_had_an_ef
     await shop.add(name="a")
     assert await settled(shop.add(name="b")) == ("IDEMPOTENCY_KEY_REUSED", False)
     assert await settled(shop.add(method="Multiply")) == ("IDEMPOTENCY_KEY_REUSED", False)
+
+
+async def test_a_refusal_by_the_guard_names_the_key_and_the_method_of_its_record(shop: Shop) -> None:
+    await shop.add("first", method="Add")
+    with pytest.raises(Rejection) as reused:
+        await shop.add("first", method="Multiply")
+    assert reused.value.metadata == {"idempotency_key": "first", "method": "Add"}
+    await shop.remove(compensates="kept out")
+    with pytest.raises(Rejection) as compensated:
+        await shop.add("kept out")
+    assert compensated.value.metadata == {"idempotency_key": "kept out", "method": "Remove"}
+
+
+class ForgetfulDatabase:
+    """One whose second transaction finds the key taken, though no record of it is ever to be found."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.transactions = 0
+
+    async def transaction(self, work: Callable[[Connection], object]) -> object:
+        self.transactions += 1
+        if self.transactions == 2:
+            raise KeyTakenError("command")
+        return await self._database.transaction(work)
+
+
+async def test_a_rejection_whose_rival_is_never_found_is_a_transient_trouble(shop: Shop) -> None:
+    forgetful = ForgetfulDatabase(shop.database)
+    shop.guard = Guard(cast("Database", forgetful))
+    shop.failure = Rejection("SOLD_OUT", "sold out")
+    with pytest.raises(Unavailable):
+        await shop.add()
+    assert forgetful.transactions == 5
 
 
 async def test_a_compensation_that_undoes_itself_comes_to_an_end(shop: Shop) -> None:

@@ -61,6 +61,7 @@ def test_what_concerns_the_whole_request_is_told_without_a_field() -> None:
 def test_no_answer_speaks_for_all_attempts_before_the_guard_says_so() -> None:
     rejection = Rejection("NO", "no")
     assert not any(each.settled for each in (rejection, InvalidRequest([]), Unavailable("later"), Accident()))
-    assert rejection.settle() is rejection
-    assert rejection.settled
+    assert rejection.settle().settled
+    assert rejection.settle().status("shop") == rejection.status("shop")
+    assert not rejection.settled
     assert not Rejection.from_bytes(rejection.to_bytes()).settled
