@@ -200,3 +200,22 @@ async def test_sqlite_waits_for_the_disk_and_for_others_and_keeps_its_references
             pragmas = {name: connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in wanted}
         engine.dispose()
         assert pragmas == wanted
+
+
+async def test_a_transaction_on_sqlite_has_the_write_lock_before_it_reads_and_a_reader_leaves_it_alone(
+    tmp_path: Path,
+) -> None:
+    database = await Database.open(f"sqlite:///{tmp_path}/service.db", prepare=prepare)
+
+    def can_another_write(connection: Connection) -> bool:
+        count(connection)
+        with closing(sqlite3.connect(tmp_path / "service.db", timeout=0)) as other:
+            try:
+                other.execute("UPDATE counters SET count = count + 1")
+            except sqlite3.OperationalError:
+                return False
+            return True
+
+    assert not await database.transaction(can_another_write)
+    assert await database.read(can_another_write)
+    await database.close()

@@ -10,12 +10,13 @@ import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from services.chassis.database import Database
 from services.chassis.errors import Rejection, Unavailable
 from services.chassis.guard import Call, Guard
 from services.chassis.metadata import CallMetadata
-from services.chassis.records import KeyTakenError, guard_table
+from services.chassis.records import KeyTakenError, Outcome, Record, guard_table, keep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -329,6 +330,23 @@ async def test_a_refusal_by_the_guard_names_the_key_and_the_method_of_its_record
     with pytest.raises(Rejection) as compensated:
         await shop.add("kept out")
     assert compensated.value.metadata == {"idempotency_key": "kept out", "method": "Remove"}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [Record("key", "Add", Outcome.COMPLETED), Record("key", "Add", Outcome.COMPENSATED, b"digest", b"answer")],
+    ids=["completed without an answer", "a tombstone with one"],
+)
+async def test_a_record_that_says_nonsense_is_refused_and_not_taken_for_a_lost_race(shop: Shop, broken: Record) -> None:
+    with pytest.raises(IntegrityError):
+        await shop.database.transaction(lambda connection: keep(connection, broken))
+
+
+async def test_a_second_record_of_a_key_is_a_lost_race(shop: Shop) -> None:
+    tombstone = Record("key", "Add", Outcome.COMPENSATED)
+    await shop.database.transaction(lambda connection: keep(connection, tombstone))
+    with pytest.raises(KeyTakenError):
+        await shop.database.transaction(lambda connection: keep(connection, tombstone))
 
 
 class ForgetfulDatabase:
