@@ -1,4 +1,9 @@
-"""The one place that every call of the service passes: its span, its validation, and its errors as statuses."""
+"""The one place that every call of the service passes: its span, its validation, and its errors as statuses.
+
+An answer that is the guard's own, and holds for every attempt of the call's idempotency key, echoes that key in its
+trailing metadata: proxies and wrong backends answer too, and do not know to do so. Replies are the guard's own, as
+every method runs behind it; of the refusals, those that it settled.
+"""
 
 import asyncio
 import logging
@@ -9,10 +14,11 @@ import grpc
 import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
-from grpc_status import rpc_status
 
 from services.chassis.errors import Accident, ServiceError
-from services.chassis.metadata import CallMetadata
+from services.chassis.metadata import IDEMPOTENCY_KEY, CallMetadata
+from services.chassis.participant import KIND
+from services.chassis.refusal import Context, refuse
 from services.chassis.spans import Tracing
 from services.chassis.validation import refuse_invalid
 
@@ -20,7 +26,6 @@ _LOGGER = logging.getLogger(__name__)
 
 # Quoted, as the class is generic for type checkers only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 Behaviour: TypeAlias = Callable[[Message, Context], Awaitable[Message]]
 
 
@@ -61,11 +66,13 @@ class Boundary(grpc.aio.ServerInterceptor):
         return self._handlers[path]
 
     def _wrapped(self, name: str, behaviour: Behaviour) -> Behaviour:
+        kind = getattr(behaviour, KIND, "")
+
         async def answer(request: Message, context: Context) -> Message:
             metadata = CallMetadata.read(context.invocation_metadata())
             span = self._tracing.start(name, request, metadata)
             try:
-                refuse_invalid(request, metadata)
+                refuse_invalid(request, metadata, kind)
                 reply = await behaviour(request, context)
             except ServiceError as error:
                 span.end(error.code)
@@ -79,8 +86,11 @@ class Boundary(grpc.aio.ServerInterceptor):
                 raise
             else:
                 span.end(grpc.StatusCode.OK)
+                if metadata.idempotency_key is not None:
+                    context.set_trailing_metadata(((IDEMPOTENCY_KEY, metadata.idempotency_key),))
                 return reply
-            return await context.abort_with_status(rpc_status.to_status(refusal.status(self._domain)))
+            echo = metadata.idempotency_key if refusal.settled else None
+            return await refuse(context, refusal, domain=self._domain, echo=echo)
 
         return answer
 

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
+from services.chassis.concealment import conceal_values
 from services.chassis.engines import Engines, is_transient, must_rerun, open_engines
 from services.chassis.errors import InvalidRequest, StartupError, Unavailable
 
@@ -93,12 +94,24 @@ class Database:
 
 
 def _run(engine: Engine, work: Callable[[Connection], T]) -> T:
-    run = 1
-    while True:
+    try:
+        return _rerun(engine, work)
+    except Exception as error:
+        # Here, before anybody can log it.
+        conceal_values(error)
+        raise
+
+
+def _rerun(engine: Engine, work: Callable[[Connection], T]) -> T:
+    for _ in range(_RUNS - 1):
         try:
-            with engine.begin() as connection:
-                return work(connection)
+            return _once(engine, work)
         except DBAPIError as error:
-            if run == _RUNS or not must_rerun(error):
+            if not must_rerun(error):
                 raise
-            run += 1
+    return _once(engine, work)
+
+
+def _once(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.begin() as connection:
+        return work(connection)

@@ -64,7 +64,7 @@ def _sqlite(url: URL) -> Engines:
 
 def _sqlite_engine(url: URL, *, begin: str, connections: int) -> Engine:
     prepare = (_prepare_sqlite, "connect")
-    engine = create_engine(url, pool_size=connections, max_overflow=0, pool_events=[prepare])
+    engine = create_engine(url, pool_size=connections, max_overflow=0, pool_events=[prepare], hide_parameters=True)
     # Not as a listener: an engine that has one looks for more around every statement, which costs a quarter of it.
     engine.dialect.do_begin = partial(_begin, begin)  # type: ignore[method-assign]
     return engine
@@ -86,7 +86,13 @@ def _begin(statement: str, connection: PoolProxiedConnection) -> None:
 
 
 def _postgres(url: URL) -> Engines:
-    engine = create_engine(url, pool_size=_POSTGRES_CONNECTIONS, max_overflow=0, connect_args={"connect_timeout": 5})
+    engine = create_engine(
+        url,
+        pool_size=_POSTGRES_CONNECTIONS,
+        max_overflow=0,
+        connect_args={"connect_timeout": 5},
+        hide_parameters=True,
+    )
     return Engines(writer=engine, writers=_POSTGRES_CONNECTIONS, reader=engine, readers=_POSTGRES_CONNECTIONS)
 
 

@@ -11,7 +11,7 @@ Each knows its google.rpc.Status, which the boundary gives to the caller.
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Final, Self
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -34,7 +34,13 @@ _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class ServiceError(Exception):
-    """An answer other than a reply."""
+    """An answer other than a reply.
+
+    Attributes:
+        settled: Whether it holds for every attempt of its idempotency key, those still on their way included.
+    """
+
+    settled = False
 
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(message)
@@ -59,7 +65,8 @@ class InvalidRequest(ServiceError):
 
     def __init__(self, violations: Iterable[tuple[str, str]]) -> None:
         self.violations = tuple(violations)
-        listed = "; ".join(f"{field}: {description}" for field, description in self.violations)
+        # What concerns the request as a whole has no field to name.
+        listed = "; ".join(": ".join(filter(None, violation)) for violation in self.violations)
         super().__init__(grpc.StatusCode.INVALID_ARGUMENT, listed)
 
     def _details(self, domain: str) -> Iterable[Message]:  # noqa: ARG002 - a field needs no domain
@@ -97,12 +104,21 @@ class Rejection(ServiceError):
     def _details(self, domain: str) -> Iterable[Message]:
         return (error_details_pb2.ErrorInfo(reason=self.reason, domain=domain, metadata=self.metadata),)
 
+    def settle(self) -> Self:
+        """The same rejection, speaking for every attempt of its key; only the guard may say so.
+
+        A new one, as a service may raise one object many times.
+        """
+        settled = type(self)(self.reason, self.message, code=self.code, metadata=self.metadata)
+        settled.settled = True
+        return settled
+
     def to_bytes(self) -> bytes:
         """This rejection as the guard records it; the domain is the service's and added on the way out."""
         return bytes(self.status("").SerializeToString(deterministic=True))
 
     @classmethod
-    def from_bytes(cls, recorded: bytes) -> "Rejection":
+    def from_bytes(cls, recorded: bytes) -> Self:
         """The rejection that `to_bytes` recorded."""
         status = status_pb2.Status.FromString(recorded)
         info = error_details_pb2.ErrorInfo()

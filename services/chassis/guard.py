@@ -15,13 +15,19 @@ is recorded of the command's idempotency key when a call arrives:
 A compensation has a key, and so a record, of its own: repeated, it gets the same reply. A key that comes with
 another method or request is refused: IDEMPOTENCY_KEY_REUSED. A call without a key simply runs.
 
+A rejection that follows from a record is *settled*: it holds for every attempt of its key, and the boundary says
+so by echoing the key. Not settled is what leaves no record (the rejection of a command that may succeed later),
+for another attempt may still arrive, and a key that was reused, for its first user may have had an effect. A
+query has no effect, so its rejections are settled without a record.
+
 The hot path costs two statements: one finds that there is no record, one inserts it at the end. Nobody holds a
 lock while the business change runs; of two transactions that race for a key, the second one's insert waits for
-the first, fails on the primary key, rolls its business change back and runs again to find the record.
+the first, fails on the primary key, rolls its business change back and runs again to find the record. Records are
+kept for good, so each round loses another key than the one before, and a call has two keys at most.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
@@ -31,12 +37,14 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from services.chassis.database import Database
-from services.chassis.errors import Rejection
+from services.chassis.errors import Rejection, Unavailable
 from services.chassis.metadata import CallMetadata
 from services.chassis.records import KeyTakenError, Outcome, Record, find, find_both, keep
 
 ReplyT = TypeVar("ReplyT", bound=Message)
 _NO_KEY: Final = ""
+# A compensation may lose the key of its command in one round and its own in the next; the third finds both.
+_ROUNDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +126,20 @@ class Guard:
         Raises:
             Rejection: By the business; or COMMAND_NOT_SEEN.
         """
-        return await self._database.read(partial(_run_query, call))
+        return await _settled(self._database.read(partial(_run_query, call)))
 
     async def recording_query(self, call: Call[ReplyT]) -> ReplyT:
         """Runs a query that keeps notes for itself, idempotent by its own means; raises as `query` does."""
-        return await self._database.transaction(partial(_run_query, call))
+        return await _settled(self._database.transaction(partial(_run_query, call)))
 
     async def _once(self, call: Call[ReplyT], run: Callable[[Connection], ReplyT | Record]) -> ReplyT:
-        while True:
+        for _ in range(_ROUNDS):
             try:
                 result = await self._database.transaction(run)
             except KeyTakenError:
                 continue  # The key has a record now, so the next round finds it.
             return _answer(call, result) if isinstance(result, Record) else result
+        raise Unavailable("this idempotency key is being recorded by other calls")
 
     async def _reject(self, call: Call[ReplyT], rejection: Rejection) -> ReplyT:
         # The business change is rolled back by now. Should another delivery of the same key have got a record
@@ -143,11 +152,18 @@ class Guard:
             await self._database.transaction(lambda connection: keep(connection, record))
         except KeyTakenError:
             return await self._once(call, partial(_find_record, key))
-        raise rejection
+        raise rejection.settle()
 
 
 class _Refusal(Rejection):
     """The guard's own: it follows from a record, so it is not recorded."""
+
+
+async def _settled(query: Awaitable[ReplyT]) -> ReplyT:
+    try:
+        return await query
+    except Rejection as rejection:
+        raise rejection.settle() from rejection
 
 
 def _run_command(call: Call[ReplyT], key: str, connection: Connection) -> ReplyT | Record:
@@ -190,7 +206,8 @@ def _run_query(call: Call[ReplyT], connection: Connection) -> ReplyT:
 
 def _find_record(key: str, connection: Connection) -> Record:
     record = find(connection, key)
-    assert record is not None, "records are kept for good"
+    if record is None:
+        raise KeyTakenError(key)
     return record
 
 
@@ -198,12 +215,13 @@ def _answer(call: Call[ReplyT], record: Record) -> ReplyT:
     """Answers a repeated key from its record."""
     facts = {"idempotency_key": record.key, "method": record.method}
     if record.outcome is Outcome.COMPENSATED:
-        raise _Refusal("COMMAND_COMPENSATED", "the compensation of this command came first", metadata=facts)
+        refusal = _Refusal("COMMAND_COMPENSATED", "the compensation of this command came first", metadata=facts)
+        raise refusal.settle()
     if record.method != call.method or record.request_digest != call.digest():
         raise _Refusal(
             "IDEMPOTENCY_KEY_REUSED", "this idempotency key was used for another method or request", metadata=facts
         )
     assert record.answer is not None, "only a tombstone has no answer"
     if record.outcome is Outcome.REJECTED:
-        raise _Refusal.from_bytes(record.answer)
+        raise _Refusal.from_bytes(record.answer).settle()
     return call.reply_type.FromString(record.answer)

@@ -8,7 +8,7 @@ import asyncio
 from typing import Any, TypeAlias
 
 import grpc.aio
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse  # type: ignore[attr-defined]  # newer than its stubs
 from grpc_health.v1.health_pb2_grpc import HealthServicer
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -34,6 +34,10 @@ class Health(HealthServicer):
         if request.service not in self._known:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service here")
         return self._status()
+
+    async def List(self, request: HealthListRequest, context: Context) -> HealthListResponse:  # noqa: ARG002
+        """Answers the current status of each."""
+        return HealthListResponse(statuses={service: self._status() for service in self._known})
 
     async def Watch(self, request: HealthCheckRequest, context: Context) -> None:
         """Answers the current status, and once more when the drain begins."""

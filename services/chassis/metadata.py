@@ -4,10 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+IDEMPOTENCY_KEY: Final = "idempotency-key"
+COMPENSATES: Final = "compensates"
+VERIFIES: Final = "verifies"
+SAGA_ID: Final = "saga-id"
+TRACEPARENT: Final = "traceparent"
+
 
 @dataclass(frozen=True, slots=True)
 class CallMetadata:
-    """The metadata of one call; what the caller did not send is None.
+    """The metadata of one call, as it was sent; what the caller did not send is None.
 
     Attributes:
         idempotency_key: Same intent, same key; on a command or compensation.
@@ -15,6 +21,7 @@ class CallMetadata:
         verifies: On a verify query: the idempotency key of the command asked about.
         saga_id: The saga that sends the command.
         traceparent: The caller's span, as W3C trace context writes it.
+        contradicted: The names that were sent more than once, with different values; the first value is kept.
     """
 
     idempotency_key: str | None = None
@@ -22,23 +29,27 @@ class CallMetadata:
     verifies: str | None = None
     saga_id: str | None = None
     traceparent: str | None = None
+    contradicted: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, metadata: Iterable[tuple[str, str | bytes]] | None) -> "CallMetadata":
         """Reads what concerns us from an invocation's metadata."""
         known: dict[str, str] = {}
+        contradicted: tuple[str, ...] = ()
         for name, value in metadata or ():
             attribute = _ATTRIBUTES.get(name)
-            # An empty value says nothing, and only names that end in -bin carry bytes.
-            if attribute is not None and value and isinstance(value, str):
-                known[attribute] = value
-        return cls(**known)
+            # Only names that end in -bin carry bytes, and none of ours does.
+            if attribute is None or not isinstance(value, str):
+                continue
+            if known.setdefault(attribute, value) != value and name not in contradicted:
+                contradicted = (*contradicted, name)
+        return cls(**known, contradicted=contradicted)
 
 
 _ATTRIBUTES: Final = {
-    "idempotency-key": "idempotency_key",
-    "compensates": "compensates",
-    "verifies": "verifies",
-    "saga-id": "saga_id",
-    "traceparent": "traceparent",
+    IDEMPOTENCY_KEY: "idempotency_key",
+    COMPENSATES: "compensates",
+    VERIFIES: "verifies",
+    SAGA_ID: "saga_id",
+    TRACEPARENT: "traceparent",
 }

@@ -30,6 +30,11 @@ from services.chassis.metadata import CallMetadata
 from services.chassis.settings import Settings
 
 KIND: Final = "kind"
+# What the attribute `KIND` of a method may say.
+COMMAND: Final = "command"
+RETRYABLE: Final = "retryable"
+COMPENSATION: Final = "compensation"
+QUERY: Final = "query"
 
 
 class Participant:
@@ -52,27 +57,27 @@ Method: TypeAlias = Callable[
 
 def command(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
     """A command whose answer, reply or rejection, is final."""
-    return _guarded(business, Guard.command, kind="command")
+    return _guarded(business, Guard.command, kind=COMMAND)
 
 
 def retryable(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
     """A command that is retried until it succeeds."""
-    return _guarded(business, Guard.retryable, kind="retryable")
+    return _guarded(business, Guard.retryable, kind=RETRYABLE)
 
 
 def compensation(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
     """A compensation. It must succeed, doing nothing, where there is nothing to undo."""
-    return _guarded(business, Guard.compensation, kind="compensation")
+    return _guarded(business, Guard.compensation, kind=COMPENSATION)
 
 
 def query(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
     """A query, which only reads."""
-    return _guarded(business, Guard.query, kind="query")
+    return _guarded(business, Guard.query, kind=QUERY)
 
 
 def recording_query(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
     """A query that keeps notes for itself and is idempotent by its own means."""
-    return _guarded(business, Guard.recording_query, kind="query")
+    return _guarded(business, Guard.recording_query, kind=QUERY)
 
 
 def _guarded(

@@ -8,13 +8,13 @@
 """
 
 import asyncio
-import logging
 import signal
 import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
 
 from services.chassis.errors import StartupError
+from services.chassis.logs import configure_logs, one_line
 from services.chassis.server import Service, serving
 from services.chassis.settings import SettingsError, SettingsT, load_settings
 
@@ -32,7 +32,7 @@ def _run(service: Service[SettingsT]) -> int:
         settings = load_settings(service.settings, name=service.name, contract=service.contract)
     except SettingsError as error:
         return _complain(service, error, _BAD_SETTINGS)
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)-7s %(message)s")
+    configure_logs(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve_until_signalled(service, settings))
@@ -51,7 +51,7 @@ async def _serve_until_signalled(service: Service[SettingsT], settings: Settings
 
 
 def _complain(service: Service[SettingsT], error: Exception, code: int) -> int:
-    print(f"{service.name}: {error}", file=sys.stderr)  # noqa: T201 - the operator's one line
+    print(one_line(f"{service.name}: {error}"), file=sys.stderr)  # noqa: T201 - the operator's one line
     return code
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import MetaData
 
 from services.chassis.boundary import Boundary
 from services.chassis.database import Database
+from services.chassis.decoding import Decoding
 from services.chassis.errors import StartupError
 from services.chassis.guard import Guard
 from services.chassis.health import Health
@@ -74,7 +75,7 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
 
         # Without reuse of the port, a second process on the same one is an error instead of a rival.
         options = [("grpc.so_reuseport", 0)]
-        server = grpc.aio.server(interceptors=[Boundary(service.contract, tracing)], options=options)
+        server = grpc.aio.server(interceptors=[Decoding(), Boundary(service.contract, tracing)], options=options)
         service.register(servicer, server)
         status = Health(service.contract.full_name)
         add_HealthServicer_to_server(status, server)

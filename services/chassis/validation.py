@@ -7,14 +7,15 @@ import protovalidate
 from google.protobuf.message import Message
 
 from services.chassis.errors import InvalidRequest
-from services.chassis.metadata import CallMetadata
+from services.chassis.metadata import COMPENSATES, IDEMPOTENCY_KEY, SAGA_ID, TRACEPARENT, VERIFIES, CallMetadata
+from services.chassis.participant import COMPENSATION, QUERY
 
 # Keys are indexed, and PostgreSQL refuses index entries of more than some 2,700 bytes.
 LONGEST_KEY: Final = 500
 
 
-def refuse_invalid(request: Message, metadata: CallMetadata) -> None:
-    """Checks `request` against its contract, and the keys in `metadata`.
+def refuse_invalid(request: Message, metadata: CallMetadata, kind: str) -> None:
+    """Checks `request` against its contract, and `metadata` against what a saga sends to a method of this `kind`.
 
     Raises:
         InvalidRequest: Naming every violated field, such as `lines[0].quantity` or `metadata.idempotency-key`.
@@ -22,19 +23,45 @@ def refuse_invalid(request: Message, metadata: CallMetadata) -> None:
     violations = [
         (_path(violation), violation.proto.message) for violation in protovalidate.collect_violations(request)
     ]
-    violations.extend(_overlong(metadata))
+    violations.extend((f"metadata.{name}", nonsense) for name, nonsense in _nonsense(metadata, kind))
     if violations:
         raise InvalidRequest(violations)
 
 
-def _overlong(metadata: CallMetadata) -> Iterator[tuple[str, str]]:
-    for name, key in (
-        ("idempotency-key", metadata.idempotency_key),
-        ("compensates", metadata.compensates),
-        ("verifies", metadata.verifies),
+def _nonsense(metadata: CallMetadata, kind: str) -> Iterator[tuple[str, str]]:
+    """What no saga means: unreadable keys, and keys that do not go with the method or with one another.
+
+    A verify query is about the command whose key it carries as its own, so there the two are equal. The caller's span
+    is not checked: W3C has it that one which cannot be used is ignored.
+    """
+    for name, value in (
+        (IDEMPOTENCY_KEY, metadata.idempotency_key),
+        (COMPENSATES, metadata.compensates),
+        (VERIFIES, metadata.verifies),
+        (SAGA_ID, metadata.saga_id),
     ):
-        if key is not None and len(key) > LONGEST_KEY:
-            yield f"metadata.{name}", f"must be at most {LONGEST_KEY} characters"
+        if value is not None and (wrong := _wrong(value)):
+            yield name, wrong
+    for name in metadata.contradicted:
+        if name != TRACEPARENT:
+            yield name, "must be sent once"
+    if metadata.compensates is not None:
+        if kind != COMPENSATION:
+            yield COMPENSATES, "is only for a compensation"
+        elif metadata.compensates == metadata.idempotency_key:
+            yield COMPENSATES, "must name another command than the compensation itself"
+    if metadata.verifies is not None and kind != QUERY:
+        yield VERIFIES, "is only for a query"
+
+
+def _wrong(value: str) -> str | None:
+    if not value.strip():
+        return "must not be empty"
+    if len(value) > LONGEST_KEY:
+        return f"must be at most {LONGEST_KEY} characters"
+    if not (value.isascii() and value.isprintable()):
+        return "must be printable ASCII"
+    return None
 
 
 def _path(violation: protovalidate.Violation) -> str:

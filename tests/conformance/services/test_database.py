@@ -5,22 +5,30 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import traceback
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, insert, select, text, update
+from psycopg.errors import DeadlockDetected, SerializationFailure
+from sqlalchemy import CheckConstraint, Column, Connection, Integer, MetaData, Table, Text, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
 
 from services.chassis.database import Database
-from services.chassis.errors import Unavailable
+from services.chassis.engines import open_engines
+from services.chassis.errors import InvalidRequest, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 TABLES = MetaData()
 COUNTERS = Table("counters", TABLES, Column("id", Integer, primary_key=True), Column("count", Integer, nullable=False))
+
+CARDS = Table("cards", MetaData(), Column("token", Text, primary_key=True), Column("cents", Integer, nullable=False))
+CARDS.append_constraint(CheckConstraint("cents > 0", name="cards_cents"))
+TOKEN = "tok_4111"
 
 
 def prepare(connection: Connection) -> None:
@@ -98,4 +106,116 @@ async def test_a_database_locked_by_another_process_for_long_is_a_transient_trou
         assert await database.read(count) == 0
     await database.transaction(raise_counter)
     assert await database.read(count) == 1
+    await database.close()
+
+
+def keep_card(connection: Connection, token: str = TOKEN, cents: object = 1) -> None:
+    # As text, so that nothing stands between the value and the database.
+    connection.execute(text("INSERT INTO cards VALUES (:token, :cents)"), {"token": token, "cents": cents})
+
+
+@pytest.fixture
+async def cards(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.open(database_url, prepare=CARDS.metadata.create_all)
+    await database.transaction(keep_card)
+    yield database
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        keep_card,
+        partial(keep_card, token=f"{TOKEN} again", cents=-1),
+        partial(keep_card, token=f"{TOKEN} again", cents=None),
+        partial(keep_card, token=f"{TOKEN} again", cents=object()),
+        lambda it: it.execute(text("SELECT * FROM cards WHERE token = :token AND nothing"), {"token": TOKEN}),
+        lambda it: it.execute(CARDS.insert(), [{"token": TOKEN, "cents": 1}, {"token": f"{TOKEN} again", "cents": 1}]),
+    ],
+    ids=["taken", "refused by a check", "missing", "of no type", "in a broken statement", "among several"],
+)
+async def test_what_the_database_refuses_is_told_without_its_values(
+    cards: Database, refused: Callable[[Connection], None]
+) -> None:
+    with pytest.raises(StatementError) as caught:
+        await cards.transaction(refused)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "4111" not in told
+    assert "cards" in told
+
+
+async def test_a_value_that_cannot_be_read_is_refused_without_quoting_it(postgres_url: str) -> None:
+    database = await Database.open(postgres_url, prepare=prepare)
+    with pytest.raises(InvalidRequest) as caught:
+        await database.read(lambda it: it.execute(text("SELECT CAST(:token AS integer)"), {"token": TOKEN}).all())
+    assert "4111" not in "".join(traceback.format_exception(caught.value))
+    await database.close()
+
+
+async def test_an_engines_own_error_hides_its_parameters(database_url: str) -> None:
+    engines = open_engines(database_url)
+    for engine in (engines.writer, engines.reader):
+        with engine.connect() as connection, pytest.raises(DBAPIError) as caught:
+            connection.execute(text("SELECT nothing FROM nowhere WHERE token = :token"), {"token": TOKEN})
+        assert "4111" not in str(caught.value)
+        engine.dispose()
+
+
+async def test_a_transaction_that_loses_every_race_is_a_transient_trouble_in_the_end(tmp_path: Path) -> None:
+    database = await Database.open(f"sqlite:///{tmp_path}/service.db", prepare=prepare)
+    runs = 0
+
+    def lose(connection: Connection) -> None:
+        nonlocal runs
+        runs += 1
+        raise_counter(connection)
+        raise OperationalError("COMMIT", None, SerializationFailure("could not serialize access"))
+
+    with pytest.raises(Unavailable):
+        await database.transaction(lose)
+    assert runs == 10
+    assert await database.read(count) == 0
+    await database.close()
+
+
+async def test_a_transaction_that_wins_its_last_race_counts(tmp_path: Path) -> None:
+    database = await Database.open(f"sqlite:///{tmp_path}/service.db", prepare=prepare)
+    lost = iter([SerializationFailure(), DeadlockDetected()] * 4 + [SerializationFailure()])
+
+    def win_in_the_end(connection: Connection) -> None:
+        raise_counter(connection)
+        if trouble := next(lost, None):
+            raise OperationalError("COMMIT", None, trouble)
+
+    await database.transaction(win_in_the_end)
+    assert await database.read(count) == 1
+    await database.close()
+
+
+async def test_sqlite_waits_for_the_disk_and_for_others_and_keeps_its_references(tmp_path: Path) -> None:
+    engines = open_engines(f"sqlite:///{tmp_path}/service.db")
+    wanted = {"synchronous": 2, "journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 5000}
+    for engine in (engines.writer, engines.reader):
+        with engine.connect() as connection:
+            pragmas = {name: connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in wanted}
+        engine.dispose()
+        assert pragmas == wanted
+
+
+async def test_a_transaction_on_sqlite_has_the_write_lock_before_it_reads_and_a_reader_leaves_it_alone(
+    tmp_path: Path,
+) -> None:
+    database = await Database.open(f"sqlite:///{tmp_path}/service.db", prepare=prepare)
+
+    def can_another_write(connection: Connection) -> bool:
+        count(connection)
+        with closing(sqlite3.connect(tmp_path / "service.db", timeout=0)) as other:
+            try:
+                other.execute("UPDATE counters SET count = count + 1")
+            except sqlite3.OperationalError:
+                return False
+            return True
+
+    assert not await database.transaction(can_another_write)
+    assert await database.read(can_another_write)
     await database.close()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from services.chassis.database import Database
 from services.chassis.errors import Rejection, Unavailable
 from services.chassis.guard import Call, Guard
 from services.chassis.metadata import CallMetadata
-from services.chassis.records import guard_table
+from services.chassis.records import KeyTakenError, Outcome, Record, guard_table, keep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -64,6 +66,11 @@ class Shop:
         call = self._call("Remove", "a", self._remove, idempotency_key=key, compensates=compensates)
         return await self.guard.compensation(call)
 
+    async def ask(self, refusal: Rejection, *, recording: bool = False) -> Int64Value:
+        self.failure = refusal
+        call = self._call("Ask", "a", self._remove, idempotency_key="question")
+        return await (self.guard.recording_query(call) if recording else self.guard.query(call))
+
     async def verify(self, key: str | None = "command") -> Int64Value:
         return await self.guard.query(self._call("Show", "a", lambda _: Int64Value(value=7), verifies=key))
 
@@ -73,6 +80,13 @@ async def shop(database_url: str) -> AsyncIterator[Shop]:
     database = await Database.open(database_url, prepare=TABLES.create_all)
     yield Shop(database)
     await database.close()
+
+
+async def settled(call: Awaitable[object]) -> tuple[str, bool]:
+    """Why the call was refused, and whether that holds for every attempt of its key."""
+    with pytest.raises(Rejection) as caught:
+        await call
+    return caught.value.reason, caught.value.settled
 
 
 async def reason(call: Awaitable[object]) -> str:
@@ -169,7 +183,9 @@ async def test_a_compensation_without_a_key_of_its_own_keeps_its_command_out_too
 
 async def test_a_second_compensation_of_a_command_never_seen_changes_nothing(shop: Shop) -> None:
     await shop.remove("undo")
-    await shop.remove("undo again")
+    await shop.add("another")
+    assert await shop.remove("undo again") == Int64Value()
+    assert await shop.effects() == 1
     assert await reason(shop.add()) == "COMMAND_COMPENSATED"
 
 
@@ -219,6 +235,13 @@ async def test_verify_does_not_know_a_command_that_took_no_effect(shop: Shop) ->
     assert await reason(shop.verify("rejected")) == "COMMAND_NOT_SEEN"
 
 
+async def test_what_was_not_seen_is_not_found_and_named(shop: Shop) -> None:
+    with pytest.raises(Rejection) as caught:
+        await shop.verify("never sent")
+    assert caught.value.code is grpc.StatusCode.NOT_FOUND
+    assert caught.value.metadata == {"idempotency_key": "never sent"}
+
+
 async def test_a_query_that_verifies_nothing_simply_answers(shop: Shop) -> None:
     assert await shop.verify(None) == Int64Value(value=7)
 
@@ -263,3 +286,94 @@ async def test_the_loser_of_a_race_for_a_key_takes_its_change_back(postgres_url:
     assert first == second
     assert await shop.effects() == 1
     await database.close()
+
+
+async def test_a_recorded_rejection_is_settled_when_it_is_new_and_when_it_is_repeated(shop: Shop) -> None:
+    shop.failure = Rejection("SOLD_OUT", "sold out")
+    assert await settled(shop.add()) == ("SOLD_OUT", True)
+    shop.failure = None
+    assert await settled(shop.add()) == ("SOLD_OUT", True)
+
+
+async def test_a_command_kept_out_by_its_compensation_is_settled(shop: Shop) -> None:
+    await shop.remove()
+    assert await settled(shop.add()) == ("COMMAND_COMPENSATED", True)
+
+
+async def test_the_rejection_of_a_query_is_settled(shop: Shop) -> None:
+    assert await settled(shop.verify()) == ("COMMAND_NOT_SEEN", True)
+    assert await settled(shop.ask(Rejection("UNKNOWN", "unknown"))) == ("UNKNOWN", True)
+    assert await settled(shop.ask(Rejection("UNKNOWN", "unknown"), recording=True)) == ("UNKNOWN", True)
+
+
+async def test_a_rejection_that_leaves_no_record_is_not_settled_for_another_attempt_may_succeed(shop: Shop) -> None:
+    await shop.add("effect")
+    shop.failure = Rejection("NOT_YET", "not yet")
+    assert await settled(shop.add(None)) == ("NOT_YET", False)
+    assert await settled(shop.add_later()) == ("NOT_YET", False)
+    assert await settled(shop.remove(compensates="effect")) == ("NOT_YET", False)
+    assert await settled(shop.remove(compensates=None)) == ("NOT_YET", False)
+
+
+async def test_a_reused_key_is_not_settled_for_its_first_user_may_have_had_an_effect(shop: Shop) -> None:
+    await shop.add(name="a")
+    assert await settled(shop.add(name="b")) == ("IDEMPOTENCY_KEY_REUSED", False)
+    assert await settled(shop.add(method="Multiply")) == ("IDEMPOTENCY_KEY_REUSED", False)
+
+
+async def test_a_refusal_by_the_guard_names_the_key_and_the_method_of_its_record(shop: Shop) -> None:
+    await shop.add("first", method="Add")
+    with pytest.raises(Rejection) as reused:
+        await shop.add("first", method="Multiply")
+    assert reused.value.metadata == {"idempotency_key": "first", "method": "Add"}
+    await shop.remove(compensates="kept out")
+    with pytest.raises(Rejection) as compensated:
+        await shop.add("kept out")
+    assert compensated.value.metadata == {"idempotency_key": "kept out", "method": "Remove"}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [Record("key", "Add", Outcome.COMPLETED), Record("key", "Add", Outcome.COMPENSATED, b"digest", b"answer")],
+    ids=["completed without an answer", "a tombstone with one"],
+)
+async def test_a_record_that_says_nonsense_is_refused_and_not_taken_for_a_lost_race(shop: Shop, broken: Record) -> None:
+    with pytest.raises(IntegrityError):
+        await shop.database.transaction(lambda connection: keep(connection, broken))
+
+
+async def test_a_second_record_of_a_key_is_a_lost_race(shop: Shop) -> None:
+    tombstone = Record("key", "Add", Outcome.COMPENSATED)
+    await shop.database.transaction(lambda connection: keep(connection, tombstone))
+    with pytest.raises(KeyTakenError):
+        await shop.database.transaction(lambda connection: keep(connection, tombstone))
+
+
+class ForgetfulDatabase:
+    """One whose second transaction finds the key taken, though no record of it is ever to be found."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.transactions = 0
+
+    async def transaction(self, work: Callable[[Connection], object]) -> object:
+        self.transactions += 1
+        if self.transactions == 2:
+            raise KeyTakenError("command")
+        return await self._database.transaction(work)
+
+
+async def test_a_rejection_whose_rival_is_never_found_is_a_transient_trouble(shop: Shop) -> None:
+    forgetful = ForgetfulDatabase(shop.database)
+    shop.guard = Guard(cast("Database", forgetful))
+    shop.failure = Rejection("SOLD_OUT", "sold out")
+    with pytest.raises(Unavailable):
+        await shop.add()
+    assert forgetful.transactions == 5
+
+
+async def test_a_compensation_that_undoes_itself_comes_to_an_end(shop: Shop) -> None:
+    with pytest.raises(Unavailable):
+        await shop.remove("undo", compensates="undo")
+    assert await reason(shop.verify("undo")) == "COMMAND_NOT_SEEN"
+    assert await shop.effects() == 0

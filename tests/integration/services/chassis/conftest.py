@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
+import grpc.aio
 import pytest
 
+from services.chassis import serving
 from tests.processes import PATIENCE, Running, running, spawn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    from services.chassis import Participant, Service
 
 
 class Start(Protocol):
@@ -52,3 +57,28 @@ async def fail(tmp_path: Path) -> Fail:
         return process.returncode, output.decode()
 
     return failed
+
+
+class Serve(Protocol):
+    """Serves a service in this process, with an empty database, until the test ends; returns a channel to it.
+
+    `create` makes its servicer in another way.
+    """
+
+    async def __call__(
+        self, service: Service[Any], create: Callable[..., Participant] | None = None
+    ) -> grpc.aio.Channel: ...
+
+
+@pytest.fixture
+async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
+    async with AsyncExitStack() as stack:
+
+        async def served(service: Service[Any], create: Callable[..., Participant] | None = None) -> grpc.aio.Channel:
+            url = f"sqlite:///{tmp_path}/{service.name}.db"
+            settings = service.settings(listen="127.0.0.1:0", database_url=url)
+            other = replace(service, create=create or service.create)
+            address = await stack.enter_async_context(serving(other, settings))
+            return await stack.enter_async_context(grpc.aio.insecure_channel(address))
+
+        yield served

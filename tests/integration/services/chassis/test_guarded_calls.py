@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import grpc.aio
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from services.chassis import serving
 from services.inventory.__main__ import SERVICE as INVENTORY
 from services.payment.__main__ import SERVICE as PAYMENT
 from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReleaseStockRequest, ReserveStockRequest
@@ -20,34 +18,14 @@ from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
-    from pathlib import Path
+    from collections.abc import Awaitable
 
     from google.protobuf.message import Message
 
-    from services.chassis import Service
+    from tests.integration.services.chassis.conftest import Serve
 
 COMMAND = (("idempotency-key", "saga-1/ReserveStock#1"), ("saga-id", "saga-1"))
 UNDO = (("idempotency-key", "saga-1/ReleaseStock#1"), ("compensates", "saga-1/ReserveStock#1"))
-
-
-class Serve(Protocol):
-    """Serves a service, with an empty database, until the test ends; returns a channel to it."""
-
-    async def __call__(self, service: Service[Any]) -> grpc.aio.Channel: ...
-
-
-@pytest.fixture
-async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
-    async with AsyncExitStack() as stack:
-
-        async def served(service: Service[Any]) -> grpc.aio.Channel:
-            url = f"sqlite:///{tmp_path}/{service.name}.db"
-            settings = service.settings(listen="127.0.0.1:0", database_url=url)
-            address = await stack.enter_async_context(serving(service, settings))
-            return await stack.enter_async_context(grpc.aio.insecure_channel(address))
-
-        yield served
 
 
 @pytest.fixture

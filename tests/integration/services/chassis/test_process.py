@@ -7,24 +7,27 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from google.rpc.error_details_pb2 import BadRequest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
-from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReserveStockRequest
+from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReleaseStockRequest, ReserveStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, GetPaymentRequest
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 
 if TYPE_CHECKING:
     from tests.integration.services.chassis.conftest import Fail, Running, Start
+    from tests.integration.services.conftest import Refusal
 
 INVENTORY = "shop.inventory.v1.InventoryService"
+PAYMENT = "shop.payment.v1.PaymentService"
 SLOW = AuthorizePaymentRequest(
     order_id="order-1", customer_id="alice", amount={"currency_code": "EUR", "units": 1}, card_token="tok_slow"
 )
@@ -38,7 +41,7 @@ async def test_a_service_that_listens_is_serving(channel: grpc.aio.Channel, serv
 
 async def test_the_health_of_a_stranger_is_not_known(channel: grpc.aio.Channel) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await HealthStub(channel).Check(HealthCheckRequest(service="shop.payment.v1.PaymentService"))
+        await HealthStub(channel).Check(HealthCheckRequest(service=PAYMENT))
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
@@ -80,6 +83,70 @@ async def test_a_call_that_outlasts_the_drain_is_broken_off(start: Start) -> Non
     assert await payment.stop(signal.SIGTERM) == 0
     with pytest.raises(grpc.aio.AioRpcError):
         await call
+
+
+async def test_the_drain_is_told_to_watchers_while_calls_are_still_in_flight(start: Start) -> None:
+    payment = await start("payment")
+    watches = [HealthStub(payment.channel).Watch(HealthCheckRequest(service=name)) for name in ("", PAYMENT)]
+    assert [(await watch.read()).status for watch in watches] == [HealthCheckResponse.SERVING] * 2
+    call = await in_flight(payment)
+    payment.process.send_signal(signal.SIGTERM)
+    assert [(await watch.read()).status for watch in watches] == [HealthCheckResponse.NOT_SERVING] * 2
+    assert not call.done()
+    assert [await watch.read() for watch in watches] == [grpc.aio.EOF] * 2
+    assert (await call).payment_id
+    assert await payment.ended() == 0
+
+
+async def test_nobody_else_can_take_a_part_of_the_calls_on_a_services_port(address: str) -> None:
+    # Where the one who listens allows it, the system lets others listen too, and gives each a part of the calls.
+    host, _, port = address.rpartition(":")
+    with socket.socket() as rival:
+        rival.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        with pytest.raises(OSError, match="in use"):
+            rival.bind((host, int(port)))
+
+
+NONSENSE = {
+    "undoes itself": ("ReleaseStock", [("idempotency-key", "k"), ("compensates", "k")], "compensates"),
+    "compensates with a command": ("ReserveStock", [("idempotency-key", "k"), ("compensates", "c")], "compensates"),
+    "compensates with a query": ("GetStock", [("compensates", "k"), ("verifies", "k")], "compensates"),
+    "verifies with a command": ("ReserveStock", [("idempotency-key", "k"), ("verifies", "k")], "verifies"),
+    "verifies with a compensation": ("ReleaseStock", [("compensates", "k"), ("verifies", "k")], "verifies"),
+    "has an empty key": ("ReserveStock", [("idempotency-key", "")], "idempotency-key"),
+    "has an overlong key": ("ReserveStock", [("idempotency-key", "k" * 501)], "idempotency-key"),
+    "has two keys": ("ReserveStock", [("idempotency-key", "k"), ("idempotency-key", "l")], "idempotency-key"),
+    "undoes two commands": ("ReleaseStock", [("compensates", "k"), ("compensates", "l")], "compensates"),
+    "is of two sagas": ("ReserveStock", [("saga-id", "s"), ("saga-id", "t")], "saga-id"),
+}
+REQUESTS: dict[str, Any] = {
+    "ReserveStock": ReserveStockRequest(order_id="order-1", lines=[{"sku": "MUG-BLUE", "quantity": 1}]),
+    "ReleaseStock": ReleaseStockRequest(order_id="order-1"),
+    "GetStock": GetStockRequest(sku="MUG-BLUE"),
+}
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+async def test_a_call_whose_metadata_are_nonsense_is_refused_by_their_name(
+    channel: grpc.aio.Channel, refusal: Refusal, nonsense: str
+) -> None:
+    method, metadata, named = NONSENSE[nonsense]
+    code, details = await refusal(getattr(InventoryServiceStub(channel), method)(REQUESTS[method], metadata=metadata))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert isinstance(details, BadRequest)
+    assert f"metadata.{named}" in {each.field for each in details.field_violations}
+
+
+async def test_no_nonsense_keeps_a_service_busy_or_alive(start: Start, refusal: Refusal) -> None:
+    inventory = await start("inventory", INVENTORY_DRAIN_SECONDS="600")
+    stub = InventoryServiceStub(inventory.channel)
+    calls = [
+        refusal(getattr(stub, method)(REQUESTS[method], metadata=metadata))
+        for method, metadata, _ in NONSENSE.values()
+        for _ in range(4)
+    ]
+    assert {code for code, _ in await asyncio.gather(*calls)} == {grpc.StatusCode.INVALID_ARGUMENT}
+    assert await inventory.stop(signal.SIGTERM) == 0
 
 
 async def in_flight(payment: Running) -> asyncio.Task[object]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import grpc.aio
@@ -15,6 +18,7 @@ from tests.otlp import Collector, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.integration.services.chassis.conftest import Start
 
@@ -98,3 +102,28 @@ async def test_a_collector_that_is_away_does_not_hold_up_the_end(start: Start) -
     inventory = await start("inventory", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1")
     await InventoryServiceStub(inventory.channel).GetStock(GetStockRequest(sku="MUG-BLUE"))
     assert await inventory.stop(signal.SIGTERM) == 0
+
+
+async def test_a_database_that_fails_is_told_in_log_and_trace_without_the_callers_values(
+    start: Start, collector: Collector, tmp_path: Path
+) -> None:
+    inventory = await start("inventory", OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint)
+    with closing(sqlite3.connect(tmp_path / "state" / "inventory.db", isolation_level=None)) as database:
+        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE name LIKE 'reserv%' AND type = 'table'"):
+            database.execute(f"ALTER TABLE {table} RENAME TO gone_{table}")
+    request = ReserveStockRequest(order_id="tok_4111", lines=RESERVE.lines)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await InventoryServiceStub(inventory.channel).ReserveStock(request, metadata=(("idempotency-key", "key-1"),))
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert "idempotency-key" not in dict(caught.value.trailing_metadata())
+    await inventory.stop(signal.SIGTERM)
+
+    (span,) = await arrived(collector, 1)
+    (event,) = span.events
+    assert "no such table" in event.attributes["exception.message"]
+    assert "4111" not in str(event)
+    (line,) = (line for line in inventory.said if "ReserveStock failed" in line)
+    assert "Traceback" in line
+    assert "no such table" in line
+    assert "4111" not in line
+    assert all(re.match(r"\d{4}-\d\d-\d\d .* (INFO|ERROR) ", each) for each in inventory.said)

@@ -52,3 +52,16 @@ def test_a_transient_trouble_says_when_to_come_again() -> None:
 def test_an_accident_tells_nothing_of_what_is_inside() -> None:
     status = Accident().status("inventory.shop")
     assert (status.code, status.message, list(status.details)) == (13, "internal error", [])
+
+
+def test_what_concerns_the_whole_request_is_told_without_a_field() -> None:
+    assert InvalidRequest([("", "is odd"), ("order_id", "is empty")]).message == "is odd; order_id: is empty"
+
+
+def test_no_answer_speaks_for_all_attempts_before_the_guard_says_so() -> None:
+    rejection = Rejection("NO", "no")
+    assert not any(each.settled for each in (rejection, InvalidRequest([]), Unavailable("later"), Accident()))
+    assert rejection.settle().settled
+    assert rejection.settle().status("shop") == rejection.status("shop")
+    assert not rejection.settled
+    assert not Rejection.from_bytes(rejection.to_bytes()).settled

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse, HealthListRequest
 
 from services.chassis.health import Health
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 SERVING = HealthCheckResponse.SERVING
 NOT_SERVING = HealthCheckResponse.NOT_SERVING
+# The context of a call that needs none.
+NOBODY: Any = None
 
 
 class Watcher:
@@ -47,3 +49,20 @@ async def test_the_watcher_of_a_stranger_is_let_go_at_the_drain() -> None:
     watcher = Watcher(health.drain)
     await health.Watch(HealthCheckRequest(service="shop.Money"), watcher)
     assert watcher.told == [HealthCheckResponse.SERVICE_UNKNOWN]
+
+
+@pytest.mark.parametrize("service", ["", "shop.Stock"])
+async def test_a_check_says_serving_until_the_drain_and_not_serving_from_then_on(service: str) -> None:
+    health = Health("shop.Stock")
+    assert (await health.Check(HealthCheckRequest(service=service), NOBODY)).status == SERVING
+    health.drain()
+    assert (await health.Check(HealthCheckRequest(service=service), NOBODY)).status == NOT_SERVING
+
+
+async def test_the_list_says_of_each_what_a_check_says() -> None:
+    health = Health("shop.Stock")
+    before = await health.List(HealthListRequest(), NOBODY)
+    health.drain()
+    after = await health.List(HealthListRequest(), NOBODY)
+    assert {name: each.status for name, each in before.statuses.items()} == {"": SERVING, "shop.Stock": SERVING}
+    assert {name: each.status for name, each in after.statuses.items()} == {"": NOT_SERVING, "shop.Stock": NOT_SERVING}

@@ -4,20 +4,21 @@ import pytest
 
 from services.chassis.errors import InvalidRequest
 from services.chassis.metadata import CallMetadata
+from services.chassis.participant import COMMAND, COMPENSATION, QUERY, RETRYABLE
 from services.chassis.validation import LONGEST_KEY, refuse_invalid
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 
 VALID = ReserveStockRequest(order_id="order-1", lines=[{"sku": "MUG-BLUE", "quantity": 1}])
 
 
-def violated(request: ReserveStockRequest, metadata: CallMetadata) -> list[str]:
+def violated(request: ReserveStockRequest, metadata: CallMetadata, kind: str = COMMAND) -> list[str]:
     with pytest.raises(InvalidRequest) as caught:
-        refuse_invalid(request, metadata)
+        refuse_invalid(request, metadata, kind)
     return [field for field, _ in caught.value.violations]
 
 
-def test_a_valid_call_passes() -> None:
-    refuse_invalid(VALID, CallMetadata(idempotency_key="k" * LONGEST_KEY))
+def sent(**metadata: str) -> CallMetadata:
+    return CallMetadata.read([(name.replace("_", "-"), value) for name, value in metadata.items()])
 
 
 def test_violations_are_named_by_their_path() -> None:
@@ -26,17 +27,80 @@ def test_violations_are_named_by_their_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "metadata"),
+    ("kind", "metadata"),
     [
-        ("idempotency-key", CallMetadata(idempotency_key="k" * (LONGEST_KEY + 1))),
-        ("compensates", CallMetadata(compensates="k" * (LONGEST_KEY + 1))),
-        ("verifies", CallMetadata(verifies="k" * (LONGEST_KEY + 1))),
+        (COMMAND, sent()),
+        (COMMAND, sent(idempotency_key="k" * LONGEST_KEY, saga_id="s" * LONGEST_KEY)),
+        (COMMAND, sent(idempotency_key="saga 1/~Service.Method#1", traceparent="00-1-2-01")),
+        (RETRYABLE, sent(idempotency_key="k")),
+        (COMPENSATION, sent(idempotency_key="k")),
+        (COMPENSATION, sent(compensates="c")),
+        (COMPENSATION, sent(idempotency_key="k", compensates="c", saga_id="s")),
+        (QUERY, sent(idempotency_key="k")),
+        (QUERY, sent(verifies="k")),
+        (QUERY, sent(idempotency_key="k", verifies="k", saga_id="s")),
+        (QUERY, sent(idempotency_key="q", verifies="k")),
+        (COMMAND, sent(traceparent="")),
+        (COMMAND, CallMetadata.read([("traceparent", "one"), ("traceparent", "two")])),
+        (COMMAND, CallMetadata.read([("idempotency-key", "k"), ("idempotency-key", "k")])),
     ],
 )
-def test_a_key_that_no_index_can_hold_is_refused(name: str, metadata: CallMetadata) -> None:
-    assert violated(VALID, metadata) == [f"metadata.{name}"]
+def test_metadata_that_a_saga_may_send_pass(kind: str, metadata: CallMetadata) -> None:
+    refuse_invalid(VALID, metadata, kind)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", "k" * (LONGEST_KEY + 1), "line\nbreak", "escape\x1b", "schlüssel"],
+    ids=["empty", "blank", "overlong", "line break", "control character", "not ASCII"],
+)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(COMMAND, "idempotency-key"), (COMMAND, "saga-id"), (COMPENSATION, "compensates"), (QUERY, "verifies")],
+)
+def test_a_key_that_cannot_be_kept_or_echoed_is_refused_by_name(kind: str, name: str, value: str) -> None:
+    assert violated(VALID, CallMetadata.read([(name, value)]), kind) == [f"metadata.{name}"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(COMMAND, "idempotency-key"), (COMMAND, "saga-id"), (COMPENSATION, "compensates"), (QUERY, "verifies")],
+)
+def test_a_key_sent_with_several_values_is_refused_by_name_once(kind: str, name: str) -> None:
+    assert violated(VALID, CallMetadata.read([(name, "one"), (name, "two"), (name, "three"), (name, "one")]), kind) == [
+        f"metadata.{name}"
+    ]
+
+
+@pytest.mark.parametrize("kind", [COMMAND, RETRYABLE, QUERY])
+def test_only_a_compensation_compensates(kind: str) -> None:
+    assert violated(VALID, sent(idempotency_key="k", compensates="c"), kind) == ["metadata.compensates"]
+
+
+@pytest.mark.parametrize("kind", [COMMAND, RETRYABLE, COMPENSATION])
+def test_only_a_query_verifies(kind: str) -> None:
+    assert violated(VALID, sent(idempotency_key="k", verifies="k"), kind) == ["metadata.verifies"]
+
+
+def test_no_compensation_undoes_itself() -> None:
+    assert violated(VALID, sent(idempotency_key="k", compensates="k"), COMPENSATION) == ["metadata.compensates"]
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    nonsense = sent(idempotency_key="", compensates="c", verifies="")
+    assert violated(ReserveStockRequest(lines=VALID.lines), nonsense) == [
+        "order_id",
+        "metadata.idempotency-key",
+        "metadata.verifies",
+        "metadata.compensates",
+        "metadata.verifies",
+    ]
 
 
 def test_metadata_is_read_by_name_and_the_rest_is_left_alone() -> None:
-    sent = [("idempotency-key", "k"), ("saga-id", "s"), ("user-agent", "grpc"), ("compensates", ""), ("x-bin", b"\0")]
-    assert CallMetadata.read(sent) == CallMetadata(idempotency_key="k", saga_id="s")
+    pairs = [("idempotency-key", "k"), ("saga-id", "s"), ("user-agent", "grpc"), ("x-bin", b"\0"), ("saga-id", "t")]
+    assert CallMetadata.read(pairs) == CallMetadata(idempotency_key="k", saga_id="s", contradicted=("saga-id",))
+
+
+def test_a_call_without_metadata_says_nothing() -> None:
+    assert CallMetadata.read(None) == CallMetadata()

@@ -1,0 +1,37 @@
+"""The log of a service: one line per record on standard error, whatever stands in it.
+
+A value from outside could else end the line and write the next one itself, or move a terminal's cursor.
+"""
+
+import logging
+import unicodedata
+from typing import Final
+
+_FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
+# Other, control; separator, line; separator, paragraph; other, format, among which are those that reverse the reading.
+_ESCAPED: Final = frozenset({"Cc", "Zl", "Zp", "Cf"})
+
+
+def one_line(text: str) -> str:
+    r"""`text` with every control character written as Python does: a line break as `\n`."""
+    if text.isprintable():
+        return text
+    return "".join(repr(each)[1:-1] if unicodedata.category(each) in _ESCAPED else each for each in text)
+
+
+class OneLineFormatter(logging.Formatter):
+    """Writes each record as one line, its traceback included."""
+
+    def __init__(self) -> None:
+        super().__init__(_FORMAT)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        return one_line(super().format(record))
+
+
+def configure_logs(level: str) -> None:
+    """Sends the records of every logger, from this level on, to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLineFormatter())
+    logging.basicConfig(level=level, handlers=[handler])
