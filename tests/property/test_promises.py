@@ -145,14 +145,14 @@ async def test_5_compensations_run_in_reverse_order_of_start(stage: Stage) -> No
 
 
 async def test_6_after_the_pivot_only_forwards(stage: Stage) -> None:
-    """What remains is retried until it succeeds; a cancel is refused; a rejection waits for an operator."""
+    """What remains is retried until it succeeds; a cancel is refused; a definite rejection waits for an operator."""
     stage.participants.scripts["SendConfirmation"] = [unknown()] * 9 + [held := Answer()]
     process = stage.process()
     await process.worker.start(stage.order())
     await until(lambda: held.asked)
     with pytest.raises(CancelRefused, match="past its point of no return"):
         await process.operations.cancel(SAGA, "too late", "ada")
-    held.give(rejected())
+    held.give(rejected(echoed=True))
 
     state = await stage.stopped()
     assert state.status is Status.SUSPENDED

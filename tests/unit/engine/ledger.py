@@ -33,6 +33,7 @@ class Ledger(Participants):
         compensated: the keys that were compensated, in the order in which that was first asked for.
         refuses: methods that are refused.
         loses: per method, how many answers get lost, its effect done.
+        fronts: per method, how many calls after that are answered by somebody else, who refuses them.
     """
 
     def __init__(self) -> None:
@@ -42,11 +43,15 @@ class Ledger(Participants):
         self.compensated: list[str] = []
         self.refuses: set[str] = set()
         self.loses: Counter[str] = Counter()
+        self.fronts: Counter[str] = Counter()
 
     async def answer(self, command: Command, call: Call) -> Outcome:
         self.calls.append(call)
         self.on_call(command, call)
         await asyncio.sleep(0)
+        if self.fronts[command.method] and call.key in self.applied:
+            self.fronts[command.method] -= 1
+            return rejected("UNIMPLEMENTED", "")
         if "compensates" in call.metadata:
             self._compensate(call.metadata["compensates"])
         elif command.effect is not Effect.QUERY:
