@@ -108,7 +108,7 @@ class Place:
                 return (
                     f"the journal {self._named} was moved, removed or replaced while it is in use: {path} {what}; "
                     "nothing is written until the same file is back. Put it back; or stop this orchestrator with "
-                    "SIGTERM, put the journal there that is to be carried on, with its own -wal or none, and start again"
+                    "SIGTERM, put the journal there that is to be carried on, with its own -wal or none, then start"
                 )
         if not self._lock.keep():
             return (
