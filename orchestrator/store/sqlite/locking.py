@@ -76,12 +76,13 @@ class JournalLock:
             self._file = _open_lock_file(self._lock_path)
             if self._file is None:
                 raise _in_use(path)
+            self._file_identity = _identity(os.fstat(self._file))
             taken.pop_all()
 
     def keep(self) -> bool:
         """See that the lock file is still what is locked, else lock what lies there now; whether that is possible."""
         if self._file is not None:
-            if identity_of(self._lock_path) == _identity(os.fstat(self._file)):
+            if identity_of(self._lock_path) == self._file_identity:
                 return True
             os.close(self._file)
             self._file = None
@@ -89,6 +90,7 @@ class JournalLock:
             self._file = _open_lock_file(self._lock_path)
         if self._file is None:
             return False
+        self._file_identity = _identity(os.fstat(self._file))
         _log.warning("the lock file %s was removed or replaced; it is locked anew: leave it there", self._lock_path)
         return True
 

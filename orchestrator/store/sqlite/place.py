@@ -103,7 +103,7 @@ class Place:
     def _found(self) -> str:
         for path, expected in self._expected.items():
             found = identity_of(path)
-            if found != expected or found is None:
+            if found is None or found != expected:
                 what = "is not there any more" if found is None else "is another file now"
                 return (
                     f"the journal {self._named} was moved, removed or replaced while it is in use: {path} {what}; "

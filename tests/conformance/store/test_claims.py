@@ -49,6 +49,42 @@ async def test_a_replica_is_told_what_it_has_claimed_and_is_unfinished(journal: 
     assert await journal.claimed("b") == [Claim("saga-1", 2), Claim("saga-2", 2)]
 
 
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.WAITING, Status.COMPENSATING])
+async def test_a_replica_is_told_what_it_has_claimed_whatever_keeps_it_unfinished(
+    journal: Journal, status: Status
+) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await pen.write(recovered(1), status=status)
+
+    assert await journal.claimed("a") == [Claim("saga-1", 1)]
+
+
+async def test_a_replica_is_not_told_of_what_rests_or_has_ended(journal: Journal) -> None:
+    for number, end in enumerate((Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED)):
+        pen = Pen(journal, f"ended-{number}")
+        await pen.start()
+        await pen.end(end)
+    suspended = Pen(journal, "suspended")
+    await suspended.start()
+    await suspended.suspend()
+    assert await journal.claimed("a") == []
+
+    assert await journal.claim_resting("a", "suspended") == Claim("suspended", 2)
+    assert await journal.claim_resting("a", "ended-0") == Claim("ended-0", 2)
+    assert await journal.claimed("a") == []
+
+
+async def test_what_a_replica_has_claimed_is_told_in_the_order_of_start(journal: Journal) -> None:
+    names = [f"saga-{number * 3 % 7}" for number in range(7)]
+    for name in names:
+        await Pen(journal, name).start()
+    moved = Pen(journal, names[0], sequence=1)
+    await moved.write(recovered(1), status=Status.COMPENSATING)
+
+    assert await journal.claimed("a") == [Claim(name, 1) for name in names]
+
+
 async def test_a_heartbeat_renews_the_lease(journal: Journal) -> None:
     await journal.heartbeat("a", AT, LEASE)
     await Pen(journal).start()

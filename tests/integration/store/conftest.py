@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.store.sqlite import database
 from orchestrator.store.sqlite.journal import SqliteJournal
 
 if TYPE_CHECKING:
@@ -47,3 +48,9 @@ def elsewhere(path: Path) -> Iterator[subprocess.Popen[bytes]]:
         assert process.stdout.readline() == b"open\n"
         yield process
         process.kill()
+
+
+@pytest.fixture
+def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk on which the log is not stretched: many openings are quicker so."""
+    monkeypatch.setattr(database, "_LOGS_ON_A_ROOMY_DISK", 1 << 40)

@@ -25,6 +25,8 @@ from tests.journals import Pen, recovered
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.usefixtures("little_room")
+
 IN_USE = "is in use by another orchestrator; stop that one, or give this one another journal"
 
 with_locks_of_inodes = pytest.mark.skipif(

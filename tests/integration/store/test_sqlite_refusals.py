@@ -20,6 +20,8 @@ from tests.journals import EVERY_ENTRY, Pen, recovered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.usefixtures("little_room")
+
 OF_THE_SYSTEM = [
     (errno.EACCES, "let the user that runs this read and write the file and its folder"),
     (errno.EPERM, "let the user that runs this read and write the file and its folder"),
