@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -222,3 +223,46 @@ async def test_a_replica_appends_nothing_to_what_it_has_released(journal: Journa
 
     with pytest.raises(ClaimLost):
         await pen.write(recovered(1))
+
+
+async def test_a_released_replica_counts_as_silent_until_it_beats_again(journal: Journal) -> None:
+    await journal.heartbeat("a", AT, LEASE)
+    await journal.release("a")
+    await Pen(journal).start()
+    assert await journal.claim_unfinished("b", AT, 10) == [Claim("saga-1", 2)]
+
+    await journal.heartbeat("a", AT, LEASE)
+    await Pen(journal, "saga-2").start()
+    assert [claim.saga_id for claim in await journal.claim_unfinished("b", AT, 10)] == ["saga-1"]
+
+
+async def test_a_replica_keeps_the_claims_that_it_made_after_a_release(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await journal.release("a")
+    assert await journal.claimed("a") == []
+    assert await journal.claim_unfinished("a", AT, 10) == [Claim("saga-1", 2)]
+
+    await Pen(journal, token=2, sequence=1).write(recovered(1))
+    assert await journal.claimed("a") == [Claim("saga-1", 2)]
+
+
+async def test_a_release_lets_go_of_a_suspended_saga_that_was_claimed_by_name(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await pen.suspend()
+    assert await journal.claim_resting("b", "saga-1") == Claim("saga-1", 2)
+    await journal.release("b")
+
+    with pytest.raises(ClaimLost):
+        await Pen(journal, owner="b", token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
+
+
+async def test_claims_of_one_group_of_writes_see_the_writes_before_them(journal: Journal) -> None:
+    pens = [Pen(journal, f"saga-{number}") for number in range(3)]
+    started = [pen.start() for pen in pens]
+    ended = pens[1].end()
+    claims = await journal.claim_unfinished("b", AT, 10)
+    await asyncio.gather(*started, ended)
+
+    assert claims == [Claim("saga-0", 2), Claim("saga-2", 2)]
