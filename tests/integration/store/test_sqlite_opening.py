@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.engine.ports import Claim
 from orchestrator.errors import JournalUnavailable
 from orchestrator.store.sqlite.database import connect, migrate, migrations
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.place import Place
-from tests.journals import Pen, recovered
+from tests.journals import AT, Pen, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,19 @@ def letter(path: Path) -> Iterator[Path]:
     path.write_text(text)
     yield path
     assert path.read_text() == text
+
+
+async def test_what_the_process_before_had_claimed_is_claimed_at_once_whatever_its_lease(path: Path) -> None:
+    """One process has the file, so every owner that is written in it has died."""
+    journal = await SqliteJournal.open(path)
+    await journal.heartbeat("a", AT, 3600_000_000_000)
+    await Pen(journal).start()
+    assert await journal.claim_unfinished("b", AT, 10) == []
+    await journal.close()
+
+    journal = await SqliteJournal.open(path)
+    assert await journal.claim_unfinished("b", AT, 10) == [Claim("saga-1", 2)]
+    await journal.close()
 
 
 async def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(letter: Path) -> None:
