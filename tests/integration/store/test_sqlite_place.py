@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import os
 import shutil
+import sqlite3
 import stat
 from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.errors import JournalUnavailable
+from orchestrator.errors import ClaimLost, JournalUnavailable
 from orchestrator.store.sqlite.journal import SqliteJournal
 from tests.journals import AT, EVERY_ENTRY, Pen, recovered
 
@@ -131,6 +134,31 @@ async def test_a_file_that_is_removed_during_the_commit_acknowledges_nothing_of_
     with pytest.raises(JournalUnavailable, match=MOVED):
         await Pen(journal).start()
     journal._writing.set_trace_callback(None)
+
+
+async def test_a_file_that_is_removed_while_another_program_has_it_locked_acknowledges_nothing(
+    journal: SqliteJournal, path: Path
+) -> None:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        started = Pen(journal).start()
+        for _ in range(100):  # until the append waits for the other program, on its thread
+            await asyncio.sleep(0)
+        remove_the_database(path)
+        other.execute("ROLLBACK")
+    with pytest.raises(JournalUnavailable, match=MOVED):
+        await started
+
+
+async def test_an_append_that_is_refused_for_its_claim_is_told_so_astray_too(
+    journal: SqliteJournal, path: Path
+) -> None:
+    await Pen(journal).start()
+    rename_the_database(path)
+    started, refused = Pen(journal, "new").start(), Pen(journal, owner="b", sequence=1).write(recovered(1))
+
+    ends = await asyncio.gather(started, refused, return_exceptions=True)
+    assert [type(end) for end in ends] == [JournalUnavailable, ClaimLost]
 
 
 @pytest.mark.parametrize("tamper", RENAMINGS)
