@@ -98,7 +98,7 @@ class SagaFilter:
 class Journal(Protocol):
     """The append-only truth about all sagas, shared by all replicas.
 
-    Every method may raise :class:`~orchestrator.errors.JournalUnavailable`.
+    Every method may raise :class:`~orchestrator.errors.JournalUnavailable`; what it was to write may then stand or not.
     """
 
     def append(self, append: Append) -> Future[None]:

@@ -55,7 +55,7 @@ class MemoryJournal:
         """See the port. The position of a page is the number of sagas that started before it."""
         position = decode_page_token(page_token)
         oldest_first = [kept.record for kept in self._sagas.values()]
-        numbered = list(enumerate(oldest_first))[: len(oldest_first) if position is None else position]
+        numbered = list(enumerate(oldest_first))[:position]
         found = [(number, record) for number, record in reversed(numbered) if _matches(record, where)]
         token = encode_page_token(found[limit - 1][0]) if len(found) > limit else ""
         return [record for _, record in found[:limit]], token

@@ -1,7 +1,7 @@
 """Writes appends into an open transaction, behind the fence.
 
-One process has the file for itself (:func:`~orchestrator.store.sqlite.database.lock`), and all of its writes come
-through here; so who holds which claim, and how long each journal is, is known without asking the file. Whatever
+One process has the file for itself (:class:`~orchestrator.store.sqlite.locking.JournalLock`), and all of its writes
+come through here; so who holds which claim, and how long each journal is, is known without asking the file. Whatever
 changes claims besides, or takes a transaction back, makes this forget.
 
 What many appends write into the same table is gathered and written by one statement, with :meth:`Appending.flush`:

@@ -1,16 +1,18 @@
-"""Opens the SQLite file: exclusively, migrated, durable."""
+"""Opens connections to the SQLite file: durable, and migrated. Whose it is, is said in ``locking``."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import re
 import shutil
 import sqlite3
 from importlib import resources
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import JournalUnavailable
+from orchestrator.store.sqlite.locking import refuse_several_names
+from orchestrator.store.sqlite.place import resolved
+from orchestrator.store.sqlite.refusals import unavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,27 +26,6 @@ _CACHE_KIBIBYTES: Final = 32 * 1024
 _NUMBER = re.compile(r"(\d{4})_\w+\.sql")
 
 
-def lock(path: Path) -> IO[bytes]:
-    """Take the file for this process; the lock is held until the returned file is closed, or the process dies.
-
-    Raises:
-        JournalUnavailable: another process has it, or its folder cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.with_name(f"{path.name}.lock").open("ab")
-    except OSError as error:
-        raise JournalUnavailable(f"the journal {path} cannot be opened: {error.strerror}") from None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise JournalUnavailable(
-            f"the journal {path} is in use by another orchestrator; stop that one, or give this one another journal"
-        ) from None
-    return file
-
-
 def connect(path: Path) -> sqlite3.Connection:
     """Open one connection that commits durably: WAL, synchronous=FULL. Usable from any one thread at a time.
 
@@ -53,10 +34,20 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
-        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.Error as error:
+        raise unavailable(path, "cannot be opened", error) from None
+    try:
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("PRAGMA synchronous = FULL")
     except sqlite3.Error as error:
-        raise JournalUnavailable(f"the journal {path} cannot be opened: {error}") from None
+        connection.close()
+        raise unavailable(path, "cannot be opened", error) from None
+    if mode != "wal":
+        connection.close()
+        raise JournalUnavailable(
+            f"the journal {path} cannot be opened: its file system, perhaps one over a network, lets SQLite keep no "
+            "write-ahead log; name a journal on a local disk"
+        )
     return connection
 
 
@@ -85,14 +76,16 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         JournalUnavailable: there is no journal there, or another version of this program wrote it.
     """
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
-    except sqlite3.Error as error:
-        raise JournalUnavailable(f"the journal {path} cannot be opened: {error}") from None
+        file = resolved(path.absolute())
+        refuse_several_names(path, file.stat())
+        connection = sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise unavailable(path, "cannot be opened", error) from None
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error as error:
         connection.close()
-        raise JournalUnavailable(f"the journal {path} cannot be read: {error}") from None
+        raise unavailable(path, "cannot be read", error) from None
     known = len(migrations())
     if version != known:
         connection.close()
@@ -102,24 +95,28 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def migrate(connection: sqlite3.Connection) -> int:
+def migrate(connection: sqlite3.Connection, path: Path) -> int:
     """Bring the schema up to date, one transaction a migration; the version that it has now.
 
     Raises:
-        JournalUnavailable: a newer version of this program wrote the file.
+        JournalUnavailable: a newer version of this program wrote the file, or it cannot be written.
     """
     scripts = migrations()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        raise unavailable(path, "cannot be opened", error) from None
     if version > len(scripts):
         raise JournalUnavailable(
-            f"the journal has schema {version}, this program knows up to {len(scripts)}: a newer one wrote it"
+            f"the journal {path} has schema {version}, this program knows up to {len(scripts)}: a newer one wrote it"
         )
     for number, script in enumerate(scripts[version:], start=version + 1):
         try:
             connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
         except sqlite3.Error as error:
-            connection.rollback()
-            raise JournalUnavailable(f"migration {number} of the journal failed: {error}") from None
+            with contextlib.suppress(sqlite3.Error):
+                connection.rollback()
+            raise unavailable(path, f"cannot be brought up to date by migration {number}", error) from None
     return len(scripts)
 
 

@@ -5,9 +5,9 @@ after the commit that holds its write; writes keep the order of their calls.
 
 ::
 
-    submit() ──▶ gathered ──begin, write all──▶ written ──commit──▶ futures done
-                    ▲                                        │
-                    └────────── gathers meanwhile ◀──────────┘
+    submit() ──▶ gathered ──begin, write all──▶ written ──commit──▶ looked after ──▶ futures done
+                    ▲                                                    │
+                    └──────────────── gathers meanwhile ◀────────────────┘
 
 The statements run on the event loop because each is a few microseconds, and a thread that runs them would have to get
 hold of the interpreter anew after every one, against a busy loop. So does the commit, as long as the disk is quick:
@@ -73,6 +73,8 @@ class GroupCommit:
             gathered for one statement is written now.
         on_rollback: called, on the thread or the loop, when a transaction was taken back.
         unavailable: the error to raise for an error of SQLite.
+        trouble: asked, on the thread or the loop, when a transaction is committed, and before anything of it is
+            acknowledged: why it may not be; empty if it may. It must not raise.
         siblings: how many may write: those who wait here, and those who are elsewhere.
     """
 
@@ -82,12 +84,15 @@ class GroupCommit:
         before_commit: Callable[[], None],
         on_rollback: Callable[[], None],
         unavailable: Callable[[Exception], JournalUnavailable],
+        trouble: Callable[[], str],
         siblings: Callable[[], int],
     ) -> None:
         self._database = database
         self._before_commit = before_commit
         self._on_rollback = on_rollback
         self._unavailable = unavailable
+        self._trouble = trouble
+        self._is_astray = False
         self._siblings = siblings
         self._loop = asyncio.get_running_loop()
         # Otherwise whichever commit fills the log would checkpoint it, on the loop.
@@ -130,9 +135,10 @@ class GroupCommit:
             self._due = self._loop.call_later(wait, self._write_gathered)
 
     async def close(self) -> None:
-        """Wait for what was submitted, and end the thread."""
+        """Wait for what was submitted, write what the log holds into the database, and end the thread."""
         while self._under_way or self._gathered:
             await asyncio.wait([self._gathered[-1].done] if self._gathered else [self.submit(lambda: None)])
+        self._jobs.put(self._checkpoint)  # SQLite does not when the file was moved
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -150,6 +156,9 @@ class GroupCommit:
         group, self._gathered = self._gathered[:_MOST_PER_COMMIT], self._gathered[_MOST_PER_COMMIT:]
         self._pages_in_log += _PAGES_PER_COMMIT + len(group)
         self._began = self._loop.time()
+        if self._is_astray:
+            self._jobs.put(lambda: self._write_if_back(group))
+            return
         try:
             self._database.execute("BEGIN IMMEDIATE")
             for write in group:
@@ -211,7 +220,25 @@ class GroupCommit:
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             self._fail(group, error)
+        else:
+            self._look_after(group)
         return group
+
+    def _look_after(self, group: list[_Write]) -> None:
+        """Acknowledge nothing that was written into files which the next start would not find."""
+        trouble = self._trouble()
+        self._is_astray = bool(trouble)
+        if trouble:
+            for write in group:
+                write.error = write.error or JournalUnavailable(trouble)
+
+    def _write_if_back(self, group: list[_Write]) -> list[_Write]:
+        """On the thread: the files were not in their places when last seen."""
+        self._look_after(group)
+        if self._is_astray:
+            # While the log can be read still, what was acknowledged before is brought into the database.
+            return group + self._checkpoint()
+        return self._start_over(group)
 
     def _start_over(self, group: list[_Write]) -> list[_Write]:
         """On the thread: the file is locked, or something could not be written: with patience, then one by one."""
@@ -247,6 +274,7 @@ class GroupCommit:
             write.run()
         self._before_commit()
         self._database.execute("COMMIT")
+        self._look_after(group)
 
     def _fail(self, group: list[_Write], error: Exception) -> None:
         self._roll_back()

@@ -3,7 +3,9 @@
 Writes go through :class:`~orchestrator.store.sqlite.group_commit.GroupCommit`. A refused append (claim lost,
 sequence conflict, saga exists) has written nothing and does not disturb the others; nor does one that SQLite cannot
 take, for then each is written alone. A failed commit (disk full) fails all of its appends, and nothing of them is
-kept. Reads are those of :class:`~orchestrator.store.sqlite.reading.SqliteReader`.
+kept. Nothing is acknowledged while the file is not where it was opened, see :mod:`~orchestrator.store.sqlite.place`;
+what was written just then may stand, as after any lost answer. Reads are those of
+:class:`~orchestrator.store.sqlite.reading.SqliteReader`.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.ports import Append, Claim
 from orchestrator.store.sqlite.appending import Appending
-from orchestrator.store.sqlite.database import connect, lock, migrate, stretch_log
+from orchestrator.store.sqlite.database import connect, migrate, stretch_log
 from orchestrator.store.sqlite.group_commit import GroupCommit
+from orchestrator.store.sqlite.place import Place
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader
 
@@ -30,14 +33,14 @@ class SqliteJournal(SqliteReader):
     """A :class:`~orchestrator.engine.ports.Journal` in one file. Made by :meth:`open`."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = lock(path)
         self._loop = asyncio.get_running_loop()
         with contextlib.ExitStack() as opened:
-            opened.callback(self._lock.close)
-            self._writing = opened.enter_context(contextlib.closing(connect(path)))
-            migrate(self._writing)
-            stretch_log(self._writing, path)
-            super().__init__(path, opened.enter_context(contextlib.closing(connect(path))))
+            place = opened.enter_context(contextlib.closing(Place(path)))
+            place.refuse_lost_log()
+            self._writing = opened.enter_context(contextlib.closing(connect(place.path)))
+            migrate(self._writing, path)
+            stretch_log(self._writing, place.path)
+            super().__init__(path, opened.enter_context(contextlib.closing(connect(place.path))))
             try:
                 # Only one process can be here, so whoever is written down as alive is dead.
                 self._writing.execute(queries()["forget_replicas"])
@@ -45,6 +48,7 @@ class SqliteJournal(SqliteReader):
                 self._writing.execute("PRAGMA busy_timeout = 0")
             except sqlite3.Error as error:
                 raise self._unavailable(error) from None
+            place.watch()
             self._opened = opened.pop_all()
         self._appending = Appending(self._writing)
         self._commits = GroupCommit(
@@ -52,6 +56,7 @@ class SqliteJournal(SqliteReader):
             self._appending.flush,
             self._appending.forget,
             self._unavailable,
+            place.trouble,
             siblings=self._appending.held,
         )
 

@@ -14,6 +14,7 @@ from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.sqlite.appending import unpack
 from orchestrator.store.sqlite.database import connect_to_read
 from orchestrator.store.sqlite.queries import queries
+from orchestrator.store.sqlite.refusals import unavailable
 from orchestrator.store.sqlite.searching import conditions, record
 
 if TYPE_CHECKING:
@@ -91,6 +92,4 @@ class SqliteReader:
         return JournalUnavailable(f"the journal {self._path} is closed")
 
     def _unavailable(self, error: Exception) -> JournalUnavailable:
-        return JournalUnavailable(
-            f"the journal {self._path} cannot be used: {error}; free space or mend the file, then go on"
-        )
+        return unavailable(self._path, "cannot be used", error)

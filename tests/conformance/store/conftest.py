@@ -1,4 +1,8 @@
-"""Every store. A new one joins the suite by a line in ``STORES``; one that outlives its process, in ``DURABLE``."""
+"""Every store. A new one joins the suite by a line in ``STORES``.
+
+One that outlives its process joins by another in ``DURABLE``; one that can be read beside the orchestrator that has
+it, as ``verify`` and ``export`` do, by one in ``READ_BESIDE``.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import pytest
 
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
+from orchestrator.store.sqlite.reading import SqliteReader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,8 +32,13 @@ async def _sqlite(folder: Path) -> Journal:
     return await SqliteJournal.open(folder / "journal.db")
 
 
+def _sqlite_beside(folder: Path) -> SqliteReader:
+    return SqliteReader.beside(folder / "journal.db")
+
+
 STORES = {"memory": _memory, "sqlite": _sqlite}
 DURABLE = {"sqlite": _sqlite}
+READ_BESIDE = {"sqlite": (_sqlite, _sqlite_beside)}
 
 
 @pytest.fixture(params=STORES)
@@ -49,3 +59,14 @@ async def open_durable(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
             return journal
 
         yield open_it
+
+
+@pytest.fixture(params=READ_BESIDE)
+async def beside(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Journal, SqliteReader]]:
+    """A journal that is in use, and a handle that reads it meanwhile."""
+    opens, reads = READ_BESIDE[request.param]
+    journal = await opens(tmp_path)
+    reader = reads(tmp_path)
+    yield journal, reader
+    await reader.close()
+    await journal.close()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.ports import SagaRecord
+from orchestrator.engine.ports import NewSaga, SagaRecord
 from orchestrator.engine.state import Status
 from orchestrator.errors import ClaimLost, SagaExists, SequenceConflict
 from tests.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
@@ -77,7 +78,7 @@ async def test_a_saga_is_listed_with_its_latest_status_and_end(journal: Journal)
     assert (record.status, record.sequence, record.ended_at) == (Status.COMPENSATED, 3, AT + 99)
 
 
-async def test_a_saga_can_start_and_end_in_one_append(journal: Journal) -> None:
+async def test_a_saga_can_start_and_end_in_one_commit(journal: Journal) -> None:
     pen = Pen(journal)
     started = pen.start()
     ended = pen.end()
@@ -86,6 +87,80 @@ async def test_a_saga_can_start_and_end_in_one_append(journal: Journal) -> None:
     record = await journal.find("saga-1")
     assert record is not None
     assert record.status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("end", [Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED])
+async def test_a_saga_that_starts_and_ends_in_one_append_is_nobodys(journal: Journal, end: Status) -> None:
+    pen = Pen(journal)
+    await pen.write(EVERY_ENTRY[0], status=end, ended_at=AT + 7, new=NewSaga("buy", 1, b"", AT, ()))
+
+    record = await journal.find("saga-1")
+    assert record is not None
+    assert (record.status, record.ended_at, record.sequence) == (end, AT + 7, 1)
+    assert await journal.claimed("a") == []
+    with pytest.raises(ClaimLost):
+        await pen.write(recovered(1), status=end, ended_at=AT + 8)
+
+
+@pytest.mark.parametrize("between", [Status.WAITING, Status.COMPENSATING])
+@pytest.mark.parametrize("claims_anew", [False, True])
+async def test_a_saga_is_listed_as_running_again_after_any_other_unfinished_status(
+    journal: Journal, between: Status, *, claims_anew: bool
+) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await pen.write(recovered(1), status=between)
+    if claims_anew:
+        ((_, pen.token),) = await journal.claim_unfinished("a", AT, 10)
+    await pen.write(recovered(2), status=Status.RUNNING)
+    await pen.write(recovered(3), status=Status.RUNNING)
+
+    record = await journal.find("saga-1")
+    assert record is not None
+    assert (record.status, record.sequence) == (Status.RUNNING, 4)
+
+
+async def test_an_append_changes_of_the_record_its_status_and_its_length_alone(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.start(attributes=ATTRIBUTES)
+    before = await journal.find("saga-1")
+    assert before is not None
+    await pen.write(recovered(1), status=Status.WAITING)
+
+    assert await journal.find("saga-1") == replace(before, status=Status.WAITING, sequence=2)
+
+
+async def test_a_start_of_a_saga_that_exists_is_told_so_wherever_it_believes_to_be(journal: Journal) -> None:
+    await Pen(journal).start()
+
+    for sequence in (0, 1, 7):
+        with pytest.raises(SagaExists) as refusal:
+            await Pen(journal, sequence=sequence).start()
+        assert refusal.value.saga_id == "saga-1"
+    assert await journal.read("saga-1") == [EVERY_ENTRY[0]]
+
+
+async def test_a_refused_append_is_told_apart_from_a_store_that_cannot_be_used(journal: Journal) -> None:
+    """Whoever lost a claim lets go; whoever meets an unavailable store tries again."""
+    await Pen(journal).start()
+    refused = [
+        Pen(journal, owner="b", sequence=1).write(recovered(1)),
+        Pen(journal, token=2, sequence=1).write(recovered(1)),
+        Pen(journal, "nobody").write(recovered(1)),
+        Pen(journal, sequence=2).write(recovered(1)),
+        Pen(journal).start(),
+    ]
+
+    kinds = [type(error) for error in await asyncio.gather(*refused, return_exceptions=True)]
+    assert kinds == [ClaimLost, ClaimLost, ClaimLost, SequenceConflict, SagaExists]
+
+
+async def test_the_lost_claim_is_told_before_the_wrong_place(journal: Journal) -> None:
+    """Whoever lost its claim does not know the journal's end, and must not be told to look for it."""
+    await Pen(journal).start()
+
+    with pytest.raises(ClaimLost):
+        await Pen(journal, owner="b", sequence=9).write(recovered(1))
 
 
 async def test_a_saga_id_is_started_once(journal: Journal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +48,42 @@ async def test_a_replica_is_told_what_it_has_claimed_and_is_unfinished(journal: 
     await Pen(journal, "saga-4", owner="c").start()
 
     assert await journal.claimed("b") == [Claim("saga-1", 2), Claim("saga-2", 2)]
+
+
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.WAITING, Status.COMPENSATING])
+async def test_a_replica_is_told_what_it_has_claimed_whatever_keeps_it_unfinished(
+    journal: Journal, status: Status
+) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await pen.write(recovered(1), status=status)
+
+    assert await journal.claimed("a") == [Claim("saga-1", 1)]
+
+
+async def test_a_replica_is_not_told_of_what_rests_or_has_ended(journal: Journal) -> None:
+    for number, end in enumerate((Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED)):
+        pen = Pen(journal, f"ended-{number}")
+        await pen.start()
+        await pen.end(end)
+    suspended = Pen(journal, "suspended")
+    await suspended.start()
+    await suspended.suspend()
+    assert await journal.claimed("a") == []
+
+    assert await journal.claim_resting("a", "suspended") == Claim("suspended", 2)
+    assert await journal.claim_resting("a", "ended-0") == Claim("ended-0", 2)
+    assert await journal.claimed("a") == []
+
+
+async def test_what_a_replica_has_claimed_is_told_in_the_order_of_start(journal: Journal) -> None:
+    names = [f"saga-{number * 3 % 7}" for number in range(7)]
+    for name in names:
+        await Pen(journal, name).start()
+    moved = Pen(journal, names[0], sequence=1)
+    await moved.write(recovered(1), status=Status.COMPENSATING)
+
+    assert await journal.claimed("a") == [Claim(name, 1) for name in names]
 
 
 async def test_a_heartbeat_renews_the_lease(journal: Journal) -> None:
@@ -186,3 +223,46 @@ async def test_a_replica_appends_nothing_to_what_it_has_released(journal: Journa
 
     with pytest.raises(ClaimLost):
         await pen.write(recovered(1))
+
+
+async def test_a_released_replica_counts_as_silent_until_it_beats_again(journal: Journal) -> None:
+    await journal.heartbeat("a", AT, LEASE)
+    await journal.release("a")
+    await Pen(journal).start()
+    assert await journal.claim_unfinished("b", AT, 10) == [Claim("saga-1", 2)]
+
+    await journal.heartbeat("a", AT, LEASE)
+    await Pen(journal, "saga-2").start()
+    assert [claim.saga_id for claim in await journal.claim_unfinished("b", AT, 10)] == ["saga-1"]
+
+
+async def test_a_replica_keeps_the_claims_that_it_made_after_a_release(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await journal.release("a")
+    assert await journal.claimed("a") == []
+    assert await journal.claim_unfinished("a", AT, 10) == [Claim("saga-1", 2)]
+
+    await Pen(journal, token=2, sequence=1).write(recovered(1))
+    assert await journal.claimed("a") == [Claim("saga-1", 2)]
+
+
+async def test_a_release_lets_go_of_a_suspended_saga_that_was_claimed_by_name(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await pen.suspend()
+    assert await journal.claim_resting("b", "saga-1") == Claim("saga-1", 2)
+    await journal.release("b")
+
+    with pytest.raises(ClaimLost):
+        await Pen(journal, owner="b", token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
+
+
+async def test_claims_of_one_group_of_writes_see_the_writes_before_them(journal: Journal) -> None:
+    pens = [Pen(journal, f"saga-{number}") for number in range(3)]
+    started = [pen.start() for pen in pens]
+    ended = pens[1].end()
+    claims = await journal.claim_unfinished("b", AT, 10)
+    await asyncio.gather(*started, ended)
+
+    assert claims == [Claim("saga-0", 2), Claim("saga-2", 2)]

@@ -6,51 +6,21 @@ import asyncio
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.engine.ports import Claim
 from orchestrator.errors import JournalUnavailable
-from orchestrator.store.sqlite.database import connect, lock, migrate, migrations
+from orchestrator.store.sqlite.database import connect, migrate, migrations
 from orchestrator.store.sqlite.journal import SqliteJournal
-from tests.journals import Pen, recovered
+from orchestrator.store.sqlite.place import Place
+from tests.journals import AT, Pen, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-OPEN_ELSEWHERE = """
-import asyncio, sys
-from pathlib import Path
-from orchestrator.store.sqlite.journal import SqliteJournal
-async def main():
-    journal = await SqliteJournal.open(Path(sys.argv[1]))
-    print("open", flush=True)
-    sys.stdin.read()
-asyncio.run(main())
-"""
-
-
-async def test_a_second_opening_in_the_same_process_is_refused(journal: SqliteJournal, path: Path) -> None:
-    with pytest.raises(JournalUnavailable, match=f"{re.escape(str(path))} is in use by another orchestrator; stop"):
-        await SqliteJournal.open(path)
-
-    await Pen(journal).start()
-    assert await journal.find("saga-1") is not None
-
-
-@pytest.fixture
-def elsewhere(path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Another process that has opened the journal."""
-    arguments = [sys.executable, "-c", OPEN_ELSEWHERE, str(path)]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"open\n"
-        yield process
-        process.kill()
 
 
 @pytest.fixture
@@ -63,15 +33,17 @@ def letter(path: Path) -> Iterator[Path]:
     assert path.read_text() == text
 
 
-async def test_a_journal_that_another_process_has_is_refused_until_that_one_is_killed(
-    path: Path, elsewhere: subprocess.Popen[bytes]
-) -> None:
-    with pytest.raises(JournalUnavailable, match="in use by another orchestrator"):
-        await SqliteJournal.open(path)
+async def test_what_the_process_before_had_claimed_is_claimed_at_once_whatever_its_lease(path: Path) -> None:
+    """One process has the file, so every owner that is written in it has died."""
+    journal = await SqliteJournal.open(path)
+    await journal.heartbeat("a", AT, 3600_000_000_000)
+    await Pen(journal).start()
+    assert await journal.claim_unfinished("b", AT, 10) == []
+    await journal.close()
 
-    elsewhere.kill()
-    elsewhere.wait()
-    await (await SqliteJournal.open(path)).close()
+    journal = await SqliteJournal.open(path)
+    assert await journal.claim_unfinished("b", AT, 10) == [Claim("saga-1", 2)]
+    await journal.close()
 
 
 async def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(letter: Path) -> None:
@@ -100,8 +72,10 @@ def test_a_database_of_something_else_is_refused_and_left_as_it_is(path: Path) -
     with closing(connect(path)) as database:
         database.execute("CREATE TABLE saga (story TEXT)")
 
-        with pytest.raises(JournalUnavailable, match="migration 1 of the journal failed: table saga already exists"):
-            migrate(database)
+        with pytest.raises(
+            JournalUnavailable, match="migration 1: table saga already exists; its tables are not those of a journal"
+        ):
+            migrate(database, path)
         assert database.execute("SELECT name FROM sqlite_schema").fetchall() == [("saga",)]
 
 
@@ -109,7 +83,7 @@ async def test_a_refused_file_is_let_go_of(letter: Path) -> None:
     with pytest.raises(JournalUnavailable):
         await SqliteJournal.open(letter)
 
-    lock(letter).close()
+    Place(letter).close()
 
 
 async def test_a_closed_journal_says_so(journal: SqliteJournal) -> None:
@@ -137,7 +111,7 @@ def test_every_migration_can_be_the_one_that_is_missing(path: Path) -> None:
         with closing(connect(path.with_name(f"at-{known}.db"))) as database:
             for number, script in enumerate(migrations()[:known], start=1):
                 database.executescript(f"{script}; PRAGMA user_version = {number}")
-            assert migrate(database) == newest
+            assert migrate(database, path) == newest
             assert database.execute("PRAGMA user_version").fetchone() == (newest,)
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -146,7 +120,7 @@ def test_the_schema_is_the_sum_of_the_migrations(path: Path) -> None:
     """Each thing that the migrations make and do not drop is in the schema, word for word, and nothing else is."""
     path.parent.mkdir()
     with closing(connect(path)) as database:
-        migrate(database)
+        migrate(database, path)
         schema = database.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
     made: dict[str, str] = {}
     for statement in [plain(each) for script in migrations() for each in without_comments(script).split(";")]:

@@ -63,7 +63,7 @@ async def test_a_journal_that_nobody_has_is_read_too(path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_not_made(path: Path) -> None:
-    with pytest.raises(JournalUnavailable, match=r"journal\.db cannot be opened: unable to open database file"):
+    with pytest.raises(JournalUnavailable, match=r"journal\.db cannot be opened: No such file or directory; see that"):
         SqliteReader.beside(path)
     assert not path.exists()
 
