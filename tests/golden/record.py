@@ -21,9 +21,9 @@ from shop.fraud.v1.fraud_pb2 import VERDICT_ACCEPT, VERDICT_DECLINE, AssessOrder
 from shop.inventory.v1.inventory_pb2 import ReservedLine, ReserveStockResponse
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentResponse, CapturePaymentResponse
-from shop.pricing.v1.pricing_pb2 import PriceOrderResponse
-from shop.product.v1.product_pb2 import CreateOrderResponse
-from shop.rewards.v1.rewards_pb2 import CreditPointsResponse
+from shop.pricing.v1.pricing_pb2 import PricedLine, PriceOrderResponse
+from shop.product.v1.product_pb2 import CreateOrderResponse, Product
+from shop.rewards.v1.rewards_pb2 import Balance, CreditPointsResponse
 from shop.shipping.v1.shipping_pb2 import ArrangeShipmentResponse, Shipment
 from shop.type.v1.type_pb2 import Address, Line
 from tests.golden.account import account
@@ -49,7 +49,11 @@ ORDER: Final = StartOrderRequest(
     member=True,
 )
 REPLIES: Final[Mapping[str, Message]] = {
-    "CreateOrder": CreateOrderResponse(list_total=Money(currency_code="EUR", units=129), weight_grams=1450),
+    "CreateOrder": CreateOrderResponse(
+        products=[Product(sku="KEYBOARD-1"), Product(sku="CABLE-2")],
+        list_total=Money(currency_code="EUR", units=129),
+        weight_grams=1450,
+    ),
     "AssessOrder": AssessOrderResponse(verdict=VERDICT_ACCEPT, score=12),
     "ReserveStock": ReserveStockResponse(
         lines=[
@@ -57,13 +61,13 @@ REPLIES: Final[Mapping[str, Message]] = {
             ReservedLine(sku="CABLE-2", quantity=3, bin="C-17"),
         ]
     ),
-    "PriceOrder": PriceOrderResponse(total=TOTAL),
+    "PriceOrder": PriceOrderResponse(lines=[PricedLine(sku="KEYBOARD-1"), PricedLine(sku="CABLE-2")], total=TOTAL),
     "AuthorizePayment": AuthorizePaymentResponse(payment_id="pay-1"),
     "ArrangeShipment": ArrangeShipmentResponse(
         shipment=Shipment(shipment_id="shp-1", order_id=ORDER_ID, carrier="An Post", tracking_number="AP123")
     ),
     "CapturePayment": CapturePaymentResponse(payment_id="pay-1"),
-    "CreditPoints": CreditPointsResponse(points=118),
+    "CreditPoints": CreditPointsResponse(points=118, balance=Balance(customer_id="ada", points=118)),
 }
 
 
@@ -138,6 +142,17 @@ async def stopped_after_pivot(stage: Stage) -> None:
     await run(stage)
 
 
+async def undone_by_hand(stage: Stage) -> None:
+    """Somebody else refuses the payment after doubt; to take it back is refused, too, for it was done by hand."""
+    stage.participants.scripts["AuthorizePayment"] = [unknown(), rejected("UNIMPLEMENTED", "")]
+    stage.participants.scripts["VoidAuthorization"] = [rejected("NOT_FOUND", "NO_SUCH_PAYMENT")]
+    await run(stage)
+    operations = stage.processes[0].operations
+    await operations.resolve_compensation(ORDER_ID, "PaymentService.AuthorizePayment", "voided by hand", "ada")
+    await operations.resume(ORDER_ID, "go on", "ada")
+    await stage.stopped(ORDER_ID)
+
+
 STORIES: Final[tuple[Callable[[Stage], Awaitable[None]], ...]] = (
     completed,
     suspected,
@@ -147,6 +162,7 @@ STORIES: Final[tuple[Callable[[Stage], Awaitable[None]], ...]] = (
     recovered,
     retried,
     stopped_after_pivot,
+    undone_by_hand,
 )
 
 
