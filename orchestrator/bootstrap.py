@@ -263,7 +263,7 @@ def _services(
 ) -> dict[str, Callable[[grpc.aio.Server], None]]:
     worker, operations = replica.worker, replica.operations
     limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued, settings.most_live_sagas)
-    starts = Starts(worker, Admission(limits, lambda: len(worker.live)))
+    starts = Starts(worker, Admission(limits, worker))
     sagas = SagaService(worker, operations, starts, SagaFeed(worker, settings.most_watchers))
     services: dict[str, Callable[[grpc.aio.Server], None]] = {
         "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),

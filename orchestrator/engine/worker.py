@@ -144,14 +144,14 @@ class Worker:
         await self.world.journal.release(self.owner)
 
     async def start(
-        self, order: StartSaga, wait: float = 0.0, *, written: Callable[[], None] = lambda: None
+        self, order: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
     ) -> SagaState:
         """Start a saga, or find the one that this request started before; the saga after up to ``wait`` seconds.
 
         Args:
             order: what to start.
             wait: how long to wait for its end.
-            written: called as soon as the journal has taken or refused the start of a new saga.
+            stopped: called when the saga is advanced here no more, be it that it never was.
 
         Raises:
             SagaExists: a saga of this id was started with another content.
@@ -159,8 +159,11 @@ class Worker:
         """
         executor = self.live.get(order.saga_id)
         if executor is None:
-            executor = self._launch_new(order, written)
-        elif self._digests.get(order.saga_id) != order.digest:
+            executor = self._launch_new(order)
+            executor.stopped.add_done_callback(lambda _: stopped())
+        else:
+            stopped()
+        if self._digests.get(order.saga_id) != order.digest:
             return await self._started_before(order, wait)
         try:
             if wait > 0:
@@ -240,9 +243,8 @@ class Worker:
                         yield rests or await self.get(saga_id)
                 await self.world.clock.sleep(_BURST_SECONDS)
 
-    def _launch_new(self, order: StartSaga, written: Callable[[], None]) -> Executor:
+    def _launch_new(self, order: StartSaga) -> Executor:
         writer = self._new_writer(order, self.world.clock.now())
-        writer.started.add_done_callback(lambda _: written())
         self._digests[order.saga_id] = order.digest
         return self._launch(writer)
 

@@ -33,5 +33,5 @@ class Starts:
         """
         if order.saga_id in self._worker.live:  # nothing is started: it needs no turn
             return await self._worker.start(order, wait)
-        async with self.admission.turn() as give_back:
-            return await self._worker.start(order, wait, written=give_back)
+        give_back = await self.admission.enter()
+        return await self._worker.start(order, wait, stopped=give_back)

@@ -533,7 +533,7 @@ class AdmissionStatistics(_message.Message):
     MOST_LIVE_SAGAS_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
     in_flight: _builtins.int
-    """Starts that are being written down."""
+    """Starts that are in hand."""
     queued: _builtins.int
     """Starts that wait for their turn."""
     most_in_flight: _builtins.int
