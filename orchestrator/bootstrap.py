@@ -34,6 +34,8 @@ from orchestrator.sagas.place_order import place_order
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.reading import SqliteReader
+from orchestrator.transport.admission import Admission, StartLimits
+from orchestrator.transport.feed import SagaFeed
 from orchestrator.transport.order_details import OrderDetails
 from orchestrator.transport.order_service import OrderService
 from orchestrator.transport.participants import GrpcParticipants
@@ -41,6 +43,7 @@ from orchestrator.transport.reflection import check_live
 from orchestrator.transport.requests import start_request
 from orchestrator.transport.saga_service import SagaService
 from orchestrator.transport.server import ApiServer
+from orchestrator.transport.starts import Starts
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from shop.order.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
 
@@ -82,13 +85,16 @@ class Replica:
         worker: runs the sagas.
         operations: what can be done to them.
         participants: the channels to the participants.
-        recovered: how many sagas it has taken over at its start.
     """
 
     worker: Worker
     operations: Operations
     participants: GrpcParticipants
-    recovered: int
+
+    @property
+    def recovered(self) -> int:
+        """How many sagas it has taken over so far."""
+        return self.worker.recovery.recovered
 
     async def run(
         self,
@@ -135,6 +141,14 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
         DefinitionError: a contract or a saga breaks a rule; the message names every violation.
         JournalUnavailable: the journal cannot be opened.
     """
+    async with _assembled(settings, definitions) as replica:
+        await replica.worker.open()
+        yield replica
+
+
+@asynccontextmanager
+async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> AsyncIterator[Replica]:
+    """A replica that has recovered nothing yet; raises what :func:`opened` does."""
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
         observer = open_observability(os.environ)
@@ -157,13 +171,16 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
         add_children(worker, Gate(clock, _always_serving, settings.most_in_flight))
         if observer.holds_back:
             await retell(journal, observer)
-        recovered = await worker.open()
         stack.push_async_callback(worker.close, settings.drain_seconds)
-        yield Replica(worker, Operations(worker), participants, recovered)
+        yield Replica(worker, Operations(worker), participants)
 
 
 async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
     """Run one replica with its API until SIGTERM or SIGINT, then drain it.
+
+    It serves, new sagas too, while what an earlier process has left is still being recovered: a new saga waits for
+    none of the old ones, and a repeated start finds in the journal what it started. Only an operator's act on a saga
+    that is yet to be recovered is told to come again.
 
     Raises:
         SettingsError: a setting cannot work; and what else :func:`opened` raises.
@@ -172,11 +189,12 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with opened(settings, definitions) as replica:
-        server = ApiServer(settings.listen, _services(replica, definitions))
+    async with _assembled(settings, definitions) as replica:
+        server = ApiServer(settings.listen, _services(replica, definitions, settings))
+        await replica.worker.begin()
         await server.start()
         _log.info("orchestrator listening on %s", server.address)
-        _log.info("serving %s; recovered %d sagas", ", ".join(map(str, definitions)), replica.recovered)
+        _log.info("serving %s", ", ".join(map(str, definitions)))
         await stopping.wait()
         _log.info("orchestrator draining")
         await server.drain(settings.drain_seconds)
@@ -240,13 +258,18 @@ def open_journal_to_read(settings: Settings) -> SqliteReader:
     return SqliteReader.beside(path)
 
 
-def _services(replica: Replica, definitions: Sequence[Definition]) -> dict[str, Callable[[grpc.aio.Server], None]]:
+def _services(
+    replica: Replica, definitions: Sequence[Definition], settings: Settings
+) -> dict[str, Callable[[grpc.aio.Server], None]]:
     worker, operations = replica.worker, replica.operations
+    limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued, settings.most_live_sagas)
+    starts = Starts(worker, Admission(limits, worker))
+    sagas = SagaService(worker, operations, starts, SagaFeed(worker, settings.most_watchers))
     services: dict[str, Callable[[grpc.aio.Server], None]] = {
-        "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, SagaService(worker, operations)),
+        "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
     }
     if place_order in definitions:
-        orders = OrderService(worker, operations, OrderDetails(replica.participants))
+        orders = OrderService(worker, operations, OrderDetails(replica.participants), starts)
         services["shop.order.v1.OrderService"] = partial(add_OrderServiceServicer_to_server, orders)
     return services
 

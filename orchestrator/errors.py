@@ -18,6 +18,9 @@
     │   └── OperationRefused    the saga is not in a state in which this can be done to it
     │       └── CancelRefused   the saga is past its pivot, or has ended otherwise
     ├── InvalidInput            what a caller sent breaks the contract
+    │   └── Undecodable         it is not even a message of the contract
+    ├── Overloaded              there is more than can be taken; nothing was done
+    ├── Recovering              it waits until this process has recovered the saga; nothing was done
     └── JournalError            the journal could not take an entry
         ├── ClaimLost           another replica advances the saga now
         ├── SequenceConflict    the journal is not where the writer believes it to be
@@ -158,6 +161,26 @@ class InvalidInput(OrchestratorError):
     def __init__(self, *violations: tuple[str, str]) -> None:
         self.violations = violations
         super().__init__("; ".join(f"{field}: {description}" for field, description in violations))
+
+
+class Undecodable(InvalidInput):
+    """What a caller sent is not even a message of the contract."""
+
+
+class Overloaded(OrchestratorError):
+    """There is more than this process can take; nothing was done, and the same may be asked again later.
+
+    Attributes:
+        reason: of what there is too much, in UPPER_SNAKE_CASE, such as ``TOO_MANY_STARTS``.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class Recovering(OrchestratorError):
+    """It waits until this process has recovered the saga; nothing was done, and the same may be asked again soon."""
 
 
 class JournalError(OrchestratorError):

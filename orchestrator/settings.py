@@ -25,6 +25,12 @@ class Settings(BaseSettings):
             ``google.api.default_host`` of their contract.
         drain_seconds: how long a shutdown waits for answers in flight.
         most_in_flight: calls that may be in flight to one participant at once.
+        most_starts_in_flight: starts that the API has in hand at once: until their sagas have ended, or have taken
+            longer than two seconds. More make the process slower, not quicker. Other calls need no turn.
+        most_starts_queued: starts that may wait for their turn; one more is refused with RESOURCE_EXHAUSTED.
+        most_live_sagas: sagas that this replica may advance at once, at some 6 KiB each; a start beyond is refused
+            with RESOURCE_EXHAUSTED. Recovered and child sagas count, and are never refused.
+        most_watchers: calls of WatchSagas at once; one more is refused with RESOURCE_EXHAUSTED.
         lease_seconds: after how long others may take over when this replica falls silent.
         log_level: of the orchestrator's own log.
         failpoints: for crash tests: names of :mod:`orchestrator.engine.failpoints` at which the process kills
@@ -40,6 +46,10 @@ class Settings(BaseSettings):
     participants: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     drain_seconds: float = Field(default=10.0, ge=0)
     most_in_flight: int = Field(default=512, ge=1)
+    most_starts_in_flight: int = Field(default=128, ge=1)
+    most_starts_queued: int = Field(default=1000, ge=0)
+    most_live_sagas: int = Field(default=50_000, ge=1)
+    most_watchers: int = Field(default=256, ge=0)
     lease_seconds: float = Field(default=15.0, gt=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()

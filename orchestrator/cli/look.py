@@ -118,6 +118,8 @@ async def _feed(request: WatchSagasRequest, address: str) -> None:
     before = ""
     async with sagas_at(address) as service:
         async for answer in service.WatchSagas(request):
+            if answer.missed:
+                typer.echo(f"{answer.missed} changes were missed: there are more than can be shown", err=True)
             line = feed_line(answer.saga)
             if line.plain != before:  # a step has ended, and the saga goes on
                 console.print(line, soft_wrap=True)

@@ -50,8 +50,24 @@ def statistics_page(statistics: GetStatisticsResponse) -> RenderableType:
     for each in statistics.participants:
         state = Text("down", style="bold red") if each.is_down else Text("up", style="green")
         participants.add_row(each.service, str(each.in_flight), str(each.waiting), state)
-    live = Text(f"this replica advances {statistics.live_sagas} of them", style="dim")
-    return Group(sagas, live, "", participants)
+    return Group(sagas, *_replica_lines(statistics), "", participants)
+
+
+def _replica_lines(statistics: GetStatisticsResponse) -> Iterator[Text]:
+    """What the replica that answers is at, and its limits."""
+    recovery, starts, feed = statistics.recovery, statistics.admission, statistics.feed
+    if recovery.under_way:
+        yield Text(f"recovery is under way: {recovery.recovered} of {recovery.expected} sagas so far", style="yellow")
+    most_live = f", at most {starts.most_live_sagas}" if starts.most_live_sagas else ""
+    yield Text(f"this replica advances {statistics.live_sagas} of them{most_live}", style="dim")
+    if statistics.HasField("admission"):
+        yield Text(
+            f"starts: {starts.in_flight} of {starts.most_in_flight} in flight, "
+            f"{starts.queued} of {starts.most_queued} queued, {starts.refused} refused",
+            style="yellow" if starts.refused else "dim",
+        )
+    if statistics.HasField("feed"):
+        yield Text(f"watchers: {feed.watchers} of {feed.most_watchers}", style="dim")
 
 
 def feed_line(saga: Saga) -> Text:

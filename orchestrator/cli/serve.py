@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from typing import Annotated
 
 import typer
@@ -28,6 +26,7 @@ def serve(
     import uvloop  # noqa: PLC0415
 
     from orchestrator.bootstrap import serve as run  # noqa: PLC0415
+    from orchestrator.observability.logs import configure_logs  # noqa: PLC0415
     from orchestrator.settings import read_settings  # noqa: PLC0415
 
     with errors_reported():
@@ -38,7 +37,5 @@ def serve(
             participants=",".join(participant) if participant else None,
         )
         definitions = load_definitions(settings.sagas)
-        logging.basicConfig(
-            level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-        )
+        configure_logs(settings.log_level)
         uvloop.run(run(settings, definitions))

@@ -12,6 +12,7 @@ import grpc
 import grpc.aio
 
 from orchestrator.definition.context import running_saga
+from orchestrator.engine.issued import Issued
 from orchestrator.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class DurableMethod(grpc.aio.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
             raise DefinitionError(
                 f"{self._binding.short_name} was called outside a saga; use a stub over a plain channel there"
             ) from None
-        return saga.issue(self._binding, self._serialize(request), self._deserialize, timeout)
+        return Issued(saga.issue(self._binding, self._serialize(request), self._deserialize, timeout))
 
 
 class DurableChannel(grpc.aio.Channel):

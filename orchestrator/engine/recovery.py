@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 _CLAIM_BATCH = 500
 _READ_AT_ONCE = 50
+_TELL_SECONDS = 2
 _NANOSECONDS = 1_000_000_000
 RETRY_SECONDS = 1.0
 """How long to wait before asking the journal again."""
@@ -41,6 +42,11 @@ class Recovery:
         lease: seconds after which others may take over when this replica falls silent.
         live: what advances sagas here, by id.
         adopt: advances a claimed saga with these entries, which lead to this state.
+
+    Attributes:
+        under_way: what was there at the start is being recovered.
+        recovered: how many sagas have been so far.
+        expected: how many there were at the start, where that was asked.
     """
 
     def __init__(
@@ -64,13 +70,26 @@ class Recovery:
         self._unsure = False
         self._background: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._told_at = 0
+        self.under_way = False
+        self.recovered = 0
+        self.expected = 0
 
     async def open(self) -> int:
         """Recover every saga that nobody advances, then keep doing so; how many there were."""
         await self._beat()
-        recovered = await self._recover()
-        self._spawn(self._keep_alive())
-        return recovered
+        await self._recover()
+        self._spawn(self._keep_alive(self._pause))
+        return self.recovered
+
+    async def begin(self) -> None:
+        """The same in the background. From now on, what is started here is kept from other replicas."""
+        await self._beat()
+        counts = await self._journal.count()
+        self.expected = sum(count.number for count in counts if count.status in UNFINISHED)
+        self._told_at = self._clock.now()
+        self.under_way = True
+        self._spawn(self._keep_alive(0.0))
 
     def close(self) -> None:
         """Recover no more."""
@@ -90,30 +109,48 @@ class Recovery:
             self._fostering = True
             self._spawn(self._foster())
 
-    async def _keep_alive(self) -> None:
-        """Renew the lease, and take over what others have let lapse."""
+    @property
+    def _pause(self) -> float:
+        return self._lease / 3
+
+    async def _keep_alive(self, pause: float) -> None:
+        """After a pause, and then again and again: renew the lease, and take over what others have let lapse."""
         while True:
-            await self._clock.sleep(self._lease / 3)
+            await self._clock.sleep(pause)
+            pause = self._pause
             try:
                 await self._beat()
                 await self._recover()
             except JournalError as error:
                 _log.warning("the journal is unavailable, trying again: %s", error)
+            else:
+                self._end_first()
+
+    def _end_first(self) -> None:
+        if self.under_way:
+            self.under_way = False
+            _log.info("recovered %d sagas", self.recovered)
+
+    def _tell_progress(self) -> None:
+        now = self._clock.now()
+        if self.under_way and now >= self._told_at + _TELL_SECONDS * _NANOSECONDS:
+            self._told_at = now
+            _log.info("recovering: %d of %d unfinished sagas so far", self.recovered, self.expected)
 
     async def _beat(self) -> None:
         await self._journal.heartbeat(self._owner, self._clock.now(), int(self._lease * _NANOSECONDS))
 
-    async def _recover(self) -> int:
-        recovered = 0
+    async def _recover(self) -> None:
         while not self._closed:
             claims = await self._claim()
             for first in range(0, len(claims), _READ_AT_ONCE):
-                await asyncio.gather(*map(self._carry_on, claims[first : first + _READ_AT_ONCE]))
+                at_once = claims[first : first + _READ_AT_ONCE]
+                await asyncio.gather(*map(self._carry_on, at_once))
+                self.recovered += len(at_once)
+                self._tell_progress()
             await self._beat()  # there may be so many that the lease would lapse meanwhile
-            recovered += len(claims)
             if len(claims) < _CLAIM_BATCH:
                 break
-        return recovered
 
     async def _claim(self) -> list[Claim]:
         """Claim what nobody advances; first, what was claimed when the journal's answer was lost."""

@@ -9,29 +9,29 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from orchestrator.engine.state import SagaState
     from orchestrator.engine.writer import SagaWriter
 
 
 class Feed:
-    """The ids of sagas that have changed and were not looked at since, each once: a slow reader misses no saga."""
+    """The sagas that have changed and were not looked at since, each once: a slow reader misses no saga."""
 
     def __init__(self) -> None:
-        self._changed: dict[str, None] = {}
+        self._changed: dict[str, SagaState | None] = {}
         self._any = asyncio.Event()
 
-    def tell(self, saga_id: str) -> None:
-        """The saga has changed."""
-        self._changed[saga_id] = None
+    def tell(self, saga_id: str, rests: SagaState | None = None) -> None:
+        """The saga has changed. Where it rests now, in this state, nobody has to read its journal to look at it."""
+        self._changed[saga_id] = rests
         self._any.set()
 
-    async def next(self) -> str:
-        """Wait for a saga that has changed."""
+    async def take(self) -> dict[str, SagaState | None]:
+        """Wait until sagas have changed; those that have, each with its state where it rests."""
         while not self._changed:
             self._any.clear()
             await self._any.wait()
-        saga_id = next(iter(self._changed))
-        del self._changed[saga_id]
-        return saga_id
+        changed, self._changed = self._changed, {}
+        return changed
 
 
 class Watchers:
@@ -75,12 +75,19 @@ class Watchers:
         self._writers[saga_id] = writer
         self._connect(saga_id)
 
-    def detach(self, writer: SagaWriter) -> None:
-        """No more entries come from this writer."""
+    def detach(self, writer: SagaWriter, *, rests: bool) -> None:
+        """No more entries come from this writer.
+
+        Args:
+            writer: of the saga.
+            rests: all that it has recorded is durable, and the saga has ended or is suspended.
+        """
         saga_id = writer.state.saga_id
         if self._writers.get(saga_id) is writer:
             del self._writers[saga_id]
-        self._notify(saga_id)
+            self._notify(saga_id, writer.state if rests else None)
+        else:
+            self._notify(saga_id)
 
     def _connect_all(self) -> None:
         for saga_id in self._writers:
@@ -94,8 +101,8 @@ class Watchers:
     def _notifier(self, saga_id: str) -> Callable[[], None]:
         return lambda: self._notify(saga_id)
 
-    def _notify(self, saga_id: str) -> None:
+    def _notify(self, saga_id: str, rests: SagaState | None = None) -> None:
         for changed in self._events.get(saga_id, ()):
             changed.set()
         for feed in self._feeds:
-            feed.tell(saga_id)
+            feed.tell(saga_id, rests)

@@ -25,14 +25,14 @@ from orchestrator.engine.executor import Executor
 from orchestrator.engine.ports import Claim, NewSaga, SagaFilter, SagaRecord
 from orchestrator.engine.recovery import RETRY_SECONDS, Recovery
 from orchestrator.engine.replay import ReplayGate
-from orchestrator.engine.state import ENDED, REASON_CANCELLED, Reason, SagaState, fold
+from orchestrator.engine.state import ENDED, REASON_CANCELLED, UNFINISHED, Reason, SagaState, fold
 from orchestrator.engine.stopping import Fail, Halt, Stop
 from orchestrator.engine.watching import Watchers
 from orchestrator.engine.writer import SagaWriter
-from orchestrator.errors import ClaimLost, SagaExists, SagaNotFound
+from orchestrator.errors import ClaimLost, Recovering, SagaExists, SagaNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from orchestrator.engine.bindings import Bindings
     from orchestrator.engine.entries import Entry
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from orchestrator.engine.served import ServedSagas
 
 _log = logging.getLogger(__name__)
+
+_BURST_SECONDS = 0.2
+"""Changes of a saga within this are one to those who watch all sagas: fewer views, and still soon for a person."""
 
 
 class StartSaga(NamedTuple):
@@ -106,6 +109,28 @@ class Worker:
         """Recover every saga that nobody advances, then keep doing so; how many there were."""
         return await self._recovery.open()
 
+    async def begin(self) -> None:
+        """Take new sagas from now on, and recover in the background what nobody advances."""
+        await self._recovery.begin()
+
+    @property
+    def recovery(self) -> Recovery:
+        """How far this replica has come with what it has to recover."""
+        return self._recovery
+
+    async def ensure_recovered(self, saga_id: str) -> None:
+        """Check that a saga is not one that this replica has yet to recover.
+
+        Raises:
+            Recovering: it is; nothing can be done to it until then.
+        """
+        recovery = self._recovery
+        if recovery.under_way and saga_id not in self.live and (await self.get(saga_id)).status in UNFINISHED:
+            raise Recovering(
+                f"saga {saga_id} is not recovered yet; {recovery.recovered} of {recovery.expected} unfinished sagas "
+                "are; ask again soon"
+            )
+
     async def close(self, grace: float) -> None:
         """Stop every saga where it stands, for up to ``grace`` seconds of answers in flight; let the claims go."""
         self._recovery.close()
@@ -118,8 +143,15 @@ class Worker:
             await asyncio.wait([executor.stopped for executor in live], timeout=grace)
         await self.world.journal.release(self.owner)
 
-    async def start(self, order: StartSaga, wait: float = 0.0) -> SagaState:
+    async def start(
+        self, order: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
+    ) -> SagaState:
         """Start a saga, or find the one that this request started before; the saga after up to ``wait`` seconds.
+
+        Args:
+            order: what to start.
+            wait: how long to wait for its end.
+            stopped: called when the saga is advanced here no more, be it that it never was.
 
         Raises:
             SagaExists: a saga of this id was started with another content.
@@ -128,7 +160,10 @@ class Worker:
         executor = self.live.get(order.saga_id)
         if executor is None:
             executor = self._launch_new(order)
-        elif self._digests.get(order.saga_id) != order.digest:
+            executor.stopped.add_done_callback(lambda _: stopped())
+        else:
+            stopped()
+        if self._digests.get(order.saga_id) != order.digest:
             return await self._started_before(order, wait)
         try:
             if wait > 0:
@@ -202,10 +237,11 @@ class Worker:
         """Every saga that this replica advances, after each of its changes; those in a burst come as one. For ever."""
         with self._watchers.feeding() as feed:
             while True:
-                saga_id = await feed.next()
-                # A saga whose start the journal refused has never been.
-                with contextlib.suppress(SagaNotFound, SagaExists):
-                    yield await self.get(saga_id)
+                for saga_id, rests in (await feed.take()).items():
+                    # A saga whose start the journal refused has never been.
+                    with contextlib.suppress(SagaNotFound, SagaExists):
+                        yield rests or await self.get(saga_id)
+                await self.world.clock.sleep(_BURST_SECONDS)
 
     def _launch_new(self, order: StartSaga) -> Executor:
         writer = self._new_writer(order, self.world.clock.now())
@@ -320,7 +356,7 @@ class Worker:
         if self.live.get(saga_id) is executor:
             del self.live[saga_id]
             self._digests.pop(saga_id, None)
-        self._watchers.detach(writer)
+        self._watchers.detach(writer, rests=not stopped.exception() and stopped.result() is None)
         if error := stopped.exception():
             _log.critical("saga %s: the engine itself failed", saga_id, exc_info=error)
             return

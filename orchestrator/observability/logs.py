@@ -8,12 +8,16 @@ from typing import Final
 
 _FORMAT: Final = "%(asctime)s.%(msecs)03dZ %(levelname)-8s %(name)s: %(saga)s%(message)s"
 _DATE: Final = "%Y-%m-%dT%H:%M:%S"
+# Of ASCII and of Latin-1, and the separators of lines and paragraphs; a tab does no harm.
+_CONTROLS: Final = (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
+_ESCAPED: Final = {code: repr(chr(code))[1:-1] for code in _CONTROLS if chr(code) != "\t"}
 
 
 class SagaFormatter(logging.Formatter):
     r"""One line per record, in UTC; begins with the saga where the record has ``extra={"saga_id": ...}``.
 
-    Line breaks, also those of a traceback, are written as ``\n``, so that a line is a record to every reader.
+    Line breaks, also those of a traceback, are written as ``\n``, so that a line is a record to every reader; so are
+    all other characters that a terminal obeys, or that some reader takes for the end of a line.
     """
 
     converter = staticmethod(time.gmtime)
@@ -25,7 +29,7 @@ class SagaFormatter(logging.Formatter):
         """The record as one line."""
         saga_id = getattr(record, "saga_id", "")
         record.saga = f"saga {saga_id}: " if saga_id else ""
-        return super().format(record).replace("\r", "").replace("\n", "\\n")
+        return super().format(record).translate(_ESCAPED)
 
 
 def configure_logs(level: str) -> None:

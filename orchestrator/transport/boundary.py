@@ -1,17 +1,17 @@
-"""The one place that every call of the API passes: its validation, and its errors as rich statuses."""
+"""The one place that every call passes: its decoding, its validation, and its errors as rich statuses."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
 import grpc.aio
-from google.protobuf.duration_pb2 import Duration
-from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from orchestrator import errors
+from orchestrator.errors import Undecodable
+from orchestrator.transport.decoding import decoded, refuse_undecodable, tolerant
+from orchestrator.transport.refusals import status_for
 from orchestrator.transport.validation import refuse_invalid
 
 if TYPE_CHECKING:
@@ -21,41 +21,13 @@ if TYPE_CHECKING:
 
     Context = grpc.aio.ServicerContext[Any, Any]
     Handler = grpc.RpcMethodHandler[Any, Any]
+    Check = Callable[[Message], None]
 
 _log = logging.getLogger(__name__)
 
-DOMAIN: Final = "orchestrator"
-
-# The code and the ErrorInfo reason of each error that a caller may see; the first match counts.
-_CODES: Final[tuple[tuple[type[errors.OrchestratorError], grpc.StatusCode, str], ...]] = (
-    (errors.InvalidInput, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_INPUT"),
-    (errors.SagaNotFound, grpc.StatusCode.NOT_FOUND, "SAGA_NOT_FOUND"),
-    (errors.SagaExists, grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
-    (errors.OperationRefused, grpc.StatusCode.FAILED_PRECONDITION, ""),
-    (errors.ClaimLost, grpc.StatusCode.ABORTED, "CLAIM_LOST"),
-    (errors.JournalError, grpc.StatusCode.UNAVAILABLE, "JOURNAL_UNAVAILABLE"),
-)
-_RETRY_SECONDS: Final = 1
-
-
-def status_for(error: Exception) -> status_pb2.Status:
-    """What a caller is told. The inside of an unexpected error stays inside."""
-    for kind, code, reason in _CODES:
-        if isinstance(error, kind):
-            status = status_pb2.Status(code=code.value[0], message=str(error))
-            info = error_details_pb2.ErrorInfo(reason=reason or getattr(error, "reason", ""), domain=DOMAIN)
-            if isinstance(error, errors.SagaError):
-                info.metadata["saga_id"] = error.saga_id
-            status.details.add().Pack(info)
-            for detail in _further(error, code):
-                status.details.add().Pack(detail)
-            return status
-    _log.error("a call failed unexpectedly", exc_info=error)
-    return status_pb2.Status(code=code_pb2.INTERNAL, message="internal error; the orchestrator's log tells more")
-
 
 class Boundary(grpc.aio.ServerInterceptor):
-    """Stands around the methods of the API; health and reflection pass by.
+    """Stands around every method. Those of the API are validated too; health and reflection have no constraints.
 
     Args:
         services: the full names of the API's services.
@@ -76,57 +48,74 @@ class Boundary(grpc.aio.ServerInterceptor):
         if known is not None:
             return known
         handler = await continuation(handler_call_details)
-        if handler is None or path.split("/")[1] not in self._services:
-            return handler
-        self._handlers[path] = _wrapped(handler)
+        if handler is None:
+            return None
+        self._handlers[path] = _wrapped(
+            handler, path, _checked if path.split("/")[1] in self._services else refuse_undecodable
+        )
         return self._handlers[path]
 
 
-def _wrapped(handler: Handler) -> Handler:
+def _checked(request: Message) -> None:
+    refuse_undecodable(request)
+    refuse_invalid(request)
+
+
+def _wrapped(handler: Handler, path: str, check: Check) -> Handler:
     kind: dict[str, Any] = {
-        "request_deserializer": handler.request_deserializer,
+        "request_deserializer": tolerant(cast("Any", handler.request_deserializer)),
         "response_serializer": handler.response_serializer,
     }
     # The stubs know only the synchronous form of a handler.
+    if handler.stream_stream is not None:
+        return grpc.stream_stream_rpc_method_handler(_conversed(cast("Any", handler.stream_stream), path), **kind)
     if handler.unary_stream is not None:
-        return grpc.unary_stream_rpc_method_handler(_streamed(cast("Any", handler.unary_stream)), **kind)
-    return grpc.unary_unary_rpc_method_handler(_answered(cast("Any", handler.unary_unary)), **kind)
+        return grpc.unary_stream_rpc_method_handler(_streamed(cast("Any", handler.unary_stream), path, check), **kind)
+    assert handler.unary_unary is not None, f"{path}: no service here takes a stream and answers once"
+    return grpc.unary_unary_rpc_method_handler(_answered(cast("Any", handler.unary_unary), path, check), **kind)
 
 
-def _answered(behaviour: Callable[[Message, Context], Awaitable[Message]]) -> Any:  # noqa: ANN401 - see _wrapped
+def _answered(behaviour: Callable[[Message, Context], Awaitable[Message]], path: str, check: Check) -> Any:  # noqa: ANN401 - see _wrapped
     async def answer(request: Message, context: Context) -> Message:
         try:
-            refuse_invalid(request)
+            check(request)
             return await behaviour(request, context)
         except grpc.aio.AbortError:
             raise
         except Exception as error:  # noqa: BLE001 - every error has a status
-            return await context.abort_with_status(rpc_status.to_status(status_for(error)))
+            return await _refuse(error, path, context)
 
     return answer
 
 
-def _streamed(behaviour: Callable[[Message, Context], AsyncIterator[Message]]) -> Any:  # noqa: ANN401 - see _wrapped
+def _streamed(behaviour: Callable[[Message, Context], AsyncIterator[Message]], path: str, check: Check) -> Any:  # noqa: ANN401 - see _wrapped
     async def stream(request: Message, context: Context) -> AsyncIterator[Message]:
         try:
-            refuse_invalid(request)
+            check(request)
             async for message in behaviour(request, context):
                 yield message
         except grpc.aio.AbortError:
             raise
         except Exception as error:  # noqa: BLE001 - every error has a status
-            await context.abort_with_status(rpc_status.to_status(status_for(error)))
+            await _refuse(error, path, context)
 
     return stream
 
 
-def _further(error: errors.OrchestratorError, code: grpc.StatusCode) -> list[Message]:
-    """The details besides ErrorInfo."""
-    if isinstance(error, errors.InvalidInput):
-        bad = error_details_pb2.BadRequest()
-        for field, description in error.violations:
-            bad.field_violations.add(field=field, description=description)
-        return [bad]
-    if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED}:
-        return [error_details_pb2.RetryInfo(retry_delay=Duration(seconds=_RETRY_SECONDS))]
-    return []
+def _conversed(behaviour: Callable[[AsyncIterator[Message], Context], AsyncIterator[Message]], path: str) -> Any:  # noqa: ANN401 - see _wrapped
+    async def converse(requests: AsyncIterator[Message], context: Context) -> AsyncIterator[Message]:
+        try:
+            async for message in behaviour(decoded(requests), context):
+                yield message
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:  # noqa: BLE001 - every error has a status
+            await _refuse(error, path, context)
+
+    return converse
+
+
+async def _refuse(error: Exception, path: str, context: Context) -> NoReturn:
+    if isinstance(error, Undecodable):
+        _log.warning("%s is refused: %s", path, error)
+    await context.abort_with_status(rpc_status.to_status(status_for(error)))

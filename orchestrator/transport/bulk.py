@@ -41,6 +41,7 @@ async def act_on_sagas(
 
     async def one(saga_id: str) -> api.ActOnSagasResponse:
         try:
+            await worker.ensure_recovered(saga_id)
             if request.dry_run:
                 _refuse(await worker.get(saga_id), request.action)
             else:

@@ -7,17 +7,23 @@ watcher is told NOT_SERVING and its stream ends.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 import grpc.aio
+from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthServicer
+
+from orchestrator.transport.refusals import cut
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     Context = grpc.aio.ServicerContext[Any, Any]
+
+_untyped: Final[Any] = health_pb2
+_NAME_BYTES: Final = 200
 
 
 class Health(HealthServicer):
@@ -38,8 +44,12 @@ class Health(HealthServicer):
     async def Check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
         """The current status; NOT_FOUND for a service that is not served here."""
         if request.service not in self._known:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"no service {request.service} here")
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"no service {cut(request.service, _NAME_BYTES)} here")
         return self._status(request.service)
+
+    async def List(self, request: Any, context: Context) -> Any:  # noqa: ANN401 - its stubs know no List
+        """The current status of each service."""
+        return _untyped.HealthListResponse(statuses={service: self._status(service) for service in self._known})
 
     async def Watch(self, request: HealthCheckRequest, context: Context) -> AsyncIterator[HealthCheckResponse]:
         """The current status, and once more when the drain begins."""

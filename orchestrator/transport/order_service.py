@@ -9,7 +9,7 @@ from orchestrator.engine.trace import trace_id
 from orchestrator.errors import SagaNotFound
 from orchestrator.sagas.place_order import place_order
 from orchestrator.transport.instants import timestamp
-from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, start_request, statuses, traceparent_of
+from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, instant, start_request, statuses, traceparent_of
 from orchestrator.transport.views import reason_view, record_view, status_view, step_views
 from shop.order.v1 import order_pb2, order_service_pb2
 from shop.order.v1.order_service_pb2_grpc import OrderServiceServicer
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.state import SagaState
     from orchestrator.engine.worker import Worker
     from orchestrator.transport.order_details import OrderDetails
+    from orchestrator.transport.starts import Starts
 
     Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -38,12 +39,14 @@ class OrderService(OrderServiceServicer):
         worker: runs the sagas.
         operations: what can be done to them.
         details: asks the participants what they know of an order.
+        starts: starts the sagas.
     """
 
-    def __init__(self, worker: Worker, operations: Operations, details: OrderDetails) -> None:
+    def __init__(self, worker: Worker, operations: Operations, details: OrderDetails, starts: Starts) -> None:
         self._worker = worker
         self._operations = operations
         self._details = details
+        self._starts = starts
 
     async def StartOrder(
         self, request: order_service_pb2.StartOrderRequest, context: Context
@@ -55,7 +58,7 @@ class OrderService(OrderServiceServicer):
         # How the request was made is no part of the order, nor of what makes two requests the same.
         request.ClearField("request_id")
         request.ClearField("wait")
-        state = await self._worker.start(start_request(served, request, request_id, traceparent_of(context)), wait)
+        state = await self._starts.start(start_request(served, request, request_id, traceparent_of(context)), wait)
         return order_service_pb2.StartOrderResponse(order=self._view(state))
 
     async def GetOrder(
@@ -79,8 +82,8 @@ class OrderService(OrderServiceServicer):
         where = SagaFilter(
             definition=place_order.name,
             statuses=statuses(request.statuses),
-            started_from=request.placed_from.ToNanoseconds() if request.HasField("placed_from") else None,
-            started_before=request.placed_before.ToNanoseconds() if request.HasField("placed_before") else None,
+            started_from=instant(request, "placed_from"),
+            started_before=instant(request, "placed_before"),
             attributes=(("customer_id", request.customer_id),) if request.customer_id else (),
         )
         records, token = await self._worker.search(where, request.page_size or DEFAULT_PAGE_SIZE, request.page_token)
@@ -91,6 +94,7 @@ class OrderService(OrderServiceServicer):
     ) -> order_service_pb2.CancelOrderResponse:
         """See the contract."""
         await self._order(request.order_id)
+        await self._worker.ensure_recovered(request.order_id)
         state = await self._operations.cancel(request.order_id, request.reason, _CUSTOMER)
         return order_service_pb2.CancelOrderResponse(order=self._view(state))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 import uuid
 from typing import TYPE_CHECKING, TypeVar
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from orchestrator.engine.ports import SagaFilter
 from orchestrator.engine.state import Status
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _NAMESPACE = uuid.UUID("6f1a4a52-54a2-4a43-a2c4-3a4a9d2b8c11")
 
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _FIXED_BITS = 0xF << 76 | 0x3 << 62
 _VERSION_AND_VARIANT = 7 << 76 | 2 << 62
 
@@ -56,7 +58,7 @@ def start_request(served: ServedSaga, message: Message, request_id: str, tracepa
     serialized = message.SerializeToString(deterministic=True)
     digest = hashlib.sha256(f"{definition.name}\n{message.DESCRIPTOR.full_name}\n".encode() + serialized)
     return StartSaga(
-        saga_id=str(uuid.uuid5(_NAMESPACE, f"{definition.name}/{request_id}")) if request_id else _time_ordered_id(),
+        saga_id=_id_of(definition.name, request_id) if request_id else _time_ordered_id(),
         definition=definition.name,
         version=definition.version,
         input=serialized,
@@ -64,6 +66,12 @@ def start_request(served: ServedSaga, message: Message, request_id: str, tracepa
         attributes=tuple((name, str(getattr(message, name))) for name in definition.attributes),
         traceparent=traceparent,
     )
+
+
+def _id_of(definition: str, request_id: str) -> str:
+    """The saga's id for a request id. A UUID is the same in capitals (RFC 9562); any other text is taken as it is."""
+    same = request_id.lower() if _UUID.fullmatch(request_id) else request_id
+    return str(uuid.uuid5(_NAMESPACE, f"{definition}/{same}"))
 
 
 def _time_ordered_id() -> str:
@@ -83,7 +91,7 @@ def unpack(packed: AnyMessage, message: M, field: str) -> M:
     expected = message.DESCRIPTOR.full_name
     try:
         fits = packed.Unpack(message)
-    except ValueError:
+    except (DecodeError, ValueError):
         raise InvalidInput((field, f"cannot be read as {expected}")) from None
     if not fits:
         raise InvalidInput((field, f"must be a {expected}, not a {packed.TypeName() or 'message without a type'}"))
@@ -95,10 +103,25 @@ def saga_filter(request: saga_service_pb2.SagaFilter) -> SagaFilter:
     return SagaFilter(
         definition=request.definition,
         statuses=statuses(request.statuses),
-        started_from=request.started_from.ToNanoseconds() if request.HasField("started_from") else None,
-        started_before=request.started_before.ToNanoseconds() if request.HasField("started_before") else None,
+        started_from=instant(request, "started_from"),
+        started_before=instant(request, "started_before"),
         attributes=tuple(request.attributes.items()),
     )
+
+
+def instant(request: Message, field: str) -> int | None:
+    """The instant in a field, in nanoseconds since the epoch; ``None`` where it is not set.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    if not request.HasField(field):
+        return None
+    try:
+        nanoseconds: int = getattr(request, field).ToNanoseconds()
+    except ValueError as error:
+        raise InvalidInput((field, str(error))) from None
+    return nanoseconds
 
 
 def statuses(numbers: Iterable[int]) -> frozenset[Status]:

@@ -11,7 +11,7 @@ from orchestrator.transport.journal_view import journal_view
 from orchestrator.transport.previewing import preview_view
 from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, saga_filter, start_request, traceparent_of, unpack
 from orchestrator.transport.statistics import statistics_view
-from orchestrator.transport.views import matches, record_view, saga_view
+from orchestrator.transport.views import record_view, saga_view
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as api
 from saga.v1.saga_service_pb2_grpc import SagaServiceServicer
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.served import ServedSaga
     from orchestrator.engine.state import SagaState
     from orchestrator.engine.worker import Worker
+    from orchestrator.transport.feed import SagaFeed
+    from orchestrator.transport.starts import Starts
 
     Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -32,16 +34,18 @@ if TYPE_CHECKING:
 class SagaService(SagaServiceServicer):
     """Everything that can be asked about, and done to, the sagas of one worker. See the contract for each rpc."""
 
-    def __init__(self, worker: Worker, operations: Operations) -> None:
+    def __init__(self, worker: Worker, operations: Operations, starts: Starts, feed: SagaFeed) -> None:
         self._worker = worker
         self._operations = operations
+        self._starts = starts
+        self._feed = feed
 
     async def StartSaga(self, request: api.StartSagaRequest, context: Context) -> api.StartSagaResponse:
         """See the contract."""
         served = self._served(request.definition, request.version)
         message = unpack(request.input, served.definition.input(), "input")
         order = start_request(served, message, request.request_id, traceparent_of(context))
-        state = await self._worker.start(order, request.wait.ToTimedelta().total_seconds())
+        state = await self._starts.start(order, request.wait.ToTimedelta().total_seconds())
         return api.StartSagaResponse(saga=self._view(state))
 
     async def GetSaga(self, request: api.GetSagaRequest, context: Context) -> api.GetSagaResponse:
@@ -68,16 +72,13 @@ class SagaService(SagaServiceServicer):
         self, request: api.WatchSagasRequest, context: Context
     ) -> AsyncIterator[api.WatchSagasResponse]:
         """See the contract."""
-        where = saga_filter(request.filter)
-        async for state in self._worker.watch_all():
-            if matches(state, where):
-                view = self._view(state)
-                view.ClearField("steps")
-                yield api.WatchSagasResponse(saga=view)
+        async for answer in self._feed.read(saga_filter(request.filter)):
+            yield answer
 
     async def GetStatistics(self, request: api.GetStatisticsRequest, context: Context) -> api.GetStatisticsResponse:
         """See the contract."""
-        return statistics_view(await self._worker.world.journal.count(), self._worker)
+        counts = await self._worker.world.journal.count()
+        return statistics_view(counts, self._worker, self._starts.admission, self._feed)
 
     async def PreviewRollback(
         self, request: api.PreviewRollbackRequest, context: Context
@@ -87,26 +88,31 @@ class SagaService(SagaServiceServicer):
 
     async def CancelSaga(self, request: api.CancelSagaRequest, context: Context) -> api.CancelSagaResponse:
         """See the contract."""
+        await self._worker.ensure_recovered(request.saga_id)
         state = await self._operations.cancel(request.saga_id, request.reason, request.requested_by)
         return api.CancelSagaResponse(saga=self._view(state))
 
     async def PauseSaga(self, request: api.PauseSagaRequest, context: Context) -> api.PauseSagaResponse:
         """See the contract."""
+        await self._worker.ensure_recovered(request.saga_id)
         state = await self._operations.pause(request.saga_id, request.reason, request.requested_by)
         return api.PauseSagaResponse(saga=self._view(state))
 
     async def ResumeSaga(self, request: api.ResumeSagaRequest, context: Context) -> api.ResumeSagaResponse:
         """See the contract."""
+        await self._worker.ensure_recovered(request.saga_id)
         state = await self._operations.resume(request.saga_id, request.reason, request.requested_by)
         return api.ResumeSagaResponse(saga=self._view(state))
 
     async def RetryNow(self, request: api.RetryNowRequest, context: Context) -> api.RetryNowResponse:
         """See the contract."""
+        await self._worker.ensure_recovered(request.saga_id)
         state = await self._operations.retry_now(request.saga_id, request.reason, request.requested_by)
         return api.RetryNowResponse(saga=self._view(state))
 
     async def ResolveOutcome(self, request: api.ResolveOutcomeRequest, context: Context) -> api.ResolveOutcomeResponse:
         """See the contract."""
+        await self._worker.ensure_recovered(request.saga_id)
         state = await self._operations.resolve_outcome(
             request.saga_id,
             request.key,
@@ -130,6 +136,7 @@ class SagaService(SagaServiceServicer):
         self, request: api.SkipCompensationRequest, context: Context
     ) -> api.SkipCompensationResponse:
         """See the contract."""
+        await self._worker.ensure_recovered(request.saga_id)
         state = await self._operations.skip_compensation(
             request.saga_id, request.key, request.evidence, request.requested_by
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import grpc.aio
 from grpc_health.v1 import health
@@ -17,6 +17,17 @@ from orchestrator.transport.health import Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+_UNBOUNDED: Final = 2**31 - 1
+_OPTIONS: Final = (
+    # Without reuse of the port, a second process on the same one is an error instead of a rival.
+    ("grpc.so_reuseport", 0),
+    # gRPC itself cancels calls, without a word, that nobody has taken up yet: at random beyond 1000, all beyond 3000,
+    # and any after 30 seconds. What is too much is for Admission to say; taking up a call costs microseconds.
+    ("grpc.server.max_pending_requests", _UNBOUNDED),
+    ("grpc.server.max_pending_requests_hard_limit", _UNBOUNDED),
+    ("grpc.server_max_unrequested_time_in_server", 3600),
+)
 
 
 class ApiServer:
@@ -35,8 +46,7 @@ class ApiServer:
 
     def __init__(self, address: str, services: Mapping[str, Callable[[grpc.aio.Server], None]]) -> None:
         names = frozenset(services)
-        # Without reuse of the port, a second process on the same one is an error instead of a rival.
-        self._server = grpc.aio.server(interceptors=[Boundary(names)], options=[("grpc.so_reuseport", 0)])
+        self._server = grpc.aio.server(interceptors=[Boundary(names)], options=_OPTIONS)
         self._health = Health(names)
         for add in services.values():
             add(self._server)

@@ -12,11 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.engine.ports import SagaCount
+    from orchestrator.engine.recovery import Recovery
     from orchestrator.engine.worker import Worker
+    from orchestrator.transport.admission import Admission
+    from orchestrator.transport.feed import SagaFeed
 
 
-def statistics_view(counts: Sequence[SagaCount], worker: Worker) -> api.GetStatisticsResponse:
-    """The journal's counts, and this replica's view of its participants."""
+def statistics_view(
+    counts: Sequence[SagaCount], worker: Worker, admission: Admission, feed: SagaFeed
+) -> api.GetStatisticsResponse:
+    """The journal's counts, and this replica's view of its participants and of itself."""
     return api.GetStatisticsResponse(
         counts=[
             api.SagaCount(
@@ -34,4 +39,24 @@ def statistics_view(counts: Sequence[SagaCount], worker: Worker) -> api.GetStati
             for service, gate in worker.bindings.gates.items()
         ],
         live_sagas=len(worker.live),
+        admission=_admission(admission),
+        recovery=_recovery(worker.recovery),
+        feed=api.FeedStatistics(watchers=feed.readers, most_watchers=feed.most),
+    )
+
+
+def _admission(admission: Admission) -> api.AdmissionStatistics:
+    return api.AdmissionStatistics(
+        in_flight=admission.in_flight,
+        queued=admission.queued,
+        most_in_flight=admission.limits.in_flight,
+        most_queued=admission.limits.queued,
+        most_live_sagas=admission.limits.live,
+        refused=admission.refused,
+    )
+
+
+def _recovery(recovery: Recovery) -> api.RecoveryStatistics:
+    return api.RecoveryStatistics(
+        under_way=recovery.under_way, recovered=recovery.recovered, expected=recovery.expected
     )

@@ -12,7 +12,7 @@ from orchestrator.transport.status import status_of
 from saga.v1 import saga_pb2
 
 if TYPE_CHECKING:
-    from orchestrator.engine.ports import SagaFilter, SagaRecord
+    from orchestrator.engine.ports import SagaRecord
     from orchestrator.engine.progress import Step
     from orchestrator.engine.served import ServedSaga
     from orchestrator.engine.state import CompensationState, Reason, SagaState, Status
@@ -20,14 +20,24 @@ if TYPE_CHECKING:
 
 def saga_view(state: SagaState, served: ServedSaga | None) -> saga_pb2.Saga:
     """The saga with its steps; its input and result decoded where its definition is served."""
-    view = saga_pb2.Saga(
+    view = feed_view(state)
+    view.steps.extend(step_views(state, served))
+    if served is not None:
+        view.input.CopyFrom(pack(served.definition.input.FromString(state.input)))
+        if state.result is not None:
+            view.result.CopyFrom(pack(served.definition.result.FromString(state.result)))
+    return view
+
+
+def feed_view(state: SagaState) -> saga_pb2.Saga:
+    """The saga as the feed shows it: without input, result and steps."""
+    return saga_pb2.Saga(
         saga_id=state.saga_id,
         definition=state.definition,
         version=state.version,
         status=status_view(state.status),
         started_at=timestamp(state.started_at),
         ended_at=None if state.ended_at is None else timestamp(state.ended_at),
-        steps=step_views(state, served),
         reason=reason_view(state.reason),
         trace_id=trace_id(state.saga_id, state.traceparent),
         attributes=dict(state.attributes),
@@ -35,11 +45,6 @@ def saga_view(state: SagaState, served: ServedSaga | None) -> saga_pb2.Saga:
         overdue=state.overdue,
         parent_id=state.parent_id,
     )
-    if served is not None:
-        view.input.CopyFrom(pack(served.definition.input.FromString(state.input)))
-        if state.result is not None:
-            view.result.CopyFrom(pack(served.definition.result.FromString(state.result)))
-    return view
 
 
 def record_view(record: SagaRecord) -> saga_pb2.Saga:
@@ -59,17 +64,6 @@ def status_view(status: Status | None) -> saga_pb2.Status.ValueType:
     """Where a saga stands; the numbers are the same."""
     assert status is not None
     return cast("saga_pb2.Status.ValueType", status.value)
-
-
-def matches(state: SagaState, where: SagaFilter) -> bool:
-    """Whether a filter is about this saga."""
-    return (
-        (not where.definition or state.definition == where.definition)
-        and (not where.statuses or state.status in where.statuses)
-        and (where.started_from is None or state.started_at >= where.started_from)
-        and (where.started_before is None or state.started_at < where.started_before)
-        and set(where.attributes) <= set(state.attributes)
-    )
 
 
 def step_views(state: SagaState, served: ServedSaga | None) -> list[saga_pb2.Step]:

@@ -242,11 +242,11 @@ class SagaFilter(_message.Message):
 
     @_builtins.property
     def started_from(self) -> _timestamp_pb2.Timestamp:
-        """Only sagas that started at this instant or later."""
+        """Only sagas that started at this instant or later. Between the years 1678 and 2262."""
 
     @_builtins.property
     def started_before(self) -> _timestamp_pb2.Timestamp:
-        """Only sagas that started before this instant."""
+        """Only sagas that started before this instant. Between the years 1678 and 2262."""
 
     @_builtins.property
     def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -428,18 +428,24 @@ class WatchSagasResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SAGA_FIELD_NUMBER: _builtins.int
+    MISSED_FIELD_NUMBER: _builtins.int
+    missed: _builtins.int
+    """How many changes, of any saga, were passed over since the previous message, because the reader was too slow.
+    Those sagas may have changed again since; ListSagas tells how they stand.
+    """
     @_builtins.property
     def saga(self) -> _saga_pb2.Saga:
-        """The saga as it stands, without its steps."""
+        """The saga as it stands, without its input, result and steps."""
 
     def __init__(
         self,
         *,
         saga: _saga_pb2.Saga | None = ...,
+        missed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["missed", b"missed", "saga", b"saga"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -471,6 +477,9 @@ class GetStatisticsResponse(_message.Message):
     COUNTS_FIELD_NUMBER: _builtins.int
     PARTICIPANTS_FIELD_NUMBER: _builtins.int
     LIVE_SAGAS_FIELD_NUMBER: _builtins.int
+    ADMISSION_FIELD_NUMBER: _builtins.int
+    RECOVERY_FIELD_NUMBER: _builtins.int
+    FEED_FIELD_NUMBER: _builtins.int
     live_sagas: _builtins.int
     """How many sagas this replica advances."""
     @_builtins.property
@@ -481,20 +490,133 @@ class GetStatisticsResponse(_message.Message):
     def participants(self) -> _containers.RepeatedCompositeFieldContainer[Global___ParticipantStatistics]:
         """The participants, as this replica sees them."""
 
+    @_builtins.property
+    def admission(self) -> Global___AdmissionStatistics:
+        """How this replica takes new sagas."""
+
+    @_builtins.property
+    def recovery(self) -> Global___RecoveryStatistics:
+        """How this replica takes over what an earlier process has left, since its start."""
+
+    @_builtins.property
+    def feed(self) -> Global___FeedStatistics:
+        """Who reads the feed of this replica."""
+
     def __init__(
         self,
         *,
         counts: _abc.Iterable[Global___SagaCount] | None = ...,
         participants: _abc.Iterable[Global___ParticipantStatistics] | None = ...,
         live_sagas: _builtins.int = ...,
+        admission: Global___AdmissionStatistics | None = ...,
+        recovery: Global___RecoveryStatistics | None = ...,
+        feed: Global___FeedStatistics | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission", "feed", b"feed", "recovery", b"recovery"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "live_sagas", b"live_sagas", "participants", b"participants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission", "counts", b"counts", "feed", b"feed", "live_sagas", b"live_sagas", "participants", b"participants", "recovery", b"recovery"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatisticsResponse: _TypeAlias = GetStatisticsResponse  # noqa: Y015
+
+@_typing.final
+class AdmissionStatistics(_message.Message):
+    """How a replica takes new sagas."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    QUEUED_FIELD_NUMBER: _builtins.int
+    MOST_IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    MOST_QUEUED_FIELD_NUMBER: _builtins.int
+    MOST_LIVE_SAGAS_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    in_flight: _builtins.int
+    """Starts that are in hand."""
+    queued: _builtins.int
+    """Starts that wait for their turn."""
+    most_in_flight: _builtins.int
+    """How many may be in flight."""
+    most_queued: _builtins.int
+    """How many may wait; more are refused."""
+    most_live_sagas: _builtins.int
+    """How many sagas may be advanced at once; a start beyond is refused."""
+    refused: _builtins.int
+    """How many starts were refused since this replica started."""
+    def __init__(
+        self,
+        *,
+        in_flight: _builtins.int = ...,
+        queued: _builtins.int = ...,
+        most_in_flight: _builtins.int = ...,
+        most_queued: _builtins.int = ...,
+        most_live_sagas: _builtins.int = ...,
+        refused: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_flight", b"in_flight", "most_in_flight", b"most_in_flight", "most_live_sagas", b"most_live_sagas", "most_queued", b"most_queued", "queued", b"queued", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AdmissionStatistics: _TypeAlias = AdmissionStatistics  # noqa: Y015
+
+@_typing.final
+class RecoveryStatistics(_message.Message):
+    """How a replica takes over what an earlier process has left, since its start."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNDER_WAY_FIELD_NUMBER: _builtins.int
+    RECOVERED_FIELD_NUMBER: _builtins.int
+    EXPECTED_FIELD_NUMBER: _builtins.int
+    under_way: _builtins.bool
+    """It is under way."""
+    recovered: _builtins.int
+    """How many sagas it has taken over."""
+    expected: _builtins.int
+    """How many unfinished sagas there were when it began."""
+    def __init__(
+        self,
+        *,
+        under_way: _builtins.bool = ...,
+        recovered: _builtins.int = ...,
+        expected: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected", b"expected", "recovered", b"recovered", "under_way", b"under_way"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecoveryStatistics: _TypeAlias = RecoveryStatistics  # noqa: Y015
+
+@_typing.final
+class FeedStatistics(_message.Message):
+    """Who reads the feed of a replica."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WATCHERS_FIELD_NUMBER: _builtins.int
+    MOST_WATCHERS_FIELD_NUMBER: _builtins.int
+    watchers: _builtins.int
+    """Calls of WatchSagas."""
+    most_watchers: _builtins.int
+    """How many there may be; more are refused."""
+    def __init__(
+        self,
+        *,
+        watchers: _builtins.int = ...,
+        most_watchers: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["most_watchers", b"most_watchers", "watchers", b"watchers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FeedStatistics: _TypeAlias = FeedStatistics  # noqa: Y015
 
 @_typing.final
 class SagaCount(_message.Message):

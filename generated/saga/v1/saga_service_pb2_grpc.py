@@ -118,7 +118,8 @@ class SagaServiceServicer:
 
     def StartSaga(self, request, context):
         """Starts a saga. A repeated request id with the same content answers with the saga that it
-        started; with another content it is refused with ALREADY_EXISTS.
+        started; with another content it is refused with ALREADY_EXISTS. When there are more starts than can be
+        taken, it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and nothing has been started.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -146,8 +147,9 @@ class SagaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchSagas(self, request, context):
-        """Sends every saga that the filter matches after each of its changes on this replica, without its steps, for
-        ever. Changes in a burst come as one.
+        """Sends every saga that the filter matches after each of its changes on this replica, without its input, result
+        and steps, for ever. Changes in a burst come as one. Whoever reads too slowly misses changes, and is told so.
+        When there are more readers than are allowed, it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

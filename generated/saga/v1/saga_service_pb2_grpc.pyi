@@ -18,7 +18,8 @@ class SagaServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.StartSagaRequest, _saga_service_pb2.StartSagaResponse]
     """Starts a saga. A repeated request id with the same content answers with the saga that it
-    started; with another content it is refused with ALREADY_EXISTS.
+    started; with another content it is refused with ALREADY_EXISTS. When there are more starts than can be
+    taken, it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and nothing has been started.
     """
     GetSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.GetSagaRequest, _saga_service_pb2.GetSagaResponse]
     """Answers with one saga as it stands."""
@@ -27,8 +28,9 @@ class SagaServiceStub:
     WatchSaga: _aio.UnaryStreamMultiCallable[_saga_service_pb2.WatchSagaRequest, _saga_service_pb2.WatchSagaResponse]
     """Sends the saga as it stands, then after every change, until it has ended."""
     WatchSagas: _aio.UnaryStreamMultiCallable[_saga_service_pb2.WatchSagasRequest, _saga_service_pb2.WatchSagasResponse]
-    """Sends every saga that the filter matches after each of its changes on this replica, without its steps, for
-    ever. Changes in a burst come as one.
+    """Sends every saga that the filter matches after each of its changes on this replica, without its input, result
+    and steps, for ever. Changes in a burst come as one. Whoever reads too slowly misses changes, and is told so.
+    When there are more readers than are allowed, it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
     """
     GetStatistics: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.GetStatisticsRequest, _saga_service_pb2.GetStatisticsResponse]
     """Counts sagas by definition and status, and shows how the participants fare."""
@@ -69,7 +71,8 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_saga_service_pb2.StartSagaRequest, _abc.Awaitable[_saga_service_pb2.StartSagaResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.StartSagaResponse]:
         """Starts a saga. A repeated request id with the same content answers with the saga that it
-        started; with another content it is refused with ALREADY_EXISTS.
+        started; with another content it is refused with ALREADY_EXISTS. When there are more starts than can be
+        taken, it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and nothing has been started.
         """
 
     @_abc_1.abstractmethod
@@ -102,8 +105,9 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.WatchSagasRequest,
         context: _aio.ServicerContext[_saga_service_pb2.WatchSagasRequest, _abc.AsyncIterator[_saga_service_pb2.WatchSagasResponse]],
     ) -> _abc.AsyncIterator[_saga_service_pb2.WatchSagasResponse]:
-        """Sends every saga that the filter matches after each of its changes on this replica, without its steps, for
-        ever. Changes in a burst come as one.
+        """Sends every saga that the filter matches after each of its changes on this replica, without its input, result
+        and steps, for ever. Changes in a burst come as one. Whoever reads too slowly misses changes, and is told so.
+        When there are more readers than are allowed, it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
         """
 
     @_abc_1.abstractmethod

@@ -26,11 +26,14 @@ from orchestrator.observability import open_observability
 from orchestrator.sagas.place_order import place_order
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.mock import ContractParticipant
+from orchestrator.transport.admission import Admission, StartLimits
+from orchestrator.transport.feed import SagaFeed
 from orchestrator.transport.order_details import OrderDetails
 from orchestrator.transport.order_service import OrderService
 from orchestrator.transport.participants import GrpcParticipants
 from orchestrator.transport.saga_service import SagaService
 from orchestrator.transport.server import ApiServer
+from orchestrator.transport.starts import Starts
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub, add_SagaServiceServicer_to_server
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub, add_OrderServiceServicer_to_server
@@ -90,9 +93,20 @@ class Api:
     """Everything that a test of the API needs."""
 
     def __init__(
-        self, address: str, channel: grpc.aio.Channel, worker: Worker, mocks: Mocks, journal: MemoryJournal
+        self,
+        server: ApiServer,
+        channel: grpc.aio.Channel,
+        worker: Worker,
+        mocks: Mocks,
+        journal: MemoryJournal,
+        admission: Admission,
+        feed: SagaFeed,
     ) -> None:
-        self.address = address
+        self.server = server
+        self.address = server.address
+        self.channel = channel
+        self.admission = admission
+        self.feed = feed
         self.orders = OrderServiceStub(channel)
         self.sagas = SagaServiceStub(channel)
         self.worker = worker
@@ -117,13 +131,16 @@ async def api() -> AsyncIterator[Api]:
     worker = Worker(served, bindings, World(journal, open_observability({}), clock, random.random), owner="test")
     operations = Operations(worker)
     nobody = GrpcParticipants({each.service.full_name: NOBODY for each in place_order.participants})
+    limits = StartLimits(in_flight=256, queued=2000, live=50_000)
+    admission = Admission(limits, worker)
+    starts, feed = Starts(worker, admission), SagaFeed(worker)
+    sagas = SagaService(worker, operations, starts, feed)
+    orders = OrderService(worker, operations, OrderDetails(nobody), starts)
     server = ApiServer(
         "127.0.0.1:0",
         {
-            "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, SagaService(worker, operations)),
-            "shop.order.v1.OrderService": partial(
-                add_OrderServiceServicer_to_server, OrderService(worker, operations, OrderDetails(nobody))
-            ),
+            "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
+            "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
         },
     )
     async with AsyncExitStack() as stack:
@@ -131,7 +148,7 @@ async def api() -> AsyncIterator[Api]:
         await worker.open()
         await server.start()
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(server.address))
-        yield Api(server.address, channel, worker, mocks, journal)
+        yield Api(server, channel, worker, mocks, journal, admission, feed)
         for event in mocks.held.values():
             event.set()
         await server.drain(0)

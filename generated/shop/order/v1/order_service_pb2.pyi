@@ -233,11 +233,11 @@ class ListOrdersRequest(_message.Message):
 
     @_builtins.property
     def placed_from(self) -> _timestamp_pb2.Timestamp:
-        """Only orders placed at this instant or later."""
+        """Only orders placed at this instant or later. Between the years 1678 and 2262."""
 
     @_builtins.property
     def placed_before(self) -> _timestamp_pb2.Timestamp:
-        """Only orders placed before this instant."""
+        """Only orders placed before this instant. Between the years 1678 and 2262."""
 
     def __init__(
         self,

@@ -73,7 +73,8 @@ class OrderServiceServicer:
 
     def StartOrder(self, request, context):
         """Places an order. A repeated request id with the same content answers with the order that it
-        placed; with another content it is refused with ALREADY_EXISTS.
+        placed; with another content it is refused with ALREADY_EXISTS. When there are more orders than can be taken,
+        it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and nothing has been placed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -18,7 +18,8 @@ class OrderServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.StartOrderRequest, _order_service_pb2.StartOrderResponse]
     """Places an order. A repeated request id with the same content answers with the order that it
-    placed; with another content it is refused with ALREADY_EXISTS.
+    placed; with another content it is refused with ALREADY_EXISTS. When there are more orders than can be taken,
+    it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and nothing has been placed.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.GetOrderResponse]
     """Where is my order: every step done, in progress, not yet begun, compensated."""
@@ -45,7 +46,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_order_service_pb2.StartOrderRequest, _abc.Awaitable[_order_service_pb2.StartOrderResponse]],
     ) -> _abc.Awaitable[_order_service_pb2.StartOrderResponse]:
         """Places an order. A repeated request id with the same content answers with the order that it
-        placed; with another content it is refused with ALREADY_EXISTS.
+        placed; with another content it is refused with ALREADY_EXISTS. When there are more orders than can be taken,
+        it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and nothing has been placed.
         """
 
     @_abc_1.abstractmethod

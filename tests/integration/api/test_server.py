@@ -1,0 +1,100 @@
+"""The API's server: its port, its health, its drain."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any
+
+import grpc.aio
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
+from orchestrator.engine.ports import Append, NewSaga
+from orchestrator.engine.state import Status
+from orchestrator.errors import SettingsError
+from orchestrator.transport.server import ApiServer
+from saga.v1 import saga_service_pb2 as pb
+from shop.order.v1.order_service_pb2 import (
+    CancelOrderRequest,
+    GetOrderDetailsRequest,
+    GetOrderRequest,
+    StartOrderRequest,
+    WatchOrderRequest,
+)
+from tests.integration.api.situations import start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.protobuf.message import Message
+
+    from tests.integration.api.conftest import Api
+
+    AnOrder = Callable[..., StartOrderRequest]
+
+
+async def test_nobody_else_can_listen_on_its_port_however_willing_to_share(api: Api) -> None:
+    host, _, port = api.address.rpartition(":")
+
+    with socket.socket() as rival:
+        rival.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        with pytest.raises(OSError, match="in use"):
+            rival.bind((host, int(port)))
+    with pytest.raises(SettingsError, match="ORCHESTRATOR_LISTEN"):
+        ApiServer(api.address, {})
+
+
+@pytest.mark.parametrize("service", ["", "saga.v1.SagaService", "shop.order.v1.OrderService"])
+async def test_it_serves_until_it_drains(api: Api, service: str) -> None:
+    health: Any = HealthStub(api.channel)
+    assert (await health.Check(HealthCheckRequest(service=service))).status == HealthCheckResponse.SERVING
+    watching = health.Watch(HealthCheckRequest(service=service))
+    told = [(await watching.read()).status]
+
+    draining = asyncio.ensure_future(api.server.drain(10))
+    while (answer := await watching.read()) is not grpc.aio.EOF:
+        told.append(answer.status)
+    await draining
+
+    assert told == [HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING]
+
+
+async def test_a_status_that_is_asked_for_while_it_drains_is_not_serving(api: Api) -> None:
+    server = api.server
+    server._health.drain()
+
+    health: Any = HealthStub(api.channel)
+    answer = await health.Check(HealthCheckRequest())
+    listed = server._health._status("saga.v1.SagaService")
+
+    assert answer.status == listed.status == HealthCheckResponse.NOT_SERVING
+
+
+@pytest.mark.parametrize(
+    ("rpc", "request_"),
+    [
+        ("GetOrder", GetOrderRequest(order_id="a-trip")),
+        ("GetOrderDetails", GetOrderDetailsRequest(order_id="a-trip")),
+        ("WatchOrder", WatchOrderRequest(order_id="a-trip")),
+        ("CancelOrder", CancelOrderRequest(order_id="a-trip", reason="no")),
+    ],
+)
+async def test_a_saga_that_is_no_order_is_no_order(api: Api, an_order: AnOrder, rpc: str, request_: Message) -> None:
+    model = (await start(api, an_order(), wait=10)).saga_id
+    entries = await api.journal.read(model)
+    entries[0] = entries[0]._replace(definition="book_trip")  # type: ignore[attr-defined]  # it is a SagaStarted
+    new = NewSaga("book_trip", 1, b"", 1, ())
+    await api.journal.append(Append("a-trip", "another", 1, 0, entries[:3], Status.RUNNING, new=new))
+
+    async def asked() -> None:
+        call = getattr(api.orders, rpc)(request_)
+        await (call.read() if hasattr(call, "read") else call)
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await asked()
+
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    assert len(await api.journal.read("a-trip")) == 3
+    assert (await api.sagas.GetSaga(pb.GetSagaRequest(saga_id="a-trip"))).saga.definition == "book_trip"

@@ -1,0 +1,53 @@
+"""What ``stats`` shows of the replica that answers."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from orchestrator.cli.operating_pages import statistics_page
+from saga.v1.saga_service_pb2 import (
+    AdmissionStatistics,
+    FeedStatistics,
+    GetStatisticsResponse,
+    RecoveryStatistics,
+)
+
+
+def page(statistics: GetStatisticsResponse) -> str:
+    out = StringIO()
+    Console(file=out, width=120).print(statistics_page(statistics))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("statistics", "shown"),
+    [
+        (
+            GetStatisticsResponse(
+                admission=AdmissionStatistics(in_flight=3, queued=4, most_in_flight=5, most_queued=6, refused=7)
+            ),
+            "starts: 3 of 5 in flight, 4 of 6 queued, 7 refused",
+        ),
+        (
+            GetStatisticsResponse(live_sagas=2, admission=AdmissionStatistics(most_live_sagas=9)),
+            "this replica advances 2 of them, at most 9",
+        ),
+        (GetStatisticsResponse(feed=FeedStatistics(watchers=1, most_watchers=2)), "watchers: 1 of 2"),
+        (
+            GetStatisticsResponse(recovery=RecoveryStatistics(under_way=True, recovered=300, expected=740)),
+            "recovery is under way: 300 of 740 sagas so far",
+        ),
+    ],
+)
+def test_the_limits_and_what_is_under_way_are_shown(statistics: GetStatisticsResponse, shown: str) -> None:
+    assert shown in page(statistics)
+
+
+def test_what_an_older_orchestrator_does_not_tell_is_not_shown() -> None:
+    shown = page(GetStatisticsResponse(live_sagas=2))
+
+    assert "this replica advances 2 of them\n" in shown.replace(" \n", "\n")
+    assert not any(word in shown for word in ("starts", "watchers", "recovery"))

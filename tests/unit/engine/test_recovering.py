@@ -1,0 +1,141 @@
+"""A replica takes new sagas while it recovers the old ones, and says how far it has come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.engine.state import Status
+from orchestrator.errors import JournalUnavailable, Recovering
+from tests.unit.engine.stage import SAGA, Answer, until
+
+if TYPE_CHECKING:
+    from orchestrator.engine.ports import Claim
+    from tests.unit.engine.stage import Process, Stage
+
+
+async def left_behind(stage: Stage, *saga_ids: str) -> None:
+    """Sagas that a process has started, and was killed."""
+    answers = [Answer() for _ in saga_ids]
+    stage.participants.scripts["ReserveStock"] = [*answers]
+    process = stage.process()
+    for saga_id in saga_ids:
+        await process.worker.start(stage.order(saga_id=saga_id))
+    await until(lambda: all(answer.asked for answer in answers))
+    stage.crash()
+
+
+class Held:
+    """The journal hands out no claims until it is let go of."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.let_go = asyncio.Event()
+        self._claim = stage.journal.claim_unfinished
+        stage.journal.claim_unfinished = self.claim  # type: ignore[method-assign]
+
+    async def claim(self, owner: str, now: int, limit: int) -> list[Claim]:
+        await self.let_go.wait()
+        return await self._claim(owner, now, limit)
+
+
+async def beginning(stage: Stage) -> Process:
+    """A replica that has begun to recover."""
+    process = stage.process()
+    await process.worker.begin()
+    return process
+
+
+async def test_a_new_saga_ends_while_old_ones_wait_to_be_recovered(stage: Stage) -> None:
+    await left_behind(stage, "old")
+    held = Held(stage)
+    process = await beginning(stage)
+
+    assert (await process.run()).status is Status.COMPLETED
+    assert process.worker.recovery.under_way
+    held.let_go.set()
+    assert (await stage.stopped("old")).status is Status.COMPLETED
+
+
+async def test_a_start_repeated_before_its_saga_is_recovered_finds_it(stage: Stage) -> None:
+    await left_behind(stage, SAGA)
+    held = Held(stage)
+    process = await beginning(stage)
+
+    state = await process.worker.start(stage.order())
+
+    assert (state.saga_id, state.status) == (SAGA, Status.RUNNING)
+    held.let_go.set()
+    assert (await stage.stopped()).status is Status.COMPLETED
+
+
+async def test_what_can_be_done_only_to_a_recovered_saga_is_refused_with_numbers_until_it_is(stage: Stage) -> None:
+    await left_behind(stage, "old-1", "old-2")
+    held = Held(stage)
+    process = await beginning(stage)
+
+    with pytest.raises(Recovering, match="0 of 2 unfinished sagas"):
+        await process.worker.ensure_recovered("old-1")
+
+    held.let_go.set()
+    await until(lambda: not process.worker.recovery.under_way)
+    await process.worker.ensure_recovered("old-1")
+    assert process.worker.recovery.recovered == 2
+
+
+async def test_a_saga_that_has_ended_or_is_new_waits_for_no_recovery(stage: Stage) -> None:
+    await stage.process().run(saga_id="ended")
+    await left_behind(stage, "old")
+    held = Held(stage)
+    process = await beginning(stage)
+    hang = Answer()
+    stage.participants.scripts["ReserveStock"] = [hang]
+    await process.worker.start(stage.order(saga_id="new"))
+
+    await process.worker.ensure_recovered("ended")
+    await process.worker.ensure_recovered("new")
+    held.let_go.set()
+    hang.give()
+    await stage.stopped("new")
+    await stage.stopped("old")
+
+
+async def test_a_long_recovery_tells_how_far_it_has_come(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    saga_ids = [f"old-{number}" for number in range(60)]
+    await left_behind(stage, *saga_ids)
+    read = stage.journal.read
+
+    async def slow_read(saga_id: str) -> object:
+        stage.clock.time += 50_000_000
+        return await read(saga_id)
+
+    stage.journal.read = slow_read  # type: ignore[method-assign, assignment]
+    with caplog.at_level(logging.INFO, "orchestrator.engine.recovery"):
+        process = await beginning(stage)
+        await until(lambda: not process.worker.recovery.under_way)
+
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["recovering: 50 of 60 unfinished sagas so far", "recovered 60 sagas"]
+    for saga_id in saga_ids:
+        await stage.stopped(saga_id)
+
+
+async def test_a_recovery_that_the_journal_interrupts_goes_on_once_it_is_back(stage: Stage) -> None:
+    await left_behind(stage, "old")
+    claim, failures = stage.journal.claim_unfinished, iter([True])
+
+    async def failing(owner: str, now: int, limit: int) -> list[Claim]:
+        if next(failures, False):
+            raise JournalUnavailable("the disk is slow")
+        return await claim(owner, now, limit)
+
+    stage.journal.claim_unfinished = failing  # type: ignore[method-assign]
+    process = await beginning(stage)
+    await until(stage.clock.is_held)
+    assert process.worker.recovery.under_way
+
+    stage.clock.advance(21)
+    await until(lambda: not process.worker.recovery.under_way)
+    assert (await stage.stopped("old")).status is Status.COMPLETED
