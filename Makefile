@@ -49,7 +49,8 @@ lint: $(INSTALLED) $(IMAGE) ## check style, types, imports, contracts, sagas and
 	@$(BIN)/orchestrator generate --out $(VENV)/generated >/dev/null
 	diff -r -x __pycache__ generated $(VENV)/generated
 
-soak: $(INSTALLED) ## thousands of orders while processes are killed, replies are lost and cancels rain
+soak: $(INSTALLED) ## random properties, then thousands of orders while processes are killed and replies are lost
+	$(BIN)/python -m tests.property $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.crash.soak --orders $(ORDERS) $(if $(SEED),--seed $(SEED))
 
 bench: $(INSTALLED) ## what durability costs, beside the bare calls of the same run, and whether the goals are reached
