@@ -23,7 +23,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test lint soak bench bench-full bench-micro simulate format generate baseline lock clean
+.PHONY: help demo run test lint soak bench bench-full bench-micro mutants simulate format generate baseline lock clean
 
 help: ## list what make can do here
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,9 @@ bench-micro: $(INSTALLED) ## what the parts cost: an append, a replay, a fold, a
 	$(BIN)/pytest tests/bench/micro --benchmark-columns=min,median,iqr,rounds --benchmark-max-time=0.5
 	$(BIN)/python -m tests.bench.micro.guard
 
+mutants: $(INSTALLED) ## change the code on purpose, many times, and count what the tests notice
+	@$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED))
+
 simulate: $(INSTALLED) ## run sagas in SEEDS simulated worlds where everything goes wrong
 	@$(BIN)/orchestrator simulate --seeds $(SEEDS)
 
@@ -84,7 +87,7 @@ lock: $(INSTALLED) ## pin the dependencies of pyproject.toml anew, within their 
 		--generate-hashes --no-header --quiet --output-file requirements.lock
 
 clean: ## remove what make and the programs have made, the state included
-	rm -rf $(VENV) .state .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .bench .benchmarks build dist
+	rm -rf $(VENV) .state .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .bench .benchmarks .mutants build dist
 	find orchestrator services generated tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): requirements.lock pyproject.toml
