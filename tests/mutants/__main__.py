@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.mutants.equivalents import StaleEquivalent
-from tests.mutants.project import REPOSITORY
+from tests.mutants.project import REPOSITORY, Project
 from tests.mutants.reach import NotGreen
 from tests.mutants.report import as_text, write
 from tests.mutants.session import Drawn, Session
@@ -34,23 +34,26 @@ _INTERRUPTED: Final = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try mutants; 1 where too many survive, 2 where they can not be tried, 130 where it was interrupted."""
     options = _parse(arguments)
-    session = Session(REPOSITORY, _EQUIVALENTS, _REPORTS, say=lambda line: print(line, flush=True))
     try:
-        drawn = session.draw(options.number, options.seed, options.only)
-        print(f"seed {options.seed}: {len(drawn.changes)} of {drawn.total} mutants", flush=True)
-        if options.list:
-            _list(drawn)
-            return 0
-        if not drawn.changes:
-            print(
-                f"there is nothing to mutate in {' '.join(options.only)}: name one of {', '.join(REPOSITORY.sources)}"
-            )
-            return _CANNOT_RUN
-        signal.signal(signal.SIGINT, lambda *_: session.stop.set())
-        report = session.run(drawn, options.seed, options.workers)
+        with REPOSITORY.frozen() as project:
+            return _try(project, options)
     except (StaleEquivalent, NotGreen) as error:
         print(f"error: {error}", file=sys.stderr)
         return _CANNOT_RUN
+
+
+def _try(project: Project, options: argparse.Namespace) -> int:
+    session = Session(project, _EQUIVALENTS, _REPORTS, say=lambda line: print(line, flush=True))
+    signal.signal(signal.SIGINT, lambda *_: session.stop.set())
+    drawn = session.draw(options.number, options.seed, options.only)
+    print(f"seed {options.seed}: {len(drawn.changes)} of {drawn.total} mutants", flush=True)
+    if options.list:
+        _list(drawn)
+        return 0
+    if not drawn.changes:
+        print(f"there is nothing to mutate in {' '.join(options.only)}: name one of {', '.join(project.sources)}")
+        return _CANNOT_RUN
+    report = session.run(drawn, options.seed, options.workers)
     write(report, _REPORTS)
     print(f"\n{as_text(report)}\nsee {_REPORTS.name}/report.txt and {_REPORTS.name}/report.json")
     if len(report.trials) < report.drawn:

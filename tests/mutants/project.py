@@ -6,15 +6,17 @@ of Python, in this process's tests and in the processes that they start.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 # What looks at nothing that is mutated; ourselves first of all.
 _LEFT_OUT: Final = ("tests/mutants", "tests/unit/mutants", "tests/unit/bench", "tests/unit/services")
@@ -71,6 +73,13 @@ class Project(NamedTuple):
         for name in self.files():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(self.root / name, folder / name)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[Project]:
+        """This project as it is now, whatever is edited from here on."""
+        with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+            self.copy_to(Path(folder))
+            yield self._replace(root=Path(folder))
 
     def environment(self, copy: Path) -> dict[str, str]:
         """The environment in which a copy of this project, and not the project, is what Python imports."""

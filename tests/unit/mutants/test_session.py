@@ -157,6 +157,15 @@ def test_an_entry_that_names_no_mutant_or_no_reason_is_refused(planted: Project,
         session(planted, entry).draw(1, seed=1)
 
 
+def test_an_edit_during_a_run_changes_nothing_in_it(planted: Project) -> None:
+    with planted.frozen() as frozen:
+        before = frozen.digest()
+        (planted.root / "planted/module.py").write_text("it is being written\n")
+
+        assert contents(frozen)["planted/module.py"] == _MODULE
+        assert frozen.digest() == before != planted.digest()
+
+
 def test_what_was_recorded_is_kept_until_a_file_changes(planted: Project) -> None:
     first = planted.digest()
 
