@@ -6,6 +6,7 @@ VENV ?= .venv
 ORDERS ?= 3000
 SEEDS ?= 1000
 SEED ?=
+ONLY ?=
 
 BIN := $(VENV)/bin
 # What is newer than these files is done again, and nothing else is.
@@ -64,7 +65,7 @@ bench-micro: $(INSTALLED) ## what the parts cost: an append, a replay, a fold, a
 	$(BIN)/python -m tests.bench.micro.guard
 
 mutants: $(INSTALLED) ## change the code on purpose, many times, and count what the tests notice
-	@$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 simulate: $(INSTALLED) ## run sagas in SEEDS simulated worlds where everything goes wrong
 	@$(BIN)/orchestrator simulate --seeds $(SEEDS)

@@ -31,6 +31,7 @@ class Project(NamedTuple):
         tests: the files and folders of the tests that may notice, relative to the root.
         left_out: folders beneath ``tests`` that are not run.
         python_path: what is put on the path of Python, relative to the root.
+        options: what pytest is told when a mutant is tried.
     """
 
     root: Path
@@ -38,6 +39,7 @@ class Project(NamedTuple):
     tests: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     python_path: tuple[str, ...] = (".",)
+    options: tuple[str, ...] = ()
 
     def files(self) -> list[str]:
         """What git knows or would take, relative to the root; every file, where there is no git."""
@@ -114,4 +116,6 @@ REPOSITORY: Final = Project(
     ),
     left_out=_LEFT_OUT,
     python_path=(".", "generated"),
+    # A mutant that makes a test wait for ever is found out sooner than by the tests' own limit.
+    options=("--timeout=30",),
 )

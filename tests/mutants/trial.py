@@ -57,6 +57,7 @@ class Copy:
         self._folder = tempfile.TemporaryDirectory(prefix="mutants-")
         self._root = Path(self._folder.name)
         self._environment = project.environment(self._root)
+        self._options = project.options
         # Python compiles a file again where its instant differs, in whole seconds: each writing has one of its own.
         self._written_at = 1_000_000_000
         project.copy_to(self._root)
@@ -77,7 +78,7 @@ class Copy:
         self._write(mutant.file, change.code)
         try:
             allowed = _START_SECONDS + _TIMES_AS_LONG * selection.seconds
-            ended = run([f"@{listed}"], self._root, self._environment, allowed, stop)
+            ended = run([*self._options, f"@{listed}"], self._root, self._environment, allowed, stop)
         finally:
             self._write(mutant.file, original)
         outcome = Outcome.SURVIVED if ended.code in {0, _NO_TESTS} else Outcome.KILLED
