@@ -8,37 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.mutants.equivalents import StaleEquivalent
-from tests.mutants.project import Project
 from tests.mutants.reach import NotGreen
 from tests.mutants.session import Session
 from tests.mutants.trial import Outcome
+from tests.unit.mutants.conftest import MODULE, TESTS
 
 if TYPE_CHECKING:
+    from tests.mutants.project import Project
     from tests.mutants.report import Report
 
-_MODULE = """
-def limited(value: int) -> int:
-    assert value >= 0
-    if value < 10:
-        return value
-    return 10
-
-def forgotten(value: int) -> int:
-    return value - 1
-"""
-_TESTS = """
-import os
-
-import pytest
-from planted import module
-
-@pytest.mark.parametrize("value", [0, 9, 11])
-def test_a_value_is_limited(value):
-    assert module.limited(value) == min(value, 10)
-
-def test_the_copy_is_what_is_imported():
-    assert os.path.dirname(module.__file__).startswith(os.getcwd())
-"""
 _EQUIVALENT = """
 [[equivalent]]
 file = "planted/module.py"
@@ -46,17 +24,6 @@ line = "if value < 10:"
 operator = "swap_op"
 reason = "the limit itself is returned either way"
 """
-
-
-@pytest.fixture
-def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project with one module and its tests, which need no plugin of pytest."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    root = tmp_path / "project"
-    for name, text in {"planted/module.py": _MODULE, "tests/test_planted.py": _TESTS}.items():
-        (root / name).parent.mkdir(parents=True)
-        (root / name).write_text(text)
-    return Project(root, ("planted",), ("tests",))
 
 
 def session(project: Project, equivalents: str = "") -> Session:
@@ -162,7 +129,7 @@ def test_an_edit_during_a_run_changes_nothing_in_it(planted: Project) -> None:
         before = frozen.digest()
         (planted.root / "planted/module.py").write_text("it is being written\n")
 
-        assert contents(frozen)["planted/module.py"] == _MODULE
+        assert contents(frozen)["planted/module.py"] == MODULE
         assert frozen.digest() == before != planted.digest()
 
 
@@ -170,5 +137,5 @@ def test_what_was_recorded_is_kept_until_a_file_changes(planted: Project) -> Non
     first = planted.digest()
 
     assert planted.digest() == first
-    (planted.root / "tests/test_planted.py").write_text(_TESTS + "\n")
+    (planted.root / "tests/test_planted.py").write_text(TESTS + "\n")
     assert planted.digest() != first
