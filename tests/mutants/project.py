@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -31,6 +32,7 @@ class Project(NamedTuple):
         tests: the files and folders of the tests that may notice, relative to the root.
         left_out: folders beneath ``tests`` that are not run.
         python_path: what is put on the path of Python, relative to the root.
+        around: further files and folders, which use what is mutated.
         options: what pytest is told when a mutant is tried.
     """
 
@@ -39,6 +41,7 @@ class Project(NamedTuple):
     tests: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     python_path: tuple[str, ...] = (".",)
+    around: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
 
     def files(self) -> list[str]:
@@ -61,6 +64,19 @@ class Project(NamedTuple):
             for name in self.files()
             if name.endswith(".py") and _beneath(name, self.sources) and _beneath(name, only or self.sources)
         ]
+
+    def measured(self) -> list[str]:
+        """The Python files of which it is recorded which test reaches them."""
+        return [name for name in self.files() if name.endswith(".py") and _beneath(name, self.sources + self.around)]
+
+    def users(self, file: str) -> list[str]:
+        """The measured files that import this one."""
+        package, _, name = file.removesuffix(".py").replace("/", ".").rpartition(".")
+        imports = re.compile(
+            rf"^\s*(from {re.escape(package)}\.{name} import |from {re.escape(package)} import .*\b{name}\b)",
+            re.MULTILINE,
+        )
+        return [other for other in self.measured() if imports.search((self.root / other).read_text())]
 
     def digest(self) -> str:
         """What stands for the content of all files that the tests may read."""
@@ -116,6 +132,7 @@ REPOSITORY: Final = Project(
     ),
     left_out=_LEFT_OUT,
     python_path=(".", "generated"),
+    around=("orchestrator", "services/chassis"),
     # A mutant that makes a test wait for ever is found out sooner than by the tests' own limit.
     options=("--timeout=30",),
 )

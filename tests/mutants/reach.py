@@ -47,7 +47,8 @@ class Selection(NamedTuple):
 class Reach:
     """What was recorded."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, project: Project, folder: Path) -> None:
+        self._project = project
         self._lines = CoverageData(str(folder / "lines"))
         self._lines.read()
         self._files = {Path(name).as_posix(): name for name in self._lines.measured_files()}
@@ -55,7 +56,10 @@ class Reach:
         self._by_file: dict[str, dict[int, list[str]]] = {}
 
     def tests_for(self, mutant: Mutant) -> Selection:
-        """The tests that reach what is changed; where it runs on import alone, those that reach anything in the file.
+        """The tests that reach what is changed.
+
+        Where it runs on import alone, as a constant does, those that reach anything in the file, or in one that imports
+        it: nobody can tell whether they use it.
 
         No more than take forty seconds: the quickest.
         """
@@ -65,7 +69,8 @@ class Reach:
         }
         imported = any(line in lines for line in range(mutant.first_line, mutant.last_line + 1))
         if not reached and imported:
-            reached = {test for tests in lines.values() for test in tests if test}
+            files = (mutant.file, *self._project.users(mutant.file))
+            reached = {test for file in files for tests in self._contexts(file).values() for test in tests if test}
         return self._select(reached, f"tests/unit/{Path(mutant.file).parent.name}/")
 
     def _select(self, tests: set[str], first: str) -> Selection:
@@ -113,7 +118,7 @@ def recorded(project: Project, cache: Path, stop: Stop, say: Callable[[str], Non
         for old in cache.glob("reach-*"):
             shutil.rmtree(old)
         _record(project, folder, stop)
-    return Reach(folder)
+    return Reach(project, folder)
 
 
 def _record(project: Project, folder: Path, stop: Stop) -> None:
@@ -124,7 +129,7 @@ def _record(project: Project, folder: Path, stop: Stop) -> None:
         environment = project.environment(copy) | {
             "PYTHONPATH": os.pathsep.join([project.environment(copy)["PYTHONPATH"], str(Path(__file__).parents[2])]),
             "MUTANTS_RECORD": str(fresh),
-            "MUTANTS_SOURCES": os.pathsep.join(f"{copy}/{name}" for name in project.mutated()),
+            "MUTANTS_SOURCES": os.pathsep.join(f"{copy}/{name}" for name in project.measured()),
         }
         ignored = [f"--ignore={place}" for place in project.left_out]
         ended = run(

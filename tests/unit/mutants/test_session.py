@@ -62,6 +62,23 @@ def test_what_a_test_says_is_noticed_and_the_working_tree_stays_as_it_is(planted
     assert contents(planted) == before
 
 
+@pytest.mark.parametrize("imports", ["from planted.limits import LIMIT", "from planted import limits"])
+def test_a_constant_is_tried_with_the_tests_of_whoever_imports_it(planted: Project, imports: str) -> None:
+    limit = imports.rpartition(" ")[2] if "LIMIT" in imports else "limits.LIMIT"
+    (planted.root / "planted/limits.py").write_text("LIMIT = 10\n")
+    (planted.root / "planted/module.py").write_text(
+        f"{imports}\n\ndef limited(value):\n    return min(value, {limit})\n"
+    )
+    tried = session(planted)
+
+    report = tried.run(tried.draw(100, seed=1, only=["planted/limits.py"]), 1, workers=1)
+
+    assert outcomes(report) == {
+        "LIMIT = 10 -> LIMIT = None": Outcome.KILLED,
+        "LIMIT = 10 -> LIMIT = 11": Outcome.KILLED,
+    }
+
+
 def test_a_mutant_that_never_ends_is_killed(planted: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     (planted.root / "planted/module.py").write_text("def last(n):\n    while n > 0:\n        n -= 1\n    return n\n")
     (planted.root / "tests/test_planted.py").write_text(
