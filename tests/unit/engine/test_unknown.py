@@ -16,6 +16,7 @@ from orchestrator.contract.image import load_image
 from orchestrator.contract.reader import read_service
 from orchestrator.definition.participants import Participant
 from orchestrator.engine.entries import CompensationBegan
+from orchestrator.engine.preview import preview
 from orchestrator.engine.state import Reason, Status, StepOutcome
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signature of a saga is read
@@ -297,6 +298,22 @@ async def test_a_lost_answer_that_the_compensation_cannot_do_without_is_named_to
         "UNKNOWN", "ferry.v1.FerryService.Unbook: the answer that holds booking_id was lost", "FerryService.Book#1"
     )
     assert stage.participants.of("Unbook") == []
+
+
+async def test_a_preview_names_what_cannot_be_derived_and_why(
+    stage_of: Callable[..., Stage], cross: Definition
+) -> None:
+    stage = stage_of(cross)
+    stage.participants.scripts["Book"] = [unknown()] * 4
+    process = stage.process()
+    state = await process.run()
+
+    (planned,) = preview(state, process.worker.bindings)
+
+    assert (planned.command.key, planned.compensation) == ("FerryService.Book#1", "ferry.v1.FerryService.Unbook")
+    assert planned.request is None
+    assert planned.in_doubt
+    assert planned.obstacle == "ferry.v1.FerryService.Unbook: the answer that holds booking_id was lost"
 
 
 async def test_no_compensation_is_intended_beyond_one_that_cannot_be_derived(
