@@ -59,7 +59,8 @@ def as_text(report: Report) -> str:
     for folder, trials in sorted(_by_folder(report.trials).items()):
         counts = Counter(trial.outcome for trial in trials)
         lines.append(f"  {folder:28} " + ", ".join(f"{counts[kind]} {kind}" for kind in Outcome if counts[kind]))
-    lines += ["", f"{report.score:.1%} of those that change behaviour are killed; {GOAL:.0%} are to be"]
+    killed = f"{report.score:.1%} of those that change behaviour are killed; {GOAL:.0%} are to be"
+    lines += ["", killed if report.trials else "none was tried"]
     for trial in report.survivors:
         lines += ["", f"{trial.mutant.name}: {trial.outcome}, {trial.tests} tests", f"  - {trial.line}"]
         lines += [f"  + {trial.becomes}"]
