@@ -6,6 +6,7 @@ VENV ?= .venv
 ORDERS ?= 3000
 SEEDS ?= 1000
 SEED ?=
+ONLY ?=
 
 BIN := $(VENV)/bin
 # What is newer than these files is done again, and nothing else is.
@@ -23,7 +24,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test lint soak bench bench-full bench-micro simulate format generate baseline lock clean
+.PHONY: help demo run test lint soak bench bench-full bench-micro mutants simulate format generate baseline lock clean
 
 help: ## list what make can do here
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -49,7 +50,8 @@ lint: $(INSTALLED) $(IMAGE) ## check style, types, imports, contracts, sagas and
 	@$(BIN)/orchestrator generate --out $(VENV)/generated >/dev/null
 	diff -r -x __pycache__ generated $(VENV)/generated
 
-soak: $(INSTALLED) ## thousands of orders while processes are killed, replies are lost and cancels rain
+soak: $(INSTALLED) ## random properties, then thousands of orders while processes are killed and replies are lost
+	$(BIN)/python -m tests.property $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.crash.soak --orders $(ORDERS) $(if $(SEED),--seed $(SEED))
 
 bench: $(INSTALLED) ## what durability costs, beside the bare calls of the same run, and whether the goals are reached
@@ -61,6 +63,9 @@ bench-full: $(INSTALLED) ## the same with more rounds, more loads and 1,000,000 
 bench-micro: $(INSTALLED) ## what the parts cost: an append, a replay, a fold, a span, a guarded command
 	$(BIN)/pytest tests/bench/micro --benchmark-columns=min,median,iqr,rounds --benchmark-max-time=0.5
 	$(BIN)/python -m tests.bench.micro.guard
+
+mutants: $(INSTALLED) ## change the code on purpose, many times, and count what the tests notice
+	@$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 simulate: $(INSTALLED) ## run sagas in SEEDS simulated worlds where everything goes wrong
 	@$(BIN)/orchestrator simulate --seeds $(SEEDS)
@@ -83,7 +88,7 @@ lock: $(INSTALLED) ## pin the dependencies of pyproject.toml anew, within their 
 		--generate-hashes --no-header --quiet --output-file requirements.lock
 
 clean: ## remove what make and the programs have made, the state included
-	rm -rf $(VENV) .state .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .bench .benchmarks build dist
+	rm -rf $(VENV) .state .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .bench .benchmarks .mutants build dist
 	find orchestrator services generated tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): requirements.lock pyproject.toml

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.contract.reader import method_options
+from orchestrator.contract.sources import type_name
 from orchestrator.contract.violation import Violation
 
 if TYPE_CHECKING:
@@ -69,28 +70,7 @@ def _field_differences(known: Descriptor, live: Descriptor, seen: set[str]) -> I
 
 def _shape(field: FieldDescriptor) -> str:
     """A field in words: ``repeated shop.type.v1.Line lines = 3``."""
-    kind = field.message_type or field.enum_type
-    type_name = kind.full_name if kind else _SCALARS.get(field.type, str(field.type))
-    return f"{'repeated ' if field.is_repeated else ''}{type_name} {field.name} = {field.number}"
-
-
-_SCALARS = {
-    1: "double",
-    2: "float",
-    3: "int64",
-    4: "uint64",
-    5: "int32",
-    6: "fixed64",
-    7: "fixed32",
-    8: "bool",
-    9: "string",
-    12: "bytes",
-    13: "uint32",
-    15: "sfixed32",
-    16: "sfixed64",
-    17: "sint32",
-    18: "sint64",
-}
+    return f"{type_name(field)} {field.name} = {field.number}"
 
 
 def _brief(options: object) -> str:

@@ -74,7 +74,7 @@ def _started(entry: e.SagaStarted) -> Row:
         "sampled": entry.sampled,
         "attributes": dict(entry.attributes),
     }
-    if entry.deadline_at:
+    if entry.deadline_at or entry.forward_until:
         detail |= {"deadline_at": entry.deadline_at, "forward_until": entry.forward_until}
     if entry.parent_id:
         detail["parent_id"] = entry.parent_id

@@ -86,11 +86,14 @@ def _begun(state: SagaState, command: CommandState, *, conditional: bool) -> Ste
     return Step(command.method, command.effect, _state_of(state, command), command, conditional, command.best_effort)
 
 
-def _next_compensation(state: SagaState) -> CompensationState | None:
-    """The one that is under way: the first of those that have not succeeded, unless an operator lets it be."""
+def _next_compensation(state: SagaState) -> CompensationState:
+    """The one that is under way: the first of those that have not succeeded, unless an operator lets it be.
+
+    There must be one.
+    """
     waiting = (command.compensation for command in state.commands.values() if not command.skipped)
     unended = [compensation for compensation in waiting if compensation and compensation.ended_at is None]
-    return min(unended, key=lambda compensation: compensation.position, default=None)
+    return min(unended, key=lambda compensation: compensation.position)
 
 
 def _state_of(state: SagaState, command: CommandState) -> StepState:

@@ -26,7 +26,7 @@ service RoomService {
   }
   rpc Cancel(CancelRequest) returns (CancelResponse) { option (saga.v1.command) = { effect: EFFECT_RETRYABLE }; }
 }
-message Guest { string name = 1; Guest companion = 2; }
+message Guest { string name = 1; Guest companion = 2; map<string, int32> ages = 3; }
 message BookRequest { string order_id = 1; repeated Guest guests = 2; }
 message BookResponse {}
 message CancelRequest { string order_id = 1; }
@@ -75,7 +75,11 @@ def test_another_effect_on_the_live_side_is_found(drift: Drift) -> None:
         ("repeated Guest guests = 2", "Guest guests = 2"),
         ("repeated Guest guests = 2", "repeated Guest visitors = 2"),
         ("string name = 1", "int64 name = 1"),
+        ("string name = 1", "bytes name = 1"),
         ("string name = 1; ", ""),
+        ("Guest companion = 2", "string companion = 2"),
+        ("map<string, int32>", "map<string, int64>"),
+        ("map<string, int32>", "map<int32, int32>"),
     ],
 )
 def test_a_field_that_the_live_service_reads_otherwise_is_found(drift: Drift, ours: str, theirs: str) -> None:

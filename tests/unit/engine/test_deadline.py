@@ -23,6 +23,12 @@ def stage(stage_of: Callable[..., Stage]) -> Stage:
     return stage_of(dataclasses.replace(trip, deadline=timedelta(seconds=100), reserve=timedelta(seconds=20)))
 
 
+def timeouts_of_the_contracts() -> dict[str, float]:
+    """Per method, the seconds that its contract gives to an attempt."""
+    commands = (command for participant in trip.participants for command in participant.commands.values())
+    return {command.method: command.timeout.total_seconds() for command in commands}
+
+
 async def at(stage: Stage, method: str) -> Answer:
     """A saga that waits for the answer to this method."""
     answer = Answer()
@@ -107,6 +113,34 @@ async def test_a_deadline_that_passed_while_nobody_advanced_the_saga_rolls_it_ba
     assert state.status is Status.COMPENSATED
     assert state.reason is not None
     assert state.reason.message == "the saga's deadline passed"
+
+
+@pytest.mark.parametrize("method", FORWARD[1:4])
+async def test_an_attempt_ends_before_it_would_use_up_the_reserve(stage: Stage, method: str) -> None:
+    """What is kept for the rollback is not spent on waiting for an answer."""
+    before = await at(stage, FORWARD[FORWARD.index(method) - 1])
+    stage.clock.advance(79.5)
+    before.give()
+
+    await stage.stopped()
+    assert stage.participants.timeouts[method] == pytest.approx(0.5, abs=0.01)
+
+
+async def test_an_attempt_far_from_the_reserve_has_the_time_of_its_contract(stage: Stage) -> None:
+    await stage.process().run()
+
+    contracts = timeouts_of_the_contracts()
+    assert stage.participants.timeouts == {method: contracts[method] for method in FORWARD}
+
+
+@pytest.mark.parametrize("method", FORWARD[4:])
+async def test_an_attempt_of_what_can_only_go_forward_may_use_the_reserve(stage: Stage, method: str) -> None:
+    before = await at(stage, FORWARD[FORWARD.index(method) - 1])
+    stage.clock.advance(79.9)
+    before.give()
+
+    await stage.stopped()
+    assert stage.participants.timeouts[method] == timeouts_of_the_contracts()[method]
 
 
 async def test_a_pivot_in_doubt_after_the_deadline_has_time_to_answer(stage: Stage) -> None:

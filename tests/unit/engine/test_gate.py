@@ -91,9 +91,10 @@ async def test_calls_beyond_the_limit_wait_and_are_admitted_in_their_order(gate:
     assert admitted == ["first", "second"]
 
 
-async def test_who_stops_waiting_takes_nobody_elses_turn(gate: Gate) -> None:
-    assert gate.try_enter()
-    assert gate.try_enter()
+@pytest.mark.parametrize("most", [1, 2, 5])
+async def test_who_stops_waiting_takes_nobody_elses_turn(clock: StepClock, health: Health, most: int) -> None:
+    gate = Gate(clock, health, most_in_flight=most)
+    assert all(gate.try_enter() for _ in range(most))
     given_up = asyncio.ensure_future(gate.enter())
     patient = asyncio.ensure_future(gate.enter())
     await turns()
@@ -103,7 +104,7 @@ async def test_who_stops_waiting_takes_nobody_elses_turn(gate: Gate) -> None:
     await turns()
 
     assert patient.done()
-    assert gate.in_flight == 2
+    assert (gate.in_flight, gate.waiting) == (most, 0)
 
 
 async def test_the_circuit_opens_when_nobody_is_there_several_times_in_a_row(gate: Gate) -> None:
@@ -135,6 +136,22 @@ async def test_the_circuit_closes_when_the_participant_says_that_it_serves(
 
     assert waiting.done()
     assert not gate.is_open
+
+
+async def test_a_circuit_that_has_closed_opens_again_after_as_many_failures(
+    gate: Gate, clock: StepClock, health: Health
+) -> None:
+    fail(gate)
+    await turns()
+    health.answer = True
+    await clock.wake()
+
+    fail(gate, FAILURES_TO_OPEN - 1)
+    assert not gate.is_open
+    fail(gate, 1)
+
+    assert gate.is_open
+    gate.shut()
 
 
 async def test_a_participant_without_health_gets_one_trial_at_a_time(

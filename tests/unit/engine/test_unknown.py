@@ -15,6 +15,8 @@ from orchestrator.contract.command import OnUnknown, Retry
 from orchestrator.contract.image import load_image
 from orchestrator.contract.reader import read_service
 from orchestrator.definition.participants import Participant
+from orchestrator.engine.entries import CompensationBegan
+from orchestrator.engine.preview import preview
 from orchestrator.engine.state import Reason, Status, StepOutcome
 from shop.email.v1.email_pb2 import SendConfirmationResponse
 from shop.order.v1.order_pb2 import Receipt
@@ -297,6 +299,44 @@ async def test_a_lost_answer_that_the_compensation_cannot_do_without_is_named_to
         "UNKNOWN", "ferry.v1.FerryService.Unbook: the answer that holds booking_id was lost", "FerryService.Book#1"
     )
     assert stage.participants.of("Unbook") == []
+
+
+async def test_a_preview_names_what_cannot_be_derived_and_why(
+    stage_of: Callable[..., Stage], cross: Definition
+) -> None:
+    stage = stage_of(cross)
+    stage.participants.scripts["Book"] = [unknown()] * 4
+    process = stage.process()
+    state = await process.run()
+
+    (planned,) = preview(state, process.worker.bindings)
+
+    assert (planned.command.key, planned.compensation) == ("FerryService.Book#1", "ferry.v1.FerryService.Unbook")
+    assert planned.request is None
+    assert planned.in_doubt
+    assert planned.obstacle == "ferry.v1.FerryService.Unbook: the answer that holds booking_id was lost"
+
+
+async def test_no_compensation_is_intended_beyond_one_that_cannot_be_derived(
+    stage_of: Callable[..., Stage], cross: Definition
+) -> None:
+    """What an operator decides about the one may change what becomes of those that were started before it."""
+
+    async def crossing(_order: StartOrderRequest, harbour: Harbour) -> Receipt:
+        ferry = harbour.ferry
+        bookings = (ferry.Book(ferry.request(order_id=f"{SAGA}-{number}")) for number in (1, 2, 3))
+        await asyncio.gather(*bookings, return_exceptions=True)
+        raise SagaRejected("SEASICK", "rather not")
+
+    stage = stage_of(dataclasses.replace(cross, function=crossing))
+    stage.participants.scripts["Book"] = [None, unknown(), None, unknown(), unknown(), unknown()]
+    state = await stage.process().run()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason is not None
+    assert state.reason.step_key == "FerryService.Book#2"
+    intended = [entry.key for entry in stage.entries() if isinstance(entry, CompensationBegan)]
+    assert intended == ["FerryService.Book#3"]
 
 
 async def test_a_lost_answer_is_compensated_from_the_request_alone(stage_of: Callable[..., Stage]) -> None:

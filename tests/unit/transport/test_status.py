@@ -84,3 +84,11 @@ def test_a_contracts_own_rules_come_before_the_table(code: grpc.StatusCode, reas
     details = [error_details_pb2.ErrorInfo(reason=reason)] if reason else []
 
     assert type(outcome_of(error(code, *details), RULES)) is expected
+
+
+def test_a_status_without_a_message_has_an_empty_one() -> None:
+    outcome = outcome_of(AioRpcError(grpc.StatusCode.UNAVAILABLE, Metadata(), Metadata()))
+
+    assert (outcome.failure.code, outcome.failure.message, outcome.failure.reason) == ("UNAVAILABLE", "", "")
+    assert isinstance(outcome, Unknown)
+    assert outcome.retry_after == 0

@@ -1,0 +1,111 @@
+"""An operator lets an effect stand, in a suspended rollback and nowhere else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.engine.entries import CompensationSkipped
+from orchestrator.engine.state import Status
+from orchestrator.errors import OperationRefused
+from tests.unit.engine.stage import SAGA, Answer, rejected, until
+
+if TYPE_CHECKING:
+    from tests.unit.engine.stage import Process, Stage
+
+STOCK = "InventoryService.ReserveStock#1"
+
+
+async def skip(process: Process, key: str = STOCK) -> None:
+    await process.operations.skip_compensation(SAGA, key, "it was taken back by hand", "ada")
+
+
+async def refused(stage: Stage, process: Process, key: str = STOCK) -> str:
+    """The code with which it is refused, nothing being journalled."""
+    before = stage.entries()
+    with pytest.raises(OperationRefused) as refusal:
+        await skip(process, key)
+    assert stage.entries() == before
+    return refusal.value.reason
+
+
+async def paused(stage: Stage, method: str) -> Process:
+    """A saga that was paused while it waited for the answer to this method."""
+    answer = Answer()
+    stage.participants.scripts[method] = [answer]
+    process = stage.process()
+    await process.worker.start(stage.order())
+    await until(lambda: answer.asked)
+    answer.give()
+    await process.operations.pause(SAGA, "let me see", "ada")
+    await stage.stopped()
+    return process
+
+
+@pytest.mark.parametrize("method", ["ReserveStock", "AuthorizePayment", "ArrangeShipment"])
+async def test_a_paused_saga_that_goes_forward_has_no_compensation_to_skip(stage: Stage, method: str) -> None:
+    process = await paused(stage, method)
+    assert stage.state().commands[STOCK].may_stand
+
+    assert await refused(stage, process) == "NOT_ROLLING_BACK"
+
+
+async def test_a_saga_that_is_suspended_past_its_pivot_has_no_compensation_to_skip(stage: Stage) -> None:
+    stage.participants.scripts["SendConfirmation"] = [rejected()]
+    process = stage.process()
+    await process.run()
+
+    assert await refused(stage, process) == "NOT_ROLLING_BACK"
+
+
+async def test_a_saga_that_is_live_has_no_compensation_to_skip(stage: Stage) -> None:
+    stage.participants.scripts["AuthorizePayment"] = [answer := Answer()]
+    process = stage.process()
+    await process.worker.start(stage.order())
+    await until(lambda: answer.asked)
+
+    assert await refused(stage, process) == "NOT_SUSPENDED"
+
+
+async def suspended_rollback(stage: Stage) -> Process:
+    """A saga whose rollback is suspended: the compensation of ReserveStock was refused."""
+    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "ReleaseStock": [rejected()]}
+    process = stage.process()
+    await process.run()
+    return process
+
+
+async def test_what_stands_in_a_suspended_rollback_is_skipped_and_named(stage: Stage) -> None:
+    process = await suspended_rollback(stage)
+
+    await skip(process)
+
+    skipped = stage.entries()[-1]
+    assert isinstance(skipped, CompensationSkipped)
+    assert (skipped.key, skipped.reason) == (STOCK, ("SKIPPED", "it was taken back by hand", STOCK, "ada"))
+    await process.operations.resume(SAGA, "go on", "ada")
+    assert (await stage.stopped()).status is Status.PARTIALLY_COMPENSATED
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("PaymentService.AuthorizePayment#1", "NOTHING_STANDS"),
+        ("ShippingService.ArrangeShipment#1", "NOTHING_STANDS"),
+        ("PricingService.PriceOrder#1", "NOTHING_STANDS"),
+        ("InventoryService.ReserveStock#2", "NO_SUCH_COMMAND"),
+    ],
+    ids=["compensated", "rejected", "a query", "never sent"],
+)
+async def test_what_does_not_stand_is_not_skipped(stage: Stage, key: str, reason: str) -> None:
+    process = await suspended_rollback(stage)
+
+    assert await refused(stage, process, key) == reason
+
+
+async def test_what_was_skipped_is_not_skipped_again(stage: Stage) -> None:
+    process = await suspended_rollback(stage)
+    await skip(process)
+
+    assert await refused(stage, process) == "NOTHING_STANDS"
