@@ -73,6 +73,7 @@ def test_of_a_saga_that_was_not_started_nothing_is_known() -> None:
         "rollback": None,
         "suspension": None,
         "result": None,
+        "settled": {},
     }
     assert SagaState("saga-1").commands == {}
 
@@ -115,6 +116,7 @@ def test_an_intended_command_is_in_the_state_as_it_was_written() -> None:
 def test_an_intended_compensation_is_in_the_state_as_it_was_written() -> None:
     assert fields(compensation(fold("saga-1", ROLLING_BACK))) == {
         "method": "shop.v1.Shop.Return",
+        "request": None,
         "intended_at": 6,
         "position": 1,
         "attempts": 0,
@@ -168,6 +170,7 @@ def test_what_an_entry_changes_in_its_command(entry: e.Entry, expected: dict[str
         (e.CompensationCompleted(9, KEY, 1, 8), {"attempts": 1, "sent_at": 8, "ended_at": 9}),
         (e.CompensationRejected(9, KEY, 1, 8, NO), {"attempts": 1, "failure": NO, "sent_at": 8}),
         (e.SagaRecovered(9, "me"), {"attempts": 1}),
+        (e.CompensationResolved(9, KEY, WHY), {"ended_at": 9}),
     ],
 )
 def test_what_an_entry_changes_in_its_compensation(entry: e.Entry, expected: dict[str, object]) -> None:
@@ -175,6 +178,7 @@ def test_what_an_entry_changes_in_its_compensation(entry: e.Entry, expected: dic
 
 
 SUSPENDED = e.SagaSuspended(6, WHY)
+SETTLED: dict[str, object] = {"settled": {KEY: None}}
 
 
 @pytest.mark.parametrize(
@@ -204,11 +208,12 @@ SUSPENDED = e.SagaSuspended(6, WHY)
         ((STARTED,), e.RetryRequested(5, WHY), {}),
         ((STARTED,), e.DeadlinePassed(5), {"overdue": True}),
         ((STARTED,), e.ValueRecorded(5, "now#1", "17"), {"values": {"now#1": "17"}}),
-        ((STARTED, PAID), e.CommandCompleted(4, KEY, 1, 3, b""), {"pivoted": True}),
-        ((STARTED, PAID), e.OutcomeResolved(4, KEY, True, b"", WHY), {"pivoted": True}),
-        ((STARTED, PAID), e.OutcomeResolved(4, KEY, False, b"", WHY), {}),
-        ((STARTED, INTENDED), DONE, {}),
-        ((STARTED, INTENDED), e.OutcomeResolved(4, KEY, True, b"", WHY), {}),
+        ((STARTED, PAID), e.CommandCompleted(4, KEY, 1, 3, b""), {"pivoted": True, **SETTLED}),
+        ((STARTED, PAID), e.OutcomeResolved(4, KEY, True, b"", WHY), {"pivoted": True, **SETTLED}),
+        ((STARTED, PAID), e.OutcomeResolved(4, KEY, False, b"", WHY), SETTLED),
+        ((STARTED, INTENDED), DONE, SETTLED),
+        ((STARTED, INTENDED), e.OutcomeResolved(4, KEY, True, b"", WHY), SETTLED),
+        ((*ROLLING_BACK,), e.CompensationResolved(9, KEY, WHY), {}),
     ],
 )
 def test_what_an_entry_changes_in_its_saga(
@@ -228,3 +233,18 @@ def test_a_compensation_was_sent_when_it_was_first_sent() -> None:
     failed = e.AttemptFailed(9, f"compensation:{KEY}", 1, 8, NO)
 
     assert compensation(fold("saga-1", [*ROLLING_BACK, failed, e.CompensationCompleted(12, KEY, 2, 11)])).sent_at == 8
+
+
+def test_an_effect_without_an_intended_compensation_may_be_resolved_too() -> None:
+    told = compensation(
+        fold("saga-1", [STARTED, INTENDED, DONE, e.RollbackBegan(8, WHY), e.CompensationResolved(9, KEY, WHY)])
+    )
+
+    assert (told.method, told.request, told.intended_at, told.ended_at) == ("", None, 9, 9)
+
+
+def test_commands_are_settled_in_the_order_in_which_their_outcomes_became_known() -> None:
+    other = INTENDED._replace(key="Shop.Buy#2")
+    entries = [STARTED, INTENDED, other, DONE._replace(key="Shop.Buy#2"), DONE]
+
+    assert list(fold("saga-1", entries).settled) == ["Shop.Buy#2", KEY]
