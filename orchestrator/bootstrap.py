@@ -36,6 +36,7 @@ from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.reading import SqliteReader
 from orchestrator.transport.admission import Admission, StartLimits
 from orchestrator.transport.feed import SagaFeed
+from orchestrator.transport.load import ThreadLoad
 from orchestrator.transport.order_details import OrderDetails
 from orchestrator.transport.order_service import OrderService
 from orchestrator.transport.participants import GrpcParticipants
@@ -263,7 +264,7 @@ def _services(
 ) -> dict[str, Callable[[grpc.aio.Server], None]]:
     worker, operations = replica.worker, replica.operations
     limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued, settings.most_live_sagas)
-    starts = Starts(worker, Admission(limits, worker))
+    starts = Starts(worker, Admission(limits, worker, ThreadLoad()))
     sagas = SagaService(worker, operations, starts, SagaFeed(worker, settings.most_watchers))
     services: dict[str, Callable[[grpc.aio.Server], None]] = {
         "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),

@@ -5,8 +5,9 @@ and whatever else is asked of the process is still answered. gRPC takes up one c
 a loop that is busy with sagas hardly gets to refuse one: few sagas at once are as quick, and leave it short turns.
 Invariant: a turn that was given is given back once.
 
-A start holds its turn until its saga has ended, but no longer than two seconds, and less while a participant is down:
-sagas that wait for somebody else cost nothing, and must not keep new ones out.
+A start holds its turn until its saga has ended, or until the thread of the loop is found to have time left: then those
+in hand wait for somebody else, which costs nothing and must not keep new ones out. No turn is held for longer than two
+seconds, however busy the thread is.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS: Final = 0.1
 _HOLD_SECONDS: Final = 2.0
-_HOLD_SECONDS_WHILE_DOWN: Final = 0.25
+_BUSY: Final = 0.8
+"""The share of its time in which the thread of a busy loop runs, or is ready to."""
 
 
 class StartLimits(NamedTuple):
@@ -47,17 +49,19 @@ class Admission:
 
     Args:
         limits: how many.
-        worker: advances the sagas, and knows which participants are down.
+        worker: advances the sagas.
+        load: tells the share of the time since it was last asked in which the thread of the loop was busy.
 
     Attributes:
         limits: as given.
         refused: how many starts have been refused so far.
     """
 
-    def __init__(self, limits: StartLimits, worker: Worker) -> None:
+    def __init__(self, limits: StartLimits, worker: Worker, load: Callable[[], float]) -> None:
         self.limits = limits
         self.refused = 0
         self._worker = worker
+        self._load = load
         self._given: dict[object, float] = {}  # when; the oldest first
         self._waiting: dict[asyncio.Future[Callable[[], None]], None] = {}
         self._look: asyncio.TimerHandle | None = None
@@ -117,10 +121,9 @@ class Admission:
         self._look = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look_now)
 
     def _look_now(self) -> None:
-        """Take back the turns of sagas that take their time."""
+        """Take back the turns of sagas that take their time, where that is not the loop's fault."""
         self._look = None
-        is_down = any(gate.is_open for gate in self._worker.bindings.gates.values())
-        latest = time.monotonic() - (_HOLD_SECONDS_WHILE_DOWN if is_down else _HOLD_SECONDS)
+        latest = time.monotonic() - (_HOLD_SECONDS if self._load() >= _BUSY else _LOOK_SECONDS)
         for turn in [turn for turn, given_at in self._given.items() if given_at <= latest]:
             del self._given[turn]
         self._admit()

@@ -132,7 +132,7 @@ async def api() -> AsyncIterator[Api]:
     operations = Operations(worker)
     nobody = GrpcParticipants({each.service.full_name: NOBODY for each in place_order.participants})
     limits = StartLimits(in_flight=256, queued=2000, live=50_000)
-    admission = Admission(limits, worker)
+    admission = Admission(limits, worker, lambda: 1.0)
     starts, feed = Starts(worker, admission), SagaFeed(worker)
     sagas = SagaService(worker, operations, starts, feed)
     orders = OrderService(worker, operations, OrderDetails(nobody), starts)

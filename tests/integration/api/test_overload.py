@@ -106,22 +106,38 @@ async def test_a_start_has_its_turn_until_its_saga_has_ended(api: Api, an_order:
     assert await told(api, an_order()) != "RESOURCE_EXHAUSTED"
 
 
-@pytest.mark.parametrize("down", [False, True])
-async def test_a_saga_that_takes_long_keeps_no_turn_from_others_and_less_while_somebody_is_down(
-    api: Api, an_order: AnOrder, monkeypatch: pytest.MonkeyPatch, *, down: bool
+async def test_a_saga_that_waits_for_somebody_else_keeps_no_turn_from_others(
+    api: Api, an_order: AnOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admission, "_LOOK_SECONDS", 0.001)
-    monkeypatch.setattr(admission, "_HOLD_SECONDS", 3600.0 if down else 0.0)
-    monkeypatch.setattr(admission, "_HOLD_SECONDS_WHILE_DOWN", 0.0 if down else 3600.0)
+    monkeypatch.setattr(admission, "_HOLD_SECONDS", 3600.0)
+    monkeypatch.setattr(api.admission, "_load", lambda: 0.3)
     api.admission.limits = StartLimits(in_flight=1, queued=1, live=50_000)
     held = api.mocks.hold("CreateOrder")
-    api.worker.bindings.gates["shop.payment.v1.PaymentService"].is_open = down
 
     answers = [await told(api, an_order()) for _ in range(5)]
 
     assert "RESOURCE_EXHAUSTED" not in answers
     assert len(api.worker.live) == 5
-    api.worker.bindings.gates["shop.payment.v1.PaymentService"].is_open = False
+    held.set()
+
+
+async def test_a_busy_loop_takes_turns_back_only_after_a_while(
+    api: Api, an_order: AnOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(admission, "_HOLD_SECONDS", 3600.0)
+    looked = []
+    monkeypatch.setattr(api.admission, "_load", lambda: looked.append(1) or 0.9)
+    api.admission.limits = StartLimits(in_flight=1, queued=0, live=50_000)
+    held = api.mocks.hold("CreateOrder")
+    await told(api, an_order())
+    await api.until(lambda: len(looked) > 2)
+
+    assert await told(api, an_order()) == "RESOURCE_EXHAUSTED"
+    monkeypatch.setattr(admission, "_HOLD_SECONDS", 0.0)
+    await api.until(lambda: not api.admission.in_flight)
+    assert await told(api, an_order()) != "RESOURCE_EXHAUSTED"
     held.set()
 
 
