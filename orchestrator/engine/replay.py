@@ -56,7 +56,7 @@ class ReplayGate:
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._resting: list[asyncio.Future[None]] = []
         self.is_live = False
-        self.at_end: Callable[[list[str]], None] = lambda _keys: self.go_live()
+        self.at_end: Callable[[list[str]], None] | None = None
         self.diverge: Callable[[str], None] = lambda _message: None
         self.stuck: Callable[[], None] = lambda: None
         self.loop = ReplayLoop(asyncio.get_running_loop(), self._at_rest)
@@ -108,8 +108,10 @@ class ReplayGate:
         if self._unasked and not may_be_reopened:
             does = f"now calls {new[0]}" if new else f"waits for {next(iter(self._waiting))}"
             self.diverge(f"the code {does}; the journal goes on with {', '.join(sorted(self._unasked))}")
-        else:
+        elif self.at_end is not None:
             self.at_end(list(self._waiting))
+        else:
+            self.go_live()
 
 
 def _wake(waiting: asyncio.Future[None]) -> None:
@@ -151,6 +153,7 @@ async def replayed(run: Coroutine[Any, Any, Stop | bytes], gate: ReplayGate, bra
 
     def note_ended(_: object) -> None:
         gate.is_live = True  # nothing is left to be replayed
+        gate.loop.leave_alone()
         _wake(ended)
 
     code.add_done_callback(note_ended)

@@ -42,10 +42,13 @@ class ReplayLoop:
 
     def __init__(self, process: asyncio.AbstractEventLoop, at_rest: Callable[[], None]) -> None:
         self._process = process
-        self._self = cast("asyncio.AbstractEventLoop", self)
         self._at_rest = at_rest
         self._ready: deque[asyncio.Handle] = deque()
         self._scheduled = False
+
+    def leave_alone(self) -> None:
+        """Tell nobody of rests any more: gate and loop then no longer hold each other."""
+        self._at_rest = _nobody
 
     async def outside(self, work: Coroutine[Any, Any, T]) -> T:
         """Await something that waits for the world. Whoever gives up waiting for it cancels it."""
@@ -70,7 +73,7 @@ class ReplayLoop:
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:  # noqa: ANN401 - as asyncio's
         """Put a callback into the queue."""
-        handle = asyncio.Handle(callback, args, self._self, context)
+        handle = asyncio.Handle(callback, args, _as_loop(self), context)
         self._ready.append(handle)
         if not self._scheduled:
             self._scheduled = True
@@ -103,11 +106,11 @@ class ReplayLoop:
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future whose callbacks run here."""
-        return asyncio.Future(loop=self._self)
+        return asyncio.Future(loop=_as_loop(self))
 
     def create_task(self, coro: Coroutine[Any, Any, T], **options: Any) -> asyncio.Task[T]:  # noqa: ANN401 - as asyncio's
         """A task whose steps run here."""
-        return asyncio.Task(coro, loop=self._self, **options)
+        return asyncio.Task(coro, loop=_as_loop(self), **options)
 
     def get_debug(self) -> bool:
         """As the process's loop."""
@@ -127,7 +130,7 @@ class ReplayLoop:
 
     def _run_slice(self) -> None:
         """Run what is in the queue, as a callback of the process's loop, in which no task is running now."""
-        asyncio._set_running_loop(self._self)  # noqa: SLF001 - as whatever runs a loop
+        asyncio._set_running_loop(_as_loop(self))  # noqa: SLF001 - as whatever runs a loop
         try:
             for _ in range(_SLICE):
                 if not self._ready:
@@ -142,3 +145,12 @@ class ReplayLoop:
             return
         self._scheduled = False
         self._at_rest()
+
+
+def _nobody() -> None:
+    """There is nobody to tell."""
+
+
+def _as_loop(loop: ReplayLoop) -> asyncio.AbstractEventLoop:
+    """What asyncio's own classes take it for."""
+    return cast("asyncio.AbstractEventLoop", loop)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator import SagaRejected, saga, scope
 from orchestrator.engine.entries import CommandIntended, SagaRecovered
-from orchestrator.engine.state import ENDED, Status
+from orchestrator.engine.executor import Executor
+from orchestrator.engine.forward import Forward
+from orchestrator.engine.replay import ReplayGate
+from orchestrator.engine.replay_loop import ReplayLoop
+from orchestrator.engine.state import ENDED, SagaState, Status
+from orchestrator.engine.stopping import Brake
+from orchestrator.engine.writer import SagaWriter
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
@@ -475,3 +482,21 @@ async def test_a_saga_that_was_recovered_is_recovered_again(stage_of: Callable[.
     run.cancel()
 
     assert (await stage.stopped()).status is Status.COMPLETED
+
+
+async def test_a_recovered_saga_that_has_ended_leaves_nothing_to_the_garbage_collector(stage: Stage) -> None:
+    await interrupted(stage, "AuthorizePayment")
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        await stage.recover()
+        await stage.stopped()
+        await turns()
+        gc.collect()
+        left = {type(each) for each in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+    ours = {Executor, Forward, Brake, SagaWriter, SagaState, ReplayGate, ReplayLoop}
+    assert not left & ours, "the rest is the stage's"
