@@ -430,6 +430,9 @@ async def test_a_compensation_that_may_give_up_is_given_up_in_front_of_an_operat
     assert state.status is Status.SUSPENDED
     assert state.reason == Reason("UNKNOWN", "DEADLINE_EXCEEDED: no answer", "InventoryService.ReserveStock#1")
     assert len(stage.participants.of("ReleaseStock")) == 2
+    told = stage.state().compensation("InventoryService.ReserveStock#1")
+    assert (told.attempts, told.failure) == (2, unknown().failure)
+    assert told.sent_at is not None
     assert state.compensation("InventoryService.ReserveStock#1").attempts == 2
 
 
