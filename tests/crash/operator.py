@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 
 from saga.v1 import saga_pb2
-from saga.v1.saga_service_pb2 import ListSagasRequest, ResumeSagaRequest, SagaFilter
+from saga.v1.saga_service_pb2 import GetSagaRequest, ListSagasRequest, ResumeSagaRequest, SagaFilter
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from tests.crash.processes import CHANNEL_OPTIONS
 
@@ -61,8 +61,10 @@ class Operator:
         Raises:
             grpc.aio.AioRpcError: the orchestrator refuses.
         """
-        for saga in (await self._sagas.ListSagas(_SUSPENDED, timeout=_SECONDS)).sagas:
-            request = ResumeSagaRequest(saga_id=saga.saga_id, reason="what was wrong is over", requested_by="operator")
-            resumed = await self._sagas.ResumeSaga(request, timeout=_SECONDS)
-            assert resumed.saga.saga_id == saga.saga_id
-            self.resumed[saga.reason.code] += 1
+        for listed in (await self._sagas.ListSagas(_SUSPENDED, timeout=_SECONDS)).sagas:
+            shown = await self._sagas.GetSaga(GetSagaRequest(saga_id=listed.saga_id), timeout=_SECONDS)
+            request = ResumeSagaRequest(
+                saga_id=listed.saga_id, reason="what was wrong is over", requested_by="operator"
+            )
+            await self._sagas.ResumeSaga(request, timeout=_SECONDS)
+            self.resumed[shown.saga.reason.code] += 1
