@@ -31,6 +31,9 @@ REFUSALS: Final = (
 )
 """A wrong backend, a mesh without and with a name for the caller, a load balancer, a service without a guard."""
 
+GARBAGE: Final = b"\xff\xfe\xfd"
+"""What no message can be read from."""
+
 
 class Act(Protocol):
     """What a front does with one call."""
@@ -104,7 +107,7 @@ class Scripts:
 
 
 class Mischief:
-    """Now and then, at random, a command is refused, or its answer is lost.
+    """Now and then, at random, a command is refused, its answer is lost, or its reply is nonsense.
 
     Args:
         chance: decides.
@@ -114,7 +117,7 @@ class Mischief:
     def __init__(self, chance: random.Random, share: float) -> None:
         self._chance = chance
         self._share = share
-        self._acts = (breaks, *map(refuses, REFUSALS))
+        self._acts = (breaks, replies(GARBAGE), *map(refuses, REFUSALS))
 
     def __call__(self, method: str, saga_id: str) -> Act:  # noqa: ARG002 - a Choice
         """See the protocol."""

@@ -42,8 +42,8 @@ _PAUSE_SECONDS: Final = 6
 _WEATHER: Final = Weather(breaks=0.005, loses=0.005, delays=0.02, delay=0.5)
 _MISROUTED_SECONDS: Final = 0.5
 _MISROUTED_PAUSE_SECONDS: Final = 2.0
-_MISCHIEF: Final = 0.05
-_FRONTED: Final = ("inventory", "payment", "shipping")
+_MISCHIEF: Final = 0.1
+_FRONTED: Final = ("inventory", "payment", "shipping", "email", "warehouse")
 _SHOWN: Final = 50
 
 

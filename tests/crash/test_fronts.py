@@ -26,7 +26,7 @@ from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub
 from tests.crash.balancer import PASS_ON, Balancer
 from tests.crash.chaos import going_wrong, killing, misrouting, raining_cancels
 from tests.crash.customers import Customers
-from tests.crash.fronts import REFUSALS, Front, Mischief, Scripts, breaks, refuses, replies, swallows
+from tests.crash.fronts import GARBAGE, REFUSALS, Front, Mischief, Scripts, breaks, refuses, replies, swallows
 from tests.crash.invariants import if_found
 from tests.crash.operator import Operator
 from tests.crash.orders import COMPENSATED, COMPLETED, SUSPENDED, draw
@@ -50,7 +50,7 @@ ALWAYS: Final = 50
 NO_PAYMENT: Final = None
 LOST_THEN_REFUSED: Final = [(breaks, refuses(code)) for code in REFUSALS]
 NOTHING: Final[list[tuple[Act, ...]]] = [()]
-NO_REPLIES: Final = [(replies(content),) * ALWAYS for content in (b"", b"\xff\xfe\xfd")]
+NO_REPLIES: Final = [(replies(content),) * ALWAYS for content in (b"", GARBAGE)]
 """OK, and nothing or nonsense with it."""
 drops: Final = refuses(grpc.StatusCode.UNAVAILABLE)
 MEANWHILE: Final = pytest.mark.parametrize("meanwhile", ["nothing_else_happens", "orchestrator_is_killed", "cancelled"])
