@@ -59,6 +59,17 @@ async def swallows(way: Way, context: Context) -> bytes:  # noqa: ARG001 - an Ac
     return await asyncio.get_running_loop().create_future()  # until the caller's deadline
 
 
+def breaks_when(over: asyncio.Event) -> Act:
+    """The participant does what it is asked to, and the connection breaks when a test says so; a refusal passes."""
+
+    async def act(way: Way, context: Context) -> bytes:
+        await way()
+        await over.wait()
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "the connection broke")
+
+    return act
+
+
 def refuses(code: grpc.StatusCode) -> Act:
     """The participant never hears of it."""
 

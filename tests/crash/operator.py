@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 _SUSPENDED: Final = ListSagasRequest(page_size=1000, filter=SagaFilter(statuses=[saga_pb2.STATUS_SUSPENDED]))
 _SECONDS: Final = 10
 _PAUSE_SECONDS: Final = 0.2
+_MOST: Final = 100
+"""More often than chance suspends one saga for what passes."""
+
+
+class NeverEnds(Exception):
+    """A saga is suspended again, however often it is resumed."""
 
 
 class Operator:
@@ -34,6 +40,7 @@ class Operator:
 
     def __init__(self, address: str) -> None:
         self.resumed = Counter[str]()
+        self._of_saga = Counter[str]()
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._sagas = SagaServiceStub(self._channel)
 
@@ -46,7 +53,11 @@ class Operator:
         await self._channel.close()
 
     async def resuming(self) -> None:
-        """Resume for ever whatever is suspended, also after an orchestrator was away, or a saga had gone on."""
+        """Resume for ever whatever is suspended, also after an orchestrator was away, or a saga had gone on.
+
+        Raises:
+            NeverEnds: that helps one of them never.
+        """
         while True:
             try:
                 await self.resume_all()
@@ -60,6 +71,7 @@ class Operator:
 
         Raises:
             grpc.aio.AioRpcError: the orchestrator refuses.
+            NeverEnds: one of them was resumed too often.
         """
         for listed in (await self._sagas.ListSagas(_SUSPENDED, timeout=_SECONDS)).sagas:
             shown = await self._sagas.GetSaga(GetSagaRequest(saga_id=listed.saga_id), timeout=_SECONDS)
@@ -68,3 +80,6 @@ class Operator:
             )
             await self._sagas.ResumeSaga(request, timeout=_SECONDS)
             self.resumed[shown.saga.reason.code] += 1
+            self._of_saga[listed.saga_id] += 1
+            if self._of_saga[listed.saga_id] > _MOST:
+                raise NeverEnds(f"{listed.saga_id} is suspended again and again: {shown.saga.reason}")

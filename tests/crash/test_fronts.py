@@ -26,7 +26,18 @@ from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub
 from tests.crash.balancer import PASS_ON, Balancer
 from tests.crash.chaos import going_wrong, killing, misrouting, raining_cancels
 from tests.crash.customers import Customers
-from tests.crash.fronts import GARBAGE, REFUSALS, Front, Mischief, Scripts, breaks, refuses, replies, swallows
+from tests.crash.fronts import (
+    GARBAGE,
+    REFUSALS,
+    Front,
+    Mischief,
+    Scripts,
+    breaks,
+    breaks_when,
+    refuses,
+    replies,
+    swallows,
+)
 from tests.crash.invariants import if_found
 from tests.crash.operator import Operator
 from tests.crash.orders import COMPENSATED, COMPLETED, SUSPENDED, draw
@@ -71,11 +82,11 @@ class Stage:
         return [placed.seen for placed in self.customers.placed if placed.seen]
 
     async def resume_and_follow(self) -> None:
-        """The operator resumes what is suspended; each order is then seen to its end."""
-        await self.operator.resume_all()
+        """The operator resumes what is suspended until nothing is; each order is seen to its end."""
         for placed in self.customers.placed:
             placed.operated = True
-        await asyncio.gather(*map(self.customers.follow, self.customers.placed))
+        async with asyncio.timeout(PATIENCE_SECONDS), going_wrong(self.operator.resuming()):
+            await asyncio.gather(*map(self.customers.follow, self.customers.placed))
 
 
 @asynccontextmanager
@@ -262,12 +273,14 @@ async def test_a_hold_is_lifted_although_another_service_answered_when_it_was_in
 async def test_money_that_was_taken_is_not_given_up_when_another_service_answers_for_the_capture_and(
     shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path, meanwhile: str
 ) -> None:
-    async with stage(shop, tmp_path, {"payment": Scripts({"CapturePayment": [(swallows,)]})}) as story:
+    gone = asyncio.Event()
+    async with stage(shop, tmp_path, {"payment": Scripts({"CapturePayment": [(breaks_when(gone),)]})}) as story:
         (order,) = draw(chance, 1, run=run, kinds=("good",))
         ending = asyncio.ensure_future(story.customers.order_all([order]))
         await story.fronts["payment"].have_interfered("CapturePayment", 1)
         await story.customers.have_placed(1)
         async with another_service_in_place_of(shop.services["payment"], shop, tmp_path):
+            gone.set()
             await happen(meanwhile, story, order)
             await ending
             assert order.seen is not None
