@@ -7,10 +7,13 @@ from contextlib import asynccontextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from tests.crash.balancer import PASS_ON, STATUSES
+
 if TYPE_CHECKING:
     import random
     from collections.abc import AsyncIterator, Coroutine, Sequence
 
+    from tests.crash.balancer import Balancer
     from tests.crash.customers import Customers
     from tests.crash.processes import Process
 
@@ -59,6 +62,18 @@ async def freezing(chance: random.Random, victims: Sequence[Process], seconds: f
         finally:
             if victim.running:
                 victim.thaw()
+
+
+async def misrouting(chance: random.Random, balancers: Sequence[Balancer], seconds: float, pause: float) -> None:
+    """Again and again, let one of these answer HTTP in its participant's place for so long."""
+    while True:
+        await asyncio.sleep(chance.uniform(0, pause))
+        balancer = chance.choice(balancers)
+        balancer.turn(chance.choice(STATUSES))
+        try:
+            await asyncio.sleep(chance.uniform(0, seconds))
+        finally:
+            balancer.turn(PASS_ON)
 
 
 async def raining_cancels(chance: random.Random, customers: Customers, pause: float = 0.05) -> None:

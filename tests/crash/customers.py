@@ -46,13 +46,22 @@ class Customers:
         in_flight: how many orders are under way at once.
         patience: seconds for which every other customer waits in the first call; the others only watch.
         forgiving: an order that the orchestrator has forgotten is placed again, instead of being an error.
+        operated: an operator resumes what is suspended; they wait for the end behind that.
 
     Attributes:
         placed: every order that was begun.
         refusals: what StartOrder answered where it could not start an order.
     """
 
-    def __init__(self, address: str, *, in_flight: int = 32, patience: int = 2, forgiving: bool = False) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        in_flight: int = 32,
+        patience: int = 2,
+        forgiving: bool = False,
+        operated: bool = False,
+    ) -> None:
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         self.orders = OrderServiceStub(self._channel)
         self.placed: list[Placed] = []
@@ -60,6 +69,7 @@ class Customers:
         self._turn = asyncio.Semaphore(in_flight)
         self._patience = patience
         self._forgiving = forgiving
+        self._operated = operated
         self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -154,6 +164,7 @@ class Customers:
 
     async def _in_turn(self, order: Placed) -> None:
         async with self._turn:
+            order.operated = self._operated
             self.placed.append(order)
             await self.place(order, wait=self._patience * (len(self.placed) % 2))
             await self.follow(order)

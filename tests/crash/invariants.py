@@ -55,6 +55,7 @@ _PAGE: Final = 1000
 _AT_ONCE: Final = 32
 _RECORD: Final = "shop.analytics.v1.AnalyticsService.RecordOrder"
 _ORDERS: Final = "orders"  # counted beside the skus, none of which is called so
+_ROLLED_BACK_BECAUSE: Final = frozenset({"REJECTED", "UNKNOWN"})
 _UNDECIDED: Final = frozenset(
     {saga_pb2.STEP_STATE_IN_PROGRESS, saga_pb2.STEP_STATE_UNKNOWN, saga_pb2.STEP_STATE_COMPENSATING}
 )
@@ -98,18 +99,19 @@ class Invariants:
             for channel in self._channels.values():
                 stack.push_async_callback(channel.close)
 
-    async def broken(self, customers: Customers, *, traced: bool = True) -> list[str]:
+    async def broken(self, customers: Customers, *, traced: bool = True, fronted: bool = False) -> list[str]:
         """Every invariant that does not hold, in a sentence; none where all is well.
 
         Args:
             customers: whose orders, all of which have been followed to their ends, were the only ones meanwhile.
             traced: the orchestrator has told the shop's collector of them.
+            fronted: others answered in the place of participants, so any of them may have been refused.
         """
         turn = asyncio.Semaphore(_AT_ONCE)
 
         async def look(placed: Placed) -> tuple[Order, list[str]]:
             async with turn:
-                return await self._look_at(customers, placed)
+                return await self._look_at(customers, placed, fronted=fronted)
 
         looked = await asyncio.gather(*map(look, customers.placed))
         orders = [order for order, _ in looked]
@@ -123,13 +125,15 @@ class Invariants:
             *(await broken_traces(self._shop.collector, customers.placed) if traced and self._shop.traced else ()),
         ]
 
-    async def _look_at(self, customers: Customers, placed: Placed) -> tuple[Order, list[str]]:
+    async def _look_at(self, customers: Customers, placed: Placed, *, fronted: bool) -> tuple[Order, list[str]]:
         answer = await customers.orders.GetOrder(GetOrderRequest(order_id=placed.order_id), timeout=_SECONDS)
         order = answer.order
-        payment = await _if_found(self._payment.GetPayment(GetPaymentRequest(order_id=order.order_id)))
-        shipment = await _if_found(self._shipping.GetShipment(GetShipmentRequest(order_id=order.order_id)))
+        payment = await if_found(self._payment.GetPayment(GetPaymentRequest(order_id=order.order_id)))
+        shipment = await if_found(self._shipping.GetShipment(GetShipmentRequest(order_id=order.order_id)))
         problems = [
-            *_broken_by_end(placed, order),
+            *(_broken_by_fronted_end(placed, order) if fronted else _broken_by_end(placed, order)),
+            *_broken_by_cancel(placed, order),
+            *_broken_by_instants(order),
             *_broken_by_steps(order),
             *_broken_by_payment(order, payment),
             *_broken_by_shipment(order, shipment),
@@ -159,7 +163,7 @@ class Invariants:
             earned[order.customer_id] += order.receipt.points
         problems = []
         for customer_id, points in earned.items():
-            found = await _if_found(self._rewards.GetBalance(GetBalanceRequest(customer_id=customer_id)))
+            found = await if_found(self._rewards.GetBalance(GetBalanceRequest(customer_id=customer_id)))
             balance = found.balance.points if found else 0
             if balance != points:
                 problems.append(f"customer {customer_id} has {balance} points and has earned {points}")
@@ -183,23 +187,43 @@ class Invariants:
 
 def _broken_by_end(placed: Placed, order: Order) -> Iterator[str]:
     """Only a cancel may make an order end otherwise than its kind says."""
-    reason = f"{order.reason.code} {order.reason.message}".strip()
-    ended = f"it is {saga_pb2.Status.Name(order.status)} ({reason})"
     if placed.cancelled:
-        if order.status != COMPENSATED:
-            yield f"{ended}, and its cancel was accepted"
-    elif order.status != placed.kind.ends:
+        return
+    ended = _end_of(order)
+    if order.status != placed.kind.ends:
         yield f"{ended}, and should be {saga_pb2.Status.Name(placed.kind.ends)}"
     elif placed.kind.refused_at and order.reason.code == "REJECTED":
         refused_at = order.reason.step_key.partition(".")[2].partition("#")[0]
         if refused_at not in placed.kind.refused_at:
-            yield f"it was refused at {order.reason.step_key!r} ({reason})"
+            yield f"{ended}, and was refused at {order.reason.step_key!r}"
     elif placed.kind.refused_at:
         yield f"{ended} for a reason of its own"
+
+
+def _broken_by_fronted_end(placed: Placed, order: Order) -> Iterator[str]:
+    """Who answers in a participant's place may refuse every order, and can make none complete that is refused."""
+    if order.status not in {placed.kind.ends, COMPENSATED}:
+        yield f"{_end_of(order)}, and should be {saga_pb2.Status.Name(placed.kind.ends)}, or compensated"
+    elif order.status == COMPENSATED and not placed.cancelled and order.reason.code not in _ROLLED_BACK_BECAUSE:
+        yield f"{_end_of(order)} for a reason of its own"
+
+
+def _broken_by_cancel(placed: Placed, order: Order) -> Iterator[str]:
+    ended = _end_of(order)
+    if placed.cancelled and order.status != COMPENSATED:
+        yield f"{ended}, and its cancel was accepted"
     if placed.refusal in {"PAST_PIVOT", "SAGA_ENDED"} and order.status != COMPLETED:
         yield f"{ended}, and its cancel was refused: {placed.refusal}"
+
+
+def _broken_by_instants(order: Order) -> Iterator[str]:
     if order.HasField("ended_at") != (order.status in {COMPLETED, COMPENSATED}):
-        yield f"{ended}, and its end says otherwise"
+        yield f"{_end_of(order)}, and its end says otherwise"
+
+
+def _end_of(order: Order) -> str:
+    reason = f"{order.reason.code} {order.reason.message}".strip()
+    return f"it is {saga_pb2.Status.Name(order.status)} ({reason})"
 
 
 def _broken_by_steps(order: Order) -> Iterator[str]:
@@ -284,7 +308,8 @@ def _listed_otherwise(orders: list[Order], listed: Counter[tuple[str, int]]) -> 
         yield f"orders that ListOrders misses: {dict(shown - listed)}; that nobody placed so: {dict(listed - shown)}"
 
 
-async def _if_found(call: Awaitable[T]) -> T | None:
+async def if_found(call: Awaitable[T]) -> T | None:
+    """The reply of a query, or ``None`` where it says NOT_FOUND."""
     try:
         return await call
     except grpc.aio.AioRpcError as error:

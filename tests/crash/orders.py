@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 COMPLETED: Final = saga_pb2.STATUS_COMPLETED
 COMPENSATED: Final = saga_pb2.STATUS_COMPENSATED
+SUSPENDED: Final = saga_pb2.STATUS_SUSPENDED
 SKUS: Final = ("MUG-BLUE", "TEE-M", "BOOK-SAGA", "LAMP-DESK", "CHAIR-OAK", "PIANO-GRAND")
 
 _CUSTOMERS: Final = 5
@@ -82,6 +83,7 @@ class Placed:
         seen: the order as it was told last.
         cancelled: CancelOrder has answered that the order rolls back.
         refusal: why CancelOrder was refused, if it was.
+        operated: an operator sits in front of it, so it has not ended while it is suspended.
     """
 
     kind: Kind
@@ -90,14 +92,16 @@ class Placed:
     seen: Order | None = field(default=None, repr=False)
     cancelled: bool = False
     refusal: str = ""
+    operated: bool = False
 
     @property
     def ended(self) -> bool:
-        """Its customer knows that it has ended, or is suspended."""
-        return self.seen is not None and self.seen.status in _AT_REST
+        """Its customer knows that it has ended, or is suspended for good."""
+        return self.seen is not None and self.seen.status in (_ENDED if self.operated else _AT_REST)
 
 
-_AT_REST: Final = frozenset({COMPLETED, COMPENSATED, saga_pb2.STATUS_SUSPENDED, saga_pb2.STATUS_PARTIALLY_COMPENSATED})
+_ENDED: Final = frozenset({COMPLETED, COMPENSATED, saga_pb2.STATUS_PARTIALLY_COMPENSATED})
+_AT_REST: Final = _ENDED | {SUSPENDED}
 
 
 def draw(chance: random.Random, count: int, *, run: str, kinds: tuple[str, ...] = tuple(KINDS)) -> list[Placed]:

@@ -23,6 +23,11 @@ ANY_SAGA: Final = ""
 _OF_THE_HOP: Final = ("user-agent", "grpc-", ":")
 
 
+def saga_of(context: Context) -> str:
+    """The saga to which a call belongs; empty for a call of health or reflection."""
+    return str(dict(context.invocation_metadata() or ()).get("saga-id", ""))
+
+
 class Relay(grpc.GenericRpcHandler):
     """Passes unary calls on to a target as they are; an async context manager.
 
@@ -70,6 +75,13 @@ class Relay(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(relay)
 
     async def _relay(self, path: str, request: bytes, context: Context) -> bytes:
+        reply = await self._pass_on(path, request, context)
+        if self._is_silent(path.rpartition("/")[2], saga_of(context)):
+            await self._lose()
+        return reply
+
+    async def _pass_on(self, path: str, request: bytes, context: Context) -> bytes:
+        """The target's reply; its refusal is passed back as it is, the trailing metadata included."""
         metadata = [
             (key, value) for key, value in context.invocation_metadata() or () if not key.startswith(_OF_THE_HOP)
         ]
@@ -77,13 +89,10 @@ class Relay(grpc.GenericRpcHandler):
         left = cast("float | None", context.time_remaining())
         call: Any = self._channel.unary_unary(path)
         try:
-            reply = await call(request, metadata=metadata, timeout=left)
+            return bytes(await call(request, metadata=metadata, timeout=left))
         except grpc.aio.AioRpcError as error:
             context.set_trailing_metadata(tuple(error.trailing_metadata() or ()))
             await context.abort(error.code(), error.details() or "")
-        if self._is_silent(path.rpartition("/")[2], str(dict(metadata).get("saga-id", ""))):
-            await self._lose()
-        return bytes(reply)
 
     def _is_silent(self, method: str, saga_id: str) -> bool:
         if method in self._silent_to:

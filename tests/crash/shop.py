@@ -115,7 +115,19 @@ class Shop:
         self._orchestrators.append(process)
         return process
 
-    def _service(self, name: str, address: str) -> Process:
-        settings = {f"{name.upper()}_LISTEN": address, "STATE_DIR": str(self.folder)}
-        log = self.folder / f"{name}.log"
-        return Process(name, (f"services.{name}",), address, self._environment | settings, log, self._guardian)
+    def stand_in(self, name: str, *, at: str, folder: Path) -> Process:
+        """Another service of this kind, not started yet, at an address that may be somebody else's.
+
+        It is not one of the services: whoever starts it ends it.
+
+        Args:
+            name: which service it is, by its short name.
+            at: where it listens.
+            folder: its ``STATE_DIR``.
+        """
+        return self._service(name, at, folder, log=f"{name}-at-{at.rpartition(':')[2]}")
+
+    def _service(self, name: str, address: str, folder: Path | None = None, *, log: str = "") -> Process:
+        settings = {f"{name.upper()}_LISTEN": address, "STATE_DIR": str(folder or self.folder)}
+        log_file = self.folder / f"{log or name}.log"
+        return Process(name, (f"services.{name}",), address, self._environment | settings, log_file, self._guardian)

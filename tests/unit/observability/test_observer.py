@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import sampling
 
-from orchestrator.engine.entries import SagaCompleted, SagaRecovered, SagaStarted, SagaSuspended
+from orchestrator.engine.entries import SagaCompleted, SagaRecovered, SagaResumed, SagaStarted, SagaSuspended
 from orchestrator.engine.state import REASON_UNKNOWN, Reason
 from orchestrator.errors import SettingsError
 from orchestrator.observability import open_observability
@@ -163,6 +163,19 @@ def test_a_saga_that_rests_is_forgotten(observer: TracingObserver, end: SagaComp
     assert observer._traces
     observer.journalled("order-1", [end])
     assert not observer._traces
+
+
+@pytest.mark.xfail(strict=True, reason="what rests is forgotten as soon as it is recovered, so its trace has no root")
+async def test_the_trace_of_a_suspended_saga_goes_on_when_it_is_resumed(
+    observer: TracingObserver, recorded: Recorded
+) -> None:
+    before = [STARTED, SagaSuspended(1050, Reason(REASON_UNKNOWN, "no answer"))]
+    observer.journalled("order-1", before)
+    # As the worker does when an operator lets a saga go on.
+    observer.recovered("order-1", before)
+    observer.journalled("order-1", [SagaResumed(1060, Reason("RESUMED", "it is paid")), COMPLETED])
+    await observer.close()
+    assert recorded.names[-1] == "saga place_order"
 
 
 async def test_a_journal_that_cannot_be_projected_harms_nobody(
