@@ -117,7 +117,7 @@ class Bindings:
             if not command.streaming
         }
         self.gates: Mapping[str, Gate] = {
-            service: Gate(clock, partial(participants.is_serving, service), most_in_flight)
+            service: Gate(clock, partial(participants.is_serving, service), most_in_flight, service)
             for service in sorted({command.service for command in commands.values()})
         }
         self._children: dict[tuple[str, int], Binding] = {}

@@ -86,13 +86,22 @@ class Claim(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SagaFilter:
-    """Which sagas to list; an empty part does not restrict. Instants are nanoseconds since the epoch, UTC."""
+    """Which sagas to list; an empty part does not restrict. Instants are nanoseconds since the epoch, UTC.
+
+    Attributes:
+        id_prefix: how their ids begin. A saga stands for its children here: what follows holds no ``/``.
+    """
 
     definition: str = ""
     statuses: frozenset[Status] = frozenset()
     started_from: int | None = None
     started_before: int | None = None
     attributes: tuple[tuple[str, str], ...] = ()
+    id_prefix: str = ""
+
+    def names(self, saga_id: str) -> bool:
+        """Whether an id begins as it should."""
+        return saga_id.startswith(self.id_prefix) and (not self.id_prefix or "/" not in saga_id[len(self.id_prefix) :])
 
 
 class Journal(Protocol):

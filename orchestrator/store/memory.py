@@ -155,4 +155,5 @@ def _matches(record: SagaRecord, where: SagaFilter) -> bool:
         and (where.started_from is None or record.started_at >= where.started_from)
         and (where.started_before is None or record.started_at < where.started_before)
         and set(where.attributes) <= set(record.attributes)
+        and where.names(record.saga_id)
     )

@@ -98,6 +98,7 @@ def saga_filter(request: saga_service_pb2.SagaFilter) -> SagaFilter:
         started_from=request.started_from.ToNanoseconds() if request.HasField("started_from") else None,
         started_before=request.started_before.ToNanoseconds() if request.HasField("started_before") else None,
         attributes=tuple(request.attributes.items()),
+        id_prefix=request.id_prefix,
     )
 
 

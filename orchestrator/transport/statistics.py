@@ -29,7 +29,11 @@ def statistics_view(counts: Sequence[SagaCount], worker: Worker) -> api.GetStati
         ],
         participants=[
             api.ParticipantStatistics(
-                service=service, in_flight=gate.in_flight, waiting=gate.waiting, is_down=gate.is_open
+                service=service,
+                in_flight=gate.in_flight,
+                waiting=gate.waiting,
+                is_down=gate.is_open,
+                down_since=timestamp(gate.down_since) if gate.is_open else None,
             )
             for service, gate in worker.bindings.gates.items()
         ],
