@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.contract.addresses import default_address
+from orchestrator.contract.wording import counted
 from orchestrator.definition.plan_reader import read_plan
 from orchestrator.definition.rules import check_definition
 from orchestrator.engine import failpoints
@@ -176,7 +177,8 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
         server = ApiServer(settings.listen, _services(replica, definitions))
         await server.start()
         _log.info("orchestrator listening on %s", server.address)
-        _log.info("serving %s; recovered %d sagas", ", ".join(map(str, definitions)), replica.recovered)
+        names = ", ".join(map(str, definitions))
+        _log.info("serving %s; recovered %s", names, counted(replica.recovered, "saga"))
         await stopping.wait()
         _log.info("orchestrator draining")
         await server.drain(settings.drain_seconds)

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from orchestrator.cli.modules import load_definitions
 from orchestrator.cli.refusal import errors_reported
+from orchestrator.cli.text import visible
+
+
+class _OneLine(logging.Formatter):
+    """One line for each record, whatever stands in it: a participant's message must not write the next one."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - see logging
+        """See logging; a traceback of our own stays in lines."""
+        return visible(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802 - see logging
+        """See logging: each of its lines is indented, so that none looks like a record."""
+        return "\n".join(f"    {visible(line)}" for line in super().formatException(ei).split("\n"))
 
 
 def serve(
@@ -38,7 +51,7 @@ def serve(
             participants=",".join(participant) if participant else None,
         )
         definitions = load_definitions(settings.sagas)
-        logging.basicConfig(
-            level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-        )
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(level=settings.log_level, handlers=[handler])
         uvloop.run(run(settings, definitions))

@@ -117,7 +117,7 @@ async def test_resolve_reads_the_reply_by_the_contract_and_tells_how_to_go_on(
     ("arguments", "complaint"),
     [
         (("--took-effect",), f"{AUTHORIZE} took effect: the saga needs its reply to go forward"),
-        (("--no-effect", "--reply-json", "{}"), "--reply-json: what had no effect has no reply"),
+        (("--no-effect", "--reply-json", "{}"), "--reply-json goes with --took-effect: nothing else has a reply"),
         (
             ("--took-effect", "--reply-json", '{"payment": 1}'),
             "--reply-json: this is no shop.payment.v1.AuthorizePaymentResponse: ",
@@ -147,7 +147,7 @@ async def test_resolve_of_a_step_that_is_not_there_names_those_that_are(
     )
 
     assert (done.code, len(done.err.splitlines())) == (1, 1)
-    assert done.err.startswith("error: no command 'Nothing#1'; there are: ")
+    assert done.err.startswith("error: no command 'Nothing'; there are: ")
 
 
 async def test_skip_lets_an_effect_stand(api: Api, an_order: AnOrder, orchestrator: Orchestrator) -> None:
