@@ -58,7 +58,7 @@ def test_the_address_is_the_options_the_environments_or_where_serve_listens(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     if asked.endswith(":50100"):
-        monkeypatch.setattr("orchestrator.cli.look._stats", lambda address: _print(address))
+        monkeypatch.setattr("orchestrator.cli.look._stats", _print)
 
     assert f"{asked}" in str(orchestrator("stats", *options))
 
@@ -80,10 +80,8 @@ def test_a_record_of_the_log_is_one_line_whatever_stands_in_it() -> None:
 
 
 def test_no_line_of_a_traceback_looks_like_a_record() -> None:
-    try:
-        raise ValueError("no\n2026-01-01 INFO forged")
-    except ValueError as error:
-        record = logging.LogRecord("x", logging.ERROR, "", 1, "failed", (), (type(error), error, error.__traceback__))
+    error = ValueError("no\n2026-01-01 INFO forged")
+    record = logging.LogRecord("x", logging.ERROR, "", 1, "failed", (), (type(error), error, None))
 
     first, *others = serve._OneLine("%(message)s").format(record).split("\n")
     assert first == "failed"
