@@ -178,7 +178,7 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
         await server.start()
         _log.info("orchestrator listening on %s", server.address)
         names = ", ".join(map(str, definitions))
-        _log.info("serving %s; recovered %s", names, counted(replica.recovered, "saga"))
+        _log.info("serving %s; recovered %s", names, counted(replica.recovered, "saga", none="0"))
         await stopping.wait()
         _log.info("orchestrator draining")
         await server.drain(settings.drain_seconds)

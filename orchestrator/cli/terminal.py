@@ -84,13 +84,19 @@ class Flow:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """See rich."""
         line, folds = Text(style=self.style), getattr(console, "repaints", False)
-        for piece in self.pieces:
-            if line and line.cell_len + len(self.between) + Text.assemble(piece).cell_len > options.max_width:
+        for piece in map(_piece, self.pieces):
+            if line and line.cell_len + len(self.between) + piece.cell_len > options.max_width:
                 yield line if folds else _whole(line)
                 line = Text(style=self.style)
-            line.append(self.between if line else "").append_text(Text.assemble(piece))
+            line.append(self.between if line else "").append_text(piece)
         if line:
             yield line if folds else _whole(line)
+
+
+def _piece(piece: Text | str) -> Text:
+    """A piece of a page, as wide as it will be shown."""
+    text = Text.assemble(piece)
+    return text if text.plain.isprintable() else Text(visible(text.plain), style=text.style)
 
 
 def _whole(line: Text) -> Text:
@@ -117,7 +123,7 @@ class Records:
 
     def add(self, *cells: Text | str) -> None:
         """Add a row."""
-        self._rows.append([Text.assemble(cell) for cell in cells])
+        self._rows.append([_piece(cell) for cell in cells])
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         """See rich."""

@@ -26,9 +26,10 @@ _SAID: Final = (
 )
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things, such as ``1 saga``, ``2 sagas`` and ``no sagas``."""
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, none: str = "no") -> str:
+    """A number of things, such as ``1 saga``, ``2,000 sagas`` and ``no sagas``."""
+    told = f"{number:,}" if number else none
+    return f"{told} {noun}{'' if number == 1 else 's'}"
 
 
 def for_people(violation: str) -> str:

@@ -109,7 +109,8 @@ def test_violations_are_told_in_words(violation: str, told: str) -> None:
 
 
 def test_things_are_counted_as_people_do() -> None:
-    assert [counted(number, "saga") for number in (0, 1, 2)] == ["no sagas", "1 saga", "2 sagas"]
+    assert [counted(number, "saga") for number in (0, 1, 2, 3000)] == ["no sagas", "1 saga", "2 sagas", "3,000 sagas"]
+    assert counted(0, "saga", none="0") == "0 sagas"
 
 
 @pytest.mark.parametrize(
