@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _PREFIX = "ORCHESTRATOR_"
 
@@ -86,8 +89,30 @@ def read_settings(**options: Any) -> Settings:  # noqa: ANN401 - the options are
     try:
         return Settings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        wrong = [f"{_variable(str(item['loc'][0]))}: {item['msg']}" for item in error.errors()]
-        raise SettingsError("; ".join(wrong)) from None
+        raise SettingsError("; ".join(_told(dict(item)) for item in error.errors())) from None
+
+
+# What a field takes, in words. The messages of pydantic speak of patterns and types.
+_TAKES: Final = {
+    "listen": "host:port, such as 127.0.0.1:50100",
+    "state_dir": "a folder",
+    "STATE_DIR": "a folder",
+    "journal": "sqlite:<path> or memory:",
+    "sagas": "names of modules, separated by commas",
+    "participants": "full.service.Name=host:port, separated by commas",
+    "drain_seconds": "a number of seconds, 0 or more",
+    "most_in_flight": "a whole number, 1 or more",
+    "lease_seconds": "a number of seconds, more than 0",
+    "log_level": "DEBUG, INFO, WARNING or ERROR",
+    "failpoints": "names, separated by commas",
+}
+
+
+def _told(wrong: Mapping[str, Any]) -> str:
+    field = str(wrong["loc"][0])
+    takes = _TAKES.get(field)
+    told = f"expected {takes}, not {str(wrong['input'])!r}" if takes else wrong["msg"]
+    return f"{_variable(field)}: {told}"
 
 
 def _variable(field: str) -> str:

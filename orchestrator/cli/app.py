@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from importlib.metadata import version
+from typing import Annotated, Any
+
 import typer
+from typer.core import TyperGroup
 
 from orchestrator.cli.check import check
 from orchestrator.cli.conform import conform
@@ -14,15 +19,48 @@ from orchestrator.cli.mock import mock
 from orchestrator.cli.operate import act, cancel, pause, resolve, resume, retry, skip
 from orchestrator.cli.serve import serve
 from orchestrator.cli.simulate import simulate
+from orchestrator.cli.streams import prepare_streams
 from orchestrator.cli.verify import verify
+
+
+class _CommandLine(TyperGroup):
+    """Every command, and its help, writes on streams that take any text, and on nothing else."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - see click
+        """See click."""
+        prepare_streams()
+        # What the engine logs is for `serve`, which says where to; elsewhere it would get between the lines.
+        logging.getLogger("orchestrator").addHandler(logging.NullHandler())
+        return super().main(*arguments, **options)
+
 
 app = typer.Typer(
     name="orchestrator",
+    cls=_CommandLine,
     help="Durable sagas over plain gRPC.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,  # locals can hold what must not be shown
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"orchestrator {version('saga-orchestrator')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _orchestrator(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Durable sagas over plain gRPC."""
+
+
 app.command()(serve)
 app.command()(check)
 app.command()(verify)

@@ -3,29 +3,71 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import grpc
 import grpc.aio
 import typer
 
 from orchestrator.cli.refusal import refuse
+from orchestrator.cli.text import made_visible, visible
 from orchestrator.contract.addresses import default_address
-from saga.v1.saga_service_pb2 import DESCRIPTOR
+from saga.v1.saga_service_pb2 import DESCRIPTOR, GetSagaRequest, ListSagasRequest, SagaFilter
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from google.protobuf.message import Message
+
+T = TypeVar("T")
 
 DEFAULT_ADDRESS: Final = default_address(DESCRIPTOR.services_by_name["SagaService"])
 
-Address = Annotated[str, typer.Option(help="host:port of the orchestrator.")]
-SagaId = Annotated[str, typer.Argument(help="The saga's identity; of an order, the order id.", show_default=False)]
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "*": "127.0.0.1"}  # noqa: S104 - nothing is bound
+
+
+def _reachable(address: str) -> str:
+    """Where to reach who listens there: who listens on every interface does so on loopback, too."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise typer.BadParameter(f"expected host:port, such as {DEFAULT_ADDRESS}, not {address!r}")
+    return f"{_EVERYWHERE.get(host, host)}:{port}" if int(port) else DEFAULT_ADDRESS
+
+
+Address = Annotated[
+    str,
+    typer.Option(
+        help="host:port of the orchestrator.",
+        envvar=["ORCHESTRATOR_ADDRESS", "ORCHESTRATOR_LISTEN"],
+        callback=_reachable,
+    ),
+]
+SagaId = Annotated[
+    str,
+    typer.Argument(help="The saga's identity, or the beginning of it; of an order, the order id.", show_default=False),
+]
 
 PATIENCE_SECONDS: Final = 10.0
 """How long a command waits for an answer."""
 
 _NOT_THERE: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
+_CHANNEL_OPTIONS: Final = (("grpc.enable_http_proxy", 0),)
+_SHORTEST_PREFIX: Final = 4
+CANDIDATES: Final = 5
+"""So many ids are told that a beginning may stand for."""
+
+_GONE: Final = "the orchestrator at {address} went away before it had answered; ask again"
+# What gRPC says of its own accord is about its inside.
+_WITHOUT_DETAILS: Final = {
+    grpc.StatusCode.UNAVAILABLE: (
+        "no orchestrator answers at {address}; start one (`make run`), or name another --address"
+    ),
+    grpc.StatusCode.UNIMPLEMENTED: (
+        "what answers at {address} is no orchestrator, or an older one; name another --address"
+    ),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "the answer of the orchestrator at {address} is too large",
+}
 
 
 @contextlib.asynccontextmanager
@@ -35,7 +77,8 @@ async def channel_to(address: str) -> AsyncIterator[grpc.aio.Channel]:
     Raises:
         typer.Exit: with code 2, there is no such saga; with code 1, the call failed otherwise.
     """
-    async with grpc.aio.insecure_channel(address) as channel:
+    harmless = [_HarmlessAnswer(), _HarmlessAnswers()]
+    async with grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS, interceptors=harmless) as channel:
         try:
             yield channel
         except grpc.aio.AioRpcError as error:
@@ -49,10 +92,78 @@ async def sagas_at(address: str) -> AsyncIterator[SagaServiceStub]:
         yield SagaServiceStub(channel)
 
 
+async def by_id(service: SagaServiceStub, saga_id: str, ask: Callable[[str], Awaitable[T]]) -> T:
+    """The answer about one saga; where there is none of this id, about the only one whose id begins with it.
+
+    Args:
+        service: the operators' API.
+        saga_id: the id, or its beginning.
+        ask: asks about the saga of an id; it changes nothing where there is none.
+
+    Raises:
+        typer.Exit: with code 2, several begin so.
+    """
+    try:
+        return await ask(saga_id)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.NOT_FOUND or len(saga_id) < _SHORTEST_PREFIX:
+            raise
+        request = ListSagasRequest(filter=SagaFilter(id_prefix=saga_id), page_size=CANDIDATES + 1)
+        found = [saga.saga_id for saga in (await service.ListSagas(request, timeout=PATIENCE_SECONDS)).sagas]
+        if not found:
+            raise
+    return await ask(only_one(saga_id, found))
+
+
+async def whole_id(service: SagaServiceStub, saga_id: str) -> str:
+    """The id of the only saga whose id is this or begins with it; see :func:`by_id`."""
+
+    async def ask(each: str) -> str:
+        await service.GetSaga(GetSagaRequest(saga_id=each), timeout=PATIENCE_SECONDS)
+        return each
+
+    return await by_id(service, saga_id, ask)
+
+
+def only_one(beginning: str, found: Sequence[str]) -> str:
+    """The only id that was found.
+
+    Raises:
+        typer.Exit: with code 2, there are more.
+    """
+    if len(found) > 1:
+        told = "\n".join(f"  {each}" for each in found[:CANDIDATES])
+        more = "\n  ..." if len(found) > CANDIDATES else ""
+        refuse(f"{beginning} may be any of these sagas; say more of the id:\n{told}{more}")
+    return found[0]
+
+
+class _HarmlessAnswer(grpc.aio.UnaryUnaryClientInterceptor):
+    """What the API answers is text from outside: participants' messages, saga code's, callers'."""
+
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:  # noqa: ANN401 - as in grpc
+        """See grpc."""
+        call = await continuation(client_call_details, request)
+        return made_visible(await call)
+
+
+class _HarmlessAnswers(grpc.aio.UnaryStreamClientInterceptor):
+    """The same for a stream."""
+
+    async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:  # noqa: ANN401 - as in grpc
+        """See grpc."""
+        return _harmless(await continuation(client_call_details, request))
+
+
+async def _harmless(answers: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    async for answer in answers:
+        yield made_visible(answer)
+
+
 def _tell(error: grpc.aio.AioRpcError, address: str) -> None:
-    # What the orchestrator itself says carries details; without them, nobody was there to say anything.
-    if error.code() is grpc.StatusCode.UNAVAILABLE and not error.trailing_metadata():
-        refuse(f"no orchestrator answers at {address}; start one (`make run`), or name another --address", code=1)
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         refuse(f"the orchestrator at {address} did not answer within {PATIENCE_SECONDS:.0f} s", code=1)
-    refuse(error.details() or error.code().name, code=2 if error.code() in _NOT_THERE else 1)
+    # What the orchestrator itself says carries details.
+    if not error.trailing_metadata():
+        refuse(_WITHOUT_DETAILS.get(error.code(), _GONE).format(address=address), code=1)
+    refuse(visible(error.details() or error.code().name), code=2 if error.code() in _NOT_THERE else 1)

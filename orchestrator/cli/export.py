@@ -10,10 +10,14 @@ from urllib.parse import quote
 import typer
 
 from orchestrator.cli.beside import JournalOption, journal_beside, sagas_in
+from orchestrator.cli.client import CANDIDATES, only_one
 from orchestrator.cli.refusal import errors_reported, refuse
+from orchestrator.cli.text import say
+from orchestrator.contract.wording import counted
 
 if TYPE_CHECKING:
     from orchestrator.settings import Settings
+    from orchestrator.store.sqlite.reading import SqliteReader
 
 
 def export(
@@ -34,7 +38,7 @@ def export(
         refuse("name the sagas to export, or say --all")
     with errors_reported():
         written = asyncio.run(_export(read_settings(journal=journal), saga_ids, out))
-    typer.echo(f"{written} journal{'' if written == 1 else 's'} in {out}; nothing in them is masked", err=True)
+    say(f"{counted(written, 'journal')} in {out}; nothing in them is masked")
 
 
 async def _export(settings: Settings, saga_ids: list[str] | None, out: Path) -> int:
@@ -46,9 +50,20 @@ async def _export(settings: Settings, saga_ids: list[str] | None, out: Path) -> 
         for saga_id in wanted:
             entries = await journal.read(saga_id)
             if not entries:
-                refuse(f"there is no saga {saga_id!r}")
+                saga_id = await _whole_id(journal, saga_id)  # noqa: PLW2901 - it is the same one, said in full
+                entries = await journal.read(saga_id)
             _write(out / f"{quote(saga_id, safe='')}.json", write_journal(saga_id, entries))
     return len(wanted)
+
+
+async def _whole_id(journal: SqliteReader, saga_id: str) -> str:
+    """The id of the only saga whose id begins so."""
+    from orchestrator.engine.ports import SagaFilter  # noqa: PLC0415 - as above
+
+    records, _ = await journal.search(SagaFilter(id_prefix=saga_id), CANDIDATES + 1, "")
+    if not records:
+        refuse(f"there is no saga {saga_id!r}")
+    return only_one(saga_id, [record.saga_id for record in records])
 
 
 def _write(file: Path, text: str) -> None:

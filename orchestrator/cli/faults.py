@@ -8,10 +8,10 @@ from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from orchestrator.cli.modules import DEFAULT_MODULE, load_definitions
 from orchestrator.cli.refusal import errors_reported, refuse
+from orchestrator.cli.terminal import open_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from orchestrator.testing.matrix import Matrix
 
     Definition = SagaDefinition[Any, Any, Any]
-
-_WITHOUT_TERMINAL = 160
 
 
 def faults(
@@ -70,8 +68,6 @@ async def _matrix(definition: Definition, order: Path | None, examples: Path | N
 
 
 def _show(matrices: Sequence[Matrix]) -> None:
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WITHOUT_TERMINAL)
+    console = open_terminal()
     for matrix in matrices:
         console.print(matrix)

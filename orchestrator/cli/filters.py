@@ -1,13 +1,14 @@
-"""Which sagas a command is about, as it is typed: by definition, status and attribute."""
+"""Which sagas a command is about, as it is typed: by definition, status, attribute and what they wait for."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from orchestrator.cli.refusal import refuse
+from saga.v1 import saga_pb2
 from saga.v1.saga_pb2 import Status
 from saga.v1.saga_service_pb2 import SagaFilter
 
@@ -29,6 +30,12 @@ class StatusName(StrEnum):
         return Status.Value(f"STATUS_{self.name}")
 
 
+_ANY_WAIT: Final = (
+    saga_pb2.WAIT_REASON_BACKOFF,
+    saga_pb2.WAIT_REASON_PARTICIPANT_DOWN,
+    saga_pb2.WAIT_REASON_PARTICIPANT_BUSY,
+)
+
 OfDefinition = Annotated[str, typer.Option("--definition", help="Only sagas of this definition.")]
 OfStatus = Annotated[list[StatusName] | None, typer.Option("--status", help="Only of this status; may be repeated.")]
 WithAttribute = Annotated[
@@ -36,7 +43,17 @@ WithAttribute = Annotated[
 ]
 
 
-def saga_filter(definition: str, statuses: list[StatusName] | None, attributes: list[str] | None) -> SagaFilter:
+BackingOff = Annotated[
+    bool,
+    typer.Option(
+        "--backing-off", help="Only those that wait for a next attempt, or for a participant that is down or busy."
+    ),
+]
+
+
+def saga_filter(
+    definition: str, statuses: list[StatusName] | None, attributes: list[str] | None, *, backing_off: bool = False
+) -> SagaFilter:
     """The filter that the API knows.
 
     Raises:
@@ -46,6 +63,7 @@ def saga_filter(definition: str, statuses: list[StatusName] | None, attributes: 
         definition=definition,
         statuses=[each.number for each in statuses or []],
         attributes=dict(map(_pair, attributes or [])),
+        waiting_for=_ANY_WAIT if backing_off else (),
     )
 
 

@@ -13,12 +13,22 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, SagaId, channel_to, sagas_at
-from orchestrator.cli.filters import OfDefinition, OfStatus, WithAttribute, saga_filter
+from orchestrator.cli.client import (
+    DEFAULT_ADDRESS,
+    PATIENCE_SECONDS,
+    Address,
+    SagaId,
+    by_id,
+    channel_to,
+    sagas_at,
+    whole_id,
+)
+from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WithAttribute, saga_filter
 from orchestrator.cli.journal_page import journal_lines
 from orchestrator.cli.operating_pages import feed_line, preview_lines, statistics_page
 from orchestrator.cli.payloads import Payloads
 from orchestrator.cli.rendering import changes, open_console, saga_page, sagas_table, status_text
+from orchestrator.cli.text import say
 from saga.v1.saga_pb2 import Saga
 from saga.v1.saga_service_pb2 import (
     GetSagaRequest,
@@ -33,16 +43,21 @@ from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from saga.v1.saga_service_pb2 import GetSagaResponse, PreviewRollbackResponse
+
 
 def list_sagas(
     definition: OfDefinition = "",
     status: OfStatus = None,
     attribute: WithAttribute = None,
+    *,
+    backing_off: BackingOff = False,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=1000)] = 50,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """List sagas, the newest first."""
-    request = ListSagasRequest(page_size=limit, filter=saga_filter(definition, status, attribute))
+    where = saga_filter(definition, status, attribute, backing_off=backing_off)
+    request = ListSagasRequest(page_size=limit, filter=where)
     asyncio.run(_list(request, address))
 
 
@@ -85,16 +100,16 @@ async def _list(request: ListSagasRequest, address: str) -> None:
     async with sagas_at(address) as service:
         answer = await service.ListSagas(request, timeout=PATIENCE_SECONDS)
     if not answer.sagas:
-        typer.echo("no sagas", err=True)
+        say("no sagas")
         return
     open_console().print(sagas_table(answer.sagas))
     if answer.next_page_token:
-        typer.echo(f"there are more than {request.page_size}; see --limit", err=True)
+        say(f"there are more than {request.page_size}; see --limit")
 
 
 async def _show(saga_id: str, address: str) -> None:
     async with sagas_at(address) as service:
-        answer = await service.GetSaga(GetSagaRequest(saga_id=saga_id), timeout=PATIENCE_SECONDS)
+        answer = await by_id(service, saga_id, lambda each: _get(service, each))
     open_console().print(saga_page(answer.saga))
 
 
@@ -102,8 +117,9 @@ async def _watch(saga_id: str, address: str) -> None:
     console = open_console()
     seen = Saga()
     async with sagas_at(address) as service:
-        stream = service.WatchSaga(WatchSagaRequest(saga_id=saga_id))
+        stream = service.WatchSaga(WatchSagaRequest(saga_id=await whole_id(service, saga_id)))
         if console.is_terminal:
+            console.repaints = True
             with Live(console=console, auto_refresh=False) as live:
                 async for answer in stream:
                     live.update(saga_page(answer.saga), refresh=True)
@@ -127,9 +143,9 @@ async def _feed(request: WatchSagasRequest, address: str) -> None:
 
 
 async def _journal(saga_id: str, address: str) -> None:
-    request = GetSagaRequest(saga_id=saga_id, include_journal=True)
     async with channel_to(address) as channel:
-        answer = await SagaServiceStub(channel).GetSaga(request, timeout=PATIENCE_SECONDS)
+        service = SagaServiceStub(channel)
+        answer = await by_id(service, saga_id, lambda each: _get(service, each, include_journal=True))
         entries = answer.saga.journal
         payloads = await Payloads.known_at(channel, (entry.payload for entry in entries))
     console = open_console()
@@ -138,13 +154,22 @@ async def _journal(saga_id: str, address: str) -> None:
 
 
 async def _preview(saga_id: str, address: str) -> None:
-    request = PreviewRollbackRequest(saga_id=saga_id)
     async with channel_to(address) as channel:
-        answer = await SagaServiceStub(channel).PreviewRollback(request, timeout=PATIENCE_SECONDS)
+        service = SagaServiceStub(channel)
+        answer = await by_id(service, saga_id, lambda each: _preview_of(service, each))
         payloads = await Payloads.known_at(channel, (planned.request for planned in answer.compensations))
     console = open_console()
     for line in preview_lines(answer, payloads):
         console.print(line, soft_wrap=True)
+
+
+async def _get(service: SagaServiceStub, saga_id: str, *, include_journal: bool = False) -> GetSagaResponse:
+    request = GetSagaRequest(saga_id=saga_id, include_journal=include_journal)
+    return await service.GetSaga(request, timeout=PATIENCE_SECONDS)
+
+
+async def _preview_of(service: SagaServiceStub, saga_id: str) -> PreviewRollbackResponse:
+    return await service.PreviewRollback(PreviewRollbackRequest(saga_id=saga_id), timeout=PATIENCE_SECONDS)
 
 
 async def _stats(address: str) -> None:

@@ -9,22 +9,41 @@ from __future__ import annotations
 import asyncio
 import getpass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, SagaId, channel_to, sagas_at
-from orchestrator.cli.filters import OfDefinition, OfStatus, WithAttribute, saga_filter
+from orchestrator.cli.client import (
+    DEFAULT_ADDRESS,
+    PATIENCE_SECONDS,
+    Address,
+    SagaId,
+    by_id,
+    channel_to,
+    sagas_at,
+    whole_id,
+)
+from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WithAttribute, saga_filter
 from orchestrator.cli.operating_pages import acted_line
 from orchestrator.cli.payloads import reply_from_json
 from orchestrator.cli.refusal import refuse
 from orchestrator.cli.rendering import open_console, saga_page
+from orchestrator.cli.text import say
 from saga.v1 import saga_service_pb2 as api
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 
 if TYPE_CHECKING:
     from google.protobuf.any_pb2 import Any as AnyMessage
-    from google.protobuf.message import Message
+
+    Request = (
+        api.CancelSagaRequest
+        | api.PauseSagaRequest
+        | api.ResumeSagaRequest
+        | api.RetryNowRequest
+        | api.ResolveOutcomeRequest
+        | api.ResolveCompensationRequest
+        | api.SkipCompensationRequest
+    )
 
 
 def os_user() -> str:
@@ -141,27 +160,33 @@ def act(
     status: OfStatus = None,
     attribute: WithAttribute = None,
     *,
+    backing_off: BackingOff = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell to which sagas it would be done.")] = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Do the same to all sagas that a filter matches; exit with 1 when one of them refuses."""
     request = api.ActOnSagasRequest(
-        filter=saga_filter(definition, status, attribute),
+        filter=saga_filter(definition, status, attribute, backing_off=backing_off),
         action=action.number,
         dry_run=dry_run,
         reason=reason,
         requested_by=by,
     )
     done, refused = asyncio.run(_act(request, address))
-    typer.echo(f"{done} {'would be ' if dry_run else ''}{action.done}, {refused} refused", err=True)
+    say(f"{done} {'would be ' if dry_run else ''}{action.done}, {refused} refused")
     if refused:
         raise typer.Exit(1)
 
 
-async def _ask(rpc: str, request: Message, address: str) -> None:
+async def _ask(rpc: str, request: Request, address: str) -> None:
     """Make a call that answers with the saga, and show it."""
+
+    async def call(saga_id: str) -> Any:  # noqa: ANN401 - each call has an answer of its own
+        request.saga_id = saga_id
+        return await getattr(service, rpc)(request, timeout=PATIENCE_SECONDS)
+
     async with sagas_at(address) as service:
-        answer = await getattr(service, rpc)(request, timeout=PATIENCE_SECONDS)
+        answer = await by_id(service, request.saga_id, call)
     open_console().print(saga_page(answer.saga))
 
 
@@ -176,8 +201,9 @@ async def _resolve(request: api.ResolveOutcomeRequest, reply_json: str | None, a
 async def _typed_reply(saga_id: str, key: str, text: str, address: str) -> AnyMessage | None:
     """The reply of a command; ``None`` where the saga has not just one such, which the orchestrator tells better."""
     async with channel_to(address) as channel:
-        request = api.GetSagaRequest(saga_id=saga_id)
-        answer = await SagaServiceStub(channel).GetSaga(request, timeout=PATIENCE_SECONDS)
+        service = SagaServiceStub(channel)
+        request = api.GetSagaRequest(saga_id=await whole_id(service, saga_id))
+        answer = await service.GetSaga(request, timeout=PATIENCE_SECONDS)
         methods = {step.method for step in answer.saga.steps if key in {step.key, step.key.partition("#")[0]}}
         return await reply_from_json(channel, methods.pop(), text) if len(methods) == 1 else None
 
@@ -194,4 +220,4 @@ async def _act(request: api.ActOnSagasRequest, address: str) -> tuple[int, int]:
 
 
 def _tell_how_to_go_on(saga_id: str) -> None:
-    typer.echo(f"the saga stays suspended; carry on with: orchestrator resume {saga_id}", err=True)
+    say(f"the saga stays suspended; carry on with: orchestrator resume {saga_id}")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.cli.rendering import instant_text, plain_table, reason_text, status_text
+from orchestrator.cli.rendering import instant_text, reason_text, status_text, waiting_text
+from orchestrator.cli.terminal import Records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,15 +42,14 @@ def preview_lines(preview: PreviewRollbackResponse, payloads: Payloads) -> Itera
 
 def statistics_page(statistics: GetStatisticsResponse) -> RenderableType:
     """Sagas by definition and status, then the participants."""
-    sagas = plain_table("definition", "status", "sagas", "oldest started")
+    sagas = Records(("definition", "status", "sagas", "oldest started"), head=2)
     for count in statistics.counts:
-        sagas.add_row(
-            count.definition, status_text(count.status), str(count.count), instant_text(count.oldest_started_at)
-        )
-    participants = plain_table("participant", "in flight", "waiting", "state")
+        sagas.add(count.definition, status_text(count.status), str(count.count), instant_text(count.oldest_started_at))
+    participants = Records(("participant", "in flight", "waiting", "state"), plain={"state"})
     for each in statistics.participants:
-        state = Text("down", style="bold red") if each.is_down else Text("up", style="green")
-        participants.add_row(each.service, str(each.in_flight), str(each.waiting), state)
+        since = f" since {instant_text(each.down_since)}" if each.HasField("down_since") else ""
+        state = Text(f"down{since}", style="bold red") if each.is_down else Text("up", style="green")
+        participants.add(each.service, str(each.in_flight), str(each.waiting), state)
     return Group(sagas, *_replica_lines(statistics), "", participants)
 
 
@@ -75,7 +75,11 @@ def feed_line(saga: Saga) -> Text:
     line = Text.assemble(saga.saga_id, "  ", status_text(saga.status), f"  {saga.definition} v{saga.version}")
     for name, value in sorted(saga.attributes.items()):
         line.append(f"  {name}={value}")
-    return line.append("  ").append_text(reason_text(saga.reason)) if saga.HasField("reason") else line
+    if saga.HasField("reason"):
+        line.append("  ").append_text(reason_text(saga.reason))
+    for waiting in saga.waiting:
+        line.append("  ").append_text(waiting_text(waiting))
+    return line
 
 
 def acted_line(answer: ActOnSagasResponse) -> Text:

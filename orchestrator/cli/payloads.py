@@ -6,13 +6,15 @@ It knows every contract that its sagas use, and tells them through server reflec
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from google.protobuf import json_format
+from google.protobuf import json_format, text_format
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from orchestrator.cli.refusal import refuse
+from orchestrator.cli.text import visible
 from orchestrator.transport.reflection import declarations
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     import grpc.aio
     from google.protobuf.descriptor import MethodDescriptor
     from google.protobuf.descriptor_pool import DescriptorPool
+
+
+_UNSPEAKABLE: Final = (json_format.Error, DecodeError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 class Payloads:
@@ -42,12 +47,23 @@ class Payloads:
         """The message in one line; of one whose type nobody knows, the type and the size."""
         try:
             kind = GetMessageClass(self._types.FindMessageTypeByName(packed.TypeName()))
+            content = json_format.MessageToDict(
+                kind.FromString(packed.value), preserving_proto_field_name=True, descriptor_pool=self._types
+            )
+            return visible(json.dumps(content, ensure_ascii=False))
         except KeyError:
             return f"{packed.TypeName()}, {len(packed.value)} bytes"
-        content = json_format.MessageToDict(
-            kind.FromString(packed.value), preserving_proto_field_name=True, descriptor_pool=self._types
-        )
-        return json.dumps(content, ensure_ascii=False)
+        except _UNSPEAKABLE:
+            # JSON has no word for what is in it: a type that nobody knows, an instant out of range, NaN in a Struct.
+            return self._as_text(packed)
+
+    def _as_text(self, packed: AnyMessage) -> str:
+        """The message in protobuf's own text; of one that cannot be read at all, the type and the size."""
+        try:
+            content = GetMessageClass(self._types.FindMessageTypeByName(packed.TypeName())).FromString(packed.value)
+            return visible(text_format.MessageToString(content, as_utf8=True, as_one_line=True))
+        except (*_UNSPEAKABLE, KeyError):
+            return f"{packed.TypeName()}, {len(packed.value)} bytes"
 
 
 async def reply_from_json(channel: grpc.aio.Channel, method: str, text: str) -> AnyMessage:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from orchestrator.cli.text import say
 from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def refuse(message: str, *, code: int = 2) -> NoReturn:
     Raises:
         typer.Exit: always.
     """
-    typer.echo(f"error: {message}", err=True)
+    say(f"error: {message}")
     raise typer.Exit(code)
 
 

@@ -5,20 +5,22 @@ What the API answers is masked already where contracts say ``debug_redact``.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console, Group
-from rich.table import Table
+from google.rpc.code_pb2 import UNAVAILABLE
+from rich.console import Group
 from rich.text import Text
 
+from orchestrator.cli.terminal import Flow, Records, Terminal, open_terminal
 from saga.v1 import contract_pb2, saga_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-    from datetime import timedelta
+    from collections.abc import Iterable, Mapping, Sequence
 
     from google.protobuf.descriptor import EnumDescriptor
     from google.protobuf.timestamp_pb2 import Timestamp
+    from google.rpc.status_pb2 import Status as RpcStatus
     from rich.console import RenderableType
 
 # How each state of a step looks: a sign, a style.
@@ -43,8 +45,6 @@ _STATUS_STYLES: Final[dict[int, str]] = {
     saga_pb2.STATUS_PARTIALLY_COMPENSATED: "bold yellow",
 }
 _ABSENT: Final = Text("-", style="dim")
-_NUMBERS: Final = frozenset({"took", "sagas", "in flight", "waiting"})
-_WITHOUT_TERMINAL: Final = 160
 _NOT_REACHED: Final = frozenset({saga_pb2.STEP_STATE_NOT_BEGUN, saga_pb2.STEP_STATE_SKIPPED})
 # Whether these took effect was never known, where they carry an error; their rollback was decided all the same.
 _ROLLED_BACK: Final = frozenset(
@@ -56,70 +56,97 @@ ENDED: Final = frozenset(
 """The statuses that nothing changes any more."""
 
 
-def open_console() -> Console:
-    """Where to print: as wide as the terminal, or wide enough for any line where there is none."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WITHOUT_TERMINAL)
+def open_console() -> Terminal:
+    """Where to print."""
+    return open_terminal()
 
 
 def saga_page(saga: saga_pb2.Saga) -> RenderableType:
     """All there is to know of one saga."""
-    title = Text.assemble(
-        (f"{saga.definition} v{saga.version}", "bold"), "  ", saga.saga_id, "  ", status_text(saga.status)
-    )
-    if saga.HasField("ended_at"):
-        title.append(f" in {_span(saga.ended_at.ToDatetime() - saga.started_at.ToDatetime())}")
+    took = _took(saga)
+    status = status_text(saga.status).append(f" in {took}" if took else "", style="default")
+    title = Flow([Text(f"{saga.definition} v{saga.version}", style="bold"), saga.saga_id, status])
     facts = [
         *(f"{name} {value}" for name, value in sorted(saga.attributes.items())),
         f"started {instant_text(saga.started_at)}",
     ]
     if saga.trace_id:
         facts.append(f"trace {saga.trace_id}")
-    parts: list[RenderableType] = [title, Text(" · ".join(facts), style="dim")]
+    parts: list[RenderableType] = [title, Flow(facts, " · ", "dim")]
     if saga.HasField("reason"):
         parts.append(reason_text(saga.reason))
     if saga.overdue:
         parts.append(Text(f"overdue since {instant_text(saga.deadline_at)}", style="bold red"))
-    return Group(*parts, steps_table(saga.steps))
+    parts += [waiting_text(each) for each in saga.waiting]
+    return Group(*parts, steps_table(saga.steps, {each.step_key: each for each in saga.waiting}))
 
 
-def steps_table(steps: Sequence[saga_pb2.Step]) -> Table:
-    """The steps: how far each has come, how often it was sent, and what became of its compensation."""
-    table = plain_table("step", "effect", "outcome", "took", "compensation", wrapped={"outcome", "compensation"})
+def steps_table(steps: Sequence[saga_pb2.Step], waiting: Mapping[str, saga_pb2.Waiting] | None = None) -> Records:
+    """The steps: how far each has come, how often it was sent, and what became of its compensation.
+
+    Args:
+        steps: the saga's.
+        waiting: what the saga waits for, by the step's key.
+    """
+    table = Records(
+        ("step", "effect", "outcome", "took", "compensation"),
+        wrapped={"outcome", "compensation"},
+        plain={"effect", "outcome"},
+    )
     for step in steps:
         begun = step.state not in _NOT_REACHED
-        table.add_row(
+        waits = (waiting or {}).get(step.key) if step.key else None
+        table.add(
             _signed(step),
             Text(_word(contract_pb2.Effect.DESCRIPTOR, step.effect), style="" if begun else "dim"),
-            _outcome(step),
+            _outcome(step, waits),
             _span(step.duration.ToTimedelta()) if step.HasField("duration") else _ABSENT,
             _compensation(step),
         )
     return table
 
 
-def sagas_table(sagas: Iterable[saga_pb2.Saga]) -> Table:
-    """One saga in each line."""
-    table = plain_table("saga", "status", "started", "took", "definition", "attributes", wrapped={"attributes"})
+def sagas_table(sagas: Iterable[saga_pb2.Saga]) -> Records:
+    """One saga in each line, or in a few where the terminal is narrow."""
+    sagas = list(sagas)
+    told = any(saga.HasField("reason") or saga.waiting for saga in sagas)
+    columns = ["saga", "status", "started", "took", "definition", "attributes", *(["because"] if told else [])]
+    table = Records(columns, wrapped={"attributes", "because"}, head=2, plain={"definition", "attributes", "because"})
     for saga in sagas:
-        ended = saga.HasField("ended_at")
-        table.add_row(
+        cells: list[Text | str] = [
             saga.saga_id,
             status_text(saga.status),
             instant_text(saga.started_at),
-            _span(saga.ended_at.ToDatetime() - saga.started_at.ToDatetime()) if ended else _ABSENT,
+            _took(saga) or _ABSENT,
             f"{saga.definition} v{saga.version}",
             " ".join(f"{name}={value}" for name, value in sorted(saga.attributes.items())),
-        )
+        ]
+        table.add(*cells, *([_because(saga)] if told else []))
     return table
 
 
-def plain_table(*columns: str, wrapped: Collection[str] = ()) -> Table:
-    """An empty table without lines; what counts or takes time stands on the right."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in columns:
-        table.add_column(name, no_wrap=name not in wrapped, justify="right" if name in _NUMBERS else "left")
-    return table
+def waiting_text(waiting: saga_pb2.Waiting) -> Text:
+    """What a saga waits for, since when, and when it goes on."""
+    step = waiting.step_key.removesuffix("#1")
+    since = instant_text(waiting.since)
+    match waiting.reason:
+        case saga_pb2.WAIT_REASON_PARTICIPANT_DOWN:
+            text = Text.assemble((f"{step} waits", "bold yellow"), f": {waiting.service} is down since {since}")
+            return text.append(f", asked again at {_clock(waiting.until)}" if waiting.HasField("until") else "")
+        case saga_pb2.WAIT_REASON_PARTICIPANT_BUSY:
+            text = Text.assemble((f"{step} waits", "bold yellow"), f" since {since}")
+            return text.append(f": as many calls as may be are in flight to {waiting.service}")
+        case _:
+            text = Text.assemble((f"{step} backs off", "bold yellow"), f" since {since}")
+            text.append(f", attempt {waiting.attempt} at {_clock(waiting.until)}" if waiting.HasField("until") else "")
+            return text.append(f": {error_text(waiting.error)}" if waiting.HasField("error") else "")
+
+
+def error_text(error: RpcStatus) -> str:
+    """What a participant said; where nobody was there to say anything, that, and not which socket failed how."""
+    if error.code == UNAVAILABLE and not error.details:
+        return "nobody answers there"
+    return str(error.message)
 
 
 def progress_text(steps: Iterable[saga_pb2.Step]) -> Text:
@@ -175,7 +202,22 @@ def _signed(step: saga_pb2.Step) -> Text:
     return Text.assemble((sign, style), " ", (step_name(step), "dim" if step.state in _NOT_REACHED else ""))
 
 
-def _outcome(step: saga_pb2.Step) -> Text:
+def _because(saga: saga_pb2.Saga) -> Text:
+    told = [reason_text(saga.reason)] if saga.HasField("reason") else []
+    return Text("; ").join([*told, *map(waiting_text, saga.waiting)])
+
+
+def _took(saga: saga_pb2.Saga) -> str:
+    if not saga.HasField("ended_at"):
+        return ""
+    return _span(max(timedelta(), saga.ended_at.ToDatetime() - saga.started_at.ToDatetime()))
+
+
+def _clock(instant: Timestamp) -> str:
+    return instant.ToDatetime().strftime("%H:%M:%S UTC")
+
+
+def _outcome(step: saga_pb2.Step, waits: saga_pb2.Waiting | None = None) -> Text:
     word = _word(saga_pb2.StepState.DESCRIPTOR, step.state)
     if step.state in _NOT_REACHED and step.conditional:
         word += ", conditional"
@@ -184,8 +226,10 @@ def _outcome(step: saga_pb2.Step) -> Text:
         text.append(f", sent {step.attempts} times", style="yellow not bold")
     if step.error.message and step.state in _ROLLED_BACK:
         text.append(", in doubt", style="yellow not bold")
+    elif waits is not None and waits.reason == saga_pb2.WAIT_REASON_PARTICIPANT_DOWN:
+        text.append(f": down since {instant_text(waits.since)}", style="not bold")
     elif step.error.message:
-        text.append(f": {step.error.message}", style="not bold")
+        text.append(f": {error_text(step.error)}", style="not bold")
     if step.best_effort:
         text.append(", best effort", style="dim not bold")
     return text
@@ -201,7 +245,7 @@ def _compensation(step: saga_pb2.Step) -> Text:
     if compensation.attempts > 1:
         text.append(f", sent {compensation.attempts} times", "yellow")
     if compensation.error.message:
-        text.append(f": {compensation.error.message}", "red")
+        text.append(f": {error_text(compensation.error)}", "red")
     return text
 
 

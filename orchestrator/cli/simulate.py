@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from orchestrator.contract.wording import counted
+
 if TYPE_CHECKING:
     from orchestrator.testing.simulation import Outcome
 
@@ -58,12 +60,12 @@ class _Progress:
 
     def __str__(self) -> str:
         rate = self._ends.total() / max(time.monotonic() - self._began, 1e-9)
-        return f"{self._worlds} worlds, {_told(self._ends)}; {rate:,.0f} sagas simulated per second"
+        return f"{counted(self._worlds, 'world')}, {_told(self._ends)}; {rate:,.0f} sagas simulated per second"
 
 
 def _told(ends: Counter[str]) -> str:
     by_end = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in ends.most_common())
-    return f"{ends.total():,} sagas: {by_end}"
+    return f"{counted(ends.total(), 'saga')}: {by_end}"
 
 
 def _explain(outcome: Outcome) -> None:

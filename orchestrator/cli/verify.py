@@ -8,12 +8,14 @@ from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from orchestrator.cli.beside import JournalOption, journal_beside, sagas_in
 from orchestrator.cli.modules import load_definitions
 from orchestrator.cli.refusal import errors_reported, refuse
+from orchestrator.cli.terminal import open_terminal
+from orchestrator.cli.text import visible
+from orchestrator.contract.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -115,17 +117,17 @@ def _show(verdicts: Sequence[Verdict]) -> bool:
     """Show what is not in line, and how many there were; whether all are."""
     from orchestrator.engine.verifying import Finding  # noqa: PLC0415 - as above
 
-    console = Console(soft_wrap=True)
+    console = open_terminal()
     amiss = [verdict for verdict in verdicts if verdict.finding is not Finding.IN_LINE]
     for verdict in amiss:
         status = "" if verdict.status is None else verdict.status.name.lower().replace("_", " ")
         about = ", ".join(filter(None, (verdict.definition, status)))
         about = f" ({about}): " if about else ": "
-        console.print(Text.assemble((verdict.saga_id, "bold"), about, (verdict.finding.value, "bold red")))
-        console.print(Text(f"  {verdict.message}"))
-    counted = Counter(verdict.finding.value for verdict in amiss)
-    found = ", ".join(f"{number} {finding}" for finding, number in counted.items()) or "all in line"
-    number = len(verdicts)
-    summary = f"{number or 'no'} journal{'' if number == 1 else 's'} verified" + (f": {found}" if number else "")
-    console.print(Text(summary, style="bold red" if amiss else "green"))
+        title = Text.assemble((visible(verdict.saga_id), "bold"), visible(about), (verdict.finding.value, "bold red"))
+        console.print(title, soft_wrap=True)
+        console.print(Text(f"  {visible(verdict.message)}"), soft_wrap=True)
+    findings = Counter(verdict.finding.value for verdict in amiss)
+    found = ", ".join(f"{number} {finding}" for finding, number in findings.items()) or "all in line"
+    summary = f"{counted(len(verdicts), 'journal')} verified" + (f": {found}" if verdicts else "")
+    console.print(Text(summary, style="bold red" if amiss else "green"), soft_wrap=True)
     return not amiss

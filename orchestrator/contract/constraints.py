@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import protovalidate
 
+from orchestrator.contract.wording import for_people
+
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pool import DescriptorPool
     from google.protobuf.message import Message
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 def violations(message: Message) -> tuple[tuple[str, str], ...]:
     """Pairs of the path of a field at fault, such as ``lines[0].quantity``, and what is wrong with it."""
     found = _validator(message.DESCRIPTOR.file.pool).collect_violations(message)
-    return tuple((_path(violation), violation.proto.message) for violation in found)
+    return tuple((_path(violation), for_people(violation.proto.message)) for violation in found)
 
 
 @lru_cache(maxsize=16)

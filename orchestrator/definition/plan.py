@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.contract.command import Command
+    from orchestrator.definition.plan_order import PlanOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,13 @@ class Plan:
     @cached_property
     def _all_steps(self) -> tuple[PlannedStep, ...]:
         return tuple(_steps(self.root, conditional=False, repeated=False))
+
+    @cached_property
+    def order(self) -> PlanOrder:
+        """Which of the steps may come after which."""
+        from orchestrator.definition.plan_order import order_of  # noqa: PLC0415 - it reads what is declared here
+
+        return order_of(self)
 
     def unread(self) -> tuple[Unread, ...]:
         """The places at which the plan may be incomplete."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.definition.participants import Participant
+    from orchestrator.definition.plan import Plan
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.ports import Caller, Clock, Participants
 
@@ -117,7 +118,7 @@ class Bindings:
             if not command.streaming
         }
         self.gates: Mapping[str, Gate] = {
-            service: Gate(clock, partial(participants.is_serving, service), most_in_flight)
+            service: Gate(clock, partial(participants.is_serving, service), most_in_flight, service)
             for service in sorted({command.service for command in commands.values()})
         }
         self._children: dict[tuple[str, int], Binding] = {}
@@ -126,8 +127,8 @@ class Bindings:
         }
         self._by_path: Mapping[str, Binding] = {binding.command.path: binding for binding in self._by_name.values()}
 
-    def add_child(self, definition: SagaDefinition[Any, Any, Any], binding: Binding) -> None:
-        """A saga that others may run as their child."""
+    def add_child(self, definition: SagaDefinition[Any, Any, Any] | Plan, binding: Binding) -> None:
+        """A saga that others may run as their child; its plan names it as well."""
         self._children[definition.name, definition.version] = binding
         self._by_name[binding.name] = binding
 

@@ -25,12 +25,12 @@ from orchestrator.engine.entries import AttemptFailed
 from orchestrator.engine.outcome import Completed, Rejected, Retry, Unknown
 from orchestrator.engine.retry import delay_before
 from orchestrator.engine.trace import attempt_traceparent
+from orchestrator.engine.waiting import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from orchestrator.engine.bindings import Binding
-    from orchestrator.engine.gate import Gate
     from orchestrator.engine.nudge import Nudge
     from orchestrator.engine.outcome import Failure, Outcome
     from orchestrator.engine.ports import Chance, Clock
@@ -104,11 +104,12 @@ class Courier:
             late: takes the outcome of an attempt on which the saga's code has given up, as a ``TaskGroup`` does.
         """
         most = binding.command.retry.attempts if binding.command.idempotent else 1
+        failing_since = 0
         while True:
             attempt = delivery.attempts + 1
             spent = attempt >= most
             if self._brake.stop is not None or not binding.gate.try_enter():
-                await self._pass(binding.gate)
+                await self._pass(binding, key, attempt, delivery.failure)
             started_at = self._clock.now()
             metadata = self._metadata(key, attempt, about)
             limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))
@@ -130,7 +131,8 @@ class Courier:
             self._writer.record(AttemptFailed(self._clock.now(), key, attempt, started_at, outcome.failure, harmless))
             # Durable before the next one, so that no two attempts ever share a number, hence a span.
             await self._brake.persist(self._writer)
-            await self.back_off(binding, attempt + 1, outcome.retry_after)
+            failing_since = failing_since or started_at
+            await self.back_off(binding, key, attempt + 1, outcome, failing_since)
 
     async def ask(
         self, binding: Binding, key: str, request: bytes, attempt: int, about: tuple[tuple[str, str], ...]
@@ -144,27 +146,43 @@ class Courier:
             attempt: the number of that attempt.
             about: further metadata: ``verifies``.
         """
-        asked = 1
+        asked, asking_since = 1, self._clock.now()
         while True:
             if self._brake.stop is not None or not binding.gate.try_enter():
-                await self._pass(binding.gate)
+                await self._pass(binding, key, asked)
             answer = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout)
             outcome = _weighed(answer, binding, in_doubt=False, spent=asked >= binding.command.retry.attempts)
             if isinstance(outcome, (Completed, Rejected)) or (isinstance(outcome, Unknown) and outcome.final):
                 return outcome
             asked += 1
-            await self.back_off(binding, asked, outcome.retry_after)
+            await self.back_off(binding, key, asked, outcome, asking_since)
 
-    async def back_off(self, binding: Binding, attempt: int, retry_after: float = 0.0) -> None:
-        """Wait as the contract says before this attempt, or until an operator wants it now."""
-        delay = delay_before(binding.command.retry, attempt, self._chance(), retry_after)
-        await self._brake.rest(self._nudge.sleep(self._clock, delay))
+    async def back_off(
+        self, binding: Binding, key: str, attempt: int, outcome: Retry | Unknown, failing_since: int
+    ) -> None:
+        """Wait as the contract says before this attempt, or until an operator wants it now.
 
-    async def _pass(self, gate: Gate) -> None:
+        Args:
+            binding: what is to be attempted again.
+            key: the key of the command or compensation.
+            attempt: the number of the attempt that is to come.
+            outcome: of the latest one.
+            failing_since: when the first of those that failed in a row started, nanoseconds since the epoch, UTC.
+        """
+        delay = delay_before(binding.command.retry, attempt, self._chance(), outcome.retry_after)
+        until = self._clock.now() + int(delay * 1e9)
+        wait = Wait(key, binding.command.service, attempt, failing_since, until, outcome.failure)
+        with self._nudge.waits.during(wait):
+            await self._brake.rest(self._nudge.sleep(self._clock, delay))
+
+    async def _pass(self, binding: Binding, key: str, attempt: int, failure: Failure | None = None) -> None:
         """Wait to be admitted to the participant; parks for good where the saga is to stop."""
         if self._brake.stop is not None:
             await self._brake.park()
-        await self._brake.rest(gate.enter())
+        gate = binding.gate
+        wait = Wait(key, binding.command.service, attempt, self._clock.now(), failure=failure, gate=gate)
+        with self._nudge.waits.during(wait):
+            await self._brake.rest(gate.enter())
         if self._brake.stop is not None:
             gate.leave(reached=True)
             await self._brake.park()

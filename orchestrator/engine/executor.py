@@ -45,6 +45,7 @@ from orchestrator.engine.state import (
     Status,
 )
 from orchestrator.engine.stopping import Brake, Fail, Halt, RollBack, Stop, Suspend
+from orchestrator.engine.suspension import tell_suspended
 from orchestrator.errors import ClaimLost, JournalError, SagaExists
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.replay import ReplayGate
     from orchestrator.engine.served import ServedSaga
     from orchestrator.engine.state import SagaState
+    from orchestrator.engine.waiting import Waiting
     from orchestrator.engine.writer import SagaWriter
 
 _log = logging.getLogger(__name__)
@@ -114,6 +116,11 @@ class Executor:
     def state(self) -> SagaState:
         """The saga's state, up to its latest entry, durable or not."""
         return self._writer.state
+
+    @property
+    def waiting(self) -> list[Waiting]:
+        """What it waits for at this moment before it sends something."""
+        return self._nudge.waits.now()
 
     @property
     def token(self) -> int:
@@ -339,6 +346,7 @@ class Executor:
     async def _suspend(self, reason: Reason) -> None:
         self._writer.record(SagaSuspended(self._clock.now(), reason))
         await self._brake.persist(self._writer)
+        tell_suspended(self._writer.state, reason)
 
     async def _begin_rollback(self, reason: Reason, rollback: Rollback) -> None:
         self._writer.record(RollbackBegan(self._clock.now(), reason))

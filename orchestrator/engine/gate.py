@@ -18,11 +18,14 @@ circuit breaker pattern.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from orchestrator.engine.ports import Clock
+
+_log = logging.getLogger(__name__)
 
 FAILURES_TO_OPEN: Final = 5
 FIRST_PAUSE_SECONDS: Final = 0.1
@@ -43,15 +46,32 @@ class Gate:
         clock: how pauses pass.
         check: asks whether the participant serves.
         most_in_flight: calls that may be in flight at once.
+        name: of the participant, for the log: the full name of its service.
 
     Attributes:
         is_open: the circuit is open: the participant is believed to be down.
+        down_since: since when, nanoseconds since the epoch, UTC; 0 while the circuit is closed.
+        next_check_at: when it is asked for its health again, likewise.
         in_flight: calls that are.
     """
 
-    __slots__ = ("_check", "_clock", "_failures", "_most", "_prober", "_trial", "_waiting", "in_flight", "is_open")
+    __slots__ = (
+        "_check",
+        "_clock",
+        "_failures",
+        "_most",
+        "_name",
+        "_prober",
+        "_trial",
+        "_waiting",
+        "down_since",
+        "in_flight",
+        "is_open",
+        "next_check_at",
+    )
 
-    def __init__(self, clock: Clock, check: HealthCheck, most_in_flight: int) -> None:
+    def __init__(self, clock: Clock, check: HealthCheck, most_in_flight: int, name: str = "") -> None:
+        self._name = name
         self._clock = clock
         self._check = check
         self._most = most_in_flight
@@ -61,6 +81,8 @@ class Gate:
         self._prober: asyncio.Task[None] | None = None
         self.in_flight = 0
         self.is_open = False
+        self.down_since = 0
+        self.next_check_at = 0
 
     @property
     def waiting(self) -> int:
@@ -104,8 +126,7 @@ class Gate:
             self._failures += 1
             self._trial = False
             if self._failures >= FAILURES_TO_OPEN and self._prober is None:
-                self.is_open = True
-                self._prober = asyncio.ensure_future(self._probe())
+                self._open()
         if self._waiting:
             self._admit()
 
@@ -118,6 +139,7 @@ class Gate:
         """While the circuit is open, ask again and again, at growing distances."""
         pause = FIRST_PAUSE_SECONDS
         while self._prober is asyncio.current_task():
+            self.next_check_at = self._clock.now() + int(pause * 1e9)
             await self._clock.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             serves = await self._check()
@@ -127,8 +149,22 @@ class Gate:
                 self._trial = True
                 self._admit()
 
+    def _open(self) -> None:
+        self.is_open = True
+        self.down_since = self._clock.now()
+        self._prober = asyncio.ensure_future(self._probe())
+        _log.warning(
+            "participant %s is down: %d calls in a row found nobody there; sagas wait until it is back",
+            self._name,
+            self._failures,
+        )
+
     def _close(self) -> None:
+        if self.is_open:
+            seconds = max(0, self._clock.now() - self.down_since) / 1e9
+            _log.warning("participant %s is back; it was down for %.1f s", self._name, seconds)
         self.is_open = False
+        self.down_since = self.next_check_at = 0
         self._failures = 0
         self._trial = False
         self._prober = None

@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from orchestrator.engine.waiting import Waits
+
 if TYPE_CHECKING:
     from orchestrator.engine.ports import Clock
 
 
 class Nudge:
-    """The pauses of one saga."""
+    """The pauses of one saga.
 
-    __slots__ = ("_pauses",)
+    Attributes:
+        waits: what it waits for, those pauses included.
+    """
+
+    __slots__ = ("_pauses", "waits")
 
     def __init__(self) -> None:
+        self.waits = Waits()
         self._pauses: set[asyncio.Future[None]] = set()
 
     async def sleep(self, clock: Clock, seconds: float) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from orchestrator.engine.placing import places
 from orchestrator.engine.state import ENDED, Status, StepOutcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from orchestrator.contract.command import Effect
     from orchestrator.definition.plan import Plan, PlannedStep
     from orchestrator.engine.state import CommandState, CompensationState, SagaState
@@ -34,6 +37,9 @@ _SETTLED: Final = {
 }
 
 
+_NOWHERE: Final = 1_000_000
+
+
 class Step(NamedTuple):
     """One step of a saga.
 
@@ -53,29 +59,42 @@ class Step(NamedTuple):
 
 
 def steps(state: SagaState, plan: Plan | None) -> list[Step]:
-    """Every step in the order of the code, where the code is known, else in the order of start.
+    """Every step: those that have begun in the order of their start, those that have not where the code has them.
 
-    A planned step takes the first journalled command of its method that no step before it took; one in a loop
-    takes all of them.
+    A planned step that may have begun, as far as method, scope and order tell, is not said to be ahead or passed over.
     """
-    waiting = list(state.commands.values())
-    found: list[Step] = []
-    for planned in plan.steps() if plan else ():
-        matching = [command for command in waiting if command.method == planned.command.name]
-        taken = matching if planned.repeated else matching[:1]
-        waiting = [command for command in waiting if command not in taken]
-        found += [_begun(state, command, conditional=planned.conditional) for command in taken]
-        if not taken:
-            found.append(_not_begun(state, planned))
-    return found + [_begun(state, command, conditional=False) for command in waiting]
+    commands = list(state.commands.values())
+    if plan is None:
+        return [_begun(state, command, conditional=False) for command in commands]
+    planned = plan.steps()
+    found = places(plan.order, commands, completed=state.status is Status.COMPLETED)
+    is_over = state.rollback is not None or state.status in ENDED
+    # Of a saga that goes on, what may have begun may also be ahead.
+    begun = found.possible if is_over else frozenset(found.taken.values())
+    ahead = [(number, step) for number, step in enumerate(planned) if number not in begun]
+    shown: list[Step] = []
+    for command, remaining in zip(commands, _least_from(commands, found.taken), strict=True):
+        while ahead and ahead[0][0] < remaining:
+            shown.append(_not_begun(ahead.pop(0)[1], is_over=is_over))
+        place = found.taken.get(command.key)
+        shown.append(_begun(state, command, conditional=place is not None and planned[place].conditional))
+    return shown + [_not_begun(step, is_over=is_over) for _, step in ahead]
 
 
-def _not_begun(state: SagaState, planned: PlannedStep) -> Step:
-    skipped = state.rollback or state.status in ENDED
+def _least_from(commands: Sequence[CommandState], taken: Mapping[str, int]) -> list[int]:
+    """For each command, the first place in the code that it or one after it has; -1 where none of them has any."""
+    least, found = _NOWHERE, list[int]()
+    for command in reversed(commands):
+        least = min(least, taken.get(command.key, _NOWHERE))
+        found.append(-1 if least == _NOWHERE else least)
+    return found[::-1]
+
+
+def _not_begun(planned: PlannedStep, *, is_over: bool) -> Step:
     return Step(
         planned.command.name,
         planned.command.effect,
-        StepState.SKIPPED if skipped else StepState.NOT_BEGUN,
+        StepState.SKIPPED if is_over else StepState.NOT_BEGUN,
         None,
         planned.conditional,
         planned.best_effort,

@@ -36,6 +36,7 @@ from orchestrator.engine.state import (
     CommandState,
     Reason,
 )
+from orchestrator.engine.suspension import tell_suspended
 from orchestrator.errors import CompensationUnderivable
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Rollback:
     async def _suspend(self, reason: Reason) -> None:
         self._writer.record(SagaSuspended(self._clock.now(), reason))
         await self._brake.persist(self._writer)
+        tell_suspended(self._writer.state, reason)
 
     def _intend(self, commands: Sequence[CommandState]) -> bool:
         intended = False

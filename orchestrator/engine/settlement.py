@@ -104,7 +104,9 @@ class Settlement:
                 await self._suspend(Reason(REASON_UNKNOWN, f"no answer to be had: {failure}", command.key))
             denied = not verdict.took_effect
             await self._brake.persist(self._writer)
-            await self._courier.back_off(binding, attempted.attempt + 1)
+            await self._courier.back_off(
+                binding, command.key, attempted.attempt + 1, Unknown(failure), attempted.started_at
+            )
             attempted = await self._attempt(binding, command, timeout, gives_up=not verdict.took_effect)
         return attempted
 

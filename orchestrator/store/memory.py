@@ -56,7 +56,7 @@ class MemoryJournal:
         position = decode_page_token(page_token)
         oldest_first = [kept.record for kept in self._sagas.values()]
         numbered = list(enumerate(oldest_first))[:position]
-        found = [(number, record) for number, record in reversed(numbered) if _matches(record, where)]
+        found = [(number, record) for number, record in reversed(numbered) if where.matches(record)]
         token = encode_page_token(found[limit - 1][0]) if len(found) > limit else ""
         return [record for _, record in found[:limit]], token
 
@@ -146,13 +146,3 @@ def _claim(kept: _Kept, owner: str) -> Claim:
     kept.owner = owner
     kept.token += 1
     return Claim(kept.record.saga_id, kept.token)
-
-
-def _matches(record: SagaRecord, where: SagaFilter) -> bool:
-    return (
-        (not where.definition or record.definition == where.definition)
-        and (not where.statuses or record.status in where.statuses)
-        and (where.started_from is None or record.started_at >= where.started_from)
-        and (where.started_before is None or record.started_at < where.started_before)
-        and set(where.attributes) <= set(record.attributes)
-    )

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.engine.cancellation import refuse_cancel
 from orchestrator.engine.state import ENDED, Status
 from orchestrator.errors import InvalidInput, OperationRefused, OrchestratorError
-from orchestrator.transport.requests import saga_filter
+from orchestrator.transport.searching import find_sagas
 from saga.v1 import saga_service_pb2 as api
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from orchestrator.engine.operations import Operations
-    from orchestrator.engine.ports import SagaFilter
     from orchestrator.engine.state import SagaState
     from orchestrator.engine.worker import Worker
 
@@ -34,7 +33,6 @@ async def act_on_sagas(
     Raises:
         InvalidInput: the filter restricts nothing.
     """
-    where = saga_filter(request.filter)
     if not request.filter.ByteSize():
         raise InvalidInput(("filter", "restricts nothing; name a definition, a status, a time or an attribute"))
     act = _acts(operations)[request.action]
@@ -51,16 +49,16 @@ async def act_on_sagas(
         return api.ActOnSagasResponse(saga_id=saga_id, done=True)
 
     # Listed first: what is done changes what the filter matches.
-    matching = [saga_id async for saga_id in _matching(where, worker)]
+    matching = [saga_id async for saga_id in _matching(request.filter, worker)]
     for first in range(0, len(matching), _TOGETHER):
         for answer in await asyncio.gather(*map(one, matching[first : first + _TOGETHER])):
             yield answer
 
 
-async def _matching(where: SagaFilter, worker: Worker) -> AsyncIterator[str]:
+async def _matching(where: api.SagaFilter, worker: Worker) -> AsyncIterator[str]:
     token = ""
     while True:
-        records, token = await worker.search(where, _PAGE, token)
+        records, token = await find_sagas(worker, where, _PAGE, token)
         for record in records:
             yield record.saga_id
         if not token:

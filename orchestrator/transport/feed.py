@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from orchestrator.engine.ports import SagaFilter
-    from orchestrator.engine.state import SagaState
+    from orchestrator.engine.state import SagaState, Status
     from orchestrator.engine.worker import Worker
 
 _KEPT: Final = 4096
@@ -41,7 +41,7 @@ class _Change(NamedTuple):
 
     saga_id: str
     definition: str
-    status: int
+    status: Status
     started_at: int
     attributes: frozenset[tuple[str, str]]
     message: api.WatchSagasResponse
@@ -51,17 +51,7 @@ class _Change(NamedTuple):
         assert state.status is not None
         message = api.WatchSagasResponse(saga=feed_view(state))
         attributes = frozenset(state.attributes)
-        return cls(state.saga_id, state.definition, state.status.value, state.started_at, attributes, message)
-
-    def matches(self, where: SagaFilter) -> bool:
-        """Whether a filter is about this saga as it stood."""
-        return (
-            (not where.definition or self.definition == where.definition)
-            and (not where.statuses or self.status in {status.value for status in where.statuses})
-            and (where.started_from is None or self.started_at >= where.started_from)
-            and (where.started_before is None or self.started_at < where.started_before)
-            and self.attributes.issuperset(where.attributes)
-        )
+        return cls(state.saga_id, state.definition, state.status, state.started_at, attributes, message)
 
 
 class SagaFeed:
@@ -107,7 +97,7 @@ class SagaFeed:
                 assert change is not None
                 is_latest = self._latest[change.saga_id] == place
                 place += 1
-                if is_latest and change.matches(where):
+                if is_latest and where.matches(change):
                     yield _with(change.message, missed)
                     missed = 0
                     await self._worker.world.clock.sleep(self.readers / _MESSAGES_PER_SECOND)

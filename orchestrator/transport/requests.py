@@ -106,6 +106,7 @@ def saga_filter(request: saga_service_pb2.SagaFilter) -> SagaFilter:
         started_from=instant(request, "started_from"),
         started_before=instant(request, "started_before"),
         attributes=tuple(request.attributes.items()),
+        id_prefix=request.id_prefix,
     )
 
 

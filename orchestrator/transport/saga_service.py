@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.operations import find_command
+from orchestrator.engine.state import Status
 from orchestrator.errors import InvalidInput
 from orchestrator.transport.bulk import act_on_sagas
 from orchestrator.transport.journal_view import journal_view
 from orchestrator.transport.previewing import preview_view
 from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, saga_filter, start_request, traceparent_of, unpack
+from orchestrator.transport.searching import find_sagas, refuse_unknown, suspension_of, waits_for
 from orchestrator.transport.statistics import statistics_view
 from orchestrator.transport.views import record_view, saga_view
 from saga.v1 import saga_pb2
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     import grpc.aio
 
     from orchestrator.engine.operations import Operations
+    from orchestrator.engine.ports import SagaRecord
     from orchestrator.engine.served import ServedSaga
     from orchestrator.engine.state import SagaState
+    from orchestrator.engine.waiting import Waiting
     from orchestrator.engine.worker import Worker
     from orchestrator.transport.feed import SagaFeed
     from orchestrator.transport.starts import Starts
@@ -60,8 +64,8 @@ class SagaService(SagaServiceServicer):
     async def ListSagas(self, request: api.ListSagasRequest, context: Context) -> api.ListSagasResponse:
         """See the contract."""
         size = request.page_size or DEFAULT_PAGE_SIZE
-        records, token = await self._worker.search(saga_filter(request.filter), size, request.page_token)
-        return api.ListSagasResponse(sagas=map(record_view, records), next_page_token=token)
+        records, token = await find_sagas(self._worker, request.filter, size, request.page_token)
+        return api.ListSagasResponse(sagas=[await self._listed(each) for each in records], next_page_token=token)
 
     async def WatchSaga(self, request: api.WatchSagaRequest, context: Context) -> AsyncIterator[api.WatchSagaResponse]:
         """See the contract."""
@@ -72,8 +76,12 @@ class SagaService(SagaServiceServicer):
         self, request: api.WatchSagasRequest, context: Context
     ) -> AsyncIterator[api.WatchSagasResponse]:
         """See the contract."""
-        async for answer in self._feed.read(saga_filter(request.filter)):
-            yield answer
+        where, reasons = saga_filter(request.filter), request.filter.waiting_for
+        await refuse_unknown(self._worker, where)
+        async for answer in self._feed.read(where):
+            saga_id = answer.saga.saga_id
+            if not (reasons and saga_id) or waits_for(self._worker.live.get(saga_id), reasons):
+                yield answer
 
     async def GetStatistics(self, request: api.GetStatisticsRequest, context: Context) -> api.GetStatisticsResponse:
         """See the contract."""
@@ -175,4 +183,13 @@ class SagaService(SagaServiceServicer):
         return self._worker.served.find(state.definition, state.version)
 
     def _view(self, state: SagaState) -> saga_pb2.Saga:
-        return saga_view(state, self._find(state))
+        return saga_view(state, self._find(state), self._waiting(state.saga_id))
+
+    def _waiting(self, saga_id: str) -> list[Waiting]:
+        executor = self._worker.live.get(saga_id)
+        return executor.waiting if executor else []
+
+    async def _listed(self, record: SagaRecord) -> saga_pb2.Saga:
+        suspended = record.status is Status.SUSPENDED
+        reason = await suspension_of(self._worker, record.saga_id) if suspended else None
+        return record_view(record, reason, self._waiting(record.saga_id))

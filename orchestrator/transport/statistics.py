@@ -34,7 +34,11 @@ def statistics_view(
         ],
         participants=[
             api.ParticipantStatistics(
-                service=service, in_flight=gate.in_flight, waiting=gate.waiting, is_down=gate.is_open
+                service=service,
+                in_flight=gate.in_flight,
+                waiting=gate.waiting,
+                is_down=gate.is_open,
+                down_since=timestamp(gate.down_since) if gate.is_open else None,
             )
             for service, gate in worker.bindings.gates.items()
         ],

@@ -12,15 +12,24 @@ from orchestrator.transport.status import status_of
 from saga.v1 import saga_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestrator.engine.ports import SagaRecord
     from orchestrator.engine.progress import Step
     from orchestrator.engine.served import ServedSaga
     from orchestrator.engine.state import CompensationState, Reason, SagaState, Status
+    from orchestrator.engine.waiting import Waiting
 
 
-def saga_view(state: SagaState, served: ServedSaga | None) -> saga_pb2.Saga:
-    """The saga with its steps; its input and result decoded where its definition is served."""
-    view = feed_view(state)
+def saga_view(state: SagaState, served: ServedSaga | None, waiting: Iterable[Waiting] = ()) -> saga_pb2.Saga:
+    """The saga with its steps; its input and result decoded where its definition is served.
+
+    Args:
+        state: the saga.
+        served: its definition.
+        waiting: what it waits for, where it is advanced here.
+    """
+    view = feed_view(state, waiting)
     view.steps.extend(step_views(state, served))
     if served is not None:
         view.input.CopyFrom(pack(served.definition.input.FromString(state.input)))
@@ -29,7 +38,7 @@ def saga_view(state: SagaState, served: ServedSaga | None) -> saga_pb2.Saga:
     return view
 
 
-def feed_view(state: SagaState) -> saga_pb2.Saga:
+def feed_view(state: SagaState, waiting: Iterable[Waiting] = ()) -> saga_pb2.Saga:
     """The saga as the feed shows it: without input, result and steps."""
     return saga_pb2.Saga(
         saga_id=state.saga_id,
@@ -44,11 +53,18 @@ def feed_view(state: SagaState) -> saga_pb2.Saga:
         deadline_at=timestamp(state.deadline_at) if state.deadline_at else None,
         overdue=state.overdue,
         parent_id=state.parent_id,
+        waiting=map(waiting_view, waiting),
     )
 
 
-def record_view(record: SagaRecord) -> saga_pb2.Saga:
-    """The saga as a list shows it: without input, result and steps."""
+def record_view(record: SagaRecord, reason: Reason | None = None, waiting: Iterable[Waiting] = ()) -> saga_pb2.Saga:
+    """The saga as a list shows it: without input, result and steps.
+
+    Args:
+        record: the saga.
+        reason: why it is suspended, where it is.
+        waiting: what it waits for, where it is advanced here.
+    """
     return saga_pb2.Saga(
         saga_id=record.saga_id,
         definition=record.definition,
@@ -57,6 +73,8 @@ def record_view(record: SagaRecord) -> saga_pb2.Saga:
         started_at=timestamp(record.started_at),
         ended_at=None if record.ended_at is None else timestamp(record.ended_at),
         attributes=dict(record.attributes),
+        reason=reason_view(reason),
+        waiting=map(waiting_view, waiting),
     )
 
 
@@ -74,6 +92,19 @@ def step_views(state: SagaState, served: ServedSaga | None) -> list[saga_pb2.Ste
 def reason_view(reason: Reason | None) -> saga_pb2.Reason | None:
     """Why a saga rolls back or is suspended."""
     return None if reason is None else saga_pb2.Reason(**reason._asdict())
+
+
+def waiting_view(waiting: Waiting) -> saga_pb2.Waiting:
+    """What a saga waits for at this moment."""
+    return saga_pb2.Waiting(
+        reason=waiting.reason.value,  # type: ignore[arg-type]  # the numbers are the same
+        step_key=waiting.key,
+        service=waiting.service,
+        attempt=waiting.attempt,
+        since=timestamp(waiting.since),
+        until=timestamp(waiting.until) if waiting.until else None,
+        error=None if waiting.failure is None else status_of(waiting.failure),
+    )
 
 
 def _step_view(step: Step) -> saga_pb2.Step:

@@ -24,6 +24,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _WaitReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WaitReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WaitReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WAIT_REASON_UNSPECIFIED: _WaitReason.ValueType  # 0
+    """Not known."""
+    WAIT_REASON_BACKOFF: _WaitReason.ValueType  # 1
+    """An attempt failed; the next one comes after a pause."""
+    WAIT_REASON_PARTICIPANT_DOWN: _WaitReason.ValueType  # 2
+    """The participant is believed to be down; it is asked for its health until it is back."""
+    WAIT_REASON_PARTICIPANT_BUSY: _WaitReason.ValueType  # 3
+    """As many calls as may be are in flight to the participant."""
+
+class WaitReason(_WaitReason, metaclass=_WaitReasonEnumTypeWrapper):
+    """Why a command is not sent now."""
+
+WAIT_REASON_UNSPECIFIED: WaitReason.ValueType  # 0
+"""Not known."""
+WAIT_REASON_BACKOFF: WaitReason.ValueType  # 1
+"""An attempt failed; the next one comes after a pause."""
+WAIT_REASON_PARTICIPANT_DOWN: WaitReason.ValueType  # 2
+"""The participant is believed to be down; it is asked for its health until it is back."""
+WAIT_REASON_PARTICIPANT_BUSY: WaitReason.ValueType  # 3
+"""As many calls as may be are in flight to the participant."""
+Global___WaitReason: _TypeAlias = WaitReason  # noqa: Y015
+
 class _Status:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -162,6 +190,7 @@ class Saga(_message.Message):
     OVERDUE_FIELD_NUMBER: _builtins.int
     JOURNAL_FIELD_NUMBER: _builtins.int
     PARENT_ID_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     definition: _builtins.str
@@ -212,6 +241,10 @@ class Saga(_message.Message):
     def journal(self) -> _containers.RepeatedCompositeFieldContainer[Global___JournalEntry]:
         """Everything that happened, in order; only where it was asked for."""
 
+    @_builtins.property
+    def waiting(self) -> _containers.RepeatedCompositeFieldContainer[Global___Waiting]:
+        """What it waits for at this moment, as the replica that advances it knows; empty while it is at work."""
+
     def __init__(
         self,
         *,
@@ -231,14 +264,69 @@ class Saga(_message.Message):
         overdue: _builtins.bool = ...,
         journal: _abc.Iterable[Global___JournalEntry] | None = ...,
         parent_id: _builtins.str = ...,
+        waiting: _abc.Iterable[Global___Waiting] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deadline_at", b"deadline_at", "ended_at", b"ended_at", "input", b"input", "reason", b"reason", "result", b"result", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "deadline_at", b"deadline_at", "definition", b"definition", "ended_at", b"ended_at", "input", b"input", "journal", b"journal", "overdue", b"overdue", "parent_id", b"parent_id", "reason", b"reason", "result", b"result", "saga_id", b"saga_id", "started_at", b"started_at", "status", b"status", "steps", b"steps", "trace_id", b"trace_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "deadline_at", b"deadline_at", "definition", b"definition", "ended_at", b"ended_at", "input", b"input", "journal", b"journal", "overdue", b"overdue", "parent_id", b"parent_id", "reason", b"reason", "result", b"result", "saga_id", b"saga_id", "started_at", b"started_at", "status", b"status", "steps", b"steps", "trace_id", b"trace_id", "version", b"version", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Saga: _TypeAlias = Saga  # noqa: Y015
+
+@_typing.final
+class Waiting(_message.Message):
+    """What a saga waits for before it sends a command or a compensation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    STEP_KEY_FIELD_NUMBER: _builtins.int
+    SERVICE_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    reason: Global___WaitReason.ValueType
+    """Why it does not send it now."""
+    step_key: _builtins.str
+    """The step, by its key."""
+    service: _builtins.str
+    """The participant that is to get it: the full name of the service."""
+    attempt: _builtins.int
+    """Which attempt is to come, from 1."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Since when: since the first of the attempts that failed in a row, or since the participant is down."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When the next attempt comes or, of a participant that is down, when it is asked for its health again; absent
+        where nobody knows.
+        """
+
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """How the latest attempt failed, if one did."""
+
+    def __init__(
+        self,
+        *,
+        reason: Global___WaitReason.ValueType = ...,
+        step_key: _builtins.str = ...,
+        service: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        error: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "since", b"since", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "error", b"error", "reason", b"reason", "service", b"service", "since", b"since", "step_key", b"step_key", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Waiting: _TypeAlias = Waiting  # noqa: Y015
 
 @_typing.final
 class JournalEntry(_message.Message):

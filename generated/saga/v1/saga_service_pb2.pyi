@@ -234,8 +234,12 @@ class SagaFilter(_message.Message):
     STARTED_FROM_FIELD_NUMBER: _builtins.int
     STARTED_BEFORE_FIELD_NUMBER: _builtins.int
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
+    ID_PREFIX_FIELD_NUMBER: _builtins.int
+    WAITING_FOR_FIELD_NUMBER: _builtins.int
     definition: _builtins.str
     """Only sagas of this definition."""
+    id_prefix: _builtins.str
+    """Only sagas whose identity begins with this and holds no `/` after it, as those of its children do."""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_saga_pb2.Status.ValueType]:
         """Only sagas of these statuses."""
@@ -252,6 +256,10 @@ class SagaFilter(_message.Message):
     def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Only sagas whose attributes have these values."""
 
+    @_builtins.property
+    def waiting_for(self) -> _containers.RepeatedScalarFieldContainer[_saga_pb2.WaitReason.ValueType]:
+        """Only sagas that this replica advances and that wait for one of these at this moment."""
+
     def __init__(
         self,
         *,
@@ -260,10 +268,12 @@ class SagaFilter(_message.Message):
         started_from: _timestamp_pb2.Timestamp | None = ...,
         started_before: _timestamp_pb2.Timestamp | None = ...,
         attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        id_prefix: _builtins.str = ...,
+        waiting_for: _abc.Iterable[_saga_pb2.WaitReason.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["started_before", b"started_before", "started_from", b"started_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "definition", b"definition", "started_before", b"started_before", "started_from", b"started_from", "statuses", b"statuses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "definition", b"definition", "id_prefix", b"id_prefix", "started_before", b"started_before", "started_from", b"started_from", "statuses", b"statuses", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -664,6 +674,7 @@ class ParticipantStatistics(_message.Message):
     IN_FLIGHT_FIELD_NUMBER: _builtins.int
     WAITING_FIELD_NUMBER: _builtins.int
     IS_DOWN_FIELD_NUMBER: _builtins.int
+    DOWN_SINCE_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     """The full name of the service."""
     in_flight: _builtins.int
@@ -672,6 +683,10 @@ class ParticipantStatistics(_message.Message):
     """Calls that wait until they may be made."""
     is_down: _builtins.bool
     """It is believed to be down, and asked for its health until it is back."""
+    @_builtins.property
+    def down_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when it is."""
+
     def __init__(
         self,
         *,
@@ -679,10 +694,11 @@ class ParticipantStatistics(_message.Message):
         in_flight: _builtins.int = ...,
         waiting: _builtins.int = ...,
         is_down: _builtins.bool = ...,
+        down_since: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["down_since", b"down_since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_flight", b"in_flight", "is_down", b"is_down", "service", b"service", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["down_since", b"down_since", "in_flight", b"in_flight", "is_down", b"is_down", "service", b"service", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -133,7 +133,8 @@ class SagaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSagas(self, request, context):
-        """Lists sagas, the newest first, without their inputs, results and steps.
+        """Lists sagas, the newest first, without their inputs, results and steps. What nobody can be meant by, a definition
+        or an attribute that does not exist, is refused with INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -24,7 +24,9 @@ class SagaServiceStub:
     GetSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.GetSagaRequest, _saga_service_pb2.GetSagaResponse]
     """Answers with one saga as it stands."""
     ListSagas: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ListSagasRequest, _saga_service_pb2.ListSagasResponse]
-    """Lists sagas, the newest first, without their inputs, results and steps."""
+    """Lists sagas, the newest first, without their inputs, results and steps. What nobody can be meant by, a definition
+    or an attribute that does not exist, is refused with INVALID_ARGUMENT.
+    """
     WatchSaga: _aio.UnaryStreamMultiCallable[_saga_service_pb2.WatchSagaRequest, _saga_service_pb2.WatchSagaResponse]
     """Sends the saga as it stands, then after every change, until it has ended."""
     WatchSagas: _aio.UnaryStreamMultiCallable[_saga_service_pb2.WatchSagasRequest, _saga_service_pb2.WatchSagasResponse]
@@ -89,7 +91,9 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.ListSagasRequest,
         context: _aio.ServicerContext[_saga_service_pb2.ListSagasRequest, _abc.Awaitable[_saga_service_pb2.ListSagasResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.ListSagasResponse]:
-        """Lists sagas, the newest first, without their inputs, results and steps."""
+        """Lists sagas, the newest first, without their inputs, results and steps. What nobody can be meant by, a definition
+        or an attribute that does not exist, is refused with INVALID_ARGUMENT.
+        """
 
     @_abc_1.abstractmethod
     def WatchSaga(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format
 
+from orchestrator.definition.children import SERVICE
+from orchestrator.definition.plan_reader import read_plan
 from orchestrator.errors import ContractError
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def by_full_name(definition: Definition, examples: Mapping[str, Message]) -> dic
 
 
 def find_command(definition: Definition, name: str) -> Command:
-    """The rpc of this name: ``AssessOrder``, ``FraudService.AssessOrder``, or in full.
+    """The rpc of this name: ``AssessOrder``, ``FraudService.AssessOrder``, or in full; or the child of this name.
 
     Raises:
         ContractError: none of the saga's participants has it, or several have.
@@ -72,6 +74,10 @@ def find_command(definition: Definition, name: str) -> Command:
         for participant in definition.participants
         for command in participant.commands.values()
         if name in {command.method, command.short_name, command.name}
+    } | {
+        step.command.name: step.command
+        for step in read_plan(definition).steps()
+        if step.command.service == SERVICE and name in {step.command.method, step.command.name}
     }
     if not commands:
         raise ContractError(f"an example for {name}: no participant of {definition} has such an rpc")

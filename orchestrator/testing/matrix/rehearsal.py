@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.definition.plan import Issue, walk
 from orchestrator.engine import failpoints
 from orchestrator.engine.outcome import Unknown
 from orchestrator.engine.state import fold
@@ -59,12 +60,21 @@ class Production:
         plan: what can be read from its code.
         order: its input.
         replies: fields of replies that must not be made up, by the full name of the rpc.
+
+    A child saga is rehearsed as the one command that it is to its parent: mocked, and struck by every fault like any
+    other. What goes on inside it, the child's own matrix shows.
     """
 
     definition: SagaDefinition[Any, Any, Any]
     plan: Plan
     order: Message
     replies: Mapping[str, Message]
+
+    @property
+    def children(self) -> tuple[Issue, ...]:
+        """The places at which the saga runs a child, one for each definition."""
+        issues = (node for node in walk(self.plan.root) if isinstance(node, Issue) and node.child is not None)
+        return tuple({issue.command.name: issue for issue in issues}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +112,9 @@ class Rehearsal:
         self._script = Script(scenario, cancel=self._ask_cancel, kill=self._kill, struck=self._look)
         self._journal = SharedJournal(self._script)
         services = [participant.service for participant in production.definition.participants]
-        self._participant = ContractParticipant(services, replies=production.replies)
+        self._participant = ContractParticipant(
+            services, replies=production.replies, children=[issue.command for issue in production.children]
+        )
         self._witness = Witness(self._participant.ledger)
         self._replicas: list[Replica] = []
         self._tasks: set[asyncio.Future[Any]] = set()

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console, Group
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -15,19 +16,22 @@ from orchestrator.testing.matrix.judging import word
 from orchestrator.testing.matrix.mishaps import MISHAPS, Family
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from collections.abc import Iterator
+
+    from rich.console import ConsoleOptions, RenderableType, RenderResult
 
     from orchestrator.testing.matrix.report import Cell, Matrix
 
 _STYLES: Final = {Status.COMPLETED: "green", Status.COMPENSATED: "magenta", Status.SUSPENDED: "yellow"}
 _WIDTH: Final = 160
+_WIDEST: Final = 10_000
 
 
 def matrix_view(matrix: Matrix) -> RenderableType:
     """The tables, what failed in words, and the counts."""
     parts: list[RenderableType] = []
     for family in Family:
-        parts += [_table(matrix, family), Text("")]
+        parts += [_FamilyView(matrix, family), Text("")]
     parts += [Text(str(cell), style="red") for cell in matrix.failures]
     if matrix.unreached:
         names = ", ".join(matrix.unreached)
@@ -44,11 +48,37 @@ def matrix_text(matrix: Matrix) -> str:
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
+class _FamilyView:
+    """A table; where it does not fit, a line for each cell, so that no status is broken in two."""
+
+    def __init__(self, matrix: Matrix, family: Family) -> None:
+        self._matrix = matrix
+        self._family = family
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """See rich."""
+        table = _table(self._matrix, self._family)
+        if Measurement.get(console, options.update(max_width=_WIDEST), table).minimum <= options.max_width:
+            yield table
+        else:
+            yield from _lines(self._matrix, self._family)
+
+
+def _lines(matrix: Matrix, family: Family) -> Iterator[Text]:
+    yield Text(f"{matrix.saga}: {family.value}", style="italic")
+    cells = {(cell.command, cell.fault): cell for cell in matrix.cells}
+    for command, name in _names(matrix.commands).items():
+        yield Text(name, style="bold", no_wrap=True, overflow="ignore")
+        for mishap in MISHAPS:
+            if mishap.family is family:
+                yield Text.assemble("  ", _text(cells[command, mishap.title]), (f"  {mishap.name}", "dim"))
+
+
 def _table(matrix: Matrix, family: Family) -> Table:
     columns = [mishap for mishap in MISHAPS if mishap.family is family]
     table = Table("command", title=f"{matrix.saga}: {family.value}", title_justify="left", header_style="dim")
     for mishap in columns:
-        table.add_column(mishap.name)
+        table.add_column(mishap.name, overflow="ignore")
     cells = {(cell.command, cell.fault): cell for cell in matrix.cells}
     for command, name in _names(matrix.commands).items():
         table.add_row(name, *(_text(cells[command, mishap.title]) for mishap in columns))
@@ -56,11 +86,12 @@ def _table(matrix: Matrix, family: Family) -> Table:
 
 
 def _text(cell: Cell) -> Text:
+    end = word(cell.end).replace(" ", "\u00a0")  # a status is not broken in two
     if cell.verdict.value == "not applicable":
         return Text("·", style="dim")
     if cell.verdict.value == "failed":
-        return Text(f"FAIL {word(cell.end)}", style="bold red")
-    return Text(f"✓ {word(cell.end)}", style=_STYLES.get(cell.end, "") if cell.end else "")
+        return Text(f"FAIL {end}", style="bold red")
+    return Text(f"✓ {end}", style=_STYLES.get(cell.end, "") if cell.end else "")
 
 
 def _names(commands: tuple[str, ...]) -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.engine.bindings import Bindings
+from orchestrator.engine.bindings import DEFAULT_MOST_IN_FLIGHT, Binding, Bindings
+from orchestrator.engine.gate import Gate
 from orchestrator.engine.operations import Operations
 from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.worker import Worker, World
@@ -54,7 +55,12 @@ class Replica:
         self.name = name
         clock = VirtualClock()
         definition = production.definition
-        bindings = Bindings([definition.participants], _Participants(name, network), clock)
+        participants = _Participants(name, network)
+        bindings = Bindings([definition.participants], participants, clock)
+        for issue in production.children:
+            assert issue.child is not None
+            gate = Gate(clock, network.is_serving, DEFAULT_MOST_IN_FLIGHT, issue.command.name)
+            bindings.add_child(issue.child, Binding(issue.command, participants, gate))
         served = ServedSagas([ServedSaga.over(definition, production.plan, bindings)])
         world = World(journal, _Unobserved(), clock, lambda: _DRAW)
         self.worker = Worker(served, bindings, world, owner=name)

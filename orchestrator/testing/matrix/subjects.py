@@ -77,7 +77,7 @@ def subjects_of(production: Production, evidence: Evidence) -> tuple[Subject, ..
         command.name: command
         for participant in production.definition.participants
         for command in participant.commands.values()
-    }
+    } | {issue.command.name: issue.command for issue in production.children}
     caught = _caught(production.plan)
     states = list(evidence.state.commands.values())
     compensable = [state.key for state in states if state.effect is Effect.COMPENSABLE]

@@ -55,9 +55,10 @@ class ContractParticipant:
         services: the contracts.
         ledger: where its effects are entered; a new one by default.
         replies: fields of replies that must not be made up, by the full name of the rpc.
+        children: sagas that are to be mocked as a participant is: each as the command that it is to its parent.
 
     Attributes:
-        commands: every unary rpc by its full name.
+        commands: every unary rpc, and every child, by its full name.
         ledger: the effects so far.
 
     Raises:
@@ -69,6 +70,7 @@ class ContractParticipant:
         services: Iterable[ServiceDescriptor],
         ledger: EffectLedger | None = None,
         replies: Mapping[str, Message] | None = None,
+        children: Iterable[Command] = (),
     ) -> None:
         self.commands = {
             command.name: command
@@ -76,6 +78,8 @@ class ContractParticipant:
             for command in read_service(service).values()
             if not command.streaming
         }
+        for child in children:
+            self.commands |= {each.name: each for each in (child, child.compensation) if each is not None}
         if not self.commands:
             raise ContractError("a mock needs a service with at least one unary rpc")
         self.ledger = EffectLedger() if ledger is None else ledger

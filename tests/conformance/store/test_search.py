@@ -53,6 +53,13 @@ async def found(journal: Journal, where: SagaFilter) -> list[int]:
         (SagaFilter(attributes=(("customer", "bob"),)), [11, 10, 7, 6, 3, 2]),
         (SagaFilter(attributes=(("customer", "bob"), ("number", "6"))), [6]),
         (SagaFilter(attributes=(("number", "bob"),)), []),
+        (SagaFilter(id_prefix="saga-0"), [*range(9, -1, -1)]),
+        (SagaFilter(id_prefix="saga-07"), [7]),
+        (SagaFilter(id_prefix="saga-071"), []),
+        (SagaFilter(id_prefix="aga-07"), []),
+        (SagaFilter(id_prefix="saga_0"), []),
+        (SagaFilter(id_prefix="saga-%"), []),
+        (SagaFilter(definition="sell", id_prefix="saga-0"), [9, 7, 5, 3, 1]),
         (SagaFilter("buy", frozenset({Status.COMPLETED}), AT + 1, AT + 7, (("customer", "bob"),)), [6]),
     ],
 )
@@ -108,3 +115,16 @@ async def test_a_page_token_that_nobody_gave_out_is_invalid_input(shelf: Journal
 
     ((field, _),) = refusal.value.violations
     assert field == "page_token"
+
+
+async def test_a_prefix_of_an_id_stands_for_the_saga_and_not_for_its_children(journal: Journal) -> None:
+    for saga_id in ("order-1", "order-1/saga.pack#1", "order-1/saga.pack#1/saga.wrap#1", "order-2\U0010ffff"):
+        await Pen(journal, saga_id).start()
+
+    async def named(prefix: str) -> list[str]:
+        records, _ = await journal.search(SagaFilter(id_prefix=prefix), 100, "")
+        return [record.saga_id for record in records]
+
+    assert await named("order-") == ["order-2\U0010ffff", "order-1"]
+    assert await named("order-1") == ["order-1"]
+    assert await named("order-1/") == ["order-1/saga.pack#1"]

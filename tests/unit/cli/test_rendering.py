@@ -11,7 +11,16 @@ from google.rpc.code_pb2 import FAILED_PRECONDITION, UNAVAILABLE
 from google.rpc.status_pb2 import Status
 from rich.console import Console, RenderableType
 
-from orchestrator.cli.rendering import changes, current_step, progress_text, reason_text, saga_page, sagas_table
+from orchestrator.cli.rendering import (
+    changes,
+    current_step,
+    progress_text,
+    reason_text,
+    saga_page,
+    sagas_table,
+    waiting_text,
+)
+from orchestrator.cli.terminal import Terminal
 from saga.v1 import contract_pb2, saga_pb2
 
 SHOP = "shop.payment.v1.PaymentService"
@@ -121,3 +130,99 @@ def test_progress_is_a_sign_for_each_step() -> None:
 
 def test_what_only_a_newer_server_knows_is_shown_as_it_is() -> None:
     assert drawn(saga_page(saga_pb2.Saga(status=99, steps=[step("Hold", 99)])))  # type: ignore[arg-type]
+
+
+def narrow(what: RenderableType, width: int = 60) -> list[str]:
+    terminal = Terminal(file=io.StringIO(), width=width)
+    terminal.print(what)
+    assert isinstance(terminal.file, io.StringIO)
+    return [line.rstrip() for line in terminal.file.getvalue().splitlines()]
+
+
+LONG_ID = f"{'0' * 36}/order-2026-000123/saga.fulfil_order_in_all_warehouses#1"
+
+
+def test_a_list_that_does_not_fit_has_a_few_lines_for_each_saga() -> None:
+    saga = saga_pb2.Saga(
+        saga_id="0" * 36,
+        definition="place_order",
+        version=1,
+        status=saga_pb2.STATUS_PARTIALLY_COMPENSATED,
+        started_at=at(0),
+        ended_at=at(2),
+        attributes={"customer_id": "ada"},
+    )
+
+    assert narrow(sagas_table([saga])) == [
+        f"{'0' * 36}  partially compensated",
+        "    started 2027-01-15 08:00:00 UTC  took 2.0 s",
+        "    place_order v1  customer_id=ada",
+    ]
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 120, 160])
+def test_an_id_that_is_wider_than_the_terminal_is_left_to_it_whole(width: int) -> None:
+    saga = saga_pb2.Saga(saga_id=LONG_ID, definition="place_order", version=1, status=saga_pb2.STATUS_COMPENSATED)
+    long = step("Hold", saga_pb2.STEP_STATE_COMPLETED)
+    long.key = f"warehouse-frankfurt-1/order-2026-000123/{'x' * 60}#1"
+    saga.steps.append(long)
+
+    for page in (sagas_table([saga]), saga_page(saga)):
+        lines = narrow(page, width)
+        assert any(LONG_ID in line for line in lines)
+        assert any("compensated" in line for line in lines)
+    assert any(long.key in line for line in narrow(saga_page(saga), width))
+
+
+def test_a_clock_that_was_set_back_makes_no_negative_duration() -> None:
+    saga = saga_pb2.Saga(status=saga_pb2.STATUS_COMPLETED, started_at=at(3600), ended_at=at(0))
+
+    assert "completed in 0 ms" in drawn(saga_page(saga))[0]
+
+
+DOWN = saga_pb2.Waiting(
+    reason=saga_pb2.WAIT_REASON_PARTICIPANT_DOWN,
+    step_key="PaymentService.Hold#1",
+    service=SHOP,
+    attempt=6,
+    since=at(0),
+    until=at(2),
+    error=Status(code=UNAVAILABLE, message="failed to connect to all addresses; last error: ..."),
+)
+
+
+def test_a_step_whose_participant_is_down_says_so_and_not_which_socket_failed() -> None:
+    going = step("Hold", saga_pb2.STEP_STATE_IN_PROGRESS, error=DOWN.error, attempts=5)
+    saga = saga_pb2.Saga(status=saga_pb2.STATUS_RUNNING, started_at=at(0), steps=[going], waiting=[DOWN])
+
+    shown = drawn(saga_page(saga))
+    assert waiting_text(DOWN).plain == (
+        f"PaymentService.Hold waits: {SHOP} is down since 2027-01-15 08:00:00 UTC, asked again at 08:00:02 UTC"
+    )
+    assert shown[2].startswith(f"PaymentService.Hold waits: {SHOP} is down since 2027-01-15 08:00:00 UTC")
+    assert "in progress, sent 5 times: down since 2027-01-15 08:00:00 UTC" in " ".join(" ".join(shown).split())
+    assert "failed to connect" not in "".join(shown)
+
+
+def test_a_step_that_backs_off_says_since_when_until_when_and_why() -> None:
+    waiting = saga_pb2.Waiting(
+        reason=saga_pb2.WAIT_REASON_BACKOFF,
+        step_key="PaymentService.Hold#2",
+        attempt=3,
+        since=at(0),
+        until=at(60),
+        error=Status(code=FAILED_PRECONDITION, message="too busy"),
+    )
+
+    assert waiting_text(waiting).plain == (
+        "PaymentService.Hold#2 backs off since 2027-01-15 08:00:00 UTC, attempt 3 at 08:01:00 UTC: too busy"
+    )
+    waiting.error.CopyFrom(DOWN.error)
+    assert waiting_text(waiting).plain.endswith(": nobody answers there")
+
+
+def test_markup_and_control_characters_are_text() -> None:
+    saga = saga_pb2.Saga(saga_id="[bold]x[/bold]\x1b[2J", definition="d", version=1, started_at=at(0))
+
+    (line,) = [line for line in narrow(sagas_table([saga]), 160) if "bold" in line]
+    assert line.startswith(r"[bold]x[/bold]\x1b[2J")

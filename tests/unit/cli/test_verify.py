@@ -197,3 +197,19 @@ def test_what_cannot_be_exported_is_one_line_and_code_2(orchestrator: Orchestrat
 
 def test_the_help_warns_of_what_an_export_holds(orchestrator: Orchestrator) -> None:
     assert "nothing of it is masked" in " ".join(orchestrator("export", "--help").out.split())
+
+
+def test_the_beginning_of_an_id_is_exported_where_it_names_one(
+    orchestrator: Orchestrator, tmp_path: Path, entries: list[Entry]
+) -> None:
+    sagas = ("order-0001", "order-0001/saga.fulfil#1", "order-0002", "parcel-7")
+    name = journal_of(tmp_path / "journal.db", dict.fromkeys(sagas, entries))
+
+    one = orchestrator("export", "order-0001", "--journal", name, "--out", "exported")
+    beginning = orchestrator("export", "parcel", "--journal", name, "--out", "exported")
+    several = orchestrator("export", "order-", "--journal", name, "--out", "exported")
+
+    assert one.code == beginning.code == 0
+    assert {file.name for file in (tmp_path / "exported").iterdir()} == {"order-0001.json", "parcel-7.json"}
+    assert several.code == 2
+    assert several.err == ("error: order- may be any of these sagas; say more of the id:\n  order-0002\n  order-0001\n")

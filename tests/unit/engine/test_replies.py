@@ -51,7 +51,7 @@ async def test_the_reply_is_told_by_type_and_size_and_by_what_is_wrong_with_it(s
     stage.participants.scripts["ArrangeShipment"] = [EMPTY]
     state = await stage.process().run()
     assert state.reason is not None
-    assert "the reply breaks its contract: shipment: value is required" in state.reason.message
+    assert "the reply breaks its contract: shipment: must be given" in state.reason.message
 
 
 @unusable

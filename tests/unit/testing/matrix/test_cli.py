@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -33,7 +34,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([BIN, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    # Python's readline puts COLUMNS into the environment behind Python's back.
+    wide = os.environ | {"COLUMNS": "160"}
+    return subprocess.run([BIN, *arguments], cwd=folder, env=wide, capture_output=True, text=True, check=False)
 
 
 def test_the_table_of_a_users_own_saga(project: Path) -> None:

@@ -1,0 +1,133 @@
+"""Sagas are found by what they wait for, by the beginning of an id, and not by a slip of the pen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+
+from orchestrator.engine.gate import FAILURES_TO_OPEN
+from saga.v1 import saga_pb2
+from saga.v1 import saga_service_pb2 as pb
+from tests.integration.api.situations import get, paused_at, start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shop.order.v1.order_service_pb2 import StartOrderRequest
+    from tests.integration.api.conftest import Api
+
+    AnOrder = Callable[..., StartOrderRequest]
+
+INVENTORY = "shop.inventory.v1.InventoryService"
+ANY_WAIT = (
+    saga_pb2.WAIT_REASON_BACKOFF,
+    saga_pb2.WAIT_REASON_PARTICIPANT_DOWN,
+    saga_pb2.WAIT_REASON_PARTICIPANT_BUSY,
+)
+
+
+async def listed(api: Api, size: int = 0, **where: object) -> list[saga_pb2.Saga]:
+    found, token = [], ""
+    while True:
+        request = pb.ListSagasRequest(filter=pb.SagaFilter(**where), page_size=size, page_token=token)  # type: ignore[arg-type]
+        answer = await api.sagas.ListSagas(request)
+        found += answer.sagas
+        token = answer.next_page_token
+        if not token:
+            return found
+
+
+async def waiting_for_inventory(api: Api, order: StartOrderRequest) -> str:
+    """A saga whose inventory is down."""
+    gate = api.worker.bindings.gates[INVENTORY]
+    if not gate.is_open:
+        gate._check = _never
+        for _ in range(FAILURES_TO_OPEN):
+            assert gate.try_enter()
+            gate.leave(reached=False)
+    before = gate.waiting
+    saga_id = (await start(api, order)).saga_id
+    await api.until(lambda: gate.waiting > before)
+    return saga_id
+
+
+async def _never() -> bool:
+    return False
+
+
+async def test_a_saga_whose_participant_is_down_says_so_and_is_found_by_that(api: Api, an_order: AnOrder) -> None:
+    await start(api, an_order(), wait=10)
+    saga_id = await waiting_for_inventory(api, an_order())
+
+    (found,) = await listed(api, waiting_for=ANY_WAIT)
+    (waiting,) = found.waiting
+    assert found.saga_id == saga_id
+    assert (await get(api, saga_id)).waiting[0].step_key == waiting.step_key == "InventoryService.ReserveStock#1"
+    assert (waiting.reason, waiting.service) == (saga_pb2.WAIT_REASON_PARTICIPANT_DOWN, INVENTORY)
+    assert waiting.since.ToNanoseconds() == api.worker.bindings.gates[INVENTORY].down_since
+    assert waiting.HasField("until")
+    assert await listed(api, waiting_for=[saga_pb2.WAIT_REASON_BACKOFF]) == []
+    statistics = await api.sagas.GetStatistics(pb.GetStatisticsRequest())
+    assert {each.service for each in statistics.participants if each.HasField("down_since")} == {INVENTORY}
+
+
+async def test_sagas_that_wait_come_page_by_page_the_newest_first(api: Api, an_order: AnOrder) -> None:
+    started = [await waiting_for_inventory(api, an_order()) for _ in range(5)]
+
+    for size in (1, 2, 5, 0):
+        assert [saga.saga_id for saga in await listed(api, size, waiting_for=ANY_WAIT)] == started[::-1]
+
+
+async def test_a_suspended_saga_is_listed_with_its_reason(api: Api, an_order: AnOrder) -> None:
+    saga_id = await paused_at(api, an_order(), "ReserveStock")
+    await start(api, an_order(), wait=10)
+
+    reasons = {saga.saga_id: saga.reason.message for saga in await listed(api)}
+    assert reasons.pop(saga_id) == "because"
+    assert set(reasons.values()) == {""}
+
+
+async def test_sagas_are_found_by_the_beginning_of_their_id(api: Api, an_order: AnOrder) -> None:
+    saga_id = (await start(api, an_order(), wait=10)).saga_id
+
+    assert [saga.saga_id for saga in await listed(api, id_prefix=saga_id[:20])] == [saga_id]
+    assert await listed(api, id_prefix="f" * 8) == []
+
+
+@pytest.mark.parametrize(
+    ("where", "complaint"),
+    [
+        (
+            {"definition": "plaice_order"},
+            "filter.definition: there is no saga 'plaice_order'; there are: place_order",
+        ),
+        (
+            {"definition": "place_order", "attributes": {"custmer_id": "ada"}},
+            "filter.attributes: place_order has no attribute 'custmer_id'; there are: customer_id",
+        ),
+        ({"attributes": {"custmer_id": "ada"}}, "filter.attributes: place_order has no attribute 'custmer_id'"),
+    ],
+)
+async def test_a_slip_of_the_pen_in_a_filter_is_told(
+    api: Api, an_order: AnOrder, where: dict[str, object], complaint: str
+) -> None:
+    await start(api, an_order(), wait=10)
+    act = pb.ActOnSagasRequest(filter=pb.SagaFilter(**where), action=pb.ACTION_RETRY_NOW, reason="?", requested_by="?")  # type: ignore[arg-type]
+
+    for call in (
+        listed(api, **where),
+        api.sagas.WatchSagas(pb.WatchSagasRequest(filter=pb.SagaFilter(**where))).read(),  # type: ignore[arg-type]
+        api.sagas.ActOnSagas(act).read(),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call
+        assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert complaint in (refused.value.details() or "")
+
+
+async def test_a_known_attribute_that_no_saga_has_finds_nothing(api: Api, an_order: AnOrder) -> None:
+    await start(api, an_order(), wait=10)
+
+    assert await listed(api, definition="place_order", attributes={"customer_id": "bob"}) == []

@@ -1,0 +1,88 @@
+"""What every command line has: help, a version, an address from the environment."""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.cli import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COMMANDS = (
+    *("serve", "check", "verify", "export", "generate", "mock", "conform", "faults", "simulate", "list", "show"),
+    *("watch", "feed", "journal", "preview", "stats", "cancel", "pause", "resume", "retry", "resolve", "skip", "act"),
+)
+
+
+@pytest.mark.parametrize("command", [(), *((each,) for each in COMMANDS)])
+def test_h_is_help_everywhere(orchestrator: Callable[..., object], command: tuple[str, ...]) -> None:
+    short, long = orchestrator(*command, "-h"), orchestrator(*command, "--help")
+
+    assert short == long
+    assert "Usage: " in str(short)
+
+
+def test_the_version_is_told(orchestrator: Callable[..., object]) -> None:
+    told = orchestrator("--version")
+
+    assert f"orchestrator {version('saga-orchestrator')}" in str(told)
+
+
+@pytest.mark.parametrize(
+    ("environment", "options", "asked"),
+    [
+        ({}, (), "127.0.0.1:50100"),
+        ({"ORCHESTRATOR_ADDRESS": "127.0.0.1:1"}, (), "127.0.0.1:1"),
+        ({"ORCHESTRATOR_LISTEN": "127.0.0.1:2"}, (), "127.0.0.1:2"),
+        ({"ORCHESTRATOR_LISTEN": "0.0.0.0:2"}, (), "127.0.0.1:2"),
+        ({"ORCHESTRATOR_LISTEN": "[::]:2"}, (), "[::1]:2"),
+        ({"ORCHESTRATOR_LISTEN": "127.0.0.1:0"}, (), "127.0.0.1:50100"),
+        ({"ORCHESTRATOR_ADDRESS": "127.0.0.1:1", "ORCHESTRATOR_LISTEN": "127.0.0.1:2"}, (), "127.0.0.1:1"),
+        ({"ORCHESTRATOR_ADDRESS": "127.0.0.1:1"}, ("--address", "127.0.0.1:3"), "127.0.0.1:3"),
+    ],
+)
+def test_the_address_is_the_options_the_environments_or_where_serve_listens(
+    orchestrator: Callable[..., object],
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    options: tuple[str, ...],
+    asked: str,
+) -> None:
+    for name in ("ORCHESTRATOR_ADDRESS", "ORCHESTRATOR_LISTEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    if asked.endswith(":50100"):
+        monkeypatch.setattr("orchestrator.cli.look._stats", _print)
+
+    assert f"{asked}" in str(orchestrator("stats", *options))
+
+
+async def _print(address: str) -> None:
+    print(address)  # noqa: T201 - the test reads it
+
+
+def test_an_address_that_is_none_is_told(orchestrator: Callable[..., object]) -> None:
+    told = orchestrator("stats", "--address", "nowhere")
+
+    assert "expected host:port" in " ".join(str(told).split())
+
+
+def test_a_record_of_the_log_is_one_line_whatever_stands_in_it() -> None:
+    record = logging.LogRecord("x", logging.WARNING, "", 1, "saga %s: %s", ("s", "no\nforged\x1b[2J"), None)
+
+    assert serve._OneLine("%(message)s").format(record) == r"saga s: no\nforged\x1b[2J"
+
+
+def test_no_line_of_a_traceback_looks_like_a_record() -> None:
+    error = ValueError("no\n2026-01-01 INFO forged")
+    record = logging.LogRecord("x", logging.ERROR, "", 1, "failed", (), (type(error), error, None))
+
+    first, *others = serve._OneLine("%(message)s").format(record).split("\n")
+    assert first == "failed"
+    assert all(line.startswith("    ") for line in others)

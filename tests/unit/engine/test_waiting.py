@@ -1,0 +1,135 @@
+"""What a live saga waits for, and what the log says of suspensions and of participants that come and go."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.engine.gate import FAILURES_TO_OPEN
+from orchestrator.engine.outcome import Failure, Unknown
+from orchestrator.engine.state import REASON_COMPENSATION_REJECTED, REASON_DIVERGED, REASON_UNKNOWN, Reason
+from orchestrator.engine.suspension import next_command
+from orchestrator.engine.waiting import WaitReason
+from tests.unit.engine.stage import SAGA, Answer, rejected, unknown, until
+
+if TYPE_CHECKING:
+    from tests.unit.engine.stage import Process, Stage
+
+RESERVE = "InventoryService.ReserveStock#1"
+INVENTORY = "shop.inventory.v1.InventoryService"
+NOBODY = Unknown(Failure("UNAVAILABLE", "connection refused"))
+
+
+async def started(stage: Stage) -> Process:
+    process = stage.process()
+    await process.worker.start(stage.order())
+    return process
+
+
+async def test_a_saga_on_its_way_waits_for_nothing(stage: Stage) -> None:
+    answer = Answer()
+    stage.participants.scripts["ReserveStock"] = [answer]
+    process = await started(stage)
+    await until(lambda: answer.asked)
+
+    assert process.worker.live[SAGA].waiting == []
+
+
+async def test_a_saga_that_backs_off_says_since_when_until_when_and_why(stage: Stage) -> None:
+    stage.participants.scripts["ReserveStock"] = [unknown(), unknown(retry_after=60)]
+    process = await started(stage)
+    await until(stage.clock.is_held)
+
+    (waiting,) = process.worker.live[SAGA].waiting
+    assert (waiting.reason, waiting.key, waiting.service) == (WaitReason.BACKOFF, RESERVE, INVENTORY)
+    assert waiting.attempt == 3
+    assert waiting.failure == Failure("DEADLINE_EXCEEDED", "no answer")
+    assert waiting.since < stage.clock.time, "since the first attempt that failed"
+    assert 59 < (waiting.until - stage.clock.time) / 1e9 <= 60
+
+    stage.clock.advance(60)
+    await until(lambda: SAGA not in process.worker.live)
+
+
+async def test_a_rollback_that_backs_off_names_the_command_that_it_compensates(stage: Stage) -> None:
+    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [unknown(retry_after=60)]}
+    process = await started(stage)
+    await until(stage.clock.is_held)
+
+    (waiting,) = process.worker.live[SAGA].waiting
+    assert (waiting.reason, waiting.key) == (WaitReason.BACKOFF, "PaymentService.AuthorizePayment#1")
+    stage.clock.advance(60)
+
+
+async def test_a_saga_whose_participant_is_down_says_so(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    process = stage.process()
+    gate = process.worker.bindings.gates[INVENTORY]
+    for _ in range(FAILURES_TO_OPEN):
+        assert gate.try_enter()
+        gate.leave(reached=False)
+    went_down = gate.down_since
+    stage.clock.hold_from = 0.0
+    await process.worker.start(stage.order())
+    await until(lambda: gate.waiting)
+
+    (waiting,) = process.worker.live[SAGA].waiting
+    assert waiting[:3] == (WaitReason.PARTICIPANT_DOWN, RESERVE, INVENTORY)
+    assert waiting.since == went_down
+    assert waiting.until == gate.next_check_at > went_down
+
+    stage.clock.advance(60)
+    await until(lambda: not gate.is_open)
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert told == [
+        f"participant {INVENTORY} is down: 5 calls in a row found nobody there; sagas wait until it is back",
+        f"participant {INVENTORY} is back; it was down for 60.0 s",
+    ]
+
+
+async def test_a_saga_that_waits_for_its_turn_says_that_the_participant_is_busy(stage: Stage) -> None:
+    process = stage.process()
+    gate = process.worker.bindings.gates[INVENTORY]
+    while gate.try_enter():
+        pass
+    await process.worker.start(stage.order())
+    await until(lambda: gate.waiting)
+
+    (waiting,) = process.worker.live[SAGA].waiting
+    assert (waiting.reason, waiting.until) == (WaitReason.PARTICIPANT_BUSY, 0)
+
+
+@pytest.mark.parametrize("refused", ["going forward", "rolling back"])
+async def test_each_suspension_is_a_warning_with_its_reason_and_the_next_command(
+    stage: Stage, caplog: pytest.LogCaptureFixture, refused: str
+) -> None:
+    if refused == "going forward":
+        stage.participants.scripts["SendConfirmation"] = [rejected()]
+        code, step, answer = "REJECTED_AFTER_PIVOT", "EmailService.SendConfirmation#1", "--took-effect|--no-effect"
+    else:
+        stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [rejected()]}
+        code, step, answer = "COMPENSATION_REJECTED", "PaymentService.AuthorizePayment#1", "--compensated"
+
+    await stage.process().run()
+
+    (told,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert told.startswith(f"saga {SAGA} (trip v1) is suspended because of {code}: ")
+    assert told.endswith(f"next: orchestrator resolve {SAGA} {step} {answer} --evidence ...")
+
+
+@pytest.mark.parametrize(
+    ("reason", "command"),
+    [
+        (Reason(REASON_DIVERGED, "?"), "once that is mended: orchestrator resume s"),
+        (Reason(REASON_UNKNOWN, "?", "A#1"), "orchestrator resolve s A#1 --took-effect|--no-effect --evidence ..."),
+        (Reason(REASON_UNKNOWN, "?"), "orchestrator show s"),
+        (
+            Reason(REASON_COMPENSATION_REJECTED, "?", "A#1"),
+            "orchestrator resolve s A#1 --compensated --evidence ...",
+        ),
+        (Reason("OF_TOMORROW", "?"), "once that is mended: orchestrator resume s"),
+    ],
+)
+def test_every_reason_has_a_next_command(reason: Reason, command: str) -> None:
+    assert next_command("s", reason) == command
