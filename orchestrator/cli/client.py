@@ -10,7 +10,7 @@ import grpc.aio
 import typer
 
 from orchestrator.cli.refusal import refuse
-from orchestrator.contract.addresses import default_address
+from orchestrator.contract.addresses import channel_options, default_address
 from saga.v1.saga_service_pb2 import DESCRIPTOR
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 
@@ -35,7 +35,7 @@ async def channel_to(address: str) -> AsyncIterator[grpc.aio.Channel]:
     Raises:
         typer.Exit: with code 2, there is no such saga; with code 1, the call failed otherwise.
     """
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with grpc.aio.insecure_channel(address, options=channel_options(address)) as channel:
         try:
             yield channel
         except grpc.aio.AioRpcError as error:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.entries import Entry
 
-_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
 class ClosableObserver(Observer, Protocol):
@@ -55,7 +55,7 @@ def wants_traces(environ: Mapping[str, str]) -> bool:
         return False
     if environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
         return False
-    return any(environ.get(name, "").strip() for name in _ENDPOINTS)
+    return any(environ.get(name, "").strip() for name in ENDPOINTS)
 
 
 def open_observability(environ: Mapping[str, str]) -> ClosableObserver:

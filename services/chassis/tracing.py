@@ -5,9 +5,11 @@ ours does. Endpoint, sampling, headers and batching are the SDK's, and so are th
 """
 
 import asyncio
+import os
 import re
 import threading
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlparse
 
 import grpc
 from google.protobuf.message import Message
@@ -42,6 +44,8 @@ _FAILURES: Final = frozenset(
 )
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _FLUSH_SECONDS: Final = 3.0
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_LOOPBACK: Final = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
 
 
 class OtlpSpan:
@@ -73,7 +77,7 @@ class OtlpTracing:
     def __init__(self, name: str, contract: str) -> None:
         self._contract = contract
         self._provider = TracerProvider(resource=_resource(name), shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(channel_options=_channel_options())))
         self._tracer = self._provider.get_tracer(__name__)
 
     def start(self, method: str, request: Message, metadata: CallMetadata) -> OtlpSpan:
@@ -107,6 +111,13 @@ def _resource(name: str) -> Resource:
     # Attributes given to Resource.create win over the environment's, and the operator's word should.
     named = SERVICE_NAME in OTELResourceDetector().detect().attributes
     return Resource.create({} if named else {SERVICE_NAME: name})
+
+
+def _channel_options() -> Any:  # noqa: ANN401 - the exporter's annotation knows one option with a text
+    """A collector on this machine is not asked for through the proxy of `http_proxy`, as gRPC would."""
+    endpoint = next(filter(None, (os.environ.get(name, "").strip() for name in _ENDPOINTS)), "")
+    host = urlparse(endpoint if "//" in endpoint else f"//{endpoint}").hostname or ""
+    return (("grpc.enable_http_proxy", 0),) if _LOOPBACK.fullmatch(host) else ()
 
 
 def _parent(traceparent: str | None) -> Context:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 CHANNEL_OPTIONS: Final = [
+    ("grpc.enable_http_proxy", 0),  # everything is on this machine
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 500),
