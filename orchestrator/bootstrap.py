@@ -30,12 +30,11 @@ from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.worker import Worker, World
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
 from orchestrator.observability import open_observability
-from orchestrator.sagas.place_order import place_order
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.reading import SqliteReader
 from orchestrator.transport.order_details import OrderDetails
-from orchestrator.transport.order_service import OrderService
+from orchestrator.transport.order_service import OrderService, can_place_orders
 from orchestrator.transport.participants import GrpcParticipants
 from orchestrator.transport.reflection import check_live
 from orchestrator.transport.requests import start_request
@@ -245,7 +244,7 @@ def _services(replica: Replica, definitions: Sequence[Definition]) -> dict[str, 
     services: dict[str, Callable[[grpc.aio.Server], None]] = {
         "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, SagaService(worker, operations)),
     }
-    if place_order in definitions:
+    if can_place_orders(definitions):
         orders = OrderService(worker, operations, OrderDetails(replica.participants))
         services["shop.order.v1.OrderService"] = partial(add_OrderServiceServicer_to_server, orders)
     return services

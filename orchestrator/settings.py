@@ -20,7 +20,7 @@ class Settings(BaseSettings):
         listen: ``host:port`` of the API; port 0 leaves the choice to the system.
         state_dir: where the journal lies unless ``journal`` says otherwise.
         journal: ``sqlite:<path>`` or ``memory:``. Default: ``sqlite:<state_dir>/orchestrator.db``.
-        sagas: the modules that hold the sagas to serve, separated by commas.
+        sagas: the modules or packages that hold the sagas to serve, separated by commas.
         participants: ``full.service.Name=host:port``, separated by commas; for services that are not at the
             ``google.api.default_host`` of their contract.
         drain_seconds: how long a shutdown waits for answers in flight.
@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     listen: str = Field(default="127.0.0.1:50100", pattern=r"^\S+:\d{1,5}$")
     state_dir: Path = Field(default=Path(".state"), validation_alias="STATE_DIR")
     journal: str = Field(default="", pattern=r"^(|memory:|sqlite:.+)$")
-    sagas: Annotated[tuple[str, ...], NoDecode] = ("orchestrator.sagas",)
+    sagas: Annotated[tuple[str, ...], NoDecode] = ()
     participants: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     drain_seconds: float = Field(default=10.0, ge=0)
     most_in_flight: int = Field(default=512, ge=1)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from honcho.environ import parse_procfile
 
+from orchestrator.cli.modules import SHOP, load_definitions
 from orchestrator.contract.addresses import default_address
-from orchestrator.sagas import place_order
 from saga.v1 import saga_service_pb2
 
 if TYPE_CHECKING:
@@ -23,7 +23,11 @@ PROCFILE: Final = ROOT / ".procfile"
 ORCHESTRATOR: Final = "orchestrator"
 SERVICES: Final = tuple(name for name in parse_procfile(PROCFILE.read_text()).processes if name != ORCHESTRATOR)
 
-_CONTRACTS: Final = {each.service.file.package.split(".")[1]: each.service for each in place_order.participants}
+_CONTRACTS: Final = {
+    each.service.file.package.split(".")[1]: each.service
+    for definition in load_definitions([SHOP])
+    for each in definition.participants
+}
 
 
 @dataclass(frozen=True)
