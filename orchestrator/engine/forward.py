@@ -15,6 +15,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.definition.context import is_best_effort, scope_path
 from orchestrator.engine import failpoints
 from orchestrator.engine.entries import CommandIntended, ValueRecorded
+from orchestrator.engine.keys import LONGEST_KEY, bounded
 from orchestrator.engine.replay import mismatch
 from orchestrator.engine.state import (
     REASON_CODE_FAILED,
@@ -158,7 +159,10 @@ class Forward:
         prefix = f"{scope_path.get()}{name}"
         number = self._calls.get(prefix, 0) + 1
         self._calls[prefix] = number
-        return f"{prefix}#{number}"
+        key = f"{prefix}#{number}"
+        if len(key) <= LONGEST_KEY or key in self._writer.state.commands or key in self._writer.state.values:
+            return key
+        return bounded(key, LONGEST_KEY)
 
     async def pivot_settled(self) -> None:
         """Wait until no pivot is under way."""
