@@ -30,6 +30,7 @@ from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.worker import Worker, World
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
 from orchestrator.observability import open_observability
+from orchestrator.store.frozen_note import FrozenNote
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.reading import SqliteReader
@@ -40,6 +41,7 @@ from orchestrator.transport.reflection import check_live
 from orchestrator.transport.requests import start_request
 from orchestrator.transport.saga_service import SagaService
 from orchestrator.transport.server import ApiServer
+from orchestrator.watchdog import Watchdog
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from shop.order.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
 
@@ -156,7 +158,10 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
         add_children(worker, Gate(clock, _always_serving, settings.most_in_flight))
         if observer.holds_back:
             await retell(journal, observer)
+        note = FrozenNote(settings.journal_path)
+        worker.frozen = note.read()
         recovered = await worker.open()
+        note.clear()
         stack.push_async_callback(worker.close, settings.drain_seconds)
         yield Replica(worker, Operations(worker), participants, recovered)
 
@@ -169,16 +174,28 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
     """
     _arm_failpoints(settings.failpoints)
     stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with opened(settings, definitions) as replica:
-        server = ApiServer(settings.listen, _services(replica, definitions))
-        await server.start()
-        _log.info("orchestrator listening on %s", server.address)
-        _log.info("serving %s; recovered %d sagas", ", ".join(map(str, definitions)), replica.recovered)
-        await stopping.wait()
-        _log.info("orchestrator draining")
-        await server.drain(settings.drain_seconds)
+    watchdog = Watchdog(
+        asyncio.get_running_loop(),
+        stopping.set,
+        patience=settings.stall_seconds,
+        grace=settings.drain_seconds,
+        note=FrozenNote(settings.journal_path),
+    )
+    with watchdog:
+        async with opened(settings, definitions) as replica:
+            await _serve(settings, definitions, replica, stopping)
+
+
+async def _serve(
+    settings: Settings, definitions: Sequence[Definition], replica: Replica, stopping: asyncio.Event
+) -> None:
+    server = ApiServer(settings.listen, _services(replica, definitions))
+    await server.start()
+    _log.info("orchestrator listening on %s", server.address)
+    _log.info("serving %s; recovered %d sagas", ", ".join(map(str, definitions)), replica.recovered)
+    await stopping.wait()
+    _log.info("orchestrator draining")
+    await server.drain(settings.drain_seconds)
 
 
 def _refuse_violations(definitions: Iterable[Definition]) -> None:

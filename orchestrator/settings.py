@@ -26,6 +26,7 @@ class Settings(BaseSettings):
         drain_seconds: how long a shutdown waits for answers in flight.
         most_in_flight: calls that may be in flight to one participant at once.
         lease_seconds: after how long others may take over when this replica falls silent.
+        stall_seconds: after how long the code of a saga that keeps the event loop to itself is interrupted.
         log_level: of the orchestrator's own log.
         failpoints: for crash tests: names of :mod:`orchestrator.engine.failpoints` at which the process kills
             itself, ``name`` or ``name:n`` for the n-th time, separated by commas.
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(default=10.0, ge=0)
     most_in_flight: int = Field(default=512, ge=1)
     lease_seconds: float = Field(default=15.0, gt=0)
+    stall_seconds: float = Field(default=5.0, gt=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()
 

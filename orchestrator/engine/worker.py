@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -86,6 +87,7 @@ class Worker:
 
     Attributes:
         live: the executors of the sagas that are being advanced here, by id.
+        frozen: where the code of sagas hung when an earlier process was ended, by id: they are suspended instead.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Worker:
         self.world = world
         self.owner = owner
         self.live: dict[str, Executor] = {}
+        self.frozen: dict[str, str] = {}
         self._digests: dict[str, bytes] = {}
         self._watchers = Watchers()
         self._recovery = Recovery(
@@ -308,6 +311,8 @@ class Worker:
     def _launch(self, writer: SagaWriter, gate: ReplayGate | None = None, rollback: Reason | None = None) -> Executor:
         state = writer.state
         served = self.served.find(state.definition, state.version)
+        if served is not None and (where := self.frozen.pop(state.saga_id, "")):
+            served = replace(served, frozen=where)
         executor = Executor(served, writer, self.bindings, self.world.clock, self.world.chance, gate)
         self.live[state.saga_id] = executor
         self._watchers.attach(writer)
