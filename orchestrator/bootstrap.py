@@ -25,11 +25,11 @@ from orchestrator.engine.bindings import Bindings
 from orchestrator.engine.children import add_children
 from orchestrator.engine.gate import Gate
 from orchestrator.engine.operations import Operations
-from orchestrator.engine.retelling import retell
+from orchestrator.engine.retelling import Retelling
 from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.worker import Worker, World
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
-from orchestrator.observability import open_observability
+from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.store.frozen_note import FrozenNote
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
@@ -138,14 +138,17 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
     """
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
-        observer = open_observability(os.environ)
-        stack.push_async_callback(observer.close)
-        participants = GrpcParticipants(addresses(definitions, settings.participants))
+        where = addresses(definitions, settings.participants)
+        participants = GrpcParticipants(where)
         stack.push_async_callback(participants.close)
         await _refuse_drift(definitions, participants)
         journal = await open_journal(settings)
         stack.push_async_callback(journal.close)
-        clock = SystemClock()
+        clock, owner = SystemClock(), _owner()
+        observer = open_observability(os.environ, where)
+        retelling = Retelling(journal, observer, clock, owner=owner, lease=settings.lease_seconds)
+        # After the sagas are stopped, and before the journal is closed: only what has arrived need not be told again.
+        stack.push_async_callback(_pass_on, observer, retelling)
         bindings = Bindings(
             [definition.participants for definition in definitions],
             participants,
@@ -154,10 +157,9 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
         )
         served = ServedSagas(ServedSaga.over(d, read_plan(d), bindings) for d in definitions)
         world = World(journal, observer, clock, random.random)
-        worker = Worker(served, bindings, world, owner=_owner(), lease=settings.lease_seconds)
+        worker = Worker(served, bindings, world, owner=owner, lease=settings.lease_seconds)
         add_children(worker, Gate(clock, _always_serving, settings.most_in_flight))
-        if observer.holds_back:
-            await retell(journal, observer)
+        await retelling.open()
         note = FrozenNote(settings.journal_path)
         worker.frozen = note.read()
         recovered = await worker.open()
@@ -265,6 +267,10 @@ def _services(replica: Replica, definitions: Sequence[Definition]) -> dict[str, 
         orders = OrderService(worker, operations, OrderDetails(replica.participants))
         services["shop.order.v1.OrderService"] = partial(add_OrderServiceServicer_to_server, orders)
     return services
+
+
+async def _pass_on(observer: ClosableObserver, retelling: Retelling) -> None:
+    await retelling.close(passed_on=await observer.close())
 
 
 async def _always_serving() -> bool:

@@ -277,6 +277,7 @@ class Worker:
         *,
         entry: Entry | None = None,
         rollback: Reason | None = None,
+        told: bool = True,
     ) -> Executor:
         """Carry on with a claimed saga where its journal ends. What runs under an older claim stops.
 
@@ -286,12 +287,13 @@ class Worker:
             state: to which the entries lead.
             entry: why the saga goes on; journalled before anything else.
             rollback: a reason to go backward.
+            told: the saga rested, so that whoever wrote the entries had the time to tell the observer.
         """
         if (other := self.live.get(claim.saga_id)) is not None:
             if other.token > claim.token:
                 return other  # this claim was lost, and another one won, while the journal was read
             other.give_way()
-        self.world.observer.recovered(claim.saga_id, entries)
+        self.world.observer.recovered(claim.saga_id, entries, told=told)
         gate = ReplayGate(state)
         writer = self.writer(state, token=claim.token, sequence=len(entries))
         if entry is not None:
@@ -299,7 +301,7 @@ class Worker:
         return self._launch(writer, gate, rollback)
 
     def _recover(self, claim: Claim, entries: Sequence[Entry], state: SagaState) -> Executor:
-        return self.adopt(claim, entries, state, entry=SagaRecovered(self.world.clock.now(), self.owner))
+        return self.adopt(claim, entries, state, entry=SagaRecovered(self.world.clock.now(), self.owner), told=False)
 
     def writer(self, state: SagaState, *, token: int, sequence: int, new: NewSaga | None = None) -> SagaWriter:
         """The pen for a saga that this replica has claimed."""
