@@ -120,7 +120,7 @@ class Processes:
         Raises:
             ProcessEnded: a process ended before.
         """
-        serving = [asyncio.create_task(_serving(address)) for address in addresses]
+        serving = [asyncio.create_task(healthy(address)) for address in addresses]
         ending = asyncio.create_task(self.ended())
         try:
             for each in serving:
@@ -167,7 +167,7 @@ class Processes:
         return []
 
 
-async def _serving(address: str) -> None:
+async def healthy(address: str) -> None:
     """Return as soon as the health service at an address says SERVING."""
     async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
         while True:

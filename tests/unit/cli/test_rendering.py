@@ -121,3 +121,22 @@ def test_progress_is_a_sign_for_each_step() -> None:
 
 def test_what_only_a_newer_server_knows_is_shown_as_it_is() -> None:
     assert drawn(saga_page(saga_pb2.Saga(status=99, steps=[step("Hold", 99)])))  # type: ignore[arg-type]
+
+
+def test_no_duration_is_negative_where_the_clock_was_set_back() -> None:
+    compensation = saga_pb2.Compensation(
+        method="shop.inventory.v1.InventoryService.ReleaseStock",
+        position=1,
+        started_at=Timestamp(seconds=7200),
+        ended_at=Timestamp(seconds=3600),
+    )
+    saga = saga_pb2.Saga(
+        saga_id="order-1",
+        status=saga_pb2.STATUS_COMPENSATED,
+        started_at=Timestamp(seconds=7200),
+        ended_at=Timestamp(seconds=3600),
+        steps=[saga_pb2.Step(key="InventoryService.ReserveStock#1", compensation=compensation)],
+    )
+    for page in (drawn(saga_page(saga)), drawn(sagas_table([saga]))):
+        assert any("0 ms" in line for line in page)
+        assert not any("-3600" in line for line in page)
