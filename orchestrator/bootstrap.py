@@ -25,12 +25,12 @@ from orchestrator.engine.bindings import Bindings
 from orchestrator.engine.children import add_children
 from orchestrator.engine.gate import Gate
 from orchestrator.engine.operations import Operations
-from orchestrator.engine.retelling import retell
+from orchestrator.engine.retelling import Retelling
 from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.worker import Worker, World
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
-from orchestrator.observability import open_observability
-from orchestrator.sagas.place_order import place_order
+from orchestrator.observability import ClosableObserver, open_observability
+from orchestrator.store.frozen_note import FrozenNote
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.reading import SqliteReader
@@ -38,13 +38,14 @@ from orchestrator.transport.admission import Admission, StartLimits
 from orchestrator.transport.feed import SagaFeed
 from orchestrator.transport.load import ThreadLoad
 from orchestrator.transport.order_details import OrderDetails
-from orchestrator.transport.order_service import OrderService
+from orchestrator.transport.order_service import OrderService, can_place_orders
 from orchestrator.transport.participants import GrpcParticipants
 from orchestrator.transport.reflection import check_live
 from orchestrator.transport.requests import start_request
 from orchestrator.transport.saga_service import SagaService
 from orchestrator.transport.server import ApiServer
 from orchestrator.transport.starts import Starts
+from orchestrator.watchdog import Watchdog
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from shop.order.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
 
@@ -86,11 +87,13 @@ class Replica:
         worker: runs the sagas.
         operations: what can be done to them.
         participants: the channels to the participants.
+        note: which sagas kept the event loop to themselves before; cleared once everything is recovered.
     """
 
     worker: Worker
     operations: Operations
     participants: GrpcParticipants
+    note: FrozenNote
 
     @property
     def recovered(self) -> int:
@@ -144,6 +147,7 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
     """
     async with _assembled(settings, definitions) as replica:
         await replica.worker.open()
+        replica.note.clear()
         yield replica
 
 
@@ -152,14 +156,17 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
     """A replica that has recovered nothing yet; raises what :func:`opened` does."""
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
-        observer = open_observability(os.environ)
-        stack.push_async_callback(observer.close)
-        participants = GrpcParticipants(addresses(definitions, settings.participants))
+        where = addresses(definitions, settings.participants)
+        participants = GrpcParticipants(where)
         stack.push_async_callback(participants.close)
         await _refuse_drift(definitions, participants)
         journal = await open_journal(settings)
         stack.push_async_callback(journal.close)
-        clock = SystemClock()
+        clock, owner = SystemClock(), _owner()
+        observer = open_observability(os.environ, where)
+        retelling = Retelling(journal, observer, clock, owner=owner, lease=settings.lease_seconds)
+        # After the sagas are stopped, and before the journal is closed: only what has arrived need not be told again.
+        stack.push_async_callback(_pass_on, observer, retelling)
         bindings = Bindings(
             [definition.participants for definition in definitions],
             participants,
@@ -168,12 +175,13 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         )
         served = ServedSagas(ServedSaga.over(d, read_plan(d), bindings) for d in definitions)
         world = World(journal, observer, clock, random.random)
-        worker = Worker(served, bindings, world, owner=_owner(), lease=settings.lease_seconds)
+        worker = Worker(served, bindings, world, owner=owner, lease=settings.lease_seconds)
         add_children(worker, Gate(clock, _always_serving, settings.most_in_flight))
-        if observer.holds_back:
-            await retell(journal, observer)
+        await retelling.open()
+        note = FrozenNote(settings.journal_path)
+        worker.frozen = note.read()
         stack.push_async_callback(worker.close, settings.drain_seconds)
-        yield Replica(worker, Operations(worker), participants)
+        yield Replica(worker, Operations(worker), participants, note)
 
 
 async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
@@ -188,17 +196,29 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
     """
     _arm_failpoints(settings.failpoints)
     stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with _assembled(settings, definitions) as replica:
-        server = ApiServer(settings.listen, _services(replica, definitions, settings))
-        await replica.worker.begin()
-        await server.start()
-        _log.info("orchestrator listening on %s", server.address)
-        _log.info("serving %s", ", ".join(map(str, definitions)))
-        await stopping.wait()
-        _log.info("orchestrator draining")
-        await server.drain(settings.drain_seconds)
+    watchdog = Watchdog(
+        asyncio.get_running_loop(),
+        stopping.set,
+        patience=settings.stall_seconds,
+        grace=settings.drain_seconds,
+        note=FrozenNote(settings.journal_path),
+    )
+    with watchdog:
+        async with _assembled(settings, definitions) as replica:
+            await _serve(settings, definitions, replica, stopping)
+
+
+async def _serve(
+    settings: Settings, definitions: Sequence[Definition], replica: Replica, stopping: asyncio.Event
+) -> None:
+    server = ApiServer(settings.listen, _services(replica, definitions, settings))
+    await replica.worker.begin(replica.note.clear)
+    await server.start()
+    _log.info("orchestrator listening on %s", server.address)
+    _log.info("serving %s", ", ".join(map(str, definitions)))
+    await stopping.wait()
+    _log.info("orchestrator draining")
+    await server.drain(settings.drain_seconds)
 
 
 def _refuse_violations(definitions: Iterable[Definition]) -> None:
@@ -269,10 +289,14 @@ def _services(
     services: dict[str, Callable[[grpc.aio.Server], None]] = {
         "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
     }
-    if place_order in definitions:
+    if can_place_orders(definitions):
         orders = OrderService(worker, operations, OrderDetails(replica.participants), starts)
         services["shop.order.v1.OrderService"] = partial(add_OrderServiceServicer_to_server, orders)
     return services
+
+
+async def _pass_on(observer: ClosableObserver, retelling: Retelling) -> None:
+    await retelling.close(passed_on=await observer.close())
 
 
 async def _always_serving() -> bool:

@@ -23,7 +23,7 @@ class Settings(BaseSettings):
         listen: ``host:port`` of the API; port 0 leaves the choice to the system.
         state_dir: where the journal lies unless ``journal`` says otherwise.
         journal: ``sqlite:<path>`` or ``memory:``. Default: ``sqlite:<state_dir>/orchestrator.db``.
-        sagas: the modules that hold the sagas to serve, separated by commas.
+        sagas: the modules or packages that hold the sagas to serve, separated by commas.
         participants: ``full.service.Name=host:port``, separated by commas; for services that are not at the
             ``google.api.default_host`` of their contract.
         drain_seconds: how long a shutdown waits for answers in flight.
@@ -35,6 +35,7 @@ class Settings(BaseSettings):
             with RESOURCE_EXHAUSTED. Recovered and child sagas count, and are never refused.
         most_watchers: calls of WatchSagas at once; one more is refused with RESOURCE_EXHAUSTED.
         lease_seconds: after how long others may take over when this replica falls silent.
+        stall_seconds: after how long the code of a saga that keeps the event loop to itself is interrupted.
         log_level: of the orchestrator's own log.
         failpoints: for crash tests: names of :mod:`orchestrator.engine.failpoints` at which the process kills
             itself, ``name`` or ``name:n`` for the n-th time, separated by commas.
@@ -45,7 +46,7 @@ class Settings(BaseSettings):
     listen: str = Field(default="127.0.0.1:50100", pattern=r"^\S+:\d{1,5}$")
     state_dir: Path = Field(default=Path(".state"), validation_alias="STATE_DIR")
     journal: str = Field(default="", pattern=r"^(|memory:|sqlite:.+)$")
-    sagas: Annotated[tuple[str, ...], NoDecode] = ("orchestrator.sagas",)
+    sagas: Annotated[tuple[str, ...], NoDecode] = ()
     participants: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     drain_seconds: float = Field(default=10.0, ge=0)
     most_in_flight: int = Field(default=512, ge=1)
@@ -54,6 +55,7 @@ class Settings(BaseSettings):
     most_live_sagas: int = Field(default=50_000, ge=1)
     most_watchers: int = Field(default=256, ge=0)
     lease_seconds: float = Field(default=15.0, gt=0)
+    stall_seconds: float = Field(default=5.0, gt=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()
 

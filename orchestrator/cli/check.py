@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from orchestrator.cli import protoc
-from orchestrator.cli.modules import DEFAULT_MODULE, load_definitions
+from orchestrator.cli.modules import load_definitions
 from orchestrator.cli.refusal import errors_reported, require_folder
 from orchestrator.contract.image import load_image, same_contract
 from orchestrator.contract.rpc import commands_of
@@ -41,7 +41,8 @@ def check(
         Path | None, typer.Option(help="The folder of the .proto files. Default: protos, where there is one.")
     ] = None,
     sagas: Annotated[
-        list[str] | None, typer.Option(help=f"A module with sagas; may be repeated. Default: {DEFAULT_MODULE}.")
+        list[str] | None,
+        typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
     ] = None,
     *,
     plan: Annotated[bool, typer.Option("--plan", help="Show the plan of each saga.")] = False,
@@ -55,7 +56,7 @@ def check(
     with errors_reported():
         if protos is not None:
             _check_files(protos, findings)
-        for definition in load_definitions(sagas or [DEFAULT_MODULE]):
+        for definition in load_definitions(sagas or ()):
             _check_saga(definition, findings)
     _show(findings, with_plans=plan)
     if findings.violations:

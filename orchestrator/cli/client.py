@@ -11,7 +11,7 @@ import typer
 
 from orchestrator.cli.refusal import refuse
 from orchestrator.cli.text import made_visible, visible
-from orchestrator.contract.addresses import default_address
+from orchestrator.contract.addresses import channel_options, default_address
 from saga.v1.saga_service_pb2 import DESCRIPTOR, GetSagaRequest, ListSagasRequest, SagaFilter
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 
@@ -52,7 +52,6 @@ PATIENCE_SECONDS: Final = 10.0
 """How long a command waits for an answer."""
 
 _NOT_THERE: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
-_CHANNEL_OPTIONS: Final = (("grpc.enable_http_proxy", 0),)
 _SHORTEST_PREFIX: Final = 4
 CANDIDATES: Final = 5
 """So many ids are told that a beginning may stand for."""
@@ -78,7 +77,7 @@ async def channel_to(address: str) -> AsyncIterator[grpc.aio.Channel]:
         typer.Exit: with code 2, there is no such saga; with code 1, the call failed otherwise.
     """
     harmless = [_HarmlessAnswer(), _HarmlessAnswers()]
-    async with grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS, interceptors=harmless) as channel:
+    async with grpc.aio.insecure_channel(address, options=channel_options(address), interceptors=harmless) as channel:
         try:
             yield channel
         except grpc.aio.AioRpcError as error:

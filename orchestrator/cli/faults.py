@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.modules import DEFAULT_MODULE, load_definitions
+from orchestrator.cli.modules import load_definitions
 from orchestrator.cli.refusal import errors_reported, refuse
 from orchestrator.cli.terminal import open_terminal
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def faults(
     sagas: Annotated[
-        list[str] | None, typer.Option(help=f"A module with sagas; may be repeated. Default: {DEFAULT_MODULE}.")
+        list[str] | None,
+        typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
     ] = None,
     saga: Annotated[str | None, typer.Option(help="The saga, by its name. Default: all of them.")] = None,
     order: Annotated[Path | None, typer.Option(help="A file of JSON with its input. Default: made up.")] = None,
@@ -36,7 +37,7 @@ def faults(
 ) -> None:
     """Run a saga through every fault of every command, on mocks, in virtual time; exit with 1 when one ends wrongly."""
     with errors_reported():
-        chosen = _chosen(load_definitions(sagas or [DEFAULT_MODULE]), saga)
+        chosen = _chosen(load_definitions(sagas or ()), saga)
         if (order or examples) and len(chosen) > 1:
             refuse(f"--order and --examples are for one saga; name it with --saga: {', '.join(map(str, chosen))}")
         matrices = [asyncio.run(_matrix(definition, order, examples)) for definition in chosen]

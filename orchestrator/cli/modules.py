@@ -1,40 +1,80 @@
-"""Finds saga definitions by the names of the modules that hold them."""
+"""Finds saga definitions by the names of the modules that hold them.
+
+Of a package, every module that declares a saga counts, listed in its ``__init__`` or not: a version that nobody serves
+would be missed only when its sagas are.
+"""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
+import re
 import sys
+from importlib.abc import InspectLoader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.cli.refusal import refuse
 from orchestrator.definition.saga import definitions_in
 from orchestrator.errors import OrchestratorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from types import ModuleType
 
     from orchestrator.definition.saga import SagaDefinition
 
-DEFAULT_MODULE = "orchestrator.sagas"
+SHOP: Final = "orchestrator.sagas"
+"""The shop's sagas: what is meant where no module is named, in the folder of the repository that holds them."""
+
+_DECLARES: Final = re.compile(r"^@(\w+\.)*saga\(", re.MULTILINE)
 
 
 def load_definitions(modules: Iterable[str]) -> tuple[SagaDefinition[Any, Any, Any], ...]:
     """The saga definitions of some modules, which are imported, also from the working directory.
 
+    Args:
+        modules: their names; none for those of ``ORCHESTRATOR_SAGAS``.
+
     Raises:
-        typer.Exit: with code 2, a module does not exist or holds no saga; with code 1, it cannot be imported.
+        typer.Exit: with code 2, none is named, or one does not exist or holds no saga; with code 1, one cannot be
+            imported.
         DefinitionError: a saga is declared in a way that cannot work.
     """
     # As with `python -m`, so that it does not matter how the command was started.
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
-    loaded = [_load(name) for name in modules]
-    for module in loaded:
-        if not definitions_in([module]):
-            refuse(f"module {module.__name__} holds no saga; name one whose functions are declared with @saga")
+    loaded = []
+    for name in tuple(modules) or _named_nowhere():
+        found = [_load(name), *map(_load, _declaring(name))]
+        if not definitions_in(found):
+            refuse(f"module {name} holds no saga; name one whose functions are declared with @saga")
+        loaded += found
     return definitions_in(loaded)
+
+
+def _named_nowhere() -> tuple[str, ...]:
+    """What the settings name; else the shop, where we are in its own repository."""
+    from orchestrator.settings import read_settings  # noqa: PLC0415 - where a module is named, nobody pays for pydantic
+
+    if configured := read_settings().sagas:
+        return configured
+    if not Path(__file__).parents[2].samefile(Path.cwd()):
+        refuse("which sagas? Name the module that holds them: --sagas <module>, or ORCHESTRATOR_SAGAS=<module>")
+    return (SHOP,)
+
+
+def _declaring(name: str) -> Iterator[str]:
+    """The names of the modules within a package that declare a saga, by their source: no other is imported."""
+    for found in pkgutil.iter_modules(getattr(_load(name), "__path__", ()), f"{name}."):
+        if found.ispkg:
+            yield from _declaring(found.name)
+            continue
+        spec = found.module_finder.find_spec(found.name, None)
+        loader = spec.loader if spec else None
+        source = loader.get_source(found.name) if isinstance(loader, InspectLoader) else None
+        if source and _DECLARES.search(source):
+            yield found.name
 
 
 def _load(name: str) -> ModuleType:

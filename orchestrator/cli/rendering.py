@@ -263,5 +263,5 @@ def _word(enum: EnumDescriptor, number: int) -> str:
 
 
 def _span(span: timedelta) -> str:
-    seconds = span.total_seconds()
+    seconds = max(span.total_seconds(), 0.0)  # a clock was set back meanwhile
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

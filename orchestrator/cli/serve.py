@@ -14,7 +14,8 @@ def serve(
     listen: Annotated[str | None, typer.Option(help="host:port of the API.  [env: ORCHESTRATOR_LISTEN]")] = None,
     journal: Annotated[str | None, typer.Option(help="sqlite:<path> or memory:  [env: ORCHESTRATOR_JOURNAL]")] = None,
     sagas: Annotated[
-        list[str] | None, typer.Option(help="A module that holds sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]")
+        list[str] | None,
+        typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
     ] = None,
     participant: Annotated[
         list[str] | None,

@@ -1,8 +1,13 @@
-"""Where a service is found unless a setting says otherwise: its contract's ``google.api.default_host``."""
+"""Where a service is found, unless a setting says otherwise, and what a channel to it must know because of that.
+
+A setting is missing: its contract's ``google.api.default_host`` counts. The address is on loopback: no proxy may stand
+before it. gRPC takes ``http_proxy`` from the environment for every address, and a company's proxy cannot reach ours.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import ipaddress
+from typing import TYPE_CHECKING, Final
 
 from google.api import client_pb2
 from google.protobuf import descriptor_pb2
@@ -10,8 +15,39 @@ from google.protobuf import descriptor_pb2
 if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
+ChannelOptions = tuple[tuple[str, int], ...]
+
+_NO_PROXY: Final[ChannelOptions] = (("grpc.enable_http_proxy", 0),)
+
 
 def default_address(service: ServiceDescriptor) -> str:
     """``host:port``, or empty where the contract names none."""
     options = descriptor_pb2.ServiceOptions.FromString(service.GetOptions().SerializeToString())
     return str(options.Extensions[client_pb2.default_host])
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """The host, without the brackets of an IPv6 one, and the port; either may be empty. The scheme is dropped."""
+    rest = address.rpartition("/")[2].removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:")
+    host, colon, port = rest.rpartition(":")
+    if not colon or rest.endswith("]"):
+        host, port = rest, ""
+    return host.strip("[]"), port
+
+
+def is_loopback(address: str) -> bool:
+    """The address is this machine's own: ``localhost``, ``127.0.0.1:50100``, ``[::1]:50100``, a socket's path."""
+    if address.startswith("unix"):
+        return True
+    host, _ = split_address(address)
+    if host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def channel_options(address: str, *options: tuple[str, int]) -> ChannelOptions:
+    """The options of every channel of ours to an address: those given, and what follows from where it is."""
+    return (*options, *_NO_PROXY) if is_loopback(address) else options

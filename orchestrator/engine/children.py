@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.definition.children import ROLLBACK, child_command
 from orchestrator.engine.bindings import Binding
+from orchestrator.engine.keys import LONGEST_SAGA_ID, bounded
 from orchestrator.engine.operations import Operations
 from orchestrator.engine.outcome import Completed, Failure, Rejected, Unknown
 from orchestrator.engine.state import ENDED, Status
@@ -57,8 +58,8 @@ class _Children:
 
     async def _run(self, request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the port's
         known = dict(metadata)
-        order = self._order(request, known["idempotency-key"], known)
         try:
+            order = await self._order(request, known["idempotency-key"], known)
             return _outcome(await self._worker.start(order, wait=timeout))
         except JournalError as error:
             return _unavailable(error)
@@ -70,8 +71,8 @@ class _Children:
         timeout: float,  # noqa: ASYNC109 - the port's
     ) -> Outcome:
         known = dict(metadata)
-        order = self._order(request, known["compensates"], known)
         try:
+            order = await self._order(request, known["compensates"], known)
             state = await self._undone(order, timeout)
         except JournalError as error:
             return _unavailable(error)
@@ -90,11 +91,16 @@ class _Children:
             await Operations(self._worker).roll_back_child(order.saga_id, "its parent is rolled back")
         return await self._worker.wait(order.saga_id, timeout)
 
-    def _order(self, request: bytes, child_id: str, known: dict[str, str]) -> StartSaga:
+    async def _order(self, request: bytes, key: str, known: dict[str, str]) -> StartSaga:
+        """How the child of a command with this idempotency key is started.
+
+        Raises:
+            JournalError: the journal cannot be asked for its id.
+        """
         definition = self._served.definition
         message = definition.input.FromString(request)
         return StartSaga(
-            saga_id=child_id,
+            saga_id=await self._child_id(key),
             definition=definition.name,
             version=definition.version,
             input=request,
@@ -103,6 +109,13 @@ class _Children:
             traceparent=known.get("traceparent", ""),
             parent_id=known["saga-id"],
         )
+
+    async def _child_id(self, key: str) -> str:
+        """The idempotency key of the command; where that is long, a shorter one, unless the child has it already."""
+        child_id = bounded(key, LONGEST_SAGA_ID)
+        if child_id != key and await self._worker.world.journal.find(key) is not None:
+            return key
+        return child_id
 
 
 def _unavailable(error: JournalError) -> Unknown:

@@ -15,6 +15,8 @@ from orchestrator.contract.command import Effect
 from orchestrator.definition.context import is_best_effort, scope_path
 from orchestrator.engine import failpoints
 from orchestrator.engine.entries import CommandIntended, ValueRecorded
+from orchestrator.engine.frozen import CodeFrozen
+from orchestrator.engine.keys import LONGEST_KEY, bounded
 from orchestrator.engine.replay import mismatch
 from orchestrator.engine.state import (
     REASON_CODE_FAILED,
@@ -95,6 +97,11 @@ class Forward:
         """The saga's identity."""
         return self._writer.state.saga_id
 
+    @property
+    def definition(self) -> SagaDefinition[Any, Any, Any]:
+        """The saga's code."""
+        return self._served.definition
+
     async def run(self) -> Stop | bytes:
         """Run the code; its serialized result, or why it stopped."""
         try:
@@ -108,7 +115,7 @@ class Forward:
                 raise
             # The code awaited something that it, or another, had cancelled.
             return await self._brake.settle(_stop_for(error, self._writer.state))
-        except Exception as error:  # noqa: BLE001 - whatever the code raises has a place
+        except (Exception, CodeFrozen, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever the code raises has a place
             stop = _stop_for(error, self._writer.state)
             if stop.reason.code != REASON_CODE_FAILED and (missing := await self._missing()):
                 stop = diverged(
@@ -158,7 +165,10 @@ class Forward:
         prefix = f"{scope_path.get()}{name}"
         number = self._calls.get(prefix, 0) + 1
         self._calls[prefix] = number
-        return f"{prefix}#{number}"
+        key = f"{prefix}#{number}"
+        if len(key) <= LONGEST_KEY or key in self._writer.state.commands or key in self._writer.state.values:
+            return key
+        return bounded(key, LONGEST_KEY)
 
     async def pivot_settled(self) -> None:
         """Wait until no pivot is under way."""
@@ -299,7 +309,7 @@ def _is_cancelled() -> bool:
 
 def _stop_for(error: BaseException, state: SagaState) -> RollBack | Suspend:
     """Where the code's own error leads."""
-    if isinstance(error, ExceptionGroup):
+    if isinstance(error, BaseExceptionGroup):
         # A TaskGroup wraps what its branches raised; the first of them is why the saga stops.
         return _stop_for(error.exceptions[0], state)
     if isinstance(error, (CommandError, SagaRejected)):

@@ -84,6 +84,13 @@ class Claim(NamedTuple):
     token: int
 
 
+class SilentReplica(NamedTuple):
+    """A replica that has been there, and until when its last heartbeat counted (nanoseconds, UTC)."""
+
+    owner: str
+    alive_until: int
+
+
 class Listed(Protocol):
     """What a filter looks at: a record of the journal, a saga's state, a change of one."""
 
@@ -187,7 +194,13 @@ class Journal(Protocol):
         """How many sagas there are, by definition and status."""
 
     async def release(self, owner: str) -> None:
-        """Let go of everything that a replica has claimed."""
+        """Let go of everything that a replica has claimed. It counts as silent until it beats again."""
+
+    async def silent(self, now: int) -> list[SilentReplica]:
+        """The replicas whose lease has lapsed, or that have released everything, and that were not forgotten."""
+
+    async def forget(self, owners: Sequence[str]) -> None:
+        """Remember these replicas no more: nobody needs to know that they were there."""
 
     async def close(self) -> None:
         """Finish what was appended and let go of the store."""
@@ -246,5 +259,11 @@ class Observer(Protocol):
     def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
         """These entries of a saga are durable."""
 
-    def recovered(self, saga_id: str, entries: Sequence[Entry]) -> None:
-        """A saga with these durable entries goes on in this process."""
+    def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:
+        """A saga with these durable entries goes on in this process.
+
+        Args:
+            saga_id: the saga.
+            entries: its whole journal.
+            told: whoever wrote them lives, or has told its observer all of them.
+        """

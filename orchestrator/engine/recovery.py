@@ -71,6 +71,7 @@ class Recovery:
         self._background: set[asyncio.Task[None]] = set()
         self._closed = False
         self._told_at = 0
+        self._all_recovered: Callable[[], None] = lambda: None
         self.under_way = False
         self.recovered = 0
         self.expected = 0
@@ -82,8 +83,13 @@ class Recovery:
         self._spawn(self._keep_alive(self._pause))
         return self.recovered
 
-    async def begin(self) -> None:
-        """The same in the background. From now on, what is started here is kept from other replicas."""
+    async def begin(self, recovered: Callable[[], None]) -> None:
+        """The same in the background. From now on, what is started here is kept from other replicas.
+
+        Args:
+            recovered: called once everything that was there at the start is.
+        """
+        self._all_recovered = recovered
         await self._beat()
         counts = await self._journal.count()
         self.expected = sum(count.number for count in counts if count.status in UNFINISHED)
@@ -129,6 +135,7 @@ class Recovery:
     def _end_first(self) -> None:
         if self.under_way:
             self.under_way = False
+            self._all_recovered()
             _log.info("recovered %d sagas", self.recovered)
 
     def _tell_progress(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.durable_channel import DurableChannel
+from orchestrator.engine.frozen import CodeFrozen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Iterator
@@ -25,11 +26,13 @@ class ServedSaga:
         definition: the code and what its signature says.
         shop: its dataclass of stubs, each over the durable channel.
         plan: what can be read from the code without running it.
+        frozen: why the code of this one saga is not to be run: where it hung; empty for all others.
     """
 
     definition: SagaDefinition[Any, Any, Any]
     shop: Any
     plan: Plan
+    frozen: str = ""
 
     @classmethod
     def over(cls, definition: SagaDefinition[Any, Any, Any], plan: Plan, bindings: Bindings) -> ServedSaga:
@@ -39,7 +42,13 @@ class ServedSaga:
         return cls(definition, definition.shop(**stubs), plan)
 
     def call(self, serialized: bytes) -> Awaitable[Message]:
-        """Call the code with a serialized input."""
+        """Call the code with a serialized input.
+
+        Raises:
+            CodeFrozen: it is not to be run.
+        """
+        if self.frozen:
+            raise CodeFrozen(self.frozen)
         return self.definition.function(self.definition.input.FromString(serialized), self.shop)
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -89,6 +90,7 @@ class Worker:
 
     Attributes:
         live: the executors of the sagas that are being advanced here, by id.
+        frozen: where the code of sagas hung when an earlier process was ended, by id: they are suspended instead.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Worker:
         self.world = world
         self.owner = owner
         self.live: dict[str, Executor] = {}
+        self.frozen: dict[str, str] = {}
         self._digests: dict[str, bytes] = {}
         self._watchers = Watchers()
         self._recovery = Recovery(
@@ -109,9 +112,13 @@ class Worker:
         """Recover every saga that nobody advances, then keep doing so; how many there were."""
         return await self._recovery.open()
 
-    async def begin(self) -> None:
-        """Take new sagas from now on, and recover in the background what nobody advances."""
-        await self._recovery.begin()
+    async def begin(self, recovered: Callable[[], None]) -> None:
+        """Take new sagas from now on, and recover in the background what nobody advances.
+
+        Args:
+            recovered: called once everything that was there at the start is.
+        """
+        await self._recovery.begin(recovered)
 
     @property
     def recovery(self) -> Recovery:
@@ -310,6 +317,7 @@ class Worker:
         *,
         entry: Entry | None = None,
         rollback: Reason | None = None,
+        told: bool = True,
     ) -> Executor:
         """Carry on with a claimed saga where its journal ends. What runs under an older claim stops.
 
@@ -319,12 +327,13 @@ class Worker:
             state: to which the entries lead.
             entry: why the saga goes on; journalled before anything else.
             rollback: a reason to go backward.
+            told: the saga rested, so that whoever wrote the entries had the time to tell the observer.
         """
         if (other := self.live.get(claim.saga_id)) is not None:
             if other.token > claim.token:
                 return other  # this claim was lost, and another one won, while the journal was read
             other.give_way()
-        self.world.observer.recovered(claim.saga_id, entries)
+        self.world.observer.recovered(claim.saga_id, entries, told=told)
         gate = ReplayGate(state)
         writer = self.writer(state, token=claim.token, sequence=len(entries))
         if entry is not None:
@@ -332,7 +341,7 @@ class Worker:
         return self._launch(writer, gate, rollback)
 
     def _recover(self, claim: Claim, entries: Sequence[Entry], state: SagaState) -> Executor:
-        return self.adopt(claim, entries, state, entry=SagaRecovered(self.world.clock.now(), self.owner))
+        return self.adopt(claim, entries, state, entry=SagaRecovered(self.world.clock.now(), self.owner), told=False)
 
     def writer(self, state: SagaState, *, token: int, sequence: int, new: NewSaga | None = None) -> SagaWriter:
         """The pen for a saga that this replica has claimed."""
@@ -344,6 +353,8 @@ class Worker:
     def _launch(self, writer: SagaWriter, gate: ReplayGate | None = None, rollback: Reason | None = None) -> Executor:
         state = writer.state
         served = self.served.find(state.definition, state.version)
+        if served is not None and (where := self.frozen.pop(state.saga_id, "")):
+            served = replace(served, frozen=where)
         executor = Executor(served, writer, self.bindings, self.world.clock, self.world.chance, gate)
         self.live[state.saga_id] = executor
         self._watchers.attach(writer)

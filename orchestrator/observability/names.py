@@ -10,6 +10,8 @@ from typing import Final
 
 SERVICE: Final = "orchestrator"
 """The service, where neither ``OTEL_SERVICE_NAME`` nor ``OTEL_RESOURCE_ATTRIBUTES`` names it."""
+DISTRIBUTION: Final = "saga-orchestrator"
+"""What is installed: its version is that of the service."""
 SCOPE: Final = "orchestrator"
 """The instrumentation scope of all our spans."""
 
@@ -26,8 +28,8 @@ def root_span(definition: str) -> str:
 
 
 def attempt_span(service: str, method: str) -> str:
-    """One attempt of a command or a compensation, such as ``InventoryService/ReserveStock``."""
-    return f"{service.rpartition('.')[2]}/{method}"
+    """One attempt of a command or a compensation, such as ``shop.inventory.v1.InventoryService/ReserveStock``."""
+    return f"{service}/{method}"
 
 
 STARTED_SPAN: Final = "saga started"
@@ -60,6 +62,10 @@ RPC_METHOD: Final = "rpc.method"
 """The name of the rpc, such as ``ReserveStock``."""
 RPC_STATUS: Final = "rpc.grpc.status_code"
 """The gRPC status by number; 0 is OK."""
+SERVER_ADDRESS: Final = "server.address"
+"""The host at which the participant is called."""
+SERVER_PORT: Final = "server.port"
+"""Its port."""
 ERROR_TYPE: Final = "error.type"
 """On a failed attempt the gRPC status by name or ``INTERRUPTED``; on a saga the reason's code."""
 

@@ -7,33 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.engine.ports import Observer
+from orchestrator.engine.retelling import HoldingObserver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.engine.entries import Entry
 
-_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
-class ClosableObserver(Observer, Protocol):
-    """An observer with an end.
+class ClosableObserver(HoldingObserver, Protocol):
+    """An observer with an end."""
 
-    Attributes:
-        holds_back: what it has seen may be lost when the process dies.
-    """
-
-    holds_back: bool
-
-    async def close(self) -> None:
-        """Hand over what is still held back, in bounded time; nothing is observed any more."""
+    async def close(self) -> bool:
+        """Hand over what is still held back, in bounded time; whether all of it was. Nothing is observed any more."""
 
 
 class Unobserved:
     """Observes nothing."""
 
     holds_back = False
+    told_before = 0
 
     def samples(self, saga_id: str, traceparent: str) -> bool:  # noqa: ARG002 - the port's signature
         """No trace is exported."""
@@ -42,11 +37,12 @@ class Unobserved:
     def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
         """Nothing is seen."""
 
-    def recovered(self, saga_id: str, entries: Sequence[Entry]) -> None:
+    def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:
         """Nothing is seen."""
 
-    async def close(self) -> None:
+    async def close(self) -> bool:
         """Nothing is held back."""
+        return True
 
 
 def wants_traces(environ: Mapping[str, str]) -> bool:
@@ -55,14 +51,15 @@ def wants_traces(environ: Mapping[str, str]) -> bool:
         return False
     if environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
         return False
-    return any(environ.get(name, "").strip() for name in _ENDPOINTS)
+    return any(environ.get(name, "").strip() for name in ENDPOINTS)
 
 
-def open_observability(environ: Mapping[str, str]) -> ClosableObserver:
+def open_observability(environ: Mapping[str, str], addresses: Mapping[str, str] | None = None) -> ClosableObserver:
     """The observer of this process.
 
     Args:
         environ: the process's environment. The SDK reads the rest of its ``OTEL_*`` variables there by itself.
+        addresses: ``host:port`` of the participants, by the full names of their services.
 
     Raises:
         SettingsError: one of those variables cannot be understood.
@@ -71,4 +68,4 @@ def open_observability(environ: Mapping[str, str]) -> ClosableObserver:
         return Unobserved()
     from orchestrator.observability.tracing import open_tracing  # noqa: PLC0415 - see the module's docstring
 
-    return open_tracing(environ)
+    return open_tracing(environ, addresses or {})

@@ -7,7 +7,9 @@ variables. Its one abstract step, the translation, has nothing left to do here.
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlparse
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -17,11 +19,13 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext
 
+from orchestrator.contract.addresses import channel_options
 from orchestrator.observability import names
+from orchestrator.observability.observer import ENDPOINTS
 from orchestrator.observability.wire import spans_of_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry.sdk.resources import Resource
 
@@ -55,7 +59,7 @@ class _Translated(OTLPSpanExporter):
     """The SDK's exporter, for spans that need no translation."""
 
     def __init__(self, envelope: ExportTraceServiceRequest) -> None:
-        super().__init__()
+        super().__init__(channel_options=_channel_options(os.environ))  # type: ignore[arg-type]  # numbers are options too
         self._envelope = envelope
 
     def export(self, spans: Sequence[Any]) -> SpanExportResult:
@@ -76,6 +80,13 @@ class _LastWords(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         self.last = record.getMessage()
         return False
+
+
+def _channel_options(environ: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
+    """Those of the way to the collector, which stands where the SDK looks for it."""
+    named = (environ.get(name, "").strip() for name in ENDPOINTS)
+    endpoint = next(filter(None, named), "")
+    return channel_options(urlparse(endpoint).netloc or endpoint)
 
 
 def _envelope(resource: Resource) -> ExportTraceServiceRequest:

@@ -17,6 +17,7 @@ Invariant: every attempt that a participant can have seen has exactly one span, 
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import grpc
@@ -30,13 +31,16 @@ from orchestrator.observability.spans import Place, error, event, link, prepare_
 from orchestrator.observability.wire import Value, attribute, attributes, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
     from orchestrator.contract.command import Effect
     from orchestrator.engine.entries import Entry
     from orchestrator.engine.outcome import Failure
+
+NOWHERE: Final[Mapping[str, str]] = MappingProxyType({})
+"""No participant has an address."""
 
 _STATUS_NUMBERS: Final[dict[str, int]] = {code.name: code.value[0] for code in grpc.StatusCode}
 _SUSPENDED: Final = "suspended"  # the key of that span, which no command can have: theirs hold a dot
@@ -81,14 +85,33 @@ class _Sending:
 class SagaTrace:
     """The trace of one saga, as far as its journal has been projected. Small: it keeps no request and no reply.
 
+    Args:
+        saga_id: the saga.
+        start: its first entry.
+        addresses: ``host:port`` of the participants, by the full names of their services.
+
     Attributes:
+        projected: how many entries were.
         resting: nothing follows in this process: the saga has ended or is suspended.
     """
 
-    __slots__ = ("_events", "_place", "_reason", "_recovered", "_sendings", "_start", "_suspensions", "resting")
+    __slots__ = (
+        "_addresses",
+        "_events",
+        "_place",
+        "_reason",
+        "_recovered",
+        "_sendings",
+        "_start",
+        "_suspensions",
+        "projected",
+        "resting",
+    )
 
-    def __init__(self, saga_id: str, start: e.SagaStarted) -> None:
+    def __init__(self, saga_id: str, start: e.SagaStarted, addresses: Mapping[str, str] = NOWHERE) -> None:
+        self.projected = 0
         self.resting = False
+        self._addresses = addresses
         self._place = Place(saga_id, start.definition, start.traceparent)
         self._start = start._replace(input=b"")
         self._sendings: dict[str, _Sending] = {}
@@ -99,6 +122,7 @@ class SagaTrace:
 
     def project(self, entry: Entry) -> Sequence[bytes]:
         """The spans to which the next entry leads, serialized."""
+        self.projected += 1
         return self._PROJECTIONS[type(entry)](self, entry)
 
     def _started(self, entry: e.SagaStarted) -> Sequence[bytes]:
@@ -256,7 +280,8 @@ class SagaTrace:
     def _attempt(self, sending: _Sending, number: int, started_at: int, ended_at: int, outcome: StepOutcome) -> bytes:
         place = self._place
         sending.seen = number
-        prepared = prepare_attempt(sending.method, sending.effect, outcome)
+        address = self._addresses.get(sending.method.rpartition(".")[0], "")
+        prepared = prepare_attempt(sending.method, sending.effect, outcome, address)
         span = (
             place.child(prepared, sending.key, number, started_at, ended_at)
             + attribute(names.SAGA_STEP, sending.key)

@@ -109,10 +109,11 @@ class SpanSender:
         if waiting + len(spans) >= self._limits.batch and not self._wake.is_set():
             self._wake.set()
 
-    def close(self, seconds: float) -> None:
-        """Send what waits, for up to so many seconds, and end the thread. Blocks; once is enough."""
+    def close(self, seconds: float) -> bool:
+        """Send what waits, for up to so many seconds, and end the thread; whether all of it arrived. Blocks."""
+        lost = self.lost
         if self._closing:
-            return
+            return True
         self._closing = True
         self._wake.set()
         self._thread.join(seconds)
@@ -122,6 +123,7 @@ class SpanSender:
         self._queue.clear()
         if self.lost:
             _log.warning("%d spans did not reach the collector", self.lost)
+        return self.lost == lost
 
     def _run(self) -> None:
         while not self._closing:

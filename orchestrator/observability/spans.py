@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, SpanFlags, Status
 
+from orchestrator.contract.addresses import split_address
 from orchestrator.engine.state import StepOutcome
 from orchestrator.engine.trace import ROOT, parse_traceparent, span_id, trace_id
 from orchestrator.observability import names
@@ -25,6 +26,7 @@ _SAMPLED: Final = 0x01
 _LOCAL: Final = SpanFlags.SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK | _SAMPLED
 _REMOTE: Final = _LOCAL | SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
 _OK: Final = 0
+_SHORTEST: Final = 1_000  # nanoseconds
 _LONGEST_DESCRIPTION: Final = 1024  # characters; a participant may answer with a page of HTML
 
 
@@ -57,7 +59,7 @@ class Place:
             name=names.root_span(self.definition),
             kind=Span.SPAN_KIND_INTERNAL,
         )
-        return span.SerializeToString() + identity(self._root, started_at, ended_at) + self._about
+        return span.SerializeToString() + identity(self._root, started_at, _end(started_at, ended_at)) + self._about
 
     def mark(self, name: str, key: str, at: int, number: int = 0) -> bytes:
         """A child of the root without duration. ``key`` and ``number`` make its id."""
@@ -65,21 +67,30 @@ class Place:
 
     def child(self, prepared: bytes, key: str, number: int, started_at: int, ended_at: int) -> bytes:
         """A child of the root, with what was prepared. ``key`` and ``number`` make its id."""
-        return prepared + self._child + identity(self.span_id(key, number), started_at, ended_at)
+        return prepared + self._child + identity(self.span_id(key, number), started_at, _end(started_at, ended_at))
 
     def span_id(self, key: str, number: int) -> bytes:
         """The id of the span of an attempt, as the participant was told."""
         return bytes.fromhex(span_id(self.saga_id, key, number))
 
 
+def _end(started_at: int, ended_at: int) -> int:
+    """When a span ends that began then: a microsecond later at least, also where a clock was set back meanwhile.
+
+    Backends count in microseconds, and call what takes less a negative duration.
+    """
+    return max(ended_at, started_at + _SHORTEST)
+
+
 @lru_cache(maxsize=1024)
-def prepare_attempt(method: str, effect: Effect | None, outcome: StepOutcome) -> bytes:
+def prepare_attempt(method: str, effect: Effect | None, outcome: StepOutcome, address: str = "") -> bytes:
     """What all attempts of one rpc that came to the same outcome have in common.
 
     Args:
         method: the full name of the rpc.
         effect: what the contract says of it; ``None`` for a compensation.
         outcome: what came of it.
+        address: ``host:port`` of the participant; empty where it has none, as child sagas.
     """
     service, _, rpc = method.rpartition(".")
     about: dict[str, Value] = {
@@ -88,6 +99,11 @@ def prepare_attempt(method: str, effect: Effect | None, outcome: StepOutcome) ->
         names.RPC_METHOD: rpc,
         names.SAGA_OUTCOME: outcome.value,
     }
+    host, port = split_address(address)
+    if host:
+        about[names.SERVER_ADDRESS] = host
+    if port.isdecimal():
+        about[names.SERVER_PORT] = int(port)
     if effect is not None:
         about[names.SAGA_EFFECT] = effect.name.lower()
     if outcome is StepOutcome.COMPLETED:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.grpc.exporter import InvalidCompressionValueException
-from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import Decision, Sampler
 
@@ -22,7 +23,7 @@ from orchestrator.engine.trace import parse_traceparent, trace_id
 from orchestrator.errors import SettingsError
 from orchestrator.observability import names
 from orchestrator.observability.otlp import OtlpExporter
-from orchestrator.observability.projection import SagaTrace
+from orchestrator.observability.projection import NOWHERE, SagaTrace
 from orchestrator.observability.sending import Limits, SpanSender
 
 if TYPE_CHECKING:
@@ -44,13 +45,19 @@ class TracingObserver:
     Args:
         sender: takes the spans; closed with this observer.
         sampler: decides once for each saga.
+        addresses: ``host:port`` of the participants, by the full names of their services.
+
+    Attributes:
+        told_before: entries before this instant, of sagas that are recovered, were passed on by an earlier process.
     """
 
     holds_back = True
 
-    def __init__(self, sender: SpanSender, sampler: Sampler) -> None:
+    def __init__(self, sender: SpanSender, sampler: Sampler, addresses: Mapping[str, str] = NOWHERE) -> None:
         self._sender = sender
         self._sampler = sampler
+        self._addresses = addresses
+        self.told_before = 0
         # Those of sagas that another replica has taken away stay until this one recovers them: a few, and small.
         self._traces: dict[str, SagaTrace] = {}
 
@@ -66,38 +73,57 @@ class TracingObserver:
 
     def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
         """These entries of a saga are durable."""
+        self._project(saga_id, entries, 0)
+
+    def _project(self, saga_id: str, entries: Sequence[Entry], first: int, *, rests: bool = True) -> None:
+        """Project the next entries of a saga, and send the spans from the ``first`` of them on.
+
+        Args:
+            saga_id: the saga.
+            entries: the next ones.
+            first: the number of the first of them that nobody has passed on.
+            rests: nothing follows where they end with an end or a suspension.
+        """
         try:
             traced = self._traces.get(saga_id) or self._begin(saga_id, entries)
             if traced is None:
                 return
-            for entry in entries:
-                if spans := traced.project(entry):
+            for at, entry in enumerate(entries):
+                if (spans := traced.project(entry)) and at >= first:
                     self._sender.add(spans)
-            if traced.resting:
+            if rests and traced.resting:
                 del self._traces[saga_id]
         except Exception:  # noqa: BLE001 - a trace that breaks off is better than a saga that does
             _log.exception("saga %s: the rest of its trace is missing", saga_id)
             self._traces.pop(saga_id, None)
 
-    def recovered(self, saga_id: str, entries: Sequence[Entry]) -> None:
-        """A saga with these durable entries goes on in this process: its spans may have died with another one."""
-        self._traces.pop(saga_id, None)
-        self.journalled(saga_id, entries)
+    def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:
+        """A saga with these durable entries goes on in this process: its spans may have died with another one.
 
-    async def close(self) -> None:
-        """Send what is held back, for a few seconds at most."""
-        await asyncio.to_thread(self._sender.close, _CLOSE_SECONDS)
+        All entries are projected, because those that follow build on them; sent are the spans of those that nobody has
+        passed on.
+        """
+        known = self._traces.pop(saga_id, None)
+        projected = known.projected if known else 0
+        first = next(
+            (at for at, entry in enumerate(entries) if at >= projected and entry.at >= self.told_before), len(entries)
+        )
+        self._project(saga_id, entries, len(entries) if told else first, rests=not told)
+
+    async def close(self) -> bool:
+        """Send what is held back, for a few seconds at most; whether all of it arrived."""
+        return await asyncio.to_thread(self._sender.close, _CLOSE_SECONDS)
 
     def _begin(self, saga_id: str, entries: Sequence[Entry]) -> SagaTrace | None:
         """The trace of a saga, from its first entry; ``None`` where it is not exported."""
         start = entries[0] if entries else None
         if not isinstance(start, SagaStarted) or not start.sampled:
             return None
-        begun = self._traces[saga_id] = SagaTrace(saga_id, start)
+        begun = self._traces[saga_id] = SagaTrace(saga_id, start, self._addresses)
         return begun
 
 
-def open_tracing(environ: Mapping[str, str]) -> TracingObserver:
+def open_tracing(environ: Mapping[str, str], addresses: Mapping[str, str]) -> TracingObserver:
     """An observer that sends spans to the collector which the ``OTEL_*`` variables name.
 
     Raises:
@@ -110,13 +136,14 @@ def open_tracing(environ: Mapping[str, str]) -> TracingObserver:
         exporter = OtlpExporter(provider.resource)
     except (ValueError, InvalidCompressionValueException) as error:
         raise SettingsError(f"OTEL_EXPORTER_OTLP_*: {error}") from None
-    return TracingObserver(SpanSender(exporter, limits), provider.sampler)
+    return TracingObserver(SpanSender(exporter, limits), provider.sampler, addresses)
 
 
 def _resource() -> Resource:
     # What is given to Resource.create wins over the environment, and the operator's word should.
-    named = SERVICE_NAME in OTELResourceDetector().detect().attributes
-    return Resource.create({} if named else {SERVICE_NAME: names.SERVICE})
+    named = OTELResourceDetector().detect().attributes
+    ours = {SERVICE_NAME: names.SERVICE, SERVICE_VERSION: version(names.DISTRIBUTION)}
+    return Resource.create({name: value for name, value in ours.items() if name not in named})
 
 
 def _caller(traceparent: str) -> Context:

@@ -6,12 +6,14 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.ports import Append, Claim, SagaCount, SagaFilter, SagaRecord
+from orchestrator.engine.ports import Append, Claim, SagaCount, SagaFilter, SagaRecord, SilentReplica
 from orchestrator.engine.state import UNFINISHED, Status
 from orchestrator.errors import ClaimLost, OrchestratorError, SagaExists, SequenceConflict
 from orchestrator.store.paging import decode_page_token, encode_page_token
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.engine.entries import Entry
 
 
@@ -99,13 +101,27 @@ class MemoryJournal:
 
     async def release(self, owner: str) -> None:
         """See the port."""
-        self._alive_until.pop(owner, None)
+        self._mute(owner)
         for kept in self._sagas.values():
             if kept.owner == owner:
                 kept.owner = None
 
+    async def silent(self, now: int) -> list[SilentReplica]:
+        """See the port."""
+        return [SilentReplica(owner, abs(until)) for owner, until in self._alive_until.items() if until <= now]
+
+    async def forget(self, owners: Sequence[str]) -> None:
+        """See the port."""
+        for owner in owners:
+            self._alive_until.pop(owner, None)
+
     async def close(self) -> None:
         """See the port."""
+
+    def _mute(self, owner: str) -> None:
+        """It is remembered, and counts as silent: a negative instant is before every other."""
+        if owner in self._alive_until:
+            self._alive_until[owner] = -abs(self._alive_until[owner])
 
     def _is_alive(self, owner: str | None, now: int) -> bool:
         return owner is not None and self._alive_until.get(owner, 0) > now

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.engine.ports import SagaFilter
 from orchestrator.engine.trace import trace_id
-from orchestrator.errors import SagaNotFound
-from orchestrator.sagas.place_order import place_order
+from orchestrator.errors import DefinitionError, SagaNotFound
 from orchestrator.transport.instants import timestamp
 from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, instant, start_request, statuses, traceparent_of
 from orchestrator.transport.views import reason_view, record_view, status_view, step_views
@@ -15,10 +14,11 @@ from shop.order.v1 import order_pb2, order_service_pb2
 from shop.order.v1.order_service_pb2_grpc import OrderServiceServicer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     import grpc.aio
 
+    from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.operations import Operations
     from orchestrator.engine.ports import SagaRecord
     from orchestrator.engine.state import SagaState
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from orchestrator.transport.starts import Starts
 
     Context = grpc.aio.ServicerContext[Any, Any]
+
+DEFINITION: Final = "place_order"
+"""What StartOrder starts: the newest version of it that is served, wherever that lives."""
 
 # Who cancels, as far as this API knows: it is the customer's side.
 _CUSTOMER = "customer"
@@ -52,8 +55,8 @@ class OrderService(OrderServiceServicer):
         self, request: order_service_pb2.StartOrderRequest, context: Context
     ) -> order_service_pb2.StartOrderResponse:
         """See the contract."""
-        served = self._worker.served.find(place_order.name, place_order.version)
-        assert served is not None, "this service is registered only where place_order is served"
+        served = self._worker.served.find(DEFINITION, 0)
+        assert served is not None, "this service is registered only where orders can be placed"
         request_id, wait = request.request_id, request.wait.ToTimedelta().total_seconds()
         # How the request was made is no part of the order, nor of what makes two requests the same.
         request.ClearField("request_id")
@@ -80,7 +83,7 @@ class OrderService(OrderServiceServicer):
     ) -> order_service_pb2.ListOrdersResponse:
         """See the contract."""
         where = SagaFilter(
-            definition=place_order.name,
+            definition=DEFINITION,
             statuses=statuses(request.statuses),
             started_from=instant(request, "placed_from"),
             started_before=instant(request, "placed_before"),
@@ -110,7 +113,7 @@ class OrderService(OrderServiceServicer):
     async def _order(self, order_id: str) -> SagaState:
         """The order's saga; a saga of another definition is no order."""
         state = await self._worker.get(order_id)
-        if state.definition != place_order.name:
+        if state.definition != DEFINITION:
             raise SagaNotFound(order_id)
         return state
 
@@ -128,6 +131,24 @@ class OrderService(OrderServiceServicer):
             trace_id=trace_id(state.saga_id, state.traceparent),
             lines=order.lines,
         )
+
+
+def can_place_orders(definitions: Iterable[SagaDefinition[Any, Any, Any]]) -> bool:
+    """Whether an order can be started.
+
+    Raises:
+        DefinitionError: the newest version takes or returns another message than this API.
+    """
+    versions = [definition for definition in definitions if definition.name == DEFINITION]
+    if not versions:
+        return False
+    newest = max(versions, key=lambda definition: definition.version)
+    if (newest.input, newest.result) != (order_service_pb2.StartOrderRequest, order_pb2.Receipt):
+        raise DefinitionError(
+            f"{newest}: StartOrder starts it, so it must take a StartOrderRequest and return a Receipt; or give it "
+            f"another name than {DEFINITION!r}"
+        )
+    return True
 
 
 def _input(state: SagaState) -> order_service_pb2.StartOrderRequest:

@@ -11,6 +11,7 @@ from grpc.aio import Metadata
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from orchestrator.contract.addresses import channel_options
 from orchestrator.engine.outcome import Completed, Failure, Outcome, Unknown
 from orchestrator.transport.status import IDEMPOTENCY_KEY, outcome_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.contract.command import Command
 
 # A participant that was away is tried again soon: the engine's own backoff says how often commands are sent.
-_CHANNEL_OPTIONS: tuple[tuple[str, Any], ...] = (
+_CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
@@ -86,7 +87,7 @@ class GrpcParticipants:
         address = self._addresses[service]
         channel = self._channels.get(address)
         if channel is None:
-            channel = grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
+            channel = grpc.aio.insecure_channel(address, options=channel_options(address, *_CHANNEL_OPTIONS))
             self._channels[address] = channel
         return channel
 

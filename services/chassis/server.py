@@ -67,7 +67,7 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
         prepare = partial(migrate, migrations=service.migrations)
         database = await Database.open(settings.database_url, prepare=prepare)
         stack.push_async_callback(database.close)
-        tracing = open_tracing(service.name, service.contract.full_name)
+        tracing = open_tracing(service.name, service.contract.full_name, *split_address(settings.listen))
         stack.push_async_callback(tracing.close)
         servicer = service.create(Guard(database), settings)
         if isinstance(servicer, AbstractAsyncContextManager):

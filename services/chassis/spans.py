@@ -55,10 +55,10 @@ def tracing_wanted(environment: Mapping[str, str]) -> bool:
     return any(environment.get(name) for name in _ENDPOINTS)
 
 
-def open_tracing(name: str, contract: str) -> Tracing:
-    """The tracing of the service `name` with the full name `contract`, as the environment asks for it."""
+def open_tracing(name: str, contract: str, host: str, port: int) -> Tracing:
+    """The tracing of the service `name` with the full name `contract` at an address, as the environment asks for it."""
     if not tracing_wanted(os.environ):
         return Untraced()
     from services.chassis.tracing import OtlpTracing  # noqa: PLC0415 - see the module's docstring
 
-    return OtlpTracing(name, contract)
+    return OtlpTracing(name, contract, host, port)

@@ -5,16 +5,20 @@ ours does. Endpoint, sampling, headers and batching are the SDK's, and so are th
 """
 
 import asyncio
+import os
 import re
 import threading
-from typing import Final
+import time
+from importlib.metadata import version
+from typing import Any, Final
+from urllib.parse import urlparse
 
 import grpc
 from google.protobuf.message import Message
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
@@ -25,6 +29,8 @@ RPC_SYSTEM: Final = "rpc.system"
 RPC_SERVICE: Final = "rpc.service"
 RPC_METHOD: Final = "rpc.method"
 RPC_STATUS: Final = "rpc.grpc.status_code"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
 ORDER_ID: Final = "shop.order.id"
 SAGA_ID: Final = "saga.id"
 IDEMPOTENCY_KEY: Final = "saga.idempotency_key"
@@ -42,15 +48,21 @@ _FAILURES: Final = frozenset(
 )
 _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _FLUSH_SECONDS: Final = 3.0
+_DISTRIBUTION: Final = "saga-orchestrator"
+_SHORTEST_NANOSECONDS: Final = 1_000  # less counts as a negative duration to some backends
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_LOOPBACK: Final = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
 
 
 class OtlpSpan:
     """One call under way, as an OpenTelemetry span."""
 
-    __slots__ = ("_span",)
+    __slots__ = ("_began", "_span", "_started_at")
 
-    def __init__(self, span: trace.Span) -> None:
+    def __init__(self, span: trace.Span, started_at: int) -> None:
         self._span = span
+        self._started_at = started_at
+        self._began = time.monotonic_ns()
 
     def end(self, code: grpc.StatusCode, error: BaseException | None = None) -> None:
         """Ends the span with the call's status."""
@@ -59,7 +71,9 @@ class OtlpSpan:
             self._span.record_exception(error)
         if code in _FAILURES:
             self._span.set_status(trace.StatusCode.ERROR, code.name)
-        self._span.end()
+        # The clock of the machine may be set back during the call.
+        took = max(time.monotonic_ns() - self._began, _SHORTEST_NANOSECONDS)
+        self._span.end(self._started_at + took)
 
 
 class OtlpTracing:
@@ -68,31 +82,37 @@ class OtlpTracing:
     Args:
         name: What the service is called where `OTEL_SERVICE_NAME` does not say it.
         contract: The full name of the gRPC service.
+        host: Where the service is told to listen.
+        port: That port; 0 where the system chose one.
     """
 
-    def __init__(self, name: str, contract: str) -> None:
+    def __init__(self, name: str, contract: str, host: str, port: int) -> None:
         self._contract = contract
+        self._where = {SERVER_ADDRESS: host, SERVER_PORT: port}
         self._provider = TracerProvider(resource=_resource(name), shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(channel_options=_channel_options())))
         self._tracer = self._provider.get_tracer(__name__)
 
     def start(self, method: str, request: Message, metadata: CallMetadata) -> OtlpSpan:
         """Starts the span of a call, as a child of the caller's."""
-        known = {
+        known: dict[str, Any] = {
             RPC_SYSTEM: "grpc",
             RPC_SERVICE: self._contract,
             RPC_METHOD: method,
+            **self._where,
             ORDER_ID: getattr(request, "order_id", None),
             SAGA_ID: metadata.saga_id,
             IDEMPOTENCY_KEY: metadata.idempotency_key,
         }
+        started_at = time.time_ns()
         span = self._tracer.start_span(
             f"{self._contract}/{method}",
             context=_parent(metadata.traceparent),
             kind=trace.SpanKind.SERVER,
+            start_time=started_at,
             attributes={name: value for name, value in known.items() if value},
         )
-        return OtlpSpan(span)
+        return OtlpSpan(span, started_at)
 
     async def close(self) -> None:
         """Sends the spans still held back; gives up after a few seconds where the collector is away."""
@@ -105,8 +125,16 @@ class OtlpTracing:
 
 def _resource(name: str) -> Resource:
     # Attributes given to Resource.create win over the environment's, and the operator's word should.
-    named = SERVICE_NAME in OTELResourceDetector().detect().attributes
-    return Resource.create({} if named else {SERVICE_NAME: name})
+    named = OTELResourceDetector().detect().attributes
+    ours: dict[str, str] = {SERVICE_NAME: name, SERVICE_VERSION: str(version(_DISTRIBUTION))}
+    return Resource.create({key: value for key, value in ours.items() if key not in named})
+
+
+def _channel_options() -> Any:  # noqa: ANN401 - the exporter's annotation knows one option with a text
+    """A collector on this machine is not asked for through the proxy of `http_proxy`, as gRPC would."""
+    endpoint = next(filter(None, (os.environ.get(name, "").strip() for name in _ENDPOINTS)), "")
+    host = urlparse(endpoint if "//" in endpoint else f"//{endpoint}").hostname or ""
+    return (("grpc.enable_http_proxy", 0),) if _LOOPBACK.fullmatch(host) else ()
 
 
 def _parent(traceparent: str | None) -> Context:

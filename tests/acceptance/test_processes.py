@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,10 +12,12 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.acceptance.conftest import BIN, PATIENCE, buf_curl, run
 from tests.demo.addresses import ROOT, SERVICES, Addresses, settings_removed
+from tests.demo.supervisor import taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,18 +80,71 @@ def test_run_tells_where_everything_is_and_stops_cleanly() -> None:
         assert running.stdout
         said = running.stdout.read()
         assert running.wait(PATIENCE) == 0
-    assert all(f"{name}.1 stopped (rc=0)" in said for name in (*SERVICES, "orchestrator"))
+    assert all(re.search(rf"^{name} +\| stopped \(rc=0\)$", said, re.MULTILINE) for name in (*SERVICES, "orchestrator"))
 
 
-def test_a_port_in_use_stops_everything_and_names_port_and_setting(tmp_path: Path) -> None:
+def test_nothing_is_started_where_somebody_else_has_a_port(tmp_path: Path) -> None:
     addresses = Addresses.free()
-    with socket.create_server(("127.0.0.1", int(addresses.services["shipping"].rpartition(":")[2]))):
-        done = run(sys.executable, "-m", "tests.demo.run", STATE_DIR=str(tmp_path), **addresses.environment)
     address = addresses.services["shipping"]
-    port = address.rpartition(":")[2]
+    with socket.create_server(("127.0.0.1", int(address.rpartition(":")[2]))):
+        done = run(sys.executable, "-m", "tests.demo.run", STATE_DIR=str(tmp_path), **addresses.environment)
+    assert (done.code, done.out) == (1, "")
+    assert f"error: shipping cannot listen on {address}: Address already in use" in done.err
+    assert "PORT_BASE=51100 make run" in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_that_gives_up_stops_everything_and_is_named(tmp_path: Path) -> None:
+    wrong = Addresses.free().environment | {"SHIPPING_DATABASE_URL": "nonsense"}
+    done = run(sys.executable, "-m", "tests.demo.run", STATE_DIR=str(tmp_path), **wrong)
     assert done.code == 1
-    assert f"cannot listen on {address}: port {port} is in use; set SHIPPING_LISTEN to another host:port" in done.out
-    assert done.err == "error: a process ended, so the others were stopped too; see what it said above\n"
+    assert "SHIPPING_DATABASE_URL" in done.out
+    assert re.search(r"error: shipping gave up \(rc=\d+\), so the others were stopped too; see", done.err)
+
+
+@pytest.mark.parametrize(("number", "told"), [(signal.SIGKILL, "killed by SIGKILL"), (signal.SIGTERM, "told to end")])
+def test_a_process_that_is_ended_under_make_run_is_started_again(number: signal.Signals, told: str) -> None:
+    command = (sys.executable, "-m", "tests.demo.run")
+    with started(*command, until="Ctrl-C stops everything", **Addresses.free().environment) as running:
+        [orchestrator] = [
+            child for child in psutil.Process(running.pid).children() if "serve" in " ".join(child.cmdline())
+        ]
+        orchestrator.send_signal(number)
+        assert running.stdout
+        said = ""
+        for line in running.stdout:
+            said += line
+            if "orchestrator listening on" in line:
+                break
+        assert re.search(rf"^orchestrator +\| {told}; it is started again$", said, re.MULTILINE)
+        running.send_signal(signal.SIGINT)
+        running.stdout.read()
+        assert running.wait(PATIENCE) == 0
+
+
+def test_one_setting_moves_all_ports_and_the_commands_that_are_printed() -> None:
+    base = free_base()
+    command = (sys.executable, "-m", "tests.demo.run")
+    with started(*command, until="What can be ordered: ", PORT_BASE=str(base)) as running:
+        assert running.stdout
+        told = [running.stdout.readline() for _ in range(2)]
+        assert f"orchestrator list --address 127.0.0.1:{base}\n" in told[0]
+        assert run(str(BIN / "orchestrator"), "list", "--address", f"127.0.0.1:{base}").err == "no sagas\n"
+        running.send_signal(signal.SIGINT)
+        running.stdout.read()
+        assert running.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("base", ["many", "0", "65530"])
+def test_a_port_base_that_cannot_be_is_refused(base: str) -> None:
+    done = run(sys.executable, "-m", "tests.demo.run", PORT_BASE=base)
+    assert done.code == 2
+    assert done.err.startswith("error: PORT_BASE: ")
+
+
+def free_base() -> int:
+    """The first of so many ports in a row that nobody uses."""
+    return next(base for base in range(21_100, 32_000, 100) if not list(taken(Addresses.moved(base).all)))
 
 
 def test_the_demo_is_as_promised() -> None:
@@ -111,8 +167,6 @@ def test_the_demo_leaves_nothing_behind_when_interrupted(tmp_path: Path) -> None
 
 def processes_with(setting: str) -> list[str]:
     """The command lines of the processes that have such a setting, whatever follows it."""
-    import psutil  # noqa: PLC0415 - only this test looks at the machine
-
     found = []
     for process in psutil.process_iter():
         try:

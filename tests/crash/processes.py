@@ -29,6 +29,7 @@ ROOT: Final = Path(__file__).parents[2]
 PATIENCE_SECONDS: Final = 60.0
 """How long anything may take that should happen soon; two cores may be busy."""
 CHANNEL_OPTIONS: Final = [
+    ("grpc.enable_http_proxy", 0),  # everything is on this machine
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 200),

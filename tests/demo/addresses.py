@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from honcho.environ import parse_procfile
 
+from orchestrator.cli.modules import SHOP, load_definitions
 from orchestrator.contract.addresses import default_address
-from orchestrator.sagas import place_order
 from saga.v1 import saga_service_pb2
 
 if TYPE_CHECKING:
@@ -23,7 +23,12 @@ PROCFILE: Final = ROOT / ".procfile"
 ORCHESTRATOR: Final = "orchestrator"
 SERVICES: Final = tuple(name for name in parse_procfile(PROCFILE.read_text()).processes if name != ORCHESTRATOR)
 
-_CONTRACTS: Final = {each.service.file.package.split(".")[1]: each.service for each in place_order.participants}
+_HIGHEST_PORT: Final = 65_535
+_CONTRACTS: Final = {
+    each.service.file.package.split(".")[1]: each.service
+    for definition in load_definitions([SHOP])
+    for each in definition.participants
+}
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,36 @@ class Addresses:
     @classmethod
     def configured(cls) -> Addresses:
         """Those that the processes take as the environment is: set, else the contract's own."""
-        api = default_address(saga_service_pb2.DESCRIPTOR.services_by_name["SagaService"])
+        usual = cls.by_contract()
         return cls(
-            os.environ.get("ORCHESTRATOR_LISTEN", api),
-            {name: os.environ.get(_variable(name), default_address(_CONTRACTS[name])) for name in SERVICES},
+            os.environ.get("ORCHESTRATOR_LISTEN", usual.orchestrator),
+            {name: os.environ.get(_variable(name), address) for name, address in usual.services.items()},
         )
+
+    @classmethod
+    def by_contract(cls) -> Addresses:
+        """Those that the contracts name."""
+        api = default_address(saga_service_pb2.DESCRIPTOR.services_by_name["SagaService"])
+        return cls(api, {name: default_address(_CONTRACTS[name]) for name in SERVICES})
+
+    @classmethod
+    def moved(cls, base: int) -> Addresses:
+        """The contracts' own ports, all of them moved so that the orchestrator's is this one.
+
+        Raises:
+            ValueError: there are no such ports.
+        """
+        usual = cls.by_contract()
+        first = int(usual.orchestrator.rpartition(":")[2])
+
+        def at(address: str) -> str:
+            host, _, port = address.rpartition(":")
+            return f"{host}:{base + int(port) - first}"
+
+        moved = cls(at(usual.orchestrator), {name: at(address) for name, address in usual.services.items()})
+        if any(not 0 < int(address.rpartition(":")[2]) <= _HIGHEST_PORT for address in moved.all.values()):
+            raise ValueError(f"{base} and the {len(SERVICES)} ports after it must lie between 1 and {_HIGHEST_PORT}")
+        return moved
 
     @classmethod
     def free(cls) -> Addresses:
@@ -72,7 +102,8 @@ class Addresses:
 
 def settings_removed(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without what could make our processes behave otherwise than by default."""
-    ours = ("MAKE", "MFLAGS", "OTEL_", "ORCHESTRATOR_", "STATE_DIR", *(f"{name.upper()}_" for name in SERVICES))
+    prefixes = ("MAKE", "MFLAGS", "OTEL_", "PORT_BASE", "ORCHESTRATOR_", "STATE_DIR")
+    ours = (*prefixes, *(f"{name.upper()}_" for name in SERVICES))
     return {name: value for name, value in environment.items() if not name.startswith(ours)}
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 CHANNEL_OPTIONS: Final = [
+    ("grpc.enable_http_proxy", 0),  # everything is on this machine
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 500),
@@ -119,7 +120,7 @@ class Processes:
         Raises:
             ProcessEnded: a process ended before.
         """
-        serving = [asyncio.create_task(_serving(address)) for address in addresses]
+        serving = [asyncio.create_task(healthy(address)) for address in addresses]
         ending = asyncio.create_task(self.ended())
         try:
             for each in serving:
@@ -166,7 +167,7 @@ class Processes:
         return []
 
 
-async def _serving(address: str) -> None:
+async def healthy(address: str) -> None:
     """Return as soon as the health service at an address says SERVING."""
     async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
         while True:

@@ -20,6 +20,7 @@ from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 from shop.shipping.v1 import shipping_pb2
 from shop.shipping.v1.shipping_pb2 import GetShipmentRequest, Shipment
 from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub
+from tests.demo.processes import CHANNEL_OPTIONS
 from tests.otlp import loose_links, orphans, roots
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Services:
     """
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
-        self._channels = {name: grpc.aio.insecure_channel(addresses[name]) for name in _ASKED}
+        self._channels = {name: grpc.aio.insecure_channel(addresses[name], options=CHANNEL_OPTIONS) for name in _ASKED}
         self._inventory = InventoryServiceStub(self._channels["inventory"])
         self._payment = PaymentServiceStub(self._channels["payment"])
         self._shipping = ShippingServiceStub(self._channels["shipping"])

@@ -1,6 +1,7 @@
 """``make run``: every process of the procfile, staying up until Ctrl-C.
 
-honcho starts and stops them. Beside it, this waits until all of them are healthy, and then says where they are.
+The ports are those of the contracts; ``PORT_BASE=51100 make run`` moves all of them, and the state with them. Nothing
+is started where somebody else has one of the ports: what answers there would be taken for ours.
 """
 
 from __future__ import annotations
@@ -13,60 +14,96 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+import grpc.aio
 from google.protobuf.json_format import MessageToDict
 
+from shop.product.v1.product_pb2 import ListProductsRequest
+from shop.product.v1.product_pb2_grpc import ProductServiceStub
 from tests.demo.addresses import Addresses
 from tests.demo.orders import ORDERS
-from tests.demo.processes import ProcessEnded, Processes
+from tests.demo.processes import CHANNEL_OPTIONS, healthy
+from tests.demo.supervisor import Supervisor, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_SECONDS: Final = 10
 
 
 def main() -> int:
     """Run the processes; the exit code: 0 when told to stop, 1 when one of them ended by itself."""
-    with _terminal_to_ourselves(), Processes(os.environ, None) as processes:
-        processes.start()
-        told_to_stop = asyncio.run(_until_stopped(processes))
-        stopped_well = processes.stop()
-    if told_to_stop and stopped_well:
-        return 0
-    if not told_to_stop:
-        print("error: a process ended, so the others were stopped too; see what it said above", file=sys.stderr)
-    return 1
+    try:
+        addresses, environment = placed(os.environ)
+    except ValueError as error:
+        print(f"error: PORT_BASE: {error}", file=sys.stderr)
+        return 2
+    if complaints := list(taken(addresses.all)):
+        print("\n".join(f"error: {complaint}" for complaint in complaints), file=sys.stderr)
+        print(
+            "Stop what runs there, or use other ports: PORT_BASE=51100 make run; or <NAME>_LISTEN=host:port for one.",
+            file=sys.stderr,
+        )
+        return 1
+    with _terminal_to_ourselves():
+        return asyncio.run(_run(addresses, environment))
 
 
-async def _until_stopped(processes: Processes) -> bool:
-    """Whether a signal came before a process ended."""
+def placed(environment: Mapping[str, str]) -> tuple[Addresses, dict[str, str]]:
+    """Where the processes listen, and their environment, as ``PORT_BASE`` says.
+
+    Raises:
+        ValueError: it is no port.
+    """
+    base = environment.get("PORT_BASE", "").strip()
+    if not base:
+        addresses = Addresses.configured()
+        return addresses, {**addresses.environment, **environment}
+    addresses = Addresses.moved(int(base))
+    # Beside those on other ports, so with a state of its own.
+    return addresses, {"STATE_DIR": f".state/{base}", **environment, **addresses.environment}
+
+
+async def _run(addresses: Addresses, environment: Mapping[str, str]) -> int:
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     for number in _STOPPING:
         loop.add_signal_handler(number, stopping.set)
+    supervisor = Supervisor(environment)
     waiting = asyncio.create_task(stopping.wait())
-    telling = asyncio.create_task(_tell(processes))
-    ending = asyncio.create_task(processes.ended())
-    await asyncio.wait({waiting, ending}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (waiting, telling, ending):
+    running = asyncio.create_task(supervisor.run())
+    telling = asyncio.create_task(_tell(addresses))
+    await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
+    ended = running.result() if running.done() else ""
+    for task in (waiting, telling):
         task.cancel()
-    return stopping.is_set()
+    stopped_well = await supervisor.stop()
+    running.cancel()
+    if ended:
+        print(f"error: {ended}, so the others were stopped too; see what it said above", file=sys.stderr)
+    return 0 if stopped_well and not ended else 1
 
 
-async def _tell(processes: Processes) -> None:
+async def _tell(addresses: Addresses) -> None:
     """Say where the processes are, as soon as all of them are healthy."""
-    addresses = Addresses.configured()
-    try:
-        await processes.serving(addresses.all.values())
-    except ProcessEnded:
-        return
+    for address in addresses.all.values():
+        await healthy(address)
     order = json.dumps(MessageToDict(ORDERS[0].request, preserving_proto_field_name=True), separators=(",", ":"))
     listed = "\n".join(f"  {name:<14}{address}" for name, address in addresses.all.items())
+    where = "" if addresses == Addresses.by_contract() else f" --address {addresses.orchestrator}"
     print(
         f"\nEverything is up:\n\n{listed}\n\nPlace an order:\n\n"
         f"grpcurl -plaintext -d '{order}' {addresses.orchestrator} shop.order.v1.OrderService/StartOrder\n\n"
-        f"See what became of it: .venv/bin/orchestrator list\nCtrl-C stops everything.\n",
+        f"What can be ordered: {', '.join(await _skus(addresses.services['product']))}\n"
+        f"See what became of it: .venv/bin/orchestrator list{where}\n"
+        f"A process that you kill is started again. Ctrl-C stops everything.\n",
         flush=True,
     )
+
+
+async def _skus(product: str) -> list[str]:
+    async with grpc.aio.insecure_channel(product, options=CHANNEL_OPTIONS) as channel:
+        listed = await ProductServiceStub(channel).ListProducts(ListProductsRequest(page_size=100), timeout=_SECONDS)
+    return [found.sku for found in listed.products]
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import sqlite3
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.engine.ports import Append, Claim
+from orchestrator.engine.ports import Append, Claim, SilentReplica
 from orchestrator.store.sqlite.appending import Appending
 from orchestrator.store.sqlite.database import connect, migrate, stretch_log
 from orchestrator.store.sqlite.group_commit import GroupCommit
@@ -25,7 +25,7 @@ from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 
@@ -43,7 +43,7 @@ class SqliteJournal(SqliteReader):
             super().__init__(path, opened.enter_context(contextlib.closing(connect(place.path))))
             try:
                 # Only one process can be here, so whoever is written down as alive is dead.
-                self._writing.execute(queries()["forget_replicas"])
+                self._writing.execute(queries()["mute_replicas"])
                 # From here on the loop writes, which must not be kept waiting: see GroupCommit.
                 self._writing.execute("PRAGMA busy_timeout = 0")
             except sqlite3.Error as error:
@@ -94,7 +94,16 @@ class SqliteJournal(SqliteReader):
     async def release(self, owner: str) -> None:
         """See the port."""
         await self._write(partial(self._claim, "release_sagas", (owner,)))
-        await self._write(partial(self._all, "forget_replica", (owner,)))
+        await self._write(partial(self._all, "mute_replica", (owner,)))
+
+    async def silent(self, now: int) -> list[SilentReplica]:
+        """See the port."""
+        return [SilentReplica(*row) for row in await self._write(partial(self._all, "silent_replicas", (now,)))]
+
+    async def forget(self, owners: Sequence[str]) -> None:
+        """See the port."""
+        for owner in owners:
+            await self._write(partial(self._all, "forget_replica", (owner,)))
 
     async def close(self) -> None:
         """See the port."""

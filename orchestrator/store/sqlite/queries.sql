@@ -70,8 +70,15 @@ RETURNING saga_id, token;
 -- name: release_sagas
 UPDATE saga INDEXED BY saga_not_completed SET owner = NULL WHERE status <> 3 AND owner = ?;
 
+-- name: mute_replica
+-- It is remembered, and counts as silent: a negative instant is before every other.
+UPDATE replica SET alive_until = -abs(alive_until) WHERE owner = ?;
+
+-- name: mute_replicas
+UPDATE replica SET alive_until = -abs(alive_until);
+
+-- name: silent_replicas
+SELECT owner, abs(alive_until) FROM replica WHERE alive_until <= ? ORDER BY owner;
+
 -- name: forget_replica
 DELETE FROM replica WHERE owner = ?;
-
--- name: forget_replicas
-DELETE FROM replica;

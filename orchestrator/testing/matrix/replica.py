@@ -93,5 +93,5 @@ class _Unobserved:
     def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
         """Nobody looks."""
 
-    def recovered(self, saga_id: str, entries: Sequence[Entry]) -> None:
+    def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:
         """Nobody looks."""

@@ -80,7 +80,7 @@ class Witness:
     def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
         """The watch knows what is durable from the journal itself."""
 
-    def recovered(self, saga_id: str, entries: Sequence[Entry]) -> None:  # noqa: ARG002 - the port's
+    def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:  # noqa: ARG002 - the port's
         """The replica goes on with a saga."""
         self._watch.taken_up(self._name, saga_id)
 

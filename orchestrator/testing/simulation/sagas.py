@@ -13,7 +13,9 @@ from orchestrator import CommandRejected, CommandUnknown, SagaRejected, best_eff
 from orchestrator.contract.command import Effect, OnUnknown
 from orchestrator.definition import context
 from orchestrator.definition.context import child
-from orchestrator.sagas.place_order import Shop, place_order
+from orchestrator.definition.saga import definitions_in
+from orchestrator.sagas import place_order
+from orchestrator.sagas.place_order import Shop
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.email.v1.email_pb2 import SendConfirmationRequest
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
@@ -189,7 +191,8 @@ def _draw_contract(command: Command, random: Random) -> Command:
     )
 
 
-DEFINITIONS: Final[tuple[Definition, ...]] = (place_order, bundle, choices, hurry, parcel, till, delivery)
+_NEWEST: Final = max(definitions_in([place_order]), key=lambda definition: definition.version)
+DEFINITIONS: Final[tuple[Definition, ...]] = (_NEWEST, bundle, choices, hurry, parcel, till, delivery)
 """Every definition that the simulated replicas serve."""
 
 STARTED: Final = ("place_order", "place_order", "bundle", "choices", "choices", "hurry", "delivery", "parcel")

@@ -21,11 +21,11 @@ from orchestrator.errors import JournalUnavailable
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from random import Random
 
     from orchestrator.engine.entries import Entry
-    from orchestrator.engine.ports import Append, Claim, Journal, SagaCount, SagaFilter, SagaRecord
+    from orchestrator.engine.ports import Append, Claim, Journal, SagaCount, SagaFilter, SagaRecord, SilentReplica
     from orchestrator.testing.simulation.timeline import Timeline
     from orchestrator.testing.simulation.virtual_loop import Process, VirtualLoop
     from orchestrator.testing.simulation.watch import Watch
@@ -181,6 +181,14 @@ class JournalLine:
     async def release(self, owner: str) -> None:
         """See the port."""
         await self._ask(lambda: self._store.journal.release(owner))
+
+    async def silent(self, now: int) -> list[SilentReplica]:
+        """See the port."""
+        return await self._ask(lambda: self._store.journal.silent(now))
+
+    async def forget(self, owners: Sequence[str]) -> None:
+        """See the port."""
+        await self._ask(lambda: self._store.journal.forget(owners))
 
     async def close(self) -> None:
         """See the port."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.ports import Claim
+from orchestrator.engine.ports import Claim, SilentReplica
 from orchestrator.engine.state import Status
 from orchestrator.errors import ClaimLost
 from tests.journals import AT, EVERY_ENTRY, Pen, recovered
@@ -266,3 +266,21 @@ async def test_claims_of_one_group_of_writes_see_the_writes_before_them(journal:
     await asyncio.gather(*started, ended)
 
     assert claims == [Claim("saga-0", 2), Claim("saga-2", 2)]
+
+
+async def test_a_replica_is_remembered_as_silent_until_it_is_forgotten(journal: Journal) -> None:
+    for owner in ("a", "b", "c"):
+        await journal.heartbeat(owner, AT, LEASE)
+    await journal.release("a")
+    assert await journal.silent(AT) == [SilentReplica("a", AT + LEASE)]
+
+    assert len(await journal.silent(AT + LEASE)) == 3
+    await journal.forget(["a", "b"])
+    assert await journal.silent(AT + LEASE) == [SilentReplica("c", AT + LEASE)]
+
+
+async def test_a_replica_that_beats_again_is_not_silent(journal: Journal) -> None:
+    await journal.heartbeat("a", AT, LEASE)
+    await journal.release("a")
+    await journal.heartbeat("a", AT, LEASE)
+    assert await journal.silent(AT) == []

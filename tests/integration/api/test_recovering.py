@@ -43,7 +43,7 @@ async def recovery(api: Api, an_order: AnOrder) -> asyncio.Event:
         return await claim(*arguments)
 
     api.journal.claim_unfinished = held  # type: ignore[method-assign]
-    await api.worker.begin()
+    await api.worker.begin(lambda: None)
     return let_go
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RESERVE = "InventoryService.ReserveStock#1"
+RESERVE_SPAN = "shop.inventory.v1.InventoryService/ReserveStock"
+RELEASE_SPAN = "shop.inventory.v1.InventoryService/ReleaseStock"
 STARTED = SagaStarted(1_000_000, "place_order", 1, b"", "", True)
 FORWARD: list[Entry] = [
     STARTED,
@@ -70,8 +72,8 @@ async def test_a_rolled_back_saga_arrives_as_one_whole_trace(collector: Collecto
     assert [span.name for span in trace] == [
         "saga started",
         "saga place_order",
-        "InventoryService/ReserveStock",
-        "InventoryService/ReleaseStock",
+        RESERVE_SPAN,
+        RELEASE_SPAN,
     ]
     assert len(roots(trace)) == 1
     assert not orphans(trace)
@@ -146,5 +148,5 @@ async def test_a_trace_can_be_drawn(collector: Collector, environ: dict[str, str
     Console(file=page, width=200).print(tree(trace))
     drawn = page.getvalue()
     assert "orchestrator  saga place_order  8.0 ms  compensated  the card was declined" in drawn
-    assert "InventoryService/ReleaseStock  1.0 ms  completed  ↩ compensates InventoryService/ReserveStock" in drawn
+    assert f"{RELEASE_SPAN}  1.0 ms  completed  ↩ compensates {RESERVE_SPAN}" in drawn
     assert "+4.0 ms saga.rollback_began: REJECTED" in drawn

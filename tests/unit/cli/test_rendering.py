@@ -226,3 +226,22 @@ def test_markup_and_control_characters_are_text() -> None:
 
     (line,) = [line for line in narrow(sagas_table([saga]), 160) if "bold" in line]
     assert line.startswith(r"[bold]x[/bold]\x1b[2J")
+
+
+def test_no_duration_is_negative_where_the_clock_was_set_back() -> None:
+    compensation = saga_pb2.Compensation(
+        method="shop.inventory.v1.InventoryService.ReleaseStock",
+        position=1,
+        started_at=Timestamp(seconds=7200),
+        ended_at=Timestamp(seconds=3600),
+    )
+    saga = saga_pb2.Saga(
+        saga_id="order-1",
+        status=saga_pb2.STATUS_COMPENSATED,
+        started_at=Timestamp(seconds=7200),
+        ended_at=Timestamp(seconds=3600),
+        steps=[saga_pb2.Step(key="InventoryService.ReserveStock#1", compensation=compensation)],
+    )
+    for page in (drawn(saga_page(saga)), drawn(sagas_table([saga]))):
+        assert any("0 ms" in line for line in page)
+        assert not any("-3600" in line for line in page)

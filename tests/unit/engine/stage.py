@@ -289,7 +289,7 @@ class Witness:
     def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
         self.entries[saga_id] += entries
 
-    def recovered(self, saga_id: str, entries: Sequence[Entry]) -> None:
+    def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:  # noqa: ARG002 - the port's
         assert entries, saga_id
 
 

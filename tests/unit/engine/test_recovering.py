@@ -44,7 +44,7 @@ class Held:
 async def beginning(stage: Stage) -> Process:
     """A replica that has begun to recover."""
     process = stage.process()
-    await process.worker.begin()
+    await process.worker.begin(lambda: None)
     return process
 
 

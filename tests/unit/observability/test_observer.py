@@ -157,6 +157,41 @@ async def test_a_recovered_saga_is_projected_from_its_first_entry(
     assert recorded.names == ["saga started", "saga place_order"]
 
 
+async def test_what_this_process_has_passed_on_is_not_sent_again_when_the_saga_is_recovered(
+    observer: TracingObserver, recorded: Recorded
+) -> None:
+    observer.journalled("order-1", [STARTED])
+    observer.recovered("order-1", [STARTED, COMPLETED])
+    await observer.close()
+    assert recorded.names == ["saga started", "saga place_order"]
+
+
+async def test_what_an_earlier_process_has_passed_on_is_not_sent_again(
+    observer: TracingObserver, recorded: Recorded
+) -> None:
+    observer.told_before = STARTED.at + 1
+    observer.recovered("order-1", [STARTED])
+    observer.journalled("order-1", [COMPLETED])
+    await observer.close()
+    assert recorded.names == ["saga place_order"]
+
+
+async def test_what_rested_is_not_sent_again_when_it_goes_on(observer: TracingObserver, recorded: Recorded) -> None:
+    suspended = SagaSuspended(1050, Reason(REASON_UNKNOWN, "no answer"))
+    observer.recovered("order-1", [STARTED, suspended], told=True)
+    observer.journalled("order-1", [SagaResumed(1060, Reason(REASON_UNKNOWN, "found out")), COMPLETED])
+    await observer.close()
+    assert recorded.names == ["saga place_order"]
+
+
+async def test_a_close_tells_whether_everything_has_arrived(recorded: Recorded) -> None:
+    for problem in ("", "away"):
+        observer = TracingObserver(SpanSender(recorded, Limits(delay=60)), sampling.DEFAULT_ON)
+        recorded.problem = problem
+        observer.journalled("order-1", [STARTED])
+        assert await observer.close() is not bool(problem)
+
+
 @pytest.mark.parametrize("end", [COMPLETED, SagaSuspended(1050, Reason(REASON_UNKNOWN, "no answer"))])
 def test_a_saga_that_rests_is_forgotten(observer: TracingObserver, end: SagaCompleted | SagaSuspended) -> None:
     observer.journalled("order-1", [STARTED])

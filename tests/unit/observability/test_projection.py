@@ -30,6 +30,8 @@ from orchestrator.engine.trace import attempt_traceparent, parse_traceparent
 from orchestrator.observability.projection import SagaTrace
 from tests.otlp import Span, Trace, loose_links, orphans, read_span, roots
 
+RESERVE_SPAN = "shop.inventory.v1.InventoryService/ReserveStock"
+RELEASE_SPAN = "shop.inventory.v1.InventoryService/ReleaseStock"
 RESERVE = "InventoryService.ReserveStock#1"
 RESERVING = "shop.inventory.v1.InventoryService.ReserveStock"
 RELEASING = "shop.inventory.v1.InventoryService.ReleaseStock"
@@ -41,17 +43,17 @@ REJECTED = Reason(REASON_REJECTED, "none left", PRICE)
 CALLER_TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER_SPAN = "b7ad6b7169203331"
 
-STARTED = SagaStarted(1000, "place_order", 2, b"input", "", True, (("customer_id", "c-7"),))
-RESERVE_INTENDED = CommandIntended(1010, RESERVE, RESERVING, Effect.COMPENSABLE, b"request")
-RESERVED = CommandCompleted(1030, RESERVE, 1, 1020, b"reply")
-PRICE_INTENDED = CommandIntended(1040, PRICE, PRICING, Effect.QUERY, b"request")
-PRICED = CommandCompleted(1060, PRICE, 1, 1050, b"reply")
-COMPLETED = SagaCompleted(1070, b"result")
+STARTED = SagaStarted(1_000_000, "place_order", 2, b"input", "", True, (("customer_id", "c-7"),))
+RESERVE_INTENDED = CommandIntended(1_010_000, RESERVE, RESERVING, Effect.COMPENSABLE, b"request")
+RESERVED = CommandCompleted(1_030_000, RESERVE, 1, 1_020_000, b"reply")
+PRICE_INTENDED = CommandIntended(1_040_000, PRICE, PRICING, Effect.QUERY, b"request")
+PRICED = CommandCompleted(1_060_000, PRICE, 1, 1_050_000, b"reply")
+COMPLETED = SagaCompleted(1_070_000, b"result")
 ROLLED_BACK: list[Entry] = [
-    RollbackBegan(1070, REJECTED),
-    CompensationBegan(1080, RESERVE, RELEASING),
-    CompensationCompleted(1100, RESERVE, 1, 1090),
-    SagaCompensated(1110),
+    RollbackBegan(1_070_000, REJECTED),
+    CompensationBegan(1_080_000, RESERVE, RELEASING),
+    CompensationCompleted(1_100_000, RESERVE, 1, 1_090_000),
+    SagaCompensated(1_110_000),
 ]
 
 
@@ -92,15 +94,15 @@ def test_a_saga_is_one_trace_with_one_root() -> None:
     assert_whole(trace)
     assert [span.name for span in trace] == [
         "saga started",
-        "InventoryService/ReserveStock",
-        "PricingService/PriceOrder",
+        RESERVE_SPAN,
+        "shop.pricing.v1.PricingService/PriceOrder",
         "saga place_order",
     ]
 
 
 def test_the_root_spans_the_whole_saga_and_says_how_it_ended() -> None:
     root = only(project(STARTED, RESERVE_INTENDED, RESERVED, COMPLETED), "saga place_order")
-    assert (root.kind, root.started_at, root.ended_at) == ("INTERNAL", 1000, 1070)
+    assert (root.kind, root.started_at, root.ended_at) == ("INTERNAL", 1_000_000, 1_070_000)
     assert not root.failed
     assert root.attributes == {
         "saga.id": "order-1",
@@ -113,13 +115,14 @@ def test_the_root_spans_the_whole_saga_and_says_how_it_ended() -> None:
 
 def test_a_long_saga_is_visible_at_once() -> None:
     (started,) = project(STARTED)
-    assert (started.name, started.started_at, started.ended_at) == ("saga started", 1000, 1000)
+    assert (started.name, started.started_at, started.ended_at) == ("saga started", 1_000_000, 1_001_000)
     assert started.attributes["saga.attribute.customer_id"] == "c-7"
 
 
 def test_an_attempt_is_a_client_span_that_its_participant_knows_as_parent() -> None:
-    attempt = only(project(STARTED, RESERVE_INTENDED, RESERVED), "InventoryService/ReserveStock", 1)
-    assert (attempt.kind, attempt.started_at, attempt.ended_at, attempt.failed) == ("CLIENT", 1020, 1030, False)
+    attempt = only(project(STARTED, RESERVE_INTENDED, RESERVED), RESERVE_SPAN, 1)
+    assert (attempt.kind, attempt.failed) == ("CLIENT", False)
+    assert (attempt.started_at, attempt.ended_at) == (1_020_000, 1_030_000)
     assert attempt.span_id == seen_by_participant(RESERVE, 1)
     assert attempt.attributes == {
         "rpc.system": "grpc",
@@ -140,15 +143,15 @@ def test_a_retried_command_has_a_span_for_every_attempt() -> None:
     trace = project(
         STARTED,
         RESERVE_INTENDED,
-        AttemptFailed(1015, RESERVE, 1, 1011, NO_ANSWER),
+        AttemptFailed(1_015_000, RESERVE, 1, 1_011_000, NO_ANSWER),
         RESERVED._replace(attempt=2),
         COMPLETED,
     )
     assert_whole(trace)
-    failed, completed = (only(trace, "InventoryService/ReserveStock", attempt) for attempt in (1, 2))
+    failed, completed = (only(trace, RESERVE_SPAN, attempt) for attempt in (1, 2))
     assert failed.failed
     assert failed.description == "DEADLINE_EXCEEDED: no answer"
-    assert (failed.started_at, failed.ended_at) == (1011, 1015)
+    assert (failed.started_at, failed.ended_at) == (1_011_000, 1_015_000)
     assert {
         name: failed.attributes[name] for name in ("saga.outcome", "error.type", "rpc.grpc.status_code")
     } == {"saga.outcome": "unknown", "error.type": "DEADLINE_EXCEEDED", "rpc.grpc.status_code": 4}  # fmt: skip
@@ -157,8 +160,8 @@ def test_a_retried_command_has_a_span_for_every_attempt() -> None:
 
 
 def test_a_rejection_is_an_error_with_the_participants_words() -> None:
-    trace = project(STARTED, PRICE_INTENDED, CommandRejected(1060, PRICE, 1, 1050, REFUSAL))
-    rejected = only(trace, "PricingService/PriceOrder", 1)
+    trace = project(STARTED, PRICE_INTENDED, CommandRejected(1_060_000, PRICE, 1, 1_050_000, REFUSAL))
+    rejected = only(trace, "shop.pricing.v1.PricingService/PriceOrder", 1)
     assert rejected.failed
     assert rejected.description == "FAILED_PRECONDITION (OUT_OF_STOCK): none left"
     assert rejected.attributes["saga.outcome"] == "rejected"
@@ -167,8 +170,8 @@ def test_a_rejection_is_an_error_with_the_participants_words() -> None:
 
 def test_a_best_effort_command_that_was_given_up_leaves_the_root_unharmed() -> None:
     intent = PRICE_INTENDED._replace(best_effort=True)
-    trace = project(STARTED, intent, CommandAbandoned(1060, PRICE, 1, 1050, NO_ANSWER), COMPLETED)
-    abandoned = only(trace, "PricingService/PriceOrder", 1)
+    trace = project(STARTED, intent, CommandAbandoned(1_060_000, PRICE, 1, 1_050_000, NO_ANSWER), COMPLETED)
+    abandoned = only(trace, "shop.pricing.v1.PricingService/PriceOrder", 1)
     assert abandoned.failed
     assert abandoned.attributes["saga.outcome"] == "unknown"
     assert abandoned.attributes["saga.best_effort"] is True
@@ -179,13 +182,13 @@ def test_a_compensation_is_linked_to_the_attempt_whose_effect_it_undoes() -> Non
     trace = project(
         STARTED,
         RESERVE_INTENDED,
-        AttemptFailed(1015, RESERVE, 1, 1011, NO_ANSWER),
+        AttemptFailed(1_015_000, RESERVE, 1, 1_011_000, NO_ANSWER),
         RESERVED._replace(attempt=2),
         *ROLLED_BACK,
     )
     assert_whole(trace)
-    compensation = only(trace, "InventoryService/ReleaseStock", 1)
-    command = only(trace, "InventoryService/ReserveStock", 2)
+    compensation = only(trace, RELEASE_SPAN, 1)
+    command = only(trace, RESERVE_SPAN, 2)
     assert compensation.links == ((command.trace_id, command.span_id),)
     assert compensation.span_id == seen_by_participant(compensation_key(RESERVE), 1)
     assert compensation.attributes["saga.compensates"] == RESERVE
@@ -194,7 +197,7 @@ def test_a_compensation_is_linked_to_the_attempt_whose_effect_it_undoes() -> Non
 
 def test_a_command_that_was_never_sent_is_not_linked_to() -> None:
     trace = project(STARTED, RESERVE_INTENDED, *ROLLED_BACK)
-    assert only(trace, "InventoryService/ReleaseStock", 1).links == ()
+    assert only(trace, RELEASE_SPAN, 1).links == ()
     assert_whole(trace)
 
 
@@ -205,13 +208,13 @@ def test_a_rollback_shows_on_the_root_as_event_and_error() -> None:
     assert root.attributes["saga.status"] == "compensated"
     assert root.attributes["error.type"] == "REJECTED"
     (began,) = root.events
-    assert (began.name, began.at) == ("saga.rollback_began", 1070)
+    assert (began.name, began.at) == ("saga.rollback_began", 1_070_000)
     assert began.attributes == {"saga.reason": "REJECTED", "saga.reason.message": "none left", "saga.step": PRICE}
 
 
 def test_a_saga_that_was_cancelled_did_as_it_was_told() -> None:
     reason = Reason(REASON_CANCELLED, "changed my mind", requested_by="c-7")
-    trace = project(STARTED, RESERVE_INTENDED, RESERVED, RollbackBegan(1070, reason), *ROLLED_BACK[1:])
+    trace = project(STARTED, RESERVE_INTENDED, RESERVED, RollbackBegan(1_070_000, reason), *ROLLED_BACK[1:])
     root = only(trace, "saga place_order")
     assert not root.failed
     assert root.attributes["saga.reason"] == "CANCELLED"
@@ -221,15 +224,15 @@ def test_an_interrupted_attempt_has_a_span_too() -> None:
     trace = project(
         STARTED,
         RESERVE_INTENDED,
-        AttemptFailed(1015, RESERVE, 1, 1011, NO_ANSWER),
-        SagaRecovered(5000, "replica-2"),
-        CommandCompleted(5020, RESERVE, 3, 5010, b""),
-        COMPLETED._replace(at=5030),
+        AttemptFailed(1_015_000, RESERVE, 1, 1_011_000, NO_ANSWER),
+        SagaRecovered(5_000_000, "replica-2"),
+        CommandCompleted(5_020_000, RESERVE, 3, 5_010_000, b""),
+        COMPLETED._replace(at=5_030_000),
     )
     assert_whole(trace)
-    interrupted = only(trace, "InventoryService/ReserveStock", 2)
+    interrupted = only(trace, RESERVE_SPAN, 2)
     assert interrupted.span_id == seen_by_participant(RESERVE, 2)
-    assert (interrupted.started_at, interrupted.ended_at) == (1015, 5000)
+    assert (interrupted.started_at, interrupted.ended_at) == (1_015_000, 5_000_000)
     assert interrupted.failed
     assert interrupted.attributes["saga.outcome"] == "unknown"
     assert interrupted.attributes["saga.interrupted"] is True
@@ -240,8 +243,8 @@ def test_an_interrupted_attempt_has_a_span_too() -> None:
 
 
 def test_a_settled_command_was_not_interrupted() -> None:
-    trace = project(STARTED, RESERVE_INTENDED, RESERVED, SagaRecovered(5000, "replica-2"), COMPLETED)
-    only(trace, "InventoryService/ReserveStock", 1)
+    trace = project(STARTED, RESERVE_INTENDED, RESERVED, SagaRecovered(5_000_000, "replica-2"), COMPLETED)
+    only(trace, RESERVE_SPAN, 1)
     assert_whole(trace)
 
 
@@ -251,12 +254,12 @@ def test_an_interrupted_compensation_has_a_span_with_the_same_link() -> None:
         RESERVE_INTENDED,
         RESERVED,
         *ROLLED_BACK[:2],
-        SagaRecovered(5000, "replica-2"),
-        CompensationCompleted(5020, RESERVE, 2, 5010),
-        SagaCompensated(5030),
+        SagaRecovered(5_000_000, "replica-2"),
+        CompensationCompleted(5_020_000, RESERVE, 2, 5_010_000),
+        SagaCompensated(5_030_000),
     )
     assert_whole(trace)
-    interrupted, completed = (only(trace, "InventoryService/ReleaseStock", attempt) for attempt in (1, 2))
+    interrupted, completed = (only(trace, RELEASE_SPAN, attempt) for attempt in (1, 2))
     assert interrupted.attributes["saga.interrupted"] is True
     assert interrupted.links == completed.links != ()
 
@@ -265,21 +268,22 @@ def test_commands_in_doubt_were_awaited_before_the_rollback_began() -> None:
     trace = project(
         STARTED,
         RESERVE_INTENDED,
-        AttemptFailed(1015, RESERVE, 1, 1011, NO_ANSWER),
+        AttemptFailed(1_015_000, RESERVE, 1, 1_011_000, NO_ANSWER),
         *ROLLED_BACK[:2],
-        SagaRecovered(5000, "replica-2"),
+        SagaRecovered(5_000_000, "replica-2"),
     )
     assert [span.attributes["saga.attempt"] for span in trace if span.name.endswith("ReserveStock")] == [1]
 
 
 def test_a_suspended_saga_shows_at_once_and_gets_its_root_when_it_ends() -> None:
-    suspended = SagaSuspended(1050, Reason(REASON_UNKNOWN, "no answer", RESERVE))
-    waiting: list[Entry] = [STARTED, RESERVE_INTENDED, AttemptFailed(1015, RESERVE, 1, 1011, NO_ANSWER), suspended]
+    suspended = SagaSuspended(1_050_000, Reason(REASON_UNKNOWN, "no answer", RESERVE))
+    failed = AttemptFailed(1_015_000, RESERVE, 1, 1_011_000, NO_ANSWER)
+    waiting: list[Entry] = [STARTED, RESERVE_INTENDED, failed, suspended]
     assert roots(project(*waiting)) == ()
-    trace = project(*waiting, SagaRecovered(5000, "replica-2"), *ROLLED_BACK)
+    trace = project(*waiting, SagaRecovered(5_000_000, "replica-2"), *ROLLED_BACK)
     assert_whole(trace)
     mark = only(trace, "saga suspended")
-    assert (mark.started_at, mark.ended_at, mark.failed) == (1050, 1050, True)
+    assert (mark.started_at, mark.ended_at, mark.failed) == (1_050_000, 1_051_000, True)
     assert mark.attributes["saga.reason"] == "UNKNOWN"
     assert [event.name for event in only(trace, "saga place_order").events] == [
         "saga.suspended",
@@ -295,11 +299,11 @@ def test_every_suspension_has_a_span_of_its_own() -> None:
         RESERVE_INTENDED,
         RESERVED,
         *ROLLED_BACK[:2],
-        CompensationRejected(1100, RESERVE, 1, 1090, REFUSAL),
-        SagaSuspended(1110, REJECTED),
-        SagaRecovered(5000, "replica-2"),
-        CompensationRejected(5020, RESERVE, 3, 5010, REFUSAL),
-        SagaSuspended(5030, REJECTED),
+        CompensationRejected(1_100_000, RESERVE, 1, 1_090_000, REFUSAL),
+        SagaSuspended(1_110_000, REJECTED),
+        SagaRecovered(5_000_000, "replica-2"),
+        CompensationRejected(5_020_000, RESERVE, 3, 5_010_000, REFUSAL),
+        SagaSuspended(5_030_000, REJECTED),
     )
     assert len({span.span_id for span in trace if span.name == "saga suspended"}) == 2
     assert [span.attributes["saga.attempt"] for span in trace if span.name.endswith("ReleaseStock")] == [1, 3]
@@ -309,14 +313,14 @@ def test_an_outcome_that_was_found_by_asking_is_an_event_and_not_a_second_span()
     trace = project(
         STARTED,
         RESERVE_INTENDED,
-        AttemptFailed(1015, RESERVE, 1, 1011, NO_ANSWER),
-        CommandCompleted(1030, RESERVE, 1, 1011, b"reply"),
+        AttemptFailed(1_015_000, RESERVE, 1, 1_011_000, NO_ANSWER),
+        CommandCompleted(1_030_000, RESERVE, 1, 1_011_000, b"reply"),
         COMPLETED,
     )
     assert_whole(trace)
-    assert only(trace, "InventoryService/ReserveStock", 1).attributes["saga.outcome"] == "unknown"
+    assert only(trace, RESERVE_SPAN, 1).attributes["saga.outcome"] == "unknown"
     (settled,) = only(trace, "saga place_order").events
-    assert (settled.name, settled.at) == ("saga.settled", 1030)
+    assert (settled.name, settled.at) == ("saga.settled", 1_030_000)
     assert settled.attributes == {"saga.step": RESERVE, "saga.outcome": "completed"}
 
 
@@ -332,7 +336,7 @@ def test_a_callers_trace_is_continued() -> None:
 @pytest.mark.parametrize("cut", range(1, 9))
 def test_what_is_projected_again_is_identical(cut: int) -> None:
     journal: list[Entry] = [STARTED, RESERVE_INTENDED, RESERVED, PRICE_INTENDED]
-    journal += [CommandRejected(1060, PRICE, 1, 1050, REFUSAL), *ROLLED_BACK]
+    journal += [CommandRejected(1_060_000, PRICE, 1, 1_050_000, REFUSAL), *ROLLED_BACK]
     assert project(*journal)[: len(project(*journal[:cut]))] == project(*journal[:cut])
 
 
@@ -343,23 +347,44 @@ def test_two_sagas_have_two_traces() -> None:
 
 def test_requests_and_replies_do_not_show() -> None:
     trace = project(
-        STARTED._replace(input=b"4111-1111"),
-        RESERVE_INTENDED._replace(request=b"4111-1111"),
-        RESERVED._replace(reply=b"4111-1111"),
-        COMPLETED._replace(result=b"4111-1111"),
+        STARTED._replace(input=b"4_111_000-1_111_000"),
+        RESERVE_INTENDED._replace(request=b"4_111_000-1_111_000"),
+        RESERVED._replace(reply=b"4_111_000-1_111_000"),
+        COMPLETED._replace(result=b"4_111_000-1_111_000"),
     )
-    assert "4111" not in repr(trace)
+    assert "4_111_000" not in repr(trace)
 
 
 def test_a_page_of_an_error_message_is_cut() -> None:
     failure = Failure("UNKNOWN", "<html>" * 1000)
-    trace = project(STARTED, PRICE_INTENDED, AttemptFailed(1060, PRICE, 1, 1050, failure))
-    assert len(only(trace, "PricingService/PriceOrder", 1).description) == 1024
+    trace = project(STARTED, PRICE_INTENDED, AttemptFailed(1_060_000, PRICE, 1, 1_050_000, failure))
+    assert len(only(trace, "shop.pricing.v1.PricingService/PriceOrder", 1).description) == 1024
 
 
 def test_attempts_are_numbered_as_the_journal_numbers_them() -> None:
-    journal: list[Entry] = [STARTED, RESERVE_INTENDED, RESERVED, *ROLLED_BACK[:2], SagaRecovered(5000, "replica-2")]
+    journal: list[Entry] = [
+        STARTED,
+        RESERVE_INTENDED,
+        RESERVED,
+        *ROLLED_BACK[:2],
+        SagaRecovered(5_000_000, "replica-2"),
+    ]
     state = fold("order-1", journal)
     assert state.commands[RESERVE].attempts == 1
     assert state.compensation(RESERVE).attempts == 1
-    only(project(*journal), "InventoryService/ReleaseStock", state.compensation(RESERVE).attempts)
+    only(project(*journal), RELEASE_SPAN, state.compensation(RESERVE).attempts)
+
+
+def test_a_span_takes_a_microsecond_at_least_also_where_the_clock_is_set_back() -> None:
+    an_hour_earlier = 1_030_000 - 3600 * 1_000_000_000
+    answered = RESERVED._replace(at=an_hour_earlier)
+    trace = project(STARTED, RESERVE_INTENDED, answered, COMPLETED._replace(at=an_hour_earlier))
+    assert [span.ended_at - span.started_at for span in trace] == [1_000, 1_000, 1_000]
+
+
+def test_an_attempt_says_where_its_participant_was_called() -> None:
+    addresses = {"shop.inventory.v1.InventoryService": "[::1]:50103"}
+    trace = SagaTrace("order-1", STARTED, addresses)
+    spans = [span for entry in (STARTED, RESERVE_INTENDED, RESERVED) for span in trace.project(entry)]
+    attempt = read_span(trace_pb2.Span.FromString(spans[-1]), "orchestrator")
+    assert (attempt.attributes["server.address"], attempt.attributes["server.port"]) == ("::1", 50103)

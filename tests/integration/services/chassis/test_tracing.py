@@ -57,6 +57,7 @@ async def test_a_call_is_a_server_span_of_the_callers_trace(start: Start, collec
         "rpc.service": "shop.inventory.v1.InventoryService",
         "rpc.method": "ReserveStock",
         "rpc.grpc.status_code": 0,
+        "server.address": "127.0.0.1",
         "shop.order.id": "order-1",
         "saga.id": "saga-1",
         "saga.idempotency_key": "key-1",

@@ -1,0 +1,56 @@
+"""Which sagas kept the event loop to themselves when the process was ended: a small file beside the journal.
+
+The journal cannot hold it: only the loop writes there, and the loop is what hangs; a second connection would wait for a
+lock that the loop may hold. Invariant: a saga that stands here is suspended by the next start, before its code runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class FrozenNote:
+    """The file of one journal.
+
+    Args:
+        journal: where the journal lies; ``None`` where it dies with the process, and so does what would be noted.
+    """
+
+    def __init__(self, journal: Path | None) -> None:
+        self._path = None if journal is None else journal.with_name(f"{journal.name}.frozen")
+
+    def read(self) -> dict[str, str]:
+        """Where each saga's code hung, by the saga's id."""
+        if self._path is None:
+            return {}
+        try:
+            noted = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return {str(saga_id): str(where) for saga_id, where in noted.items()} if isinstance(noted, dict) else {}
+
+    def write(self, saga_id: str, where: str) -> None:
+        """Note one more saga; from any thread.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        if self._path is None:
+            return
+        text = json.dumps({**self.read(), saga_id: where})
+        fresh = self._path.with_name(f"{self._path.name}.new")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+
+    def clear(self) -> None:
+        """All of them are suspended, or yield again."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)

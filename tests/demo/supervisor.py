@@ -1,0 +1,124 @@
+"""The processes of the procfile, for as long as somebody wants to try things with them.
+
+A process that somebody kills, or tells to end, is started again, because trying what that does is what they are up
+for. One that gives up could not do its work, and would give up again: then all of them are stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Final
+
+from honcho.environ import parse_procfile
+
+from orchestrator.contract.addresses import split_address
+from tests.demo.addresses import PROCFILE, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_COLOURS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94, 37)
+_STOP_SECONDS: Final = 10
+_PAUSE_SECONDS: Final = 0.5
+_STOPPED: Final = frozenset({0, -signal.SIGTERM})
+
+
+class Supervisor:
+    """Runs all processes of the procfile, and prints what they say, each line under the name of its process.
+
+    Args:
+        environment: theirs, whole, but that they find the commands of this Python first.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        path = f"{os.path.dirname(sys.executable)}{os.pathsep}{environment.get('PATH', os.defpath)}"  # noqa: PTH120
+        self._environment = {**environment, "PATH": path, "PYTHONUNBUFFERED": "1"}
+        self._commands: dict[str, str] = parse_procfile(PROCFILE.read_text()).processes
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._colours = dict(zip(self._commands, itertools.cycle(_COLOURS), strict=False))
+        self._stopping = False
+
+    async def run(self) -> str:
+        """Run them until one gives up; which one, and how."""
+        runs = [asyncio.ensure_future(self._keep(name)) for name in self._commands]
+        try:
+            done, _ = await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
+            return next(iter(done)).result()
+        finally:
+            for run in runs:
+                run.cancel()
+
+    async def stop(self) -> bool:
+        """Let all of them finish what they are at, and end; whether that went well."""
+        self._stopping = True
+        ends = await asyncio.gather(*(self._end(name, process) for name, process in self._running.items()))
+        return all(ends)
+
+    async def _keep(self, name: str) -> str:
+        """Run one, again after each time that it was ended, until it gives up; how it did."""
+        while True:
+            process = await asyncio.create_subprocess_shell(
+                self._commands[name],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                # Ctrl-C reaches us alone, and we stop the processes in order.
+                start_new_session=True,
+            )
+            self._running[name] = process
+            self._print(name, f"started (pid={process.pid})")
+            await asyncio.shield(asyncio.ensure_future(self._relay(name, process)))
+            code = await process.wait()
+            if self._stopping:
+                await asyncio.get_running_loop().create_future()
+            if code > 0:
+                return f"{name} gave up (rc={code})"
+            how = f"killed by {signal.Signals(-code).name}" if code else "told to end"
+            self._print(name, f"{how}; it is started again")
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _relay(self, name: str, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            self._print(name, line.decode(errors="replace").rstrip())
+
+    async def _end(self, name: str, process: asyncio.subprocess.Process) -> bool:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            code = await asyncio.wait_for(process.wait(), _STOP_SECONDS)
+        except TimeoutError:
+            process.kill()
+            code = await process.wait()
+        self._print(name, f"stopped (rc={code})")
+        return code in _STOPPED
+
+    def _print(self, name: str, line: str) -> None:
+        width = max(map(len, self._commands))
+        shown = f"{name:<{width}}"
+        if sys.stdout.isatty():
+            shown = f"\x1b[{self._colours[name]}m{shown}\x1b[0m"
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print(f"{shown} | {line}", flush=True)
+
+
+def taken(addresses: Mapping[str, str]) -> Iterable[str]:
+    """Which of the addresses somebody else listens on, by the names of the processes that are to."""
+    for name, address in addresses.items():
+        host, port = split_address(address)
+        try:
+            family, kind, protocol, _, target = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(target)
+                probe.listen()
+        except (OSError, ValueError) as error:
+            yield f"{name} cannot listen on {address}: {getattr(error, 'strerror', None) or error}"

@@ -1,0 +1,48 @@
+"""What a channel must know because of where it leads."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.contract.addresses import channel_options, is_loopback, split_address
+
+NO_PROXY = ("grpc.enable_http_proxy", 0)
+ALONE = ("grpc.enable_retries", 0)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1:50100",
+        "127.1.2.3:1",
+        "localhost:4317",
+        "LOCALHOST:1",
+        "payment.localhost:1",
+        "[::1]:50100",
+        "ipv4:127.0.0.1:50100",
+        "dns:///localhost:50100",
+        "unix:/run/payment.sock",
+    ],
+)
+def test_a_channel_to_this_machine_asks_no_proxy(address: str) -> None:
+    assert is_loopback(address)
+    assert channel_options(address, ALONE) == (ALONE, NO_PROXY)
+
+
+@pytest.mark.parametrize("address", ["payment:50105", "10.0.0.7:50105", "[2001:db8::1]:1", "localhost.example:1", ""])
+def test_a_channel_to_another_machine_honours_the_proxy(address: str) -> None:
+    assert not is_loopback(address)
+    assert channel_options(address, ALONE) == (ALONE,)
+
+
+@pytest.mark.parametrize(
+    ("address", "parts"),
+    [
+        ("payment:50105", ("payment", "50105")),
+        ("[::1]:50105", ("::1", "50105")),
+        ("dns:///payment:50105", ("payment", "50105")),
+        ("payment", ("payment", "")),
+    ],
+)
+def test_an_address_has_a_host_and_a_port(address: str, parts: tuple[str, str]) -> None:
+    assert split_address(address) == parts
