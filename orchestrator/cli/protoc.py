@@ -32,6 +32,9 @@ _PLUGIN_PATHS = tuple(
 )
 
 
+_KNOWN = "known.binpb"
+
+
 def generate(protos: Path, out: Path) -> list[Path]:
     """Write the Python stubs of every .proto file under ``protos`` into ``out``; return the sources.
 
@@ -97,8 +100,8 @@ def _run_protoc(protos: Path, arguments: list[str]) -> None:
     if importlib.util.find_spec("grpc_tools") is None:
         raise ContractError("grpcio-tools is not installed; install saga-orchestrator[generate]")
     with _imports() as imports:
-        roots = protos, _package_root("google.type"), _package_root("grpc_tools") / "grpc_tools/_proto"
-        options = [*(f"-I{root}" for root in roots), f"--descriptor_set_in={imports}"]
+        roots = protos, imports, _package_root("grpc_tools") / "grpc_tools/_proto"
+        options = [*(f"-I{root}" for root in roots), f"--descriptor_set_in={imports / _KNOWN}"]
         # Its own process, because protoc reports errors on the file descriptor of stderr.
         command = [sys.executable, "-m", "grpc_tools.protoc", *options, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell is involved
@@ -108,7 +111,11 @@ def _run_protoc(protos: Path, arguments: list[str]) -> None:
 
 @contextlib.contextmanager
 def _imports() -> Iterator[Path]:
-    """The descriptors of what contracts import and no installed package ships as a .proto file."""
+    """A folder with what contracts import: files of ``google``, and the descriptors of what no package ships as files.
+
+    Of all that is installed beside googleapis-common-protos nothing else is seen: an editable install of this package
+    leaves a copy of ``saga/v1`` there, as it was on that day.
+    """
     # protovalidate brings a whole expression language with it, which no other command of the CLI needs.
     from protovalidate._gen.buf.validate import validate_pb  # noqa: PLC0415
 
@@ -116,10 +123,11 @@ def _imports() -> Iterator[Path]:
     for module in (descriptor_pb2, duration_pb2, timestamp_pb2, contract_pb2):
         module.DESCRIPTOR.CopyToProto(known.file.add())
     known.file.add().MergeFromString(validate_pb.desc().proto.to_binary())
-    with tempfile.NamedTemporaryFile(suffix=".binpb") as file:
-        file.write(known.SerializeToString())
-        file.flush()
-        yield Path(file.name)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "google").symlink_to(_package_root("google.type") / "google", target_is_directory=True)
+        (folder / _KNOWN).write_bytes(known.SerializeToString())
+        yield folder
 
 
 def _package_root(package: str) -> Path:

@@ -84,3 +84,13 @@ def test_a_contracts_own_rules_come_before_the_table(code: grpc.StatusCode, reas
     details = [error_details_pb2.ErrorInfo(reason=reason)] if reason else []
 
     assert type(outcome_of(error(code, *details), RULES)) is expected
+
+
+def test_a_rule_may_know_a_refusal_by_its_text_alone() -> None:
+    rules = (
+        OutcomeRule("UNKNOWN", "", Meaning.REJECTED, message_contains="is so"),
+        OutcomeRule("INTERNAL", "", Meaning.REJECTED, message_contains="is not so"),
+    )
+
+    assert type(outcome_of(error(grpc.StatusCode.UNKNOWN), rules)) is Rejected
+    assert type(outcome_of(error(grpc.StatusCode.INTERNAL), rules)) is Unknown
