@@ -2,8 +2,8 @@
 
 Contracts are compiled from the .proto files as they are on disk, so a mistake is told before stubs are
 generated anew; sagas run on the stubs, so stubs that say something else than the files are told too
-(``stubs-are-fresh``). The other rules are those of :mod:`orchestrator.contract.rules` and
-:mod:`orchestrator.definition.rules`.
+(``stubs-are-fresh``). The other rules are those of :mod:`orchestrator.contract.rules`,
+:mod:`orchestrator.contract.message_rules` and :mod:`orchestrator.definition.rules`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from orchestrator.cli import protoc
 from orchestrator.cli.modules import DEFAULT_MODULE, load_definitions
 from orchestrator.cli.refusal import errors_reported, require_folder
 from orchestrator.contract.image import load_image, same_contract
+from orchestrator.contract.message_rules import check_messages
 from orchestrator.contract.rpc import commands_of
 from orchestrator.contract.rules import check_service
 from orchestrator.contract.violation import Violation
@@ -93,6 +94,7 @@ def _check_files(protos: Path, findings: Findings) -> None:
     for file in files:
         for service in file.services_by_name.values():
             _check_contract(service, findings)
+        findings.violations += check_messages(file)
     findings.violations += [_stale_stubs(file) for file in files if not _stubs_are_fresh(file)]
 
 
