@@ -30,19 +30,15 @@ from orchestrator.engine.served import ServedSaga, ServedSagas
 from orchestrator.engine.worker import Worker, World
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
 from orchestrator.observability import open_observability
-from orchestrator.sagas.place_order import place_order
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.reading import SqliteReader
-from orchestrator.transport.order_details import OrderDetails
-from orchestrator.transport.order_service import OrderService
 from orchestrator.transport.participants import GrpcParticipants
 from orchestrator.transport.reflection import check_live
 from orchestrator.transport.requests import start_request
 from orchestrator.transport.saga_service import SagaService
 from orchestrator.transport.server import ApiServer
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
-from shop.order.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -56,6 +52,8 @@ if TYPE_CHECKING:
     Definition = SagaDefinition[Any, Any, Any]
 
 _log = logging.getLogger("orchestrator")
+
+_SHOP: Final = "orchestrator.sagas.place_order"
 
 _WAIT: Final = timedelta(minutes=5)
 
@@ -245,7 +243,12 @@ def _services(replica: Replica, definitions: Sequence[Definition]) -> dict[str, 
     services: dict[str, Callable[[grpc.aio.Server], None]] = {
         "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, SagaService(worker, operations)),
     }
-    if place_order in definitions:
+    if any(each.function.__module__ == _SHOP for each in definitions):
+        # Else nothing of the shop is imported, so that a user's contracts may be called like those of the shop.
+        from orchestrator.transport.order_details import OrderDetails  # noqa: PLC0415
+        from orchestrator.transport.order_service import OrderService  # noqa: PLC0415
+        from shop.order.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server  # noqa: PLC0415
+
         orders = OrderService(worker, operations, OrderDetails(replica.participants))
         services["shop.order.v1.OrderService"] = partial(add_OrderServiceServicer_to_server, orders)
     return services

@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.text import Text
 
 from orchestrator.cli import protoc
-from orchestrator.cli.modules import DEFAULT_MODULE, load_definitions
+from orchestrator.cli.importable import stub_module
+from orchestrator.cli.modules import DEFAULT_MODULE, import_from_here, load_definitions
 from orchestrator.cli.refusal import errors_reported, require_folder
 from orchestrator.contract.image import load_image, same_contract
 from orchestrator.contract.message_rules import check_messages
@@ -52,6 +53,7 @@ def check(
         require_folder(protos, "--protos")
     elif _DEFAULT_PROTOS.is_dir():
         protos = _DEFAULT_PROTOS
+    import_from_here()
     findings = Findings()
     with errors_reported():
         if protos is not None:
@@ -110,7 +112,7 @@ def _check_contract(service: ServiceDescriptor, findings: Findings) -> None:
 def _stubs_are_fresh(file: FileDescriptor) -> bool:
     """The stubs on the import path, if there are any, say what the .proto file says."""
     try:
-        stubs = importlib.import_module(_stub_module(file))
+        stubs = importlib.import_module(stub_module(file.name))
     except ModuleNotFoundError:
         return True
     return same_contract(file, stubs.DESCRIPTOR)
@@ -121,11 +123,7 @@ def _stale_stubs(file: FileDescriptor) -> Violation:
         "the stubs on the import path say something else than the .proto file; "
         "run `make generate` (`orchestrator generate`)"
     )
-    return Violation(file.name, 0, _stub_module(file), "stubs-are-fresh", message)
-
-
-def _stub_module(file: FileDescriptor) -> str:
-    return f"{file.name.removesuffix('.proto').replace('-', '_').replace('/', '.')}_pb2"
+    return Violation(file.name, 0, stub_module(file.name), "stubs-are-fresh", message)
 
 
 def _check_saga(definition: SagaDefinition[Any, Any, Any], findings: Findings) -> None:

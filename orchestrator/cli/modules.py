@@ -27,14 +27,18 @@ def load_definitions(modules: Iterable[str]) -> tuple[SagaDefinition[Any, Any, A
         typer.Exit: with code 2, a module does not exist or holds no saga; with code 1, it cannot be imported.
         DefinitionError: a saga is declared in a way that cannot work.
     """
-    # As with `python -m`, so that it does not matter how the command was started.
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
+    import_from_here()
     loaded = [_load(name) for name in modules]
     for module in loaded:
         if not definitions_in([module]):
             refuse(f"module {module.__name__} holds no saga; name one whose functions are declared with @saga")
     return definitions_in(loaded)
+
+
+def import_from_here() -> None:
+    """Find modules in the working directory first, as with `python -m`: however the command was started."""
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
 
 
 def _load(name: str) -> ModuleType:

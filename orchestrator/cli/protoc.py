@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from google.protobuf import descriptor_pb2, duration_pb2, timestamp_pb2
 
+from orchestrator.cli.importable import refuse_clashes, refuse_unimportable
+from orchestrator.contract.image import load_image
 from orchestrator.errors import ContractError
 from saga.v1 import contract_pb2
 
@@ -42,13 +44,15 @@ def generate(protos: Path, out: Path) -> list[Path]:
     alone, so that a second run touches nothing.
 
     Raises:
-        ContractError: a file does not compile; the message is protoc's.
+        ContractError: a file does not compile, and the message is protoc's; or its stubs could not be used.
     """
-    sources = _sources(protos)
+    sources, names = _sources(protos), import_names(protos)
+    refuse_unimportable(names, out)
+    refuse_clashes(load_image(describe(protos), frozenset(names)), out)
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch)
         outputs = [f"--{plugin}_out={options}{staged}" for plugin, options in _OUTPUTS.items()]
-        _run_protoc(protos, [*_PLUGIN_PATHS, *outputs, *import_names(protos), *_stubless_imports(protos)])
+        _run_protoc(protos, [*_PLUGIN_PATHS, *outputs, *names, *_stubless_imports(protos)])
         _mirror(staged, out)
     return sources
 
