@@ -7,6 +7,7 @@ saga rolls back, and its constraints are asked. So every kind of constraint is c
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from google.protobuf import message_factory, text_format
@@ -51,8 +52,13 @@ def constraints_compile(rpc: Rpc) -> Iterator[str]:
         yield from unjudged(message)
 
 
-def unjudged(message: Descriptor) -> Iterator[str]:
+@lru_cache(maxsize=1024)
+def unjudged(message: Descriptor) -> tuple[str, ...]:
     """What is wrong with constraints on a message, or on one in it, that end in an error instead of an answer."""
+    return tuple(_find_unjudged(message))
+
+
+def _find_unjudged(message: Descriptor) -> Iterator[str]:
     broken = flaws(message)
     for name, why in broken:
         yield f"the constraints on {name} cannot be compiled: {why}; mend the pattern or the expression there"

@@ -38,6 +38,7 @@ The rules read descriptors of any pool, so that .proto files can be checked as t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from orchestrator.contract.attempt_rules import outcomes_decide, retry_is_sane, timeout_is_sane
@@ -59,12 +60,18 @@ if TYPE_CHECKING:
 
 def check_service(service: ServiceDescriptor) -> list[Violation]:
     """What a service's contract leaves unsaid or gets wrong; nothing where it takes no part in sagas."""
-    return [
+    return list(_checked(service))
+
+
+@lru_cache(maxsize=256)
+def _checked(service: ServiceDescriptor) -> tuple[Violation, ...]:
+    # Several sagas use one service, and trying its constraints takes a while.
+    return tuple(
         Violation(file=service.file.name, line=0, rpc=rpc.name, rule=rule, message=message)
         for rpc in commands_of(service)
         for rule, check in RULES.items()
         for message in check(rpc)
-    ]
+    )
 
 
 def _states_effect(rpc: Rpc) -> Iterator[str]:
