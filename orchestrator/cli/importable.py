@@ -43,8 +43,10 @@ def refuse_unimportable(names: Sequence[str], out: Path) -> None:
     _refuse(found)
 
 
-def refuse_clashes(files: Iterable[FileDescriptor], out: Path) -> None:
-    """Refuse .proto files that declare what the orchestrator's own contracts declare: one process knows each name once.
+def refuse_unusable(files: Iterable[FileDescriptor], out: Path) -> None:
+    """Refuse .proto files whose stubs are no Python, or declare what the orchestrator's own contracts declare.
+
+    One process knows each name once.
 
     Raises:
         ContractError: some do; all are listed.
@@ -52,6 +54,7 @@ def refuse_clashes(files: Iterable[FileDescriptor], out: Path) -> None:
     known = {file.name: file for file in _known_to_the_orchestrator()}
     found = []
     for file in files:
+        found += _unwritable_rpcs(file)
         ours = known.get(file.name)
         if ours is not None:
             if not same_contract(file, ours) and not _is_made_here(ours, out.resolve()):
@@ -87,6 +90,16 @@ def _unwritable(name: str, module: str) -> list[str]:
         + "; rename that folder or file (the package within may keep its name)"
         for part in module.split(".")
         if keyword.iskeyword(part) or not part.isidentifier()
+    ]
+
+
+def _unwritable_rpcs(file: FileDescriptor) -> list[str]:
+    return [
+        f"{file.name}: Python cannot write the rpc {method.full_name}, because {method.name!r} is a word of the "
+        "language; rename the rpc, or give Python a copy of the contract in which it is left out"
+        for service in file.services_by_name.values()
+        for method in service.methods
+        if keyword.iskeyword(method.name)
     ]
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf import descriptor_pb2, duration_pb2, timestamp_pb2
 
-from orchestrator.cli.importable import refuse_clashes, refuse_unimportable
+from orchestrator.cli.importable import refuse_unimportable, refuse_unusable
 from orchestrator.contract.image import load_image
 from orchestrator.errors import ContractError
 from saga.v1 import contract_pb2
@@ -48,7 +48,7 @@ def generate(protos: Path, out: Path) -> list[Path]:
     """
     sources, names = _sources(protos), import_names(protos)
     refuse_unimportable(names, out)
-    refuse_clashes(load_image(describe(protos), frozenset(names)), out)
+    refuse_unusable(load_image(describe(protos), frozenset(names)), out)
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch)
         outputs = [f"--{plugin}_out={options}{staged}" for plugin, options in _OUTPUTS.items()]

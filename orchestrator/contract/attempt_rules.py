@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from saga.v1 import contract_pb2
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+_LONGEST_SAID: Final = f"{LONGEST_ATTEMPT // timedelta(hours=1)} hours"
 _LONGEST: Final = LONGEST_ATTEMPT // _MICROSECOND
 
 # More attempts than this in one go are no retry but a way to never let on_unknown decide.
@@ -40,7 +41,7 @@ def timeout_is_sane(rpc: Rpc) -> Iterator[str]:
         yield "its timeout leaves no time for an answer; state a positive one, such as `timeout: {seconds: 2}`"
     if timeout > _LONGEST:
         yield (
-            f"its timeout is {_seconds(rpc.options.timeout)}, and an attempt may take up to {LONGEST_ATTEMPT}; state a "
+            f"its timeout is {_seconds(rpc.options.timeout)}, and an attempt may take up to {_LONGEST_SAID}; state a "
             "shorter one, and let a query or a retry find out what takes longer"
         )
 
@@ -63,7 +64,7 @@ def _delays_are_sane(retry: contract_pb2.Retry) -> Iterator[str]:
         if retry.HasField(name) and _microseconds(getattr(retry, name)) <= 0:
             yield f"retry.{name} is not positive; state how long to wait"
         if _microseconds(getattr(retry, name)) > _LONGEST:
-            yield f"retry.{name} is {_seconds(getattr(retry, name))}; state up to {LONGEST_ATTEMPT}"
+            yield f"retry.{name} is {_seconds(getattr(retry, name))}; state up to {_LONGEST_SAID}"
     first_delay = _microseconds(retry.first_delay) or default.first_delay // _MICROSECOND
     cap = _microseconds(retry.cap) or default.cap // _MICROSECOND
     if cap < first_delay:

@@ -189,6 +189,18 @@ def test_two_files_with_one_module_are_told(orchestrator: Callable[..., Any], tm
     )
 
 
+def test_an_rpc_that_is_a_word_of_python_is_told(orchestrator: Callable[..., Any], tmp_path: Path) -> None:
+    rpcs = "service S { rpc import(M) returns (M); rpc Export(M) returns (M); }"
+    write(tmp_path, "bank/bank.proto", f'syntax = "proto3"; package bank; {rpcs} message M {{}}')
+
+    answer = orchestrator("generate", "--protos", "contracts", "--out", "stubs")
+
+    assert answer.code == 1
+    (told,) = answer.err.splitlines()[1:]
+    assert told.startswith("bank/bank.proto: Python cannot write the rpc bank.S.import, because 'import' is a word of")
+    assert not (tmp_path / "stubs").exists()
+
+
 def test_a_copy_of_our_contract_is_told_only_where_it_says_something_else(
     orchestrator: Callable[..., Any], tmp_path: Path
 ) -> None:
