@@ -62,7 +62,7 @@ class DurableMethod(grpc.aio.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
         if timeout is not None and not 0 < timeout <= _LONGEST_SECONDS:
             raise DefinitionError(
                 f"{self._binding.short_name}: timeout={timeout} leaves no time or no end; "
-                f"state up to {_LONGEST_SECONDS:.0f} seconds"
+                f"state up to {_LONGEST_SECONDS:.0f} s"
             )
         try:
             saga: Forward = running_saga.get()  # type: ignore[assignment]  # the engine binds no other

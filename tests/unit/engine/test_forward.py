@@ -360,7 +360,7 @@ async def waits_for_ever(_order: StartOrderRequest, shop: Shop) -> Receipt:
     [
         (
             waits_for_ever,
-            "DefinitionError: InventoryService.ReserveStock: timeout=nan leaves no time or no end; state up to 86400",
+            "DefinitionError: InventoryService.ReserveStock: timeout=nan leaves no time or no end; state up to 86400 s",
         ),
         (raises, "KeyError: 'sku'"),
         (answers_nothing, "the code returned NoneType, not Receipt"),
