@@ -37,8 +37,6 @@ from orchestrator.store.sqlite.reading import SqliteReader
 from orchestrator.transport.admission import Admission, StartLimits
 from orchestrator.transport.feed import SagaFeed
 from orchestrator.transport.load import ThreadLoad
-from orchestrator.transport.order_details import OrderDetails
-from orchestrator.transport.order_service import OrderService, can_place_orders
 from orchestrator.transport.participants import GrpcParticipants
 from orchestrator.transport.reflection import check_live
 from orchestrator.transport.requests import start_request
@@ -47,7 +45,6 @@ from orchestrator.transport.server import ApiServer
 from orchestrator.transport.starts import Starts
 from orchestrator.watchdog import Watchdog
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
-from shop.order.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -61,6 +58,8 @@ if TYPE_CHECKING:
     Definition = SagaDefinition[Any, Any, Any]
 
 _log = logging.getLogger("orchestrator")
+
+_ORDER: Final = ("place_order", "shop.order.v1.StartOrderRequest")
 
 _WAIT: Final = timedelta(minutes=5)
 
@@ -289,7 +288,13 @@ def _services(
     services: dict[str, Callable[[grpc.aio.Server], None]] = {
         "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
     }
-    if can_place_orders(definitions):
+    if any(_takes_an_order(each) for each in definitions):
+        # Else nothing of the shop is imported, so that a user's contracts may be called like those of the shop.
+        from orchestrator.transport.order_details import OrderDetails  # noqa: PLC0415
+        from orchestrator.transport.order_service import OrderService, refuse_other_orders  # noqa: PLC0415
+        from shop.order.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server  # noqa: PLC0415
+
+        refuse_other_orders(definitions)
         orders = OrderService(worker, operations, OrderDetails(replica.participants), starts)
         services["shop.order.v1.OrderService"] = partial(add_OrderServiceServicer_to_server, orders)
     return services
@@ -297,6 +302,10 @@ def _services(
 
 async def _pass_on(observer: ClosableObserver, retelling: Retelling) -> None:
     await retelling.close(passed_on=await observer.close())
+
+
+def _takes_an_order(definition: Definition) -> bool:
+    return (definition.name, definition.input.DESCRIPTOR.full_name) == _ORDER
 
 
 async def _always_serving() -> bool:

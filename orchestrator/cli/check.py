@@ -2,8 +2,8 @@
 
 Contracts are compiled from the .proto files as they are on disk, so a mistake is told before stubs are
 generated anew; sagas run on the stubs, so stubs that say something else than the files are told too
-(``stubs-are-fresh``). The other rules are those of :mod:`orchestrator.contract.rules` and
-:mod:`orchestrator.definition.rules`.
+(``stubs-are-fresh``). The other rules are those of :mod:`orchestrator.contract.rules`,
+:mod:`orchestrator.contract.message_rules` and :mod:`orchestrator.definition.rules`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from rich.console import Console
 from rich.text import Text
 
 from orchestrator.cli import protoc
-from orchestrator.cli.modules import load_definitions
+from orchestrator.cli.importable import stub_module
+from orchestrator.cli.modules import import_from_here, load_definitions
 from orchestrator.cli.refusal import errors_reported, require_folder
 from orchestrator.contract.image import load_image, same_contract
+from orchestrator.contract.message_rules import check_messages
 from orchestrator.contract.rpc import commands_of
 from orchestrator.contract.rules import check_service
 from orchestrator.contract.violation import Violation
@@ -52,6 +54,7 @@ def check(
         require_folder(protos, "--protos")
     elif _DEFAULT_PROTOS.is_dir():
         protos = _DEFAULT_PROTOS
+    import_from_here()
     findings = Findings()
     with errors_reported():
         if protos is not None:
@@ -94,6 +97,7 @@ def _check_files(protos: Path, findings: Findings) -> None:
     for file in files:
         for service in file.services_by_name.values():
             _check_contract(service, findings)
+        findings.violations += check_messages(file)
     findings.violations += [_stale_stubs(file) for file in files if not _stubs_are_fresh(file)]
 
 
@@ -109,7 +113,7 @@ def _check_contract(service: ServiceDescriptor, findings: Findings) -> None:
 def _stubs_are_fresh(file: FileDescriptor) -> bool:
     """The stubs on the import path, if there are any, say what the .proto file says."""
     try:
-        stubs = importlib.import_module(_stub_module(file))
+        stubs = importlib.import_module(stub_module(file.name))
     except ModuleNotFoundError:
         return True
     return same_contract(file, stubs.DESCRIPTOR)
@@ -120,11 +124,7 @@ def _stale_stubs(file: FileDescriptor) -> Violation:
         "the stubs on the import path say something else than the .proto file; "
         "run `make generate` (`orchestrator generate`)"
     )
-    return Violation(file.name, 0, _stub_module(file), "stubs-are-fresh", message)
-
-
-def _stub_module(file: FileDescriptor) -> str:
-    return f"{file.name.removesuffix('.proto').replace('-', '_').replace('/', '.')}_pb2"
+    return Violation(file.name, 0, stub_module(file.name), "stubs-are-fresh", message)
 
 
 def _check_saga(definition: SagaDefinition[Any, Any, Any], findings: Findings) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import protoc
+from orchestrator.cli.modules import import_from_here
 from orchestrator.cli.refusal import require_folder
 from orchestrator.contract.image import load_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from google.protobuf.descriptor import ServiceDescriptor
 
@@ -37,7 +37,5 @@ def load_services(
         require_folder(protos, "--protos")
         files = load_image(protoc.describe(protos), frozenset(protoc.import_names(protos)))
         return tuple(pick_service(name, files) for name in names)
-    # As with `python -m`, so that it does not matter how the command was started.
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
+    import_from_here()
     return tuple(find_service(name, modules) for name in names)

@@ -41,9 +41,7 @@ def load_definitions(modules: Iterable[str]) -> tuple[SagaDefinition[Any, Any, A
             imported.
         DefinitionError: a saga is declared in a way that cannot work.
     """
-    # As with `python -m`, so that it does not matter how the command was started.
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
+    import_from_here()
     loaded = []
     for name in tuple(modules) or _named_nowhere():
         found = [_load(name), *map(_load, _declaring(name))]
@@ -75,6 +73,12 @@ def _declaring(name: str) -> Iterator[str]:
         source = loader.get_source(found.name) if isinstance(loader, InspectLoader) else None
         if source and _DECLARES.search(source):
             yield found.name
+
+
+def import_from_here() -> None:
+    """Find modules in the working directory first, as with `python -m`: however the command was started."""
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
 
 
 def _load(name: str) -> ModuleType:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from google.protobuf import descriptor_pb2, duration_pb2, timestamp_pb2
 
+from orchestrator.cli.importable import refuse_unimportable, refuse_unusable
+from orchestrator.contract.image import load_image
 from orchestrator.errors import ContractError
 from saga.v1 import contract_pb2
 
@@ -32,6 +34,9 @@ _PLUGIN_PATHS = tuple(
 )
 
 
+_KNOWN = "known.binpb"
+
+
 def generate(protos: Path, out: Path) -> list[Path]:
     """Write the Python stubs of every .proto file under ``protos`` into ``out``; return the sources.
 
@@ -39,13 +44,15 @@ def generate(protos: Path, out: Path) -> list[Path]:
     alone, so that a second run touches nothing.
 
     Raises:
-        ContractError: a file does not compile; the message is protoc's.
+        ContractError: a file does not compile, and the message is protoc's; or its stubs could not be used.
     """
-    sources = _sources(protos)
+    sources, names = _sources(protos), import_names(protos)
+    refuse_unimportable(names, out)
+    refuse_unusable(load_image(describe(protos), frozenset(names)), out)
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch)
         outputs = [f"--{plugin}_out={options}{staged}" for plugin, options in _OUTPUTS.items()]
-        _run_protoc(protos, [*_PLUGIN_PATHS, *outputs, *import_names(protos), *_stubless_imports(protos)])
+        _run_protoc(protos, [*_PLUGIN_PATHS, *outputs, *names, *_stubless_imports(protos)])
         _mirror(staged, out)
     return sources
 
@@ -97,8 +104,8 @@ def _run_protoc(protos: Path, arguments: list[str]) -> None:
     if importlib.util.find_spec("grpc_tools") is None:
         raise ContractError("grpcio-tools is not installed; install saga-orchestrator[generate]")
     with _imports() as imports:
-        roots = protos, _package_root("google.type"), _package_root("grpc_tools") / "grpc_tools/_proto"
-        options = [*(f"-I{root}" for root in roots), f"--descriptor_set_in={imports}"]
+        roots = protos, imports, _package_root("grpc_tools") / "grpc_tools/_proto"
+        options = [*(f"-I{root}" for root in roots), f"--descriptor_set_in={imports / _KNOWN}"]
         # Its own process, because protoc reports errors on the file descriptor of stderr.
         command = [sys.executable, "-m", "grpc_tools.protoc", *options, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell is involved
@@ -108,7 +115,11 @@ def _run_protoc(protos: Path, arguments: list[str]) -> None:
 
 @contextlib.contextmanager
 def _imports() -> Iterator[Path]:
-    """The descriptors of what contracts import and no installed package ships as a .proto file."""
+    """A folder with what contracts import: files of ``google``, and the descriptors of what no package ships as files.
+
+    Of all that is installed beside googleapis-common-protos nothing else is seen: an editable install of this package
+    leaves a copy of ``saga/v1`` there, as it was on that day.
+    """
     # protovalidate brings a whole expression language with it, which no other command of the CLI needs.
     from protovalidate._gen.buf.validate import validate_pb  # noqa: PLC0415
 
@@ -116,10 +127,11 @@ def _imports() -> Iterator[Path]:
     for module in (descriptor_pb2, duration_pb2, timestamp_pb2, contract_pb2):
         module.DESCRIPTOR.CopyToProto(known.file.add())
     known.file.add().MergeFromString(validate_pb.desc().proto.to_binary())
-    with tempfile.NamedTemporaryFile(suffix=".binpb") as file:
-        file.write(known.SerializeToString())
-        file.flush()
-        yield Path(file.name)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / "google").symlink_to(_package_root("google.type") / "google", target_is_directory=True)
+        (folder / _KNOWN).write_bytes(known.SerializeToString())
+        yield folder
 
 
 def _package_root(package: str) -> Path:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf import descriptor_pb2
 
+from orchestrator.contract.redaction import may_hide
 from saga.v1 import contract_pb2
 
 if TYPE_CHECKING:
@@ -21,3 +22,13 @@ def field_options(field: FieldDescriptor) -> contract_pb2.Field:
 def attribute_fields(message: Descriptor) -> tuple[str, ...]:
     """The names of the message's fields that are marked ``attribute``."""
     return tuple(field.name for field in message.fields if field_options(field).attribute)
+
+
+def sensitive_attributes(message: Descriptor) -> tuple[str, ...]:
+    """Those of them that are marked ``debug_redact``, or hold what may be: a value to list by is shown everywhere."""
+    attributes = (message.fields_by_name[name] for name in attribute_fields(message))
+    return tuple(
+        field.name
+        for field in attributes
+        if field.GetOptions().debug_redact or (field.message_type is not None and may_hide(field.message_type))
+    )

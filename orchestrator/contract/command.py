@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT = timedelta(seconds=5)
 
+LONGEST_ATTEMPT = timedelta(days=1)
+"""What an attempt, or the delay before one, may take at most; what takes longer is no call but a wait."""
+
 
 class Effect(enum.Enum):
     """What a command does to the world; the names of ``saga.v1.Effect``."""
@@ -47,11 +50,21 @@ class OutcomeRule:
     Attributes:
         code: the gRPC status code by name, such as ``FAILED_PRECONDITION``.
         reason: the reason in the google.rpc.ErrorInfo; empty for any.
+        message_contains: a part of the status's message; empty for any.
     """
 
     code: str
     reason: str
     meaning: Meaning
+    message_contains: str = ""
+
+    def matches(self, code: str, reason: str, message: str) -> bool:
+        """Whether a status is the one that is meant: all that is stated must be so."""
+        return code == self.code and self.reason in ("", reason) and self.message_contains in message
+
+    def covers(self, other: OutcomeRule) -> bool:
+        """Whether every status that the other rule matches is matched by this one, too."""
+        return self.matches(other.code, other.reason, other.message_contains)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import protovalidate
+from google.protobuf import message_factory
 
 from orchestrator.contract.wording import for_people
 
 if TYPE_CHECKING:
+    from google.protobuf.descriptor import Descriptor
     from google.protobuf.descriptor_pool import DescriptorPool
     from google.protobuf.message import Message
 
@@ -18,6 +20,37 @@ def violations(message: Message) -> tuple[tuple[str, str], ...]:
     """Pairs of the path of a field at fault, such as ``lines[0].quantity``, and what is wrong with it."""
     found = _validator(message.DESCRIPTOR.file.pool).collect_violations(message)
     return tuple((_path(violation), for_people(violation.proto.message)) for violation in found)
+
+
+def flaw(message: Message) -> str | None:
+    """Why the constraints of such a message cannot be judged, in one line; None where they can.
+
+    Args:
+        message: of the type in question. A constraint that fails on some values alone is found with such a value.
+    """
+    try:
+        violations(message)
+    except (protovalidate.CompilationError, protovalidate.EvaluationError) as error:
+        return " ".join(str(error).split())
+    return None
+
+
+def flaws(descriptor: Descriptor) -> tuple[tuple[str, str], ...]:
+    """The types of messages, this one and those in it, whose constraints cannot be compiled; and why.
+
+    A validator compiles those of a message when it first meets one, so that a mistake would come to light in the
+    middle of a saga.
+    """
+    found, waiting, seen = [], [descriptor], {descriptor.full_name}
+    while waiting:
+        kind = waiting.pop()
+        if why := flaw(message_factory.GetMessageClass(kind)()):
+            found.append((str(kind.full_name), why))
+        for field in kind.fields:
+            if field.message_type is not None and field.message_type.full_name not in seen:
+                seen.add(field.message_type.full_name)
+                waiting.append(field.message_type)
+    return tuple(found)
 
 
 @lru_cache(maxsize=16)

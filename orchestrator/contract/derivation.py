@@ -13,7 +13,15 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, cast
 
-from orchestrator.contract.sources import FieldSource, Origin, WhenUnknown, field_sources, matching_field, type_name
+from orchestrator.contract.sources import (
+    FieldSource,
+    Origin,
+    WhenUnknown,
+    field_sources,
+    is_always_set,
+    matching_field,
+    type_name,
+)
 from orchestrator.errors import CompensationUnderivable, ContractError
 
 if TYPE_CHECKING:
@@ -71,10 +79,12 @@ class Derivation:
 
     @classmethod
     def of_response(cls, command: Command, verify: Command) -> Derivation | None:
-        """How the response of ``command`` is derived from that of its verify; None where one has no source."""
+        """How the response of ``command`` is derived from that of its verify; None where a field may stay unfilled."""
         wanted, offered = _descriptor(command.response), _descriptor(verify.response)
-        if any(matching_field(offered, field) is None for field in wanted.fields):
-            return None
+        for field in wanted.fields:
+            source = matching_field(offered, field)
+            if source is None or (field.is_required and not is_always_set(source)):
+                return None
         # What the verify answers is, to this derivation, the message that is always at hand.
         return cls(
             command.name,
@@ -129,8 +139,8 @@ class _Step(enum.Enum):
             return cls.MERGE_IF_PRESENT
         if source.has_presence:
             return cls.ASSIGN_IF_PRESENT
-        # Nothing tells whether the default was meant, so the target is not made to say that it was.
-        return cls.ASSIGN_IF_NOT_DEFAULT if field.has_presence else cls.ASSIGN
+        # Nothing tells whether the default was meant, so the target is not made to say that it was; unless it must.
+        return cls.ASSIGN_IF_NOT_DEFAULT if field.has_presence and not field.is_required else cls.ASSIGN
 
     def copy(self, origin: Message, derived: Message, field: str) -> None:
         if self in _ONLY_IF_PRESENT and not origin.HasField(field):

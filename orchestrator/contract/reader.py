@@ -6,7 +6,8 @@ It reads what a contract says and judges nothing: a compensation that does not e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from google.protobuf import descriptor_pb2, message_factory
 from google.rpc import code_pb2
@@ -15,10 +16,11 @@ from orchestrator.contract.command import DEFAULT_TIMEOUT, Command, Effect, Mean
 from saga.v1 import contract_pb2
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
     from google.protobuf.duration_pb2 import Duration
+
+
+_MOST_SECONDS: Final = 10**12
 
 
 def method_options(method: MethodDescriptor) -> contract_pb2.Command:
@@ -62,12 +64,17 @@ def _read(method: MethodDescriptor, *, compensation: Command | None, verify: Com
         idempotent=not options.not_idempotent,
         compensation=compensation,
         verify=verify,
-        outcomes=tuple(
-            OutcomeRule(code_pb2.Code.Name(rule.code), rule.reason, Meaning(rule.outcome))
-            for rule in options.outcomes
-            if rule.outcome
-        ),
+        outcomes=read_outcomes(options),
         streaming=method.client_streaming or method.server_streaming,
+    )
+
+
+def read_outcomes(options: contract_pb2.Command) -> tuple[OutcomeRule, ...]:
+    """What certain statuses of the method mean; a rule that says nothing of it is left out."""
+    return tuple(
+        OutcomeRule(code_pb2.Code.Name(rule.code), rule.reason, Meaning(rule.outcome), rule.message_contains)
+        for rule in options.outcomes
+        if rule.outcome
     )
 
 
@@ -90,4 +97,6 @@ def _retry(options: contract_pb2.Retry) -> Retry:
 
 
 def _span(duration: Duration) -> timedelta:
-    return duration.ToTimedelta()
+    # What only a mistake can state would not fit a timedelta; the rules refuse it.
+    seconds = max(-_MOST_SECONDS, min(duration.seconds, _MOST_SECONDS))
+    return timedelta(seconds=seconds, microseconds=duration.nanos // 1_000)

@@ -1,17 +1,32 @@
-"""Masks the fields that a contract marks ``debug_redact``: card tokens, addresses."""
+"""Masks the fields that a contract marks ``debug_redact``: card tokens, addresses.
+
+Only what is known to be harmless is shown. So a mark is found wherever it is: in messages within, in lists, maps and
+oneofs, in extensions, and in an Any whose type is known. Of what nobody here can read, an Any of unknown type or a
+broken one, the type and the size are left; fields that the contract here does not know are dropped.
+"""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.protobuf.any_pb2 import Any as AnyMessage
     from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
 
-MASK = "[redacted]"
+MASK: Final = "[redacted]"
+
+_ANY: Final = "google.protobuf.Any"
+
+# More of them within one another are a way to exhaust the stack, and no payload.
+_DEEPEST: Final = 32
 
 M = TypeVar("M", bound="Message")
 
@@ -20,17 +35,20 @@ def redacted(message: M) -> M:
     """A copy of the message that may be shown: marked strings are masked, other marked fields are cleared."""
     copy = type(message)()
     copy.CopyFrom(message)
-    if _has_marks(copy.DESCRIPTOR):
-        _redact(copy)
+    copy.DiscardUnknownFields()
+    _redact(copy, 0)
     return copy
 
 
 @lru_cache(maxsize=1024)
-def _has_marks(descriptor: Descriptor) -> bool:
-    """Whether a field of such a message, or of one in it, is marked."""
+def may_hide(descriptor: Descriptor) -> bool:
+    """Whether a message of this type, or one within, may hold what must not be shown."""
     waiting, seen = [descriptor], {descriptor}
     while waiting:
-        for field in waiting.pop().fields:
+        kind = waiting.pop()
+        if kind.full_name == _ANY or kind.is_extendable:
+            return True
+        for field in kind.fields:
             if field.GetOptions().debug_redact:
                 return True
             if field.message_type is not None and field.message_type not in seen:
@@ -39,23 +57,67 @@ def _has_marks(descriptor: Descriptor) -> bool:
     return False
 
 
-def _redact(message: Message) -> None:
+def _redact(message: Message, depth: int) -> None:
+    if not may_hide(message.DESCRIPTOR):
+        return
+    if message.DESCRIPTOR.full_name == _ANY:
+        _redact_packed(message, depth)  # type: ignore[arg-type]  # it is one
+        return
     for field, value in message.ListFields():
         if field.GetOptions().debug_redact:
-            message.ClearField(field.name)
-            if field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated:
-                setattr(message, field.name, MASK)
+            _mask(message, field, value)
         elif field.message_type is not None:
             for nested in _messages(field, value):
-                _redact(nested)
+                _redact(nested, depth)
 
 
-def _messages(field: FieldDescriptor, value: object) -> list[Message]:
+def _redact_packed(packed: AnyMessage, depth: int) -> None:
+    """Mask what is in an Any; zeros stand for what cannot be read, so that its size can still be told."""
+    kind = _known(packed)
+    if kind is None or depth == _DEEPEST:
+        packed.value = bytes(len(packed.value))
+        return
+    content = message_factory.GetMessageClass(kind)()
+    try:
+        content.ParseFromString(packed.value)
+    except DecodeError:
+        packed.value = bytes(len(packed.value))
+        return
+    content.DiscardUnknownFields()
+    _redact(content, depth + 1)
+    packed.value = content.SerializePartialToString(deterministic=True)
+
+
+def _known(packed: AnyMessage) -> Descriptor | None:
+    for pool in (packed.DESCRIPTOR.file.pool, descriptor_pool.Default()):
+        try:
+            return pool.FindMessageTypeByName(packed.TypeName())
+        except KeyError:
+            continue
+    return None
+
+
+def _mask(message: Message, field: FieldDescriptor, value: Any) -> None:  # noqa: ANN401 - of any field
+    is_text = field.type == FieldDescriptor.TYPE_STRING
+    if field.is_extension:
+        message.ClearExtension(field)  # type: ignore[arg-type]
+        if is_text and not field.is_repeated:
+            message.Extensions[field] = MASK  # type: ignore[index]
+        return
+    count = len(value) if field.is_repeated else 1
+    message.ClearField(field.name)
+    if is_text and field.is_repeated:
+        getattr(message, field.name).extend([MASK] * count)
+    elif is_text:
+        setattr(message, field.name, MASK)
+
+
+def _messages(field: FieldDescriptor, value: Any) -> Iterator[Message]:  # noqa: ANN401 - of any field
     """The messages in a field: its own, those of a list, the values of a map."""
-    if not field.is_repeated:
-        return [value]  # type: ignore[list-item]  # it is a message field
     assert field.message_type is not None
-    if field.message_type.GetOptions().map_entry:
-        values = field.message_type.fields_by_name["value"]
-        return list(value.values()) if values.message_type else []  # type: ignore[attr-defined]  # it is a map
-    return list(value)  # type: ignore[call-overload, no-any-return]  # it is a list
+    if not field.is_repeated:
+        yield value
+    elif not field.message_type.GetOptions().map_entry:
+        yield from value
+    elif field.message_type.fields_by_name["value"].message_type:
+        yield from value.values()

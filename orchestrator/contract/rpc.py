@@ -61,6 +61,16 @@ class Rpc:
         """It streams in some direction."""
         return bool(self.method.client_streaming or self.method.server_streaming)
 
+    @property
+    def compensation(self) -> Rpc | None:
+        """The rpc that it names as its compensation, where there is such a one."""
+        return self.sibling(self.options.compensation)
+
+    @property
+    def verify(self) -> Rpc | None:
+        """The rpc that it names as its verify, where there is such a one."""
+        return self.sibling(self.options.verify)
+
     def sibling(self, name: str) -> Rpc | None:
         """The rpc of that name in the same service."""
         method = self.method.containing_service.methods_by_name.get(name)

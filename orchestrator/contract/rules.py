@@ -1,18 +1,21 @@
 """What a contract must say, so that a saga can rely on it.
 
-A service takes part in sagas as soon as it says ``(saga.v1.command)`` of one of its rpcs; then all of these
-hold for each of its rpcs.
+All of these hold for every rpc of which a contract says ``(saga.v1.command)``, used by a saga or not. Of other rpcs it
+need not say anything; that a saga calls none of these is a rule of :mod:`orchestrator.definition.rules`.
 
 =============================================  ======================================================================
 rule                                           what it asks for
 =============================================  ======================================================================
-``states-effect``                              every unary rpc states its effect
+``states-effect``                              a command states its effect
 ``command-is-unary``                           a command does not stream
 ``compensable-names-compensation``             a compensable command names its compensation
 ``compensation-exists``                        the compensation is an rpc of the same service
 ``compensation-is-retryable``                  the compensation is itself RETRYABLE
 ``compensation-is-idempotent``                 the compensation recognises a repeated key: it is sent until it succeeds
 ``compensation-request-is-derivable``          each field of its request has a source of the same name and type
+``required-field-is-always-filled``            a `required` field of proto2 has a source that is never absent
+``derived-request-is-legal``                   constraints on its request accept what the command's request may hold
+``left-empty-is-legal``                        ... and that a field with WHEN_UNKNOWN_LEAVE_EMPTY is empty
 ``response-field-states-when-unknown``         a field with SOURCE_RESPONSE says what to do when the answer was lost
 ``only-compensable-names-compensation``        a query, a pivot and a retryable name no compensation
 ``only-compensable-compensates-when-unknown``  so on_unknown COMPENSATE is for compensables
@@ -21,9 +24,13 @@ rule                                           what it asks for
 ``verify-request-is-derivable``                each field of its request is found in the command's request
 ``on-unknown-verify-names-verify``             on_unknown VERIFY needs a verify
 ``not-idempotent-is-not-resent``               a command that is not idempotent is not re-sent blindly
-``effectful-request-has-identity``             a participant can recognise a repeated command by a field
-``timeout-is-positive``                        a timeout that is given is longer than nothing
-``retry-is-sane``                              1 to 100 attempts, delays that are positive and do not shrink
+``effectful-request-has-identity``             a participant can recognise a repeated command, by a field or by the
+                                               metadata, or says that it does not
+``identity-by-metadata-is-idempotent``         what goes by the metadata recognises a repeated key
+``timeout-is-sane``                            a timeout that is given is longer than nothing and no more than a day
+``retry-is-sane``                              1 to 100 attempts, delays that are positive, do not shrink, end in a day
+``outcomes-decide``                            each outcome rule says what a status means that no rule before it matches
+``constraints-compile``                        constraints on request and response answer for every value
 =============================================  ======================================================================
 
 The rules read descriptors of any pool, so that .proto files can be checked as they are on disk.
@@ -31,14 +38,15 @@ The rules read descriptors of any pool, so that .proto files can be checked as t
 
 from __future__ import annotations
 
-import math
-from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from orchestrator.contract.command import Effect, Retry
+from orchestrator.contract.attempt_rules import outcomes_decide, retry_is_sane, timeout_is_sane
+from orchestrator.contract.command import Effect
+from orchestrator.contract.constraint_rules import constraints_compile, derived_request_is_legal, left_empty_is_legal
 from orchestrator.contract.derivation import describe_missing
 from orchestrator.contract.rpc import Rpc, commands_of, identity_fields
-from orchestrator.contract.sources import Origin, WhenUnknown, field_sources
+from orchestrator.contract.sources import Origin, WhenUnknown, field_sources, is_always_set
 from orchestrator.contract.violation import Violation
 from saga.v1 import contract_pb2
 
@@ -46,30 +54,28 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from google.protobuf.descriptor import ServiceDescriptor
-    from google.protobuf.duration_pb2 import Duration
 
     from orchestrator.contract.sources import FieldSource
-
-_MICROSECOND = timedelta(microseconds=1)
-
-# More attempts than this in one go are no retry but a way to never let on_unknown decide.
-_MOST_ATTEMPTS = 100
 
 
 def check_service(service: ServiceDescriptor) -> list[Violation]:
     """What a service's contract leaves unsaid or gets wrong; nothing where it takes no part in sagas."""
-    if not commands_of(service):
-        return []
-    return [
+    return list(_checked(service))
+
+
+@lru_cache(maxsize=256)
+def _checked(service: ServiceDescriptor) -> tuple[Violation, ...]:
+    # Several sagas use one service, and trying its constraints takes a while.
+    return tuple(
         Violation(file=service.file.name, line=0, rpc=rpc.name, rule=rule, message=message)
-        for rpc in map(Rpc.of, service.methods)
+        for rpc in commands_of(service)
         for rule, check in RULES.items()
         for message in check(rpc)
-    ]
+    )
 
 
 def _states_effect(rpc: Rpc) -> Iterator[str]:
-    if rpc.effect is Effect.UNSPECIFIED and not rpc.is_streaming:
+    if rpc.effect is Effect.UNSPECIFIED:
         yield (
             "it does not say what it does to the world; "
             "state `effect:` EFFECT_QUERY, EFFECT_COMPENSABLE, EFFECT_PIVOT or EFFECT_RETRYABLE"
@@ -96,7 +102,7 @@ def _compensation_exists(rpc: Rpc) -> Iterator[str]:
 
 
 def _compensation_is_retryable(rpc: Rpc) -> Iterator[str]:
-    compensation = _compensation(rpc)
+    compensation = rpc.compensation
     if compensation and compensation.effect is not Effect.RETRYABLE:
         yield (
             f"its compensation {compensation.method.name} must be retried until it succeeds; "
@@ -105,7 +111,7 @@ def _compensation_is_retryable(rpc: Rpc) -> Iterator[str]:
 
 
 def _compensation_is_idempotent(rpc: Rpc) -> Iterator[str]:
-    compensation = _compensation(rpc)
+    compensation = rpc.compensation
     if compensation and compensation.options.not_idempotent:
         yield (
             f"its compensation {compensation.method.name} is sent until it succeeds, so it must recognise "
@@ -114,7 +120,7 @@ def _compensation_is_idempotent(rpc: Rpc) -> Iterator[str]:
 
 
 def _compensation_request_is_derivable(rpc: Rpc) -> Iterator[str]:
-    compensation = _compensation(rpc)
+    compensation = rpc.compensation
     for source in _sources(rpc, compensation):
         if compensation and source.source is None:
             yield (
@@ -124,8 +130,27 @@ def _compensation_request_is_derivable(rpc: Rpc) -> Iterator[str]:
             )
 
 
+def _required_field_is_always_filled(rpc: Rpc) -> Iterator[str]:
+    for target in filter(None, (rpc.compensation, rpc.verify)):
+        name = target.method.input_type.name
+        for source in _sources(rpc, target):
+            if source.source is None or not source.field.is_required:
+                continue
+            if source.when_unknown is WhenUnknown.LEAVE_EMPTY:
+                yield (
+                    f"field `{source.field.name}` of {name} is `required`, and is left empty when the answer was lost, "
+                    "so that nothing could be sent; make it `optional`, or state `when_unknown: WHEN_UNKNOWN_SUSPEND`"
+                )
+            elif not is_always_set(source.source):
+                yield (
+                    f"field `{source.field.name}` of {name} is `required`, and comes from one that may be absent in "
+                    f"the {source.origin.value}, so that nothing could be sent; make it "
+                    "`optional`, or that one `required`"
+                )
+
+
 def _response_field_states_when_unknown(rpc: Rpc) -> Iterator[str]:
-    compensation = _compensation(rpc)
+    compensation = rpc.compensation
     for source in _sources(rpc, compensation):
         if compensation and source.origin is Origin.RESPONSE and source.when_unknown is WhenUnknown.UNSPECIFIED:
             yield (
@@ -155,7 +180,7 @@ def _verify_exists(rpc: Rpc) -> Iterator[str]:
 
 
 def _verify_is_query(rpc: Rpc) -> Iterator[str]:
-    verify = _verify(rpc)
+    verify = rpc.verify
     if verify and verify.effect is not Effect.QUERY:
         yield (
             f"its verify {verify.method.name} must have no effect of its own; name an rpc with `effect: EFFECT_QUERY`"
@@ -163,7 +188,7 @@ def _verify_is_query(rpc: Rpc) -> Iterator[str]:
 
 
 def _verify_request_is_derivable(rpc: Rpc) -> Iterator[str]:
-    verify = _verify(rpc)
+    verify = rpc.verify
     for source in _sources(rpc, verify):
         # It is asked because the answer was lost, so the answer cannot help to ask it.
         if verify and (source.source is None or source.origin is Origin.RESPONSE):
@@ -187,31 +212,22 @@ def _not_idempotent_is_not_resent(rpc: Rpc) -> Iterator[str]:
 
 
 def _effectful_request_has_identity(rpc: Rpc) -> Iterator[str]:
-    if rpc.is_effectful and not identity_fields(rpc.method.input_type):
+    says_how = rpc.options.identity_by_metadata or rpc.options.not_idempotent
+    if rpc.is_effectful and not says_how and not identity_fields(rpc.method.input_type):
         yield (
             f"{rpc.method.input_type.name} has no field by which a repeated command is recognised; add `order_id`, "
-            "`request_id` or `idempotency_key`, or mark a field with `(saga.v1.field).identity`"
+            "`request_id` or `idempotency_key`, or mark a field with `(saga.v1.field).identity`; where the participant "
+            "goes by the metadata `idempotency-key`, state `identity_by_metadata: true`, and where it recognises "
+            "nothing, `not_idempotent: true`"
         )
 
 
-def _timeout_is_positive(rpc: Rpc) -> Iterator[str]:
-    if rpc.options.HasField("timeout") and _microseconds(rpc.options.timeout) <= 0:
-        yield "its timeout leaves no time for an answer; state a positive one, such as `timeout: {seconds: 2}`"
-
-
-def _retry_is_sane(rpc: Rpc) -> Iterator[str]:
-    retry, default = rpc.options.retry, Retry()
-    if retry.attempts > _MOST_ATTEMPTS:
-        yield f"retry.attempts is {retry.attempts}; state up to {_MOST_ATTEMPTS}, then on_unknown decides"
-    if retry.factor and not (math.isfinite(retry.factor) and retry.factor >= 1):
-        yield f"retry.factor is {retry.factor:g}; state 1 or more, so that delays do not shrink"
-    for name in ("first_delay", "cap"):
-        if retry.HasField(name) and _microseconds(getattr(retry, name)) <= 0:
-            yield f"retry.{name} is not positive; state how long to wait"
-    first_delay = _microseconds(retry.first_delay) or default.first_delay // _MICROSECOND
-    cap = _microseconds(retry.cap) or default.cap // _MICROSECOND
-    if cap < first_delay:
-        yield "retry.cap is less than retry.first_delay; state a cap that is not"
+def _identity_by_metadata_is_idempotent(rpc: Rpc) -> Iterator[str]:
+    if rpc.options.identity_by_metadata and rpc.options.not_idempotent:
+        yield (
+            "it recognises a repeated command by its metadata, and says that it does not recognise it; "
+            "remove `identity_by_metadata`, or `not_idempotent`"
+        )
 
 
 RULES: Mapping[str, Callable[[Rpc], Iterator[str]]] = {
@@ -222,6 +238,9 @@ RULES: Mapping[str, Callable[[Rpc], Iterator[str]]] = {
     "compensation-is-retryable": _compensation_is_retryable,
     "compensation-is-idempotent": _compensation_is_idempotent,
     "compensation-request-is-derivable": _compensation_request_is_derivable,
+    "required-field-is-always-filled": _required_field_is_always_filled,
+    "derived-request-is-legal": derived_request_is_legal,
+    "left-empty-is-legal": left_empty_is_legal,
     "response-field-states-when-unknown": _response_field_states_when_unknown,
     "only-compensable-names-compensation": _only_compensable_names_compensation,
     "only-compensable-compensates-when-unknown": _only_compensable_compensates_when_unknown,
@@ -231,18 +250,13 @@ RULES: Mapping[str, Callable[[Rpc], Iterator[str]]] = {
     "on-unknown-verify-names-verify": _on_unknown_verify_names_verify,
     "not-idempotent-is-not-resent": _not_idempotent_is_not_resent,
     "effectful-request-has-identity": _effectful_request_has_identity,
-    "timeout-is-positive": _timeout_is_positive,
-    "retry-is-sane": _retry_is_sane,
+    "identity-by-metadata-is-idempotent": _identity_by_metadata_is_idempotent,
+    "timeout-is-sane": timeout_is_sane,
+    "retry-is-sane": retry_is_sane,
+    "outcomes-decide": outcomes_decide,
+    "constraints-compile": constraints_compile,
 }
 """Every rule by its stable name: from an rpc to what is wrong with it."""
-
-
-def _compensation(rpc: Rpc) -> Rpc | None:
-    return rpc.sibling(rpc.options.compensation) if rpc.options.compensation else None
-
-
-def _verify(rpc: Rpc) -> Rpc | None:
-    return rpc.sibling(rpc.options.verify) if rpc.options.verify else None
 
 
 def _sources(rpc: Rpc, target: Rpc | None) -> tuple[FieldSource, ...]:
@@ -261,8 +275,3 @@ def _known(rpc: Rpc) -> str:
 
 def _effect(rpc: Rpc) -> str:
     return rpc.effect.name.lower()
-
-
-def _microseconds(duration: Duration) -> int:
-    # Duration.ToTimedelta overflows on spans that only a mistake can state.
-    return duration.seconds * 1_000_000 + duration.nanos // 1_000

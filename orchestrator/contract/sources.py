@@ -67,6 +67,11 @@ def matching_field(message: Descriptor, wanted: FieldDescriptor) -> FieldDescrip
     return found if found is not None and _same_type(found, wanted) else None
 
 
+def is_always_set(field: FieldDescriptor) -> bool:
+    """Whether a message that is valid always holds a value of this field: it is required, or cannot be without."""
+    return bool(field.is_required or not field.has_presence)
+
+
 def type_name(field: FieldDescriptor) -> str:
     """The type of a field as it is written in a .proto file, such as ``repeated shop.type.v1.Line``."""
     if field.message_type and field.message_type.GetOptions().map_entry:

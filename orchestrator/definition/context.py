@@ -33,7 +33,8 @@ _DRAWS_PER_UUID: Final = 3
 _BITS_PER_DRAW: Final = 43
 _UUID_BITS: Final = (1 << 128) - 1
 
-_SCOPE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SCOPE_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""What a scope may be named."""
 
 
 class RunningSaga(Protocol):
@@ -131,7 +132,7 @@ def scope(name: str) -> Iterator[None]:
     Raises:
         DefinitionError: the name holds other characters than letters, digits, ``.``, ``_`` and ``-``.
     """
-    if not _SCOPE.fullmatch(name):
+    if not SCOPE_NAME.fullmatch(name):
         raise DefinitionError(f"scope {name!r}: use up to 64 letters, digits, '.', '_' and '-'")
     token = scope_path.set(f"{scope_path.get()}{name}/")
     try:

@@ -163,6 +163,23 @@ class PlannedStep:
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with how the code is written, whichever path leads there.
+
+    Attributes:
+        rule: the rule's stable name.
+        message: what is wrong and what to write instead.
+        line: counted from 1.
+        command: the command that it is about; None where it is about none.
+    """
+
+    rule: str
+    message: str
+    line: int
+    command: Command | None = None
+
+
 @dataclass(frozen=True)
 class Plan:
     """The plan of one saga definition.
@@ -172,12 +189,14 @@ class Plan:
         version: the saga's.
         file: the Python file of its code.
         root: what its function does.
+        faults: what is wrong with how it is written.
     """
 
     name: str
     version: int
     file: str
     root: Sequence
+    faults: tuple[Fault, ...] = ()
 
     @property
     def pivot(self) -> PlannedStep | None:

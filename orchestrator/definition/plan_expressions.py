@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import asyncio
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.definition import context
+from orchestrator.definition.call_faults import CALL, call_faults, names_used, operands, unawaited
 from orchestrator.definition.children import child_command
-from orchestrator.definition.plan import Arm, Issue, Node, Plan, Sequence, Unread, walk
+from orchestrator.definition.plan import Arm, Fault, Issue, Node, Plan, Sequence, Unread, walk
 from orchestrator.definition.plan_building import branch, call_of, loop, optional, parallel
 from orchestrator.definition.plan_names import (
     OTHER,
@@ -35,7 +36,8 @@ from orchestrator.errors import DefinitionError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from orchestrator.definition.plan_names import Place, Value
+    from orchestrator.definition.plan_frame import Frame
+    from orchestrator.definition.plan_names import Value
 
 _NOTHING_KNOWN: Mapping[str, Value] = MappingProxyType({})
 
@@ -46,27 +48,6 @@ _STUBS = (Stubs, Stub, Method)
 
 # What these answer with has begun: ``TaskGroup.create_task``, ``asyncio.ensure_future``.
 _SPAWNING = frozenset({"create_task", "ensure_future"})
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Where the reading is.
-
-    Attributes:
-        names: what names stand for.
-        module: the name of the module that is read.
-        scope: the scopes around.
-        best_effort: within ``best_effort(...)``.
-        calls: the functions being read, the outermost first.
-        sagas: the sagas being read, each a child of the one before.
-    """
-
-    names: Names
-    module: str
-    scope: str = ""
-    best_effort: bool = False
-    calls: tuple[Place, ...] = ()
-    sagas: tuple[SagaDefinition[Any, Any, Any], ...] = ()
 
 
 class ExpressionReader(ABC):
@@ -93,6 +74,7 @@ class ExpressionReader(ABC):
 
     def expression(self, node: ast.AST | None) -> list[Node]:
         """The nodes of an expression."""
+        self.refuse_unawaited(operands(node) if node else ())
         match node:
             case ast.Call():
                 nodes = self._call(node)
@@ -118,6 +100,15 @@ class ExpressionReader(ABC):
             if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
                 self.frame.names.bind(each.id, OTHER)
         return []
+
+    def note_item(self, target: ast.expr, several: ast.expr) -> None:
+        """A loop's name stands for one of several messages."""
+        if isinstance(target, ast.Name):
+            self.frame.names.note_type(target.id, self.frame.names.item_of(several))
+
+    def refuse_unawaited(self, expressions: Iterable[ast.expr | None]) -> None:
+        """Note those that are calls whose answer is used, or dropped, before it is awaited."""
+        self.frame.faults.extend(unawaited(expressions, self.frame.names))
 
     def _choice(self, node: ast.IfExp | ast.BoolOp) -> list[Node]:
         if isinstance(node, ast.BoolOp):
@@ -158,6 +149,8 @@ class ExpressionReader(ABC):
         match self.frame.names.value_of(call.func):
             case Method(command):
                 issue = Issue(command, call.lineno, self.frame.best_effort, self.frame.scope)
+                faults = call_faults(call, command, self.frame.names)
+                self.frame.faults.extend(Fault(CALL, message, call.lineno, command) for message in faults)
                 return [*self.expressions(arguments), issue]
             case Function() as function:
                 return self._inline(function, call)
@@ -219,7 +212,9 @@ class ExpressionReader(ABC):
         reader = self.within(replace(self.frame, names=names))
         outermost = self.expression(first.iter)
         for generator in node.generators:
+            self.refuse_unawaited(() if generator.is_async else operands(generator))
             reader.rebind(generator.target)
+            reader.note_item(generator.target, generator.iter)
         parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         body = reader.expressions(parts)
         conditions = [condition for generator in node.generators for condition in generator.ifs]
@@ -283,7 +278,8 @@ class ExpressionReader(ABC):
         names = Names(function.names.module, function.names)
         for parameter in function.parameters():
             names.bind(parameter, known.get(parameter, OTHER))
-        reader = self.within(replace(self.frame, names=names, calls=(*self.frame.calls, function.place)))
+        calls, used = (*self.frame.calls, function.place), names_used(function.node)
+        reader = self.within(replace(self.frame, names=names, calls=calls, used=used))
         body = function.node.body
         nodes = reader.expression(body) if isinstance(body, ast.expr) else reader.statements(body)
         return call_of(function.name, nodes, line)

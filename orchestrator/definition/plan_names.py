@@ -12,7 +12,9 @@ import inspect
 import textwrap
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,6 +126,35 @@ class Names:
     module: Mapping[str, object]
     outer: Names | None = None
     _values: dict[str, Value] = field(default_factory=dict)
+    _types: dict[str, Descriptor | None] = field(default_factory=dict)
+
+    def note_type(self, name: str, kind: Descriptor | None) -> None:
+        """``name`` stands for a message of this kind; for one of several, or another thing, where that differs."""
+        self._types[name] = kind if self._types.get(name, kind) is kind else None
+
+    def type_of(self, expression: ast.AST | None) -> Descriptor | FieldDescriptor | None:
+        """The message that an expression stands for, or the field whose value it is; None for what is not known."""
+        match expression:
+            case ast.Name(id=name) if name in self._types:
+                return self._types[name]
+            case ast.Name(id=name) if self.outer is not None and name not in self._values:
+                return self.outer.type_of(expression)
+            case ast.Attribute(value=owner, attr=attribute):
+                message = self.type_of(owner)
+                found = message.fields_by_name.get(attribute) if isinstance(message, Descriptor) else None
+                plain = found is not None and found.message_type is not None and not found.is_repeated
+                return found.message_type if found is not None and plain else found
+            case ast.Await(value=ast.Call(func=called)):
+                method = self.value_of(called)
+                return message_of(method.command) if isinstance(method, Method) else None
+            case _:
+                return None
+
+    def item_of(self, expression: ast.expr) -> Descriptor | None:
+        """The kind of the messages that a repeated field holds."""
+        several = self.type_of(expression)
+        kind = several.message_type if isinstance(several, FieldDescriptor) and several.is_repeated else None
+        return None if kind is None or kind.GetOptions().map_entry else kind
 
     def bind(self, name: str, value: Value) -> None:
         """From here on ``name`` stands for ``value``, or, if it stood for a stub, for one of several things."""
@@ -160,6 +191,11 @@ class Names:
                 return getattr(module, attribute, None) if isinstance(module, ModuleType) else None
             case _:
                 return None
+
+
+def message_of(command: Command) -> Descriptor:
+    """The kind of message that a command answers with."""
+    return cast("Descriptor", command.response.DESCRIPTOR)
 
 
 def _attribute(owner: Value | None, attribute: str) -> Value | None:

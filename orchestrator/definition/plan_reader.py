@@ -12,13 +12,18 @@ import asyncio
 import contextlib
 import inspect
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from google.protobuf.descriptor import Descriptor
 
 from orchestrator.definition import context
-from orchestrator.definition.plan import Arm, Leave, Node, Plan, Sequence, Try, Way
+from orchestrator.definition.call_faults import names_used, operands
+from orchestrator.definition.plan import Arm, Fault, Leave, Node, Plan, Sequence, Try, Way
 from orchestrator.definition.plan_building import body_of, branch, loop, parallel
-from orchestrator.definition.plan_expressions import ExpressionReader, Frame
+from orchestrator.definition.plan_expressions import ExpressionReader
+from orchestrator.definition.plan_frame import Frame
 from orchestrator.definition.plan_names import OTHER, Function, Group, Method, Stub, Stubs, function_of
+from orchestrator.definition.scope_names import SCOPE, scope_faults
 from orchestrator.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -44,14 +49,18 @@ def _read(definition: SagaDefinition[Any, Any, Any], around: tuple[SagaDefinitio
     function.names.bind(given, OTHER)
     function.names.bind(shop, Stubs(definition.participants))
     module = definition.function.__module__
-    frame = Frame(function.names, module, calls=(function.place,), sagas=(*around, definition))
+    function.names.note_type(given, cast("Descriptor", definition.input.DESCRIPTOR))
+    used = names_used(function.node)
+    frame = Frame(function.names, module, calls=(function.place,), sagas=(*around, definition), used=used)
     body = function.node.body
     assert isinstance(body, list), "function_of answers with no lambda"
+    root = body_of(StatementReader(frame).statements(body))
     return Plan(
         name=definition.name,
         version=definition.version,
         file=inspect.getsourcefile(definition.function) or module,
-        root=body_of(StatementReader(frame).statements(body)),
+        root=root,
+        faults=tuple(frame.faults),
     )
 
 
@@ -67,6 +76,7 @@ class StatementReader(ExpressionReader):
         return _read(definition, self.frame.sagas)
 
     def _statement(self, statement: ast.stmt) -> list[Node]:
+        self.refuse_unawaited(operands(statement))
         match statement:
             case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
                 nodes = self._assignment(statement)
@@ -105,6 +115,11 @@ class StatementReader(ExpressionReader):
             if isinstance(target, ast.Name) and isinstance(known, Stubs | Stub | Method | Function):
                 self.frame.names.bind(target.id, known)
                 continue
+            if isinstance(target, ast.Name):
+                kind = self.frame.names.type_of(value)
+                self.frame.names.note_type(target.id, kind if isinstance(kind, Descriptor) else None)
+                if target.id not in self.frame.used:
+                    self.refuse_unawaited([value])
             if position == 0 or value is not pairs[0][1]:  # `a = b = call()` calls once
                 nodes += self.expression(value)
             nodes += self.rebind(target)
@@ -113,6 +128,8 @@ class StatementReader(ExpressionReader):
     def _leave(self, statement: ast.Return | ast.Raise | ast.Break | ast.Continue) -> list[Node]:
         way = Way[type(statement).__name__.upper()]
         nodes = [node for child in ast.iter_child_nodes(statement) for node in self.expression(child)]
+        if isinstance(statement, ast.Return) and len(self.frame.calls) == 1:  # what a saga returns is its result
+            self.refuse_unawaited([statement.value])
         return [*nodes, Leave(way, statement.lineno)]
 
     def _if(self, statement: ast.If) -> list[Node]:
@@ -147,6 +164,7 @@ class StatementReader(ExpressionReader):
         else:
             label = f"for {ast.unparse(statement.target)} in {ast.unparse(statement.iter)}"
             nodes = [*self.expression(statement.iter), *self.rebind(statement.target)]
+            self.note_item(statement.target, statement.iter)
             nodes += loop(label, self.statements(statement.body), statement.lineno)
         return [*nodes, *self.statements(statement.orelse)]
 
@@ -174,6 +192,8 @@ class StatementReader(ExpressionReader):
             return [*self._enter(first), *self.block(rest, statement)]
         called = self.frame.names.object_of(entered.func)
         if called is context.scope and entered.args:
+            faults = scope_faults(entered.args[0], self.frame.names)
+            self.frame.faults.extend(Fault(SCOPE, message, entered.lineno) for message in faults)
             scope = "/".join(filter(None, (self.frame.scope, _scope_name(entered.args[0]))))
             return self.within(replace(self.frame, scope=scope)).block(rest, statement)
         if called is asyncio.TaskGroup and isinstance(first.optional_vars, ast.Name):

@@ -4,6 +4,10 @@
 rule                            what it asks for
 ==============================  =====================================================================================
 ``plan-is-readable``            every use of a stub can be read from the code, so that nothing is overlooked
+``call-is-supported``           a call takes its request and a sane ``timeout=``, and nothing else
+``call-is-awaited``             what a call answers with is awaited before it is used, and is not dropped
+``scope-name-is-legal``         a scope's name cannot hold what no key can hold
+``messages-are-judged``         the constraints on the saga's input and result answer for every value
 ``command-states-effect``       every rpc that is called states its effect
 ``command-does-not-stream``     no rpc that is called streams
 ``compensation-is-not-called``  compensations are sent by the orchestrator, never by the saga
@@ -24,11 +28,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.contract.command import Effect
+from orchestrator.contract.constraint_rules import unjudged
 from orchestrator.contract.rules import check_service
 from orchestrator.contract.violation import Violation
+from orchestrator.definition.call_faults import AWAITED, CALL
 from orchestrator.definition.determinism import check_determinism
 from orchestrator.definition.paths import Reached, Side, reach
 from orchestrator.definition.plan_reader import read_plan
+from orchestrator.definition.scope_names import SCOPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -50,6 +57,12 @@ def check_definition(definition: SagaDefinition[Any, Any, Any]) -> list[Violatio
 def check_plan(definition: SagaDefinition[Any, Any, Any], plan: Plan) -> list[Violation]:
     """What is wrong with a saga's code, by line."""
     found = [Violation(plan.file, each.line, str(definition), UNREADABLE, each.reason) for each in plan.unread()]
+    for fault in plan.faults:
+        about = fault.command.short_name if fault.command else str(definition)
+        found.append(Violation(plan.file, fault.line, about, fault.rule, fault.message))
+    for message in dict.fromkeys((definition.input.DESCRIPTOR, definition.result.DESCRIPTOR)):
+        file = message.file.name
+        found += [Violation(file, 0, str(definition), MESSAGES_JUDGED, each) for each in unjudged(message)]
     compensations = _compensations(definition)
     for reached in reach(plan):
         issue = reached.issue
@@ -64,7 +77,11 @@ def check_plan(definition: SagaDefinition[Any, Any, Any], plan: Plan) -> list[Vi
 
 
 UNREADABLE = "plan-is-readable"
+MESSAGES_JUDGED = "messages-are-judged"
 COMPENSATION_CALLED = "compensation-is-not-called"
+
+OTHERS = (UNREADABLE, COMPENSATION_CALLED, CALL, AWAITED, SCOPE, MESSAGES_JUDGED)
+"""The rules that are about no command in its place."""
 
 _NOT_FOR_SAGAS = (
     "it is a compensation, which the orchestrator sends when the saga rolls back; "

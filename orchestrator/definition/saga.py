@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
-from orchestrator.contract.attributes import attribute_fields
+from orchestrator.contract.attributes import attribute_fields, sensitive_attributes
+from orchestrator.contract.message_rules import why_sensitive
 from orchestrator.definition.participants import Participant, read_participants
 from orchestrator.errors import DefinitionError
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 Input = TypeVar("Input", bound=Message)
 Shop = TypeVar("Shop")
 Result = TypeVar("Result", bound=Message)
+
+LONGEST_SAGA = timedelta(days=3_660)
+"""The longest deadline, ten years; what is meant to take longer has none."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -81,11 +85,15 @@ def saga(
         raise DefinitionError(f"saga name {name!r}: use up to 64 lower-case letters, digits and underscores")
     if version < 1:
         raise DefinitionError(f"saga {name!r}: versions count from 1, not {version}")
+    if deadline is not None and deadline > LONGEST_SAGA:
+        raise DefinitionError(f"saga {name!r}: its deadline is {deadline}; state up to {LONGEST_SAGA}, or none")
     if reserve < timedelta(0) or (deadline is not None and deadline <= reserve) or (deadline is None and reserve):
         raise DefinitionError(f"saga {name!r}: the reserve must be less than the deadline, and not negative")
 
     def declare(function: Callable[[Input, Shop], Awaitable[Result]]) -> SagaDefinition[Input, Shop, Result]:
         input_type, shop, result = _signature(name, function)
+        for field in sensitive_attributes(input_type.DESCRIPTOR):
+            raise DefinitionError(f"saga {name!r}: {input_type.DESCRIPTOR.file.name}: {why_sensitive(field)}")
         return SagaDefinition(
             name=name,
             version=version,

@@ -6,11 +6,12 @@ the running saga, which is found in the context; so one set of stubs serves all 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import grpc
 import grpc.aio
 
+from orchestrator.contract.command import LONGEST_ATTEMPT
 from orchestrator.definition.context import running_saga
 from orchestrator.engine.issued import Issued
 from orchestrator.errors import DefinitionError
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.bindings import Binding, Bindings
     from orchestrator.engine.forward import Forward
+
+
+_LONGEST_SECONDS: Final = LONGEST_ATTEMPT.total_seconds()
 
 
 class DurableMethod(grpc.aio.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
@@ -51,11 +55,16 @@ class DurableMethod(grpc.aio.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
             unsupported: what only a plain channel can do; refused.
 
         Raises:
-            DefinitionError: no saga is running here, or an argument is not supported.
+            DefinitionError: no saga is running here, or an argument is not supported or makes no sense.
         """
         if unsupported:
             names = ", ".join(unsupported)
             raise DefinitionError(f"{self._binding.short_name}: {names} cannot be set on a call in a saga")
+        if timeout is not None and not 0 < timeout <= _LONGEST_SECONDS:
+            raise DefinitionError(
+                f"{self._binding.short_name}: timeout={timeout} leaves no time or no end; "
+                f"state up to {_LONGEST_SECONDS:.0f} s"
+            )
         try:
             saga: Forward = running_saga.get()  # type: ignore[assignment]  # the engine binds no other
         except LookupError:

@@ -133,22 +133,19 @@ class OrderService(OrderServiceServicer):
         )
 
 
-def can_place_orders(definitions: Iterable[SagaDefinition[Any, Any, Any]]) -> bool:
-    """Whether an order can be started.
+def refuse_other_orders(definitions: Iterable[SagaDefinition[Any, Any, Any]]) -> None:
+    """Check the version that StartOrder would start.
 
     Raises:
         DefinitionError: the newest version takes or returns another message than this API.
     """
     versions = [definition for definition in definitions if definition.name == DEFINITION]
-    if not versions:
-        return False
     newest = max(versions, key=lambda definition: definition.version)
     if (newest.input, newest.result) != (order_service_pb2.StartOrderRequest, order_pb2.Receipt):
         raise DefinitionError(
             f"{newest}: StartOrder starts it, so it must take a StartOrderRequest and return a Receipt; or give it "
             f"another name than {DEFINITION!r}"
         )
-    return True
 
 
 def _input(state: SagaState) -> order_service_pb2.StartOrderRequest:

@@ -60,7 +60,7 @@ def outcome_of(error: AioRpcError, rules: Sequence[OutcomeRule] = (), key: str =
     details = _details(error)
     reason = next((detail.reason for detail in details if isinstance(detail, error_details_pb2.ErrorInfo)), "")
     failure = Failure(error.code().name, error.details() or "", reason)
-    ruled = next((rule.meaning for rule in rules if rule.code == failure.code and rule.reason in ("", reason)), None)
+    ruled = next((rule.meaning for rule in rules if rule.matches(failure.code, reason, failure.message)), None)
     meaning = ruled or _meaning(error.code(), detailed=bool(details))
     if meaning is Meaning.REJECTED:
         return Rejected(failure, _echoes(error, key), ruled is not None)

@@ -199,6 +199,7 @@ class Command(_message.Message):
     RETRY_FIELD_NUMBER: _builtins.int
     NOT_IDEMPOTENT_FIELD_NUMBER: _builtins.int
     OUTCOMES_FIELD_NUMBER: _builtins.int
+    IDENTITY_BY_METADATA_FIELD_NUMBER: _builtins.int
     effect: Global___Effect.ValueType
     """What the command does to the world."""
     compensation: _builtins.str
@@ -215,6 +216,10 @@ class Command(_message.Message):
     not_idempotent: _builtins.bool
     """The participant does not recognise a repeated idempotency key, so a command in doubt is never
     blindly sent again.
+    """
+    identity_by_metadata: _builtins.bool
+    """The participant recognises a repeated command by the metadata `idempotency-key`, so the request needs no
+    field that identifies the business case.
     """
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
@@ -241,10 +246,11 @@ class Command(_message.Message):
         retry: Global___Retry | None = ...,
         not_idempotent: _builtins.bool = ...,
         outcomes: _abc.Iterable[Global___OutcomeRule] | None = ...,
+        identity_by_metadata: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["retry", b"retry", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compensation", b"compensation", "effect", b"effect", "not_idempotent", b"not_idempotent", "on_unknown", b"on_unknown", "outcomes", b"outcomes", "retry", b"retry", "timeout", b"timeout", "verify", b"verify"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compensation", b"compensation", "effect", b"effect", "identity_by_metadata", b"identity_by_metadata", "not_idempotent", b"not_idempotent", "on_unknown", b"on_unknown", "outcomes", b"outcomes", "retry", b"retry", "timeout", b"timeout", "verify", b"verify"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -252,29 +258,35 @@ Global___Command: _TypeAlias = Command  # noqa: Y015
 
 @_typing.final
 class OutcomeRule(_message.Message):
-    """What a status of a method means."""
+    """What a status of a method means. All that a rule states must match."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CODE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
+    MESSAGE_CONTAINS_FIELD_NUMBER: _builtins.int
     code: _code_pb2.Code.ValueType
     """The status code."""
     reason: _builtins.str
     """The reason in the google.rpc.ErrorInfo; empty for any."""
     outcome: Global___Outcome.ValueType
     """What it means."""
+    message_contains: _builtins.str
+    """A part of the status's message, as it is written there, for participants that give no reason; empty for any.
+    For a participant that answers a refusal with UNKNOWN and a text: "card declined".
+    """
     def __init__(
         self,
         *,
         code: _code_pb2.Code.ValueType = ...,
         reason: _builtins.str = ...,
         outcome: Global___Outcome.ValueType = ...,
+        message_contains: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "outcome", b"outcome", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message_contains", b"message_contains", "outcome", b"outcome", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

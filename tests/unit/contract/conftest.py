@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 _HEADER = """
 syntax = "proto3";
 package ferry.v1;
+import "buf/validate/validate.proto";
 import "saga/v1/contract.proto";
 """
 
 
 @pytest.fixture
-def compile_service(tmp_path: Path) -> Callable[[str], ServiceDescriptor]:
+def compile_service(tmp_path: Path) -> Callable[..., ServiceDescriptor]:
     """Compile the text of a .proto file, without its first lines, that declares ``FerryService``."""
 
-    def compile_text(text: str) -> ServiceDescriptor:
-        (tmp_path / "ferry.proto").write_text(_HEADER + text)
+    def compile_text(text: str, syntax: str = "proto3") -> ServiceDescriptor:
+        (tmp_path / "ferry.proto").write_text(_HEADER.replace("proto3", syntax) + text)
         (file,) = load_image(describe(tmp_path), {"ferry.proto"})
         return file.services_by_name["FerryService"]
 

@@ -1,74 +1,160 @@
-"""What a contract marks as sensitive is masked wherever it stands in a message."""
+"""What a contract marks ``debug_redact`` is masked, wherever in a message it is."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import any_pb2, message_factory, text_format
 
-from orchestrator.contract.redaction import redacted
+from orchestrator.contract.message_rules import check_messages
+from orchestrator.contract.redaction import MASK, redacted
 
-FIELD = descriptor_pb2.FieldDescriptorProto
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
+    from google.protobuf.message import Message
+
+TEXT = """
+import "google/protobuf/any.proto";
+service FerryService {}
+message Secret {
+  string pin = 1 [debug_redact = true];
+  string door = 2;
+  repeated string codes = 3 [debug_redact = true];
+  bytes key = 4 [debug_redact = true];
+  map<string, string> answers = 5 [debug_redact = true];
+  int32 number = 6 [debug_redact = true];
+}
+message Cabin {
+  Secret one = 1;
+  repeated Secret several = 2;
+  map<string, Secret> by_name = 3;
+  oneof lock { Secret chosen = 4; string spoken = 5 [debug_redact = true]; }
+  google.protobuf.Any packed = 6;
+  repeated google.protobuf.Any crates = 7;
+  map<int32, google.protobuf.Any> lockers = 8;
+  Cabin next = 9;
+}
+message Plain { string door = 2; }
+"""
+PIN = "4711"
 
 
-def messages() -> tuple[type[Any], type[Any]]:
-    """A secret, and a message that holds it alone, in a list, in a map, within another, and as plain values."""
-    file = descriptor_pb2.FileDescriptorProto(name="secrets.proto", package="secrets", syntax="proto3")
-    secret, outer = file.message_type.add(name="Secret"), file.message_type.add(name="Outer")
-    entry = outer.nested_type.add(name="NamedEntry")
-    entry.options.map_entry = True
-    entry.field.add(name="key", number=1, type=FIELD.TYPE_STRING, label=FIELD.LABEL_OPTIONAL)
-    entry.field.add(
-        name="value", number=2, type=FIELD.TYPE_MESSAGE, type_name=".secrets.Secret", label=FIELD.LABEL_OPTIONAL
+@pytest.fixture
+def new(compile_service: Callable[..., ServiceDescriptor]) -> Callable[..., Any]:
+    pool = compile_service(TEXT).file.pool
+    return lambda name, **fields: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"ferry.v1.{name}"))(
+        **fields
     )
-    for message, name, kind, label, of in (
-        (secret, "token", FIELD.TYPE_STRING, FIELD.LABEL_OPTIONAL, ""),
-        (secret, "tokens", FIELD.TYPE_STRING, FIELD.LABEL_REPEATED, ""),
-        (secret, "pin", FIELD.TYPE_INT32, FIELD.LABEL_OPTIONAL, ""),
-        (secret, "shown", FIELD.TYPE_STRING, FIELD.LABEL_OPTIONAL, ""),
-        (outer, "alone", FIELD.TYPE_MESSAGE, FIELD.LABEL_OPTIONAL, ".secrets.Secret"),
-        (outer, "listed", FIELD.TYPE_MESSAGE, FIELD.LABEL_REPEATED, ".secrets.Secret"),
-        (outer, "named", FIELD.TYPE_MESSAGE, FIELD.LABEL_REPEATED, ".secrets.Outer.NamedEntry"),
-        (outer, "deeper", FIELD.TYPE_MESSAGE, FIELD.LABEL_OPTIONAL, ".secrets.Outer"),
-    ):
-        field = message.field.add(name=name, number=len(message.field) + 1, type=kind, label=label)
-        if of:
-            field.type_name = of
-        field.options.debug_redact = message is secret and name != "shown"
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call]
-    found = [
-        message_factory.GetMessageClass(pool.FindMessageTypeByName(f"secrets.{name}")) for name in ("Secret", "Outer")
-    ]
-    return found[0], found[1]
 
 
-SECRET, OUTER = messages()
-TOLD = {"token": "tok_secret", "tokens": ["tok_secret"], "pin": 4711, "shown": "shown"}
+def packed(message: Message) -> any_pb2.Any:
+    holder = any_pb2.Any()
+    holder.Pack(message)
+    return holder
+
+
+def as_any(holder: any_pb2.Any) -> dict[str, Any]:
+    return {"type_url": holder.type_url, "value": holder.value}
+
+
+def full_secret(new: Callable[..., Any]) -> Message:
+    return new(
+        "Secret", pin=PIN, door="left", codes=[PIN, PIN], key=PIN.encode(), answers={"a": PIN, PIN: "b"}, number=4711
+    )
+
+
+def places(new: Callable[..., Any]) -> dict[str, Any]:
+    secret = full_secret(new)
+    in_any = as_any(packed(secret))
+    return {
+        "in a message": new("Cabin", one=secret),
+        "in a list": new("Cabin", several=[secret, secret]),
+        "in a map": new("Cabin", by_name={"a": secret}),
+        "in a oneof": new("Cabin", chosen=secret),
+        "as a oneof": new("Cabin", spoken=PIN),
+        "in an Any": new("Cabin", packed=in_any),
+        "in a list of Anys": new("Cabin", crates=[in_any]),
+        "in a map of Anys": new("Cabin", lockers={1: in_any}),
+        "deep": new("Cabin", next={"next": {"one": secret}}),
+        "in an Any in an Any": new("Cabin", packed=as_any(packed(new("Cabin", packed=in_any)))),
+    }
+
+
+PLACES = (
+    *("in a message", "in a list", "in a map", "in a oneof", "as a oneof", "in an Any", "in a list of Anys"),
+    *("in a map of Anys", "deep", "in an Any in an Any"),
+)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_marked_field_is_masked_wherever_it_is(place: str, new: Callable[..., Any]) -> None:
+    message = places(new)[place]
+    before = message.SerializeToString(deterministic=True)
+
+    shown = redacted(message)
+
+    assert PIN.encode() in before
+    assert PIN.encode() not in shown.SerializeToString()
+    assert MASK.encode() in shown.SerializeToString()
+    assert place == "as a oneof" or b"left" in shown.SerializeToString(), "what is not marked stays"
+    assert message.SerializeToString(deterministic=True) == before, "it is a copy"
+
+
+def test_of_several_marked_texts_each_is_masked_and_what_is_no_text_is_cleared(new: Callable[..., Any]) -> None:
+    assert redacted(full_secret(new)) == new("Secret", pin=MASK, door="left", codes=[MASK, MASK])
 
 
 @pytest.mark.parametrize(
-    "where",
+    "hidden",
     [
-        lambda outer: outer.alone,
-        lambda outer: outer.listed[0],
-        lambda outer: outer.listed[1],
-        lambda outer: outer.named["a"],
-        lambda outer: outer.deeper.alone,
-        lambda outer: outer.deeper.listed[0],
-        lambda outer: outer.deeper.named["a"],
+        any_pb2.Any(type_url="type.googleapis.com/other.v1.Thing", value=PIN.encode()),
+        any_pb2.Any(type_url="type.googleapis.com/ferry.v1.Secret", value=b"\xff\xff" + PIN.encode()),
+        any_pb2.Any(type_url="", value=PIN.encode()),
+        any_pb2.Any(type_url="nonsense", value=PIN.encode()),
     ],
-    ids=["alone", "first listed", "second listed", "named", "deeper", "deeper and listed", "deeper and named"],
 )
-def test_a_secret_is_masked_wherever_it_stands(where: Any) -> None:  # noqa: ANN401 - a path into a message
-    inner = OUTER(alone=SECRET(**TOLD), listed=[SECRET(**TOLD)], named={"a": SECRET(**TOLD)})
-    outer = OUTER(
-        alone=SECRET(**TOLD), listed=[SECRET(**TOLD), SECRET(**TOLD)], named={"a": SECRET(**TOLD)}, deeper=inner
-    )
+def test_of_an_any_that_cannot_be_read_the_type_and_the_size_are_left(
+    hidden: any_pb2.Any, new: Callable[..., Any]
+) -> None:
+    for shown in (redacted(hidden), redacted(new("Cabin", packed=as_any(hidden))).packed):
+        assert (shown.type_url, shown.value) == (hidden.type_url, bytes(len(hidden.value)))
 
-    shown = redacted(outer)
 
-    assert where(shown) == SECRET(token="[redacted]", shown="shown")
-    assert b"tok_secret" not in shown.SerializeToString()
-    assert where(outer) == SECRET(**TOLD), "the message itself stays as it was"
+def test_anys_without_end_are_no_accident(new: Callable[..., Any]) -> None:
+    nested = packed(new("Secret", pin=PIN))
+    for _ in range(1_000):
+        nested = packed(nested)
+
+    assert PIN.encode() not in redacted(nested).SerializeToString()
+
+
+def test_fields_that_this_contract_does_not_know_are_not_shown(new: Callable[..., Any]) -> None:
+    plain = new("Plain")
+    plain.ParseFromString(full_secret(new).SerializeToString())
+
+    assert PIN.encode() in plain.SerializeToString()
+    assert PIN.encode() not in redacted(plain).SerializeToString()
+    assert PIN not in text_format.MessageToString(redacted(plain))
+
+
+@pytest.mark.parametrize(
+    ("field", "sensitive"),
+    [
+        ("string pin = 1 [debug_redact = true, (saga.v1.field).attribute = true];", True),
+        ("Secret secret = 1 [(saga.v1.field).attribute = true];", True),
+        ("string pin = 1 [(saga.v1.field).attribute = true];", False),
+        ("string pin = 1 [debug_redact = true];", False),
+    ],
+)
+def test_an_attribute_that_must_not_be_shown_is_told(
+    field: str, sensitive: bool, compile_service: Callable[..., ServiceDescriptor]
+) -> None:
+    file: FileDescriptor = compile_service(f"{TEXT} message Outer {{ message Order {{ {field} }} }}").file
+
+    found = [f"{each.rpc} {each.rule}" for each in check_messages(file)]
+
+    name = field.split()[1]
+    assert found == ([f"ferry.v1.Outer.Order.{name} attribute-is-not-sensitive"] if sensitive else [])

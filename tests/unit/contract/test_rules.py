@@ -34,18 +34,78 @@ def rpc(options: str, *, request: str = "Booking", response: str = "Ticket", nam
     return f"rpc {name}({request}) returns ({response}) {{ option (saga.v1.command) = {{ {options} }}; }}"
 
 
+def with_labels(text: str) -> str:
+    """As proto2 wants it: each field says whether it must be there."""
+    return re.sub(r"(?<=[{;] )(?=string )", "optional ", text)
+
+
 def service(*rpcs: str, messages: str = "") -> str:
     return f"service FerryService {{ {' '.join(rpcs)} }} {MESSAGES} {messages}"
 
 
+LEFT_EMPTY = "source: SOURCE_RESPONSE when_unknown: WHEN_UNKNOWN_LEAVE_EMPTY"
 ANSWERED = "source: SOURCE_RESPONSE when_unknown: WHEN_UNKNOWN_SUSPEND"
 COMPENSABLE = 'effect: EFFECT_COMPENSABLE compensation: "Cancel"'
+
+LEN = "[(buf.validate.field).string.min_len = 1]"
+
+# What a command's request says of a field, and what that of its compensation says, of the field and of the message.
+STRICTER = [
+    ("string town = 2;", f"string town = 2 {LEN};", ""),
+    ("string town = 2;", "string town = 2 [(buf.validate.field).required = true];", ""),
+    ("optional string town = 2;", "optional string town = 2 [(buf.validate.field).required = true];", ""),
+    ("string town = 2;", 'string town = 2 [(buf.validate.field).string.pattern = "^[a-z]*$"];', ""),
+    (f"string town = 2 {LEN};", "string town = 2 [(buf.validate.field).string.min_len = 2];", ""),
+    (
+        "string town = 2 [(buf.validate.field).string.max_len = 80];",
+        "string town = 2 [(buf.validate.field).string.max_len = 79];",
+        "",
+    ),
+    ("string town = 2;", "string town = 2 [(buf.validate.field).string.email = true];", ""),
+    ("string town = 2;", """string town = 2 [(buf.validate.field).cel = {id: "x" expression: "this != 'a b'"}];""", ""),
+    ("int32 seats = 2;", "int32 seats = 2 [(buf.validate.field).int32.lte = 417];", ""),
+    (
+        "int32 seats = 2 [(buf.validate.field).int32 = {gte: 1 lte: 9}];",
+        "int32 seats = 2 [(buf.validate.field).int32 = {gte: 1 lte: 8}];",
+        "",
+    ),
+    ("double price = 2;", "double price = 2 [(buf.validate.field).double.finite = true];", ""),
+    ("bool paid = 2;", "bool paid = 2 [(buf.validate.field).bool.const = true];", ""),
+    ("repeated string names = 2;", "repeated string names = 2 [(buf.validate.field).repeated.max_items = 7];", ""),
+    ("repeated string names = 2;", "repeated string names = 2 [(buf.validate.field).repeated.unique = true];", ""),
+    ("map<string, string> names = 2;", "map<string, string> names = 2 [(buf.validate.field).map.max_pairs = 2];", ""),
+    ("Row row = 2;", "Row row = 2 [(buf.validate.field).required = true];", ""),
+    (
+        "string town = 2;",
+        "string town = 2;",
+        """option (buf.validate.message).cel = {id: "x" message: "needs a town" expression: "this.town != ''"};""",
+    ),
+]
+
+# As above, where the compensation accepts all that its command accepts.
+LOOSER = [
+    (f"string town = 2 {LEN};", f"string town = 2 {LEN};"),
+    (f"string town = 2 {LEN};", "string town = 2;"),
+    ("string town = 2 [(buf.validate.field).string.min_len = 2];", f"string town = 2 {LEN};"),
+    (
+        "string town = 2 [(buf.validate.field).string.uuid = true];",
+        "string town = 2 [(buf.validate.field).string = {min_len: 36 max_len: 36}];",
+    ),
+    (
+        "int32 seats = 2 [(buf.validate.field).int32 = {gte: 1 lte: 9}];",
+        "int32 seats = 2 [(buf.validate.field).int32 = {gt: 0 lt: 10}];",
+    ),
+    (
+        'string town = 2 [(buf.validate.field).string.pattern = "^[A-Z]{3}$"];',
+        "string town = 2 [(buf.validate.field).string.len = 3];",
+    ),
+]
 
 # From a rule to contracts of which each breaks that rule, once, and no other.
 BREAKING: dict[str, list[str]] = {
     "states-effect": [
         service(rpc("timeout: {seconds: 1}")),
-        service("rpc Book(Booking) returns (Ticket);", GET),
+        service(rpc("timeout: {seconds: 1}"), GET),
     ],
     "command-is-unary": [
         service(rpc("effect: EFFECT_QUERY", response="stream Ticket")),
@@ -76,6 +136,64 @@ BREAKING: dict[str, list[str]] = {
             f"string reason = 2 [(saga.v1.field) = {{{ANSWERED}}}];",
             f"int64 ticket_id = 2 [(saga.v1.field) = {{{ANSWERED}}}];",
             f"repeated string ticket_id = 2 [(saga.v1.field) = {{{ANSWERED}}}];",
+        )
+    ],
+    "required-field-is-always-filled": [
+        service(
+            rpc(options),
+            rpc("effect: EFFECT_RETRYABLE", name="Cancel", request=compensation),
+            rpc("effect: EFFECT_QUERY", name="Get", request=verify),
+            messages=f"""
+                message Must {{ required string order_id = 1; }}
+                message Cancellation {{ optional string order_id = 1; required string ticket_id = 2{source}; }}
+            """,
+        )
+        for options, compensation, verify, source in (
+            (COMPENSABLE, "Must", "Booking", ""),
+            (f'{COMPENSABLE} verify: "Get"', "Booking", "Must", ""),
+            (COMPENSABLE, "Cancellation", "Booking", f" [(saga.v1.field) = {{{ANSWERED}}}]"),
+            (COMPENSABLE, "Cancellation", "Booking", f" [(saga.v1.field) = {{{LEFT_EMPTY}}}]"),
+        )
+    ],
+    "derived-request-is-legal": [
+        service(
+            rpc(COMPENSABLE, request="Reservation"),
+            rpc("effect: EFFECT_RETRYABLE", name="Cancel", request="Cancellation"),
+            messages=f"""
+                message Row {{ string name = 1; }}
+                message Reservation {{ string order_id = 1; {loose} }}
+                message Cancellation {{ string order_id = 1; {strict} {of_message} }}
+            """,
+        )
+        for loose, strict, of_message in STRICTER
+    ],
+    "left-empty-is-legal": [
+        service(
+            rpc(COMPENSABLE, response="Answer"),
+            rpc("effect: EFFECT_RETRYABLE", name="Cancel", request="Cancellation"),
+            messages=f"""
+                message Answer {{ {field} = 1; }}
+                message Cancellation {{
+                    string order_id = 1;
+                    {field} = 2 [
+                        (saga.v1.field) = {{source: SOURCE_RESPONSE when_unknown: WHEN_UNKNOWN_LEAVE_EMPTY}},
+                        (buf.validate.field).{constraint}
+                    ];
+                }}
+            """,
+        )
+        for field, constraint in (
+            ("string code", "string.min_len = 1"),
+            ("string code", "string.uuid = true"),
+            ("string code", 'string.pattern = "^[A-Z]+$"'),
+            ("string code", "required = true"),
+            ("optional string code", "required = true"),
+            ("int64 code", "int64.gt = 0"),
+            ("bytes code", "bytes.min_len = 2"),
+            ("Ticket code", "required = true"),
+            ("repeated string codes", "repeated.min_items = 1"),
+            ("map<string, string> codes", "map.min_pairs = 1"),
+            ("string code", """cel = {id: "x" expression: "this != ''"}"""),
         )
     ],
     "response-field-states-when-unknown": [
@@ -122,9 +240,15 @@ BREAKING: dict[str, list[str]] = {
     "effectful-request-has-identity": [
         service(rpc(f"effect: EFFECT_{effect}", request="Anonymous")) for effect in ("PIVOT", "RETRYABLE")
     ],
-    "timeout-is-positive": [
+    "identity-by-metadata-is-idempotent": [
+        service(rpc("effect: EFFECT_PIVOT identity_by_metadata: true not_idempotent: true"))
+    ],
+    "timeout-is-sane": [
         service(rpc(f"effect: EFFECT_QUERY timeout: {{{timeout}}}"))
-        for timeout in ("seconds: 0", "seconds: -1", "nanos: 10", "")
+        for timeout in (
+            *("seconds: 0", "seconds: -1", "nanos: 10", ""),
+            *("seconds: 86401", "seconds: 315576000000", "seconds: 9223372036854775807"),
+        )
     ],
     "retry-is-sane": [
         service(rpc(f"effect: EFFECT_QUERY retry: {{{retry}}}"))
@@ -139,6 +263,40 @@ BREAKING: dict[str, list[str]] = {
             "first_delay: {seconds: 11}",
             "first_delay: {seconds: 2} cap: {seconds: 1}",
             "cap: {nanos: 1000000}",
+            "cap: {seconds: 86401}",
+            "factor: 1e300",
+        )
+    ],
+    "outcomes-decide": [
+        service(rpc(f"effect: EFFECT_PIVOT {rules}"))
+        for rules in (
+            "outcomes: {code: UNKNOWN}",
+            "outcomes: {outcome: OUTCOME_REJECTED}",
+            'outcomes: {code: UNKNOWN outcome: OUTCOME_REJECTED message_contains: " "}',
+            'outcomes: {code: UNKNOWN outcome: OUTCOME_REJECTED message_contains: "no\\nfunds"}',
+            f'outcomes: {{code: UNKNOWN outcome: OUTCOME_REJECTED message_contains: "{"x" * 201}"}}',
+            (
+                "outcomes: {code: ABORTED outcome: OUTCOME_RETRY}"
+                ' outcomes: {code: ABORTED outcome: OUTCOME_REJECTED reason: "SOLD_OUT"}'
+            ),
+            (
+                'outcomes: {code: UNKNOWN outcome: OUTCOME_RETRY message_contains: "funds"}'
+                ' outcomes: {code: UNKNOWN outcome: OUTCOME_REJECTED message_contains: "no funds"}'
+            ),
+        )
+    ],
+    "constraints-compile": [
+        service(rpc("effect: EFFECT_QUERY", request="Question"), messages=f"message Question {{ {field} }} {nested}")
+        for field, nested in (
+            ('string seat = 1 [(buf.validate.field).string.pattern = "["];', ""),
+            ('optional string seat = 1 [(buf.validate.field).string.pattern = "(a"];', ""),
+            ('repeated string seats = 1 [(buf.validate.field).repeated.items.string.pattern = "*"];', ""),
+            ('map<string, int32> seats = 1 [(buf.validate.field).map.keys.string.pattern = "("];', ""),
+            ("int32 seat = 1 [(buf.validate.field).string.min_len = 1];", ""),
+            ("""string seat = 1 [(buf.validate.field).cel = {id: "x" expression: "this.matches('[')"}];""", ""),
+            ('string seat = 1 [(buf.validate.field).cel = {id: "x" expression: "this +"}];', ""),
+            ('string seat = 1 [(buf.validate.field).cel = {id: "x" expression: "int(this) > 3"}];', ""),
+            ("Row row = 1;", 'message Row { string name = 1 [(buf.validate.field).string.pattern = "["]; }'),
         )
     ],
 }
@@ -149,9 +307,10 @@ BREAKING: dict[str, list[str]] = {
     [pytest.param(rule, contract, id=rule) for rule, contracts in BREAKING.items() for contract in contracts],
 )
 def test_a_contract_that_breaks_one_rule_is_told_that_rule(
-    rule: str, contract: str, compile_service: Callable[[str], ServiceDescriptor]
+    rule: str, contract: str, compile_service: Callable[..., ServiceDescriptor]
 ) -> None:
-    violations = check_service(compile_service(contract))
+    syntax = "proto2" if "required string" in contract else "proto3"
+    violations = check_service(compile_service(contract if syntax == "proto3" else with_labels(contract), syntax))
 
     assert [violation.rule for violation in violations] == [rule]
     assert violations[0].file == "ferry.proto"
@@ -169,6 +328,28 @@ def test_a_contract_that_breaks_one_rule_is_told_that_rule(
         service(rpc("effect: EFFECT_QUERY", request="Anonymous")),
         service(rpc("effect: EFFECT_QUERY retry: {attempts: 1 factor: 1 cap: {seconds: 5}}")),
         service(GET, "rpc Watch(Booking) returns (stream Ticket);"),
+        service(rpc("effect: EFFECT_PIVOT identity_by_metadata: true", request="Anonymous")),
+        service(rpc("effect: EFFECT_RETRYABLE not_idempotent: true", request="Anonymous")),
+        service(rpc("effect: EFFECT_QUERY timeout: {seconds: 86400} retry: {cap: {seconds: 86400} factor: 100}")),
+        service(
+            rpc(
+                'effect: EFFECT_PIVOT outcomes: {code: UNKNOWN outcome: OUTCOME_REJECTED message_contains: "no funds"}'
+                " outcomes: {code: UNKNOWN outcome: OUTCOME_RETRY}"
+            )
+        ),
+        # What no saga calls, or only watches, may stay as its authors left it.
+        service(GET, "rpc Rename(Anonymous) returns (Ticket);", "rpc Watch(Booking) returns (stream Ticket);"),
+        *(
+            service(
+                rpc(COMPENSABLE, request="Reservation"),
+                rpc("effect: EFFECT_RETRYABLE", name="Cancel", request="Cancellation"),
+                messages=f"""
+                    message Reservation {{ string order_id = 1; {strict} }}
+                    message Cancellation {{ string order_id = 1; {loose} }}
+                """,
+            )
+            for strict, loose in LOOSER
+        ),
         service(
             rpc("effect: EFFECT_PIVOT", request="Marked"),
             messages="message Marked { string booking_reference = 1 [(saga.v1.field).identity = true]; }",
@@ -193,19 +374,19 @@ def test_a_contract_that_breaks_one_rule_is_told_that_rule(
     ],
 )
 def test_a_contract_that_says_all_it_must_has_no_violations(
-    contract: str, compile_service: Callable[[str], ServiceDescriptor]
+    contract: str, compile_service: Callable[..., ServiceDescriptor]
 ) -> None:
     assert check_service(compile_service(contract)) == []
 
 
 def test_a_service_that_says_nothing_of_commands_takes_no_part_in_sagas(
-    compile_service: Callable[[str], ServiceDescriptor],
+    compile_service: Callable[..., ServiceDescriptor],
 ) -> None:
     assert check_service(compile_service(service("rpc Book(Anonymous) returns (Ticket);"))) == []
 
 
 def test_two_things_wrong_with_one_rule_are_told_apart(
-    compile_service: Callable[[str], ServiceDescriptor],
+    compile_service: Callable[..., ServiceDescriptor],
 ) -> None:
     contract = service(rpc("effect: EFFECT_QUERY retry: {attempts: 500 factor: 0.1}"))
 
@@ -213,7 +394,7 @@ def test_two_things_wrong_with_one_rule_are_told_apart(
 
 
 def test_a_violation_reads_as_file_rpc_rule_and_advice(
-    compile_service: Callable[[str], ServiceDescriptor],
+    compile_service: Callable[..., ServiceDescriptor],
 ) -> None:
     (violation,) = check_service(compile_service(service(rpc("effect: EFFECT_COMPENSABLE"))))
 

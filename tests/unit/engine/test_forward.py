@@ -350,9 +350,18 @@ async def sets_metadata(_order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt()
 
 
+async def waits_for_ever(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.inventory.ReserveStock(RESERVE, timeout=float("nan"))
+    return Receipt()
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [
+        (
+            waits_for_ever,
+            "DefinitionError: InventoryService.ReserveStock: timeout=nan leaves no time or no end; state up to 86400 s",
+        ),
         (raises, "KeyError: 'sku'"),
         (answers_nothing, "the code returned NoneType, not Receipt"),
         (awaits_what_was_cancelled, "CancelledError: "),

@@ -92,3 +92,13 @@ def test_a_status_without_a_message_has_an_empty_one() -> None:
     assert (outcome.failure.code, outcome.failure.message, outcome.failure.reason) == ("UNAVAILABLE", "", "")
     assert isinstance(outcome, Unknown)
     assert outcome.retry_after == 0
+
+
+def test_a_rule_may_know_a_refusal_by_its_text_alone() -> None:
+    rules = (
+        OutcomeRule("UNKNOWN", "", Meaning.REJECTED, message_contains="is so"),
+        OutcomeRule("INTERNAL", "", Meaning.REJECTED, message_contains="is not so"),
+    )
+
+    assert type(outcome_of(error(grpc.StatusCode.UNKNOWN), rules)) is Rejected
+    assert type(outcome_of(error(grpc.StatusCode.INTERNAL), rules)) is Unknown
