@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 _PAUSE_SECONDS: Final = 0.1
 _PATIENCE_SECONDS: Final = 15.0
 _ROOT: Final = "saga place_order"
-# Known: what follows on a suspension is not traced; see test_observer's
-# test_the_trace_of_a_suspended_saga_goes_on_when_it_is_resumed. When that is so, this goes.
-_BREAKS_OFF: Final = "saga suspended"
 # A query has no durable intent. Where the orchestrator dies while one is under way, and the order is cancelled before
 # it is asked again, the journal does not know of it, and nobody can tell of the attempt that its participant saw.
 _QUERIES: Final = frozenset(
@@ -62,8 +59,6 @@ def _broken(collector: Collector, orders: Iterable[Placed]) -> list[str]:
 
 
 def _broken_trace(trace: Trace, excused: frozenset[str]) -> Iterator[str]:
-    if any(span.name == _BREAKS_OFF for span in trace):
-        return
     if [root.name for root in roots(trace)] != [_ROOT]:
         yield f"its trace has the roots {[root.name for root in roots(trace)]}"
     if lost := [span for span in orphans(trace) if span.name not in excused]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
-
-from orchestrator.cli import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,18 +68,3 @@ def test_an_address_that_is_none_is_told(orchestrator: Callable[..., object]) ->
     told = orchestrator("stats", "--address", "nowhere")
 
     assert "expected host:port" in " ".join(str(told).split())
-
-
-def test_a_record_of_the_log_is_one_line_whatever_stands_in_it() -> None:
-    record = logging.LogRecord("x", logging.WARNING, "", 1, "saga %s: %s", ("s", "no\nforged\x1b[2J"), None)
-
-    assert serve._OneLine("%(message)s").format(record) == r"saga s: no\nforged\x1b[2J"
-
-
-def test_no_line_of_a_traceback_looks_like_a_record() -> None:
-    error = ValueError("no\n2026-01-01 INFO forged")
-    record = logging.LogRecord("x", logging.ERROR, "", 1, "failed", (), (type(error), error, None))
-
-    first, *others = serve._OneLine("%(message)s").format(record).split("\n")
-    assert first == "failed"
-    assert all(line.startswith("    ") for line in others)

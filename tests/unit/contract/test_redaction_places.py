@@ -69,6 +69,6 @@ def test_a_secret_is_masked_wherever_it_stands(where: Any) -> None:  # noqa: ANN
 
     shown = redacted(outer)
 
-    assert where(shown) == SECRET(token="[redacted]", shown="shown")
+    assert where(shown) == SECRET(token="[redacted]", tokens=["[redacted]"], shown="shown")
     assert b"tok_secret" not in shown.SerializeToString()
     assert where(outer) == SECRET(**TOLD), "the message itself stays as it was"

@@ -403,6 +403,10 @@ class Stage:
     def check_promises(self) -> None:
         """No attempt was sent too early, and the observer was told what is durable, in order, once."""
         assert not self.broken_promises
+        for saga_id in self.journal._sagas:
+            for entry in self.entries(saga_id):
+                assert getattr(entry, "attempt", 1) >= 1, entry
+                assert 0 < getattr(entry, "started_at", 1) <= entry.at, entry
         for saga_id, seen in self.witness.entries.items():
             durable = Counter(self.entries(saga_id))
             assert not Counter(seen) - durable, "the observer was told of what is not durable, or twice"

@@ -545,3 +545,32 @@ async def test_an_effect_without_a_compensation_that_was_taken_back_by_hand_is_c
     await process.operations.resume(SAGA, "go on", "ada")
 
     assert (await stage.stopped()).status is Status.COMPENSATED
+
+
+async def test_what_a_saga_has_gone_on_without_cannot_be_made_known_to_its_code_any_more(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(saga_of(detour))
+    process, _ = await suspended_before_its_end(stage)
+
+    with pytest.raises(OperationRefused, match="has gone on without") as refused:
+        await process.operations.resolve_outcome(
+            SAGA, AUTHORIZED, took_effect=True, reply=b"", evidence="the bank says so", requested_by="ada"
+        )
+    assert refused.value.reason == "GONE_ON_WITHOUT"
+
+
+async def test_what_a_saga_has_gone_on_without_and_never_took_effect_needs_no_compensation(
+    stage_of: Callable[..., Stage],
+) -> None:
+    stage = stage_of(saga_of(detour))
+    process, _ = await suspended_before_its_end(stage)
+    await process.operations.resolve_outcome(
+        SAGA, AUTHORIZED, took_effect=False, reply=None, evidence="the bank says so", requested_by="ada"
+    )
+    await process.operations.resume(SAGA, "go on", "ada")
+    state = await stage.stopped()
+
+    assert state.status is Status.COMPLETED
+    assert state.commands[AUTHORIZED].outcome is StepOutcome.UNKNOWN, "as its code was told"
+    assert len(stage.participants.of("VoidAuthorization")) == 1

@@ -200,14 +200,13 @@ def test_a_saga_that_rests_is_forgotten(observer: TracingObserver, end: SagaComp
     assert not observer._traces
 
 
-@pytest.mark.xfail(strict=True, reason="what rests is forgotten as soon as it is recovered, so its trace has no root")
 async def test_the_trace_of_a_suspended_saga_goes_on_when_it_is_resumed(
     observer: TracingObserver, recorded: Recorded
 ) -> None:
     before = [STARTED, SagaSuspended(1050, Reason(REASON_UNKNOWN, "no answer"))]
     observer.journalled("order-1", before)
     # As the worker does when an operator lets a saga go on.
-    observer.recovered("order-1", before)
+    observer.recovered("order-1", before, told=True)
     observer.journalled("order-1", [SagaResumed(1060, Reason("RESUMED", "it is paid")), COMPLETED])
     await observer.close()
     assert recorded.names[-1] == "saga place_order"

@@ -10,6 +10,7 @@ from orchestrator.engine.entries import AttemptFailed
 from orchestrator.engine.state import Status
 from orchestrator.errors import InvalidInput
 from orchestrator.transport.bulk import act_on_sagas
+from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from tests.unit.engine.stage import SAGA, rejected, unknown, until
 
@@ -116,7 +117,8 @@ async def test_what_cannot_be_done_is_refused_with_the_reason_in_a_dry_run_too(
 
 async def test_only_the_sagas_of_the_filter_are_acted_on(stage: Stage) -> None:
     process = await completed(stage)
-    request = pb.ActOnSagasRequest(filter=pb.SagaFilter(definition="other"), action=pb.ACTION_PAUSE)
+    filter_ = pb.SagaFilter(definition="trip", statuses=[saga_pb2.STATUS_SUSPENDED])
+    request = pb.ActOnSagasRequest(filter=filter_, action=pb.ACTION_PAUSE)
 
     assert [answer async for answer in act_on_sagas(request, process.worker, process.operations)] == []
 

@@ -102,3 +102,30 @@ def test_a_rule_may_know_a_refusal_by_its_text_alone() -> None:
 
     assert type(outcome_of(error(grpc.StatusCode.UNKNOWN), rules)) is Rejected
     assert type(outcome_of(error(grpc.StatusCode.INTERNAL), rules)) is Unknown
+
+
+@pytest.mark.parametrize(
+    ("echoed", "expected"),
+    [
+        ((("idempotency-key", "saga-1/Shop.Buy#1"),), True),
+        ((), False),
+        ((("idempotency-key", "saga-1/Shop.Buy#2"),), False),
+        ((("idempotency-key", ""),), False),
+        ((("idempotency-key", "saga-1/Shop.Buy#1"), ("idempotency-key", "saga-1/Shop.Buy#2")), False),
+        ((("x-idempotency-key", "saga-1/Shop.Buy#1"),), False),
+    ],
+)
+def test_only_a_refusal_that_gives_the_very_key_back_is_the_guards(
+    echoed: tuple[tuple[str, str], ...], *, expected: bool
+) -> None:
+    refused = AioRpcError(grpc.StatusCode.FAILED_PRECONDITION, Metadata(), Metadata(*echoed))
+
+    assert outcome_of(refused, (), "saga-1/Shop.Buy#1").echoed is expected
+    assert not outcome_of(refused).echoed
+
+
+def test_a_refusal_by_a_rule_of_the_contract_says_so() -> None:
+    rules = (OutcomeRule("NOT_FOUND", "", Meaning.REJECTED),)
+
+    assert outcome_of(error(grpc.StatusCode.NOT_FOUND), rules).ruled
+    assert not outcome_of(error(grpc.StatusCode.NOT_FOUND)).ruled
