@@ -35,6 +35,7 @@ from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.reading import SqliteReader
 from orchestrator.transport.admission import Admission, StartLimits
+from orchestrator.transport.channels import ChannelSettings
 from orchestrator.transport.feed import SagaFeed
 from orchestrator.transport.load import ThreadLoad
 from orchestrator.transport.order_details import OrderDetails
@@ -154,7 +155,10 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
     async with AsyncExitStack() as stack:
         observer = open_observability(os.environ)
         stack.push_async_callback(observer.close)
-        participants = GrpcParticipants(addresses(definitions, settings.participants))
+        participants = GrpcParticipants(
+            addresses(definitions, settings.participants),
+            ChannelSettings(most_bytes=settings.most_message_bytes, keepalive=settings.keepalive_seconds),
+        )
         stack.push_async_callback(participants.close)
         await _refuse_drift(definitions, participants)
         journal = await open_journal(settings)
@@ -191,7 +195,7 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with _assembled(settings, definitions) as replica:
-        server = ApiServer(settings.listen, _services(replica, definitions, settings))
+        server = ApiServer(settings.listen, _services(replica, definitions, settings), settings.most_message_bytes)
         await replica.worker.begin()
         await server.start()
         _log.info("orchestrator listening on %s", server.address)

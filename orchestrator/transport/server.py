@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _UNBOUNDED: Final = 2**31 - 1
+_METADATA_BYTES: Final = 64 * 1024
 _OPTIONS: Final = (
     # Without reuse of the port, a second process on the same one is an error instead of a rival.
     ("grpc.so_reuseport", 0),
@@ -27,7 +28,19 @@ _OPTIONS: Final = (
     ("grpc.server.max_pending_requests", _UNBOUNDED),
     ("grpc.server.max_pending_requests_hard_limit", _UNBOUNDED),
     ("grpc.server_max_unrequested_time_in_server", 3600),
+    # Clients may test their connections as often as they like: a ping costs less than any call.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 100),
+    ("grpc.http2.max_ping_strikes", 0),
+    # And a watcher whose connection has gone dead without a word gives its place back.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.ping_timeout_ms", 20_000),
+    ("grpc.max_metadata_size", _METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
 )
+
+MOST_BYTES: Final = 16 * 1024 * 1024
 
 
 class ApiServer:
@@ -36,6 +49,7 @@ class ApiServer:
     Args:
         address: ``host:port``; port 0 leaves the choice to the system.
         services: for each service's full name, the function that adds its servicer to a server.
+        most_bytes: the largest request that is taken.
 
     Attributes:
         address: with the port that was really taken.
@@ -44,9 +58,12 @@ class ApiServer:
         SettingsError: the address cannot be used.
     """
 
-    def __init__(self, address: str, services: Mapping[str, Callable[[grpc.aio.Server], None]]) -> None:
+    def __init__(
+        self, address: str, services: Mapping[str, Callable[[grpc.aio.Server], None]], most_bytes: int = MOST_BYTES
+    ) -> None:
         names = frozenset(services)
-        self._server = grpc.aio.server(interceptors=[Boundary(names)], options=_OPTIONS)
+        options = (*_OPTIONS, ("grpc.max_receive_message_length", most_bytes))
+        self._server = grpc.aio.server(interceptors=[Boundary(names)], options=options)
         self._health = Health(names)
         for add in services.values():
             add(self._server)
