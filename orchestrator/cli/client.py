@@ -25,6 +25,9 @@ SagaId = Annotated[str, typer.Argument(help="The saga's identity; of an order, t
 PATIENCE_SECONDS: Final = 10.0
 """How long a command waits for an answer."""
 
+# One asks for a saga to see it, however large it has become.
+_OPTIONS: Final = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
 _NOT_THERE: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
 
 
@@ -35,7 +38,7 @@ async def channel_to(address: str) -> AsyncIterator[grpc.aio.Channel]:
     Raises:
         typer.Exit: with code 2, there is no such saga; with code 1, the call failed otherwise.
     """
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
         try:
             yield channel
         except grpc.aio.AioRpcError as error:

@@ -59,15 +59,17 @@ def steps(state: SagaState, plan: Plan | None) -> list[Step]:
     takes all of them.
     """
     waiting = list(state.commands.values())
+    under_way = _next_compensation(state)
     found: list[Step] = []
     for planned in plan.steps() if plan else ():
         matching = [command for command in waiting if command.method == planned.command.name]
         taken = matching if planned.repeated else matching[:1]
-        waiting = [command for command in waiting if command not in taken]
-        found += [_begun(state, command, conditional=planned.conditional) for command in taken]
+        keys = {command.key for command in taken}
+        waiting = [command for command in waiting if command.key not in keys] if keys else waiting
+        found += [_begun(state, command, under_way, conditional=planned.conditional) for command in taken]
         if not taken:
             found.append(_not_begun(state, planned))
-    return found + [_begun(state, command, conditional=False) for command in waiting]
+    return found + [_begun(state, command, under_way, conditional=False) for command in waiting]
 
 
 def _not_begun(state: SagaState, planned: PlannedStep) -> Step:
@@ -82,27 +84,25 @@ def _not_begun(state: SagaState, planned: PlannedStep) -> Step:
     )
 
 
-def _begun(state: SagaState, command: CommandState, *, conditional: bool) -> Step:
-    return Step(command.method, command.effect, _state_of(state, command), command, conditional, command.best_effort)
+def _begun(state: SagaState, command: CommandState, under_way: CompensationState | None, *, conditional: bool) -> Step:
+    how_far = _state_of(state, command, under_way)
+    return Step(command.method, command.effect, how_far, command, conditional, command.best_effort)
 
 
-def _next_compensation(state: SagaState) -> CompensationState:
-    """The one that is under way: the first of those that have not succeeded, unless an operator lets it be.
-
-    There must be one.
-    """
+def _next_compensation(state: SagaState) -> CompensationState | None:
+    """The one that is under way: the first of those that have not succeeded, unless an operator lets it be."""
     waiting = (command.compensation for command in state.commands.values() if not command.skipped)
     unended = [compensation for compensation in waiting if compensation and compensation.ended_at is None]
-    return min(unended, key=lambda compensation: compensation.position)
+    return min(unended, key=lambda compensation: compensation.position, default=None)
 
 
-def _state_of(state: SagaState, command: CommandState) -> StepState:
+def _state_of(state: SagaState, command: CommandState, under_way: CompensationState | None) -> StepState:
     if command.skipped:
         return StepState.STANDS
     compensation = command.compensation
     if compensation is not None and compensation.ended_at is not None:
         return StepState.COMPENSATED
-    if compensation is not None and compensation is _next_compensation(state):
+    if compensation is not None and compensation is under_way:
         return StepState.COMPENSATING
     if command.outcome is not None:
         return _SETTLED[command.outcome]
