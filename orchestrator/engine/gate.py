@@ -22,6 +22,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.engine.ports import Clock
 
 FAILURES_TO_OPEN: Final = 5
@@ -47,9 +49,21 @@ class Gate:
     Attributes:
         is_open: the circuit is open: the participant is believed to be down.
         in_flight: calls that are.
+        on_return: is called when the participant, believed to be down, is back.
     """
 
-    __slots__ = ("_check", "_clock", "_failures", "_most", "_prober", "_trial", "_waiting", "in_flight", "is_open")
+    __slots__ = (
+        "_check",
+        "_clock",
+        "_failures",
+        "_most",
+        "_prober",
+        "_trial",
+        "_waiting",
+        "in_flight",
+        "is_open",
+        "on_return",
+    )
 
     def __init__(self, clock: Clock, check: HealthCheck, most_in_flight: int) -> None:
         self._clock = clock
@@ -61,6 +75,7 @@ class Gate:
         self._prober: asyncio.Task[None] | None = None
         self.in_flight = 0
         self.is_open = False
+        self.on_return: Callable[[], None] | None = None
 
     @property
     def waiting(self) -> int:
@@ -133,6 +148,8 @@ class Gate:
         self._trial = False
         self._prober = None
         self._admit()
+        if self.on_return is not None:
+            self.on_return()
 
     def _admit(self) -> None:
         """Give turns to those who wait: as many as may be, or one trial."""

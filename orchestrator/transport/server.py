@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 import grpc.aio
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from grpc_reflection.v1alpha import reflection
 
 from orchestrator.errors import SettingsError
 from orchestrator.transport.boundary import Boundary
 from orchestrator.transport.health import Health
+from orchestrator.transport.reflecting import add_reflection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,8 +68,7 @@ class ApiServer:
         for add in services.values():
             add(self._server)
         add_HealthServicer_to_server(self._health, self._server)
-        reflected = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(reflected, self._server)
+        add_reflection((*services, health.SERVICE_NAME), self._server)
         self.address = _listen(self._server, address)
 
     async def start(self) -> None:

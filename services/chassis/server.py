@@ -14,7 +14,6 @@ import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from grpc_reflection.v1alpha import reflection
 from sqlalchemy import MetaData
 
 from services.chassis.boundary import Boundary
@@ -25,6 +24,7 @@ from services.chassis.guard import Guard
 from services.chassis.health import Health
 from services.chassis.migration import migrate
 from services.chassis.participant import Participant
+from services.chassis.reflection import add_reflection
 from services.chassis.settings import SettingsT, split_address
 from services.chassis.spans import open_tracing
 
@@ -95,9 +95,7 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
         service.register(servicer, server)
         status = Health(service.contract.full_name)
         add_HealthServicer_to_server(status, server)
-        reflection.enable_server_reflection(
-            (service.contract.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME), server
-        )
+        add_reflection((service.contract.full_name, health.SERVICE_NAME), server)
         address = _listen(server, settings.listen, variable=f"{service.name.upper()}_LISTEN")
         await server.start()
         logger.info("%s listening on %s", service.name, address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from grpc_reflection.v1alpha import reflection
 
 from orchestrator import saga
-from orchestrator.bootstrap import serve
+from orchestrator.bootstrap import opened, serve
 from orchestrator.errors import DefinitionError
 from orchestrator.sagas.place_order import Shop, place_order
 from orchestrator.settings import Settings
@@ -81,6 +82,30 @@ async def test_a_live_participant_with_another_contract_is_not_called(another_co
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(DefinitionError, match=r"live participants differ:\n.*ReserveStockRequest"):
             await serve(settings(another_contract), [place_order])
+
+
+async def test_it_may_be_called_where_nobody_is_to_compare(another_contract: str) -> None:
+    unchecked = settings(another_contract).model_copy(update={"drift_check": False})
+
+    async with asyncio.timeout(PATIENCE), opened(unchecked, [place_order]) as replica:
+        assert replica.recovered == 0
+
+
+async def test_a_participant_that_comes_back_is_compared_again(
+    another_contract: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    told, listening = asyncio.Event(), logging.Handler()
+    listening.emit = lambda _record: told.set()  # type: ignore[method-assign]  # all that is wanted of one
+    logging.getLogger("orchestrator.transport.live_contracts").addHandler(listening)
+    host, _, port = another_contract.rpartition(":")
+    async with asyncio.timeout(PATIENCE), opened(settings(f"{host}:1"), [place_order]) as replica:
+        replica.participants._addresses = dict.fromkeys(replica.participants._addresses, f"{host}:{port}")
+        replica.worker.bindings.gates[SERVICE.full_name]._close()
+        await told.wait()
+
+    logging.getLogger("orchestrator.transport.live_contracts").removeHandler(listening)
+    assert "came back with another contract" in caplog.text
+    assert "ReserveStockRequest" in caplog.text
 
 
 async def test_every_line_that_a_real_orchestrator_logs_is_one_record(tmp_path: Path) -> None:
