@@ -47,12 +47,12 @@ class Described(NamedTuple):
 
 async def describe(channel: grpc.aio.Channel, service: str) -> Described:
     """The contract of a live service."""
-    conversation = _Conversation(channel)
     serves: frozenset[str] | None = None
     try:
-        async with conversation:
-            serves = await conversation.services()
-            files = {} if serves and service not in serves else await conversation.files_of([service])
+        async with _Conversation(channel) as conversation:
+            files = await conversation.files_of([service])
+            with contextlib.suppress(grpc.aio.AioRpcError):  # some know contracts, and cannot list
+                serves = await conversation.services()
     except grpc.aio.AioRpcError as error:
         return Described(None, serves, _why(error))
     try:
