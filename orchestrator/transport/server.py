@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _UNBOUNDED: Final = 2**31 - 1
 _METADATA_BYTES: Final = 64 * 1024
-_OPTIONS: Final = (
+SERVER_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     # Without reuse of the port, a second process on the same one is an error instead of a rival.
     ("grpc.so_reuseport", 0),
     # gRPC itself cancels calls, without a word, that nobody has taken up yet: at random beyond 1000, all beyond 3000,
@@ -39,6 +39,7 @@ _OPTIONS: Final = (
     ("grpc.max_metadata_size", _METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
 )
+"""What gRPC is told of every server of the orchestrator's own."""
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 
@@ -62,7 +63,7 @@ class ApiServer:
         self, address: str, services: Mapping[str, Callable[[grpc.aio.Server], None]], most_bytes: int = MOST_BYTES
     ) -> None:
         names = frozenset(services)
-        options = (*_OPTIONS, ("grpc.max_receive_message_length", most_bytes))
+        options = (*SERVER_OPTIONS, ("grpc.max_receive_message_length", most_bytes))
         self._server = grpc.aio.server(interceptors=[Boundary(names)], options=options)
         self._health = Health(names)
         for add in services.values():

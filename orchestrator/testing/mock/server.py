@@ -22,6 +22,7 @@ from orchestrator.testing.mock.faults import Fault, no_faults
 from orchestrator.testing.mock.participant import ContractParticipant
 from orchestrator.testing.samples import violations
 from orchestrator.transport.reflecting import add_reflection
+from orchestrator.transport.server import MOST_BYTES, SERVER_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -72,8 +73,7 @@ class MockParticipant:
         self._faults = faults
         self.participant = ContractParticipant(services, ledger)
         self._troubles = Troubles(dials or Dials())
-        # Without reuse of the port, a second process on the same one is an error instead of a rival.
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        self._server = grpc.aio.server(options=(*SERVER_OPTIONS, ("grpc.max_receive_message_length", MOST_BYTES)))
         self._health = health.aio.HealthServicer()
         self._services = services
         for service in services:
