@@ -156,10 +156,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
     async with AsyncExitStack() as stack:
         observer = open_observability(os.environ)
         stack.push_async_callback(observer.close)
-        participants = GrpcParticipants(
-            addresses(definitions, settings.participants),
-            ChannelSettings(most_bytes=settings.most_message_bytes, keepalive=settings.keepalive_seconds),
-        )
+        participants = GrpcParticipants(addresses(definitions, settings.participants), channel_settings(settings))
         stack.push_async_callback(participants.close)
         live = LiveContracts(_services_of(definitions).values(), participants)
         stack.push_async_callback(live.close)
@@ -240,6 +237,11 @@ def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> di
             "contract an option (google.api.default_host)"
         )
     return found
+
+
+def channel_settings(settings: Settings) -> ChannelSettings:
+    """How the participants are reached."""
+    return ChannelSettings(most_bytes=settings.most_message_bytes, keepalive=settings.keepalive_seconds)
 
 
 async def open_journal(settings: Settings) -> Journal:
