@@ -35,10 +35,11 @@ from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.reading import SqliteReader
 from orchestrator.transport.admission import Admission, StartLimits
+from orchestrator.transport.channels import ChannelSettings
 from orchestrator.transport.feed import SagaFeed
+from orchestrator.transport.live_contracts import LiveContracts
 from orchestrator.transport.load import ThreadLoad
 from orchestrator.transport.participants import GrpcParticipants
-from orchestrator.transport.reflection import check_live
 from orchestrator.transport.requests import start_request
 from orchestrator.transport.saga_service import SagaService
 from orchestrator.transport.server import ApiServer
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     import grpc.aio
+    from google.protobuf.descriptor import ServiceDescriptor
 
     from orchestrator.definition.saga import Input, Result, SagaDefinition
     from orchestrator.engine.ports import Journal
@@ -156,9 +158,12 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
         where = addresses(definitions, settings.participants)
-        participants = GrpcParticipants(where)
+        participants = GrpcParticipants(where, channel_settings(settings))
         stack.push_async_callback(participants.close)
-        await _refuse_drift(definitions, participants)
+        live = LiveContracts(_services_of(definitions).values(), participants)
+        stack.push_async_callback(live.close)
+        if settings.drift_check:
+            await live.refuse_drift()
         journal = await open_journal(settings)
         stack.push_async_callback(journal.close)
         clock, owner = SystemClock(), _owner()
@@ -172,6 +177,9 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             clock,
             most_in_flight=settings.most_in_flight,
         )
+        if settings.drift_check:
+            for service, gate in bindings.gates.items():
+                gate.on_return = partial(live.compare_again, service)
         served = ServedSagas(ServedSaga.over(d, read_plan(d), bindings) for d in definitions)
         world = World(journal, observer, clock, random.random)
         worker = Worker(served, bindings, world, owner=owner, lease=settings.lease_seconds)
@@ -210,7 +218,7 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
 async def _serve(
     settings: Settings, definitions: Sequence[Definition], replica: Replica, stopping: asyncio.Event
 ) -> None:
-    server = ApiServer(settings.listen, _services(replica, definitions, settings))
+    server = ApiServer(settings.listen, _services(replica, definitions, settings), settings.most_message_bytes)
     await replica.worker.begin(replica.note.clear)
     await server.start()
     _log.info("orchestrator listening on %s", server.address)
@@ -226,14 +234,9 @@ def _refuse_violations(definitions: Iterable[Definition]) -> None:
         raise DefinitionError("\n".join(["not served, because of:", *dict.fromkeys(violations)]))
 
 
-async def _refuse_drift(definitions: Iterable[Definition], participants: GrpcParticipants) -> None:
-    """A live participant with another contract would lose what the stubs here cannot say."""
-    services = {p.service.full_name: p.service for definition in definitions for p in definition.participants}
-    violations, unasked = await check_live(services.values(), participants)
-    if violations:
-        raise DefinitionError("\n".join(["not served, because live participants differ:", *map(str, violations)]))
-    if unasked:
-        _log.info("contracts not compared with the live ones (not up, or no reflection): %s", ", ".join(unasked))
+def _services_of(definitions: Iterable[Definition]) -> dict[str, ServiceDescriptor]:
+    """The services that the sagas call, by their full names."""
+    return {p.service.full_name: p.service for definition in definitions for p in definition.participants}
 
 
 def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> dict[str, str]:
@@ -242,7 +245,7 @@ def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> di
     Raises:
         SettingsError: an address is missing, or is set for a service that no saga uses.
     """
-    services = {p.service.full_name: p.service for definition in definitions for p in definition.participants}
+    services = _services_of(definitions)
     if unused := sorted(set(set_here) - set(services)):
         known = ", ".join(sorted(services))
         raise SettingsError(f"ORCHESTRATOR_PARTICIPANTS: no saga uses {', '.join(unused)}; there are: {known}")
@@ -253,6 +256,11 @@ def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> di
             "contract an option (google.api.default_host)"
         )
     return found
+
+
+def channel_settings(settings: Settings) -> ChannelSettings:
+    """How the participants are reached."""
+    return ChannelSettings(most_bytes=settings.most_message_bytes, keepalive=settings.keepalive_seconds)
 
 
 async def open_journal(settings: Settings) -> Journal:

@@ -34,6 +34,11 @@ class Settings(BaseSettings):
         most_live_sagas: sagas that this replica may advance at once, at some 6 KiB each; a start beyond is refused
             with RESOURCE_EXHAUSTED. Recovered and child sagas count, and are never refused.
         most_watchers: calls of WatchSagas at once; one more is refused with RESOURCE_EXHAUSTED.
+        most_message_bytes: the largest request to and reply of a participant, and the largest request to the API. A
+            larger request of a saga is not sent and counts as rejected; a larger reply is a lost answer.
+        keepalive_seconds: how long a connection to a participant may be without a sign of life, while calls are in
+            flight, before it is tested; 0 for never.
+        drift_check: whether the contracts of live participants are compared with those known here.
         lease_seconds: after how long others may take over when this replica falls silent.
         stall_seconds: after how long the code of a saga that keeps the event loop to itself is interrupted.
         log_level: of the orchestrator's own log.
@@ -54,6 +59,9 @@ class Settings(BaseSettings):
     most_starts_queued: int = Field(default=1000, ge=0)
     most_live_sagas: int = Field(default=50_000, ge=1)
     most_watchers: int = Field(default=256, ge=0)
+    most_message_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, lt=2**31)
+    keepalive_seconds: float = Field(default=20.0, ge=0, le=86_400)
+    drift_check: bool = True
     lease_seconds: float = Field(default=15.0, gt=0)
     stall_seconds: float = Field(default=5.0, gt=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -51,6 +51,9 @@ SagaId = Annotated[
 PATIENCE_SECONDS: Final = 10.0
 """How long a command waits for an answer."""
 
+# One asks for a saga to see it, however large it has become.
+_OPTIONS: Final = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
 _NOT_THERE: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
 _SHORTEST_PREFIX: Final = 4
 CANDIDATES: Final = 5
@@ -77,7 +80,8 @@ async def channel_to(address: str) -> AsyncIterator[grpc.aio.Channel]:
         typer.Exit: with code 2, there is no such saga; with code 1, the call failed otherwise.
     """
     harmless = [_HarmlessAnswer(), _HarmlessAnswers()]
-    async with grpc.aio.insecure_channel(address, options=channel_options(address), interceptors=harmless) as channel:
+    options = channel_options(address, *_OPTIONS)
+    async with grpc.aio.insecure_channel(address, options=options, interceptors=harmless) as channel:
         try:
             yield channel
         except grpc.aio.AioRpcError as error:

@@ -45,7 +45,9 @@ def journal_lines(entries: Sequence[JournalEntry], payloads: Payloads) -> Iterat
         line = Text(f"{entry.sequence:>{places}}  {_time(entry.at)}  ")
         line.append(f"{entry.kind:<{width}}" if told else entry.kind, _style(entry.kind))
         yield line.append(f"  {told}" if told else "")
-        if entry.HasField("payload"):
+        if entry.unreadable:
+            yield Text(f"{'':>{places}}  {entry.unreadable}", style="dim")
+        elif entry.HasField("payload"):
             yield Text(f"{'':>{places}}  {payloads.as_json(entry.payload)}", style="dim")
 
 

@@ -21,6 +21,13 @@ def serve(
         list[str] | None,
         typer.Option(help="full.service.Name=host:port; may be repeated.  [env: ORCHESTRATOR_PARTICIPANTS]"),
     ] = None,
+    drift_check: Annotated[
+        bool | None,
+        typer.Option(
+            "--drift-check/--no-drift-check",
+            help="Compare the contracts of live participants with those here.  [env: ORCHESTRATOR_DRIFT_CHECK]",
+        ),
+    ] = None,
 ) -> None:
     """Run the orchestrator until SIGTERM or Ctrl-C."""
     # Imported here: `generate` runs also while the stubs do not fit the sagas, and no other command pays for pydantic.
@@ -36,6 +43,7 @@ def serve(
             journal=journal,
             sagas=tuple(sagas) if sagas else None,
             participants=",".join(participant) if participant else None,
+            drift_check=drift_check,
         )
         definitions = load_definitions(settings.sagas)
         configure_logs(settings.log_level)

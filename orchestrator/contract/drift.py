@@ -3,17 +3,23 @@
 =============================  ====================================================================================
 rule                           what it asks for
 =============================  ====================================================================================
-``live-has-rpc``               every rpc of the contract is there
+``live-has-rpc``               every rpc of the contract is there, and streams as it does here
+``live-reads-fields``          the live request and response know the same fields: number, type, cardinality
+``live-names-fields``          they call them by the same names
 ``live-keeps-command``         the live contract says the same of it: effect, compensation, verify, retry, timeout
-``live-reads-fields``          the live request and response know the same fields: number, name, type, cardinality
 =============================  ====================================================================================
 
-What the live service has besides is its own affair.
+The first two are about the wire: with such a service, sagas would lose what they send. The other two are about words:
+no deploy changes them everywhere in the same instant, so they are worth a warning. Where the live contract says nothing
+of commands at all, it was written without us, and that is no difference. What the live service has besides is its own
+affair.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from google.protobuf.message import DecodeError
 
 from orchestrator.contract.reader import method_options
 from orchestrator.contract.sources import type_name
@@ -24,36 +30,64 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 
+_RPC, _FIELDS, _NAMES, _COMMAND = "live-has-rpc", "live-reads-fields", "live-names-fields", "live-keeps-command"
+_OF_WORDS = frozenset({_NAMES, _COMMAND})
 
-def check_drift(known: ServiceDescriptor, live: ServiceDescriptor) -> list[Violation]:
+
+class Drift(NamedTuple):
     """What a live service says otherwise than the contract that is known here.
+
+    Attributes:
+        errors: on the wire.
+        warnings: in words.
+    """
+
+    errors: list[Violation]
+    warnings: list[Violation]
+
+
+def check_drift(known: ServiceDescriptor, live: ServiceDescriptor) -> Drift:
+    """Compare a live service with the contract that is known here.
 
     Args:
         known: from the stubs.
         live: as its server reflection describes it; of any pool.
     """
-    found = []
+    drift = Drift([], [])
+    annotated = any(_options(method) != "{}" for method in live.methods)
     for method in known.methods:
         there = live.methods_by_name.get(method.name)
-        broken = (
-            [("live-has-rpc", "the live service has no such rpc")] if there is None else _differences(method, there)
-        )
-        name = f"{known.name}.{method.name}"
-        found += [Violation(known.file.name, 0, name, rule, message) for rule, message in broken]
-    return found
+        found = [(_RPC, "the live service has no such rpc")] if there is None else _differences(method, there)
+        if annotated and there is not None:
+            found += _option_differences(method, there)
+        for rule, message in found:
+            violation = Violation(known.file.name, 0, f"{known.name}.{method.name}", rule, message)
+            (drift.warnings if rule in _OF_WORDS else drift.errors).append(violation)
+    return drift
 
 
 def _differences(known: MethodDescriptor, live: MethodDescriptor) -> list[tuple[str, str]]:
-    found = []
-    here, there = method_options(known), method_options(live)
-    if here != there:
-        found.append(("live-keeps-command", f"here: {_brief(here)}; live: {_brief(there)}; deploy one contract"))
+    found: list[tuple[str, str]] = []
+    if (known.client_streaming, known.server_streaming) != (live.client_streaming, live.server_streaming):
+        found.append((_RPC, "the live rpc streams where this one does not, or the other way round"))
     for ours, theirs in ((known.input_type, live.input_type), (known.output_type, live.output_type)):
-        found += [("live-reads-fields", difference) for difference in _field_differences(ours, theirs, set())]
+        found += _field_differences(ours, theirs, set())
     return found
 
 
-def _field_differences(known: Descriptor, live: Descriptor, seen: set[str]) -> Iterator[str]:
+def _option_differences(known: MethodDescriptor, live: MethodDescriptor) -> list[tuple[str, str]]:
+    here, there = _options(known), _options(live)
+    return [] if here == there else [(_COMMAND, f"here: {here}; live: {there}; deploy one contract")]
+
+
+def _options(method: MethodDescriptor) -> str:
+    try:
+        return "{" + " ".join(str(method_options(method)).split()) + "}"
+    except DecodeError:
+        return "options that cannot be read"
+
+
+def _field_differences(known: Descriptor, live: Descriptor, seen: set[str]) -> Iterator[tuple[str, str]]:
     """The fields of a message, and of the messages in it, that the live service does not know as they are here."""
     if known.full_name in seen:
         return
@@ -61,17 +95,20 @@ def _field_differences(known: Descriptor, live: Descriptor, seen: set[str]) -> I
     for field in known.fields:
         there = live.fields_by_number.get(field.number)
         if there is None:
-            yield f"{known.full_name}.{field.name}: unknown to the live service"
-        elif _shape(field) != _shape(there):
-            yield f"{known.full_name}.{field.name}: {_shape(field)} here, {_shape(there)} live"
-        elif field.message_type is not None and there.message_type is not None:
-            yield from _field_differences(field.message_type, there.message_type, seen)
+            yield _FIELDS, f"{known.full_name}.{field.name}: unknown to the live service"
+        elif (field.type, field.is_repeated, _is_map(field)) != (there.type, there.is_repeated, _is_map(there)):
+            yield _FIELDS, f"{known.full_name}.{field.name}: {_shape(field)} here, {_shape(there)} live"
+        else:
+            if field.name != there.name:
+                yield _NAMES, f"{known.full_name}.{field.name}: the live service calls it {there.name}"
+            if field.message_type is not None and there.message_type is not None:
+                yield from _field_differences(field.message_type, there.message_type, seen)
+
+
+def _is_map(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
 
 
 def _shape(field: FieldDescriptor) -> str:
     """A field in words: ``repeated shop.type.v1.Line lines = 3``."""
     return f"{type_name(field)} {field.name} = {field.number}"
-
-
-def _brief(options: object) -> str:
-    return "{" + " ".join(str(options).split()) + "}"

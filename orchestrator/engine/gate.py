@@ -23,6 +23,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.engine.ports import Clock
 
 _log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class Gate:
         down_since: since when, nanoseconds since the epoch, UTC; 0 while the circuit is closed.
         next_check_at: when it is asked for its health again, likewise.
         in_flight: calls that are.
+        on_return: is called when the participant, believed to be down, is back.
     """
 
     __slots__ = (
@@ -68,6 +71,7 @@ class Gate:
         "in_flight",
         "is_open",
         "next_check_at",
+        "on_return",
     )
 
     def __init__(self, clock: Clock, check: HealthCheck, most_in_flight: int, name: str = "") -> None:
@@ -83,6 +87,7 @@ class Gate:
         self.is_open = False
         self.down_since = 0
         self.next_check_at = 0
+        self.on_return: Callable[[], None] | None = None
 
     @property
     def waiting(self) -> int:
@@ -169,6 +174,8 @@ class Gate:
         self._trial = False
         self._prober = None
         self._admit()
+        if self.on_return is not None:
+            self.on_return()
 
     def _admit(self) -> None:
         """Give turns to those who wait: as many as may be, or one trial."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from google.protobuf.message import DecodeError
+
 from orchestrator.engine.compensation import plan_compensations
 from orchestrator.engine.state import StepOutcome
 from orchestrator.errors import CompensationUnderivable
@@ -44,16 +46,28 @@ def preview(state: SagaState, bindings: Bindings) -> list[PlannedCompensation]:
 def derive_compensation(command: CommandState, binding: Binding) -> Message:
     """The request of a command's compensation, as it was journalled if it was. ``binding`` must name one.
 
+    A reply that cannot be read is a lost answer, also where an older version has journalled it.
+
     Raises:
         CompensationUnderivable: the command's answer was lost, and its contract says to suspend then.
+        DecodeError: the request in the journal is none of this contract.
     """
     assert binding.compensation is not None
     undo, derivation = binding.compensation
     intended = command.compensation
     if intended is not None and intended.request is not None and intended.method == undo.name:
         return undo.command.request.FromString(intended.request)
-    response = None if command.reply is None else binding.command.response.FromString(command.reply)
-    return derivation.derive(binding.command.request.FromString(command.request), response)
+    return derivation.derive(binding.command.request.FromString(command.request), _reply(command, binding))
+
+
+def _reply(command: CommandState, binding: Binding) -> Message | None:
+    """The command's reply; ``None`` where it was lost."""
+    if command.reply is None:
+        return None
+    try:
+        return binding.command.response.FromString(command.reply)
+    except DecodeError:
+        return None
 
 
 def _planned(command: CommandState, binding: Binding | None) -> PlannedCompensation:
@@ -64,3 +78,6 @@ def _planned(command: CommandState, binding: Binding | None) -> PlannedCompensat
         return PlannedCompensation(command, name, derive_compensation(command, binding), "")
     except CompensationUnderivable as error:
         return PlannedCompensation(command, name, None, str(error))
+    except DecodeError:
+        size, contract = len(command.request), binding.command.request.DESCRIPTOR.full_name
+        return PlannedCompensation(command, name, None, f"its request, {size} bytes, cannot be read as {contract}")

@@ -64,8 +64,9 @@ def steps(state: SagaState, plan: Plan | None) -> list[Step]:
     A planned step that may have begun, as far as method, scope and order tell, is not said to be ahead or passed over.
     """
     commands = list(state.commands.values())
+    under_way = _next_compensation(state)
     if plan is None:
-        return [_begun(state, command, conditional=False) for command in commands]
+        return [_begun(state, command, under_way, conditional=False) for command in commands]
     planned = plan.steps()
     found = places(plan.order, commands, completed=state.status is Status.COMPLETED)
     is_over = state.rollback is not None or state.status in ENDED
@@ -77,7 +78,7 @@ def steps(state: SagaState, plan: Plan | None) -> list[Step]:
         while ahead and ahead[0][0] < remaining:
             shown.append(_not_begun(ahead.pop(0)[1], is_over=is_over))
         place = found.taken.get(command.key)
-        shown.append(_begun(state, command, conditional=place is not None and planned[place].conditional))
+        shown.append(_begun(state, command, under_way, conditional=place is not None and planned[place].conditional))
     return shown + [_not_begun(step, is_over=is_over) for _, step in ahead]
 
 
@@ -101,27 +102,25 @@ def _not_begun(planned: PlannedStep, *, is_over: bool) -> Step:
     )
 
 
-def _begun(state: SagaState, command: CommandState, *, conditional: bool) -> Step:
-    return Step(command.method, command.effect, _state_of(state, command), command, conditional, command.best_effort)
+def _begun(state: SagaState, command: CommandState, under_way: CompensationState | None, *, conditional: bool) -> Step:
+    how_far = _state_of(state, command, under_way)
+    return Step(command.method, command.effect, how_far, command, conditional, command.best_effort)
 
 
-def _next_compensation(state: SagaState) -> CompensationState:
-    """The one that is under way: the first of those that have not succeeded, unless an operator lets it be.
-
-    There must be one.
-    """
+def _next_compensation(state: SagaState) -> CompensationState | None:
+    """The one that is under way: the first of those that have not succeeded, unless an operator lets it be."""
     waiting = (command.compensation for command in state.commands.values() if not command.skipped)
     unended = [compensation for compensation in waiting if compensation and compensation.ended_at is None]
-    return min(unended, key=lambda compensation: compensation.position)
+    return min(unended, key=lambda compensation: compensation.position, default=None)
 
 
-def _state_of(state: SagaState, command: CommandState) -> StepState:
+def _state_of(state: SagaState, command: CommandState, under_way: CompensationState | None) -> StepState:
     if command.skipped:
         return StepState.STANDS
     compensation = command.compensation
     if compensation is not None and compensation.ended_at is not None:
         return StepState.COMPENSATED
-    if compensation is not None and compensation is _next_compensation(state):
+    if compensation is not None and compensation is under_way:
         return StepState.COMPENSATING
     if command.outcome is not None:
         return _SETTLED[command.outcome]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError
 
 from orchestrator.contract.redaction import redacted
 from orchestrator.engine.entries import (
@@ -29,19 +31,25 @@ if TYPE_CHECKING:
 
 
 def journal_view(
-    entries: Sequence[Entry], served: ServedSaga | None, bindings: Bindings
+    entries: Sequence[Entry],
+    served: ServedSaga | None,
+    bindings: Bindings,
+    first: int = 1,
+    most: int = sys.maxsize,
 ) -> list[saga_pb2.JournalEntry]:
-    """Every entry in order.
+    """The entries in order.
 
     Args:
         entries: the whole journal.
         served: the saga's definition, where it is served; without it, input and result are not shown.
         bindings: the contracts at hand; without its contract, a request or reply is not shown.
+        first: the sequence of the first entry to show.
+        most: how many to show at most.
     """
     methods = {entry.key: entry.method for entry in entries if isinstance(entry, CommandIntended)}
     return [
-        _entry_view(sequence, entry, _payload(entry, methods, served, bindings))
-        for sequence, entry in enumerate(entries, start=1)
+        _entry_view(sequence, entry, *_payload(entry, methods, served, bindings))
+        for sequence, entry in enumerate(entries[first - 1 : first - 1 + most], start=first)
     ]
 
 
@@ -52,7 +60,15 @@ def pack(message: Message) -> AnyMessage:
     return packed
 
 
-def _entry_view(sequence: int, entry: Entry, payload: Message | None) -> saga_pb2.JournalEntry:
+def shown(kind: type[Message], serialized: bytes) -> tuple[Message | None, str]:
+    """A message of the journal; where it is none, what there is instead: a journal keeps whatever was answered."""
+    try:
+        return kind.FromString(serialized), ""
+    except DecodeError:
+        return None, f"{len(serialized)} bytes that cannot be read as {kind.DESCRIPTOR.full_name}"
+
+
+def _entry_view(sequence: int, entry: Entry, payload: Message | None, unreadable: str) -> saga_pb2.JournalEntry:
     reason = getattr(entry, "reason", None)
     failure = getattr(entry, "failure", None)
     return saga_pb2.JournalEntry(
@@ -67,25 +83,25 @@ def _entry_view(sequence: int, entry: Entry, payload: Message | None) -> saga_pb
         reason=None if reason is None else saga_pb2.Reason(**reason._asdict()),
         took_effect=getattr(entry, "took_effect", None),
         value=getattr(entry, "value", ""),
+        unreadable=unreadable,
     )
 
 
-def _payload(entry: Entry, methods: dict[str, str], served: ServedSaga | None, bindings: Bindings) -> Message | None:
+def _payload(
+    entry: Entry, methods: dict[str, str], served: ServedSaga | None, bindings: Bindings
+) -> tuple[Message | None, str]:
+    """What an entry carries, or why that cannot be read."""
     definition = served.definition if served else None
     match entry:
         case SagaStarted() if definition:
-            return _read(definition.input, entry.input)
+            return shown(definition.input, entry.input)
         case SagaCompleted() if definition:
-            return _read(definition.result, entry.result)
+            return shown(definition.result, entry.result)
         case CommandIntended():
             binding = bindings.by_name(entry.method)
-            return _read(binding.command.request, entry.request) if binding else None
+            return shown(binding.command.request, entry.request) if binding else (None, "")
         case CommandCompleted() | OutcomeResolved():
             binding = bindings.by_name(methods[entry.key])
-            return _read(binding.command.response, entry.reply) if binding and entry.reply else None
+            return shown(binding.command.response, entry.reply) if binding and entry.reply else (None, "")
         case _:
-            return None
-
-
-def _read(kind: type[Message], serialized: bytes) -> Message:
-    return kind.FromString(serialized)
+            return None, ""

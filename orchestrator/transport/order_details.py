@@ -44,26 +44,29 @@ class OrderDetails:
     """
 
     def __init__(self, participants: GrpcParticipants) -> None:
-        self._product = ProductServiceStub(participants.channel(_PRODUCT))
-        self._payment = PaymentServiceStub(participants.channel(_PAYMENT))
-        self._shipping = ShippingServiceStub(participants.channel(_SHIPPING))
-        self._rewards = RewardsServiceStub(participants.channel(_REWARDS))
+        self._participants = participants
 
     async def gather(self, order_id: str, order: order_service_pb2.StartOrderRequest) -> Details:
         """The parts that there are; a participant that does not answer is named under ``missing``."""
         details = order_service_pb2.GetOrderDetailsResponse()
         wait = _PATIENCE_SECONDS
+        channel = self._participants.channel
+        payment, shipping = PaymentServiceStub(channel(_PAYMENT)), ShippingServiceStub(channel(_SHIPPING))
+        product = ProductServiceStub(channel(_PRODUCT))
         questions: list[tuple[str, Awaitable[Any]]] = [
-            (_PAYMENT, self._payment.GetPayment(GetPaymentRequest(order_id=order_id), timeout=wait)),
-            (_SHIPPING, self._shipping.GetShipment(GetShipmentRequest(order_id=order_id), timeout=wait)),
-            *(
-                (_PRODUCT, self._product.GetProduct(GetProductRequest(sku=line.sku), timeout=wait))
-                for line in order.lines
+            (
+                _PAYMENT,
+                payment.GetPayment(GetPaymentRequest(order_id=order_id), timeout=wait),
             ),
+            (
+                _SHIPPING,
+                shipping.GetShipment(GetShipmentRequest(order_id=order_id), timeout=wait),
+            ),
+            *((_PRODUCT, product.GetProduct(GetProductRequest(sku=line.sku), timeout=wait)) for line in order.lines),
         ]
         if order.member:
             balance = GetBalanceRequest(customer_id=order.customer_id)
-            questions.append((_REWARDS, self._rewards.GetBalance(balance, timeout=wait)))
+            questions.append((_REWARDS, RewardsServiceStub(channel(_REWARDS)).GetBalance(balance, timeout=wait)))
         answers = await asyncio.gather(*(question for _, question in questions), return_exceptions=True)
         for (service, _), answer in zip(questions, answers, strict=True):
             _add(details, service, answer)

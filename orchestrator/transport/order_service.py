@@ -9,22 +9,25 @@ from orchestrator.engine.trace import trace_id
 from orchestrator.errors import DefinitionError, SagaNotFound
 from orchestrator.transport.instants import timestamp
 from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, instant, start_request, statuses, traceparent_of
+from orchestrator.transport.seen_steps import SeenSteps, paced
 from orchestrator.transport.views import reason_view, record_view, status_view, step_views
 from shop.order.v1 import order_pb2, order_service_pb2
 from shop.order.v1.order_service_pb2_grpc import OrderServiceServicer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     import grpc.aio
 
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.operations import Operations
     from orchestrator.engine.ports import SagaRecord
+    from orchestrator.engine.progress import Step
     from orchestrator.engine.state import SagaState
     from orchestrator.engine.worker import Worker
     from orchestrator.transport.order_details import OrderDetails
     from orchestrator.transport.starts import Starts
+    from saga.v1 import saga_pb2
 
     Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -75,8 +78,13 @@ class OrderService(OrderServiceServicer):
     ) -> AsyncIterator[order_service_pb2.WatchOrderResponse]:
         """See the contract."""
         await self._order(request.order_id)
-        async for state in self._worker.watch(request.order_id):
-            yield order_service_pb2.WatchOrderResponse(order=self._view(state))
+        seen = SeenSteps()
+
+        def view(state: SagaState) -> order_service_pb2.WatchOrderResponse:
+            return order_service_pb2.WatchOrderResponse(order=self._view(state, seen.view))
+
+        async for answer in paced(self._worker.watch(request.order_id), view, self._worker.world.clock):
+            yield answer
 
     async def ListOrders(
         self, request: order_service_pb2.ListOrdersRequest, context: Context
@@ -117,13 +125,13 @@ class OrderService(OrderServiceServicer):
             raise SagaNotFound(order_id)
         return state
 
-    def _view(self, state: SagaState) -> order_pb2.Order:
+    def _view(self, state: SagaState, steps_seen: Callable[[Step], saga_pb2.Step] | None = None) -> order_pb2.Order:
         order = _input(state)
         return order_pb2.Order(
             order_id=state.saga_id,
             customer_id=order.customer_id,
             status=status_view(state.status),
-            steps=step_views(state, self._worker.served.find(state.definition, state.version)),
+            steps=step_views(state, self._worker.served.find(state.definition, state.version), steps_seen),
             reason=reason_view(state.reason),
             receipt=order_pb2.Receipt.FromString(state.result) if state.result is not None else None,
             placed_at=timestamp(state.started_at),

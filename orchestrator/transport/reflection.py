@@ -1,49 +1,64 @@
-"""Asks a live server for contracts, through gRPC server reflection where it offers it."""
+"""Asks a live server for contracts, through gRPC server reflection where it offers it.
+
+The two versions of the service, v1 and v1alpha, have different names and the same messages. Many servers tell less
+than all: an import that is not there, a placeholder for it, an answer that is no descriptor. What is known here stands
+in for it; what cannot be made sense of is not there.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, cast
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
+import grpc
 import grpc.aio
 from google.protobuf import descriptor_pb2, descriptor_pool
-from grpc_reflection.v1alpha import reflection_pb2
-from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
-
-from orchestrator.contract.drift import check_drift
+from google.protobuf.message import DecodeError
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from google.protobuf.descriptor import ServiceDescriptor
 
-    from orchestrator.contract.violation import Violation
-    from orchestrator.transport.participants import GrpcParticipants
+    Files = dict[str, descriptor_pb2.FileDescriptorProto]
+
+V1: Final = "grpc.reflection.v1.ServerReflection"
+V1ALPHA: Final = "grpc.reflection.v1alpha.ServerReflection"
 
 _PATIENCE_SECONDS: Final = 2.0
+_SYNTAXES: Final = frozenset({"", "proto2", "proto3", "editions"})
 
 
-async def check_live(
-    services: Iterable[ServiceDescriptor], participants: GrpcParticipants
-) -> tuple[list[Violation], list[str]]:
-    """Compare the contracts of live services with the known ones.
+class Described(NamedTuple):
+    """What a live server tells of a service.
 
-    Returns:
-        What differs, and the names of the services that could not be asked: not there yet, or without reflection.
+    Attributes:
+        contract: in a pool of its own; ``None`` where it does not tell.
+        serves: the names of the services that it serves; ``None`` where it does not tell.
+        why: why it does not tell, in a few words.
     """
-    known = list(services)
-    live = await asyncio.gather(*(describe(participants.channel(each.full_name), each.full_name) for each in known))
-    pairs = list(zip(known, live, strict=True))
-    violations = [violation for ours, theirs in pairs if theirs for violation in check_drift(ours, theirs)]
-    return violations, [ours.full_name for ours, theirs in pairs if theirs is None]
+
+    contract: ServiceDescriptor | None
+    serves: frozenset[str] | None = None
+    why: str = ""
 
 
-async def describe(channel: grpc.aio.Channel, service: str) -> ServiceDescriptor | None:
-    """The contract of a live service, in a pool of its own; ``None`` where it cannot be asked."""
+async def describe(channel: grpc.aio.Channel, service: str) -> Described:
+    """The contract of a live service."""
+    serves: frozenset[str] | None = None
     try:
-        return (await declarations(channel, [service])).FindServiceByName(service)
-    except (grpc.aio.AioRpcError, KeyError):
-        return None
+        async with _Conversation(channel) as conversation:
+            files = await conversation.files_of([service])
+            with contextlib.suppress(grpc.aio.AioRpcError):  # some know contracts, and cannot list
+                serves = await conversation.services()
+    except grpc.aio.AioRpcError as error:
+        return Described(None, serves, _why(error))
+    try:
+        return Described(_pool_of(files).FindServiceByName(service), serves)
+    except KeyError:
+        return Described(None, serves, "its reflection does not describe it")
 
 
 async def declarations(channel: grpc.aio.Channel, names: Iterable[str]) -> descriptor_pool.DescriptorPool:
@@ -56,50 +71,126 @@ async def declarations(channel: grpc.aio.Channel, names: Iterable[str]) -> descr
     Raises:
         grpc.aio.AioRpcError: it cannot be asked.
     """
-    files = await _files_of(channel, names)
-    pool = descriptor_pool.DescriptorPool()
-    for file in _in_order_of_imports(files):
-        pool.AddSerializedFile(file.SerializeToString())
-    return pool
+    async with _Conversation(channel) as conversation:
+        return _pool_of(await conversation.files_of(names))
 
 
-async def _files_of(channel: grpc.aio.Channel, names: Iterable[str]) -> dict[str, descriptor_pb2.FileDescriptorProto]:
-    """The files that declare these names, and all that they import, by their own names."""
-    files: dict[str, descriptor_pb2.FileDescriptorProto] = {}
-    # Its stubs know only the synchronous channel.
-    stub: Any = ServerReflectionStub(cast("Any", channel))
-    # Written to and read from: an iterator of questions would be left hanging where the service has no reflection.
-    call = stub.ServerReflectionInfo(timeout=_PATIENCE_SECONDS)
-    asked: set[str] = set()
-    questions = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=name) for name in names]
-    while questions:
-        for question in questions:
-            await call.write(question)
-        answers = [await call.read() for _ in questions]
-        for answer in answers:
-            if answer is grpc.aio.EOF:
-                break
-            for serialized in answer.file_descriptor_response.file_descriptor_proto:
-                file = descriptor_pb2.FileDescriptorProto.FromString(serialized)
-                files[file.name] = file
-        wanted = {name for file in files.values() for name in file.dependency} - files.keys() - asked
-        asked |= wanted
-        questions = [reflection_pb2.ServerReflectionRequest(file_by_filename=name) for name in sorted(wanted)]
-    call.cancel()
+class _Conversation:
+    """One stream of questions and answers, in v1 where the server has it, else in v1alpha."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
+        self._call: Any = None
+        self._version = ""
+
+    async def __aenter__(self) -> Self:
+        self._open(V1)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._call.cancel()
+
+    async def services(self) -> frozenset[str] | None:
+        """The services that are served; ``None`` where that is not told."""
+        answer = await self._ask(ServerReflectionRequest(list_services="*"))
+        named = answer.list_services_response.service if answer is not None else ()
+        return frozenset(each.name for each in named) or None
+
+    async def files_of(self, names: Iterable[str]) -> Files:
+        """The files that declare these names, and all that they import, as far as they are told."""
+        files: Files = {}
+        asked: set[str] = set()
+        questions = [ServerReflectionRequest(file_containing_symbol=name) for name in names]
+        while questions:
+            for question in questions:
+                answer = await self._ask(question)
+                if answer is not None:
+                    files |= _read(answer)
+            wanted = {name for file in files.values() for name in file.dependency} - files.keys() - asked
+            asked |= wanted
+            questions = [ServerReflectionRequest(file_by_filename=name) for name in sorted(wanted)]
+        return files
+
+    async def _ask(self, question: ServerReflectionRequest) -> ServerReflectionResponse | None:
+        """The answer; ``None`` where there is none to be had."""
+        try:
+            return await self._exchange(question)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.UNIMPLEMENTED or self._version == V1ALPHA:
+                raise
+        self._open(V1ALPHA)
+        return await self._exchange(question)
+
+    async def _exchange(self, question: ServerReflectionRequest) -> ServerReflectionResponse | None:
+        # Written to and read from: an iterator of questions would be left hanging where the service has no reflection.
+        with contextlib.suppress(asyncio.InvalidStateError):  # it has ended, and reading tells how
+            await self._call.write(question.SerializeToString())
+        answer = await self._call.read()
+        if answer is grpc.aio.EOF:
+            return None
+        try:
+            return ServerReflectionResponse.FromString(answer)
+        except DecodeError:
+            return None
+
+    def _open(self, version: str) -> None:
+        self._version = version
+        self._call = self._channel.stream_stream(f"/{version}/ServerReflectionInfo")(timeout=_PATIENCE_SECONDS)
+
+
+def _why(error: grpc.aio.AioRpcError) -> str:
+    return "no reflection" if error.code() is grpc.StatusCode.UNIMPLEMENTED else error.code().name
+
+
+def _read(answer: ServerReflectionResponse) -> Files:
+    """The files of an answer that are files."""
+    files = {}
+    for serialized in answer.file_descriptor_response.file_descriptor_proto:
+        try:
+            file = descriptor_pb2.FileDescriptorProto.FromString(serialized)
+        except DecodeError:
+            continue
+        if file.syntax in _SYNTAXES:
+            files[file.name] = file
     return files
 
 
-def _in_order_of_imports(
-    files: dict[str, descriptor_pb2.FileDescriptorProto],
-) -> list[descriptor_pb2.FileDescriptorProto]:
-    ordered: dict[str, descriptor_pb2.FileDescriptorProto] = {}
+def _pool_of(files: Files) -> descriptor_pool.DescriptorPool:
+    """The files in a pool, those that they need before them, known ones in place of what is missing."""
+    pool = descriptor_pool.DescriptorPool()
+    added: dict[str, bool] = {}
 
-    def add(name: str) -> None:
-        if name in files and name not in ordered:
-            for dependency in files[name].dependency:
-                add(dependency)
-            ordered[name] = files[name]
+    def add(name: str) -> bool:
+        if name not in added:
+            added[name] = False  # should it import itself
+            file = files.get(name) or _known(name)
+            if file is not None:
+                added[name] = _add(pool, file, [each for each in file.dependency if add(each)])
+        return added[name]
 
     for name in files:
         add(name)
-    return list(ordered.values())
+    return pool
+
+
+def _add(pool: descriptor_pool.DescriptorPool, file: descriptor_pb2.FileDescriptorProto, found: list[str]) -> bool:
+    """Add a file to a pool that holds these of its imports; whether that is possible."""
+    if len(found) < len(file.dependency):
+        file.ClearField("public_dependency")
+        file.ClearField("weak_dependency")
+        file.dependency[:] = found
+    try:
+        pool.AddSerializedFile(file.SerializeToString())
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _known(name: str) -> descriptor_pb2.FileDescriptorProto | None:
+    """A file as it is known here, whatever the server says of it."""
+    file = descriptor_pb2.FileDescriptorProto()
+    try:
+        descriptor_pool.Default().FindFileByName(name).CopyToProto(file)
+    except KeyError:
+        return None
+    return file

@@ -12,6 +12,7 @@ from orchestrator.transport.journal_view import journal_view
 from orchestrator.transport.previewing import preview_view
 from orchestrator.transport.requests import DEFAULT_PAGE_SIZE, saga_filter, start_request, traceparent_of, unpack
 from orchestrator.transport.searching import find_sagas, refuse_unknown, suspension_of, waits_for
+from orchestrator.transport.seen_steps import SeenSteps, paced
 from orchestrator.transport.statistics import statistics_view
 from orchestrator.transport.views import record_view, saga_view
 from saga.v1 import saga_pb2
@@ -58,7 +59,11 @@ class SagaService(SagaServiceServicer):
         view = self._view(state)
         if request.include_journal:
             entries = await self._worker.world.journal.read(request.saga_id)
-            view.journal.extend(journal_view(entries, self._find(state), self._worker.bindings))
+            first = int(request.journal_page_token or 1)
+            after = first + (request.journal_page_size or len(entries))
+            page = journal_view(entries, self._find(state), self._worker.bindings, first, after - first)
+            view.journal.extend(page)
+            return api.GetSagaResponse(saga=view, next_journal_page_token=str(after) if after <= len(entries) else "")
         return api.GetSagaResponse(saga=view)
 
     async def ListSagas(self, request: api.ListSagasRequest, context: Context) -> api.ListSagasResponse:
@@ -69,8 +74,15 @@ class SagaService(SagaServiceServicer):
 
     async def WatchSaga(self, request: api.WatchSagaRequest, context: Context) -> AsyncIterator[api.WatchSagaResponse]:
         """See the contract."""
-        async for state in self._worker.watch(request.saga_id):
-            yield api.WatchSagaResponse(saga=self._view(state))
+        seen = SeenSteps()
+
+        def view(state: SagaState) -> api.WatchSagaResponse:
+            return api.WatchSagaResponse(
+                saga=saga_view(state, self._find(state), self._waiting(state.saga_id), seen.view)
+            )
+
+        async for answer in paced(self._worker.watch(request.saga_id), view, self._worker.world.clock):
+            yield answer
 
     async def WatchSagas(
         self, request: api.WatchSagasRequest, context: Context

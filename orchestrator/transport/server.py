@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Final
 import grpc.aio
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from grpc_reflection.v1alpha import reflection
 
 from orchestrator.errors import SettingsError
 from orchestrator.transport.boundary import Boundary
 from orchestrator.transport.health import Health
+from orchestrator.transport.reflecting import add_reflection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _UNBOUNDED: Final = 2**31 - 1
-_OPTIONS: Final = (
+_METADATA_BYTES: Final = 64 * 1024
+SERVER_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     # Without reuse of the port, a second process on the same one is an error instead of a rival.
     ("grpc.so_reuseport", 0),
     # gRPC itself cancels calls, without a word, that nobody has taken up yet: at random beyond 1000, all beyond 3000,
@@ -27,7 +28,20 @@ _OPTIONS: Final = (
     ("grpc.server.max_pending_requests", _UNBOUNDED),
     ("grpc.server.max_pending_requests_hard_limit", _UNBOUNDED),
     ("grpc.server_max_unrequested_time_in_server", 3600),
+    # Clients may test their connections as often as they like: a ping costs less than any call.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 100),
+    ("grpc.http2.max_ping_strikes", 0),
+    # And a watcher whose connection has gone dead without a word gives its place back.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.ping_timeout_ms", 20_000),
+    ("grpc.max_metadata_size", _METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
 )
+"""What gRPC is told of every server of the orchestrator's own."""
+
+MOST_BYTES: Final = 16 * 1024 * 1024
 
 
 class ApiServer:
@@ -36,6 +50,7 @@ class ApiServer:
     Args:
         address: ``host:port``; port 0 leaves the choice to the system.
         services: for each service's full name, the function that adds its servicer to a server.
+        most_bytes: the largest request that is taken.
 
     Attributes:
         address: with the port that was really taken.
@@ -44,15 +59,17 @@ class ApiServer:
         SettingsError: the address cannot be used.
     """
 
-    def __init__(self, address: str, services: Mapping[str, Callable[[grpc.aio.Server], None]]) -> None:
+    def __init__(
+        self, address: str, services: Mapping[str, Callable[[grpc.aio.Server], None]], most_bytes: int = MOST_BYTES
+    ) -> None:
         names = frozenset(services)
-        self._server = grpc.aio.server(interceptors=[Boundary(names)], options=_OPTIONS)
+        options = (*SERVER_OPTIONS, ("grpc.max_receive_message_length", most_bytes))
+        self._server = grpc.aio.server(interceptors=[Boundary(names)], options=options)
         self._health = Health(names)
         for add in services.values():
             add(self._server)
         add_HealthServicer_to_server(self._health, self._server)
-        reflected = (*services, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(reflected, self._server)
+        add_reflection((*services, health.SERVICE_NAME), self._server)
         self.address = _listen(self._server, address)
 
     async def start(self) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, cast
 from orchestrator.engine.progress import steps
 from orchestrator.engine.trace import trace_id
 from orchestrator.transport.instants import duration, timestamp
-from orchestrator.transport.journal_view import pack
+from orchestrator.transport.journal_view import pack, shown
 from orchestrator.transport.status import status_of
 from saga.v1 import saga_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from orchestrator.engine.ports import SagaRecord
     from orchestrator.engine.progress import Step
@@ -21,20 +21,31 @@ if TYPE_CHECKING:
     from orchestrator.engine.waiting import Waiting
 
 
-def saga_view(state: SagaState, served: ServedSaga | None, waiting: Iterable[Waiting] = ()) -> saga_pb2.Saga:
+def saga_view(
+    state: SagaState,
+    served: ServedSaga | None,
+    waiting: Iterable[Waiting] = (),
+    steps_seen: Callable[[Step], saga_pb2.Step] | None = None,
+) -> saga_pb2.Saga:
     """The saga with its steps; its input and result decoded where its definition is served.
 
     Args:
-        state: the saga.
-        served: its definition.
+        state: of the saga.
+        served: its definition, where it is served.
         waiting: what it waits for, where it is advanced here.
+        steps_seen: shows a step; for whoever shows the same saga again and again.
     """
     view = feed_view(state, waiting)
-    view.steps.extend(step_views(state, served))
-    if served is not None:
-        view.input.CopyFrom(pack(served.definition.input.FromString(state.input)))
-        if state.result is not None:
-            view.result.CopyFrom(pack(served.definition.result.FromString(state.result)))
+    view.steps.extend(step_views(state, served, steps_seen))
+    if served is None:
+        return view
+    payload, _ = shown(served.definition.input, state.input)
+    if payload is not None:
+        view.input.CopyFrom(pack(payload))
+    if state.result is not None:
+        payload, _ = shown(served.definition.result, state.result)
+        if payload is not None:
+            view.result.CopyFrom(pack(payload))
     return view
 
 
@@ -84,9 +95,11 @@ def status_view(status: Status | None) -> saga_pb2.Status.ValueType:
     return cast("saga_pb2.Status.ValueType", status.value)
 
 
-def step_views(state: SagaState, served: ServedSaga | None) -> list[saga_pb2.Step]:
+def step_views(
+    state: SagaState, served: ServedSaga | None, steps_seen: Callable[[Step], saga_pb2.Step] | None = None
+) -> list[saga_pb2.Step]:
     """Every step done, in progress, not yet begun and compensated."""
-    return [_step_view(step) for step in steps(state, served.plan if served else None)]
+    return [(steps_seen or step_view)(step) for step in steps(state, served.plan if served else None)]
 
 
 def reason_view(reason: Reason | None) -> saga_pb2.Reason | None:
@@ -107,7 +120,8 @@ def waiting_view(waiting: Waiting) -> saga_pb2.Waiting:
     )
 
 
-def _step_view(step: Step) -> saga_pb2.Step:
+def step_view(step: Step) -> saga_pb2.Step:
+    """One step."""
     command = step.command
     began, ended = (command.intended_at, command.ended_at) if command else (None, None)
     view = saga_pb2.Step(

@@ -8,13 +8,12 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Final, Generic
 
 import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from grpc_reflection.v1alpha import reflection
 from sqlalchemy import MetaData
 
 from services.chassis.boundary import Boundary
@@ -25,8 +24,27 @@ from services.chassis.guard import Guard
 from services.chassis.health import Health
 from services.chassis.migration import migrate
 from services.chassis.participant import Participant
+from services.chassis.reflection import add_reflection
 from services.chassis.settings import SettingsT, split_address
 from services.chassis.spans import open_tracing
+
+_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+_METADATA_BYTES: Final = 64 * 1024
+_OPTIONS: Final = (
+    # Without reuse of the port, a second process on the same one is an error instead of a rival.
+    ("grpc.so_reuseport", 0),
+    # Callers may test their connections as often as they like, and dead ones are given up here too.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 100),
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.ping_timeout_ms", 20_000),
+    # As large as what the orchestrator sends unless it is told otherwise.
+    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+    ("grpc.max_metadata_size", _METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +91,11 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
         if isinstance(servicer, AbstractAsyncContextManager):
             await stack.enter_async_context(servicer)
 
-        # Without reuse of the port, a second process on the same one is an error instead of a rival.
-        options = [("grpc.so_reuseport", 0)]
-        server = grpc.aio.server(interceptors=[Decoding(), Boundary(service.contract, tracing)], options=options)
+        server = grpc.aio.server(interceptors=[Decoding(), Boundary(service.contract, tracing)], options=_OPTIONS)
         service.register(servicer, server)
         status = Health(service.contract.full_name)
         add_HealthServicer_to_server(status, server)
-        reflection.enable_server_reflection(
-            (service.contract.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME), server
-        )
+        add_reflection((service.contract.full_name, health.SERVICE_NAME), server)
         address = _listen(server, settings.listen, variable=f"{service.name.upper()}_LISTEN")
         await server.start()
         logger.info("%s listening on %s", service.name, address)

@@ -1,6 +1,7 @@
 """A TCP proxy between the orchestrator and a participant that makes the network look bad.
 
 It knows nothing of gRPC: connections are reset, and replies are held up or lost, in the middle of whatever they carry.
+And it forgets connections, as firewalls do: they stay open, and nothing passes any more, in either direction.
 """
 
 from __future__ import annotations
@@ -51,11 +52,14 @@ class Proxy:
         address: where it listens.
         weather: may be changed at any time.
         resets: how many connections it has reset.
+        accepted: how many connections were made to it.
     """
 
     def __init__(self, target: str, chance: random.Random, weather: Weather = FAIR) -> None:
         self.weather = weather
         self.resets = 0
+        self.accepted = 0
+        self._forgotten = 0
         self.address = ""
         self._target = target
         self._chance = chance
@@ -77,24 +81,29 @@ class Proxy:
         await asyncio.gather(*self._connections, return_exceptions=True)
         await self._server.wait_closed()
 
+    def forget(self) -> None:
+        """Pass nothing more on the connections that there are; those to come work."""
+        self._forgotten = self.accepted
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
+        self.accepted += 1
         # A connection that breaks is what this is about.
         with contextlib.suppress(OSError, asyncio.CancelledError):
-            await self._serve(reader, writer)
+            await self._serve(reader, writer, self.accepted)
         self._connections.discard(task)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         host, _, port = self._target.rpartition(":")
         try:
             behind_reader, behind_writer = await asyncio.open_connection(host, int(port))
         except OSError:
             writer.transport.abort()
             return
-        requests = asyncio.ensure_future(_pass_on(reader, behind_writer))
-        replies = asyncio.ensure_future(self._reply(behind_reader, writer))
+        requests = asyncio.ensure_future(self._request(reader, behind_writer, number))
+        replies = asyncio.ensure_future(self._reply(behind_reader, writer, number))
         try:
             await asyncio.wait((requests, replies), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -104,8 +113,16 @@ class Proxy:
             for end in (writer, behind_writer):
                 end.transport.abort()
 
-    async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         while chunk := await reader.read(_CHUNK):
+            if number > self._forgotten:
+                writer.write(chunk)
+                await writer.drain()
+
+    async def _reply(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
+        while chunk := await reader.read(_CHUNK):
+            if number <= self._forgotten:
+                continue
             weather, drawn = self.weather, self._chance.random()
             if drawn < weather.breaks + weather.loses:
                 if drawn < weather.breaks:
@@ -118,12 +135,6 @@ class Proxy:
             writer.write(chunk)
             await writer.drain()
         return None
-
-
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while chunk := await reader.read(_CHUNK):
-        writer.write(chunk)
-        await writer.drain()
 
 
 def _reset_when_closed(writer: asyncio.StreamWriter) -> None:

@@ -345,6 +345,7 @@ class JournalEntry(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     TOOK_EFFECT_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
+    UNREADABLE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Its place in the journal, from 1."""
     kind: _builtins.str
@@ -359,6 +360,8 @@ class JournalEntry(_message.Message):
     """Whether the command took effect, where an operator said so."""
     value: _builtins.str
     """What the code drew from the clock or from chance, where it did."""
+    unreadable: _builtins.str
+    """What the entry holds instead of a payload that can be read: the type and the size; empty where it can."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it was written."""
@@ -389,10 +392,11 @@ class JournalEntry(_message.Message):
         reason: Global___Reason | None = ...,
         took_effect: _builtins.bool | None = ...,
         value: _builtins.str = ...,
+        unreadable: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_took_effect", b"_took_effect", "at", b"at", "error", b"error", "payload", b"payload", "reason", b"reason", "took_effect", b"took_effect"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_took_effect", b"_took_effect", "at", b"at", "attempt", b"attempt", "error", b"error", "key", b"key", "kind", b"kind", "method", b"method", "payload", b"payload", "reason", b"reason", "sequence", b"sequence", "took_effect", b"took_effect", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_took_effect", b"_took_effect", "at", b"at", "attempt", b"attempt", "error", b"error", "key", b"key", "kind", b"kind", "method", b"method", "payload", b"payload", "reason", b"reason", "sequence", b"sequence", "took_effect", b"took_effect", "unreadable", b"unreadable", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__took_effect: _TypeAlias = _typing.Literal["took_effect"]  # noqa: Y015
     _WhichOneofArgType__took_effect: _TypeAlias = _typing.Literal["_took_effect", b"_took_effect"]  # noqa: Y015

@@ -129,19 +129,27 @@ class GetSagaRequest(_message.Message):
 
     SAGA_ID_FIELD_NUMBER: _builtins.int
     INCLUDE_JOURNAL_FIELD_NUMBER: _builtins.int
+    JOURNAL_PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    JOURNAL_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     include_journal: _builtins.bool
     """Show the journal too."""
+    journal_page_size: _builtins.int
+    """How many entries of the journal at most. Default: all of them, however large the answer is."""
+    journal_page_token: _builtins.str
+    """Where the previous page of the journal ended: its next_journal_page_token."""
     def __init__(
         self,
         *,
         saga_id: _builtins.str = ...,
         include_journal: _builtins.bool = ...,
+        journal_page_size: _builtins.int = ...,
+        journal_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_journal", b"include_journal", "saga_id", b"saga_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_journal", b"include_journal", "journal_page_size", b"journal_page_size", "journal_page_token", b"journal_page_token", "saga_id", b"saga_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -154,6 +162,9 @@ class GetSagaResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SAGA_FIELD_NUMBER: _builtins.int
+    NEXT_JOURNAL_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_journal_page_token: _builtins.str
+    """Where the next page of the journal starts; empty on the last one."""
     @_builtins.property
     def saga(self) -> _saga_pb2.Saga:
         """The saga as it stands."""
@@ -162,10 +173,11 @@ class GetSagaResponse(_message.Message):
         self,
         *,
         saga: _saga_pb2.Saga | None = ...,
+        next_journal_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_journal_page_token", b"next_journal_page_token", "saga", b"saga"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

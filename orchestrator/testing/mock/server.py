@@ -12,7 +12,6 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
-from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from orchestrator.contract.addresses import default_address
@@ -22,6 +21,8 @@ from orchestrator.testing.mock.dials import Dials, Troubles
 from orchestrator.testing.mock.faults import Fault, no_faults
 from orchestrator.testing.mock.participant import ContractParticipant
 from orchestrator.testing.samples import violations
+from orchestrator.transport.reflecting import add_reflection
+from orchestrator.transport.server import MOST_BYTES, SERVER_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -72,15 +73,14 @@ class MockParticipant:
         self._faults = faults
         self.participant = ContractParticipant(services, ledger)
         self._troubles = Troubles(dials or Dials())
-        # Without reuse of the port, a second process on the same one is an error instead of a rival.
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        self._server = grpc.aio.server(options=(*SERVER_OPTIONS, ("grpc.max_receive_message_length", MOST_BYTES)))
         self._health = health.aio.HealthServicer()
         self._services = services
         for service in services:
             self._server.add_generic_rpc_handlers((self._handlers(service),))
         add_HealthServicer_to_server(self._health, self._server)
-        names = (*(service.full_name for service in services), health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server, pool=services[0].file.pool)
+        names = (*(service.full_name for service in services), health.SERVICE_NAME)
+        add_reflection(names, self._server, services[0].file.pool)
         wanted = {listen} if listen else {_contract_address(service) for service in services}
         self.addresses = tuple(_taken(self._server, address) for address in sorted(wanted))
 

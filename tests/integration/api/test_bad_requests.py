@@ -19,7 +19,7 @@ from grpc_status import rpc_status
 from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1 import order_service_pb2 as orders
 from shop.type.v1.type_pb2 import Line
-from tests.integration.api.situations import BY
+from tests.integration.api.situations import AUTHORIZE, BY, in_doubt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,12 +88,61 @@ async def test_bytes_that_are_no_message_are_refused_on_every_rpc_in_plain_words
     assert not any(word in told for word in ("<class", "Error parsing", "DecodeError", "Traceback", "Exception"))
 
 
-async def test_an_input_that_is_no_message_is_a_violation_of_its_field(api: Api) -> None:
-    box = AnyMessage(type_url="type.googleapis.com/shop.order.v1.StartOrderRequest", value=ENDS_TOO_EARLY)
+@pytest.mark.parametrize(
+    ("type_name", "value"),
+    [
+        ("shop.order.v1.StartOrderRequest", ENDS_TOO_EARLY),
+        ("shop.order.v1.StartOrderRequest", NO_TAG),
+        ("shop.order.v1.StartOrderRequest", b"\x0a\x02\xff\xfe"),
+        ("shop.order.v1.StartOrderRequest", b"\x0b" * 200),
+        ("shop.order.v1.StartOrderRequest", b"\xfb\x01" * 300),
+        ("shop.order.v1.Receipt", b""),
+        ("nobody.v1.Nobody", b""),
+        ("", b""),
+    ],
+    ids=["cut off", "no tag", "no text", "groups without an end", "unknown groups", "another", "unknown", "untyped"],
+)
+async def test_an_input_that_is_no_message_is_a_violation_of_its_field(api: Api, type_name: str, value: bytes) -> None:
+    box = AnyMessage(type_url=f"type.googleapis.com/{type_name}", value=value)
 
     error = await refused(api.sagas.StartSaga, pb.StartSagaRequest(definition="place_order", input=box))
 
     assert fields(error) == ["input"]
+
+
+@pytest.mark.parametrize("value", [ENDS_TOO_EARLY, NO_TAG, b"\x0a\x02\xff\xfe", b"\x0b" * 200], ids=repr)
+async def test_a_reply_that_is_no_message_is_a_violation_of_its_field(
+    api: Api, an_order: AnOrder, value: bytes
+) -> None:
+    saga_id = await in_doubt(api, an_order(), "AuthorizePayment")
+    box = AnyMessage(type_url="type.googleapis.com/shop.payment.v1.AuthorizePaymentResponse", value=value)
+    request = pb.ResolveOutcomeRequest(
+        saga_id=saga_id, key=AUTHORIZE, took_effect=True, reply=box, evidence="seen", requested_by="ada"
+    )
+
+    error = await refused(api.sagas.ResolveOutcome, request)
+
+    assert fields(error) == ["reply"]
+
+
+NO_INSTANTS = [
+    Timestamp(seconds=10**18),
+    Timestamp(seconds=-(2**63)),
+    Timestamp(seconds=253402300799),
+    Timestamp(seconds=-62135596800),
+    Timestamp(nanos=-1),
+    Timestamp(nanos=2**31 - 1),
+    Timestamp(seconds=9223372036, nanos=999_999_999),
+]
+
+
+@pytest.mark.parametrize("instant", NO_INSTANTS, ids=lambda each: f"{each.seconds}.{each.nanos}")
+async def test_an_instant_that_is_none_is_a_violation_of_its_field(api: Api, instant: Timestamp) -> None:
+    sagas = await refused(api.sagas.ListSagas, pb.ListSagasRequest(filter=pb.SagaFilter(started_from=instant)))
+    listed = await refused(api.orders.ListOrders, orders.ListOrdersRequest(placed_before=instant))
+
+    assert fields(sagas) in (["filter.started_from"], ["started_from"])
+    assert fields(listed) == ["placed_before"]
 
 
 async def test_health_lists_every_service(api: Api) -> None:

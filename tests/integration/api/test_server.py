@@ -98,3 +98,42 @@ async def test_a_saga_that_is_no_order_is_no_order(api: Api, an_order: AnOrder, 
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND
     assert len(await api.journal.read("a-trip")) == 3
     assert (await api.sagas.GetSaga(pb.GetSagaRequest(saga_id="a-trip"))).saga.definition == "book_trip"
+
+
+KEEPALIVE = [
+    ("grpc.keepalive_time_ms", 20),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+
+async def test_a_client_that_tests_its_connection_keeps_it(api: Api) -> None:
+    async with grpc.aio.insecure_channel(api.address, options=KEEPALIVE) as channel:
+        await channel.channel_ready()
+
+        with pytest.raises(TimeoutError):  # a server that forbids it closes the connection at the fourth ping
+            async with asyncio.timeout(0.5):
+                await channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
+
+
+async def test_a_request_beyond_the_limit_is_refused_with_both_sizes() -> None:
+    served = ApiServer("127.0.0.1:0", {}, most_bytes=2000)
+    await served.start()
+    async with grpc.aio.insecure_channel(served.address) as channel:
+        health: Any = HealthStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError, match="2000") as refused:
+            await health.Check(HealthCheckRequest(service="x" * 3000))
+    await served.drain(0)
+
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_a_request_beyond_what_grpc_takes_by_itself_is_taken(api: Api) -> None:
+    request = pb.StartSagaRequest(definition="nobody")
+    request.input.value = b"x" * 5_000_000
+
+    with pytest.raises(grpc.aio.AioRpcError, match="no saga nobody") as refused:
+        await api.sagas.StartSaga(request)
+
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT

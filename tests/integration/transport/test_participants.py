@@ -58,15 +58,15 @@ async def participants(health: Health) -> AsyncIterator[GrpcParticipants]:
     [
         (HealthCheckResponse.SERVING, True),
         (HealthCheckResponse.NOT_SERVING, False),
-        (HealthCheckResponse.SERVICE_UNKNOWN, False),
-        (HealthCheckResponse.UNKNOWN, False),
+        (HealthCheckResponse.SERVICE_UNKNOWN, None),
+        (HealthCheckResponse.UNKNOWN, None),
         (grpc.StatusCode.UNAVAILABLE, False),
-        (grpc.StatusCode.UNIMPLEMENTED, None),
-        (grpc.StatusCode.NOT_FOUND, None),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, False),
+        *((code, None) for code in grpc.StatusCode if code.name not in {"OK", "UNAVAILABLE", "DEADLINE_EXCEEDED"}),
     ],
     ids=str,
 )
-async def test_only_serving_is_serving(
+async def test_only_who_says_not_serving_or_says_nothing_is_down(
     participants: GrpcParticipants, health: Health, answer: object, serves: bool | None
 ) -> None:
     health.answer = answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import signal
@@ -16,10 +17,10 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from grpc_reflection.v1alpha import reflection
 
 from orchestrator import saga
-from orchestrator.bootstrap import serve
+from orchestrator.bootstrap import channel_settings, opened, serve
 from orchestrator.errors import DefinitionError
 from orchestrator.sagas.place_order import Shop, place_order
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, read_settings
 from shop.inventory.v1 import inventory_pb2
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
@@ -81,6 +82,66 @@ async def test_a_live_participant_with_another_contract_is_not_called(another_co
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(DefinitionError, match=r"live participants differ:\n.*ReserveStockRequest"):
             await serve(settings(another_contract), [place_order])
+
+
+async def test_it_may_be_called_where_nobody_is_to_compare(another_contract: str) -> None:
+    unchecked = settings(another_contract).model_copy(update={"drift_check": False})
+
+    async with asyncio.timeout(PATIENCE), opened(unchecked, [place_order]) as replica:
+        assert replica.recovered == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"), [(["--no-drift-check"], {}), ([], {"ORCHESTRATOR_DRIFT_CHECK": "false"})], ids=str
+)
+async def test_a_real_orchestrator_can_be_told_not_to_compare(
+    another_contract: str, tmp_path: Path, options: list[str], environment: dict[str, str]
+) -> None:
+    at = f"{SERVICE.full_name}={another_contract}"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "orchestrator", "serve", "--listen", "127.0.0.1:0", "--participant", at, *options),
+        cwd=ROOT,
+        env=os.environ | environment | {"STATE_DIR": str(tmp_path)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            assert process.stdout is not None
+            assert b" listening on " in await process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            await process.communicate()
+    finally:
+        await end(process)
+
+    assert process.returncode == 0
+
+
+def test_what_is_set_reaches_every_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_KEEPALIVE_SECONDS", "3")
+    monkeypatch.setenv("ORCHESTRATOR_MOST_MESSAGE_BYTES", "2000000")
+
+    options = dict(channel_settings(read_settings()).options())
+
+    assert options["grpc.keepalive_time_ms"] == 3000
+    assert options["grpc.max_receive_message_length"] == 2_000_000
+
+
+async def test_a_participant_that_comes_back_is_compared_again(
+    another_contract: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    told, listening = asyncio.Event(), logging.Handler()
+    listening.emit = lambda _record: told.set()  # type: ignore[method-assign]  # all that is wanted of one
+    logging.getLogger("orchestrator.transport.live_contracts").addHandler(listening)
+    host, _, port = another_contract.rpartition(":")
+    async with asyncio.timeout(PATIENCE), opened(settings(f"{host}:1"), [place_order]) as replica:
+        replica.participants._addresses = dict.fromkeys(replica.participants._addresses, f"{host}:{port}")
+        replica.worker.bindings.gates[SERVICE.full_name]._close()
+        await told.wait()
+
+    logging.getLogger("orchestrator.transport.live_contracts").removeHandler(listening)
+    assert "came back with another contract" in caplog.text
+    assert "ReserveStockRequest" in caplog.text
 
 
 async def test_every_line_that_a_real_orchestrator_logs_is_one_record(tmp_path: Path) -> None:

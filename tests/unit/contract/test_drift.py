@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    Drift = Callable[[str], list[tuple[str, str]]]
+    Found = list[tuple[str, str]]
+    Drift = Callable[[str], tuple[Found, Found]]
 
 KNOWN = """
 syntax = "proto3";
@@ -36,7 +38,7 @@ message CancelResponse {}
 
 @pytest.fixture
 def drift(tmp_path: Path) -> Drift:
-    def of(live: str) -> list[tuple[str, str]]:
+    def of(live: str) -> tuple[Found, Found]:
         services = []
         for name, text in (("known", KNOWN), ("live", live)):
             folder = tmp_path / name
@@ -44,36 +46,74 @@ def drift(tmp_path: Path) -> Drift:
             (folder / "room.proto").write_text(text)
             (file,) = load_image(protoc.describe(folder), {"room.proto"})
             services.append(file.services_by_name["RoomService"])
-        return [(violation.rpc, violation.rule) for violation in check_drift(*services)]
+        errors, warnings = check_drift(*services)
+        return [(each.rpc, each.rule) for each in errors], [(each.rpc, each.rule) for each in warnings]
 
     return of
 
 
 def test_the_same_contract_does_not_drift(drift: Drift) -> None:
-    assert drift(KNOWN) == []
+    assert drift(KNOWN) == ([], [])
 
 
 def test_what_the_live_service_has_besides_is_its_own_affair(drift: Drift) -> None:
-    assert drift(KNOWN.replace("string name = 1;", "string name = 1; string title = 9;")) == []
+    assert drift(KNOWN.replace("string name = 1;", "string name = 1; string title = 9;")) == ([], [])
 
 
 def test_an_rpc_that_the_live_service_lacks_is_found(drift: Drift) -> None:
     live = "\n".join(line for line in KNOWN.splitlines() if "rpc Cancel" not in line)
 
-    assert ("RoomService.Cancel", "live-has-rpc") in drift(live)
+    assert ("RoomService.Cancel", "live-has-rpc") in drift(live)[0]
 
 
-def test_another_effect_on_the_live_side_is_found(drift: Drift) -> None:
-    live = KNOWN.replace('EFFECT_COMPENSABLE compensation: "Cancel"', "EFFECT_PIVOT")
+def test_an_rpc_that_streams_on_the_live_side_is_found(drift: Drift) -> None:
+    live = KNOWN.replace("returns (CancelResponse)", "returns (stream CancelResponse)")
 
-    assert drift(live) == [("RoomService.Book", "live-keeps-command")]
+    assert drift(live) == ([("RoomService.Cancel", "live-has-rpc")], [])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "EFFECT_PIVOT",
+        'EFFECT_COMPENSABLE compensation: "Cancel" timeout: {seconds: 9}',
+        'EFFECT_COMPENSABLE compensation: "Cancel" retry: {attempts: 9}',
+    ],
+)
+def test_other_options_on_the_live_side_are_worth_a_warning(drift: Drift, other: str) -> None:
+    live = KNOWN.replace('EFFECT_COMPENSABLE compensation: "Cancel"', other)
+
+    assert drift(live) == ([], [("RoomService.Book", "live-keeps-command")])
+
+
+def test_options_that_one_live_rpc_lacks_and_another_has_are_worth_a_warning(drift: Drift) -> None:
+    live = KNOWN.replace("{ option (saga.v1.command) = { effect: EFFECT_RETRYABLE }; }", ";")
+
+    assert drift(live) == ([], [("RoomService.Cancel", "live-keeps-command")])
+
+
+def test_a_live_contract_that_was_written_without_us_does_not_drift(drift: Drift) -> None:
+    live = KNOWN.replace("{ option (saga.v1.command) = { effect: EFFECT_RETRYABLE }; }", ";")
+    live = re.sub(r"\{\s*option .*?\};\s*\}", ";", live).replace('import "saga/v1/contract.proto";', "")
+
+    assert "saga" not in live
+    assert drift(live) == ([], [])
+
+
+def test_another_name_for_a_field_is_worth_a_warning(drift: Drift) -> None:
+    live = KNOWN.replace("repeated Guest guests = 2", "repeated Guest visitors = 2")
+
+    assert drift(live) == ([], [("RoomService.Book", "live-names-fields")])
+
+
+def test_a_message_by_another_name_is_the_same_on_the_wire(drift: Drift) -> None:
+    assert drift(KNOWN.replace("Guest ", "Person ")) == ([], [])
 
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
         ("repeated Guest guests = 2", "Guest guests = 2"),
-        ("repeated Guest guests = 2", "repeated Guest visitors = 2"),
         ("string name = 1", "int64 name = 1"),
         ("string name = 1", "bytes name = 1"),
         ("string name = 1; ", ""),
@@ -83,4 +123,4 @@ def test_another_effect_on_the_live_side_is_found(drift: Drift) -> None:
     ],
 )
 def test_a_field_that_the_live_service_reads_otherwise_is_found(drift: Drift, ours: str, theirs: str) -> None:
-    assert drift(KNOWN.replace(ours, theirs)) == [("RoomService.Book", "live-reads-fields")]
+    assert drift(KNOWN.replace(ours, theirs)) == ([("RoomService.Book", "live-reads-fields")], [])

@@ -183,3 +183,20 @@ async def test_the_pauses_between_questions_grow_to_a_bound(gate: Gate, clock: S
 
     assert clock.pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
     gate.shut()
+
+
+async def test_whoever_wants_to_know_is_told_once_that_a_participant_is_back(
+    gate: Gate, clock: StepClock, health: Health
+) -> None:
+    returns: list[bool] = []
+    gate.on_return = lambda: returns.append(gate.is_open)
+    assert gate.try_enter()
+    gate.leave(reached=True)
+    fail(gate)
+    await turns()
+    assert returns == []
+
+    health.answer = True
+    await clock.wake()
+
+    assert returns == [False]

@@ -8,9 +8,10 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from orchestrator.engine import entries as e
-from orchestrator.engine.state import Reason
+from orchestrator.engine.state import Reason, fold
 from orchestrator.transport.journal_view import journal_view
 from orchestrator.transport.previewing import preview_view
+from orchestrator.transport.views import saga_view
 from saga.v1 import saga_pb2
 from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, AuthorizePaymentResponse
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tests.unit.engine.stage import Process, Stage
 
 STOCK = "InventoryService.ReserveStock#1"
+RESERVE_STOCK = "shop.inventory.v1.InventoryService.ReserveStock"
 
 
 def shown(process: Process, entries: list[e.Entry]) -> list[saga_pb2.JournalEntry]:
@@ -201,3 +203,67 @@ def test_a_reason_is_shown_with_all_that_it_says(process: Process) -> None:
     (view,) = shown(process, [e.SagaResumed(AT, reason)])
 
     assert view.reason == saga_pb2.Reason(code="RESUMED", message="mended", step_key="Shop.Buy#1", requested_by="ada")
+
+
+BROKEN = b"\x0a\x03\xff\xfeA"
+
+
+def test_what_cannot_be_read_is_shown_by_type_and_size(process: Process) -> None:
+    intended = e.CommandIntended(AT, STOCK, RESERVE_STOCK, e.Effect.COMPENSABLE, BROKEN)
+    completed = e.CommandCompleted(AT, STOCK, 1, AT, BROKEN)
+
+    view = shown(process, [intended, completed])
+
+    assert [each.unreadable for each in view] == [
+        "5 bytes that cannot be read as shop.inventory.v1.ReserveStockRequest",
+        "5 bytes that cannot be read as shop.inventory.v1.ReserveStockResponse",
+    ]
+    assert not any(each.HasField("payload") for each in view)
+
+
+def test_an_input_and_a_result_that_cannot_be_read_hide_nothing_else(stage: Stage) -> None:
+    process = stage.process()
+    served = process.worker.served.find(stage.definitions[0].name, stage.definitions[0].version)
+    started = e.SagaStarted(AT, stage.definitions[0].name, 1, b"\xff\xff")
+    completed = e.SagaCompleted(AT, b"\xff\xff")
+
+    view = journal_view([started, completed], served, process.worker.bindings)
+    saga = saga_view(fold(SAGA, [started, completed]), served)
+
+    assert ["2 bytes" in each.unreadable for each in view] == [True, True]
+    assert not saga.HasField("input")
+    assert not saga.HasField("result")
+    assert saga.status == saga_pb2.STATUS_COMPLETED
+
+
+async def test_a_preview_takes_a_reply_that_cannot_be_read_for_a_lost_one(stage: Stage) -> None:
+    process = await held_at_shipping(stage)
+    state = await process.worker.get(SAGA)
+    for command in state.commands.values():
+        command.reply = BROKEN
+
+    view = preview_view(state, process.worker.bindings)
+
+    assert {each.obstacle for each in view.compensations} == {""}
+
+
+async def test_a_preview_of_a_request_that_cannot_be_read_says_what_is_in_the_way(stage: Stage) -> None:
+    process = await held_at_shipping(stage)
+    state = await process.worker.get(SAGA)
+    state.commands[STOCK].request = BROKEN
+
+    view = preview_view(state, process.worker.bindings)
+
+    assert [each.obstacle for each in view.compensations][-1] == (
+        "its request, 5 bytes, cannot be read as shop.inventory.v1.ReserveStockRequest"
+    )
+
+
+@pytest.mark.parametrize(("first", "most", "shows"), [(1, 2, [1, 2]), (2, 1, [2]), (4, 9, []), (3, 9, [3])])
+def test_a_page_of_the_journal_keeps_the_sequences(process: Process, first: int, most: int, shows: list[int]) -> None:
+    intended = e.CommandIntended(AT, STOCK, RESERVE_STOCK, e.Effect.COMPENSABLE, b"")
+    entries = [intended, e.CommandCompleted(AT, STOCK, 1, AT, b""), e.SagaRecovered(AT, "other")]
+
+    view = journal_view(entries, None, process.worker.bindings, first, most)
+
+    assert [each.sequence for each in view] == shows

@@ -129,3 +129,58 @@ def test_a_refusal_by_a_rule_of_the_contract_says_so() -> None:
 
     assert outcome_of(error(grpc.StatusCode.NOT_FOUND), rules).ruled
     assert not outcome_of(error(grpc.StatusCode.NOT_FOUND)).ruled
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos", "waits"),
+    [
+        (1, 500_000_000, 1.5),
+        (299, 0, 299),
+        (-5, 0, 0),
+        (0, -5, 0),
+        (3, -1, 0),
+        (1, 2_000_000_000, 0),
+        (301, 0, 300),
+        (10**9, 0, 300),
+        (10**15, 0, 300),
+        (2**63 - 1, 0, 300),
+        (-(2**63), 0, 0),
+    ],
+)
+def test_a_delay_is_capped_and_nonsense_is_none(seconds: int, nanos: int, waits: float) -> None:
+    wait = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=seconds, nanos=nanos))
+
+    outcome = outcome_of(error(grpc.StatusCode.ABORTED, wait))
+
+    assert isinstance(outcome, Retry)
+    assert outcome.retry_after == waits
+
+
+def test_a_delay_that_is_cut_is_told() -> None:
+    wait = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=10**9))
+
+    outcome = outcome_of(error(grpc.StatusCode.ABORTED, wait))
+
+    assert outcome.failure.message == "it is so (asks to wait 1000000000 s; asked again after 300 s)"
+
+
+@pytest.mark.parametrize(("code", "text"), [(14, "desk closed"), (14, ""), (9, "it is so"), (0, ""), (999, "?")])
+def test_details_count_though_their_status_differs_from_the_status_itself(code: int, text: str) -> None:
+    status = status_pb2.Status(code=code, message=text)
+    status.details.add().Pack(error_details_pb2.ErrorInfo(reason="CLOSED_TODAY"))
+
+    outcome = outcome_of(error(grpc.StatusCode.UNAVAILABLE, trailer=status.SerializeToString()), RULES)
+
+    assert type(outcome) is Rejected
+    assert outcome.failure == ("UNAVAILABLE", "it is so", "CLOSED_TODAY")
+
+
+def test_one_detail_that_is_nonsense_does_not_take_the_others_with_it() -> None:
+    status = status_pb2.Status(code=14)
+    status.details.add(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\xff\xff")
+    status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=2)))
+
+    outcome = outcome_of(error(grpc.StatusCode.UNAVAILABLE, trailer=status.SerializeToString()))
+
+    assert isinstance(outcome, Unknown)
+    assert outcome.retry_after == 2
