@@ -202,6 +202,11 @@ class Executor:
         self._writer.record(RetryRequested(self._clock.now(), reason))
         return True
 
+    @property
+    def backs_off(self) -> bool:
+        """An attempt waits for its backoff to end."""
+        return self._nudge.holds
+
     async def ensure_persisted(self) -> None:
         """Wait until everything that is known now is durable.
 

@@ -34,6 +34,11 @@ class Nudge:
             self._pauses.discard(pause)
             pause.cancel()
 
+    @property
+    def holds(self) -> bool:
+        """Somebody waits for a pause to end."""
+        return bool(self._pauses)
+
     def wake(self) -> bool:
         """End every pause now; whether there was any."""
         woken = bool(self._pauses)

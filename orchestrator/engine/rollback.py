@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from google.protobuf.message import DecodeError
+
 from orchestrator.contract.command import OnUnknown
 from orchestrator.engine import failpoints
 from orchestrator.engine.compensation import plan_abandoned, plan_compensations
@@ -128,6 +130,9 @@ class Rollback:
             return binding.compensation[0], derive_compensation(command, binding).SerializeToString()
         except CompensationUnderivable as error:
             return Reason(REASON_UNKNOWN, str(error), command.key)
+        except DecodeError:
+            message = f"the journalled request of {command.key} cannot be read as {command.method} takes it; "
+            return Reason(REASON_CONTRACT_MISSING, message + "serve the contract that it was sent by", command.key)
 
     async def _deliver(self, undo: Binding, command: CommandState, request: bytes) -> Attempted:
         assert command.compensation is not None

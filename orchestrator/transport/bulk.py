@@ -14,6 +14,7 @@ from saga.v1 import saga_service_pb2 as api
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from orchestrator.engine.executor import Executor
     from orchestrator.engine.operations import Operations
     from orchestrator.engine.state import SagaState
     from orchestrator.engine.worker import Worker
@@ -41,7 +42,7 @@ async def act_on_sagas(
         try:
             await worker.ensure_recovered(saga_id)
             if request.dry_run:
-                _refuse(await worker.get(saga_id), request.action)
+                _refuse(await worker.get(saga_id), request.action, worker.live.get(saga_id))
             else:
                 await act(saga_id, request.reason, request.requested_by)
         except OrchestratorError as error:
@@ -74,8 +75,13 @@ def _acts(operations: Operations) -> dict[api.Action.ValueType, Act]:
     }
 
 
-def _refuse(state: SagaState, action: api.Action.ValueType) -> None:
+def _refuse(state: SagaState, action: api.Action.ValueType, executor: Executor | None) -> None:
     """Say why it would not be done, if it would not.
+
+    Args:
+        state: the saga.
+        action: what is to be done.
+        executor: advances the saga here, if anything does.
 
     Raises:
         OperationRefused: so it is.
@@ -88,3 +94,5 @@ def _refuse(state: SagaState, action: api.Action.ValueType) -> None:
         raise OperationRefused(state.saga_id, "NOT_SUSPENDED", f"saga {state.saga_id} is {status}")
     elif state.status in ENDED:
         raise OperationRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} is {status}")
+    elif action == api.ACTION_RETRY_NOW and (executor is None or not executor.backs_off):
+        raise OperationRefused(state.saga_id, "NOTHING_WAITS", f"saga {state.saga_id} has no attempt that waits")

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator import CommandRejected, SagaRejected, best_effort, saga
 from orchestrator.contract.command import OnUnknown, Retry
-from orchestrator.engine.entries import CompensationBegan, RollbackBegan
+from orchestrator.engine.entries import CommandIntended, CompensationBegan, RollbackBegan
 from orchestrator.engine.progress import StepState, steps
 from orchestrator.engine.state import Reason, Status, StepOutcome
 from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
@@ -463,3 +463,26 @@ async def test_a_rejection_caught_by_the_code_compensates_nothing(stage_of: Call
 
     assert (await stage.process().run()).status is Status.COMPLETED
     assert stage.participants.methods() == ["ReserveStock", "AuthorizePayment", "PriceOrder"]
+
+
+async def test_a_request_that_its_contract_cannot_read_any_more_is_named_to_an_operator(stage: Stage) -> None:
+    slow = Answer()
+    stage.participants.scripts |= {"ArrangeShipment": [slow, rejected()]}
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: slow.asked)
+    kept = stage.journal._sagas[SAGA]
+    spoilt = [
+        e._replace(request=b"\xff") if isinstance(e, CommandIntended) and "Authorize" in e.key else e
+        for e in kept.entries
+    ]
+    kept.entries = [*spoilt, RollbackBegan(kept.entries[-1].at, Reason("CANCELLED", "enough"))]
+    kept.record = dataclasses.replace(kept.record, status=Status.COMPENSATING, sequence=len(kept.entries))
+    stage.witness.entries.clear()
+    await stage.recover()
+    stage.witness.entries.clear()
+    run.cancel()
+    state = await stage.stopped()
+
+    assert state.reason is not None
+    assert (state.reason.code, state.reason.step_key) == ("CONTRACT_MISSING", "PaymentService.AuthorizePayment#1")
+    assert "cannot be read" in state.reason.message

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.entries import AttemptFailed
 from orchestrator.engine.state import Status
 from orchestrator.errors import InvalidInput
 from orchestrator.transport.bulk import act_on_sagas
@@ -32,7 +31,7 @@ async def running(stage: Stage) -> Process:
     stage.participants.scripts["AuthorizePayment"] = [unknown(retry_after=60)]
     process = await stage.open()
     await process.worker.start(stage.order())
-    await until(lambda: any(isinstance(entry, AttemptFailed) for entry in stage.entries()))
+    await until(lambda: process.worker.live[SAGA].backs_off)
     return process
 
 
@@ -78,6 +77,7 @@ REFUSED = [
     (pb.ACTION_RESUME, completed, "completed"),
     (pb.ACTION_RETRY_NOW, completed, "completed"),
     (pb.ACTION_RETRY_NOW, compensated, "compensated"),
+    (pb.ACTION_RETRY_NOW, paused, "has no attempt that waits"),
 ]
 
 
