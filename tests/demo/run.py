@@ -89,12 +89,13 @@ async def _tell(addresses: Addresses) -> None:
         await healthy(address)
     order = json.dumps(MessageToDict(ORDERS[0].request, preserving_proto_field_name=True), separators=(",", ":"))
     listed = "\n".join(f"  {name:<14}{address}" for name, address in addresses.all.items())
-    where = "" if addresses == Addresses.by_contract() else f" --address {addresses.orchestrator}"
+    moved = addresses != Addresses.by_contract()
+    where = f"export ORCHESTRATOR_ADDRESS={addresses.orchestrator}; " if moved else ""
     print(
         f"\nEverything is up:\n\n{listed}\n\nPlace an order:\n\n"
         f"grpcurl -plaintext -d '{order}' {addresses.orchestrator} shop.order.v1.OrderService/StartOrder\n\n"
         f"What can be ordered: {', '.join(await _skus(addresses.services['product']))}\n"
-        f"See what became of it: .venv/bin/orchestrator list{where}\n"
+        f"See what became of it: {where}.venv/bin/orchestrator list\n"
         f"A process that you kill is started again. Ctrl-C stops everything.\n",
         flush=True,
     )

@@ -42,7 +42,7 @@ def test_after_each_entry_of_a_saga_a_watcher_sees_what_anybody_sees(file: Path)
 
     for entry in journal.entries:
         entry.apply(state)
-        assert saga_view(state, None, seen.view) == saga_view(state, None)
+        assert saga_view(state, None, steps_seen=seen.view) == saga_view(state, None)
 
 
 def test_only_steps_that_have_changed_are_made_anew() -> None:
