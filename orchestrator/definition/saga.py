@@ -92,6 +92,7 @@ def saga(
 
     def declare(function: Callable[[Input, Shop], Awaitable[Result]]) -> SagaDefinition[Input, Shop, Result]:
         input_type, shop, result = _signature(name, function)
+        _refuse_hiding(name, version, function)
         for field in sensitive_attributes(input_type.DESCRIPTOR):
             raise DefinitionError(f"saga {name!r}: {input_type.DESCRIPTOR.file.name}: {why_sensitive(field)}")
         return SagaDefinition(
@@ -108,6 +109,21 @@ def saga(
         )
 
     return declare
+
+
+_declared: dict[tuple[str, str], tuple[str, int]] = {}
+"""The name and version of each declared function, by its module and its name there."""
+
+
+def _refuse_hiding(name: str, version: int, function: Callable[..., Any]) -> None:
+    """A function hides an earlier one of the same name, and the saga that it was would silently not be served."""
+    place = (function.__module__, function.__qualname__)
+    known = _declared.setdefault(place, (name, version))
+    if known != (name, version) and "<locals>" not in function.__qualname__:
+        raise DefinitionError(
+            f"{function.__module__}: the function {function.__name__} of {name} v{version} hides that of "
+            f"{known[0]} v{known[1]}; give each version's function a name of its own: {function.__name__}_{version}"
+        )
 
 
 def definitions_in(modules: Iterable[ModuleType]) -> tuple[SagaDefinition[Any, Any, Any], ...]:

@@ -38,6 +38,8 @@ from tests.demo.promises import (
 from tests.otlp import Collector, tree
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from rich.console import Console
 
     from saga.v1.saga_pb2 import Saga
@@ -113,7 +115,7 @@ def _play(console: Console, state: Path) -> bool:
             services = stack.enter_context(Processes(environment, log, *SERVICES))
             orchestrator = stack.enter_context(Processes(environment, log, ORCHESTRATOR))
             services.start()
-            told = asyncio.run(_run(Stage(console, addresses, services, orchestrator)))
+            told = asyncio.run(_until_interrupted(_run(Stage(console, addresses, services, orchestrator))))
         # Stopped processes have handed over their last spans: now the traces are whole.
         traces = collector.traces
     for order in ORDERS:
@@ -125,6 +127,24 @@ def _play(console: Console, state: Path) -> bool:
         console.print(tree(trace))
         console.print(Text(f"the services say: {told.effects[order.number]}", style="dim"))
     return _verdict(console, told, time.monotonic() - began)
+
+
+async def _until_interrupted(work: Coroutine[object, object, Told]) -> Told:
+    """What comes of it, unless Ctrl-C comes first: a cancel alone may meet a call that ends at the same moment.
+
+    Raises:
+        KeyboardInterrupt: it did.
+    """
+    interrupted = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted.set)
+    working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(interrupted.wait())
+    await asyncio.wait((working, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not interrupted.is_set():
+        return await working
+    working.cancel()
+    await asyncio.wait((working,))
+    raise KeyboardInterrupt
 
 
 async def _run(stage: Stage) -> Told:

@@ -114,6 +114,12 @@ def _rejected_and_killed(point: str) -> Callable[[Subject], Scenario]:
     return scenario
 
 
+def _refused_or_forgotten(subject: Subject) -> Ends:
+    """That a query was refused may die with the orchestrator: it is asked again."""
+    legal = ends.rejected(subject)
+    return legal | ends.COMPLETED if subject.is_query else legal
+
+
 def _no_rollback(subject: Subject) -> str:
     if subject.best_effort:
         return "the saga goes on without it"
@@ -255,7 +261,7 @@ MISHAPS: Final = (
         _K,
         "when the start is durable; the next one sees it refused",
         _rejected_and_killed("started"),
-        ends.rejected,
+        _refused_or_forgotten,
     ),
     Mishap("intended", _K, "when its intent is durable", _killed("intended"), ends.left_behind, _no_intent),
     Mishap("answered", _K, "when its answer is there, and not journalled", _killed("answered"), ends.left_behind),

@@ -15,6 +15,8 @@ from orchestrator.definition.rules import check_definition
 from orchestrator.definition.saga import LONGEST_SAGA
 from orchestrator.errors import DefinitionError
 from saga.v1 import contract_pb2
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signature of a saga is read
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -80,3 +82,32 @@ def test_a_deadline_that_nobody_will_see_is_refused(deadline: timedelta) -> None
 def test_a_reserve_that_leaves_no_time_is_refused(reserve: timedelta) -> None:
     with pytest.raises(DefinitionError, match="the reserve must be less than the deadline"):
         saga("place", version=1, deadline=timedelta(seconds=2), reserve=reserve)
+
+
+def placed_at(module: str, name: str) -> Callable[..., Awaitable[Receipt]]:
+    """A function of a saga, as if it stood there."""
+
+    async def function(_order: StartOrderRequest, _nobody: Nobody) -> Receipt:
+        return Receipt()
+
+    function.__module__, function.__qualname__, function.__name__ = module, name, name
+    return function
+
+
+def test_a_version_whose_function_hides_that_of_another_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.definition.saga._declared", {})
+    saga("buy", version=1)(placed_at("shops", "buy"))
+
+    with pytest.raises(DefinitionError, match=r"buy of buy v2 hides that of buy v1; give .* its own: buy_2"):
+        saga("buy", version=2)(placed_at("shops", "buy"))
+
+
+def test_the_same_module_may_be_read_twice_and_other_modules_name_as_they_like(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.definition.saga._declared", {})
+    for module, name, version in (
+        ("shops", "buy", 1),
+        ("shops", "buy", 1),
+        ("others", "buy", 2),
+        ("shops", "buy_2", 2),
+    ):
+        assert str(saga("buy", version=version)(placed_at(module, name))) == f"buy v{version}"

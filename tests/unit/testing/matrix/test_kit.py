@@ -23,6 +23,7 @@ from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import CapturePaymentRequest, CapturePaymentResponse
+from shop.pricing.v1.pricing_pb2 import PriceOrderRequest
 from tests.unit.testing.matrix.sell import Shop, altered, failed, sell
 
 if TYPE_CHECKING:
@@ -236,3 +237,14 @@ async def test_a_deadline_may_roll_back_what_would_have_completed() -> None:
     assert matrix.cell(RESERVE, "delivery: fails before").end is Status.COMPLETED
     # It takes longer than the deadline to notice that the orchestrator is dead.
     assert matrix.cell(RESERVE, "killed: started").verdict is Verdict.NOT_APPLICABLE
+
+
+async def test_a_first_query_that_was_refused_may_be_asked_again_after_a_kill() -> None:
+    @saga("asks", version=1)
+    async def asks(request: StartOrderRequest, shop: Shop) -> Receipt:
+        await shop.pricing.PriceOrder(PriceOrderRequest(lines=request.lines, country="DE"))
+        await shop.payment.CapturePayment(CapturePaymentRequest(order_id="o", amount=EUROS))
+        return Receipt()
+
+    matrix = await fault_matrix(asks)
+    assert matrix.passed, str(matrix)
