@@ -36,6 +36,8 @@ STARTED_SPAN: Final = "saga started"
 """Without duration, sent at once: a saga that takes days can be found from its first second."""
 SUSPENDED_SPAN: Final = "saga suspended"
 """Without duration, sent at once: the saga waits for an operator, and may yet go on."""
+ROLLED_BACK_SPAN: Final = "saga rolled back"
+"""Without duration: a child that had completed, and has its root span, was rolled back with its parent."""
 
 # Events of the root span.
 ROLLBACK_BEGAN_EVENT: Final = "saga.rollback_began"

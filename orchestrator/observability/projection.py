@@ -44,6 +44,7 @@ NOWHERE: Final[Mapping[str, str]] = MappingProxyType({})
 
 _STATUS_NUMBERS: Final[dict[str, int]] = {code.name: code.value[0] for code in grpc.StatusCode}
 _SUSPENDED: Final = "suspended"  # the key of that span, which no command can have: theirs hold a dot
+_ROLLED_BACK: Final = "rolled back"  # likewise
 _INTERRUPTED: Final = "the orchestrator stopped before an answer came"
 
 
@@ -98,6 +99,7 @@ class SagaTrace:
     __slots__ = (
         "_addresses",
         "_events",
+        "_has_root",
         "_place",
         "_reason",
         "_recovered",
@@ -118,6 +120,7 @@ class SagaTrace:
         self._events: list[Span.Event] = []
         self._reason: Reason | None = None
         self._recovered = False
+        self._has_root = False
         self._suspensions = 0
 
     def project(self, entry: Entry) -> Sequence[bytes]:
@@ -230,10 +233,14 @@ class SagaTrace:
         return ()
 
     def _root(self, ended_at: int, status: Status) -> bytes:
+        """The saga's own span; of a completed child that is rolled back with its parent, a mark beside it."""
         self.resting = True
         about = {**self._about_saga(), names.SAGA_STATUS: status.name.lower()}
         if self._recovered:
             about[names.SAGA_RECOVERED] = True
+        if self._has_root:
+            return self._place.mark(names.ROLLED_BACK_SPAN, _ROLLED_BACK, ended_at) + attributes(about)
+        self._has_root = True
         return self._place.root(self._start.at, ended_at) + attributes(about) + told(self._events)
 
     def _settled(

@@ -388,3 +388,14 @@ def test_an_attempt_says_where_its_participant_was_called() -> None:
     spans = [span for entry in (STARTED, RESERVE_INTENDED, RESERVED) for span in trace.project(entry)]
     attempt = read_span(trace_pb2.Span.FromString(spans[-1]), "orchestrator")
     assert (attempt.attributes["server.address"], attempt.attributes["server.port"]) == ("::1", 50103)
+
+
+def test_a_completed_child_that_is_rolled_back_with_its_parent_keeps_one_root() -> None:
+    trace = project(
+        STARTED, COMPLETED, RollbackBegan(1_080_000, Reason("CANCELLED", "its parent")), SagaCompensated(1_090_000)
+    )
+
+    assert [span.name for span in roots(trace)] == ["saga place_order"]
+    mark = only(trace, "saga rolled back")
+    assert mark.attributes["saga.status"] == "compensated"
+    assert_whole(trace)
