@@ -178,6 +178,17 @@ async def test_orders_are_listed_by_customer_and_status_page_by_page_the_newest_
     assert second.next_page_token == ""
     rolled_back = await api.orders.ListOrders(ListOrdersRequest(statuses=[saga_pb2.STATUS_COMPENSATED]))
     assert [order.order_id for order in rolled_back.orders] == [declined]
+    assert all(order.HasField("ended_at") for order in (*first.orders, *rolled_back.orders))
+
+
+async def test_an_order_that_goes_on_is_listed_without_an_end(api: Api, an_order: AnOrder) -> None:
+    held = api.mocks.hold("AuthorizePayment")
+    order_id = (await api.orders.StartOrder(an_order())).order.order_id
+    await api.called("AuthorizePayment")
+
+    (order,) = (await api.orders.ListOrders(ListOrdersRequest())).orders
+    assert (order.order_id, order.HasField("ended_at")) == (order_id, False)
+    held.set()
 
 
 async def test_a_cancel_while_a_call_is_in_flight_undoes_what_was_done(api: Api, an_order: AnOrder) -> None:

@@ -214,6 +214,26 @@ async def test_an_outcome_in_doubt_is_resolved_by_an_operator_and_the_saga_goes_
     assert api.mocks.called.count("AuthorizePayment") == 1
 
 
+async def test_a_reply_that_breaks_the_commands_contract_is_refused(api: Api, an_order: AnOrder) -> None:
+    saga_id = await in_doubt(api, an_order(), "AuthorizePayment")
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await api.sagas.ResolveOutcome(
+            pb.ResolveOutcomeRequest(
+                saga_id=saga_id,
+                key=AUTHORIZE,
+                took_effect=True,
+                reply=packed(AuthorizePaymentResponse()),
+                evidence="seen",
+                requested_by="ada",
+            )
+        )
+
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert (refused.value.details() or "").startswith("reply: ")
+    assert "payment_id" in (refused.value.details() or "")
+
+
 async def test_an_outcome_that_did_not_happen_rolls_the_saga_back(api: Api, an_order: AnOrder) -> None:
     saga_id = await in_doubt(api, an_order(), "AuthorizePayment")
 

@@ -703,3 +703,20 @@ async def test_a_saga_that_has_ended_leaves_nothing_to_the_garbage_collector(sta
         gc.garbage.clear()
 
     assert not left & {Executor, Forward, Brake, SagaWriter, SagaState}, "the rest is the stage's"
+
+
+async def test_changes_within_a_fifth_of_a_second_are_one_to_who_watches_all_sagas(stage: Stage) -> None:
+    process = stage.process()
+    seen: list[Status | None] = []
+
+    async def watch() -> None:
+        async for state in process.worker.watch_all():
+            seen.append(state.status)  # noqa: PERF401 - it never ends
+
+    watching = asyncio.ensure_future(watch())
+    await turns()
+    await process.run()
+    await until(lambda: Status.COMPLETED in seen)
+    watching.cancel()
+
+    assert stage.clock.slept.count(0.2) >= 1
