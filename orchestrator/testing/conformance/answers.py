@@ -8,13 +8,16 @@ from google.protobuf import text_format
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from orchestrator.contract.command import Meaning
 from orchestrator.contract.redaction import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from google.protobuf.message import Message
     from grpc.aio import AioRpcError
+
+    from orchestrator.contract.command import OutcomeRule
 
     Trailing = Iterable[tuple[str, str | bytes]] | None
 
@@ -48,6 +51,7 @@ class Answer(NamedTuple):
         reply: the reply, where the code is OK.
         violations: the fields of the google.rpc.BadRequest.
         echo: what the trailing metadata give as the idempotency key; empty where they give none.
+        ruled: what the method's contract says of such a status; ``None`` where it says nothing.
     """
 
     code: str
@@ -56,6 +60,7 @@ class Answer(NamedTuple):
     reply: Message | None = None
     violations: tuple[str, ...] = ()
     echo: tuple[str, ...] = ()
+    ruled: Meaning | None = None
 
     @classmethod
     def completed(cls, reply: Message, trailing: Trailing = None) -> Answer:
@@ -63,16 +68,17 @@ class Answer(NamedTuple):
         return cls(_OK, reply=reply, echo=_echo(trailing))
 
     @classmethod
-    def failed(cls, error: AioRpcError) -> Answer:
-        """Any other end of a call."""
+    def failed(cls, error: AioRpcError, rules: Sequence[OutcomeRule] = ()) -> Answer:
+        """Any other end of a call, to a method whose contract has these rules."""
         reason, violations = "", ()
         for detail in _details(error):
             if isinstance(detail, error_details_pb2.ErrorInfo):
                 reason = detail.reason
             else:
                 violations = tuple(violation.field for violation in detail.field_violations)
-        echo = _echo(error.trailing_metadata())
-        return cls(error.code().name, error.details() or "", reason, violations=violations, echo=echo)
+        code, message, echo = error.code().name, error.details() or "", _echo(error.trailing_metadata())
+        ruled = next((rule.meaning for rule in rules if rule.matches(code, reason, message)), None)
+        return cls(code, message, reason, violations=violations, echo=echo, ruled=ruled)
 
     @property
     def is_completed(self) -> bool:
@@ -82,7 +88,7 @@ class Answer(NamedTuple):
     @property
     def is_refused(self) -> bool:
         """It definitely had no effect."""
-        return self.code in DEFINITE
+        return self.code in DEFINITE if self.ruled is None else self.ruled is Meaning.REJECTED
 
     @property
     def is_unknown(self) -> bool:

@@ -39,6 +39,10 @@ def _if_compensable(subject: Subject) -> str:
     return "" if subject.undo is not None else f"it is {subject.command.effect.name.lower()}, nothing compensates it"
 
 
+def _if_late_command_is_recognised(subject: Subject) -> str:
+    return _if_compensable(subject) or _if_idempotent(subject)
+
+
 def _if_rejection_is_final(subject: Subject) -> str:
     if subject.command.effect is Effect.RETRYABLE:
         return "it is retryable, so a rejection may be followed by success"
@@ -52,7 +56,8 @@ def _if_verifiable(subject: Subject) -> str:
 def _if_compensation_has_keys(subject: Subject) -> str:
     compensation = subject.command.compensation
     if compensation is None or compensation.idempotent:
-        return _if_compensable(subject)
+        # A participant without keys recognises a compensation by what its request names.
+        return _if_compensable(subject) or _if_idempotent(subject)
     return "the contract says that its compensation does not recognise a repeated key"
 
 
@@ -91,7 +96,9 @@ RULES: Final[dict[str, Rule]] = {
         "a query that showed the effect shows it no more", _if_compensable, compensation_undoes
     ),
     "command-after-compensation": Rule(
-        "a definite refusal or the recorded reply, and no effect", _if_compensable, command_after_compensation
+        "a definite refusal or the recorded reply, and no effect",
+        _if_late_command_is_recognised,
+        command_after_compensation,
     ),
     "rejection-repeated": Rule("the same rejection", _if_rejection_is_final, rejection_repeated),
     "rejection-compensated": Rule(

@@ -45,4 +45,4 @@ class Sender:
         try:
             return Answer.completed(await call, await call.trailing_metadata())
         except grpc.aio.AioRpcError as error:
-            return Answer.failed(error)
+            return Answer.failed(error, command.outcomes)

@@ -56,8 +56,8 @@ async def verify_after_restart(new: NewTrial) -> Callable[[], Awaitable[str]]:
 
 
 def _says_no(trial: Trial, answer: Answer) -> bool:
-    rules = trial.verify_rules
-    ruled = next((each for each in rules if each.code == answer.code and each.reason in ("", answer.reason)), None)
+    said = answer.code, answer.reason, answer.message
+    ruled = next((rule for rule in trial.verify_rules if rule.matches(*said)), None)
     return (answer.code, answer.reason) == _NO if ruled is None else ruled.meaning is Meaning.REJECTED
 
 

@@ -76,6 +76,14 @@ async def test_a_rule_of_the_contract_can_make_another_status_a_no() -> None:
         await judged(BARE, YES, rules=(rule,))
 
 
+async def test_a_rule_about_the_message_makes_only_such_a_message_a_no() -> None:
+    rule = OutcomeRule("NOT_FOUND", "", Meaning.REJECTED, message_contains="no such payment")
+
+    assert await judged(OTHER, YES, rules=(rule,))
+    with pytest.raises(Unmet, match="neither says yes nor no"):
+        await judged(BARE, YES, rules=(rule,))
+
+
 async def test_a_rule_of_the_contract_can_take_the_no_from_a_status() -> None:
     with pytest.raises(Unmet, match="neither says yes nor no"):
         await judged(NO, YES, rules=(OutcomeRule("NOT_FOUND", "", Meaning.UNKNOWN),))

@@ -1,0 +1,330 @@
+"""Participants in Go and in Node, built by the commands of `services/README.md`, and a saga over both.
+
+Their modules come through the ordinary clients of both languages. Where a tool is missing, or its modules cannot be
+fetched, the tests that need it are skipped, and say why.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+import grpc
+import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+
+from orchestrator.cli.protoc import describe
+from saga.v1.saga_pb2 import STATUS_COMPENSATED, STATUS_COMPLETED, Saga
+from saga.v1.saga_service_pb2 import StartSagaRequest
+from saga.v1.saga_service_pb2_grpc import SagaServiceStub
+from services.chassis import guard, metadata
+from tests.acceptance.conftest import BIN, PATIENCE
+from tests.demo.addresses import ROOT, settings_removed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from google.protobuf.descriptor import FileDescriptor
+
+# Modules are fetched and compiled once for each machine, and that takes longer than any test.
+pytestmark = pytest.mark.timeout(600)
+
+SOURCE = Path(__file__).parent / "other_languages"
+PAGE = ROOT / "services" / "README.md"
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
+HOTEL, AIRLINE = "hotel.v1.HotelService", "airline.v1.AirlineService"
+HOTEL_ADDRESS, AIRLINE_ADDRESS = "127.0.0.1:52001", "127.0.0.1:52002"
+ANY_PORT = "127.0.0.1:0"
+
+
+class Process(NamedTuple):
+    """A running service: where it is, what it said until it was ready, and what it says from then on."""
+
+    address: str
+    told: list[str]
+    says: IO[str]
+
+
+def commands(beginning: str) -> list[str]:
+    """The lines of the page's one block of commands that begins so."""
+    [found] = [code for language, code in BLOCKS if language == "sh" and code.startswith(beginning)]
+    return found.replace("\\\n", " ").splitlines()
+
+
+def environment(folder: Path) -> dict[str, str]:
+    path = os.pathsep.join([str(folder / "tools"), str(BIN), os.environ["PATH"]])
+    return settings_removed(os.environ) | {"PATH": path, "GOFLAGS": "-mod=mod"}
+
+
+def tell(where: str, command: str) -> None:
+    print(f"{where}$ {command}")  # noqa: T201 - for who waits for it, with -s
+
+
+def run(folder: Path, where: str, command: str, *, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
+    tell(where, command)
+    return subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder / where,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
+def done(folder: Path, where: str, command: str) -> str:
+    ended = run(folder, where, command)
+    assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
+    return ended.stdout
+
+
+def fetched(folder: Path, where: str, command: str) -> None:
+    """Run what only fetches and compiles the modules of others; skip what needs them where they are out of reach."""
+    tool = re.sub(r"^\w+=\S+ ", "", command).split()[0]
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed")
+    ended = run(folder, where, command, seconds=400)
+    if ended.returncode:
+        pytest.skip(f"`{command}` could not fetch its modules: {ended.stderr.strip().splitlines()[-1:]}")
+
+
+@contextmanager
+def running(folder: Path, where: str, command: str) -> Iterator[Process]:
+    """A process that has said where it listens; ended at the end."""
+    tell(where, command)
+    with subprocess.Popen(
+        ["sh", "-c", f"exec {command}"],
+        cwd=folder / where,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as started:
+        assert started.stdout is not None
+        told: list[str] = []
+        try:
+            for line in started.stdout:
+                told.append(line)
+                if ready := re.search(r"listening on (\S+)", line):
+                    yield Process(ready[1], told, started.stdout)
+                    break
+            else:
+                raise AssertionError(f"{command} ended before it was ready:\n{''.join(told)}")
+        finally:
+            started.send_signal(signal.SIGTERM)
+            started.wait(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the examples, elsewhere, with the protoc of grpcio-tools as `protoc`."""
+    folder = tmp_path_factory.mktemp("elsewhere") / "travel"
+    shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    protoc = folder / "tools" / "protoc"
+    protoc.parent.mkdir()
+    protoc.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m grpc_tools.protoc "$@"\n')
+    protoc.chmod(protoc.stat().st_mode | stat.S_IXUSR)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hotel(folder: Path) -> Iterator[Process]:
+    """The guarded participant, built from its own contract by Go."""
+    tools, generate, build, start = commands("GOBIN=")
+    fetched(folder, "go", "go mod download")
+    fetched(folder, "go", tools)
+    done(folder, "go", generate)
+    done(folder, "go", build)
+    with running(folder, "go", start.replace(HOTEL_ADDRESS, ANY_PORT)) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def airline(folder: Path) -> Iterator[Process]:
+    """The plain service, by Node."""
+    install, start = commands("npm install")
+    fetched(folder, "node", f"{install} --no-audit --no-fund")
+    with running(folder, "node", start.replace(AIRLINE_ADDRESS, ANY_PORT)) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def orchestrator(folder: Path, hotel: Process, airline: Process) -> Iterator[Process]:
+    """Over both."""
+    generate, check, serve = commands("orchestrator generate")
+    done(folder, ".", generate)
+    assert "2 contracts, 5 commands, 1 saga: no violations" in done(folder, ".", check)
+    serve = serve.replace(HOTEL_ADDRESS, hotel.address).replace(AIRLINE_ADDRESS, airline.address)
+    with running(folder, ".", f"{serve} --listen {ANY_PORT}") as process:
+        yield process
+
+
+def pool(protos: Path) -> descriptor_pool.DescriptorPool:
+    known = descriptor_pool.DescriptorPool()
+    for file in describe(protos).file:
+        known.AddSerializedFile(file.SerializeToString())
+    return known
+
+
+def travel(address: str, city: str, budget: int) -> tuple[Saga, dict[str, str]]:
+    """Start a saga, wait for its end, and read its result, with the contract and no stubs of it."""
+    known = pool(SOURCE / "protos" / "annotated")
+    order, result = (
+        message_factory.GetMessageClass(known.FindMessageTypeByName(f"travel.v1.{name}"))()
+        for name in ("TravelRequest", "Travel")
+    )
+    json_format.ParseDict({"city": city, "budget": budget}, order)
+    request = StartSagaRequest(definition="travel")
+    request.wait.FromSeconds(20)
+    request.input.Pack(order)
+    with grpc.insecure_channel(address) as channel:
+        saga = SagaServiceStub(channel).StartSaga(request, timeout=PATIENCE).saga
+    saga.result.Unpack(result)
+    return saga, json_format.MessageToDict(result)
+
+
+def booking(address: str, trip: str) -> grpc.StatusCode:
+    """What the hotel says of the room of a trip."""
+    known = pool(SOURCE / "protos" / "theirs")
+    request, reply = (
+        message_factory.GetMessageClass(known.FindMessageTypeByName(f"hotel.v1.GetBooking{name}"))
+        for name in ("Request", "Response")
+    )
+    with grpc.insecure_channel(address) as channel:
+        ask = channel.unary_unary(
+            f"/{HOTEL}/GetBooking", request_serializer=request.SerializeToString, response_deserializer=reply.FromString
+        )
+        try:
+            ask(request(trip_id=trip), timeout=PATIENCE)
+        except grpc.RpcError as error:
+            return error.code()
+        return grpc.StatusCode.OK
+
+
+def compensated(saga: Saga) -> list[str]:
+    steps = [step for step in saga.steps if step.HasField("compensation")]
+    return [step.compensation.method for step in sorted(steps, key=lambda step: step.compensation.position)]
+
+
+def checked(folder: Path, conform: str) -> dict[tuple[str, str], str]:
+    """The verdicts by rpc and check; none of them is a failure."""
+    report = json.loads(done(folder, ".", f"{conform} --json"))
+    return {(each["rpc"], each["check"]): each["verdict"] for each in report["findings"]}
+
+
+def shape(file: FileDescriptor) -> dict[str, object]:
+    """What a file is on the wire: its messages and methods, without options and imports."""
+    proto = descriptor_pb2.FileDescriptorProto()
+    file.CopyToProto(proto)
+    methods = [method for service in proto.service for method in service.method]
+    fields = [field for message in proto.message_type for field in message.field]
+    for each in (proto, *methods, *fields):
+        each.ClearField("options")
+    proto.ClearField("dependency")
+    return json_format.MessageToDict(proto)
+
+
+def test_the_page_shows_the_code_of_the_examples() -> None:
+    known = [path.read_text() for path in SOURCE.rglob("*") if path.is_file()]
+    shown = [code for language, code in BLOCKS if language != "sh"]
+    assert len(shown) == 6
+    assert all(any(code in text for text in known) for code in shown)
+
+
+def test_the_page_shows_whole_files_of_go_node_and_python() -> None:
+    shown = {code for _, code in BLOCKS}
+    assert {SOURCE.joinpath(name).read_text() for name in ("go/guard.go", "go/main.go", "node/server.js")} <= shown
+    assert (SOURCE / "travel_sagas.py").read_text() in shown
+
+
+def test_the_links_of_the_page_lead_somewhere() -> None:
+    text = re.sub(r"^```.*?^```", "", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert links
+    assert all((PAGE.parent / link).exists() for link in links)
+
+
+def test_the_page_names_the_metadata_that_the_chassis_reads() -> None:
+    named = set(re.findall(r"^\| `([a-z-]+)` \|", PAGE.read_text(), flags=re.MULTILINE))
+    values = vars(metadata)
+    assert named == {values[name] for name in ("IDEMPOTENCY_KEY", "COMPENSATES", "VERIFIES", "SAGA_ID", "TRACEPARENT")}
+
+
+def test_the_page_says_of_each_reason_of_the_guard() -> None:
+    raised = set(re.findall(r'"([A-Z]+_[A-Z_]+)"', Path(guard.__file__ or "").read_text()))
+    assert raised
+    assert raised <= set(re.findall(r"`([A-Z_]+)`", PAGE.read_text()))
+
+
+@pytest.mark.parametrize("name", ["hotel/v1/hotel.proto", "airline/v1/airline.proto"])
+def test_an_annotated_copy_is_the_contract_of_the_service_with_options(name: str) -> None:
+    theirs, ours = (pool(SOURCE / "protos" / kind).FindFileByName(name) for kind in ("theirs", "annotated"))
+    assert shape(theirs) == shape(ours)
+
+
+def test_a_participant_in_go_passes_every_check_of_its_guard(folder: Path, hotel: Process) -> None:
+    [command] = commands(f"orchestrator conform {HOTEL}")
+    verdicts = checked(folder, command.replace(HOTEL_ADDRESS, hotel.address))
+    assert verdicts["BookRoom", "echoes"] == "passed"
+    assert set(verdicts.values()) == {"passed", "not applicable"}
+    # What needs a restart, and constraints that its contract does not state.
+    assert sum(verdict == "not applicable" for verdict in verdicts.values()) == 5
+
+
+def test_a_plain_service_in_node_fails_no_check(folder: Path, airline: Process) -> None:
+    [command] = commands(f"orchestrator conform {AIRLINE}")
+    verdicts = checked(folder, command.replace(AIRLINE_ADDRESS, airline.address))
+    assert verdicts["BuyTicket", "accepts-command"] == "passed"
+    assert verdicts["BuyTicket", "command-after-compensation"] == "not applicable"
+
+
+def test_both_live_contracts_are_compared_and_their_missing_options_are_no_difference(orchestrator: Process) -> None:
+    told = "".join(orchestrator.told)
+    assert "not compared" not in told
+    assert "differs" not in told
+
+
+def test_a_saga_over_go_and_node_completes(orchestrator: Process, hotel: Process) -> None:
+    saga, result = travel(orchestrator.address, "Lisbon", budget=500)
+
+    assert saga.status == STATUS_COMPLETED
+    assert result.pop("ticket")
+    assert result == {"room": "Sea view, Lisbon"}
+    assert booking(hotel.address, saga.saga_id) is grpc.StatusCode.OK
+
+
+def test_a_saga_over_go_and_node_rolls_back_both(orchestrator: Process, hotel: Process, airline: Process) -> None:
+    saga, _ = travel(orchestrator.address, "Porto", budget=100)
+
+    assert saga.status == STATUS_COMPENSATED
+    assert compensated(saga) == [f"{AIRLINE}.RefundTicket", f"{HOTEL}.CancelRoom"]
+    assert booking(hotel.address, saga.saga_id) is grpc.StatusCode.NOT_FOUND
+    refunds = iter(airline.says.readline, "")
+    assert any(re.fullmatch(r"refunded T\d+, Porto\n", line) for line in refunds)
+
+
+def test_a_text_of_node_is_a_rejection_and_rolls_back_go(orchestrator: Process, hotel: Process) -> None:
+    saga, _ = travel(orchestrator.address, "Atlantis", budget=500)
+
+    assert saga.status == STATUS_COMPENSATED
+    assert "no airport in Atlantis" in saga.reason.message
+    assert compensated(saga) == [f"{HOTEL}.CancelRoom"]
+    assert booking(hotel.address, saga.saga_id) is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_rejection_of_go_tells_its_reason_and_ends_the_saga(orchestrator: Process) -> None:
+    saga, _ = travel(orchestrator.address, "Nowhere", budget=500)
+
+    assert saga.status == STATUS_COMPENSATED
+    assert "NO_HOTEL" in saga.reason.message
+    assert compensated(saga) == []
