@@ -128,8 +128,9 @@ def test_one_setting_moves_all_ports_and_the_commands_that_are_printed() -> None
     with started(*command, until="What can be ordered: ", PORT_BASE=str(base)) as running:
         assert running.stdout
         told = [running.stdout.readline() for _ in range(2)]
-        assert f"orchestrator list --address 127.0.0.1:{base}\n" in told[0]
-        assert run(str(BIN / "orchestrator"), "list", "--address", f"127.0.0.1:{base}").err == "no sagas\n"
+        where = f"127.0.0.1:{base}"
+        assert f"export ORCHESTRATOR_ADDRESS={where}; .venv/bin/orchestrator list\n" in told[0]
+        assert run(str(BIN / "orchestrator"), "list", ORCHESTRATOR_ADDRESS=where).err == "no sagas\n"
         running.send_signal(signal.SIGINT)
         running.stdout.read()
         assert running.wait(PATIENCE) == 0

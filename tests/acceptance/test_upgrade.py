@@ -90,16 +90,22 @@ class Project:
 
 @contextmanager
 def started(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[str]:
-    """A process, by the address on which it listens, until it has drained."""
+    """A process, by the address on which it listens, until it has drained.
+
+    An orchestrator is waited for until it has recovered what was there: until then no act on that is taken.
+    """
+    ready = "recovered" if "serve" in command else "listening on"
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=folder, env=environment, stderr=pipe, text=True) as process:
         try:
             assert process.stderr
-            said = []
+            said, address = [], ""
             for line in process.stderr:
                 said.append(line)
                 if found := re.search(r"listening on (\S+)", line):
-                    yield found[1]
+                    address = found[1]
+                if address and ready in line:
+                    yield address
                     break
             else:
                 pytest.fail("".join(said))

@@ -194,4 +194,4 @@ async def test_a_filter_decides_what_a_watcher_is_sent(
 
     change = feed_module._Change.of(await api.worker.get(saga_id))
 
-    assert change.matches(where) is matches
+    assert where.matches(change) is matches
