@@ -121,7 +121,7 @@ class Invariants:
             *_listed_otherwise(orders, listed),
             *await self._broken_in_books(orders),
             *await self._broken_in_points(orders),
-            *self._shop.complaints(),
+            *self._shop.complaints(fronted=fronted),
             *(await broken_traces(self._shop.collector, customers.placed) if traced and self._shop.traced else ()),
         ]
 
