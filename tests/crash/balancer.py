@@ -49,9 +49,9 @@ class Balancer(Proxy):
         for connection in self._connections:
             connection.cancel()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         if self.status == PASS_ON:
-            return await super()._serve(reader, writer)
+            return await super()._serve(reader, writer, number)
         try:
             await self._speak_http(reader, writer)
         except EOFError:
