@@ -51,6 +51,11 @@ async def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(letter: P
         await SqliteJournal.open(letter)
 
 
+def test_what_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    with pytest.raises(JournalUnavailable, match=re.escape(f"{tmp_path} cannot be opened")):
+        connect(tmp_path)
+
+
 async def test_a_folder_that_cannot_be_made_is_refused(letter: Path) -> None:
     with pytest.raises(JournalUnavailable, match="cannot be opened: File exists"):
         await SqliteJournal.open(letter / "journal.db")

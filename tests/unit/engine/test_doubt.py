@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator import CommandRejected, CommandUnknown, best_effort, saga, scope
 from orchestrator.contract.command import OnUnknown, Retry
-from orchestrator.engine.entries import CompensationBegan, SagaCompleted
+from orchestrator.engine.entries import AttemptFailed, CommandAbandoned, CompensationBegan, SagaCompleted
 from orchestrator.engine.state import Status, StepOutcome
 from orchestrator.errors import CancelRefused, OperationRefused
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
@@ -424,6 +424,22 @@ async def test_a_best_effort_command_that_is_refused_after_doubt_is_abandoned_as
     assert {command.outcome for command in state.commands.values()} == {StepOutcome.UNKNOWN}
     assert len(stage.participants.of("RecordOrder")) == 2, "as many as its contract allows"
     assert stage.participants.of("VoidAuthorization") == []
+
+
+async def test_what_is_abandoned_says_after_which_attempt_and_when_that_was_sent(
+    stage_of: Callable[..., Stage],
+) -> None:
+    async def easy(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        await best_effort(shop.analytics.RecordOrder(RecordOrderRequest()))
+        return Receipt()
+
+    stage = stage_of(saga_of(easy))
+    stage.participants.scripts["RecordOrder"] = [unknown()] * 9
+    await stage.process().run()
+
+    failed = [entry for entry in stage.entries() if isinstance(entry, AttemptFailed | CommandAbandoned)]
+    assert [(type(entry), entry.attempt) for entry in failed] == [(AttemptFailed, 1), (CommandAbandoned, 2)]
+    assert all(0 < entry.started_at <= entry.at for entry in failed)
 
 
 async def test_a_query_that_is_refused_after_a_timeout_is_refused(stage: Stage) -> None:
