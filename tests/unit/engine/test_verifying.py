@@ -256,7 +256,11 @@ async def test_a_rollback_needs_no_code_and_is_held_against_the_contracts(stage:
 
 async def test_a_version_that_is_not_at_hand_is_missing(stage: Stage) -> None:
     await interrupted(stage, "ReserveStock")
-    found = await verdict(stage, edited(one_less, version=2))
+
+    async def newer(order: StartOrderRequest, shop: Shop) -> Receipt:
+        return await one_less(order, shop)
+
+    found = await verdict(stage, edited(newer, version=2))
 
     assert found.finding is Finding.MISSING
     assert found.definition == "trip v1"
