@@ -114,6 +114,7 @@ def _play(console: Console, state: Path) -> bool:
         with ExitStack() as stack:
             services = stack.enter_context(Processes(environment, log, *SERVICES))
             orchestrator = stack.enter_context(Processes(environment, log, ORCHESTRATOR))
+            stack.callback(_ignore_interrupts)  # while they stop: once is enough
             services.start()
             told = asyncio.run(_until_interrupted(_run(Stage(console, addresses, services, orchestrator))))
         # Stopped processes have handed over their last spans: now the traces are whole.
@@ -127,6 +128,11 @@ def _play(console: Console, state: Path) -> bool:
         console.print(tree(trace))
         console.print(Text(f"the services say: {told.effects[order.number]}", style="dim"))
     return _verdict(console, told, time.monotonic() - began)
+
+
+def _ignore_interrupts() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 async def _until_interrupted(work: Coroutine[object, object, Told]) -> Told:

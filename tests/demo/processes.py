@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -107,8 +106,6 @@ class Processes:
         if self._honcho is None:
             return True
         if self.running:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_IGN)  # once is enough
             self._await_start()
             self._honcho.terminate()
             self._await_end()
