@@ -1,0 +1,100 @@
+"""Records a golden journal file: what a process that died has left in SQLite, for every later version to carry on with.
+
+``python -m tests.golden.journal_file`` writes ``left_behind.db``, unless it is there. It was written by the commit
+before the house was rearranged; it is never written again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.definition.plan_reader import read_plan
+from orchestrator.engine.bindings import Bindings
+from orchestrator.engine.served import ServedSaga, ServedSagas
+from orchestrator.engine.worker import Worker, World
+from orchestrator.sagas.place_order import place_order
+from orchestrator.store.sqlite.journal import SqliteJournal
+from tests.golden.record import ORDER, REPLIES
+from tests.unit.engine.stage import Answer, Call, JumpingClock, Participants, Witness, order_of, rejected, turns, until
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.outcome import Outcome
+    from orchestrator.engine.ports import Journal
+
+FILE: Final = Path(__file__).parent / "left_behind.db"
+
+COMPLETED: Final = "0198c0de-0000-7000-8000-0000000000c1"
+ASKED: Final = "0198c0de-0000-7000-8000-0000000000a1"
+AUTHORIZING: Final = "0198c0de-0000-7000-8000-0000000000a2"
+FULFILLING: Final = "0198c0de-0000-7000-8000-0000000000f1"
+VOIDING: Final = "0198c0de-0000-7000-8000-0000000000b1"
+SUSPENDED: Final = "0198c0de-0000-7000-8000-0000000000d1"
+
+SCRIPTS: Final[dict[str, dict[str, Any]]] = {
+    COMPLETED: {},
+    SUSPENDED: {"FulfilOrder": rejected(reason="BIN_EMPTY")},
+    ASKED: {"PriceOrder": Answer},
+    AUTHORIZING: {"AuthorizePayment": Answer},
+    FULFILLING: {"FulfilOrder": Answer},
+    VOIDING: {"ArrangeShipment": rejected(reason="NO_CARRIER"), "VoidAuthorization": Answer},
+}
+"""What befalls each saga; an ``Answer`` never comes: there the process died."""
+
+
+class Lines:
+    """The way to participants that do as a test says."""
+
+    def __init__(self, participants: Participants) -> None:
+        self._participants = participants
+
+    async def is_serving(self, _service: str) -> bool:
+        return True
+
+    def caller(self, command: Command) -> Callable[..., Awaitable[Outcome]]:
+        async def call(request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ARG001, ASYNC109
+            return await self._participants.answer(command, Call(command.method, dict(metadata), request))
+
+        return call
+
+
+def worker_on(journal: Journal, participants: Participants, owner: str) -> Worker:
+    """One process over a journal."""
+    clock = JumpingClock()
+    bindings = Bindings([place_order.participants], Lines(participants), clock)
+    served = ServedSagas([ServedSaga.over(place_order, read_plan(place_order), bindings)])
+    return Worker(served, bindings, World(journal, Witness(), clock, lambda: 0.5), owner=owner, lease=60.0)
+
+
+async def record(path: Path) -> None:
+    """Start every saga, let each come as far as it comes, and die."""
+    participants = Participants()
+    participants.replies.update(REPLIES)
+    journal = await SqliteJournal.open(path)
+    worker = worker_on(journal, participants, "the-one-that-died")
+    await worker.open()
+    for saga_id, scripts in SCRIPTS.items():
+        waits = []
+        for method, step in scripts.items():
+            answer = step() if step is Answer else step
+            waits += [answer] if isinstance(answer, Answer) else []
+            participants.scripts[method] = [answer]
+        started = asyncio.ensure_future(worker.start(order_of(place_order, ORDER, saga_id), wait=1e6))
+        if not waits:
+            await started
+        for answer in waits:
+            await until(lambda answer=answer: answer.asked, most=1_000_000)
+            await turns()
+        participants.scripts.clear()
+    await journal.close()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    await asyncio.sleep(0)
+
+
+if __name__ == "__main__" and not FILE.exists():
+    asyncio.run(record(FILE))

@@ -1,0 +1,92 @@
+"""A journal file that an earlier version has left behind is carried on: every saga in it comes to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.engine.operations import Operations
+from orchestrator.engine.state import Status, StepOutcome
+from orchestrator.store.sqlite.journal import SqliteJournal
+from tests.golden.journal_file import (
+    ASKED,
+    AUTHORIZING,
+    COMPLETED,
+    FILE,
+    FULFILLING,
+    SUSPENDED,
+    VOIDING,
+    worker_on,
+)
+from tests.golden.record import REPLIES
+from tests.unit.engine.stage import Participants
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from orchestrator.engine.worker import Worker
+
+ENDS = {
+    COMPLETED: Status.COMPLETED,
+    ASKED: Status.COMPLETED,
+    AUTHORIZING: Status.COMPLETED,
+    FULFILLING: Status.COMPLETED,
+    VOIDING: Status.COMPENSATED,
+    SUSPENDED: Status.SUSPENDED,
+}
+
+
+@pytest.fixture
+def participants() -> Participants:
+    participants = Participants()
+    participants.replies.update(REPLIES)
+    return participants
+
+
+@pytest.fixture
+async def worker(tmp_path: Path, participants: Participants) -> AsyncIterator[Worker]:
+    """A process of this version, before it has recovered anything."""
+    path = tmp_path / "orchestrator.db"
+    shutil.copy(FILE, path)
+    journal = await SqliteJournal.open(path)
+    worker = worker_on(journal, participants, "the-next")
+    yield worker
+    await worker.close(5)
+    await journal.close()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+
+
+async def test_each_saga_of_an_earlier_version_comes_to_its_end(worker: Worker) -> None:
+    await worker.open()
+
+    assert {saga_id: (await worker.wait(saga_id, 1e6)).status for saga_id in ENDS} == ENDS
+
+
+async def test_nothing_is_sent_again_whose_result_an_earlier_version_has_journalled(
+    worker: Worker, participants: Participants
+) -> None:
+    states = {saga_id: await worker.get(saga_id) for saga_id in ENDS}
+    settled = {
+        f"{saga_id}/{command.key}"
+        for saga_id, state in states.items()
+        for command in state.commands.values()
+        if command.outcome is StepOutcome.COMPLETED
+    }
+    await worker.open()
+    for saga_id in ENDS:
+        await worker.wait(saga_id, 1e6)
+
+    assert settled
+    assert not settled & {call.key for call in participants.calls}
+
+
+async def test_a_saga_that_an_earlier_version_has_suspended_is_resumed(worker: Worker) -> None:
+    await worker.open()
+    await Operations(worker).resume(SUSPENDED, "the bin is full again", "ada")
+
+    assert (await worker.wait(SUSPENDED, 1e6)).status is Status.COMPLETED
