@@ -46,7 +46,7 @@ lint: $(INSTALLED) $(IMAGE) ## check style, types, imports, contracts, sagas and
 	$(BIN)/buf format protos --diff --exit-code
 	$(BIN)/buf lint $(IMAGE) --config .buf/buf.yaml
 	$(BIN)/buf breaking $(IMAGE) --against .buf/baseline.binpb --config .buf/buf.yaml
-	$(BIN)/orchestrator check --sagas orchestrator.sagas
+	$(BIN)/orchestrator check --sagas orchestrator.shop
 	@$(BIN)/orchestrator generate --out $(VENV)/generated >/dev/null
 	diff -r -x __pycache__ generated $(VENV)/generated
 

@@ -17,34 +17,34 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.analysis.plan.reader import read_plan
+from orchestrator.analysis.rules import check_definition
+from orchestrator.api.admission import Admission, StartLimits
+from orchestrator.api.feed import SagaFeed
+from orchestrator.api.load import ThreadLoad
+from orchestrator.api.requests import start_request
+from orchestrator.api.saga_service import SagaService
+from orchestrator.api.server import ApiServer
+from orchestrator.api.starts import Starts
+from orchestrator.channels.grpc.live_contracts import LiveContracts
+from orchestrator.channels.grpc.participants import GrpcParticipants
+from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
 from orchestrator.contract.addresses import default_address
-from orchestrator.definition.plan_reader import read_plan
-from orchestrator.definition.rules import check_definition
-from orchestrator.engine import failpoints
-from orchestrator.engine.bindings import Bindings
-from orchestrator.engine.children import add_children
-from orchestrator.engine.gate import Gate
-from orchestrator.engine.operations import Operations
-from orchestrator.engine.retelling import Retelling
-from orchestrator.engine.served import ServedSaga, ServedSagas
-from orchestrator.engine.worker import Worker, World
+from orchestrator.engine.bindings.bindings import Bindings
+from orchestrator.engine.bindings.circuit_breaker import Gate
+from orchestrator.engine.definitions import ServedSaga, ServedSagas
+from orchestrator.engine.replica.acts import Operations
+from orchestrator.engine.replica.children import add_children
+from orchestrator.engine.replica.republish import Retelling
+from orchestrator.engine.replica.watchdog import Watchdog
+from orchestrator.engine.replica.worker import Worker, World
+from orchestrator.engine.run import failpoints
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.store.frozen_note import FrozenNote
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.reading import SqliteReader
-from orchestrator.transport.admission import Admission, StartLimits
-from orchestrator.transport.channels import ChannelSettings
-from orchestrator.transport.feed import SagaFeed
-from orchestrator.transport.live_contracts import LiveContracts
-from orchestrator.transport.load import ThreadLoad
-from orchestrator.transport.participants import GrpcParticipants
-from orchestrator.transport.requests import start_request
-from orchestrator.transport.saga_service import SagaService
-from orchestrator.transport.server import ApiServer
-from orchestrator.transport.starts import Starts
-from orchestrator.watchdog import Watchdog
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
     from orchestrator.definition.saga import Input, Result, SagaDefinition
-    from orchestrator.engine.ports import Journal
+    from orchestrator.ports.ports import Journal
     from orchestrator.settings import Settings
 
     Definition = SagaDefinition[Any, Any, Any]
@@ -298,8 +298,8 @@ def _services(
     }
     if any(_takes_an_order(each) for each in definitions):
         # Else nothing of the shop is imported, so that a user's contracts may be called like those of the shop.
-        from orchestrator.transport.order_details import OrderDetails  # noqa: PLC0415
-        from orchestrator.transport.order_service import OrderService, refuse_other_orders  # noqa: PLC0415
+        from orchestrator.shop.order_details import OrderDetails  # noqa: PLC0415
+        from orchestrator.shop.order_service import OrderService, refuse_other_orders  # noqa: PLC0415
         from shop.order.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server  # noqa: PLC0415
 
         refuse_other_orders(definitions)

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
         lease_seconds: after how long others may take over when this replica falls silent.
         stall_seconds: after how long the code of a saga that keeps the event loop to itself is interrupted.
         log_level: of the orchestrator's own log.
-        failpoints: for crash tests: names of :mod:`orchestrator.engine.failpoints` at which the process kills
+        failpoints: for crash tests: names of :mod:`orchestrator.engine.run.failpoints` at which the process kills
             itself, ``name`` or ``name:n`` for the n-th time, separated by commas.
     """
 

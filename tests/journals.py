@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine import entries as e
-from orchestrator.engine.outcome import Failure
-from orchestrator.engine.ports import Append, NewSaga
-from orchestrator.engine.state import Reason, Status
+from orchestrator.journal import entries as e
+from orchestrator.journal.outcome import Failure
+from orchestrator.journal.state import Reason, Status
+from orchestrator.ports.ports import Append, NewSaga
 
 if TYPE_CHECKING:
     from asyncio import Future
 
-    from orchestrator.engine.ports import Journal
+    from orchestrator.ports.ports import Journal
 
 AT = 1_700_000_000_000_000_000
 FAILURE = Failure("UNAVAILABLE", "nobody there: ça va\x00\n", "GONE")

@@ -9,18 +9,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestrator.cli.check import check
-from orchestrator.cli.conform import conform
-from orchestrator.cli.export import export
-from orchestrator.cli.faults import faults
-from orchestrator.cli.generate import generate
-from orchestrator.cli.look import feed, journal, list_sagas, preview, show, stats, watch
-from orchestrator.cli.mock import mock
-from orchestrator.cli.operate import act, cancel, pause, resolve, resume, retry, skip
-from orchestrator.cli.serve import serve
-from orchestrator.cli.simulate import simulate
-from orchestrator.cli.streams import prepare_streams
-from orchestrator.cli.verify import verify
+from orchestrator.cli.commands.check import check
+from orchestrator.cli.commands.conform import conform
+from orchestrator.cli.commands.export import export
+from orchestrator.cli.commands.faults import faults
+from orchestrator.cli.commands.generate import generate
+from orchestrator.cli.commands.inspect import feed, journal, list_sagas, preview, show, stats, watch
+from orchestrator.cli.commands.mock import mock
+from orchestrator.cli.commands.operator import act, cancel, pause, resolve, resume, retry, skip
+from orchestrator.cli.commands.serve import serve
+from orchestrator.cli.commands.simulate import simulate
+from orchestrator.cli.commands.verify import verify
+from orchestrator.cli.output.streams import prepare_streams
 
 
 class _CommandLine(TyperGroup):

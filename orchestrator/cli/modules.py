@@ -14,7 +14,7 @@ from importlib.abc import InspectLoader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.cli.refusal import refuse
+from orchestrator.cli.exit import refuse
 from orchestrator.definition.saga import definitions_in
 from orchestrator.errors import OrchestratorError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from orchestrator.definition.saga import SagaDefinition
 
-SHOP: Final = "orchestrator.sagas"
+SHOP: Final = "orchestrator.shop"
 """The shop's sagas: what is meant where no module is named, in the folder of the repository that holds them."""
 
 _DECLARES: Final = re.compile(r"^@(\w+\.)*saga\(", re.MULTILINE)

@@ -1,7 +1,7 @@
 """What a contract must say, so that a saga can rely on it.
 
 All of these hold for every rpc of which a contract says ``(saga.v1.command)``, used by a saga or not. Of other rpcs it
-need not say anything; that a saga calls none of these is a rule of :mod:`orchestrator.definition.rules`.
+need not say anything; that a saga calls none of these is a rule of :mod:`orchestrator.analysis.rules`.
 
 =============================================  ======================================================================
 rule                                           what it asks for

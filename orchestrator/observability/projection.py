@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import grpc
 
-from orchestrator.engine import entries as e
-from orchestrator.engine.delivery import idempotency_key
-from orchestrator.engine.state import REASON_CANCELLED, Reason, Status, StepOutcome
-from orchestrator.engine.trace import STARTED
+from orchestrator.engine.run.command_sender import idempotency_key
+from orchestrator.journal import entries as e
+from orchestrator.journal.state import REASON_CANCELLED, Reason, Status, StepOutcome
+from orchestrator.journal.trace_ids import STARTED
 from orchestrator.observability import names
 from orchestrator.observability.spans import Place, error, event, link, prepare_attempt, told
 from orchestrator.observability.wire import Value, attribute, attributes, text
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
     from orchestrator.contract.command import Effect
-    from orchestrator.engine.entries import Entry
-    from orchestrator.engine.outcome import Failure
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.outcome import Failure
 
 NOWHERE: Final[Mapping[str, str]] = MappingProxyType({})
 """No participant has an address."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, SpanFlags, Status
 
 from orchestrator.contract.addresses import split_address
-from orchestrator.engine.state import StepOutcome
-from orchestrator.engine.trace import ROOT, parse_traceparent, span_id, trace_id
+from orchestrator.journal.state import StepOutcome
+from orchestrator.journal.trace_ids import ROOT, parse_traceparent, span_id, trace_id
 from orchestrator.observability import names
 from orchestrator.observability.wire import Value, attribute, attributes, identity, text
 

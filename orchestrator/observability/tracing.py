@@ -18,9 +18,9 @@ from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResou
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import Decision, Sampler
 
-from orchestrator.engine.entries import SagaStarted
-from orchestrator.engine.trace import parse_traceparent, trace_id
 from orchestrator.errors import SettingsError
+from orchestrator.journal.entries import SagaStarted
+from orchestrator.journal.trace_ids import parse_traceparent, trace_id
 from orchestrator.observability import names
 from orchestrator.observability.otlp import OtlpExporter
 from orchestrator.observability.projection import NOWHERE, SagaTrace
@@ -29,7 +29,7 @@ from orchestrator.observability.sending import Limits, SpanSender
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestrator.engine.entries import Entry
+    from orchestrator.journal.entries import Entry
 
 _log = logging.getLogger(__name__)
 

@@ -6,15 +6,15 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.ports import Append, Claim, SagaCount, SagaFilter, SagaRecord, SilentReplica
-from orchestrator.engine.state import UNFINISHED, Status
 from orchestrator.errors import ClaimLost, OrchestratorError, SagaExists, SequenceConflict
+from orchestrator.journal.state import UNFINISHED, Status
+from orchestrator.ports.ports import Append, Claim, SagaCount, SagaFilter, SagaRecord, SilentReplica
 from orchestrator.store.paging import decode_page_token, encode_page_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.engine.entries import Entry
+    from orchestrator.journal.entries import Entry
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class _Kept:
 
 
 class MemoryJournal:
-    """A :class:`~orchestrator.engine.ports.Journal` in dictionaries."""
+    """A :class:`~orchestrator.ports.ports.Journal` in dictionaries."""
 
     def __init__(self) -> None:
         self._sagas: dict[str, _Kept] = {}

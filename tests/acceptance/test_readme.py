@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from typer.testing import CliRunner
 
+from orchestrator.channels.grpc.status import REJECTED, RETRY
 from orchestrator.cli.app import app
-from orchestrator.engine import state
-from orchestrator.transport.status import REJECTED, RETRY
+from orchestrator.journal import state
 from tests.acceptance.conftest import BIN, run
 from tests.demo.addresses import ROOT
 

@@ -36,7 +36,7 @@ class Project:
 
     def __init__(self, folder: Path, product: str) -> None:
         self.folder = folder
-        self.sagas = folder / "orchestrator" / "sagas"
+        self.sagas = folder / "orchestrator" / "shop"
         self._product = f"shop.product.v1.ProductService={product}"
 
     @property
@@ -172,7 +172,7 @@ def test_a_second_version_is_deployed_beside_the_first_and_replaces_it(
     missed = project.verify()
     assert missed.code == 1
     assert f"{old} (place_order v1, running)" in missed.out
-    project.sagas.joinpath("place_order_1.py").write_text((ROOT / "orchestrator/sagas/place_order.py").read_text())
+    project.sagas.joinpath("place_order_1.py").write_text((ROOT / "orchestrator/shop/place_order.py").read_text())
     with project.served() as channel:
         assert cancel(channel, old).status == STATUS_COMPENSATED
 

@@ -9,7 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from orchestrator.engine.entries import CommandIntended
+from orchestrator.journal.entries import CommandIntended
 from orchestrator.store.sqlite.journal import SqliteJournal
 from tests.bench.session import say
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from orchestrator.bootstrap import Replica
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.entries import Entry
-    from orchestrator.engine.ports import Append
+    from orchestrator.journal.entries import Entry
+    from orchestrator.ports.ports import Append
 
 _SAGAS_AT_ONCE = 2000
 _SAGAS_TO_TELL = 50_000

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.state import Status
+from orchestrator.journal.state import Status
 from tests.bench.checkout.sagas import checkout, delivery
 from tests.bench.contenders import Sagas, order
 from tests.bench.journals import fill, recorded, until_intended
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from orchestrator.engine.ports import Append
+    from orchestrator.ports.ports import Append
     from tests.bench.session import Session
 
 _IN_FLIGHT = 256

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import grpc.aio
 
-from orchestrator.sagas.place_order import place_order
+from orchestrator.shop.place_order import place_order
 from tests.crash.processes import CHANNEL_OPTIONS, Guardian, Process, clean_environment, free_addresses
 from tests.otlp import Collector
 

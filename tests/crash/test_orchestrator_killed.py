@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine import failpoints
+from orchestrator.engine.run import failpoints
 from tests.crash.customers import Customers
 from tests.crash.orders import draw
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import Effect
 from orchestrator.contract.reader import read_service
-from orchestrator.sagas.place_order import place_order
+from orchestrator.shop.place_order import place_order
 from tests.otlp import loose_links, orphans, roots
 
 if TYPE_CHECKING:

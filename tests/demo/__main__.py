@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from rich.rule import Rule
 from rich.text import Text
 
-from orchestrator.cli.rendering import open_console, saga_page
+from orchestrator.cli.output.rendering import open_console, saga_page
 from tests.demo.addresses import ORCHESTRATOR, SERVICES, Addresses, settings_removed
 from tests.demo.customers import Customers
 from tests.demo.orders import ORDERS

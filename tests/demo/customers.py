@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import grpc
 import grpc.aio
 
-from orchestrator.cli.rendering import ENDED
+from orchestrator.cli.output.rendering import ENDED
 from saga.v1.saga_pb2 import STATUS_SUSPENDED, Saga
 from saga.v1.saga_service_pb2 import GetSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.rendering import changes, current_step, progress_text, status_text
+from orchestrator.cli.output.rendering import changes, current_step, progress_text, status_text
 from saga.v1 import saga_pb2
 from shop.order.v1.order_pb2 import Order
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf.json_format import MessageToDict
 
-from orchestrator.definition.plan_reader import read_plan
-from orchestrator.engine.compensation import plan_compensations
-from orchestrator.engine.preview import preview
-from orchestrator.engine.state import fold
-from orchestrator.engine.verifying import Verifier
-from orchestrator.sagas.place_order import place_order
+from orchestrator.analysis.plan.reader import read_plan
+from orchestrator.engine.replica.replay_check import Verifier
+from orchestrator.engine.run.preview import preview
+from orchestrator.journal.compensation_plan import plan_compensations
+from orchestrator.journal.state import fold
+from orchestrator.shop.place_order import place_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.engine.entries import Entry
-    from orchestrator.engine.state import CommandState, SagaState
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.state import CommandState, SagaState
 
 VERIFIER = Verifier([(place_order, read_plan(place_order))])
 

@@ -10,11 +10,11 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.definition.plan_reader import read_plan
-from orchestrator.engine.bindings import Bindings
-from orchestrator.engine.served import ServedSaga, ServedSagas
-from orchestrator.engine.worker import Worker, World
-from orchestrator.sagas.place_order import place_order
+from orchestrator.analysis.plan.reader import read_plan
+from orchestrator.engine.bindings.bindings import Bindings
+from orchestrator.engine.definitions import ServedSaga, ServedSagas
+from orchestrator.engine.replica.worker import Worker, World
+from orchestrator.shop.place_order import place_order
 from orchestrator.store.sqlite.journal import SqliteJournal
 from tests.golden.record import ORDER, REPLIES
 from tests.unit.engine.stage import Answer, Call, JumpingClock, Participants, Witness, order_of, rejected, turns, until
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from orchestrator.contract.command import Command
-    from orchestrator.engine.outcome import Outcome
-    from orchestrator.engine.ports import Journal
+    from orchestrator.journal.outcome import Outcome
+    from orchestrator.ports.ports import Journal
 
 FILE: Final = Path(__file__).parent / "left_behind.db"
 

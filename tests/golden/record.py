@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from google.type.money_pb2 import Money
 
-from orchestrator.engine.exported import write_journal
-from orchestrator.sagas.place_order import place_order
+from orchestrator.journal.export import write_journal
+from orchestrator.shop.place_order import place_order
 from shop.fraud.v1.fraud_pb2 import VERDICT_ACCEPT, VERDICT_DECLINE, AssessOrderResponse
 from shop.inventory.v1.inventory_pb2 import ReservedLine, ReserveStockResponse
 from shop.order.v1.order_service_pb2 import StartOrderRequest
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from orchestrator.engine.entries import Entry
+    from orchestrator.journal.entries import Entry
 
 FOLDER: Final = Path(__file__).parent
 ORDER_ID: Final = "0198c0de-0000-7000-8000-000000000001"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine.codec import decode, encode
-from orchestrator.engine.exported import ExportedJournal, read_journal, write_journal
-from orchestrator.engine.verifying import Finding
+from orchestrator.engine.replica.replay_check import Finding
+from orchestrator.journal.codec import decode, encode
+from orchestrator.journal.export import ExportedJournal, read_journal, write_journal
 from tests.golden.account import VERIFIER, account
 from tests.golden.record import STORIES
 

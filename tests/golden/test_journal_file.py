@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.operations import Operations
-from orchestrator.engine.state import Status, StepOutcome
+from orchestrator.engine.replica.acts import Operations
+from orchestrator.journal.state import Status, StepOutcome
 from orchestrator.store.sqlite.journal import SqliteJournal
 from tests.golden.journal_file import (
     ASKED,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from orchestrator.engine.worker import Worker
+    from orchestrator.engine.replica.worker import Worker
 
 ENDS = {
     COMPLETED: Status.COMPLETED,

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from orchestrator.engine.entries import CommandCompleted, CompensationCompleted, SagaResumed
-from orchestrator.engine.state import Status
+from orchestrator.api.validation import refuse_invalid
 from orchestrator.errors import CancelRefused, InvalidInput
+from orchestrator.journal.entries import CommandCompleted, CompensationCompleted, SagaResumed
+from orchestrator.journal.state import Status
 from orchestrator.observability.projection import SagaTrace
-from orchestrator.transport.validation import refuse_invalid
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.unit.engine.ledger import Ledger
 from tests.unit.engine.stage import BACKWARD, FORWARD, SAGA, Answer, Stage, rejected, turns, unknown, until
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.journal.outcome import Outcome
     from tests.unit.engine.stage import Call
 
 

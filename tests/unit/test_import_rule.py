@@ -47,14 +47,14 @@ def test_the_house_is_in_order(house: Path) -> None:
     ("module", "imported", "rule"),
     [
         ("orchestrator/settings.py", "orchestrator.bootstrap", FLOORS),
-        ("orchestrator/engine/codec.py", "orchestrator.store.memory", FLOORS),
-        ("orchestrator/store/memory.py", "orchestrator.transport.server", FLOORS),
+        ("orchestrator/journal/codec.py", "orchestrator.store.memory", FLOORS),
+        ("orchestrator/store/memory.py", "orchestrator.api.server", FLOORS),
         ("orchestrator/contract/rules.py", "orchestrator.definition.saga", FLOORS),
         ("services/payment/store.py", "services.inventory.domain", SERVICES),
         ("services/chassis/guard.py", "services.inventory.domain", SERVICES),
         ("services/payment/store.py", "orchestrator.errors", STRANGERS),
-        ("orchestrator/engine/codec.py", "services.chassis.errors", STRANGERS),
-        ("orchestrator/engine/codec.py", "opentelemetry.trace", TELEMETRY),
+        ("orchestrator/journal/codec.py", "services.chassis.errors", STRANGERS),
+        ("orchestrator/journal/codec.py", "opentelemetry.trace", TELEMETRY),
         ("services/payment/store.py", "opentelemetry.trace", TELEMETRY),
     ],
 )

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 
 import msgpack
 
-from orchestrator.engine.codec import Row, decode, encode
-from orchestrator.engine.state import UNFINISHED, Status
 from orchestrator.errors import ClaimLost, SagaExists, SequenceConflict
+from orchestrator.journal.codec import Row, decode, encode
+from orchestrator.journal.state import UNFINISHED, Status
 from orchestrator.store.sqlite.queries import queries
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from orchestrator.engine.entries import Entry
-    from orchestrator.engine.ports import Append
+    from orchestrator.journal.entries import Entry
+    from orchestrator.ports.ports import Append
 
 
 @dataclass(slots=True)

@@ -7,9 +7,9 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from orchestrator.engine.ports import SagaCount, SagaFilter, SagaRecord
-from orchestrator.engine.state import Status
 from orchestrator.errors import JournalUnavailable
+from orchestrator.journal.state import Status
+from orchestrator.ports.ports import SagaCount, SagaFilter, SagaRecord
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.sqlite.appending import unpack
 from orchestrator.store.sqlite.database import connect_to_read
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from orchestrator.engine.entries import Entry
+    from orchestrator.journal.entries import Entry
 
 T = TypeVar("T")
 
 
 class SqliteReader:
-    """The reading half of a :class:`~orchestrator.engine.ports.Journal` in one file.
+    """The reading half of a :class:`~orchestrator.ports.ports.Journal` in one file.
 
     Args:
         path: the file, for messages.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.engine.ports import SagaRecord
-from orchestrator.engine.state import Status
+from orchestrator.journal.state import Status
+from orchestrator.ports.ports import SagaRecord
 
 if TYPE_CHECKING:
-    from orchestrator.engine.ports import SagaFilter
+    from orchestrator.ports.ports import SagaFilter
 
 
 _LAST: Final = chr(0x10FFFF)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Trailing = Iterable[tuple[str, str | bytes]] | None
 
-# What orchestrator.transport.status calls rejected, one floor's neighbour away; a test holds the two together.
+# What orchestrator.channels.grpc.status calls rejected, one floor's neighbour away; a test holds the two together.
 DEFINITE: Final = frozenset(
     {
         "INVALID_ARGUMENT",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format
 
-from orchestrator.definition.children import SERVICE
-from orchestrator.definition.plan_reader import read_plan
+from orchestrator.analysis.plan.child_command import SERVICE
+from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.errors import ContractError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import Effect, OnUnknown
 from orchestrator.contract.derivation import Derivation
-from orchestrator.engine.state import Status
+from orchestrator.journal.state import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,13 +11,13 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.engine.entries import CommandIntended
-from orchestrator.engine.state import UNFINISHED, SagaState, fold
+from orchestrator.journal.entries import CommandIntended
+from orchestrator.journal.state import UNFINISHED, SagaState, fold
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.matrix.scenario import INTENT_DURABLE
 
 if TYPE_CHECKING:
-    from orchestrator.engine.ports import Append, Claim
+    from orchestrator.ports.ports import Append, Claim
     from orchestrator.testing.matrix.scenario import Script
 
 _WRITE_SECONDS: Final = 0.001

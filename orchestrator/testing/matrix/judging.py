@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.compensation import plan_compensations
-from orchestrator.engine.delivery import idempotency_key
-from orchestrator.engine.state import REASON_DEADLINE, UNFINISHED, CommandState, SagaState, Status, StepOutcome
+from orchestrator.engine.run.command_sender import idempotency_key
+from orchestrator.journal.compensation_plan import plan_compensations
+from orchestrator.journal.state import REASON_DEADLINE, UNFINISHED, CommandState, SagaState, Status, StepOutcome
 from orchestrator.testing.matrix.rehearsal import ACCEPTED
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.definition.plan_reader import read_plan
-from orchestrator.engine.state import Status
+from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.errors import DefinitionError, InvalidInput
+from orchestrator.journal.state import Status
 from orchestrator.testing.matrix.examples import by_full_name
 from orchestrator.testing.matrix.expectations import of_fragile
 from orchestrator.testing.matrix.judging import faults_found, is_overdue, word

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.definition.plan import Issue, walk
-from orchestrator.engine import failpoints
-from orchestrator.engine.outcome import Unknown
-from orchestrator.engine.state import fold
-from orchestrator.engine.worker import StartSaga
+from orchestrator.analysis.plan.plan import Issue, walk
+from orchestrator.engine.replica.worker import StartSaga
+from orchestrator.engine.run import failpoints
 from orchestrator.errors import OperationRefused
+from orchestrator.journal.outcome import Unknown
+from orchestrator.journal.state import fold
 from orchestrator.testing.matrix.journal import SharedJournal
 from orchestrator.testing.matrix.replica import Replica
 from orchestrator.testing.matrix.scenario import IN_FLIGHT, Script, key_of
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from orchestrator.analysis.plan.plan import Plan
     from orchestrator.contract.command import Command
-    from orchestrator.definition.plan import Plan
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.entries import Entry
-    from orchestrator.engine.outcome import Outcome
-    from orchestrator.engine.state import SagaState, Status
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.outcome import Outcome
+    from orchestrator.journal.state import SagaState, Status
     from orchestrator.testing.matrix.scenario import Scenario
     from orchestrator.testing.mock import EffectLedger
     from orchestrator.testing.mock.calls import Metadata

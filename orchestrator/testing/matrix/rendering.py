@@ -11,7 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.engine.state import Status
+from orchestrator.journal.state import Status
 from orchestrator.testing.matrix.judging import word
 from orchestrator.testing.matrix.mishaps import MISHAPS, Family
 

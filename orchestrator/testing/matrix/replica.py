@@ -5,20 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.engine.bindings import DEFAULT_MOST_IN_FLIGHT, Binding, Bindings
-from orchestrator.engine.gate import Gate
-from orchestrator.engine.operations import Operations
-from orchestrator.engine.served import ServedSaga, ServedSagas
-from orchestrator.engine.worker import Worker, World
+from orchestrator.engine.bindings.bindings import DEFAULT_MOST_IN_FLIGHT, Binding, Bindings
+from orchestrator.engine.bindings.circuit_breaker import Gate
+from orchestrator.engine.definitions import ServedSaga, ServedSagas
+from orchestrator.engine.replica.acts import Operations
+from orchestrator.engine.replica.worker import Worker, World
 from orchestrator.testing.matrix.virtual_time import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.contract.command import Command
-    from orchestrator.engine.entries import Entry
-    from orchestrator.engine.outcome import Outcome
-    from orchestrator.engine.ports import Caller, Journal
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.outcome import Outcome
+    from orchestrator.ports.ports import Caller, Journal
     from orchestrator.testing.matrix.rehearsal import Production
     from orchestrator.testing.mock.calls import Metadata
 
@@ -36,7 +36,7 @@ class Network(Protocol):
         metadata: Metadata,
         timeout: float,  # noqa: ASYNC109 - the port's
     ) -> Outcome:
-        """One attempt of one replica; see :class:`orchestrator.engine.ports.Caller`."""
+        """One attempt of one replica; see :class:`orchestrator.ports.ports.Caller`."""
 
     async def is_serving(self) -> bool:
         """Whether the participants say that they serve."""
@@ -68,7 +68,7 @@ class Replica:
 
 
 class _Participants:
-    """See :class:`orchestrator.engine.ports.Participants`."""
+    """See :class:`orchestrator.ports.ports.Participants`."""
 
     def __init__(self, owner: str, network: Network) -> None:
         self._owner = owner
@@ -84,7 +84,7 @@ class _Participants:
 
 
 class _Unobserved:
-    """See :class:`orchestrator.engine.ports.Observer`."""
+    """See :class:`orchestrator.ports.ports.Observer`."""
 
     def samples(self, saga_id: str, traceparent: str) -> bool:  # noqa: ARG002 - see the port
         """Nothing is traced."""

@@ -12,7 +12,7 @@ from orchestrator.testing.matrix.rendering import matrix_text, matrix_view
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from orchestrator.engine.state import Status
+    from orchestrator.journal.state import Status
 
 
 class Verdict(enum.Enum):

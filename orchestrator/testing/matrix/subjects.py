@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.analysis.plan.plan import Issue, Plan, Try, walk
 from orchestrator.contract.command import Effect
 from orchestrator.contract.derivation import Derivation
-from orchestrator.definition.plan import Issue, Plan, Try, walk
-from orchestrator.engine.entries import CommandCompleted, CommandIntended
+from orchestrator.journal.entries import CommandCompleted, CommandIntended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.contract.command import Command
-    from orchestrator.engine.entries import Entry
+    from orchestrator.journal.entries import Entry
     from orchestrator.testing.matrix.rehearsal import Evidence, Production
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.delivery import idempotency_key
-from orchestrator.engine.entries import compensation_key
-from orchestrator.engine.outcome import Completed
+from orchestrator.engine.run.command_sender import idempotency_key
+from orchestrator.journal.entries import compensation_key
+from orchestrator.journal.outcome import Completed
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
-    from orchestrator.engine.outcome import Outcome
-    from orchestrator.engine.state import SagaState
+    from orchestrator.journal.outcome import Outcome
+    from orchestrator.journal.state import SagaState
     from orchestrator.testing.mock import EffectLedger
     from orchestrator.testing.mock.calls import Metadata
 

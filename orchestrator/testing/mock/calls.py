@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from orchestrator.contract.command import Command
-    from orchestrator.engine.outcome import Completed, Rejected
+    from orchestrator.journal.outcome import Completed, Rejected
 
 Metadata: TypeAlias = tuple[tuple[str, str], ...]
 

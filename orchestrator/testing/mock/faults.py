@@ -5,11 +5,11 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.engine.outcome import Completed, Failure, Rejected, Unknown
+from orchestrator.journal.outcome import Completed, Failure, Rejected, Unknown
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.journal.outcome import Outcome
 
 
 class Fault(enum.Enum):

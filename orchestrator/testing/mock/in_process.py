@@ -11,7 +11,7 @@ from orchestrator.testing.mock.faults import no_faults
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.journal.outcome import Outcome
     from orchestrator.testing.mock.calls import Metadata
     from orchestrator.testing.mock.faults import Faults
     from orchestrator.testing.mock.participant import ContractParticipant
@@ -28,13 +28,13 @@ class InProcessCaller:
         self._faults = faults
 
     async def __call__(self, request: bytes, metadata: Metadata, timeout: float) -> Outcome:  # noqa: ARG002, ASYNC109 - see the port
-        """Make one attempt; see :class:`orchestrator.engine.ports.Caller`."""
+        """Make one attempt; see :class:`orchestrator.ports.ports.Caller`."""
         fault = self._faults(self._command, metadata)
         return self._participant.answer(self._command, request, metadata, fault)
 
 
 class InProcessParticipants:
-    """The way to the mocks; see :class:`orchestrator.engine.ports.Participants`.
+    """The way to the mocks; see :class:`orchestrator.ports.ports.Participants`.
 
     Args:
         participant: serves the contracts of the saga.

@@ -29,8 +29,8 @@ from google.protobuf.message import DecodeError
 from orchestrator.contract.command import Effect
 from orchestrator.contract.derivation import Derivation
 from orchestrator.contract.reader import read_service
-from orchestrator.engine.outcome import Completed, Failure, Rejected
 from orchestrator.errors import ContractError
+from orchestrator.journal.outcome import Completed, Failure, Rejected
 from orchestrator.testing.mock.calls import KEY, Call, Metadata, Record
 from orchestrator.testing.mock.faults import LOST, NEVER_ARRIVES, REJECTION, Fault
 from orchestrator.testing.mock.ledger import EffectLedger
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from orchestrator.contract.command import Command
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.journal.outcome import Outcome
 
 _EFFECTFUL: Final = frozenset({Effect.COMPENSABLE, Effect.PIVOT, Effect.RETRYABLE})
 

@@ -14,15 +14,15 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_status import rpc_status
 
+from orchestrator.api.reflection_service import add_reflection
+from orchestrator.api.server import MOST_BYTES, SERVER_OPTIONS
 from orchestrator.contract.addresses import default_address
-from orchestrator.engine.outcome import Completed
 from orchestrator.errors import ContractError, SettingsError
+from orchestrator.journal.outcome import Completed
 from orchestrator.testing.mock.dials import Dials, Troubles
 from orchestrator.testing.mock.faults import Fault, no_faults
 from orchestrator.testing.mock.participant import ContractParticipant
 from orchestrator.testing.samples import violations
-from orchestrator.transport.reflecting import add_reflection
-from orchestrator.transport.server import MOST_BYTES, SERVER_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
     from orchestrator.contract.command import Command
-    from orchestrator.engine.outcome import Failure
+    from orchestrator.journal.outcome import Failure
     from orchestrator.testing.mock.faults import Faults
     from orchestrator.testing.mock.ledger import EffectLedger
 

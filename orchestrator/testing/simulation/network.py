@@ -19,7 +19,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.outcome import Completed, Failure, Rejected, Retry, Unknown
+from orchestrator.journal.outcome import Completed, Failure, Rejected, Retry, Unknown
 from orchestrator.testing.mock import ContractParticipant, Fault
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
     from orchestrator.contract.command import Command
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.journal.outcome import Outcome
     from orchestrator.testing.simulation.timeline import Timeline
     from orchestrator.testing.simulation.virtual_loop import Process, VirtualLoop
     from orchestrator.testing.simulation.watch import Watch
@@ -269,7 +269,7 @@ class _Call:
 
 
 class Route:
-    """The way of one replica to the participants; see :class:`~orchestrator.engine.ports.Participants`."""
+    """The way of one replica to the participants; see :class:`~orchestrator.ports.ports.Participants`."""
 
     def __init__(self, network: Network, process: Process) -> None:
         self._network = network
@@ -285,7 +285,7 @@ class Route:
 
 
 class RouteTo:
-    """Delivers one command, once; see :class:`~orchestrator.engine.ports.Caller`."""
+    """Delivers one command, once; see :class:`~orchestrator.ports.ports.Caller`."""
 
     __slots__ = ("_command", "_network", "_process")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.engine.state import Status
-from orchestrator.engine.worker import StartSaga
+from orchestrator.engine.replica.worker import StartSaga
 from orchestrator.errors import JournalError, OperationRefused, SagaNotFound
+from orchestrator.journal.state import Status
 from orchestrator.testing.simulation.promises import Promise
 from orchestrator.testing.simulation.sagas import STARTED
 from shop.order.v1.order_service_pb2 import StartOrderRequest
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from random import Random
 
-    from orchestrator.engine.state import SagaState
+    from orchestrator.journal.state import SagaState
     from orchestrator.testing.simulation.replicas import Life, Replica
     from orchestrator.testing.simulation.timeline import Timeline
     from orchestrator.testing.simulation.watch import Watch

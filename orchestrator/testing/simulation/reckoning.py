@@ -15,13 +15,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.state import ENDED, Status, StepOutcome
+from orchestrator.journal.state import ENDED, Status, StepOutcome
 from orchestrator.testing.simulation.promises import Promise
 from orchestrator.testing.simulation.watch import is_child
 
 if TYPE_CHECKING:
-    from orchestrator.engine.ports import Journal
-    from orchestrator.engine.state import CommandState, SagaState
+    from orchestrator.journal.state import CommandState, SagaState
+    from orchestrator.ports.ports import Journal
     from orchestrator.testing.simulation.watch import Watch
 
 

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.definition.plan_reader import read_plan
-from orchestrator.engine.bindings import Bindings
-from orchestrator.engine.children import add_children
-from orchestrator.engine.gate import Gate
-from orchestrator.engine.operations import Operations
-from orchestrator.engine.served import ServedSaga, ServedSagas
-from orchestrator.engine.worker import Worker, World
+from orchestrator.analysis.plan.reader import read_plan
+from orchestrator.engine.bindings.bindings import Bindings
+from orchestrator.engine.bindings.circuit_breaker import Gate
+from orchestrator.engine.definitions import ServedSaga, ServedSagas
+from orchestrator.engine.replica.acts import Operations
+from orchestrator.engine.replica.children import add_children
+from orchestrator.engine.replica.worker import Worker, World
 from orchestrator.errors import JournalError
 from orchestrator.testing.simulation.network import Route
 from orchestrator.testing.simulation.sagas import DEFINITIONS
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.entries import Entry
+    from orchestrator.journal.entries import Entry
     from orchestrator.testing.simulation.network import Network
     from orchestrator.testing.simulation.shared_journal import SharedJournal
     from orchestrator.testing.simulation.timeline import Timeline
@@ -44,7 +44,7 @@ _PLANS: Final = {str(definition): read_plan(definition) for definition in DEFINI
 
 
 class SkewedClock:
-    """The clock of one replica; see :class:`~orchestrator.engine.ports.Clock`."""
+    """The clock of one replica; see :class:`~orchestrator.ports.ports.Clock`."""
 
     def __init__(self, loop: VirtualLoop, skew: float) -> None:
         self._loop = loop
@@ -66,7 +66,7 @@ class SkewedClock:
 class Witness:
     """An observer that tells the watch, and has every trace exported, so that attempts carry their spans.
 
-    See :class:`~orchestrator.engine.ports.Observer`.
+    See :class:`~orchestrator.ports.ports.Observer`.
     """
 
     def __init__(self, name: str, watch: Watch) -> None:

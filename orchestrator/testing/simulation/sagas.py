@@ -14,8 +14,8 @@ from orchestrator.contract.command import Effect, OnUnknown
 from orchestrator.definition import context
 from orchestrator.definition.context import child
 from orchestrator.definition.saga import definitions_in
-from orchestrator.sagas import place_order
-from orchestrator.sagas.place_order import Shop
+from orchestrator.shop import place_order
+from orchestrator.shop.place_order import Shop
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.email.v1.email_pb2 import SendConfirmationRequest
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest

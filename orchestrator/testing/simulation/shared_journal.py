@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from random import Random
 
-    from orchestrator.engine.entries import Entry
-    from orchestrator.engine.ports import Append, Claim, Journal, SagaCount, SagaFilter, SagaRecord, SilentReplica
+    from orchestrator.journal.entries import Entry
+    from orchestrator.ports.ports import Append, Claim, Journal, SagaCount, SagaFilter, SagaRecord, SilentReplica
     from orchestrator.testing.simulation.timeline import Timeline
     from orchestrator.testing.simulation.virtual_loop import Process, VirtualLoop
     from orchestrator.testing.simulation.watch import Watch
@@ -78,7 +78,7 @@ class SharedJournal:
 
 
 class JournalLine:
-    """The line of one replica to the store; see :class:`~orchestrator.engine.ports.Journal`.
+    """The line of one replica to the store; see :class:`~orchestrator.ports.ports.Journal`.
 
     Args:
         store: the store.

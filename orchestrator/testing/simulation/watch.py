@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.entries import (
+from orchestrator.journal.entries import (
     CommandCompleted,
     CommandIntended,
     CommandRejected,
@@ -19,7 +19,7 @@ from orchestrator.engine.entries import (
     SagaSuspended,
     compensation_key,
 )
-from orchestrator.engine.state import (
+from orchestrator.journal.state import (
     REASON_COMPENSATION_REJECTED,
     REASON_DIVERGED,
     REASON_PAUSED,
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.contract.command import Command
-    from orchestrator.engine.entries import Entry
-    from orchestrator.engine.ports import Append, Claim
-    from orchestrator.engine.state import CommandState, Reason
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.state import CommandState, Reason
+    from orchestrator.ports.ports import Append, Claim
     from orchestrator.testing.mock import LedgerEntry
 
 _CHILD: Final = "saga."

@@ -20,7 +20,7 @@ import warnings
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from orchestrator.engine.state import ENDED, Status
+from orchestrator.journal.state import ENDED, Status
 from orchestrator.testing.simulation.network import Network
 from orchestrator.testing.simulation.people import People
 from orchestrator.testing.simulation.promises import Broken, Promise
@@ -36,7 +36,7 @@ from orchestrator.testing.simulation.weather import CALM, Weather
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orchestrator.engine.ports import Journal
+    from orchestrator.ports.ports import Journal
 
 _STORM_SECONDS: Final = 25.0
 _LONGEST_CALM_SECONDS: Final = 900.0

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 import uvloop
 
-from orchestrator.engine.entries import RollbackBegan
-from orchestrator.engine.exported import read_journal
-from orchestrator.engine.state import fold
+from orchestrator.journal.entries import RollbackBegan
+from orchestrator.journal.export import read_journal
+from orchestrator.journal.state import fold
 from tests.golden.record import FOLDER
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator, Sequence
 
-    from orchestrator.engine.entries import Entry
-    from orchestrator.engine.state import SagaState
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.state import SagaState
 
 
 class Story(NamedTuple):

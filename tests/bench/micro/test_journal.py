@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.entries import CommandCompleted, CommandIntended, SagaStarted
-from orchestrator.engine.ports import Append, NewSaga
-from orchestrator.engine.state import Status
+from orchestrator.journal.entries import CommandCompleted, CommandIntended, SagaStarted
+from orchestrator.journal.state import Status
+from orchestrator.ports.ports import Append, NewSaga
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from orchestrator.engine.entries import Entry
-    from orchestrator.engine.ports import Journal
+    from orchestrator.journal.entries import Entry
+    from orchestrator.ports.ports import Journal
     from tests.bench.micro.conftest import Story
 
 OWNER: Final = "replica-1"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from orchestrator.engine.entries import SagaStarted
+from orchestrator.journal.entries import SagaStarted
 from orchestrator.observability.projection import SagaTrace
 
 if TYPE_CHECKING:

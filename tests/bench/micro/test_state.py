@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.bindings import Binding
-from orchestrator.engine.compensation import plan_compensations
-from orchestrator.engine.preview import derive_compensation
-from orchestrator.engine.state import Status, fold
+from orchestrator.engine.bindings.bindings import Binding
+from orchestrator.engine.run.preview import derive_compensation
+from orchestrator.journal.compensation_plan import plan_compensations
+from orchestrator.journal.state import Status, fold
 from shop.payment.v1.payment_pb2 import VoidAuthorizationRequest
 from tests.golden.account import VERIFIER
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from orchestrator.engine.state import SagaState
+    from orchestrator.journal.state import SagaState
     from tests.bench.micro.conftest import Story
 
 

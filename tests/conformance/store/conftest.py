@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from orchestrator.engine.ports import Journal
+    from orchestrator.ports.ports import Journal
 
     Open = Callable[[], Awaitable[Journal]]
 

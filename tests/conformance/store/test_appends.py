@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.ports import NewSaga, SagaRecord
-from orchestrator.engine.state import Status
 from orchestrator.errors import ClaimLost, SagaExists, SequenceConflict
+from orchestrator.journal.state import Status
+from orchestrator.ports.ports import NewSaga, SagaRecord
 from tests.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
-    from orchestrator.engine.ports import Journal
+    from orchestrator.ports.ports import Journal
 
 
 async def test_every_kind_of_entry_is_read_as_it_was_written(journal: Journal) -> None:

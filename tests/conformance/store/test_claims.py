@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.ports import Claim, SilentReplica
-from orchestrator.engine.state import Status
 from orchestrator.errors import ClaimLost
+from orchestrator.journal.state import Status
+from orchestrator.ports.ports import Claim, SilentReplica
 from tests.journals import AT, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
-    from orchestrator.engine.ports import Journal
+    from orchestrator.ports.ports import Journal
 
 LEASE = 1000
 NOBODY_ALIVE = AT + 10 * LEASE

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.ports import SagaCount
-from orchestrator.engine.state import Status
+from orchestrator.journal.state import Status
+from orchestrator.ports.ports import SagaCount
 from tests.journals import AT, Pen, recovered
 
 if TYPE_CHECKING:
-    from orchestrator.engine.ports import Journal
+    from orchestrator.ports.ports import Journal
 
 
 async def test_an_empty_journal_counts_nothing(journal: Journal) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.ports import Claim, SagaFilter
-from orchestrator.engine.state import Status
+from orchestrator.journal.state import Status
+from orchestrator.ports.ports import Claim, SagaFilter
 from tests.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from orchestrator.engine.ports import Journal
+    from orchestrator.ports.ports import Journal
 
     Open = Callable[[], Awaitable[Journal]]
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.ports import Claim, SagaFilter
-from orchestrator.engine.state import Status
 from orchestrator.errors import InvalidInput
+from orchestrator.journal.state import Status
+from orchestrator.ports.ports import Claim, SagaFilter
 from tests.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
-    from orchestrator.engine.ports import Journal
+    from orchestrator.ports.ports import Journal
     from orchestrator.store.sqlite.reading import SqliteReader
 
     Beside = tuple[Journal, SqliteReader]

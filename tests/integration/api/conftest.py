@@ -14,26 +14,26 @@ import grpc.aio
 import pytest
 from typer.testing import CliRunner
 
+from orchestrator.analysis.plan.reader import read_plan
+from orchestrator.api.admission import Admission, StartLimits
+from orchestrator.api.feed import SagaFeed
+from orchestrator.api.saga_service import SagaService
+from orchestrator.api.server import ApiServer
+from orchestrator.api.starts import Starts
 from orchestrator.bootstrap import SystemClock
+from orchestrator.channels.grpc.participants import GrpcParticipants
 from orchestrator.cli.app import app
-from orchestrator.definition.plan_reader import read_plan
-from orchestrator.engine.bindings import Bindings
-from orchestrator.engine.operations import Operations
-from orchestrator.engine.outcome import Failure, Rejected
-from orchestrator.engine.served import ServedSaga, ServedSagas
-from orchestrator.engine.worker import Worker, World
+from orchestrator.engine.bindings.bindings import Bindings
+from orchestrator.engine.definitions import ServedSaga, ServedSagas
+from orchestrator.engine.replica.acts import Operations
+from orchestrator.engine.replica.worker import Worker, World
+from orchestrator.journal.outcome import Failure, Rejected
 from orchestrator.observability import open_observability
-from orchestrator.sagas.place_order import place_order
+from orchestrator.shop.order_details import OrderDetails
+from orchestrator.shop.order_service import OrderService
+from orchestrator.shop.place_order import place_order
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.mock import ContractParticipant
-from orchestrator.transport.admission import Admission, StartLimits
-from orchestrator.transport.feed import SagaFeed
-from orchestrator.transport.order_details import OrderDetails
-from orchestrator.transport.order_service import OrderService
-from orchestrator.transport.participants import GrpcParticipants
-from orchestrator.transport.saga_service import SagaService
-from orchestrator.transport.server import ApiServer
-from orchestrator.transport.starts import Starts
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub, add_SagaServiceServicer_to_server
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub, add_OrderServiceServicer_to_server
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from orchestrator.contract.command import Command
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.journal.outcome import Outcome
 
 NOBODY = "127.0.0.1:1"
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 
-from orchestrator.engine.entries import SagaSuspended
-from orchestrator.engine.ports import Append
-from orchestrator.engine.state import Reason, Status
+from orchestrator.journal.entries import SagaSuspended
+from orchestrator.journal.state import Reason, Status
+from orchestrator.ports.ports import Append
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 

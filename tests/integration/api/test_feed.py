@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import grpc.aio
 import pytest
 
-from orchestrator.engine.ports import SagaFilter
+from orchestrator.api import feed as feed_module
+from orchestrator.api.feed import SagaFeed
 from orchestrator.errors import JournalUnavailable
-from orchestrator.transport import feed as feed_module
-from orchestrator.transport.feed import SagaFeed
+from orchestrator.ports.ports import SagaFilter
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from tests.integration.api.situations import held_at, start
@@ -20,7 +20,7 @@ from tests.integration.api.test_overload import details
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engine.state import SagaState
+    from orchestrator.journal.state import SagaState
     from shop.order.v1.order_service_pb2 import StartOrderRequest
     from tests.integration.api.conftest import Api
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from orchestrator.engine.gate import FAILURES_TO_OPEN
+from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from tests.integration.api.situations import get, paused_at, start

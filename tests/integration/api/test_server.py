@@ -11,10 +11,10 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from orchestrator.engine.ports import Append, NewSaga
-from orchestrator.engine.state import Status
+from orchestrator.api.server import ApiServer
 from orchestrator.errors import SettingsError
-from orchestrator.transport.server import ApiServer
+from orchestrator.journal.state import Status
+from orchestrator.ports.ports import Append, NewSaga
 from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_service_pb2 import (
     CancelOrderRequest,

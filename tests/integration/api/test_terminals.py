@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.outcome import Failure, Rejected
+from orchestrator.journal.outcome import Failure, Rejected
 from saga.v1 import saga_pb2
 from tests.integration.api.situations import paused_at, start
 from tests.integration.api.test_finding_sagas import waiting_for_inventory

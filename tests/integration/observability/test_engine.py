@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import saga, saga_id
-from orchestrator.engine.state import Status
+from orchestrator.journal.state import Status
 from orchestrator.observability import open_observability
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub  # noqa: TC001 - the saga's signature is read

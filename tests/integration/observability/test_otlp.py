@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.entries import (
+from orchestrator.journal.entries import (
     CommandCompleted,
     CommandIntended,
     CompensationBegan,
@@ -23,7 +23,7 @@ from orchestrator.engine.entries import (
     SagaRecovered,
     SagaStarted,
 )
-from orchestrator.engine.state import REASON_REJECTED, Reason
+from orchestrator.journal.state import REASON_REJECTED, Reason
 from orchestrator.observability import open_observability
 from tests.otlp import Collector, loose_links, orphans, roots, tree
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.engine.state import Status
 from orchestrator.errors import JournalUnavailable
+from orchestrator.journal.state import Status
 from orchestrator.store.sqlite import group_commit
 from tests.journals import EVERY_ENTRY, Pen, recovered
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.ports import SagaFilter
-from orchestrator.engine.state import Status
 from orchestrator.errors import JournalUnavailable
+from orchestrator.journal.state import Status
+from orchestrator.ports.ports import SagaFilter
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader

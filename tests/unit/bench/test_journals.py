@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.entries import CommandIntended, SagaStarted
-from orchestrator.engine.ports import Append, NewSaga
-from orchestrator.engine.state import Status
+from orchestrator.journal.entries import CommandIntended, SagaStarted
+from orchestrator.journal.state import Status
+from orchestrator.ports.ports import Append, NewSaga
 from tests.bench.journals import copied, drawn_ids, until_intended
 
 ONE, OTHER = "0" * 36, "1" * 36

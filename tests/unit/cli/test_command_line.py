@@ -55,7 +55,7 @@ def test_the_address_is_the_options_the_environments_or_where_serve_listens(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     if asked.endswith(":50100"):
-        monkeypatch.setattr("orchestrator.cli.look._stats", _print)
+        monkeypatch.setattr("orchestrator.cli.commands.inspect._stats", _print)
 
     assert f"{asked}" in str(orchestrator("stats", *options))
 

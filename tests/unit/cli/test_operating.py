@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.cli.operate import os_user
+from orchestrator.cli.commands.operator import os_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable

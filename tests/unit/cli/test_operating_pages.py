@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from orchestrator.cli.operating_pages import statistics_page
+from orchestrator.cli.output.operating_pages import statistics_page
 from saga.v1.saga_service_pb2 import (
     AdmissionStatistics,
     FeedStatistics,

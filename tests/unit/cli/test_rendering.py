@@ -11,7 +11,7 @@ from google.rpc.code_pb2 import FAILED_PRECONDITION, UNAVAILABLE
 from google.rpc.status_pb2 import Status
 from rich.console import Console, RenderableType
 
-from orchestrator.cli.rendering import (
+from orchestrator.cli.output.rendering import (
     changes,
     current_step,
     progress_text,
@@ -20,7 +20,7 @@ from orchestrator.cli.rendering import (
     sagas_table,
     waiting_text,
 )
-from orchestrator.cli.terminal import Terminal
+from orchestrator.cli.output.terminal import Terminal
 from saga.v1 import contract_pb2, saga_pb2
 
 SHOP = "shop.payment.v1.PaymentService"

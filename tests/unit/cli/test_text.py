@@ -10,8 +10,8 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
 
-from orchestrator.cli.payloads import Payloads
-from orchestrator.cli.text import made_visible, visible
+from orchestrator.cli.output.payloads import Payloads
+from orchestrator.cli.output.text import made_visible, visible
 from orchestrator.contract.wording import counted, for_people
 from orchestrator.errors import SettingsError
 from orchestrator.settings import Settings, read_settings

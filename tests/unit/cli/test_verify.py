@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.engine.exported import read_journal
-from orchestrator.engine.state import fold
+from orchestrator.journal.export import read_journal
+from orchestrator.journal.state import fold
 from orchestrator.store.sqlite.journal import SqliteJournal
 from tests.journals import Pen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from orchestrator.engine.entries import Entry
+    from orchestrator.journal.entries import Entry
 
     Orchestrator = Callable[..., Any]
 
@@ -76,7 +76,7 @@ def journal(tmp_path: Path, entries: list[Entry]) -> str:
 @pytest.fixture
 def edited(tmp_path: Path) -> str:
     """A module in which place_order v1 was edited in place: it asks for the price before the stock."""
-    text = (ROOT / "orchestrator" / "sagas" / "place_order.py").read_text()
+    text = (ROOT / "orchestrator" / "shop" / "place_order.py").read_text()
     first = text.index("    stock = await")
     second = text.index("    price = await")
     third = text.index("    await shop.payment.AuthorizePayment(")
@@ -106,7 +106,7 @@ def test_a_saga_that_was_edited_in_place_is_told_with_both_sides(
 
 
 def test_a_definition_that_is_gone_is_told(orchestrator: Orchestrator, journal: str, tmp_path: Path) -> None:
-    text = (ROOT / "orchestrator" / "sagas" / "place_order.py").read_text()
+    text = (ROOT / "orchestrator" / "shop" / "place_order.py").read_text()
     (tmp_path / "newer_sagas.py").write_text(text.replace('"place_order", version=1', '"place_order", version=2'))
     answer = orchestrator("verify", "--journal", journal, "--sagas", "newer_sagas")
 
@@ -116,7 +116,7 @@ def test_a_definition_that_is_gone_is_told(orchestrator: Orchestrator, journal: 
 
 
 def test_code_that_breaks_a_rule_is_not_run(orchestrator: Orchestrator, journal: str, tmp_path: Path) -> None:
-    text = (ROOT / "orchestrator" / "sagas" / "place_order.py").read_text()
+    text = (ROOT / "orchestrator" / "shop" / "place_order.py").read_text()
     careless = text.replace("    order_id = saga_id()\n", "    order_id = saga_id()\n    open('orders').close()\n")
     (tmp_path / "careless_sagas.py").write_text(careless)
     answer = orchestrator("verify", "--journal", journal, "--sagas", "careless_sagas")

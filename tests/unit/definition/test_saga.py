@@ -11,7 +11,7 @@ from buf.validate import validate_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from orchestrator import saga
-from orchestrator.definition.rules import check_definition
+from orchestrator.analysis.rules import check_definition
 from orchestrator.definition.saga import LONGEST_SAGA
 from orchestrator.errors import DefinitionError
 from saga.v1 import contract_pb2

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.engine import failpoints
+from orchestrator.engine.run import failpoints
 from tests.unit.engine.stage import Stage, trip
 
 if TYPE_CHECKING:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.definition.plan_reader import read_plan
-from orchestrator.engine.bindings import Bindings
-from orchestrator.engine.children import add_children
-from orchestrator.engine.gate import Gate
-from orchestrator.engine.served import ServedSaga, ServedSagas
-from orchestrator.engine.worker import Worker, World
+from orchestrator.analysis.plan.reader import read_plan
+from orchestrator.engine.bindings.bindings import Bindings
+from orchestrator.engine.bindings.circuit_breaker import Gate
+from orchestrator.engine.definitions import ServedSaga, ServedSagas
+from orchestrator.engine.replica.children import add_children
+from orchestrator.engine.replica.worker import Worker, World
 from tests.unit.engine.stage import Line, Process, Stage
 
 if TYPE_CHECKING:
-    from orchestrator.engine.ports import Journal
+    from orchestrator.ports.ports import Journal
     from tests.unit.engine.stage import Definition
 
 

@@ -16,12 +16,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.outcome import Completed
+from orchestrator.journal.outcome import Completed
 from tests.unit.engine.stage import Call, Participants, rejected, sample, unknown
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.journal.outcome import Outcome
 
 
 class Ledger(Participants):

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from orchestrator.contract.command import Effect
 from orchestrator.definition.saga import saga
-from orchestrator.engine.bindings import Bindings
-from orchestrator.engine.operations import Operations
-from orchestrator.engine.outcome import Completed, Failure, Rejected, Unknown
-from orchestrator.engine.served import ServedSaga, ServedSagas
-from orchestrator.engine.state import ENDED, SagaState, Status, fold
-from orchestrator.engine.worker import StartSaga, Worker, World
+from orchestrator.engine.bindings.bindings import Bindings
+from orchestrator.engine.definitions import ServedSaga, ServedSagas
+from orchestrator.engine.replica.acts import Operations
+from orchestrator.engine.replica.worker import StartSaga, Worker, World
 from orchestrator.errors import JournalUnavailable
+from orchestrator.journal.outcome import Completed, Failure, Rejected, Unknown
+from orchestrator.journal.state import ENDED, SagaState, Status, fold
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.samples.sampler import Sampler
 from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceStub  # noqa: TC001 - the signatures of sagas are read
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.entries import Entry
-    from orchestrator.engine.outcome import Outcome
-    from orchestrator.engine.ports import Append, Journal
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.outcome import Outcome
+    from orchestrator.ports.ports import Append, Journal
 
     Definition = SagaDefinition[Any, Any, Any]
 

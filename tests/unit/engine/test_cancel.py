@@ -9,9 +9,9 @@ import pytest
 
 from orchestrator import saga
 from orchestrator.contract.command import OnUnknown, Retry
-from orchestrator.engine.entries import RollbackBegan
-from orchestrator.engine.state import Reason, Status
 from orchestrator.errors import CancelRefused, ClaimLost, JournalUnavailable, OperationRefused, SagaNotFound
+from orchestrator.journal.entries import RollbackBegan
+from orchestrator.journal.state import Reason, Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
 from tests.unit.engine.stage import (
@@ -32,7 +32,7 @@ from tests.unit.engine.stage import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from orchestrator.engine.state import SagaState
+    from orchestrator.journal.state import SagaState
     from tests.unit.engine.stage import Process, Stage
 
 BEFORE_PIVOT = FORWARD[:4]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import CommandRejected, best_effort, child, saga, scope
+from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.contract.command import Effect
-from orchestrator.definition.plan_reader import read_plan
-from orchestrator.engine.delivery import nobody_there
-from orchestrator.engine.entries import CommandIntended
-from orchestrator.engine.outcome import Unknown
-from orchestrator.engine.progress import StepState, steps
-from orchestrator.engine.state import Status
+from orchestrator.engine.run.command_sender import nobody_there
 from orchestrator.errors import CancelRefused
+from orchestrator.journal.entries import CommandIntended
+from orchestrator.journal.outcome import Unknown
+from orchestrator.journal.progress import StepState, steps
+from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.unit.engine.family import Family

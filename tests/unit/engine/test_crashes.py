@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator import CommandRejected, CommandUnknown, SagaRejected, best_effort, saga, scope
-from orchestrator.engine import failpoints
-from orchestrator.engine.entries import CommandCompleted, CompensationCompleted
-from orchestrator.engine.entries import CommandRejected as CommandWasRejected
-from orchestrator.engine.state import Status, fold
+from orchestrator.engine.run import failpoints
+from orchestrator.journal.entries import CommandCompleted, CompensationCompleted
+from orchestrator.journal.entries import CommandRejected as CommandWasRejected
+from orchestrator.journal.state import Status, fold
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
@@ -44,7 +44,7 @@ from tests.unit.engine.stage import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orchestrator.engine.entries import Entry
+    from orchestrator.journal.entries import Entry
     from tests.unit.engine.stage import Definition
 
 

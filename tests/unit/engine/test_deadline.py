@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.state import Reason, Status
+from orchestrator.journal.state import Reason, Status
 from tests.unit.engine.stage import BACKWARD, FORWARD, Answer, rejected, trip, turns, unknown, until
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import pytest
 
 from orchestrator import CommandRejected, CommandUnknown, best_effort, saga, scope
 from orchestrator.contract.command import OnUnknown, Retry
-from orchestrator.engine.entries import AttemptFailed, CommandAbandoned, CompensationBegan, SagaCompleted
-from orchestrator.engine.state import Status, StepOutcome
 from orchestrator.errors import CancelRefused, OperationRefused
+from orchestrator.journal.entries import AttemptFailed, CommandAbandoned, CompensationBegan, SagaCompleted
+from orchestrator.journal.state import Status, StepOutcome
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
@@ -43,7 +43,7 @@ from tests.unit.engine.stage import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from orchestrator.engine.state import SagaState
+    from orchestrator.journal.state import SagaState
     from tests.unit.engine.stage import Definition, Process, Stage
 
     Code = Callable[[StartOrderRequest, Shop], Awaitable[Receipt]]

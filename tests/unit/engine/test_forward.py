@@ -9,11 +9,11 @@ import pytest
 
 from orchestrator import CommandRejected, best_effort, saga, saga_id, scope
 from orchestrator.contract.command import Effect
-from orchestrator.engine.bindings import Bindings
-from orchestrator.engine.durable_channel import DurableChannel
-from orchestrator.engine.entries import AttemptFailed, CommandIntended
-from orchestrator.engine.state import Status
+from orchestrator.engine.bindings.bindings import Bindings
+from orchestrator.engine.run.durable_channel import DurableChannel
 from orchestrator.errors import DefinitionError
+from orchestrator.journal.entries import AttemptFailed, CommandIntended
+from orchestrator.journal.state import Status
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.contract.command import Command
-    from orchestrator.engine.outcome import Completed
+    from orchestrator.journal.outcome import Completed
     from tests.unit.engine.stage import Stage
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.gate import FAILURES_TO_OPEN
-from orchestrator.engine.outcome import Failure, Unknown
-from orchestrator.engine.state import Status
+from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
+from orchestrator.journal.outcome import Failure, Unknown
+from orchestrator.journal.state import Status
 from tests.unit.engine.stage import SAGA, until
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.contract.command import OnUnknown, Retry
-from orchestrator.engine import outcome
-from orchestrator.engine.outcome import Failure
-from orchestrator.engine.state import Status, StepOutcome
+from orchestrator.journal import outcome
+from orchestrator.journal.outcome import Failure
+from orchestrator.journal.state import Status, StepOutcome
 from tests.unit.engine.stage import SAGA, altered, trip, unknown
 
 if TYPE_CHECKING:

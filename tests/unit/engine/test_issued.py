@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from orchestrator import best_effort
-from orchestrator.engine.issued import Issued
+from orchestrator.engine.run.issued import Issued
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

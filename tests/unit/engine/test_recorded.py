@@ -8,8 +8,8 @@ import pytest
 
 from orchestrator import saga
 from orchestrator.definition import context
-from orchestrator.engine.state import Status
 from orchestrator.errors import DefinitionError
+from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.unit.engine.stage import RESERVE, Answer, Shop, until

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.state import Status
 from orchestrator.errors import JournalUnavailable, Recovering
+from orchestrator.journal.state import Status
 from tests.unit.engine.stage import SAGA, Answer, until
 
 if TYPE_CHECKING:
-    from orchestrator.engine.ports import Claim
+    from orchestrator.ports.ports import Claim
     from tests.unit.engine.stage import Process, Stage
 
 
@@ -112,7 +112,7 @@ async def test_a_long_recovery_tells_how_far_it_has_come(stage: Stage, caplog: p
         return await read(saga_id)
 
     stage.journal.read = slow_read  # type: ignore[method-assign, assignment]
-    with caplog.at_level(logging.INFO, "orchestrator.engine.recovery"):
+    with caplog.at_level(logging.INFO, "orchestrator.engine.replica.recovery"):
         process = await beginning(stage)
         await until(lambda: not process.worker.recovery.under_way)
 

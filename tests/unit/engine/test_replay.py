@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import SagaRejected, saga, scope
-from orchestrator.engine.entries import CommandIntended, SagaRecovered
-from orchestrator.engine.executor import Executor
-from orchestrator.engine.forward import Forward
-from orchestrator.engine.replay import ReplayGate
-from orchestrator.engine.replay_loop import ReplayLoop
-from orchestrator.engine.state import ENDED, SagaState, Status
-from orchestrator.engine.stopping import Brake
-from orchestrator.engine.writer import SagaWriter
+from orchestrator.engine.run.executor import Executor
+from orchestrator.engine.run.forward import Forward
+from orchestrator.engine.run.journal_writer import SagaWriter
+from orchestrator.engine.run.replay import ReplayGate
+from orchestrator.engine.run.replay_loop import ReplayLoop
+from orchestrator.engine.run.stop_control import Brake
+from orchestrator.journal.entries import CommandIntended, SagaRecovered
+from orchestrator.journal.state import ENDED, SagaState, Status
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
@@ -41,7 +41,7 @@ from tests.unit.engine.stage import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from orchestrator.engine.outcome import Outcome
+    from orchestrator.journal.outcome import Outcome
     from tests.unit.engine.stage import Definition, Stage
 
     Code = Callable[[StartOrderRequest, Shop], Awaitable[Receipt]]

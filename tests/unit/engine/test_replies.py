@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.contract.command import OnUnknown, Retry
-from orchestrator.engine.outcome import Completed
-from orchestrator.engine.state import Status, StepOutcome
+from orchestrator.journal.outcome import Completed
+from orchestrator.journal.state import Status, StepOutcome
 from shop.payment.v1.payment_pb2 import GetPaymentResponse
 from tests.unit.engine.stage import BACKWARD, FORWARD, SAGA, altered, rejected, trip
 

@@ -10,9 +10,9 @@ import pytest
 
 from orchestrator import CommandRejected, SagaRejected, best_effort, saga
 from orchestrator.contract.command import OnUnknown, Retry
-from orchestrator.engine.entries import CommandIntended, CompensationBegan, RollbackBegan
-from orchestrator.engine.progress import StepState, steps
-from orchestrator.engine.state import Reason, Status, StepOutcome
+from orchestrator.journal.entries import CommandIntended, CompensationBegan, RollbackBegan
+from orchestrator.journal.progress import StepState, steps
+from orchestrator.journal.state import Reason, Status, StepOutcome
 from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest

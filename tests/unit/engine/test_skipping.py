@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.entries import CompensationSkipped
-from orchestrator.engine.state import Status
 from orchestrator.errors import OperationRefused
+from orchestrator.journal.entries import CompensationSkipped
+from orchestrator.journal.state import Status
 from tests.unit.engine.stage import SAGA, Answer, rejected, until
 
 if TYPE_CHECKING:

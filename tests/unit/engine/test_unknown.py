@@ -15,9 +15,9 @@ from orchestrator.contract.command import OnUnknown, Retry
 from orchestrator.contract.image import load_image
 from orchestrator.contract.reader import read_service
 from orchestrator.definition.participants import Participant
-from orchestrator.engine.entries import CompensationBegan
-from orchestrator.engine.preview import preview
-from orchestrator.engine.state import Reason, Status, StepOutcome
+from orchestrator.engine.run.preview import preview
+from orchestrator.journal.entries import CompensationBegan
+from orchestrator.journal.state import Reason, Status, StepOutcome
 from shop.email.v1.email_pb2 import SendConfirmationResponse
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signature of a saga is read

@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from orchestrator import saga
-from orchestrator.definition.plan_reader import read_plan
-from orchestrator.engine.state import Status
-from orchestrator.engine.verifying import Finding, Verifier
+from orchestrator.analysis.plan.reader import read_plan
+from orchestrator.engine.replica.replay_check import Finding, Verifier
+from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.unit.engine.stage import AUTHORIZE, RESERVE, SAGA, Answer, Shop, order_of, until

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.gate import FAILURES_TO_OPEN
-from orchestrator.engine.outcome import Failure, Unknown
-from orchestrator.engine.state import REASON_COMPENSATION_REJECTED, REASON_DIVERGED, REASON_UNKNOWN, Reason
-from orchestrator.engine.suspension import next_command
-from orchestrator.engine.waiting import WaitReason
+from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
+from orchestrator.engine.run.suspension import next_command
+from orchestrator.engine.run.waiting import WaitReason
+from orchestrator.journal.outcome import Failure, Unknown
+from orchestrator.journal.state import REASON_COMPENSATION_REJECTED, REASON_DIVERGED, REASON_UNKNOWN, Reason
 from tests.unit.engine.stage import SAGA, Answer, rejected, unknown, until
 
 if TYPE_CHECKING:

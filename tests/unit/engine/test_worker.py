@@ -10,15 +10,15 @@ import pytest
 
 from orchestrator import CommandRejected, saga
 from orchestrator.contract.command import OnUnknown, Retry
-from orchestrator.engine import recovery
-from orchestrator.engine.entries import SagaRecovered, SagaStarted
-from orchestrator.engine.executor import Executor
-from orchestrator.engine.forward import Forward
-from orchestrator.engine.ports import Claim, SagaFilter
-from orchestrator.engine.state import SagaState, Status
-from orchestrator.engine.stopping import Brake
-from orchestrator.engine.writer import SagaWriter
+from orchestrator.engine.replica import recovery
+from orchestrator.engine.run.executor import Executor
+from orchestrator.engine.run.forward import Forward
+from orchestrator.engine.run.journal_writer import SagaWriter
+from orchestrator.engine.run.stop_control import Brake
 from orchestrator.errors import JournalUnavailable, SagaExists, SagaNotFound
+from orchestrator.journal.entries import SagaRecovered, SagaStarted
+from orchestrator.journal.state import SagaState, Status
+from orchestrator.ports.ports import Claim, SagaFilter
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.unit.engine.stage import (
@@ -40,7 +40,7 @@ from tests.unit.engine.stage import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engine.worker import Worker
+    from orchestrator.engine.replica.worker import Worker
     from tests.unit.engine.stage import Process, Stage
 
 OTHER = StartOrderRequest(customer_id="bob")

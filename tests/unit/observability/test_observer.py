@@ -10,9 +10,9 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import sampling
 
-from orchestrator.engine.entries import SagaCompleted, SagaRecovered, SagaResumed, SagaStarted, SagaSuspended
-from orchestrator.engine.state import REASON_UNKNOWN, Reason
 from orchestrator.errors import SettingsError
+from orchestrator.journal.entries import SagaCompleted, SagaRecovered, SagaResumed, SagaStarted, SagaSuspended
+from orchestrator.journal.state import REASON_UNKNOWN, Reason
 from orchestrator.observability import open_observability
 from orchestrator.observability.observer import Unobserved
 from orchestrator.observability.sending import Limits, SpanSender

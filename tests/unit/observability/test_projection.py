@@ -6,7 +6,7 @@ import pytest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.entries import (
+from orchestrator.journal.entries import (
     AttemptFailed,
     CommandAbandoned,
     CommandCompleted,
@@ -24,9 +24,9 @@ from orchestrator.engine.entries import (
     SagaSuspended,
     compensation_key,
 )
-from orchestrator.engine.outcome import Failure
-from orchestrator.engine.state import REASON_CANCELLED, REASON_REJECTED, REASON_UNKNOWN, Reason, fold
-from orchestrator.engine.trace import attempt_traceparent, parse_traceparent
+from orchestrator.journal.outcome import Failure
+from orchestrator.journal.state import REASON_CANCELLED, REASON_REJECTED, REASON_UNKNOWN, Reason, fold
+from orchestrator.journal.trace_ids import attempt_traceparent, parse_traceparent
 from orchestrator.observability.projection import SagaTrace
 from tests.otlp import Span, Trace, loose_links, orphans, read_span, roots
 

@@ -9,18 +9,19 @@ import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
-from orchestrator.engine import compensation, delivery
-from orchestrator.engine.bindings import Binding
-from orchestrator.engine.delivery import Courier
-from orchestrator.engine.entries import CommandIntended, CompensationBegan, RollbackBegan, SagaRecovered
-from orchestrator.engine.forward import Forward
-from orchestrator.engine.outcome import Rejected, Unknown
-from orchestrator.engine.recovery import Recovery
-from orchestrator.engine.rollback import Rollback
-from orchestrator.engine.state import CommandState, StepOutcome
-from orchestrator.engine.stopping import Brake
-from orchestrator.engine.worker import Worker
-from orchestrator.engine.writer import SagaWriter
+from orchestrator.engine.bindings.bindings import Binding
+from orchestrator.engine.replica.recovery import Recovery
+from orchestrator.engine.replica.worker import Worker
+from orchestrator.engine.run import command_sender as delivery
+from orchestrator.engine.run.command_sender import Courier
+from orchestrator.engine.run.forward import Forward
+from orchestrator.engine.run.journal_writer import SagaWriter
+from orchestrator.engine.run.rollback import Rollback
+from orchestrator.engine.run.stop_control import Brake
+from orchestrator.journal import compensation_plan as compensation
+from orchestrator.journal.entries import CommandIntended, CompensationBegan, RollbackBegan, SagaRecovered
+from orchestrator.journal.outcome import Rejected, Unknown
+from orchestrator.journal.state import CommandState, StepOutcome
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.mock import ContractParticipant
 from orchestrator.testing.simulation import Promise
@@ -28,12 +29,12 @@ from orchestrator.testing.simulation import Promise
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orchestrator.engine.compensation import CompensationPlan
-    from orchestrator.engine.entries import Entry
-    from orchestrator.engine.executor import Executor
-    from orchestrator.engine.outcome import Outcome
-    from orchestrator.engine.ports import Append
-    from orchestrator.engine.state import SagaState
+    from orchestrator.engine.run.executor import Executor
+    from orchestrator.journal.compensation_plan import CompensationPlan
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.outcome import Outcome
+    from orchestrator.journal.state import SagaState
+    from orchestrator.ports.ports import Append
 
 
 @contextlib.contextmanager
@@ -57,7 +58,7 @@ def compensations_are_reordered() -> Iterator[None]:
         right = compensation.plan_compensations(state)
         return right._replace(compensations=right.compensations[::-1])
 
-    with patch("orchestrator.engine.rollback.plan_compensations", plan):
+    with patch("orchestrator.engine.run.rollback.plan_compensations", plan):
         yield
 
 
@@ -128,7 +129,7 @@ def doubt_is_taken_for_failure() -> Iterator[None]:
         answered = tuple(each for each in right.compensations if each.outcome is StepOutcome.COMPLETED)
         return right._replace(compensations=answered)
 
-    with patch("orchestrator.engine.rollback.plan_compensations", plan):
+    with patch("orchestrator.engine.run.rollback.plan_compensations", plan):
         yield
 
 
@@ -181,7 +182,7 @@ def every_attempt_has_a_key_of_its_own() -> Iterator[None]:
 @contextlib.contextmanager
 def cancel_is_never_refused() -> Iterator[None]:
     """Also what is past its pivot is rolled back."""
-    with patch("orchestrator.engine.operations.refuse_cancel", lambda _state: None):
+    with patch("orchestrator.engine.replica.acts.refuse_cancel", lambda _state: None):
         yield
 
 

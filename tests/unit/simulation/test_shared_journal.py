@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.state import Status
 from orchestrator.errors import JournalUnavailable
+from orchestrator.journal.state import Status
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.simulation import Broken, Promise, Timeline
 from orchestrator.testing.simulation.shared_journal import JournalLine, SharedJournal

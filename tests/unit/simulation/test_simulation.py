@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from orchestrator.definition.rules import check_definition
+from orchestrator.analysis.rules import check_definition
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.simulation import Outcome, simulate
 from orchestrator.testing.simulation.sagas import DEFINITIONS

@@ -97,7 +97,7 @@ def test_what_is_not_seen_or_not_echoed_is_shown_and_ends_with_0(
     async def checked(*_: object) -> Report:
         return found
 
-    monkeypatch.setattr("orchestrator.cli.conform._check", checked)
+    monkeypatch.setattr("orchestrator.cli.commands.conform._check", checked)
     plain, as_json = call("conform", INVENTORY), call("conform", INVENTORY, "--json")
 
     assert (plain.exit_code, as_json.exit_code) == (0, 0)

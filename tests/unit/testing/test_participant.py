@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.outcome import Completed, Rejected, Unknown
 from orchestrator.errors import ContractError
+from orchestrator.journal.outcome import Completed, Rejected, Unknown
 from orchestrator.testing.mock import ContractParticipant, EffectLedger, Fault, InProcessParticipants
 from shop.inventory.v1.inventory_pb2 import DESCRIPTOR, ReleaseStockRequest, ReserveStockRequest
 from shop.payment.v1 import payment_pb2 as payment
 
 if TYPE_CHECKING:
-    from orchestrator.engine.outcome import Outcome
-    from orchestrator.engine.ports import Caller, Participants
+    from orchestrator.journal.outcome import Outcome
+    from orchestrator.ports.ports import Caller, Participants
 
 INVENTORY = DESCRIPTOR.services_by_name["InventoryService"]
 RESERVE, RELEASE, SHOW = (

@@ -14,11 +14,11 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from grpc_status import rpc_status
 
+from orchestrator.channels.grpc.status import REJECTED
 from orchestrator.errors import ContractError, SettingsError
 from orchestrator.testing.conformance import Verdict, check_participant
 from orchestrator.testing.conformance.answers import DEFINITE
 from orchestrator.testing.mock import Dials, Fault, MockParticipant
-from orchestrator.transport.status import REJECTED
 from shop.inventory.v1 import inventory_pb2 as inventory
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 from shop.payment.v1 import payment_pb2 as payment

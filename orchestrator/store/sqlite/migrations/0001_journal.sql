@@ -24,7 +24,7 @@ CREATE INDEX saga_open ON saga (status) WHERE status NOT IN (3, 5);
 CREATE TABLE chunk (
     saga     INTEGER NOT NULL REFERENCES saga (id),
     sequence INTEGER NOT NULL CHECK (sequence >= 1), -- that of its last entry
-    entries  BLOB    NOT NULL, -- MessagePack: a list of rows, see orchestrator.engine.codec.Row
+    entries  BLOB    NOT NULL, -- MessagePack: a list of rows, see orchestrator.journal.codec.Row
     PRIMARY KEY (saga, sequence)
 ) STRICT, WITHOUT ROWID;
 

@@ -7,17 +7,17 @@ import asyncio
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import orchestrator.engine.rollback
+import orchestrator.engine.run.rollback
 from orchestrator.contract.command import Effect
-from orchestrator.engine.compensation import CompensationPlan, plan_compensations
-from orchestrator.engine.delivery import Courier
-from orchestrator.engine.entries import CommandCompleted, CommandIntended
-from orchestrator.engine.outcome import Rejected, Unknown
-from orchestrator.engine.recovery import Recovery
-from orchestrator.engine.rollback import Rollback
-from orchestrator.engine.state import SagaState, fold
-from orchestrator.engine.stopping import Brake
-from orchestrator.engine.worker import Worker
+from orchestrator.engine.replica.recovery import Recovery
+from orchestrator.engine.replica.worker import Worker
+from orchestrator.engine.run.command_sender import Courier
+from orchestrator.engine.run.rollback import Rollback
+from orchestrator.engine.run.stop_control import Brake
+from orchestrator.journal.compensation_plan import CompensationPlan, plan_compensations
+from orchestrator.journal.entries import CommandCompleted, CommandIntended
+from orchestrator.journal.outcome import Rejected, Unknown
+from orchestrator.journal.state import SagaState, fold
 from orchestrator.testing.mock import ContractParticipant
 from tests.unit.testing.matrix.sell import altered, sell
 
@@ -94,7 +94,7 @@ def forgets_a_compensation(patch: pytest.MonkeyPatch) -> None:
         whole = plan_compensations(state)
         return whole._replace(compensations=whole.compensations[:-1])
 
-    patch.setattr(orchestrator.engine.rollback, "plan_compensations", plan)
+    patch.setattr(orchestrator.engine.run.rollback, "plan_compensations", plan)
 
 
 def compensates_in_order_of_start(patch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def compensates_in_order_of_start(patch: pytest.MonkeyPatch) -> None:
         whole = plan_compensations(state)
         return whole._replace(compensations=whole.compensations[::-1])
 
-    patch.setattr(orchestrator.engine.rollback, "plan_compensations", plan)
+    patch.setattr(orchestrator.engine.run.rollback, "plan_compensations", plan)
 
 
 def gives_each_attempt_a_key(patch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ def sends_before_the_intent_is_durable(patch: pytest.MonkeyPatch) -> None:
 
 
 def cancels_after_the_pivot(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("orchestrator.engine.operations.refuse_cancel", lambda _state: None)
+    patch.setattr("orchestrator.engine.replica.acts.refuse_cancel", lambda _state: None)
 
 
 def never_sees_the_pivot(patch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.state import Status
 from orchestrator.errors import ContractError
+from orchestrator.journal.state import Status
 from orchestrator.testing.matrix import Verdict, fault_matrix
 from orchestrator.testing.matrix.examples import find_command
 from shop.order.v1.order_pb2 import Receipt

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.contract.command import OnUnknown, Retry
-from orchestrator.engine.state import Status
+from orchestrator.journal.state import Status
 from orchestrator.testing.matrix import Verdict, fault_matrix
 from tests.unit.testing.matrix.sell import altered, sell
 

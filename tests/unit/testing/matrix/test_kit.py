@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import CommandRejected, SagaRejected, saga, scope
-from orchestrator.engine import failpoints
-from orchestrator.engine.state import Status
+from orchestrator.engine.run import failpoints
 from orchestrator.errors import ContractError, DefinitionError, InvalidInput
-from orchestrator.sagas.place_order import place_order
+from orchestrator.journal.state import Status
+from orchestrator.shop.place_order import place_order
 from orchestrator.testing.matrix import Verdict, fault_matrix
 from orchestrator.testing.matrix.examples import read_examples, read_order
 from orchestrator.testing.matrix.virtual_time import VirtualTimeLoop

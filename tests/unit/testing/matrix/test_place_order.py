@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from orchestrator.definition.plan_reader import read_plan
-from orchestrator.engine import failpoints
-from orchestrator.engine.state import Status
-from orchestrator.sagas.place_order import place_order
+from orchestrator.analysis.plan.reader import read_plan
+from orchestrator.engine.run import failpoints
+from orchestrator.journal.state import Status
+from orchestrator.shop.place_order import place_order
 from orchestrator.testing.matrix import Matrix, Verdict, fault_matrix
 from orchestrator.testing.matrix.mishaps import MISHAPS
 

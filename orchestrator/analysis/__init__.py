@@ -1,0 +1,1 @@
+"""What is read from a saga's code without running it. Pure."""

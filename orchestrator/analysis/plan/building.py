@@ -1,0 +1,60 @@
+"""Builds the nodes of a plan, and none where there is nothing to say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.analysis.plan.plan import (
+    Arm,
+    Branch,
+    Call,
+    Issue,
+    Leave,
+    Loop,
+    Node,
+    Parallel,
+    Sequence,
+    Unread,
+    Way,
+    walk,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Sequence as Several
+
+
+def branch(arms: Iterable[Arm]) -> list[Node]:
+    """One of the arms, unless all are empty."""
+    arms = tuple(arms)
+    return [Branch(arms)] if any(arm.body.nodes for arm in arms) else []
+
+
+def optional(condition: str, nodes: Several[Node], line: int) -> list[Node]:
+    """The nodes, or not."""
+    return branch((Arm(f"if {condition}", Sequence(tuple(nodes)), line), Arm("else", Sequence(), line)))
+
+
+def loop(label: str, nodes: Several[Node], line: int) -> list[Node]:
+    """The nodes any number of times."""
+    return [Loop(label, Sequence(tuple(nodes)), line)] if nodes else []
+
+
+def parallel(branches: Iterable[Several[Node]], line: int) -> list[Node]:
+    """The branches side by side; one that has no other beside it and is no fan-out stands as it is."""
+    filled = [Sequence(tuple(nodes)) for nodes in branches if nodes]
+    if len(filled) == 1 and not any(isinstance(node, Loop) for node in filled[0].nodes):
+        return list(filled[0].nodes)
+    return [Parallel(tuple(filled), line)] if filled else []
+
+
+def body_of(nodes: Several[Node]) -> Sequence:
+    """A function's body; a ``return`` at its end says nothing."""
+    last = nodes[-1] if nodes else None
+    return Sequence(tuple(nodes[:-1] if isinstance(last, Leave) and last.way is Way.RETURN else nodes))
+
+
+def call_of(function: str, nodes: Several[Node], line: int) -> list[Node]:
+    """A call of a function with these nodes, unless they have nothing to do with commands."""
+    body = body_of(nodes)
+    return [Call(function, body, line)] if any(isinstance(node, Issue | Unread) for node in walk(body)) else []

@@ -1,0 +1,148 @@
+"""What is wrong with a call of a stub, as it is written: what a plain channel takes and a saga's does not.
+
+A saga's channel gives each command its metadata, key and deadline; a call may state its request and a ``timeout=``.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import math
+from datetime import timedelta
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.message import Message
+
+from orchestrator.analysis.plan.names import Function, Method
+from orchestrator.analysis.plan.plan import Fault
+from orchestrator.contract.command import LONGEST_ATTEMPT
+from orchestrator.definition import context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from orchestrator.analysis.plan.names import Names
+    from orchestrator.contract.command import Command
+
+CALL: Final = "call-is-supported"
+AWAITED: Final = "call-is-awaited"
+
+_UNKNOWN: Final = object()
+
+
+def call_faults(call: ast.Call, command: Command, names: Names) -> Iterator[str]:
+    """What the call says that it cannot say, as far as that can be told from the code."""
+    requests = [*call.args[:1], *(each.value for each in call.keywords if each.arg == "request")]
+    spread = any(isinstance(each, ast.Starred) for each in call.args) or any(each.arg is None for each in call.keywords)
+    if spread:
+        yield f"`{ast.unparse(call)}` is given what cannot be read; write the request, and `timeout=` if it needs one"
+        return
+    for each in call.args[1:]:
+        yield f"`{ast.unparse(each)}` is given after the request; a call takes its request and `timeout=` in seconds"
+    for keyword in call.keywords:
+        if keyword.arg not in {"request", "timeout"}:
+            yield (
+                f"`{keyword.arg}=` cannot be set on a call in a saga, whose channel sets it itself; a call takes its "
+                "request and `timeout=` in seconds, and what the participant must know goes into the request"
+            )
+    if len(requests) != 1:
+        yield f"it is called with {len(requests) or 'no'} requests; give it one {command.request.DESCRIPTOR.name}"
+    for request in requests:
+        kind = names.object_of(request.func) if isinstance(request, ast.Call) else None
+        if isinstance(kind, type) and issubclass(kind, Message) and kind is not command.request:
+            yield f"it is given a {kind.DESCRIPTOR.name}; give it a {command.request.DESCRIPTOR.name}"
+    for keyword in call.keywords:
+        if keyword.arg == "timeout":
+            yield from _timeout_faults(keyword.value, names)
+
+
+def _timeout_faults(written: ast.expr, names: Names) -> Iterator[str]:
+    value = _value(written, names)
+    if value is _UNKNOWN or value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        yield f"its timeout, `{ast.unparse(written)}`, is no number; state seconds, such as `timeout=2.5`"
+    elif not 0 < value <= LONGEST_ATTEMPT.total_seconds():
+        yield (
+            f"its timeout, `{ast.unparse(written)}`, leaves no time or no end; state up to "
+            f"{LONGEST_ATTEMPT.total_seconds():.0f} seconds, such as `timeout=2.5`, or none for what its contract says"
+        )
+
+
+def _value(written: ast.expr, names: Names) -> Any:  # noqa: ANN401, PLR0911 - of any constant; one way each
+    """The value of a constant, one of the module's included; ``_UNKNOWN`` for everything else."""
+    match written:
+        case ast.Constant():
+            return written.value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return -value
+        case ast.UnaryOp(op=ast.USub(), operand=operand) if isinstance(_value(operand, names), float):
+            return -_value(operand, names)
+        case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value=text)]):
+            try:
+                return float(text)  # type: ignore[arg-type]  # whatever is no number raises
+            except (TypeError, ValueError):
+                return math.nan
+        case ast.Call(func=func) if names.object_of(func) is timedelta:
+            return timedelta()
+        case ast.Name() | ast.Attribute():
+            known = names.object_of(written)
+            return known if isinstance(known, int | float | timedelta) else _UNKNOWN
+        case _:
+            return _UNKNOWN
+
+
+def unawaited(expressions: Iterable[ast.expr | None], names: Names) -> Iterator[Fault]:
+    """Those of the expressions that are calls whose answer is used, or dropped, before it is awaited."""
+    for each in expressions:
+        if isinstance(each, ast.Call) and _is_awaitable(each, names):
+            value, written = names.value_of(each.func), ast.unparse(each.func)
+            message = (
+                f"`{written}(...)` is called and not awaited, so nothing comes of it; write `await {written}(...)`"
+            )
+            yield Fault(AWAITED, message, each.lineno, value.command if isinstance(value, Method) else None)
+
+
+def _is_awaitable(call: ast.Call, names: Names) -> bool:
+    match names.value_of(call.func):
+        case Method(command):
+            return not command.streaming
+        case Function(node=node):
+            return isinstance(node, ast.AsyncFunctionDef)
+    called = names.object_of(call.func)
+    is_own = any(called is each for each in (context.child, context.best_effort, asyncio.gather))
+    return is_own or (isinstance(called, FunctionType) and inspect.iscoroutinefunction(called))
+
+
+def operands(node: ast.AST) -> list[ast.expr]:  # noqa: PLR0911 - a table
+    """The expressions whose value is needed at once, so that an awaitable is of no use there."""
+    match node:
+        case ast.Expr(value=value) | ast.Attribute(value=value) | ast.Subscript(value=value):
+            return [value]
+        case ast.FormattedValue(value=value) | ast.AugAssign(value=value) | ast.UnaryOp(operand=value):
+            return [value]
+        case ast.Compare(left=left, comparators=others):
+            return [left, *others]
+        case ast.BinOp(left=left, right=right):
+            return [left, right]
+        case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test) | ast.Assert(test=test):
+            return [test]
+        case ast.For(iter=several) | ast.comprehension(iter=several):
+            return [several]
+        case ast.Match(subject=subject):
+            return [subject]
+        case _:
+            return []
+
+
+def names_used(function: ast.AST) -> frozenset[str]:
+    """The names that a function's code reads, or shares with the code around it."""
+    used: set[str] = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store):
+            used.add(node.id)
+        elif isinstance(node, ast.Nonlocal | ast.Global):
+            used.update(node.names)
+    return frozenset(used)

@@ -1,0 +1,36 @@
+"""Where the reading of a plan is: what names stand for there, and what is around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrator.analysis.plan.names import Names, Place
+    from orchestrator.analysis.plan.plan import Fault
+    from orchestrator.definition.saga import SagaDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where the reading is.
+
+    Attributes:
+        names: what names stand for.
+        module: the name of the module that is read.
+        scope: the scopes around.
+        best_effort: within ``best_effort(...)``.
+        calls: the functions being read, the outermost first.
+        sagas: the sagas being read, each a child of the one before.
+        used: the names that the function's code reads.
+        faults: where the readers of one saga note what is wrong with how it is written.
+    """
+
+    names: Names
+    module: str
+    scope: str = ""
+    best_effort: bool = False
+    calls: tuple[Place, ...] = ()
+    sagas: tuple[SagaDefinition[Any, Any, Any], ...] = ()
+    used: frozenset[str] = frozenset()
+    faults: list[Fault] = field(default_factory=list)

@@ -1,0 +1,161 @@
+"""What a saga's code must keep to, so that it can be rolled back until its pivot and finished after it.
+
+==============================  =====================================================================================
+rule                            what it asks for
+==============================  =====================================================================================
+``plan-is-readable``            every use of a stub can be read from the code, so that nothing is overlooked
+``call-is-supported``           a call takes its request and a sane ``timeout=``, and nothing else
+``call-is-awaited``             what a call answers with is awaited before it is used, and is not dropped
+``scope-name-is-legal``         a scope's name cannot hold what no key can hold
+``messages-are-judged``         the constraints on the saga's input and result answer for every value
+``command-states-effect``       every rpc that is called states its effect
+``command-does-not-stream``     no rpc that is called streams
+``compensation-is-not-called``  compensations are sent by the orchestrator, never by the saga
+``one-pivot-on-a-path``         no pivot follows another
+``only-forward-after-pivot``    after the pivot come only queries and retryables
+``retryable-follows-pivot``     a retryable comes after the pivot on every path, or is best effort
+``pivot-runs-once``             no pivot is in a loop or a fan-out
+``pivot-runs-alone``            no effectful command runs side by side with the pivot
+``child-is-no-ancestor``        no saga is a child of itself, nor of its own children
+==============================  =====================================================================================
+
+That it does the same in every replay is checked by :mod:`orchestrator.analysis.determinism.check`; the contracts of the
+services that it uses are, by :mod:`orchestrator.contract.rules`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.analysis.determinism.check import check_determinism
+from orchestrator.analysis.pivot_paths import Reached, Side, reach
+from orchestrator.analysis.plan.call_faults import AWAITED, CALL
+from orchestrator.analysis.plan.reader import read_plan
+from orchestrator.analysis.plan.scope_names import SCOPE
+from orchestrator.contract.command import Effect
+from orchestrator.contract.constraint_rules import unjudged
+from orchestrator.contract.rules import check_service
+from orchestrator.contract.violation import Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from orchestrator.analysis.plan.plan import Plan
+    from orchestrator.definition.saga import SagaDefinition
+
+
+def check_definition(definition: SagaDefinition[Any, Any, Any]) -> list[Violation]:
+    """What is wrong with a saga: with the contracts of its participants, then with its code.
+
+    Raises:
+        DefinitionError: its source cannot be read.
+    """
+    contracts = [violation for each in definition.participants for violation in check_service(each.service)]
+    return contracts + check_plan(definition, read_plan(definition))
+
+
+def check_plan(definition: SagaDefinition[Any, Any, Any], plan: Plan) -> list[Violation]:
+    """What is wrong with a saga's code, by line."""
+    found = [Violation(plan.file, each.line, str(definition), UNREADABLE, each.reason) for each in plan.unread()]
+    for fault in plan.faults:
+        about = fault.command.short_name if fault.command else str(definition)
+        found.append(Violation(plan.file, fault.line, about, fault.rule, fault.message))
+    for message in dict.fromkeys((definition.input.DESCRIPTOR, definition.result.DESCRIPTOR)):
+        file = message.file.name
+        found += [Violation(file, 0, str(definition), MESSAGES_JUDGED, each) for each in unjudged(message)]
+    compensations = _compensations(definition)
+    for reached in reach(plan):
+        issue = reached.issue
+        is_compensation = issue.command.name in compensations
+        messages = [(COMPENSATION_CALLED, _NOT_FOR_SAGAS)] if is_compensation else _broken(reached)
+        found += [
+            Violation(plan.file, issue.line, issue.command.short_name, rule, message) for rule, message in messages
+        ]
+    found += check_determinism(definition, plan)
+    # A function that is called twice is read twice; what is wrong with it is told once.
+    return sorted(set(found))
+
+
+UNREADABLE = "plan-is-readable"
+MESSAGES_JUDGED = "messages-are-judged"
+COMPENSATION_CALLED = "compensation-is-not-called"
+
+OTHERS = (UNREADABLE, COMPENSATION_CALLED, CALL, AWAITED, SCOPE, MESSAGES_JUDGED)
+"""The rules that are about no command in its place."""
+
+_NOT_FOR_SAGAS = (
+    "it is a compensation, which the orchestrator sends when the saga rolls back; "
+    "to roll back, raise an error or let one pass"
+)
+
+
+def _compensations(definition: SagaDefinition[Any, Any, Any]) -> frozenset[str]:
+    commands = (command for each in definition.participants for command in each.commands.values())
+    return frozenset(command.compensation.name for command in commands if command.compensation)
+
+
+def _broken(reached: Reached) -> list[tuple[str, str]]:
+    return [(rule, message) for rule, check in RULES.items() for message in check(reached)]
+
+
+def _states_effect(reached: Reached) -> Iterator[str]:
+    command = reached.issue.command
+    if command.effect is Effect.UNSPECIFIED and not command.streaming:
+        yield f"nothing says what it does to the world; state its effect in {command.file}"
+
+
+def _does_not_stream(reached: Reached) -> Iterator[str]:
+    if reached.issue.command.streaming:
+        yield "a saga cannot journal a stream; call a unary rpc"
+
+
+def _one_pivot_on_a_path(reached: Reached) -> Iterator[str]:
+    if _is_pivot(reached) and Side.AFTER in reached.sides and not reached.repeated:
+        yield "another pivot may have committed the saga before; a saga has one point of no return"
+
+
+def _only_forward_after_pivot(reached: Reached) -> Iterator[str]:
+    if reached.issue.command.effect is Effect.COMPENSABLE and Side.AFTER in reached.sides:
+        yield "it is compensable and may follow the pivot, after which nothing is compensated; call it before the pivot"
+
+
+def _retryable_follows_pivot(reached: Reached) -> Iterator[str]:
+    issue = reached.issue
+    if issue.command.effect is Effect.RETRYABLE and not issue.best_effort and Side.BEFORE in reached.sides:
+        yield (
+            "it has no compensation and may precede the pivot, so a rollback would leave its effect; "
+            "call it after the pivot, or as best_effort(...)"
+        )
+
+
+def _pivot_runs_once(reached: Reached) -> Iterator[str]:
+    if _is_pivot(reached) and reached.repeated:
+        yield "it is a pivot and may be issued more than once; call it outside loops and comprehensions"
+
+
+def _pivot_runs_alone(reached: Reached) -> Iterator[str]:
+    if _is_pivot(reached) and reached.beside:
+        others = ", ".join(dict.fromkeys(issue.command.short_name for issue in reached.beside))
+        yield f"it is a pivot and runs side by side with {others}; await one before the other"
+
+
+def _child_is_no_ancestor(reached: Reached) -> Iterator[str]:
+    if reached.issue.circle:
+        yield f"it would never end: {' > '.join(reached.issue.circle)}; write a loop, or a saga of its own"
+
+
+def _is_pivot(reached: Reached) -> bool:
+    return reached.issue.command.effect is Effect.PIVOT
+
+
+RULES: Mapping[str, Callable[[Reached], Iterator[str]]] = {
+    "command-states-effect": _states_effect,
+    "command-does-not-stream": _does_not_stream,
+    "one-pivot-on-a-path": _one_pivot_on_a_path,
+    "only-forward-after-pivot": _only_forward_after_pivot,
+    "retryable-follows-pivot": _retryable_follows_pivot,
+    "pivot-runs-once": _pivot_runs_once,
+    "pivot-runs-alone": _pivot_runs_alone,
+    "child-is-no-ancestor": _child_is_no_ancestor,
+}
+"""The rules of single commands by their stable names: from a command in its place to what is wrong with it."""

@@ -1,0 +1,170 @@
+r"""What ``WatchSagas`` tells: every change is shown once, whoever reads.
+
+Purpose: readers cost the sagas next to nothing. One task asks the worker for changes and puts a view of each into a
+ring, which all readers share; each reader has a place in it, and no more. Invariant: a reader is told of every change,
+or of how many it was not told.
+
+::
+
+    worker ──change──▶ view ──▶ ring: │ 17 │ 18 │ 19 │ 20 │ ◀── the next overwrites the oldest
+                                        ▲         ▲
+                             a slow reader       a quick one
+
+To send a message costs more than to make a view, so all readers together are sent at most so many a second: with many
+readers each sees fewer changes, and the sagas keep their time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from orchestrator.api.views.saga_view import feed_view
+from orchestrator.errors import Overloaded
+from saga.v1 import saga_service_pb2 as api
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.journal.state import SagaState, Status
+    from orchestrator.ports.ports import SagaFilter
+
+_KEPT: Final = 4096
+_MESSAGES_PER_SECOND: Final = 1000
+_SEARCHED_AT_ONCE: Final = 256
+
+
+class _Change(NamedTuple):
+    """A saga after a change, for filters and for readers. The state itself goes on changing."""
+
+    saga_id: str
+    definition: str
+    status: Status
+    started_at: int
+    attributes: frozenset[tuple[str, str]]
+    message: api.WatchSagasResponse
+
+    @classmethod
+    def of(cls, state: SagaState) -> _Change:
+        assert state.status is not None
+        message = api.WatchSagasResponse(saga=feed_view(state))
+        attributes = frozenset(state.attributes)
+        return cls(state.saga_id, state.definition, state.status, state.started_at, attributes, message)
+
+
+class SagaFeed:
+    """The changes of a worker's sagas, for many readers.
+
+    Args:
+        worker: whose sagas.
+        most: how many readers there may be.
+        kept: how many changes a reader may be behind.
+
+    Attributes:
+        most: as given.
+        readers: how many there are.
+    """
+
+    def __init__(self, worker: Worker, most: int = 256, kept: int = _KEPT) -> None:
+        self.most = most
+        self.readers = 0
+        self._worker = worker
+        self._ring: list[_Change | None] = [None] * kept
+        self._told = 0
+        self._latest: dict[str, int] = {}
+        self._news = asyncio.Event()
+        self._telling: asyncio.Task[None] | None = None
+
+    async def read(self, where: SagaFilter) -> AsyncIterator[api.WatchSagasResponse]:
+        """Every change from now on that the filter matches, unless this reader is too slow for it.
+
+        Raises:
+            Overloaded: there are too many readers.
+            JournalUnavailable: a saga could not be read.
+        """
+        with self._one_more():
+            place, missed = self._told, 0
+            while True:
+                while place == self._told:
+                    await self._wait()
+                oldest = self._told - len(self._ring)
+                if place < oldest:
+                    missed += oldest - place
+                    place = oldest
+                change = self._ring[place % len(self._ring)]
+                assert change is not None
+                is_latest = self._latest[change.saga_id] == place
+                place += 1
+                if is_latest and where.matches(change):
+                    yield _with(change.message, missed)
+                    missed = 0
+                    await self._worker.world.clock.sleep(self.readers / _MESSAGES_PER_SECOND)
+                elif not place % _SEARCHED_AT_ONCE:
+                    await asyncio.sleep(0)
+
+    @contextlib.contextmanager
+    def _one_more(self) -> Iterator[None]:
+        if self.readers >= self.most:
+            raise Overloaded("TOO_MANY_WATCHERS", f"{self.readers} watch the sagas of this replica; ask again later")
+        self.readers += 1
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.ensure_future(self._tell())
+        try:
+            yield
+        finally:
+            self.readers -= 1
+            if not self.readers:
+                self._forget()
+
+    async def _wait(self) -> None:
+        """Wait for news.
+
+        Raises:
+            JournalUnavailable: there will be none.
+        """
+        telling = self._telling
+        assert telling is not None
+        if not telling.done():
+            await self._news.wait()
+        if telling.done():
+            telling.result()
+
+    def _forget(self) -> None:
+        """Nobody reads: it costs nothing."""
+        assert self._telling is not None
+        self._telling.cancel()
+        self._telling = None
+        self._ring = [None] * len(self._ring)
+        self._latest.clear()
+
+    async def _tell(self) -> None:
+        try:
+            async for state in self._worker.watch_all():
+                self._put(_Change.of(state))
+        finally:
+            asyncio.get_running_loop().call_soon(self._wake)  # when this task is done
+
+    def _put(self, change: _Change) -> None:
+        number, place = self._told, self._told % len(self._ring)
+        overwritten = self._ring[place]
+        if overwritten is not None and self._latest[overwritten.saga_id] == number - len(self._ring):
+            del self._latest[overwritten.saga_id]
+        self._ring[place] = change
+        self._latest[change.saga_id] = number
+        self._told += 1
+        self._wake()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+def _with(message: api.WatchSagasResponse, missed: int) -> api.WatchSagasResponse:
+    """The message, which others share, with what one reader has missed before it."""
+    if not missed:
+        return message
+    own = api.WatchSagasResponse(missed=missed)
+    own.saga.CopyFrom(message.saga)
+    return own

@@ -1,0 +1,121 @@
+"""The one place that every call passes: its decoding, its validation, and its errors as rich statuses."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+import grpc
+import grpc.aio
+from grpc_status import rpc_status
+
+from orchestrator.api.decoding import decoded, refuse_undecodable, tolerant
+from orchestrator.api.refusals import status_for
+from orchestrator.api.validation import refuse_invalid
+from orchestrator.errors import Undecodable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from google.protobuf.message import Message
+
+    Context = grpc.aio.ServicerContext[Any, Any]
+    Handler = grpc.RpcMethodHandler[Any, Any]
+    Check = Callable[[Message], None]
+
+_log = logging.getLogger(__name__)
+
+
+class Boundary(grpc.aio.ServerInterceptor):
+    """Stands around every method. Those of the API are validated too; health and reflection have no constraints.
+
+    Args:
+        services: the full names of the API's services.
+    """
+
+    def __init__(self, services: frozenset[str]) -> None:
+        self._services = services
+        self._handlers: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """The handler of a call, wrapped; each method is wrapped once."""
+        path = handler_call_details.method
+        known = self._handlers.get(path)
+        if known is not None:
+            return known
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        self._handlers[path] = _wrapped(
+            handler, path, _checked if path.split("/")[1] in self._services else refuse_undecodable
+        )
+        return self._handlers[path]
+
+
+def _checked(request: Message) -> None:
+    refuse_undecodable(request)
+    refuse_invalid(request)
+
+
+def _wrapped(handler: Handler, path: str, check: Check) -> Handler:
+    kind: dict[str, Any] = {
+        "request_deserializer": tolerant(cast("Any", handler.request_deserializer)),
+        "response_serializer": handler.response_serializer,
+    }
+    # The stubs know only the synchronous form of a handler.
+    if handler.stream_stream is not None:
+        return grpc.stream_stream_rpc_method_handler(_conversed(cast("Any", handler.stream_stream), path), **kind)
+    if handler.unary_stream is not None:
+        return grpc.unary_stream_rpc_method_handler(_streamed(cast("Any", handler.unary_stream), path, check), **kind)
+    assert handler.unary_unary is not None, f"{path}: no service here takes a stream and answers once"
+    return grpc.unary_unary_rpc_method_handler(_answered(cast("Any", handler.unary_unary), path, check), **kind)
+
+
+def _answered(behaviour: Callable[[Message, Context], Awaitable[Message]], path: str, check: Check) -> Any:  # noqa: ANN401 - see _wrapped
+    async def answer(request: Message, context: Context) -> Message:
+        try:
+            check(request)
+            return await behaviour(request, context)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:  # noqa: BLE001 - every error has a status
+            return await _refuse(error, path, context)
+
+    return answer
+
+
+def _streamed(behaviour: Callable[[Message, Context], AsyncIterator[Message]], path: str, check: Check) -> Any:  # noqa: ANN401 - see _wrapped
+    async def stream(request: Message, context: Context) -> AsyncIterator[Message]:
+        try:
+            check(request)
+            async for message in behaviour(request, context):
+                yield message
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:  # noqa: BLE001 - every error has a status
+            await _refuse(error, path, context)
+
+    return stream
+
+
+def _conversed(behaviour: Callable[[AsyncIterator[Message], Context], AsyncIterator[Message]], path: str) -> Any:  # noqa: ANN401 - see _wrapped
+    async def converse(requests: AsyncIterator[Message], context: Context) -> AsyncIterator[Message]:
+        try:
+            async for message in behaviour(decoded(requests), context):
+                yield message
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:  # noqa: BLE001 - every error has a status
+            await _refuse(error, path, context)
+
+    return converse
+
+
+async def _refuse(error: Exception, path: str, context: Context) -> NoReturn:
+    if isinstance(error, Undecodable):
+        _log.warning("%s is refused: %s", path, error)
+    await context.abort_with_status(rpc_status.to_status(status_for(error)))

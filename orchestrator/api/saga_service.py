@@ -1,0 +1,207 @@
+"""``saga.v1.SagaService``: any saga, whatever its definition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.api.bulk import act_on_sagas
+from orchestrator.api.requests import DEFAULT_PAGE_SIZE, saga_filter, start_request, traceparent_of, unpack
+from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for
+from orchestrator.api.views.journal_view import journal_view
+from orchestrator.api.views.preview_view import preview_view
+from orchestrator.api.views.saga_view import record_view, saga_view
+from orchestrator.api.views.seen_steps import SeenSteps, paced
+from orchestrator.api.views.statistics_view import statistics_view
+from orchestrator.engine.replica.acts import find_command
+from orchestrator.errors import InvalidInput
+from orchestrator.journal.state import Status
+from saga.v1 import saga_pb2
+from saga.v1 import saga_service_pb2 as api
+from saga.v1.saga_service_pb2_grpc import SagaServiceServicer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import grpc.aio
+
+    from orchestrator.api.feed import SagaFeed
+    from orchestrator.api.starts import Starts
+    from orchestrator.engine.definitions import ServedSaga
+    from orchestrator.engine.replica.acts import Operations
+    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.engine.run.waiting import Waiting
+    from orchestrator.journal.state import SagaState
+    from orchestrator.ports.ports import SagaRecord
+
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class SagaService(SagaServiceServicer):
+    """Everything that can be asked about, and done to, the sagas of one worker. See the contract for each rpc."""
+
+    def __init__(self, worker: Worker, operations: Operations, starts: Starts, feed: SagaFeed) -> None:
+        self._worker = worker
+        self._operations = operations
+        self._starts = starts
+        self._feed = feed
+
+    async def StartSaga(self, request: api.StartSagaRequest, context: Context) -> api.StartSagaResponse:
+        """See the contract."""
+        served = self._served(request.definition, request.version)
+        message = unpack(request.input, served.definition.input(), "input")
+        order = start_request(served, message, request.request_id, traceparent_of(context))
+        state = await self._starts.start(order, request.wait.ToTimedelta().total_seconds())
+        return api.StartSagaResponse(saga=self._view(state))
+
+    async def GetSaga(self, request: api.GetSagaRequest, context: Context) -> api.GetSagaResponse:
+        """See the contract."""
+        state = await self._worker.get(request.saga_id)
+        view = self._view(state)
+        if request.include_journal:
+            entries = await self._worker.world.journal.read(request.saga_id)
+            first = int(request.journal_page_token or 1)
+            after = first + (request.journal_page_size or len(entries))
+            page = journal_view(entries, self._find(state), self._worker.bindings, first, after - first)
+            view.journal.extend(page)
+            return api.GetSagaResponse(saga=view, next_journal_page_token=str(after) if after <= len(entries) else "")
+        return api.GetSagaResponse(saga=view)
+
+    async def ListSagas(self, request: api.ListSagasRequest, context: Context) -> api.ListSagasResponse:
+        """See the contract."""
+        size = request.page_size or DEFAULT_PAGE_SIZE
+        records, token = await find_sagas(self._worker, request.filter, size, request.page_token)
+        return api.ListSagasResponse(sagas=[await self._listed(each) for each in records], next_page_token=token)
+
+    async def WatchSaga(self, request: api.WatchSagaRequest, context: Context) -> AsyncIterator[api.WatchSagaResponse]:
+        """See the contract."""
+        seen = SeenSteps()
+
+        def view(state: SagaState) -> api.WatchSagaResponse:
+            return api.WatchSagaResponse(
+                saga=saga_view(state, self._find(state), self._waiting(state.saga_id), seen.view)
+            )
+
+        async for answer in paced(self._worker.watch(request.saga_id), view, self._worker.world.clock):
+            yield answer
+
+    async def WatchSagas(
+        self, request: api.WatchSagasRequest, context: Context
+    ) -> AsyncIterator[api.WatchSagasResponse]:
+        """See the contract."""
+        where, reasons = saga_filter(request.filter), request.filter.waiting_for
+        await refuse_unknown(self._worker, where)
+        async for answer in self._feed.read(where):
+            saga_id = answer.saga.saga_id
+            if not (reasons and saga_id) or waits_for(self._worker.live.get(saga_id), reasons):
+                yield answer
+
+    async def GetStatistics(self, request: api.GetStatisticsRequest, context: Context) -> api.GetStatisticsResponse:
+        """See the contract."""
+        counts = await self._worker.world.journal.count()
+        return statistics_view(counts, self._worker, self._starts.admission, self._feed)
+
+    async def PreviewRollback(
+        self, request: api.PreviewRollbackRequest, context: Context
+    ) -> api.PreviewRollbackResponse:
+        """See the contract."""
+        return preview_view(await self._worker.get(request.saga_id), self._worker.bindings)
+
+    async def CancelSaga(self, request: api.CancelSagaRequest, context: Context) -> api.CancelSagaResponse:
+        """See the contract."""
+        await self._worker.ensure_recovered(request.saga_id)
+        state = await self._operations.cancel(request.saga_id, request.reason, request.requested_by)
+        return api.CancelSagaResponse(saga=self._view(state))
+
+    async def PauseSaga(self, request: api.PauseSagaRequest, context: Context) -> api.PauseSagaResponse:
+        """See the contract."""
+        await self._worker.ensure_recovered(request.saga_id)
+        state = await self._operations.pause(request.saga_id, request.reason, request.requested_by)
+        return api.PauseSagaResponse(saga=self._view(state))
+
+    async def ResumeSaga(self, request: api.ResumeSagaRequest, context: Context) -> api.ResumeSagaResponse:
+        """See the contract."""
+        await self._worker.ensure_recovered(request.saga_id)
+        state = await self._operations.resume(request.saga_id, request.reason, request.requested_by)
+        return api.ResumeSagaResponse(saga=self._view(state))
+
+    async def RetryNow(self, request: api.RetryNowRequest, context: Context) -> api.RetryNowResponse:
+        """See the contract."""
+        await self._worker.ensure_recovered(request.saga_id)
+        state = await self._operations.retry_now(request.saga_id, request.reason, request.requested_by)
+        return api.RetryNowResponse(saga=self._view(state))
+
+    async def ResolveOutcome(self, request: api.ResolveOutcomeRequest, context: Context) -> api.ResolveOutcomeResponse:
+        """See the contract."""
+        await self._worker.ensure_recovered(request.saga_id)
+        state = await self._operations.resolve_outcome(
+            request.saga_id,
+            request.key,
+            took_effect=request.took_effect,
+            reply=await self._reply(request),
+            evidence=request.evidence,
+            requested_by=request.requested_by,
+        )
+        return api.ResolveOutcomeResponse(saga=self._view(state))
+
+    async def ResolveCompensation(
+        self, request: api.ResolveCompensationRequest, context: Context
+    ) -> api.ResolveCompensationResponse:
+        """See the contract."""
+        state = await self._operations.resolve_compensation(
+            request.saga_id, request.key, request.evidence, request.requested_by
+        )
+        return api.ResolveCompensationResponse(saga=self._view(state))
+
+    async def SkipCompensation(
+        self, request: api.SkipCompensationRequest, context: Context
+    ) -> api.SkipCompensationResponse:
+        """See the contract."""
+        await self._worker.ensure_recovered(request.saga_id)
+        state = await self._operations.skip_compensation(
+            request.saga_id, request.key, request.evidence, request.requested_by
+        )
+        return api.SkipCompensationResponse(saga=self._view(state))
+
+    async def ActOnSagas(
+        self, request: api.ActOnSagasRequest, context: Context
+    ) -> AsyncIterator[api.ActOnSagasResponse]:
+        """See the contract."""
+        async for answer in act_on_sagas(request, self._worker, self._operations):
+            yield answer
+
+    async def _reply(self, request: api.ResolveOutcomeRequest) -> bytes | None:
+        """The reply that the operator gives, checked against the command's contract."""
+        if not request.HasField("reply"):
+            return None
+        command = find_command(await self._worker.get(request.saga_id), request.key)
+        binding = self._worker.bindings.by_name(command.method)
+        if binding is None:
+            raise InvalidInput(("reply", f"no contract at hand tells what {command.key} replies"))
+        reply = unpack(request.reply, binding.command.response(), "reply").SerializeToString()
+        if flaw := binding.flaw(reply):
+            raise InvalidInput(("reply", flaw.message))
+        return reply
+
+    def _served(self, definition: str, version: int) -> ServedSaga:
+        served = self._worker.served.find(definition, version)
+        if served is None:
+            known = ", ".join(str(saga.definition) for saga in self._worker.served)
+            raise InvalidInput(
+                ("definition", f"no saga {definition} v{version or 'any'} is served; there are: {known}")
+            )
+        return served
+
+    def _find(self, state: SagaState) -> ServedSaga | None:
+        return self._worker.served.find(state.definition, state.version)
+
+    def _view(self, state: SagaState) -> saga_pb2.Saga:
+        return saga_view(state, self._find(state), self._waiting(state.saga_id))
+
+    def _waiting(self, saga_id: str) -> list[Waiting]:
+        executor = self._worker.live.get(saga_id)
+        return executor.waiting if executor else []
+
+    async def _listed(self, record: SagaRecord) -> saga_pb2.Saga:
+        suspended = record.status is Status.SUSPENDED
+        reason = await suspension_of(self._worker, record.saga_id) if suspended else None
+        return record_view(record, reason, self._waiting(record.saga_id))

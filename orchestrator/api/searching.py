@@ -1,0 +1,130 @@
+"""Which sagas a filter of the API is about: those of the journal, or those of this replica that wait.
+
+A filter that finds nothing and names what does not exist is a slip of the pen, and refused as one.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+from orchestrator.api.requests import saga_filter
+from orchestrator.errors import InvalidInput
+from orchestrator.journal.entries import SagaSuspended
+from orchestrator.ports.ports import SagaRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.engine.run.executor import Executor
+    from orchestrator.journal.state import Reason
+    from orchestrator.ports.ports import SagaFilter
+    from saga.v1 import saga_service_pb2 as api
+
+
+async def find_sagas(
+    worker: Worker, request: api.SagaFilter, limit: int, page_token: str
+) -> tuple[list[SagaRecord], str]:
+    """A page of the sagas that a filter matches, the newest first, and the token of the next page.
+
+    Raises:
+        InvalidInput: nothing matches, and the filter names a definition or an attribute that does not exist.
+    """
+    where = saga_filter(request)
+    if request.waiting_for:
+        found, token = _waiting(worker, request, where, limit, page_token)
+    else:
+        found, token = await worker.search(where, limit, page_token)
+    if not found and not page_token:
+        await refuse_unknown(worker, where)
+    return found, token
+
+
+async def refuse_unknown(worker: Worker, where: SagaFilter) -> None:
+    """Check the names in a filter. What is served no more may still be in the journal.
+
+    Raises:
+        InvalidInput: it names a definition or an attribute that does not exist.
+    """
+    served = {each.definition.name for each in worker.served}
+    journalled = {count.definition for count in await worker.world.journal.count()}
+    if where.definition and where.definition not in served | journalled:
+        known = ", ".join(sorted(served | journalled)) or "none"
+        raise InvalidInput(("filter.definition", f"there is no saga {where.definition!r}; there are: {known}"))
+    concerned = {where.definition} if where.definition else served | journalled
+    if not concerned <= served:
+        return  # nobody here knows which attributes those have
+    known_names = {
+        name for each in worker.served if each.definition.name in concerned for name in each.definition.attributes
+    }
+    unknown = [name for name, _ in where.attributes if name not in known_names]
+    if unknown:
+        told = ", ".join(sorted(known_names)) or "none"
+        raise InvalidInput(
+            (
+                "filter.attributes",
+                f"{' and '.join(sorted(concerned))} has no attribute {unknown[0]!r}; there are: {told}",
+            )
+        )
+
+
+def waits_for(executor: Executor | None, reasons: Iterable[int]) -> bool:
+    """Whether a saga that is advanced here waits for one of these at this moment."""
+    wanted = frozenset(reasons)
+    return executor is not None and any(each.reason.value in wanted for each in executor.waiting)
+
+
+async def suspension_of(worker: Worker, saga_id: str) -> Reason | None:
+    """Why a suspended saga is: the last word of its journal about it."""
+    entries = await worker.world.journal.read(saga_id)
+    return next((entry.reason for entry in reversed(entries) if isinstance(entry, SagaSuspended)), None)
+
+
+def _waiting(
+    worker: Worker, request: api.SagaFilter, where: SagaFilter, limit: int, page_token: str
+) -> tuple[list[SagaRecord], str]:
+    before = _position(page_token)
+    found = [
+        _record(executor)
+        for executor in worker.live.values()
+        if waits_for(executor, request.waiting_for) and where.matches(executor.state)
+    ]
+    found.sort(key=_place, reverse=True)
+    found = [record for record in found if before is None or _place(record) < before]
+    token = _token(found[limit - 1]) if len(found) > limit else ""
+    return found[:limit], token
+
+
+def _record(executor: Executor) -> SagaRecord:
+    state = executor.state
+    assert state.status is not None
+    return SagaRecord(
+        saga_id=state.saga_id,
+        definition=state.definition,
+        version=state.version,
+        status=state.status,
+        digest=b"",
+        started_at=state.started_at,
+        ended_at=state.ended_at,
+        attributes=state.attributes,
+        sequence=0,
+    )
+
+
+def _place(record: SagaRecord) -> tuple[int, str]:
+    return record.started_at, record.saga_id
+
+
+def _token(record: SagaRecord) -> str:
+    return base64.urlsafe_b64encode(f"{record.started_at} {record.saga_id}".encode()).decode()
+
+
+def _position(page_token: str) -> tuple[int, str] | None:
+    if not page_token:
+        return None
+    try:
+        started_at, _, saga_id = base64.urlsafe_b64decode(page_token).decode().partition(" ")
+        return int(started_at), saga_id
+    except ValueError:
+        raise InvalidInput(("page_token", "is not a token that a previous page gave out")) from None

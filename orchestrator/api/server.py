@@ -1,0 +1,101 @@
+"""The API as a gRPC server: services, health, reflection."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING, Final
+
+import grpc.aio
+from grpc_health.v1 import health
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+
+from orchestrator.api.health import Health
+from orchestrator.api.interceptor import Boundary
+from orchestrator.api.reflection_service import add_reflection
+from orchestrator.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_UNBOUNDED: Final = 2**31 - 1
+_METADATA_BYTES: Final = 64 * 1024
+SERVER_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
+    # Without reuse of the port, a second process on the same one is an error instead of a rival.
+    ("grpc.so_reuseport", 0),
+    # gRPC itself cancels calls, without a word, that nobody has taken up yet: at random beyond 1000, all beyond 3000,
+    # and any after 30 seconds. What is too much is for Admission to say; taking up a call costs microseconds.
+    ("grpc.server.max_pending_requests", _UNBOUNDED),
+    ("grpc.server.max_pending_requests_hard_limit", _UNBOUNDED),
+    ("grpc.server_max_unrequested_time_in_server", 3600),
+    # Clients may test their connections as often as they like: a ping costs less than any call.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 100),
+    ("grpc.http2.max_ping_strikes", 0),
+    # And a watcher whose connection has gone dead without a word gives its place back.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.ping_timeout_ms", 20_000),
+    ("grpc.max_metadata_size", _METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
+)
+"""What gRPC is told of every server of the orchestrator's own."""
+
+MOST_BYTES: Final = 16 * 1024 * 1024
+
+
+class ApiServer:
+    """Serves the API until it is drained.
+
+    Args:
+        address: ``host:port``; port 0 leaves the choice to the system.
+        services: for each service's full name, the function that adds its servicer to a server.
+        most_bytes: the largest request that is taken.
+
+    Attributes:
+        address: with the port that was really taken.
+
+    Raises:
+        SettingsError: the address cannot be used.
+    """
+
+    def __init__(
+        self, address: str, services: Mapping[str, Callable[[grpc.aio.Server], None]], most_bytes: int = MOST_BYTES
+    ) -> None:
+        names = frozenset(services)
+        options = (*SERVER_OPTIONS, ("grpc.max_receive_message_length", most_bytes))
+        self._server = grpc.aio.server(interceptors=[Boundary(names)], options=options)
+        self._health = Health(names)
+        for add in services.values():
+            add(self._server)
+        add_HealthServicer_to_server(self._health, self._server)
+        add_reflection((*services, health.SERVICE_NAME), self._server)
+        self.address = _listen(self._server, address)
+
+    async def start(self) -> None:
+        """Take calls from now on."""
+        await self._server.start()
+
+    async def drain(self, grace: float) -> None:
+        """Take no new calls; let those in flight finish for up to ``grace`` seconds."""
+        self._health.drain()
+        await self._server.stop(grace)
+
+
+def _listen(server: grpc.aio.Server, address: str) -> str:
+    host, _, port = address.rpartition(":")
+    try:
+        # gRPC would fail too, but it hides the reason, and prints lines of its own.
+        family, kind, _, _, target = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(target)
+            probe.listen()
+        taken = server.add_insecure_port(address)
+    except (OSError, ValueError, RuntimeError) as error:
+        in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        cause = f"port {port} is in use" if in_use else str(error)
+        raise SettingsError(
+            f"cannot listen on {address}: {cause}; set ORCHESTRATOR_LISTEN to another host:port"
+        ) from None
+    return f"{host}:{taken}"

@@ -1,0 +1,1 @@
+"""What the API shows: messages made from states and entries."""

@@ -1,0 +1,1 @@
+"""Doors out: the ways to the participants."""

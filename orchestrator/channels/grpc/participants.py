@@ -1,0 +1,142 @@
+"""The way to the participants over plain gRPC, one channel for each address."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+from grpc.aio import Metadata
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
+from orchestrator.channels.grpc.replaceable_channel import DEFAULT_SETTINGS, ChannelSettings, ReplaceableChannel
+from orchestrator.channels.grpc.status import IDEMPOTENCY_KEY, REPLY_MISSING, outcome_of, too_large
+from orchestrator.journal.outcome import Completed, Failure, Outcome, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from orchestrator.contract.command import Command
+
+_NO_MESSAGE = Failure("INTERNAL", "the participant said OK and sent no reply", REPLY_MISSING)
+
+_HEALTH_SECONDS = 1.0
+# Whoever answers anything else is there, and whether it serves is for a trial to tell.
+_NOBODY_ANSWERS = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+_SAYS = {HealthCheckResponse.SERVING: True, HealthCheckResponse.NOT_SERVING: False}
+
+
+class _Pairs(Metadata):
+    """Metadata as they were made: gRPC asks for all of them, and would take a tuple apart and join it again."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: tuple[tuple[str, str], ...]) -> None:
+        self._pairs = pairs
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+
+class GrpcCaller:
+    """Delivers one command over a plain channel. The bytes go out as they were journalled."""
+
+    __slots__ = ("_call", "_line", "_most_bytes", "_path", "_rules")
+
+    def __init__(self, line: ReplaceableChannel, command: Command, most_bytes: int) -> None:
+        self._line = line
+        self._path = command.path
+        self._rules = command.outcomes
+        self._most_bytes = most_bytes
+        self._call: Any = None
+        line.follow(self._use)
+
+    async def __call__(self, request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the deadline travels with the call
+        """Make one attempt; see the port."""
+        if len(request) > self._most_bytes:
+            return too_large(len(request), self._most_bytes)
+        channel = self._line.channel
+        try:
+            reply = await self._call(request, metadata=_Pairs(metadata), timeout=timeout)
+        except grpc.aio.AioRpcError as error:
+            _note(self._line, channel, error.code())
+            return outcome_of(error, self._rules, dict(metadata).get(IDEMPOTENCY_KEY, ""), len(request))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return Unknown(Failure("CANCELLED", "the channel was closed during the call"))
+        self._line.timeouts = 0
+        return Unknown(_NO_MESSAGE) if reply is None else Completed(reply)
+
+    def _use(self, channel: grpc.aio.Channel) -> None:
+        # Without serializers, requests and replies are bytes.
+        self._call = channel.unary_unary(self._path, _registered_method=True)  # type: ignore[call-arg]  # as stubs do
+
+
+class GrpcParticipants:
+    """The way to the participants of the served sagas.
+
+    Args:
+        addresses: ``host:port`` by the full name of the service.
+        settings: how they are reached.
+    """
+
+    def __init__(self, addresses: Mapping[str, str], settings: ChannelSettings = DEFAULT_SETTINGS) -> None:
+        self._addresses = addresses
+        self._settings = settings
+        self._lines: dict[str, ReplaceableChannel] = {}
+
+    def address(self, service: str) -> str:
+        """Where a service is: ``host:port``."""
+        return self._addresses[service]
+
+    def channel(self, service: str) -> grpc.aio.Channel:
+        """The channel to a service as it is now, for one use: it may be another one the next time."""
+        return self._line(service).channel
+
+    def caller(self, command: Command) -> GrpcCaller:
+        """See the port."""
+        return GrpcCaller(self._line(command.service), command, self._settings.most_bytes)
+
+    async def is_serving(self, service: str) -> bool | None:
+        """See the port."""
+        line = self._line(service)
+        channel = line.channel
+        stub: Any = HealthStub(channel)
+        try:
+            answer = await stub.Check(HealthCheckRequest(service=service), timeout=_HEALTH_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            _note(line, channel, error.code())
+            return False if error.code() in _NOBODY_ANSWERS else None
+        except DecodeError:
+            return None
+        line.timeouts = 0
+        return _SAYS.get(answer.status) if answer is not None else None
+
+    async def close(self) -> None:
+        """Close every channel."""
+        for line in self._lines.values():
+            await line.close()
+
+    def _line(self, service: str) -> ReplaceableChannel:
+        """The way to a service; those at one address share it."""
+        address = self._addresses[service]
+        line = self._lines.get(address)
+        if line is None:
+            line = self._lines[address] = ReplaceableChannel(address, self._settings)
+        return line
+
+
+def _note(line: ReplaceableChannel, channel: grpc.aio.Channel, code: grpc.StatusCode) -> None:
+    """What the end of a call that failed says about its connection."""
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        line.note_timeout(channel)
+    elif channel is line.channel:
+        line.timeouts = 0

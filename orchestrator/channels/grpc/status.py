@@ -1,0 +1,183 @@
+"""What a gRPC status says about one attempt: one table.
+
+Rejected means that this attempt was refused and has no effect. Retry means that it has none yet. Everything else is
+unknown: a timeout or a broken connection says nothing about the effect. What a contract's ``outcomes`` say comes first.
+
+Proxies, meshes and wrong backends refuse, too. A participant's guard shows that a refusal is its own, and so holds for
+all attempts, by giving the idempotency key back in the trailing metadata.
+
+The rich details in ``grpc-status-details-bin`` are read as they are: there are servers whose texts, or even codes,
+differ from those of the status itself. Then the status decides, and the details only give the reason and the delay.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from orchestrator.api.refusals import cut
+from orchestrator.contract.command import Meaning
+from orchestrator.journal.outcome import Failure, Outcome, Rejected, Retry, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from google.protobuf.any_pb2 import Any as AnyMessage
+    from grpc.aio import AioRpcError
+
+    from orchestrator.contract.command import OutcomeRule
+
+REJECTED: Final = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.UNIMPLEMENTED,
+    }
+)
+
+
+# Only with details, which a participant gives and gRPC itself does not: a reply that is too large for the channel is
+# RESOURCE_EXHAUSTED too, and its effect stands.
+RETRY: Final = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED})
+
+
+_NANOSECONDS: Final = 1_000_000_000
+_DETAILS_KEY: Final = "grpc-status-details-bin"
+
+IDEMPOTENCY_KEY: Final = "idempotency-key"
+"""The metadata in which a command carries its key, and in which a guard gives it back."""
+
+
+REPLY_MISSING: Final = "REPLY_MISSING"
+REPLY_TOO_LARGE: Final = "REPLY_TOO_LARGE"
+REQUEST_TOO_LARGE: Final = "REQUEST_TOO_LARGE"
+"""The reasons of what gRPC itself could not carry."""
+
+LONGEST_RETRY_AFTER: Final = 300.0
+"""Seconds. A participant that asks to be left alone for longer is asked again after these, and may say so again."""
+
+_MESSAGE_BYTES: Final = 4096
+_REASON_BYTES: Final = 200
+
+# gRPC says in words alone that something was too large, and each of its implementations in its own.
+_METADATA_TOO_LARGE: Final = re.compile(r"received metadata size exceeds|header list size to send violates")
+_OUR_SIDE: Final = "CLIENT: Received message larger than max"
+_TOO_LARGE: Final = re.compile(r"message (?:is )?larger than max|message exceeds (?:the )?max", re.IGNORECASE)
+
+
+def outcome_of(error: AioRpcError, rules: Sequence[OutcomeRule] = (), key: str = "", size: int = 0) -> Outcome:
+    """The outcome of an attempt that did not end with OK.
+
+    Args:
+        error: the status.
+        rules: what the method's contract says of certain statuses.
+        key: the idempotency key that was sent.
+        size: of the request, in bytes.
+    """
+    details = _details(error)
+    reason = next((detail.reason for detail in details if isinstance(detail, error_details_pb2.ErrorInfo)), "")
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and not reason:
+        of_size = _of_size(error.details() or "", size)
+        if of_size is not None:
+            return of_size
+    retry_after, note = _delay(details)
+    message = cut(error.details() or "", _MESSAGE_BYTES)
+    failure = Failure(error.code().name, f"{message}{note}", cut(reason, _REASON_BYTES))
+    ruled = next((rule.meaning for rule in rules if rule.matches(failure.code, reason, error.details() or "")), None)
+    meaning = ruled or _meaning(error.code(), detailed=bool(details))
+    if meaning is Meaning.REJECTED:
+        return Rejected(failure, _echoes(error, key), ruled is not None)
+    return (Retry if meaning is Meaning.RETRY else Unknown)(failure, retry_after)
+
+
+def too_large(size: int, most: int) -> Rejected:
+    """The outcome of a request that is not sent, because it has more bytes than may be."""
+    message = f"the request has {size} bytes, more than the {most} of ORCHESTRATOR_MOST_MESSAGE_BYTES; it was not sent"
+    return Rejected(Failure("RESOURCE_EXHAUSTED", message, REQUEST_TOO_LARGE))
+
+
+def _of_size(text: str, size: int) -> Outcome | None:
+    """What follows from something that was too large to be carried, if that is what the text says.
+
+    A reply that did not get through is a lost answer, and another attempt would lose it again. A request that the
+    server did not take, and says so with its size, was never handed to the participant.
+    """
+    if _METADATA_TOO_LARGE.search(text):
+        message = f"the participant's error came with more details than can be taken: {text}"
+    elif _OUR_SIDE in text:
+        message = f"the reply is larger than ORCHESTRATOR_MOST_MESSAGE_BYTES allows: {text}"
+    elif not _TOO_LARGE.search(text):
+        return None
+    elif str(size) in re.findall(r"\d+", text):
+        message = f"the request is larger than the participant takes: {text}"
+        return Rejected(Failure("RESOURCE_EXHAUSTED", cut(message, _MESSAGE_BYTES), REQUEST_TOO_LARGE))
+    else:
+        message = f"something was too large for the participant: {text}"
+    return Unknown(Failure("RESOURCE_EXHAUSTED", cut(message, _MESSAGE_BYTES), REPLY_TOO_LARGE), final=True)
+
+
+def _delay(details: Sequence[object]) -> tuple[float, str]:
+    """For how many seconds the participant asks to be left alone, and what is to be said of it.
+
+    What is no delay, or a negative one, asks for nothing.
+    """
+    delay = next((detail.retry_delay for detail in details if isinstance(detail, error_details_pb2.RetryInfo)), None)
+    if delay is None or delay.seconds < 0 or not 0 <= delay.nanos < _NANOSECONDS:
+        return 0.0, ""
+    if delay.seconds >= LONGEST_RETRY_AFTER:
+        return LONGEST_RETRY_AFTER, f" (asks to wait {delay.seconds} s; asked again after {LONGEST_RETRY_AFTER:.0f} s)"
+    return delay.seconds + delay.nanos / _NANOSECONDS, ""
+
+
+def _meaning(code: grpc.StatusCode, *, detailed: bool) -> Meaning:
+    if code in REJECTED:
+        return Meaning.REJECTED
+    return Meaning.RETRY if code in RETRY and detailed else Meaning.UNKNOWN
+
+
+def _echoes(error: AioRpcError, key: str) -> bool:
+    """The answer gives the key back, and no other one."""
+    echoed = [value for name, value in error.trailing_metadata() or () if name == IDEMPOTENCY_KEY]
+    return bool(key) and echoed == [key]
+
+
+def status_of(failure: Failure) -> status_pb2.Status:
+    """A failure as a google.rpc.Status, for the API's answers."""
+    status = status_pb2.Status(code=code_pb2.Code.Value(failure.code), message=failure.message)
+    if failure.reason:
+        status.details.add().Pack(error_details_pb2.ErrorInfo(reason=failure.reason))
+    return status
+
+
+def _details(error: AioRpcError) -> list[Any]:
+    """The rich details that matter here; none where the participant sent none, or nonsense."""
+    found: list[Any] = []
+    for name, value in error.trailing_metadata() or ():
+        if name != _DETAILS_KEY:
+            continue
+        try:
+            packed = status_pb2.Status.FromString(value).details
+        except (DecodeError, TypeError):
+            continue
+        found += [detail for each in packed if (detail := _unpacked(each)) is not None]
+    return found
+
+
+def _unpacked(packed: AnyMessage) -> Any:  # noqa: ANN401 - google.rpc is untyped
+    for kind in (error_details_pb2.ErrorInfo, error_details_pb2.RetryInfo):
+        try:
+            detail = kind()
+            if packed.Unpack(detail):
+                return detail
+        except (DecodeError, ValueError):
+            return None
+    return None

@@ -1,0 +1,162 @@
+"""``orchestrator check``: contracts and sagas against their rules, before anything starts.
+
+Contracts are compiled from the .proto files as they are on disk, so a mistake is told before stubs are
+generated anew; sagas run on the stubs, so stubs that say something else than the files are told too
+(``stubs-are-fresh``). The other rules are those of :mod:`orchestrator.contract.rules`,
+:mod:`orchestrator.contract.message_rules` and :mod:`orchestrator.analysis.rules`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from orchestrator.analysis.plan.reader import read_plan
+from orchestrator.analysis.plan.text import plan_text
+from orchestrator.analysis.rules import check_plan
+from orchestrator.cli import protoc
+from orchestrator.cli.exit import errors_reported, require_folder
+from orchestrator.cli.importable import stub_module
+from orchestrator.cli.modules import import_from_here, load_definitions
+from orchestrator.contract.image import load_image, same_contract
+from orchestrator.contract.message_rules import check_messages
+from orchestrator.contract.rpc import commands_of
+from orchestrator.contract.rules import check_service
+from orchestrator.contract.violation import Violation
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
+
+    from orchestrator.definition.saga import SagaDefinition
+
+_DEFAULT_PROTOS = Path("protos")
+
+
+def check(
+    protos: Annotated[
+        Path | None, typer.Option(help="The folder of the .proto files. Default: protos, where there is one.")
+    ] = None,
+    sagas: Annotated[
+        list[str] | None,
+        typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
+    ] = None,
+    *,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the plan of each saga.")] = False,
+) -> None:
+    """Check contracts and sagas; exit with 1 when one breaks a rule."""
+    if protos is not None:
+        require_folder(protos, "--protos")
+    elif _DEFAULT_PROTOS.is_dir():
+        protos = _DEFAULT_PROTOS
+    import_from_here()
+    findings = Findings()
+    with errors_reported():
+        if protos is not None:
+            _check_files(protos, findings)
+        for definition in load_definitions(sagas or ()):
+            _check_saga(definition, findings)
+    _show(findings, with_plans=plan)
+    if findings.violations:
+        raise typer.Exit(1)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was checked, and what is wrong with it.
+
+    Attributes:
+        services: the full names of the services that were checked.
+        commands: how many commands they have.
+        plans: the plans of the sagas, as text.
+        violations: in the order in which they were found.
+    """
+
+    services: set[str] = field(default_factory=set)
+    commands: int = 0
+    plans: list[str] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+
+    def summary(self) -> str:
+        """One line, such as ``10 contracts, 24 commands, 1 saga: no violations``."""
+        checked = (
+            _counted(len(self.services), "contract"),
+            _counted(self.commands, "command"),
+            _counted(len(self.plans), "saga"),
+        )
+        return f"{', '.join(checked)}: {_counted(len(self.violations), 'violation')}"
+
+
+def _check_files(protos: Path, findings: Findings) -> None:
+    files = load_image(protoc.describe(protos), frozenset(protoc.import_names(protos)))
+    for file in files:
+        for service in file.services_by_name.values():
+            _check_contract(service, findings)
+        findings.violations += check_messages(file)
+    findings.violations += [_stale_stubs(file) for file in files if not _stubs_are_fresh(file)]
+
+
+def _check_contract(service: ServiceDescriptor, findings: Findings) -> None:
+    commands = commands_of(service)
+    if not commands or service.full_name in findings.services:
+        return
+    findings.services.add(service.full_name)
+    findings.commands += len(commands)
+    findings.violations += check_service(service)
+
+
+def _stubs_are_fresh(file: FileDescriptor) -> bool:
+    """The stubs on the import path, if there are any, say what the .proto file says."""
+    try:
+        stubs = importlib.import_module(stub_module(file.name))
+    except ModuleNotFoundError:
+        return True
+    return same_contract(file, stubs.DESCRIPTOR)
+
+
+def _stale_stubs(file: FileDescriptor) -> Violation:
+    message = (
+        "the stubs on the import path say something else than the .proto file; "
+        "run `make generate` (`orchestrator generate`)"
+    )
+    return Violation(file.name, 0, stub_module(file.name), "stubs-are-fresh", message)
+
+
+def _check_saga(definition: SagaDefinition[Any, Any, Any], findings: Findings) -> None:
+    # A contract that was checked as it is on disk is not checked again as its stubs have it.
+    for participant in definition.participants:
+        _check_contract(participant.service, findings)
+    plan = read_plan(definition)
+    findings.plans.append(plan_text(plan))
+    findings.violations += [replace(each, file=_from_here(each.file)) for each in check_plan(definition, plan)]
+
+
+def _from_here(file: str) -> str:
+    path, here = Path(file), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else file
+
+
+def _show(findings: Findings, *, with_plans: bool) -> None:
+    console = Console(soft_wrap=True)
+    if with_plans:
+        for plan in findings.plans:
+            console.print(Text(plan), end="\n\n")
+    for violation in findings.violations:
+        console.print(_line(violation))
+    console.print(Text(findings.summary(), style="bold red" if findings.violations else "green"))
+
+
+def _line(violation: Violation) -> Text:
+    line = Text(str(violation))
+    line.highlight_words([f"[{violation.rule}]"], "yellow")
+    line.highlight_words([f"{violation.rpc}:"], "bold")
+    return line
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,117 @@
+"""``orchestrator conform``: does a running participant keep what sagas rely on?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.cli.contracts import load_services
+from orchestrator.cli.exit import errors_reported, refuse
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import ServiceDescriptor
+
+    from orchestrator.testing.conformance import Examples, Report
+
+_STYLES = {
+    "passed": "green",
+    "failed": "bold red",
+    "not seen": "yellow",
+    "not echoed": "yellow",
+    "not applicable": "dim",
+}
+# A participant that was restarted is found again soon.
+_CHANNEL_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+)
+
+
+def conform(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Such as shop.payment.v1.PaymentService.")],
+    address: Annotated[str | None, typer.Option(help="host:port. Default: where the contract says.")] = None,
+    protos: Annotated[Path | None, typer.Option(help="Compile this folder of .proto files; needs no stubs.")] = None,
+    module: Annotated[list[str] | None, typer.Option(help="Import a module of stubs; may be repeated.")] = None,
+    examples: Annotated[Path | None, typer.Option(help="A file of JSON with requests that it accepts.")] = None,
+    restart_command: Annotated[
+        str | None, typer.Option(help="A shell command that restarts it on the same state, and returns.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+) -> None:
+    """Check a running participant against its contract. It leaves effects behind.
+
+    Each check ends with a verdict:
+    - passed: it did what is expected.
+    - failed: it did something else.
+    - not seen: its answers are right, but no query shows the effect.
+    - not echoed: sound, but a rejection after a lost answer counts as unknown.
+    - not applicable: the check says nothing about this rpc.
+
+    Exit codes:
+    - 0: something passed and nothing failed, whatever was not seen or not echoed.
+    - 1: a check failed, or something that it needs: connection, contract, restart.
+    - 2: the arguments are wrong.
+    """
+    # Imported here, as they bring protovalidate and gRPC with them, which other commands do without.
+    from orchestrator.contract.addresses import default_address  # noqa: PLC0415
+    from orchestrator.testing.conformance import Examples  # noqa: PLC0415
+
+    with errors_reported():
+        (contract,) = load_services([service], modules=module or (), protos=protos)
+        known = Examples.read(contract, examples) if examples else Examples(contract)
+        where = address or default_address(contract)
+        if not where:
+            refuse(f"{service} names no google.api.default_host; say --address host:port")
+        report = asyncio.run(_check(where, contract, known, restart_command))
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        _show(report)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+async def _check(address: str, contract: ServiceDescriptor, examples: Examples, restart_command: str | None) -> Report:
+    import grpc.aio  # noqa: PLC0415 - as above
+
+    from orchestrator.contract.addresses import channel_options  # noqa: PLC0415 - as above
+    from orchestrator.testing.conformance import check_participant  # noqa: PLC0415 - as above
+
+    async def restart() -> None:
+        process = await asyncio.create_subprocess_shell(restart_command or "")
+        if code := await process.wait():
+            refuse(f"the restart command ended with exit code {code}", code=1)
+
+    async with grpc.aio.insecure_channel(address, options=channel_options(address, *_CHANNEL_OPTIONS)) as channel:
+        try:
+            return await check_participant(channel, contract, examples, restart if restart_command else None)
+        except TimeoutError as error:
+            refuse(f"{address}: {error}", code=1)
+
+
+def _show(report: Report) -> None:
+    from orchestrator.testing.conformance import Verdict  # noqa: PLC0415 - as above
+
+    table = Table("rpc", "check", "verdict", "seen", title=report.service, title_justify="left")
+    rpc = ""
+    for finding in report.findings:
+        failed = finding.verdict is Verdict.FAILED
+        told = f"expected: {finding.expected}\nseen: {finding.seen}" if failed else finding.seen
+        # What participants say is text, and no markup.
+        cells = (Text(finding.check), Text(finding.verdict.value, _STYLES[finding.verdict.value]), Text(told))
+        table.add_row("" if finding.rpc == rpc else finding.rpc, *cells)
+        rpc = finding.rpc
+    console = Console()
+    console.print(table)
+    counted = ", ".join(f"{count} {verdict.value}" for verdict, count in report.counts().items())
+    style = "bold red" if not report.passed else "yellow" if report.advice else "green"
+    console.print(Text(counted, style=style))

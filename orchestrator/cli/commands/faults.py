@@ -1,0 +1,74 @@
+"""``orchestrator faults``: does a saga come to a legal end, whatever goes wrong with whichever command?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.exit import errors_reported, refuse
+from orchestrator.cli.modules import load_definitions
+from orchestrator.cli.output.terminal import open_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.testing.matrix import Matrix
+
+    Definition = SagaDefinition[Any, Any, Any]
+
+
+def faults(
+    sagas: Annotated[
+        list[str] | None,
+        typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
+    ] = None,
+    saga: Annotated[str | None, typer.Option(help="The saga, by its name. Default: all of them.")] = None,
+    order: Annotated[Path | None, typer.Option(help="A file of JSON with its input. Default: made up.")] = None,
+    examples: Annotated[
+        Path | None, typer.Option(help="A file of JSON with replies, by the rpc. Default: made up.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="The cells as JSON.")] = False,
+) -> None:
+    """Run a saga through every fault of every command, on mocks, in virtual time; exit with 1 when one ends wrongly."""
+    with errors_reported():
+        chosen = _chosen(load_definitions(sagas or ()), saga)
+        if (order or examples) and len(chosen) > 1:
+            refuse(f"--order and --examples are for one saga; name it with --saga: {', '.join(map(str, chosen))}")
+        matrices = [asyncio.run(_matrix(definition, order, examples)) for definition in chosen]
+    if as_json:
+        typer.echo(json.dumps([matrix.as_json() for matrix in matrices], indent=2))
+    else:
+        _show(matrices)
+    if not all(matrix.passed for matrix in matrices):
+        raise typer.Exit(1)
+
+
+def _chosen(definitions: Sequence[Definition], name: str | None) -> list[Definition]:
+    chosen = [definition for definition in definitions if name in {None, definition.name, str(definition)}]
+    if not chosen:
+        refuse(f"there is no saga {name!r}; there are: {', '.join(map(str, definitions))}")
+    return chosen
+
+
+async def _matrix(definition: Definition, order: Path | None, examples: Path | None) -> Matrix:
+    # Imported here, as they bring protovalidate and gRPC with them, which other commands do without.
+    from orchestrator.testing.matrix import fault_matrix  # noqa: PLC0415
+    from orchestrator.testing.matrix.examples import read_examples, read_order  # noqa: PLC0415
+
+    return await fault_matrix(
+        definition,
+        read_order(definition, order) if order else None,
+        read_examples(definition, examples) if examples else None,
+    )
+
+
+def _show(matrices: Sequence[Matrix]) -> None:
+    console = open_terminal()
+    for matrix in matrices:
+        console.print(matrix)

@@ -1,0 +1,50 @@
+"""``orchestrator serve``: run one replica."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.exit import errors_reported
+from orchestrator.cli.modules import load_definitions
+
+
+def serve(
+    listen: Annotated[str | None, typer.Option(help="host:port of the API.  [env: ORCHESTRATOR_LISTEN]")] = None,
+    journal: Annotated[str | None, typer.Option(help="sqlite:<path> or memory:  [env: ORCHESTRATOR_JOURNAL]")] = None,
+    sagas: Annotated[
+        list[str] | None,
+        typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
+    ] = None,
+    participant: Annotated[
+        list[str] | None,
+        typer.Option(help="full.service.Name=host:port; may be repeated.  [env: ORCHESTRATOR_PARTICIPANTS]"),
+    ] = None,
+    drift_check: Annotated[
+        bool | None,
+        typer.Option(
+            "--drift-check/--no-drift-check",
+            help="Compare the contracts of live participants with those here.  [env: ORCHESTRATOR_DRIFT_CHECK]",
+        ),
+    ] = None,
+) -> None:
+    """Run the orchestrator until SIGTERM or Ctrl-C."""
+    # Imported here: `generate` runs also while the stubs do not fit the sagas, and no other command pays for pydantic.
+    import uvloop  # noqa: PLC0415
+
+    from orchestrator.bootstrap import serve as run  # noqa: PLC0415
+    from orchestrator.observability.logs import configure_logs  # noqa: PLC0415
+    from orchestrator.settings import read_settings  # noqa: PLC0415
+
+    with errors_reported():
+        settings = read_settings(
+            listen=listen,
+            journal=journal,
+            sagas=tuple(sagas) if sagas else None,
+            participants=",".join(participant) if participant else None,
+            drift_check=drift_check,
+        )
+        definitions = load_definitions(settings.sagas)
+        configure_logs(settings.log_level)
+        uvloop.run(run(settings, definitions))

@@ -1,0 +1,46 @@
+"""The journal's file, read beside the orchestrator that has it: nothing is locked, nothing is written."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from orchestrator.ports.ports import SagaFilter, SagaRecord
+    from orchestrator.settings import Settings
+    from orchestrator.store.sqlite.reading import SqliteReader
+
+JournalOption = Annotated[str | None, typer.Option(help="sqlite:<path>; else ORCHESTRATOR_JOURNAL, else in STATE_DIR.")]
+
+_PAGE: Final = 500
+
+
+@contextlib.asynccontextmanager
+async def journal_beside(settings: Settings) -> AsyncIterator[SqliteReader]:
+    """The journal that the settings name, to be read.
+
+    Raises:
+        SettingsError: it cannot be read from here.
+        JournalUnavailable: it cannot be opened.
+    """
+    from orchestrator.bootstrap import open_journal_to_read  # noqa: PLC0415 - other commands do without
+
+    journal = open_journal_to_read(settings)
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+async def sagas_in(journal: SqliteReader, where: SagaFilter) -> AsyncIterator[SagaRecord]:
+    """Every saga that the filter matches, the newest first."""
+    token, is_last = "", False
+    while not is_last:
+        page, token = await journal.search(where, _PAGE, token)
+        for record in page:
+            yield record
+        is_last = not token

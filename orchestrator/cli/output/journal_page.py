@@ -1,0 +1,81 @@
+"""The journal of a saga as a terminal shows it: a line for each entry, and beneath it what was sent or answered.
+
+What the API answers is masked already where contracts say ``debug_redact``.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from google.rpc.code_pb2 import Code
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from orchestrator.cli.output.payloads import Payloads
+    from saga.v1.saga_pb2 import JournalEntry
+
+# How the kinds of entries look, by what they are about and how it went; the first match counts.
+_STYLES: Final = (
+    ("Suspended", "bold red"),
+    ("Rejected", "red"),
+    ("Failed", "yellow"),
+    ("Abandoned", "yellow"),
+    ("Rollback", "bold magenta"),
+    ("Compensation", "magenta"),
+    ("Saga", "bold"),
+    ("Completed", "green"),
+)
+
+
+def journal_lines(entries: Sequence[JournalEntry], payloads: Payloads) -> Iterator[Text]:
+    """Two lines for an entry with a payload, one for any other."""
+    width = max((len(entry.kind) for entry in entries), default=0)
+    places = max((len(str(entry.sequence)) for entry in entries), default=0)
+    for before, entry in pairwise([None, *entries]):
+        assert entry is not None
+        new_day = before is None or _day(before.at) != _day(entry.at)
+        if new_day:
+            yield Text(f"{_day(entry.at)} UTC", style="dim")
+        told = _told(entry)
+        line = Text(f"{entry.sequence:>{places}}  {_time(entry.at)}  ")
+        line.append(f"{entry.kind:<{width}}" if told else entry.kind, _style(entry.kind))
+        yield line.append(f"  {told}" if told else "")
+        if entry.unreadable:
+            yield Text(f"{'':>{places}}  {entry.unreadable}", style="dim")
+        elif entry.HasField("payload"):
+            yield Text(f"{'':>{places}}  {payloads.as_json(entry.payload)}", style="dim")
+
+
+def _told(entry: JournalEntry) -> str:
+    """What the entry says besides its kind, such as ``EmailService.SendConfirmation#1, attempt 2: ABORTED: busy``."""
+    parts = [entry.key or entry.reason.step_key, entry.value]
+    if entry.attempt > 1 or entry.HasField("error"):
+        parts.append(f"attempt {entry.attempt}")
+    if entry.HasField("took_effect"):
+        parts.append("took effect" if entry.took_effect else "had no effect")
+    if entry.reason.requested_by:
+        parts.append(f"by {entry.reason.requested_by}")
+    told = ", ".join(filter(None, parts))
+    why = ""
+    if entry.HasField("error"):
+        why = f"{Code.Name(entry.error.code)}: {entry.error.message}"
+    elif entry.HasField("reason"):
+        why = f"{entry.reason.code}: {entry.reason.message}"
+    return ": ".join(filter(None, (told, why)))
+
+
+def _style(kind: str) -> str:
+    return next((style for part, style in _STYLES if part in kind), "")
+
+
+def _day(at: Timestamp) -> str:
+    return at.ToDatetime().strftime("%Y-%m-%d")
+
+
+def _time(at: Timestamp) -> str:
+    return at.ToDatetime().isoformat(timespec="milliseconds").partition("T")[2]

@@ -1,0 +1,101 @@
+"""What operators ask before and after they act, as a terminal shows it: previews, statistics, what came of an act."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.text import Text
+
+from orchestrator.cli.output.rendering import instant_text, reason_text, status_text, waiting_text
+from orchestrator.cli.output.terminal import Records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from orchestrator.cli.output.payloads import Payloads
+    from saga.v1.saga_pb2 import Saga
+    from saga.v1.saga_service_pb2 import (
+        ActOnSagasResponse,
+        GetStatisticsResponse,
+        PlannedCompensation,
+        PreviewRollbackResponse,
+    )
+
+
+def preview_lines(preview: PreviewRollbackResponse, payloads: Payloads) -> Iterator[Text]:
+    """What a rollback would compensate, in its order, with which requests, and what it would leave; or why not."""
+    if preview.refusal:
+        yield Text.assemble(("it cannot be rolled back", "bold red"), f": {preview.refusal}")
+        return
+    if not preview.compensations:
+        yield Text("there is nothing to compensate")
+    for position, planned in enumerate(preview.compensations, start=1):
+        yield Text(f"{position}. ").append_text(_planned(planned))
+        if planned.HasField("request"):
+            yield Text(f"   {payloads.as_json(planned.request)}", style="dim")
+    for effect in preview.standing:
+        yield Text.assemble(("! ", "bold yellow"), (effect.key, "bold"), f" stands ({effect.message})")
+
+
+def statistics_page(statistics: GetStatisticsResponse) -> RenderableType:
+    """Sagas by definition and status, then the participants."""
+    sagas = Records(("definition", "status", "sagas", "oldest started"), head=2)
+    for count in statistics.counts:
+        sagas.add(count.definition, status_text(count.status), str(count.count), instant_text(count.oldest_started_at))
+    participants = Records(("participant", "in flight", "waiting", "state"), plain={"state"})
+    for each in statistics.participants:
+        since = f" since {instant_text(each.down_since)}" if each.HasField("down_since") else ""
+        state = Text(f"down{since}", style="bold red") if each.is_down else Text("up", style="green")
+        participants.add(each.service, str(each.in_flight), str(each.waiting), state)
+    return Group(sagas, *_replica_lines(statistics), "", participants)
+
+
+def _replica_lines(statistics: GetStatisticsResponse) -> Iterator[Text]:
+    """What the replica that answers is at, and its limits."""
+    recovery, starts, feed = statistics.recovery, statistics.admission, statistics.feed
+    if recovery.under_way:
+        yield Text(f"recovery is under way: {recovery.recovered} of {recovery.expected} sagas so far", style="yellow")
+    most_live = f", at most {starts.most_live_sagas}" if starts.most_live_sagas else ""
+    yield Text(f"this replica advances {statistics.live_sagas} of them{most_live}", style="dim")
+    if statistics.HasField("admission"):
+        yield Text(
+            f"starts: {starts.in_flight} of {starts.most_in_flight} in flight, "
+            f"{starts.queued} of {starts.most_queued} queued, {starts.refused} refused",
+            style="yellow" if starts.refused else "dim",
+        )
+    if statistics.HasField("feed"):
+        yield Text(f"watchers: {feed.watchers} of {feed.most_watchers}", style="dim")
+
+
+def feed_line(saga: Saga) -> Text:
+    """One saga after a change."""
+    line = Text.assemble(saga.saga_id, "  ", status_text(saga.status), f"  {saga.definition} v{saga.version}")
+    for name, value in sorted(saga.attributes.items()):
+        line.append(f"  {name}={value}")
+    if saga.HasField("reason"):
+        line.append("  ").append_text(reason_text(saga.reason))
+    for waiting in saga.waiting:
+        line.append("  ").append_text(waiting_text(waiting))
+    return line
+
+
+def acted_line(answer: ActOnSagasResponse) -> Text:
+    """What came of an act on one of many sagas."""
+    if answer.done:
+        return Text.assemble(("✓", "green"), f" {answer.saga_id}")
+    refusal = answer.refusal.removeprefix(f"saga {answer.saga_id} ")
+    return Text.assemble(("✗", "bold red"), f" {answer.saga_id}  {refusal}")
+
+
+def _planned(planned: PlannedCompensation) -> Text:
+    text = Text.assemble((planned.key, "bold"))
+    if planned.in_doubt:
+        text.append(", in doubt,", style="yellow")
+    if planned.compensation:
+        text.append(f" by {planned.compensation.rpartition('.')[2]}")
+    if planned.obstacle:
+        text.append(f": {planned.obstacle}", style="red")
+    return text

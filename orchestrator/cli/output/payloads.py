@@ -1,0 +1,92 @@
+"""Inputs, requests and replies as JSON. Their types are those of any contract, so the orchestrator is asked for them.
+
+It knows every contract that its sagas use, and tells them through server reflection: the command line needs no stubs.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf import json_format, text_format
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
+
+from orchestrator.channels.grpc.reflection import declarations
+from orchestrator.cli.exit import refuse
+from orchestrator.cli.output.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import grpc.aio
+    from google.protobuf.descriptor import MethodDescriptor
+    from google.protobuf.descriptor_pool import DescriptorPool
+
+
+_UNSPEAKABLE: Final = (json_format.Error, DecodeError, ValueError, TypeError, OverflowError, RecursionError)
+
+
+class Payloads:
+    """Writes messages of types that an orchestrator has told.
+
+    Args:
+        types: what it has told.
+    """
+
+    def __init__(self, types: DescriptorPool) -> None:
+        self._types = types
+
+    @classmethod
+    async def known_at(cls, channel: grpc.aio.Channel, messages: Iterable[AnyMessage]) -> Payloads:
+        """A writer of these messages; it asks the orchestrator once."""
+        return cls(await declarations(channel, sorted({message.TypeName() for message in messages} - {""})))
+
+    def as_json(self, packed: AnyMessage) -> str:
+        """The message in one line; of one whose type nobody knows, the type and the size."""
+        try:
+            kind = GetMessageClass(self._types.FindMessageTypeByName(packed.TypeName()))
+            content = json_format.MessageToDict(
+                kind.FromString(packed.value), preserving_proto_field_name=True, descriptor_pool=self._types
+            )
+            return visible(json.dumps(content, ensure_ascii=False))
+        except KeyError:
+            return f"{packed.TypeName()}, {len(packed.value)} bytes"
+        except _UNSPEAKABLE:
+            # JSON has no word for what is in it: a type that nobody knows, an instant out of range, NaN in a Struct.
+            return self._as_text(packed)
+
+    def _as_text(self, packed: AnyMessage) -> str:
+        """The message in protobuf's own text; of one that cannot be read at all, the type and the size."""
+        try:
+            content = GetMessageClass(self._types.FindMessageTypeByName(packed.TypeName())).FromString(packed.value)
+            return visible(text_format.MessageToString(content, as_utf8=True, as_one_line=True))
+        except (*_UNSPEAKABLE, KeyError):
+            return f"{packed.TypeName()}, {len(packed.value)} bytes"
+
+
+async def reply_from_json(channel: grpc.aio.Channel, method: str, text: str) -> AnyMessage:
+    """The reply of an rpc, written as JSON.
+
+    Args:
+        channel: to the orchestrator, which knows the contract.
+        method: the full name of the rpc.
+        text: the JSON.
+
+    Raises:
+        typer.Exit: with code 1, the orchestrator does not know the contract; with code 2, this is no such reply.
+    """
+    types = await declarations(channel, [method.rpartition(".")[0]])
+    try:
+        rpc: MethodDescriptor = types.FindMethodByName(method)
+    except KeyError:
+        refuse(f"the orchestrator does not know the contract of {method}", code=1)
+    reply = GetMessageClass(rpc.output_type)()
+    try:
+        json_format.Parse(text, reply, descriptor_pool=types)
+    except json_format.ParseError as error:
+        refuse(f"--reply-json: this is no {rpc.output_type.full_name}: {' '.join(str(error).split())}")
+    packed = AnyMessage()
+    packed.Pack(reply)
+    return packed

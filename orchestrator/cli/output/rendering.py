@@ -1,0 +1,267 @@
+"""Sagas as a terminal shows them. Pure, but for ``open_console``: messages of the API in, renderables out.
+
+What the API answers is masked already where contracts say ``debug_redact``.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from google.rpc.code_pb2 import UNAVAILABLE
+from rich.console import Group
+from rich.text import Text
+
+from orchestrator.cli.output.terminal import Flow, Records, Terminal, open_terminal
+from saga.v1 import contract_pb2, saga_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from google.protobuf.descriptor import EnumDescriptor
+    from google.protobuf.timestamp_pb2 import Timestamp
+    from google.rpc.status_pb2 import Status as RpcStatus
+    from rich.console import RenderableType
+
+# How each state of a step looks: a sign, a style.
+_LOOKS: Final[dict[int, tuple[str, str]]] = {
+    saga_pb2.STEP_STATE_NOT_BEGUN: ("·", "dim"),
+    saga_pb2.STEP_STATE_IN_PROGRESS: ("▸", "bold cyan"),
+    saga_pb2.STEP_STATE_COMPLETED: ("✓", "green"),
+    saga_pb2.STEP_STATE_REJECTED: ("✗", "bold red"),
+    saga_pb2.STEP_STATE_UNKNOWN: ("?", "bold yellow"),
+    saga_pb2.STEP_STATE_COMPENSATING: ("↺", "bold magenta"),
+    saga_pb2.STEP_STATE_COMPENSATED: ("↩", "magenta"),
+    saga_pb2.STEP_STATE_SKIPPED: ("-", "dim"),
+    saga_pb2.STEP_STATE_STANDS: ("!", "bold yellow"),
+}
+_STATUS_STYLES: Final[dict[int, str]] = {
+    saga_pb2.STATUS_RUNNING: "bold cyan",
+    saga_pb2.STATUS_WAITING: "cyan",
+    saga_pb2.STATUS_COMPLETED: "bold green",
+    saga_pb2.STATUS_COMPENSATING: "bold magenta",
+    saga_pb2.STATUS_COMPENSATED: "magenta",
+    saga_pb2.STATUS_SUSPENDED: "bold red",
+    saga_pb2.STATUS_PARTIALLY_COMPENSATED: "bold yellow",
+}
+_ABSENT: Final = Text("-", style="dim")
+_NOT_REACHED: Final = frozenset({saga_pb2.STEP_STATE_NOT_BEGUN, saga_pb2.STEP_STATE_SKIPPED})
+# Whether these took effect was never known, where they carry an error; their rollback was decided all the same.
+_ROLLED_BACK: Final = frozenset(
+    {saga_pb2.STEP_STATE_COMPENSATING, saga_pb2.STEP_STATE_COMPENSATED, saga_pb2.STEP_STATE_STANDS}
+)
+ENDED: Final = frozenset(
+    {saga_pb2.STATUS_COMPLETED, saga_pb2.STATUS_COMPENSATED, saga_pb2.STATUS_PARTIALLY_COMPENSATED}
+)
+"""The statuses that nothing changes any more."""
+
+
+def open_console() -> Terminal:
+    """Where to print."""
+    return open_terminal()
+
+
+def saga_page(saga: saga_pb2.Saga) -> RenderableType:
+    """All there is to know of one saga."""
+    took = _took(saga)
+    status = status_text(saga.status).append(f" in {took}" if took else "", style="default")
+    title = Flow([Text(f"{saga.definition} v{saga.version}", style="bold"), saga.saga_id, status])
+    facts = [
+        *(f"{name} {value}" for name, value in sorted(saga.attributes.items())),
+        f"started {instant_text(saga.started_at)}",
+    ]
+    if saga.trace_id:
+        facts.append(f"trace {saga.trace_id}")
+    parts: list[RenderableType] = [title, Flow(facts, " · ", "dim")]
+    if saga.HasField("reason"):
+        parts.append(reason_text(saga.reason))
+    if saga.overdue:
+        parts.append(Text(f"overdue since {instant_text(saga.deadline_at)}", style="bold red"))
+    parts += [waiting_text(each) for each in saga.waiting]
+    return Group(*parts, steps_table(saga.steps, {each.step_key: each for each in saga.waiting}))
+
+
+def steps_table(steps: Sequence[saga_pb2.Step], waiting: Mapping[str, saga_pb2.Waiting] | None = None) -> Records:
+    """The steps: how far each has come, how often it was sent, and what became of its compensation.
+
+    Args:
+        steps: the saga's.
+        waiting: what the saga waits for, by the step's key.
+    """
+    table = Records(
+        ("step", "effect", "outcome", "took", "compensation"),
+        wrapped={"outcome", "compensation"},
+        plain={"effect", "outcome"},
+    )
+    for step in steps:
+        begun = step.state not in _NOT_REACHED
+        waits = (waiting or {}).get(step.key) if step.key else None
+        table.add(
+            _signed(step),
+            Text(_word(contract_pb2.Effect.DESCRIPTOR, step.effect), style="" if begun else "dim"),
+            _outcome(step, waits),
+            _span(step.duration.ToTimedelta()) if step.HasField("duration") else _ABSENT,
+            _compensation(step),
+        )
+    return table
+
+
+def sagas_table(sagas: Iterable[saga_pb2.Saga]) -> Records:
+    """One saga in each line, or in a few where the terminal is narrow."""
+    sagas = list(sagas)
+    told = any(saga.HasField("reason") or saga.waiting for saga in sagas)
+    columns = ["saga", "status", "started", "took", "definition", "attributes", *(["because"] if told else [])]
+    table = Records(columns, wrapped={"attributes", "because"}, head=2, plain={"definition", "attributes", "because"})
+    for saga in sagas:
+        cells: list[Text | str] = [
+            saga.saga_id,
+            status_text(saga.status),
+            instant_text(saga.started_at),
+            _took(saga) or _ABSENT,
+            f"{saga.definition} v{saga.version}",
+            " ".join(f"{name}={value}" for name, value in sorted(saga.attributes.items())),
+        ]
+        table.add(*cells, *([_because(saga)] if told else []))
+    return table
+
+
+def waiting_text(waiting: saga_pb2.Waiting) -> Text:
+    """What a saga waits for, since when, and when it goes on."""
+    step = waiting.step_key.removesuffix("#1")
+    since = instant_text(waiting.since)
+    match waiting.reason:
+        case saga_pb2.WAIT_REASON_PARTICIPANT_DOWN:
+            text = Text.assemble((f"{step} waits", "bold yellow"), f": {waiting.service} is down since {since}")
+            return text.append(f", asked again at {_clock(waiting.until)}" if waiting.HasField("until") else "")
+        case saga_pb2.WAIT_REASON_PARTICIPANT_BUSY:
+            text = Text.assemble((f"{step} waits", "bold yellow"), f" since {since}")
+            return text.append(f": as many calls as may be are in flight to {waiting.service}")
+        case _:
+            text = Text.assemble((f"{step} backs off", "bold yellow"), f" since {since}")
+            text.append(f", attempt {waiting.attempt} at {_clock(waiting.until)}" if waiting.HasField("until") else "")
+            return text.append(f": {error_text(waiting.error)}" if waiting.HasField("error") else "")
+
+
+def error_text(error: RpcStatus) -> str:
+    """What a participant said; where nobody was there to say anything, that, and not which socket failed how."""
+    if error.code == UNAVAILABLE and not error.details:
+        return "nobody answers there"
+    return str(error.message)
+
+
+def progress_text(steps: Iterable[saga_pb2.Step]) -> Text:
+    """The steps as one sign each."""
+    return Text(" ").join(Text(*_looks(step)) for step in steps)
+
+
+def current_step(steps: Iterable[saga_pb2.Step]) -> str:
+    """What the saga is at, as ``PaymentService.AuthorizePayment``; empty when it is at nothing."""
+    at_work = (saga_pb2.STEP_STATE_IN_PROGRESS, saga_pb2.STEP_STATE_UNKNOWN, saga_pb2.STEP_STATE_COMPENSATING)
+    return ", ".join(step_name(step) for step in steps if step.state in at_work)
+
+
+def changes(before: Sequence[saga_pb2.Step], after: Sequence[saga_pb2.Step]) -> list[Text]:
+    """What happened between two views of a saga, one line for each step that changed."""
+    known = {(step.method, step.key): step.state for step in before}
+    return [
+        Text.assemble(_signed(step), " ", _outcome(step))
+        for step in after
+        if step.state not in _NOT_REACHED and known.get((step.method, step.key)) != step.state
+    ]
+
+
+def status_text(status: int) -> Text:
+    """Where a saga stands, in a word."""
+    return Text(_word(saga_pb2.Status.DESCRIPTOR, status), style=_STATUS_STYLES.get(status, ""))
+
+
+def reason_text(reason: saga_pb2.Reason) -> Text:
+    """Why a saga rolls back, was rolled back or is suspended."""
+    text = Text.assemble("because ", (reason.code, "bold"))
+    if reason.requested_by:
+        text.append(f" by {reason.requested_by}")
+    if reason.step_key:
+        text.append(f" at {reason.step_key}")
+    # The message of a rejection begins with the step that was rejected.
+    return text.append(f": {reason.message.removeprefix(f'{reason.step_key}: ')}")
+
+
+def instant_text(instant: Timestamp) -> str:
+    """When it was, to the second."""
+    return instant.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def step_name(step: saga_pb2.Step) -> str:
+    """The step in short, with its number where it is not the first of its kind."""
+    name = ".".join(step.method.rsplit(".", 2)[-2:])
+    return name if step.key in {"", f"{name}#1"} else step.key
+
+
+def _signed(step: saga_pb2.Step) -> Text:
+    sign, style = _looks(step)
+    return Text.assemble((sign, style), " ", (step_name(step), "dim" if step.state in _NOT_REACHED else ""))
+
+
+def _because(saga: saga_pb2.Saga) -> Text:
+    told = [reason_text(saga.reason)] if saga.HasField("reason") else []
+    return Text("; ").join([*told, *map(waiting_text, saga.waiting)])
+
+
+def _took(saga: saga_pb2.Saga) -> str:
+    if not saga.HasField("ended_at"):
+        return ""
+    return _span(max(timedelta(), saga.ended_at.ToDatetime() - saga.started_at.ToDatetime()))
+
+
+def _clock(instant: Timestamp) -> str:
+    return instant.ToDatetime().strftime("%H:%M:%S UTC")
+
+
+def _outcome(step: saga_pb2.Step, waits: saga_pb2.Waiting | None = None) -> Text:
+    word = _word(saga_pb2.StepState.DESCRIPTOR, step.state)
+    if step.state in _NOT_REACHED and step.conditional:
+        word += ", conditional"
+    text = Text(word, style=_looks(step)[1])
+    if step.attempts > 1:
+        text.append(f", sent {step.attempts} times", style="yellow not bold")
+    if step.error.message and step.state in _ROLLED_BACK:
+        text.append(", in doubt", style="yellow not bold")
+    elif waits is not None and waits.reason == saga_pb2.WAIT_REASON_PARTICIPANT_DOWN:
+        text.append(f": down since {instant_text(waits.since)}", style="not bold")
+    elif step.error.message:
+        text.append(f": {error_text(step.error)}", style="not bold")
+    if step.best_effort:
+        text.append(", best effort", style="dim not bold")
+    return text
+
+
+def _compensation(step: saga_pb2.Step) -> Text:
+    if not step.HasField("compensation"):
+        return Text("")
+    compensation = step.compensation
+    text = Text(f"{compensation.position}. {compensation.method.rpartition('.')[2]}")
+    if compensation.HasField("ended_at") and compensation.HasField("started_at"):
+        text.append(f" {_span(compensation.ended_at.ToDatetime() - compensation.started_at.ToDatetime())}", "dim")
+    if compensation.attempts > 1:
+        text.append(f", sent {compensation.attempts} times", "yellow")
+    if compensation.error.message:
+        text.append(f": {error_text(compensation.error)}", "red")
+    return text
+
+
+def _looks(step: saga_pb2.Step) -> tuple[str, str]:
+    return _LOOKS.get(step.state, (" ", ""))
+
+
+def _word(enum: EnumDescriptor, number: int) -> str:
+    """``STEP_STATE_NOT_BEGUN`` as ``not begun``; a number that only a newer server knows as itself."""
+    value = enum.values_by_number.get(number)
+    if value is None:
+        return str(number)
+    prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
+    return str(value.name.removeprefix(prefix).lower().replace("_", " "))
+
+
+def _span(span: timedelta) -> str:
+    seconds = max(span.total_seconds(), 0.0)  # a clock was set back meanwhile
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -1,0 +1,153 @@
+"""Commands bound to what delivers them: everything about an rpc that start-up can work out once."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.message import DecodeError
+
+from orchestrator.contract.command import Effect
+from orchestrator.contract.constraints import violations
+from orchestrator.contract.derivation import Derivation
+from orchestrator.engine.bindings.circuit_breaker import Gate
+from orchestrator.journal.outcome import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from orchestrator.analysis.plan.plan import Plan
+    from orchestrator.contract.command import Command
+    from orchestrator.definition.participants import Participant
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.ports.ports import Caller, Clock, Participants
+
+DEFAULT_MOST_IN_FLIGHT: Final = 512
+
+REPLY_UNREADABLE: Final = "REPLY_UNREADABLE"
+REPLY_INVALID: Final = "REPLY_INVALID"
+"""The reasons of replies that are as good as lost."""
+
+
+class Binding:
+    """A command and the way to its participant.
+
+    Args:
+        command: the command.
+        participants: the way to them.
+        gate: the gate in front of its participant.
+        compensates: it is sent as a compensation.
+
+    Attributes:
+        compensates: as above.
+        command: the command.
+        caller: delivers it, once.
+        gate: the gate in front of its participant.
+        timeout: seconds that an attempt may take.
+        compensation: the binding of its compensation, and the derivation of the request, where it is compensable.
+        verify: the same for the query that tells whether it took effect, where its contract names one.
+    """
+
+    __slots__ = (
+        "caller",
+        "command",
+        "compensates",
+        "compensation",
+        "gate",
+        "is_query",
+        "name",
+        "short_name",
+        "timeout",
+        "verify",
+    )
+
+    def __init__(self, command: Command, participants: Participants, gate: Gate, *, compensates: bool = False) -> None:
+        self.compensates = compensates
+        self.command = command
+        self.gate = gate
+        self.caller: Caller = participants.caller(command)
+        self.timeout = command.timeout.total_seconds()
+        self.is_query = command.effect is Effect.QUERY
+        self.name = command.name
+        self.short_name = command.short_name
+        self.compensation = _derived(command, command.compensation, participants, gate, compensates=True)
+        self.verify = _derived(command, command.verify, participants, gate)
+
+    def flaw(self, reply: bytes) -> Failure | None:
+        """Why a serialized reply cannot be used, if it cannot: whoever sent it, it is no answer to this command."""
+        if self.compensates and not reply:
+            return None  # a guard that has nothing to undo has nothing to say
+        response = self.command.response
+        try:
+            found = violations(response.FromString(reply))
+        except DecodeError:
+            name = response.DESCRIPTOR.full_name
+            return Failure("INTERNAL", f"the reply, {len(reply)} bytes, cannot be read as {name}", REPLY_UNREADABLE)
+        if not found:
+            return None
+        listed = "; ".join(f"{path}: {what}" for path, what in found)
+        return Failure("INTERNAL", f"the reply breaks its contract: {listed}", REPLY_INVALID)
+
+
+class Bindings:
+    """Every command of every participant of the served sagas, by its full name and by its path on the wire.
+
+    Args:
+        definitions: the participants of each saga.
+        participants: the way to them.
+        clock: how the gates' pauses pass.
+        most_in_flight: calls that may be in flight to one participant at once.
+
+    Attributes:
+        gates: the gate in front of each participant, by the full name of its service.
+    """
+
+    def __init__(
+        self,
+        definitions: Iterable[Iterable[Participant]],
+        participants: Participants,
+        clock: Clock,
+        *,
+        most_in_flight: int = DEFAULT_MOST_IN_FLIGHT,
+    ) -> None:
+        commands = {
+            command.name: command
+            for definition in definitions
+            for participant in definition
+            for command in participant.commands.values()
+            if not command.streaming
+        }
+        self.gates: Mapping[str, Gate] = {
+            service: Gate(clock, partial(participants.is_serving, service), most_in_flight, service)
+            for service in sorted({command.service for command in commands.values()})
+        }
+        self._children: dict[tuple[str, int], Binding] = {}
+        self._by_name: dict[str, Binding] = {
+            name: Binding(command, participants, self.gates[command.service]) for name, command in commands.items()
+        }
+        self._by_path: Mapping[str, Binding] = {binding.command.path: binding for binding in self._by_name.values()}
+
+    def add_child(self, definition: SagaDefinition[Any, Any, Any] | Plan, binding: Binding) -> None:
+        """A saga that others may run as their child; its plan names it as well."""
+        self._children[definition.name, definition.version] = binding
+        self._by_name[binding.name] = binding
+
+    def child(self, definition: SagaDefinition[Any, Any, Any]) -> Binding | None:
+        """The binding of a saga as a child, if it is served."""
+        return self._children.get((definition.name, definition.version))
+
+    def by_name(self, name: str) -> Binding | None:
+        """The binding of the rpc with this full name, if a served saga's participants have it."""
+        return self._by_name.get(name)
+
+    def by_path(self, path: str) -> Binding | None:
+        """The binding of the rpc with this path on the wire."""
+        return self._by_path.get(path)
+
+
+def _derived(
+    command: Command, target: Command | None, participants: Participants, gate: Gate, *, compensates: bool = False
+) -> tuple[Binding, Derivation] | None:
+    if target is None:
+        return None
+    return Binding(target, participants, gate, compensates=compensates), Derivation.of(command, target)

@@ -1,0 +1,191 @@
+r"""The gate in front of one participant: how many calls may be in flight, and whether any should be.
+
+Purpose: a participant that is down delays sagas and is not hammered by them; one that is slow is not drowned.
+Invariant: nobody who waits here has an attempt in flight, so a saga can be stopped while it waits.
+
+::
+
+    closed ──n calls in a row found nobody there──▶ open ──the participant's health says SERVING──▶ closed
+                                                     │  ▲
+                   it offers no health service, or   │  │ the trial found nobody there
+                   health cannot tell: one trial     ▼  │
+                                                  half-open ──the trial was answered──▶ closed
+
+``closed`` lets calls pass, as with an electric circuit seen from the other side: the names are those of the
+circuit breaker pattern.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.ports.ports import Clock
+
+_log = logging.getLogger(__name__)
+
+FAILURES_TO_OPEN: Final = 5
+FIRST_PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 2.0
+
+
+class HealthCheck(Protocol):
+    """Asks a participant whether it serves."""
+
+    async def __call__(self) -> bool | None:
+        """True where it does, False where it does not; ``None`` where it offers no health service."""
+
+
+class Gate:
+    """Admits calls to one participant.
+
+    Args:
+        clock: how pauses pass.
+        check: asks whether the participant serves.
+        most_in_flight: calls that may be in flight at once.
+        name: of the participant, for the log: the full name of its service.
+
+    Attributes:
+        is_open: the circuit is open: the participant is believed to be down.
+        down_since: since when, nanoseconds since the epoch, UTC; 0 while the circuit is closed.
+        next_check_at: when it is asked for its health again, likewise.
+        in_flight: calls that are.
+        on_return: is called when the participant, believed to be down, is back.
+    """
+
+    __slots__ = (
+        "_check",
+        "_clock",
+        "_failures",
+        "_most",
+        "_name",
+        "_prober",
+        "_trial",
+        "_waiting",
+        "down_since",
+        "in_flight",
+        "is_open",
+        "next_check_at",
+        "on_return",
+    )
+
+    def __init__(self, clock: Clock, check: HealthCheck, most_in_flight: int, name: str = "") -> None:
+        self._name = name
+        self._clock = clock
+        self._check = check
+        self._most = most_in_flight
+        self._failures = 0
+        self._trial = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._prober: asyncio.Task[None] | None = None
+        self.in_flight = 0
+        self.is_open = False
+        self.down_since = 0
+        self.next_check_at = 0
+        self.on_return: Callable[[], None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait to be admitted."""
+        return len(self._waiting)
+
+    def try_enter(self) -> bool:
+        """Admit a call now, if that may be. Whoever was admitted calls :meth:`leave` once."""
+        if self.is_open or self.in_flight >= self._most or self._waiting:
+            return False
+        self.in_flight += 1
+        return True
+
+    async def enter(self) -> None:
+        """Wait to be admitted, first come first served."""
+        if self.try_enter():
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self._admit()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.in_flight -= 1  # the turn came, and nobody took it
+            self._admit()
+            raise
+
+    def leave(self, *, reached: bool) -> None:
+        """A call has ended.
+
+        Args:
+            reached: somebody was there, whatever the answer.
+        """
+        self.in_flight -= 1
+        if reached:
+            self._failures = 0
+            if self._trial:
+                self._close()
+        else:
+            self._failures += 1
+            self._trial = False
+            if self._failures >= FAILURES_TO_OPEN and self._prober is None:
+                self._open()
+        if self._waiting:
+            self._admit()
+
+    def shut(self) -> None:
+        """Ask no more; the process ends."""
+        if self._prober is not None:
+            self._prober.cancel()
+
+    async def _probe(self) -> None:
+        """While the circuit is open, ask again and again, at growing distances."""
+        pause = FIRST_PAUSE_SECONDS
+        while self._prober is asyncio.current_task():
+            self.next_check_at = self._clock.now() + int(pause * 1e9)
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            serves = await self._check()
+            if serves:
+                self._close()
+            elif serves is None and not self._trial:
+                self._trial = True
+                self._admit()
+
+    def _open(self) -> None:
+        self.is_open = True
+        self.down_since = self._clock.now()
+        self._prober = asyncio.ensure_future(self._probe())
+        _log.warning(
+            "participant %s is down: %d calls in a row found nobody there; sagas wait until it is back",
+            self._name,
+            self._failures,
+        )
+
+    def _close(self) -> None:
+        if self.is_open:
+            seconds = max(0, self._clock.now() - self.down_since) / 1e9
+            _log.warning("participant %s is back; it was down for %.1f s", self._name, seconds)
+        self.is_open = False
+        self.down_since = self.next_check_at = 0
+        self._failures = 0
+        self._trial = False
+        self._prober = None
+        self._admit()
+        if self.on_return is not None:
+            self.on_return()
+
+    def _admit(self) -> None:
+        """Give turns to those who wait: as many as may be, or one trial."""
+        while self._waiting and self.in_flight < self._room():
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self.in_flight += 1
+                turn.set_result(None)
+
+    def _room(self) -> int:
+        if not self.is_open:
+            return self._most
+        return 1 if self._trial else 0

@@ -1,0 +1,1 @@
+"""Many sagas in one process: started, recovered, watched, acted upon."""

@@ -1,0 +1,296 @@
+"""What operators do to sagas: cancel, pause, resume, retry now, resolve, skip. Every act is journalled.
+
+A live saga is asked through its executor. One that rests (suspended, or a completed child) is claimed first, so that
+no two replicas change it at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.contract.command import Effect
+from orchestrator.engine.replica.cancellation import refuse_cancel
+from orchestrator.engine.run.stop_control import Fail, Halt
+from orchestrator.errors import ClaimLost, JournalError, OperationRefused
+from orchestrator.journal.entries import CompensationResolved, CompensationSkipped, OutcomeResolved, SagaResumed
+from orchestrator.journal.state import ENDED, REASON_CANCELLED, REASON_PAUSED, Reason, Status, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.engine.run.executor import Executor
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.state import CommandState, SagaState
+    from orchestrator.ports.ports import Claim
+
+
+class Operations:
+    """The operators' acts on the sagas of one worker, and on those that rest.
+
+    Every method may raise :class:`~orchestrator.errors.SagaNotFound` and
+    :class:`~orchestrator.errors.JournalError`: nothing has changed then.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    async def cancel(self, saga_id: str, why: str, requested_by: str) -> SagaState:
+        """Roll a saga back; the saga, once that is durable. Repeating it changes nothing.
+
+        Raises:
+            CancelRefused: its pivot was accepted, or may have been, or it has completed.
+        """
+        return await self._roll_back(saga_id, Reason(REASON_CANCELLED, why, "", requested_by), refuse_cancel)
+
+    async def roll_back_child(self, saga_id: str, why: str) -> SagaState:
+        """Roll a child back with its parent, even where it has completed; the child as it stands then."""
+        return await self._roll_back(saga_id, Reason(REASON_CANCELLED, why), lambda _: None)
+
+    async def pause(self, saga_id: str, why: str, requested_by: str) -> SagaState:
+        """Suspend a saga, forward or backward, once no attempt is in flight. Repeating it changes nothing.
+
+        Raises:
+            OperationRefused: it has ended.
+        """
+        executor = self._worker.live.get(saga_id)
+        if executor is not None:
+            await executor.pause(Reason(REASON_PAUSED, why, "", requested_by))
+            _raise_failed(executor)
+        state = await self._worker.get(saga_id)
+        if state.status in ENDED:
+            raise _ended(state)
+        return state
+
+    async def resume(self, saga_id: str, why: str, requested_by: str) -> SagaState:
+        """Carry on with a suspended saga from where it stands.
+
+        Raises:
+            OperationRefused: it is not suspended.
+        """
+        claim, state, entries = await self._claim(saga_id)
+        reason = Reason("RESUMED", why, "", requested_by)
+        executor = self._worker.adopt(claim, entries, state, entry=SagaResumed(self._now(), reason))
+        await executor.ensure_persisted()
+        return executor.state
+
+    async def retry_now(self, saga_id: str, why: str, requested_by: str) -> SagaState:
+        """Make at once the attempts that a live saga would make after its backoff.
+
+        Raises:
+            OperationRefused: nothing waits for its backoff to end.
+        """
+        executor = self._worker.live.get(saga_id)
+        state = executor.state if executor else await self._worker.get(saga_id)
+        if executor is None or not executor.retry_now(Reason("RETRY_NOW", why, "", requested_by)):
+            raise OperationRefused(saga_id, "NOTHING_WAITS", f"saga {saga_id} has no attempt that waits")
+        await executor.ensure_persisted()
+        return state
+
+    async def resolve_outcome(
+        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: str
+    ) -> SagaState:
+        """Say what came of a command of a suspended saga that is in doubt, or was refused after the pivot.
+
+        The latter can only have been done by hand: then the saga goes on as if the participant had done it.
+
+        Args:
+            saga_id: the saga.
+            key: the command; without a number where only one is of this name.
+            took_effect: whether it did.
+            reply: its serialized reply, where it did and the reply is known.
+            evidence: how that is known.
+            requested_by: who says so.
+
+        Raises:
+            OperationRefused: the saga is not suspended, the command's outcome is known, or its reply is needed.
+        """
+
+        def entry(state: SagaState) -> Entry:
+            command = _resolvable(state, key)
+            reason = Reason("RESOLVED", evidence, command.key, requested_by)
+            if command.abandoned and not state.rollback:
+                # The code was told that nobody knows, and has gone on; only what is to be compensated can change.
+                _refuse_if_gone_on(state, command, took_effect=took_effect)
+                return CompensationResolved(self._now(), command.key, reason)
+            if took_effect and reply is None and not state.rollback:
+                message = f"{command.key} took effect: the saga needs its reply to go forward"
+                raise OperationRefused(saga_id, "REPLY_NEEDED", message)
+            return OutcomeResolved(self._now(), command.key, took_effect, reply or b"", reason)
+
+        return await self._note(saga_id, entry)
+
+    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+        """Let the effect of a command stand whose compensation is refused or in doubt, or which has none.
+
+        Args:
+            saga_id: the saga.
+            key: the command; without a number where only one is of this name.
+            evidence: why that is right.
+            requested_by: who says so.
+
+        Raises:
+            OperationRefused: the saga is not suspended, or nothing is in the way of compensating the command.
+        """
+
+        def entry(state: SagaState) -> Entry:
+            command = _uncompensated(state, key)
+            return CompensationSkipped(self._now(), command.key, Reason("SKIPPED", evidence, command.key, requested_by))
+
+        return await self._note(saga_id, entry)
+
+    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+        """Say that the effect of a command, which its compensation cannot take back, was taken back by other means.
+
+        Args:
+            saga_id: the saga.
+            key: the command; without a number where only one is of this name.
+            evidence: how that is known.
+            requested_by: who says so.
+
+        Raises:
+            OperationRefused: the saga is not suspended, or nothing is in the way of compensating the command.
+        """
+
+        def entry(state: SagaState) -> Entry:
+            command = _uncompensated(state, key)
+            reason = Reason("RESOLVED", evidence, command.key, requested_by)
+            return CompensationResolved(self._now(), command.key, reason)
+
+        return await self._note(saga_id, entry)
+
+    async def _roll_back(self, saga_id: str, reason: Reason, refuse: Callable[[SagaState], None]) -> SagaState:
+        while True:
+            executor = self._worker.live.get(saga_id)
+            if executor is None:
+                state = await self._worker.get(saga_id)
+                refuse(state)
+                if state.rollback:
+                    return state
+                claim, state, entries = await self._claim_resting(saga_id)
+                refuse(state)  # it may have come further until it was claimed
+                if state.rollback:
+                    return state
+                executor = self._worker.adopt(claim, entries, state, rollback=reason)
+            if await executor.cancel(reason, refuse):
+                return executor.state
+            # It has stopped otherwise meanwhile: there may be something to roll back, or nothing more to do.
+            _raise_failed(executor)
+
+    async def _note(self, saga_id: str, entry: Callable[[SagaState], Entry]) -> SagaState:
+        """Journal an act on a suspended saga, which stays suspended."""
+        entry(await self._suspended(saga_id))  # refused before anything is claimed, if it is to be refused
+        claim, state, entries = await self._claim(saga_id)
+        writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
+        writer.record(entry(state))
+        await writer.persist()
+        return state
+
+    async def _claim(self, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
+        await self._suspended(saga_id)
+        claim, state, entries = await self._claim_resting(saga_id)
+        _refuse_unless_suspended(state)  # another replica may have let it go on until it was claimed
+        return claim, state, entries
+
+    async def _claim_resting(self, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
+        """Claim a saga that rests; only now is what the journal says of it final."""
+        claim = await self._worker.world.journal.claim_resting(self._worker.owner, saga_id)
+        if claim is None:
+            raise ClaimLost(f"saga {saga_id} is being advanced by somebody else; ask again")
+        entries = await self._worker.world.journal.read(saga_id)
+        return claim, fold(saga_id, entries), entries
+
+    async def _suspended(self, saga_id: str) -> SagaState:
+        state = await self._worker.get(saga_id)
+        _refuse_unless_suspended(state)
+        return state
+
+    def _now(self) -> int:
+        return self._worker.world.clock.now()
+
+
+def _refuse_unless_suspended(state: SagaState) -> None:
+    if state.status is not Status.SUSPENDED:
+        message = f"saga {state.saga_id} is not suspended; pause it first"
+        raise OperationRefused(state.saga_id, "NOT_SUSPENDED", message)
+
+
+def find_command(state: SagaState, name: str) -> CommandState:
+    """The command of a key or, where only one is of this name, of a name such as ``PaymentService.CapturePayment``.
+
+    Raises:
+        OperationRefused: there is none, or more than one.
+    """
+    command = state.commands.get(name)
+    if command is not None:
+        return command
+    candidates = [key for key in state.commands if name in (key.partition("#")[0], _unscoped(key))]
+    if len(candidates) == 1:
+        return state.commands[candidates[0]]
+    if candidates:
+        message = f"{name} may be any of: {', '.join(candidates)}; say which one"
+        raise OperationRefused(state.saga_id, "AMBIGUOUS_COMMAND", message)
+    known = ", ".join(state.commands)
+    raise OperationRefused(state.saga_id, "NO_SUCH_COMMAND", f"no command {name!r}; there are: {known}")
+
+
+def _unscoped(key: str) -> str:
+    """The name in a key, without its scopes and its number."""
+    return key.rpartition("/")[2].partition("#")[0]
+
+
+def _resolvable(state: SagaState, key: str) -> CommandState:
+    command = find_command(state, key)
+    if not command.in_doubt and command is not state.refused_after_pivot:
+        raise OperationRefused(state.saga_id, "OUTCOME_KNOWN", f"{command.key} is not in doubt")
+    return command
+
+
+def _refuse_if_gone_on(state: SagaState, command: CommandState, *, took_effect: bool) -> None:
+    if took_effect:
+        message = f"the saga has gone on without {command.key}, which is compensated before it ends; resume it"
+        raise OperationRefused(state.saga_id, "GONE_ON_WITHOUT", message)
+
+
+def _uncompensated(state: SagaState, name: str) -> CommandState:
+    """The command, if its effect may stand and something is in the way of compensating it."""
+    command = find_command(state, name)
+    if not state.rollback and command.compensation is None:
+        message = f"saga {state.saga_id} does not roll back; cancel it first"
+        raise OperationRefused(state.saga_id, "NOT_ROLLING_BACK", message)
+    if not command.may_stand:
+        raise OperationRefused(state.saga_id, "NOTHING_STANDS", f"{command.key} has no effect that stands")
+    if not _is_obstacle(state, command):
+        obstacles = ", ".join(each.key for each in state.commands.values() if _is_obstacle(state, each))
+        message = f"nothing is in the way of compensating {command.key}; what is: {obstacles or 'nothing'}"
+        raise OperationRefused(state.saga_id, "NOTHING_IN_THE_WAY", message)
+    return command
+
+
+def _is_obstacle(state: SagaState, command: CommandState) -> bool:
+    """The command's compensation is refused or in doubt, or cannot be sent, or there is none."""
+    if not command.may_stand:
+        return False
+    if command.effect is not Effect.COMPENSABLE or command.in_doubt:
+        return True
+    compensation = command.compensation
+    is_reason = state.suspension is not None and state.suspension.step_key == command.key
+    return is_reason or (compensation is not None and compensation.unsettled)
+
+
+def _ended(state: SagaState) -> OperationRefused:
+    assert state.status is not None
+    return OperationRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} has ended: {state.status.name.lower()}")
+
+
+def _raise_failed(executor: Executor) -> None:
+    """Say that a saga could not be changed, where its executor stopped because of the journal, or with the process.
+
+    Raises:
+        JournalError: so it is.
+    """
+    match executor.stopped.result():
+        case Fail(JournalError() as error) if not isinstance(error, ClaimLost):
+            raise error
+        case Halt():
+            raise ClaimLost(f"saga {executor.state.saga_id} is being let go of by this replica; ask again")

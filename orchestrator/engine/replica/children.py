@@ -1,0 +1,142 @@
+"""Child sagas: a saga as a command of another.
+
+To its parent a child is a command like any other: started under the command's idempotency key, so that a repeated
+attempt finds it; awaited, attempt by attempt; compensated by being rolled back, even after it has completed. What
+the command is, :func:`~orchestrator.analysis.plan.child_command.child_command` says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from orchestrator.analysis.plan.child_command import ROLLBACK, child_command
+from orchestrator.engine.bindings.bindings import Binding
+from orchestrator.engine.replica.acts import Operations
+from orchestrator.engine.replica.worker import StartSaga
+from orchestrator.errors import JournalError, SagaExists
+from orchestrator.journal.keys import LONGEST_SAGA_ID, bounded
+from orchestrator.journal.outcome import Completed, Failure, Rejected, Unknown
+from orchestrator.journal.state import ENDED, Status
+
+if TYPE_CHECKING:
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.bindings.circuit_breaker import Gate
+    from orchestrator.engine.definitions import ServedSaga
+    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.journal.outcome import Outcome
+    from orchestrator.journal.state import SagaState
+    from orchestrator.ports.ports import Caller
+
+
+def add_children(worker: Worker, gate: Gate) -> None:
+    """Let every saga that the worker serves be run as a child of another.
+
+    Args:
+        worker: runs the children.
+        gate: in front of them: the limit of children in flight.
+    """
+    for served in worker.served:
+        command = child_command(served.definition, served.plan)
+        worker.bindings.add_child(served.definition, Binding(command, _Children(worker, served), gate))
+
+
+class _Children:
+    """The way to the children of one definition."""
+
+    def __init__(self, worker: Worker, served: ServedSaga) -> None:
+        self._worker = worker
+        self._served = served
+
+    def caller(self, command: Command) -> Caller:
+        """See the port."""
+        return self._roll_back if command.method.endswith(ROLLBACK) else self._run
+
+    async def is_serving(self, _service: str) -> bool | None:
+        """This very process does."""
+        return True
+
+    async def _run(self, request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the port's
+        known = dict(metadata)
+        try:
+            order = await self._order(request, known["idempotency-key"], known)
+            return _outcome(await self._worker.start(order, wait=timeout))
+        except JournalError as error:
+            return _unavailable(error)
+
+    async def _roll_back(
+        self,
+        request: bytes,
+        metadata: tuple[tuple[str, str], ...],
+        timeout: float,  # noqa: ASYNC109 - the port's
+    ) -> Outcome:
+        known = dict(metadata)
+        try:
+            order = await self._order(request, known["compensates"], known)
+            state = await self._undone(order, timeout)
+        except JournalError as error:
+            return _unavailable(error)
+        if state.status is Status.PARTIALLY_COMPENSATED:
+            return Rejected(_partly(state), echoed=True)
+        if state.status in ENDED:
+            return Completed(b"")
+        assert state.status is not None
+        return Unknown(Failure("DEADLINE_EXCEEDED", f"the child {order.saga_id} is {state.status.name.lower()}"))
+
+    async def _undone(self, order: StartSaga, timeout: float) -> SagaState:  # noqa: ASYNC109 - as above
+        """The child once it is rolled back, or as it stands after so many seconds."""
+        try:
+            await self._worker.bury(order)
+        except SagaExists:
+            await Operations(self._worker).roll_back_child(order.saga_id, "its parent is rolled back")
+        return await self._worker.wait(order.saga_id, timeout)
+
+    async def _order(self, request: bytes, key: str, known: dict[str, str]) -> StartSaga:
+        """How the child of a command with this idempotency key is started.
+
+        Raises:
+            JournalError: the journal cannot be asked for its id.
+        """
+        definition = self._served.definition
+        message = definition.input.FromString(request)
+        return StartSaga(
+            saga_id=await self._child_id(key),
+            definition=definition.name,
+            version=definition.version,
+            input=request,
+            digest=hashlib.sha256(request).digest(),
+            attributes=tuple((name, str(getattr(message, name))) for name in definition.attributes),
+            traceparent=known.get("traceparent", ""),
+            parent_id=known["saga-id"],
+        )
+
+    async def _child_id(self, key: str) -> str:
+        """The idempotency key of the command; where that is long, a shorter one, unless the child has it already."""
+        child_id = bounded(key, LONGEST_SAGA_ID)
+        if child_id != key and await self._worker.world.journal.find(key) is not None:
+            return key
+        return child_id
+
+
+def _unavailable(error: JournalError) -> Unknown:
+    """The journal failed: nobody knows what of it is durable. Its reason tells it from a participant that is gone."""
+    return Unknown(Failure("UNAVAILABLE", str(error), "JOURNAL_UNAVAILABLE"))
+
+
+def _outcome(state: SagaState) -> Outcome:
+    if state.status is Status.COMPLETED:
+        return Completed(state.result or b"")
+    if state.status is Status.PARTIALLY_COMPENSATED:
+        return Unknown(_partly(state), final=True)
+    reason = state.reason
+    message = f"the child {state.saga_id}: {reason.message if reason else state.status}"
+    if state.status in ENDED:
+        # Every attempt finds the same child, so what it says holds for all of them.
+        return Rejected(Failure("ABORTED", message, reason.code if reason else ""), echoed=True)
+    return Unknown(Failure("DEADLINE_EXCEEDED", message))
+
+
+def _partly(state: SagaState) -> Failure:
+    """An operator let effects of the child stand: it is neither done nor undone, so its parent is not either."""
+    standing = ", ".join(command.key for command in state.commands.values() if command.skipped)
+    return Failure("ABORTED", f"of the child {state.saga_id}, an operator let stand: {standing}", "EFFECT_STANDS")

@@ -1,0 +1,203 @@
+"""Claims what nobody advances, and keeps this replica's claims alive.
+
+Purpose: whatever a crashed or silent replica has let go of is carried on, and so is what a failing journal has
+stopped here. Invariant: a claimed saga is live, or an orphan that waits for the journal, or it cannot be read by this
+version, which is logged; it is never forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import JournalError
+from orchestrator.journal.state import UNFINISHED, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+
+    from orchestrator.engine.run.executor import Executor
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.state import SagaState
+    from orchestrator.ports.ports import Claim, Clock, Journal
+
+_log = logging.getLogger(__name__)
+
+_CLAIM_BATCH = 500
+_READ_AT_ONCE = 50
+_TELL_SECONDS = 2
+_NANOSECONDS = 1_000_000_000
+RETRY_SECONDS = 1.0
+"""How long to wait before asking the journal again."""
+
+
+class Recovery:
+    """Recovers sagas for one worker.
+
+    Args:
+        journal: where the sagas are.
+        clock: the time.
+        owner: the replica's name.
+        lease: seconds after which others may take over when this replica falls silent.
+        live: what advances sagas here, by id.
+        adopt: advances a claimed saga with these entries, which lead to this state.
+
+    Attributes:
+        under_way: what was there at the start is being recovered.
+        recovered: how many sagas have been so far.
+        expected: how many there were at the start, where that was asked.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        *,
+        owner: str,
+        lease: float,
+        live: Mapping[str, Executor],
+        adopt: Callable[[Claim, Sequence[Entry], SagaState], object],
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._owner = owner
+        self._lease = lease
+        self._live = live
+        self._adopt = adopt
+        self._orphans: dict[str, Claim] = {}
+        self._fostering = False
+        self._unsure = False
+        self._background: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._told_at = 0
+        self._all_recovered: Callable[[], None] = lambda: None
+        self.under_way = False
+        self.recovered = 0
+        self.expected = 0
+
+    async def open(self) -> int:
+        """Recover every saga that nobody advances, then keep doing so; how many there were."""
+        await self._beat()
+        await self._recover()
+        self._spawn(self._keep_alive(self._pause))
+        return self.recovered
+
+    async def begin(self, recovered: Callable[[], None]) -> None:
+        """The same in the background. From now on, what is started here is kept from other replicas.
+
+        Args:
+            recovered: called once everything that was there at the start is.
+        """
+        self._all_recovered = recovered
+        await self._beat()
+        counts = await self._journal.count()
+        self.expected = sum(count.number for count in counts if count.status in UNFINISHED)
+        self._told_at = self._clock.now()
+        self.under_way = True
+        self._spawn(self._keep_alive(0.0))
+
+    def close(self) -> None:
+        """Recover no more."""
+        self._closed = True
+        for task in self._background:
+            task.cancel()
+
+    def orphan(self, claim: Claim) -> None:
+        """The journal failed this saga: carry on with it once the journal is back.
+
+        A repeated start that failed believes in its own, first claim; the latest is the one that counts.
+        """
+        known = self._orphans.get(claim.saga_id)
+        if known is None or known.token < claim.token:
+            self._orphans[claim.saga_id] = claim
+        if not self._fostering and not self._closed:
+            self._fostering = True
+            self._spawn(self._foster())
+
+    @property
+    def _pause(self) -> float:
+        return self._lease / 3
+
+    async def _keep_alive(self, pause: float) -> None:
+        """After a pause, and then again and again: renew the lease, and take over what others have let lapse."""
+        while True:
+            await self._clock.sleep(pause)
+            pause = self._pause
+            try:
+                await self._beat()
+                await self._recover()
+            except JournalError as error:
+                _log.warning("the journal is unavailable, trying again: %s", error)
+            else:
+                self._end_first()
+
+    def _end_first(self) -> None:
+        if self.under_way:
+            self.under_way = False
+            self._all_recovered()
+            _log.info("recovered %d sagas", self.recovered)
+
+    def _tell_progress(self) -> None:
+        now = self._clock.now()
+        if self.under_way and now >= self._told_at + _TELL_SECONDS * _NANOSECONDS:
+            self._told_at = now
+            _log.info("recovering: %d of %d unfinished sagas so far", self.recovered, self.expected)
+
+    async def _beat(self) -> None:
+        await self._journal.heartbeat(self._owner, self._clock.now(), int(self._lease * _NANOSECONDS))
+
+    async def _recover(self) -> None:
+        while not self._closed:
+            claims = await self._claim()
+            for first in range(0, len(claims), _READ_AT_ONCE):
+                at_once = claims[first : first + _READ_AT_ONCE]
+                await asyncio.gather(*map(self._carry_on, at_once))
+                self.recovered += len(at_once)
+                self._tell_progress()
+            await self._beat()  # there may be so many that the lease would lapse meanwhile
+            if len(claims) < _CLAIM_BATCH:
+                break
+
+    async def _claim(self) -> list[Claim]:
+        """Claim what nobody advances; first, what was claimed when the journal's answer was lost."""
+        found = await self._claimed_unknowingly() if self._unsure else []
+        self._unsure = True  # until there is an answer
+        claims = await self._journal.claim_unfinished(self._owner, self._clock.now(), _CLAIM_BATCH)
+        self._unsure = False
+        return found + claims
+
+    async def _claimed_unknowingly(self) -> list[Claim]:
+        claims = [claim for claim in await self._journal.claimed(self._owner) if claim.saga_id not in self._orphans]
+        executors = [self._live.get(claim.saga_id) for claim in claims]
+        return [
+            claim
+            for claim, executor in zip(claims, executors, strict=True)
+            if executor is None or executor.token < claim.token
+        ]
+
+    async def _foster(self) -> None:
+        """Carry on with the orphans, as soon as the journal lets us."""
+        while self._orphans:
+            await self._clock.sleep(RETRY_SECONDS)
+            # One that is live seems to be started anew; the journal will say that it exists.
+            for saga_id in [saga_id for saga_id in self._orphans if saga_id not in self._live]:
+                await self._carry_on(self._orphans.pop(saga_id))
+        self._fostering = False
+
+    async def _carry_on(self, claim: Claim) -> None:
+        try:
+            entries = await self._journal.read(claim.saga_id)
+            state = fold(claim.saga_id, entries)
+            if state.status in UNFINISHED:
+                self._adopt(claim, entries, state)
+        except JournalError as error:
+            _log.warning("saga %s waits for the journal: %s", claim.saga_id, error)
+            self.orphan(claim)
+        except Exception:  # noqa: BLE001 - one saga that cannot be read must not keep the others waiting
+            _log.critical("saga %s cannot be carried on by this version", claim.saga_id, exc_info=True)
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)

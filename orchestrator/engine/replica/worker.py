@@ -1,0 +1,386 @@
+r"""One replica: starts, recovers, watches and cancels sagas.
+
+Purpose: keeps one :class:`Executor` for every saga that this replica has claimed. Invariant: recovery comes in
+through the same door as new work; whatever is lost with this process is taken over from the journal, by the next
+process or by another replica once this one's lease has lapsed.
+
+::
+
+    start() ──────────────────▶ live ──stopped──▶ (ended or suspended: read from the journal from now on)
+    claim_unfinished() ──adopt──▶ ▲ │
+                                  │ └── the journal refused: claim lost (another replica's now), or
+                                  └──── unavailable: orphaned, and adopted again once the journal is back
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.engine.replica.recovery import RETRY_SECONDS, Recovery
+from orchestrator.engine.replica.watching import Watchers
+from orchestrator.engine.run.executor import Executor
+from orchestrator.engine.run.journal_writer import SagaWriter
+from orchestrator.engine.run.replay import ReplayGate
+from orchestrator.engine.run.stop_control import Fail, Halt, Stop
+from orchestrator.errors import ClaimLost, Recovering, SagaExists, SagaNotFound
+from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered, SagaStarted
+from orchestrator.journal.state import ENDED, REASON_CANCELLED, UNFINISHED, Reason, SagaState, fold
+from orchestrator.ports.ports import Claim, NewSaga, SagaFilter, SagaRecord
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from orchestrator.engine.bindings.bindings import Bindings
+    from orchestrator.engine.definitions import ServedSagas
+    from orchestrator.journal.entries import Entry
+    from orchestrator.ports.ports import Chance, Clock, Journal, Observer
+
+_log = logging.getLogger(__name__)
+
+_BURST_SECONDS = 0.2
+"""Changes of a saga within this are one to those who watch all sagas: fewer views, and still soon for a person."""
+
+
+class StartSaga(NamedTuple):
+    """What to start.
+
+    Attributes:
+        saga_id: the new saga's identity; the same for a repeated request.
+        definition: the name of a served definition, and its version.
+        input: the serialized input, valid.
+        digest: of the definition and the input, to tell a repeated request from another one.
+        attributes: the values by which the saga can be listed.
+        traceparent: the W3C trace context of the caller, or empty.
+        parent_id: the saga of which it is a child, or empty.
+    """
+
+    saga_id: str
+    definition: str
+    version: int
+    input: bytes
+    digest: bytes
+    attributes: tuple[tuple[str, str], ...] = ()
+    traceparent: str = ""
+    parent_id: str = ""
+
+
+class World(NamedTuple):
+    """The adapters behind the engine's ports."""
+
+    journal: Journal
+    observer: Observer
+    clock: Clock
+    chance: Chance
+
+
+class Worker:
+    """Advances the sagas that this replica has claimed.
+
+    Args:
+        served: the definitions that it can run.
+        bindings: the commands of their participants.
+        world: the adapters.
+        owner: this replica's name, of its own for each process.
+        lease: seconds after which others may take over when this replica falls silent.
+
+    Attributes:
+        live: the executors of the sagas that are being advanced here, by id.
+        frozen: where the code of sagas hung when an earlier process was ended, by id: they are suspended instead.
+    """
+
+    def __init__(
+        self, served: ServedSagas, bindings: Bindings, world: World, *, owner: str, lease: float = 15.0
+    ) -> None:
+        self.served = served
+        self.bindings = bindings
+        self.world = world
+        self.owner = owner
+        self.live: dict[str, Executor] = {}
+        self.frozen: dict[str, str] = {}
+        self._digests: dict[str, bytes] = {}
+        self._watchers = Watchers()
+        self._recovery = Recovery(
+            world.journal, world.clock, owner=owner, lease=lease, live=self.live, adopt=self._recover
+        )
+
+    async def open(self) -> int:
+        """Recover every saga that nobody advances, then keep doing so; how many there were."""
+        return await self._recovery.open()
+
+    async def begin(self, recovered: Callable[[], None]) -> None:
+        """Take new sagas from now on, and recover in the background what nobody advances.
+
+        Args:
+            recovered: called once everything that was there at the start is.
+        """
+        await self._recovery.begin(recovered)
+
+    @property
+    def recovery(self) -> Recovery:
+        """How far this replica has come with what it has to recover."""
+        return self._recovery
+
+    async def ensure_recovered(self, saga_id: str) -> None:
+        """Check that a saga is not one that this replica has yet to recover.
+
+        Raises:
+            Recovering: it is; nothing can be done to it until then.
+        """
+        recovery = self._recovery
+        if recovery.under_way and saga_id not in self.live and (await self.get(saga_id)).status in UNFINISHED:
+            raise Recovering(
+                f"saga {saga_id} is not recovered yet; {recovery.recovered} of {recovery.expected} unfinished sagas "
+                "are; ask again soon"
+            )
+
+    async def close(self, grace: float) -> None:
+        """Stop every saga where it stands, for up to ``grace`` seconds of answers in flight; let the claims go."""
+        self._recovery.close()
+        for gate in self.bindings.gates.values():
+            gate.shut()
+        live = list(self.live.values())
+        for executor in live:
+            executor.halt()
+        if live:
+            await asyncio.wait([executor.stopped for executor in live], timeout=grace)
+        await self.world.journal.release(self.owner)
+
+    async def start(
+        self, order: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
+    ) -> SagaState:
+        """Start a saga, or find the one that this request started before; the saga after up to ``wait`` seconds.
+
+        Args:
+            order: what to start.
+            wait: how long to wait for its end.
+            stopped: called when the saga is advanced here no more, be it that it never was.
+
+        Raises:
+            SagaExists: a saga of this id was started with another content.
+            JournalUnavailable: it is not started.
+        """
+        executor = self.live.get(order.saga_id)
+        if executor is None:
+            executor = self._launch_new(order)
+            executor.stopped.add_done_callback(lambda _: stopped())
+        else:
+            stopped()
+        if self._digests.get(order.saga_id) != order.digest:
+            return await self._started_before(order, wait)
+        try:
+            if wait > 0:
+                await self._wait_stopped(executor, wait)
+            state = await executor.settled_state()
+        except SagaExists:
+            return await self._started_before(order, wait)
+        return state or await self.get(order.saga_id)
+
+    async def get(self, saga_id: str) -> SagaState:
+        """A saga as it stands.
+
+        Raises:
+            SagaNotFound: there is none of this id.
+        """
+        executor = self.live.get(saga_id)
+        if executor is not None:
+            # Whoever repeats a start seems to start it anew, until the journal says that it exists.
+            with contextlib.suppress(SagaExists):
+                state = await executor.settled_state()
+                if state is not None:
+                    return state
+        entries = await self.world.journal.read(saga_id)
+        if not entries:
+            raise SagaNotFound(saga_id)
+        return fold(saga_id, entries)
+
+    async def wait(self, saga_id: str, seconds: float) -> SagaState:
+        """A saga once it has ended or is suspended, or as it stands after so many seconds."""
+        executor = self.live.get(saga_id)
+        if executor is not None:
+            await self._wait_stopped(executor, seconds)
+        return await self.get(saga_id)
+
+    async def bury(self, order: StartSaga) -> None:
+        """Write a saga down as compensated that never ran, so that a late start finds it.
+
+        Raises:
+            SagaExists: it has been started.
+        """
+        now = self.world.clock.now()
+        writer = self._new_writer(order, now)
+        writer.record(RollbackBegan(now, Reason(REASON_CANCELLED, "compensated before it was started")))
+        writer.record(SagaCompensated(now))
+        await writer.persist()
+
+    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+        """A page of sagas, the newest first; see :meth:`Journal.search`."""
+        return await self.world.journal.search(where, limit, page_token)
+
+    async def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
+        """The saga as it stands, then after every change, until it has ended. Changes in a burst come as one.
+
+        Raises:
+            SagaNotFound: there is none of this id.
+        """
+        with self._watchers.watching(saga_id) as changed:
+            while True:
+                changed.clear()
+                state = await self.get(saga_id)
+                has_ended = state.status in ENDED  # asked now: the state goes on while the watcher looks at it
+                yield state
+                if has_ended:
+                    return
+                if saga_id in self.live:
+                    await changed.wait()
+                else:
+                    await self.world.clock.sleep(RETRY_SECONDS)
+
+    async def watch_all(self) -> AsyncIterator[SagaState]:
+        """Every saga that this replica advances, after each of its changes; those in a burst come as one. For ever."""
+        with self._watchers.feeding() as feed:
+            while True:
+                for saga_id, rests in (await feed.take()).items():
+                    # A saga whose start the journal refused has never been.
+                    with contextlib.suppress(SagaNotFound, SagaExists):
+                        yield rests or await self.get(saga_id)
+                await self.world.clock.sleep(_BURST_SECONDS)
+
+    def _launch_new(self, order: StartSaga) -> Executor:
+        writer = self._new_writer(order, self.world.clock.now())
+        self._digests[order.saga_id] = order.digest
+        return self._launch(writer)
+
+    def _new_writer(self, order: StartSaga, now: int) -> SagaWriter:
+        """The pen for a new saga, with its start recorded."""
+        new = NewSaga(order.definition, order.version, order.digest, now, order.attributes)
+        writer = self.writer(SagaState(order.saga_id), token=1, sequence=0, new=new)
+        sampled = self.world.observer.samples(order.saga_id, order.traceparent)
+        writer.record(
+            SagaStarted(
+                now,
+                order.definition,
+                order.version,
+                order.input,
+                order.traceparent,
+                sampled,
+                order.attributes,
+                *self._deadline(order, now),
+                order.parent_id,
+            )
+        )
+        return writer
+
+    def _deadline(self, order: StartSaga, now: int) -> tuple[int, int]:
+        """By when the saga should have ended, and until when it goes forward; 0 for never."""
+        served = self.served.find(order.definition, order.version)
+        if served is None or served.definition.deadline is None:
+            return 0, 0
+        deadline = now + _nanoseconds(served.definition.deadline)
+        return deadline, deadline - _nanoseconds(served.definition.reserve)
+
+    async def _started_before(self, order: StartSaga, wait: float) -> SagaState:
+        """The request id was used before, by this or another process."""
+        record = await self.world.journal.find(order.saga_id)
+        if record is None or record.digest != order.digest:
+            raise _another_content(order.saga_id)
+        executor = self.live.get(order.saga_id)
+        if executor is not None and wait > 0:
+            await self._wait_stopped(executor, wait)
+        return await self.get(order.saga_id)
+
+    async def _wait_stopped(self, executor: Executor, seconds: float) -> None:
+        either: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def wake(_: object = None) -> None:
+            if not either.done():
+                either.set_result(None)
+
+        # Callbacks, because asyncio.wait costs several times as much, and this is once for every saga.
+        executor.stopped.add_done_callback(wake)
+        alarm = self.world.clock.alarm(seconds, wake)
+        try:
+            await either
+        finally:
+            executor.stopped.remove_done_callback(wake)
+            alarm.cancel()
+
+    def adopt(
+        self,
+        claim: Claim,
+        entries: Sequence[Entry],
+        state: SagaState,
+        *,
+        entry: Entry | None = None,
+        rollback: Reason | None = None,
+        told: bool = True,
+    ) -> Executor:
+        """Carry on with a claimed saga where its journal ends. What runs under an older claim stops.
+
+        Args:
+            claim: this replica's.
+            entries: the whole journal.
+            state: to which the entries lead.
+            entry: why the saga goes on; journalled before anything else.
+            rollback: a reason to go backward.
+            told: the saga rested, so that whoever wrote the entries had the time to tell the observer.
+        """
+        if (other := self.live.get(claim.saga_id)) is not None:
+            if other.token > claim.token:
+                return other  # this claim was lost, and another one won, while the journal was read
+            other.give_way()
+        self.world.observer.recovered(claim.saga_id, entries, told=told)
+        gate = ReplayGate(state)
+        writer = self.writer(state, token=claim.token, sequence=len(entries))
+        if entry is not None:
+            writer.record(entry)
+        return self._launch(writer, gate, rollback)
+
+    def _recover(self, claim: Claim, entries: Sequence[Entry], state: SagaState) -> Executor:
+        return self.adopt(claim, entries, state, entry=SagaRecovered(self.world.clock.now(), self.owner), told=False)
+
+    def writer(self, state: SagaState, *, token: int, sequence: int, new: NewSaga | None = None) -> SagaWriter:
+        """The pen for a saga that this replica has claimed."""
+        world = self.world
+        return SagaWriter(
+            state, world.journal, world.observer, owner=self.owner, token=token, sequence=sequence, new=new
+        )
+
+    def _launch(self, writer: SagaWriter, gate: ReplayGate | None = None, rollback: Reason | None = None) -> Executor:
+        state = writer.state
+        served = self.served.find(state.definition, state.version)
+        if served is not None and (where := self.frozen.pop(state.saga_id, "")):
+            served = replace(served, frozen=where)
+        executor = Executor(served, writer, self.bindings, self.world.clock, self.world.chance, gate)
+        self.live[state.saga_id] = executor
+        self._watchers.attach(writer)
+        executor.stopped.add_done_callback(lambda stopped: self._stopped(executor, writer, stopped))
+        executor.launch(rollback)
+        return executor
+
+    def _stopped(self, executor: Executor, writer: SagaWriter, stopped: asyncio.Future[Stop | None]) -> None:
+        saga_id = executor.state.saga_id
+        if self.live.get(saga_id) is executor:
+            del self.live[saga_id]
+            self._digests.pop(saga_id, None)
+        self._watchers.detach(writer, rests=not stopped.exception() and stopped.result() is None)
+        if error := stopped.exception():
+            _log.critical("saga %s: the engine itself failed", saga_id, exc_info=error)
+            return
+        match stopped.result():
+            case Halt() | Fail(ClaimLost() | SagaExists()):
+                _log.info("saga %s is let go of", saga_id)
+            case Fail():
+                self._recovery.orphan(Claim(saga_id, writer.token))
+
+
+def _nanoseconds(span: timedelta) -> int:
+    return span // timedelta(microseconds=1) * 1000
+
+
+def _another_content(saga_id: str) -> SagaExists:
+    return SagaExists(saga_id, f"saga {saga_id} was started by the same request id with another content")

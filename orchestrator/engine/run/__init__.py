@@ -1,0 +1,1 @@
+"""One saga: forward, backward, and stopped."""

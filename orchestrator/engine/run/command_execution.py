@@ -1,0 +1,172 @@
+"""Settles one command of a forward run: delivers it, and journals what came of it.
+
+::
+
+                      ┌── not idempotent, and an earlier process may have sent it ──┐
+                      │                                                             ▼
+    (intended) ──▶ delivered ──▶ completed or rejected                           unknown
+                      ▲  └─────▶ unknown: the attempts are spent ──────────────────▶│
+                      │                                                             │
+                      │                         RESEND: never spent ◀───────────────┤
+                      │                     COMPENSATE: abandoned, rolled back ◀────┤
+                      │                        SUSPEND: suspended ◀─────────────────┤
+                      │         VERIFY: it took effect: completed ◀─────────────────┤
+                      └──────────────────────── it did not ◀────────────────────────┘
+
+Where another attempt would tell no more (a rejection that is not the guard's own, after doubt; replies that cannot be
+used), what the command does to the world decides, and not its contract: what can be compensated is abandoned, to be
+compensated before the saga ends; a pivot is verified, or suspended; what is retried until it succeeds is suspended.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.contract.command import Effect, OnUnknown
+from orchestrator.engine.run.command_sender import Attempted
+from orchestrator.engine.run.stop_control import Suspend
+from orchestrator.engine.run.verify_query import verify
+from orchestrator.journal.entries import AttemptFailed, CommandAbandoned, CommandCompleted, CommandRejected
+from orchestrator.journal.outcome import Completed, Failure, Rejected, Retry, Unknown
+from orchestrator.journal.state import REASON_UNKNOWN, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from orchestrator.engine.bindings.bindings import Binding
+    from orchestrator.engine.run.command_sender import Courier
+    from orchestrator.engine.run.journal_writer import SagaWriter
+    from orchestrator.engine.run.stop_control import Brake
+    from orchestrator.journal.state import CommandState
+    from orchestrator.ports.ports import Clock
+
+
+class Settlement:
+    """Settles the commands of one saga."""
+
+    __slots__ = ("_brake", "_clock", "_courier", "_writer")
+
+    def __init__(self, writer: SagaWriter, brake: Brake, courier: Courier, clock: Clock) -> None:
+        self._writer = writer
+        self._brake = brake
+        self._courier = courier
+        self._clock = clock
+
+    async def settle(self, binding: Binding, command: CommandState, timeout: float, *, doubtful: bool) -> None:  # noqa: ASYNC109 - per attempt, and sent along
+        """Bring a command to an outcome, as its contract's ``on_unknown`` says, and journal that.
+
+        Args:
+            binding: how to deliver it.
+            command: the command, whose intent is journalled.
+            timeout: seconds that one attempt may take.
+            doubtful: an earlier process may have sent it.
+        """
+        fragile = not binding.command.idempotent and not binding.is_query
+        if doubtful and fragile:
+            attempted = _interrupted(command)
+        else:
+            gives_up = command.best_effort or fragile or binding.command.on_unknown is not OnUnknown.RESEND
+            attempted = await self._attempt(binding, command, timeout, gives_up=gives_up)
+        outcome = attempted.outcome
+        if isinstance(outcome, Retry) and not command.doubtful:
+            # The attempts are spent, and none of them can have had an effect.
+            attempted = attempted._replace(outcome=Rejected(outcome.failure))
+        elif isinstance(outcome, (Retry, Unknown)) and not command.best_effort:
+            attempted = await self._resolve(binding, command, timeout, attempted)
+        self._note(command, attempted)
+
+    async def _resolve(
+        self,
+        binding: Binding,
+        command: CommandState,
+        timeout: float,  # noqa: ASYNC109 - as above
+        attempted: Attempted,
+    ) -> Attempted:
+        """The attempts are spent: do as the contract says, or as the effect demands."""
+        denied = False
+        while isinstance(attempted.outcome, (Retry, Unknown)):
+            final = isinstance(attempted.outcome, Unknown) and attempted.outcome.final
+            policy = _policy_when_final(binding) if final else binding.command.on_unknown
+            if policy is OnUnknown.COMPENSATE:
+                break
+            failure = attempted.outcome.failure
+            self._note_failed(command, attempted, failure)
+            if policy is not OnUnknown.VERIFY or (final and denied):
+                # Sent again because the verify said no, and again told nothing: there is nobody left to ask.
+                await self._suspend(Reason(REASON_UNKNOWN, str(failure), command.key))
+            verdict = await verify(
+                self._courier, self._writer.state.saga_id, binding, command.key, command.request, attempted.attempt
+            )
+            if verdict.took_effect and verdict.reply is not None:
+                return attempted._replace(outcome=Completed(verdict.reply))
+            if verdict.took_effect is None or (verdict.took_effect and (final or not binding.command.idempotent)):
+                await self._suspend(Reason(REASON_UNKNOWN, f"no answer to be had: {failure}", command.key))
+            denied = not verdict.took_effect
+            await self._brake.persist(self._writer)
+            await self._courier.back_off(
+                binding, command.key, attempted.attempt + 1, Unknown(failure), attempted.started_at
+            )
+            attempted = await self._attempt(binding, command, timeout, gives_up=not verdict.took_effect)
+        return attempted
+
+    def _attempt(
+        self, binding: Binding, command: CommandState, timeout: float, *, gives_up: bool
+    ) -> Coroutine[Any, Any, Attempted]:
+        state = self._writer.state
+        # Nothing can be done about a pivot in doubt but to ask again, however late it is.
+        unhurried = state.pivoted or command.effect is Effect.PIVOT
+        return self._courier.deliver(
+            binding,
+            command.key,
+            command.request,
+            command,
+            timeout=timeout,
+            gives_up=gives_up,
+            in_doubt=command.doubtful,
+            until=0 if unhurried else state.forward_until,
+            late=partial(self._note_late, command),
+        )
+
+    def _note(self, command: CommandState, attempted: Attempted) -> None:
+        outcome, attempt, started_at = attempted
+        now = self._clock.now()
+        if isinstance(outcome, Completed):
+            self._writer.record(CommandCompleted(now, command.key, attempt, started_at, outcome.reply))
+        elif isinstance(outcome, Rejected):
+            self._writer.record(CommandRejected(now, command.key, attempt, started_at, outcome.failure))
+        else:
+            self._writer.record(CommandAbandoned(now, command.key, attempt, started_at, outcome.failure))
+
+    def _note_late(self, command: CommandState, attempted: Attempted) -> None:
+        """Journal the answer to an attempt on which the code has given up; without one, the command is in doubt."""
+        if isinstance(attempted.outcome, (Retry, Unknown)):
+            self._note_failed(command, attempted, attempted.outcome.failure)
+        else:
+            self._note(command, attempted)
+
+    def _note_failed(self, command: CommandState, attempted: Attempted, failure: Failure) -> None:
+        if attempted.attempt > command.attempts:
+            self._writer.record(
+                AttemptFailed(self._clock.now(), command.key, attempted.attempt, attempted.started_at, failure)
+            )
+
+    async def _suspend(self, reason: Reason) -> None:
+        self._brake.pull(Suspend(reason))
+        await self._brake.park()
+
+
+def _policy_when_final(binding: Binding) -> OnUnknown:
+    match binding.command.effect:
+        case Effect.PIVOT if binding.verify is not None:
+            return OnUnknown.VERIFY
+        case Effect.PIVOT | Effect.RETRYABLE:
+            return OnUnknown.SUSPEND
+        case _:
+            return OnUnknown.COMPENSATE
+
+
+def _interrupted(command: CommandState) -> Attempted:
+    """The attempt that an earlier process left behind."""
+    failure = command.failure or Failure("UNKNOWN", "the orchestrator stopped before an answer came")
+    return Attempted(Unknown(failure), max(command.attempts, 1), command.intended_at)

@@ -1,0 +1,263 @@
+"""Delivers one command: attempts, backoff, and the honest end.
+
+::
+
+    gate ──▶ attempt ──▶ completed ──▶ done
+     ▲         │
+     │         ├───▶ rejected ───▶ done
+     │         ▼
+    backoff ◀── retry, unknown ──▶ (attempts spent) as the contract's on_unknown says
+
+Invariant: an answer speaks for its own attempt. Once an attempt may have had an effect, a later rejection ends the
+delivery as unknown (:func:`_weighed`), unless the participant's guard itself rejects; between us and it stand proxies,
+meshes and wrong backends, and they answer, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from orchestrator.contract.command import Effect
+from orchestrator.engine.run import failpoints
+from orchestrator.engine.run.retry import delay_before
+from orchestrator.engine.run.waiting import Wait
+from orchestrator.journal.entries import AttemptFailed
+from orchestrator.journal.outcome import Completed, Rejected, Retry, Unknown
+from orchestrator.journal.trace_ids import attempt_traceparent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from orchestrator.engine.bindings.bindings import Binding
+    from orchestrator.engine.run.backoff import Nudge
+    from orchestrator.engine.run.journal_writer import SagaWriter
+    from orchestrator.engine.run.stop_control import Brake
+    from orchestrator.journal.outcome import Failure, Outcome
+    from orchestrator.journal.state import Delivery, SagaState
+    from orchestrator.ports.ports import Chance, Clock
+
+
+_SHORTEST_SECONDS: Final = 0.001
+
+
+class Attempted(NamedTuple):
+    """The end of a delivery.
+
+    Attributes:
+        outcome: what came of the latest attempt.
+        attempt: its number.
+        started_at: when it started, nanoseconds since the epoch, UTC.
+    """
+
+    outcome: Outcome
+    attempt: int
+    started_at: int
+
+
+def nobody_there(failure: Failure) -> bool:
+    """The transport found nobody: a participant that says UNAVAILABLE of itself gives a reason."""
+    return failure.code == "UNAVAILABLE" and not failure.reason
+
+
+class Courier:
+    """Delivers the commands and compensations of one saga."""
+
+    __slots__ = ("_brake", "_chance", "_clock", "_nudge", "_writer")
+
+    def __init__(self, writer: SagaWriter, brake: Brake, nudge: Nudge, clock: Clock, chance: Chance) -> None:
+        self._writer = writer
+        self._brake = brake
+        self._nudge = nudge
+        self._clock = clock
+        self._chance = chance
+
+    async def deliver(
+        self,
+        binding: Binding,
+        key: str,
+        request: bytes,
+        delivery: Delivery,
+        *,
+        timeout: float,  # noqa: ASYNC109 - per attempt, and sent along
+        gives_up: bool,
+        in_doubt: bool = False,
+        about: tuple[tuple[str, str], ...] = (),
+        late: Callable[[Attempted], None] | None = None,
+        until: int = 0,
+    ) -> Attempted:
+        """Attempt until the outcome is definite or, where ``gives_up``, the contract's attempts are spent.
+
+        A command that is not idempotent has one attempt: a second one would be sent blindly.
+
+        Args:
+            binding: what to deliver, and how.
+            key: the key of the command or compensation.
+            request: the serialized request.
+            delivery: what the journal knows of earlier attempts.
+            timeout: seconds that one attempt may take.
+            gives_up: the attempts are limited.
+            in_doubt: an earlier attempt may have had an effect.
+            about: further metadata, such as ``compensates``.
+            until: when every attempt ends at the latest, nanoseconds since the epoch, UTC; 0 for never.
+            late: takes the outcome of an attempt on which the saga's code has given up, as a ``TaskGroup`` does.
+        """
+        most = binding.command.retry.attempts if binding.command.idempotent else 1
+        failing_since = 0
+        while True:
+            attempt = delivery.attempts + 1
+            spent = attempt >= most
+            if self._brake.stop is not None or not binding.gate.try_enter():
+                await self._pass(binding, key, attempt, delivery.failure)
+            started_at = self._clock.now()
+            metadata = self._metadata(key, attempt, about)
+            limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))
+            call = self._call(binding, request, metadata, limit)
+            if self._brake.is_own_task():
+                # Only the brake stops the saga's own task, and it waits for answers.
+                answer = await call
+            else:
+                weigh = partial(_weighed, binding=binding, in_doubt=in_doubt, spent=spent)
+                answer = await self._answer(call, partial(self._hand_late, late, weigh, attempt, started_at))
+            failpoints.reach("answered", key)
+            outcome = _weighed(answer, binding, in_doubt=in_doubt, spent=spent)
+            if isinstance(outcome, (Completed, Rejected)) or (gives_up and spent):
+                return Attempted(outcome, attempt, started_at)
+            if isinstance(outcome, Unknown) and outcome.final:
+                return Attempted(outcome, attempt, started_at)
+            harmless = isinstance(outcome, Retry)
+            in_doubt = in_doubt or not harmless
+            self._writer.record(AttemptFailed(self._clock.now(), key, attempt, started_at, outcome.failure, harmless))
+            # Durable before the next one, so that no two attempts ever share a number, hence a span.
+            await self._brake.persist(self._writer)
+            failing_since = failing_since or started_at
+            await self.back_off(binding, key, attempt + 1, outcome, failing_since)
+
+    async def ask(
+        self, binding: Binding, key: str, request: bytes, attempt: int, about: tuple[tuple[str, str], ...]
+    ) -> Completed | Rejected | Unknown:
+        """Ask a query about a command until there is an answer; a reply that cannot be used is asked for a few times.
+
+        Args:
+            binding: the query.
+            key: the key of the command; the query is part of its latest attempt's trace.
+            request: the serialized request.
+            attempt: the number of that attempt.
+            about: further metadata: ``verifies``.
+        """
+        asked, asking_since = 1, self._clock.now()
+        while True:
+            if self._brake.stop is not None or not binding.gate.try_enter():
+                await self._pass(binding, key, asked)
+            answer = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout)
+            outcome = _weighed(answer, binding, in_doubt=False, spent=asked >= binding.command.retry.attempts)
+            if isinstance(outcome, (Completed, Rejected)) or (isinstance(outcome, Unknown) and outcome.final):
+                return outcome
+            asked += 1
+            await self.back_off(binding, key, asked, outcome, asking_since)
+
+    async def back_off(
+        self, binding: Binding, key: str, attempt: int, outcome: Retry | Unknown, failing_since: int
+    ) -> None:
+        """Wait as the contract says before this attempt, or until an operator wants it now.
+
+        Args:
+            binding: what is to be attempted again.
+            key: the key of the command or compensation.
+            attempt: the number of the attempt that is to come.
+            outcome: of the latest one.
+            failing_since: when the first of those that failed in a row started, nanoseconds since the epoch, UTC.
+        """
+        delay = delay_before(binding.command.retry, attempt, self._chance(), outcome.retry_after)
+        until = self._clock.now() + int(delay * 1e9)
+        wait = Wait(key, binding.command.service, attempt, failing_since, until, outcome.failure)
+        with self._nudge.waits.during(wait):
+            await self._brake.rest(self._nudge.sleep(self._clock, delay))
+
+    async def _pass(self, binding: Binding, key: str, attempt: int, failure: Failure | None = None) -> None:
+        """Wait to be admitted to the participant; parks for good where the saga is to stop."""
+        if self._brake.stop is not None:
+            await self._brake.park()
+        gate = binding.gate
+        wait = Wait(key, binding.command.service, attempt, self._clock.now(), failure=failure, gate=gate)
+        with self._nudge.waits.during(wait):
+            await self._brake.rest(gate.enter())
+        if self._brake.stop is not None:
+            gate.leave(reached=True)
+            await self._brake.park()
+
+    async def _call(
+        self,
+        binding: Binding,
+        request: bytes,
+        metadata: tuple[tuple[str, str], ...],
+        timeout: float,  # noqa: ASYNC109 - sent along
+    ) -> Outcome:
+        """Make one attempt, admitted."""
+        reached = True
+        self._brake.enter()
+        try:
+            outcome = await binding.caller(request, metadata, timeout)
+            reached = not (isinstance(outcome, Unknown) and nobody_there(outcome.failure))
+            return outcome
+        finally:
+            binding.gate.leave(reached=reached)
+            self._brake.leave()
+
+    async def _answer(
+        self, call: Coroutine[Any, Any, Outcome], late: Callable[[asyncio.Future[Outcome]], None]
+    ) -> Outcome:
+        """The outcome of a branch's attempt in flight; ``late`` takes it where the branch gives up waiting."""
+        self._brake.enter()
+        answer = asyncio.ensure_future(call)
+        try:
+            outcome = await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            answer.add_done_callback(late)
+            raise
+        self._brake.leave()
+        return outcome
+
+    def _hand_late(
+        self,
+        late: Callable[[Attempted], None] | None,
+        weigh: Callable[[Outcome], Outcome],
+        attempt: int,
+        started_at: int,
+        call: asyncio.Future[Outcome],
+    ) -> None:
+        if late is not None and not call.cancelled():
+            late(Attempted(weigh(call.result()), attempt, started_at))
+        self._brake.leave()
+
+    def _metadata(self, key: str, attempt: int, about: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        state: SagaState = self._writer.state
+        metadata = (("idempotency-key", idempotency_key(state.saga_id, key)), ("saga-id", state.saga_id), *about)
+        traceparent = attempt_traceparent(state.saga_id, state.traceparent, state.sampled, key, attempt)
+        return (*metadata, ("traceparent", traceparent)) if traceparent else metadata
+
+
+def _weighed(answer: Outcome, binding: Binding, *, in_doubt: bool, spent: bool) -> Outcome:
+    """What an answer to one attempt says about the command.
+
+    Args:
+        answer: to the latest attempt.
+        binding: the command.
+        in_doubt: an earlier attempt may have had an effect.
+        spent: the contract's attempts are.
+    """
+    if isinstance(answer, Completed):
+        flaw = binding.flaw(answer.reply)
+        return answer if flaw is None else Unknown(flaw, final=spent)
+    if not isinstance(answer, Rejected) or answer.echoed or not in_doubt or binding.is_query:
+        return answer
+    if binding.compensates and spent:
+        return answer  # it goes before an operator, who is told what was said
+    # What is retried until it succeeds is retried; for the others another attempt tells no more.
+    return Unknown(answer.failure, final=binding.command.effect is not Effect.RETRYABLE)
+
+
+def idempotency_key(saga_id: str, key: str) -> str:
+    """What a participant sees: the same for every attempt, after every restart and from every replica."""
+    return f"{saga_id}/{key}"

@@ -1,0 +1,387 @@
+r"""Advances one saga, from its start or from wherever its journal says it is, to an end.
+
+Purpose: runs the saga's code forward and, where that stops, rolls back or suspends.
+Invariant: no effectful command leaves before its intent is durable, and no compensation before the rollback is.
+
+::
+
+    launch ──▶ forward: the saga's code ──returned──▶ SagaCompleted
+                  │            │
+                  │ rejected,  │ diverged, broken code, refused after the pivot
+                  │ cancelled  ▼
+                  ▼         SagaSuspended      (what the code went on without is compensated before SagaCompleted)
+               RollbackBegan ──▶ compensations, in reverse ──▶ SagaCompensated
+                                       │ refused, or an effect that nothing takes back
+                                       ▼
+                                  SagaSuspended
+
+When the journal refuses, the executor stops without a word more; the worker recovers the saga, or another replica
+already has. Where the executor itself fails, the saga is suspended: trying again would fail again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from orchestrator.definition.context import is_best_effort, running_saga, scope_path
+from orchestrator.engine.run import failpoints
+from orchestrator.engine.run.backoff import Nudge
+from orchestrator.engine.run.command_execution import Settlement
+from orchestrator.engine.run.command_sender import Courier
+from orchestrator.engine.run.forward import Forward
+from orchestrator.engine.run.replay import replayed
+from orchestrator.engine.run.rollback import Rollback
+from orchestrator.engine.run.stop_control import Brake, Fail, Halt, RollBack, Stop, Suspend
+from orchestrator.engine.run.suspension import tell_suspended
+from orchestrator.errors import ClaimLost, JournalError, SagaExists
+from orchestrator.journal.entries import DeadlinePassed, RetryRequested, RollbackBegan, SagaCompleted, SagaSuspended
+from orchestrator.journal.state import (
+    REASON_DEADLINE,
+    REASON_DEFINITION_MISSING,
+    REASON_ENGINE_FAILED,
+    REASON_REJECTED_AFTER_PIVOT,
+    REASON_UNKNOWN,
+    UNFINISHED,
+    Reason,
+    Status,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from orchestrator.engine.bindings.bindings import Bindings
+    from orchestrator.engine.definitions import ServedSaga
+    from orchestrator.engine.run.journal_writer import SagaWriter
+    from orchestrator.engine.run.replay import ReplayGate
+    from orchestrator.engine.run.waiting import Waiting
+    from orchestrator.journal.state import SagaState
+    from orchestrator.ports.ports import Chance, Clock
+
+_log = logging.getLogger(__name__)
+
+
+class Executor:
+    """Advances one saga under one claim.
+
+    Attributes:
+        stopped: done when this executor does no more. Its result is ``None`` when the saga has ended or is
+            suspended, ``Halt`` when the process ends, ``Fail`` when the journal refused.
+    """
+
+    __slots__ = (
+        "_bindings",
+        "_brake",
+        "_chance",
+        "_clock",
+        "_deadline",
+        "_forward",
+        "_gate",
+        "_nudge",
+        "_rollback_began",
+        "_writer",
+        "stopped",
+    )
+
+    def __init__(
+        self,
+        served: ServedSaga | None,
+        writer: SagaWriter,
+        bindings: Bindings,
+        clock: Clock,
+        chance: Chance,
+        gate: ReplayGate | None = None,
+    ) -> None:
+        self._gate = gate
+        loop = asyncio.get_running_loop()
+        self.stopped: asyncio.Future[Stop | None] = loop.create_future()
+        self._rollback_began: asyncio.Future[None] = loop.create_future()
+        if writer.state.rollback:  # as the journal says
+            self._rollback_began.set_result(None)
+        self._writer = writer
+        self._bindings = bindings
+        self._clock = clock
+        self._chance = chance
+        self._brake = Brake()
+        self._nudge = Nudge()
+        self._deadline: asyncio.Future[None] | None = None
+        self._forward: Forward | None = None
+        if served is not None:
+            courier = Courier(writer, self._brake, self._nudge, clock, chance)
+            settlement = Settlement(writer, self._brake, courier, clock)
+            self._forward = Forward(served, writer, self._brake, settlement, bindings, clock, chance, gate)
+
+    @property
+    def state(self) -> SagaState:
+        """The saga's state, up to its latest entry, durable or not."""
+        return self._writer.state
+
+    @property
+    def waiting(self) -> list[Waiting]:
+        """What it waits for at this moment before it sends something."""
+        return self._nudge.waits.now()
+
+    @property
+    def token(self) -> int:
+        """The fencing token of the claim under which it advances the saga."""
+        return self._writer.token
+
+    def launch(self, rollback: Reason | None = None) -> None:
+        """Begin, in a task of its own; with a reason to roll back, backward."""
+        task = asyncio.ensure_future(self._run(rollback))
+        self._brake.attach(task)
+        task.add_done_callback(self._finish)
+        if self.state.forward_until and rollback is None and not self.state.rollback:
+            self._deadline = asyncio.ensure_future(self._watch_deadline())
+
+    def halt(self) -> None:
+        """Stop because this process ends. Attempts in flight are awaited, new ones are not made."""
+        self._brake.pull(Halt())
+
+    def give_way(self) -> None:
+        """Stop because the saga was claimed anew, and goes on elsewhere."""
+        self._brake.pull(Fail(ClaimLost(f"saga {self.state.saga_id} was claimed anew")))
+
+    async def ensure_started(self) -> None:
+        """Wait until the start is durable, which it becomes now if the saga has not sent anything yet.
+
+        Raises:
+            JournalError: it is not.
+            SagaExists: there is a saga of this id.
+        """
+        if not self._writer.started.done():
+            # Shielded: the caller may go away, the write may not.
+            await asyncio.shield(asyncio.ensure_future(self._persist_now()))
+            await asyncio.shield(self._writer.started)
+        self._writer.started.result()
+
+    async def settled_state(self) -> SagaState | None:
+        """The state, once its start is durable and, if it has ended or is suspended, that is, too.
+
+        ``None`` where this executor lost the saga: then only the journal knows.
+
+        Raises:
+            JournalError: the start is not durable.
+            SagaExists: there is a saga of this id.
+        """
+        await self.ensure_started()
+        if self.state.status not in UNFINISHED:
+            if not self.stopped.done():
+                await asyncio.wait((self.stopped,))
+            if self.stopped.exception() is not None or self.stopped.result() is not None:
+                return None
+        return self.state
+
+    async def cancel(self, reason: Reason, refuse: Callable[[SagaState], None]) -> bool:
+        """Roll back, and wait until that is durable; whether it is. Does nothing where a rollback is under way.
+
+        It is not where the saga has ended or stopped otherwise meanwhile; then this executor does no more.
+
+        Args:
+            reason: why.
+            refuse: raises where the saga's state forbids it.
+        """
+        if self._forward is not None:
+            await self._unless_stopped(asyncio.ensure_future(self._forward.pivot_settled()))
+        if not self.state.rollback and not self.stopped.done():
+            refuse(self.state)
+            self._brake.pull(RollBack(reason))
+        await asyncio.wait((self._rollback_began, self.stopped), return_when=asyncio.FIRST_COMPLETED)
+        return self._rollback_began.done()
+
+    async def pause(self, reason: Reason) -> None:
+        """Suspend the saga, forward or backward, once no attempt is in flight; returns when that is durable."""
+        self._brake.pull(Suspend(reason))
+        await asyncio.wait((self.stopped,))
+
+    def retry_now(self, reason: Reason) -> bool:
+        """Make the next attempts at once; whether any was waiting for its backoff to end."""
+        if not self._nudge.wake():
+            return False
+        self._writer.record(RetryRequested(self._clock.now(), reason))
+        return True
+
+    @property
+    def backs_off(self) -> bool:
+        """An attempt waits for its backoff to end."""
+        return self._nudge.holds
+
+    async def ensure_persisted(self) -> None:
+        """Wait until everything that is known now is durable.
+
+        Raises:
+            JournalError: it is not.
+        """
+        # Shielded: the caller may go away, the write may not.
+        await asyncio.shield(asyncio.ensure_future(self._persist_now()))
+        if isinstance(self._brake.stop, Fail):
+            raise self._brake.stop.error
+
+    async def _watch_deadline(self) -> None:
+        """Before the pivot a passing deadline rolls the saga back, in time for the reserve; after it, it is noted."""
+        state = self.state
+        await self._sleep_until(state.forward_until)
+        if self._forward is not None:
+            await self._forward.pivot_settled()
+        if state.rollback or state.status not in UNFINISHED:  # it goes forward no more
+            return
+        if not state.pivoted:
+            self._brake.pull(RollBack(Reason(REASON_DEADLINE, "the saga's deadline passed")))
+        elif not state.overdue:
+            await self._sleep_until(state.deadline_at)
+            self._writer.record(DeadlinePassed(self._clock.now()))
+            await self._brake.persist(self._writer)
+            _log.warning("saga %s is overdue, and past its pivot: it keeps going", state.saga_id)
+
+    async def _sleep_until(self, instant: int) -> None:
+        await self._clock.sleep(max(0.0, (instant - self._clock.now()) / 1e9))
+
+    async def _unless_stopped(self, waiting: asyncio.Future[None]) -> None:
+        try:
+            await asyncio.wait((waiting, self.stopped), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+
+    async def _run(self, reason: Reason | None) -> Stop | None:
+        """Advance the saga; with a reason to roll back, backward."""
+        running_saga.set(self._forward)  # type: ignore[arg-type]  # code runs only where there is a forward run
+        # Whoever started or adopted this saga may have done so from within another one's code.
+        scope_path.set("")
+        is_best_effort.set(False)
+        stop = await self._until_stopped(self._advance_or_suspend(reason))
+        if isinstance(stop, Suspend):  # paused while it was compensating
+            self._change_brake()
+            stop = await self._until_stopped(self._suspend(stop.reason))
+        if isinstance(stop, Halt):
+            await self._leave_tidy()
+        if stop is None:
+            failpoints.reach("ended", "")
+        return stop
+
+    async def _until_stopped(self, work: Coroutine[object, object, None]) -> Stop | None:
+        """Do something to the end, or until the brake stops it; why, then."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            if self._brake.stop is None:
+                raise
+            return self._brake.uncancel()
+        return None
+
+    async def _advance_or_suspend(self, reason: Reason | None) -> None:
+        try:
+            if self._gate is not None and reason is None:
+                # The numbers of the attempts that an earlier process left behind must not be used again.
+                await self._brake.persist(self._writer)
+            await self._advance(reason)
+        except Exception as error:
+            if self.state.status not in UNFINISHED:
+                raise
+            _log.critical("saga %s: the engine itself failed", self.state.saga_id, exc_info=error)
+            self._change_brake()
+            await self._suspend(Reason(REASON_ENGINE_FAILED, f"{type(error).__name__}: {error}"))
+
+    async def _advance(self, reason: Reason | None) -> None:
+        if reason is None and not self.state.rollback:
+            end = self._refuse_to_guess() if self._forward is None else await self._run_code(self._forward)
+            if isinstance(end, bytes):
+                end = await self._settle_abandoned(end)
+            reason = await self._end_forward(end)
+        if reason is None and self.state.status is not Status.COMPENSATING:
+            return
+        rollback = self._rollback()
+        if reason is not None:
+            await self._begin_rollback(reason, rollback)
+        await rollback.run()
+
+    async def _run_code(self, forward: Forward) -> Stop | bytes:
+        if self._gate is None:
+            return await forward.run()
+        return await replayed(forward.run(), self._gate, self._brake)
+
+    def _rollback(self) -> Rollback:
+        courier = Courier(self._writer, self._brake, self._nudge, self._clock, self._chance)
+        return Rollback(self._writer, self._brake, courier, self._bindings, self._clock)
+
+    async def _settle_abandoned(self, result: bytes) -> Stop | bytes:
+        """The code has returned: compensate what it went on without; its result, or why the saga stops."""
+        try:
+            reason = await self._rollback().compensate_abandoned()
+            if self._brake.stop is not None:
+                await self._brake.park()
+        except asyncio.CancelledError:
+            if self._brake.stop is None:
+                raise
+            return self._brake.uncancel()
+        return result if reason is None else Suspend(reason)
+
+    def _refuse_to_guess(self) -> Suspend:
+        message = f"no saga {self.state.definition} v{self.state.version} is served; serve the module that holds it"
+        return Suspend(Reason(REASON_DEFINITION_MISSING, message))
+
+    async def _end_forward(self, end: Stop | bytes) -> Reason | None:
+        """Journal where the forward run has led; why to roll back now, if so."""
+        if isinstance(end, (Halt, Fail)):
+            raise asyncio.CancelledError
+        if isinstance(end, bytes):
+            self._writer.record(SagaCompleted(self._clock.now(), end))
+            await self._brake.persist(self._writer)
+            return None
+        self._change_brake()
+        if isinstance(end, RollBack):
+            if self.state.pivoted:
+                end = Suspend(end.reason._replace(code=REASON_REJECTED_AFTER_PIVOT))
+            elif pivot := self.state.pivot_in_doubt:
+                message = f"{pivot.key} may have been accepted; rolling back because of {end.reason.message}"
+                end = Suspend(Reason(REASON_UNKNOWN, message, pivot.key))
+            else:
+                return end.reason
+        await self._suspend(end.reason)
+        return None
+
+    def _change_brake(self) -> None:
+        """What the code has left behind stays stopped; this task goes on."""
+        self._brake.detach()
+        self._brake = Brake()
+        task = asyncio.current_task()
+        assert task is not None
+        self._brake.attach(task)
+
+    async def _suspend(self, reason: Reason) -> None:
+        self._writer.record(SagaSuspended(self._clock.now(), reason))
+        await self._brake.persist(self._writer)
+        tell_suspended(self._writer.state, reason)
+
+    async def _begin_rollback(self, reason: Reason, rollback: Rollback) -> None:
+        self._writer.record(RollbackBegan(self._clock.now(), reason))
+        rollback.intend()
+        await self._brake.persist(self._writer)
+        failpoints.reach("rollback_began", reason.step_key)
+        self._rollback_began.set_result(None)
+
+    async def _leave_tidy(self) -> None:
+        """Make durable what is known, to spare whoever carries on from asking again."""
+        try:
+            await self._writer.persist()
+        except JournalError:
+            return
+
+    async def _persist_now(self) -> None:
+        try:
+            await self._writer.persist()
+        except (JournalError, SagaExists) as error:
+            self._brake.pull(Fail(error))
+
+    def _finish(self, task: asyncio.Task[Stop | None]) -> None:
+        self._brake.detach()
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self.stopped.done():
+            return
+        if task.cancelled():
+            self.stopped.set_result(Halt())
+        elif error := task.exception():
+            self.stopped.set_exception(error)
+        else:
+            self.stopped.set_result(task.result())

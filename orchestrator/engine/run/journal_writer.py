@@ -1,0 +1,165 @@
+"""The one pen with which a saga's journal is written.
+
+Purpose: entries change the saga's state at once and wait in a buffer; :meth:`persist` makes all of them durable,
+in order. Invariant: what is durable is always a prefix of what was recorded. Results ride with the next intent or
+the end, so a saga waits for the disk only where a promise demands it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+from orchestrator.engine.run import failpoints
+from orchestrator.ports.ports import Append, NewSaga
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.state import SagaState
+    from orchestrator.ports.ports import Journal, Observer
+
+
+class _Write:
+    """One append under way, and those who wait for its end."""
+
+    __slots__ = ("_ended", "_error", "_waiting")
+
+    def __init__(self) -> None:
+        self._ended = False
+        self._error: BaseException | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def tell(self, waiting: asyncio.Future[None]) -> None:
+        """Bring the future to an end when the write has come to one."""
+        self._waiting.append(waiting)
+        if self._ended:
+            self.end(self._error)
+
+    def end(self, error: BaseException | None) -> None:
+        """It is durable or, with an error, it is not."""
+        self._ended = True
+        self._error = error
+        for waiting in self._waiting:
+            if waiting.done():  # given up
+                continue
+            if error is None:
+                waiting.set_result(None)
+            else:
+                waiting.set_exception(error)
+        self._waiting.clear()
+
+
+class SagaWriter:
+    """Writes the journal of one saga under one claim.
+
+    Attributes:
+        state: the saga's state, all recorded entries applied.
+        on_change: called after each recorded entry; for watchers.
+        token: the fencing token of the claim.
+        started: done when the saga's first entries are durable; raises what the journal raised.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_journal",
+        "_latest",
+        "_loop",
+        "_new",
+        "_observer",
+        "_owner",
+        "_sequence",
+        "on_change",
+        "started",
+        "state",
+        "token",
+    )
+
+    def __init__(
+        self,
+        state: SagaState,
+        journal: Journal,
+        observer: Observer,
+        *,
+        owner: str,
+        token: int,
+        sequence: int,
+        new: NewSaga | None = None,
+    ) -> None:
+        self.state = state
+        self.on_change: Callable[[], None] | None = None
+        self._journal = journal
+        self._observer = observer
+        self._owner = owner
+        self.token = token
+        self._sequence = sequence
+        self._new = new
+        self._loop = asyncio.get_running_loop()
+        self.started: asyncio.Future[None] = self._loop.create_future()
+        if new is None:
+            self.started.set_result(None)
+        self._buffer: list[Entry] = []
+        self._latest: _Write | None = None
+
+    def record(self, entry: Entry) -> None:
+        """Apply an entry and put it into the buffer."""
+        entry.apply(self.state)
+        self._buffer.append(entry)
+        if self.on_change is not None:
+            self.on_change()
+
+    def persist(self) -> asyncio.Future[None]:
+        """Make everything recorded so far durable. Whoever gives up waiting for that changes nothing about it.
+
+        The future raises:
+            JournalError: it is not durable, and this pen can write no more.
+            SagaExists: these are the first entries, and there is a saga of this id.
+        """
+        if self._buffer:
+            self._latest = self._write()
+        # Not the journal's own future: the saga's code may cancel the branch that waits, and the write stands.
+        # asyncio.shield would say the same at several times the cost, and this is once for every command.
+        waiting = self._loop.create_future()
+        if self._latest is None:
+            waiting.set_result(None)
+        else:
+            self._latest.tell(waiting)
+        return waiting
+
+    def _write(self) -> _Write:
+        """Append what is in the buffer; writes of one saga become durable in order."""
+        entries = self._buffer
+        state = self.state
+        self._buffer = []
+        new, self._new = self._new, None
+        append = Append(
+            state.saga_id,
+            self._owner,
+            self.token,
+            self._sequence,
+            entries,
+            state.status,  # type: ignore[arg-type]  # SagaStarted, the first entry of all, has set it
+            state.ended_at,
+            new,
+        )
+        self._sequence += len(entries)
+        write = _Write()
+        self._journal.append(append).add_done_callback(partial(self._note_written, append, write))
+        return write
+
+    def _note_written(self, append: Append, write: _Write, written: asyncio.Future[None]) -> None:
+        """Tell whoever waits for it or for the start, and the observer."""
+        if written.cancelled():  # the event loop is being closed
+            return
+        error = written.exception()
+        write.end(error)
+        if append.new is not None and error is not None:
+            self.started.set_exception(error)
+            self.started.exception()  # whoever started the saga may have gone; then nobody else asks
+        elif append.new is not None:
+            self.started.set_result(None)
+            failpoints.reach("started", "")
+        if error is None:
+            self._observer.journalled(append.saga_id, append.entries)

@@ -1,0 +1,95 @@
+"""What a live saga waits for before it sends something: known to whoever advances it, and never journalled.
+
+Noted only where a wait really begins, so that a saga on its way pays nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.journal.entries import compensation_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.engine.bindings.circuit_breaker import Gate
+    from orchestrator.journal.outcome import Failure
+
+
+class WaitReason(enum.Enum):
+    """Why a command is not sent now; the numbers of ``saga.v1.WaitReason``."""
+
+    BACKOFF = 1
+    PARTICIPANT_DOWN = 2
+    PARTICIPANT_BUSY = 3
+
+
+class Waiting(NamedTuple):
+    """What is to be sent, and why it is not sent now. Instants are nanoseconds since the epoch, UTC.
+
+    Attributes:
+        key: the key of the command whose attempt, query or compensation it is.
+        service: the full name of the participant's service.
+        attempt: the number of the attempt that is to come.
+        since: since when: the first of the attempts that failed in a row; of a participant, when it went down.
+        until: when the attempt comes, or when a participant that is down is asked for its health again; 0 if unknown.
+        failure: how the latest attempt failed, if one did.
+    """
+
+    reason: WaitReason
+    key: str
+    service: str
+    attempt: int
+    since: int
+    until: int
+    failure: Failure | None
+
+
+class Wait(NamedTuple):
+    """A wait as it began; what the gate in front of the participant has become meanwhile, it tells itself.
+
+    Attributes:
+        gate: whose turn is awaited; ``None`` for a backoff.
+    """
+
+    key: str
+    service: str
+    attempt: int
+    since: int
+    until: int = 0
+    failure: Failure | None = None
+    gate: Gate | None = None
+
+    def now(self) -> Waiting:
+        """How it stands."""
+        reason, since, until = WaitReason.BACKOFF, self.since, self.until
+        if self.gate is not None:
+            reason = WaitReason.PARTICIPANT_DOWN if self.gate.is_open else WaitReason.PARTICIPANT_BUSY
+            until = self.gate.next_check_at if self.gate.is_open else 0
+            since = self.gate.down_since if self.gate.is_open else since
+        key = self.key.removeprefix(compensation_key(""))
+        return Waiting(reason, key, self.service, self.attempt, since, until, self.failure)
+
+
+class Waits:
+    """The waits of one saga, forward and backward."""
+
+    __slots__ = ("_begun",)
+
+    def __init__(self) -> None:
+        self._begun: list[Wait] = []
+
+    @contextlib.contextmanager
+    def during(self, wait: Wait) -> Iterator[None]:
+        """It waits so long as the block lasts."""
+        self._begun.append(wait)
+        try:
+            yield
+        finally:
+            self._begun.remove(wait)
+
+    def now(self) -> list[Waiting]:
+        """All of them as they stand, in the order in which they began."""
+        return [wait.now() for wait in self._begun]

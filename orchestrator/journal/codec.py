@@ -1,0 +1,256 @@
+"""Entries as rows: the one shape in which every store keeps them.
+
+A row is flat, so that a store binds it as it is and nothing is serialized twice: requests and replies are
+the bytes that went over the wire. What is rare is JSON in ``detail``. Golden journals in ``tests/golden`` hold
+this module to what it once wrote.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from orchestrator.contract.command import Effect
+from orchestrator.journal import entries as e
+from orchestrator.journal.outcome import Failure
+from orchestrator.journal.state import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.journal.entries import Entry
+
+    _Failed = e.CommandRejected | e.AttemptFailed | e.CommandAbandoned | e.CompensationRejected
+
+
+class Row(NamedTuple):
+    """An entry as the stores keep it.
+
+    Attributes:
+        kind: which entry it is; see ``_CODECS``.
+        at: nanoseconds since the epoch, UTC.
+        key: the command's key, where the entry is about one.
+        method: the full name of the rpc, where the entry names one.
+        effect: the number of the effect, where the entry states one.
+        attempt: which attempt it was, where the entry is about one.
+        started_at: when that attempt started, nanoseconds since the epoch, UTC.
+        payload: a serialized request, reply, input or result.
+        detail: everything else, as JSON.
+    """
+
+    kind: int
+    at: int
+    key: str | None = None
+    method: str | None = None
+    effect: int | None = None
+    attempt: int | None = None
+    started_at: int | None = None
+    payload: bytes | None = None
+    detail: str | None = None
+
+
+def encode(entry: Entry) -> Row:
+    """The row of an entry."""
+    return _ENCODERS[type(entry)](entry)
+
+
+def decode(row: Row) -> Entry:
+    """The entry of a row.
+
+    Raises:
+        ValueError: the row's kind is not known: a newer version wrote it.
+    """
+    decoder = _DECODERS.get(row.kind)
+    if decoder is None:
+        raise ValueError(f"entry of unknown kind {row.kind}: the journal was written by a newer version")
+    return decoder(row)
+
+
+def _started(entry: e.SagaStarted) -> Row:
+    detail: dict[str, Any] = {
+        "definition": entry.definition,
+        "version": entry.version,
+        "traceparent": entry.traceparent,
+        "sampled": entry.sampled,
+        "attributes": dict(entry.attributes),
+    }
+    if entry.deadline_at or entry.forward_until:
+        detail |= {"deadline_at": entry.deadline_at, "forward_until": entry.forward_until}
+    if entry.parent_id:
+        detail["parent_id"] = entry.parent_id
+    return Row(1, entry.at, payload=entry.input, detail=json.dumps(detail))
+
+
+def _read_started(row: Row) -> e.SagaStarted:
+    detail = _detail(row)
+    return e.SagaStarted(
+        at=row.at,
+        definition=detail["definition"],
+        version=detail["version"],
+        input=_payload(row),
+        traceparent=detail["traceparent"],
+        sampled=detail["sampled"],
+        attributes=tuple(detail["attributes"].items()),
+        deadline_at=detail.get("deadline_at", 0),
+        forward_until=detail.get("forward_until", 0),
+        parent_id=detail.get("parent_id", ""),
+    )
+
+
+def _intended(entry: e.CommandIntended) -> Row:
+    best_effort = '{"best_effort": true}' if entry.best_effort else None
+    return Row(2, entry.at, entry.key, entry.method, entry.effect.value, None, None, entry.request, best_effort)
+
+
+def _read_intended(row: Row) -> e.CommandIntended:
+    assert row.key is not None
+    assert row.method is not None
+    return e.CommandIntended(row.at, row.key, row.method, Effect(row.effect), _payload(row), row.detail is not None)
+
+
+def _completed(entry: e.CommandCompleted) -> Row:
+    return Row(3, entry.at, entry.key, None, None, entry.attempt, entry.started_at, entry.reply)
+
+
+def _read_completed(row: Row) -> e.CommandCompleted:
+    key, attempt, started_at = _attempt(row)
+    return e.CommandCompleted(row.at, key, attempt, started_at, _payload(row))
+
+
+def _failed(kind: int) -> Callable[[_Failed], Row]:
+    def encode_failed(entry: _Failed) -> Row:
+        detail = json.dumps(entry.failure._asdict())
+        return Row(kind, entry.at, entry.key, None, None, entry.attempt, entry.started_at, None, detail)
+
+    return encode_failed
+
+
+def _read_failed(make: Callable[[int, str, int, int, Failure], Entry]) -> Callable[[Row], Entry]:
+    def decode_failed(row: Row) -> Entry:
+        key, attempt, started_at = _attempt(row)
+        return make(row.at, key, attempt, started_at, Failure(**_detail(row)))
+
+    return decode_failed
+
+
+def _attempt_failed(entry: e.AttemptFailed) -> Row:
+    row = _failed(5)(entry)
+    return row._replace(detail=json.dumps({**entry.failure._asdict(), "harmless": True})) if entry.harmless else row
+
+
+def _read_attempt_failed(row: Row) -> e.AttemptFailed:
+    key, attempt, started_at = _attempt(row)
+    detail = _detail(row)
+    harmless = detail.pop("harmless", False)
+    return e.AttemptFailed(row.at, key, attempt, started_at, Failure(**detail), harmless)
+
+
+def _resolved(entry: e.OutcomeResolved) -> Row:
+    detail = json.dumps({**entry.reason._asdict(), "took_effect": entry.took_effect})
+    return Row(16, entry.at, entry.key, payload=entry.reply, detail=detail)
+
+
+def _read_resolved(row: Row) -> e.OutcomeResolved:
+    assert row.key is not None
+    detail = _detail(row)
+    took_effect = detail.pop("took_effect")
+    return e.OutcomeResolved(row.at, row.key, took_effect, _payload(row), Reason(**detail))
+
+
+def _decided(kind: int) -> Callable[[Any], Row]:
+    return lambda entry: Row(kind, entry.at, entry.key, detail=json.dumps(entry.reason._asdict()))
+
+
+def _read_decided(make: Callable[[int, str, Reason], Entry]) -> Callable[[Row], Entry]:
+    def decode_decided(row: Row) -> Entry:
+        assert row.key is not None
+        return make(row.at, row.key, Reason(**_detail(row)))
+
+    return decode_decided
+
+
+def _read_value(row: Row) -> e.ValueRecorded:
+    assert row.key is not None
+    return e.ValueRecorded(row.at, row.key, row.detail or "")
+
+
+def _read_reasoned(make: Callable[[int, Reason], Entry]) -> Callable[[Row], Entry]:
+    return lambda row: make(row.at, Reason(**_detail(row)))
+
+
+def _reasoned(kind: int) -> Callable[[Any], Row]:
+    return lambda entry: Row(kind, entry.at, detail=json.dumps(entry.reason._asdict()))
+
+
+def _compensation_began(entry: e.CompensationBegan) -> Row:
+    return Row(8, entry.at, entry.key, entry.method, payload=entry.request)
+
+
+def _read_compensation_began(row: Row) -> e.CompensationBegan:
+    assert row.key is not None
+    assert row.method is not None
+    return e.CompensationBegan(row.at, row.key, row.method, None if row.payload is None else bytes(row.payload))
+
+
+def _compensation_completed(entry: e.CompensationCompleted) -> Row:
+    return Row(9, entry.at, entry.key, None, None, entry.attempt, entry.started_at)
+
+
+def _payload(row: Row) -> bytes:
+    return bytes(row.payload or b"")
+
+
+def _detail(row: Row) -> dict[str, Any]:
+    return dict(json.loads(row.detail or "{}"))
+
+
+def _attempt(row: Row) -> tuple[str, int, int]:
+    assert row.key is not None
+    assert row.attempt is not None
+    assert row.started_at is not None
+    return row.key, row.attempt, row.started_at
+
+
+# The numbers are kept in the stores: they are never changed and never used again.
+_CODECS: dict[int, tuple[type[Any], Callable[[Any], Row], Callable[[Row], Entry]]] = {
+    1: (e.SagaStarted, _started, _read_started),
+    2: (e.CommandIntended, _intended, _read_intended),
+    3: (e.CommandCompleted, _completed, _read_completed),
+    4: (e.CommandRejected, _failed(4), _read_failed(e.CommandRejected)),
+    5: (e.AttemptFailed, _attempt_failed, _read_attempt_failed),
+    6: (e.CommandAbandoned, _failed(6), _read_failed(e.CommandAbandoned)),
+    7: (e.RollbackBegan, _reasoned(7), _read_reasoned(e.RollbackBegan)),
+    8: (e.CompensationBegan, _compensation_began, _read_compensation_began),
+    9: (
+        e.CompensationCompleted,
+        _compensation_completed,
+        lambda row: e.CompensationCompleted(row.at, *_attempt(row)),
+    ),
+    10: (e.CompensationRejected, _failed(10), _read_failed(e.CompensationRejected)),
+    11: (
+        e.SagaRecovered,
+        lambda entry: Row(11, entry.at, detail=json.dumps({"owner": entry.owner})),
+        lambda row: e.SagaRecovered(row.at, _detail(row)["owner"]),
+    ),
+    12: (
+        e.SagaCompleted,
+        lambda entry: Row(12, entry.at, payload=entry.result),
+        lambda row: e.SagaCompleted(row.at, _payload(row)),
+    ),
+    13: (e.SagaCompensated, lambda entry: Row(13, entry.at), lambda row: e.SagaCompensated(row.at)),
+    14: (e.SagaSuspended, _reasoned(14), _read_reasoned(e.SagaSuspended)),
+    15: (e.SagaResumed, _reasoned(15), _read_reasoned(e.SagaResumed)),
+    16: (e.OutcomeResolved, _resolved, _read_resolved),
+    17: (e.CompensationSkipped, _decided(17), _read_decided(e.CompensationSkipped)),
+    18: (
+        e.SagaPartiallyCompensated,
+        lambda entry: Row(18, entry.at),
+        lambda row: e.SagaPartiallyCompensated(row.at),
+    ),
+    19: (e.RetryRequested, _reasoned(19), _read_reasoned(e.RetryRequested)),
+    20: (e.DeadlinePassed, lambda entry: Row(20, entry.at), lambda row: e.DeadlinePassed(row.at)),
+    21: (e.ValueRecorded, lambda entry: Row(21, entry.at, entry.key, detail=entry.value), _read_value),
+    22: (e.CompensationResolved, _decided(22), _read_decided(e.CompensationResolved)),
+}
+_ENCODERS = {entry: encoder for entry, encoder, _ in _CODECS.values()}
+_DECODERS = {kind: decoder for kind, (_, _, decoder) in _CODECS.items()}

@@ -1,0 +1,46 @@
+"""The compensation plan: a pure function of the saga's state, hence of its journal alone.
+
+It needs no replay of the saga's code, so it can be shown before a rollback is asked for, and it works for a
+saga whose code is broken.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.contract.command import Effect
+
+if TYPE_CHECKING:
+    from orchestrator.journal.state import CommandState, SagaState
+
+
+class CompensationPlan(NamedTuple):
+    """What a rollback does from here on.
+
+    Attributes:
+        compensations: the commands to compensate, in this order.
+        standing: commands that have, or may have, an effect which no compensation takes back.
+    """
+
+    compensations: tuple[CommandState, ...]
+    standing: tuple[CommandState, ...]
+
+
+def plan_abandoned(state: SagaState) -> tuple[CommandState, ...]:
+    """The commands whose outcome a saga that goes forward never learnt, in reverse order of start."""
+    compensable = (command for command in reversed(state.commands.values()) if command.effect is Effect.COMPENSABLE)
+    return tuple(command for command in compensable if command.abandoned)
+
+
+def plan_compensations(state: SagaState) -> CompensationPlan:
+    """Every command that may have an uncompensated effect, in reverse order of start.
+
+    Commands in doubt are compensated like completed ones: a lost answer says nothing about the effect.
+    """
+    may_stand = [command for command in reversed(state.commands.values()) if command.may_stand]
+    return CompensationPlan(
+        compensations=tuple(command for command in may_stand if command.effect is Effect.COMPENSABLE),
+        standing=tuple(
+            command for command in may_stand if command.effect is not Effect.COMPENSABLE and not command.best_effort
+        ),
+    )

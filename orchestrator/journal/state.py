@@ -1,0 +1,348 @@
+r"""The state of a saga: the fold of its entries, and the one table of legal moves.
+
+::
+
+                     ┌────────────── suspended ──────────────┐
+                     │               ▲       ▲               │
+                     ▼               │       │               ▼
+    (start) ──▶ running ◀──▶ waiting │     compensating ──▶ partially compensated
+                  │  └───────────────┴──▶────┘   │
+                  ▼                              ▼
+              completed                     compensated
+
+Invariant: a saga ends ``compensated`` only when no command in it is completed or in doubt without a
+completed compensation, queries and best-effort commands aside.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.contract.command import Effect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.outcome import Failure
+
+
+class Status(enum.Enum):
+    """Where a saga stands; the numbers of ``saga.v1.Status``, kept in the stores."""
+
+    RUNNING = 1
+    WAITING = 2
+    COMPLETED = 3
+    COMPENSATING = 4
+    COMPENSATED = 5
+    SUSPENDED = 6
+    PARTIALLY_COMPENSATED = 7
+
+
+_BEFORE_START = None
+_LEGAL: dict[Status | None, frozenset[Status]] = {
+    _BEFORE_START: frozenset({Status.RUNNING}),
+    Status.RUNNING: frozenset({Status.WAITING, Status.COMPLETED, Status.COMPENSATING, Status.SUSPENDED}),
+    Status.WAITING: frozenset({Status.RUNNING, Status.COMPENSATING, Status.SUSPENDED}),
+    Status.COMPENSATING: frozenset({Status.COMPENSATED, Status.SUSPENDED, Status.PARTIALLY_COMPENSATED}),
+    Status.SUSPENDED: frozenset({Status.RUNNING, Status.COMPENSATING, Status.PARTIALLY_COMPENSATED}),
+    # Only a child, with its parent.
+    Status.COMPLETED: frozenset({Status.COMPENSATING}),
+    Status.COMPENSATED: frozenset(),
+    Status.PARTIALLY_COMPENSATED: frozenset(),
+}
+
+UNFINISHED = frozenset({Status.RUNNING, Status.WAITING, Status.COMPENSATING})
+"""The statuses of sagas that some replica must advance."""
+
+ENDED = frozenset({Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED})
+"""The statuses that no entry changes any more."""
+
+
+class StepOutcome(enum.Enum):
+    """What came of a command, once that is settled."""
+
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+class Reason(NamedTuple):
+    """Why a saga rolls back or is suspended.
+
+    Attributes:
+        code: one of the ``REASON_`` names below.
+        message: a sentence for people.
+        step_key: the command that gave rise to it, or empty.
+        requested_by: who asked for it, or empty.
+    """
+
+    code: str
+    message: str
+    step_key: str = ""
+    requested_by: str = ""
+
+
+REASON_REJECTED = "REJECTED"  # a participant refused a command, or the saga's code decided to give up
+REASON_UNKNOWN = "UNKNOWN"  # the attempts of a command were spent without an answer
+REASON_CANCELLED = "CANCELLED"  # somebody cancelled
+REASON_DEADLINE = "DEADLINE"  # the saga's deadline passed
+REASON_PAUSED = "PAUSED"  # an operator paused the saga
+REASON_DIVERGED = "DIVERGED"  # the code no longer matches the journal
+REASON_CODE_FAILED = "CODE_FAILED"  # the saga's code raised something else than a rejection
+REASON_DEFINITION_MISSING = "DEFINITION_MISSING"  # no code of this name and version is served
+REASON_CONTRACT_MISSING = "CONTRACT_MISSING"  # no contract at hand tells how to compensate
+REASON_COMPENSATION_REJECTED = "COMPENSATION_REJECTED"  # a participant refused a compensation
+REASON_EFFECT_STANDS = "EFFECT_STANDS"  # the rollback leaves an effect that nothing takes back
+REASON_ENGINE_FAILED = "ENGINE_FAILED"  # the orchestrator itself could not go on
+REASON_REJECTED_AFTER_PIVOT = "REJECTED_AFTER_PIVOT"  # a participant refused what can only go forward
+
+
+class Delivery:
+    """How often something was sent, and how the latest attempt failed.
+
+    Attributes:
+        attempts: attempts that came to an end, with whatever outcome.
+        failure: how the latest failed attempt failed, if one did.
+    """
+
+    __slots__ = ("attempts", "failure")
+
+    attempts: int
+    failure: Failure | None
+
+
+class CompensationState(Delivery):
+    """How far the compensation of a command has come.
+
+    Attributes:
+        intended_at: when it got its place in the rollback.
+        method: the full name of the compensating rpc; empty where an operator says that none is needed.
+        request: its serialized request; ``None`` where the journal does not hold it.
+        position: that place, from 1: it is sent once those before it have succeeded.
+        sent_at: when it was first sent, as far as the journal tells.
+    """
+
+    __slots__ = ("ended_at", "intended_at", "method", "position", "request", "sent_at")
+
+    def __init__(self, method: str, request: bytes | None, intended_at: int, position: int) -> None:
+        self.method = method
+        self.request = request
+        self.intended_at = intended_at
+        self.position = position
+        self.attempts = 0
+        self.failure = None
+        self.sent_at: int | None = None
+        self.ended_at: int | None = None
+
+    @property
+    def unsettled(self) -> bool:
+        """It was sent, and has not succeeded: it was refused, or nobody knows."""
+        return self.ended_at is None and (self.attempts > 0 or self.failure is not None)
+
+    def note_sent(self, at: int) -> None:
+        """An attempt started then."""
+        if self.sent_at is None:
+            self.sent_at = at
+
+
+class CommandState(Delivery):
+    """How far a command has come. Without an outcome it is in doubt.
+
+    Attributes:
+        doubtful: some attempt may have had an effect without an answer.
+        skipped: an operator decided to let its effect stand.
+    """
+
+    __slots__ = (
+        "best_effort",
+        "compensation",
+        "doubtful",
+        "effect",
+        "ended_at",
+        "intended_at",
+        "key",
+        "method",
+        "outcome",
+        "reply",
+        "request",
+        "skipped",
+    )
+
+    def __init__(
+        self, key: str, method: str, effect: Effect, request: bytes, intended_at: int, best_effort: bool
+    ) -> None:
+        self.key = key
+        self.method = method
+        self.effect = effect
+        self.request = request
+        self.intended_at = intended_at
+        self.best_effort = best_effort
+        self.attempts = 0
+        self.failure = None
+        self.outcome: StepOutcome | None = None
+        self.reply: bytes | None = None
+        self.ended_at: int | None = None
+        self.compensation: CompensationState | None = None
+        self.doubtful = False
+        self.skipped = False
+
+    @property
+    def may_stand(self) -> bool:
+        """The command has, or may have, an effect that is not compensated."""
+        if self.effect is Effect.QUERY or self.outcome is StepOutcome.REJECTED or self.skipped:
+            return False
+        return self.compensation is None or self.compensation.ended_at is None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Nobody knows whether the command took effect."""
+        return self.outcome in (None, StepOutcome.UNKNOWN) and self.effect is not Effect.QUERY
+
+    @property
+    def abandoned(self) -> bool:
+        """The saga went on without knowing whether this took effect; it is to be compensated before the saga ends."""
+        return self.outcome is StepOutcome.UNKNOWN and self.may_stand and not self.best_effort
+
+    @property
+    def matters_in_doubt(self) -> bool:
+        """Nobody knows whether the command took effect, and the saga cannot do without knowing."""
+        return self.outcome is None and self.effect is not Effect.QUERY and not self.best_effort
+
+
+class SagaState:
+    """Everything that the journal tells about one saga.
+
+    Attributes:
+        commands: in the order of their intents.
+        settled: the keys of those whose outcome is known, in the order in which it became so.
+        values: what the code drew from the clock or from chance, by key.
+        deadline_at: nanoseconds since the epoch, UTC; 0 for none.
+        forward_until: when the forward run stops for the deadline's sake, leaving the reserve; 0 for never.
+        overdue: the deadline passed after the pivot.
+        rollback: why the saga rolls back, once it does.
+        suspension: why the saga is suspended, while it is.
+    """
+
+    __slots__ = (
+        "attributes",
+        "commands",
+        "deadline_at",
+        "definition",
+        "ended_at",
+        "forward_until",
+        "input",
+        "overdue",
+        "parent_id",
+        "pivoted",
+        "result",
+        "rollback",
+        "saga_id",
+        "sampled",
+        "settled",
+        "started_at",
+        "status",
+        "suspension",
+        "traceparent",
+        "values",
+        "version",
+    )
+
+    def __init__(self, saga_id: str) -> None:
+        self.saga_id = saga_id
+        self.definition = ""
+        self.version = 0
+        self.input = b""
+        self.traceparent = ""
+        self.sampled = False
+        self.attributes: tuple[tuple[str, str], ...] = ()
+        self.started_at = 0
+        self.ended_at: int | None = None
+        self.status: Status | None = _BEFORE_START
+        self.commands: dict[str, CommandState] = {}
+        self.settled: dict[str, None] = {}
+        self.values: dict[str, str] = {}
+        self.parent_id = ""
+        self.deadline_at = 0
+        self.forward_until = 0
+        self.overdue = False
+        self.pivoted = False
+        self.rollback: Reason | None = None
+        self.suspension: Reason | None = None
+        self.result: bytes | None = None
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the saga is suspended, or else why it rolls back."""
+        return self.suspension or self.rollback
+
+    @property
+    def skipped(self) -> bool:
+        """An operator has let some effect stand."""
+        return any(command.skipped for command in self.commands.values())
+
+    @property
+    def refused_after_pivot(self) -> CommandState | None:
+        """The command whose refusal has suspended the saga, where the saga can only go forward."""
+        if self.suspension is None or self.suspension.code != REASON_REJECTED_AFTER_PIVOT:
+            return None
+        command = self.commands.get(self.suspension.step_key)
+        return command if command is not None and command.outcome is not StepOutcome.COMPLETED else None
+
+    @property
+    def pivot_in_doubt(self) -> CommandState | None:
+        """A pivot of which nobody knows whether it was accepted: the saga may go neither back nor on."""
+        unsettled = (None, StepOutcome.UNKNOWN)
+        pivots = (command for command in self.commands.values() if command.effect is Effect.PIVOT)
+        return next((pivot for pivot in pivots if pivot.outcome in unsettled), None)
+
+    def settle(self, key: str, outcome: StepOutcome, at: int, attempt: int) -> CommandState:
+        """The outcome of a command is known, or known to stay unknown; the command."""
+        command = self.commands[key]
+        command.outcome = outcome
+        command.ended_at = at
+        command.attempts = attempt
+        self.settled.pop(key, None)
+        self.settled[key] = None
+        return command
+
+    def reopen(self, command: CommandState) -> None:
+        """Its outcome counts no more: the command is to be sent again."""
+        command.outcome = None
+        command.ended_at = None
+        self.settled.pop(command.key, None)
+
+    def move(self, status: Status) -> None:
+        """Change the status.
+
+        Raises:
+            ValueError: the table of legal moves does not hold this one; nothing has changed.
+        """
+        if status not in _LEGAL[self.status]:
+            raise ValueError(f"saga {self.saga_id} cannot move from {self.status} to {status}")
+        self.status = status
+
+    def intend_compensation(self, key: str, method: str, at: int, request: bytes | None) -> None:
+        """Give the compensation of the command with this key the next place."""
+        position = sum(command.compensation is not None for command in self.commands.values()) + 1
+        self.commands[key].compensation = CompensationState(method, request, at, position)
+
+    def compensation(self, key: str) -> CompensationState:
+        """The intended compensation of the command with this key."""
+        found = self.commands[key].compensation
+        assert found is not None, f"no compensation of {key} is intended"
+        return found
+
+    def delivery(self, key: str) -> Delivery:
+        """The command with this key or, where it is the key of a compensation, that compensation."""
+        command = self.commands.get(key)
+        return command if command is not None else self.compensation(key.partition(":")[2])
+
+
+def fold(saga_id: str, entries: Iterable[Entry]) -> SagaState:
+    """The state to which the entries lead."""
+    state = SagaState(saga_id)
+    for entry in entries:
+        entry.apply(state)
+    return state

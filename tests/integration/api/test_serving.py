@@ -1,0 +1,179 @@
+"""What ``orchestrator serve`` refuses to begin with, and how it speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import grpc.aio
+import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool
+from grpc_reflection.v1alpha import reflection
+
+from orchestrator import saga
+from orchestrator.bootstrap import channel_settings, opened, serve
+from orchestrator.errors import DefinitionError
+from orchestrator.settings import Settings, read_settings
+from orchestrator.shop.place_order import Shop, place_order
+from shop.inventory.v1 import inventory_pb2
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from tests.processes import PATIENCE, ROOT, end
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+SERVICE = inventory_pb2.DESCRIPTOR.services_by_name["InventoryService"]
+NOBODY = "127.0.0.1:1"
+
+
+@saga("restless", version=1)
+async def restless(order: StartOrderRequest, shop: Shop) -> Receipt:  # noqa: ARG001 - a saga has both
+    return Receipt(order_id=str(time.time()))
+
+
+@pytest.fixture
+async def another_contract() -> AsyncIterator[str]:
+    """The address of an inventory whose contract lacks a field of ours."""
+    pool = descriptor_pool.DescriptorPool()
+    known: set[str] = set()
+
+    def add(file: object) -> None:
+        proto = descriptor_pb2.FileDescriptorProto()
+        file.CopyToProto(proto)  # type: ignore[attr-defined]  # it is a FileDescriptor
+        if proto.name in known:
+            return
+        known.add(proto.name)
+        for dependency in file.dependencies:  # type: ignore[attr-defined]  # as above
+            add(dependency)
+        if proto.name == SERVICE.file.name:
+            request = next(each for each in proto.message_type if each.name == "ReserveStockRequest")
+            del request.field[-1]
+        pool.AddSerializedFile(proto.SerializeToString())
+
+    add(SERVICE.file)
+    server = grpc.aio.server()
+    reflection.enable_server_reflection([SERVICE.full_name], server, pool=pool)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield f"127.0.0.1:{port}"
+    await server.stop(None)
+
+
+def settings(inventory: str = NOBODY) -> Settings:
+    participants = {each.service.full_name: NOBODY for each in place_order.participants}
+    return Settings(listen="127.0.0.1:0", journal="memory:", participants=participants | {SERVICE.full_name: inventory})
+
+
+async def test_a_saga_that_breaks_a_rule_is_not_served() -> None:
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(DefinitionError, match=r"not served, because of:\n.*now\(\)"):
+            await serve(settings(), [restless])
+
+
+async def test_a_live_participant_with_another_contract_is_not_called(another_contract: str) -> None:
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(DefinitionError, match=r"live participants differ:\n.*ReserveStockRequest"):
+            await serve(settings(another_contract), [place_order])
+
+
+async def test_it_may_be_called_where_nobody_is_to_compare(another_contract: str) -> None:
+    unchecked = settings(another_contract).model_copy(update={"drift_check": False})
+
+    async with asyncio.timeout(PATIENCE), opened(unchecked, [place_order]) as replica:
+        assert replica.recovered == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"), [(["--no-drift-check"], {}), ([], {"ORCHESTRATOR_DRIFT_CHECK": "false"})], ids=str
+)
+async def test_a_real_orchestrator_can_be_told_not_to_compare(
+    another_contract: str, tmp_path: Path, options: list[str], environment: dict[str, str]
+) -> None:
+    at = f"{SERVICE.full_name}={another_contract}"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "orchestrator", "serve", "--listen", "127.0.0.1:0", "--participant", at, *options),
+        cwd=ROOT,
+        env=os.environ | environment | {"STATE_DIR": str(tmp_path)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            assert process.stdout is not None
+            assert b" listening on " in await process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            await process.communicate()
+    finally:
+        await end(process)
+
+    assert process.returncode == 0
+
+
+def test_what_is_set_reaches_every_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_KEEPALIVE_SECONDS", "3")
+    monkeypatch.setenv("ORCHESTRATOR_MOST_MESSAGE_BYTES", "2000000")
+
+    options = dict(channel_settings(read_settings()).options())
+
+    assert options["grpc.keepalive_time_ms"] == 3000
+    assert options["grpc.max_receive_message_length"] == 2_000_000
+
+
+async def test_a_participant_that_comes_back_is_compared_again(
+    another_contract: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    told, listening = asyncio.Event(), logging.Handler()
+    listening.emit = lambda _record: told.set()  # type: ignore[method-assign]  # all that is wanted of one
+    logging.getLogger("orchestrator.channels.grpc.live_contracts").addHandler(listening)
+    host, _, port = another_contract.rpartition(":")
+    async with asyncio.timeout(PATIENCE), opened(settings(f"{host}:1"), [place_order]) as replica:
+        replica.participants._addresses = dict.fromkeys(replica.participants._addresses, f"{host}:{port}")
+        replica.worker.bindings.gates[SERVICE.full_name]._close()
+        await told.wait()
+
+    logging.getLogger("orchestrator.channels.grpc.live_contracts").removeHandler(listening)
+    assert "came back with another contract" in caplog.text
+    assert "ReserveStockRequest" in caplog.text
+
+
+async def test_every_line_that_a_real_orchestrator_logs_is_one_record(tmp_path: Path) -> None:
+    environment = {"STATE_DIR": str(tmp_path), "ORCHESTRATOR_LISTEN": "127.0.0.1:0"}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "orchestrator", "serve"),
+        cwd=ROOT,
+        env=os.environ | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        said: list[str] = []
+        async with asyncio.timeout(PATIENCE):
+            while not said or " listening on " not in said[-1]:
+                assert process.stdout is not None
+                said.append((await process.stdout.readline()).decode())
+            call = _undecodable(said[-1].split()[-1])
+            with pytest.raises(grpc.aio.AioRpcError):
+                await call
+            process.send_signal(signal.SIGTERM)
+            rest, _ = await process.communicate()
+    finally:
+        await end(process)
+
+    lines = [*said, *rest.decode().splitlines()]
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ +[\w.]+: ", line) for line in lines), lines
+    (refused,) = (line for line in lines if " WARNING " in line)
+    assert "/saga.v1.SagaService/GetSaga is refused" in refused
+    assert process.returncode == 0
+
+
+async def _undecodable(address: str) -> None:
+    async with grpc.aio.insecure_channel(address) as channel:
+        await channel.unary_unary("/saga.v1.SagaService/GetSaga")(b"\x0a\xff")

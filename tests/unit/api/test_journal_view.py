@@ -1,0 +1,269 @@
+"""The journal as the API shows it: every entry, what it says in its own field, what the contract masks masked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from orchestrator.api.views.journal_view import journal_view
+from orchestrator.api.views.preview_view import preview_view
+from orchestrator.api.views.saga_view import saga_view
+from orchestrator.journal import entries as e
+from orchestrator.journal.state import Reason, fold
+from saga.v1 import saga_pb2
+from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
+from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, AuthorizePaymentResponse
+from tests.journals import AT, EVERY_ENTRY, FAILURE, REASON
+from tests.unit.engine.stage import AUTHORIZE, RESERVE, SAGA, Answer, rejected, unknown, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.protobuf.message import Message
+
+    from tests.unit.engine.stage import Process, Stage
+
+STOCK = "InventoryService.ReserveStock#1"
+RESERVE_STOCK = "shop.inventory.v1.InventoryService.ReserveStock"
+
+
+def shown(process: Process, entries: list[e.Entry]) -> list[saga_pb2.JournalEntry]:
+    return journal_view(entries, None, process.worker.bindings)
+
+
+@pytest.fixture
+async def process(stage: Stage) -> Process:
+    return stage.process()
+
+
+def test_every_kind_of_entry_is_shown_in_its_place(process: Process) -> None:
+    view = shown(process, list(EVERY_ENTRY))
+
+    assert [(each.sequence, each.kind) for each in view] == [
+        (number, type(entry).__name__) for number, entry in enumerate(EVERY_ENTRY, start=1)
+    ]
+    assert [each.at.ToNanoseconds() for each in view] == [entry.at for entry in EVERY_ENTRY]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (e.CompensationBegan(AT, "Shop.Buy#1", "shop.v1.Shop.Return"), {"method": "shop.v1.Shop.Return"}),
+        (e.CompensationCompleted(AT, "Shop.Buy#1", 2, AT), {"attempt": 2}),
+        (e.CompensationSkipped(AT, "Shop.Buy#1", REASON), {"reason": saga_pb2.Reason(**REASON._asdict())}),
+        (e.ValueRecorded(AT, "Shop.Buy#1", "1700000000"), {"value": "1700000000"}),
+    ],
+    ids=["method", "attempt", "reason", "value"],
+)
+def test_what_an_entry_says_is_in_its_own_field(process: Process, entry: e.Entry, said: dict[str, object]) -> None:
+    (view,) = shown(process, [entry])
+
+    assert view == saga_pb2.JournalEntry(
+        sequence=1, at=Timestamp(seconds=AT // 10**9), kind=type(entry).__name__, key="Shop.Buy#1", **said
+    )
+
+
+def test_a_failure_is_shown_as_the_status_that_it_was(process: Process) -> None:
+    (view,) = shown(process, [e.CompensationRejected(AT, "Shop.Buy#1", 1, AT, FAILURE)])
+
+    assert (view.error.code, view.error.message) == (14, FAILURE.message)
+
+
+@pytest.mark.parametrize("took_effect", [True, False])
+def test_what_an_operator_said_of_an_outcome_is_shown_either_way(process: Process, *, took_effect: bool) -> None:
+    intended = e.CommandIntended(AT, STOCK, "shop.inventory.v1.InventoryService.ReserveStock", *reserve())
+
+    view = shown(process, [intended, e.OutcomeResolved(AT, STOCK, took_effect, b"", REASON)])[-1]
+
+    assert view.HasField("took_effect")
+    assert view.took_effect is took_effect
+    assert not view.HasField("payload")
+
+
+def test_an_entry_that_knows_nothing_of_an_effect_does_not_speak_of_one(process: Process) -> None:
+    assert not shown(process, [e.SagaCompensated(AT)])[0].HasField("took_effect")
+
+
+def reserve() -> tuple[e.Effect, bytes]:
+    return e.Effect.COMPENSABLE, RESERVE.SerializeToString()
+
+
+async def test_requests_replies_input_and_result_are_shown(stage: Stage) -> None:
+    held = AuthorizePaymentResponse(payment_id="pay-7")
+    stage.participants.replies["AuthorizePayment"] = held
+    process = stage.process()
+    await process.run()
+    served = process.worker.served.find(stage.definitions[0].name, stage.definitions[0].version)
+
+    view = journal_view(stage.entries(), served, process.worker.bindings)
+
+    definition = stage.definitions[0]
+    assert unpacked(view[0], definition.input) is not None
+    assert unpacked(view[-1], definition.result) is not None
+    intended, completed = (each for each in view if each.key == "PaymentService.AuthorizePayment#1")
+    assert unpacked(intended, AuthorizePaymentRequest) == AUTHORIZE
+    assert unpacked(completed, AuthorizePaymentResponse) == held
+
+
+def unpacked(entry: saga_pb2.JournalEntry, kind: type[Message]) -> Message | None:
+    message = kind()
+    return message if entry.payload.Unpack(message) else None
+
+
+async def test_without_the_definition_and_the_contract_nothing_is_decoded(process: Process) -> None:
+    intended = e.CommandIntended(AT, "Gone.Do#1", "gone.v1.Gone.Do", e.Effect.PIVOT, b"\x0a\x01a")
+    completed = e.CommandCompleted(AT, "Gone.Do#1", 1, AT, b"\x0a\x01a")
+
+    view = shown(process, [e.SagaStarted(AT, "gone", 1, b"\x0a\x01a"), intended, completed, e.SagaCompleted(AT, b"a")])
+
+    assert len(view) == 4
+    assert not any(each.HasField("payload") for each in view)
+
+
+async def held_at_shipping(stage: Stage) -> Process:
+    stage.participants.scripts |= {"ReserveStock": [unknown()], "ArrangeShipment": [answer := Answer()]}
+    process = stage.process()
+    await process.worker.start(stage.order())
+    await until(lambda: answer.asked)
+    return process
+
+
+async def test_a_preview_names_each_command_its_compensation_and_the_request(stage: Stage) -> None:
+    process = await held_at_shipping(stage)
+
+    view = preview_view(await process.worker.get(SAGA), process.worker.bindings)
+
+    assert (view.possible, view.refusal, list(view.standing)) == (True, "", [])
+    assert [
+        (each.key, each.method, each.compensation, each.in_doubt, each.obstacle) for each in view.compensations
+    ] == [
+        (
+            "ShippingService.ArrangeShipment#1",
+            "shop.shipping.v1.ShippingService.ArrangeShipment",
+            "shop.shipping.v1.ShippingService.CancelShipment",
+            True,
+            "",
+        ),
+        (
+            "PaymentService.AuthorizePayment#1",
+            "shop.payment.v1.PaymentService.AuthorizePayment",
+            "shop.payment.v1.PaymentService.VoidAuthorization",
+            False,
+            "",
+        ),
+        (
+            STOCK,
+            "shop.inventory.v1.InventoryService.ReserveStock",
+            "shop.inventory.v1.InventoryService.ReleaseStock",
+            False,
+            "",
+        ),
+    ]
+    request = ReleaseStockRequest()
+    assert view.compensations[-1].request.Unpack(request)
+    assert request == ReleaseStockRequest(order_id=SAGA)
+
+
+async def test_a_preview_without_a_contract_says_what_is_in_the_way(
+    stage: Stage, stage_of: Callable[..., Stage]
+) -> None:
+    process = await held_at_shipping(stage)
+    state = await process.worker.get(SAGA)
+    bare = stage_of().process()
+
+    view = preview_view(state, bare.worker.bindings)
+
+    assert [(each.compensation, each.HasField("request")) for each in view.compensations] == [("", False)] * 3
+    assert {each.obstacle for each in view.compensations} == {"no contract at hand says how; serve a saga that uses it"}
+
+
+async def test_a_preview_past_the_pivot_names_what_would_stand(stage: Stage) -> None:
+    stage.participants.scripts["SendConfirmation"] = [rejected()]
+    process = stage.process()
+    state = await process.run()
+
+    view = preview_view(state, process.worker.bindings)
+
+    assert not view.possible
+    assert "point of no return" in view.refusal
+    assert [(each.key, each.method, each.message) for each in view.standing] == [
+        (
+            "PaymentService.CapturePayment#1",
+            "shop.payment.v1.PaymentService.CapturePayment",
+            "pivot: nothing takes it back",
+        )
+    ]
+
+
+def test_a_reason_is_shown_with_all_that_it_says(process: Process) -> None:
+    reason = Reason("RESUMED", "mended", "Shop.Buy#1", "ada")
+
+    (view,) = shown(process, [e.SagaResumed(AT, reason)])
+
+    assert view.reason == saga_pb2.Reason(code="RESUMED", message="mended", step_key="Shop.Buy#1", requested_by="ada")
+
+
+BROKEN = b"\x0a\x03\xff\xfeA"
+
+
+def test_what_cannot_be_read_is_shown_by_type_and_size(process: Process) -> None:
+    intended = e.CommandIntended(AT, STOCK, RESERVE_STOCK, e.Effect.COMPENSABLE, BROKEN)
+    completed = e.CommandCompleted(AT, STOCK, 1, AT, BROKEN)
+
+    view = shown(process, [intended, completed])
+
+    assert [each.unreadable for each in view] == [
+        "5 bytes that cannot be read as shop.inventory.v1.ReserveStockRequest",
+        "5 bytes that cannot be read as shop.inventory.v1.ReserveStockResponse",
+    ]
+    assert not any(each.HasField("payload") for each in view)
+
+
+def test_an_input_and_a_result_that_cannot_be_read_hide_nothing_else(stage: Stage) -> None:
+    process = stage.process()
+    served = process.worker.served.find(stage.definitions[0].name, stage.definitions[0].version)
+    started = e.SagaStarted(AT, stage.definitions[0].name, 1, b"\xff\xff")
+    completed = e.SagaCompleted(AT, b"\xff\xff")
+
+    view = journal_view([started, completed], served, process.worker.bindings)
+    saga = saga_view(fold(SAGA, [started, completed]), served)
+
+    assert ["2 bytes" in each.unreadable for each in view] == [True, True]
+    assert not saga.HasField("input")
+    assert not saga.HasField("result")
+    assert saga.status == saga_pb2.STATUS_COMPLETED
+
+
+async def test_a_preview_takes_a_reply_that_cannot_be_read_for_a_lost_one(stage: Stage) -> None:
+    process = await held_at_shipping(stage)
+    state = await process.worker.get(SAGA)
+    for command in state.commands.values():
+        command.reply = BROKEN
+
+    view = preview_view(state, process.worker.bindings)
+
+    assert {each.obstacle for each in view.compensations} == {""}
+
+
+async def test_a_preview_of_a_request_that_cannot_be_read_says_what_is_in_the_way(stage: Stage) -> None:
+    process = await held_at_shipping(stage)
+    state = await process.worker.get(SAGA)
+    state.commands[STOCK].request = BROKEN
+
+    view = preview_view(state, process.worker.bindings)
+
+    assert [each.obstacle for each in view.compensations][-1] == (
+        "its request, 5 bytes, cannot be read as shop.inventory.v1.ReserveStockRequest"
+    )
+
+
+@pytest.mark.parametrize(("first", "most", "shows"), [(1, 2, [1, 2]), (2, 1, [2]), (4, 9, []), (3, 9, [3])])
+def test_a_page_of_the_journal_keeps_the_sequences(process: Process, first: int, most: int, shows: list[int]) -> None:
+    intended = e.CommandIntended(AT, STOCK, RESERVE_STOCK, e.Effect.COMPENSABLE, b"")
+    entries = [intended, e.CommandCompleted(AT, STOCK, 1, AT, b""), e.SagaRecovered(AT, "other")]
+
+    view = journal_view(entries, None, process.worker.bindings, first, most)
+
+    assert [each.sequence for each in view] == shows

@@ -1,0 +1,49 @@
+"""What a caller is told of each error."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+
+from orchestrator import errors
+from orchestrator.api.refusals import status_for
+
+CODE = grpc.StatusCode
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason", "comes_again"),
+    [
+        (errors.InvalidInput(("field", "is wrong")), CODE.INVALID_ARGUMENT, "INVALID_INPUT", False),
+        (errors.Undecodable(("", "is none")), CODE.INVALID_ARGUMENT, "INVALID_INPUT", False),
+        (errors.SagaNotFound("id"), CODE.NOT_FOUND, "SAGA_NOT_FOUND", False),
+        (errors.SagaExists("id", "there is one"), CODE.ALREADY_EXISTS, "REQUEST_ID_REUSED", False),
+        (errors.OperationRefused("id", "SAGA_ENDED", "so"), CODE.FAILED_PRECONDITION, "SAGA_ENDED", False),
+        (errors.CancelRefused("id", "PAST_PIVOT", "so"), CODE.FAILED_PRECONDITION, "PAST_PIVOT", False),
+        (errors.Overloaded("TOO_MANY_STARTS", "so"), CODE.RESOURCE_EXHAUSTED, "TOO_MANY_STARTS", True),
+        (errors.Recovering("so"), CODE.UNAVAILABLE, "RECOVERING", True),
+        (errors.ClaimLost("so"), CODE.ABORTED, "CLAIM_LOST", True),
+        (errors.SequenceConflict("so"), CODE.UNAVAILABLE, "JOURNAL_UNAVAILABLE", True),
+        (errors.JournalUnavailable("so"), CODE.UNAVAILABLE, "JOURNAL_UNAVAILABLE", True),
+    ],
+    ids=lambda each: type(each).__name__ if isinstance(each, Exception) else "",
+)
+def test_an_error_has_one_code_one_reason_and_says_when_to_come_again(
+    error: Exception, code: grpc.StatusCode, reason: str, *, comes_again: bool
+) -> None:
+    status = status_for(error)
+
+    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+    assert status.code == code.value[0]
+    assert any(detail.Unpack(info) for detail in status.details)
+    assert (info.reason, info.domain) == (reason, "orchestrator")
+    assert any(detail.Unpack(retry) for detail in status.details) is comes_again
+
+
+def test_the_inside_of_an_unexpected_error_stays_inside(caplog: pytest.LogCaptureFixture) -> None:
+    status = status_for(ValueError("tok_secret"))
+
+    assert status.code == CODE.INTERNAL.value[0]
+    assert "tok_secret" not in str(status)
+    assert len(caplog.records) == 1

@@ -1,0 +1,202 @@
+"""The gate in front of a participant: a limit of calls in flight, and a circuit breaker that asks for health."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN, Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class StepClock:
+    """A sleep lasts until the test lets it end."""
+
+    def __init__(self) -> None:
+        self.pauses: list[float] = []
+        self._sleeping: list[asyncio.Future[None]] = []
+
+    def now(self) -> int:
+        return 0
+
+    def alarm(self, _seconds: float, _ring: Callable[[], None]) -> NoReturn:
+        raise AssertionError("a gate sets no alarm")
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self._sleeping.append(asyncio.get_running_loop().create_future())
+        await self._sleeping[-1]
+
+    async def wake(self) -> None:
+        self._sleeping.pop().set_result(None)
+        await turns()
+
+
+class Health:
+    def __init__(self) -> None:
+        self.answer: bool | None = False
+
+    async def __call__(self) -> bool | None:
+        return self.answer
+
+
+async def turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def clock() -> StepClock:
+    return StepClock()
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health()
+
+
+@pytest.fixture
+def gate(clock: StepClock, health: Health) -> Gate:
+    return Gate(clock, health, most_in_flight=2)
+
+
+def fail(gate: Gate, times: int = FAILURES_TO_OPEN) -> None:
+    for _ in range(times):
+        assert gate.try_enter()
+        gate.leave(reached=False)
+
+
+async def test_calls_beyond_the_limit_wait_and_are_admitted_in_their_order(gate: Gate) -> None:
+    assert gate.try_enter()
+    assert gate.try_enter()
+    admitted: list[str] = []
+
+    async def call(name: str) -> None:
+        await gate.enter()
+        admitted.append(name)
+
+    calls = [asyncio.ensure_future(call(name)) for name in ("first", "second")]
+    await turns()
+    assert admitted == []
+
+    gate.leave(reached=True)
+    await turns()
+    assert admitted == ["first"]
+    gate.leave(reached=True)
+    await asyncio.gather(*calls)
+    assert admitted == ["first", "second"]
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+async def test_who_stops_waiting_takes_nobody_elses_turn(clock: StepClock, health: Health, most: int) -> None:
+    gate = Gate(clock, health, most_in_flight=most)
+    assert all(gate.try_enter() for _ in range(most))
+    given_up = asyncio.ensure_future(gate.enter())
+    patient = asyncio.ensure_future(gate.enter())
+    await turns()
+
+    gate.leave(reached=True)
+    given_up.cancel()
+    await turns()
+
+    assert patient.done()
+    assert (gate.in_flight, gate.waiting) == (most, 0)
+
+
+async def test_the_circuit_opens_when_nobody_is_there_several_times_in_a_row(gate: Gate) -> None:
+    fail(gate, FAILURES_TO_OPEN - 1)
+    assert not gate.is_open
+    assert gate.try_enter()
+    gate.leave(reached=True)
+    fail(gate, FAILURES_TO_OPEN - 1)
+    assert not gate.is_open
+
+    fail(gate, 1)
+
+    assert gate.is_open
+    assert not gate.try_enter()
+    gate.shut()
+
+
+async def test_the_circuit_closes_when_the_participant_says_that_it_serves(
+    gate: Gate, clock: StepClock, health: Health
+) -> None:
+    fail(gate)
+    waiting = asyncio.ensure_future(gate.enter())
+    await turns()
+    await clock.wake()
+    assert not waiting.done()
+
+    health.answer = True
+    await clock.wake()
+
+    assert waiting.done()
+    assert not gate.is_open
+
+
+async def test_a_circuit_that_has_closed_opens_again_after_as_many_failures(
+    gate: Gate, clock: StepClock, health: Health
+) -> None:
+    fail(gate)
+    await turns()
+    health.answer = True
+    await clock.wake()
+
+    fail(gate, FAILURES_TO_OPEN - 1)
+    assert not gate.is_open
+    fail(gate, 1)
+
+    assert gate.is_open
+    gate.shut()
+
+
+async def test_a_participant_without_health_gets_one_trial_at_a_time(
+    gate: Gate, clock: StepClock, health: Health
+) -> None:
+    health.answer = None
+    fail(gate)
+    calls = [asyncio.ensure_future(gate.enter()) for _ in range(3)]
+    await turns()
+    await clock.wake()
+    assert [call.done() for call in calls] == [True, False, False]
+
+    gate.leave(reached=False)
+    await turns()
+    assert [call.done() for call in calls] == [True, False, False]
+
+    await clock.wake()
+    gate.leave(reached=True)
+    await turns()
+    assert all(call.done() for call in calls)
+    assert not gate.is_open
+
+
+async def test_the_pauses_between_questions_grow_to_a_bound(gate: Gate, clock: StepClock) -> None:
+    fail(gate)
+    await turns()
+    for _ in range(6):
+        await clock.wake()
+
+    assert clock.pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
+    gate.shut()
+
+
+async def test_whoever_wants_to_know_is_told_once_that_a_participant_is_back(
+    gate: Gate, clock: StepClock, health: Health
+) -> None:
+    returns: list[bool] = []
+    gate.on_return = lambda: returns.append(gate.is_open)
+    assert gate.try_enter()
+    gate.leave(reached=True)
+    fail(gate)
+    await turns()
+    assert returns == []
+
+    health.answer = True
+    await clock.wake()
+
+    assert returns == [False]

@@ -1,0 +1,145 @@
+"""The pen of a saga: what it calls durable is."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from orchestrator.engine.run.journal_writer import SagaWriter
+from orchestrator.errors import JournalUnavailable
+from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaStarted
+from orchestrator.journal.state import Reason, SagaState, Status
+from orchestrator.ports.ports import Append, NewSaga
+from tests.unit.engine.stage import Witness, turns
+
+
+class SlowJournal:
+    """Writes when it is told to.
+
+    Attributes:
+        appends: what it was asked to write.
+        written: for each, done when it is.
+    """
+
+    def __init__(self) -> None:
+        self.appends: list[Append] = []
+        self.written: list[asyncio.Future[None]] = []
+
+    def append(self, append: Append) -> asyncio.Future[None]:
+        self.appends.append(append)
+        self.written.append(asyncio.get_running_loop().create_future())
+        return self.written[-1]
+
+
+NEW = NewSaga("trip", 1, b"", 1, ())
+STARTED = SagaStarted(1, "trip", 1, b"")
+
+
+def writer(journal: SlowJournal, witness: Witness | None = None) -> SagaWriter:
+    """One that has recorded the start of a saga."""
+    pen = SagaWriter(SagaState("saga-1"), journal, witness or Witness(), owner="me", token=7, sequence=0, new=NEW)  # type: ignore[arg-type]
+    pen.record(STARTED)
+    return pen
+
+
+async def test_whoever_persists_waits_for_what_another_is_writing() -> None:
+    journal = SlowJournal()
+    pen = writer(journal)
+    first, second = (asyncio.ensure_future(pen.persist()) for _ in range(2))
+    await turns()
+    assert not second.done(), "nothing is left to write, and nothing is durable"
+
+    journal.written[0].set_result(None)
+    await first
+    await second
+    assert len(journal.written) == 1
+
+
+async def test_whoever_persists_learns_that_an_earlier_write_failed() -> None:
+    journal = SlowJournal()
+    pen = writer(journal)
+    first = asyncio.ensure_future(pen.persist())
+    await turns()
+    journal.written[0].set_exception(JournalUnavailable("the disk is full"))
+    with pytest.raises(JournalUnavailable):
+        await first
+
+    with pytest.raises(JournalUnavailable):
+        await pen.persist()
+
+
+async def test_each_write_says_whose_it_is_what_it_follows_and_where_the_saga_stands_then() -> None:
+    journal = SlowJournal()
+    pen = writer(journal)
+    began, ended = RollbackBegan(2, Reason("CANCELLED", "enough")), SagaCompensated(3)
+    pen.persist()
+    pen.record(began)
+    pen.record(ended)
+    pen.persist()
+
+    assert journal.appends == [
+        Append("saga-1", "me", 7, 0, [STARTED], Status.RUNNING, None, NEW),
+        Append("saga-1", "me", 7, 1, [began, ended], Status.COMPENSATED, 3, None),
+    ]
+
+
+async def test_a_recovered_saga_goes_on_after_what_the_journal_holds() -> None:
+    journal = SlowJournal()
+    state = SagaState("saga-1")
+    STARTED.apply(state)
+    pen = SagaWriter(state, journal, Witness(), owner="me", token=8, sequence=5)  # type: ignore[arg-type]
+    pen.record(ended := RollbackBegan(2, Reason("CANCELLED", "enough")))
+    pen.persist()
+
+    assert pen.started.done(), "it was started long ago"
+    assert journal.appends == [Append("saga-1", "me", 8, 5, [ended], Status.COMPENSATING, None, None)]
+
+
+async def test_nothing_to_write_is_durable_at_once() -> None:
+    journal = SlowJournal()
+    pen = SagaWriter(SagaState("saga-1"), journal, Witness(), owner="me", token=1, sequence=5)  # type: ignore[arg-type]
+
+    assert pen.persist().done()
+    assert journal.appends == []
+
+
+async def test_the_observer_is_told_what_is_durable_and_only_that() -> None:
+    journal, witness = SlowJournal(), Witness()
+    pen = writer(journal, witness)
+    first = pen.persist()
+    pen.record(began := RollbackBegan(2, Reason("CANCELLED", "enough")))
+    second = pen.persist()
+    assert witness.entries == {}
+
+    journal.written[0].set_result(None)
+    await first
+    assert witness.entries == {"saga-1": [STARTED]}
+    assert pen.started.done()
+
+    journal.written[1].set_exception(JournalUnavailable("the disk is full"))
+    with pytest.raises(JournalUnavailable):
+        await second
+    assert began not in witness.entries["saga-1"]
+
+
+async def test_who_started_a_saga_learns_that_its_first_entries_are_not_durable() -> None:
+    journal = SlowJournal()
+    pen = writer(journal)
+    pen.persist().add_done_callback(lambda write: write.exception())
+    assert not pen.started.done()
+    journal.written[0].set_exception(JournalUnavailable("the disk is full"))
+
+    with pytest.raises(JournalUnavailable):
+        await pen.started
+
+
+async def test_every_change_is_seen_by_who_watches() -> None:
+    pen = writer(SlowJournal())
+    seen: list[Status | None] = []
+    pen.on_change = lambda: seen.append(pen.state.status)
+
+    pen.record(RollbackBegan(2, Reason("CANCELLED", "enough")))
+    pen.record(SagaCompensated(3))
+
+    assert seen == [Status.COMPENSATING, Status.COMPENSATED]

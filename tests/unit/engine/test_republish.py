@@ -1,0 +1,172 @@
+"""What ended just before a crash is told to the observer once more."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from orchestrator.engine.replica.republish import ALL_IS_TOLD, HELD_BACK_SECONDS, Retelling
+from orchestrator.errors import JournalUnavailable
+from orchestrator.journal.entries import SagaCompleted
+from orchestrator.journal.state import Status
+from orchestrator.store.memory import MemoryJournal
+from tests.journals import AT, Pen
+from tests.unit.engine.stage import turns, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pytest
+
+    from orchestrator.journal.entries import Entry
+    from orchestrator.ports.ports import SagaFilter, SagaRecord
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+LEASE = 15
+
+
+class Told:
+    """An observer that remembers of which sagas it was told, and how many entries."""
+
+    def __init__(self) -> None:
+        self.sagas: dict[str, int] = {}
+        self.holds_back = True
+        self.told_before = 0
+
+    def samples(self, saga_id: str, traceparent: str) -> bool:
+        raise AssertionError("no saga starts here", saga_id, traceparent)
+
+    def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
+        raise AssertionError("no saga goes on here", saga_id, entries)
+
+    def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:  # noqa: ARG002 - the port's
+        self.sagas[saga_id] = len(entries)
+
+
+class Unavailable(MemoryJournal):
+    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+        raise JournalUnavailable("away", where, limit, page_token)
+
+
+async def ended(journal: MemoryJournal, saga_id: str, ended_at: int) -> None:
+    pen = Pen(journal, saga_id)
+    await pen.start()
+    await pen.write(SagaCompleted(ended_at, b""), status=Status.COMPLETED, ended_at=ended_at)
+
+
+class Now:
+    """A clock that stands; what sleeps on it goes on when the test says so."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        self.woken = asyncio.Event()
+
+    def now(self) -> int:
+        return AT + 10 * MINUTE
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await self.woken.wait()
+
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> asyncio.TimerHandle:
+        raise AssertionError("nothing is to ring", seconds, ring)
+
+
+def retelling(journal: MemoryJournal, told: Told, clock: Now | None = None) -> Retelling:
+    return Retelling(journal, told, clock or Now(), owner="following", lease=LEASE)
+
+
+async def crashed(journal: MemoryJournal, owner: str = "crashed", last_beat: int = AT + 9 * MINUTE) -> None:
+    await journal.heartbeat(owner, last_beat, LEASE * SECOND)
+
+
+async def test_a_crashed_replica_is_told_again_what_ended_in_its_last_moments() -> None:
+    journal, told = MemoryJournal(), Told()
+    await crashed(journal)
+    await ended(journal, "long ago", AT)
+    await ended(journal, "shortly before", AT + 9 * MINUTE - MINUTE // 4)
+    await ended(journal, "last", AT + 9 * MINUTE)
+    assert await retelling(journal, told).open() == 2
+    assert told.sagas == {"last": 2, "shortly before": 2}
+    assert told.told_before == AT + 9 * MINUTE - HELD_BACK_SECONDS * SECOND
+
+
+async def test_what_was_suspended_in_the_last_moments_is_told_again_and_what_goes_on_is_not() -> None:
+    journal, told = MemoryJournal(), Told()
+    await crashed(journal, last_beat=AT)
+    await Pen(journal, "running").start()
+    suspended = Pen(journal, "suspended")
+    await suspended.start()
+    await suspended.suspend()
+    assert await retelling(journal, told).open() == 1
+    assert told.sagas == {"suspended": 2}
+
+
+async def test_what_was_suspended_long_before_the_crash_is_not_told_again() -> None:
+    journal, told = MemoryJournal(), Told()
+    await crashed(journal)
+    suspended = Pen(journal, "suspended")
+    await suspended.start()
+    await suspended.suspend()
+    assert await retelling(journal, told).open() == 0
+    assert not told.sagas
+
+
+async def test_nothing_is_told_again_after_a_drain() -> None:
+    journal, told = MemoryJournal(), Told()
+    await ended(journal, "last", AT + 9 * MINUTE)
+    before = retelling(journal, Told())
+    await before.open()
+    await crashed(journal, "following")
+    await journal.release("following")
+    await before.close(passed_on=True)
+    assert await retelling(journal, told).open() == 0
+    assert told.told_before == ALL_IS_TOLD
+
+
+async def test_a_drain_that_could_not_pass_on_everything_counts_as_a_crash() -> None:
+    journal, told = MemoryJournal(), Told()
+    await ended(journal, "last", AT + 9 * MINUTE)
+    await crashed(journal, "following")
+    await journal.release("following")
+    await retelling(journal, Told()).close(passed_on=False)
+    assert await retelling(journal, told).open() == 1
+
+
+async def test_a_crashed_replica_is_forgotten_once_what_was_retold_has_had_time_to_leave() -> None:
+    journal, clock = MemoryJournal(), Now()
+    await crashed(journal)
+    following = retelling(journal, Told(), clock)
+    await following.open()
+    await until(lambda: clock.slept == [HELD_BACK_SECONDS])
+    assert await journal.silent(clock.now())
+    clock.woken.set()
+    await turns()
+    assert not await journal.silent(clock.now())
+
+
+async def test_a_crash_soon_after_a_crash_tells_the_last_moments_of_both() -> None:
+    journal, told = MemoryJournal(), Told()
+    await crashed(journal)
+    await ended(journal, "last", AT + 9 * MINUTE)
+    await retelling(journal, Told()).open()
+    await crashed(journal, "following", AT + 9 * MINUTE + MINUTE // 2)
+    assert await retelling(journal, told).open() == 1
+
+
+async def test_an_observer_that_holds_nothing_back_needs_no_retelling() -> None:
+    journal, told = MemoryJournal(), Told()
+    told.holds_back = False
+    await crashed(journal)
+    await ended(journal, "last", AT + 9 * MINUTE)
+    assert await retelling(journal, told).open() == 0
+    assert not await journal.silent(Now().now())
+
+
+async def test_a_journal_that_fails_is_no_reason_not_to_start(caplog: pytest.LogCaptureFixture) -> None:
+    told, journal = Told(), Unavailable()
+    await crashed(journal)
+    assert await retelling(journal, told).open() == 0
+    assert not told.sagas
+    assert "may be incomplete" in caplog.text

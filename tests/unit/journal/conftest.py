@@ -1,0 +1,5 @@
+"""The engine's stage, for what is told of it."""
+
+from tests.unit.engine.conftest import _no_failpoints, stage, stage_of
+
+__all__ = ["_no_failpoints", "stage", "stage_of"]

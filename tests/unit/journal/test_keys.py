@@ -1,0 +1,162 @@
+"""Ids of children and keys of commands stay within what operators and participants can say, at any depth."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator import child, saga, scope
+from orchestrator.engine.replica import children
+from orchestrator.engine.run import forward
+from orchestrator.journal.keys import LONGEST_KEY, LONGEST_SAGA_ID, bounded
+from orchestrator.journal.state import Status
+from orchestrator.ports.ports import SagaFilter
+from shop.order.v1.order_pb2 import Receipt
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from tests.unit.engine.family import Family
+from tests.unit.engine.stage import CONFIRM, RESERVE, SAGA, Answer, Shop, order_of, rejected, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.unit.engine.stage import Definition
+
+WIDE = "w" * 64
+DEPTH = 6
+UNBOUNDED = 1_000_000
+
+
+@saga("innermost", version=1)
+async def innermost(order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.inventory.ReserveStock(RESERVE)
+    return Receipt(order_id=order.customer_id)
+
+
+def parent_of(offspring: Definition, number: int) -> Definition:
+    @saga(f"level_{number}", version=1)
+    async def level(order: StartOrderRequest, shop: Shop) -> Receipt:  # noqa: ARG001 - a saga has two parameters
+        with scope(WIDE):
+            return await child(offspring, order)
+
+    return level
+
+
+def generations() -> list[Definition]:
+    """The outermost first."""
+    definitions: list[Definition] = [innermost]
+    for number in range(DEPTH):
+        definitions.insert(0, parent_of(definitions[0], number))
+    return definitions
+
+
+@saga("deeply_scoped", version=1)
+async def deeply_scoped(order: StartOrderRequest, shop: Shop) -> Receipt:
+    with ExitStack() as stack:
+        for number in range(10):
+            stack.enter_context(scope(f"{number}{WIDE[1:]}"))
+        await shop.inventory.ReserveStock(RESERVE)
+        await shop.inventory.ReserveStock(RESERVE)
+        await shop.email.SendConfirmation(CONFIRM)
+    return Receipt(order_id=order.customer_id)
+
+
+@pytest.fixture
+async def family() -> AsyncIterator[Callable[..., Family]]:
+    stages = []
+
+    def build(*definitions: Definition) -> Family:
+        stages.append(Family(*definitions))
+        return stages[-1]
+
+    yield build
+    for stage in stages:
+        stage.check_promises()
+        await stage.strike()
+
+
+async def ids(stage: Family) -> list[str]:
+    records, _ = await stage.journal.search(SagaFilter(), 100, "")
+    return [record.saga_id for record in records]
+
+
+def test_a_key_that_is_short_enough_stays_as_it_is() -> None:
+    assert bounded("k" * LONGEST_KEY, LONGEST_KEY) == "k" * LONGEST_KEY
+
+
+def test_a_key_that_is_too_long_keeps_its_beginning_and_its_end() -> None:
+    key = f"{SAGA}/{WIDE * 10}/InventoryService.ReserveStock#1"
+    short = bounded(key, LONGEST_SAGA_ID)
+    assert len(short) == LONGEST_SAGA_ID
+    assert short.startswith(SAGA)
+    assert short.endswith("/InventoryService.ReserveStock#1")
+
+
+def test_keys_that_differ_anywhere_still_differ() -> None:
+    keys = [f"{SAGA}{'x' * at}y{'x' * (600 - at)}/Service.Method#1" for at in range(600)]
+    assert len({bounded(key, LONGEST_SAGA_ID) for key in keys}) == len(keys)
+
+
+async def test_the_ids_of_children_are_bounded_at_any_depth(family: Callable[..., Family]) -> None:
+    stage = family(*generations())
+    state = await stage.process().worker.start(order_of(stage.definitions[0]), wait=1e6)
+    assert state.status is Status.COMPLETED
+    found = await ids(stage)
+    assert len(set(found)) == DEPTH + 1
+    assert max(map(len, found)) == LONGEST_SAGA_ID
+    assert all(each.startswith(SAGA[:40]) for each in found)
+
+
+async def test_a_rollback_finds_the_children_whose_ids_were_shortened(family: Callable[..., Family]) -> None:
+    stage = family(*generations())
+    stage.participants.scripts["ReserveStock"] = [rejected()]
+    state = await stage.process().worker.start(order_of(stage.definitions[0]), wait=1e6)
+    assert state.status is Status.COMPENSATED
+    assert {stage.state(each).status for each in await ids(stage)} == {Status.COMPENSATED}
+
+
+@pytest.mark.parametrize("ids_were_unbounded", [False, True])
+async def test_a_crash_finds_the_children_that_run_by_the_ids_they_have(
+    ids_were_unbounded: bool, family: Callable[..., Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = family(*generations())
+    never = Answer()
+    stage.participants.scripts["ReserveStock"].append(never)
+    if ids_were_unbounded:
+        monkeypatch.setattr(children, "LONGEST_SAGA_ID", UNBOUNDED)
+    run = asyncio.ensure_future(stage.process().worker.start(order_of(stage.definitions[0]), wait=1e6))
+    await until(lambda: never.asked)
+    run.cancel()
+    monkeypatch.undo()
+    before = await ids(stage)
+    assert (max(map(len, before)) > LONGEST_SAGA_ID) == ids_were_unbounded
+
+    await stage.recover()
+    assert (await stage.stopped()).status is Status.COMPLETED
+    assert await ids(stage) == before
+    assert len({call.key for call in stage.participants.of("ReserveStock")}) == 1
+
+
+@pytest.mark.parametrize("keys_were_unbounded", [False, True])
+async def test_a_crash_finds_the_commands_in_nested_scopes_by_the_keys_they_have(
+    keys_were_unbounded: bool, family: Callable[..., Family], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = family(deeply_scoped)
+    never = Answer()
+    stage.participants.scripts["ReserveStock"] = [None, never]
+    if keys_were_unbounded:
+        monkeypatch.setattr(forward, "LONGEST_KEY", UNBOUNDED)
+    run = asyncio.ensure_future(stage.process().worker.start(order_of(deeply_scoped), wait=1e6))
+    await until(lambda: never.asked)
+    run.cancel()
+    monkeypatch.undo()
+    before = list(stage.state().commands)
+    assert (max(map(len, before)) > LONGEST_KEY) == keys_were_unbounded
+
+    await stage.recover()
+    assert (await stage.stopped()).status is Status.COMPLETED
+    after = list(stage.state().commands)
+    assert after[:2] == before
+    assert len(after[2]) == LONGEST_KEY
