@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
     from orchestrator.definition.saga import Input, Result, SagaDefinition
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
     from orchestrator.settings import Settings
 
     Definition = SagaDefinition[Any, Any, Any]

@@ -8,12 +8,12 @@ from orchestrator.contract.command import Effect
 from orchestrator.journal import entries as e
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.state import Reason, Status
-from orchestrator.ports.ports import Append, NewSaga
+from orchestrator.ports.journal import Append, NewSaga
 
 if TYPE_CHECKING:
     from asyncio import Future
 
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
 
 AT = 1_700_000_000_000_000_000
 FAILURE = Failure("UNAVAILABLE", "nobody there: ça va\x00\n", "GONE")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.journal.state import SagaState, Status
-    from orchestrator.ports.ports import SagaFilter
+    from orchestrator.ports.catalogue import SagaFilter
 
 _KEPT: Final = 4096
 _MESSAGES_PER_SECOND: Final = 1000

@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthServicer
 
-from orchestrator.api.refusals import cut
+from orchestrator.contract.wording import cut
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

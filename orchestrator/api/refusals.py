@@ -14,6 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from orchestrator import errors
+from orchestrator.contract.wording import cut
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -56,12 +57,6 @@ def status_for(error: Exception) -> status_pb2.Status:
             return status
     _log.error("a call failed unexpectedly", exc_info=error)
     return status_pb2.Status(code=code_pb2.INTERNAL, message="internal error; the orchestrator's log tells more")
-
-
-def cut(text: str, most: int) -> str:
-    """The text; of a long one, the beginning: at most so many bytes of UTF-8, and a sign that it goes on."""
-    encoded = text.encode(errors="replace")
-    return text if len(encoded) <= most else f"{encoded[:most].decode(errors='ignore')}…"
 
 
 def _further(error: errors.OrchestratorError, code: grpc.StatusCode) -> list[Message]:

@@ -16,7 +16,7 @@ from orchestrator.engine.replica.worker import StartSaga
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
 from orchestrator.journal.trace_ids import parse_traceparent
-from orchestrator.ports.ports import SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

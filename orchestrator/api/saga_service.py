@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.engine.run.waiting import Waiting
     from orchestrator.journal.state import SagaState
-    from orchestrator.ports.ports import SagaRecord
+    from orchestrator.ports.catalogue import SagaRecord
 
     Context = grpc.aio.ServicerContext[Any, Any]
 

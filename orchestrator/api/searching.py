@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.api.requests import saga_filter
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.entries import SagaSuspended
-from orchestrator.ports.ports import SagaRecord
+from orchestrator.ports.catalogue import SagaRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.engine.run.executor import Executor
     from orchestrator.journal.state import Reason
-    from orchestrator.ports.ports import SagaFilter
+    from orchestrator.ports.catalogue import SagaFilter
     from saga.v1 import saga_service_pb2 as api
 
 

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from orchestrator.ports.ports import SagaFilter, SagaRecord
+    from orchestrator.ports.catalogue import SagaFilter, SagaRecord
     from orchestrator.settings import Settings
     from orchestrator.store.sqlite.reading import SqliteReader
 

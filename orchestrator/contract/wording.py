@@ -37,3 +37,9 @@ def for_people(violation: str) -> str:
     for said, told in _SAID:
         violation = said.sub(told, violation)
     return violation
+
+
+def cut(text: str, most: int) -> str:
+    """The text; of a long one, the beginning: at most so many bytes of UTF-8, and a sign that it goes on."""
+    encoded = text.encode(errors="replace")
+    return text if len(encoded) <= most else f"{encoded[:most].decode(errors='ignore')}…"

@@ -27,3 +27,8 @@ def bounded(key: str, longest: int) -> str:
     digest = blake2b(key.encode(), digest_size=_DIGEST_BYTES).hexdigest()
     head = f"{key[:_HEAD]}~{digest}~"
     return head + key[len(head) - longest :]
+
+
+def idempotency_key(saga_id: str, key: str) -> str:
+    """What a participant sees: the same for every attempt, after every restart and from every replica."""
+    return f"{saga_id}/{key}"

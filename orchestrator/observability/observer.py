@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.engine.replica.republish import HoldingObserver
+from orchestrator.ports.observer import HoldingObserver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

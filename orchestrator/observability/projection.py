@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import grpc
 
-from orchestrator.engine.run.command_sender import idempotency_key
 from orchestrator.journal import entries as e
+from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.state import REASON_CANCELLED, Reason, Status, StepOutcome
 from orchestrator.journal.trace_ids import STARTED
 from orchestrator.observability import names

@@ -10,7 +10,7 @@ from orchestrator.api.views.seen_steps import SeenSteps, paced
 from orchestrator.api.views.timestamps import timestamp
 from orchestrator.errors import DefinitionError, SagaNotFound
 from orchestrator.journal.trace_ids import trace_id
-from orchestrator.ports.ports import SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
 from shop.order.v1 import order_pb2, order_service_pb2
 from shop.order.v1.order_service_pb2_grpc import OrderServiceServicer
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.journal.progress import Step
     from orchestrator.journal.state import SagaState
-    from orchestrator.ports.ports import SagaRecord
+    from orchestrator.ports.catalogue import SagaRecord
     from orchestrator.shop.order_details import OrderDetails
     from saga.v1 import saga_pb2
 

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import ClaimLost, OrchestratorError, SagaExists, SequenceConflict
 from orchestrator.journal.state import UNFINISHED, Status
-from orchestrator.ports.ports import Append, Claim, SagaCount, SagaFilter, SagaRecord, SilentReplica
+from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+from orchestrator.ports.claims import Claim, SilentReplica
 from orchestrator.store.paging import decode_page_token, encode_page_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.journal.entries import Entry
+    from orchestrator.ports.journal import Append
 
 
 @dataclass(slots=True)
@@ -26,7 +28,7 @@ class _Kept:
 
 
 class MemoryJournal:
-    """A :class:`~orchestrator.ports.ports.Journal` in dictionaries."""
+    """A :class:`~orchestrator.ports.journal.Journal` in dictionaries."""
 
     def __init__(self) -> None:
         self._sagas: dict[str, _Kept] = {}

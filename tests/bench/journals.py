@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.bootstrap import Replica
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.journal.entries import Entry
-    from orchestrator.ports.ports import Append
+    from orchestrator.ports.journal import Append
 
 _SAGAS_AT_ONCE = 2000
 _SAGAS_TO_TELL = 50_000

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from orchestrator.ports.ports import Append
+    from orchestrator.ports.journal import Append
     from tests.bench.session import Session
 
 _IN_FLIGHT = 256

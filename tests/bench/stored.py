@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
 from tests.bench.checkout.sagas import checkout
 from tests.bench.contenders import Sagas, order
 from tests.bench.journals import fill, recorded

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from orchestrator.ports.ports import SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.store.sqlite.journal import SqliteJournal
 from tests.crash.customers import Customers
 from tests.crash.disk import small_disk

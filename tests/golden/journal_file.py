@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.journal.outcome import Outcome
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
 
 FILE: Final = Path(__file__).parent / "left_behind.db"
 

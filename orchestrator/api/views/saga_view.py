@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.waiting import Waiting
     from orchestrator.journal.progress import Step
     from orchestrator.journal.state import CompensationState, Reason, SagaState, Status
-    from orchestrator.ports.ports import SagaRecord
+    from orchestrator.ports.catalogue import SagaRecord
 
 
 def saga_view(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from orchestrator.journal.progress import Step
     from orchestrator.journal.state import SagaState
-    from orchestrator.ports.ports import Clock
+    from orchestrator.ports.clock import Clock
     from saga.v1 import saga_pb2
 
     Answer = TypeVar("Answer")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.api.feed import SagaFeed
     from orchestrator.engine.replica.recovery import Recovery
     from orchestrator.engine.replica.worker import Worker
-    from orchestrator.ports.ports import SagaCount
+    from orchestrator.ports.catalogue import SagaCount
 
 
 def statistics_view(

@@ -19,8 +19,8 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
-from orchestrator.api.refusals import cut
 from orchestrator.contract.command import Meaning
+from orchestrator.contract.wording import cut
 from orchestrator.journal.outcome import Failure, Outcome, Rejected, Retry, Unknown
 
 if TYPE_CHECKING:

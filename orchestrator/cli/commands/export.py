@@ -43,7 +43,7 @@ def export(
 
 async def _export(settings: Settings, saga_ids: list[str] | None, out: Path) -> int:
     from orchestrator.journal.export import write_journal  # noqa: PLC0415 - as above
-    from orchestrator.ports.ports import SagaFilter  # noqa: PLC0415 - as above
+    from orchestrator.ports.catalogue import SagaFilter  # noqa: PLC0415 - as above
 
     async with journal_beside(settings) as journal:
         wanted = saga_ids or [record.saga_id async for record in sagas_in(journal, SagaFilter())]
@@ -58,7 +58,7 @@ async def _export(settings: Settings, saga_ids: list[str] | None, out: Path) -> 
 
 async def _whole_id(journal: SqliteReader, saga_id: str) -> str:
     """The id of the only saga whose id begins so."""
-    from orchestrator.ports.ports import SagaFilter  # noqa: PLC0415 - as above
+    from orchestrator.ports.catalogue import SagaFilter  # noqa: PLC0415 - as above
 
     records, _ = await journal.search(SagaFilter(id_prefix=saga_id), CANDIDATES + 1, "")
     if not records:

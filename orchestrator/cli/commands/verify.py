@@ -100,7 +100,7 @@ def _read(file: Path) -> ExportedJournal | Verdict:
 async def _verify_unfinished(verifier: Verifier, settings: Settings) -> AsyncIterator[Verdict]:
     from orchestrator.engine.replica.replay_check import Finding, Verdict  # noqa: PLC0415 - as above
     from orchestrator.journal.state import UNFINISHED, Status  # noqa: PLC0415 - as above
-    from orchestrator.ports.ports import SagaFilter  # noqa: PLC0415 - as above
+    from orchestrator.ports.catalogue import SagaFilter  # noqa: PLC0415 - as above
 
     async with journal_beside(settings) as journal:
         async for record in sagas_in(journal, SagaFilter(statuses=UNFINISHED | {Status.SUSPENDED})):

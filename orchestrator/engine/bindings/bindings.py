@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.definition.participants import Participant
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.ports.ports import Caller, Clock, Participants
+    from orchestrator.ports.channel import Caller, Participants
+    from orchestrator.ports.clock import Clock
 
 DEFAULT_MOST_IN_FLIGHT: Final = 512
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.ports.ports import Clock
+    from orchestrator.ports.clock import Clock
 
 _log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.executor import Executor
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import CommandState, SagaState
-    from orchestrator.ports.ports import Claim
+    from orchestrator.ports.claims import Claim
 
 
 class Operations:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState
-    from orchestrator.ports.ports import Caller
+    from orchestrator.ports.channel import Caller
 
 
 def add_children(worker: Worker, gate: Gate) -> None:

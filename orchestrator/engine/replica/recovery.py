@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.executor import Executor
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import SagaState
-    from orchestrator.ports.ports import Claim, Clock, Journal
+    from orchestrator.ports.claims import Claim
+    from orchestrator.ports.clock import Clock
+    from orchestrator.ports.journal import Journal
 
 _log = logging.getLogger(__name__)
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.run.stop_control import Stop
     from orchestrator.journal.entries import Entry
-    from orchestrator.ports.ports import Caller
+    from orchestrator.ports.channel import Caller
 
 _END_OF_JOURNAL: Final = "END_OF_JOURNAL"
 # Why code, and not somebody else, has ended a saga.

@@ -20,14 +20,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import JournalError
 from orchestrator.journal.state import ENDED, Status
-from orchestrator.ports.ports import Observer, SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
 
 if TYPE_CHECKING:
-    from orchestrator.ports.ports import Clock, Journal, SilentReplica
+    from orchestrator.ports.claims import SilentReplica
+    from orchestrator.ports.clock import Clock
+    from orchestrator.ports.journal import Journal
+    from orchestrator.ports.observer import HoldingObserver
 
 _log = logging.getLogger(__name__)
 
@@ -37,18 +40,6 @@ HELD_BACK_SECONDS: Final = 30
 """Longer than an observer holds anything back: a batch's delay, and an export with its retries."""
 ALL_IS_TOLD: Final = 2**63 - 1
 """After every instant."""
-
-
-class HoldingObserver(Observer, Protocol):
-    """An observer that may lose what it has seen when the process dies.
-
-    Attributes:
-        holds_back: whether it may.
-        told_before: entries before this instant, of sagas that are recovered, were passed on by an earlier process.
-    """
-
-    holds_back: bool
-    told_before: int
 
 
 class Retelling:

@@ -30,7 +30,8 @@ from orchestrator.engine.run.stop_control import Fail, Halt, Stop
 from orchestrator.errors import ClaimLost, Recovering, SagaExists, SagaNotFound
 from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered, SagaStarted
 from orchestrator.journal.state import ENDED, REASON_CANCELLED, UNFINISHED, Reason, SagaState, fold
-from orchestrator.ports.ports import Claim, NewSaga, SagaFilter, SagaRecord
+from orchestrator.ports.claims import Claim
+from orchestrator.ports.journal import NewSaga
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -38,7 +39,11 @@ if TYPE_CHECKING:
     from orchestrator.engine.bindings.bindings import Bindings
     from orchestrator.engine.definitions import ServedSagas
     from orchestrator.journal.entries import Entry
-    from orchestrator.ports.ports import Chance, Clock, Journal, Observer
+    from orchestrator.ports.catalogue import SagaFilter, SagaRecord
+    from orchestrator.ports.clock import Clock
+    from orchestrator.ports.journal import Journal
+    from orchestrator.ports.observer import Observer
+    from orchestrator.ports.random import Chance
 
 _log = logging.getLogger(__name__)
 

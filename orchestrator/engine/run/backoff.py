@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.engine.run.waiting import Waits
 
 if TYPE_CHECKING:
-    from orchestrator.ports.ports import Clock
+    from orchestrator.ports.clock import Clock
 
 
 class Nudge:

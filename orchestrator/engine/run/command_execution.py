@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.journal_writer import SagaWriter
     from orchestrator.engine.run.stop_control import Brake
     from orchestrator.journal.state import CommandState
-    from orchestrator.ports.ports import Clock
+    from orchestrator.ports.clock import Clock
 
 
 class Settlement:

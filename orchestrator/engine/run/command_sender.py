@@ -24,6 +24,7 @@ from orchestrator.engine.run import failpoints
 from orchestrator.engine.run.retry import delay_before
 from orchestrator.engine.run.waiting import Wait
 from orchestrator.journal.entries import AttemptFailed
+from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.outcome import Completed, Rejected, Retry, Unknown
 from orchestrator.journal.trace_ids import attempt_traceparent
 
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.stop_control import Brake
     from orchestrator.journal.outcome import Failure, Outcome
     from orchestrator.journal.state import Delivery, SagaState
-    from orchestrator.ports.ports import Chance, Clock
+    from orchestrator.ports.clock import Clock
+    from orchestrator.ports.random import Chance
 
 
 _SHORTEST_SECONDS: Final = 0.001
@@ -256,8 +258,3 @@ def _weighed(answer: Outcome, binding: Binding, *, in_doubt: bool, spent: bool) 
         return answer  # it goes before an operator, who is told what was said
     # What is retried until it succeeds is retried; for the others another attempt tells no more.
     return Unknown(answer.failure, final=binding.command.effect is not Effect.RETRYABLE)
-
-
-def idempotency_key(saga_id: str, key: str) -> str:
-    """What a participant sees: the same for every attempt, after every restart and from every replica."""
-    return f"{saga_id}/{key}"

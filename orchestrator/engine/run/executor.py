@@ -57,7 +57,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.replay import ReplayGate
     from orchestrator.engine.run.waiting import Waiting
     from orchestrator.journal.state import SagaState
-    from orchestrator.ports.ports import Chance, Clock
+    from orchestrator.ports.clock import Clock
+    from orchestrator.ports.random import Chance
 
 _log = logging.getLogger(__name__)
 

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.replay import ReplayGate
     from orchestrator.engine.run.stop_control import Brake
     from orchestrator.journal.state import CommandState, SagaState
-    from orchestrator.ports.ports import Chance, Clock
+    from orchestrator.ports.clock import Clock
+    from orchestrator.ports.random import Chance
 
 Reply = TypeVar("Reply", bound="Message")
 

@@ -12,14 +12,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.run import failpoints
-from orchestrator.ports.ports import Append, NewSaga
+from orchestrator.ports.journal import Append, NewSaga
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import SagaState
-    from orchestrator.ports.ports import Journal, Observer
+    from orchestrator.ports.journal import Journal
+    from orchestrator.ports.observer import Observer
 
 
 class _Write:

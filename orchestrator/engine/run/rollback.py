@@ -16,7 +16,6 @@ from google.protobuf.message import DecodeError
 
 from orchestrator.contract.command import OnUnknown
 from orchestrator.engine.run import failpoints
-from orchestrator.engine.run.command_sender import Attempted, Courier, idempotency_key
 from orchestrator.engine.run.preview import derive_compensation
 from orchestrator.engine.run.suspension import tell_suspended
 from orchestrator.errors import CompensationUnderivable
@@ -31,6 +30,7 @@ from orchestrator.journal.entries import (
     SagaSuspended,
     compensation_key,
 )
+from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.outcome import Completed, Rejected
 from orchestrator.journal.state import (
     REASON_COMPENSATION_REJECTED,
@@ -45,9 +45,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.engine.bindings.bindings import Binding, Bindings
+    from orchestrator.engine.run.command_sender import Attempted, Courier
     from orchestrator.engine.run.journal_writer import SagaWriter
     from orchestrator.engine.run.stop_control import Brake
-    from orchestrator.ports.ports import Clock
+    from orchestrator.ports.clock import Clock
 
 
 class Rollback:

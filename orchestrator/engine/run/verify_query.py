@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.contract.derivation import Derivation
-from orchestrator.engine.run.command_sender import Courier, idempotency_key
+from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.outcome import Completed, Rejected
 
 if TYPE_CHECKING:
     from orchestrator.engine.bindings.bindings import Binding
+    from orchestrator.engine.run.command_sender import Courier
 
 _DID_NOT: Final = ("NOT_FOUND", "COMMAND_NOT_SEEN")
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.journal.entries import Entry
-    from orchestrator.ports.ports import Append
+    from orchestrator.ports.journal import Append
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ import sqlite3
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.ports.ports import Append, Claim, SilentReplica
+from orchestrator.ports.claims import Claim, SilentReplica
 from orchestrator.store.sqlite.appending import Appending
 from orchestrator.store.sqlite.database import connect, migrate, stretch_log
 from orchestrator.store.sqlite.group_commit import GroupCommit
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from orchestrator.ports.journal import Append
+
 
 class SqliteJournal(SqliteReader):
-    """A :class:`~orchestrator.ports.ports.Journal` in one file. Made by :meth:`open`."""
+    """A :class:`~orchestrator.ports.journal.Journal` in one file. Made by :meth:`open`."""
 
     def __init__(self, path: Path) -> None:
         self._loop = asyncio.get_running_loop()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import SagaCount, SagaFilter, SagaRecord
+from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.sqlite.appending import unpack
 from orchestrator.store.sqlite.database import connect_to_read
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class SqliteReader:
-    """The reading half of a :class:`~orchestrator.ports.ports.Journal` in one file.
+    """The reading half of a :class:`~orchestrator.ports.journal.Journal` in one file.
 
     Args:
         path: the file, for messages.

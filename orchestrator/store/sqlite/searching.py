@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import SagaRecord
+from orchestrator.ports.catalogue import SagaRecord
 
 if TYPE_CHECKING:
-    from orchestrator.ports.ports import SagaFilter
+    from orchestrator.ports.catalogue import SagaFilter
 
 
 _LAST: Final = chr(0x10FFFF)

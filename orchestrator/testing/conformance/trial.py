@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar, Final, NoReturn
 from uuid import uuid4
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.run.command_sender import idempotency_key
 from orchestrator.errors import CompensationUnderivable
 from orchestrator.journal.entries import compensation_key
+from orchestrator.journal.keys import idempotency_key
 from orchestrator.testing.conformance.answers import KEY
 from orchestrator.testing.conformance.report import Verdict
 from orchestrator.testing.conformance.subject import valid_request

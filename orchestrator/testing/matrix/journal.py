@@ -17,7 +17,8 @@ from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.matrix.scenario import INTENT_DURABLE
 
 if TYPE_CHECKING:
-    from orchestrator.ports.ports import Append, Claim
+    from orchestrator.ports.claims import Claim
+    from orchestrator.ports.journal import Append
     from orchestrator.testing.matrix.scenario import Script
 
 _WRITE_SECONDS: Final = 0.001

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
-from orchestrator.engine.run.command_sender import idempotency_key
 from orchestrator.journal.compensation_plan import plan_compensations
+from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.state import REASON_DEADLINE, UNFINISHED, CommandState, SagaState, Status, StepOutcome
 from orchestrator.testing.matrix.rehearsal import ACCEPTED
 

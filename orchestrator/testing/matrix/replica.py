@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Outcome
-    from orchestrator.ports.ports import Caller, Journal
+    from orchestrator.ports.channel import Caller
+    from orchestrator.ports.journal import Journal
     from orchestrator.testing.matrix.rehearsal import Production
     from orchestrator.testing.mock.calls import Metadata
 
@@ -36,7 +37,7 @@ class Network(Protocol):
         metadata: Metadata,
         timeout: float,  # noqa: ASYNC109 - the port's
     ) -> Outcome:
-        """One attempt of one replica; see :class:`orchestrator.ports.ports.Caller`."""
+        """One attempt of one replica; see :class:`orchestrator.ports.channel.Caller`."""
 
     async def is_serving(self) -> bool:
         """Whether the participants say that they serve."""
@@ -68,7 +69,7 @@ class Replica:
 
 
 class _Participants:
-    """See :class:`orchestrator.ports.ports.Participants`."""
+    """See :class:`orchestrator.ports.channel.Participants`."""
 
     def __init__(self, owner: str, network: Network) -> None:
         self._owner = owner
@@ -84,7 +85,7 @@ class _Participants:
 
 
 class _Unobserved:
-    """See :class:`orchestrator.ports.ports.Observer`."""
+    """See :class:`orchestrator.ports.observer.Observer`."""
 
     def samples(self, saga_id: str, traceparent: str) -> bool:  # noqa: ARG002 - see the port
         """Nothing is traced."""

@@ -28,13 +28,13 @@ class InProcessCaller:
         self._faults = faults
 
     async def __call__(self, request: bytes, metadata: Metadata, timeout: float) -> Outcome:  # noqa: ARG002, ASYNC109 - see the port
-        """Make one attempt; see :class:`orchestrator.ports.ports.Caller`."""
+        """Make one attempt; see :class:`orchestrator.ports.channel.Caller`."""
         fault = self._faults(self._command, metadata)
         return self._participant.answer(self._command, request, metadata, fault)
 
 
 class InProcessParticipants:
-    """The way to the mocks; see :class:`orchestrator.ports.ports.Participants`.
+    """The way to the mocks; see :class:`orchestrator.ports.channel.Participants`.
 
     Args:
         participant: serves the contracts of the saga.

@@ -269,7 +269,7 @@ class _Call:
 
 
 class Route:
-    """The way of one replica to the participants; see :class:`~orchestrator.ports.ports.Participants`."""
+    """The way of one replica to the participants; see :class:`~orchestrator.ports.channel.Participants`."""
 
     def __init__(self, network: Network, process: Process) -> None:
         self._network = network
@@ -285,7 +285,7 @@ class Route:
 
 
 class RouteTo:
-    """Delivers one command, once; see :class:`~orchestrator.ports.ports.Caller`."""
+    """Delivers one command, once; see :class:`~orchestrator.ports.channel.Caller`."""
 
     __slots__ = ("_command", "_network", "_process")
 

@@ -21,7 +21,7 @@ from orchestrator.testing.simulation.watch import is_child
 
 if TYPE_CHECKING:
     from orchestrator.journal.state import CommandState, SagaState
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
     from orchestrator.testing.simulation.watch import Watch
 
 

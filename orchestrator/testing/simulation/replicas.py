@@ -44,7 +44,7 @@ _PLANS: Final = {str(definition): read_plan(definition) for definition in DEFINI
 
 
 class SkewedClock:
-    """The clock of one replica; see :class:`~orchestrator.ports.ports.Clock`."""
+    """The clock of one replica; see :class:`~orchestrator.ports.clock.Clock`."""
 
     def __init__(self, loop: VirtualLoop, skew: float) -> None:
         self._loop = loop
@@ -66,7 +66,7 @@ class SkewedClock:
 class Witness:
     """An observer that tells the watch, and has every trace exported, so that attempts carry their spans.
 
-    See :class:`~orchestrator.ports.ports.Observer`.
+    See :class:`~orchestrator.ports.observer.Observer`.
     """
 
     def __init__(self, name: str, watch: Watch) -> None:

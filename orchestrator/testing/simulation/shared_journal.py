@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from random import Random
 
     from orchestrator.journal.entries import Entry
-    from orchestrator.ports.ports import Append, Claim, Journal, SagaCount, SagaFilter, SagaRecord, SilentReplica
+    from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+    from orchestrator.ports.claims import Claim, SilentReplica
+    from orchestrator.ports.journal import Append, Journal
     from orchestrator.testing.simulation.timeline import Timeline
     from orchestrator.testing.simulation.virtual_loop import Process, VirtualLoop
     from orchestrator.testing.simulation.watch import Watch
@@ -78,7 +80,7 @@ class SharedJournal:
 
 
 class JournalLine:
-    """The line of one replica to the store; see :class:`~orchestrator.ports.ports.Journal`.
+    """The line of one replica to the store; see :class:`~orchestrator.ports.journal.Journal`.
 
     Args:
         store: the store.

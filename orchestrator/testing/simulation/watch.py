@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import CommandState, Reason
-    from orchestrator.ports.ports import Append, Claim
+    from orchestrator.ports.claims import Claim
+    from orchestrator.ports.journal import Append
     from orchestrator.testing.mock import LedgerEntry
 
 _CHILD: Final = "saga."

@@ -36,7 +36,7 @@ from orchestrator.testing.simulation.weather import CALM, Weather
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
 
 _STORM_SECONDS: Final = 25.0
 _LONGEST_CALM_SECONDS: Final = 900.0

@@ -14,7 +14,7 @@ import pytest
 from orchestrator.contract.command import Effect
 from orchestrator.journal.entries import CommandCompleted, CommandIntended, SagaStarted
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import Append, NewSaga
+from orchestrator.ports.journal import Append, NewSaga
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from orchestrator.journal.entries import Entry
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
     from tests.bench.micro.conftest import Story
 
 OWNER: Final = "replica-1"

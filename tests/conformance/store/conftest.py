@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
 
     Open = Callable[[], Awaitable[Journal]]
 

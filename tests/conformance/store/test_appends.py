@@ -10,11 +10,12 @@ import pytest
 
 from orchestrator.errors import ClaimLost, SagaExists, SequenceConflict
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import NewSaga, SagaRecord
+from orchestrator.ports.catalogue import SagaRecord
+from orchestrator.ports.journal import NewSaga
 from tests.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
 
 
 async def test_every_kind_of_entry_is_read_as_it_was_written(journal: Journal) -> None:

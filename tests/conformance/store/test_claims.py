@@ -9,11 +9,11 @@ import pytest
 
 from orchestrator.errors import ClaimLost
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import Claim, SilentReplica
+from orchestrator.ports.claims import Claim, SilentReplica
 from tests.journals import AT, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
 
 LEASE = 1000
 NOBODY_ALIVE = AT + 10 * LEASE

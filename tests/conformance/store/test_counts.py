@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import SagaCount
+from orchestrator.ports.catalogue import SagaCount
 from tests.journals import AT, Pen, recovered
 
 if TYPE_CHECKING:
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
 
 
 async def test_an_empty_journal_counts_nothing(journal: Journal) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import Claim, SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
+from orchestrator.ports.claims import Claim
 from tests.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
 
     Open = Callable[[], Awaitable[Journal]]
 

@@ -9,11 +9,12 @@ import pytest
 
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import Claim, SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
+from orchestrator.ports.claims import Claim
 from tests.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
     from orchestrator.store.sqlite.reading import SqliteReader
 
     Beside = tuple[Journal, SqliteReader]

@@ -9,11 +9,11 @@ import pytest
 
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
 from tests.journals import AT, Pen, recovered
 
 if TYPE_CHECKING:
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
 
 EVERYTHING = SagaFilter()
 

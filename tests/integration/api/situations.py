@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from orchestrator.journal.entries import SagaSuspended
 from orchestrator.journal.state import Reason, Status
-from orchestrator.ports.ports import Append
+from orchestrator.ports.journal import Append
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.api import feed as feed_module
 from orchestrator.api.feed import SagaFeed
 from orchestrator.errors import JournalUnavailable
-from orchestrator.ports.ports import SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from tests.integration.api.situations import held_at, start

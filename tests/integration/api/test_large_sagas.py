@@ -11,7 +11,7 @@ import pytest
 from orchestrator.contract.command import Effect
 from orchestrator.journal.entries import CommandCompleted, CommandIntended, ValueRecorded
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import Append, NewSaga
+from orchestrator.ports.journal import Append, NewSaga
 from saga.v1 import saga_service_pb2 as pb
 from tests.integration.api.situations import start
 

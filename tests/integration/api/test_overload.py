@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 
 from orchestrator.api import admission
 from orchestrator.api.admission import StartLimits
-from orchestrator.ports.ports import SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_service_pb2 import CancelOrderRequest, StartOrderRequest

@@ -9,7 +9,7 @@ import grpc.aio
 import pytest
 
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import Append, NewSaga
+from orchestrator.ports.journal import Append, NewSaga
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_service_pb2 import CancelOrderRequest, StartOrderRequest

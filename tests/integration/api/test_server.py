@@ -14,7 +14,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from orchestrator.api.server import ApiServer
 from orchestrator.errors import SettingsError
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import Append, NewSaga
+from orchestrator.ports.journal import Append, NewSaga
 from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_service_pb2 import (
     CancelOrderRequest,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.ports.ports import Claim
+from orchestrator.ports.claims import Claim
 from orchestrator.store.sqlite.database import connect, migrate, migrations
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.place import Place

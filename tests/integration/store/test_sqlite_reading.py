@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader

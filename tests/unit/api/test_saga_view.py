@@ -17,7 +17,7 @@ from orchestrator.journal.outcome import Failure
 from orchestrator.journal.progress import StepState
 from orchestrator.journal.state import Reason, SagaState, Status, fold
 from orchestrator.journal.trace_ids import trace_id
-from orchestrator.ports.ports import SagaRecord
+from orchestrator.ports.catalogue import SagaRecord
 from saga.v1 import saga_pb2
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from orchestrator.api.requests import saga_filter, start_request, unpack
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from tests.unit.engine.stage import trip

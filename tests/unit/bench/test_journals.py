@@ -7,7 +7,7 @@ import uuid
 from orchestrator.contract.command import Effect
 from orchestrator.journal.entries import CommandIntended, SagaStarted
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import Append, NewSaga
+from orchestrator.ports.journal import Append, NewSaga
 from tests.bench.journals import copied, drawn_ids, until_intended
 
 ONE, OTHER = "0" * 36, "1" * 36

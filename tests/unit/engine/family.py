@@ -13,7 +13,7 @@ from orchestrator.engine.replica.worker import Worker, World
 from tests.unit.engine.stage import Line, Process, Stage
 
 if TYPE_CHECKING:
-    from orchestrator.ports.ports import Journal
+    from orchestrator.ports.journal import Journal
     from tests.unit.engine.stage import Definition
 
 

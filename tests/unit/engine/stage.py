@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Outcome
-    from orchestrator.ports.ports import Append, Journal
+    from orchestrator.ports.journal import Append, Journal
 
     Definition = SagaDefinition[Any, Any, Any]
 

@@ -10,7 +10,7 @@ from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaStarted
 from orchestrator.journal.state import Reason, SagaState, Status
-from orchestrator.ports.ports import Append, NewSaga
+from orchestrator.ports.journal import Append, NewSaga
 from tests.unit.engine.stage import Witness, turns
 
 

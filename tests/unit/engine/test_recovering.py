@@ -13,7 +13,7 @@ from orchestrator.journal.state import Status
 from tests.unit.engine.stage import SAGA, Answer, until
 
 if TYPE_CHECKING:
-    from orchestrator.ports.ports import Claim
+    from orchestrator.ports.claims import Claim
     from tests.unit.engine.stage import Process, Stage
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pytest
 
     from orchestrator.journal.entries import Entry
-    from orchestrator.ports.ports import SagaFilter, SagaRecord
+    from orchestrator.ports.catalogue import SagaFilter, SagaRecord
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND

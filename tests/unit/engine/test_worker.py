@@ -18,7 +18,8 @@ from orchestrator.engine.run.stop_control import Brake
 from orchestrator.errors import JournalUnavailable, SagaExists, SagaNotFound
 from orchestrator.journal.entries import SagaRecovered, SagaStarted
 from orchestrator.journal.state import SagaState, Status
-from orchestrator.ports.ports import Claim, SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
+from orchestrator.ports.claims import Claim
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.unit.engine.stage import (

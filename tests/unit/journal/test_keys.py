@@ -13,7 +13,7 @@ from orchestrator.engine.replica import children
 from orchestrator.engine.run import forward
 from orchestrator.journal.keys import LONGEST_KEY, LONGEST_SAGA_ID, bounded
 from orchestrator.journal.state import Status
-from orchestrator.ports.ports import SagaFilter
+from orchestrator.ports.catalogue import SagaFilter
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.unit.engine.family import Family

@@ -19,6 +19,7 @@ from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.rollback import Rollback
 from orchestrator.engine.run.stop_control import Brake
 from orchestrator.journal import compensation_plan as compensation
+from orchestrator.journal import keys
 from orchestrator.journal.entries import CommandIntended, CompensationBegan, RollbackBegan, SagaRecovered
 from orchestrator.journal.outcome import Rejected, Unknown
 from orchestrator.journal.state import CommandState, StepOutcome
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState
-    from orchestrator.ports.ports import Append
+    from orchestrator.ports.journal import Append
 
 
 @contextlib.contextmanager
@@ -170,7 +171,7 @@ def every_attempt_has_a_key_of_its_own() -> Iterator[None]:
     def metadata(self: Courier, key: str, attempt: int, about: tuple[tuple[str, str], ...]) -> Any:  # noqa: ANN401
         saga_id = self._writer.state.saga_id
         return (
-            ("idempotency-key", f"{delivery.idempotency_key(saga_id, key)}/{attempt}"),
+            ("idempotency-key", f"{keys.idempotency_key(saga_id, key)}/{attempt}"),
             ("saga-id", saga_id),
             *about,
         )

@@ -15,7 +15,7 @@ from shop.payment.v1 import payment_pb2 as payment
 
 if TYPE_CHECKING:
     from orchestrator.journal.outcome import Outcome
-    from orchestrator.ports.ports import Caller, Participants
+    from orchestrator.ports.channel import Caller, Participants
 
 INVENTORY = DESCRIPTOR.services_by_name["InventoryService"]
 RESERVE, RELEASE, SHOW = (

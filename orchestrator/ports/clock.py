@@ -1,0 +1,28 @@
+"""Time, as it passes for the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Alarm(Protocol):
+    """Something that is to happen at a time."""
+
+    def cancel(self) -> None:
+        """Let it not happen; nothing, if it has."""
+
+
+class Clock(Protocol):
+    """Time, as it passes for the engine."""
+
+    def now(self) -> int:
+        """Nanoseconds since the epoch, UTC."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
+    def alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm:
+        """Call ``ring`` after so many seconds."""

@@ -1,0 +1,106 @@
+"""The append-only truth about all sagas, and what is written to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Sequence
+
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.state import Status
+    from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+    from orchestrator.ports.claims import Claim, SilentReplica
+
+
+class NewSaga(NamedTuple):
+    """What the journal keeps about a saga besides its entries; written with the first append."""
+
+    definition: str
+    version: int
+    digest: bytes
+    started_at: int
+    attributes: tuple[tuple[str, str], ...]
+
+
+class Append(NamedTuple):
+    """Entries of one saga, to be written in one transaction.
+
+    Attributes:
+        owner: the replica that writes.
+        token: the fencing token of its claim; 1 for a new saga.
+        expected_sequence: how many entries the journal holds before these.
+        status: the saga's status after them.
+        ended_at: when the saga ended, if these entries end it.
+        new: present with the first entries of a saga, which also claims it.
+    """
+
+    saga_id: str
+    owner: str
+    token: int
+    expected_sequence: int
+    entries: Sequence[Entry]
+    status: Status
+    ended_at: int | None = None
+    new: NewSaga | None = None
+
+
+class Journal(Protocol):
+    """The append-only truth about all sagas, shared by all replicas.
+
+    Every method may raise :class:`~orchestrator.errors.JournalUnavailable`; what it was to write may then stand or not.
+    """
+
+    def append(self, append: Append) -> Future[None]:
+        """Write entries; the future is done when they are durable. Appends of one saga keep their order.
+
+        The future raises:
+            SagaExists: ``new`` is given and there is a saga of this id.
+            ClaimLost: the token is not the saga's latest.
+            SequenceConflict: the journal does not hold ``expected_sequence`` entries.
+        """
+
+    async def read(self, saga_id: str) -> list[Entry]:
+        """The entries of a saga in order; empty where there is no such saga."""
+
+    async def find(self, saga_id: str) -> SagaRecord | None:
+        """One saga, if there is one."""
+
+    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+        """A page of sagas, the newest first, and the token of the next page, empty on the last.
+
+        Raises:
+            InvalidInput: the page token is not one that this journal gave out.
+        """
+
+    async def heartbeat(self, owner: str, now: int, lease: int) -> None:
+        """Keep a replica's claims alive until ``now + lease``; both in nanoseconds."""
+
+    async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
+        """Claim unfinished sagas whose owner's lease has lapsed, or who have none."""
+
+    async def claimed(self, owner: str) -> list[Claim]:
+        """The unfinished sagas that a replica has claimed, known to it or not: a claim's answer may have been lost."""
+
+    async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
+        """Claim one suspended or completed saga; ``None`` where it is neither.
+
+        Whoever has claimed it before and written nothing since loses that claim, alive or not: it may not even know
+        that it has it.
+        """
+
+    async def count(self) -> Sequence[SagaCount]:
+        """How many sagas there are, by definition and status."""
+
+    async def release(self, owner: str) -> None:
+        """Let go of everything that a replica has claimed. It counts as silent until it beats again."""
+
+    async def silent(self, now: int) -> list[SilentReplica]:
+        """The replicas whose lease has lapsed, or that have released everything, and that were not forgotten."""
+
+    async def forget(self, owners: Sequence[str]) -> None:
+        """Remember these replicas no more: nobody needs to know that they were there."""
+
+    async def close(self) -> None:
+        """Finish what was appended and let go of the store."""

@@ -1,0 +1,12 @@
+"""Where the engine's random numbers come from."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Chance(Protocol):
+    """Where the jitter of retries comes from."""
+
+    def __call__(self) -> float:
+        """A number evenly drawn from [0, 1)."""
