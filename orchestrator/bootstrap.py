@@ -31,13 +31,13 @@ from orchestrator.channels.grpc.participants import GrpcParticipants
 from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
 from orchestrator.contract.addresses import default_address
 from orchestrator.engine.bindings.bindings import Bindings
-from orchestrator.engine.bindings.circuit_breaker import Gate
+from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.replica.acts import Operations
+from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.children import add_children
-from orchestrator.engine.replica.republish import Retelling
+from orchestrator.engine.replica.republish import Republishing
 from orchestrator.engine.replica.watchdog import Watchdog
-from orchestrator.engine.replica.worker import Worker, World
+from orchestrator.engine.replica.worker import Adapters, Worker
 from orchestrator.engine.run import failpoints
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
 from orchestrator.observability import ClosableObserver, open_observability
@@ -75,9 +75,9 @@ class SystemClock:
         """Let time pass."""
         await asyncio.sleep(seconds)
 
-    def alarm(self, seconds: float, ring: Callable[[], None]) -> asyncio.TimerHandle:
-        """Call ``ring`` after so many seconds."""
-        return asyncio.get_running_loop().call_later(seconds, ring)
+    def call_after(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call ``callback`` after so many seconds."""
+        return asyncio.get_running_loop().call_later(seconds, callback)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Replica:
     """
 
     worker: Worker
-    operations: Operations
+    acts: Acts
     participants: GrpcParticipants
     note: FrozenNote
 
@@ -168,7 +168,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         stack.push_async_callback(journal.close)
         clock, owner = SystemClock(), _owner()
         observer = open_observability(os.environ, where)
-        retelling = Retelling(journal, observer, clock, owner=owner, lease=settings.lease_seconds)
+        retelling = Republishing(journal, observer, clock, owner=owner, lease=settings.lease_seconds)
         # After the sagas are stopped, and before the journal is closed: only what has arrived need not be told again.
         stack.push_async_callback(_pass_on, observer, retelling)
         bindings = Bindings(
@@ -178,17 +178,17 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             most_in_flight=settings.most_in_flight,
         )
         if settings.drift_check:
-            for service, gate in bindings.gates.items():
-                gate.on_return = partial(live.compare_again, service)
+            for service, breaker in bindings.breakers.items():
+                breaker.on_return = partial(live.compare_again, service)
         served = ServedSagas(ServedSaga.over(d, read_plan(d), bindings) for d in definitions)
-        world = World(journal, observer, clock, random.random)
-        worker = Worker(served, bindings, world, owner=owner, lease=settings.lease_seconds)
-        add_children(worker, Gate(clock, _always_serving, settings.most_in_flight))
+        adapters = Adapters(journal, observer, clock, random.random)
+        worker = Worker(served, bindings, adapters, owner=owner, lease=settings.lease_seconds)
+        add_children(worker, CircuitBreaker(clock, _always_serving, settings.most_in_flight))
         await retelling.open()
         note = FrozenNote(settings.journal_path)
         worker.frozen = note.read()
         stack.push_async_callback(worker.close, settings.drain_seconds)
-        yield Replica(worker, Operations(worker), participants, note)
+        yield Replica(worker, Acts(worker), participants, note)
 
 
 async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
@@ -289,10 +289,10 @@ def open_journal_to_read(settings: Settings) -> SqliteReader:
 def _services(
     replica: Replica, definitions: Sequence[Definition], settings: Settings
 ) -> dict[str, Callable[[grpc.aio.Server], None]]:
-    worker, operations = replica.worker, replica.operations
+    worker, acts = replica.worker, replica.acts
     limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued, settings.most_live_sagas)
     starts = Starts(worker, Admission(limits, worker, ThreadLoad()))
-    sagas = SagaService(worker, operations, starts, SagaFeed(worker, settings.most_watchers))
+    sagas = SagaService(worker, acts, starts, SagaFeed(worker, settings.most_watchers))
     services: dict[str, Callable[[grpc.aio.Server], None]] = {
         "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
     }
@@ -303,12 +303,12 @@ def _services(
         from shop.order.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server  # noqa: PLC0415
 
         refuse_other_orders(definitions)
-        orders = OrderService(worker, operations, OrderDetails(replica.participants), starts)
+        orders = OrderService(worker, acts, OrderDetails(replica.participants), starts)
         services["shop.order.v1.OrderService"] = partial(add_OrderServiceServicer_to_server, orders)
     return services
 
 
-async def _pass_on(observer: ClosableObserver, retelling: Retelling) -> None:
+async def _pass_on(observer: ClosableObserver, retelling: Republishing) -> None:
     await retelling.close(passed_on=await observer.close())
 
 

@@ -15,7 +15,7 @@
     │   ├── SagaNotFound        there is no such saga
     │   ├── SagaExists          the request id was used before, with another content
     │   ├── SagaNotCompleted    a saga whose result was waited for has none
-    │   └── OperationRefused    the saga is not in a state in which this can be done to it
+    │   └── ActRefused    the saga is not in a state in which this can be done to it
     │       └── CancelRefused   the saga is past its pivot, or has ended otherwise
     ├── InvalidInput            what a caller sent breaks the contract
     │   └── Undecodable         it is not even a message of the contract
@@ -135,7 +135,7 @@ class SagaNotCompleted(SagaError):
         super().__init__(saga_id, f"saga {saga_id} is {status}{f': {reason}' if reason else ''}")
 
 
-class OperationRefused(SagaError):
+class ActRefused(SagaError):
     """The saga is not in a state in which this can be done to it.
 
     Attributes:
@@ -147,7 +147,7 @@ class OperationRefused(SagaError):
         super().__init__(saga_id, message)
 
 
-class CancelRefused(OperationRefused):
+class CancelRefused(ActRefused):
     """The saga is past its pivot, or may be, or has ended otherwise."""
 
 

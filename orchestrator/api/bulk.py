@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.api.searching import find_sagas
 from orchestrator.engine.replica.cancellation import refuse_cancel
-from orchestrator.errors import InvalidInput, OperationRefused, OrchestratorError
+from orchestrator.errors import ActRefused, InvalidInput, OrchestratorError
 from orchestrator.journal.state import ENDED, Status
 from saga.v1 import saga_service_pb2 as api
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from orchestrator.engine.replica.acts import Operations
+    from orchestrator.engine.replica.acts import Acts
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.engine.run.executor import Executor
     from orchestrator.journal.state import SagaState
@@ -27,7 +27,7 @@ _TOGETHER: Final = 50
 
 
 async def act_on_sagas(
-    request: api.ActOnSagasRequest, worker: Worker, operations: Operations
+    request: api.ActOnSagasRequest, worker: Worker, acts: Acts
 ) -> AsyncIterator[api.ActOnSagasResponse]:
     """What came of it for each saga that the filter matches.
 
@@ -36,7 +36,7 @@ async def act_on_sagas(
     """
     if not request.filter.ByteSize():
         raise InvalidInput(("filter", "restricts nothing; name a definition, a status, a time or an attribute"))
-    act = _acts(operations)[request.action]
+    act = _acts(acts)[request.action]
 
     async def one(saga_id: str) -> api.ActOnSagasResponse:
         try:
@@ -66,12 +66,12 @@ async def _matching(where: api.SagaFilter, worker: Worker) -> AsyncIterator[str]
             return
 
 
-def _acts(operations: Operations) -> dict[api.Action.ValueType, Act]:
+def _acts(acts: Acts) -> dict[api.Action.ValueType, Act]:
     return {
-        api.ACTION_CANCEL: operations.cancel,
-        api.ACTION_PAUSE: operations.pause,
-        api.ACTION_RESUME: operations.resume,
-        api.ACTION_RETRY_NOW: operations.retry_now,
+        api.ACTION_CANCEL: acts.cancel,
+        api.ACTION_PAUSE: acts.pause,
+        api.ACTION_RESUME: acts.resume,
+        api.ACTION_RETRY_NOW: acts.retry_now,
     }
 
 
@@ -84,15 +84,15 @@ def _refuse(state: SagaState, action: api.Action.ValueType, executor: Executor |
         executor: advances the saga here, if anything does.
 
     Raises:
-        OperationRefused: so it is.
+        ActRefused: so it is.
     """
     assert state.status is not None
     status = state.status.name.lower()
     if action == api.ACTION_CANCEL:
         refuse_cancel(state)
     elif action == api.ACTION_RESUME and state.status is not Status.SUSPENDED:
-        raise OperationRefused(state.saga_id, "NOT_SUSPENDED", f"saga {state.saga_id} is {status}")
+        raise ActRefused(state.saga_id, "NOT_SUSPENDED", f"saga {state.saga_id} is {status}")
     elif state.status in ENDED:
-        raise OperationRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} is {status}")
+        raise ActRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} is {status}")
     elif action == api.ACTION_RETRY_NOW and (executor is None or not executor.backs_off):
-        raise OperationRefused(state.saga_id, "NOTHING_WAITS", f"saga {state.saga_id} has no attempt that waits")
+        raise ActRefused(state.saga_id, "NOTHING_WAITS", f"saga {state.saga_id} has no attempt that waits")

@@ -100,7 +100,7 @@ class SagaFeed:
                 if is_latest and where.matches(change):
                     yield _with(change.message, missed)
                     missed = 0
-                    await self._worker.world.clock.sleep(self.readers / _MESSAGES_PER_SECOND)
+                    await self._worker.adapters.clock.sleep(self.readers / _MESSAGES_PER_SECOND)
                 elif not place % _SEARCHED_AT_ONCE:
                     await asyncio.sleep(0)
 

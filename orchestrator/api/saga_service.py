@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.api.feed import SagaFeed
     from orchestrator.api.starts import Starts
     from orchestrator.engine.definitions import ServedSaga
-    from orchestrator.engine.replica.acts import Operations
+    from orchestrator.engine.replica.acts import Acts
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.engine.run.waiting import Waiting
     from orchestrator.journal.state import SagaState
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 class SagaService(SagaServiceServicer):
     """Everything that can be asked about, and done to, the sagas of one worker. See the contract for each rpc."""
 
-    def __init__(self, worker: Worker, operations: Operations, starts: Starts, feed: SagaFeed) -> None:
+    def __init__(self, worker: Worker, acts: Acts, starts: Starts, feed: SagaFeed) -> None:
         self._worker = worker
-        self._operations = operations
+        self._acts = acts
         self._starts = starts
         self._feed = feed
 
@@ -58,7 +58,7 @@ class SagaService(SagaServiceServicer):
         state = await self._worker.get(request.saga_id)
         view = self._view(state)
         if request.include_journal:
-            entries = await self._worker.world.journal.read(request.saga_id)
+            entries = await self._worker.adapters.journal.read(request.saga_id)
             first = int(request.journal_page_token or 1)
             after = first + (request.journal_page_size or len(entries))
             page = journal_view(entries, self._find(state), self._worker.bindings, first, after - first)
@@ -81,7 +81,7 @@ class SagaService(SagaServiceServicer):
                 saga=saga_view(state, self._find(state), self._waiting(state.saga_id), seen.view)
             )
 
-        async for answer in paced(self._worker.watch(request.saga_id), view, self._worker.world.clock):
+        async for answer in paced(self._worker.watch(request.saga_id), view, self._worker.adapters.clock):
             yield answer
 
     async def WatchSagas(
@@ -97,7 +97,7 @@ class SagaService(SagaServiceServicer):
 
     async def GetStatistics(self, request: api.GetStatisticsRequest, context: Context) -> api.GetStatisticsResponse:
         """See the contract."""
-        counts = await self._worker.world.journal.count()
+        counts = await self._worker.adapters.journal.count()
         return statistics_view(counts, self._worker, self._starts.admission, self._feed)
 
     async def PreviewRollback(
@@ -109,31 +109,31 @@ class SagaService(SagaServiceServicer):
     async def CancelSaga(self, request: api.CancelSagaRequest, context: Context) -> api.CancelSagaResponse:
         """See the contract."""
         await self._worker.ensure_recovered(request.saga_id)
-        state = await self._operations.cancel(request.saga_id, request.reason, request.requested_by)
+        state = await self._acts.cancel(request.saga_id, request.reason, request.requested_by)
         return api.CancelSagaResponse(saga=self._view(state))
 
     async def PauseSaga(self, request: api.PauseSagaRequest, context: Context) -> api.PauseSagaResponse:
         """See the contract."""
         await self._worker.ensure_recovered(request.saga_id)
-        state = await self._operations.pause(request.saga_id, request.reason, request.requested_by)
+        state = await self._acts.pause(request.saga_id, request.reason, request.requested_by)
         return api.PauseSagaResponse(saga=self._view(state))
 
     async def ResumeSaga(self, request: api.ResumeSagaRequest, context: Context) -> api.ResumeSagaResponse:
         """See the contract."""
         await self._worker.ensure_recovered(request.saga_id)
-        state = await self._operations.resume(request.saga_id, request.reason, request.requested_by)
+        state = await self._acts.resume(request.saga_id, request.reason, request.requested_by)
         return api.ResumeSagaResponse(saga=self._view(state))
 
     async def RetryNow(self, request: api.RetryNowRequest, context: Context) -> api.RetryNowResponse:
         """See the contract."""
         await self._worker.ensure_recovered(request.saga_id)
-        state = await self._operations.retry_now(request.saga_id, request.reason, request.requested_by)
+        state = await self._acts.retry_now(request.saga_id, request.reason, request.requested_by)
         return api.RetryNowResponse(saga=self._view(state))
 
     async def ResolveOutcome(self, request: api.ResolveOutcomeRequest, context: Context) -> api.ResolveOutcomeResponse:
         """See the contract."""
         await self._worker.ensure_recovered(request.saga_id)
-        state = await self._operations.resolve_outcome(
+        state = await self._acts.resolve_outcome(
             request.saga_id,
             request.key,
             took_effect=request.took_effect,
@@ -147,7 +147,7 @@ class SagaService(SagaServiceServicer):
         self, request: api.ResolveCompensationRequest, context: Context
     ) -> api.ResolveCompensationResponse:
         """See the contract."""
-        state = await self._operations.resolve_compensation(
+        state = await self._acts.resolve_compensation(
             request.saga_id, request.key, request.evidence, request.requested_by
         )
         return api.ResolveCompensationResponse(saga=self._view(state))
@@ -157,16 +157,14 @@ class SagaService(SagaServiceServicer):
     ) -> api.SkipCompensationResponse:
         """See the contract."""
         await self._worker.ensure_recovered(request.saga_id)
-        state = await self._operations.skip_compensation(
-            request.saga_id, request.key, request.evidence, request.requested_by
-        )
+        state = await self._acts.skip_compensation(request.saga_id, request.key, request.evidence, request.requested_by)
         return api.SkipCompensationResponse(saga=self._view(state))
 
     async def ActOnSagas(
         self, request: api.ActOnSagasRequest, context: Context
     ) -> AsyncIterator[api.ActOnSagasResponse]:
         """See the contract."""
-        async for answer in act_on_sagas(request, self._worker, self._operations):
+        async for answer in act_on_sagas(request, self._worker, self._acts):
             yield answer
 
     async def _reply(self, request: api.ResolveOutcomeRequest) -> bytes | None:

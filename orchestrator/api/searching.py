@@ -48,7 +48,7 @@ async def refuse_unknown(worker: Worker, where: SagaFilter) -> None:
         InvalidInput: it names a definition or an attribute that does not exist.
     """
     served = {each.definition.name for each in worker.served}
-    journalled = {count.definition for count in await worker.world.journal.count()}
+    journalled = {count.definition for count in await worker.adapters.journal.count()}
     if where.definition and where.definition not in served | journalled:
         known = ", ".join(sorted(served | journalled)) or "none"
         raise InvalidInput(("filter.definition", f"there is no saga {where.definition!r}; there are: {known}"))
@@ -77,7 +77,7 @@ def waits_for(executor: Executor | None, reasons: Iterable[int]) -> bool:
 
 async def suspension_of(worker: Worker, saga_id: str) -> Reason | None:
     """Why a suspended saga is: the last word of its journal about it."""
-    entries = await worker.world.journal.read(saga_id)
+    entries = await worker.adapters.journal.read(saga_id)
     return next((entry.reason for entry in reversed(entries) if isinstance(entry, SagaSuspended)), None)
 
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Alarm(Protocol):
+class DelayedCall(Protocol):
     """Something that is to happen at a time."""
 
     def cancel(self) -> None:
@@ -24,5 +24,5 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""
 
-    def alarm(self, seconds: float, ring: Callable[[], None]) -> Alarm:
-        """Call ``ring`` after so many seconds."""
+    def call_after(self, seconds: float, callback: Callable[[], None]) -> DelayedCall:
+        """Call ``callback`` after so many seconds."""

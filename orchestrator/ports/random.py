@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Chance(Protocol):
+class RandomSource(Protocol):
     """Where the jitter of retries comes from."""
 
     def __call__(self) -> float:

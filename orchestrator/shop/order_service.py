@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.api.starts import Starts
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.replica.acts import Operations
+    from orchestrator.engine.replica.acts import Acts
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.journal.progress import Step
     from orchestrator.journal.state import SagaState
@@ -48,9 +48,9 @@ class OrderService(OrderServiceServicer):
         starts: starts the sagas.
     """
 
-    def __init__(self, worker: Worker, operations: Operations, details: OrderDetails, starts: Starts) -> None:
+    def __init__(self, worker: Worker, acts: Acts, details: OrderDetails, starts: Starts) -> None:
         self._worker = worker
-        self._operations = operations
+        self._acts = acts
         self._details = details
         self._starts = starts
 
@@ -83,7 +83,7 @@ class OrderService(OrderServiceServicer):
         def view(state: SagaState) -> order_service_pb2.WatchOrderResponse:
             return order_service_pb2.WatchOrderResponse(order=self._view(state, seen.view))
 
-        async for answer in paced(self._worker.watch(request.order_id), view, self._worker.world.clock):
+        async for answer in paced(self._worker.watch(request.order_id), view, self._worker.adapters.clock):
             yield answer
 
     async def ListOrders(
@@ -106,7 +106,7 @@ class OrderService(OrderServiceServicer):
         """See the contract."""
         await self._order(request.order_id)
         await self._worker.ensure_recovered(request.order_id)
-        state = await self._operations.cancel(request.order_id, request.reason, _CUSTOMER)
+        state = await self._acts.cancel(request.order_id, request.reason, _CUSTOMER)
         return order_service_pb2.CancelOrderResponse(order=self._view(state))
 
     async def GetOrderDetails(

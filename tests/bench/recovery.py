@@ -70,7 +70,7 @@ async def _recovery_rate(session: Session, path: Path, left: Sequence[Append]) -
             await asyncio.wait(stopped)
         seconds = time.perf_counter() - began
         completed = sum(
-            count.number for count in await replica.worker.world.journal.count() if count.status is Status.COMPLETED
+            count.number for count in await replica.worker.adapters.journal.count() if count.status is Status.COMPLETED
         )
     if (replica.recovered, completed) != (number, number):
         raise BenchFailed(f"of {number} unfinished sagas, {replica.recovered} were recovered, {completed} completed")

@@ -90,7 +90,7 @@ async def _asked(session: Session, filled: Replica, saga_ids: list[str]) -> None
         await _ask(session, f"list the newest {_PAGE} sagas{which}", search, _LISTS)
 
     async def count(_number: int) -> object:
-        return await filled.worker.world.journal.count()
+        return await filled.worker.adapters.journal.count()
 
     await _ask(session, "count sagas by status", count, 3)
 

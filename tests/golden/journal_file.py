@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.engine.bindings.bindings import Bindings
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.replica.worker import Worker, World
+from orchestrator.engine.replica.worker import Adapters, Worker
 from orchestrator.shop.place_order import place_order
 from orchestrator.store.sqlite.journal import SqliteJournal
 from tests.golden.record import ORDER, REPLIES
@@ -67,7 +67,7 @@ def worker_on(journal: Journal, participants: Participants, owner: str) -> Worke
     clock = JumpingClock()
     bindings = Bindings([place_order.participants], Lines(participants), clock)
     served = ServedSagas([ServedSaga.over(place_order, read_plan(place_order), bindings)])
-    return Worker(served, bindings, World(journal, Witness(), clock, lambda: 0.5), owner=owner, lease=60.0)
+    return Worker(served, bindings, Adapters(journal, Witness(), clock, lambda: 0.5), owner=owner, lease=60.0)
 
 
 async def record(path: Path) -> None:

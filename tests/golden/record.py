@@ -109,7 +109,7 @@ async def cancelled(stage: Stage) -> None:
     stage.participants.scripts["ArrangeShipment"] = [answer]
     started = asyncio.ensure_future(run(stage))
     await until(lambda: answer.asked)
-    cancel = stage.processes[0].operations.cancel(ORDER_ID, "changed her mind", "ada")
+    cancel = stage.processes[0].acts.cancel(ORDER_ID, "changed her mind", "ada")
     cancelling = asyncio.ensure_future(cancel)
     await turns()
     answer.give()
@@ -147,9 +147,9 @@ async def undone_by_hand(stage: Stage) -> None:
     stage.participants.scripts["AuthorizePayment"] = [unknown(), rejected("UNIMPLEMENTED", "")]
     stage.participants.scripts["VoidAuthorization"] = [rejected("NOT_FOUND", "NO_SUCH_PAYMENT")]
     await run(stage)
-    operations = stage.processes[0].operations
-    await operations.resolve_compensation(ORDER_ID, "PaymentService.AuthorizePayment", "voided by hand", "ada")
-    await operations.resume(ORDER_ID, "go on", "ada")
+    acts = stage.processes[0].acts
+    await acts.resolve_compensation(ORDER_ID, "PaymentService.AuthorizePayment", "voided by hand", "ada")
+    await acts.resume(ORDER_ID, "go on", "ada")
     await stage.stopped(ORDER_ID)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.replica.acts import Operations
+from orchestrator.engine.replica.acts import Acts
 from orchestrator.journal.state import Status, StepOutcome
 from orchestrator.store.sqlite.journal import SqliteJournal
 from tests.golden.journal_file import (
@@ -87,6 +87,6 @@ async def test_nothing_is_sent_again_whose_result_an_earlier_version_has_journal
 
 async def test_a_saga_that_an_earlier_version_has_suspended_is_resumed(worker: Worker) -> None:
     await worker.open()
-    await Operations(worker).resume(SUSPENDED, "the bin is full again", "ada")
+    await Acts(worker).resume(SUSPENDED, "the bin is full again", "ada")
 
     assert (await worker.wait(SUSPENDED, 1e6)).status is Status.COMPLETED

@@ -107,7 +107,7 @@ async def test_3_a_command_in_doubt_is_compensated_when_the_saga_is_cancelled(st
     await process.worker.start(stage.order())
     await until(lambda: ledger.methods().count("ArrangeShipment") > 2)
 
-    await process.operations.cancel(SAGA, "enough", "ada")
+    await process.acts.cancel(SAGA, "enough", "ada")
     await stage.stopped()
 
     assert "CancelShipment" in ledger.methods()
@@ -151,14 +151,14 @@ async def test_6_after_the_pivot_only_forwards(stage: Stage) -> None:
     await process.worker.start(stage.order())
     await until(lambda: held.asked)
     with pytest.raises(CancelRefused, match="past its point of no return"):
-        await process.operations.cancel(SAGA, "too late", "ada")
+        await process.acts.cancel(SAGA, "too late", "ada")
     held.give(rejected(echoed=True))
 
     state = await stage.stopped()
     assert state.status is Status.SUSPENDED
     assert not set(stage.participants.methods()) & set(BACKWARD)
 
-    await process.operations.resume(SAGA, "mended", "ada")
+    await process.acts.resume(SAGA, "mended", "ada")
     await until(lambda: stage.state().status is Status.COMPLETED)
     assert any(isinstance(entry, SagaResumed) for entry in stage.entries())
 

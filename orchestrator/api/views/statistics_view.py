@@ -35,12 +35,12 @@ def statistics_view(
         participants=[
             api.ParticipantStatistics(
                 service=service,
-                in_flight=gate.in_flight,
-                waiting=gate.waiting,
-                is_down=gate.is_open,
-                down_since=timestamp(gate.down_since) if gate.is_open else None,
+                in_flight=breaker.in_flight,
+                waiting=breaker.waiting,
+                is_down=breaker.is_open,
+                down_since=timestamp(breaker.down_since) if breaker.is_open else None,
             )
-            for service, gate in worker.bindings.gates.items()
+            for service, breaker in worker.bindings.breakers.items()
         ],
         live_sagas=len(worker.live),
         admission=_admission(admission),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.replica.replay_check import Verdict, Verifier
+    from orchestrator.engine.replica.replay_check import ReplayVerdict, Verifier
     from orchestrator.journal.export import ExportedJournal
     from orchestrator.settings import Settings
 
@@ -75,30 +75,30 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 async def _verify(
     definitions: Sequence[SagaDefinition[Any, Any, Any]],
     settings: Settings | None,
-    journals: Sequence[ExportedJournal | Verdict],
-) -> list[Verdict]:
+    journals: Sequence[ExportedJournal | ReplayVerdict],
+) -> list[ReplayVerdict]:
     from orchestrator.analysis.plan.reader import read_plan  # noqa: PLC0415 - as above
-    from orchestrator.engine.replica.replay_check import Verdict, Verifier  # noqa: PLC0415 - as above
+    from orchestrator.engine.replica.replay_check import ReplayVerdict, Verifier  # noqa: PLC0415 - as above
 
     verifier = Verifier((definition, read_plan(definition)) for definition in definitions)
-    verdicts = [each if isinstance(each, Verdict) else await verifier.verify(*each) for each in journals]
+    verdicts = [each if isinstance(each, ReplayVerdict) else await verifier.verify(*each) for each in journals]
     if settings is not None:
         verdicts += [verdict async for verdict in _verify_unfinished(verifier, settings)]
     return verdicts
 
 
-def _read(file: Path) -> ExportedJournal | Verdict:
-    from orchestrator.engine.replica.replay_check import Finding, Verdict  # noqa: PLC0415 - as above
+def _read(file: Path) -> ExportedJournal | ReplayVerdict:
+    from orchestrator.engine.replica.replay_check import Finding, ReplayVerdict  # noqa: PLC0415 - as above
     from orchestrator.journal.export import read_journal  # noqa: PLC0415 - as above
 
     try:
         return read_journal(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        return Verdict(str(file), "", None, Finding.UNREADABLE, str(error))
+        return ReplayVerdict(str(file), "", None, Finding.UNREADABLE, str(error))
 
 
-async def _verify_unfinished(verifier: Verifier, settings: Settings) -> AsyncIterator[Verdict]:
-    from orchestrator.engine.replica.replay_check import Finding, Verdict  # noqa: PLC0415 - as above
+async def _verify_unfinished(verifier: Verifier, settings: Settings) -> AsyncIterator[ReplayVerdict]:
+    from orchestrator.engine.replica.replay_check import Finding, ReplayVerdict  # noqa: PLC0415 - as above
     from orchestrator.journal.state import UNFINISHED, Status  # noqa: PLC0415 - as above
     from orchestrator.ports.catalogue import SagaFilter  # noqa: PLC0415 - as above
 
@@ -108,12 +108,12 @@ async def _verify_unfinished(verifier: Verifier, settings: Settings) -> AsyncIte
                 entries = await journal.read(record.saga_id)
             except ValueError as error:
                 name = f"{record.definition} v{record.version}"
-                yield Verdict(record.saga_id, name, record.status, Finding.UNREADABLE, str(error))
+                yield ReplayVerdict(record.saga_id, name, record.status, Finding.UNREADABLE, str(error))
             else:
                 yield await verifier.verify(record.saga_id, entries)
 
 
-def _show(verdicts: Sequence[Verdict]) -> bool:
+def _show(verdicts: Sequence[ReplayVerdict]) -> bool:
     """Show what is not in line, and how many there were; whether all are."""
     from orchestrator.engine.replica.replay_check import Finding  # noqa: PLC0415 - as above
 

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from orchestrator.contract.command import Effect
 from orchestrator.contract.constraints import violations
 from orchestrator.contract.derivation import Derivation
-from orchestrator.engine.bindings.circuit_breaker import Gate
+from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.journal.outcome import Failure
 
 if TYPE_CHECKING:
@@ -36,25 +36,25 @@ class Binding:
     Args:
         command: the command.
         participants: the way to them.
-        gate: the gate in front of its participant.
+        breaker: the circuit breaker in front of its participant.
         compensates: it is sent as a compensation.
 
     Attributes:
         compensates: as above.
         command: the command.
         caller: delivers it, once.
-        gate: the gate in front of its participant.
+        breaker: the circuit breaker in front of its participant.
         timeout: seconds that an attempt may take.
         compensation: the binding of its compensation, and the derivation of the request, where it is compensable.
         verify: the same for the query that tells whether it took effect, where its contract names one.
     """
 
     __slots__ = (
+        "breaker",
         "caller",
         "command",
         "compensates",
         "compensation",
-        "gate",
         "is_query",
         "name",
         "short_name",
@@ -62,17 +62,19 @@ class Binding:
         "verify",
     )
 
-    def __init__(self, command: Command, participants: Participants, gate: Gate, *, compensates: bool = False) -> None:
+    def __init__(
+        self, command: Command, participants: Participants, breaker: CircuitBreaker, *, compensates: bool = False
+    ) -> None:
         self.compensates = compensates
         self.command = command
-        self.gate = gate
+        self.breaker = breaker
         self.caller: Caller = participants.caller(command)
         self.timeout = command.timeout.total_seconds()
         self.is_query = command.effect is Effect.QUERY
         self.name = command.name
         self.short_name = command.short_name
-        self.compensation = _derived(command, command.compensation, participants, gate, compensates=True)
-        self.verify = _derived(command, command.verify, participants, gate)
+        self.compensation = _derived(command, command.compensation, participants, breaker, compensates=True)
+        self.verify = _derived(command, command.verify, participants, breaker)
 
     def flaw(self, reply: bytes) -> Failure | None:
         """Why a serialized reply cannot be used, if it cannot: whoever sent it, it is no answer to this command."""
@@ -96,11 +98,11 @@ class Bindings:
     Args:
         definitions: the participants of each saga.
         participants: the way to them.
-        clock: how the gates' pauses pass.
+        clock: how the breakers' pauses pass.
         most_in_flight: calls that may be in flight to one participant at once.
 
     Attributes:
-        gates: the gate in front of each participant, by the full name of its service.
+        breakers: the circuit breaker in front of each participant, by the full name of its service.
     """
 
     def __init__(
@@ -118,13 +120,13 @@ class Bindings:
             for command in participant.commands.values()
             if not command.streaming
         }
-        self.gates: Mapping[str, Gate] = {
-            service: Gate(clock, partial(participants.is_serving, service), most_in_flight, service)
+        self.breakers: Mapping[str, CircuitBreaker] = {
+            service: CircuitBreaker(clock, partial(participants.is_serving, service), most_in_flight, service)
             for service in sorted({command.service for command in commands.values()})
         }
         self._children: dict[tuple[str, int], Binding] = {}
         self._by_name: dict[str, Binding] = {
-            name: Binding(command, participants, self.gates[command.service]) for name, command in commands.items()
+            name: Binding(command, participants, self.breakers[command.service]) for name, command in commands.items()
         }
         self._by_path: Mapping[str, Binding] = {binding.command.path: binding for binding in self._by_name.values()}
 
@@ -147,8 +149,13 @@ class Bindings:
 
 
 def _derived(
-    command: Command, target: Command | None, participants: Participants, gate: Gate, *, compensates: bool = False
+    command: Command,
+    target: Command | None,
+    participants: Participants,
+    breaker: CircuitBreaker,
+    *,
+    compensates: bool = False,
 ) -> tuple[Binding, Derivation] | None:
     if target is None:
         return None
-    return Binding(target, participants, gate, compensates=compensates), Derivation.of(command, target)
+    return Binding(target, participants, breaker, compensates=compensates), Derivation.of(command, target)

@@ -1,4 +1,4 @@
-r"""The gate in front of one participant: how many calls may be in flight, and whether any should be.
+r"""The circuit breaker in front of one participant: how many calls may be in flight, and whether any should be.
 
 Purpose: a participant that is down delays sagas and is not hammered by them; one that is slow is not drowned.
 Invariant: nobody who waits here has an attempt in flight, so a saga can be stopped while it waits.
@@ -41,7 +41,7 @@ class HealthCheck(Protocol):
         """True where it does, False where it does not; ``None`` where it offers no health service."""
 
 
-class Gate:
+class CircuitBreaker:
     """Admits calls to one participant.
 
     Args:

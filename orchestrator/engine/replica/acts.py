@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.contract.command import Effect
 from orchestrator.engine.replica.cancellation import refuse_cancel
 from orchestrator.engine.run.stop_control import Fail, Halt
-from orchestrator.errors import ClaimLost, JournalError, OperationRefused
+from orchestrator.errors import ActRefused, ClaimLost, JournalError
 from orchestrator.journal.entries import CompensationResolved, CompensationSkipped, OutcomeResolved, SagaResumed
 from orchestrator.journal.state import ENDED, REASON_CANCELLED, REASON_PAUSED, Reason, Status, fold
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.claims import Claim
 
 
-class Operations:
+class Acts:
     """The operators' acts on the sagas of one worker, and on those that rest.
 
     Every method may raise :class:`~orchestrator.errors.SagaNotFound` and
@@ -51,7 +51,7 @@ class Operations:
         """Suspend a saga, forward or backward, once no attempt is in flight. Repeating it changes nothing.
 
         Raises:
-            OperationRefused: it has ended.
+            ActRefused: it has ended.
         """
         executor = self._worker.live.get(saga_id)
         if executor is not None:
@@ -66,11 +66,11 @@ class Operations:
         """Carry on with a suspended saga from where it stands.
 
         Raises:
-            OperationRefused: it is not suspended.
+            ActRefused: it is not suspended.
         """
         claim, state, entries = await self._claim(saga_id)
         reason = Reason("RESUMED", why, "", requested_by)
-        executor = self._worker.adopt(claim, entries, state, entry=SagaResumed(self._now(), reason))
+        executor = self._worker.recover(claim, entries, state, entry=SagaResumed(self._now(), reason))
         await executor.ensure_persisted()
         return executor.state
 
@@ -78,12 +78,12 @@ class Operations:
         """Make at once the attempts that a live saga would make after its backoff.
 
         Raises:
-            OperationRefused: nothing waits for its backoff to end.
+            ActRefused: nothing waits for its backoff to end.
         """
         executor = self._worker.live.get(saga_id)
         state = executor.state if executor else await self._worker.get(saga_id)
         if executor is None or not executor.retry_now(Reason("RETRY_NOW", why, "", requested_by)):
-            raise OperationRefused(saga_id, "NOTHING_WAITS", f"saga {saga_id} has no attempt that waits")
+            raise ActRefused(saga_id, "NOTHING_WAITS", f"saga {saga_id} has no attempt that waits")
         await executor.ensure_persisted()
         return state
 
@@ -103,7 +103,7 @@ class Operations:
             requested_by: who says so.
 
         Raises:
-            OperationRefused: the saga is not suspended, the command's outcome is known, or its reply is needed.
+            ActRefused: the saga is not suspended, the command's outcome is known, or its reply is needed.
         """
 
         def entry(state: SagaState) -> Entry:
@@ -115,7 +115,7 @@ class Operations:
                 return CompensationResolved(self._now(), command.key, reason)
             if took_effect and reply is None and not state.rollback:
                 message = f"{command.key} took effect: the saga needs its reply to go forward"
-                raise OperationRefused(saga_id, "REPLY_NEEDED", message)
+                raise ActRefused(saga_id, "REPLY_NEEDED", message)
             return OutcomeResolved(self._now(), command.key, took_effect, reply or b"", reason)
 
         return await self._note(saga_id, entry)
@@ -130,7 +130,7 @@ class Operations:
             requested_by: who says so.
 
         Raises:
-            OperationRefused: the saga is not suspended, or nothing is in the way of compensating the command.
+            ActRefused: the saga is not suspended, or nothing is in the way of compensating the command.
         """
 
         def entry(state: SagaState) -> Entry:
@@ -149,7 +149,7 @@ class Operations:
             requested_by: who says so.
 
         Raises:
-            OperationRefused: the saga is not suspended, or nothing is in the way of compensating the command.
+            ActRefused: the saga is not suspended, or nothing is in the way of compensating the command.
         """
 
         def entry(state: SagaState) -> Entry:
@@ -171,7 +171,7 @@ class Operations:
                 refuse(state)  # it may have come further until it was claimed
                 if state.rollback:
                     return state
-                executor = self._worker.adopt(claim, entries, state, rollback=reason)
+                executor = self._worker.recover(claim, entries, state, rollback=reason)
             if await executor.cancel(reason, refuse):
                 return executor.state
             # It has stopped otherwise meanwhile: there may be something to roll back, or nothing more to do.
@@ -194,10 +194,10 @@ class Operations:
 
     async def _claim_resting(self, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
         """Claim a saga that rests; only now is what the journal says of it final."""
-        claim = await self._worker.world.journal.claim_resting(self._worker.owner, saga_id)
+        claim = await self._worker.adapters.journal.claim_resting(self._worker.owner, saga_id)
         if claim is None:
             raise ClaimLost(f"saga {saga_id} is being advanced by somebody else; ask again")
-        entries = await self._worker.world.journal.read(saga_id)
+        entries = await self._worker.adapters.journal.read(saga_id)
         return claim, fold(saga_id, entries), entries
 
     async def _suspended(self, saga_id: str) -> SagaState:
@@ -206,20 +206,20 @@ class Operations:
         return state
 
     def _now(self) -> int:
-        return self._worker.world.clock.now()
+        return self._worker.adapters.clock.now()
 
 
 def _refuse_unless_suspended(state: SagaState) -> None:
     if state.status is not Status.SUSPENDED:
         message = f"saga {state.saga_id} is not suspended; pause it first"
-        raise OperationRefused(state.saga_id, "NOT_SUSPENDED", message)
+        raise ActRefused(state.saga_id, "NOT_SUSPENDED", message)
 
 
 def find_command(state: SagaState, name: str) -> CommandState:
     """The command of a key or, where only one is of this name, of a name such as ``PaymentService.CapturePayment``.
 
     Raises:
-        OperationRefused: there is none, or more than one.
+        ActRefused: there is none, or more than one.
     """
     command = state.commands.get(name)
     if command is not None:
@@ -229,9 +229,9 @@ def find_command(state: SagaState, name: str) -> CommandState:
         return state.commands[candidates[0]]
     if candidates:
         message = f"{name} may be any of: {', '.join(candidates)}; say which one"
-        raise OperationRefused(state.saga_id, "AMBIGUOUS_COMMAND", message)
+        raise ActRefused(state.saga_id, "AMBIGUOUS_COMMAND", message)
     known = ", ".join(state.commands)
-    raise OperationRefused(state.saga_id, "NO_SUCH_COMMAND", f"no command {name!r}; there are: {known}")
+    raise ActRefused(state.saga_id, "NO_SUCH_COMMAND", f"no command {name!r}; there are: {known}")
 
 
 def _unscoped(key: str) -> str:
@@ -242,14 +242,14 @@ def _unscoped(key: str) -> str:
 def _resolvable(state: SagaState, key: str) -> CommandState:
     command = find_command(state, key)
     if not command.in_doubt and command is not state.refused_after_pivot:
-        raise OperationRefused(state.saga_id, "OUTCOME_KNOWN", f"{command.key} is not in doubt")
+        raise ActRefused(state.saga_id, "OUTCOME_KNOWN", f"{command.key} is not in doubt")
     return command
 
 
 def _refuse_if_gone_on(state: SagaState, command: CommandState, *, took_effect: bool) -> None:
     if took_effect:
         message = f"the saga has gone on without {command.key}, which is compensated before it ends; resume it"
-        raise OperationRefused(state.saga_id, "GONE_ON_WITHOUT", message)
+        raise ActRefused(state.saga_id, "GONE_ON_WITHOUT", message)
 
 
 def _uncompensated(state: SagaState, name: str) -> CommandState:
@@ -257,13 +257,13 @@ def _uncompensated(state: SagaState, name: str) -> CommandState:
     command = find_command(state, name)
     if not state.rollback and command.compensation is None:
         message = f"saga {state.saga_id} does not roll back; cancel it first"
-        raise OperationRefused(state.saga_id, "NOT_ROLLING_BACK", message)
+        raise ActRefused(state.saga_id, "NOT_ROLLING_BACK", message)
     if not command.may_stand:
-        raise OperationRefused(state.saga_id, "NOTHING_STANDS", f"{command.key} has no effect that stands")
+        raise ActRefused(state.saga_id, "NOTHING_STANDS", f"{command.key} has no effect that stands")
     if not _is_obstacle(state, command):
         obstacles = ", ".join(each.key for each in state.commands.values() if _is_obstacle(state, each))
         message = f"nothing is in the way of compensating {command.key}; what is: {obstacles or 'nothing'}"
-        raise OperationRefused(state.saga_id, "NOTHING_IN_THE_WAY", message)
+        raise ActRefused(state.saga_id, "NOTHING_IN_THE_WAY", message)
     return command
 
 
@@ -278,9 +278,9 @@ def _is_obstacle(state: SagaState, command: CommandState) -> bool:
     return is_reason or (compensation is not None and compensation.unsettled)
 
 
-def _ended(state: SagaState) -> OperationRefused:
+def _ended(state: SagaState) -> ActRefused:
     assert state.status is not None
-    return OperationRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} has ended: {state.status.name.lower()}")
+    return ActRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} has ended: {state.status.name.lower()}")
 
 
 def _raise_failed(executor: Executor) -> None:

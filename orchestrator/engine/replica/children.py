@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.analysis.plan.child_command import ROLLBACK, child_command
 from orchestrator.engine.bindings.bindings import Binding
-from orchestrator.engine.replica.acts import Operations
+from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.worker import StartSaga
 from orchestrator.errors import JournalError, SagaExists
 from orchestrator.journal.keys import LONGEST_SAGA_ID, bounded
@@ -21,7 +21,7 @@ from orchestrator.journal.state import ENDED, Status
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
-    from orchestrator.engine.bindings.circuit_breaker import Gate
+    from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
     from orchestrator.engine.definitions import ServedSaga
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.journal.outcome import Outcome
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from orchestrator.ports.channel import Caller
 
 
-def add_children(worker: Worker, gate: Gate) -> None:
+def add_children(worker: Worker, breaker: CircuitBreaker) -> None:
     """Let every saga that the worker serves be run as a child of another.
 
     Args:
         worker: runs the children.
-        gate: in front of them: the limit of children in flight.
+        breaker: in front of them: the limit of children in flight.
     """
     for served in worker.served:
         command = child_command(served.definition, served.plan)
-        worker.bindings.add_child(served.definition, Binding(command, _Children(worker, served), gate))
+        worker.bindings.add_child(served.definition, Binding(command, _Children(worker, served), breaker))
 
 
 class _Children:
@@ -86,9 +86,9 @@ class _Children:
     async def _undone(self, order: StartSaga, timeout: float) -> SagaState:  # noqa: ASYNC109 - as above
         """The child once it is rolled back, or as it stands after so many seconds."""
         try:
-            await self._worker.bury(order)
+            await self._worker.write_tombstone(order)
         except SagaExists:
-            await Operations(self._worker).roll_back_child(order.saga_id, "its parent is rolled back")
+            await Acts(self._worker).roll_back_child(order.saga_id, "its parent is rolled back")
         return await self._worker.wait(order.saga_id, timeout)
 
     async def _order(self, request: bytes, key: str, known: dict[str, str]) -> StartSaga:
@@ -113,7 +113,7 @@ class _Children:
     async def _child_id(self, key: str) -> str:
         """The idempotency key of the command; where that is long, a shorter one, unless the child has it already."""
         child_id = bounded(key, LONGEST_SAGA_ID)
-        if child_id != key and await self._worker.world.journal.find(key) is not None:
+        if child_id != key and await self._worker.adapters.journal.find(key) is not None:
             return key
         return child_id
 

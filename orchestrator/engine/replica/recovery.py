@@ -59,16 +59,16 @@ class Recovery:
         owner: str,
         lease: float,
         live: Mapping[str, Executor],
-        adopt: Callable[[Claim, Sequence[Entry], SagaState], object],
+        recover: Callable[[Claim, Sequence[Entry], SagaState], object],
     ) -> None:
         self._journal = journal
         self._clock = clock
         self._owner = owner
         self._lease = lease
         self._live = live
-        self._adopt = adopt
-        self._orphans: dict[str, Claim] = {}
-        self._fostering = False
+        self._recover_saga = recover
+        self._deferred: dict[str, Claim] = {}
+        self._recovering_deferred = False
         self._unsure = False
         self._background: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -105,17 +105,17 @@ class Recovery:
         for task in self._background:
             task.cancel()
 
-    def orphan(self, claim: Claim) -> None:
+    def defer_recovery(self, claim: Claim) -> None:
         """The journal failed this saga: carry on with it once the journal is back.
 
         A repeated start that failed believes in its own, first claim; the latest is the one that counts.
         """
-        known = self._orphans.get(claim.saga_id)
+        known = self._deferred.get(claim.saga_id)
         if known is None or known.token < claim.token:
-            self._orphans[claim.saga_id] = claim
-        if not self._fostering and not self._closed:
-            self._fostering = True
-            self._spawn(self._foster())
+            self._deferred[claim.saga_id] = claim
+        if not self._recovering_deferred and not self._closed:
+            self._recovering_deferred = True
+            self._spawn(self._recover_deferred())
 
     @property
     def _pause(self) -> float:
@@ -154,7 +154,7 @@ class Recovery:
             claims = await self._claim()
             for first in range(0, len(claims), _READ_AT_ONCE):
                 at_once = claims[first : first + _READ_AT_ONCE]
-                await asyncio.gather(*map(self._carry_on, at_once))
+                await asyncio.gather(*map(self._recover_one, at_once))
                 self.recovered += len(at_once)
                 self._tell_progress()
             await self._beat()  # there may be so many that the lease would lapse meanwhile
@@ -170,7 +170,7 @@ class Recovery:
         return found + claims
 
     async def _claimed_unknowingly(self) -> list[Claim]:
-        claims = [claim for claim in await self._journal.claimed(self._owner) if claim.saga_id not in self._orphans]
+        claims = [claim for claim in await self._journal.claimed(self._owner) if claim.saga_id not in self._deferred]
         executors = [self._live.get(claim.saga_id) for claim in claims]
         return [
             claim
@@ -178,24 +178,24 @@ class Recovery:
             if executor is None or executor.token < claim.token
         ]
 
-    async def _foster(self) -> None:
+    async def _recover_deferred(self) -> None:
         """Carry on with the orphans, as soon as the journal lets us."""
-        while self._orphans:
+        while self._deferred:
             await self._clock.sleep(RETRY_SECONDS)
             # One that is live seems to be started anew; the journal will say that it exists.
-            for saga_id in [saga_id for saga_id in self._orphans if saga_id not in self._live]:
-                await self._carry_on(self._orphans.pop(saga_id))
-        self._fostering = False
+            for saga_id in [saga_id for saga_id in self._deferred if saga_id not in self._live]:
+                await self._recover_one(self._deferred.pop(saga_id))
+        self._recovering_deferred = False
 
-    async def _carry_on(self, claim: Claim) -> None:
+    async def _recover_one(self, claim: Claim) -> None:
         try:
             entries = await self._journal.read(claim.saga_id)
             state = fold(claim.saga_id, entries)
             if state.status in UNFINISHED:
-                self._adopt(claim, entries, state)
+                self._recover_saga(claim, entries, state)
         except JournalError as error:
             _log.warning("saga %s waits for the journal: %s", claim.saga_id, error)
-            self.orphan(claim)
+            self.defer_recovery(claim)
         except Exception:  # noqa: BLE001 - one saga that cannot be read must not keep the others waiting
             _log.critical("saga %s cannot be carried on by this version", claim.saga_id, exc_info=True)
 

@@ -24,13 +24,13 @@ from orchestrator.analysis.plan.child_command import child_command
 from orchestrator.contract.redaction import redacted
 from orchestrator.definition.context import running_saga
 from orchestrator.engine.bindings.bindings import Binding, Bindings
-from orchestrator.engine.bindings.circuit_breaker import Gate
+from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
 from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.preview import preview
 from orchestrator.engine.run.replay import ReplayGate, replayed
-from orchestrator.engine.run.stop_control import Brake, Halt, RollBack, Suspend
+from orchestrator.engine.run.stop_control import Halt, RollBack, StopControl, Suspend
 from orchestrator.journal import state as state_module
 from orchestrator.journal.entries import RollbackBegan
 from orchestrator.journal.state import ENDED, Reason, SagaState, Status, fold
@@ -64,7 +64,7 @@ class Finding(enum.Enum):
 _IN_LINE: Final = (Finding.IN_LINE, "")
 
 
-class Verdict(NamedTuple):
+class ReplayVerdict(NamedTuple):
     """What recovery would find in one journal.
 
     Attributes:
@@ -92,21 +92,21 @@ class Verifier:
         sagas = tuple(sagas)
         self._bindings = Bindings([definition.participants for definition, _ in sagas], _Nobody(), _Instant(0))
         self._served = ServedSagas(ServedSaga.over(definition, plan, self._bindings) for definition, plan in sagas)
-        gate = Gate(_Instant(0), _nobody_serves, 1)
+        gate = CircuitBreaker(_Instant(0), _nobody_serves, 1)
         for definition, plan in sagas:
             self._bindings.add_child(definition, Binding(child_command(definition, plan), _Nobody(), gate))
 
-    async def verify(self, saga_id: str, entries: Sequence[Entry]) -> Verdict:
+    async def verify(self, saga_id: str, entries: Sequence[Entry]) -> ReplayVerdict:
         """What recovery would find in a journal. One that has ended is replayed, too, up to its end."""
         try:
             state = fold(saga_id, entries)
         except (KeyError, ValueError, AssertionError) as error:
-            return Verdict(saga_id, "", None, Finding.UNREADABLE, f"{type(error).__name__}: {error}")
+            return ReplayVerdict(saga_id, "", None, Finding.UNREADABLE, f"{type(error).__name__}: {error}")
         if state.status is None:
-            return Verdict(saga_id, "", None, Finding.UNREADABLE, "it holds no entries")
+            return ReplayVerdict(saga_id, "", None, Finding.UNREADABLE, "it holds no entries")
         rolls_back = state.rollback is not None and state.status not in ENDED
         finding, message = self._derived(state) if rolls_back else await self._replayed(state, entries)
-        return Verdict(saga_id, f"{state.definition} v{state.version}", state.status, finding, message)
+        return ReplayVerdict(saga_id, f"{state.definition} v{state.version}", state.status, finding, message)
 
     def _derived(self, state: SagaState) -> tuple[Finding, str]:
         """Whether the compensations that are left can be made."""
@@ -124,16 +124,18 @@ class Verifier:
 
     async def _rehearse(self, served: ServedSaga, state: SagaState, now: int) -> Stop | bytes | None:
         """Where the code leads; None where it waits for something that is no command."""
-        brake, writer, clock, gate = Brake(), _Scratch(state), _Instant(now), ReplayGate(state)
-        forward = Forward(served, writer, brake, None, self._bindings, clock, _middling, gate)
+        stop_control, writer, clock, gate = StopControl(), _Scratch(state), _Instant(now), ReplayGate(state)
+        forward = Forward(served, writer, stop_control, None, self._bindings, clock, _middling, gate)
 
         def end(waiting: list[str]) -> None:
             first = waiting[0]
-            brake.pull(Suspend(Reason(_END_OF_JOURNAL, first if first in state.commands else f"{first}, which is new")))
+            stop_control.request_stop(
+                Suspend(Reason(_END_OF_JOURNAL, first if first in state.commands else f"{first}, which is new"))
+            )
 
         gate.at_end = end
-        gate.stuck = partial(brake.pull, Halt())
-        stop = await asyncio.ensure_future(_run(forward, gate, brake))
+        gate.stuck = partial(stop_control.request_stop, Halt())
+        stop = await asyncio.ensure_future(_run(forward, gate, stop_control))
         return None if isinstance(stop, Halt) else stop
 
 
@@ -170,9 +172,9 @@ class _Instant:
         """See the port."""
         await asyncio.sleep(0)
 
-    def alarm(self, _seconds: float, ring: Callable[[], None]) -> asyncio.Handle:
+    def call_after(self, _seconds: float, callback: Callable[[], None]) -> asyncio.Handle:
         """See the port."""
-        return asyncio.get_running_loop().call_soon(ring)
+        return asyncio.get_running_loop().call_soon(callback)
 
 
 class _Nobody:
@@ -191,9 +193,9 @@ class _Nobody:
         return None
 
 
-async def _run(forward: Forward, gate: ReplayGate, brake: Brake) -> Stop | bytes:
+async def _run(forward: Forward, gate: ReplayGate, stop_control: StopControl) -> Stop | bytes:
     running_saga.set(forward)
-    return await replayed(forward.run(), gate, brake)
+    return await replayed(forward.run(), gate, stop_control)
 
 
 async def _nobody_serves() -> bool:

@@ -42,7 +42,7 @@ ALL_IS_TOLD: Final = 2**63 - 1
 """After every instant."""
 
 
-class Retelling:
+class Republishing:
     """What one process tells again at its start, and says at its end.
 
     Args:

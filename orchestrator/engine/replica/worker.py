@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.journal import Journal
     from orchestrator.ports.observer import Observer
-    from orchestrator.ports.random import Chance
+    from orchestrator.ports.random import RandomSource
 
 _log = logging.getLogger(__name__)
 
@@ -74,13 +74,13 @@ class StartSaga(NamedTuple):
     parent_id: str = ""
 
 
-class World(NamedTuple):
+class Adapters(NamedTuple):
     """The adapters behind the engine's ports."""
 
     journal: Journal
     observer: Observer
     clock: Clock
-    chance: Chance
+    random_source: RandomSource
 
 
 class Worker:
@@ -89,7 +89,7 @@ class Worker:
     Args:
         served: the definitions that it can run.
         bindings: the commands of their participants.
-        world: the adapters.
+        adapters: the adapters.
         owner: this replica's name, of its own for each process.
         lease: seconds after which others may take over when this replica falls silent.
 
@@ -99,18 +99,18 @@ class Worker:
     """
 
     def __init__(
-        self, served: ServedSagas, bindings: Bindings, world: World, *, owner: str, lease: float = 15.0
+        self, served: ServedSagas, bindings: Bindings, adapters: Adapters, *, owner: str, lease: float = 15.0
     ) -> None:
         self.served = served
         self.bindings = bindings
-        self.world = world
+        self.adapters = adapters
         self.owner = owner
         self.live: dict[str, Executor] = {}
         self.frozen: dict[str, str] = {}
         self._digests: dict[str, bytes] = {}
         self._watchers = Watchers()
         self._recovery = Recovery(
-            world.journal, world.clock, owner=owner, lease=lease, live=self.live, adopt=self._recover
+            adapters.journal, adapters.clock, owner=owner, lease=lease, live=self.live, recover=self._recover
         )
 
     async def open(self) -> int:
@@ -146,14 +146,14 @@ class Worker:
     async def close(self, grace: float) -> None:
         """Stop every saga where it stands, for up to ``grace`` seconds of answers in flight; let the claims go."""
         self._recovery.close()
-        for gate in self.bindings.gates.values():
-            gate.shut()
+        for breaker in self.bindings.breakers.values():
+            breaker.shut()
         live = list(self.live.values())
         for executor in live:
             executor.halt()
         if live:
             await asyncio.wait([executor.stopped for executor in live], timeout=grace)
-        await self.world.journal.release(self.owner)
+        await self.adapters.journal.release(self.owner)
 
     async def start(
         self, order: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
@@ -198,7 +198,7 @@ class Worker:
                 state = await executor.settled_state()
                 if state is not None:
                     return state
-        entries = await self.world.journal.read(saga_id)
+        entries = await self.adapters.journal.read(saga_id)
         if not entries:
             raise SagaNotFound(saga_id)
         return fold(saga_id, entries)
@@ -210,13 +210,13 @@ class Worker:
             await self._wait_stopped(executor, seconds)
         return await self.get(saga_id)
 
-    async def bury(self, order: StartSaga) -> None:
+    async def write_tombstone(self, order: StartSaga) -> None:
         """Write a saga down as compensated that never ran, so that a late start finds it.
 
         Raises:
             SagaExists: it has been started.
         """
-        now = self.world.clock.now()
+        now = self.adapters.clock.now()
         writer = self._new_writer(order, now)
         writer.record(RollbackBegan(now, Reason(REASON_CANCELLED, "compensated before it was started")))
         writer.record(SagaCompensated(now))
@@ -224,7 +224,7 @@ class Worker:
 
     async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
         """A page of sagas, the newest first; see :meth:`Journal.search`."""
-        return await self.world.journal.search(where, limit, page_token)
+        return await self.adapters.journal.search(where, limit, page_token)
 
     async def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
         """The saga as it stands, then after every change, until it has ended. Changes in a burst come as one.
@@ -243,7 +243,7 @@ class Worker:
                 if saga_id in self.live:
                     await changed.wait()
                 else:
-                    await self.world.clock.sleep(RETRY_SECONDS)
+                    await self.adapters.clock.sleep(RETRY_SECONDS)
 
     async def watch_all(self) -> AsyncIterator[SagaState]:
         """Every saga that this replica advances, after each of its changes; those in a burst come as one. For ever."""
@@ -253,10 +253,10 @@ class Worker:
                     # A saga whose start the journal refused has never been.
                     with contextlib.suppress(SagaNotFound, SagaExists):
                         yield rests or await self.get(saga_id)
-                await self.world.clock.sleep(_BURST_SECONDS)
+                await self.adapters.clock.sleep(_BURST_SECONDS)
 
     def _launch_new(self, order: StartSaga) -> Executor:
-        writer = self._new_writer(order, self.world.clock.now())
+        writer = self._new_writer(order, self.adapters.clock.now())
         self._digests[order.saga_id] = order.digest
         return self._launch(writer)
 
@@ -264,7 +264,7 @@ class Worker:
         """The pen for a new saga, with its start recorded."""
         new = NewSaga(order.definition, order.version, order.digest, now, order.attributes)
         writer = self.writer(SagaState(order.saga_id), token=1, sequence=0, new=new)
-        sampled = self.world.observer.samples(order.saga_id, order.traceparent)
+        sampled = self.adapters.observer.samples(order.saga_id, order.traceparent)
         writer.record(
             SagaStarted(
                 now,
@@ -290,7 +290,7 @@ class Worker:
 
     async def _started_before(self, order: StartSaga, wait: float) -> SagaState:
         """The request id was used before, by this or another process."""
-        record = await self.world.journal.find(order.saga_id)
+        record = await self.adapters.journal.find(order.saga_id)
         if record is None or record.digest != order.digest:
             raise _another_content(order.saga_id)
         executor = self.live.get(order.saga_id)
@@ -307,14 +307,14 @@ class Worker:
 
         # Callbacks, because asyncio.wait costs several times as much, and this is once for every saga.
         executor.stopped.add_done_callback(wake)
-        alarm = self.world.clock.alarm(seconds, wake)
+        call = self.adapters.clock.call_after(seconds, wake)
         try:
             await either
         finally:
             executor.stopped.remove_done_callback(wake)
-            alarm.cancel()
+            call.cancel()
 
-    def adopt(
+    def recover(
         self,
         claim: Claim,
         entries: Sequence[Entry],
@@ -338,7 +338,7 @@ class Worker:
             if other.token > claim.token:
                 return other  # this claim was lost, and another one won, while the journal was read
             other.give_way()
-        self.world.observer.recovered(claim.saga_id, entries, told=told)
+        self.adapters.observer.recovered(claim.saga_id, entries, told=told)
         gate = ReplayGate(state)
         writer = self.writer(state, token=claim.token, sequence=len(entries))
         if entry is not None:
@@ -346,13 +346,15 @@ class Worker:
         return self._launch(writer, gate, rollback)
 
     def _recover(self, claim: Claim, entries: Sequence[Entry], state: SagaState) -> Executor:
-        return self.adopt(claim, entries, state, entry=SagaRecovered(self.world.clock.now(), self.owner), told=False)
+        return self.recover(
+            claim, entries, state, entry=SagaRecovered(self.adapters.clock.now(), self.owner), told=False
+        )
 
     def writer(self, state: SagaState, *, token: int, sequence: int, new: NewSaga | None = None) -> SagaWriter:
         """The pen for a saga that this replica has claimed."""
-        world = self.world
+        adapters = self.adapters
         return SagaWriter(
-            state, world.journal, world.observer, owner=self.owner, token=token, sequence=sequence, new=new
+            state, adapters.journal, adapters.observer, owner=self.owner, token=token, sequence=sequence, new=new
         )
 
     def _launch(self, writer: SagaWriter, gate: ReplayGate | None = None, rollback: Reason | None = None) -> Executor:
@@ -360,7 +362,7 @@ class Worker:
         served = self.served.find(state.definition, state.version)
         if served is not None and (where := self.frozen.pop(state.saga_id, "")):
             served = replace(served, frozen=where)
-        executor = Executor(served, writer, self.bindings, self.world.clock, self.world.chance, gate)
+        executor = Executor(served, writer, self.bindings, self.adapters.clock, self.adapters.random_source, gate)
         self.live[state.saga_id] = executor
         self._watchers.attach(writer)
         executor.stopped.add_done_callback(lambda stopped: self._stopped(executor, writer, stopped))
@@ -380,7 +382,7 @@ class Worker:
             case Halt() | Fail(ClaimLost() | SagaExists()):
                 _log.info("saga %s is let go of", saga_id)
             case Fail():
-                self._recovery.orphan(Claim(saga_id, writer.token))
+                self._recovery.defer_recovery(Claim(saga_id, writer.token))
 
 
 def _nanoseconds(span: timedelta) -> int:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.clock import Clock
 
 
-class Nudge:
+class InterruptibleBackoff:
     """The pauses of one saga.
 
     Attributes:

@@ -35,22 +35,22 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from orchestrator.engine.bindings.bindings import Binding
-    from orchestrator.engine.run.command_sender import Courier
+    from orchestrator.engine.run.command_sender import CommandSender
     from orchestrator.engine.run.journal_writer import SagaWriter
-    from orchestrator.engine.run.stop_control import Brake
+    from orchestrator.engine.run.stop_control import StopControl
     from orchestrator.journal.state import CommandState
     from orchestrator.ports.clock import Clock
 
 
-class Settlement:
+class CommandExecution:
     """Settles the commands of one saga."""
 
-    __slots__ = ("_brake", "_clock", "_courier", "_writer")
+    __slots__ = ("_clock", "_sender", "_stop_control", "_writer")
 
-    def __init__(self, writer: SagaWriter, brake: Brake, courier: Courier, clock: Clock) -> None:
+    def __init__(self, writer: SagaWriter, stop_control: StopControl, sender: CommandSender, clock: Clock) -> None:
         self._writer = writer
-        self._brake = brake
-        self._courier = courier
+        self._stop_control = stop_control
+        self._sender = sender
         self._clock = clock
 
     async def settle(self, binding: Binding, command: CommandState, timeout: float, *, doubtful: bool) -> None:  # noqa: ASYNC109 - per attempt, and sent along
@@ -95,19 +95,19 @@ class Settlement:
             if policy is not OnUnknown.VERIFY or (final and denied):
                 # Sent again because the verify said no, and again told nothing: there is nobody left to ask.
                 await self._suspend(Reason(REASON_UNKNOWN, str(failure), command.key))
-            verdict = await verify(
-                self._courier, self._writer.state.saga_id, binding, command.key, command.request, attempted.attempt
+            answer = await verify(
+                self._sender, self._writer.state.saga_id, binding, command.key, command.request, attempted.attempt
             )
-            if verdict.took_effect and verdict.reply is not None:
-                return attempted._replace(outcome=Completed(verdict.reply))
-            if verdict.took_effect is None or (verdict.took_effect and (final or not binding.command.idempotent)):
+            if answer.took_effect and answer.reply is not None:
+                return attempted._replace(outcome=Completed(answer.reply))
+            if answer.took_effect is None or (answer.took_effect and (final or not binding.command.idempotent)):
                 await self._suspend(Reason(REASON_UNKNOWN, f"no answer to be had: {failure}", command.key))
-            denied = not verdict.took_effect
-            await self._brake.persist(self._writer)
-            await self._courier.back_off(
+            denied = not answer.took_effect
+            await self._stop_control.persist(self._writer)
+            await self._sender.back_off(
                 binding, command.key, attempted.attempt + 1, Unknown(failure), attempted.started_at
             )
-            attempted = await self._attempt(binding, command, timeout, gives_up=not verdict.took_effect)
+            attempted = await self._attempt(binding, command, timeout, gives_up=not answer.took_effect)
         return attempted
 
     def _attempt(
@@ -116,7 +116,7 @@ class Settlement:
         state = self._writer.state
         # Nothing can be done about a pivot in doubt but to ask again, however late it is.
         unhurried = state.pivoted or command.effect is Effect.PIVOT
-        return self._courier.deliver(
+        return self._sender.send(
             binding,
             command.key,
             command.request,
@@ -152,8 +152,8 @@ class Settlement:
             )
 
     async def _suspend(self, reason: Reason) -> None:
-        self._brake.pull(Suspend(reason))
-        await self._brake.park()
+        self._stop_control.request_stop(Suspend(reason))
+        await self._stop_control.await_cancellation()
 
 
 def _policy_when_final(binding: Binding) -> OnUnknown:

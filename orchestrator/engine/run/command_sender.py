@@ -2,11 +2,11 @@
 
 ::
 
-    gate ──▶ attempt ──▶ completed ──▶ done
-     ▲         │
-     │         ├───▶ rejected ───▶ done
-     │         ▼
-    backoff ◀── retry, unknown ──▶ (attempts spent) as the contract's on_unknown says
+    circuit breaker ──▶ attempt ──▶ completed ──▶ done
+     ▲                    │
+     │                    ├───▶ rejected ───▶ done
+     │                    ▼
+    backoff ◀──────── retry, unknown ──▶ (attempts spent) as the contract's on_unknown says
 
 Invariant: an answer speaks for its own attempt. Once an attempt may have had an effect, a later rejection ends the
 delivery as unknown (:func:`_weighed`), unless the participant's guard itself rejects; between us and it stand proxies,
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from orchestrator.engine.bindings.bindings import Binding
-    from orchestrator.engine.run.backoff import Nudge
+    from orchestrator.engine.run.backoff import InterruptibleBackoff
     from orchestrator.engine.run.journal_writer import SagaWriter
-    from orchestrator.engine.run.stop_control import Brake
+    from orchestrator.engine.run.stop_control import StopControl
     from orchestrator.journal.outcome import Failure, Outcome
     from orchestrator.journal.state import Delivery, SagaState
     from orchestrator.ports.clock import Clock
-    from orchestrator.ports.random import Chance
+    from orchestrator.ports.random import RandomSource
 
 
 _SHORTEST_SECONDS: Final = 0.001
@@ -63,19 +63,26 @@ def nobody_there(failure: Failure) -> bool:
     return failure.code == "UNAVAILABLE" and not failure.reason
 
 
-class Courier:
+class CommandSender:
     """Delivers the commands and compensations of one saga."""
 
-    __slots__ = ("_brake", "_chance", "_clock", "_nudge", "_writer")
+    __slots__ = ("_backoff", "_clock", "_random_source", "_stop_control", "_writer")
 
-    def __init__(self, writer: SagaWriter, brake: Brake, nudge: Nudge, clock: Clock, chance: Chance) -> None:
+    def __init__(
+        self,
+        writer: SagaWriter,
+        stop_control: StopControl,
+        backoff: InterruptibleBackoff,
+        clock: Clock,
+        random_source: RandomSource,
+    ) -> None:
         self._writer = writer
-        self._brake = brake
-        self._nudge = nudge
+        self._stop_control = stop_control
+        self._backoff = backoff
         self._clock = clock
-        self._chance = chance
+        self._random_source = random_source
 
-    async def deliver(
+    async def send(
         self,
         binding: Binding,
         key: str,
@@ -110,13 +117,13 @@ class Courier:
         while True:
             attempt = delivery.attempts + 1
             spent = attempt >= most
-            if self._brake.stop is not None or not binding.gate.try_enter():
+            if self._stop_control.stop is not None or not binding.breaker.try_enter():
                 await self._pass(binding, key, attempt, delivery.failure)
             started_at = self._clock.now()
             metadata = self._metadata(key, attempt, about)
             limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))
             call = self._call(binding, request, metadata, limit)
-            if self._brake.is_own_task():
+            if self._stop_control.is_own_task():
                 # Only the brake stops the saga's own task, and it waits for answers.
                 answer = await call
             else:
@@ -132,7 +139,7 @@ class Courier:
             in_doubt = in_doubt or not harmless
             self._writer.record(AttemptFailed(self._clock.now(), key, attempt, started_at, outcome.failure, harmless))
             # Durable before the next one, so that no two attempts ever share a number, hence a span.
-            await self._brake.persist(self._writer)
+            await self._stop_control.persist(self._writer)
             failing_since = failing_since or started_at
             await self.back_off(binding, key, attempt + 1, outcome, failing_since)
 
@@ -150,7 +157,7 @@ class Courier:
         """
         asked, asking_since = 1, self._clock.now()
         while True:
-            if self._brake.stop is not None or not binding.gate.try_enter():
+            if self._stop_control.stop is not None or not binding.breaker.try_enter():
                 await self._pass(binding, key, asked)
             answer = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout)
             outcome = _weighed(answer, binding, in_doubt=False, spent=asked >= binding.command.retry.attempts)
@@ -171,23 +178,23 @@ class Courier:
             outcome: of the latest one.
             failing_since: when the first of those that failed in a row started, nanoseconds since the epoch, UTC.
         """
-        delay = delay_before(binding.command.retry, attempt, self._chance(), outcome.retry_after)
+        delay = delay_before(binding.command.retry, attempt, self._random_source(), outcome.retry_after)
         until = self._clock.now() + int(delay * 1e9)
         wait = Wait(key, binding.command.service, attempt, failing_since, until, outcome.failure)
-        with self._nudge.waits.during(wait):
-            await self._brake.rest(self._nudge.sleep(self._clock, delay))
+        with self._backoff.waits.during(wait):
+            await self._stop_control.interruptible(self._backoff.sleep(self._clock, delay))
 
     async def _pass(self, binding: Binding, key: str, attempt: int, failure: Failure | None = None) -> None:
         """Wait to be admitted to the participant; parks for good where the saga is to stop."""
-        if self._brake.stop is not None:
-            await self._brake.park()
-        gate = binding.gate
-        wait = Wait(key, binding.command.service, attempt, self._clock.now(), failure=failure, gate=gate)
-        with self._nudge.waits.during(wait):
-            await self._brake.rest(gate.enter())
-        if self._brake.stop is not None:
-            gate.leave(reached=True)
-            await self._brake.park()
+        if self._stop_control.stop is not None:
+            await self._stop_control.await_cancellation()
+        breaker = binding.breaker
+        wait = Wait(key, binding.command.service, attempt, self._clock.now(), failure=failure, breaker=breaker)
+        with self._backoff.waits.during(wait):
+            await self._stop_control.interruptible(breaker.enter())
+        if self._stop_control.stop is not None:
+            breaker.leave(reached=True)
+            await self._stop_control.await_cancellation()
 
     async def _call(
         self,
@@ -198,27 +205,27 @@ class Courier:
     ) -> Outcome:
         """Make one attempt, admitted."""
         reached = True
-        self._brake.enter()
+        self._stop_control.enter()
         try:
             outcome = await binding.caller(request, metadata, timeout)
             reached = not (isinstance(outcome, Unknown) and nobody_there(outcome.failure))
             return outcome
         finally:
-            binding.gate.leave(reached=reached)
-            self._brake.leave()
+            binding.breaker.leave(reached=reached)
+            self._stop_control.leave()
 
     async def _answer(
         self, call: Coroutine[Any, Any, Outcome], late: Callable[[asyncio.Future[Outcome]], None]
     ) -> Outcome:
         """The outcome of a branch's attempt in flight; ``late`` takes it where the branch gives up waiting."""
-        self._brake.enter()
+        self._stop_control.enter()
         answer = asyncio.ensure_future(call)
         try:
             outcome = await asyncio.shield(answer)
         except asyncio.CancelledError:
             answer.add_done_callback(late)
             raise
-        self._brake.leave()
+        self._stop_control.leave()
         return outcome
 
     def _hand_late(
@@ -231,7 +238,7 @@ class Courier:
     ) -> None:
         if late is not None and not call.cancelled():
             late(Attempted(weigh(call.result()), attempt, started_at))
-        self._brake.leave()
+        self._stop_control.leave()
 
     def _metadata(self, key: str, attempt: int, about: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
         state: SagaState = self._writer.state

@@ -27,13 +27,13 @@ from typing import TYPE_CHECKING
 
 from orchestrator.definition.context import is_best_effort, running_saga, scope_path
 from orchestrator.engine.run import failpoints
-from orchestrator.engine.run.backoff import Nudge
-from orchestrator.engine.run.command_execution import Settlement
-from orchestrator.engine.run.command_sender import Courier
+from orchestrator.engine.run.backoff import InterruptibleBackoff
+from orchestrator.engine.run.command_execution import CommandExecution
+from orchestrator.engine.run.command_sender import CommandSender
 from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.replay import replayed
 from orchestrator.engine.run.rollback import Rollback
-from orchestrator.engine.run.stop_control import Brake, Fail, Halt, RollBack, Stop, Suspend
+from orchestrator.engine.run.stop_control import Fail, Halt, RollBack, Stop, StopControl, Suspend
 from orchestrator.engine.run.suspension import tell_suspended
 from orchestrator.errors import ClaimLost, JournalError, SagaExists
 from orchestrator.journal.entries import DeadlinePassed, RetryRequested, RollbackBegan, SagaCompleted, SagaSuspended
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.waiting import Waiting
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
-    from orchestrator.ports.random import Chance
+    from orchestrator.ports.random import RandomSource
 
 _log = logging.getLogger(__name__)
 
@@ -72,15 +72,15 @@ class Executor:
     """
 
     __slots__ = (
+        "_backoff",
         "_bindings",
-        "_brake",
-        "_chance",
         "_clock",
         "_deadline",
         "_forward",
         "_gate",
-        "_nudge",
+        "_random_source",
         "_rollback_began",
+        "_stop_control",
         "_writer",
         "stopped",
     )
@@ -91,7 +91,7 @@ class Executor:
         writer: SagaWriter,
         bindings: Bindings,
         clock: Clock,
-        chance: Chance,
+        random_source: RandomSource,
         gate: ReplayGate | None = None,
     ) -> None:
         self._gate = gate
@@ -103,15 +103,15 @@ class Executor:
         self._writer = writer
         self._bindings = bindings
         self._clock = clock
-        self._chance = chance
-        self._brake = Brake()
-        self._nudge = Nudge()
+        self._random_source = random_source
+        self._stop_control = StopControl()
+        self._backoff = InterruptibleBackoff()
         self._deadline: asyncio.Future[None] | None = None
         self._forward: Forward | None = None
         if served is not None:
-            courier = Courier(writer, self._brake, self._nudge, clock, chance)
-            settlement = Settlement(writer, self._brake, courier, clock)
-            self._forward = Forward(served, writer, self._brake, settlement, bindings, clock, chance, gate)
+            sender = CommandSender(writer, self._stop_control, self._backoff, clock, random_source)
+            execution = CommandExecution(writer, self._stop_control, sender, clock)
+            self._forward = Forward(served, writer, self._stop_control, execution, bindings, clock, random_source, gate)
 
     @property
     def state(self) -> SagaState:
@@ -121,7 +121,7 @@ class Executor:
     @property
     def waiting(self) -> list[Waiting]:
         """What it waits for at this moment before it sends something."""
-        return self._nudge.waits.now()
+        return self._backoff.waits.now()
 
     @property
     def token(self) -> int:
@@ -131,18 +131,18 @@ class Executor:
     def launch(self, rollback: Reason | None = None) -> None:
         """Begin, in a task of its own; with a reason to roll back, backward."""
         task = asyncio.ensure_future(self._run(rollback))
-        self._brake.attach(task)
+        self._stop_control.attach(task)
         task.add_done_callback(self._finish)
         if self.state.forward_until and rollback is None and not self.state.rollback:
             self._deadline = asyncio.ensure_future(self._watch_deadline())
 
     def halt(self) -> None:
         """Stop because this process ends. Attempts in flight are awaited, new ones are not made."""
-        self._brake.pull(Halt())
+        self._stop_control.request_stop(Halt())
 
     def give_way(self) -> None:
         """Stop because the saga was claimed anew, and goes on elsewhere."""
-        self._brake.pull(Fail(ClaimLost(f"saga {self.state.saga_id} was claimed anew")))
+        self._stop_control.request_stop(Fail(ClaimLost(f"saga {self.state.saga_id} was claimed anew")))
 
     async def ensure_started(self) -> None:
         """Wait until the start is durable, which it becomes now if the saga has not sent anything yet.
@@ -187,18 +187,18 @@ class Executor:
             await self._unless_stopped(asyncio.ensure_future(self._forward.pivot_settled()))
         if not self.state.rollback and not self.stopped.done():
             refuse(self.state)
-            self._brake.pull(RollBack(reason))
+            self._stop_control.request_stop(RollBack(reason))
         await asyncio.wait((self._rollback_began, self.stopped), return_when=asyncio.FIRST_COMPLETED)
         return self._rollback_began.done()
 
     async def pause(self, reason: Reason) -> None:
         """Suspend the saga, forward or backward, once no attempt is in flight; returns when that is durable."""
-        self._brake.pull(Suspend(reason))
+        self._stop_control.request_stop(Suspend(reason))
         await asyncio.wait((self.stopped,))
 
     def retry_now(self, reason: Reason) -> bool:
         """Make the next attempts at once; whether any was waiting for its backoff to end."""
-        if not self._nudge.wake():
+        if not self._backoff.wake():
             return False
         self._writer.record(RetryRequested(self._clock.now(), reason))
         return True
@@ -206,7 +206,7 @@ class Executor:
     @property
     def backs_off(self) -> bool:
         """An attempt waits for its backoff to end."""
-        return self._nudge.holds
+        return self._backoff.holds
 
     async def ensure_persisted(self) -> None:
         """Wait until everything that is known now is durable.
@@ -216,8 +216,8 @@ class Executor:
         """
         # Shielded: the caller may go away, the write may not.
         await asyncio.shield(asyncio.ensure_future(self._persist_now()))
-        if isinstance(self._brake.stop, Fail):
-            raise self._brake.stop.error
+        if isinstance(self._stop_control.stop, Fail):
+            raise self._stop_control.stop.error
 
     async def _watch_deadline(self) -> None:
         """Before the pivot a passing deadline rolls the saga back, in time for the reserve; after it, it is noted."""
@@ -228,11 +228,11 @@ class Executor:
         if state.rollback or state.status not in UNFINISHED:  # it goes forward no more
             return
         if not state.pivoted:
-            self._brake.pull(RollBack(Reason(REASON_DEADLINE, "the saga's deadline passed")))
+            self._stop_control.request_stop(RollBack(Reason(REASON_DEADLINE, "the saga's deadline passed")))
         elif not state.overdue:
             await self._sleep_until(state.deadline_at)
             self._writer.record(DeadlinePassed(self._clock.now()))
-            await self._brake.persist(self._writer)
+            await self._stop_control.persist(self._writer)
             _log.warning("saga %s is overdue, and past its pivot: it keeps going", state.saga_id)
 
     async def _sleep_until(self, instant: int) -> None:
@@ -252,7 +252,7 @@ class Executor:
         is_best_effort.set(False)
         stop = await self._until_stopped(self._advance_or_suspend(reason))
         if isinstance(stop, Suspend):  # paused while it was compensating
-            self._change_brake()
+            self._renew_stop_control()
             stop = await self._until_stopped(self._suspend(stop.reason))
         if isinstance(stop, Halt):
             await self._leave_tidy()
@@ -265,22 +265,22 @@ class Executor:
         try:
             await work
         except asyncio.CancelledError:
-            if self._brake.stop is None:
+            if self._stop_control.stop is None:
                 raise
-            return self._brake.uncancel()
+            return self._stop_control.uncancel()
         return None
 
     async def _advance_or_suspend(self, reason: Reason | None) -> None:
         try:
             if self._gate is not None and reason is None:
                 # The numbers of the attempts that an earlier process left behind must not be used again.
-                await self._brake.persist(self._writer)
+                await self._stop_control.persist(self._writer)
             await self._advance(reason)
         except Exception as error:
             if self.state.status not in UNFINISHED:
                 raise
             _log.critical("saga %s: the engine itself failed", self.state.saga_id, exc_info=error)
-            self._change_brake()
+            self._renew_stop_control()
             await self._suspend(Reason(REASON_ENGINE_FAILED, f"{type(error).__name__}: {error}"))
 
     async def _advance(self, reason: Reason | None) -> None:
@@ -299,22 +299,22 @@ class Executor:
     async def _run_code(self, forward: Forward) -> Stop | bytes:
         if self._gate is None:
             return await forward.run()
-        return await replayed(forward.run(), self._gate, self._brake)
+        return await replayed(forward.run(), self._gate, self._stop_control)
 
     def _rollback(self) -> Rollback:
-        courier = Courier(self._writer, self._brake, self._nudge, self._clock, self._chance)
-        return Rollback(self._writer, self._brake, courier, self._bindings, self._clock)
+        sender = CommandSender(self._writer, self._stop_control, self._backoff, self._clock, self._random_source)
+        return Rollback(self._writer, self._stop_control, sender, self._bindings, self._clock)
 
     async def _settle_abandoned(self, result: bytes) -> Stop | bytes:
         """The code has returned: compensate what it went on without; its result, or why the saga stops."""
         try:
             reason = await self._rollback().compensate_abandoned()
-            if self._brake.stop is not None:
-                await self._brake.park()
+            if self._stop_control.stop is not None:
+                await self._stop_control.await_cancellation()
         except asyncio.CancelledError:
-            if self._brake.stop is None:
+            if self._stop_control.stop is None:
                 raise
-            return self._brake.uncancel()
+            return self._stop_control.uncancel()
         return result if reason is None else Suspend(reason)
 
     def _refuse_to_guess(self) -> Suspend:
@@ -327,9 +327,9 @@ class Executor:
             raise asyncio.CancelledError
         if isinstance(end, bytes):
             self._writer.record(SagaCompleted(self._clock.now(), end))
-            await self._brake.persist(self._writer)
+            await self._stop_control.persist(self._writer)
             return None
-        self._change_brake()
+        self._renew_stop_control()
         if isinstance(end, RollBack):
             if self.state.pivoted:
                 end = Suspend(end.reason._replace(code=REASON_REJECTED_AFTER_PIVOT))
@@ -341,23 +341,23 @@ class Executor:
         await self._suspend(end.reason)
         return None
 
-    def _change_brake(self) -> None:
+    def _renew_stop_control(self) -> None:
         """What the code has left behind stays stopped; this task goes on."""
-        self._brake.detach()
-        self._brake = Brake()
+        self._stop_control.detach()
+        self._stop_control = StopControl()
         task = asyncio.current_task()
         assert task is not None
-        self._brake.attach(task)
+        self._stop_control.attach(task)
 
     async def _suspend(self, reason: Reason) -> None:
         self._writer.record(SagaSuspended(self._clock.now(), reason))
-        await self._brake.persist(self._writer)
+        await self._stop_control.persist(self._writer)
         tell_suspended(self._writer.state, reason)
 
     async def _begin_rollback(self, reason: Reason, rollback: Rollback) -> None:
         self._writer.record(RollbackBegan(self._clock.now(), reason))
         rollback.intend()
-        await self._brake.persist(self._writer)
+        await self._stop_control.persist(self._writer)
         failpoints.reach("rollback_began", reason.step_key)
         self._rollback_began.set_result(None)
 
@@ -372,10 +372,10 @@ class Executor:
         try:
             await self._writer.persist()
         except (JournalError, SagaExists) as error:
-            self._brake.pull(Fail(error))
+            self._stop_control.request_stop(Fail(error))
 
     def _finish(self, task: asyncio.Task[Stop | None]) -> None:
-        self._brake.detach()
+        self._stop_control.detach()
         if self._deadline is not None:
             self._deadline.cancel()
         if self.stopped.done():

@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.bindings.bindings import Binding, Bindings
     from orchestrator.engine.definitions import ServedSaga
-    from orchestrator.engine.run.command_execution import Settlement
+    from orchestrator.engine.run.command_execution import CommandExecution
     from orchestrator.engine.run.journal_writer import SagaWriter
     from orchestrator.engine.run.replay import ReplayGate
-    from orchestrator.engine.run.stop_control import Brake
+    from orchestrator.engine.run.stop_control import StopControl
     from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.clock import Clock
-    from orchestrator.ports.random import Chance
+    from orchestrator.ports.random import RandomSource
 
 Reply = TypeVar("Reply", bound="Message")
 
@@ -56,13 +56,13 @@ class Forward:
 
     __slots__ = (
         "_bindings",
-        "_brake",
         "_calls",
-        "_chance",
         "_clock",
+        "_execution",
         "_gate",
+        "_random_source",
         "_served",
-        "_settlement",
+        "_stop_control",
         "_unawaited",
         "_under_way",
         "_waiting",
@@ -73,19 +73,19 @@ class Forward:
         self,
         served: ServedSaga,
         writer: SagaWriter,
-        brake: Brake,
-        settlement: Settlement | None,
+        stop_control: StopControl,
+        execution: CommandExecution | None,
         bindings: Bindings,
         clock: Clock,
-        chance: Chance,
+        random_source: RandomSource,
         gate: ReplayGate | None,
     ) -> None:
         self._bindings = bindings
-        self._chance = chance
+        self._random_source = random_source
         self._served = served
         self._writer = writer
-        self._brake = brake
-        self._settlement = settlement
+        self._stop_control = stop_control
+        self._execution = execution
         self._clock = clock
         self._gate = gate
         self._calls: dict[str, int] = {}
@@ -110,21 +110,21 @@ class Forward:
             await self._branches_end()
             unasked = await self._missing()
         except asyncio.CancelledError as error:
-            if self._brake.stop is not None:
-                return self._brake.uncancel()
+            if self._stop_control.stop is not None:
+                return self._stop_control.uncancel()
             if _is_cancelled():
                 raise
             # The code awaited something that it, or another, had cancelled.
-            return await self._brake.settle(_stop_for(error, self._writer.state))
+            return await self._stop_control.settle(_stop_for(error, self._writer.state))
         except (Exception, CodeFrozen, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever the code raises has a place
             stop = _stop_for(error, self._writer.state)
             if stop.reason.code != REASON_CODE_FAILED and (missing := await self._missing()):
                 stop = diverged(
                     f"the code now gives up ({stop.reason.message}); the journal goes on with {', '.join(missing)}"
                 )
-            return await self._brake.settle(stop)
-        end = self._brake.stop or self._misfit(unasked, result)
-        return await self._brake.settle(end) if end else result.SerializeToString()
+            return await self._stop_control.settle(stop)
+        end = self._stop_control.stop or self._misfit(unasked, result)
+        return await self._stop_control.settle(end) if end else result.SerializeToString()
 
     def issue(
         self,
@@ -152,7 +152,7 @@ class Forward:
 
     def record_random(self) -> float:
         """A number evenly drawn from [0, 1), when the code first asked."""
-        return float(self._recorded("random", lambda: repr(self._chance())))
+        return float(self._recorded("random", lambda: repr(self._random_source())))
 
     def _recorded(self, kind: str, draw: Callable[[], str]) -> str:
         """A value of the code's own, drawn once. It rides along: no effect leaves before it is durable."""
@@ -188,8 +188,8 @@ class Forward:
         self._unawaited.discard(key)
         self._under_way += 1
         try:
-            if self._brake.stop is not None:
-                await self._brake.park()
+            if self._stop_control.stop is not None:
+                await self._stop_control.await_cancellation()
             command = self._writer.state.commands.get(key)
             if command is None:
                 self._refuse_illegal(binding, key)
@@ -218,9 +218,9 @@ class Forward:
         if command is not None and (misfit := mismatch(command, binding, request)):
             await self._diverge(misfit)
         if not gate.is_live:
-            await self._brake.rest(gate.turn(key))
-            if self._brake.stop is not None:
-                await self._brake.park()
+            await self._stop_control.interruptible(gate.turn(key))
+            if self._stop_control.stop is not None:
+                await self._stop_control.await_cancellation()
         if command is not None and command.outcome is not None:
             return command
         # The code runs on the gate's loop, and what waits for the world on the process's.
@@ -235,10 +235,10 @@ class Forward:
         timeout: float,  # noqa: ASYNC109 - per attempt, and sent along
     ) -> CommandState:
         """Bring a command whose outcome the journal does not hold to one; one that it does not hold, it holds then."""
-        assert self._settlement is not None, "a rehearsal ends where its journal does"
+        assert self._execution is not None, "a rehearsal ends where its journal does"
         doubtful = command is not None
         command = command or await self._intend(binding, key, request)
-        await self._settlement.settle(binding, command, timeout, doubtful=doubtful)
+        await self._execution.settle(binding, command, timeout, doubtful=doubtful)
         return command
 
     def _refuse_illegal(self, binding: Binding, key: str) -> None:
@@ -256,14 +256,14 @@ class Forward:
             CommandIntended(self._clock.now(), key, binding.name, effect, request, is_best_effort.get())
         )
         if not binding.is_query:
-            await self._brake.persist(self._writer)
+            await self._stop_control.persist(self._writer)
             failpoints.reach("intended", key)
         return state.commands[key]
 
     async def _diverge(self, message: str) -> NoReturn:
         """Stop here and now: no handler of the code's own may get over it."""
-        self._brake.pull(diverged(message))
-        await self._brake.park()
+        self._stop_control.request_stop(diverged(message))
+        await self._stop_control.await_cancellation()
 
     async def _missing(self) -> list[str]:
         """The journalled commands that the code, come to rest, has not asked for."""
@@ -273,7 +273,7 @@ class Forward:
         """The code has returned: wait for what a gather or a TaskGroup that failed may have left behind."""
         while self._under_way:
             await self._next_settled()
-        await self._brake.idle()
+        await self._stop_control.idle()
 
     async def _next_settled(self) -> None:
         # No asyncio.Event, which belongs to one loop: the code of a recovered saga has one of its own.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from orchestrator.engine.bindings.bindings import Binding
-    from orchestrator.engine.run.stop_control import Brake, Stop
+    from orchestrator.engine.run.stop_control import Stop, StopControl
     from orchestrator.journal.state import CommandState, SagaState
 
 
@@ -142,14 +142,14 @@ def _brief(message: Message) -> str:
     return " ".join(str(redacted(message)).split())
 
 
-async def replayed(run: Coroutine[Any, Any, Stop | bytes], gate: ReplayGate, brake: Brake) -> Stop | bytes:
+async def replayed(run: Coroutine[Any, Any, Stop | bytes], gate: ReplayGate, stop_control: StopControl) -> Stop | bytes:
     """Run a recovered saga's code on its gate's loop, to its end; the calling task is the saga's own otherwise."""
     own = asyncio.current_task()
     assert own is not None
-    gate.diverge = lambda message: brake.pull(diverged(message))
+    gate.diverge = lambda message: stop_control.request_stop(diverged(message))
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     code = gate.loop.create_task(run)
-    brake.attach(code)
+    stop_control.attach(code)
 
     def note_ended(_: object) -> None:
         gate.is_live = True  # nothing is left to be replayed
@@ -163,7 +163,7 @@ async def replayed(run: Coroutine[Any, Any, Stop | bytes], gate: ReplayGate, bra
         code.cancel()
         raise
     finally:
-        brake.attach(own)
-    if code.cancelled() and brake.stop is not None:
-        return brake.stop  # before it had begun
+        stop_control.attach(own)
+    if code.cancelled() and stop_control.stop is not None:
+        return stop_control.stop  # before it had begun
     return code.result()

@@ -45,21 +45,23 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.engine.bindings.bindings import Binding, Bindings
-    from orchestrator.engine.run.command_sender import Attempted, Courier
+    from orchestrator.engine.run.command_sender import Attempted, CommandSender
     from orchestrator.engine.run.journal_writer import SagaWriter
-    from orchestrator.engine.run.stop_control import Brake
+    from orchestrator.engine.run.stop_control import StopControl
     from orchestrator.ports.clock import Clock
 
 
 class Rollback:
     """The backward run of one saga."""
 
-    __slots__ = ("_bindings", "_brake", "_clock", "_courier", "_writer")
+    __slots__ = ("_bindings", "_clock", "_sender", "_stop_control", "_writer")
 
-    def __init__(self, writer: SagaWriter, brake: Brake, courier: Courier, bindings: Bindings, clock: Clock) -> None:
+    def __init__(
+        self, writer: SagaWriter, stop_control: StopControl, sender: CommandSender, bindings: Bindings, clock: Clock
+    ) -> None:
         self._writer = writer
-        self._brake = brake
-        self._courier = courier
+        self._stop_control = stop_control
+        self._sender = sender
         self._bindings = bindings
         self._clock = clock
 
@@ -78,7 +80,7 @@ class Rollback:
             return await self._suspend(Reason(REASON_EFFECT_STANDS, f"nothing takes back: {names}"))
         now = self._clock.now()
         self._writer.record(SagaPartiallyCompensated(now) if self._writer.state.skipped else SagaCompensated(now))
-        await self._brake.persist(self._writer)
+        await self._stop_control.persist(self._writer)
         return None
 
     async def compensate_abandoned(self) -> Reason | None:
@@ -90,7 +92,7 @@ class Rollback:
 
     async def _suspend(self, reason: Reason) -> None:
         self._writer.record(SagaSuspended(self._clock.now(), reason))
-        await self._brake.persist(self._writer)
+        await self._stop_control.persist(self._writer)
         tell_suspended(self._writer.state, reason)
 
     def _intend(self, commands: Sequence[CommandState]) -> bool:
@@ -107,7 +109,7 @@ class Rollback:
 
     async def _compensate_all(self, commands: Sequence[CommandState]) -> Reason | None:
         if self._intend(commands):
-            await self._brake.persist(self._writer)
+            await self._stop_control.persist(self._writer)
         for command in commands:
             prepared = self._prepare(command)
             if isinstance(prepared, Reason):
@@ -137,7 +139,7 @@ class Rollback:
 
     async def _deliver(self, undo: Binding, command: CommandState, request: bytes) -> Attempted:
         assert command.compensation is not None
-        attempted = await self._courier.deliver(
+        attempted = await self._sender.send(
             undo,
             compensation_key(command.key),
             request,

@@ -56,7 +56,7 @@ def diverged(message: str) -> Suspend:
     return Suspend(Reason(REASON_DIVERGED, message))
 
 
-class Brake:
+class StopControl:
     """Stops the tasks of one saga's forward or backward run.
 
     Attributes:
@@ -89,7 +89,7 @@ class Brake:
         """The running task is the saga's own, and not one that its code has made."""
         return asyncio.current_task() is self._task
 
-    def pull(self, stop: Stop) -> None:
+    def request_stop(self, stop: Stop) -> None:
         """Bring the saga's code to a stop, unless it already is stopping. Returns at once."""
         if self.stop is None:
             self.stop = stop
@@ -133,7 +133,7 @@ class Brake:
                     waiting.set_result(None)
             self._idle.clear()
 
-    async def rest(self, pause: Coroutine[object, object, None]) -> None:
+    async def interruptible(self, pause: Coroutine[object, object, None]) -> None:
         """Await something during which the saga may be stopped at once."""
         if self._cancelled:
             pause.close()
@@ -146,9 +146,9 @@ class Brake:
         finally:
             self._resting.discard(task)
 
-    async def park(self) -> NoReturn:
+    async def await_cancellation(self) -> NoReturn:
         """Wait to be cancelled."""
-        await self.rest(_for_ever())
+        await self.interruptible(_for_ever())
         raise AssertionError("a parked task was woken")
 
     async def persist(self, writer: SagaWriter) -> None:
@@ -163,7 +163,7 @@ class Brake:
         finally:
             self.leave()
         if isinstance(self.stop, Fail):
-            await self.park()
+            await self.await_cancellation()
 
     async def _drain(self) -> None:
         """Wait until nothing is in flight, then cancel whoever rests besides the saga's own task."""

@@ -15,12 +15,12 @@ from orchestrator.journal.outcome import Completed, Rejected
 
 if TYPE_CHECKING:
     from orchestrator.engine.bindings.bindings import Binding
-    from orchestrator.engine.run.command_sender import Courier
+    from orchestrator.engine.run.command_sender import CommandSender
 
 _DID_NOT: Final = ("NOT_FOUND", "COMMAND_NOT_SEEN")
 
 
-class Verdict(NamedTuple):
+class VerifyAnswer(NamedTuple):
     """What the participant says.
 
     Attributes:
@@ -33,11 +33,13 @@ class Verdict(NamedTuple):
     reply: bytes | None = None
 
 
-async def verify(courier: Courier, saga_id: str, binding: Binding, key: str, request: bytes, attempt: int) -> Verdict:
+async def verify(
+    sender: CommandSender, saga_id: str, binding: Binding, key: str, request: bytes, attempt: int
+) -> VerifyAnswer:
     """Ask until there is an answer. ``binding`` must name a verify.
 
     Args:
-        courier: delivers the query.
+        sender: delivers the query.
         saga_id: the saga.
         binding: the command in doubt.
         key: its key.
@@ -48,12 +50,12 @@ async def verify(courier: Courier, saga_id: str, binding: Binding, key: str, req
     query, derivation = binding.verify
     question = derivation.derive(binding.command.request.FromString(request)).SerializeToString()
     about = (("verifies", idempotency_key(saga_id, key)),)
-    answer = await courier.ask(query, key, question, attempt, about)
+    answer = await sender.ask(query, key, question, attempt, about)
     if isinstance(answer, Completed):
-        return Verdict(took_effect=True, reply=_reply(binding, query, answer.reply))
+        return VerifyAnswer(took_effect=True, reply=_reply(binding, query, answer.reply))
     if isinstance(answer, Rejected) and (answer.ruled or (answer.failure.code, answer.failure.reason) == _DID_NOT):
-        return Verdict(took_effect=False)
-    return Verdict(took_effect=None)
+        return VerifyAnswer(took_effect=False)
+    return VerifyAnswer(took_effect=None)
 
 
 def _reply(binding: Binding, query: Binding, answer: bytes) -> bytes | None:

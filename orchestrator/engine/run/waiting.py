@@ -14,7 +14,7 @@ from orchestrator.journal.entries import compensation_key
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.engine.bindings.circuit_breaker import Gate
+    from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
     from orchestrator.journal.outcome import Failure
 
 
@@ -48,10 +48,10 @@ class Waiting(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """A wait as it began; what the gate in front of the participant has become meanwhile, it tells itself.
+    """A wait as it began; what the circuit breaker in front of the participant has become meanwhile, it tells itself.
 
     Attributes:
-        gate: whose turn is awaited; ``None`` for a backoff.
+        breaker: whose turn is awaited; ``None`` for a backoff.
     """
 
     key: str
@@ -60,15 +60,15 @@ class Wait(NamedTuple):
     since: int
     until: int = 0
     failure: Failure | None = None
-    gate: Gate | None = None
+    breaker: CircuitBreaker | None = None
 
     def now(self) -> Waiting:
         """How it stands."""
         reason, since, until = WaitReason.BACKOFF, self.since, self.until
-        if self.gate is not None:
-            reason = WaitReason.PARTICIPANT_DOWN if self.gate.is_open else WaitReason.PARTICIPANT_BUSY
-            until = self.gate.next_check_at if self.gate.is_open else 0
-            since = self.gate.down_since if self.gate.is_open else since
+        if self.breaker is not None:
+            reason = WaitReason.PARTICIPANT_DOWN if self.breaker.is_open else WaitReason.PARTICIPANT_BUSY
+            until = self.breaker.next_check_at if self.breaker.is_open else 0
+            since = self.breaker.down_since if self.breaker.is_open else since
         key = self.key.removeprefix(compensation_key(""))
         return Waiting(reason, key, self.service, self.attempt, since, until, self.failure)
 

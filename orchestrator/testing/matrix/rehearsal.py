@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.analysis.plan.plan import Issue, walk
 from orchestrator.engine.replica.worker import StartSaga
 from orchestrator.engine.run import failpoints
-from orchestrator.errors import OperationRefused
+from orchestrator.errors import ActRefused
 from orchestrator.journal.outcome import Unknown
 from orchestrator.journal.state import fold
 from orchestrator.testing.matrix.journal import SharedJournal
@@ -142,7 +142,7 @@ class Rehearsal:
         await _strike()
         return evidence
 
-    async def deliver(
+    async def send(
         self,
         owner: str,
         command: Command,
@@ -190,8 +190,8 @@ class Rehearsal:
 
     async def _cancel_now(self) -> None:
         try:
-            await self._replicas[-1].operations.cancel(SAGA_ID, "the fault matrix cancels here", "fault matrix")
-        except OperationRefused as refusal:
+            await self._replicas[-1].acts.cancel(SAGA_ID, "the fault matrix cancels here", "fault matrix")
+        except ActRefused as refusal:
             self._cancel = refusal.reason
         else:
             self._cancel = ACCEPTED

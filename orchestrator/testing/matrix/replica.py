@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from orchestrator.engine.bindings.bindings import DEFAULT_MOST_IN_FLIGHT, Binding, Bindings
-from orchestrator.engine.bindings.circuit_breaker import Gate
+from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.replica.acts import Operations
-from orchestrator.engine.replica.worker import Worker, World
+from orchestrator.engine.replica.acts import Acts
+from orchestrator.engine.replica.worker import Adapters, Worker
 from orchestrator.testing.matrix.virtual_time import VirtualClock
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _DRAW: Final = 0.5
 class Network(Protocol):
     """Brings deliveries to the participants."""
 
-    async def deliver(
+    async def send(
         self,
         owner: str,
         command: Command,
@@ -60,12 +60,12 @@ class Replica:
         bindings = Bindings([definition.participants], participants, clock)
         for issue in production.children:
             assert issue.child is not None
-            gate = Gate(clock, network.is_serving, DEFAULT_MOST_IN_FLIGHT, issue.command.name)
-            bindings.add_child(issue.child, Binding(issue.command, participants, gate))
+            breaker = CircuitBreaker(clock, network.is_serving, DEFAULT_MOST_IN_FLIGHT, issue.command.name)
+            bindings.add_child(issue.child, Binding(issue.command, participants, breaker))
         served = ServedSagas([ServedSaga.over(definition, production.plan, bindings)])
-        world = World(journal, _Unobserved(), clock, lambda: _DRAW)
-        self.worker = Worker(served, bindings, world, owner=name)
-        self.operations = Operations(self.worker)
+        adapters = Adapters(journal, _Unobserved(), clock, lambda: _DRAW)
+        self.worker = Worker(served, bindings, adapters, owner=name)
+        self.acts = Acts(self.worker)
 
 
 class _Participants:
@@ -77,7 +77,7 @@ class _Participants:
 
     def caller(self, command: Command) -> Caller:
         """The way to one command."""
-        return partial(self._network.deliver, self._owner, command)
+        return partial(self._network.send, self._owner, command)
 
     async def is_serving(self, service: str) -> bool:  # noqa: ARG002 - they are up and down together
         """Whether a participant says that it serves."""

@@ -64,6 +64,6 @@ class VirtualClock:
         """Let time pass."""
         await asyncio.sleep(seconds)
 
-    def alarm(self, seconds: float, ring: Callable[[], None]) -> asyncio.TimerHandle:
-        """Call ``ring`` after so many seconds."""
-        return asyncio.get_running_loop().call_later(seconds, ring)
+    def call_after(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call ``callback`` after so many seconds."""
+        return asyncio.get_running_loop().call_later(seconds, callback)

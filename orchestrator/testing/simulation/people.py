@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.engine.replica.worker import StartSaga
-from orchestrator.errors import JournalError, OperationRefused, SagaNotFound
+from orchestrator.errors import ActRefused, JournalError, SagaNotFound
 from orchestrator.journal.state import Status
 from orchestrator.testing.simulation.promises import Promise
 from orchestrator.testing.simulation.sagas import STARTED
@@ -85,25 +85,23 @@ class People:
         """Have it rolled back. What an operator was promised must be durable."""
         if self._is_child(saga_id):
             return
-        state = await self._ask(
-            "operator", "cancel", saga_id, lambda life: life.operations.cancel(saga_id, "enough", "ada")
-        )
+        state = await self._ask("operator", "cancel", saga_id, lambda life: life.acts.cancel(saga_id, "enough", "ada"))
         if state is not None and not self._watch.sagas[saga_id].state.rollback:
             self._watch.break_(Promise.NOTHING_IS_LOST, f"{saga_id} was cancelled, and its rollback is not durable")
 
     async def pause(self, saga_id: str) -> None:
         """Have it wait."""
         self._watch.paused.add(saga_id)
-        await self._ask("operator", "pause", saga_id, lambda life: life.operations.pause(saga_id, "wait", "ada"))
+        await self._ask("operator", "pause", saga_id, lambda life: life.acts.pause(saga_id, "wait", "ada"))
 
     async def resume(self, saga_id: str) -> None:
         """Let it go on."""
         if self._watch.sagas[saga_id].state.status is Status.SUSPENDED:
-            await self._ask("operator", "resume", saga_id, lambda life: life.operations.resume(saga_id, "go", "ada"))
+            await self._ask("operator", "resume", saga_id, lambda life: life.acts.resume(saga_id, "go", "ada"))
 
     async def retry_now(self, saga_id: str) -> None:
         """Have its next attempt made at once."""
-        await self._ask("operator", "retry_now", saga_id, lambda life: life.operations.retry_now(saga_id, "", "ada"))
+        await self._ask("operator", "retry_now", saga_id, lambda life: life.acts.retry_now(saga_id, "", "ada"))
 
     async def skip(self, saga_id: str) -> None:
         """Let an effect stand whose compensation was refused."""
@@ -113,7 +111,7 @@ class People:
             return
         key = suspension.step_key
         await self._ask(
-            "operator", "skip", saga_id, lambda life: life.operations.skip_compensation(saga_id, key, "seen", "ada")
+            "operator", "skip", saga_id, lambda life: life.acts.skip_compensation(saga_id, key, "seen", "ada")
         )
 
     async def resolve_compensation(self, saga_id: str) -> None:
@@ -128,7 +126,7 @@ class People:
             "operator",
             "resolve_compensation",
             saga_id,
-            lambda life: life.operations.resolve_compensation(saga_id, key, "the books", "ada"),
+            lambda life: life.acts.resolve_compensation(saga_id, key, "the books", "ada"),
         )
 
     async def resolve(self, saga_id: str) -> None:
@@ -144,7 +142,7 @@ class People:
             "operator",
             "resolve",
             saga_id,
-            lambda life: life.operations.resolve_outcome(
+            lambda life: life.acts.resolve_outcome(
                 saga_id, key, took_effect=True, reply=reply, evidence="the books", requested_by="ada"
             ),
         )
@@ -174,7 +172,7 @@ class People:
         return None
 
 
-_EXPECTED: Final = (JournalError, SagaNotFound, OperationRefused)
+_EXPECTED: Final = (JournalError, SagaNotFound, ActRefused)
 
 
 async def _answer(ask: Ask, life: Life) -> SagaState | Exception:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.engine.bindings.bindings import Bindings
-from orchestrator.engine.bindings.circuit_breaker import Gate
+from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.replica.acts import Operations
+from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.children import add_children
-from orchestrator.engine.replica.worker import Worker, World
+from orchestrator.engine.replica.worker import Adapters, Worker
 from orchestrator.errors import JournalError
 from orchestrator.testing.simulation.network import Route
 from orchestrator.testing.simulation.sagas import DEFINITIONS
@@ -58,9 +58,9 @@ class SkewedClock:
         """Let virtual time pass."""
         await asyncio.sleep(seconds)
 
-    def alarm(self, seconds: float, ring: Callable[[], None]) -> asyncio.TimerHandle:
-        """Call ``ring`` when so much virtual time has passed."""
-        return self._loop.call_later(seconds, ring)
+    def call_after(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call ``callback`` when so much virtual time has passed."""
+        return self._loop.call_later(seconds, callback)
 
 
 class Witness:
@@ -111,13 +111,13 @@ class Life:
             [definition.participants for definition in definitions], route, clock, most_in_flight=_MOST_IN_FLIGHT
         )
         served = ServedSagas(ServedSaga.over(d, _PLANS[str(d)], bindings) for d in definitions)
-        world = World(JournalLine(journal, self.process), Witness(name, network.watch), clock, random.random)
+        adapters = Adapters(JournalLine(journal, self.process), Witness(name, network.watch), clock, random.random)
         self._loop = loop
         self.is_open = False
         self.is_stopping = False
-        self.worker = Worker(served, bindings, world, owner=name, lease=_LEASE_SECONDS)
-        self.operations = Operations(self.worker)
-        add_children(self.worker, Gate(clock, _always_serving, _MOST_IN_FLIGHT * 4))
+        self.worker = Worker(served, bindings, adapters, owner=name, lease=_LEASE_SECONDS)
+        self.acts = Acts(self.worker)
+        add_children(self.worker, CircuitBreaker(clock, _always_serving, _MOST_IN_FLIGHT * 4))
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something in this replica."""

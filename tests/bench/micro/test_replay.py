@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from orchestrator.engine.replica.replay_check import Verdict
+    from orchestrator.engine.replica.replay_check import ReplayVerdict
     from tests.bench.micro.conftest import Story
 
 
 @pytest.mark.benchmark(group="replay")
 def test_a_replay(benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, completed: Story) -> None:
-    verdict: Verdict = benchmark(lambda: loop.run_until_complete(VERIFIER.verify(*completed)))
+    verdict: ReplayVerdict = benchmark(lambda: loop.run_until_complete(VERIFIER.verify(*completed)))
     assert verdict.finding is Finding.IN_LINE

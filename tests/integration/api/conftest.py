@@ -25,8 +25,8 @@ from orchestrator.channels.grpc.participants import GrpcParticipants
 from orchestrator.cli.app import app
 from orchestrator.engine.bindings.bindings import Bindings
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.replica.acts import Operations
-from orchestrator.engine.replica.worker import Worker, World
+from orchestrator.engine.replica.acts import Acts
+from orchestrator.engine.replica.worker import Adapters, Worker
 from orchestrator.journal.outcome import Failure, Rejected
 from orchestrator.observability import open_observability
 from orchestrator.shop.order_details import OrderDetails
@@ -128,14 +128,14 @@ async def api() -> AsyncIterator[Api]:
     mocks, journal, clock = Mocks(), MemoryJournal(), SystemClock()
     bindings = Bindings([place_order.participants], mocks, clock)
     served = ServedSagas([ServedSaga.over(place_order, read_plan(place_order), bindings)])
-    worker = Worker(served, bindings, World(journal, open_observability({}), clock, random.random), owner="test")
-    operations = Operations(worker)
+    worker = Worker(served, bindings, Adapters(journal, open_observability({}), clock, random.random), owner="test")
+    acts = Acts(worker)
     nobody = GrpcParticipants({each.service.full_name: NOBODY for each in place_order.participants})
     limits = StartLimits(in_flight=256, queued=2000, live=50_000)
     admission = Admission(limits, worker, lambda: 1.0)
     starts, feed = Starts(worker, admission), SagaFeed(worker)
-    sagas = SagaService(worker, operations, starts, feed)
-    orders = OrderService(worker, operations, OrderDetails(nobody), starts)
+    sagas = SagaService(worker, acts, starts, feed)
+    orders = OrderService(worker, acts, OrderDetails(nobody), starts)
     server = ApiServer(
         "127.0.0.1:0",
         {

@@ -85,7 +85,7 @@ async def test_pause_and_resume_stop_a_saga_and_let_it_go_on(
 ) -> None:
     saga_id = await held_at(api, an_order(), "PriceOrder")
     pausing = asyncio.ensure_future(orchestrator("pause", saga_id, "--reason", "stocktaking", "--by", "ada"))
-    await api.until(lambda: api.worker.live[saga_id]._brake.stop)
+    await api.until(lambda: api.worker.live[saga_id]._stop_control.stop)
     api.mocks.held.pop("PriceOrder").set()
     assert "because PAUSED by ada: stocktaking" in (await pausing).out
 
@@ -170,7 +170,7 @@ async def test_act_tells_what_it_would_do_and_does_it(api: Api, an_order: AnOrde
     assert dry.out.splitlines() == [f"✓ {running}", f"✗ {done}  has completed"]
 
     acting = asyncio.ensure_future(orchestrator(*bobs, "--status", "running"))
-    await api.until(lambda: api.worker.live[running]._brake.stop)
+    await api.until(lambda: api.worker.live[running]._stop_control.stop)
     api.mocks.held["PriceOrder"].set()
     real = await acting
     assert (real.code, real.out, real.err) == (0, f"✓ {running}\n", "1 cancelled, 0 refused\n")

@@ -41,15 +41,15 @@ async def listed(api: Api, size: int = 0, **where: object) -> list[saga_pb2.Saga
 
 async def waiting_for_inventory(api: Api, order: StartOrderRequest) -> str:
     """A saga whose inventory is down."""
-    gate = api.worker.bindings.gates[INVENTORY]
-    if not gate.is_open:
-        gate._check = _never
+    breaker = api.worker.bindings.breakers[INVENTORY]
+    if not breaker.is_open:
+        breaker._check = _never
         for _ in range(FAILURES_TO_OPEN):
-            assert gate.try_enter()
-            gate.leave(reached=False)
-    before = gate.waiting
+            assert breaker.try_enter()
+            breaker.leave(reached=False)
+    before = breaker.waiting
     saga_id = (await start(api, order)).saga_id
-    await api.until(lambda: gate.waiting > before)
+    await api.until(lambda: breaker.waiting > before)
     return saga_id
 
 
@@ -66,7 +66,7 @@ async def test_a_saga_whose_participant_is_down_says_so_and_is_found_by_that(api
     assert found.saga_id == saga_id
     assert (await get(api, saga_id)).waiting[0].step_key == waiting.step_key == "InventoryService.ReserveStock#1"
     assert (waiting.reason, waiting.service) == (saga_pb2.WAIT_REASON_PARTICIPANT_DOWN, INVENTORY)
-    assert waiting.since.ToNanoseconds() == api.worker.bindings.gates[INVENTORY].down_since
+    assert waiting.since.ToNanoseconds() == api.worker.bindings.breakers[INVENTORY].down_since
     assert waiting.HasField("until")
     assert await listed(api, waiting_for=[saga_pb2.WAIT_REASON_BACKOFF]) == []
     statistics = await api.sagas.GetStatistics(pb.GetStatisticsRequest())

@@ -316,7 +316,7 @@ async def test_many_sagas_are_stopped_together_and_do_not_wait_for_one_another(a
     where = pb.SagaFilter(statuses=[saga_pb2.STATUS_RUNNING])
     acting = api.sagas.ActOnSagas(pb.ActOnSagasRequest(filter=where, action=pb.ACTION_PAUSE, **BY))
 
-    await api.until(lambda: all(api.worker.live[saga_id]._brake.stop for saga_id in sagas))
+    await api.until(lambda: all(api.worker.live[saga_id]._stop_control.stop for saga_id in sagas))
     api.mocks.held["PriceOrder"].set()
 
     assert {answer.saga_id async for answer in acting if answer.done} == set(sagas)

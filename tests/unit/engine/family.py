@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.engine.bindings.bindings import Bindings
-from orchestrator.engine.bindings.circuit_breaker import Gate
+from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
 from orchestrator.engine.replica.children import add_children
-from orchestrator.engine.replica.worker import Worker, World
+from orchestrator.engine.replica.worker import Adapters, Worker
 from tests.unit.engine.stage import Line, Process, Stage
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ class Family(Stage):
         bindings = Bindings([definition.participants for definition in definitions], line, self.clock)
         served = ServedSagas(ServedSaga.over(d, read_plan(d), bindings) for d in definitions)
         journal: Journal = line  # type: ignore[assignment]  # it answers for the rest through __getattr__
-        world = World(journal, self.witness, self.clock, lambda: 0.5)
-        worker = Worker(served, bindings, world, owner=f"replica-{next(self._owners)}", lease=60.0)
-        add_children(worker, Gate(self.clock, _serving, 512))
+        adapters = Adapters(journal, self.witness, self.clock, lambda: 0.5)
+        worker = Worker(served, bindings, adapters, owner=f"replica-{next(self._owners)}", lease=60.0)
+        add_children(worker, CircuitBreaker(self.clock, _serving, 512))
         self.processes.append(Process(worker, line))
         return self.processes[-1]
 

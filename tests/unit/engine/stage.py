@@ -18,8 +18,8 @@ from orchestrator.contract.command import Effect
 from orchestrator.definition.saga import saga
 from orchestrator.engine.bindings.bindings import Bindings
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.replica.acts import Operations
-from orchestrator.engine.replica.worker import StartSaga, Worker, World
+from orchestrator.engine.replica.acts import Acts
+from orchestrator.engine.replica.worker import Adapters, StartSaga, Worker
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Unknown
 from orchestrator.journal.state import ENDED, SagaState, Status, fold
@@ -163,10 +163,10 @@ class JumpingClock:
         self.time = max(self.time, due)
         await asyncio.sleep(0)
 
-    def alarm(self, seconds: float, ring: Callable[[], None]) -> asyncio.Task[None]:
+    def call_after(self, seconds: float, callback: Callable[[], None]) -> asyncio.Task[None]:
         async def wait() -> None:
             await self.sleep(seconds)
-            ring()
+            callback()
 
         return asyncio.ensure_future(wait())
 
@@ -304,7 +304,7 @@ class Process:
 
     def __init__(self, worker: Worker, line: Line) -> None:
         self.worker = worker
-        self.operations = Operations(worker)
+        self.acts = Acts(worker)
         self.line = line
 
     async def run(self, message: Any = ORDER, saga_id: str = SAGA) -> SagaState:  # noqa: ANN401 - any message
@@ -337,8 +337,8 @@ class Stage:
         bindings = Bindings([definition.participants for definition in definitions], line, self.clock)
         served = ServedSagas(ServedSaga.over(d, None, bindings) for d in definitions)  # type: ignore[arg-type]
         journal: Journal = line  # type: ignore[assignment]  # it answers for the rest through __getattr__
-        world = World(journal, self.witness, self.clock, lambda: 0.5)
-        process = Process(Worker(served, bindings, world, owner=f"replica-{next(self._owners)}", lease=60.0), line)
+        adapters = Adapters(journal, self.witness, self.clock, lambda: 0.5)
+        process = Process(Worker(served, bindings, adapters, owner=f"replica-{next(self._owners)}", lease=60.0), line)
         self.processes.append(process)
         return process
 

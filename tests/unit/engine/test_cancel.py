@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator import saga
 from orchestrator.contract.command import OnUnknown, Retry
-from orchestrator.errors import CancelRefused, ClaimLost, JournalUnavailable, OperationRefused, SagaNotFound
+from orchestrator.errors import ActRefused, CancelRefused, ClaimLost, JournalUnavailable, SagaNotFound
 from orchestrator.journal.entries import RollbackBegan
 from orchestrator.journal.state import Reason, Status
 from shop.order.v1.order_pb2 import Receipt
@@ -52,7 +52,7 @@ async def at(stage: Stage, method: str, outcome: object = None) -> tuple[Process
 
 
 def cancel(process: Process) -> asyncio.Future[SagaState]:
-    return asyncio.ensure_future(process.operations.cancel(SAGA, "changed my mind", "ada"))
+    return asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", "ada"))
 
 
 @pytest.mark.parametrize("method", BEFORE_PIVOT)
@@ -331,29 +331,29 @@ async def test_a_resume_of_a_saga_that_another_replica_has_resumed_before_it_is_
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process, answer = await at(stage, "AuthorizePayment")
-    pause = asyncio.ensure_future(process.operations.pause(SAGA, "wait", "ada"))
+    pause = asyncio.ensure_future(process.acts.pause(SAGA, "wait", "ada"))
     await turns()
     answer.give()
     await pause
 
     async def resume() -> None:
-        await process.operations.resume(SAGA, "go on", "ada")
+        await process.acts.resume(SAGA, "go on", "ada")
         await until(lambda: stage.state().status is Status.COMPLETED)
 
     claim_late(stage, monkeypatch, resume)
-    with pytest.raises(OperationRefused, match="is not suspended"):
-        await stage.process().operations.resume(SAGA, "go on", "bob")
+    with pytest.raises(ActRefused, match="is not suspended"):
+        await stage.process().acts.resume(SAGA, "go on", "bob")
     assert stage.state().status is Status.COMPLETED
 
 
 async def test_a_claim_that_a_replica_could_not_use_keeps_no_other_from_resuming_the_saga(stage: Stage) -> None:
     process, answer = await at(stage, "AuthorizePayment")
     await process.worker.open()  # it lives on
-    pause = asyncio.ensure_future(process.operations.pause(SAGA, "wait", "ada"))
+    pause = asyncio.ensure_future(process.acts.pause(SAGA, "wait", "ada"))
     await turns()
     answer.give()
     await pause
     assert await stage.journal.claim_resting(process.worker.owner, SAGA), "and then it could not read the journal"
 
-    await stage.process().operations.resume(SAGA, "go on", "bob")
+    await stage.process().acts.resume(SAGA, "go on", "bob")
     assert (await stage.stopped()).status is Status.COMPLETED

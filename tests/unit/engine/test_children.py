@@ -270,7 +270,7 @@ async def test_a_parent_that_is_cancelled_while_its_child_runs_rolls_both_back(f
     process = stage.process()
     run = asyncio.ensure_future(process.worker.start(order_of(sell), wait=1e6))
     await until(lambda: answer.asked)
-    cancel = asyncio.ensure_future(process.operations.cancel(SAGA, "changed my mind", "ada"))
+    cancel = asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", "ada"))
     await asyncio.sleep(0)
     answer.give()
     await cancel
@@ -290,7 +290,7 @@ async def test_a_child_with_a_pivot_is_the_point_of_no_return_of_its_parent(fami
     await until(lambda: never.asked)
 
     with pytest.raises(CancelRefused, match=r"past its point of no return, saga\.charge#1"):
-        await process.operations.cancel(SAGA, "changed my mind", "ada")
+        await process.acts.cancel(SAGA, "changed my mind", "ada")
 
     never.give()
     await run
@@ -372,8 +372,8 @@ async def test_a_child_whose_pivot_is_refused_after_doubt_holds_its_parent_in_fr
 
     assert not {"VoidAuthorization", "ReleaseStock"} & set(stage.participants.methods())
     with pytest.raises(CancelRefused):
-        await process.operations.cancel(offspring, "please", "ada")
-    await process.operations.resume(offspring, "mended", "ada")
+        await process.acts.cancel(offspring, "please", "ada")
+    await process.acts.resume(offspring, "mended", "ada")
     stage.clock.advance(120)
     assert (await run).status is Status.COMPLETED
 
@@ -384,8 +384,8 @@ async def partly_rolled_back(stage: Family) -> Process:
     process = stage.process()
     stage.run = asyncio.ensure_future(process.worker.start(order_of(stage.definitions[0]), wait=1e6))  # type: ignore[attr-defined]  # kept alive
     await until(lambda: stage.state(CHILD).status is Status.SUSPENDED)
-    await process.operations.skip_compensation(CHILD, "InventoryService.ReserveStock", "sold in the shop", "ada")
-    await process.operations.resume(CHILD, "go on", "ada")
+    await process.acts.skip_compensation(CHILD, "InventoryService.ReserveStock", "sold in the shop", "ada")
+    await process.acts.resume(CHILD, "go on", "ada")
     await until(lambda: stage.state(CHILD).status is Status.PARTIALLY_COMPENSATED)
     stage.clock.advance(120)
     return process
@@ -402,7 +402,7 @@ async def test_a_parent_does_not_end_compensated_while_an_effect_of_its_child_st
     assert state.reason is not None
     assert (state.reason.code, state.reason.step_key) == ("COMPENSATION_REJECTED", "saga.fulfil#1")
     assert "an operator let stand: InventoryService.ReserveStock#1" in state.reason.message
-    await process.operations.skip_compensation(SAGA, "saga.fulfil#1", "sold in the shop", "ada")
-    await process.operations.resume(SAGA, "go on", "ada")
+    await process.acts.skip_compensation(SAGA, "saga.fulfil#1", "sold in the shop", "ada")
+    await process.acts.resume(SAGA, "go on", "ada")
     assert (await stage.stopped()).status is Status.PARTIALLY_COMPENSATED
     assert stage.participants.methods()[-1] == "VoidAuthorization"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN, Gate
+from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN, CircuitBreaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,8 @@ class StepClock:
     def now(self) -> int:
         return 0
 
-    def alarm(self, _seconds: float, _ring: Callable[[], None]) -> NoReturn:
-        raise AssertionError("a gate sets no alarm")
+    def call_after(self, _seconds: float, _callback: Callable[[], None]) -> NoReturn:
+        raise AssertionError("a circuit breaker asks for no later call")
 
     async def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -60,73 +60,73 @@ def health() -> Health:
 
 
 @pytest.fixture
-def gate(clock: StepClock, health: Health) -> Gate:
-    return Gate(clock, health, most_in_flight=2)
+def breaker(clock: StepClock, health: Health) -> CircuitBreaker:
+    return CircuitBreaker(clock, health, most_in_flight=2)
 
 
-def fail(gate: Gate, times: int = FAILURES_TO_OPEN) -> None:
+def fail(breaker: CircuitBreaker, times: int = FAILURES_TO_OPEN) -> None:
     for _ in range(times):
-        assert gate.try_enter()
-        gate.leave(reached=False)
+        assert breaker.try_enter()
+        breaker.leave(reached=False)
 
 
-async def test_calls_beyond_the_limit_wait_and_are_admitted_in_their_order(gate: Gate) -> None:
-    assert gate.try_enter()
-    assert gate.try_enter()
+async def test_calls_beyond_the_limit_wait_and_are_admitted_in_their_order(breaker: CircuitBreaker) -> None:
+    assert breaker.try_enter()
+    assert breaker.try_enter()
     admitted: list[str] = []
 
     async def call(name: str) -> None:
-        await gate.enter()
+        await breaker.enter()
         admitted.append(name)
 
     calls = [asyncio.ensure_future(call(name)) for name in ("first", "second")]
     await turns()
     assert admitted == []
 
-    gate.leave(reached=True)
+    breaker.leave(reached=True)
     await turns()
     assert admitted == ["first"]
-    gate.leave(reached=True)
+    breaker.leave(reached=True)
     await asyncio.gather(*calls)
     assert admitted == ["first", "second"]
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
 async def test_who_stops_waiting_takes_nobody_elses_turn(clock: StepClock, health: Health, most: int) -> None:
-    gate = Gate(clock, health, most_in_flight=most)
-    assert all(gate.try_enter() for _ in range(most))
-    given_up = asyncio.ensure_future(gate.enter())
-    patient = asyncio.ensure_future(gate.enter())
+    breaker = CircuitBreaker(clock, health, most_in_flight=most)
+    assert all(breaker.try_enter() for _ in range(most))
+    given_up = asyncio.ensure_future(breaker.enter())
+    patient = asyncio.ensure_future(breaker.enter())
     await turns()
 
-    gate.leave(reached=True)
+    breaker.leave(reached=True)
     given_up.cancel()
     await turns()
 
     assert patient.done()
-    assert (gate.in_flight, gate.waiting) == (most, 0)
+    assert (breaker.in_flight, breaker.waiting) == (most, 0)
 
 
-async def test_the_circuit_opens_when_nobody_is_there_several_times_in_a_row(gate: Gate) -> None:
-    fail(gate, FAILURES_TO_OPEN - 1)
-    assert not gate.is_open
-    assert gate.try_enter()
-    gate.leave(reached=True)
-    fail(gate, FAILURES_TO_OPEN - 1)
-    assert not gate.is_open
+async def test_the_circuit_opens_when_nobody_is_there_several_times_in_a_row(breaker: CircuitBreaker) -> None:
+    fail(breaker, FAILURES_TO_OPEN - 1)
+    assert not breaker.is_open
+    assert breaker.try_enter()
+    breaker.leave(reached=True)
+    fail(breaker, FAILURES_TO_OPEN - 1)
+    assert not breaker.is_open
 
-    fail(gate, 1)
+    fail(breaker, 1)
 
-    assert gate.is_open
-    assert not gate.try_enter()
-    gate.shut()
+    assert breaker.is_open
+    assert not breaker.try_enter()
+    breaker.shut()
 
 
 async def test_the_circuit_closes_when_the_participant_says_that_it_serves(
-    gate: Gate, clock: StepClock, health: Health
+    breaker: CircuitBreaker, clock: StepClock, health: Health
 ) -> None:
-    fail(gate)
-    waiting = asyncio.ensure_future(gate.enter())
+    fail(breaker)
+    waiting = asyncio.ensure_future(breaker.enter())
     await turns()
     await clock.wake()
     assert not waiting.done()
@@ -135,64 +135,64 @@ async def test_the_circuit_closes_when_the_participant_says_that_it_serves(
     await clock.wake()
 
     assert waiting.done()
-    assert not gate.is_open
+    assert not breaker.is_open
 
 
 async def test_a_circuit_that_has_closed_opens_again_after_as_many_failures(
-    gate: Gate, clock: StepClock, health: Health
+    breaker: CircuitBreaker, clock: StepClock, health: Health
 ) -> None:
-    fail(gate)
+    fail(breaker)
     await turns()
     health.answer = True
     await clock.wake()
 
-    fail(gate, FAILURES_TO_OPEN - 1)
-    assert not gate.is_open
-    fail(gate, 1)
+    fail(breaker, FAILURES_TO_OPEN - 1)
+    assert not breaker.is_open
+    fail(breaker, 1)
 
-    assert gate.is_open
-    gate.shut()
+    assert breaker.is_open
+    breaker.shut()
 
 
 async def test_a_participant_without_health_gets_one_trial_at_a_time(
-    gate: Gate, clock: StepClock, health: Health
+    breaker: CircuitBreaker, clock: StepClock, health: Health
 ) -> None:
     health.answer = None
-    fail(gate)
-    calls = [asyncio.ensure_future(gate.enter()) for _ in range(3)]
+    fail(breaker)
+    calls = [asyncio.ensure_future(breaker.enter()) for _ in range(3)]
     await turns()
     await clock.wake()
     assert [call.done() for call in calls] == [True, False, False]
 
-    gate.leave(reached=False)
+    breaker.leave(reached=False)
     await turns()
     assert [call.done() for call in calls] == [True, False, False]
 
     await clock.wake()
-    gate.leave(reached=True)
+    breaker.leave(reached=True)
     await turns()
     assert all(call.done() for call in calls)
-    assert not gate.is_open
+    assert not breaker.is_open
 
 
-async def test_the_pauses_between_questions_grow_to_a_bound(gate: Gate, clock: StepClock) -> None:
-    fail(gate)
+async def test_the_pauses_between_questions_grow_to_a_bound(breaker: CircuitBreaker, clock: StepClock) -> None:
+    fail(breaker)
     await turns()
     for _ in range(6):
         await clock.wake()
 
     assert clock.pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
-    gate.shut()
+    breaker.shut()
 
 
 async def test_whoever_wants_to_know_is_told_once_that_a_participant_is_back(
-    gate: Gate, clock: StepClock, health: Health
+    breaker: CircuitBreaker, clock: StepClock, health: Health
 ) -> None:
     returns: list[bool] = []
-    gate.on_return = lambda: returns.append(gate.is_open)
-    assert gate.try_enter()
-    gate.leave(reached=True)
-    fail(gate)
+    breaker.on_return = lambda: returns.append(breaker.is_open)
+    assert breaker.try_enter()
+    breaker.leave(reached=True)
+    fail(breaker)
     await turns()
     assert returns == []
 

@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator import CommandRejected, CommandUnknown, best_effort, saga, scope
 from orchestrator.contract.command import OnUnknown, Retry
-from orchestrator.errors import CancelRefused, OperationRefused
+from orchestrator.errors import ActRefused, CancelRefused
 from orchestrator.journal.entries import AttemptFailed, CommandAbandoned, CompensationBegan, SagaCompleted
 from orchestrator.journal.state import Status, StepOutcome
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
@@ -158,8 +158,8 @@ async def test_what_cannot_be_compensated_before_the_end_is_listed_in_front_of_a
     assert state.reason is not None
     assert (state.reason.code, state.reason.step_key) == ("COMPENSATION_REJECTED", AUTHORIZED)
     with pytest.raises(CancelRefused):
-        await process.operations.cancel(SAGA, "please", "ada")
-    await process.operations.resume(SAGA, "they mended it", "ada")
+        await process.acts.cancel(SAGA, "please", "ada")
+    await process.acts.resume(SAGA, "they mended it", "ada")
 
     assert (await stage.stopped()).status is Status.COMPLETED
     assert len({call.key for call in stage.participants.of("VoidAuthorization")}) == 1
@@ -173,8 +173,8 @@ async def test_an_operator_decides_about_what_a_saga_has_gone_on_without(
 ) -> None:
     stage = stage_of(saga_of(detour))
     process, _ = await suspended_before_its_end(stage)
-    await getattr(process.operations, decision)(SAGA, AUTHORIZED, "by hand", "ada")
-    await process.operations.resume(SAGA, "done", "ada")
+    await getattr(process.acts, decision)(SAGA, AUTHORIZED, "by hand", "ada")
+    await process.acts.resume(SAGA, "done", "ada")
 
     assert (await stage.stopped()).status is Status.COMPLETED
     assert len(stage.participants.of("VoidAuthorization")) == 1
@@ -194,7 +194,7 @@ async def test_a_cancel_while_a_saga_compensates_before_its_end_rolls_it_back(st
     process = stage.process()
     run = asyncio.ensure_future(process.run())
     await until(lambda: slow.asked)
-    cancel = asyncio.ensure_future(process.operations.cancel(SAGA, "changed my mind", "ada"))
+    cancel = asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", "ada"))
     await turns()
     slow.give()
     await cancel
@@ -211,12 +211,12 @@ async def test_a_pause_while_a_saga_compensates_before_its_end_suspends_it(stage
     process = stage.process()
     run = asyncio.ensure_future(process.run())
     await until(lambda: slow.asked)
-    pause = asyncio.ensure_future(process.operations.pause(SAGA, "wait", "ada"))
+    pause = asyncio.ensure_future(process.acts.pause(SAGA, "wait", "ada"))
     await turns()
     slow.give(unknown())
     assert (await pause).status is Status.SUSPENDED
     await run
-    await process.operations.resume(SAGA, "go on", "ada")
+    await process.acts.resume(SAGA, "go on", "ada")
 
     assert (await stage.stopped()).status is Status.COMPLETED
 
@@ -306,8 +306,8 @@ async def test_a_pivot_that_is_refused_after_doubt_and_cannot_be_verified_suspen
     assert (state.reason.code, state.reason.step_key) == ("UNKNOWN", CAPTURED)
     assert not set(BACKWARD) & set(stage.participants.methods()), "never compensated"
     with pytest.raises(CancelRefused, match="may be past its point of no return"):
-        await process.operations.cancel(SAGA, "please", "ada")
-    await process.operations.resume(SAGA, "the mesh is mended", "ada")
+        await process.acts.cancel(SAGA, "please", "ada")
+    await process.acts.resume(SAGA, "the mesh is mended", "ada")
     assert (await stage.stopped()).status is Status.COMPLETED
 
 
@@ -481,7 +481,7 @@ async def test_a_cancel_while_a_command_is_in_doubt_compensates_it_whatever_a_fr
     process = stage.process()
     run = asyncio.ensure_future(process.run())
     await until(lambda: slow.asked)
-    cancel = asyncio.ensure_future(process.operations.cancel(SAGA, "changed my mind", "ada"))
+    cancel = asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", "ada"))
     await turns()
     slow.give(rejected("UNAUTHENTICATED"))
     await cancel
@@ -495,12 +495,12 @@ async def test_an_operator_may_not_skip_what_nothing_is_in_the_way_of(stage: Sta
     process = stage.process()
     await process.run()
     for key in (RESERVED, "ReserveStock", "InventoryService.ReserveStock"):
-        with pytest.raises(OperationRefused):
-            await process.operations.skip_compensation(SAGA, key, "why not", "ada")
-    with pytest.raises(OperationRefused, match=f"what is: {AUTHORIZED}"):
-        await process.operations.skip_compensation(SAGA, RESERVED, "why not", "ada")
-    await process.operations.skip_compensation(SAGA, AUTHORIZED, "refunded in cash", "ada")
-    await process.operations.resume(SAGA, "go on", "ada")
+        with pytest.raises(ActRefused):
+            await process.acts.skip_compensation(SAGA, key, "why not", "ada")
+    with pytest.raises(ActRefused, match=f"what is: {AUTHORIZED}"):
+        await process.acts.skip_compensation(SAGA, RESERVED, "why not", "ada")
+    await process.acts.skip_compensation(SAGA, AUTHORIZED, "refunded in cash", "ada")
+    await process.acts.resume(SAGA, "go on", "ada")
 
     assert (await stage.stopped()).status is Status.PARTIALLY_COMPENSATED
     assert stage.participants.methods()[-1] == "ReleaseStock"
@@ -522,11 +522,11 @@ async def test_a_name_that_more_than_one_command_has_is_refused_with_the_candida
     process = stage.process()
     await process.run()
     candidates = "ReserveStock#1, InventoryService.ReserveStock#2, item-1/InventoryService.ReserveStock#1; say which"
-    for act in (process.operations.skip_compensation, process.operations.resolve_compensation):
-        with pytest.raises(OperationRefused, match=candidates) as refused:
+    for act in (process.acts.skip_compensation, process.acts.resolve_compensation):
+        with pytest.raises(ActRefused, match=candidates) as refused:
             await act(SAGA, "InventoryService.ReserveStock", "by hand", "ada")
         assert refused.value.reason == "AMBIGUOUS_COMMAND"
-    await process.operations.skip_compensation(SAGA, "InventoryService.ReserveStock#2", "sold by hand", "ada")
+    await process.acts.skip_compensation(SAGA, "InventoryService.ReserveStock#2", "sold by hand", "ada")
 
     assert [command.skipped for command in stage.state().commands.values()] == [False, True, False, False]
 
@@ -535,8 +535,8 @@ async def test_an_effect_that_was_taken_back_by_hand_is_compensated(stage: Stage
     stage.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [rejected("NOT_FOUND")]}
     process = stage.process()
     await process.run()
-    await process.operations.resolve_compensation(SAGA, "PaymentService.AuthorizePayment", "voided by hand", "ada")
-    await process.operations.resume(SAGA, "go on", "ada")
+    await process.acts.resolve_compensation(SAGA, "PaymentService.AuthorizePayment", "voided by hand", "ada")
+    await process.acts.resume(SAGA, "go on", "ada")
     state = await stage.stopped()
 
     assert state.status is Status.COMPENSATED
@@ -557,8 +557,8 @@ async def test_an_effect_without_a_compensation_that_was_taken_back_by_hand_is_c
     state = await process.run()
     assert state.reason is not None
     assert state.reason.code == "EFFECT_STANDS"
-    await process.operations.resolve_compensation(SAGA, CONFIRMED, "told them", "ada")
-    await process.operations.resume(SAGA, "go on", "ada")
+    await process.acts.resolve_compensation(SAGA, CONFIRMED, "told them", "ada")
+    await process.acts.resume(SAGA, "go on", "ada")
 
     assert (await stage.stopped()).status is Status.COMPENSATED
 
@@ -569,8 +569,8 @@ async def test_what_a_saga_has_gone_on_without_cannot_be_made_known_to_its_code_
     stage = stage_of(saga_of(detour))
     process, _ = await suspended_before_its_end(stage)
 
-    with pytest.raises(OperationRefused, match="has gone on without") as refused:
-        await process.operations.resolve_outcome(
+    with pytest.raises(ActRefused, match="has gone on without") as refused:
+        await process.acts.resolve_outcome(
             SAGA, AUTHORIZED, took_effect=True, reply=b"", evidence="the bank says so", requested_by="ada"
         )
     assert refused.value.reason == "GONE_ON_WITHOUT"
@@ -581,10 +581,10 @@ async def test_what_a_saga_has_gone_on_without_and_never_took_effect_needs_no_co
 ) -> None:
     stage = stage_of(saga_of(detour))
     process, _ = await suspended_before_its_end(stage)
-    await process.operations.resolve_outcome(
+    await process.acts.resolve_outcome(
         SAGA, AUTHORIZED, took_effect=False, reply=None, evidence="the bank says so", requested_by="ada"
     )
-    await process.operations.resume(SAGA, "go on", "ada")
+    await process.acts.resume(SAGA, "go on", "ada")
     state = await stage.stopped()
 
     assert state.status is Status.COMPLETED

@@ -78,7 +78,7 @@ async def test_a_crash_in_between_is_a_doubt(stage_of: Callable[..., Stage]) -> 
     process.line.cut_after = None
     await process.worker.start(stage.order())
     while not any(type(entry).__name__ == "AttemptFailed" for entry in stage.entries()):
-        await process.worker.world.clock.sleep(0)
+        await process.worker.adapters.clock.sleep(0)
     stage.participants.scripts["AuthorizePayment"] = [busy()]
     await stage.recover()
 

@@ -15,7 +15,7 @@ from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.replay import ReplayGate
 from orchestrator.engine.run.replay_loop import ReplayLoop
-from orchestrator.engine.run.stop_control import Brake
+from orchestrator.engine.run.stop_control import StopControl
 from orchestrator.journal.entries import CommandIntended, SagaRecovered
 from orchestrator.journal.state import ENDED, SagaState, Status
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
@@ -498,5 +498,5 @@ async def test_a_recovered_saga_that_has_ended_leaves_nothing_to_the_garbage_col
         gc.set_debug(0)
         gc.garbage.clear()
 
-    ours = {Executor, Forward, Brake, SagaWriter, SagaState, ReplayGate, ReplayLoop}
+    ours = {Executor, Forward, StopControl, SagaWriter, SagaState, ReplayGate, ReplayLoop}
     assert not left & ours, "the rest is the stage's"

@@ -12,7 +12,7 @@ import pytest
 import orchestrator
 from orchestrator import CommandRejected, SagaRejected, child, saga, scope
 from orchestrator.analysis.plan.reader import read_plan
-from orchestrator.engine.replica.replay_check import Finding, Verdict, Verifier
+from orchestrator.engine.replica.replay_check import Finding, ReplayVerdict, Verifier
 from orchestrator.journal.codec import encode
 from orchestrator.journal.entries import RollbackBegan, SagaStarted
 from orchestrator.journal.state import Reason, Status
@@ -58,7 +58,7 @@ def edited(code: Code, version: int = 1) -> Definition:
     return saga("trip", version=version)(code)
 
 
-async def verdict(stage: Stage, *definitions: Definition, entries: list[Entry] | None = None) -> Verdict:
+async def verdict(stage: Stage, *definitions: Definition, entries: list[Entry] | None = None) -> ReplayVerdict:
     """What the code at hand would find; nothing is sent, and nothing written, to find out."""
     sent, written = list(stage.participants.calls), list(stage.entries())
     verifier = Verifier([(definition, read_plan(definition)) for definition in definitions or (trip,)])
@@ -82,7 +82,7 @@ async def interrupted(stage: Stage, method: str) -> None:
 async def test_wherever_a_saga_was_interrupted_its_own_code_is_in_line(stage: Stage, method: str) -> None:
     await interrupted(stage, method)
 
-    assert await verdict(stage) == Verdict(SAGA, "trip v1", Status.RUNNING, Finding.IN_LINE)
+    assert await verdict(stage) == ReplayVerdict(SAGA, "trip v1", Status.RUNNING, Finding.IN_LINE)
 
 
 @pytest.mark.parametrize("refused", [None, *FORWARD[1:5]])

@@ -114,7 +114,7 @@ async def test_after_the_pivot_it_comes_before_an_operator_and_may_be_resolved(
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert (state.reason.code, state.reason.step_key) == ("UNKNOWN", "EmailService.SendConfirmation#1")
-    await process.operations.resume(SAGA, "they mended it", "ada")
+    await process.acts.resume(SAGA, "they mended it", "ada")
     assert (await stage.stopped()).status is Status.COMPLETED
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.replica.republish import ALL_IS_TOLD, HELD_BACK_SECONDS, Retelling
+from orchestrator.engine.replica.republish import ALL_IS_TOLD, HELD_BACK_SECONDS, Republishing
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.entries import SagaCompleted
 from orchestrator.journal.state import Status
@@ -69,12 +69,12 @@ class Now:
         self.slept.append(seconds)
         await self.woken.wait()
 
-    def alarm(self, seconds: float, ring: Callable[[], None]) -> asyncio.TimerHandle:
-        raise AssertionError("nothing is to ring", seconds, ring)
+    def call_after(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        raise AssertionError("nothing is to be called later", seconds, callback)
 
 
-def retelling(journal: MemoryJournal, told: Told, clock: Now | None = None) -> Retelling:
-    return Retelling(journal, told, clock or Now(), owner="following", lease=LEASE)
+def retelling(journal: MemoryJournal, told: Told, clock: Now | None = None) -> Republishing:
+    return Republishing(journal, told, clock or Now(), owner="following", lease=LEASE)
 
 
 async def crashed(journal: MemoryJournal, owner: str = "crashed", last_beat: int = AT + 9 * MINUTE) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.errors import OperationRefused
+from orchestrator.errors import ActRefused
 from orchestrator.journal.entries import CompensationSkipped
 from orchestrator.journal.state import Status
 from tests.unit.engine.stage import SAGA, Answer, rejected, until
@@ -18,13 +18,13 @@ STOCK = "InventoryService.ReserveStock#1"
 
 
 async def skip(process: Process, key: str = STOCK) -> None:
-    await process.operations.skip_compensation(SAGA, key, "it was taken back by hand", "ada")
+    await process.acts.skip_compensation(SAGA, key, "it was taken back by hand", "ada")
 
 
 async def refused(stage: Stage, process: Process, key: str = STOCK) -> str:
     """The code with which it is refused, nothing being journalled."""
     before = stage.entries()
-    with pytest.raises(OperationRefused) as refusal:
+    with pytest.raises(ActRefused) as refusal:
         await skip(process, key)
     assert stage.entries() == before
     return refusal.value.reason
@@ -38,7 +38,7 @@ async def paused(stage: Stage, method: str) -> Process:
     await process.worker.start(stage.order())
     await until(lambda: answer.asked)
     answer.give()
-    await process.operations.pause(SAGA, "let me see", "ada")
+    await process.acts.pause(SAGA, "let me see", "ada")
     await stage.stopped()
     return process
 
@@ -84,7 +84,7 @@ async def test_what_stands_in_a_suspended_rollback_is_skipped_and_named(stage: S
     skipped = stage.entries()[-1]
     assert isinstance(skipped, CompensationSkipped)
     assert (skipped.key, skipped.reason) == (STOCK, ("SKIPPED", "it was taken back by hand", STOCK, "ada"))
-    await process.operations.resume(SAGA, "go on", "ada")
+    await process.acts.resume(SAGA, "go on", "ada")
     assert (await stage.stopped()).status is Status.PARTIALLY_COMPENSATED
 
 

@@ -65,22 +65,22 @@ async def test_a_rollback_that_backs_off_names_the_command_that_it_compensates(s
 
 async def test_a_saga_whose_participant_is_down_says_so(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     process = stage.process()
-    gate = process.worker.bindings.gates[INVENTORY]
+    breaker = process.worker.bindings.breakers[INVENTORY]
     for _ in range(FAILURES_TO_OPEN):
-        assert gate.try_enter()
-        gate.leave(reached=False)
-    went_down = gate.down_since
+        assert breaker.try_enter()
+        breaker.leave(reached=False)
+    went_down = breaker.down_since
     stage.clock.hold_from = 0.0
     await process.worker.start(stage.order())
-    await until(lambda: gate.waiting)
+    await until(lambda: breaker.waiting)
 
     (waiting,) = process.worker.live[SAGA].waiting
     assert waiting[:3] == (WaitReason.PARTICIPANT_DOWN, RESERVE, INVENTORY)
     assert waiting.since == went_down
-    assert waiting.until == gate.next_check_at > went_down
+    assert waiting.until == breaker.next_check_at > went_down
 
     stage.clock.advance(60)
-    await until(lambda: not gate.is_open)
+    await until(lambda: not breaker.is_open)
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert told == [
         f"participant {INVENTORY} is down: 5 calls in a row found nobody there; sagas wait until it is back",
@@ -90,11 +90,11 @@ async def test_a_saga_whose_participant_is_down_says_so(stage: Stage, caplog: py
 
 async def test_a_saga_that_waits_for_its_turn_says_that_the_participant_is_busy(stage: Stage) -> None:
     process = stage.process()
-    gate = process.worker.bindings.gates[INVENTORY]
-    while gate.try_enter():
+    breaker = process.worker.bindings.breakers[INVENTORY]
+    while breaker.try_enter():
         pass
     await process.worker.start(stage.order())
-    await until(lambda: gate.waiting)
+    await until(lambda: breaker.waiting)
 
     (waiting,) = process.worker.live[SAGA].waiting
     assert (waiting.reason, waiting.until) == (WaitReason.PARTICIPANT_BUSY, 0)

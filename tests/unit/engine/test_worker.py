@@ -14,7 +14,7 @@ from orchestrator.engine.replica import recovery
 from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.journal_writer import SagaWriter
-from orchestrator.engine.run.stop_control import Brake
+from orchestrator.engine.run.stop_control import StopControl
 from orchestrator.errors import JournalUnavailable, SagaExists, SagaNotFound
 from orchestrator.journal.entries import SagaRecovered, SagaStarted
 from orchestrator.journal.state import SagaState, Status
@@ -326,7 +326,7 @@ async def test_a_watcher_stays_when_the_saga_is_suspended_and_sees_it_rolled_bac
     async for state in process.worker.watch(SAGA):
         statuses.append(state.status)
         if state.status is Status.SUSPENDED and len(statuses) == 2:
-            await process.operations.cancel(SAGA, "enough", "ada")
+            await process.acts.cancel(SAGA, "enough", "ada")
 
     assert statuses[:2] == [Status.SUSPENDED] * 2
     assert statuses[-1] is Status.COMPENSATED
@@ -445,7 +445,7 @@ async def test_a_journal_that_does_not_take_a_pause_of_a_rollback_delays_the_sag
     await turns()
     process.line.journal_is = "down"
     with pytest.raises(JournalUnavailable):
-        await process.operations.pause(SAGA, "wait", "ada")
+        await process.acts.pause(SAGA, "wait", "ada")
     process.line.up()
     stage.clock.hold_from = 10.0
     stage.clock.advance(10)
@@ -616,7 +616,7 @@ async def test_a_claim_that_was_overtaken_while_the_journal_was_read_stops_nothi
     executor = process.worker.live[SAGA]
     overtaken = Claim(SAGA, executor.token - 1)
 
-    assert process.worker.adopt(overtaken, stage.entries(), stage.state()) is executor
+    assert process.worker.recover(overtaken, stage.entries(), stage.state()) is executor
     answer.give()
     assert (await stage.stopped()).status is Status.COMPLETED
 
@@ -703,7 +703,7 @@ async def test_a_saga_that_has_ended_leaves_nothing_to_the_garbage_collector(sta
         gc.set_debug(0)
         gc.garbage.clear()
 
-    assert not left & {Executor, Forward, Brake, SagaWriter, SagaState}, "the rest is the stage's"
+    assert not left & {Executor, Forward, StopControl, SagaWriter, SagaState}, "the rest is the stage's"
 
 
 async def test_changes_within_a_fifth_of_a_second_are_one_to_who_watches_all_sagas(stage: Stage) -> None:

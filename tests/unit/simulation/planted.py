@@ -13,11 +13,11 @@ from orchestrator.engine.bindings.bindings import Binding
 from orchestrator.engine.replica.recovery import Recovery
 from orchestrator.engine.replica.worker import Worker
 from orchestrator.engine.run import command_sender as delivery
-from orchestrator.engine.run.command_sender import Courier
+from orchestrator.engine.run.command_sender import CommandSender
 from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.rollback import Rollback
-from orchestrator.engine.run.stop_control import Brake
+from orchestrator.engine.run.stop_control import StopControl
 from orchestrator.journal import compensation_plan as compensation
 from orchestrator.journal import keys
 from orchestrator.journal.entries import CommandIntended, CompensationBegan, RollbackBegan, SagaRecovered
@@ -81,13 +81,13 @@ def fence_is_skipped() -> Iterator[None]:
 @contextlib.contextmanager
 def timeout_is_taken_for_a_rejection() -> Iterator[None]:
     """No answer is taken for a no."""
-    call = Courier._call
+    call = CommandSender._call
 
-    async def called(self: Courier, *arguments: Any) -> Any:  # noqa: ANN401
+    async def called(self: CommandSender, *arguments: Any) -> Any:  # noqa: ANN401
         outcome = await call(self, *arguments)
         return Rejected(outcome.failure) if isinstance(outcome, Unknown) else outcome
 
-    with patch.object(Courier, "_call", called):
+    with patch.object(CommandSender, "_call", called):
         yield
 
 
@@ -109,15 +109,15 @@ def rollback_is_forgotten() -> Iterator[None]:
 @contextlib.contextmanager
 def rollback_is_not_awaited() -> Iterator[None]:
     """Compensations leave while it is still being written that the rollback began."""
-    persist = Brake.persist
+    persist = StopControl.persist
 
-    async def hasty(self: Brake, writer: SagaWriter) -> None:
+    async def hasty(self: StopControl, writer: SagaWriter) -> None:
         if writer._buffer and isinstance(writer._buffer[-1], (RollbackBegan, CompensationBegan)):
             writer._latest = writer._write()
         else:
             await persist(self, writer)
 
-    with patch.object(Brake, "persist", hasty):
+    with patch.object(StopControl, "persist", hasty):
         yield
 
 
@@ -168,7 +168,7 @@ def what_a_saga_goes_on_without_is_forgotten() -> Iterator[None]:
 def every_attempt_has_a_key_of_its_own() -> Iterator[None]:
     """The idempotency key tells attempts apart, instead of intents."""
 
-    def metadata(self: Courier, key: str, attempt: int, about: tuple[tuple[str, str], ...]) -> Any:  # noqa: ANN401
+    def metadata(self: CommandSender, key: str, attempt: int, about: tuple[tuple[str, str], ...]) -> Any:  # noqa: ANN401
         saga_id = self._writer.state.saga_id
         return (
             ("idempotency-key", f"{keys.idempotency_key(saga_id, key)}/{attempt}"),
@@ -176,7 +176,7 @@ def every_attempt_has_a_key_of_its_own() -> Iterator[None]:
             *about,
         )
 
-    with patch.object(Courier, "_metadata", metadata):
+    with patch.object(CommandSender, "_metadata", metadata):
         yield
 
 
@@ -190,15 +190,15 @@ def cancel_is_never_refused() -> Iterator[None]:
 @contextlib.contextmanager
 def results_are_forgotten() -> Iterator[None]:
     """Recovery sends what the journal knows the result of."""
-    adopt = Worker.adopt
+    recover = Worker.recover
 
     def forgetful(self: Worker, claim: Any, entries: Any, state: SagaState, **more: Any) -> Executor:  # noqa: ANN401
         for command in state.commands.values():
             if command.outcome is StepOutcome.COMPLETED and not state.rollback:
                 state.reopen(command)
-        return adopt(self, claim, entries, state, **more)
+        return recover(self, claim, entries, state, **more)
 
-    with patch.object(Worker, "adopt", forgetful):
+    with patch.object(Worker, "recover", forgetful):
         yield
 
 
@@ -223,7 +223,7 @@ def attempts_are_counted_anew() -> Iterator[None]:
 @contextlib.contextmanager
 def orphans_are_abandoned() -> Iterator[None]:
     """A saga that the journal failed is not carried on with."""
-    with patch.object(Recovery, "orphan", lambda _self, _claim: None):
+    with patch.object(Recovery, "defer_recovery", lambda _self, _claim: None):
         yield
 
 

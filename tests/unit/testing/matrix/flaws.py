@@ -11,9 +11,9 @@ import orchestrator.engine.run.rollback
 from orchestrator.contract.command import Effect
 from orchestrator.engine.replica.recovery import Recovery
 from orchestrator.engine.replica.worker import Worker
-from orchestrator.engine.run.command_sender import Courier
+from orchestrator.engine.run.command_sender import CommandSender
 from orchestrator.engine.run.rollback import Rollback
-from orchestrator.engine.run.stop_control import Brake
+from orchestrator.engine.run.stop_control import StopControl
 from orchestrator.journal.compensation_plan import CompensationPlan, plan_compensations
 from orchestrator.journal.entries import CommandCompleted, CommandIntended
 from orchestrator.journal.outcome import Rejected, Unknown
@@ -80,13 +80,13 @@ def names_the_wrong_compensation(_: pytest.MonkeyPatch) -> Any:
 
 
 def takes_timeouts_for_rejections(patch: pytest.MonkeyPatch) -> None:
-    call = Courier._call
+    call = CommandSender._call
 
     async def attempt(self: Any, *arguments: Any) -> Any:
         outcome = await call(self, *arguments)
         return Rejected(outcome.failure) if isinstance(outcome, Unknown) else outcome
 
-    patch.setattr(Courier, "_call", attempt)
+    patch.setattr(CommandSender, "_call", attempt)
 
 
 def forgets_a_compensation(patch: pytest.MonkeyPatch) -> None:
@@ -106,23 +106,23 @@ def compensates_in_order_of_start(patch: pytest.MonkeyPatch) -> None:
 
 
 def gives_each_attempt_a_key(patch: pytest.MonkeyPatch) -> None:
-    metadata = Courier._metadata
+    metadata = CommandSender._metadata
 
     def tell(self: Any, key: str, attempt: int, about: Any) -> Any:
         return metadata(self, f"{key}-{attempt}", attempt, about)
 
-    patch.setattr(Courier, "_metadata", tell)
+    patch.setattr(CommandSender, "_metadata", tell)
 
 
 def sends_before_the_intent_is_durable(patch: pytest.MonkeyPatch) -> None:
-    persist = Brake.persist
+    persist = StopControl.persist
 
     async def hurry(self: Any, writer: Any) -> None:
         writing = asyncio.ensure_future(persist(self, writer))
         if not isinstance(writer._buffer[-1], CommandIntended):
             await writing
 
-    patch.setattr(Brake, "persist", hurry)
+    patch.setattr(StopControl, "persist", hurry)
 
 
 def cancels_after_the_pivot(patch: pytest.MonkeyPatch) -> None:
@@ -134,22 +134,22 @@ def never_sees_the_pivot(patch: pytest.MonkeyPatch) -> None:
 
 
 def sends_again_what_is_journalled(patch: pytest.MonkeyPatch) -> None:
-    adopt = Worker.adopt
+    recover = Worker.recover
 
     def forget(self: Any, claim: Any, entries: Any, state: SagaState, **more: Any) -> Any:
         kept = [entry for entry in entries if not isinstance(entry, CommandCompleted)]
-        return adopt(self, claim, entries, fold(state.saga_id, kept), **more)
+        return recover(self, claim, entries, fold(state.saga_id, kept), **more)
 
-    patch.setattr(Worker, "adopt", forget)
+    patch.setattr(Worker, "recover", forget)
 
 
 def gives_compensations_up(patch: pytest.MonkeyPatch) -> None:
-    deliver = Courier.deliver
+    send = CommandSender.send
 
     async def attempt(self: Any, *arguments: Any, **options: Any) -> Any:
-        return await deliver(self, *arguments, **options | ({"gives_up": True} if options.get("about") else {}))
+        return await send(self, *arguments, **options | ({"gives_up": True} if options.get("about") else {}))
 
-    patch.setattr(Courier, "deliver", attempt)
+    patch.setattr(CommandSender, "send", attempt)
 
 
 def believes_that_refused_compensations_succeeded(patch: pytest.MonkeyPatch) -> None:

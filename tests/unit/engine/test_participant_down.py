@@ -22,8 +22,8 @@ async def test_a_participant_that_is_down_is_asked_for_its_health_and_not_for_co
     async def is_serving(_service: str) -> bool:
         return health.pop(0) if health else True
 
-    gate = process.worker.bindings.gates[PAYMENT]
-    gate._check = lambda: is_serving(PAYMENT)
+    breaker = process.worker.bindings.breakers[PAYMENT]
+    breaker._check = lambda: is_serving(PAYMENT)
     stage.participants.scripts["AuthorizePayment"] = [Unknown(Failure("UNAVAILABLE", "refused"))] * FAILURES_TO_OPEN
 
     state = await process.run()
@@ -39,20 +39,20 @@ async def test_a_participant_that_says_itself_that_it_is_unavailable_is_there(st
     stage.participants.scripts["AuthorizePayment"] = [says_so] * (FAILURES_TO_OPEN * 2)
 
     assert (await process.run()).status is Status.COMPLETED
-    assert not process.worker.bindings.gates[PAYMENT].is_open
+    assert not process.worker.bindings.breakers[PAYMENT].is_open
 
 
 async def test_a_saga_that_waits_at_a_gate_is_cancelled_at_once(stage: Stage) -> None:
     process = stage.process()
-    gate = process.worker.bindings.gates[PAYMENT]
-    gate.is_open = True
+    breaker = process.worker.bindings.breakers[PAYMENT]
+    breaker.is_open = True
     await process.worker.start(stage.order())
-    await until(lambda: gate.waiting)
+    await until(lambda: breaker.waiting)
 
-    await process.operations.cancel(SAGA, "enough", "ada")
-    gate._close()  # for the compensations
+    await process.acts.cancel(SAGA, "enough", "ada")
+    breaker._close()  # for the compensations
     state = await stage.stopped()
 
     assert state.status is Status.COMPENSATED
     assert "AuthorizePayment" not in stage.participants.methods()
-    assert gate.in_flight == 0
+    assert breaker.in_flight == 0
