@@ -8,6 +8,7 @@ needs nothing but its own .proto files, and no network.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import subprocess
 import sys
@@ -54,6 +55,8 @@ def generate(protos: Path, out: Path) -> list[Path]:
         outputs = [f"--{plugin}_out={options}{staged}" for plugin, options in _OUTPUTS.items()]
         _run_protoc(protos, [*_PLUGIN_PATHS, *outputs, *names, *_stubless_imports(protos)])
         _mirror(staged, out)
+    # The search for modules of the same name has remembered that there was nothing in `out`.
+    importlib.invalidate_caches()
     return sources
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from orchestrator.cli.protoc import generate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +50,18 @@ def test_a_second_run_touches_nothing_and_a_removed_contract_takes_its_stubs_alo
 
     left = {path: path.stat().st_mtime_ns for path in (tmp_path / "stubs").iterdir()}
     assert left == written
+
+
+def test_stubs_in_a_new_folder_are_imported_by_the_process_that_made_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract = tmp_path / "contracts/zeppelin/v1/zeppelin.proto"
+    contract.parent.mkdir(parents=True)
+    contract.write_text('syntax = "proto3"; package zeppelin.v1; message Seat {}')
+    generate(tmp_path / "contracts", tmp_path / "stubs")
+
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "stubs"), *sys.path])  # syspath_prepend would search anew
+    importlib.import_module("zeppelin.v1.zeppelin_pb2")
 
 
 def test_stubs_that_come_from_elsewhere_are_left_alone(orchestrator: Callable[..., Any], tmp_path: Path) -> None:
