@@ -17,7 +17,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.analysis.rules import check_definition
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.feed import SagaFeed
@@ -30,17 +29,13 @@ from orchestrator.channels.grpc.live_contracts import LiveContracts
 from orchestrator.channels.grpc.participants import GrpcParticipants
 from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
 from orchestrator.contract.addresses import default_address
-from orchestrator.engine.bindings.bindings import Bindings
-from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
-from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.replica.acts import Acts
-from orchestrator.engine.replica.children import add_children
+from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.replica.republish import Republishing
 from orchestrator.engine.replica.watchdog import Watchdog
-from orchestrator.engine.replica.worker import Adapters, Worker
 from orchestrator.engine.run import failpoints
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
 from orchestrator.observability import ClosableObserver, open_observability
+from orchestrator.ports.adapters import Adapters
 from orchestrator.store.frozen_note import FrozenNote
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.store.sqlite.journal import SqliteJournal
@@ -54,6 +49,8 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
     from orchestrator.definition.saga import Input, Result, SagaDefinition
+    from orchestrator.engine.replica.acts import Acts
+    from orchestrator.engine.replica.worker import Worker
     from orchestrator.ports.journal import Journal
     from orchestrator.settings import Settings
 
@@ -81,7 +78,7 @@ class SystemClock:
 
 
 @dataclass(frozen=True, slots=True)
-class Replica:
+class OpenedReplica:
     """One replica without an API: for a process that runs sagas of its own. Made by :func:`opened`.
 
     Attributes:
@@ -138,7 +135,7 @@ class Replica:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, definitions: Sequence[Definition]) -> AsyncIterator[Replica]:
+async def opened(settings: Settings, definitions: Sequence[Definition]) -> AsyncIterator[OpenedReplica]:
     """A replica that runs these sagas until the block is left, and has recovered what nobody advances.
 
     Raises:
@@ -153,7 +150,7 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
 
 
 @asynccontextmanager
-async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> AsyncIterator[Replica]:
+async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> AsyncIterator[OpenedReplica]:
     """A replica that has recovered nothing yet; raises what :func:`opened` does."""
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
@@ -171,24 +168,22 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         retelling = Republishing(journal, observer, clock, owner=owner, lease=settings.lease_seconds)
         # After the sagas are stopped, and before the journal is closed: only what has arrived need not be told again.
         stack.push_async_callback(_pass_on, observer, retelling)
-        bindings = Bindings(
-            [definition.participants for definition in definitions],
-            participants,
-            clock,
+        replica = assemble(
+            definitions,
+            Adapters(journal, participants, observer, clock, random.random),
+            owner=owner,
+            lease=settings.lease_seconds,
             most_in_flight=settings.most_in_flight,
         )
+        worker = replica.worker
         if settings.drift_check:
-            for service, breaker in bindings.breakers.items():
+            for service, breaker in worker.bindings.breakers.items():
                 breaker.on_return = partial(live.compare_again, service)
-        served = ServedSagas(ServedSaga.over(d, read_plan(d), bindings) for d in definitions)
-        adapters = Adapters(journal, observer, clock, random.random)
-        worker = Worker(served, bindings, adapters, owner=owner, lease=settings.lease_seconds)
-        add_children(worker, CircuitBreaker(clock, _always_serving, settings.most_in_flight))
         await retelling.open()
         note = FrozenNote(settings.journal_path)
         worker.frozen = note.read()
         stack.push_async_callback(worker.close, settings.drain_seconds)
-        yield Replica(worker, Acts(worker), participants, note)
+        yield OpenedReplica(worker, replica.acts, participants, note)
 
 
 async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
@@ -216,7 +211,7 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
 
 
 async def _serve(
-    settings: Settings, definitions: Sequence[Definition], replica: Replica, stopping: asyncio.Event
+    settings: Settings, definitions: Sequence[Definition], replica: OpenedReplica, stopping: asyncio.Event
 ) -> None:
     server = ApiServer(settings.listen, _services(replica, definitions, settings), settings.most_message_bytes)
     await replica.worker.begin(replica.note.clear)
@@ -287,7 +282,7 @@ def open_journal_to_read(settings: Settings) -> SqliteReader:
 
 
 def _services(
-    replica: Replica, definitions: Sequence[Definition], settings: Settings
+    replica: OpenedReplica, definitions: Sequence[Definition], settings: Settings
 ) -> dict[str, Callable[[grpc.aio.Server], None]]:
     worker, acts = replica.worker, replica.acts
     limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued, settings.most_live_sagas)
@@ -314,10 +309,6 @@ async def _pass_on(observer: ClosableObserver, retelling: Republishing) -> None:
 
 def _takes_an_order(definition: Definition) -> bool:
     return (definition.name, definition.input.DESCRIPTOR.full_name) == _ORDER
-
-
-async def _always_serving() -> bool:
-    return True
 
 
 def _arm_failpoints(wanted: Iterable[str]) -> None:

@@ -10,10 +10,8 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.analysis.plan.reader import read_plan
-from orchestrator.engine.bindings.bindings import Bindings
-from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.replica.worker import Adapters, Worker
+from orchestrator.engine.replica.assemble import assemble
+from orchestrator.ports.adapters import Adapters
 from orchestrator.shop.place_order import place_order
 from orchestrator.store.sqlite.journal import SqliteJournal
 from tests.golden.record import ORDER, REPLIES
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from orchestrator.contract.command import Command
+    from orchestrator.engine.replica.worker import Worker
     from orchestrator.journal.outcome import Outcome
     from orchestrator.ports.journal import Journal
 
@@ -65,9 +64,8 @@ class Lines:
 def worker_on(journal: Journal, participants: Participants, owner: str) -> Worker:
     """One process over a journal."""
     clock = JumpingClock()
-    bindings = Bindings([place_order.participants], Lines(participants), clock)
-    served = ServedSagas([ServedSaga.over(place_order, read_plan(place_order), bindings)])
-    return Worker(served, bindings, Adapters(journal, Witness(), clock, lambda: 0.5), owner=owner, lease=60.0)
+    adapters = Adapters(journal, Lines(participants), Witness(), clock, lambda: 0.5)
+    return assemble([place_order], adapters, owner=owner, lease=60.0).worker
 
 
 async def record(path: Path) -> None:

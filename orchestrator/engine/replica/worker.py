@@ -39,11 +39,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.bindings.bindings import Bindings
     from orchestrator.engine.definitions import ServedSagas
     from orchestrator.journal.entries import Entry
+    from orchestrator.ports.adapters import Adapters
     from orchestrator.ports.catalogue import SagaFilter, SagaRecord
-    from orchestrator.ports.clock import Clock
-    from orchestrator.ports.journal import Journal
-    from orchestrator.ports.observer import Observer
-    from orchestrator.ports.random import RandomSource
 
 _log = logging.getLogger(__name__)
 
@@ -74,15 +71,6 @@ class StartSaga(NamedTuple):
     parent_id: str = ""
 
 
-class Adapters(NamedTuple):
-    """The adapters behind the engine's ports."""
-
-    journal: Journal
-    observer: Observer
-    clock: Clock
-    random_source: RandomSource
-
-
 class Worker:
     """Advances the sagas that this replica has claimed.
 
@@ -99,7 +87,7 @@ class Worker:
     """
 
     def __init__(
-        self, served: ServedSagas, bindings: Bindings, adapters: Adapters, *, owner: str, lease: float = 15.0
+        self, served: ServedSagas, bindings: Bindings, adapters: Adapters, *, owner: str, lease: float
     ) -> None:
         self.served = served
         self.bindings = bindings

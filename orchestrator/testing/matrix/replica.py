@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.engine.bindings.bindings import DEFAULT_MOST_IN_FLIGHT, Binding, Bindings
+from orchestrator.engine.bindings.bindings import DEFAULT_MOST_IN_FLIGHT, Binding
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
-from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.replica.acts import Acts
-from orchestrator.engine.replica.worker import Adapters, Worker
+from orchestrator.engine.replica.assemble import assemble
+from orchestrator.ports.adapters import Adapters
 from orchestrator.testing.matrix.virtual_time import VirtualClock
 
 if TYPE_CHECKING:
@@ -55,17 +54,14 @@ class Replica:
     def __init__(self, name: str, production: Production, journal: Journal, network: Network) -> None:
         self.name = name
         clock = VirtualClock()
-        definition = production.definition
         participants = _Participants(name, network)
-        bindings = Bindings([definition.participants], participants, clock)
+        adapters = Adapters(journal, participants, _Unobserved(), clock, lambda: _DRAW)
+        replica = assemble([production.definition], adapters, owner=name, plan_of=lambda _: production.plan)
+        self.worker, self.acts = replica.worker, replica.acts
         for issue in production.children:
             assert issue.child is not None
             breaker = CircuitBreaker(clock, network.is_serving, DEFAULT_MOST_IN_FLIGHT, issue.command.name)
-            bindings.add_child(issue.child, Binding(issue.command, participants, breaker))
-        served = ServedSagas([ServedSaga.over(definition, production.plan, bindings)])
-        adapters = Adapters(journal, _Unobserved(), clock, lambda: _DRAW)
-        self.worker = Worker(served, bindings, adapters, owner=name)
-        self.acts = Acts(self.worker)
+            self.worker.bindings.add_child(issue.child, Binding(issue.command, participants, breaker))
 
 
 class _Participants:

@@ -7,13 +7,9 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.analysis.plan.reader import read_plan
-from orchestrator.engine.bindings.bindings import Bindings
-from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
-from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.replica.acts import Acts
-from orchestrator.engine.replica.children import add_children
-from orchestrator.engine.replica.worker import Adapters, Worker
+from orchestrator.engine.replica.assemble import assemble
 from orchestrator.errors import JournalError
+from orchestrator.ports.adapters import Adapters
 from orchestrator.testing.simulation.network import Route
 from orchestrator.testing.simulation.sagas import DEFINITIONS
 from orchestrator.testing.simulation.shared_journal import JournalLine
@@ -107,17 +103,21 @@ class Life:
         loop, random = network.loop, network.random
         self.process = Process(name)
         route = Route(network, self.process)
-        bindings = Bindings(
-            [definition.participants for definition in definitions], route, clock, most_in_flight=_MOST_IN_FLIGHT
+        adapters = Adapters(
+            JournalLine(journal, self.process), route, Witness(name, network.watch), clock, random.random
         )
-        served = ServedSagas(ServedSaga.over(d, _PLANS[str(d)], bindings) for d in definitions)
-        adapters = Adapters(JournalLine(journal, self.process), Witness(name, network.watch), clock, random.random)
+        replica = assemble(
+            definitions,
+            adapters,
+            owner=name,
+            lease=_LEASE_SECONDS,
+            most_in_flight=_MOST_IN_FLIGHT,
+            plan_of=lambda definition: _PLANS[str(definition)],
+        )
         self._loop = loop
         self.is_open = False
         self.is_stopping = False
-        self.worker = Worker(served, bindings, adapters, owner=name, lease=_LEASE_SECONDS)
-        self.acts = Acts(self.worker)
-        add_children(self.worker, CircuitBreaker(clock, _always_serving, _MOST_IN_FLIGHT * 4))
+        self.worker, self.acts = replica.worker, replica.acts
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something in this replica."""
@@ -219,7 +219,3 @@ class Replica:
     def _go_on(self) -> None:
         self._timeline.note(self.life.process.name, "went_on")
         self._network.loop.thaw(self.life.process)
-
-
-async def _always_serving() -> bool:
-    return True

@@ -14,7 +14,6 @@ import grpc.aio
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.saga_service import SagaService
@@ -23,12 +22,10 @@ from orchestrator.api.starts import Starts
 from orchestrator.bootstrap import SystemClock
 from orchestrator.channels.grpc.participants import GrpcParticipants
 from orchestrator.cli.app import app
-from orchestrator.engine.bindings.bindings import Bindings
-from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.replica.acts import Acts
-from orchestrator.engine.replica.worker import Adapters, Worker
+from orchestrator.engine.replica.assemble import assemble
 from orchestrator.journal.outcome import Failure, Rejected
 from orchestrator.observability import open_observability
+from orchestrator.ports.adapters import Adapters
 from orchestrator.shop.order_details import OrderDetails
 from orchestrator.shop.order_service import OrderService
 from orchestrator.shop.place_order import place_order
@@ -43,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from orchestrator.contract.command import Command
+    from orchestrator.engine.replica.worker import Worker
     from orchestrator.journal.outcome import Outcome
 
 NOBODY = "127.0.0.1:1"
@@ -126,10 +124,8 @@ class Api:
 @pytest.fixture
 async def api() -> AsyncIterator[Api]:
     mocks, journal, clock = Mocks(), MemoryJournal(), SystemClock()
-    bindings = Bindings([place_order.participants], mocks, clock)
-    served = ServedSagas([ServedSaga.over(place_order, read_plan(place_order), bindings)])
-    worker = Worker(served, bindings, Adapters(journal, open_observability({}), clock, random.random), owner="test")
-    acts = Acts(worker)
+    adapters = Adapters(journal, mocks, open_observability({}), clock, random.random)
+    worker, acts = (replica := assemble([place_order], adapters, owner="test")).worker, replica.acts
     nobody = GrpcParticipants({each.service.full_name: NOBODY for each in place_order.participants})
     limits = StartLimits(in_flight=256, queued=2000, live=50_000)
     admission = Admission(limits, worker, lambda: 1.0)

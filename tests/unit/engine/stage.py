@@ -19,10 +19,11 @@ from orchestrator.definition.saga import saga
 from orchestrator.engine.bindings.bindings import Bindings
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
 from orchestrator.engine.replica.acts import Acts
-from orchestrator.engine.replica.worker import Adapters, StartSaga, Worker
+from orchestrator.engine.replica.worker import StartSaga, Worker
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Unknown
 from orchestrator.journal.state import ENDED, SagaState, Status, fold
+from orchestrator.ports.adapters import Adapters
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.samples.sampler import Sampler
 from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceStub  # noqa: TC001 - the signatures of sagas are read
@@ -334,10 +335,10 @@ class Stage:
         """A new replica; of other code than the stage's, if given."""
         definitions = definitions or self.definitions
         line = Line(self.journal, self.participants)
+        journal: Journal = line  # type: ignore[assignment]  # it answers for the rest through __getattr__
+        adapters = Adapters(journal, line, self.witness, self.clock, lambda: 0.5)
         bindings = Bindings([definition.participants for definition in definitions], line, self.clock)
         served = ServedSagas(ServedSaga.over(d, None, bindings) for d in definitions)  # type: ignore[arg-type]
-        journal: Journal = line  # type: ignore[assignment]  # it answers for the rest through __getattr__
-        adapters = Adapters(journal, self.witness, self.clock, lambda: 0.5)
         process = Process(Worker(served, bindings, adapters, owner=f"replica-{next(self._owners)}", lease=60.0), line)
         self.processes.append(process)
         return process
