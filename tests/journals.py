@@ -26,7 +26,7 @@ EVERY_ENTRY: tuple[e.Entry, ...] = (
     e.CommandIntended(AT + 2, "item-1/Shop.Tell#1", "shop.v1.Shop.Tell", Effect.RETRYABLE, b"", best_effort=True),
     e.AttemptFailed(AT + 3, "Shop.Buy#1", 1, AT + 2, FAILURE),
     e.CommandCompleted(AT + 4, "Shop.Buy#1", 2, AT + 3, b"\x01reply"),
-    e.CommandRejected(AT + 5, "Shop.Pay#1", 1, AT + 4, FAILURE),
+    e.CommandRefused(AT + 5, "Shop.Pay#1", 1, AT + 4, FAILURE),
     e.CommandAbandoned(AT + 6, "item-1/Shop.Tell#1", 4, AT + 5, FAILURE),
     e.RollbackBegan(AT + 7, REASON),
     e.CompensationBegan(AT + 8, "Shop.Buy#1", "shop.v1.Shop.Return", b"return"),

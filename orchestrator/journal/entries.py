@@ -128,7 +128,7 @@ class CommandCompleted(NamedTuple):
             state.pivoted = True
 
 
-class CommandRejected(NamedTuple):
+class CommandRefused(NamedTuple):
     """The participant refused a command; it has no effect."""
 
     at: int
@@ -402,7 +402,7 @@ Entry: TypeAlias = (
     | CommandIntended
     | AttemptFailed
     | CommandCompleted
-    | CommandRejected
+    | CommandRefused
     | CommandAbandoned
     | RollbackBegan
     | CompensationBegan

@@ -17,7 +17,7 @@ import binascii
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from orchestrator.journal.codec import Row, decode, encode
+from orchestrator.journal.codec import Row, decode, encode, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ def _written(sequence: int, entry: Entry) -> dict[str, Any]:
         fields["payload"] = base64.b64encode(fields["payload"]).decode()
     if "detail" in fields:
         fields["detail"] = _readable(fields["detail"])
-    return {"sequence": sequence, "entry": type(entry).__name__, **fields}
+    return {"sequence": sequence, "entry": name_of(entry), **fields}
 
 
 def _readable(detail: str) -> str | dict[str, Any]:

@@ -22,9 +22,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from orchestrator.contract.command import Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
 
 
@@ -338,11 +335,3 @@ class SagaState:
         """The command with this key or, where it is the key of a compensation, that compensation."""
         command = self.commands.get(key)
         return command if command is not None else self.compensation(key.partition(":")[2])
-
-
-def fold(saga_id: str, entries: Iterable[Entry]) -> SagaState:
-    """The state to which the entries lead."""
-    state = SagaState(saga_id)
-    for entry in entries:
-        entry.apply(state)
-    return state

@@ -143,7 +143,7 @@ class SagaTrace:
     def _completed(self, entry: e.CommandCompleted) -> Sequence[bytes]:
         return self._settled(self._sendings[entry.key], entry, StepOutcome.COMPLETED, None)
 
-    def _rejected(self, entry: e.CommandRejected) -> Sequence[bytes]:
+    def _rejected(self, entry: e.CommandRefused) -> Sequence[bytes]:
         return self._settled(self._sendings[entry.key], entry, StepOutcome.REJECTED, entry.failure)
 
     def _abandoned(self, entry: e.CommandAbandoned) -> Sequence[bytes]:
@@ -246,7 +246,7 @@ class SagaTrace:
     def _settled(
         self,
         sending: _Sending,
-        entry: e.CommandCompleted | e.CommandRejected | e.CommandAbandoned | e.CompensationCompleted,
+        entry: e.CommandCompleted | e.CommandRefused | e.CommandAbandoned | e.CompensationCompleted,
         outcome: StepOutcome,
         failure: Failure | None,
     ) -> Sequence[bytes]:
@@ -263,7 +263,7 @@ class SagaTrace:
         sending: _Sending,
         entry: e.AttemptFailed
         | e.CommandCompleted
-        | e.CommandRejected
+        | e.CommandRefused
         | e.CommandAbandoned
         | e.CompensationCompleted
         | e.CompensationRejected,
@@ -316,7 +316,7 @@ class SagaTrace:
         e.CommandIntended: _intended,
         e.AttemptFailed: _attempt_failed,
         e.CommandCompleted: _completed,
-        e.CommandRejected: _rejected,
+        e.CommandRefused: _rejected,
         e.CommandAbandoned: _abandoned,
         e.RollbackBegan: _rollback_began,
         e.CompensationBegan: _compensation_began,

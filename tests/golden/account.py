@@ -11,7 +11,7 @@ from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.engine.replica.replay_check import Verifier
 from orchestrator.engine.run.preview import preview
 from orchestrator.journal.compensation_plan import plan_compensations
-from orchestrator.journal.state import fold
+from orchestrator.journal.fold import fold
 from orchestrator.shop.place_order import place_order
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from orchestrator.engine.replica.cancellation import refuse_cancel
 from orchestrator.engine.run.stop_control import Fail, Halt
 from orchestrator.errors import ActRefused, ClaimLost, JournalError
 from orchestrator.journal.entries import CompensationResolved, CompensationSkipped, OutcomeResolved, SagaResumed
-from orchestrator.journal.state import ENDED, REASON_CANCELLED, REASON_PAUSED, Reason, Status, fold
+from orchestrator.journal.fold import fold
+from orchestrator.journal.state import ENDED, REASON_CANCELLED, REASON_PAUSED, Reason, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import JournalError
-from orchestrator.journal.state import UNFINISHED, fold
+from orchestrator.journal.fold import fold
+from orchestrator.journal.state import UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence

@@ -33,7 +33,8 @@ from orchestrator.engine.run.replay import ReplayGate, replayed
 from orchestrator.engine.run.stop_control import Halt, RollBack, StopControl, Suspend
 from orchestrator.journal import state as state_module
 from orchestrator.journal.entries import RollbackBegan
-from orchestrator.journal.state import ENDED, Reason, SagaState, Status, fold
+from orchestrator.journal.fold import fold
+from orchestrator.journal.state import ENDED, Reason, SagaState, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -29,7 +29,8 @@ from orchestrator.engine.run.replay import ReplayGate
 from orchestrator.engine.run.stop_control import Fail, Halt, Stop
 from orchestrator.errors import ClaimLost, Recovering, SagaExists, SagaNotFound
 from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered, SagaStarted
-from orchestrator.journal.state import ENDED, REASON_CANCELLED, UNFINISHED, Reason, SagaState, fold
+from orchestrator.journal.fold import fold
+from orchestrator.journal.state import ENDED, REASON_CANCELLED, UNFINISHED, Reason, SagaState
 from orchestrator.ports.claims import Claim
 from orchestrator.ports.journal import NewSaga
 

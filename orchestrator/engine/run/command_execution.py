@@ -27,7 +27,7 @@ from orchestrator.contract.command import Effect, OnUnknown
 from orchestrator.engine.run.command_sender import Attempted
 from orchestrator.engine.run.stop_control import Suspend
 from orchestrator.engine.run.verify_query import verify
-from orchestrator.journal.entries import AttemptFailed, CommandAbandoned, CommandCompleted, CommandRejected
+from orchestrator.journal.entries import AttemptFailed, CommandAbandoned, CommandCompleted, CommandRefused
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Retry, Unknown
 from orchestrator.journal.state import REASON_UNKNOWN, Reason
 
@@ -134,7 +134,7 @@ class CommandExecution:
         if isinstance(outcome, Completed):
             self._writer.record(CommandCompleted(now, command.key, attempt, started_at, outcome.reply))
         elif isinstance(outcome, Rejected):
-            self._writer.record(CommandRejected(now, command.key, attempt, started_at, outcome.failure))
+            self._writer.record(CommandRefused(now, command.key, attempt, started_at, outcome.failure))
         else:
             self._writer.record(CommandAbandoned(now, command.key, attempt, started_at, outcome.failure))
 

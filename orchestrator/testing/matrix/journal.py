@@ -12,7 +12,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.journal.entries import CommandIntended
-from orchestrator.journal.state import UNFINISHED, SagaState, fold
+from orchestrator.journal.fold import fold
+from orchestrator.journal.state import UNFINISHED, SagaState
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.matrix.scenario import INTENT_DURABLE
 

@@ -17,8 +17,8 @@ from orchestrator.analysis.plan.plan import Issue, walk
 from orchestrator.engine.replica.worker import StartSaga
 from orchestrator.engine.run import failpoints
 from orchestrator.errors import ActRefused
+from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Unknown
-from orchestrator.journal.state import fold
 from orchestrator.testing.matrix.journal import SharedJournal
 from orchestrator.testing.matrix.replica import Replica
 from orchestrator.testing.matrix.scenario import IN_FLIGHT, Script, key_of

@@ -12,7 +12,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.journal.entries import (
     CommandCompleted,
     CommandIntended,
-    CommandRejected,
+    CommandRefused,
     CompensationCompleted,
     CompensationResolved,
     RollbackBegan,
@@ -212,7 +212,7 @@ class Watch:
                 self._check_intended(state, entry)
             case CommandCompleted():
                 self._check_completed(state, state.commands[entry.key])
-            case CommandRejected():
+            case CommandRefused():
                 self._check_rejected(state, state.commands[entry.key])
             case CompensationCompleted() | CompensationResolved():
                 self._check_compensated(state, entry.key)

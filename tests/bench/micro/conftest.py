@@ -13,7 +13,7 @@ import uvloop
 
 from orchestrator.journal.entries import RollbackBegan
 from orchestrator.journal.export import read_journal
-from orchestrator.journal.state import fold
+from orchestrator.journal.fold import fold
 from tests.golden.record import FOLDER
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import pytest
 from orchestrator.engine.bindings.bindings import Binding
 from orchestrator.engine.run.preview import derive_compensation
 from orchestrator.journal.compensation_plan import plan_compensations
-from orchestrator.journal.state import Status, fold
+from orchestrator.journal.fold import fold
+from orchestrator.journal.state import Status
 from shop.payment.v1.payment_pb2 import VoidAuthorizationRequest
 from tests.golden.account import VERIFIER
 

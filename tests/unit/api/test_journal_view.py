@@ -11,7 +11,8 @@ from orchestrator.api.views.journal_view import journal_view
 from orchestrator.api.views.preview_view import preview_view
 from orchestrator.api.views.saga_view import saga_view
 from orchestrator.journal import entries as e
-from orchestrator.journal.state import Reason, fold
+from orchestrator.journal.fold import fold
+from orchestrator.journal.state import Reason
 from saga.v1 import saga_pb2
 from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, AuthorizePaymentResponse

@@ -13,9 +13,10 @@ from orchestrator.api.views.saga_view import record_view, saga_view
 from orchestrator.api.views.timestamps import duration, timestamp
 from orchestrator.contract.command import Effect
 from orchestrator.journal import entries as e
+from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.progress import StepState
-from orchestrator.journal.state import Reason, SagaState, Status, fold
+from orchestrator.journal.state import Reason, SagaState, Status
 from orchestrator.journal.trace_ids import trace_id
 from orchestrator.ports.catalogue import SagaRecord
 from saga.v1 import saga_pb2
@@ -118,7 +119,7 @@ def test_a_step_that_is_done_shows_how_long_it_took_and_no_error_of_an_earlier_a
 
 
 def test_a_step_that_was_refused_shows_the_refusal_with_its_reason() -> None:
-    refused = e.CommandRejected(AT + 2 * SECOND, BOUGHT.key, 1, AT + 1 * SECOND, REFUSED)
+    refused = e.CommandRefused(AT + 2 * SECOND, BOUGHT.key, 1, AT + 1 * SECOND, REFUSED)
 
     (step,) = saga_view(state_of(BOUGHT, refused), None).steps
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator.journal.export import read_journal
-from orchestrator.journal.state import fold
+from orchestrator.journal.fold import fold
 from orchestrator.store.sqlite.journal import SqliteJournal
 from tests.journals import Pen
 

@@ -21,8 +21,9 @@ from orchestrator.engine.definitions import ServedSaga, ServedSagas
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.worker import StartSaga, Worker
 from orchestrator.errors import JournalUnavailable
+from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Unknown
-from orchestrator.journal.state import ENDED, SagaState, Status, fold
+from orchestrator.journal.state import ENDED, SagaState, Status
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.samples.sampler import Sampler

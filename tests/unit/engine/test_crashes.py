@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from orchestrator import CommandRejected, CommandUnknown, SagaRejected, best_effort, saga, scope
 from orchestrator.engine.run import failpoints
-from orchestrator.journal.entries import CommandCompleted, CompensationCompleted
-from orchestrator.journal.entries import CommandRejected as CommandWasRejected
-from orchestrator.journal.state import Status, fold
+from orchestrator.journal.entries import CommandCompleted, CommandRefused, CompensationCompleted
+from orchestrator.journal.fold import fold
+from orchestrator.journal.state import Status
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
@@ -239,7 +239,7 @@ async def test_a_saga_cut_after_any_entry_ends_as_it_would_have(
 
 def silent_about(entries: list[Entry]) -> set[str]:
     """The keys of what recovery must not send, because its result is journalled."""
-    settled = {f"{SAGA}/{entry.key}" for entry in entries if isinstance(entry, (CommandCompleted, CommandWasRejected))}
+    settled = {f"{SAGA}/{entry.key}" for entry in entries if isinstance(entry, (CommandCompleted, CommandRefused))}
     return settled | {
         f"{SAGA}/compensation:{entry.key}" for entry in entries if isinstance(entry, CompensationCompleted)
     }

@@ -142,7 +142,7 @@ async def test_a_rollback_waits_for_the_journal_when_it_begins_and_when_it_ends(
 
     assert stage.participants.methods() == [*FORWARD[:5], *BACKWARD]
     assert appends[-2:] == [
-        ["CommandRejected", "RollbackBegan", *["CompensationBegan"] * len(BACKWARD)],
+        ["CommandRefused", "RollbackBegan", *["CompensationBegan"] * len(BACKWARD)],
         [*["CompensationCompleted"] * len(BACKWARD), "SagaCompensated"],
     ]
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from orchestrator.contract.command import Effect
 from orchestrator.journal import entries as e
-from orchestrator.journal.codec import Row, decode, encode
+from orchestrator.journal.codec import Row, decode, encode, name_of
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.state import Reason
 from tests.journals import EVERY_ENTRY
@@ -105,7 +105,7 @@ def test_an_empty_entry_is_kept_as_one(entry: type[e.Entry]) -> None:
 
 
 def test_each_class_has_a_kind_of_its_own_that_never_changes() -> None:
-    assert {type(entry).__name__: encode(entry).kind for entry in EVERY_ENTRY} == {
+    assert {name_of(entry): encode(entry).kind for entry in EVERY_ENTRY} == {
         "SagaStarted": 1,
         "CommandIntended": 2,
         "CommandCompleted": 3,

@@ -8,8 +8,9 @@ import pytest
 
 from orchestrator.contract.command import Effect
 from orchestrator.journal import entries as e
+from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
-from orchestrator.journal.state import CommandState, CompensationState, Reason, SagaState, Status, StepOutcome, fold
+from orchestrator.journal.state import CommandState, CompensationState, Reason, SagaState, Status, StepOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,7 +137,7 @@ def test_an_intended_compensation_is_in_the_state_as_it_was_written() -> None:
             {"outcome": StepOutcome.COMPLETED, "ended_at": 4, "attempts": 2, "reply": b"reply"},
         ),
         (
-            e.CommandRejected(4, KEY, 2, 3, NO),
+            e.CommandRefused(4, KEY, 2, 3, NO),
             {"outcome": StepOutcome.REJECTED, "ended_at": 4, "attempts": 2, "failure": NO},
         ),
         (

@@ -11,8 +11,9 @@ from orchestrator import best_effort, saga, scope
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.contract.command import Effect
 from orchestrator.journal.entries import CommandIntended, SagaStarted, SagaSuspended
+from orchestrator.journal.fold import fold
 from orchestrator.journal.progress import StepState, steps
-from orchestrator.journal.state import Reason, SagaState, fold
+from orchestrator.journal.state import Reason, SagaState
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt

@@ -9,6 +9,7 @@ import pytest
 from orchestrator.contract.command import Effect
 from orchestrator.journal import entries as e
 from orchestrator.journal.compensation_plan import plan_compensations
+from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.state import (
     ENDED,
@@ -19,7 +20,6 @@ from orchestrator.journal.state import (
     SagaState,
     Status,
     StepOutcome,
-    fold,
 )
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def test_a_completed_command_stands_with_its_reply() -> None:
 
 
 def test_a_rejected_command_has_no_effect() -> None:
-    refused = command(e.CommandRejected(3, "A#1", 2, 2, NO))
+    refused = command(e.CommandRefused(3, "A#1", 2, 2, NO))
 
     assert (refused.outcome, refused.failure, refused.attempts) == (StepOutcome.REJECTED, NO, 2)
     assert not refused.may_stand
@@ -180,7 +180,7 @@ def test_compensations_are_numbered_in_the_order_in_which_they_began() -> None:
     [
         (None, False, True),
         (completed("P#1"), True, False),
-        (e.CommandRejected(3, "P#1", 1, 2, NO), False, False),
+        (e.CommandRefused(3, "P#1", 1, 2, NO), False, False),
         (e.CommandAbandoned(3, "P#1", 1, 2, NO), False, True),
     ],
 )
@@ -221,7 +221,7 @@ def test_a_completed_saga_may_be_rolled_back_with_its_parent() -> None:
 
 def refused_twice_after_the_pivot(suspension: Reason) -> SagaState:
     """Two refusals after the pivot, one of which the code has got over; suspended, and resumed."""
-    refused = [e.CommandRejected(4, key, 1, 3, NO) for key in ("B#1", "C#1")]
+    refused = [e.CommandRefused(4, key, 1, 3, NO) for key in ("B#1", "C#1")]
     return story(
         *(intended("A#1", Effect.PIVOT), completed("A#1")),
         *(intended("B#1", Effect.RETRYABLE), intended("C#1", Effect.RETRYABLE), *refused),
@@ -258,7 +258,7 @@ def test_a_plan_leaves_out_queries_what_was_rejected_and_what_is_compensated() -
         intended("Q#1", Effect.QUERY),
         completed("Q#1"),
         intended("R#1"),
-        e.CommandRejected(3, "R#1", 1, 2, NO),
+        e.CommandRefused(3, "R#1", 1, 2, NO),
         intended("A#1"),
         intended("B#1"),
         e.RollbackBegan(4, WHY),

@@ -11,7 +11,7 @@ from orchestrator.journal.entries import (
     CommandAbandoned,
     CommandCompleted,
     CommandIntended,
-    CommandRejected,
+    CommandRefused,
     CompensationBegan,
     CompensationCompleted,
     CompensationRejected,
@@ -24,8 +24,9 @@ from orchestrator.journal.entries import (
     SagaSuspended,
     compensation_key,
 )
+from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
-from orchestrator.journal.state import REASON_CANCELLED, REASON_REJECTED, REASON_UNKNOWN, Reason, fold
+from orchestrator.journal.state import REASON_CANCELLED, REASON_REJECTED, REASON_UNKNOWN, Reason
 from orchestrator.journal.trace_ids import attempt_traceparent, parse_traceparent
 from orchestrator.observability.projection import SagaTrace
 from tests.otlp import Span, Trace, loose_links, orphans, read_span, roots
@@ -160,7 +161,7 @@ def test_a_retried_command_has_a_span_for_every_attempt() -> None:
 
 
 def test_a_rejection_is_an_error_with_the_participants_words() -> None:
-    trace = project(STARTED, PRICE_INTENDED, CommandRejected(1_060_000, PRICE, 1, 1_050_000, REFUSAL))
+    trace = project(STARTED, PRICE_INTENDED, CommandRefused(1_060_000, PRICE, 1, 1_050_000, REFUSAL))
     rejected = only(trace, "shop.pricing.v1.PricingService/PriceOrder", 1)
     assert rejected.failed
     assert rejected.description == "FAILED_PRECONDITION (OUT_OF_STOCK): none left"
@@ -336,7 +337,7 @@ def test_a_callers_trace_is_continued() -> None:
 @pytest.mark.parametrize("cut", range(1, 9))
 def test_what_is_projected_again_is_identical(cut: int) -> None:
     journal: list[Entry] = [STARTED, RESERVE_INTENDED, RESERVED, PRICE_INTENDED]
-    journal += [CommandRejected(1_060_000, PRICE, 1, 1_050_000, REFUSAL), *ROLLED_BACK]
+    journal += [CommandRefused(1_060_000, PRICE, 1, 1_050_000, REFUSAL), *ROLLED_BACK]
     assert project(*journal)[: len(project(*journal[:cut]))] == project(*journal[:cut])
 
 

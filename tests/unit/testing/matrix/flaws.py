@@ -16,8 +16,9 @@ from orchestrator.engine.run.rollback import Rollback
 from orchestrator.engine.run.stop_control import StopControl
 from orchestrator.journal.compensation_plan import CompensationPlan, plan_compensations
 from orchestrator.journal.entries import CommandCompleted, CommandIntended
+from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Rejected, Unknown
-from orchestrator.journal.state import SagaState, fold
+from orchestrator.journal.state import SagaState
 from orchestrator.testing.mock import ContractParticipant
 from tests.unit.testing.matrix.sell import altered, sell
 
