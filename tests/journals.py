@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from orchestrator.contract.command import Effect
 from orchestrator.journal import entries as e
 from orchestrator.journal.outcome import Failure
-from orchestrator.journal.state import Reason, Status
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import Status
 from orchestrator.ports.journal import Append, NewSaga
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 AT = 1_700_000_000_000_000_000
 FAILURE = Failure("UNAVAILABLE", "nobody there: ça va\x00\n", "GONE")
-REASON = Reason("CANCELLED", "he changed his mind", "Shop.Buy#1", "ada")
+REASON = Reason(ReasonCode.CANCELLED, "he changed his mind", "Shop.Buy#1", "ada")
 ATTRIBUTES = (("customer_id", "ada"), ("order_id", "ünï code"))
 
 EVERY_ENTRY: tuple[e.Entry, ...] = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.engine.run.executor import Executor
-    from orchestrator.journal.state import Reason
+    from orchestrator.journal.reason import Reason
     from orchestrator.ports.catalogue import SagaFilter
     from saga.v1 import saga_service_pb2 as api
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 from orchestrator.contract.command import Effect
 from orchestrator.journal import entries as e
 from orchestrator.journal.outcome import Failure
-from orchestrator.journal.state import Reason
+from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,7 +163,11 @@ def _read_resolved(row: Row) -> e.OutcomeResolved:
     assert row.key is not None
     detail = _detail(row)
     took_effect = detail.pop("took_effect")
-    return e.OutcomeResolved(row.at, row.key, took_effect, _payload(row), Reason(**detail))
+    return e.OutcomeResolved(row.at, row.key, took_effect, _payload(row), _reason(detail))
+
+
+def _reason(detail: dict[str, Any]) -> Reason:
+    return Reason(**{**detail, "code": ReasonCode(detail["code"])})
 
 
 def _decided(kind: int) -> Callable[[Any], Row]:
@@ -173,7 +177,7 @@ def _decided(kind: int) -> Callable[[Any], Row]:
 def _read_decided(make: Callable[[int, str, Reason], Entry]) -> Callable[[Row], Entry]:
     def decode_decided(row: Row) -> Entry:
         assert row.key is not None
-        return make(row.at, row.key, Reason(**_detail(row)))
+        return make(row.at, row.key, _reason(_detail(row)))
 
     return decode_decided
 
@@ -184,7 +188,7 @@ def _read_value(row: Row) -> e.ValueRecorded:
 
 
 def _read_reasoned(make: Callable[[int, Reason], Entry]) -> Callable[[Row], Entry]:
-    return lambda row: make(row.at, Reason(**_detail(row)))
+    return lambda row: make(row.at, _reason(_detail(row)))
 
 
 def _reasoned(kind: int) -> Callable[[Any], Row]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from orchestrator.contract.command import Effect
 from orchestrator.journal.outcome import Failure
-from orchestrator.journal.state import CommandState, CompensationState, Reason, Status, StepOutcome
+from orchestrator.journal.reason import Reason  # noqa: TC001 - as the types of all fields, it can be read at run time
+from orchestrator.journal.state import CommandState, CompensationState, Status, StepOutcome
 
 if TYPE_CHECKING:
     from orchestrator.journal.state import SagaState

@@ -17,9 +17,10 @@ completed compensation, queries and best-effort commands aside.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
+from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
     from orchestrator.journal.outcome import Failure
@@ -63,37 +64,6 @@ class StepOutcome(enum.Enum):
     COMPLETED = "completed"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
-
-
-class Reason(NamedTuple):
-    """Why a saga rolls back or is suspended.
-
-    Attributes:
-        code: one of the ``REASON_`` names below.
-        message: a sentence for people.
-        step_key: the command that gave rise to it, or empty.
-        requested_by: who asked for it, or empty.
-    """
-
-    code: str
-    message: str
-    step_key: str = ""
-    requested_by: str = ""
-
-
-REASON_REJECTED = "REJECTED"  # a participant refused a command, or the saga's code decided to give up
-REASON_UNKNOWN = "UNKNOWN"  # the attempts of a command were spent without an answer
-REASON_CANCELLED = "CANCELLED"  # somebody cancelled
-REASON_DEADLINE = "DEADLINE"  # the saga's deadline passed
-REASON_PAUSED = "PAUSED"  # an operator paused the saga
-REASON_DIVERGED = "DIVERGED"  # the code no longer matches the journal
-REASON_CODE_FAILED = "CODE_FAILED"  # the saga's code raised something else than a rejection
-REASON_DEFINITION_MISSING = "DEFINITION_MISSING"  # no code of this name and version is served
-REASON_CONTRACT_MISSING = "CONTRACT_MISSING"  # no contract at hand tells how to compensate
-REASON_COMPENSATION_REJECTED = "COMPENSATION_REJECTED"  # a participant refused a compensation
-REASON_EFFECT_STANDS = "EFFECT_STANDS"  # the rollback leaves an effect that nothing takes back
-REASON_ENGINE_FAILED = "ENGINE_FAILED"  # the orchestrator itself could not go on
-REASON_REJECTED_AFTER_PIVOT = "REJECTED_AFTER_PIVOT"  # a participant refused what can only go forward
 
 
 class Delivery:
@@ -282,7 +252,7 @@ class SagaState:
     @property
     def refused_after_pivot(self) -> CommandState | None:
         """The command whose refusal has suspended the saga, where the saga can only go forward."""
-        if self.suspension is None or self.suspension.code != REASON_REJECTED_AFTER_PIVOT:
+        if self.suspension is None or self.suspension.code != ReasonCode.REJECTED_AFTER_PIVOT:
             return None
         command = self.commands.get(self.suspension.step_key)
         return command if command is not None and command.outcome is not StepOutcome.COMPLETED else None

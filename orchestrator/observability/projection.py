@@ -24,7 +24,8 @@ import grpc
 
 from orchestrator.journal import entries as e
 from orchestrator.journal.keys import idempotency_key
-from orchestrator.journal.state import REASON_CANCELLED, Reason, Status, StepOutcome
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import Status, StepOutcome
 from orchestrator.journal.trace_ids import STARTED
 from orchestrator.observability import names
 from orchestrator.observability.spans import Place, error, event, link, prepare_attempt, told
@@ -205,7 +206,7 @@ class SagaTrace:
         reason = self._reason
         if reason is not None:
             span += attributes(_about_reason(reason))
-            if reason.code != REASON_CANCELLED:
+            if reason.code != ReasonCode.CANCELLED:
                 span += error(reason.code, reason.message)
         return (span,)
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from orchestrator.channels.grpc.status import REJECTED, RETRY
 from orchestrator.cli.app import app
-from orchestrator.journal import state
+from orchestrator.journal.reason import ReasonCode
 from tests.acceptance.conftest import BIN, run
 from tests.demo.addresses import ROOT
 
@@ -95,8 +95,9 @@ def test_its_table_of_outcomes_is_that_of_the_code() -> None:
 
 def test_its_table_of_suspensions_knows_every_reason() -> None:
     named = set(re.findall(r"`([A-Z_]+)`", " ".join(row[0] for row in table("because", "what happened", "what helps"))))
-    suspending = {value for name, value in vars(state).items() if name.startswith("REASON_")}
-    assert named == suspending - {state.REASON_REJECTED, state.REASON_CANCELLED, state.REASON_DEADLINE}
+    rolling_back = {ReasonCode.REJECTED, ReasonCode.CANCELLED, ReasonCode.DEADLINE}
+    by_operators = {ReasonCode.RESUMED, ReasonCode.RETRY_NOW, ReasonCode.RESOLVED, ReasonCode.SKIPPED}
+    assert named == set(ReasonCode) - rolling_back - by_operators
 
 
 def test_its_contract_says_what_a_contract_can_say(tmp_path: Path) -> None:

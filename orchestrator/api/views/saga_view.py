@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.definitions import ServedSaga
     from orchestrator.engine.run.waiting import Waiting
     from orchestrator.journal.progress import Step
-    from orchestrator.journal.state import CompensationState, Reason, SagaState, Status
+    from orchestrator.journal.reason import Reason
+    from orchestrator.journal.state import CompensationState, SagaState, Status
     from orchestrator.ports.catalogue import SagaRecord
 
 

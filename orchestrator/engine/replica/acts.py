@@ -14,7 +14,8 @@ from orchestrator.engine.run.stop_control import Fail, Halt
 from orchestrator.errors import ActRefused, ClaimLost, JournalError
 from orchestrator.journal.entries import CompensationResolved, CompensationSkipped, OutcomeResolved, SagaResumed
 from orchestrator.journal.fold import fold
-from orchestrator.journal.state import ENDED, REASON_CANCELLED, REASON_PAUSED, Reason, Status
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import ENDED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,11 +43,11 @@ class Acts:
         Raises:
             CancelRefused: its pivot was accepted, or may have been, or it has completed.
         """
-        return await self._roll_back(saga_id, Reason(REASON_CANCELLED, why, "", requested_by), refuse_cancel)
+        return await self._roll_back(saga_id, Reason(ReasonCode.CANCELLED, why, "", requested_by), refuse_cancel)
 
     async def roll_back_child(self, saga_id: str, why: str) -> SagaState:
         """Roll a child back with its parent, even where it has completed; the child as it stands then."""
-        return await self._roll_back(saga_id, Reason(REASON_CANCELLED, why), lambda _: None)
+        return await self._roll_back(saga_id, Reason(ReasonCode.CANCELLED, why), lambda _: None)
 
     async def pause(self, saga_id: str, why: str, requested_by: str) -> SagaState:
         """Suspend a saga, forward or backward, once no attempt is in flight. Repeating it changes nothing.
@@ -56,7 +57,7 @@ class Acts:
         """
         executor = self._worker.live.get(saga_id)
         if executor is not None:
-            await executor.pause(Reason(REASON_PAUSED, why, "", requested_by))
+            await executor.pause(Reason(ReasonCode.PAUSED, why, "", requested_by))
             _raise_failed(executor)
         state = await self._worker.get(saga_id)
         if state.status in ENDED:
@@ -70,7 +71,7 @@ class Acts:
             ActRefused: it is not suspended.
         """
         claim, state, entries = await self._claim(saga_id)
-        reason = Reason("RESUMED", why, "", requested_by)
+        reason = Reason(ReasonCode.RESUMED, why, "", requested_by)
         executor = self._worker.recover(claim, entries, state, entry=SagaResumed(self._now(), reason))
         await executor.ensure_persisted()
         return executor.state
@@ -83,7 +84,7 @@ class Acts:
         """
         executor = self._worker.live.get(saga_id)
         state = executor.state if executor else await self._worker.get(saga_id)
-        if executor is None or not executor.retry_now(Reason("RETRY_NOW", why, "", requested_by)):
+        if executor is None or not executor.retry_now(Reason(ReasonCode.RETRY_NOW, why, "", requested_by)):
             raise ActRefused(saga_id, "NOTHING_WAITS", f"saga {saga_id} has no attempt that waits")
         await executor.ensure_persisted()
         return state
@@ -109,7 +110,7 @@ class Acts:
 
         def entry(state: SagaState) -> Entry:
             command = _resolvable(state, key)
-            reason = Reason("RESOLVED", evidence, command.key, requested_by)
+            reason = Reason(ReasonCode.RESOLVED, evidence, command.key, requested_by)
             if command.abandoned and not state.rollback:
                 # The code was told that nobody knows, and has gone on; only what is to be compensated can change.
                 _refuse_if_gone_on(state, command, took_effect=took_effect)
@@ -136,7 +137,9 @@ class Acts:
 
         def entry(state: SagaState) -> Entry:
             command = _uncompensated(state, key)
-            return CompensationSkipped(self._now(), command.key, Reason("SKIPPED", evidence, command.key, requested_by))
+            return CompensationSkipped(
+                self._now(), command.key, Reason(ReasonCode.SKIPPED, evidence, command.key, requested_by)
+            )
 
         return await self._note(saga_id, entry)
 
@@ -155,7 +158,7 @@ class Acts:
 
         def entry(state: SagaState) -> Entry:
             command = _uncompensated(state, key)
-            reason = Reason("RESOLVED", evidence, command.key, requested_by)
+            reason = Reason(ReasonCode.RESOLVED, evidence, command.key, requested_by)
             return CompensationResolved(self._now(), command.key, reason)
 
         return await self._note(saga_id, entry)

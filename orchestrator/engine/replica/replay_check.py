@@ -31,10 +31,10 @@ from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.preview import preview
 from orchestrator.engine.run.replay import ReplayGate, replayed
 from orchestrator.engine.run.stop_control import Halt, RollBack, StopControl, Suspend
-from orchestrator.journal import state as state_module
 from orchestrator.journal.entries import RollbackBegan
 from orchestrator.journal.fold import fold
-from orchestrator.journal.state import ENDED, Reason, SagaState, Status
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import ENDED, SagaState, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -46,9 +46,8 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.channel import Caller
 
-_END_OF_JOURNAL: Final = "END_OF_JOURNAL"
 # Why code, and not somebody else, has ended a saga.
-_GIVEN_UP: Final = frozenset({state_module.REASON_REJECTED, state_module.REASON_UNKNOWN})
+_GIVEN_UP: Final = frozenset({ReasonCode.REJECTED, ReasonCode.UNKNOWN})
 
 
 class Finding(enum.Enum):
@@ -80,6 +79,10 @@ class ReplayVerdict(NamedTuple):
     status: Status | None
     finding: Finding
     message: str = ""
+
+
+class _EndOfJournal(Suspend):
+    """Stop because the journal holds no more; the reason's message is the command for which the code waits."""
 
 
 class Verifier:
@@ -130,9 +133,8 @@ class Verifier:
 
         def end(waiting: list[str]) -> None:
             first = waiting[0]
-            stop_control.request_stop(
-                Suspend(Reason(_END_OF_JOURNAL, first if first in state.commands else f"{first}, which is new"))
-            )
+            key = first if first in state.commands else f"{first}, which is new"
+            stop_control.request_stop(_EndOfJournal(Reason(ReasonCode.PAUSED, key)))
 
         gate.at_end = end
         gate.stuck = partial(stop_control.request_stop, Halt())
@@ -221,9 +223,9 @@ def _judged(
     match end:
         case None:
             return Finding.FAILED, "the code waits for something that is no command"
-        case Suspend(Reason(code=state_module.REASON_DIVERGED, message=message)):
+        case Suspend(Reason(code=ReasonCode.DIVERGED, message=message)):
             return Finding.DIVERGED, message
-        case Suspend(Reason(code=state_module.REASON_CODE_FAILED, message=message)):
+        case Suspend(Reason(code=ReasonCode.CODE_FAILED, message=message)):
             return Finding.FAILED, message
     now = _in_words(end, served)
     if state.status is Status.COMPLETED:
@@ -240,7 +242,7 @@ def _in_words(end: Stop | bytes, served: ServedSaga) -> str:
         case bytes():
             result = served.definition.result.FromString(end)
             return f"returns {{{' '.join(str(redacted(result)).split())}}}"
-        case Suspend(Reason(code=code, message=key)) if code == _END_OF_JOURNAL:
+        case _EndOfJournal(Reason(message=key)):
             return f"waits for {key}"
         case RollBack(reason) | Suspend(reason):
             return f"gives up: {reason.message}"

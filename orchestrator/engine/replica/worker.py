@@ -30,7 +30,8 @@ from orchestrator.engine.run.stop_control import Fail, Halt, Stop
 from orchestrator.errors import ClaimLost, Recovering, SagaExists, SagaNotFound
 from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered, SagaStarted
 from orchestrator.journal.fold import fold
-from orchestrator.journal.state import ENDED, REASON_CANCELLED, UNFINISHED, Reason, SagaState
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import ENDED, UNFINISHED, SagaState
 from orchestrator.ports.claims import Claim
 from orchestrator.ports.journal import NewSaga
 
@@ -207,7 +208,7 @@ class Worker:
         """
         now = self.adapters.clock.now()
         writer = self._new_writer(order, now)
-        writer.record(RollbackBegan(now, Reason(REASON_CANCELLED, "compensated before it was started")))
+        writer.record(RollbackBegan(now, Reason(ReasonCode.CANCELLED, "compensated before it was started")))
         writer.record(SagaCompensated(now))
         await writer.persist()
 

@@ -29,7 +29,7 @@ from orchestrator.engine.run.stop_control import Suspend
 from orchestrator.engine.run.verify_query import verify
 from orchestrator.journal.entries import AttemptFailed, CommandAbandoned, CommandCompleted, CommandRefused
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Retry, Unknown
-from orchestrator.journal.state import REASON_UNKNOWN, Reason
+from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -94,14 +94,14 @@ class CommandExecution:
             self._note_failed(command, attempted, failure)
             if policy is not OnUnknown.VERIFY or (final and denied):
                 # Sent again because the verify said no, and again told nothing: there is nobody left to ask.
-                await self._suspend(Reason(REASON_UNKNOWN, str(failure), command.key))
+                await self._suspend(Reason(ReasonCode.UNKNOWN, str(failure), command.key))
             answer = await verify(
                 self._sender, self._writer.state.saga_id, binding, command.key, command.request, attempted.attempt
             )
             if answer.took_effect and answer.reply is not None:
                 return attempted._replace(outcome=Completed(answer.reply))
             if answer.took_effect is None or (answer.took_effect and (final or not binding.command.idempotent)):
-                await self._suspend(Reason(REASON_UNKNOWN, f"no answer to be had: {failure}", command.key))
+                await self._suspend(Reason(ReasonCode.UNKNOWN, f"no answer to be had: {failure}", command.key))
             denied = not answer.took_effect
             await self._stop_control.persist(self._writer)
             await self._sender.back_off(

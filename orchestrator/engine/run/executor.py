@@ -37,16 +37,8 @@ from orchestrator.engine.run.stop_control import Fail, Halt, RollBack, Stop, Sto
 from orchestrator.engine.run.suspension import tell_suspended
 from orchestrator.errors import ClaimLost, JournalError, SagaExists
 from orchestrator.journal.entries import DeadlinePassed, RetryRequested, RollbackBegan, SagaCompleted, SagaSuspended
-from orchestrator.journal.state import (
-    REASON_DEADLINE,
-    REASON_DEFINITION_MISSING,
-    REASON_ENGINE_FAILED,
-    REASON_REJECTED_AFTER_PIVOT,
-    REASON_UNKNOWN,
-    UNFINISHED,
-    Reason,
-    Status,
-)
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import UNFINISHED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -228,7 +220,7 @@ class Executor:
         if state.rollback or state.status not in UNFINISHED:  # it goes forward no more
             return
         if not state.pivoted:
-            self._stop_control.request_stop(RollBack(Reason(REASON_DEADLINE, "the saga's deadline passed")))
+            self._stop_control.request_stop(RollBack(Reason(ReasonCode.DEADLINE, "the saga's deadline passed")))
         elif not state.overdue:
             await self._sleep_until(state.deadline_at)
             self._writer.record(DeadlinePassed(self._clock.now()))
@@ -281,7 +273,7 @@ class Executor:
                 raise
             _log.critical("saga %s: the engine itself failed", self.state.saga_id, exc_info=error)
             self._renew_stop_control()
-            await self._suspend(Reason(REASON_ENGINE_FAILED, f"{type(error).__name__}: {error}"))
+            await self._suspend(Reason(ReasonCode.ENGINE_FAILED, f"{type(error).__name__}: {error}"))
 
     async def _advance(self, reason: Reason | None) -> None:
         if reason is None and not self.state.rollback:
@@ -319,7 +311,7 @@ class Executor:
 
     def _refuse_to_guess(self) -> Suspend:
         message = f"no saga {self.state.definition} v{self.state.version} is served; serve the module that holds it"
-        return Suspend(Reason(REASON_DEFINITION_MISSING, message))
+        return Suspend(Reason(ReasonCode.DEFINITION_MISSING, message))
 
     async def _end_forward(self, end: Stop | bytes) -> Reason | None:
         """Journal where the forward run has led; why to roll back now, if so."""
@@ -332,10 +324,10 @@ class Executor:
         self._renew_stop_control()
         if isinstance(end, RollBack):
             if self.state.pivoted:
-                end = Suspend(end.reason._replace(code=REASON_REJECTED_AFTER_PIVOT))
+                end = Suspend(end.reason._replace(code=ReasonCode.REJECTED_AFTER_PIVOT))
             elif pivot := self.state.pivot_in_doubt:
                 message = f"{pivot.key} may have been accepted; rolling back because of {end.reason.message}"
-                end = Suspend(Reason(REASON_UNKNOWN, message, pivot.key))
+                end = Suspend(Reason(ReasonCode.UNKNOWN, message, pivot.key))
             else:
                 return end.reason
         await self._suspend(end.reason)

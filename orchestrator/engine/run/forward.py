@@ -21,14 +21,8 @@ from orchestrator.errors import CommandError, CommandUnknown, DefinitionError, S
 from orchestrator.errors import CommandRejected as CommandRejectedError
 from orchestrator.journal.entries import CommandIntended, ValueRecorded
 from orchestrator.journal.keys import LONGEST_KEY, bounded
-from orchestrator.journal.state import (
-    REASON_CODE_FAILED,
-    REASON_REJECTED,
-    REASON_REJECTED_AFTER_PIVOT,
-    REASON_UNKNOWN,
-    Reason,
-    StepOutcome,
-)
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import StepOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -118,7 +112,7 @@ class Forward:
             return await self._stop_control.settle(_stop_for(error, self._writer.state))
         except (Exception, CodeFrozen, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever the code raises has a place
             stop = _stop_for(error, self._writer.state)
-            if stop.reason.code != REASON_CODE_FAILED and (missing := await self._missing()):
+            if stop.reason.code != ReasonCode.CODE_FAILED and (missing := await self._missing()):
                 stop = diverged(
                     f"the code now gives up ({stop.reason.message}); the journal goes on with {', '.join(missing)}"
                 )
@@ -293,12 +287,14 @@ class Forward:
             return diverged(f"the code returned; the journal goes on with {', '.join(unasked)}")
         if self._unawaited:
             message = f"called but never awaited: {', '.join(sorted(self._unawaited))}"
-            return Suspend(Reason(REASON_CODE_FAILED, message))
+            return Suspend(Reason(ReasonCode.CODE_FAILED, message))
         if in_doubt := [command.key for command in self._writer.state.commands.values() if command.matters_in_doubt]:
-            return Suspend(Reason(REASON_UNKNOWN, f"the code returned; in doubt: {', '.join(in_doubt)}", in_doubt[0]))
+            return Suspend(
+                Reason(ReasonCode.UNKNOWN, f"the code returned; in doubt: {', '.join(in_doubt)}", in_doubt[0])
+            )
         if not isinstance(result, self._served.definition.result):
             expected = self._served.definition.result.__name__
-            return Suspend(Reason(REASON_CODE_FAILED, f"the code returned {type(result).__name__}, not {expected}"))
+            return Suspend(Reason(ReasonCode.CODE_FAILED, f"the code returned {type(result).__name__}, not {expected}"))
         return None
 
 
@@ -316,10 +312,10 @@ def _stop_for(error: BaseException, state: SagaState) -> RollBack | Suspend:
     if isinstance(error, (CommandError, SagaRejected)):
         key = getattr(error, "key", "")
         if state.pivoted:
-            return Suspend(Reason(REASON_REJECTED_AFTER_PIVOT, str(error), key))
-        code = REASON_UNKNOWN if isinstance(error, CommandUnknown) else REASON_REJECTED
+            return Suspend(Reason(ReasonCode.REJECTED_AFTER_PIVOT, str(error), key))
+        code = ReasonCode.UNKNOWN if isinstance(error, CommandUnknown) else ReasonCode.REJECTED
         return RollBack(Reason(code, str(error), key))
-    return Suspend(Reason(REASON_CODE_FAILED, f"{type(error).__name__}: {error}"))
+    return Suspend(Reason(ReasonCode.CODE_FAILED, f"{type(error).__name__}: {error}"))
 
 
 def _error(command: CommandState) -> CommandError:

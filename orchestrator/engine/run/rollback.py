@@ -32,14 +32,7 @@ from orchestrator.journal.entries import (
 )
 from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.outcome import Completed, Rejected
-from orchestrator.journal.state import (
-    REASON_COMPENSATION_REJECTED,
-    REASON_CONTRACT_MISSING,
-    REASON_EFFECT_STANDS,
-    REASON_UNKNOWN,
-    CommandState,
-    Reason,
-)
+from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +41,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.command_sender import Attempted, CommandSender
     from orchestrator.engine.run.journal_writer import SagaWriter
     from orchestrator.engine.run.stop_control import StopControl
+    from orchestrator.journal.state import CommandState
     from orchestrator.ports.clock import Clock
 
 
@@ -77,7 +71,7 @@ class Rollback:
             return await self._suspend(reason)
         if plan.standing:
             names = ", ".join(command.key for command in plan.standing)
-            return await self._suspend(Reason(REASON_EFFECT_STANDS, f"nothing takes back: {names}"))
+            return await self._suspend(Reason(ReasonCode.EFFECT_STANDS, f"nothing takes back: {names}"))
         now = self._clock.now()
         self._writer.record(SagaPartiallyCompensated(now) if self._writer.state.skipped else SagaCompensated(now))
         await self._stop_control.persist(self._writer)
@@ -132,10 +126,10 @@ class Rollback:
         try:
             return binding.compensation[0], derive_compensation(command, binding).SerializeToString()
         except CompensationUnderivable as error:
-            return Reason(REASON_UNKNOWN, str(error), command.key)
+            return Reason(ReasonCode.UNKNOWN, str(error), command.key)
         except DecodeError:
             message = f"the journalled request of {command.key} cannot be read as {command.method} takes it; "
-            return Reason(REASON_CONTRACT_MISSING, message + "serve the contract that it was sent by", command.key)
+            return Reason(ReasonCode.CONTRACT_MISSING, message + "serve the contract that it was sent by", command.key)
 
     async def _deliver(self, undo: Binding, command: CommandState, request: bytes) -> Attempted:
         assert command.compensation is not None
@@ -159,10 +153,10 @@ class Rollback:
             return None
         if isinstance(outcome, Rejected):
             self._writer.record(CompensationRejected(now, command.key, attempt, started_at, outcome.failure))
-            return Reason(REASON_COMPENSATION_REJECTED, str(outcome.failure), command.key)
+            return Reason(ReasonCode.COMPENSATION_REJECTED, str(outcome.failure), command.key)
         key = compensation_key(command.key)
         self._writer.record(AttemptFailed(now, key, attempt, started_at, outcome.failure))
-        return Reason(REASON_UNKNOWN, str(outcome.failure), command.key)
+        return Reason(ReasonCode.UNKNOWN, str(outcome.failure), command.key)
 
 
 def _compensating(binding: Binding | None, method: str) -> Binding | None:
@@ -176,4 +170,4 @@ def _contract_missing(method: str, command: CommandState) -> Reason:
     message = f"no contract at hand says how to compensate {command.method}; serve a saga that uses it"
     if method != command.method:
         message = f"the compensation {method} of {command.method} was intended, and no contract at hand holds it"
-    return Reason(REASON_CONTRACT_MISSING, message, command.key)
+    return Reason(ReasonCode.CONTRACT_MISSING, message, command.key)

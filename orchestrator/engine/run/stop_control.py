@@ -18,7 +18,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from orchestrator.errors import JournalError, OrchestratorError, SagaExists
-from orchestrator.journal.state import REASON_DIVERGED, Reason
+from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -53,7 +53,7 @@ Stop = RollBack | Suspend | Halt | Fail
 
 def diverged(message: str) -> Suspend:
     """Stop because the code no longer matches its journal: both sides, in words."""
-    return Suspend(Reason(REASON_DIVERGED, message))
+    return Suspend(Reason(ReasonCode.DIVERGED, message))
 
 
 class StopControl:

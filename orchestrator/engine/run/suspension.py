@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.journal import state as states
+from orchestrator.journal.reason import ReasonCode
 
 if TYPE_CHECKING:
-    from orchestrator.journal.state import Reason, SagaState
+    from orchestrator.journal.reason import Reason
+    from orchestrator.journal.state import SagaState
 
 _log = logging.getLogger(__name__)
 
@@ -17,12 +18,12 @@ _RESUME: Final = "once that is mended: orchestrator resume {saga_id}"
 _RESOLVE: Final = "orchestrator resolve {saga_id} {step} --took-effect|--no-effect --evidence ..."
 _UNDONE: Final = "orchestrator resolve {saga_id} {step} --compensated --evidence ..."
 _NEXT: Final = {
-    states.REASON_PAUSED: "orchestrator resume {saga_id}",
-    states.REASON_UNKNOWN: _RESOLVE,
-    states.REASON_REJECTED_AFTER_PIVOT: _RESOLVE,
-    states.REASON_COMPENSATION_REJECTED: _UNDONE,
-    states.REASON_EFFECT_STANDS: "orchestrator preview {saga_id}",
-    states.REASON_ENGINE_FAILED: "orchestrator journal {saga_id}",
+    ReasonCode.PAUSED: "orchestrator resume {saga_id}",
+    ReasonCode.UNKNOWN: _RESOLVE,
+    ReasonCode.REJECTED_AFTER_PIVOT: _RESOLVE,
+    ReasonCode.COMPENSATION_REJECTED: _UNDONE,
+    ReasonCode.EFFECT_STANDS: "orchestrator preview {saga_id}",
+    ReasonCode.ENGINE_FAILED: "orchestrator journal {saga_id}",
 }
 
 

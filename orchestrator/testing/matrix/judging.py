@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from orchestrator.contract.command import Effect
 from orchestrator.journal.compensation_plan import plan_compensations
 from orchestrator.journal.keys import idempotency_key
-from orchestrator.journal.state import REASON_DEADLINE, UNFINISHED, CommandState, SagaState, Status, StepOutcome
+from orchestrator.journal.reason import ReasonCode
+from orchestrator.journal.state import UNFINISHED, CommandState, SagaState, Status, StepOutcome
 from orchestrator.testing.matrix.rehearsal import ACCEPTED
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def word(status: Status | None) -> str:
 def is_overdue(state: SagaState) -> bool:
     """It took so long that the saga's own deadline has rolled it back."""
     rollback = state.rollback
-    return state.status is Status.COMPENSATED and rollback is not None and rollback.code == REASON_DEADLINE
+    return state.status is Status.COMPENSATED and rollback is not None and rollback.code == ReasonCode.DEADLINE
 
 
 def _wrong_end(state: SagaState, legal: Ends) -> Iterable[str]:

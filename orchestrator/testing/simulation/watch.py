@@ -19,16 +19,8 @@ from orchestrator.journal.entries import (
     SagaSuspended,
     compensation_key,
 )
-from orchestrator.journal.state import (
-    REASON_COMPENSATION_REJECTED,
-    REASON_DIVERGED,
-    REASON_PAUSED,
-    REASON_REJECTED_AFTER_PIVOT,
-    REASON_UNKNOWN,
-    SagaState,
-    Status,
-    StepOutcome,
-)
+from orchestrator.journal.reason import ReasonCode
+from orchestrator.journal.state import SagaState, Status, StepOutcome
 from orchestrator.testing.mock import EffectLedger
 from orchestrator.testing.simulation.promises import Broken, Promise
 
@@ -37,7 +29,8 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.journal.entries import Entry
-    from orchestrator.journal.state import CommandState, Reason
+    from orchestrator.journal.reason import Reason
+    from orchestrator.journal.state import CommandState
     from orchestrator.ports.claims import Claim
     from orchestrator.ports.journal import Append
     from orchestrator.testing.mock import LedgerEntry
@@ -257,14 +250,14 @@ class Watch:
         name = f"{state.saga_id}/{reason.step_key}"
         command = state.commands.get(reason.step_key)
         legal = {
-            REASON_UNKNOWN: command is not None,
-            REASON_PAUSED: state.saga_id in self.paused,
-            REASON_COMPENSATION_REJECTED: command is not None
+            ReasonCode.UNKNOWN: command is not None,
+            ReasonCode.PAUSED: state.saga_id in self.paused,
+            ReasonCode.COMPENSATION_REJECTED: command is not None
             and (self._stands_in_part(name) or f"{state.saga_id}/{compensation_key(command.key)}" in self._refused),
-            REASON_REJECTED_AFTER_PIVOT: state.pivoted and name in self._refused,
+            ReasonCode.REJECTED_AFTER_PIVOT: state.pivoted and name in self._refused,
         }
         if not legal.get(reason.code, False):
-            promise = Promise.REPLAY_IS_SILENT if reason.code == REASON_DIVERGED else Promise.NOTHING_IS_LOST
+            promise = Promise.REPLAY_IS_SILENT if reason.code == ReasonCode.DIVERGED else Promise.NOTHING_IS_LOST
             self.break_(promise, f"{state.saga_id} is suspended for no good reason: {reason}")
 
     def _stands_in_part(self, name: str) -> bool:

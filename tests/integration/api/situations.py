@@ -8,7 +8,8 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 
 from orchestrator.journal.entries import SagaSuspended
-from orchestrator.journal.state import Reason, Status
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import Status
 from orchestrator.ports.journal import Append
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
@@ -63,7 +64,7 @@ async def in_doubt(api: Api, order: Message, method: str) -> str:
     api.worker.live.clear()
     await api.journal.claim_unfinished("operator", 0, 10)
     entries = await api.journal.read(saga_id)
-    suspended = SagaSuspended(1, Reason("UNKNOWN", "nobody knows", AUTHORIZE))
+    suspended = SagaSuspended(1, Reason(ReasonCode.UNKNOWN, "nobody knows", AUTHORIZE))
     await api.journal.append(Append(saga_id, "operator", 2, len(entries), [suspended], Status.SUSPENDED))
     return saga_id
 

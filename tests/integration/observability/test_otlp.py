@@ -23,7 +23,7 @@ from orchestrator.journal.entries import (
     SagaRecovered,
     SagaStarted,
 )
-from orchestrator.journal.state import REASON_REJECTED, Reason
+from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.observability import open_observability
 from tests.otlp import Collector, loose_links, orphans, roots, tree
 
@@ -42,7 +42,7 @@ FORWARD: list[Entry] = [
     CommandCompleted(4_000_000, RESERVE, 1, 3_000_000, b"reply"),
 ]
 BACKWARD: list[Entry] = [
-    RollbackBegan(5_000_000, Reason(REASON_REJECTED, "the card was declined", "PaymentService.AuthorizePayment#1")),
+    RollbackBegan(5_000_000, Reason(ReasonCode.REJECTED, "the card was declined", "PaymentService.AuthorizePayment#1")),
     CompensationBegan(6_000_000, RESERVE, "shop.inventory.v1.InventoryService.ReleaseStock"),
     CompensationCompleted(8_000_000, RESERVE, 1, 7_000_000),
     SagaCompensated(9_000_000),

@@ -12,7 +12,7 @@ from orchestrator.api.views.preview_view import preview_view
 from orchestrator.api.views.saga_view import saga_view
 from orchestrator.journal import entries as e
 from orchestrator.journal.fold import fold
-from orchestrator.journal.state import Reason
+from orchestrator.journal.reason import Reason, ReasonCode
 from saga.v1 import saga_pb2
 from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, AuthorizePaymentResponse
@@ -199,7 +199,7 @@ async def test_a_preview_past_the_pivot_names_what_would_stand(stage: Stage) -> 
 
 
 def test_a_reason_is_shown_with_all_that_it_says(process: Process) -> None:
-    reason = Reason("RESUMED", "mended", "Shop.Buy#1", "ada")
+    reason = Reason(ReasonCode.RESUMED, "mended", "Shop.Buy#1", "ada")
 
     (view,) = shown(process, [e.SagaResumed(AT, reason)])
 

@@ -16,7 +16,8 @@ from orchestrator.journal import entries as e
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.progress import StepState
-from orchestrator.journal.state import Reason, SagaState, Status
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import SagaState, Status
 from orchestrator.journal.trace_ids import trace_id
 from orchestrator.ports.catalogue import SagaRecord
 from saga.v1 import saga_pb2
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 AT = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
 TRACEPARENT = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
-REASON = Reason("CANCELLED", "changed his mind", "Shop.Buy#1", "ada")
+REASON = Reason(ReasonCode.CANCELLED, "changed his mind", "Shop.Buy#1", "ada")
 REFUSED = Failure("FAILED_PRECONDITION", "no", "SOLD_OUT")
 STARTED = e.SagaStarted(
     AT, "buy", 3, b"", TRACEPARENT, True, (("customer_id", "ada"),), AT + 90 * SECOND, AT + 80 * SECOND, "saga-0"

@@ -11,7 +11,8 @@ from orchestrator import saga
 from orchestrator.contract.command import OnUnknown, Retry
 from orchestrator.errors import ActRefused, CancelRefused, ClaimLost, JournalUnavailable, SagaNotFound
 from orchestrator.journal.entries import RollbackBegan
-from orchestrator.journal.state import Reason, Status
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
 from tests.unit.engine.stage import (
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from tests.unit.engine.stage import Process, Stage
 
 BEFORE_PIVOT = FORWARD[:4]
-WHY = Reason("CANCELLED", "changed my mind", "", "ada")
+WHY = Reason(ReasonCode.CANCELLED, "changed my mind", "", "ada")
 
 
 async def at(stage: Stage, method: str, outcome: object = None) -> tuple[Process, Answer]:

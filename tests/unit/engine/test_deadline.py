@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.journal.state import Reason, Status
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import Status
 from tests.unit.engine.stage import BACKWARD, FORWARD, Answer, rejected, trip, turns, unknown, until
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ async def test_when_only_the_reserve_is_left_a_saga_before_its_pivot_is_rolled_b
 
     answer.give()
     state = await stage.stopped()
-    assert (state.status, state.reason) == (Status.COMPENSATED, Reason("DEADLINE", "the saga's deadline passed"))
+    assert (state.status, state.reason) == (
+        Status.COMPENSATED,
+        Reason(ReasonCode.DEADLINE, "the saga's deadline passed"),
+    )
     assert stage.participants.methods() == [
         *FORWARD[: FORWARD.index(method) + 1],
         *BACKWARD[3 - FORWARD.index(method) :],

@@ -9,7 +9,8 @@ import pytest
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaStarted
-from orchestrator.journal.state import Reason, SagaState, Status
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import SagaState, Status
 from orchestrator.ports.journal import Append, NewSaga
 from tests.unit.engine.stage import Witness, turns
 
@@ -72,7 +73,7 @@ async def test_whoever_persists_learns_that_an_earlier_write_failed() -> None:
 async def test_each_write_says_whose_it_is_what_it_follows_and_where_the_saga_stands_then() -> None:
     journal = SlowJournal()
     pen = writer(journal)
-    began, ended = RollbackBegan(2, Reason("CANCELLED", "enough")), SagaCompensated(3)
+    began, ended = RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")), SagaCompensated(3)
     pen.persist()
     pen.record(began)
     pen.record(ended)
@@ -89,7 +90,7 @@ async def test_a_recovered_saga_goes_on_after_what_the_journal_holds() -> None:
     state = SagaState("saga-1")
     STARTED.apply(state)
     pen = SagaWriter(state, journal, Witness(), owner="me", token=8, sequence=5)  # type: ignore[arg-type]
-    pen.record(ended := RollbackBegan(2, Reason("CANCELLED", "enough")))
+    pen.record(ended := RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")))
     pen.persist()
 
     assert pen.started.done(), "it was started long ago"
@@ -108,7 +109,7 @@ async def test_the_observer_is_told_what_is_durable_and_only_that() -> None:
     journal, witness = SlowJournal(), Witness()
     pen = writer(journal, witness)
     first = pen.persist()
-    pen.record(began := RollbackBegan(2, Reason("CANCELLED", "enough")))
+    pen.record(began := RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")))
     second = pen.persist()
     assert witness.entries == {}
 
@@ -139,7 +140,7 @@ async def test_every_change_is_seen_by_who_watches() -> None:
     seen: list[Status | None] = []
     pen.on_change = lambda: seen.append(pen.state.status)
 
-    pen.record(RollbackBegan(2, Reason("CANCELLED", "enough")))
+    pen.record(RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")))
     pen.record(SagaCompensated(3))
 
     assert seen == [Status.COMPENSATING, Status.COMPENSATED]

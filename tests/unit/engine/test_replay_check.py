@@ -15,7 +15,8 @@ from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.engine.replica.replay_check import Finding, ReplayVerdict, Verifier
 from orchestrator.journal.codec import encode
 from orchestrator.journal.entries import RollbackBegan, SagaStarted
-from orchestrator.journal.state import Reason, Status
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import Status
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
@@ -245,7 +246,7 @@ async def test_a_rollback_needs_no_code_and_is_held_against_the_contracts(stage:
         return Receipt()
 
     await interrupted(stage, "ArrangeShipment")
-    began = [*stage.entries(), RollbackBegan(stage.clock.now(), Reason("CANCELLED", "changed his mind"))]
+    began = [*stage.entries(), RollbackBegan(stage.clock.now(), Reason(ReasonCode.CANCELLED, "changed his mind"))]
 
     assert (await verdict(stage, entries=began)).finding is Finding.IN_LINE
     assert (await verdict(stage, edited(fails), entries=began)).finding is Finding.IN_LINE

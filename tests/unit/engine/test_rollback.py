@@ -12,7 +12,8 @@ from orchestrator import CommandRejected, SagaRejected, best_effort, saga
 from orchestrator.contract.command import OnUnknown, Retry
 from orchestrator.journal.entries import CommandIntended, CompensationBegan, RollbackBegan
 from orchestrator.journal.progress import StepState, steps
-from orchestrator.journal.state import Reason, Status, StepOutcome
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import Status, StepOutcome
 from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
@@ -73,7 +74,7 @@ async def test_code_that_gives_up_rolls_back_and_says_why(stage_of: Callable[...
     state = await stage.process().run()
 
     assert state.status is Status.COMPENSATED
-    assert state.reason == Reason("REJECTED", "TOO_DEAR: it costs too much")
+    assert state.reason == Reason(ReasonCode.REJECTED, "TOO_DEAR: it costs too much")
     assert stage.participants.methods() == ["ReserveStock", "ReleaseStock"]
 
 
@@ -290,7 +291,7 @@ async def test_an_effect_that_nothing_takes_back_is_named_to_an_operator(stage_o
     state = await stage.process().run()
 
     assert state.status is Status.SUSPENDED
-    assert state.reason == Reason("EFFECT_STANDS", "nothing takes back: EmailService.SendConfirmation#1")
+    assert state.reason == Reason(ReasonCode.EFFECT_STANDS, "nothing takes back: EmailService.SendConfirmation#1")
     assert stage.participants.methods()[-1] == "ReleaseStock", "what can be taken back is"
 
 
@@ -428,7 +429,7 @@ async def test_a_compensation_that_may_give_up_is_given_up_in_front_of_an_operat
     state = await stage.process().run()
 
     assert state.status is Status.SUSPENDED
-    assert state.reason == Reason("UNKNOWN", "DEADLINE_EXCEEDED: no answer", "InventoryService.ReserveStock#1")
+    assert state.reason == Reason(ReasonCode.UNKNOWN, "DEADLINE_EXCEEDED: no answer", "InventoryService.ReserveStock#1")
     assert len(stage.participants.of("ReleaseStock")) == 2
     told = stage.state().compensation("InventoryService.ReserveStock#1")
     assert (told.attempts, told.failure) == (2, unknown().failure)
@@ -475,7 +476,7 @@ async def test_a_request_that_its_contract_cannot_read_any_more_is_named_to_an_o
         e._replace(request=b"\xff") if isinstance(e, CommandIntended) and "Authorize" in e.key else e
         for e in kept.entries
     ]
-    kept.entries = [*spoilt, RollbackBegan(kept.entries[-1].at, Reason("CANCELLED", "enough"))]
+    kept.entries = [*spoilt, RollbackBegan(kept.entries[-1].at, Reason(ReasonCode.CANCELLED, "enough"))]
     kept.record = dataclasses.replace(kept.record, status=Status.COMPENSATING, sequence=len(kept.entries))
     stage.witness.entries.clear()
     await stage.recover()

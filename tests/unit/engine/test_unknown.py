@@ -17,7 +17,8 @@ from orchestrator.contract.reader import read_service
 from orchestrator.definition.participants import Participant
 from orchestrator.engine.run.preview import preview
 from orchestrator.journal.entries import CompensationBegan
-from orchestrator.journal.state import Reason, Status, StepOutcome
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import Status, StepOutcome
 from shop.email.v1.email_pb2 import SendConfirmationResponse
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signature of a saga is read
@@ -69,7 +70,7 @@ async def test_compensate_rolls_back_and_compensates_the_command_too(stage_of: C
     state = await stage.process().run()
 
     assert state.status is Status.COMPENSATED
-    assert state.reason == Reason("UNKNOWN", f"{KEY}: DEADLINE_EXCEEDED: no answer", KEY)
+    assert state.reason == Reason(ReasonCode.UNKNOWN, f"{KEY}: DEADLINE_EXCEEDED: no answer", KEY)
     assert state.commands[KEY].outcome is StepOutcome.UNKNOWN
     assert stage.participants.methods() == [
         *FORWARD[:3], "AuthorizePayment", "VoidAuthorization", "ReleaseStock",
@@ -82,7 +83,7 @@ async def test_suspend_waits_for_an_operator_with_the_command_in_doubt(stage_of:
     state = await stage.process().run()
 
     assert state.status is Status.SUSPENDED
-    assert state.reason == Reason("UNKNOWN", "DEADLINE_EXCEEDED: no answer", KEY)
+    assert state.reason == Reason(ReasonCode.UNKNOWN, "DEADLINE_EXCEEDED: no answer", KEY)
     assert (state.commands[KEY].outcome, state.commands[KEY].attempts) == (None, 2)
     assert stage.participants.methods() == [*FORWARD[:3], "AuthorizePayment"]
 
@@ -136,7 +137,7 @@ async def test_a_verify_that_is_refused_suspends(stage_of: Callable[..., Stage])
     state = await stage.process().run()
 
     assert state.status is Status.SUSPENDED
-    assert state.reason == Reason("UNKNOWN", "no answer to be had: DEADLINE_EXCEEDED: no answer", KEY)
+    assert state.reason == Reason(ReasonCode.UNKNOWN, "no answer to be had: DEADLINE_EXCEEDED: no answer", KEY)
 
 
 async def test_a_rejection_is_definite_whatever_the_policy(stage_of: Callable[..., Stage]) -> None:

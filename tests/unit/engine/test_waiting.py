@@ -11,7 +11,7 @@ from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
 from orchestrator.engine.run.suspension import next_command
 from orchestrator.engine.run.waiting import WaitReason
 from orchestrator.journal.outcome import Failure, Unknown
-from orchestrator.journal.state import REASON_COMPENSATION_REJECTED, REASON_DIVERGED, REASON_UNKNOWN, Reason
+from orchestrator.journal.reason import Reason, ReasonCode
 from tests.unit.engine.stage import SAGA, Answer, rejected, unknown, until
 
 if TYPE_CHECKING:
@@ -121,14 +121,14 @@ async def test_each_suspension_is_a_warning_with_its_reason_and_the_next_command
 @pytest.mark.parametrize(
     ("reason", "command"),
     [
-        (Reason(REASON_DIVERGED, "?"), "once that is mended: orchestrator resume s"),
-        (Reason(REASON_UNKNOWN, "?", "A#1"), "orchestrator resolve s A#1 --took-effect|--no-effect --evidence ..."),
-        (Reason(REASON_UNKNOWN, "?"), "orchestrator show s"),
+        (Reason(ReasonCode.DIVERGED, "?"), "once that is mended: orchestrator resume s"),
+        (Reason(ReasonCode.UNKNOWN, "?", "A#1"), "orchestrator resolve s A#1 --took-effect|--no-effect --evidence ..."),
+        (Reason(ReasonCode.UNKNOWN, "?"), "orchestrator show s"),
         (
-            Reason(REASON_COMPENSATION_REJECTED, "?", "A#1"),
+            Reason(ReasonCode.COMPENSATION_REJECTED, "?", "A#1"),
             "orchestrator resolve s A#1 --compensated --evidence ...",
         ),
-        (Reason("OF_TOMORROW", "?"), "once that is mended: orchestrator resume s"),
+        (Reason(ReasonCode.CONTRACT_MISSING, "?"), "once that is mended: orchestrator resume s"),
     ],
 )
 def test_every_reason_has_a_next_command(reason: Reason, command: str) -> None:

@@ -17,7 +17,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.journal import entries as e
 from orchestrator.journal.codec import Row, decode, encode, name_of
 from orchestrator.journal.outcome import Failure
-from orchestrator.journal.state import Reason
+from orchestrator.journal.reason import Reason, ReasonCode
 from tests.journals import EVERY_ENTRY
 
 
@@ -44,7 +44,9 @@ KINDS: dict[object, Kind] = {
     Effect: Kind(Effect.QUERY, Effect.PIVOT, st.sampled_from(Effect)),
     Failure: Kind(Failure("", "", ""), Failure("ABORTED", "", "GONE"), st.builds(Failure, TEXTS, TEXTS, TEXTS)),
     Reason: Kind(
-        Reason("", "", "", ""), Reason("CANCELLED", "", "Shop.Buy#1", ""), st.builds(Reason, TEXTS, TEXTS, TEXTS, TEXTS)
+        Reason(ReasonCode.REJECTED, "", "", ""),
+        Reason(ReasonCode.CANCELLED, "", "Shop.Buy#1", ""),
+        st.builds(Reason, st.sampled_from(ReasonCode), TEXTS, TEXTS, TEXTS),
     ),
     tuple[tuple[str, str], ...]: Kind(
         (), (("b", "1"), ("a", "")), st.dictionaries(TEXTS, TEXTS).map(lambda attributes: tuple(attributes.items()))

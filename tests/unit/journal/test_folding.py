@@ -10,14 +10,15 @@ from orchestrator.contract.command import Effect
 from orchestrator.journal import entries as e
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
-from orchestrator.journal.state import CommandState, CompensationState, Reason, SagaState, Status, StepOutcome
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import CommandState, CompensationState, SagaState, Status, StepOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEY = "Shop.Buy#1"
 NO = Failure("UNAVAILABLE", "nobody there", "GONE")
-WHY = Reason("CANCELLED", "enough", KEY, "ada")
+WHY = Reason(ReasonCode.CANCELLED, "enough", KEY, "ada")
 STARTED = e.SagaStarted(1, "buy", 3, b"input", "00-a", True, (("a", "1"),), 90, 80, "saga-0")
 INTENDED = e.CommandIntended(2, KEY, "shop.v1.Shop.Buy", Effect.COMPENSABLE, b"request", best_effort=True)
 PAID = e.CommandIntended(2, KEY, "shop.v1.Shop.Pay", Effect.PIVOT, b"")

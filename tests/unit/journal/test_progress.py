@@ -13,7 +13,8 @@ from orchestrator.contract.command import Effect
 from orchestrator.journal.entries import CommandIntended, SagaStarted, SagaSuspended
 from orchestrator.journal.fold import fold
 from orchestrator.journal.progress import StepState, steps
-from orchestrator.journal.state import Reason, SagaState
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import SagaState
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
@@ -88,7 +89,7 @@ async def test_a_saga_in_the_middle_of_its_rollback_shows_what_is_being_compensa
 def test_what_is_in_doubt_when_the_saga_is_not_going_any_more_is_unknown() -> None:
     intent = CommandIntended(2, "A#1", "shop.A", Effect.COMPENSABLE, b"")
     going = fold(SAGA, [SagaStarted(1, "trip", 1, b""), intent])
-    suspended = fold(SAGA, [SagaStarted(1, "trip", 1, b""), intent, SagaSuspended(3, Reason("UNKNOWN", "?"))])
+    suspended = fold(SAGA, [SagaStarted(1, "trip", 1, b""), intent, SagaSuspended(3, Reason(ReasonCode.UNKNOWN, "?"))])
 
     assert [step.state for step in steps(going, None)] == [GOING]
     assert [step.state for step in steps(suspended, None)] == [StepState.UNKNOWN]

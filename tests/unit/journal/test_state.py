@@ -11,21 +11,13 @@ from orchestrator.journal import entries as e
 from orchestrator.journal.compensation_plan import plan_compensations
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
-from orchestrator.journal.state import (
-    ENDED,
-    REASON_PAUSED,
-    REASON_REJECTED_AFTER_PIVOT,
-    UNFINISHED,
-    Reason,
-    SagaState,
-    Status,
-    StepOutcome,
-)
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import ENDED, UNFINISHED, SagaState, Status, StepOutcome
 
 if TYPE_CHECKING:
     from orchestrator.journal.state import CommandState
 
-WHY = Reason("REJECTED", "no")
+WHY = Reason(ReasonCode.REJECTED, "no")
 NO = Failure("FAILED_PRECONDITION", "no")
 STARTED = e.SagaStarted(1, "sell", 1, b"input")
 
@@ -230,7 +222,7 @@ def refused_twice_after_the_pivot(suspension: Reason) -> SagaState:
 
 
 def test_a_resumed_saga_asks_the_refusal_that_has_suspended_it_again_and_no_other() -> None:
-    state = refused_twice_after_the_pivot(Reason(REASON_REJECTED_AFTER_PIVOT, "no", "C#1"))
+    state = refused_twice_after_the_pivot(Reason(ReasonCode.REJECTED_AFTER_PIVOT, "no", "C#1"))
 
     assert state.commands["B#1"].outcome is StepOutcome.REJECTED
     assert state.commands["C#1"].outcome is None
@@ -238,7 +230,7 @@ def test_a_resumed_saga_asks_the_refusal_that_has_suspended_it_again_and_no_othe
 
 
 def test_a_saga_that_was_only_paused_asks_no_refusal_again() -> None:
-    state = refused_twice_after_the_pivot(Reason(REASON_PAUSED, "a moment"))
+    state = refused_twice_after_the_pivot(Reason(ReasonCode.PAUSED, "a moment"))
 
     assert {state.commands[key].outcome for key in ("B#1", "C#1")} == {StepOutcome.REJECTED}
 

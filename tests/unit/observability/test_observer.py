@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import sampling
 
 from orchestrator.errors import SettingsError
 from orchestrator.journal.entries import SagaCompleted, SagaRecovered, SagaResumed, SagaStarted, SagaSuspended
-from orchestrator.journal.state import REASON_UNKNOWN, Reason
+from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.observability import open_observability
 from orchestrator.observability.observer import Unobserved
 from orchestrator.observability.sending import Limits, SpanSender
@@ -177,9 +177,9 @@ async def test_what_an_earlier_process_has_passed_on_is_not_sent_again(
 
 
 async def test_what_rested_is_not_sent_again_when_it_goes_on(observer: TracingObserver, recorded: Recorded) -> None:
-    suspended = SagaSuspended(1050, Reason(REASON_UNKNOWN, "no answer"))
+    suspended = SagaSuspended(1050, Reason(ReasonCode.UNKNOWN, "no answer"))
     observer.recovered("order-1", [STARTED, suspended], told=True)
-    observer.journalled("order-1", [SagaResumed(1060, Reason(REASON_UNKNOWN, "found out")), COMPLETED])
+    observer.journalled("order-1", [SagaResumed(1060, Reason(ReasonCode.UNKNOWN, "found out")), COMPLETED])
     await observer.close()
     assert recorded.names == ["saga place_order"]
 
@@ -192,7 +192,7 @@ async def test_a_close_tells_whether_everything_has_arrived(recorded: Recorded) 
         assert await observer.close() is not bool(problem)
 
 
-@pytest.mark.parametrize("end", [COMPLETED, SagaSuspended(1050, Reason(REASON_UNKNOWN, "no answer"))])
+@pytest.mark.parametrize("end", [COMPLETED, SagaSuspended(1050, Reason(ReasonCode.UNKNOWN, "no answer"))])
 def test_a_saga_that_rests_is_forgotten(observer: TracingObserver, end: SagaCompleted | SagaSuspended) -> None:
     observer.journalled("order-1", [STARTED])
     assert observer._traces
@@ -203,11 +203,11 @@ def test_a_saga_that_rests_is_forgotten(observer: TracingObserver, end: SagaComp
 async def test_the_trace_of_a_suspended_saga_goes_on_when_it_is_resumed(
     observer: TracingObserver, recorded: Recorded
 ) -> None:
-    before = [STARTED, SagaSuspended(1050, Reason(REASON_UNKNOWN, "no answer"))]
+    before = [STARTED, SagaSuspended(1050, Reason(ReasonCode.UNKNOWN, "no answer"))]
     observer.journalled("order-1", before)
     # As the worker does when an operator lets a saga go on.
     observer.recovered("order-1", before, told=True)
-    observer.journalled("order-1", [SagaResumed(1060, Reason("RESUMED", "it is paid")), COMPLETED])
+    observer.journalled("order-1", [SagaResumed(1060, Reason(ReasonCode.RESUMED, "it is paid")), COMPLETED])
     await observer.close()
     assert recorded.names[-1] == "saga place_order"
 

@@ -26,7 +26,7 @@ from orchestrator.journal.entries import (
 )
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
-from orchestrator.journal.state import REASON_CANCELLED, REASON_REJECTED, REASON_UNKNOWN, Reason
+from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.trace_ids import attempt_traceparent, parse_traceparent
 from orchestrator.observability.projection import SagaTrace
 from tests.otlp import Span, Trace, loose_links, orphans, read_span, roots
@@ -40,7 +40,7 @@ PRICE = "PricingService.PriceOrder#1"
 PRICING = "shop.pricing.v1.PricingService.PriceOrder"
 NO_ANSWER = Failure("DEADLINE_EXCEEDED", "no answer")
 REFUSAL = Failure("FAILED_PRECONDITION", "none left", "OUT_OF_STOCK")
-REJECTED = Reason(REASON_REJECTED, "none left", PRICE)
+REJECTED = Reason(ReasonCode.REJECTED, "none left", PRICE)
 CALLER_TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER_SPAN = "b7ad6b7169203331"
 
@@ -214,7 +214,7 @@ def test_a_rollback_shows_on_the_root_as_event_and_error() -> None:
 
 
 def test_a_saga_that_was_cancelled_did_as_it_was_told() -> None:
-    reason = Reason(REASON_CANCELLED, "changed my mind", requested_by="c-7")
+    reason = Reason(ReasonCode.CANCELLED, "changed my mind", requested_by="c-7")
     trace = project(STARTED, RESERVE_INTENDED, RESERVED, RollbackBegan(1_070_000, reason), *ROLLED_BACK[1:])
     root = only(trace, "saga place_order")
     assert not root.failed
@@ -277,7 +277,7 @@ def test_commands_in_doubt_were_awaited_before_the_rollback_began() -> None:
 
 
 def test_a_suspended_saga_shows_at_once_and_gets_its_root_when_it_ends() -> None:
-    suspended = SagaSuspended(1_050_000, Reason(REASON_UNKNOWN, "no answer", RESERVE))
+    suspended = SagaSuspended(1_050_000, Reason(ReasonCode.UNKNOWN, "no answer", RESERVE))
     failed = AttemptFailed(1_015_000, RESERVE, 1, 1_011_000, NO_ANSWER)
     waiting: list[Entry] = [STARTED, RESERVE_INTENDED, failed, suspended]
     assert roots(project(*waiting)) == ()
@@ -393,7 +393,10 @@ def test_an_attempt_says_where_its_participant_was_called() -> None:
 
 def test_a_completed_child_that_is_rolled_back_with_its_parent_keeps_one_root() -> None:
     trace = project(
-        STARTED, COMPLETED, RollbackBegan(1_080_000, Reason("CANCELLED", "its parent")), SagaCompensated(1_090_000)
+        STARTED,
+        COMPLETED,
+        RollbackBegan(1_080_000, Reason(ReasonCode.CANCELLED, "its parent")),
+        SagaCompensated(1_090_000),
     )
 
     assert [span.name for span in roots(trace)] == ["saga place_order"]

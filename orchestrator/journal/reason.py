@@ -1,0 +1,61 @@
+"""Why a saga rolls back, is suspended, or was changed by an operator."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+
+class ReasonCode(enum.StrEnum):
+    """The kinds of reasons; their text is kept in the stores and told by the API."""
+
+    REJECTED = "REJECTED"
+    """A participant refused a command, or the saga's code decided to give up."""
+    UNKNOWN = "UNKNOWN"
+    """The attempts of a command were spent without an answer."""
+    CANCELLED = "CANCELLED"
+    """Somebody cancelled."""
+    DEADLINE = "DEADLINE"
+    """The saga's deadline passed."""
+    PAUSED = "PAUSED"
+    """An operator paused the saga."""
+    DIVERGED = "DIVERGED"
+    """The code no longer matches the journal."""
+    CODE_FAILED = "CODE_FAILED"
+    """The saga's code raised something else than a rejection."""
+    DEFINITION_MISSING = "DEFINITION_MISSING"
+    """No code of this name and version is served."""
+    CONTRACT_MISSING = "CONTRACT_MISSING"
+    """No contract at hand tells how to compensate."""
+    COMPENSATION_REJECTED = "COMPENSATION_REJECTED"
+    """A participant refused a compensation."""
+    EFFECT_STANDS = "EFFECT_STANDS"
+    """The rollback leaves an effect that nothing takes back."""
+    ENGINE_FAILED = "ENGINE_FAILED"
+    """The orchestrator itself could not go on."""
+    REJECTED_AFTER_PIVOT = "REJECTED_AFTER_PIVOT"
+    """A participant refused what can only go forward."""
+    RESUMED = "RESUMED"
+    """An operator let a suspended saga go on."""
+    RETRY_NOW = "RETRY_NOW"
+    """An operator asked for the next attempt at once."""
+    RESOLVED = "RESOLVED"
+    """An operator said what came of a command or a compensation."""
+    SKIPPED = "SKIPPED"
+    """An operator let an effect stand."""
+
+
+class Reason(NamedTuple):
+    """A reason, as the journal keeps it.
+
+    Attributes:
+        code: its kind.
+        message: a sentence for people.
+        step_key: the command that gave rise to it, or empty.
+        requested_by: who asked for it, or empty.
+    """
+
+    code: ReasonCode
+    message: str
+    step_key: str = ""
+    requested_by: str = ""
