@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.analysis.rules import check_definition
 from orchestrator.api.admission import Admission, StartLimits
+from orchestrator.api.application import Application
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.load import ThreadLoad
 from orchestrator.api.requests import start_request
@@ -48,17 +49,15 @@ if TYPE_CHECKING:
     import grpc.aio
     from google.protobuf.descriptor import ServiceDescriptor
 
+    from orchestrator.api.application import Servicers
     from orchestrator.definition.saga import Input, Result, SagaDefinition
-    from orchestrator.engine.replica.acts import Acts
-    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.engine.replica.replica import Replica
     from orchestrator.ports.journal import Journal
     from orchestrator.settings import Settings
 
     Definition = SagaDefinition[Any, Any, Any]
 
 _log = logging.getLogger("orchestrator")
-
-_ORDER: Final = ("place_order", "shop.order.v1.StartOrderRequest")
 
 _WAIT: Final = timedelta(minutes=5)
 
@@ -82,21 +81,19 @@ class OpenedReplica:
     """One replica without an API: for a process that runs sagas of its own. Made by :func:`opened`.
 
     Attributes:
-        worker: runs the sagas.
-        operations: what can be done to them.
+        sagas: the engine.
         participants: the channels to the participants.
         note: which sagas kept the event loop to themselves before; cleared once everything is recovered.
     """
 
-    worker: Worker
-    acts: Acts
+    sagas: Replica
     participants: GrpcParticipants
     note: FrozenNote
 
     @property
     def recovered(self) -> int:
         """How many sagas it has taken over so far."""
-        return self.worker.recovery.recovered
+        return self.sagas.recovery().recovered
 
     async def run(
         self,
@@ -122,11 +119,11 @@ class OpenedReplica:
             SagaExists: the request id was used before, with another input.
             JournalUnavailable: it is not started.
         """
-        served = self.worker.served.find(definition.name, definition.version)
+        served = self.sagas.find(definition.name, definition.version)
         if served is None:
             raise DefinitionError(f"this replica was not opened with {definition}")
         request = start_request(served, order, request_id, traceparent)
-        state = await self.worker.start(request, wait.total_seconds())
+        state = await self.sagas.start(request, wait.total_seconds())
         if state.result is None:
             assert state.status is not None
             reason = state.reason.message if state.reason else ""
@@ -144,7 +141,7 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
         JournalUnavailable: the journal cannot be opened.
     """
     async with _assembled(settings, definitions) as replica:
-        await replica.worker.open()
+        await replica.sagas.worker.open()
         replica.note.clear()
         yield replica
 
@@ -183,15 +180,20 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         note = FrozenNote(settings.journal_path)
         worker.frozen = note.read()
         stack.push_async_callback(worker.close, settings.drain_seconds)
-        yield OpenedReplica(worker, replica.acts, participants, note)
+        yield OpenedReplica(replica, participants, note)
 
 
-async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
+async def serve(settings: Settings, definitions: Sequence[Definition], servicers: Sequence[Servicers] = ()) -> None:
     """Run one replica with its API until SIGTERM or SIGINT, then drain it.
 
     It serves, new sagas too, while what an earlier process has left is still being recovered: a new saga waits for
     none of the old ones, and a repeated start finds in the journal what it started. Only an operator's act on a saga
     that is yet to be recovered is told to come again.
+
+    Args:
+        settings: of this process.
+        definitions: the sagas that it runs.
+        servicers: what registers the servicers of the application.
 
     Raises:
         SettingsError: a setting cannot work; and what else :func:`opened` raises.
@@ -207,14 +209,18 @@ async def serve(settings: Settings, definitions: Sequence[Definition]) -> None:
     )
     with watchdog:
         async with _assembled(settings, definitions) as replica:
-            await _serve(settings, definitions, replica, stopping)
+            server = ApiServer(settings.listen, _services(replica, servicers, settings), settings.most_message_bytes)
+            await _serve(server, settings, definitions, replica, stopping)
 
 
 async def _serve(
-    settings: Settings, definitions: Sequence[Definition], replica: OpenedReplica, stopping: asyncio.Event
+    server: ApiServer,
+    settings: Settings,
+    definitions: Sequence[Definition],
+    replica: OpenedReplica,
+    stopping: asyncio.Event,
 ) -> None:
-    server = ApiServer(settings.listen, _services(replica, definitions, settings), settings.most_message_bytes)
-    await replica.worker.begin(replica.note.clear)
+    await replica.sagas.worker.begin(replica.note.clear)
     await server.start()
     _log.info("orchestrator listening on %s", server.address)
     _log.info("serving %s", ", ".join(map(str, definitions)))
@@ -282,33 +288,21 @@ def open_journal_to_read(settings: Settings) -> SqliteReader:
 
 
 def _services(
-    replica: OpenedReplica, definitions: Sequence[Definition], settings: Settings
+    opened: OpenedReplica, servicers: Iterable[Servicers], settings: Settings
 ) -> dict[str, Callable[[grpc.aio.Server], None]]:
-    worker, acts = replica.worker, replica.acts
+    sagas, clock = opened.sagas, SystemClock()
     limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued, settings.most_live_sagas)
-    starts = Starts(worker, Admission(limits, worker, ThreadLoad()))
-    sagas = SagaService(worker, acts, starts, SagaFeed(worker, settings.most_watchers))
-    services: dict[str, Callable[[grpc.aio.Server], None]] = {
-        "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
-    }
-    if any(_takes_an_order(each) for each in definitions):
-        # Else nothing of the shop is imported, so that a user's contracts may be called like those of the shop.
-        from orchestrator.shop.order_details import OrderDetails  # noqa: PLC0415
-        from orchestrator.shop.order_service import OrderService, refuse_other_orders  # noqa: PLC0415
-        from shop.order.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server  # noqa: PLC0415
-
-        refuse_other_orders(definitions)
-        orders = OrderService(worker, acts, OrderDetails(replica.participants), starts)
-        services["shop.order.v1.OrderService"] = partial(add_OrderServiceServicer_to_server, orders)
-    return services
+    starts = Starts(sagas, Admission(limits, sagas, ThreadLoad()))
+    application = Application(sagas, starts, clock, opened.participants.channel)
+    service = SagaService(sagas, starts, SagaFeed(sagas, clock, settings.most_watchers), clock)
+    application.add("saga.v1.SagaService", add_SagaServiceServicer_to_server, service)
+    for each in servicers:
+        each.register(application)
+    return application.services
 
 
 async def _pass_on(observer: ClosableObserver, retelling: Republishing) -> None:
     await retelling.close(passed_on=await observer.close())
-
-
-def _takes_an_order(definition: Definition) -> bool:
-    return (definition.name, definition.input.DESCRIPTOR.full_name) == _ORDER
 
 
 def _arm_failpoints(wanted: Iterable[str]) -> None:

@@ -18,11 +18,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.errors import Overloaded
+from saga.v1 import saga_service_pb2 as api
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.engine.sagas import Sagas
 
 _LOOK_SECONDS: Final = 0.1
 _HOLD_SECONDS: Final = 2.0
@@ -49,7 +50,7 @@ class Admission:
 
     Args:
         limits: how many.
-        worker: advances the sagas.
+        sagas: whose number alive is limited.
         load: tells the share of the time since it was last asked in which the thread of the loop was busy.
 
     Attributes:
@@ -57,10 +58,10 @@ class Admission:
         refused: how many starts have been refused so far.
     """
 
-    def __init__(self, limits: StartLimits, worker: Worker, load: Callable[[], float]) -> None:
+    def __init__(self, limits: StartLimits, sagas: Sagas, load: Callable[[], float]) -> None:
         self.limits = limits
         self.refused = 0
-        self._worker = worker
+        self._sagas = sagas
         self._load = load
         self._given: dict[object, float] = {}  # when; the oldest first
         self._waiting: dict[asyncio.Future[Callable[[], None]], None] = {}
@@ -76,6 +77,17 @@ class Admission:
         """How many wait for their turn."""
         return len(self._waiting)
 
+    def statistics(self) -> api.AdmissionStatistics:
+        """How much is taken, as the API tells it."""
+        return api.AdmissionStatistics(
+            in_flight=self.in_flight,
+            queued=self.queued,
+            most_in_flight=self.limits.in_flight,
+            most_queued=self.limits.queued,
+            most_live_sagas=self.limits.live,
+            refused=self.refused,
+        )
+
     async def enter(self) -> Callable[[], None]:
         """Wait for a turn; what gives it back, at the latest when the saga has ended.
 
@@ -83,7 +95,7 @@ class Admission:
             Overloaded: there are too many; nothing has been done.
         """
         limits = self.limits
-        if len(self._worker.live) >= limits.live:
+        if self._sagas.live >= limits.live:
             self._refuse(f"this replica advances {limits.live} sagas, as many as it may; ask again later")
         if self.in_flight < limits.in_flight:  # then nobody waits
             return self._give()

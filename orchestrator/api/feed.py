@@ -1,12 +1,12 @@
 r"""What ``WatchSagas`` tells: every change is shown once, whoever reads.
 
-Purpose: readers cost the sagas next to nothing. One task asks the worker for changes and puts a view of each into a
+Purpose: readers cost the sagas next to nothing. One task asks the engine for changes and puts a view of each into a
 ring, which all readers share; each reader has a place in it, and no more. Invariant: a reader is told of every change,
 or of how many it was not told.
 
 ::
 
-    worker ──change──▶ view ──▶ ring: │ 17 │ 18 │ 19 │ 20 │ ◀── the next overwrites the oldest
+    engine ──change──▶ view ──▶ ring: │ 17 │ 18 │ 19 │ 20 │ ◀── the next overwrites the oldest
                                         ▲         ▲
                              a slow reader       a quick one
 
@@ -27,9 +27,10 @@ from saga.v1 import saga_service_pb2 as api
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.engine.sagas import Sagas
     from orchestrator.journal.state import SagaState, Status
     from orchestrator.ports.catalogue import SagaFilter
+    from orchestrator.ports.clock import Clock
 
 _KEPT: Final = 4096
 _MESSAGES_PER_SECOND: Final = 1000
@@ -55,10 +56,11 @@ class _Change(NamedTuple):
 
 
 class SagaFeed:
-    """The changes of a worker's sagas, for many readers.
+    """The changes of an engine's sagas, for many readers.
 
     Args:
-        worker: whose sagas.
+        sagas: the sagas.
+        clock: how time passes.
         most: how many readers there may be.
         kept: how many changes a reader may be behind.
 
@@ -67,10 +69,11 @@ class SagaFeed:
         readers: how many there are.
     """
 
-    def __init__(self, worker: Worker, most: int = 256, kept: int = _KEPT) -> None:
+    def __init__(self, sagas: Sagas, clock: Clock, most: int = 256, kept: int = _KEPT) -> None:
         self.most = most
         self.readers = 0
-        self._worker = worker
+        self._sagas = sagas
+        self._clock = clock
         self._ring: list[_Change | None] = [None] * kept
         self._told = 0
         self._latest: dict[str, int] = {}
@@ -100,9 +103,13 @@ class SagaFeed:
                 if is_latest and where.matches(change):
                     yield _with(change.message, missed)
                     missed = 0
-                    await self._worker.adapters.clock.sleep(self.readers / _MESSAGES_PER_SECOND)
+                    await self._clock.sleep(self.readers / _MESSAGES_PER_SECOND)
                 elif not place % _SEARCHED_AT_ONCE:
                     await asyncio.sleep(0)
+
+    def statistics(self) -> api.FeedStatistics:
+        """How many read, as the API tells it."""
+        return api.FeedStatistics(watchers=self.readers, most_watchers=self.most)
 
     @contextlib.contextmanager
     def _one_more(self) -> Iterator[None]:
@@ -141,7 +148,7 @@ class SagaFeed:
 
     async def _tell(self) -> None:
         try:
-            async for state in self._worker.watch_all():
+            async for state in self._sagas.watch_all():
                 self._put(_Change.of(state))
         finally:
             asyncio.get_running_loop().call_soon(self._wake)  # when this task is done

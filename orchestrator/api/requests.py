@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from google.protobuf.message import DecodeError, Message
 
 from orchestrator.api.validation import refuse_invalid
-from orchestrator.engine.replica.worker import StartSaga
+from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
 from orchestrator.journal.trace_ids import parse_traceparent
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from google.protobuf.any_pb2 import Any as AnyMessage
     from grpc.aio import ServicerContext
 
-    from orchestrator.engine.definitions import ServedSaga
+    from orchestrator.engine.sagas import Served
     from saga.v1 import saga_service_pb2
 
 _NAMESPACE = uuid.UUID("6f1a4a52-54a2-4a43-a2c4-3a4a9d2b8c11")
@@ -38,7 +38,7 @@ M = TypeVar("M", bound=Message)
 DEFAULT_PAGE_SIZE = 50
 
 
-def start_request(served: ServedSaga, message: Message, request_id: str, traceparent: str) -> StartSaga:
+def start_request(served: Served, message: Message, request_id: str, traceparent: str) -> StartSaga:
     """What to start.
 
     Args:

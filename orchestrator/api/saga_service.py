@@ -12,8 +12,8 @@ from orchestrator.api.views.preview_view import preview_view
 from orchestrator.api.views.saga_view import record_view, saga_view
 from orchestrator.api.views.seen_steps import SeenSteps, paced
 from orchestrator.api.views.statistics_view import statistics_view
-from orchestrator.engine.replica.acts import find_command
 from orchestrator.errors import InvalidInput
+from orchestrator.journal.acts import Act, find_command
 from orchestrator.journal.state import Status
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as api
@@ -26,24 +26,22 @@ if TYPE_CHECKING:
 
     from orchestrator.api.feed import SagaFeed
     from orchestrator.api.starts import Starts
-    from orchestrator.engine.definitions import ServedSaga
-    from orchestrator.engine.replica.acts import Acts
-    from orchestrator.engine.replica.worker import Worker
-    from orchestrator.engine.run.waiting import Waiting
+    from orchestrator.engine.sagas import Sagas, Served, Waiting
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.catalogue import SagaRecord
+    from orchestrator.ports.clock import Clock
 
     Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class SagaService(SagaServiceServicer):
-    """Everything that can be asked about, and done to, the sagas of one worker. See the contract for each rpc."""
+    """Everything that can be asked about, and done to, the sagas of one engine. See the contract for each rpc."""
 
-    def __init__(self, worker: Worker, acts: Acts, starts: Starts, feed: SagaFeed) -> None:
-        self._worker = worker
-        self._acts = acts
+    def __init__(self, sagas: Sagas, starts: Starts, feed: SagaFeed, clock: Clock) -> None:
+        self._sagas = sagas
         self._starts = starts
         self._feed = feed
+        self._clock = clock
 
     async def StartSaga(self, request: api.StartSagaRequest, context: Context) -> api.StartSagaResponse:
         """See the contract."""
@@ -55,13 +53,13 @@ class SagaService(SagaServiceServicer):
 
     async def GetSaga(self, request: api.GetSagaRequest, context: Context) -> api.GetSagaResponse:
         """See the contract."""
-        state = await self._worker.get(request.saga_id)
+        state = await self._sagas.get(request.saga_id)
         view = self._view(state)
         if request.include_journal:
-            entries = await self._worker.adapters.journal.read(request.saga_id)
+            entries = await self._sagas.entries(request.saga_id)
             first = int(request.journal_page_token or 1)
             after = first + (request.journal_page_size or len(entries))
-            page = journal_view(entries, self._find(state), self._worker.bindings, first, after - first)
+            page = journal_view(entries, self._find(state), self._sagas.contract, first, after - first)
             view.journal.extend(page)
             return api.GetSagaResponse(saga=view, next_journal_page_token=str(after) if after <= len(entries) else "")
         return api.GetSagaResponse(saga=view)
@@ -69,7 +67,7 @@ class SagaService(SagaServiceServicer):
     async def ListSagas(self, request: api.ListSagasRequest, context: Context) -> api.ListSagasResponse:
         """See the contract."""
         size = request.page_size or DEFAULT_PAGE_SIZE
-        records, token = await find_sagas(self._worker, request.filter, size, request.page_token)
+        records, token = await find_sagas(self._sagas, request.filter, size, request.page_token)
         return api.ListSagasResponse(sagas=[await self._listed(each) for each in records], next_page_token=token)
 
     async def WatchSaga(self, request: api.WatchSagaRequest, context: Context) -> AsyncIterator[api.WatchSagaResponse]:
@@ -81,7 +79,7 @@ class SagaService(SagaServiceServicer):
                 saga=saga_view(state, self._find(state), self._waiting(state.saga_id), seen.view)
             )
 
-        async for answer in paced(self._worker.watch(request.saga_id), view, self._worker.adapters.clock):
+        async for answer in paced(self._sagas.watch(request.saga_id), view, self._clock):
             yield answer
 
     async def WatchSagas(
@@ -89,51 +87,47 @@ class SagaService(SagaServiceServicer):
     ) -> AsyncIterator[api.WatchSagasResponse]:
         """See the contract."""
         where, reasons = saga_filter(request.filter), request.filter.waiting_for
-        await refuse_unknown(self._worker, where)
+        await refuse_unknown(self._sagas, where)
         async for answer in self._feed.read(where):
             saga_id = answer.saga.saga_id
-            if not (reasons and saga_id) or waits_for(self._worker.live.get(saga_id), reasons):
+            if not (reasons and saga_id) or waits_for(self._sagas.waiting(saga_id), reasons):
                 yield answer
 
     async def GetStatistics(self, request: api.GetStatisticsRequest, context: Context) -> api.GetStatisticsResponse:
         """See the contract."""
-        counts = await self._worker.adapters.journal.count()
-        return statistics_view(counts, self._worker, self._starts.admission, self._feed)
+        counts = await self._sagas.count()
+        return statistics_view(counts, self._sagas, self._starts.admission.statistics(), self._feed.statistics())
 
     async def PreviewRollback(
         self, request: api.PreviewRollbackRequest, context: Context
     ) -> api.PreviewRollbackResponse:
         """See the contract."""
-        return preview_view(await self._worker.get(request.saga_id), self._worker.bindings)
+        state = await self._sagas.get(request.saga_id)
+        return preview_view(state, self._sagas.preview(state))
 
     async def CancelSaga(self, request: api.CancelSagaRequest, context: Context) -> api.CancelSagaResponse:
         """See the contract."""
-        await self._worker.ensure_recovered(request.saga_id)
-        state = await self._acts.cancel(request.saga_id, request.reason, request.requested_by)
+        state = await self._sagas.act(Act.CANCEL, request.saga_id, request.reason, request.requested_by)
         return api.CancelSagaResponse(saga=self._view(state))
 
     async def PauseSaga(self, request: api.PauseSagaRequest, context: Context) -> api.PauseSagaResponse:
         """See the contract."""
-        await self._worker.ensure_recovered(request.saga_id)
-        state = await self._acts.pause(request.saga_id, request.reason, request.requested_by)
+        state = await self._sagas.act(Act.PAUSE, request.saga_id, request.reason, request.requested_by)
         return api.PauseSagaResponse(saga=self._view(state))
 
     async def ResumeSaga(self, request: api.ResumeSagaRequest, context: Context) -> api.ResumeSagaResponse:
         """See the contract."""
-        await self._worker.ensure_recovered(request.saga_id)
-        state = await self._acts.resume(request.saga_id, request.reason, request.requested_by)
+        state = await self._sagas.act(Act.RESUME, request.saga_id, request.reason, request.requested_by)
         return api.ResumeSagaResponse(saga=self._view(state))
 
     async def RetryNow(self, request: api.RetryNowRequest, context: Context) -> api.RetryNowResponse:
         """See the contract."""
-        await self._worker.ensure_recovered(request.saga_id)
-        state = await self._acts.retry_now(request.saga_id, request.reason, request.requested_by)
+        state = await self._sagas.act(Act.RETRY_NOW, request.saga_id, request.reason, request.requested_by)
         return api.RetryNowResponse(saga=self._view(state))
 
     async def ResolveOutcome(self, request: api.ResolveOutcomeRequest, context: Context) -> api.ResolveOutcomeResponse:
         """See the contract."""
-        await self._worker.ensure_recovered(request.saga_id)
-        state = await self._acts.resolve_outcome(
+        state = await self._sagas.resolve_outcome(
             request.saga_id,
             request.key,
             took_effect=request.took_effect,
@@ -147,7 +141,7 @@ class SagaService(SagaServiceServicer):
         self, request: api.ResolveCompensationRequest, context: Context
     ) -> api.ResolveCompensationResponse:
         """See the contract."""
-        state = await self._acts.resolve_compensation(
+        state = await self._sagas.resolve_compensation(
             request.saga_id, request.key, request.evidence, request.requested_by
         )
         return api.ResolveCompensationResponse(saga=self._view(state))
@@ -156,50 +150,50 @@ class SagaService(SagaServiceServicer):
         self, request: api.SkipCompensationRequest, context: Context
     ) -> api.SkipCompensationResponse:
         """See the contract."""
-        await self._worker.ensure_recovered(request.saga_id)
-        state = await self._acts.skip_compensation(request.saga_id, request.key, request.evidence, request.requested_by)
+        state = await self._sagas.skip_compensation(
+            request.saga_id, request.key, request.evidence, request.requested_by
+        )
         return api.SkipCompensationResponse(saga=self._view(state))
 
     async def ActOnSagas(
         self, request: api.ActOnSagasRequest, context: Context
     ) -> AsyncIterator[api.ActOnSagasResponse]:
         """See the contract."""
-        async for answer in act_on_sagas(request, self._worker, self._acts):
+        async for answer in act_on_sagas(request, self._sagas):
             yield answer
 
     async def _reply(self, request: api.ResolveOutcomeRequest) -> bytes | None:
         """The reply that the operator gives, checked against the command's contract."""
         if not request.HasField("reply"):
             return None
-        command = find_command(await self._worker.get(request.saga_id), request.key)
-        binding = self._worker.bindings.by_name(command.method)
-        if binding is None:
+        command = find_command(await self._sagas.get(request.saga_id), request.key)
+        contract = self._sagas.contract(command.method)
+        if contract is None:
             raise InvalidInput(("reply", f"no contract at hand tells what {command.key} replies"))
-        reply = unpack(request.reply, binding.command.response(), "reply").SerializeToString()
-        if flaw := binding.flaw(reply):
+        reply = unpack(request.reply, contract.response(), "reply").SerializeToString()
+        if flaw := self._sagas.flaw(command.method, reply):
             raise InvalidInput(("reply", flaw.message))
         return reply
 
-    def _served(self, definition: str, version: int) -> ServedSaga:
-        served = self._worker.served.find(definition, version)
+    def _served(self, definition: str, version: int) -> Served:
+        served = self._sagas.find(definition, version)
         if served is None:
-            known = ", ".join(str(saga.definition) for saga in self._worker.served)
+            known = ", ".join(str(saga.definition) for saga in self._sagas.served())
             raise InvalidInput(
                 ("definition", f"no saga {definition} v{version or 'any'} is served; there are: {known}")
             )
         return served
 
-    def _find(self, state: SagaState) -> ServedSaga | None:
-        return self._worker.served.find(state.definition, state.version)
+    def _find(self, state: SagaState) -> Served | None:
+        return self._sagas.find(state.definition, state.version)
 
     def _view(self, state: SagaState) -> saga_pb2.Saga:
         return saga_view(state, self._find(state), self._waiting(state.saga_id))
 
     def _waiting(self, saga_id: str) -> list[Waiting]:
-        executor = self._worker.live.get(saga_id)
-        return executor.waiting if executor else []
+        return self._sagas.waiting(saga_id)
 
     async def _listed(self, record: SagaRecord) -> saga_pb2.Saga:
         suspended = record.status is Status.SUSPENDED
-        reason = await suspension_of(self._worker, record.saga_id) if suspended else None
+        reason = await suspension_of(self._sagas, record.saga_id) if suspended else None
         return record_view(record, reason, self._waiting(record.saga_id))

@@ -16,15 +16,15 @@ from orchestrator.ports.catalogue import SagaRecord
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from orchestrator.engine.replica.worker import Worker
-    from orchestrator.engine.run.executor import Executor
+    from orchestrator.engine.sagas import Sagas, Waiting
     from orchestrator.journal.reason import Reason
+    from orchestrator.journal.state import SagaState
     from orchestrator.ports.catalogue import SagaFilter
     from saga.v1 import saga_service_pb2 as api
 
 
 async def find_sagas(
-    worker: Worker, request: api.SagaFilter, limit: int, page_token: str
+    sagas: Sagas, request: api.SagaFilter, limit: int, page_token: str
 ) -> tuple[list[SagaRecord], str]:
     """A page of the sagas that a filter matches, the newest first, and the token of the next page.
 
@@ -33,22 +33,22 @@ async def find_sagas(
     """
     where = saga_filter(request)
     if request.waiting_for:
-        found, token = _waiting(worker, request, where, limit, page_token)
+        found, token = _waiting(sagas, request, where, limit, page_token)
     else:
-        found, token = await worker.search(where, limit, page_token)
+        found, token = await sagas.search(where, limit, page_token)
     if not found and not page_token:
-        await refuse_unknown(worker, where)
+        await refuse_unknown(sagas, where)
     return found, token
 
 
-async def refuse_unknown(worker: Worker, where: SagaFilter) -> None:
+async def refuse_unknown(sagas: Sagas, where: SagaFilter) -> None:
     """Check the names in a filter. What is served no more may still be in the journal.
 
     Raises:
         InvalidInput: it names a definition or an attribute that does not exist.
     """
-    served = {each.definition.name for each in worker.served}
-    journalled = {count.definition for count in await worker.adapters.journal.count()}
+    served = {each.definition.name for each in sagas.served()}
+    journalled = {count.definition for count in await sagas.count()}
     if where.definition and where.definition not in served | journalled:
         known = ", ".join(sorted(served | journalled)) or "none"
         raise InvalidInput(("filter.definition", f"there is no saga {where.definition!r}; there are: {known}"))
@@ -56,7 +56,7 @@ async def refuse_unknown(worker: Worker, where: SagaFilter) -> None:
     if not concerned <= served:
         return  # nobody here knows which attributes those have
     known_names = {
-        name for each in worker.served if each.definition.name in concerned for name in each.definition.attributes
+        name for each in sagas.served() if each.definition.name in concerned for name in each.definition.attributes
     }
     unknown = [name for name, _ in where.attributes if name not in known_names]
     if unknown:
@@ -69,26 +69,26 @@ async def refuse_unknown(worker: Worker, where: SagaFilter) -> None:
         )
 
 
-def waits_for(executor: Executor | None, reasons: Iterable[int]) -> bool:
-    """Whether a saga that is advanced here waits for one of these at this moment."""
+def waits_for(waiting: Iterable[Waiting], reasons: Iterable[int]) -> bool:
+    """Whether one of the things that a saga waits for has one of these reasons."""
     wanted = frozenset(reasons)
-    return executor is not None and any(each.reason.value in wanted for each in executor.waiting)
+    return any(each.reason.value in wanted for each in waiting)
 
 
-async def suspension_of(worker: Worker, saga_id: str) -> Reason | None:
+async def suspension_of(sagas: Sagas, saga_id: str) -> Reason | None:
     """Why a suspended saga is: the last word of its journal about it."""
-    entries = await worker.adapters.journal.read(saga_id)
+    entries = await sagas.entries(saga_id)
     return next((entry.reason for entry in reversed(entries) if isinstance(entry, SagaSuspended)), None)
 
 
 def _waiting(
-    worker: Worker, request: api.SagaFilter, where: SagaFilter, limit: int, page_token: str
+    sagas: Sagas, request: api.SagaFilter, where: SagaFilter, limit: int, page_token: str
 ) -> tuple[list[SagaRecord], str]:
     before = _position(page_token)
     found = [
-        _record(executor)
-        for executor in worker.live.values()
-        if waits_for(executor, request.waiting_for) and where.matches(executor.state)
+        _record(state)
+        for state, waiting in sagas.all_waiting()
+        if waits_for(waiting, request.waiting_for) and where.matches(state)
     ]
     found.sort(key=_place, reverse=True)
     found = [record for record in found if before is None or _place(record) < before]
@@ -96,8 +96,7 @@ def _waiting(
     return found[:limit], token
 
 
-def _record(executor: Executor) -> SagaRecord:
-    state = executor.state
+def _record(state: SagaState) -> SagaRecord:
     assert state.status is not None
     return SagaRecord(
         saga_id=state.saga_id,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from orchestrator.api.admission import Admission
-    from orchestrator.engine.replica.worker import StartSaga, Worker
+    from orchestrator.engine.sagas import Sagas, StartSaga
     from orchestrator.journal.state import SagaState
 
 
@@ -14,24 +14,24 @@ class Starts:
     """The way in for new sagas.
 
     Args:
-        worker: runs them.
+        sagas: the engine that runs them.
         admission: gives the turns.
 
     Attributes:
         admission: as given.
     """
 
-    def __init__(self, worker: Worker, admission: Admission) -> None:
-        self._worker = worker
+    def __init__(self, sagas: Sagas, admission: Admission) -> None:
+        self._sagas = sagas
         self.admission = admission
 
     async def start(self, order: StartSaga, wait: float) -> SagaState:
-        """Start a saga, or find the one that this request started before; see :meth:`Worker.start`.
+        """Start a saga, or find the one that this request started before; see :meth:`Sagas.start`.
 
         Raises:
             Overloaded: there are too many starts; nothing was started by this one.
         """
-        if order.saga_id in self._worker.live:  # nothing is started: it needs no turn
-            return await self._worker.start(order, wait)
+        if self._sagas.is_live(order.saga_id):  # nothing is started: it needs no turn
+            return await self._sagas.start(order, wait)
         give_back = await self.admission.enter()
-        return await self._worker.start(order, wait, stopped=give_back)
+        return await self._sagas.start(order, wait, stopped=give_back)

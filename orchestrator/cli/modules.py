@@ -14,6 +14,7 @@ from importlib.abc import InspectLoader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.api.application import servicers_in
 from orchestrator.cli.exit import refuse
 from orchestrator.definition.saga import definitions_in
 from orchestrator.errors import OrchestratorError
@@ -22,12 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import ModuleType
 
+    from orchestrator.api.application import Servicers
     from orchestrator.definition.saga import SagaDefinition
 
-SHOP: Final = "orchestrator.shop"
-"""The shop's sagas: what is meant where no module is named, in the folder of the repository that holds them."""
-
-_DECLARES: Final = re.compile(r"^@(\w+\.)*saga\(", re.MULTILINE)
+_SAGAS: Final = re.compile(r"^@(\w+\.)*saga\(", re.MULTILINE)
+_SAGAS_AND_SERVICERS: Final = re.compile(r"^@(\w+\.)*(saga\(|servicers\b)", re.MULTILINE)
 
 
 def load_definitions(modules: Iterable[str]) -> tuple[SagaDefinition[Any, Any, Any], ...]:
@@ -41,37 +41,47 @@ def load_definitions(modules: Iterable[str]) -> tuple[SagaDefinition[Any, Any, A
             imported.
         DefinitionError: a saga is declared in a way that cannot work.
     """
+    return definitions_in(_load_all(modules, _SAGAS))
+
+
+def load_application(
+    modules: Iterable[str],
+) -> tuple[tuple[SagaDefinition[Any, Any, Any], ...], tuple[Servicers, ...]]:
+    """The saga definitions of some modules, and what registers servicers beside them; see :func:`load_definitions`."""
+    loaded = _load_all(modules, _SAGAS_AND_SERVICERS)
+    return definitions_in(loaded), tuple(servicers_in(loaded))
+
+
+def _load_all(modules: Iterable[str], declares: re.Pattern[str]) -> list[ModuleType]:
     import_from_here()
     loaded = []
-    for name in tuple(modules) or _named_nowhere():
-        found = [_load(name), *map(_load, _declaring(name))]
+    for name in tuple(modules) or _configured():
+        found = [_load(name), *map(_load, _declaring(name, declares))]
         if not definitions_in(found):
             refuse(f"module {name} holds no saga; name one whose functions are declared with @saga")
         loaded += found
-    return definitions_in(loaded)
+    return loaded
 
 
-def _named_nowhere() -> tuple[str, ...]:
-    """What the settings name; else the shop, where we are in its own repository."""
+def _configured() -> tuple[str, ...]:
+    """What the settings name."""
     from orchestrator.settings import read_settings  # noqa: PLC0415 - where a module is named, nobody pays for pydantic
 
     if configured := read_settings().sagas:
         return configured
-    if not Path(__file__).parents[2].samefile(Path.cwd()):
-        refuse("which sagas? Name the module that holds them: --sagas <module>, or ORCHESTRATOR_SAGAS=<module>")
-    return (SHOP,)
+    return refuse("which sagas? Name the module that holds them: --sagas <module>, or ORCHESTRATOR_SAGAS=<module>")
 
 
-def _declaring(name: str) -> Iterator[str]:
-    """The names of the modules within a package that declare a saga, by their source: no other is imported."""
+def _declaring(name: str, declares: re.Pattern[str]) -> Iterator[str]:
+    """The names of the modules within a package whose source declares something: no other is imported."""
     for found in pkgutil.iter_modules(getattr(_load(name), "__path__", ()), f"{name}."):
         if found.ispkg:
-            yield from _declaring(found.name)
+            yield from _declaring(found.name, declares)
             continue
         spec = found.module_finder.find_spec(found.name, None)
         loader = spec.loader if spec else None
         source = loader.get_source(found.name) if isinstance(loader, InspectLoader) else None
-        if source and _DECLARES.search(source):
+        if source and declares.search(source):
             yield found.name
 
 

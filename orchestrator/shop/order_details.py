@@ -19,11 +19,9 @@ from shop.shipping.v1.shipping_pb2 import GetShipmentRequest, GetShipmentRespons
 from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from google.protobuf.message import Message
-
-    from orchestrator.channels.grpc.participants import GrpcParticipants
 
     Details = order_service_pb2.GetOrderDetailsResponse
 
@@ -40,17 +38,17 @@ class OrderDetails:
     """Asks product, payment, shipping and rewards.
 
     Args:
-        participants: the channels to them.
+        channel: a channel to a participant, by the full name of its service.
     """
 
-    def __init__(self, participants: GrpcParticipants) -> None:
-        self._participants = participants
+    def __init__(self, channel: Callable[[str], grpc.aio.Channel]) -> None:
+        self._channel = channel
 
     async def gather(self, order_id: str, order: order_service_pb2.StartOrderRequest) -> Details:
         """The parts that there are; a participant that does not answer is named under ``missing``."""
         details = order_service_pb2.GetOrderDetailsResponse()
         wait = _PATIENCE_SECONDS
-        channel = self._participants.channel
+        channel = self._channel
         payment, shipping = PaymentServiceStub(channel(_PAYMENT)), ShippingServiceStub(channel(_SHIPPING))
         product = ProductServiceStub(channel(_PRODUCT))
         questions: list[tuple[str, Awaitable[Any]]] = [

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.api.application import Application, servicers
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, start_request, statuses, traceparent_of
 from orchestrator.api.views.saga_view import reason_view, record_view, status_view, step_views
 from orchestrator.api.views.seen_steps import SeenSteps, paced
 from orchestrator.api.views.timestamps import timestamp
 from orchestrator.errors import DefinitionError, SagaNotFound
+from orchestrator.journal.acts import Act
 from orchestrator.journal.trace_ids import trace_id
 from orchestrator.ports.catalogue import SagaFilter
+from orchestrator.shop.order_details import OrderDetails
 from shop.order.v1 import order_pb2, order_service_pb2
-from shop.order.v1.order_service_pb2_grpc import OrderServiceServicer
+from shop.order.v1.order_service_pb2_grpc import OrderServiceServicer, add_OrderServiceServicer_to_server
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable
 
     import grpc.aio
 
     from orchestrator.api.starts import Starts
-    from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.replica.acts import Acts
-    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.engine.sagas import Sagas
     from orchestrator.journal.progress import Step
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.catalogue import SagaRecord
-    from orchestrator.shop.order_details import OrderDetails
+    from orchestrator.ports.clock import Clock
     from saga.v1 import saga_pb2
 
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -42,23 +43,23 @@ class OrderService(OrderServiceServicer):
     """Places orders and tells how they fare.
 
     Args:
-        worker: runs the sagas.
-        operations: what can be done to them.
+        sagas: the engine that runs them.
+        starts: the way in for new ones.
+        clock: how time passes.
         details: asks the participants what they know of an order.
-        starts: starts the sagas.
     """
 
-    def __init__(self, worker: Worker, acts: Acts, details: OrderDetails, starts: Starts) -> None:
-        self._worker = worker
-        self._acts = acts
-        self._details = details
+    def __init__(self, sagas: Sagas, starts: Starts, clock: Clock, details: OrderDetails) -> None:
+        self._sagas = sagas
         self._starts = starts
+        self._clock = clock
+        self._details = details
 
     async def StartOrder(
         self, request: order_service_pb2.StartOrderRequest, context: Context
     ) -> order_service_pb2.StartOrderResponse:
         """See the contract."""
-        served = self._worker.served.find(DEFINITION, 0)
+        served = self._sagas.find(DEFINITION, 0)
         assert served is not None, "this service is registered only where orders can be placed"
         request_id, wait = request.request_id, request.wait.ToTimedelta().total_seconds()
         # How the request was made is no part of the order, nor of what makes two requests the same.
@@ -83,7 +84,7 @@ class OrderService(OrderServiceServicer):
         def view(state: SagaState) -> order_service_pb2.WatchOrderResponse:
             return order_service_pb2.WatchOrderResponse(order=self._view(state, seen.view))
 
-        async for answer in paced(self._worker.watch(request.order_id), view, self._worker.adapters.clock):
+        async for answer in paced(self._sagas.watch(request.order_id), view, self._clock):
             yield answer
 
     async def ListOrders(
@@ -97,7 +98,7 @@ class OrderService(OrderServiceServicer):
             started_before=instant(request, "placed_before"),
             attributes=(("customer_id", request.customer_id),) if request.customer_id else (),
         )
-        records, token = await self._worker.search(where, request.page_size or DEFAULT_PAGE_SIZE, request.page_token)
+        records, token = await self._sagas.search(where, request.page_size or DEFAULT_PAGE_SIZE, request.page_token)
         return order_service_pb2.ListOrdersResponse(orders=map(_listed, records), next_page_token=token)
 
     async def CancelOrder(
@@ -105,8 +106,7 @@ class OrderService(OrderServiceServicer):
     ) -> order_service_pb2.CancelOrderResponse:
         """See the contract."""
         await self._order(request.order_id)
-        await self._worker.ensure_recovered(request.order_id)
-        state = await self._acts.cancel(request.order_id, request.reason, _CUSTOMER)
+        state = await self._sagas.act(Act.CANCEL, request.order_id, request.reason, _CUSTOMER)
         return order_service_pb2.CancelOrderResponse(order=self._view(state))
 
     async def GetOrderDetails(
@@ -120,7 +120,7 @@ class OrderService(OrderServiceServicer):
 
     async def _order(self, order_id: str) -> SagaState:
         """The order's saga; a saga of another definition is no order."""
-        state = await self._worker.get(order_id)
+        state = await self._sagas.get(order_id)
         if state.definition != DEFINITION:
             raise SagaNotFound(order_id)
         return state
@@ -131,7 +131,7 @@ class OrderService(OrderServiceServicer):
             order_id=state.saga_id,
             customer_id=order.customer_id,
             status=status_view(state.status),
-            steps=step_views(state, self._worker.served.find(state.definition, state.version), steps_seen),
+            steps=step_views(state, self._sagas.find(state.definition, state.version), steps_seen),
             reason=reason_view(state.reason),
             receipt=order_pb2.Receipt.FromString(state.result) if state.result is not None else None,
             placed_at=timestamp(state.started_at),
@@ -141,19 +141,25 @@ class OrderService(OrderServiceServicer):
         )
 
 
-def refuse_other_orders(definitions: Iterable[SagaDefinition[Any, Any, Any]]) -> None:
-    """Check the version that StartOrder would start.
+@servicers
+def order_api(application: Application) -> None:
+    """Serve it where orders can be placed.
 
     Raises:
-        DefinitionError: the newest version takes or returns another message than this API.
+        DefinitionError: the version that StartOrder would start takes or returns another message than this API.
     """
-    versions = [definition for definition in definitions if definition.name == DEFINITION]
-    newest = max(versions, key=lambda definition: definition.version)
-    if (newest.input, newest.result) != (order_service_pb2.StartOrderRequest, order_pb2.Receipt):
+    newest = application.sagas.find(DEFINITION, 0)
+    if newest is None:
+        return
+    definition = newest.definition
+    if (definition.input, definition.result) != (order_service_pb2.StartOrderRequest, order_pb2.Receipt):
         raise DefinitionError(
-            f"{newest}: StartOrder starts it, so it must take a StartOrderRequest and return a Receipt; or give it "
+            f"{definition}: StartOrder starts it, so it must take a StartOrderRequest and return a Receipt; or give it "
             f"another name than {DEFINITION!r}"
         )
+    details = OrderDetails(application.channel)
+    service = OrderService(application.sagas, application.starts, application.clock, details)
+    application.add("shop.order.v1.OrderService", add_OrderServiceServicer_to_server, service)
 
 
 def _input(state: SagaState) -> order_service_pb2.StartOrderRequest:

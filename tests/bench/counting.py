@@ -33,7 +33,7 @@ class Counted(NamedTuple):
 
 async def counted(sagas: Sagas, number: int, in_flight: int) -> Counted:
     """What so many sagas cost the disk, each."""
-    journal = sagas.replica.worker.adapters.journal
+    journal = sagas.replica.sagas.worker.adapters.journal
     assert isinstance(journal, SqliteJournal)
     commits = 0
 

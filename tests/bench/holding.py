@@ -79,7 +79,7 @@ async def _hold_sagas(replica: Replica, control: ControlServiceStub, steps: list
 
     await closed_loop(whole, _WARM_UP, _IN_FLIGHT)
     await _hold(begin, control, steps)
-    while replica.worker.live:  # noqa: ASYNC110 - nobody tells of the last one
+    while replica.sagas.worker.live:  # noqa: ASYNC110 - nobody tells of the last one
         await asyncio.sleep(_PAUSE_SECONDS)
 
 

@@ -31,7 +31,7 @@ _SEED = 1
 
 async def recorded(replica: Replica, definition: SagaDefinition[Any, Any, Any], order: Message) -> list[Append]:
     """The appends of one saga, from its start to its end."""
-    journal = replica.worker.adapters.journal
+    journal = replica.sagas.worker.adapters.journal
     append, appends = journal.append, []
 
     def keep(each: Append) -> asyncio.Future[None]:

@@ -66,11 +66,13 @@ async def _recovery_rate(session: Session, path: Path, left: Sequence[Append]) -
     say(f"recovery: {number} unfinished sagas written")
     began = time.perf_counter()
     async with opened_replica(path, session.participant.address) as replica:
-        if stopped := [executor.stopped for executor in replica.worker.live.values()]:
+        if stopped := [executor.stopped for executor in replica.sagas.worker.live.values()]:
             await asyncio.wait(stopped)
         seconds = time.perf_counter() - began
         completed = sum(
-            count.number for count in await replica.worker.adapters.journal.count() if count.status is Status.COMPLETED
+            count.number
+            for count in await replica.sagas.worker.adapters.journal.count()
+            if count.status is Status.COMPLETED
         )
     if (replica.recovered, completed) != (number, number):
         raise BenchFailed(f"of {number} unfinished sagas, {replica.recovered} were recovered, {completed} completed")

@@ -79,18 +79,18 @@ async def _asked(session: Session, filled: Replica, saga_ids: list[str]) -> None
     some = random.Random(0).choices(saga_ids, k=_GETS)
 
     async def get(number: int) -> object:
-        return await filled.worker.get(some[number])
+        return await filled.sagas.worker.get(some[number])
 
     await _ask(session, "get a saga", get, _GETS)
     for which, where in _FILTERS.items():
 
         async def search(_number: int, where: SagaFilter = where) -> object:
-            return await filled.worker.search(where, _PAGE, "")
+            return await filled.sagas.search(where, _PAGE, "")
 
         await _ask(session, f"list the newest {_PAGE} sagas{which}", search, _LISTS)
 
     async def count(_number: int) -> object:
-        return await filled.worker.adapters.journal.count()
+        return await filled.sagas.worker.adapters.journal.count()
 
     await _ask(session, "count sagas by status", count, 3)
 

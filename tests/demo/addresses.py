@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from honcho.environ import parse_procfile
 
-from orchestrator.cli.modules import SHOP, load_definitions
+from orchestrator.cli.modules import load_definitions
 from orchestrator.contract.addresses import default_address
 from saga.v1 import saga_service_pb2
 
@@ -26,7 +26,7 @@ SERVICES: Final = tuple(name for name in parse_procfile(PROCFILE.read_text()).pr
 _HIGHEST_PORT: Final = 65_535
 _CONTRACTS: Final = {
     each.service.file.package.split(".")[1]: each.service
-    for definition in load_definitions([SHOP])
+    for definition in load_definitions(["orchestrator.shop"])
     for each in definition.participants
 }
 

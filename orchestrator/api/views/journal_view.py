@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
@@ -11,29 +11,28 @@ from google.protobuf.message import DecodeError
 from orchestrator.api.views.timestamps import timestamp
 from orchestrator.channels.grpc.status import status_of
 from orchestrator.contract.redaction import redacted
-from orchestrator.journal.entries import (
-    CommandCompleted,
-    CommandIntended,
-    OutcomeResolved,
-    SagaCompleted,
-    SagaStarted,
-)
+from orchestrator.journal import entries as e
+from orchestrator.journal.codec import name_of
 from saga.v1 import saga_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from google.protobuf.message import Message
 
-    from orchestrator.engine.bindings.bindings import Bindings
-    from orchestrator.engine.definitions import ServedSaga
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.sagas import Served
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.outcome import Failure
+    from orchestrator.journal.reason import Reason
+
+    Contract = Callable[[str], Command | None]
 
 
 def journal_view(
     entries: Sequence[Entry],
-    served: ServedSaga | None,
-    bindings: Bindings,
+    served: Served | None,
+    contract: Contract,
     first: int = 1,
     most: int = sys.maxsize,
 ) -> list[saga_pb2.JournalEntry]:
@@ -42,13 +41,13 @@ def journal_view(
     Args:
         entries: the whole journal.
         served: the saga's definition, where it is served; without it, input and result are not shown.
-        bindings: the contracts at hand; without its contract, a request or reply is not shown.
+        contract: finds the contracts at hand; without its contract, a request or reply is not shown.
         first: the sequence of the first entry to show.
         most: how many to show at most.
     """
-    methods = {entry.key: entry.method for entry in entries if isinstance(entry, CommandIntended)}
+    methods = {entry.key: entry.method for entry in entries if isinstance(entry, e.CommandIntended)}
     return [
-        _entry_view(sequence, entry, *_payload(entry, methods, served, bindings))
+        _entry_view(sequence, entry, *_payload(entry, methods, served, contract))
         for sequence, entry in enumerate(entries[first - 1 : first - 1 + most], start=first)
     ]
 
@@ -68,40 +67,80 @@ def shown(kind: type[Message], serialized: bytes) -> tuple[Message | None, str]:
         return None, f"{len(serialized)} bytes that cannot be read as {kind.DESCRIPTOR.full_name}"
 
 
+class _Told(NamedTuple):
+    """What an entry says besides its instant and its kind."""
+
+    key: str = ""
+    method: str = ""
+    attempt: int = 0
+    failure: Failure | None = None
+    reason: Reason | None = None
+    took_effect: bool | None = None
+    value: str = ""
+
+
 def _entry_view(sequence: int, entry: Entry, payload: Message | None, unreadable: str) -> saga_pb2.JournalEntry:
-    reason = getattr(entry, "reason", None)
-    failure = getattr(entry, "failure", None)
+    told = _told(entry)
     return saga_pb2.JournalEntry(
         sequence=sequence,
         at=timestamp(entry.at),
-        kind=type(entry).__name__,
-        key=getattr(entry, "key", ""),
-        method=getattr(entry, "method", ""),
-        attempt=getattr(entry, "attempt", 0),
+        kind=name_of(entry),
+        key=told.key,
+        method=told.method,
+        attempt=told.attempt,
         payload=None if payload is None else pack(payload),
-        error=None if failure is None else status_of(failure),
-        reason=None if reason is None else saga_pb2.Reason(**reason._asdict()),
-        took_effect=getattr(entry, "took_effect", None),
-        value=getattr(entry, "value", ""),
+        error=None if told.failure is None else status_of(told.failure),
+        reason=None if told.reason is None else saga_pb2.Reason(**told.reason._asdict()),
+        took_effect=told.took_effect,
+        value=told.value,
         unreadable=unreadable,
     )
 
 
+def _told(entry: Entry) -> _Told:  # noqa: PLR0911 - one way for each form of entry
+    match entry:
+        case e.CommandIntended() | e.CompensationBegan():
+            return _Told(entry.key, entry.method)
+        case e.CommandCompleted() | e.CompensationCompleted():
+            return _Told(entry.key, attempt=entry.attempt)
+        case e.AttemptFailed() | e.CommandRefused() | e.CommandAbandoned() | e.CompensationRejected():
+            return _Told(entry.key, attempt=entry.attempt, failure=entry.failure)
+        case e.OutcomeResolved():
+            return _Told(entry.key, reason=entry.reason, took_effect=entry.took_effect)
+        case e.CompensationSkipped() | e.CompensationResolved():
+            return _Told(entry.key, reason=entry.reason)
+        case e.RollbackBegan() | e.SagaSuspended() | e.SagaResumed() | e.RetryRequested():
+            return _Told(reason=entry.reason)
+        case e.ValueRecorded():
+            return _Told(entry.key, value=entry.value)
+        case (
+            e.SagaStarted()
+            | e.SagaRecovered()
+            | e.SagaCompleted()
+            | e.SagaCompensated()
+            | e.SagaPartiallyCompensated()
+            | e.DeadlinePassed()
+        ):
+            return _Told()
+        case _:
+            assert_never(entry)
+
+
 def _payload(
-    entry: Entry, methods: dict[str, str], served: ServedSaga | None, bindings: Bindings
+    entry: Entry, methods: dict[str, str], served: Served | None, contract: Contract
 ) -> tuple[Message | None, str]:
     """What an entry carries, or why that cannot be read."""
     definition = served.definition if served else None
     match entry:
-        case SagaStarted() if definition:
+        case e.SagaStarted() if definition:
             return shown(definition.input, entry.input)
-        case SagaCompleted() if definition:
+        case e.SagaCompleted() if definition:
             return shown(definition.result, entry.result)
-        case CommandIntended():
-            binding = bindings.by_name(entry.method)
-            return shown(binding.command.request, entry.request) if binding else (None, "")
-        case CommandCompleted() | OutcomeResolved():
-            binding = bindings.by_name(methods[entry.key])
-            return shown(binding.command.response, entry.reply) if binding and entry.reply else (None, "")
+        case e.CommandIntended():
+            command = contract(entry.method)
+            return shown(command.request, entry.request) if command else (None, "")
+        case e.CommandCompleted() | e.OutcomeResolved():
+            command = contract(methods[entry.key])
+            return shown(command.response, entry.reply) if command and entry.reply else (None, "")
         case _:
             return None, ""

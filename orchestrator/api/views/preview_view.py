@@ -5,26 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.api.views.journal_view import pack
-from orchestrator.engine.replica.cancellation import refuse_cancel
-from orchestrator.engine.run.preview import preview
 from orchestrator.errors import CancelRefused
+from orchestrator.journal.acts import Act, refuse_illegal
 from orchestrator.journal.compensation_plan import plan_compensations
 from saga.v1 import saga_service_pb2 as api
 
 if TYPE_CHECKING:
-    from orchestrator.engine.bindings.bindings import Bindings
-    from orchestrator.engine.run.preview import PlannedCompensation
+    from collections.abc import Iterable
+
+    from orchestrator.engine.sagas import PlannedCompensation
     from orchestrator.journal.state import SagaState
 
 
-def preview_view(state: SagaState, bindings: Bindings) -> api.PreviewRollbackResponse:
-    """The compensations in their order, and what would stand."""
+def preview_view(state: SagaState, planned: Iterable[PlannedCompensation]) -> api.PreviewRollbackResponse:
+    """The compensations in their order, and what would stand.
+
+    Args:
+        state: of the saga.
+        planned: the compensations.
+    """
     refusal = _refusal(state)
     standing = plan_compensations(state).standing
     return api.PreviewRollbackResponse(
         possible=not refusal,
         refusal=refusal,
-        compensations=[_planned(planned) for planned in preview(state, bindings)],
+        compensations=[_planned(each) for each in planned],
         standing=[
             api.StandingEffect(
                 key=command.key, method=command.method, message=f"{command.effect.name.lower()}: nothing takes it back"
@@ -36,7 +41,7 @@ def preview_view(state: SagaState, bindings: Bindings) -> api.PreviewRollbackRes
 
 def _refusal(state: SagaState) -> str:
     try:
-        refuse_cancel(state)
+        refuse_illegal(Act.CANCEL, state)
     except CancelRefused as error:
         return str(error)
     return ""

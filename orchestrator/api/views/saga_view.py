@@ -14,8 +14,7 @@ from saga.v1 import saga_pb2
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from orchestrator.engine.definitions import ServedSaga
-    from orchestrator.engine.run.waiting import Waiting
+    from orchestrator.engine.sagas import Served, Waiting
     from orchestrator.journal.progress import Step
     from orchestrator.journal.reason import Reason
     from orchestrator.journal.state import CompensationState, SagaState, Status
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 def saga_view(
     state: SagaState,
-    served: ServedSaga | None,
+    served: Served | None,
     waiting: Iterable[Waiting] = (),
     steps_seen: Callable[[Step], saga_pb2.Step] | None = None,
 ) -> saga_pb2.Saga:
@@ -97,7 +96,7 @@ def status_view(status: Status | None) -> saga_pb2.Status.ValueType:
 
 
 def step_views(
-    state: SagaState, served: ServedSaga | None, steps_seen: Callable[[Step], saga_pb2.Step] | None = None
+    state: SagaState, served: Served | None, steps_seen: Callable[[Step], saga_pb2.Step] | None = None
 ) -> list[saga_pb2.Step]:
     """Every step done, in progress, not yet begun and compensated."""
     return [(steps_seen or step_view)(step) for step in steps(state, served.plan if served else None)]

@@ -11,15 +11,12 @@ from saga.v1 import saga_service_pb2 as api
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.api.admission import Admission
-    from orchestrator.api.feed import SagaFeed
-    from orchestrator.engine.replica.recovery import Recovery
-    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.engine.sagas import RecoveryProgress, Sagas
     from orchestrator.ports.catalogue import SagaCount
 
 
 def statistics_view(
-    counts: Sequence[SagaCount], worker: Worker, admission: Admission, feed: SagaFeed
+    counts: Sequence[SagaCount], sagas: Sagas, admission: api.AdmissionStatistics, feed: api.FeedStatistics
 ) -> api.GetStatisticsResponse:
     """The journal's counts, and this replica's view of its participants and of itself."""
     return api.GetStatisticsResponse(
@@ -34,33 +31,22 @@ def statistics_view(
         ],
         participants=[
             api.ParticipantStatistics(
-                service=service,
-                in_flight=breaker.in_flight,
-                waiting=breaker.waiting,
-                is_down=breaker.is_open,
-                down_since=timestamp(breaker.down_since) if breaker.is_open else None,
+                service=each.service,
+                in_flight=each.in_flight,
+                waiting=each.waiting,
+                is_down=bool(each.down_since),
+                down_since=timestamp(each.down_since) if each.down_since else None,
             )
-            for service, breaker in worker.bindings.breakers.items()
+            for each in sagas.participants()
         ],
-        live_sagas=len(worker.live),
-        admission=_admission(admission),
-        recovery=_recovery(worker.recovery),
-        feed=api.FeedStatistics(watchers=feed.readers, most_watchers=feed.most),
+        live_sagas=sagas.live,
+        admission=admission,
+        recovery=_recovery(sagas.recovery()),
+        feed=feed,
     )
 
 
-def _admission(admission: Admission) -> api.AdmissionStatistics:
-    return api.AdmissionStatistics(
-        in_flight=admission.in_flight,
-        queued=admission.queued,
-        most_in_flight=admission.limits.in_flight,
-        most_queued=admission.limits.queued,
-        most_live_sagas=admission.limits.live,
-        refused=admission.refused,
-    )
-
-
-def _recovery(recovery: Recovery) -> api.RecoveryStatistics:
+def _recovery(recovery: RecoveryProgress) -> api.RecoveryStatistics:
     return api.RecoveryStatistics(
         under_way=recovery.under_way, recovered=recovery.recovered, expected=recovery.expected
     )

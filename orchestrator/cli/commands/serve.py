@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.exit import errors_reported
-from orchestrator.cli.modules import load_definitions
+from orchestrator.cli.modules import load_application
 
 
 def serve(
@@ -45,6 +45,6 @@ def serve(
             participants=",".join(participant) if participant else None,
             drift_check=drift_check,
         )
-        definitions = load_definitions(settings.sagas)
+        definitions, servicers = load_application(settings.sagas)
         configure_logs(settings.log_level)
-        uvloop.run(run(settings, definitions))
+        uvloop.run(run(settings, definitions, servicers))

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.contract.command import Effect
-from orchestrator.engine.replica.cancellation import refuse_cancel
 from orchestrator.engine.run.stop_control import Fail, Halt
 from orchestrator.errors import ActRefused, ClaimLost, JournalError
+from orchestrator.journal.acts import Act, refuse_illegal, resolvable, uncompensated
 from orchestrator.journal.entries import CompensationResolved, CompensationSkipped, OutcomeResolved, SagaResumed
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import ENDED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +41,7 @@ class Acts:
         Raises:
             CancelRefused: its pivot was accepted, or may have been, or it has completed.
         """
-        return await self._roll_back(saga_id, Reason(ReasonCode.CANCELLED, why, "", requested_by), refuse_cancel)
+        return await self._roll_back(saga_id, Reason(ReasonCode.CANCELLED, why, "", requested_by), _refuse_cancel)
 
     async def roll_back_child(self, saga_id: str, why: str) -> SagaState:
         """Roll a child back with its parent, even where it has completed; the child as it stands then."""
@@ -60,8 +58,7 @@ class Acts:
             await executor.pause(Reason(ReasonCode.PAUSED, why, "", requested_by))
             _raise_failed(executor)
         state = await self._worker.get(saga_id)
-        if state.status in ENDED:
-            raise _ended(state)
+        refuse_illegal(Act.PAUSE, state)
         return state
 
     async def resume(self, saga_id: str, why: str, requested_by: str) -> SagaState:
@@ -70,7 +67,7 @@ class Acts:
         Raises:
             ActRefused: it is not suspended.
         """
-        claim, state, entries = await self._claim(saga_id)
+        claim, state, entries = await self._claim(Act.RESUME, saga_id)
         reason = Reason(ReasonCode.RESUMED, why, "", requested_by)
         executor = self._worker.recover(claim, entries, state, entry=SagaResumed(self._now(), reason))
         await executor.ensure_persisted()
@@ -84,8 +81,9 @@ class Acts:
         """
         executor = self._worker.live.get(saga_id)
         state = executor.state if executor else await self._worker.get(saga_id)
-        if executor is None or not executor.retry_now(Reason(ReasonCode.RETRY_NOW, why, "", requested_by)):
-            raise ActRefused(saga_id, "NOTHING_WAITS", f"saga {saga_id} has no attempt that waits")
+        refuse_illegal(Act.RETRY_NOW, state, backs_off=executor is not None and executor.backs_off)
+        assert executor is not None
+        executor.retry_now(Reason(ReasonCode.RETRY_NOW, why, "", requested_by))
         await executor.ensure_persisted()
         return state
 
@@ -109,7 +107,7 @@ class Acts:
         """
 
         def entry(state: SagaState) -> Entry:
-            command = _resolvable(state, key)
+            command = resolvable(state, key)
             reason = Reason(ReasonCode.RESOLVED, evidence, command.key, requested_by)
             if command.abandoned and not state.rollback:
                 # The code was told that nobody knows, and has gone on; only what is to be compensated can change.
@@ -120,7 +118,7 @@ class Acts:
                 raise ActRefused(saga_id, "REPLY_NEEDED", message)
             return OutcomeResolved(self._now(), command.key, took_effect, reply or b"", reason)
 
-        return await self._note(saga_id, entry)
+        return await self._note(Act.RESOLVE_OUTCOME, saga_id, entry)
 
     async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
         """Let the effect of a command stand whose compensation is refused or in doubt, or which has none.
@@ -136,12 +134,12 @@ class Acts:
         """
 
         def entry(state: SagaState) -> Entry:
-            command = _uncompensated(state, key)
+            command = uncompensated(state, key)
             return CompensationSkipped(
                 self._now(), command.key, Reason(ReasonCode.SKIPPED, evidence, command.key, requested_by)
             )
 
-        return await self._note(saga_id, entry)
+        return await self._note(Act.SKIP_COMPENSATION, saga_id, entry)
 
     async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
         """Say that the effect of a command, which its compensation cannot take back, was taken back by other means.
@@ -157,11 +155,11 @@ class Acts:
         """
 
         def entry(state: SagaState) -> Entry:
-            command = _uncompensated(state, key)
+            command = uncompensated(state, key)
             reason = Reason(ReasonCode.RESOLVED, evidence, command.key, requested_by)
             return CompensationResolved(self._now(), command.key, reason)
 
-        return await self._note(saga_id, entry)
+        return await self._note(Act.RESOLVE_COMPENSATION, saga_id, entry)
 
     async def _roll_back(self, saga_id: str, reason: Reason, refuse: Callable[[SagaState], None]) -> SagaState:
         while True:
@@ -181,19 +179,21 @@ class Acts:
             # It has stopped otherwise meanwhile: there may be something to roll back, or nothing more to do.
             _raise_failed(executor)
 
-    async def _note(self, saga_id: str, entry: Callable[[SagaState], Entry]) -> SagaState:
+    async def _note(self, act: Act, saga_id: str, entry: Callable[[SagaState], Entry]) -> SagaState:
         """Journal an act on a suspended saga, which stays suspended."""
-        entry(await self._suspended(saga_id))  # refused before anything is claimed, if it is to be refused
-        claim, state, entries = await self._claim(saga_id)
+        state = await self._worker.get(saga_id)
+        refuse_illegal(act, state)
+        entry(state)  # refused before anything is claimed, if it is to be refused
+        claim, state, entries = await self._claim(act, saga_id)
         writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
         writer.record(entry(state))
         await writer.persist()
         return state
 
-    async def _claim(self, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
-        await self._suspended(saga_id)
+    async def _claim(self, act: Act, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
+        refuse_illegal(act, await self._worker.get(saga_id))
         claim, state, entries = await self._claim_resting(saga_id)
-        _refuse_unless_suspended(state)  # another replica may have let it go on until it was claimed
+        refuse_illegal(act, state)  # another replica may have let it go on until it was claimed
         return claim, state, entries
 
     async def _claim_resting(self, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
@@ -204,87 +204,18 @@ class Acts:
         entries = await self._worker.adapters.journal.read(saga_id)
         return claim, fold(saga_id, entries), entries
 
-    async def _suspended(self, saga_id: str) -> SagaState:
-        state = await self._worker.get(saga_id)
-        _refuse_unless_suspended(state)
-        return state
-
     def _now(self) -> int:
         return self._worker.adapters.clock.now()
 
 
-def _refuse_unless_suspended(state: SagaState) -> None:
-    if state.status is not Status.SUSPENDED:
-        message = f"saga {state.saga_id} is not suspended; pause it first"
-        raise ActRefused(state.saga_id, "NOT_SUSPENDED", message)
-
-
-def find_command(state: SagaState, name: str) -> CommandState:
-    """The command of a key or, where only one is of this name, of a name such as ``PaymentService.CapturePayment``.
-
-    Raises:
-        ActRefused: there is none, or more than one.
-    """
-    command = state.commands.get(name)
-    if command is not None:
-        return command
-    candidates = [key for key in state.commands if name in (key.partition("#")[0], _unscoped(key))]
-    if len(candidates) == 1:
-        return state.commands[candidates[0]]
-    if candidates:
-        message = f"{name} may be any of: {', '.join(candidates)}; say which one"
-        raise ActRefused(state.saga_id, "AMBIGUOUS_COMMAND", message)
-    known = ", ".join(state.commands)
-    raise ActRefused(state.saga_id, "NO_SUCH_COMMAND", f"no command {name!r}; there are: {known}")
-
-
-def _unscoped(key: str) -> str:
-    """The name in a key, without its scopes and its number."""
-    return key.rpartition("/")[2].partition("#")[0]
-
-
-def _resolvable(state: SagaState, key: str) -> CommandState:
-    command = find_command(state, key)
-    if not command.in_doubt and command is not state.refused_after_pivot:
-        raise ActRefused(state.saga_id, "OUTCOME_KNOWN", f"{command.key} is not in doubt")
-    return command
+def _refuse_cancel(state: SagaState) -> None:
+    refuse_illegal(Act.CANCEL, state)
 
 
 def _refuse_if_gone_on(state: SagaState, command: CommandState, *, took_effect: bool) -> None:
     if took_effect:
         message = f"the saga has gone on without {command.key}, which is compensated before it ends; resume it"
         raise ActRefused(state.saga_id, "GONE_ON_WITHOUT", message)
-
-
-def _uncompensated(state: SagaState, name: str) -> CommandState:
-    """The command, if its effect may stand and something is in the way of compensating it."""
-    command = find_command(state, name)
-    if not state.rollback and command.compensation is None:
-        message = f"saga {state.saga_id} does not roll back; cancel it first"
-        raise ActRefused(state.saga_id, "NOT_ROLLING_BACK", message)
-    if not command.may_stand:
-        raise ActRefused(state.saga_id, "NOTHING_STANDS", f"{command.key} has no effect that stands")
-    if not _is_obstacle(state, command):
-        obstacles = ", ".join(each.key for each in state.commands.values() if _is_obstacle(state, each))
-        message = f"nothing is in the way of compensating {command.key}; what is: {obstacles or 'nothing'}"
-        raise ActRefused(state.saga_id, "NOTHING_IN_THE_WAY", message)
-    return command
-
-
-def _is_obstacle(state: SagaState, command: CommandState) -> bool:
-    """The command's compensation is refused or in doubt, or cannot be sent, or there is none."""
-    if not command.may_stand:
-        return False
-    if command.effect is not Effect.COMPENSABLE or command.in_doubt:
-        return True
-    compensation = command.compensation
-    is_reason = state.suspension is not None and state.suspension.step_key == command.key
-    return is_reason or (compensation is not None and compensation.unsettled)
-
-
-def _ended(state: SagaState) -> ActRefused:
-    assert state.status is not None
-    return ActRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} has ended: {state.status.name.lower()}")
 
 
 def _raise_failed(executor: Executor) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.engine.bindings.bindings import DEFAULT_MOST_IN_FLIGHT, Bindings
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.children import add_children
+from orchestrator.engine.replica.replica import Replica
 from orchestrator.engine.replica.worker import Worker
 
 if TYPE_CHECKING:
@@ -21,19 +20,6 @@ if TYPE_CHECKING:
     from orchestrator.ports.adapters import Adapters
 
 DEFAULT_LEASE_SECONDS: Final = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Replica:
-    """One replica.
-
-    Attributes:
-        worker: advances the sagas.
-        acts: what operators can do to them.
-    """
-
-    worker: Worker
-    acts: Acts
 
 
 def assemble(
@@ -64,7 +50,7 @@ def assemble(
     served = ServedSagas(ServedSaga.over(definition, plan_of(definition), bindings) for definition in definitions)
     worker = Worker(served, bindings, adapters, owner=owner, lease=lease)
     add_children(worker, CircuitBreaker(adapters.clock, _always_serving, most_in_flight))
-    return Replica(worker, Acts(worker))
+    return Replica(worker)
 
 
 async def _always_serving() -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.analysis.plan.child_command import ROLLBACK, child_command
 from orchestrator.engine.bindings.bindings import Binding
 from orchestrator.engine.replica.acts import Acts
-from orchestrator.engine.replica.worker import StartSaga
+from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import JournalError, SagaExists
 from orchestrator.journal.keys import LONGEST_SAGA_ID, bounded
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Unknown

@@ -26,6 +26,9 @@ from orchestrator.definition.context import running_saga
 from orchestrator.engine.bindings.bindings import Binding, Bindings
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
+from orchestrator.engine.run.backoff import InterruptibleBackoff
+from orchestrator.engine.run.command_sender import CommandSender
+from orchestrator.engine.run.context import RunContext
 from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.preview import preview
@@ -129,7 +132,9 @@ class Verifier:
     async def _rehearse(self, served: ServedSaga, state: SagaState, now: int) -> Stop | bytes | None:
         """Where the code leads; None where it waits for something that is no command."""
         stop_control, writer, clock, gate = StopControl(), _Scratch(state), _Instant(now), ReplayGate(state)
-        forward = Forward(served, writer, stop_control, None, self._bindings, clock, _middling, gate)
+        sender = CommandSender(writer, stop_control, InterruptibleBackoff(), clock, _middling)
+        context = RunContext(writer, stop_control, sender, clock, _middling)
+        forward = Forward(served, context, None, self._bindings, gate)
 
         def end(waiting: list[str]) -> None:
             first = waiting[0]

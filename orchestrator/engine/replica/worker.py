@@ -19,7 +19,7 @@ import contextlib
 import logging
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestrator.engine.replica.recovery import RETRY_SECONDS, Recovery
 from orchestrator.engine.replica.watching import Watchers
@@ -40,37 +40,14 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.bindings.bindings import Bindings
     from orchestrator.engine.definitions import ServedSagas
+    from orchestrator.engine.sagas import StartSaga
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.adapters import Adapters
-    from orchestrator.ports.catalogue import SagaFilter, SagaRecord
 
 _log = logging.getLogger(__name__)
 
 _BURST_SECONDS = 0.2
 """Changes of a saga within this are one to those who watch all sagas: fewer views, and still soon for a person."""
-
-
-class StartSaga(NamedTuple):
-    """What to start.
-
-    Attributes:
-        saga_id: the new saga's identity; the same for a repeated request.
-        definition: the name of a served definition, and its version.
-        input: the serialized input, valid.
-        digest: of the definition and the input, to tell a repeated request from another one.
-        attributes: the values by which the saga can be listed.
-        traceparent: the W3C trace context of the caller, or empty.
-        parent_id: the saga of which it is a child, or empty.
-    """
-
-    saga_id: str
-    definition: str
-    version: int
-    input: bytes
-    digest: bytes
-    attributes: tuple[tuple[str, str], ...] = ()
-    traceparent: str = ""
-    parent_id: str = ""
 
 
 class Worker:
@@ -211,10 +188,6 @@ class Worker:
         writer.record(RollbackBegan(now, Reason(ReasonCode.CANCELLED, "compensated before it was started")))
         writer.record(SagaCompensated(now))
         await writer.persist()
-
-    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
-        """A page of sagas, the newest first; see :meth:`Journal.search`."""
-        return await self.adapters.journal.search(where, limit, page_token)
 
     async def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
         """The saga as it stands, then after every change, until it has ended. Changes in a burst come as one.

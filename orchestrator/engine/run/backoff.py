@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from orchestrator.engine.run.first_done import first_done
 from orchestrator.engine.run.waiting import Waits
 
 if TYPE_CHECKING:
@@ -22,16 +23,16 @@ class InterruptibleBackoff:
 
     def __init__(self) -> None:
         self.waits = Waits()
-        self._pauses: set[asyncio.Future[None]] = set()
+        self._pauses: dict[asyncio.Future[None], None] = {}
 
     async def sleep(self, clock: Clock, seconds: float) -> None:
         """Let time pass, or be woken."""
         pause = asyncio.ensure_future(clock.sleep(seconds))
-        self._pauses.add(pause)
+        self._pauses[pause] = None
         try:
-            await asyncio.wait((pause,))
+            await first_done(pause)
         finally:
-            self._pauses.discard(pause)
+            self._pauses.pop(pause, None)
             pause.cancel()
 
     @property

@@ -35,11 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from orchestrator.engine.bindings.bindings import Binding
-    from orchestrator.engine.run.command_sender import CommandSender
-    from orchestrator.engine.run.journal_writer import SagaWriter
-    from orchestrator.engine.run.stop_control import StopControl
+    from orchestrator.engine.run.context import RunContext
     from orchestrator.journal.state import CommandState
-    from orchestrator.ports.clock import Clock
 
 
 class CommandExecution:
@@ -47,11 +44,11 @@ class CommandExecution:
 
     __slots__ = ("_clock", "_sender", "_stop_control", "_writer")
 
-    def __init__(self, writer: SagaWriter, stop_control: StopControl, sender: CommandSender, clock: Clock) -> None:
-        self._writer = writer
-        self._stop_control = stop_control
-        self._sender = sender
-        self._clock = clock
+    def __init__(self, context: RunContext) -> None:
+        self._writer = context.writer
+        self._stop_control = context.stop_control
+        self._sender = context.sender
+        self._clock = context.clock
 
     async def settle(self, binding: Binding, command: CommandState, timeout: float, *, doubtful: bool) -> None:  # noqa: ASYNC109 - per attempt, and sent along
         """Bring a command to an outcome, as its contract's ``on_unknown`` says, and journal that.

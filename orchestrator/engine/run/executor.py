@@ -30,6 +30,8 @@ from orchestrator.engine.run import failpoints
 from orchestrator.engine.run.backoff import InterruptibleBackoff
 from orchestrator.engine.run.command_execution import CommandExecution
 from orchestrator.engine.run.command_sender import CommandSender
+from orchestrator.engine.run.context import RunContext
+from orchestrator.engine.run.first_done import first_done
 from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.replay import replayed
 from orchestrator.engine.run.rollback import Rollback
@@ -44,10 +46,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from orchestrator.engine.bindings.bindings import Bindings
-    from orchestrator.engine.definitions import ServedSaga
+    from orchestrator.engine.run.context import SagaCode
     from orchestrator.engine.run.journal_writer import SagaWriter
     from orchestrator.engine.run.replay import ReplayGate
-    from orchestrator.engine.run.waiting import Waiting
+    from orchestrator.engine.sagas import Waiting
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.random import RandomSource
@@ -79,7 +81,7 @@ class Executor:
 
     def __init__(
         self,
-        served: ServedSaga | None,
+        code: SagaCode | None,
         writer: SagaWriter,
         bindings: Bindings,
         clock: Clock,
@@ -100,10 +102,9 @@ class Executor:
         self._backoff = InterruptibleBackoff()
         self._deadline: asyncio.Future[None] | None = None
         self._forward: Forward | None = None
-        if served is not None:
-            sender = CommandSender(writer, self._stop_control, self._backoff, clock, random_source)
-            execution = CommandExecution(writer, self._stop_control, sender, clock)
-            self._forward = Forward(served, writer, self._stop_control, execution, bindings, clock, random_source, gate)
+        if code is not None:
+            context = self._context()
+            self._forward = Forward(code, context, CommandExecution(context), bindings, gate)
 
     @property
     def state(self) -> SagaState:
@@ -161,7 +162,7 @@ class Executor:
         await self.ensure_started()
         if self.state.status not in UNFINISHED:
             if not self.stopped.done():
-                await asyncio.wait((self.stopped,))
+                await first_done(self.stopped)
             if self.stopped.exception() is not None or self.stopped.result() is not None:
                 return None
         return self.state
@@ -180,13 +181,13 @@ class Executor:
         if not self.state.rollback and not self.stopped.done():
             refuse(self.state)
             self._stop_control.request_stop(RollBack(reason))
-        await asyncio.wait((self._rollback_began, self.stopped), return_when=asyncio.FIRST_COMPLETED)
+        await first_done(self._rollback_began, self.stopped)
         return self._rollback_began.done()
 
     async def pause(self, reason: Reason) -> None:
         """Suspend the saga, forward or backward, once no attempt is in flight; returns when that is durable."""
         self._stop_control.request_stop(Suspend(reason))
-        await asyncio.wait((self.stopped,))
+        await first_done(self.stopped)
 
     def retry_now(self, reason: Reason) -> bool:
         """Make the next attempts at once; whether any was waiting for its backoff to end."""
@@ -232,7 +233,7 @@ class Executor:
 
     async def _unless_stopped(self, waiting: asyncio.Future[None]) -> None:
         try:
-            await asyncio.wait((waiting, self.stopped), return_when=asyncio.FIRST_COMPLETED)
+            await first_done(waiting, self.stopped)
         finally:
             waiting.cancel()
 
@@ -294,8 +295,12 @@ class Executor:
         return await replayed(forward.run(), self._gate, self._stop_control)
 
     def _rollback(self) -> Rollback:
+        return Rollback(self._context(), self._bindings)
+
+    def _context(self) -> RunContext:
+        """What a run from here on works with."""
         sender = CommandSender(self._writer, self._stop_control, self._backoff, self._clock, self._random_source)
-        return Rollback(self._writer, self._stop_control, sender, self._bindings, self._clock)
+        return RunContext(self._writer, self._stop_control, sender, self._clock, self._random_source)
 
     async def _settle_abandoned(self, result: bytes) -> Stop | bytes:
         """The code has returned: compensate what it went on without; its result, or why the saga stops."""

@@ -31,14 +31,10 @@ if TYPE_CHECKING:
 
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.bindings.bindings import Binding, Bindings
-    from orchestrator.engine.definitions import ServedSaga
     from orchestrator.engine.run.command_execution import CommandExecution
-    from orchestrator.engine.run.journal_writer import SagaWriter
+    from orchestrator.engine.run.context import RunContext, SagaCode
     from orchestrator.engine.run.replay import ReplayGate
-    from orchestrator.engine.run.stop_control import StopControl
     from orchestrator.journal.state import CommandState, SagaState
-    from orchestrator.ports.clock import Clock
-    from orchestrator.ports.random import RandomSource
 
 Reply = TypeVar("Reply", bound="Message")
 
@@ -52,10 +48,10 @@ class Forward:
         "_bindings",
         "_calls",
         "_clock",
+        "_code",
         "_execution",
         "_gate",
         "_random_source",
-        "_served",
         "_stop_control",
         "_unawaited",
         "_under_way",
@@ -65,22 +61,19 @@ class Forward:
 
     def __init__(
         self,
-        served: ServedSaga,
-        writer: SagaWriter,
-        stop_control: StopControl,
+        code: SagaCode,
+        context: RunContext,
         execution: CommandExecution | None,
         bindings: Bindings,
-        clock: Clock,
-        random_source: RandomSource,
         gate: ReplayGate | None,
     ) -> None:
         self._bindings = bindings
-        self._random_source = random_source
-        self._served = served
-        self._writer = writer
-        self._stop_control = stop_control
+        self._random_source = context.random_source
+        self._code = code
+        self._writer = context.writer
+        self._stop_control = context.stop_control
         self._execution = execution
-        self._clock = clock
+        self._clock = context.clock
         self._gate = gate
         self._calls: dict[str, int] = {}
         self._unawaited: set[str] = set()
@@ -95,12 +88,12 @@ class Forward:
     @property
     def definition(self) -> SagaDefinition[Any, Any, Any]:
         """The saga's code."""
-        return self._served.definition
+        return self._code.definition
 
     async def run(self) -> Stop | bytes:
         """Run the code; its serialized result, or why it stopped."""
         try:
-            result = await self._served.call(self._writer.state.input)
+            result = await self._code.call(self._writer.state.input)
             await self._branches_end()
             unasked = await self._missing()
         except asyncio.CancelledError as error:
@@ -292,8 +285,8 @@ class Forward:
             return Suspend(
                 Reason(ReasonCode.UNKNOWN, f"the code returned; in doubt: {', '.join(in_doubt)}", in_doubt[0])
             )
-        if not isinstance(result, self._served.definition.result):
-            expected = self._served.definition.result.__name__
+        if not isinstance(result, self._code.definition.result):
+            expected = self._code.definition.result.__name__
             return Suspend(Reason(ReasonCode.CODE_FAILED, f"the code returned {type(result).__name__}, not {expected}"))
         return None
 

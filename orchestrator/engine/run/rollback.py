@@ -16,10 +16,9 @@ from google.protobuf.message import DecodeError
 
 from orchestrator.contract.command import OnUnknown
 from orchestrator.engine.run import failpoints
-from orchestrator.engine.run.preview import derive_compensation
 from orchestrator.engine.run.suspension import tell_suspended
 from orchestrator.errors import CompensationUnderivable
-from orchestrator.journal.compensation_plan import plan_abandoned, plan_compensations
+from orchestrator.journal.compensation_plan import derive_compensation, plan_abandoned, plan_compensations
 from orchestrator.journal.entries import (
     AttemptFailed,
     CompensationBegan,
@@ -38,11 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.engine.bindings.bindings import Binding, Bindings
-    from orchestrator.engine.run.command_sender import Attempted, CommandSender
-    from orchestrator.engine.run.journal_writer import SagaWriter
-    from orchestrator.engine.run.stop_control import StopControl
+    from orchestrator.engine.run.command_sender import Attempted
+    from orchestrator.engine.run.context import RunContext
     from orchestrator.journal.state import CommandState
-    from orchestrator.ports.clock import Clock
 
 
 class Rollback:
@@ -50,14 +47,12 @@ class Rollback:
 
     __slots__ = ("_bindings", "_clock", "_sender", "_stop_control", "_writer")
 
-    def __init__(
-        self, writer: SagaWriter, stop_control: StopControl, sender: CommandSender, bindings: Bindings, clock: Clock
-    ) -> None:
-        self._writer = writer
-        self._stop_control = stop_control
-        self._sender = sender
+    def __init__(self, context: RunContext, bindings: Bindings) -> None:
+        self._writer = context.writer
+        self._stop_control = context.stop_control
+        self._sender = context.sender
         self._bindings = bindings
-        self._clock = clock
+        self._clock = context.clock
 
     def intend(self) -> bool:
         """Record the compensations that are to come, up to the first that cannot be sent; whether there was any."""
@@ -124,7 +119,8 @@ class Rollback:
         if binding is None or binding.compensation is None:
             return _contract_missing(command.method, command)
         try:
-            return binding.compensation[0], derive_compensation(command, binding).SerializeToString()
+            undo, derivation = binding.compensation
+            return undo, derive_compensation(command, binding.command, undo.command, derivation).SerializeToString()
         except CompensationUnderivable as error:
             return Reason(ReasonCode.UNKNOWN, str(error), command.key)
         except DecodeError:

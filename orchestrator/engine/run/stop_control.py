@@ -71,7 +71,7 @@ class StopControl:
         self._code_ended = False
         self._in_flight = 0
         self._idle: list[asyncio.Future[None]] = []
-        self._resting: set[asyncio.Task[object]] = set()
+        self._resting: dict[asyncio.Task[object], None] = {}
         self._cancelled = False
 
     def attach(self, task: asyncio.Task[Any]) -> None:
@@ -140,11 +140,11 @@ class StopControl:
             raise asyncio.CancelledError
         task = asyncio.current_task()
         assert task is not None
-        self._resting.add(task)
+        self._resting[task] = None
         try:
             await pause
         finally:
-            self._resting.discard(task)
+            self._resting.pop(task, None)
 
     async def await_cancellation(self) -> NoReturn:
         """Wait to be cancelled."""
@@ -169,8 +169,9 @@ class StopControl:
         """Wait until nothing is in flight, then cancel whoever rests besides the saga's own task."""
         await self.idle()
         self._cancelled = True
-        for task in self._resting - {self._task}:
-            task.cancel()
+        for task in list(self._resting):
+            if task is not self._task:
+                task.cancel()
 
     async def _stop_code(self) -> None:
         await self._drain()

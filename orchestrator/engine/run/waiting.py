@@ -6,9 +6,9 @@ Noted only where a wait really begins, so that a saga on its way pays nothing.
 from __future__ import annotations
 
 import contextlib
-import enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.engine.sagas import Waiting, WaitReason
 from orchestrator.journal.entries import compensation_key
 
 if TYPE_CHECKING:
@@ -16,35 +16,6 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
     from orchestrator.journal.outcome import Failure
-
-
-class WaitReason(enum.Enum):
-    """Why a command is not sent now; the numbers of ``saga.v1.WaitReason``."""
-
-    BACKOFF = 1
-    PARTICIPANT_DOWN = 2
-    PARTICIPANT_BUSY = 3
-
-
-class Waiting(NamedTuple):
-    """What is to be sent, and why it is not sent now. Instants are nanoseconds since the epoch, UTC.
-
-    Attributes:
-        key: the key of the command whose attempt, query or compensation it is.
-        service: the full name of the participant's service.
-        attempt: the number of the attempt that is to come.
-        since: since when: the first of the attempts that failed in a row; of a participant, when it went down.
-        until: when the attempt comes, or when a participant that is down is asked for its health again; 0 if unknown.
-        failure: how the latest attempt failed, if one did.
-    """
-
-    reason: WaitReason
-    key: str
-    service: str
-    attempt: int
-    since: int
-    until: int
-    failure: Failure | None
 
 
 class Wait(NamedTuple):

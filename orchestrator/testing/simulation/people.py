@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.engine.replica.worker import StartSaga
+from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import ActRefused, JournalError, SagaNotFound
 from orchestrator.journal.state import Status
 from orchestrator.testing.simulation.promises import Promise

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from orchestrator.contract.command import Command
-    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.engine.replica.replica import Replica
     from orchestrator.journal.outcome import Outcome
 
 NOBODY = "127.0.0.1:1"
@@ -94,7 +94,7 @@ class Api:
         self,
         server: ApiServer,
         channel: grpc.aio.Channel,
-        worker: Worker,
+        sagas: Replica,
         mocks: Mocks,
         journal: MemoryJournal,
         admission: Admission,
@@ -107,7 +107,8 @@ class Api:
         self.feed = feed
         self.orders = OrderServiceStub(channel)
         self.sagas = SagaServiceStub(channel)
-        self.worker = worker
+        self.replica = sagas
+        self.worker = sagas.worker
         self.mocks = mocks
         self.journal = journal
 
@@ -125,13 +126,14 @@ class Api:
 async def api() -> AsyncIterator[Api]:
     mocks, journal, clock = Mocks(), MemoryJournal(), SystemClock()
     adapters = Adapters(journal, mocks, open_observability({}), clock, random.random)
-    worker, acts = (replica := assemble([place_order], adapters, owner="test")).worker, replica.acts
+    replica = assemble([place_order], adapters, owner="test")
+    worker = replica.worker
     nobody = GrpcParticipants({each.service.full_name: NOBODY for each in place_order.participants})
     limits = StartLimits(in_flight=256, queued=2000, live=50_000)
-    admission = Admission(limits, worker, lambda: 1.0)
-    starts, feed = Starts(worker, admission), SagaFeed(worker)
-    sagas = SagaService(worker, acts, starts, feed)
-    orders = OrderService(worker, acts, OrderDetails(nobody), starts)
+    admission = Admission(limits, replica, lambda: 1.0)
+    starts, feed = Starts(replica, admission), SagaFeed(replica, clock)
+    sagas = SagaService(replica, starts, feed, clock)
+    orders = OrderService(replica, starts, clock, OrderDetails(nobody.channel))
     server = ApiServer(
         "127.0.0.1:0",
         {
@@ -144,7 +146,7 @@ async def api() -> AsyncIterator[Api]:
         await worker.open()
         await server.start()
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(server.address))
-        yield Api(server, channel, worker, mocks, journal, admission, feed)
+        yield Api(server, channel, replica, mocks, journal, admission, feed)
         for event in mocks.held.values():
             event.set()
         await server.drain(0)

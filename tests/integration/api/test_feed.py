@@ -130,7 +130,7 @@ async def test_one_watcher_too_many_is_refused_with_a_reason(api: Api) -> None:
 async def test_a_slow_watcher_is_told_how_many_changes_it_missed_and_keeps_none_of_them(
     api: Api, an_order: AnOrder
 ) -> None:
-    feed = SagaFeed(api.worker, kept=4)
+    feed = SagaFeed(api.replica, api.worker.adapters.clock, kept=4)
     slow = feed.read(SagaFilter())
     first = asyncio.ensure_future(anext(slow))
     await api.until(lambda: api.worker._watchers._feeds)

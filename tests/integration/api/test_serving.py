@@ -136,7 +136,7 @@ async def test_a_participant_that_comes_back_is_compared_again(
     host, _, port = another_contract.rpartition(":")
     async with asyncio.timeout(PATIENCE), opened(settings(f"{host}:1"), [place_order]) as replica:
         replica.participants._addresses = dict.fromkeys(replica.participants._addresses, f"{host}:{port}")
-        replica.worker.bindings.breakers[SERVICE.full_name]._close()
+        replica.sagas.worker.bindings.breakers[SERVICE.full_name]._close()
         await told.wait()
 
     logging.getLogger("orchestrator.channels.grpc.live_contracts").removeHandler(listening)

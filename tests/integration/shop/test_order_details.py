@@ -39,7 +39,7 @@ async def details() -> AsyncIterator[OrderDetails]:
         }
         participants = GrpcParticipants({name: server.address for name, server in servers.items()})
         stack.push_async_callback(participants.close)
-        yield OrderDetails(participants)
+        yield OrderDetails(participants.channel)
 
 
 async def test_each_part_is_where_it_belongs(details: OrderDetails) -> None:
@@ -67,7 +67,7 @@ async def test_a_participant_that_is_not_there_is_named_once_and_the_rest_is_sho
         with_nobody = dict.fromkeys(SERVICES, "127.0.0.1:1") | {"shop.payment.v1.PaymentService": server.address}
         participants = GrpcParticipants(with_nobody)
         stack.push_async_callback(participants.close)
-        page = await asyncio.wait_for(OrderDetails(participants).gather("order-1", ORDER), 30)
+        page = await asyncio.wait_for(OrderDetails(participants.channel).gather("order-1", ORDER), 30)
 
     assert page.payment.order_id == "order-1"
     missing = [part.service for part in page.missing]

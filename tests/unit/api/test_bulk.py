@@ -23,7 +23,7 @@ async def acted(process: Process, action: pb.Action, *, dry_run: bool) -> list[p
     request = pb.ActOnSagasRequest(
         filter=pb.SagaFilter(definition="trip"), action=action, reason="why", requested_by="ada", dry_run=dry_run
     )
-    return [answer async for answer in act_on_sagas(request, process.worker, process.acts)]
+    return [answer async for answer in act_on_sagas(request, process.sagas)]
 
 
 async def running(stage: Stage) -> Process:
@@ -120,7 +120,7 @@ async def test_only_the_sagas_of_the_filter_are_acted_on(stage: Stage) -> None:
     filter_ = pb.SagaFilter(definition="trip", statuses=[saga_pb2.STATUS_SUSPENDED])
     request = pb.ActOnSagasRequest(filter=filter_, action=pb.ACTION_PAUSE)
 
-    assert [answer async for answer in act_on_sagas(request, process.worker, process.acts)] == []
+    assert [answer async for answer in act_on_sagas(request, process.sagas)] == []
 
 
 async def test_every_page_of_the_sagas_that_match_is_acted_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,6 +141,6 @@ async def test_a_filter_that_restricts_nothing_acts_on_nobody(stage: Stage) -> N
     process = await completed(stage)
 
     with pytest.raises(InvalidInput) as refused:
-        [answer async for answer in act_on_sagas(pb.ActOnSagasRequest(), process.worker, process.acts)]
+        [answer async for answer in act_on_sagas(pb.ActOnSagasRequest(), process.sagas)]
 
     assert [field for field, _ in refused.value.violations] == ["filter"]

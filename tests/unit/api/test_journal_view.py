@@ -31,7 +31,7 @@ RESERVE_STOCK = "shop.inventory.v1.InventoryService.ReserveStock"
 
 
 def shown(process: Process, entries: list[e.Entry]) -> list[saga_pb2.JournalEntry]:
-    return journal_view(entries, None, process.worker.bindings)
+    return journal_view(entries, None, process.sagas.contract)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ async def test_requests_replies_input_and_result_are_shown(stage: Stage) -> None
     await process.run()
     served = process.worker.served.find(stage.definitions[0].name, stage.definitions[0].version)
 
-    view = journal_view(stage.entries(), served, process.worker.bindings)
+    view = journal_view(stage.entries(), served, process.sagas.contract)
 
     definition = stage.definitions[0]
     assert unpacked(view[0], definition.input) is not None
@@ -134,7 +134,8 @@ async def held_at_shipping(stage: Stage) -> Process:
 async def test_a_preview_names_each_command_its_compensation_and_the_request(stage: Stage) -> None:
     process = await held_at_shipping(stage)
 
-    view = preview_view(await process.worker.get(SAGA), process.worker.bindings)
+    state = await process.worker.get(SAGA)
+    view = preview_view(state, process.sagas.preview(state))
 
     assert (view.possible, view.refusal, list(view.standing)) == (True, "", [])
     assert [
@@ -174,7 +175,7 @@ async def test_a_preview_without_a_contract_says_what_is_in_the_way(
     state = await process.worker.get(SAGA)
     bare = stage_of().process()
 
-    view = preview_view(state, bare.worker.bindings)
+    view = preview_view(state, bare.sagas.preview(state))
 
     assert [(each.compensation, each.HasField("request")) for each in view.compensations] == [("", False)] * 3
     assert {each.obstacle for each in view.compensations} == {"no contract at hand says how; serve a saga that uses it"}
@@ -185,7 +186,7 @@ async def test_a_preview_past_the_pivot_names_what_would_stand(stage: Stage) -> 
     process = stage.process()
     state = await process.run()
 
-    view = preview_view(state, process.worker.bindings)
+    view = preview_view(state, process.sagas.preview(state))
 
     assert not view.possible
     assert "point of no return" in view.refusal
@@ -228,7 +229,7 @@ def test_an_input_and_a_result_that_cannot_be_read_hide_nothing_else(stage: Stag
     started = e.SagaStarted(AT, stage.definitions[0].name, 1, b"\xff\xff")
     completed = e.SagaCompleted(AT, b"\xff\xff")
 
-    view = journal_view([started, completed], served, process.worker.bindings)
+    view = journal_view([started, completed], served, process.sagas.contract)
     saga = saga_view(fold(SAGA, [started, completed]), served)
 
     assert ["2 bytes" in each.unreadable for each in view] == [True, True]
@@ -243,7 +244,7 @@ async def test_a_preview_takes_a_reply_that_cannot_be_read_for_a_lost_one(stage:
     for command in state.commands.values():
         command.reply = BROKEN
 
-    view = preview_view(state, process.worker.bindings)
+    view = preview_view(state, process.sagas.preview(state))
 
     assert {each.obstacle for each in view.compensations} == {""}
 
@@ -253,7 +254,7 @@ async def test_a_preview_of_a_request_that_cannot_be_read_says_what_is_in_the_wa
     state = await process.worker.get(SAGA)
     state.commands[STOCK].request = BROKEN
 
-    view = preview_view(state, process.worker.bindings)
+    view = preview_view(state, process.sagas.preview(state))
 
     assert [each.obstacle for each in view.compensations][-1] == (
         "its request, 5 bytes, cannot be read as shop.inventory.v1.ReserveStockRequest"
@@ -265,6 +266,6 @@ def test_a_page_of_the_journal_keeps_the_sequences(process: Process, first: int,
     intended = e.CommandIntended(AT, STOCK, RESERVE_STOCK, e.Effect.COMPENSABLE, b"")
     entries = [intended, e.CommandCompleted(AT, STOCK, 1, AT, b""), e.SagaRecovered(AT, "other")]
 
-    view = journal_view(entries, None, process.worker.bindings, first, most)
+    view = journal_view(entries, None, process.sagas.contract, first, most)
 
     assert [each.sequence for each in view] == shows

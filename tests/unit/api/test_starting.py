@@ -22,7 +22,7 @@ from tests.unit.engine.stage import trip
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engine.replica.worker import StartSaga
+    from orchestrator.engine.sagas import StartSaga
     from tests.unit.engine.stage import Stage
 
 TRACEPARENT = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"

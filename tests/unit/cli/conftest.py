@@ -12,7 +12,6 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
-from orchestrator.cli.modules import SHOP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +29,7 @@ class Answer:
 @pytest.fixture
 def orchestrator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Answer]:
     """Call ``orchestrator``, which serves the shop's sagas, in an empty folder that is the working directory."""
-    monkeypatch.setenv("ORCHESTRATOR_SAGAS", SHOP)
+    monkeypatch.setenv("ORCHESTRATOR_SAGAS", "orchestrator.shop")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
 

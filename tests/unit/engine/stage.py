@@ -18,8 +18,9 @@ from orchestrator.contract.command import Effect
 from orchestrator.definition.saga import saga
 from orchestrator.engine.bindings.bindings import Bindings
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
-from orchestrator.engine.replica.acts import Acts
-from orchestrator.engine.replica.worker import StartSaga, Worker
+from orchestrator.engine.replica.replica import Replica
+from orchestrator.engine.replica.worker import Worker
+from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Unknown
@@ -306,7 +307,8 @@ class Process:
 
     def __init__(self, worker: Worker, line: Line) -> None:
         self.worker = worker
-        self.acts = Acts(worker)
+        self.sagas = Replica(worker)
+        self.acts = self.sagas.acts
         self.line = line
 
     async def run(self, message: Any = ORDER, saga_id: str = SAGA) -> SagaState:  # noqa: ANN401 - any message

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
 from orchestrator.engine.run.suspension import next_command
-from orchestrator.engine.run.waiting import WaitReason
+from orchestrator.engine.sagas import WaitReason
 from orchestrator.journal.outcome import Failure, Unknown
 from orchestrator.journal.reason import Reason, ReasonCode
 from tests.unit.engine.stage import SAGA, Answer, rejected, unknown, until

@@ -157,7 +157,7 @@ async def test_a_saga_keeps_its_caller_and_what_it_can_be_listed_by(stage: Stage
     assert (state.attributes, state.traceparent, state.sampled) == (order.attributes, order.traceparent, True)
     (call, *_) = stage.participants.calls
     assert call.metadata["traceparent"].startswith(f"00-{'a' * 32}-")
-    records, token = await process.worker.search(SagaFilter(attributes=order.attributes), 10, "")
+    records, token = await process.worker.adapters.journal.search(SagaFilter(attributes=order.attributes), 10, "")
     assert ([record.saga_id for record in records], token) == ([SAGA], "")
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from orchestrator import saga
+from orchestrator.api.application import Application
 from orchestrator.errors import DefinitionError
-from orchestrator.shop.order_service import refuse_other_orders
+from orchestrator.shop.order_service import order_api
 from shop.order.v1.order_pb2 import Order, Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.rewards.v1.rewards_pb2_grpc import RewardsServiceStub  # noqa: TC001 - the saga's signature is read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.engine.stage import Definition, Stage
 
 
 @dataclass(frozen=True)
@@ -34,12 +41,33 @@ async def of_another_name(order: StartOrderRequest, shop: Shop) -> Receipt:  # n
     return Receipt()
 
 
-def test_an_order_can_be_placed_by_any_version_wherever_it_lives() -> None:
-    refuse_other_orders([of_another_name, seventh])
+def served(stage_of: Callable[..., Stage], *definitions: Definition) -> dict[str, object]:
+    """The services that are served beside these sagas."""
+    sagas = stage_of(*definitions).process().sagas
+    application = Application(sagas, cast("Any", None), cast("Any", None), cast("Any", lambda _service: None))
+    order_api.register(application)
+    return dict(application.services)
 
 
-def test_a_newest_version_that_takes_no_order_is_refused_with_what_to_do() -> None:
+async def test_an_order_can_be_placed_by_any_version_wherever_it_lives(stage_of: Callable[..., Stage]) -> None:
+    assert list(served(stage_of, of_another_name, seventh)) == ["shop.order.v1.OrderService"]
+
+
+async def test_an_application_without_a_saga_for_orders_serves_no_orders(stage_of: Callable[..., Stage]) -> None:
+    assert not served(stage_of, of_another_name)
+
+
+async def test_a_newest_version_that_takes_no_order_is_refused_with_what_to_do(stage_of: Callable[..., Stage]) -> None:
     with pytest.raises(
         DefinitionError, match=r"place_order v8: .* take a StartOrderRequest .* or give it another name"
     ):
-        refuse_other_orders([seventh, of_another_input])
+        served(stage_of, seventh, of_another_input)
+
+
+async def test_a_service_that_is_registered_twice_is_refused(stage_of: Callable[..., Stage]) -> None:
+    sagas = stage_of(seventh).process().sagas
+    application = Application(sagas, cast("Any", None), cast("Any", None), cast("Any", lambda _service: None))
+    order_api.register(application)
+
+    with pytest.raises(DefinitionError, match=r"shop.order.v1.OrderService is registered twice"):
+        order_api.register(application)

@@ -183,7 +183,7 @@ def every_attempt_has_a_key_of_its_own() -> Iterator[None]:
 @contextlib.contextmanager
 def cancel_is_never_refused() -> Iterator[None]:
     """Also what is past its pivot is rolled back."""
-    with patch("orchestrator.engine.replica.acts.refuse_cancel", lambda _state: None):
+    with patch("orchestrator.engine.replica.acts._refuse_cancel", lambda _state: None):
         yield
 
 

@@ -127,7 +127,7 @@ def sends_before_the_intent_is_durable(patch: pytest.MonkeyPatch) -> None:
 
 
 def cancels_after_the_pivot(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("orchestrator.engine.replica.acts.refuse_cancel", lambda _state: None)
+    patch.setattr("orchestrator.engine.replica.acts._refuse_cancel", lambda _state: None)
 
 
 def never_sees_the_pivot(patch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,163 @@
+"""The facade over many sagas in one process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.engine.replica.acts import Acts
+from orchestrator.engine.run.preview import preview
+from orchestrator.engine.sagas import ParticipantHealth, RecoveryProgress
+from orchestrator.journal.acts import Act, refuse_illegal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+    from orchestrator.contract.command import Command
+    from orchestrator.engine.definitions import ServedSaga
+    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.engine.sagas import PlannedCompensation, StartSaga, Waiting
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.outcome import Failure
+    from orchestrator.journal.state import SagaState
+    from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+
+
+class Replica:
+    """The sagas of one replica, and of the journal that it shares with others; see the facade for each method.
+
+    Args:
+        worker: advances the sagas.
+
+    Attributes:
+        worker: as given.
+        acts: what operators can do to the sagas.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.acts = Acts(worker)
+
+    @property
+    def live(self) -> int:
+        """See :class:`~orchestrator.engine.sagas.Sagas`."""
+        return len(self.worker.live)
+
+    def served(self) -> Iterable[ServedSaga]:
+        """See the facade."""
+        return self.worker.served
+
+    def find(self, definition: str, version: int) -> ServedSaga | None:
+        """See the facade."""
+        return self.worker.served.find(definition, version)
+
+    def contract(self, method: str) -> Command | None:
+        """See the facade."""
+        binding = self.worker.bindings.by_name(method)
+        return None if binding is None else binding.command
+
+    def flaw(self, method: str, reply: bytes) -> Failure | None:
+        """See the facade."""
+        binding = self.worker.bindings.by_name(method)
+        assert binding is not None, f"no contract of {method} is at hand"
+        return binding.flaw(reply)
+
+    def is_live(self, saga_id: str) -> bool:
+        """See the facade."""
+        return saga_id in self.worker.live
+
+    async def start(
+        self, order: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
+    ) -> SagaState:
+        """See the facade."""
+        return await self.worker.start(order, wait, stopped=stopped)
+
+    async def get(self, saga_id: str) -> SagaState:
+        """See the facade."""
+        return await self.worker.get(saga_id)
+
+    async def entries(self, saga_id: str) -> list[Entry]:
+        """See the facade."""
+        return await self.worker.adapters.journal.read(saga_id)
+
+    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+        """See the facade."""
+        return await self.worker.adapters.journal.search(where, limit, page_token)
+
+    async def count(self) -> Sequence[SagaCount]:
+        """See the facade."""
+        return await self.worker.adapters.journal.count()
+
+    def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
+        """See the facade."""
+        return self.worker.watch(saga_id)
+
+    def watch_all(self) -> AsyncIterator[SagaState]:
+        """See the facade."""
+        return self.worker.watch_all()
+
+    def waiting(self, saga_id: str) -> list[Waiting]:
+        """See the facade."""
+        executor = self.worker.live.get(saga_id)
+        return [] if executor is None else executor.waiting
+
+    def all_waiting(self) -> Iterable[tuple[SagaState, list[Waiting]]]:
+        """See the facade."""
+        for executor in self.worker.live.values():
+            if waiting := executor.waiting:
+                yield executor.state, waiting
+
+    async def refuse_act(self, act: Act, saga_id: str) -> None:
+        """See the facade."""
+        await self.worker.ensure_recovered(saga_id)
+        executor = self.worker.live.get(saga_id)
+        refuse_illegal(act, await self.get(saga_id), backs_off=executor is not None and executor.backs_off)
+
+    async def act(self, act: Act, saga_id: str, why: str, requested_by: str) -> SagaState:
+        """See the facade."""
+        await self.worker.ensure_recovered(saga_id)
+        match act:
+            case Act.CANCEL:
+                return await self.acts.cancel(saga_id, why, requested_by)
+            case Act.PAUSE:
+                return await self.acts.pause(saga_id, why, requested_by)
+            case Act.RESUME:
+                return await self.acts.resume(saga_id, why, requested_by)
+            case Act.RETRY_NOW:
+                return await self.acts.retry_now(saga_id, why, requested_by)
+            case Act.RESOLVE_OUTCOME | Act.RESOLVE_COMPENSATION | Act.SKIP_COMPENSATION:
+                raise ValueError(f"{act} is about one command of a saga; it has a method of its own")
+
+    async def resolve_outcome(
+        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: str
+    ) -> SagaState:
+        """See the facade."""
+        await self.worker.ensure_recovered(saga_id)
+        return await self.acts.resolve_outcome(
+            saga_id, key, took_effect=took_effect, reply=reply, evidence=evidence, requested_by=requested_by
+        )
+
+    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+        """See the facade."""
+        await self.worker.ensure_recovered(saga_id)
+        return await self.acts.resolve_compensation(saga_id, key, evidence, requested_by)
+
+    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+        """See the facade."""
+        await self.worker.ensure_recovered(saga_id)
+        return await self.acts.skip_compensation(saga_id, key, evidence, requested_by)
+
+    def preview(self, state: SagaState) -> list[PlannedCompensation]:
+        """See the facade."""
+        return preview(state, self.worker.bindings)
+
+    def participants(self) -> list[ParticipantHealth]:
+        """See the facade."""
+        return [
+            ParticipantHealth(service, breaker.in_flight, breaker.waiting, breaker.down_since)
+            for service, breaker in self.worker.bindings.breakers.items()
+        ]
+
+    def recovery(self) -> RecoveryProgress:
+        """See the facade."""
+        recovery = self.worker.recovery
+        return RecoveryProgress(recovery.under_way, recovery.recovered, recovery.expected)

@@ -1,0 +1,50 @@
+"""What every part of one saga's run works with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from google.protobuf.message import Message
+
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.run.command_sender import CommandSender
+    from orchestrator.engine.run.journal_writer import SagaWriter
+    from orchestrator.engine.run.stop_control import StopControl
+    from orchestrator.ports.clock import Clock
+    from orchestrator.ports.random import RandomSource
+
+
+class RunContext(NamedTuple):
+    """What a run, forward or backward, works with.
+
+    Attributes:
+        writer: writes the saga's journal.
+        stop_control: stops the run; a rollback has one of its own.
+        sender: sends its commands.
+        clock: the time.
+        random_source: where its random numbers come from.
+    """
+
+    writer: SagaWriter
+    stop_control: StopControl
+    sender: CommandSender
+    clock: Clock
+    random_source: RandomSource
+
+
+class SagaCode(Protocol):
+    """The code of a saga, over stubs that lead to its run."""
+
+    @property
+    def definition(self) -> SagaDefinition[Any, Any, Any]:
+        """The code and what its signature says."""
+
+    def call(self, serialized: bytes) -> Awaitable[Message]:
+        """Call the code with a serialized input.
+
+        Raises:
+            CodeFrozen: it is not to be run.
+        """

@@ -1,0 +1,262 @@
+"""The facade of an engine: all that API, console, command line and applications may ask of it.
+
+Whatever carries sagas on, our replicas or another engine, stands behind this one protocol.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from orchestrator.journal.state import StepOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+    from google.protobuf.message import Message
+
+    from orchestrator.analysis.plan.plan import Plan
+    from orchestrator.contract.command import Command
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.journal.acts import Act
+    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.outcome import Failure
+    from orchestrator.journal.state import CommandState, SagaState
+    from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+
+
+class Served(Protocol):
+    """A definition that the engine can run."""
+
+    @property
+    def definition(self) -> SagaDefinition[Any, Any, Any]:
+        """The code and what its signature says."""
+
+    @property
+    def plan(self) -> Plan:
+        """What can be read from the code without running it."""
+
+
+class StartSaga(NamedTuple):
+    """What to start.
+
+    Attributes:
+        saga_id: the new saga's identity; the same for a repeated request.
+        definition: the name of a served definition, and its version.
+        input: the serialized input, valid.
+        digest: of the definition and the input, to tell a repeated request from another one.
+        attributes: the values by which the saga can be listed.
+        traceparent: the W3C trace context of the caller, or empty.
+        parent_id: the saga of which it is a child, or empty.
+    """
+
+    saga_id: str
+    definition: str
+    version: int
+    input: bytes
+    digest: bytes
+    attributes: tuple[tuple[str, str], ...] = ()
+    traceparent: str = ""
+    parent_id: str = ""
+
+
+class WaitReason(enum.Enum):
+    """Why a command is not sent now; the numbers of ``saga.v1.WaitReason``."""
+
+    BACKOFF = 1
+    PARTICIPANT_DOWN = 2
+    PARTICIPANT_BUSY = 3
+
+
+class Waiting(NamedTuple):
+    """What is to be sent, and why it is not sent now. Instants are nanoseconds since the epoch, UTC.
+
+    Attributes:
+        key: the key of the command whose attempt, query or compensation it is.
+        service: the full name of the participant's service.
+        attempt: the number of the attempt that is to come.
+        since: since when: the first of the attempts that failed in a row; of a participant, when it went down.
+        until: when the attempt comes, or when a participant that is down is asked for its health again; 0 if unknown.
+        failure: how the latest attempt failed, if one did.
+    """
+
+    reason: WaitReason
+    key: str
+    service: str
+    attempt: int
+    since: int
+    until: int
+    failure: Failure | None
+
+
+class PlannedCompensation(NamedTuple):
+    """A compensation that a rollback would make.
+
+    Attributes:
+        command: what would be compensated.
+        compensation: the full name of the compensating rpc; empty where no contract is at hand.
+        request: its request, where it can be derived.
+        obstacle: why it cannot be made; empty where it can.
+    """
+
+    command: CommandState
+    compensation: str
+    request: Message | None
+    obstacle: str
+
+    @property
+    def in_doubt(self) -> bool:
+        """It is unknown whether the command took effect."""
+        return self.command.outcome is not StepOutcome.COMPLETED
+
+
+class ParticipantHealth(NamedTuple):
+    """How one participant fares, as this process sees it.
+
+    Attributes:
+        service: the full name of its service.
+        in_flight: calls that are in flight to it.
+        waiting: calls that wait to be admitted.
+        down_since: since when it is believed to be down, nanoseconds since the epoch, UTC; 0 where it is not.
+    """
+
+    service: str
+    in_flight: int
+    waiting: int
+    down_since: int
+
+
+class RecoveryProgress(NamedTuple):
+    """How far a process has come with what it found at its start.
+
+    Attributes:
+        under_way: it is not done yet.
+        recovered: sagas that it has recovered so far.
+        expected: sagas that it found, where it asked.
+    """
+
+    under_way: bool
+    recovered: int
+    expected: int
+
+
+class Sagas(Protocol):
+    """The sagas of one engine. Every method that asks for a saga may raise SagaNotFound and JournalError."""
+
+    @property
+    def live(self) -> int:
+        """How many sagas are being advanced here."""
+
+    def served(self) -> Iterable[Served]:
+        """The definitions that can be started, by name and version."""
+
+    def find(self, definition: str, version: int) -> Served | None:
+        """The definition of this name and version; version 0 stands for the newest."""
+
+    def contract(self, method: str) -> Command | None:
+        """What the contract says of the rpc with this full name, where one is at hand."""
+
+    def flaw(self, method: str, reply: bytes) -> Failure | None:
+        """Why a serialized reply cannot be the answer of this rpc, if it cannot. Its contract must be at hand."""
+
+    def is_live(self, saga_id: str) -> bool:
+        """Whether a saga is being advanced here."""
+
+    async def start(
+        self, order: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
+    ) -> SagaState:
+        """Start a saga, or find the one that this request started before; the saga after up to ``wait`` seconds.
+
+        Args:
+            order: what to start.
+            wait: how long to wait for its end.
+            stopped: called when the saga is advanced here no more, or was not advanced here at all.
+
+        Raises:
+            SagaExists: a saga of this id was started with another content.
+            JournalUnavailable: it is not started.
+        """
+
+    async def get(self, saga_id: str) -> SagaState:
+        """A saga as it stands."""
+
+    async def entries(self, saga_id: str) -> list[Entry]:
+        """The journal of a saga; empty where there is none of this id."""
+
+    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+        """A page of sagas, the newest first, and the token of the next page, empty on the last.
+
+        Raises:
+            InvalidInput: the page token is not one that a previous page gave out.
+        """
+
+    async def count(self) -> Sequence[SagaCount]:
+        """How many sagas there are, by definition and status."""
+
+    def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
+        """The saga as it stands, then after every change, until it has ended. Changes in a burst come as one."""
+
+    def watch_all(self) -> AsyncIterator[SagaState]:
+        """Every saga that is advanced here, after each of its changes; those in a burst come as one. For ever."""
+
+    def waiting(self, saga_id: str) -> list[Waiting]:
+        """What a saga that is advanced here waits for at this moment."""
+
+    def all_waiting(self) -> Iterable[tuple[SagaState, list[Waiting]]]:
+        """Every saga that is advanced here and waits for something at this moment."""
+
+    async def refuse_act(self, act: Act, saga_id: str) -> None:
+        """Say why an act cannot be done, if it cannot: a dry run.
+
+        Raises:
+            ActRefused: so it is.
+            Recovering: the saga is yet to be recovered; ask again soon.
+        """
+
+    async def act(self, act: Act, saga_id: str, why: str, requested_by: str) -> SagaState:
+        """Cancel, pause, resume, or retry now; the saga, once that is durable. Repeating it changes nothing.
+
+        Raises:
+            ActRefused: the saga is not in a state for it.
+            Recovering: the saga is yet to be recovered; ask again soon.
+        """
+
+    async def resolve_outcome(
+        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: str
+    ) -> SagaState:
+        """Say what came of a command of a suspended saga that is in doubt, or was refused after the pivot.
+
+        Args:
+            saga_id: the saga.
+            key: the command; without a number where only one is of this name.
+            took_effect: whether it did.
+            reply: its serialized reply, where it did and the reply is known.
+            evidence: how that is known.
+            requested_by: who says so.
+
+        Raises:
+            ActRefused: the saga is not suspended, the command's outcome is known, or its reply is needed.
+        """
+
+    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+        """Say that the effect of a command, which its compensation cannot take back, was taken back by other means.
+
+        Raises:
+            ActRefused: the saga is not suspended, or nothing is in the way of compensating the command.
+        """
+
+    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+        """Let the effect of a command stand whose compensation is refused or in doubt, or which has none.
+
+        Raises:
+            ActRefused: the saga is not suspended, or nothing is in the way of compensating the command.
+        """
+
+    def preview(self, state: SagaState) -> list[PlannedCompensation]:
+        """The compensations of a rollback of a saga from here on, in their order."""
+
+    def participants(self) -> list[ParticipantHealth]:
+        """How the participants fare."""
+
+    def recovery(self) -> RecoveryProgress:
+        """How far this process has come with what it found at its start."""

@@ -1,0 +1,179 @@
+"""What operators may do to a saga: one table of act and status, asked before an act, by its dry run and by its preview.
+
+=============  =================  ============  =========  ======================
+act            running, waiting,  suspended     completed  compensated,
+               compensating                                partially compensated
+=============  =================  ============  =========  ======================
+cancel         until the pivot    until it too  ended      nothing changes
+pause          yes                yes           ended      ended
+resume         no                 yes           no         no
+retry now      while it backs off same          ended      ended
+resolve, skip  no                 yes           no         no
+=============  =================  ============  =========  ======================
+
+*Until the pivot* was accepted, or may have been. What resolve and skip ask of the command besides,
+:func:`resolvable` and :func:`uncompensated` say. Pure.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.contract.command import Effect
+from orchestrator.errors import ActRefused, CancelRefused
+from orchestrator.journal.state import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from orchestrator.journal.state import CommandState, SagaState
+
+    Check = Callable[[SagaState, bool], None]
+
+
+class Act(enum.Enum):
+    """What an operator does to a saga."""
+
+    CANCEL = enum.auto()
+    PAUSE = enum.auto()
+    RESUME = enum.auto()
+    RETRY_NOW = enum.auto()
+    RESOLVE_OUTCOME = enum.auto()
+    RESOLVE_COMPENSATION = enum.auto()
+    SKIP_COMPENSATION = enum.auto()
+
+
+def refuse_illegal(act: Act, state: SagaState, *, backs_off: bool = False) -> None:
+    """Say why an act cannot be done to a saga as it stands, if it cannot.
+
+    Args:
+        act: what is to be done.
+        state: of the saga.
+        backs_off: an attempt of it waits for its backoff to end.
+
+    Raises:
+        ActRefused: so it is; :class:`~orchestrator.errors.CancelRefused` for a cancel.
+    """
+    assert state.status is not None
+    _TABLE[act][state.status](state, backs_off)
+
+
+def find_command(state: SagaState, name: str) -> CommandState:
+    """The command of a key or, where only one is of this name, of a name such as ``PaymentService.CapturePayment``.
+
+    Raises:
+        ActRefused: there is none, or more than one.
+    """
+    command = state.commands.get(name)
+    if command is not None:
+        return command
+    candidates = [key for key in state.commands if name in (key.partition("#")[0], _unscoped(key))]
+    if len(candidates) == 1:
+        return state.commands[candidates[0]]
+    if candidates:
+        message = f"{name} may be any of: {', '.join(candidates)}; say which one"
+        raise ActRefused(state.saga_id, "AMBIGUOUS_COMMAND", message)
+    known = ", ".join(state.commands)
+    raise ActRefused(state.saga_id, "NO_SUCH_COMMAND", f"no command {name!r}; there are: {known}")
+
+
+def resolvable(state: SagaState, name: str) -> CommandState:
+    """The command of this key or name, whose outcome an operator may state.
+
+    Raises:
+        ActRefused: its outcome is known.
+    """
+    command = find_command(state, name)
+    if not command.in_doubt and command is not state.refused_after_pivot:
+        raise ActRefused(state.saga_id, "OUTCOME_KNOWN", f"{command.key} is not in doubt")
+    return command
+
+
+def uncompensated(state: SagaState, name: str) -> CommandState:
+    """The command of this key or name, whose effect may stand while something is in the way of compensating it.
+
+    Raises:
+        ActRefused: the saga does not roll back, no effect stands, or nothing is in the way.
+    """
+    command = find_command(state, name)
+    if not state.rollback and command.compensation is None:
+        message = f"saga {state.saga_id} does not roll back; cancel it first"
+        raise ActRefused(state.saga_id, "NOT_ROLLING_BACK", message)
+    if not command.may_stand:
+        raise ActRefused(state.saga_id, "NOTHING_STANDS", f"{command.key} has no effect that stands")
+    if not _is_obstacle(state, command):
+        obstacles = ", ".join(each.key for each in state.commands.values() if _is_obstacle(state, each))
+        message = f"nothing is in the way of compensating {command.key}; what is: {obstacles or 'nothing'}"
+        raise ActRefused(state.saga_id, "NOTHING_IN_THE_WAY", message)
+    return command
+
+
+def _unscoped(key: str) -> str:
+    """The name in a key, without its scopes and its number."""
+    return key.rpartition("/")[2].partition("#")[0]
+
+
+def _is_obstacle(state: SagaState, command: CommandState) -> bool:
+    """The command's compensation is refused or in doubt, or cannot be sent, or there is none."""
+    if not command.may_stand:
+        return False
+    if command.effect is not Effect.COMPENSABLE or command.in_doubt:
+        return True
+    compensation = command.compensation
+    is_reason = state.suspension is not None and state.suspension.step_key == command.key
+    return is_reason or (compensation is not None and compensation.unsettled)
+
+
+def _allow(_state: SagaState, _backs_off: bool) -> None:
+    """Nothing is in the way."""
+
+
+def _refuse_ended(state: SagaState, _backs_off: bool) -> None:
+    assert state.status is not None
+    name = state.status.name.lower().replace("_", " ")
+    raise ActRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} has ended: {name}")
+
+
+def _refuse_cancel_of_completed(state: SagaState, _backs_off: bool) -> None:
+    raise CancelRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} has completed")
+
+
+def _refuse_past_pivot(state: SagaState, _backs_off: bool) -> None:
+    if state.pivoted:
+        pivot = next(command.key for command in state.commands.values() if command.effect is Effect.PIVOT)
+        message = f"saga {state.saga_id} is past its point of no return, {pivot}; it only goes forward now"
+        raise CancelRefused(state.saga_id, "PAST_PIVOT", message)
+    if pivot_in_doubt := state.pivot_in_doubt:
+        message = f"saga {state.saga_id} may be past its point of no return: {pivot_in_doubt.key} is in doubt"
+        raise CancelRefused(state.saga_id, "PIVOT_IN_DOUBT", message)
+
+
+def _refuse_unless_suspended(state: SagaState, _backs_off: bool) -> None:
+    raise ActRefused(state.saga_id, "NOT_SUSPENDED", f"saga {state.saga_id} is not suspended; pause it first")
+
+
+def _refuse_unless_backing_off(state: SagaState, backs_off: bool) -> None:
+    if not backs_off:
+        raise ActRefused(state.saga_id, "NOTHING_WAITS", f"saga {state.saga_id} has no attempt that waits")
+
+
+def _row(others: Check, **by_status: Check) -> Mapping[Status, Check]:
+    return {status: by_status.get(status.name.lower(), others) for status in Status}
+
+
+_SUSPENDED_ONLY: Final = _row(_refuse_unless_suspended, suspended=_allow)
+_TABLE: Final[Mapping[Act, Mapping[Status, Check]]] = {
+    Act.CANCEL: _row(_refuse_past_pivot, completed=_refuse_cancel_of_completed),
+    Act.PAUSE: _row(_allow, completed=_refuse_ended, compensated=_refuse_ended, partially_compensated=_refuse_ended),
+    Act.RESUME: _SUSPENDED_ONLY,
+    Act.RETRY_NOW: _row(
+        _refuse_unless_backing_off,
+        completed=_refuse_ended,
+        compensated=_refuse_ended,
+        partially_compensated=_refuse_ended,
+    ),
+    Act.RESOLVE_OUTCOME: _SUSPENDED_ONLY,
+    Act.RESOLVE_COMPENSATION: _SUSPENDED_ONLY,
+    Act.SKIP_COMPENSATION: _SUSPENDED_ONLY,
+}
