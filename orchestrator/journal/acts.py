@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import Effect
 from orchestrator.errors import ActRefused, CancelRefused
-from orchestrator.journal.state import Status
+from orchestrator.journal.state import ENDED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -130,9 +130,7 @@ def _allow(_state: SagaState, _backs_off: bool) -> None:
 
 
 def _refuse_ended(state: SagaState, _backs_off: bool) -> None:
-    assert state.status is not None
-    name = state.status.name.lower().replace("_", " ")
-    raise ActRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} has ended: {name}")
+    raise ActRefused(state.saga_id, "SAGA_ENDED", f"saga {state.saga_id} has ended: {_named(state)}")
 
 
 def _refuse_cancel_of_completed(state: SagaState, _backs_off: bool) -> None:
@@ -150,12 +148,19 @@ def _refuse_past_pivot(state: SagaState, _backs_off: bool) -> None:
 
 
 def _refuse_unless_suspended(state: SagaState, _backs_off: bool) -> None:
-    raise ActRefused(state.saga_id, "NOT_SUSPENDED", f"saga {state.saga_id} is not suspended; pause it first")
+    advice = "" if state.status in ENDED else "; pause it first"
+    message = f"saga {state.saga_id} is {_named(state)}, not suspended{advice}"
+    raise ActRefused(state.saga_id, "NOT_SUSPENDED", message)
 
 
 def _refuse_unless_backing_off(state: SagaState, backs_off: bool) -> None:
     if not backs_off:
         raise ActRefused(state.saga_id, "NOTHING_WAITS", f"saga {state.saga_id} has no attempt that waits")
+
+
+def _named(state: SagaState) -> str:
+    assert state.status is not None
+    return state.status.name.lower().replace("_", " ")
 
 
 def _row(others: Check, **by_status: Check) -> Mapping[Status, Check]:

@@ -65,7 +65,9 @@ def test_a_service_starts_alone() -> None:
 
 def test_the_orchestrator_starts_alone() -> None:
     address = Addresses.free().orchestrator
-    with started("orchestrator", "serve", until="listening on", ORCHESTRATOR_LISTEN=address) as orchestrator:
+    with started(
+        "orchestrator", "serve", "--sagas", "orchestrator.shop", until="listening on", ORCHESTRATOR_LISTEN=address
+    ) as orchestrator:
         assert "saga.v1.SagaService" in buf_curl("--list-services", f"http://{address}").out
         assert run(str(BIN / "orchestrator"), "list", "--address", address).err == "no sagas\n"
         orchestrator.send_signal(signal.SIGTERM)

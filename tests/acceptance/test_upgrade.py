@@ -44,6 +44,7 @@ class Project:
         return settings_removed(os.environ) | {
             "PYTHONPATH": f"{self.folder}{os.pathsep}{self.folder / 'generated'}",
             "STATE_DIR": str(self.folder / "state"),
+            "ORCHESTRATOR_SAGAS": "orchestrator.shop",
         }
 
     def place_second_version_beside_the_first(self) -> None:

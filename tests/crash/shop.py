@@ -108,6 +108,7 @@ class Shop:
         addresses = {name: process.address for name, process in self.services.items()} | dict(instead or {})
         environment = {
             "STATE_DIR": str(folder),
+            "ORCHESTRATOR_SAGAS": "orchestrator.shop",
             "ORCHESTRATOR_LISTEN": address,
             "ORCHESTRATOR_PARTICIPANTS": ",".join(f"{FULL_NAMES[name]}={where}" for name, where in addresses.items()),
             **{f"ORCHESTRATOR_{name.upper()}": value for name, value in settings.items()},

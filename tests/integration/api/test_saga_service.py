@@ -251,7 +251,7 @@ async def test_an_outcome_that_did_not_happen_rolls_the_saga_back(api: Api, an_o
     ("rpc", "request_", "reason"),
     [
         ("ResumeSaga", pb.ResumeSagaRequest(**BY), "NOT_SUSPENDED"),
-        ("RetryNow", pb.RetryNowRequest(**BY), "NOTHING_WAITS"),
+        ("RetryNow", pb.RetryNowRequest(**BY), "SAGA_ENDED"),
         ("PauseSaga", pb.PauseSagaRequest(**BY), "SAGA_ENDED"),
         ("CancelSaga", pb.CancelSagaRequest(**BY), "SAGA_ENDED"),
         ("ResolveOutcome", pb.ResolveOutcomeRequest(key=AUTHORIZE, evidence="e", requested_by="a"), "NOT_SUSPENDED"),

@@ -99,7 +99,19 @@ async def test_a_real_orchestrator_can_be_told_not_to_compare(
 ) -> None:
     at = f"{SERVICE.full_name}={another_contract}"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "orchestrator", "serve", "--listen", "127.0.0.1:0", "--participant", at, *options),
+        *(
+            sys.executable,
+            "-m",
+            "orchestrator",
+            "serve",
+            "--sagas",
+            "orchestrator.shop",
+            "--listen",
+            "127.0.0.1:0",
+            "--participant",
+            at,
+            *options,
+        ),
         cwd=ROOT,
         env=os.environ | environment | {"STATE_DIR": str(tmp_path)},
         stdout=asyncio.subprocess.PIPE,
@@ -147,7 +159,7 @@ async def test_a_participant_that_comes_back_is_compared_again(
 async def test_every_line_that_a_real_orchestrator_logs_is_one_record(tmp_path: Path) -> None:
     environment = {"STATE_DIR": str(tmp_path), "ORCHESTRATOR_LISTEN": "127.0.0.1:0"}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "orchestrator", "serve"),
+        *(sys.executable, "-m", "orchestrator", "serve", "--sagas", "orchestrator.shop"),
         cwd=ROOT,
         env=os.environ | environment,
         stdout=asyncio.subprocess.PIPE,

@@ -11,6 +11,7 @@ from orchestrator.api.views.journal_view import journal_view
 from orchestrator.api.views.preview_view import preview_view
 from orchestrator.api.views.saga_view import saga_view
 from orchestrator.journal import entries as e
+from orchestrator.journal.codec import name_of
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
 from saga.v1 import saga_pb2
@@ -43,7 +44,7 @@ def test_every_kind_of_entry_is_shown_in_its_place(process: Process) -> None:
     view = shown(process, list(EVERY_ENTRY))
 
     assert [(each.sequence, each.kind) for each in view] == [
-        (number, type(entry).__name__) for number, entry in enumerate(EVERY_ENTRY, start=1)
+        (number, name_of(entry)) for number, entry in enumerate(EVERY_ENTRY, start=1)
     ]
     assert [each.at.ToNanoseconds() for each in view] == [entry.at for entry in EVERY_ENTRY]
 
@@ -62,7 +63,7 @@ def test_what_an_entry_says_is_in_its_own_field(process: Process, entry: e.Entry
     (view,) = shown(process, [entry])
 
     assert view == saga_pb2.JournalEntry(
-        sequence=1, at=Timestamp(seconds=AT // 10**9), kind=type(entry).__name__, key="Shop.Buy#1", **said
+        sequence=1, at=Timestamp(seconds=AT // 10**9), kind=name_of(entry), key="Shop.Buy#1", **said
     )
 
 

@@ -48,12 +48,14 @@ def test_a_command_in_a_foreign_folder_asks_for_the_sagas(
     assert "which sagas? Name the module that holds them: --sagas <module>" in answer.err
 
 
-def test_the_shop_is_meant_in_its_own_repository(
+def test_no_sagas_are_meant_where_none_are_named_in_the_repository_of_the_shop_neither(
     orchestrator: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ORCHESTRATOR_SAGAS")
     monkeypatch.chdir(ROOT)
-    assert "place_order v1" in orchestrator("check", "--plan").out
+    answer = orchestrator("check", "--plan")
+    assert (answer.code, answer.out) == (2, "")
+    assert "which sagas?" in answer.err
 
 
 def test_the_settings_name_the_sagas_of_check_too(
