@@ -500,3 +500,18 @@ async def test_a_recovered_saga_that_has_ended_leaves_nothing_to_the_garbage_col
 
     ours = {Executor, Forward, StopControl, SagaWriter, SagaState, ReplayGate, ReplayLoop}
     assert not left & ours, "the rest is the stage's"
+
+
+async def test_code_that_asks_the_loop_for_a_later_call_is_recovered(stage_of: Callable[..., Stage]) -> None:
+    async def limited(order: StartOrderRequest, shop: Shop) -> Receipt:
+        async with asyncio.timeout(60):
+            await shop.inventory.ReserveStock(RESERVE)
+            await shop.payment.AuthorizePayment(AUTHORIZE)
+        return Receipt(order_id=order.customer_id)
+
+    stage = stage_of(changed(limited))
+    await interrupted(stage, "AuthorizePayment")
+    await stage.recover()
+
+    assert (await stage.stopped()).status is Status.COMPLETED
+    assert stage.participants.methods() == ["ReserveStock", "AuthorizePayment", "AuthorizePayment"]

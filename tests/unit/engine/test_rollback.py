@@ -418,7 +418,27 @@ async def test_a_command_whose_contract_is_gone_is_named_to_an_operator(stage_of
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert (state.reason.code, state.reason.step_key) == ("CONTRACT_MISSING", "PaymentService.AuthorizePayment#1")
+    assert state.reason.message.endswith("was intended, and no contract at hand holds it")
     assert "ReleaseStock" not in stage.participants.methods(), "the order is kept"
+
+
+async def test_a_rollback_that_begins_without_the_contract_tells_what_to_serve(stage_of: Callable[..., Stage]) -> None:
+    stage = stage_of(trip)
+    never = Answer()
+    stage.participants.scripts["AuthorizePayment"] = [never]
+    run = asyncio.ensure_future(stage.process().run())
+    await until(lambda: never.asked)
+    run.cancel()
+    process = await stage.recover(dataclasses.replace(trip, function=nothing, shop=Nobody, participants=()))
+    await stage.stopped()
+    await process.acts.cancel(SAGA, "enough", "ada")
+    state = await stage.stopped()
+
+    assert state.reason is not None
+    assert state.reason.message == (
+        "no contract at hand says how to compensate shop.payment.v1.PaymentService.AuthorizePayment; "
+        "serve a saga that uses it"
+    )
 
 
 async def test_a_compensation_that_may_give_up_is_given_up_in_front_of_an_operator(

@@ -113,6 +113,14 @@ def test_an_abandoned_command_may_stand() -> None:
     assert abandoned.may_stand
 
 
+def test_a_command_whose_outcome_becomes_known_later_is_settled_last() -> None:
+    resolved = e.OutcomeResolved(6, "A#1", True, b"", WHY)
+    abandoned = e.CommandAbandoned(3, "A#1", 1, 2, NO)
+    state = story(intended("A#1"), abandoned, intended("B#1"), completed("B#1"), resolved)
+
+    assert list(state.settled) == ["B#1", "A#1"]
+
+
 def test_a_failed_attempt_counts_and_settles_nothing() -> None:
     tried = command(e.AttemptFailed(3, "A#1", 1, 2, NO))
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from orchestrator.journal.trace_ids import ROOT, attempt_traceparent, parse_traceparent, span_id, trace_id
+from orchestrator.journal.trace_ids import ROOT, STARTED, attempt_traceparent, parse_traceparent, span_id, trace_id
 
 CALLER = f"00-{'a' * 32}-{'b' * 16}-01"
 
@@ -31,6 +31,13 @@ def test_every_attempt_of_every_command_of_every_saga_has_a_span_of_its_own() ->
 
     assert len(spans) == 24
     assert all(re.fullmatch("[0-9a-f]{16}", span) for span in spans)
+
+
+def test_the_ids_are_those_that_earlier_versions_have_sent() -> None:
+    assert trace_id("saga-1", "") == "fc816d5b508f1010cdba7b03a71a4cae"
+    assert span_id("saga-1", ROOT) == "dcee1f35078e45b7"
+    assert span_id("saga-1", STARTED) == "e618caa6ab1b8c4b"
+    assert span_id("saga-1", "A.B#1", 1) == "fc5ef8bffe18c86d"
 
 
 @pytest.mark.parametrize(
