@@ -7,9 +7,9 @@ process or by another replica once this one's lease has lapsed.
 ::
 
     start() ──────────────────▶ live ──stopped──▶ (ended or suspended: read from the journal from now on)
-    claim_unfinished() ──adopt──▶ ▲ │
+    claim_unfinished() ─recover─▶ ▲ │
                                   │ └── the journal refused: claim lost (another replica's now), or
-                                  └──── unavailable: orphaned, and adopted again once the journal is back
+                                  └──── unavailable: deferred, and recovered once the journal is back
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from orchestrator.engine.replica.new_saga import started_now
 from orchestrator.engine.replica.recovery import RETRY_SECONDS, Recovery
 from orchestrator.engine.replica.watching import Watchers
 from orchestrator.engine.run.executor import Executor
@@ -28,12 +28,11 @@ from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.replay import ReplayGate
 from orchestrator.engine.run.stop_control import Fail, Halt, Stop
 from orchestrator.errors import ClaimLost, Recovering, SagaExists, SagaNotFound
-from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered, SagaStarted
+from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import ENDED, UNFINISHED, SagaState
 from orchestrator.ports.claims import Claim
-from orchestrator.ports.journal import NewSaga
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.sagas import StartSaga
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.adapters import Adapters
+    from orchestrator.ports.journal import NewSaga
 
 _log = logging.getLogger(__name__)
 
@@ -183,8 +183,7 @@ class Worker:
         Raises:
             SagaExists: it has been started.
         """
-        now = self.adapters.clock.now()
-        writer = self._new_writer(order, now)
+        now, writer = self.adapters.clock.now(), self._new_writer(order)
         writer.record(RollbackBegan(now, Reason(ReasonCode.CANCELLED, "compensated before it was started")))
         writer.record(SagaCompensated(now))
         await writer.persist()
@@ -219,37 +218,16 @@ class Worker:
                 await self.adapters.clock.sleep(_BURST_SECONDS)
 
     def _launch_new(self, order: StartSaga) -> Executor:
-        writer = self._new_writer(order, self.adapters.clock.now())
+        writer = self._new_writer(order)
         self._digests[order.saga_id] = order.digest
         return self._launch(writer)
 
-    def _new_writer(self, order: StartSaga, now: int) -> SagaWriter:
-        """The pen for a new saga, with its start recorded."""
-        new = NewSaga(order.definition, order.version, order.digest, now, order.attributes)
+    def _new_writer(self, order: StartSaga) -> SagaWriter:
+        """Writes the journal of a new saga, whose start it has recorded."""
+        new, started = started_now(order, self.served.find(order.definition, order.version), self.adapters)
         writer = self.writer(SagaState(order.saga_id), token=1, sequence=0, new=new)
-        sampled = self.adapters.observer.samples(order.saga_id, order.traceparent)
-        writer.record(
-            SagaStarted(
-                now,
-                order.definition,
-                order.version,
-                order.input,
-                order.traceparent,
-                sampled,
-                order.attributes,
-                *self._deadline(order, now),
-                order.parent_id,
-            )
-        )
+        writer.record(started)
         return writer
-
-    def _deadline(self, order: StartSaga, now: int) -> tuple[int, int]:
-        """By when the saga should have ended, and until when it goes forward; 0 for never."""
-        served = self.served.find(order.definition, order.version)
-        if served is None or served.definition.deadline is None:
-            return 0, 0
-        deadline = now + _nanoseconds(served.definition.deadline)
-        return deadline, deadline - _nanoseconds(served.definition.reserve)
 
     async def _started_before(self, order: StartSaga, wait: float) -> SagaState:
         """The request id was used before, by this or another process."""
@@ -346,10 +324,6 @@ class Worker:
                 _log.info("saga %s is let go of", saga_id)
             case Fail():
                 self._recovery.defer_recovery(Claim(saga_id, writer.token))
-
-
-def _nanoseconds(span: timedelta) -> int:
-    return span // timedelta(microseconds=1) * 1000
 
 
 def _another_content(saga_id: str) -> SagaExists:

@@ -31,6 +31,8 @@ from orchestrator.engine.run.backoff import InterruptibleBackoff
 from orchestrator.engine.run.command_execution import CommandExecution
 from orchestrator.engine.run.command_sender import CommandSender
 from orchestrator.engine.run.context import RunContext
+from orchestrator.engine.run.deadline import watch_deadline
+from orchestrator.engine.run.endings import weighed_end
 from orchestrator.engine.run.first_done import first_done
 from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.replay import replayed
@@ -38,7 +40,7 @@ from orchestrator.engine.run.rollback import Rollback
 from orchestrator.engine.run.stop_control import Fail, Halt, RollBack, Stop, StopControl, Suspend
 from orchestrator.engine.run.suspension import tell_suspended
 from orchestrator.errors import ClaimLost, JournalError, SagaExists
-from orchestrator.journal.entries import DeadlinePassed, RetryRequested, RollbackBegan, SagaCompleted, SagaSuspended
+from orchestrator.journal.entries import RetryRequested, RollbackBegan, SagaCompleted, SagaSuspended
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import UNFINISHED, Status
 
@@ -127,7 +129,7 @@ class Executor:
         self._stop_control.attach(task)
         task.add_done_callback(self._finish)
         if self.state.forward_until and rollback is None and not self.state.rollback:
-            self._deadline = asyncio.ensure_future(self._watch_deadline())
+            self._deadline = asyncio.ensure_future(watch_deadline(self._context(), self._forward))
 
     def halt(self) -> None:
         """Stop because this process ends. Attempts in flight are awaited, new ones are not made."""
@@ -212,25 +214,6 @@ class Executor:
         if isinstance(self._stop_control.stop, Fail):
             raise self._stop_control.stop.error
 
-    async def _watch_deadline(self) -> None:
-        """Before the pivot a passing deadline rolls the saga back, in time for the reserve; after it, it is noted."""
-        state = self.state
-        await self._sleep_until(state.forward_until)
-        if self._forward is not None:
-            await self._forward.pivot_settled()
-        if state.rollback or state.status not in UNFINISHED:  # it goes forward no more
-            return
-        if not state.pivoted:
-            self._stop_control.request_stop(RollBack(Reason(ReasonCode.DEADLINE, "the saga's deadline passed")))
-        elif not state.overdue:
-            await self._sleep_until(state.deadline_at)
-            self._writer.record(DeadlinePassed(self._clock.now()))
-            await self._stop_control.persist(self._writer)
-            _log.warning("saga %s is overdue, and past its pivot: it keeps going", state.saga_id)
-
-    async def _sleep_until(self, instant: int) -> None:
-        await self._clock.sleep(max(0.0, (instant - self._clock.now()) / 1e9))
-
     async def _unless_stopped(self, waiting: asyncio.Future[None]) -> None:
         try:
             await first_done(waiting, self.stopped)
@@ -240,7 +223,7 @@ class Executor:
     async def _run(self, reason: Reason | None) -> Stop | None:
         """Advance the saga; with a reason to roll back, backward."""
         running_saga.set(self._forward)  # type: ignore[arg-type]  # code runs only where there is a forward run
-        # Whoever started or adopted this saga may have done so from within another one's code.
+        # It may have been started, or recovered, from within the code of another saga.
         scope_path.set("")
         is_best_effort.set(False)
         stop = await self._until_stopped(self._advance_or_suspend(reason))
@@ -327,14 +310,9 @@ class Executor:
             await self._stop_control.persist(self._writer)
             return None
         self._renew_stop_control()
+        end = weighed_end(end, self.state)
         if isinstance(end, RollBack):
-            if self.state.pivoted:
-                end = Suspend(end.reason._replace(code=ReasonCode.REJECTED_AFTER_PIVOT))
-            elif pivot := self.state.pivot_in_doubt:
-                message = f"{pivot.key} may have been accepted; rolling back because of {end.reason.message}"
-                end = Suspend(Reason(ReasonCode.UNKNOWN, message, pivot.key))
-            else:
-                return end.reason
+            return end.reason
         await self._suspend(end.reason)
         return None
 

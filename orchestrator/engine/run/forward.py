@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from orchestrator.contract.command import Effect
 from orchestrator.definition.context import is_best_effort, scope_path
 from orchestrator.engine.run import failpoints
+from orchestrator.engine.run.endings import misfit, stop_for
 from orchestrator.engine.run.frozen import CodeFrozen
 from orchestrator.engine.run.replay import mismatch
-from orchestrator.engine.run.stop_control import RollBack, Stop, Suspend, diverged
-from orchestrator.errors import CommandError, CommandUnknown, DefinitionError, SagaRejected
+from orchestrator.engine.run.stop_control import Stop, diverged
+from orchestrator.errors import CommandError, CommandUnknown, DefinitionError
 from orchestrator.errors import CommandRejected as CommandRejectedError
 from orchestrator.journal.entries import CommandIntended, ValueRecorded
 from orchestrator.journal.keys import LONGEST_KEY, bounded
-from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import StepOutcome
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.command_execution import CommandExecution
     from orchestrator.engine.run.context import RunContext, SagaCode
     from orchestrator.engine.run.replay import ReplayGate
-    from orchestrator.journal.state import CommandState, SagaState
+    from orchestrator.journal.state import CommandState
 
 Reply = TypeVar("Reply", bound="Message")
 
@@ -102,15 +103,15 @@ class Forward:
             if _is_cancelled():
                 raise
             # The code awaited something that it, or another, had cancelled.
-            return await self._stop_control.settle(_stop_for(error, self._writer.state))
+            return await self._stop_control.settle(stop_for(error, self._writer.state))
         except (Exception, CodeFrozen, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever the code raises has a place
-            stop = _stop_for(error, self._writer.state)
+            stop = stop_for(error, self._writer.state)
             if stop.reason.code != ReasonCode.CODE_FAILED and (missing := await self._missing()):
                 stop = diverged(
                     f"the code now gives up ({stop.reason.message}); the journal goes on with {', '.join(missing)}"
                 )
             return await self._stop_control.settle(stop)
-        end = self._stop_control.stop or self._misfit(unasked, result)
+        end = self._stop_control.stop or misfit(self._writer.state, unasked, self._unawaited, result, self._code)
         return await self._stop_control.settle(end) if end else result.SerializeToString()
 
     def issue(
@@ -274,41 +275,11 @@ class Forward:
                 waiting.set_result(None)
         self._waiting.clear()
 
-    def _misfit(self, unasked: list[str], result: object) -> Suspend | None:
-        """Why what the code returned cannot be the end of the saga, if it cannot."""
-        if unasked:
-            return diverged(f"the code returned; the journal goes on with {', '.join(unasked)}")
-        if self._unawaited:
-            message = f"called but never awaited: {', '.join(sorted(self._unawaited))}"
-            return Suspend(Reason(ReasonCode.CODE_FAILED, message))
-        if in_doubt := [command.key for command in self._writer.state.commands.values() if command.matters_in_doubt]:
-            return Suspend(
-                Reason(ReasonCode.UNKNOWN, f"the code returned; in doubt: {', '.join(in_doubt)}", in_doubt[0])
-            )
-        if not isinstance(result, self._code.definition.result):
-            expected = self._code.definition.result.__name__
-            return Suspend(Reason(ReasonCode.CODE_FAILED, f"the code returned {type(result).__name__}, not {expected}"))
-        return None
-
 
 def _is_cancelled() -> bool:
     """Somebody cancels the saga's task itself: the event loop is being closed."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _stop_for(error: BaseException, state: SagaState) -> RollBack | Suspend:
-    """Where the code's own error leads."""
-    if isinstance(error, BaseExceptionGroup):
-        # A TaskGroup wraps what its branches raised; the first of them is why the saga stops.
-        return _stop_for(error.exceptions[0], state)
-    if isinstance(error, (CommandError, SagaRejected)):
-        key = getattr(error, "key", "")
-        if state.pivoted:
-            return Suspend(Reason(ReasonCode.REJECTED_AFTER_PIVOT, str(error), key))
-        code = ReasonCode.UNKNOWN if isinstance(error, CommandUnknown) else ReasonCode.REJECTED
-        return RollBack(Reason(code, str(error), key))
-    return Suspend(Reason(ReasonCode.CODE_FAILED, f"{type(error).__name__}: {error}"))
 
 
 def _error(command: CommandState) -> CommandError:

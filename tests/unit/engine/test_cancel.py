@@ -342,7 +342,7 @@ async def test_a_resume_of_a_saga_that_another_replica_has_resumed_before_it_is_
         await until(lambda: stage.state().status is Status.COMPLETED)
 
     claim_late(stage, monkeypatch, resume)
-    with pytest.raises(ActRefused, match="is not suspended"):
+    with pytest.raises(ActRefused, match="is completed, not suspended"):
         await stage.process().acts.resume(SAGA, "go on", "bob")
     assert stage.state().status is Status.COMPLETED
 

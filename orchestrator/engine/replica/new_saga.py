@@ -1,0 +1,50 @@
+"""What the journal of a new saga begins with."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from orchestrator.journal.entries import SagaStarted
+from orchestrator.ports.journal import NewSaga
+
+if TYPE_CHECKING:
+    from orchestrator.engine.sagas import Served, StartSaga
+    from orchestrator.ports.adapters import Adapters
+
+
+def started_now(order: StartSaga, served: Served | None, adapters: Adapters) -> tuple[NewSaga, SagaStarted]:
+    """What the journal keeps of a saga that is started now, and its first entry.
+
+    Args:
+        order: what is started.
+        served: its definition, where it is served.
+        adapters: tell the time, and whether its trace is exported.
+    """
+    now = adapters.clock.now()
+    deadline_at, forward_until = _deadline(served, now)
+    started = SagaStarted(
+        now,
+        order.definition,
+        order.version,
+        order.input,
+        order.traceparent,
+        adapters.observer.samples(order.saga_id, order.traceparent),
+        order.attributes,
+        deadline_at,
+        forward_until,
+        order.parent_id,
+    )
+    return NewSaga(order.definition, order.version, order.digest, now, order.attributes), started
+
+
+def _deadline(served: Served | None, now: int) -> tuple[int, int]:
+    """By when a saga should have ended, and until when it goes forward; 0 for never."""
+    if served is None or served.definition.deadline is None:
+        return 0, 0
+    deadline = now + _nanoseconds(served.definition.deadline)
+    return deadline, deadline - _nanoseconds(served.definition.reserve)
+
+
+def _nanoseconds(span: timedelta) -> int:
+    return span // timedelta(microseconds=1) * 1000

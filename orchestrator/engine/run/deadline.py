@@ -1,0 +1,48 @@
+"""Watches the deadline of one saga.
+
+Before the pivot a passing deadline rolls the saga back, in time for the reserve; after the pivot it is noted, and the
+saga keeps going.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from orchestrator.engine.run.stop_control import RollBack
+from orchestrator.journal.entries import DeadlinePassed
+from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import UNFINISHED
+
+if TYPE_CHECKING:
+    from orchestrator.engine.run.context import RunContext
+    from orchestrator.engine.run.forward import Forward
+    from orchestrator.ports.clock import Clock
+
+_log = logging.getLogger(__name__)
+
+
+async def watch_deadline(context: RunContext, forward: Forward | None) -> None:
+    """Wait for the deadline of a saga that goes forward, and do what it demands.
+
+    Args:
+        context: of its run.
+        forward: runs its code, where that is at hand.
+    """
+    clock, state = context.clock, context.writer.state
+    await _sleep_until(clock, state.forward_until)
+    if forward is not None:
+        await forward.pivot_settled()
+    if state.rollback or state.status not in UNFINISHED:  # it goes forward no more
+        return
+    if not state.pivoted:
+        context.stop_control.request_stop(RollBack(Reason(ReasonCode.DEADLINE, "the saga's deadline passed")))
+    elif not state.overdue:
+        await _sleep_until(clock, state.deadline_at)
+        context.writer.record(DeadlinePassed(clock.now()))
+        await context.stop_control.persist(context.writer)
+        _log.warning("saga %s is overdue, and past its pivot: it keeps going", state.saga_id)
+
+
+async def _sleep_until(clock: Clock, instant: int) -> None:
+    await clock.sleep(max(0.0, (instant - clock.now()) / 1e9))
