@@ -32,3 +32,11 @@ def bounded(key: str, longest: int) -> str:
 def idempotency_key(saga_id: str, key: str) -> str:
     """What a participant sees: the same for every attempt, after every restart and from every replica."""
     return f"{saga_id}/{key}"
+
+
+_COMPENSATION = "compensation:"
+
+
+def compensation_key(key: str) -> str:
+    """The key of the compensation of the command with this key."""
+    return _COMPENSATION + key

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import grpc
 
 from orchestrator.journal import entries as e
-from orchestrator.journal.keys import idempotency_key
+from orchestrator.journal.keys import compensation_key, idempotency_key
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status, StepOutcome
 from orchestrator.journal.trace_ids import STARTED
@@ -156,16 +156,16 @@ class SagaTrace:
         return ()
 
     def _compensation_began(self, entry: e.CompensationBegan) -> Sequence[bytes]:
-        key = e.compensation_key(entry.key)
+        key = compensation_key(entry.key)
         self._sendings[key] = _Sending(key, entry.method, None, entry.at, compensates=self._sendings[entry.key])
         return ()
 
     def _compensation_completed(self, entry: e.CompensationCompleted) -> Sequence[bytes]:
-        sending = self._sendings[e.compensation_key(entry.key)]
+        sending = self._sendings[compensation_key(entry.key)]
         return self._settled(sending, entry, StepOutcome.COMPLETED, None)
 
     def _compensation_rejected(self, entry: e.CompensationRejected) -> Sequence[bytes]:
-        sending = self._sendings[e.compensation_key(entry.key)]
+        sending = self._sendings[compensation_key(entry.key)]
         return self._attempted(sending, entry, StepOutcome.REJECTED, entry.failure)
 
     def _saga_recovered(self, entry: e.SagaRecovered) -> Sequence[bytes]:

@@ -27,9 +27,8 @@ from orchestrator.journal.entries import (
     SagaCompensated,
     SagaPartiallyCompensated,
     SagaSuspended,
-    compensation_key,
 )
-from orchestrator.journal.keys import idempotency_key
+from orchestrator.journal.keys import compensation_key, idempotency_key
 from orchestrator.journal.outcome import Completed, Rejected
 from orchestrator.journal.reason import Reason, ReasonCode
 

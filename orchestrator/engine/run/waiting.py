@@ -9,7 +9,7 @@ import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.engine.sagas import Waiting, WaitReason
-from orchestrator.journal.entries import compensation_key
+from orchestrator.journal.keys import compensation_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

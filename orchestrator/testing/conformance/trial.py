@@ -7,8 +7,7 @@ from uuid import uuid4
 
 from orchestrator.contract.command import Effect
 from orchestrator.errors import CompensationUnderivable
-from orchestrator.journal.entries import compensation_key
-from orchestrator.journal.keys import idempotency_key
+from orchestrator.journal.keys import compensation_key, idempotency_key
 from orchestrator.testing.conformance.answers import KEY
 from orchestrator.testing.conformance.report import Verdict
 from orchestrator.testing.conformance.subject import valid_request

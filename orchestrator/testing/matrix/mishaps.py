@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.contract.command import OnUnknown
-from orchestrator.journal.entries import compensation_key
+from orchestrator.journal.keys import compensation_key
 from orchestrator.journal.state import Status
 from orchestrator.testing.matrix import expectations as ends
 from orchestrator.testing.matrix.scenario import IN_FLIGHT, INTENT_DURABLE, Moment, Scenario, Strike

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.contract.command import Effect
-from orchestrator.journal.entries import compensation_key
-from orchestrator.journal.keys import idempotency_key
+from orchestrator.journal.keys import compensation_key, idempotency_key
 from orchestrator.journal.outcome import Completed
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from orchestrator.journal.entries import (
     CompensationResolved,
     RollbackBegan,
     SagaSuspended,
-    compensation_key,
 )
+from orchestrator.journal.keys import compensation_key
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import SagaState, Status, StepOutcome
 from orchestrator.testing.mock import EffectLedger

@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from orchestrator.api.views.journal_view import journal_view
 from orchestrator.api.views.preview_view import preview_view
 from orchestrator.api.views.saga_view import saga_view
+from orchestrator.contract.command import Effect
 from orchestrator.journal import entries as e
 from orchestrator.journal.codec import name_of
 from orchestrator.journal.fold import fold
@@ -88,8 +89,8 @@ def test_an_entry_that_knows_nothing_of_an_effect_does_not_speak_of_one(process:
     assert not shown(process, [e.SagaCompensated(AT)])[0].HasField("took_effect")
 
 
-def reserve() -> tuple[e.Effect, bytes]:
-    return e.Effect.COMPENSABLE, RESERVE.SerializeToString()
+def reserve() -> tuple[Effect, bytes]:
+    return Effect.COMPENSABLE, RESERVE.SerializeToString()
 
 
 async def test_requests_replies_input_and_result_are_shown(stage: Stage) -> None:
@@ -115,7 +116,7 @@ def unpacked(entry: saga_pb2.JournalEntry, kind: type[Message]) -> Message | Non
 
 
 async def test_without_the_definition_and_the_contract_nothing_is_decoded(process: Process) -> None:
-    intended = e.CommandIntended(AT, "Gone.Do#1", "gone.v1.Gone.Do", e.Effect.PIVOT, b"\x0a\x01a")
+    intended = e.CommandIntended(AT, "Gone.Do#1", "gone.v1.Gone.Do", Effect.PIVOT, b"\x0a\x01a")
     completed = e.CommandCompleted(AT, "Gone.Do#1", 1, AT, b"\x0a\x01a")
 
     view = shown(process, [e.SagaStarted(AT, "gone", 1, b"\x0a\x01a"), intended, completed, e.SagaCompleted(AT, b"a")])
@@ -212,7 +213,7 @@ BROKEN = b"\x0a\x03\xff\xfeA"
 
 
 def test_what_cannot_be_read_is_shown_by_type_and_size(process: Process) -> None:
-    intended = e.CommandIntended(AT, STOCK, RESERVE_STOCK, e.Effect.COMPENSABLE, BROKEN)
+    intended = e.CommandIntended(AT, STOCK, RESERVE_STOCK, Effect.COMPENSABLE, BROKEN)
     completed = e.CommandCompleted(AT, STOCK, 1, AT, BROKEN)
 
     view = shown(process, [intended, completed])
@@ -264,7 +265,7 @@ async def test_a_preview_of_a_request_that_cannot_be_read_says_what_is_in_the_wa
 
 @pytest.mark.parametrize(("first", "most", "shows"), [(1, 2, [1, 2]), (2, 1, [2]), (4, 9, []), (3, 9, [3])])
 def test_a_page_of_the_journal_keeps_the_sequences(process: Process, first: int, most: int, shows: list[int]) -> None:
-    intended = e.CommandIntended(AT, STOCK, RESERVE_STOCK, e.Effect.COMPENSABLE, b"")
+    intended = e.CommandIntended(AT, STOCK, RESERVE_STOCK, Effect.COMPENSABLE, b"")
     entries = [intended, e.CommandCompleted(AT, STOCK, 1, AT, b""), e.SagaRecovered(AT, "other")]
 
     view = journal_view(entries, None, process.sagas.contract, first, most)

@@ -10,6 +10,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.journal import entries as e
 from orchestrator.journal.compensation_plan import plan_compensations
 from orchestrator.journal.fold import fold
+from orchestrator.journal.keys import compensation_key
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import ENDED, UNFINISHED, SagaState, Status, StepOutcome
@@ -148,7 +149,7 @@ def test_a_failed_attempt_to_compensate_counts_for_the_compensation() -> None:
         completed("A#1"),
         e.RollbackBegan(4, WHY),
         e.CompensationBegan(5, "A#1", "undo A"),
-        e.AttemptFailed(6, e.compensation_key("A#1"), 1, 5, NO),
+        e.AttemptFailed(6, compensation_key("A#1"), 1, 5, NO),
     )
 
     assert state.compensation("A#1").attempts == 1

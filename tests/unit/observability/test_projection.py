@@ -22,9 +22,9 @@ from orchestrator.journal.entries import (
     SagaRecovered,
     SagaStarted,
     SagaSuspended,
-    compensation_key,
 )
 from orchestrator.journal.fold import fold
+from orchestrator.journal.keys import compensation_key
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.trace_ids import attempt_traceparent, parse_traceparent

@@ -1,0 +1,105 @@
+"""What befalls a command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.contract.command import Effect
+from orchestrator.journal.outcome import Failure  # noqa: TC001 - as the types of all fields, it can be read at run time
+from orchestrator.journal.state import CommandState, CompensationState, StepOutcome
+
+if TYPE_CHECKING:
+    from orchestrator.journal.state import SagaState
+
+
+class CommandIntended(NamedTuple):
+    """A command is about to be sent. Durable before an effectful one leaves; a query's merely rides along.
+
+    Attributes:
+        method: the full name of the rpc.
+        request: the serialized request.
+        best_effort: the saga goes on without it.
+    """
+
+    at: int
+    key: str
+    method: str
+    effect: Effect
+    request: bytes
+    best_effort: bool = False
+
+    def apply(self, state: SagaState) -> None:
+        """The command is in doubt."""
+        state.commands[self.key] = CommandState(
+            self.key, self.method, self.effect, self.request, self.at, self.best_effort
+        )
+
+
+class AttemptFailed(NamedTuple):
+    """An attempt to deliver a command or a compensation came to no definite end.
+
+    Attributes:
+        harmless: it certainly had no effect.
+    """
+
+    at: int
+    key: str
+    attempt: int
+    started_at: int
+    failure: Failure
+    harmless: bool = False
+
+    def apply(self, state: SagaState) -> None:
+        """The next attempt has the next number."""
+        delivery = state.delivery(self.key)
+        delivery.attempts = self.attempt
+        delivery.failure = self.failure
+        if isinstance(delivery, CompensationState):
+            delivery.note_sent(self.started_at)
+        elif isinstance(delivery, CommandState) and not self.harmless:
+            delivery.doubtful = True
+
+
+class CommandCompleted(NamedTuple):
+    """A command took effect, or a query was answered."""
+
+    at: int
+    key: str
+    attempt: int
+    started_at: int
+    reply: bytes
+
+    def apply(self, state: SagaState) -> None:
+        """The outcome is known. An accepted pivot is the point of no return."""
+        command = state.settle(self.key, StepOutcome.COMPLETED, self.at, self.attempt)
+        command.reply = self.reply
+        if command.effect is Effect.PIVOT:
+            state.pivoted = True
+
+
+class CommandRefused(NamedTuple):
+    """The participant refused a command; it has no effect."""
+
+    at: int
+    key: str
+    attempt: int
+    started_at: int
+    failure: Failure
+
+    def apply(self, state: SagaState) -> None:
+        """The outcome is known."""
+        state.settle(self.key, StepOutcome.REJECTED, self.at, self.attempt).failure = self.failure
+
+
+class CommandAbandoned(NamedTuple):
+    """The attempts of a command were spent, and its outcome stays unknown; the saga goes on, or back, without it."""
+
+    at: int
+    key: str
+    attempt: int
+    started_at: int
+    failure: Failure
+
+    def apply(self, state: SagaState) -> None:
+        """It stays unknown whether there is an effect."""
+        state.settle(self.key, StepOutcome.UNKNOWN, self.at, self.attempt).failure = self.failure
