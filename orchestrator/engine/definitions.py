@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from orchestrator.analysis.plan.plan import Plan
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.bindings.bindings import Bindings
+    from orchestrator.engine.bindings.binding import Bindings
 
 
 @dataclass(frozen=True, slots=True)

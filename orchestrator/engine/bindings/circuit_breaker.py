@@ -1,7 +1,7 @@
-r"""The circuit breaker in front of one participant: how many calls may be in flight, and whether any should be.
+r"""The circuit breaker in front of one participant: whether it should be called at all.
 
-Purpose: a participant that is down delays sagas and is not hammered by them; one that is slow is not drowned.
-Invariant: nobody who waits here has an attempt in flight, so a saga can be stopped while it waits.
+Purpose: a participant that is down delays sagas and is not hammered by them. Invariant: while the circuit is open no
+call is admitted but one trial.
 
 ::
 
@@ -11,16 +11,16 @@ Invariant: nobody who waits here has an attempt in flight, so a saga can be stop
                    health cannot tell: one trial     ▼  │
                                                   half-open ──the trial was answered──▶ closed
 
-``closed`` lets calls pass, as with an electric circuit seen from the other side: the names are those of the
-circuit breaker pattern.
+How many calls it takes while it is closed, the :mod:`~orchestrator.engine.bindings.concurrency_limit` says.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
+
+from orchestrator.engine.bindings.concurrency_limit import ConcurrencyLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,10 +51,11 @@ class CircuitBreaker:
         name: of the participant, for the log: the full name of its service.
 
     Attributes:
+        try_enter: admits a call now, if that may be.
+        enter: waits until a call is admitted. Each call that was admitted calls :meth:`leave` once.
         is_open: the circuit is open: the participant is believed to be down.
         down_since: since when, nanoseconds since the epoch, UTC; 0 while the circuit is closed.
         next_check_at: when it is asked for its health again, likewise.
-        in_flight: calls that are.
         on_return: is called when the participant, believed to be down, is back.
     """
 
@@ -62,16 +63,17 @@ class CircuitBreaker:
         "_check",
         "_clock",
         "_failures",
+        "_limit",
         "_most",
         "_name",
         "_prober",
         "_trial",
-        "_waiting",
         "down_since",
-        "in_flight",
+        "enter",
         "is_open",
         "next_check_at",
         "on_return",
+        "try_enter",
     )
 
     def __init__(self, clock: Clock, check: HealthCheck, most_in_flight: int, name: str = "") -> None:
@@ -81,40 +83,25 @@ class CircuitBreaker:
         self._most = most_in_flight
         self._failures = 0
         self._trial = False
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._limit = ConcurrencyLimit(most_in_flight)
+        # Its own methods, and not called from here: every command enters.
+        self.try_enter = self._limit.try_enter
+        self.enter = self._limit.enter
         self._prober: asyncio.Task[None] | None = None
-        self.in_flight = 0
         self.is_open = False
         self.down_since = 0
         self.next_check_at = 0
         self.on_return: Callable[[], None] | None = None
 
     @property
+    def in_flight(self) -> int:
+        """Calls that are in flight."""
+        return self._limit.in_flight
+
+    @property
     def waiting(self) -> int:
         """How many calls wait to be admitted."""
-        return len(self._waiting)
-
-    def try_enter(self) -> bool:
-        """Admit a call now, if that may be. Whoever was admitted calls :meth:`leave` once."""
-        if self.is_open or self.in_flight >= self._most or self._waiting:
-            return False
-        self.in_flight += 1
-        return True
-
-    async def enter(self) -> None:
-        """Wait to be admitted, first come first served."""
-        if self.try_enter():
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        self._admit()
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.in_flight -= 1  # the turn came, and nobody took it
-            self._admit()
-            raise
+        return self._limit.waiting
 
     def leave(self, *, reached: bool) -> None:
         """A call has ended.
@@ -122,18 +109,18 @@ class CircuitBreaker:
         Args:
             reached: somebody was there, whatever the answer.
         """
-        self.in_flight -= 1
         if reached:
             self._failures = 0
             if self._trial:
                 self._close()
         else:
             self._failures += 1
-            self._trial = False
+            if self._trial:
+                self._trial = False
+                self._limit.make_room(0)
             if self._failures >= FAILURES_TO_OPEN and self._prober is None:
                 self._open()
-        if self._waiting:
-            self._admit()
+        self._limit.leave()
 
     def shut(self) -> None:
         """Ask no more; the process ends."""
@@ -152,10 +139,11 @@ class CircuitBreaker:
                 self._close()
             elif serves is None and not self._trial:
                 self._trial = True
-                self._admit()
+                self._limit.make_room(1)
 
     def _open(self) -> None:
         self.is_open = True
+        self._limit.make_room(0)
         self.down_since = self._clock.now()
         self._prober = asyncio.ensure_future(self._probe())
         _log.warning(
@@ -173,19 +161,6 @@ class CircuitBreaker:
         self._failures = 0
         self._trial = False
         self._prober = None
-        self._admit()
+        self._limit.make_room(self._most)
         if self.on_return is not None:
             self.on_return()
-
-    def _admit(self) -> None:
-        """Give turns to those who wait: as many as may be, or one trial."""
-        while self._waiting and self.in_flight < self._room():
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self.in_flight += 1
-                turn.set_result(None)
-
-    def _room(self) -> int:
-        if not self.is_open:
-            return self._most
-        return 1 if self._trial else 0

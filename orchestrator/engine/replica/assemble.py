@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.analysis.plan.reader import read_plan
-from orchestrator.engine.bindings.bindings import DEFAULT_MOST_IN_FLIGHT, Bindings
+from orchestrator.engine.bindings.binding import DEFAULT_MOST_IN_FLIGHT, Bindings
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
 from orchestrator.engine.replica.children import add_children

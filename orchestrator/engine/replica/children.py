@@ -11,7 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.plan.child_command import ROLLBACK, child_command
-from orchestrator.engine.bindings.bindings import Binding
+from orchestrator.engine.bindings.binding import Binding
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import JournalError, SagaExists

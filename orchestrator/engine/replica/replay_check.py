@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from orchestrator.analysis.plan.child_command import child_command
 from orchestrator.contract.redaction import redacted
 from orchestrator.definition.context import running_saga
-from orchestrator.engine.bindings.bindings import Binding, Bindings
+from orchestrator.engine.bindings.binding import Binding, Bindings
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
 from orchestrator.engine.run.backoff import InterruptibleBackoff

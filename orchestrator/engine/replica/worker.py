@@ -37,7 +37,7 @@ from orchestrator.ports.claims import Claim
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from orchestrator.engine.bindings.bindings import Bindings
+    from orchestrator.engine.bindings.binding import Bindings
     from orchestrator.engine.definitions import ServedSagas
     from orchestrator.engine.sagas import StartSaga
     from orchestrator.journal.entries import Entry

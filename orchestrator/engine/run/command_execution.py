@@ -34,7 +34,7 @@ from orchestrator.journal.reason import Reason, ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from orchestrator.engine.bindings.bindings import Binding
+    from orchestrator.engine.bindings.binding import Binding
     from orchestrator.engine.run.context import RunContext
     from orchestrator.journal.state import CommandState
 

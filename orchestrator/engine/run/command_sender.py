@@ -31,7 +31,7 @@ from orchestrator.journal.trace_ids import attempt_traceparent
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from orchestrator.engine.bindings.bindings import Binding
+    from orchestrator.engine.bindings.binding import Binding
     from orchestrator.engine.run.backoff import InterruptibleBackoff
     from orchestrator.engine.run.journal_writer import SagaWriter
     from orchestrator.engine.run.stop_control import StopControl

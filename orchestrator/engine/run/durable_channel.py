@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from orchestrator.engine.bindings.bindings import Binding, Bindings
+    from orchestrator.engine.bindings.binding import Binding, Bindings
     from orchestrator.engine.run.forward import Forward
 
 

@@ -47,7 +47,7 @@ from orchestrator.journal.state import UNFINISHED, Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from orchestrator.engine.bindings.bindings import Bindings
+    from orchestrator.engine.bindings.binding import Bindings
     from orchestrator.engine.run.context import SagaCode
     from orchestrator.engine.run.journal_writer import SagaWriter
     from orchestrator.engine.run.replay import ReplayGate

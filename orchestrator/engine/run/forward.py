@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.engine.bindings.bindings import Binding, Bindings
+    from orchestrator.engine.bindings.binding import Binding, Bindings
     from orchestrator.engine.run.command_execution import CommandExecution
     from orchestrator.engine.run.context import RunContext, SagaCode
     from orchestrator.engine.run.replay import ReplayGate

@@ -11,7 +11,7 @@ from orchestrator.errors import CompensationUnderivable
 from orchestrator.journal.compensation_plan import derive_compensation, plan_compensations
 
 if TYPE_CHECKING:
-    from orchestrator.engine.bindings.bindings import Binding, Bindings
+    from orchestrator.engine.bindings.binding import Binding, Bindings
     from orchestrator.journal.state import CommandState, SagaState
 
 

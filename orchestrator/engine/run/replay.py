@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from orchestrator.engine.bindings.bindings import Binding
+    from orchestrator.engine.bindings.binding import Binding
     from orchestrator.engine.run.stop_control import Stop, StopControl
     from orchestrator.journal.state import CommandState, SagaState
 

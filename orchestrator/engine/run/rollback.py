@@ -35,7 +35,7 @@ from orchestrator.journal.reason import Reason, ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.engine.bindings.bindings import Binding, Bindings
+    from orchestrator.engine.bindings.binding import Binding, Bindings
     from orchestrator.engine.run.command_sender import Attempted
     from orchestrator.engine.run.context import RunContext
     from orchestrator.journal.state import CommandState

@@ -14,7 +14,7 @@ from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.outcome import Completed, Rejected
 
 if TYPE_CHECKING:
-    from orchestrator.engine.bindings.bindings import Binding
+    from orchestrator.engine.bindings.binding import Binding
     from orchestrator.engine.run.command_sender import CommandSender
 
 _DID_NOT: Final = ("NOT_FOUND", "COMMAND_NOT_SEEN")

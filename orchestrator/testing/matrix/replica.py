@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.engine.bindings.bindings import DEFAULT_MOST_IN_FLIGHT, Binding
+from orchestrator.engine.bindings.binding import DEFAULT_MOST_IN_FLIGHT, Binding
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.ports.adapters import Adapters

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.bindings.bindings import Binding
+from orchestrator.engine.bindings.binding import Binding
 from orchestrator.engine.run.preview import derive_compensation
 from orchestrator.journal.compensation_plan import plan_compensations
 from orchestrator.journal.fold import fold

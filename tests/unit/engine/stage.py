@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from orchestrator.contract.command import Effect
 from orchestrator.definition.saga import saga
-from orchestrator.engine.bindings.bindings import Bindings
+from orchestrator.engine.bindings.binding import Bindings
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
 from orchestrator.engine.replica.replica import Replica
 from orchestrator.engine.replica.worker import Worker

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator import CommandRejected, best_effort, saga, saga_id, scope
 from orchestrator.contract.command import Effect
-from orchestrator.engine.bindings.bindings import Bindings
+from orchestrator.engine.bindings.binding import Bindings
 from orchestrator.engine.run.durable_channel import DurableChannel
 from orchestrator.errors import DefinitionError
 from orchestrator.journal.entries import AttemptFailed, CommandIntended

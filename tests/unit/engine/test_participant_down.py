@@ -42,10 +42,10 @@ async def test_a_participant_that_says_itself_that_it_is_unavailable_is_there(st
     assert not process.worker.bindings.breakers[PAYMENT].is_open
 
 
-async def test_a_saga_that_waits_at_a_gate_is_cancelled_at_once(stage: Stage) -> None:
+async def test_a_saga_that_waits_for_its_turn_is_cancelled_at_once(stage: Stage) -> None:
     process = stage.process()
     breaker = process.worker.bindings.breakers[PAYMENT]
-    breaker.is_open = True
+    breaker._limit.make_room(0)
     await process.worker.start(stage.order())
     await until(lambda: breaker.waiting)
 

@@ -9,7 +9,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
-from orchestrator.engine.bindings.bindings import Binding
+from orchestrator.engine.bindings.binding import Binding
 from orchestrator.engine.replica.recovery import Recovery
 from orchestrator.engine.replica.worker import Worker
 from orchestrator.engine.run import command_sender as delivery
