@@ -52,7 +52,9 @@ async def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(letter: P
 
 
 def test_what_cannot_be_opened_is_named(tmp_path: Path) -> None:
-    with pytest.raises(JournalUnavailable, match=re.escape(f"{tmp_path} cannot be opened")):
+    with pytest.raises(
+        JournalUnavailable, match=re.escape(f"{tmp_path} cannot be opened: unable to open database file")
+    ):
         connect(tmp_path)
 
 

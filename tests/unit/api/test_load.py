@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,3 +63,8 @@ def test_where_the_system_does_not_tell_only_what_the_thread_ran_counts(machine:
     machine.spend(ran=300, waited=500, idle=200)
 
     assert measured() == pytest.approx(0.3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells it in this file")
+def test_the_system_tells_how_long_a_thread_was_kept_waiting() -> None:
+    assert ThreadLoad()._tells

@@ -12,6 +12,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from orchestrator.api.views.saga_view import record_view, saga_view
 from orchestrator.api.views.timestamps import duration, timestamp
 from orchestrator.contract.command import Effect
+from orchestrator.engine.sagas import Waiting, WaitReason
 from orchestrator.journal import entries as e
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
@@ -196,3 +197,33 @@ def test_an_instant_is_exact_and_a_span_is_never_negative() -> None:
     assert instant.ToDatetime(UTC) == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
     assert (duration(1_500_000_007).seconds, duration(1_500_000_007).nanos) == (1, 500_000_007)
     assert (duration(-1).seconds, duration(-1).nanos) == (0, 0)
+
+
+def test_what_a_saga_waits_for_is_shown_with_the_failure_before_it() -> None:
+    waiting = Waiting(
+        WaitReason.PARTICIPANT_DOWN,
+        "Shop.Buy#1",
+        "shop.v1.Shop",
+        2,
+        AT,
+        AT + 2 * SECOND,
+        Failure("UNAVAILABLE", "gone"),
+    )
+
+    (shown,) = saga_view(state_of(BOUGHT), None, [waiting]).waiting
+    assert (shown.reason, shown.step_key, shown.service, shown.attempt) == (
+        saga_pb2.WAIT_REASON_PARTICIPANT_DOWN,
+        "Shop.Buy#1",
+        "shop.v1.Shop",
+        2,
+    )
+    assert (shown.since.ToNanoseconds(), shown.until.ToNanoseconds()) == (AT, AT + 2 * SECOND)
+    assert (shown.error.code, shown.error.message) == (14, "gone")
+
+
+def test_what_a_saga_waits_for_without_an_end_or_a_failure_is_shown_without() -> None:
+    (shown,) = saga_view(
+        state_of(BOUGHT), None, [Waiting(WaitReason.PARTICIPANT_BUSY, "Shop.Buy#1", "shop.v1.Shop", 1, AT, 0, None)]
+    ).waiting
+    assert not shown.HasField("until")
+    assert not shown.HasField("error")
