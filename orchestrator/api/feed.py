@@ -1,4 +1,4 @@
-r"""What ``WatchSagas`` tells: every change is shown once, whoever reads.
+r"""What ``WatchSagas`` tells: every change is made into a message once, for all readers.
 
 Purpose: readers cost the sagas next to nothing. One task asks the engine for changes and puts a view of each into a
 ring, which all readers share; each reader has a place in it, and no more. Invariant: a reader is told of every change,

@@ -23,7 +23,7 @@ _METADATA_BYTES: Final = 64 * 1024
 SERVER_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     # Without reuse of the port, a second process on the same one is an error instead of a rival.
     ("grpc.so_reuseport", 0),
-    # gRPC itself cancels calls, without a word, that nobody has taken up yet: at random beyond 1000, all beyond 3000,
+    # gRPC itself cancels calls that wait for the server, and logs nothing: at random beyond 1000, all beyond 3000,
     # and any after 30 seconds. What is too much is for Admission to say; taking up a call costs microseconds.
     ("grpc.server.max_pending_requests", _UNBOUNDED),
     ("grpc.server.max_pending_requests_hard_limit", _UNBOUNDED),
@@ -32,7 +32,7 @@ SERVER_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 100),
     ("grpc.http2.max_ping_strikes", 0),
-    # And a watcher whose connection has gone dead without a word gives its place back.
+    # And a watcher whose connection is dead gives its place back.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.ping_timeout_ms", 20_000),

@@ -2,7 +2,7 @@
 
 A key names its whole path, so it grows with every scope and every child. Beyond a length its middle gives way to a hash
 of the whole: the same path leads to the same key in every process, and beginning and end can still be read. What an
-earlier version has journalled in full keeps its full name; whoever shortens asks the journal first.
+earlier version has journalled in full keeps its full name: ask the journal before you shorten a key.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def saga_view(
         state: of the saga.
         served: its definition, where it is served.
         waiting: what it waits for, where it is advanced here.
-        steps_seen: shows a step; for whoever shows the same saga again and again.
+        steps_seen: shows a step; for a watcher, which shows the same saga again and again.
     """
     view = feed_view(state, waiting)
     view.steps.extend(step_views(state, served, steps_seen))

@@ -64,7 +64,7 @@ async def paced(
     took = 0.0
     async for state in states:
         if took > _QUICK_SECONDS and state.status not in ENDED:
-            await clock.sleep(min(took / _SHARE, _LONGEST_SECONDS))  # the state goes on meanwhile
+            await clock.sleep(min(took / _SHARE, _LONGEST_SECONDS))  # the state goes on until then
         began = time.perf_counter()
         answer = view(state)
         took = time.perf_counter() - began

@@ -77,7 +77,7 @@ class Binding:
         self.verify = _derived(command, command.verify, participants, breaker)
 
     def flaw(self, reply: bytes) -> Failure | None:
-        """Why a serialized reply cannot be used, if it cannot: whoever sent it, it is no answer to this command."""
+        """Why a serialized reply cannot be used, if it cannot: then it does not answer this command."""
         if self.compensates and not reply:
             return None  # a guard that has nothing to undo has nothing to say
         response = self.command.response

@@ -1,7 +1,7 @@
 """How many calls may be in flight to one participant; the others wait for their turn, first come first served.
 
-Purpose: a participant that is slow is not drowned. Invariant: a saga that waits here has no call in flight for it, so it
-can be stopped while it waits.
+Purpose: a participant that is slow is not drowned. Invariant: a saga that waits here has no call in flight for that
+turn, so it can be stopped while it waits.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ class Acts:
                 executor = self._worker.recover(claim, entries, state, rollback=reason)
             if await executor.cancel(reason, refuse):
                 return executor.state
-            # It has stopped otherwise meanwhile: there may be something to roll back, or nothing more to do.
+            # It was stopped for another reason: there may be something to roll back, or nothing more to do.
             _raise_failed(executor)
 
     async def _note(self, act: Act, saga_id: str, entry: Callable[[SagaState], Entry]) -> SagaState:
@@ -228,4 +228,4 @@ def _raise_failed(executor: Executor) -> None:
         case Fail(JournalError() as error) if not isinstance(error, ClaimLost):
             raise error
         case Halt():
-            raise ClaimLost(f"saga {executor.state.saga_id} is being let go of by this replica; ask again")
+            raise ClaimLost(f"saga {executor.state.saga_id} is no longer advanced by this replica; ask again")

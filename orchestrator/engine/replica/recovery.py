@@ -1,8 +1,8 @@
 """Claims what nobody advances, and keeps this replica's claims alive.
 
-Purpose: whatever a crashed or silent replica has let go of is carried on, and so is what a failing journal has
-stopped here. Invariant: a claimed saga is live, or an orphan that waits for the journal, or it cannot be read by this
-version, which is logged; it is never forgotten.
+Purpose: a saga that a crashed or silent replica no longer advances is recovered, and so is one that a failing journal
+has stopped here. Invariant: a claimed saga is live, or its recovery is deferred until the journal is back, or this
+version cannot read it, which is logged; it is never forgotten.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class Recovery:
                 await asyncio.gather(*map(self._recover_one, at_once))
                 self.recovered += len(at_once)
                 self._tell_progress()
-            await self._beat()  # there may be so many that the lease would lapse meanwhile
+            await self._beat()  # there may be so many that the lease would lapse before their end
             if len(claims) < _CLAIM_BATCH:
                 break
 

@@ -1,7 +1,7 @@
 """Tells the observer once more what an earlier process may not have passed on before it died, and only that.
 
-A saga that goes on is observed again by whoever recovers it. One that had just ended, or was suspended, is recovered by
-nobody, and whatever an observer held back of it would be lost: its trace might have no root.
+A saga that goes on is observed again by the replica that recovers it. One that had just ended, or was suspended, is not
+recovered, and what an observer held back of it would be lost: its trace might have no root.
 
 Purpose: no saga's trace is cut short by a crash, and none is told twice after a drain. Invariant: the journal remembers
 a replica from its first heartbeat until its observer has passed on all that it saw; so a replica that is remembered and

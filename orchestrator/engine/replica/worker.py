@@ -160,7 +160,7 @@ class Worker:
         """
         executor = self.live.get(saga_id)
         if executor is not None:
-            # Whoever repeats a start seems to start it anew, until the journal says that it exists.
+            # A repeated start looks like a new one until the journal says that the saga exists.
             with contextlib.suppress(SagaExists):
                 state = await executor.settled_state()
                 if state is not None:
@@ -273,7 +273,7 @@ class Worker:
             state: to which the entries lead.
             entry: why the saga goes on; journalled before anything else.
             rollback: a reason to go backward.
-            told: the saga rested, so that whoever wrote the entries had the time to tell the observer.
+            told: the saga rested, so the process that wrote the entries had the time to tell the observer.
         """
         if (other := self.live.get(claim.saga_id)) is not None:
             if other.token > claim.token:
@@ -321,7 +321,7 @@ class Worker:
             return
         match stopped.result():
             case Halt() | Fail(ClaimLost() | SagaExists()):
-                _log.info("saga %s is let go of", saga_id)
+                _log.info("saga %s is advanced here no more", saga_id)
             case Fail():
                 self._recovery.defer_recovery(Claim(saga_id, writer.token))
 

@@ -100,7 +100,7 @@ class DurableChannel(grpc.aio.Channel):
     stream_stream = unary_stream  # type: ignore[assignment]
 
     async def close(self, grace: float | None = None) -> None:
-        """Nothing to close: the channels to the participants are closed by whoever opened them."""
+        """Nothing to close: the channels to the participants are closed where they were opened."""
 
     async def __aenter__(self) -> Self:
         """Itself."""

@@ -15,7 +15,7 @@ Invariant: no effectful command leaves before its intent is durable, and no comp
                                        ▼
                                   SagaSuspended
 
-When the journal refuses, the executor stops without a word more; the worker recovers the saga, or another replica
+When the journal refuses, the executor stops and writes no more; the worker recovers the saga, or another replica
 already has. Where the executor itself fails, the saga is suspended: trying again would fail again.
 """
 
@@ -172,7 +172,7 @@ class Executor:
     async def cancel(self, reason: Reason, refuse: Callable[[SagaState], None]) -> bool:
         """Roll back, and wait until that is durable; whether it is. Does nothing where a rollback is under way.
 
-        It is not where the saga has ended or stopped otherwise meanwhile; then this executor does no more.
+        It is not where the saga has ended or was stopped for another reason; then this executor does no more.
 
         Args:
             reason: why.
@@ -337,7 +337,7 @@ class Executor:
         self._rollback_began.set_result(None)
 
     async def _leave_tidy(self) -> None:
-        """Make durable what is known, to spare whoever carries on from asking again."""
+        """Make durable what is known: the process that recovers the saga then need not ask again."""
         try:
             await self._writer.persist()
         except JournalError:

@@ -11,4 +11,4 @@ class CodeFrozen(BaseException):  # named for what happened
 
 
 ADVICE = "await a command in every loop, serve the mended code and resume; or cancel"
-"""What an operator and whoever wrote the code can do about it."""
+"""What an operator, and the author of the code, can do about it."""

@@ -112,7 +112,7 @@ class SagaWriter:
             self.on_change()
 
     def persist(self) -> asyncio.Future[None]:
-        """Make everything recorded so far durable. Whoever gives up waiting for that changes nothing about it.
+        """Make everything recorded so far durable; a caller that stops waiting for it changes nothing.
 
         The future raises:
             JournalError: it is not durable, and this pen can write no more.
@@ -151,14 +151,14 @@ class SagaWriter:
         return write
 
     def _note_written(self, append: Append, write: _Write, written: asyncio.Future[None]) -> None:
-        """Tell whoever waits for it or for the start, and the observer."""
+        """End the waiting for this write, and for the start; tell the observer."""
         if written.cancelled():  # the event loop is being closed
             return
         error = written.exception()
         write.end(error)
         if append.new is not None and error is not None:
             self.started.set_exception(error)
-            self.started.exception()  # whoever started the saga may have gone; then nobody else asks
+            self.started.exception()  # the caller may have gone, and no other asks for it
         elif append.new is not None:
             self.started.set_result(None)
             failpoints.reach("started", "")

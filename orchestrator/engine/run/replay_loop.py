@@ -11,7 +11,7 @@ only if that queue is empty, however many turns it took to get there.
             ▲                                    │
             └────────── not empty ───────────────┘
 
-What waits for the world (an answer, the disk) is a task of the process's loop, awaited by :meth:`ReplayLoop.outside`.
+What waits for the outside (an answer, the disk) is a task of the process's loop, awaited by :meth:`ReplayLoop.outside`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ReplayLoop:
         self._at_rest = _nobody
 
     async def outside(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await something that waits for the world. Whoever gives up waiting for it cancels it."""
+        """Await something that waits for the outside; a caller that stops waiting for it cancels it."""
         answer: asyncio.Future[T] = self.create_future()
         task = self._process.create_task(work)
 

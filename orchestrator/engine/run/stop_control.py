@@ -9,7 +9,7 @@ brake of its own.
 
     going ──pull()──▶ draining ──last attempt answered──▶ cancelled
                           │
-                          └── whoever wants to send meanwhile is parked until it is cancelled
+                          └── a task that wants to send waits here until it is cancelled
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class StopControl:
     def detach(self) -> None:
         """That task has ended, or goes on under another brake.
 
-        Task and brake hold each other, through the context in which the code runs: let go, they cost no collection.
+        Task and stop control refer to each other through the context of the code; parted, they cost no collection.
         """
         self._task = None
 
@@ -166,7 +166,7 @@ class StopControl:
             await self.await_cancellation()
 
     async def _drain(self) -> None:
-        """Wait until nothing is in flight, then cancel whoever rests besides the saga's own task."""
+        """Wait until nothing is in flight, then cancel the waiting tasks besides the saga's own."""
         await self.idle()
         self._cancelled = True
         for task in list(self._resting):

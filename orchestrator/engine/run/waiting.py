@@ -1,4 +1,4 @@
-"""What a live saga waits for before it sends something: known to whoever advances it, and never journalled.
+"""What a live saga waits for before it sends something: known to its executor, and never journalled.
 
 Noted only where a wait really begins, so that a saga on its way pays nothing.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Wait(NamedTuple):
-    """A wait as it began; what the circuit breaker in front of the participant has become meanwhile, it tells itself.
+    """A wait as it began; how the circuit breaker stands now, it tells itself.
 
     Attributes:
         breaker: whose turn is awaited; ``None`` for a backoff.

@@ -53,7 +53,7 @@ class ValueRecorded(NamedTuple):
     """The code drew a value from the clock or from chance.
 
     Attributes:
-        value: as text; whoever drew it knows how to read it.
+        value: as text; the call that drew it knows how to read it.
     """
 
     at: int
@@ -90,7 +90,7 @@ class DeadlinePassed(NamedTuple):
 
 
 class SagaRecovered(NamedTuple):
-    """A replica took the saga over after another, or an earlier process, had let go of it."""
+    """A replica recovered the saga after another one, or an earlier process, had stopped advancing it."""
 
     at: int
     owner: str
