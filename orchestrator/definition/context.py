@@ -50,7 +50,7 @@ class RunningSaga(Protocol):
     def record_random(self) -> float:
         """A number evenly drawn from [0, 1), when the code first asked."""
 
-    def issue_child(self, definition: SagaDefinition[Any, Any, R], order: Message) -> Awaitable[R]:
+    def issue_child(self, definition: SagaDefinition[Any, Any, R], saga_input: Message) -> Awaitable[R]:
         """Fix the key of a child saga; awaiting what comes back runs it."""
 
 
@@ -99,7 +99,7 @@ def uuid4() -> UUID:
     return UUID(int=bits & _UUID_BITS, version=4)
 
 
-def child(definition: SagaDefinition[Any, Any, R], order: Message) -> Awaitable[R]:
+def child(definition: SagaDefinition[Any, Any, R], saga_input: Message) -> Awaitable[R]:
     """Run another saga as a part of this one, and await its result; it is rolled back with this one.
 
     A child whose code has a pivot is a pivot of this saga. One that ends compensated raises
@@ -107,12 +107,12 @@ def child(definition: SagaDefinition[Any, Any, R], order: Message) -> Awaitable[
 
     Args:
         definition: a definition that this process serves.
-        order: its input.
+        saga_input: what it is started with.
 
     Raises:
         DefinitionError: no saga is running here, or the definition is not served.
     """
-    return _here(f"child({definition.name})").issue_child(definition, order)
+    return _here(f"child({definition.name})").issue_child(definition, saga_input)
 
 
 def _here(what: str) -> RunningSaga:
@@ -126,7 +126,7 @@ def _here(what: str) -> RunningSaga:
 def scope(name: str) -> Iterator[None]:
     """Separate branches that call the same method side by side.
 
-    ``with scope("item-3"): await shop.inventory.ReserveStock(...)``. The name becomes part of the keys of the
+    ``with scope("item-3"): await stubs.inventory.ReserveStock(...)``. The name becomes part of the keys of the
     commands issued within, so it must come from the saga's input or from replies, never from chance.
 
     Raises:

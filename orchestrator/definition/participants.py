@@ -37,28 +37,28 @@ class Participant:
     commands: Mapping[str, Command]
 
 
-def read_participants(shop: type[Any]) -> tuple[Participant, ...]:
+def read_participants(stubs: type[Any]) -> tuple[Participant, ...]:
     """The participants in the order of the dataclass's fields.
 
     Raises:
         DefinitionError: it is not a frozen dataclass of generated stubs.
     """
-    if not dataclasses.is_dataclass(shop) or not shop.__dataclass_params__.frozen:  # type: ignore[attr-defined]
-        raise DefinitionError(f"{_name(shop)} must be a frozen dataclass whose fields are generated stubs")
+    if not dataclasses.is_dataclass(stubs) or not stubs.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        raise DefinitionError(f"{_name(stubs)} must be a frozen dataclass whose fields are generated stubs")
     try:
-        hints = typing.get_type_hints(shop)
+        hints = typing.get_type_hints(stubs)
     except NameError as error:
         raise DefinitionError(
-            f"{_name(shop)}: {error}; import the stubs where the module runs, not under TYPE_CHECKING"
+            f"{_name(stubs)}: {error}; import the stubs where the module runs, not under TYPE_CHECKING"
         ) from None
-    return tuple(_participant(shop, field.name, hints[field.name]) for field in dataclasses.fields(shop))
+    return tuple(_participant(stubs, field.name, hints[field.name]) for field in dataclasses.fields(stubs))
 
 
-def _participant(shop: type[Any], field: str, stub: object) -> Participant:
+def _participant(stubs: type[Any], field: str, stub: object) -> Participant:
     module, name = getattr(stub, "__module__", ""), getattr(stub, "__name__", "")
     if not module.endswith(_STUB_MODULE) or not name.endswith("Stub"):
         raise DefinitionError(
-            f"{_name(shop)}.{field} must be a generated stub such as InventoryServiceStub, not {stub!r}"
+            f"{_name(stubs)}.{field} must be a generated stub such as InventoryServiceStub, not {stub!r}"
         )
     messages = importlib.import_module(module.removesuffix("_grpc"))
     service = messages.DESCRIPTOR.services_by_name[name.removesuffix("Stub")]
@@ -67,5 +67,5 @@ def _participant(shop: type[Any], field: str, stub: object) -> Participant:
     )
 
 
-def _name(shop: type[Any]) -> str:
-    return f"{shop.__module__}.{shop.__qualname__}"
+def _name(stubs: type[Any]) -> str:
+    return f"{stubs.__module__}.{stubs.__qualname__}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 Input = TypeVar("Input", bound=Message)
-Shop = TypeVar("Shop")
+Stubs = TypeVar("Stubs")
 Result = TypeVar("Result", bound=Message)
 
 LONGEST_SAGA = timedelta(days=3_660)
@@ -31,7 +31,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SagaDefinition(Generic[Input, Shop, Result]):
+class SagaDefinition(Generic[Input, Stubs, Result]):
     """The code of a saga and what its signature says.
 
     Attributes:
@@ -39,9 +39,9 @@ class SagaDefinition(Generic[Input, Shop, Result]):
         version: a saga stays on the version with which it started.
         function: the async function itself.
         input: the generated class of what it is started with.
-        shop: the frozen dataclass of stubs that it receives.
+        stubs: the frozen dataclass of stubs that it receives.
         result: the generated class of what it returns.
-        participants: the fields of ``shop``.
+        participants: the fields of ``stubs``.
         attributes: the fields of the input by whose values its sagas can be listed.
         deadline: how long a saga may take; ``None`` for as long as it takes.
         reserve: how much of that is kept for compensations.
@@ -49,18 +49,18 @@ class SagaDefinition(Generic[Input, Shop, Result]):
 
     name: str
     version: int
-    function: Callable[[Input, Shop], Awaitable[Result]]
+    function: Callable[[Input, Stubs], Awaitable[Result]]
     input: type[Input]
-    shop: type[Shop]
+    stubs: type[Stubs]
     result: type[Result]
     participants: tuple[Participant, ...]
     attributes: tuple[str, ...]
     deadline: timedelta | None = None
     reserve: timedelta = timedelta(0)
 
-    def __call__(self, order: Input, shop: Shop, /) -> Awaitable[Result]:
+    def __call__(self, saga_input: Input, stubs: Stubs, /) -> Awaitable[Result]:
         """Call the function: for unit tests with stubs of their own. The engine starts sagas durably."""
-        return self.function(order, shop)
+        return self.function(saga_input, stubs)
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
@@ -68,7 +68,7 @@ class SagaDefinition(Generic[Input, Shop, Result]):
 
 def saga(
     name: str, *, version: int, deadline: timedelta | None = None, reserve: timedelta = timedelta(0)
-) -> Callable[[Callable[[Input, Shop], Awaitable[Result]]], SagaDefinition[Input, Shop, Result]]:
+) -> Callable[[Callable[[Input, Stubs], Awaitable[Result]]], SagaDefinition[Input, Stubs, Result]]:
     """Declare an async function ``(input message, frozen dataclass of stubs) -> message`` to be a saga.
 
     Args:
@@ -90,8 +90,8 @@ def saga(
     if reserve < timedelta(0) or (deadline is not None and deadline <= reserve) or (deadline is None and reserve):
         raise DefinitionError(f"saga {name!r}: the reserve must be less than the deadline, and not negative")
 
-    def declare(function: Callable[[Input, Shop], Awaitable[Result]]) -> SagaDefinition[Input, Shop, Result]:
-        input_type, shop, result = _signature(name, function)
+    def declare(function: Callable[[Input, Stubs], Awaitable[Result]]) -> SagaDefinition[Input, Stubs, Result]:
+        input_type, stubs, result = _signature(name, function)
         _refuse_hiding(name, version, function)
         for field in sensitive_attributes(input_type.DESCRIPTOR):
             raise DefinitionError(f"saga {name!r}: {input_type.DESCRIPTOR.file.name}: {why_sensitive(field)}")
@@ -100,9 +100,9 @@ def saga(
             version=version,
             function=function,
             input=input_type,
-            shop=shop,
+            stubs=stubs,
             result=result,
-            participants=read_participants(shop),
+            participants=read_participants(stubs),
             attributes=attribute_fields(input_type.DESCRIPTOR),
             deadline=deadline,
             reserve=reserve,
@@ -155,12 +155,12 @@ def _signature(name: str, function: Callable[..., Any]) -> tuple[type[Any], type
             f"saga {name!r}: {error}; import the types of its signature where the module runs, not under TYPE_CHECKING"
         ) from None
     parameters = list(inspect.signature(function).parameters)
-    if len(parameters) != len(("input", "shop")):
+    if len(parameters) != len(("input", "stubs")):
         raise DefinitionError(f"saga {name!r} must take two parameters: its input and its dataclass of stubs")
-    input_type, shop, result = (hints.get(key) for key in (*parameters, "return"))
+    input_type, stubs, result = (hints.get(key) for key in (*parameters, "return"))
     for role, kind in (("first parameter", input_type), ("result", result)):
         if not (isinstance(kind, type) and issubclass(kind, Message)):
             raise DefinitionError(f"saga {name!r}: its {role} must be annotated with a protobuf message class")
-    if not isinstance(shop, type):
+    if not isinstance(stubs, type):
         raise DefinitionError(f"saga {name!r}: its second parameter must be annotated with its dataclass of stubs")
-    return typing.cast("type[Any]", input_type), shop, typing.cast("type[Any]", result)
+    return typing.cast("type[Any]", input_type), stubs, typing.cast("type[Any]", result)

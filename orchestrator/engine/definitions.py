@@ -24,13 +24,13 @@ class ServedSaga:
 
     Attributes:
         definition: the code and what its signature says.
-        shop: its dataclass of stubs, each over the durable channel.
+        stubs: its dataclass of stubs, each over the durable channel.
         plan: what can be read from the code without running it.
         frozen: why the code of this one saga is not to be run: where it hung; empty for all others.
     """
 
     definition: SagaDefinition[Any, Any, Any]
-    shop: Any
+    stubs: Any
     plan: Plan
     frozen: str = ""
 
@@ -38,8 +38,8 @@ class ServedSaga:
     def over(cls, definition: SagaDefinition[Any, Any, Any], plan: Plan, bindings: Bindings) -> ServedSaga:
         """Build the definition's stubs over one durable channel."""
         channel = DurableChannel(bindings)
-        stubs = {participant.field: participant.stub(channel) for participant in definition.participants}
-        return cls(definition, definition.shop(**stubs), plan)
+        fields = {participant.field: participant.stub(channel) for participant in definition.participants}
+        return cls(definition, definition.stubs(**fields), plan)
 
     def call(self, serialized: bytes) -> Awaitable[Message]:
         """Call the code with a serialized input.
@@ -49,7 +49,7 @@ class ServedSaga:
         """
         if self.frozen:
             raise CodeFrozen(self.frozen)
-        return self.definition.function(self.definition.input.FromString(serialized), self.shop)
+        return self.definition.function(self.definition.input.FromString(serialized), self.stubs)
 
 
 class ServedSagas:

@@ -77,7 +77,7 @@ def check_determinism(definition: SagaDefinition[Any, Any, Any], plan: Plan) -> 
 
 def _is_read(value: object, definition: SagaDefinition[Any, Any, Any]) -> bool:
     """Whether it is code of the saga's module or of one beside it in the same package."""
-    if not isinstance(value, FunctionType | type) or value is definition.shop:
+    if not isinstance(value, FunctionType | type) or value is definition.stubs:
         return False
     if isinstance(value, type) and issubclass(value, Message):
         return False

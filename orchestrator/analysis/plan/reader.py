@@ -45,9 +45,9 @@ def _read(definition: SagaDefinition[Any, Any, Any], around: tuple[SagaDefinitio
     function = function_of(definition.function)
     if function is None:
         raise DefinitionError(f"saga {definition}: its source cannot be read; write it as a function in a .py file")
-    given, shop = function.parameters()
+    given, stubs = function.parameters()
     function.names.bind(given, OTHER)
-    function.names.bind(shop, Stubs(definition.participants))
+    function.names.bind(stubs, Stubs(definition.participants))
     module = definition.function.__module__
     function.names.note_type(given, cast("Descriptor", definition.input.DESCRIPTOR))
     used = names_used(function.node)

@@ -126,12 +126,14 @@ class Forward:
         self._unawaited.add(key)
         return self._carry_out(binding, key, request, deserialize, timeout)
 
-    def issue_child(self, definition: SagaDefinition[Any, Any, Reply], order: Message) -> Coroutine[Any, Any, Reply]:
+    def issue_child(
+        self, definition: SagaDefinition[Any, Any, Reply], saga_input: Message
+    ) -> Coroutine[Any, Any, Reply]:
         """Fix the key of a child saga; awaiting what comes back runs it."""
         binding = self._bindings.child(definition)
         if binding is None:
             raise DefinitionError(f"the child saga {definition} is not served here; serve the module that holds it")
-        return self.issue(binding, order.SerializeToString(), definition.result.FromString, None)
+        return self.issue(binding, saga_input.SerializeToString(), definition.result.FromString, None)
 
     def record_now(self) -> datetime:
         """The time, as it was when the code first asked; aware, UTC."""

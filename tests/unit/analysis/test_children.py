@@ -57,7 +57,7 @@ async def settle(order: StartOrderRequest, _shop: Shop) -> Receipt:
 
 
 async def run_fulfil(order: StartOrderRequest) -> Receipt:
-    return await child(definition=fulfil, order=order)
+    return await child(definition=fulfil, saga_input=order)
 
 
 async def count_down(number: int) -> int:

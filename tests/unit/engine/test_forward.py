@@ -396,7 +396,7 @@ async def test_an_rpc_whose_contract_states_no_effect_is_not_sent(stage_of: Call
 async def test_a_stub_called_outside_a_saga_says_so(stage: Stage) -> None:
     (served,) = stage.process().worker.served
     with pytest.raises(DefinitionError, match=r"InventoryService\.ReserveStock was called outside a saga; use a stub"):
-        served.shop.inventory.ReserveStock(RESERVE)
+        served.stubs.inventory.ReserveStock(RESERVE)
     with pytest.raises(DefinitionError, match="outside a saga"):
         saga_id()
 

@@ -411,7 +411,7 @@ async def test_a_command_whose_contract_is_gone_is_named_to_an_operator(stage_of
     stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [slow]}
     run = asyncio.ensure_future(stage.process().run())
     await until(lambda: slow.asked)
-    await stage.recover(dataclasses.replace(trip, function=nothing, shop=Nobody, participants=()))
+    await stage.recover(dataclasses.replace(trip, function=nothing, stubs=Nobody, participants=()))
     state = await stage.stopped()
     run.cancel()
 

@@ -273,7 +273,7 @@ def cross(tmp_path: Path) -> Definition:
         raise SagaRejected("SEASICK", "rather not")
 
     participant = Participant("ferry", FerryServiceStub, service, commands)
-    return dataclasses.replace(trip, function=crossing, shop=Harbour, participants=(participant,))
+    return dataclasses.replace(trip, function=crossing, stubs=Harbour, participants=(participant,))
 
 
 async def test_a_compensation_takes_what_it_needs_from_the_answer(
