@@ -13,9 +13,9 @@ from functools import reduce
 from itertools import product
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis.plan.plan import (
+from orchestrator.analysis.plan.nodes import (
     Branch,
-    Call,
+    FunctionCall,
     Issue,
     Leave,
     Loop,
@@ -121,7 +121,7 @@ class _Walker:
                 flow = self._loop(node, sides, around)
             case Parallel():
                 flow = self._parallel(node, sides, around)
-            case Call():
+            case FunctionCall():
                 body = self.enter(node.body, sides, around)
                 flow = body.joined(body.below | body.by(Way.RETURN), without=[Way.RETURN])
             case Leave():

@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 import typer
 
-from orchestrator.cli.exit import refuse
+from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.text import made_visible, visible
 from orchestrator.contract.addresses import channel_options, default_address
 from saga.v1.saga_service_pb2 import DESCRIPTOR, GetSagaRequest, ListSagasRequest, SagaFilter

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.cli import protoc
-from orchestrator.cli.exit import require_folder
 from orchestrator.cli.modules import import_from_here
+from orchestrator.cli.output.exit import require_folder
 from orchestrator.contract.image import load_image
 
 if TYPE_CHECKING:

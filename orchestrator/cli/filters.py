@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from orchestrator.cli.exit import refuse
+from orchestrator.cli.output.exit import refuse
 from saga.v1 import saga_pb2
 from saga.v1.saga_pb2 import Status
 from saga.v1.saga_service_pb2 import SagaFilter

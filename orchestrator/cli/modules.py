@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.api.application import servicers_in
-from orchestrator.cli.exit import refuse
+from orchestrator.cli.output.exit import refuse
 from orchestrator.definition.saga import definitions_in
 from orchestrator.errors import OrchestratorError
 

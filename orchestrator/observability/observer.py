@@ -5,16 +5,15 @@ Where no traces are asked for, OpenTelemetry is not even imported.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from orchestrator.observability.environment import wants_traces
 from orchestrator.ports.observer import HoldingObserver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.journal.entries import Entry
-
-ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
 class ClosableObserver(HoldingObserver, Protocol):
@@ -45,20 +44,11 @@ class Unobserved:
         return True
 
 
-def wants_traces(environ: Mapping[str, str]) -> bool:
-    """Whether the ``OTEL_*`` variables ask for traces: a collector is named, and nothing switches them off."""
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return False
-    if environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
-        return False
-    return any(environ.get(name, "").strip() for name in ENDPOINTS)
-
-
 def open_observability(environ: Mapping[str, str], addresses: Mapping[str, str] | None = None) -> ClosableObserver:
     """The observer of this process.
 
     Args:
-        environ: the process's environment. The SDK reads the rest of its ``OTEL_*`` variables there by itself.
+        environ: the process's environment. Of it, the ``OTEL_*`` variables count.
         addresses: ``host:port`` of the participants, by the full names of their services.
 
     Raises:

@@ -21,7 +21,7 @@ from opentelemetry.trace import SpanContext
 
 from orchestrator.contract.addresses import channel_options
 from orchestrator.observability import names
-from orchestrator.observability.observer import ENDPOINTS
+from orchestrator.observability.environment import collector
 from orchestrator.observability.wire import spans_of_scope
 
 if TYPE_CHECKING:
@@ -83,9 +83,8 @@ class _LastWords(logging.Filter):
 
 
 def _channel_options(environ: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
-    """Those of the way to the collector, which stands where the SDK looks for it."""
-    named = (environ.get(name, "").strip() for name in ENDPOINTS)
-    endpoint = next(filter(None, named), "")
+    """The options of the channel to the collector."""
+    endpoint = collector(environ)
     return channel_options(urlparse(endpoint).netloc or endpoint)
 
 

@@ -33,7 +33,7 @@ from google.protobuf.message import Message
 from orchestrator.analysis.determinism.reader import DeterminismReader
 from orchestrator.analysis.determinism.symbols import Things, is_beside
 from orchestrator.analysis.plan.names import function_of
-from orchestrator.analysis.plan.plan import Issue, walk
+from orchestrator.analysis.plan.nodes import Issue, walk
 from orchestrator.contract.violation import Violation
 
 if TYPE_CHECKING:

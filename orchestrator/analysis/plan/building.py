@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis.plan.plan import (
+from orchestrator.analysis.plan.nodes import (
     Arm,
     Branch,
-    Call,
+    FunctionCall,
     Issue,
     Leave,
     Loop,
@@ -57,4 +57,4 @@ def body_of(nodes: Several[Node]) -> Sequence:
 def call_of(function: str, nodes: Several[Node], line: int) -> list[Node]:
     """A call of a function with these nodes, unless they have nothing to do with commands."""
     body = body_of(nodes)
-    return [Call(function, body, line)] if any(isinstance(node, Issue | Unread) for node in walk(body)) else []
+    return [FunctionCall(function, body, line)] if any(isinstance(node, Issue | Unread) for node in walk(body)) else []

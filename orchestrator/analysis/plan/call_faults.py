@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.message import Message
 
 from orchestrator.analysis.plan.names import Function, Method
-from orchestrator.analysis.plan.plan import Fault
+from orchestrator.analysis.plan.plan import CodeFault
 from orchestrator.contract.command import LONGEST_ATTEMPT
 from orchestrator.definition import context
 
@@ -94,7 +94,7 @@ def _value(written: ast.expr, names: Names) -> Any:  # noqa: ANN401, PLR0911 - o
             return _UNKNOWN
 
 
-def unawaited(expressions: Iterable[ast.expr | None], names: Names) -> Iterator[Fault]:
+def unawaited(expressions: Iterable[ast.expr | None], names: Names) -> Iterator[CodeFault]:
     """Those of the expressions that are calls whose answer is used, or dropped, before it is awaited."""
     for each in expressions:
         if isinstance(each, ast.Call) and _is_awaitable(each, names):
@@ -102,7 +102,7 @@ def unawaited(expressions: Iterable[ast.expr | None], names: Names) -> Iterator[
             message = (
                 f"`{written}(...)` is called and not awaited, so nothing comes of it; write `await {written}(...)`"
             )
-            yield Fault(AWAITED, message, each.lineno, value.command if isinstance(value, Method) else None)
+            yield CodeFault(AWAITED, message, each.lineno, value.command if isinstance(value, Method) else None)
 
 
 def _is_awaitable(call: ast.Call, names: Names) -> bool:

@@ -1,7 +1,7 @@
 """Reads the commands that the expressions of a saga's code issue, in the order in which they are evaluated.
 
 A call is read where it is called, also when it is awaited later. Every use of a stub is either understood
-or reported as :class:`~orchestrator.analysis.plan.plan.Unread`, so that no command is overlooked in silence.
+or reported as :class:`~orchestrator.analysis.plan.nodes.Unread`, so that no command is overlooked in silence.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from orchestrator.analysis.plan.names import (
     Unspecific,
     function_of,
 )
-from orchestrator.analysis.plan.plan import Arm, Fault, Issue, Node, Plan, Sequence, Unread, walk
+from orchestrator.analysis.plan.nodes import Arm, ChildSaga, Issue, Node, Sequence, Unread, walk
+from orchestrator.analysis.plan.plan import CodeFault, Plan
 from orchestrator.definition import context
 from orchestrator.definition.saga import SagaDefinition
 from orchestrator.errors import DefinitionError
@@ -150,7 +151,7 @@ class ExpressionReader(ABC):
             case Method(command):
                 issue = Issue(command, call.lineno, self.frame.best_effort, self.frame.scope)
                 faults = call_faults(call, command, self.frame.names)
-                self.frame.faults.extend(Fault(CALL, message, call.lineno, command) for message in faults)
+                self.frame.faults.extend(CodeFault(CALL, message, call.lineno, command) for message in faults)
                 return [*self.expressions(arguments), issue]
             case Function() as function:
                 return self._inline(function, call)
@@ -261,8 +262,9 @@ class ExpressionReader(ABC):
             plan = self.plan_of_child(definition)
             circles = (node.circle for node in walk(plan.root) if isinstance(node, Issue) and node.circle)
             circle = next(circles, ())
+        child = ChildSaga(plan.name, plan.version, plan.root)
         command = child_command(definition, plan)
-        return Issue(command, line, self.frame.best_effort, self.frame.scope, plan, circle)
+        return Issue(command, line, self.frame.best_effort, self.frame.scope, child, circle)
 
     def _inline(self, function: Function, call: ast.Call) -> list[Node]:
         """The arguments, then the function's body with its parameters bound to the stubs among them."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orchestrator.analysis.plan.names import Names, Place
-    from orchestrator.analysis.plan.plan import Fault
+    from orchestrator.analysis.plan.plan import CodeFault
     from orchestrator.definition.saga import SagaDefinition
 
 
@@ -33,4 +33,4 @@ class Frame:
     calls: tuple[Place, ...] = ()
     sagas: tuple[SagaDefinition[Any, Any, Any], ...] = ()
     used: frozenset[str] = frozenset()
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[CodeFault] = field(default_factory=list)

@@ -7,7 +7,7 @@
     if ...: A else: B   neither follows the other
     gather(A, B)        each may come after the other, in any order
 
-Steps are told by their number in :meth:`~orchestrator.analysis.plan.plan.Plan.steps`. Where code leaves early the
+A step is named by its number in :meth:`~orchestrator.analysis.plan.plan.Plan.steps`. Where code leaves early, the
 relation holds more than can happen, and never less.
 """
 
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
-from orchestrator.analysis.plan.plan import (
+from orchestrator.analysis.plan.nodes import (
     Branch,
-    Call,
+    FunctionCall,
     Issue,
     Loop,
     Node,
@@ -33,7 +33,6 @@ from orchestrator.analysis.plan.plan import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from orchestrator.analysis.plan.plan import Plan
 
 Steps = frozenset[int]
 
@@ -75,16 +74,20 @@ class PlanOrder:
     beside: tuple[Steps, ...]
 
 
-def order_of(plan: Plan) -> PlanOrder:
-    """The relation of a plan."""
+def order_of(root: Sequence) -> PlanOrder:
+    """The relation between the steps of a plan.
+
+    Args:
+        root: what the saga's function does.
+    """
     reader = _Reader()
-    root = reader.read(plan.root, fanned_out=False)
+    whole = reader.read(root, fanned_out=False)
     count = range(len(reader.issues))
     return PlanOrder(
         tuple(reader.issues),
-        root.first,
-        root.last,
-        root.may_be_empty,
+        whole.first,
+        whole.last,
+        whole.may_be_empty,
         tuple(frozenset(reader.follows[step]) for step in count),
         tuple(frozenset(reader.beside[step]) for step in count),
     )
@@ -114,7 +117,7 @@ class _Reader:
                 part = self._try(node, fanned_out=fanned_out)
             case Loop(body=body):
                 part = self._loop(self.read(body, fanned_out=fanned_out), fanned_out=fanned_out)
-            case Call(body=body):
+            case FunctionCall(body=body):
                 part = self.read(body, fanned_out=fanned_out)
             case Parallel(branches):
                 part = self._parallel([self.read(branch, fanned_out=True) for branch in branches])

@@ -2,7 +2,7 @@
 
 What it follows: the stubs that the saga receives, under every name that they are given; nested functions;
 functions of the same module that receive stubs. What it cannot follow it reports as
-:class:`~orchestrator.analysis.plan.plan.Unread`. The only thing it touches is the source text of the functions.
+:class:`~orchestrator.analysis.plan.nodes.Unread`. The only thing it touches is the source text of the functions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from orchestrator.analysis.plan.call_faults import names_used, operands
 from orchestrator.analysis.plan.expressions import ExpressionReader
 from orchestrator.analysis.plan.frame import Frame
 from orchestrator.analysis.plan.names import OTHER, Function, Group, Method, Stub, Stubs, function_of
-from orchestrator.analysis.plan.plan import Arm, Fault, Leave, Node, Plan, Sequence, Try, Way
+from orchestrator.analysis.plan.nodes import Arm, Leave, Node, Sequence, Try, Way
+from orchestrator.analysis.plan.plan import CodeFault, Plan
 from orchestrator.analysis.plan.scope_names import SCOPE, scope_faults
 from orchestrator.definition import context
 from orchestrator.errors import DefinitionError
@@ -193,7 +194,7 @@ class StatementReader(ExpressionReader):
         called = self.frame.names.object_of(entered.func)
         if called is context.scope and entered.args:
             faults = scope_faults(entered.args[0], self.frame.names)
-            self.frame.faults.extend(Fault(SCOPE, message, entered.lineno) for message in faults)
+            self.frame.faults.extend(CodeFault(SCOPE, message, entered.lineno) for message in faults)
             scope = "/".join(filter(None, (self.frame.scope, _scope_name(entered.args[0]))))
             return self.within(replace(self.frame, scope=scope)).block(rest, statement)
         if called is asyncio.TaskGroup and isinstance(first.optional_vars, ast.Name):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis.plan.plan import (
+from orchestrator.analysis.plan.nodes import (
     Arm,
     Branch,
-    Call,
+    FunctionCall,
     Issue,
     Leave,
     Loop,
@@ -71,7 +71,7 @@ def _lines(node: Node) -> tuple[_Line, ...]:
             lines = [_Line(_short(node.label), _lines(node.body))]
         case Parallel(branches):
             lines = [_Line("side by side", tuple(line for branch in branches for line in _branch(branch)))]
-        case Call():
+        case FunctionCall():
             lines = [_Line(f"{node.function}()", _lines(node.body))]
         case Leave(way):
             lines = [_Line(way.value)]

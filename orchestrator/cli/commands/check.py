@@ -21,9 +21,9 @@ from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.analysis.plan.text import plan_text
 from orchestrator.analysis.rules import check_plan
 from orchestrator.cli import protoc
-from orchestrator.cli.exit import errors_reported, require_folder
 from orchestrator.cli.importable import stub_module
 from orchestrator.cli.modules import import_from_here, load_definitions
+from orchestrator.cli.output.exit import errors_reported, require_folder
 from orchestrator.contract.image import load_image, same_contract
 from orchestrator.contract.message_rules import check_messages
 from orchestrator.contract.rpc import commands_of

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.contracts import load_services
-from orchestrator.cli.exit import errors_reported, refuse
+from orchestrator.cli.output.exit import errors_reported, refuse
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor

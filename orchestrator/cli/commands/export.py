@@ -10,8 +10,8 @@ from urllib.parse import quote
 import typer
 
 from orchestrator.cli.client import CANDIDATES, only_one
-from orchestrator.cli.exit import errors_reported, refuse
 from orchestrator.cli.journal_file import JournalOption, journal_beside, sagas_in
+from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.cli.output.text import say
 from orchestrator.contract.wording import counted
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.exit import errors_reported, refuse
 from orchestrator.cli.modules import load_definitions
+from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.cli.output.terminal import open_terminal
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import protoc
-from orchestrator.cli.exit import errors_reported, require_folder
+from orchestrator.cli.output.exit import errors_reported, require_folder
 
 
 def generate(

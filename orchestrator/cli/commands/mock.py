@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from orchestrator.cli.contracts import load_services
-from orchestrator.cli.exit import errors_reported, refuse
+from orchestrator.cli.output.exit import errors_reported, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -23,8 +23,8 @@ from orchestrator.cli.client import (
     sagas_at,
     whole_id,
 )
-from orchestrator.cli.exit import refuse
 from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WithAttribute, saga_filter
+from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.operating_pages import acted_line
 from orchestrator.cli.output.payloads import reply_from_json
 from orchestrator.cli.output.rendering import open_console, saga_page

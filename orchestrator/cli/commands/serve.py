@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.exit import errors_reported
+from orchestrator.cli.output.exit import errors_reported
 from orchestrator.cli.modules import load_application
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from orchestrator.cli.exit import errors_reported, refuse
 from orchestrator.cli.journal_file import JournalOption, journal_beside, sagas_in
 from orchestrator.cli.modules import load_definitions
+from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.cli.output.terminal import open_terminal
 from orchestrator.cli.output.text import visible
 from orchestrator.contract.wording import counted

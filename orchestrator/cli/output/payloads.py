@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from orchestrator.channels.grpc.reflection import declarations
-from orchestrator.cli.exit import refuse
+from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.text import visible
 
 if TYPE_CHECKING:

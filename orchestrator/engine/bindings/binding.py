@@ -16,7 +16,7 @@ from orchestrator.journal.outcome import Failure
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from orchestrator.analysis.plan.plan import Plan
+    from orchestrator.analysis.plan.nodes import ChildSaga
     from orchestrator.contract.command import Command
     from orchestrator.definition.participants import Participant
     from orchestrator.definition.saga import SagaDefinition
@@ -130,8 +130,8 @@ class Bindings:
         }
         self._by_path: Mapping[str, Binding] = {binding.command.path: binding for binding in self._by_name.values()}
 
-    def add_child(self, definition: SagaDefinition[Any, Any, Any] | Plan, binding: Binding) -> None:
-        """A saga that others may run as their child; its plan names it as well."""
+    def add_child(self, definition: SagaDefinition[Any, Any, Any] | ChildSaga, binding: Binding) -> None:
+        """Bind a saga that others may run as their child: its definition, or what their plan says of it."""
         self._children[definition.name, definition.version] = binding
         self._by_name[binding.name] = binding
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.analysis.plan.plan import Issue, walk
+from orchestrator.analysis.plan.nodes import Issue, walk
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import ActRefused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis.plan.plan import Issue, Plan, Try, walk
+from orchestrator.analysis.plan.nodes import Issue, Try, walk
 from orchestrator.contract.command import Effect
 from orchestrator.contract.derivation import Derivation
 from orchestrator.journal.entries import CommandCompleted, CommandIntended
@@ -13,6 +13,7 @@ from orchestrator.journal.entries import CommandCompleted, CommandIntended
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.analysis.plan.plan import Plan
     from orchestrator.contract.command import Command
     from orchestrator.journal.entries import Entry
     from orchestrator.testing.matrix.rehearsal import Evidence, Production

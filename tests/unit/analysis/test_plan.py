@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator import CommandRejected, best_effort, saga, scope
-from orchestrator.analysis.plan.plan import Parallel, Plan, walk
+from orchestrator.analysis.plan.nodes import Parallel, walk
+from orchestrator.analysis.plan.plan import Plan
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.analysis.plan.text import plan_text
 from orchestrator.errors import DefinitionError
