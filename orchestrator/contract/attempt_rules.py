@@ -9,7 +9,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.contract.command import LONGEST_ATTEMPT, OutcomeRule, Retry
+from orchestrator.contract.command import LONGEST_ATTEMPT, OutcomeRule, RetryPolicy
 from orchestrator.contract.reader import read_outcomes
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def retry_is_sane(rpc: Rpc) -> Iterator[str]:
 
 
 def _delays_are_sane(retry: contract_pb2.Retry) -> Iterator[str]:
-    default = Retry()
+    default = RetryPolicy()
     for name in ("first_delay", "cap"):
         if retry.HasField(name) and _microseconds(getattr(retry, name)) <= 0:
             yield f"retry.{name} is not positive; state how long to wait"

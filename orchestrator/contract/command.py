@@ -68,7 +68,7 @@ class OutcomeRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
+class RetryPolicy:
     """When an attempt is followed by another.
 
     The delay before attempt n + 1 is drawn evenly from 0 to ``min(cap, first_delay * factor ** (n - 1))``.
@@ -104,7 +104,7 @@ class Command:
     effect: Effect
     on_unknown: OnUnknown = OnUnknown.RESEND
     timeout: timedelta = DEFAULT_TIMEOUT
-    retry: Retry = Retry()
+    retry: RetryPolicy = RetryPolicy()
     idempotent: bool = True
     compensation: Command | None = None
     verify: Command | None = None

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _LONGEST_SHOWN: Final = 60
 
 
-class _Refusal(NamedTuple):
+class _RefusedValue(NamedTuple):
     """A derived request that its own constraints refuse.
 
     Attributes:
@@ -100,7 +100,7 @@ def left_empty_is_legal(rpc: Rpc) -> Iterator[str]:
             )
 
 
-def _refusals(rpc: Rpc, target: Rpc) -> Iterable[_Refusal]:
+def _refusals(rpc: Rpc, target: Rpc) -> Iterable[_RefusedValue]:
     """The first refusal of each field of the derived request."""
     request, response, wanted = rpc.method.input_type, rpc.method.output_type, target.method.input_type
     if any(flaws(message) for message in (request, response, wanted)):
@@ -112,7 +112,7 @@ def _refusals(rpc: Rpc, target: Rpc) -> Iterable[_Refusal]:
         return ()  # which is told as a rule of its own
     sources = field_sources(wanted, request, response)
     answered = {source.field.name for source in sources if source.origin is Origin.RESPONSE}
-    found: dict[str, _Refusal] = {}
+    found: dict[str, _RefusedValue] = {}
     for asked, answer in _exchanges(request, response, wanted):
         accepted = _at_fault(asked), _at_fault(answer) if answer is not None else {}
         try:
@@ -125,7 +125,7 @@ def _refusals(rpc: Rpc, target: Rpc) -> Iterable[_Refusal]:
                 continue  # the command would not have been sent, or answered, with that
             lost = name in answered and answer is None
             shown = answer if name in answered and answer is not None else asked
-            found.setdefault(name, _Refusal(name, _shown(shown, name), why, lost))
+            found.setdefault(name, _RefusedValue(name, _shown(shown, name), why, lost))
     return found.values()
 
 

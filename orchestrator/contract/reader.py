@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from google.protobuf import descriptor_pb2, message_factory
 from google.rpc import code_pb2
 
-from orchestrator.contract.command import DEFAULT_TIMEOUT, Command, Effect, Meaning, OnUnknown, OutcomeRule, Retry
+from orchestrator.contract.command import DEFAULT_TIMEOUT, Command, Effect, Meaning, OnUnknown, OutcomeRule, RetryPolicy
 from saga.v1 import contract_pb2
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ def _on_unknown(options: contract_pb2.Command, verify: Command | None) -> OnUnkn
     return OnUnknown.RESEND
 
 
-def _retry(options: contract_pb2.Retry) -> Retry:
-    default = Retry()
-    return Retry(
+def _retry(options: contract_pb2.Retry) -> RetryPolicy:
+    default = RetryPolicy()
+    return RetryPolicy(
         attempts=options.attempts or default.attempts,
         first_delay=_span(options.first_delay) or default.first_delay,
         factor=options.factor or default.factor,

@@ -28,7 +28,7 @@ from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status, StepOutcome
 from orchestrator.journal.trace_ids import STARTED
 from orchestrator.observability import names
-from orchestrator.observability.spans import Place, error, event, link, prepare_attempt, told
+from orchestrator.observability.spans import SagaSpans, error, event, link, prepare_attempt, told
 from orchestrator.observability.wire import Value, attribute, attributes, text
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class SagaTrace:
         self.projected = 0
         self.resting = False
         self._addresses = addresses
-        self._place = Place(saga_id, start.definition, start.traceparent)
+        self._place = SagaSpans(saga_id, start.definition, start.traceparent)
         self._start = start._replace(input=b"")
         self._sendings: dict[str, _Sending] = {}
         self._events: list[Span.Event] = []

@@ -30,7 +30,7 @@ _SHORTEST: Final = 1_000  # nanoseconds
 _LONGEST_DESCRIPTION: Final = 1024  # characters; a participant may answer with a page of HTML
 
 
-class Place:
+class SagaSpans:
     """Where the spans of one saga belong, and what they have in common. Ids are bytes, as in OTLP.
 
     Attributes:

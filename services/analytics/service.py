@@ -13,8 +13,8 @@ from services.analytics import store
 from services.analytics.domain import DaySales, period
 from services.chassis import InvalidRequest, Participant, Settings, query, retryable
 from services.chassis.guard import Guard
-from services.chassis.instants import Clock, utc_now
 from services.chassis.money import money_of, nanos_of
+from services.chassis.timestamps import Clock, utc_now
 from shop.analytics.v1.analytics_pb2 import (
     Day,
     GetReportRequest,

@@ -4,9 +4,9 @@
     ├── InvalidRequest   the request breaks its contract; nothing was done
     ├── Rejection        a definite business refusal; repeating the command does not change it
     ├── Unavailable      a transient trouble; the same command may succeed later
-    └── Accident         anything else that a servicer raises: logged, and told without inner details
+    └── InternalError    anything else that a servicer raises: logged, and told without inner details
 
-Each knows its google.rpc.Status, which the boundary gives to the caller.
+Each knows its google.rpc.Status, which the interceptor gives to the caller.
 """
 
 from collections.abc import Iterable, Mapping
@@ -144,7 +144,7 @@ class Unavailable(ServiceError):
         return (error_details_pb2.RetryInfo(retry_delay=delay),)
 
 
-class Accident(ServiceError):
+class InternalError(ServiceError):
     """What the caller is told when the service failed in a way that it did not foresee."""
 
     def __init__(self) -> None:

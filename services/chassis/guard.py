@@ -15,8 +15,8 @@ is recorded of the command's idempotency key when a call arrives:
 A compensation has a key, and so a record, of its own: repeated, it gets the same reply. A key that comes with
 another method or request is refused: IDEMPOTENCY_KEY_REUSED. A call without a key simply runs.
 
-A rejection that follows from a record is *settled*: it holds for every attempt of its key, and the boundary says
-so by echoing the key. Not settled is what leaves no record (the rejection of a command that may succeed later),
+A rejection that follows from a record is *settled*: it holds for every attempt of its key, and the interceptor
+says so by echoing the key. Not settled is what leaves no record (the rejection of a command that may succeed later),
 for another attempt may still arrive, and a key that was reused, for its first user may have had an effect. A
 query has no effect, so its rejections are settled without a record.
 

@@ -18,7 +18,7 @@ async def refuse(context: Context, error: ServiceError, *, domain: str = "", ech
     Args:
         context: The call.
         error: The answer.
-        domain: See `services.chassis.boundary.error_domain`.
+        domain: See `services.chassis.interceptor.error_domain`.
         echo: The idempotency key for which this is the guard's own and settled answer; None where it is not.
     """
     trailing: tuple[tuple[str, str | bytes], ...] = ((_DETAILS, error.status(domain).SerializeToString()),)

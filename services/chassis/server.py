@@ -16,12 +16,12 @@ from grpc_health.v1 import health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from sqlalchemy import MetaData
 
-from services.chassis.boundary import Boundary
 from services.chassis.database import Database
 from services.chassis.decoding import Decoding
 from services.chassis.errors import StartupError
 from services.chassis.guard import Guard
 from services.chassis.health import Health
+from services.chassis.interceptor import ServiceInterceptor
 from services.chassis.migration import migrate
 from services.chassis.participant import Participant
 from services.chassis.reflection import add_reflection
@@ -91,7 +91,9 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
         if isinstance(servicer, AbstractAsyncContextManager):
             await stack.enter_async_context(servicer)
 
-        server = grpc.aio.server(interceptors=[Decoding(), Boundary(service.contract, tracing)], options=_OPTIONS)
+        server = grpc.aio.server(
+            interceptors=[Decoding(), ServiceInterceptor(service.contract, tracing)], options=_OPTIONS
+        )
         service.register(servicer, server)
         status = Health(service.contract.full_name)
         add_HealthServicer_to_server(status, server)

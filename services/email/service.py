@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from services.chassis import InvalidRequest, Participant, Rejection, Unavailable, retryable
 from services.chassis.guard import Guard
-from services.chassis.instants import Clock, utc_now
 from services.chassis.money import decimal_of
+from services.chassis.timestamps import Clock, utc_now
 from services.email import domain, store
 from services.email.delivery import LetterRefusedError, MailUnavailableError
 from services.email.domain import Confirmation

@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, Text, bindparam, sel
 # SQLite writes ON CONFLICT DO NOTHING as PostgreSQL does, and RETURNING tells both whether there was a conflict.
 from sqlalchemy.dialects.postgresql import insert
 
-from services.chassis.instants import Instant
+from services.chassis.timestamps import Instant
 
 METADATA: Final = MetaData()
 

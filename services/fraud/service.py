@@ -4,8 +4,8 @@ from sqlalchemy import Connection
 
 from services.chassis import Participant, Settings, recording_query
 from services.chassis.guard import Guard
-from services.chassis.instants import Clock, utc_now
 from services.chassis.money import decimal_of
+from services.chassis.timestamps import Clock, utc_now
 from services.fraud import domain, store
 from shop.fraud.v1.fraud_pb2 import (
     VERDICT_ACCEPT,

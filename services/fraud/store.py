@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from services.chassis.errors import Unavailable
-from services.chassis.instants import Instant
+from services.chassis.timestamps import Instant
 from services.fraud.domain import HIGH_VELOCITY, Assessment
 
 METADATA: Final = MetaData()

@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from services.chassis import Participant, Settings, command, compensation, query
 from services.chassis.guard import Guard
-from services.chassis.instants import Clock, timestamp_of, utc_now
 from services.chassis.money import money_of, nanos_of
+from services.chassis.timestamps import Clock, timestamp_of, utc_now
 from services.payment import domain, store
 from services.payment.cards import CardNetwork, over_the_card_network
 from shop.payment.v1.payment_pb2 import (

@@ -4,8 +4,8 @@ from sqlalchemy import Connection
 
 from services.chassis import Participant, Settings, query
 from services.chassis.guard import Guard
-from services.chassis.instants import Clock, utc_now
 from services.chassis.money import money_of_decimal
+from services.chassis.timestamps import Clock, utc_now
 from services.pricing import store
 from services.pricing.domain import Line, Price, price_order, redeem
 from shop.pricing.v1.pricing_pb2 import PricedLine, PriceOrderRequest, PriceOrderResponse

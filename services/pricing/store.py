@@ -19,7 +19,7 @@ from sqlalchemy import (
     select,
 )
 
-from services.chassis.instants import Instant
+from services.chassis.timestamps import Instant
 from services.pricing.domain import Coupon, ListPrice, QuantityBreak
 
 METADATA: Final = MetaData()

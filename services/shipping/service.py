@@ -6,8 +6,8 @@ from sqlalchemy import Connection
 
 from services.chassis import Participant, Settings, command, compensation, query
 from services.chassis.guard import Guard
-from services.chassis.instants import Clock, timestamp_of, utc_now
 from services.chassis.money import money_of_decimal
+from services.chassis.timestamps import Clock, timestamp_of, utc_now
 from services.shipping import domain, store
 from services.shipping.domain import ShipmentState
 from shop.shipping.v1.shipping_pb2 import (

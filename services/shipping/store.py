@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from services.chassis.errors import Rejection
-from services.chassis.instants import Instant
+from services.chassis.timestamps import Instant
 from services.shipping.domain import Carrier, PriceStep, Shipment, ShipmentState
 
 METADATA: Final = MetaData()

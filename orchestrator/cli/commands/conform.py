@@ -99,12 +99,12 @@ async def _check(address: str, contract: ServiceDescriptor, examples: Examples, 
 
 
 def _show(report: Report) -> None:
-    from orchestrator.testing.conformance import Verdict  # noqa: PLC0415 - as above
+    from orchestrator.testing.conformance import CheckVerdict  # noqa: PLC0415 - as above
 
     table = Table("rpc", "check", "verdict", "seen", title=report.service, title_justify="left")
     rpc = ""
     for finding in report.findings:
-        failed = finding.verdict is Verdict.FAILED
+        failed = finding.verdict is CheckVerdict.FAILED
         told = f"expected: {finding.expected}\nseen: {finding.seen}" if failed else finding.seen
         # What participants say is text, and no markup.
         cells = (Text(finding.check), Text(finding.verdict.value, _STYLES[finding.verdict.value]), Text(told))

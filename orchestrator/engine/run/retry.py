@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from orchestrator.contract.command import Retry
+    from orchestrator.contract.command import RetryPolicy
 
 
-def delay_before(retry: Retry, attempt: int, draw: float, retry_after: float = 0.0) -> float:
+def delay_before(retry: RetryPolicy, attempt: int, draw: float, retry_after: float = 0.0) -> float:
     """Seconds to wait before this attempt: exponential backoff with full jitter.
 
     Args:

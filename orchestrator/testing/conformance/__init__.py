@@ -2,6 +2,6 @@
 
 from orchestrator.testing.conformance.examples import Example, Examples
 from orchestrator.testing.conformance.kit import check_participant
-from orchestrator.testing.conformance.report import Finding, Report, Verdict
+from orchestrator.testing.conformance.report import CheckFinding, CheckVerdict, Report
 
-__all__ = ["Example", "Examples", "Finding", "Report", "Verdict", "check_participant"]
+__all__ = ["CheckFinding", "CheckVerdict", "Example", "Examples", "Report", "check_participant"]

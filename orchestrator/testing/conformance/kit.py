@@ -17,11 +17,11 @@ from uuid import uuid4
 from orchestrator.contract.command import Effect
 from orchestrator.contract.reader import read_service
 from orchestrator.testing.conformance.breaking import break_constraint
+from orchestrator.testing.conformance.command_under_test import CommandUnderTest, valid_request
 from orchestrator.testing.conformance.examples import Examples
-from orchestrator.testing.conformance.report import Finding, Report, Verdict
+from orchestrator.testing.conformance.report import CheckFinding, CheckVerdict, Report
 from orchestrator.testing.conformance.rules import RESTART_RULES, RULES
 from orchestrator.testing.conformance.sending import Sender
-from orchestrator.testing.conformance.subject import Subject, valid_request
 from orchestrator.testing.conformance.trial import NotApplicable, NotPassed, Trial, Unmet, expect_completed
 from orchestrator.testing.conformance.undoing import shows
 from orchestrator.testing.samples import violations
@@ -84,10 +84,10 @@ class _Examination:
         self._sender = sender
         self._examples = examples
         self._commands = {name: each for name, each in read_service(service).items() if not each.streaming}
-        self._accepted: list[Subject] = []
-        self._findings: list[Finding] = []
+        self._accepted: list[CommandUnderTest] = []
+        self._findings: list[CheckFinding] = []
 
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[CheckFinding, ...]:
         """By rpc, in the order of the contract."""
         order = list(self._commands)
         return tuple(sorted(self._findings, key=lambda finding: order.index(finding.rpc)))
@@ -97,7 +97,7 @@ class _Examination:
         compensations = {command.compensation.method for command in self._commands.values() if command.compensation}
         for name, command in self._commands.items():
             if command.effect in _EFFECTFUL and name not in compensations:
-                await self._run_effectful(Subject(command, self._commands, self._examples))
+                await self._run_effectful(CommandUnderTest(command, self._commands, self._examples))
             await self._judge(name, *_INVALID, partial(self._refuses_invalid, command))
 
     async def run_restart(self, restart: Restart | None) -> None:
@@ -107,7 +107,7 @@ class _Examination:
             rpc = subject.command.method
             for name, rule in RESTART_RULES.items():
                 if excuse := rule.excuse(subject) or ("" if restart else _NO_RESTART):
-                    self._find(rpc, name, Verdict.NOT_APPLICABLE, rule.expected, excuse)
+                    self._find(rpc, name, CheckVerdict.NOT_APPLICABLE, rule.expected, excuse)
                     continue
                 begin = partial(rule.begin, partial(Trial.prepared, subject, self._sender))
                 after = await self._attempt(rpc, name, rule.expected, begin)
@@ -120,7 +120,7 @@ class _Examination:
         for rpc, name, expected, after in begun:
             await self._judge(rpc, name, expected, after)
 
-    async def _run_effectful(self, subject: Subject) -> None:
+    async def _run_effectful(self, subject: CommandUnderTest) -> None:
         rpc = subject.command.method
         accepted = await self._judge(rpc, *_ACCEPTS, partial(self._accepts, subject))
         if not accepted:
@@ -129,11 +129,11 @@ class _Examination:
         new = partial(Trial.prepared, subject, self._sender)
         for name, rule in RULES.items():
             if excuse := rule.excuse(subject):
-                self._find(rpc, name, Verdict.NOT_APPLICABLE, rule.expected, excuse)
+                self._find(rpc, name, CheckVerdict.NOT_APPLICABLE, rule.expected, excuse)
             else:
                 await self._judge(rpc, name, rule.expected, partial(rule.run, new))
 
-    async def _accepts(self, subject: Subject) -> str:
+    async def _accepts(self, subject: CommandUnderTest) -> str:
         trial = await Trial.prepared(subject, self._sender)
         before = await trial.observe()
         if wrong := violations(trial.request):
@@ -146,7 +146,7 @@ class _Examination:
         await self._keep_what_shows_effects(subject, trial, before)
         return str(answer)
 
-    async def _keep_what_shows_effects(self, subject: Subject, trial: Trial, before: Shown) -> None:
+    async def _keep_what_shows_effects(self, subject: CommandUnderTest, trial: Trial, before: Shown) -> None:
         first, second = await trial.observe(), await trial.observe()
         # A query that shows something else each time it is asked shows nothing about effects.
         showing = {
@@ -177,7 +177,7 @@ class _Examination:
     async def _judge(self, rpc: str, name: str, expected: str, check: Callable[[], Awaitable[str]]) -> bool:
         seen = await self._attempt(rpc, name, expected, check)
         if seen is not None:
-            self._find(rpc, name, Verdict.PASSED, expected, seen)
+            self._find(rpc, name, CheckVerdict.PASSED, expected, seen)
         return seen is not None
 
     async def _attempt(self, rpc: str, name: str, expected: str, check: Callable[[], Awaitable[T]]) -> T | None:
@@ -188,8 +188,8 @@ class _Examination:
             self._find(rpc, name, reason.verdict, expected, str(reason))
         return None
 
-    def _find(self, rpc: str, name: str, verdict: Verdict, expected: str, seen: str) -> None:
-        self._findings.append(Finding(rpc, name, verdict, expected, seen))
+    def _find(self, rpc: str, name: str, verdict: CheckVerdict, expected: str, seen: str) -> None:
+        self._findings.append(CheckFinding(rpc, name, verdict, expected, seen))
 
 
 async def _ready(channel: grpc.aio.Channel) -> None:

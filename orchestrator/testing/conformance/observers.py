@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _WELL_KNOWN: Final = "google.protobuf."
 
 
-class Observer(NamedTuple):
+class ObservingQuery(NamedTuple):
     """One query, and what makes its request.
 
     Attributes:
@@ -50,12 +50,14 @@ class Observer(NamedTuple):
     question: Question
 
 
-def observers_of(command: Command, example: Example, siblings: Mapping[str, Command]) -> dict[str, Observer]:
+def observers_of(command: Command, example: Example, siblings: Mapping[str, Command]) -> dict[str, ObservingQuery]:
     """Every query that may show the effect, by its name."""
     queries = [each for each in siblings.values() if each.effect is Effect.QUERY and _descriptor(each.request).fields]
-    derived = {query.method: Observer(query, question) for query in queries if (question := _derived(command, query))}
+    derived = {
+        query.method: ObservingQuery(query, question) for query in queries if (question := _derived(command, query))
+    }
     named = {
-        f"{name}#{number}" if number > 1 else name: Observer(siblings[name], _always(request))
+        f"{name}#{number}" if number > 1 else name: ObservingQuery(siblings[name], _always(request))
         for name, requests in example.observe.items()
         for number, request in enumerate(requests, start=1)
     }

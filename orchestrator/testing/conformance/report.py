@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 
-class Verdict(enum.Enum):
+class CheckVerdict(enum.Enum):
     """How a check ended.
 
     ==============  ==================================================================================
@@ -28,11 +28,11 @@ class Verdict(enum.Enum):
     NOT_APPLICABLE = "not applicable"
 
 
-_ADVICE: Final = frozenset({Verdict.NOT_SEEN, Verdict.NOT_ECHOED})
+_ADVICE: Final = frozenset({CheckVerdict.NOT_SEEN, CheckVerdict.NOT_ECHOED})
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """One check of one rpc.
 
     Attributes:
@@ -45,7 +45,7 @@ class Finding:
 
     rpc: str
     check: str
-    verdict: Verdict
+    verdict: CheckVerdict
     expected: str
     seen: str
 
@@ -63,26 +63,26 @@ class Report:
     """
 
     service: str
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckFinding, ...]
 
     @property
     def passed(self) -> bool:
         """No check failed, and at least one passed."""
-        return not self.failures and any(finding.verdict is Verdict.PASSED for finding in self.findings)
+        return not self.failures and any(finding.verdict is CheckVerdict.PASSED for finding in self.findings)
 
     @property
-    def failures(self) -> tuple[Finding, ...]:
+    def failures(self) -> tuple[CheckFinding, ...]:
         """What failed."""
-        return tuple(finding for finding in self.findings if finding.verdict is Verdict.FAILED)
+        return tuple(finding for finding in self.findings if finding.verdict is CheckVerdict.FAILED)
 
     @property
-    def advice(self) -> tuple[Finding, ...]:
+    def advice(self) -> tuple[CheckFinding, ...]:
         """What neither passed nor failed and should be looked at: not seen, not echoed."""
         return tuple(finding for finding in self.findings if finding.verdict in _ADVICE)
 
-    def counts(self) -> dict[Verdict, int]:
+    def counts(self) -> dict[CheckVerdict, int]:
         """How many checks ended how."""
-        return {verdict: sum(each.verdict is verdict for each in self.findings) for verdict in Verdict}
+        return {verdict: sum(each.verdict is verdict for each in self.findings) for verdict in CheckVerdict}
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON holds it."""

@@ -26,34 +26,34 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from orchestrator.testing.conformance.checks import AfterRestart, NewTrial
-    from orchestrator.testing.conformance.subject import Subject
+    from orchestrator.testing.conformance.command_under_test import CommandUnderTest
 
     Check = Callable[[NewTrial], Awaitable[str]]
 
 
-def _if_idempotent(subject: Subject) -> str:
+def _if_idempotent(subject: CommandUnderTest) -> str:
     return "" if subject.command.idempotent else "the contract says that it does not recognise a repeated key"
 
 
-def _if_compensable(subject: Subject) -> str:
+def _if_compensable(subject: CommandUnderTest) -> str:
     return "" if subject.undo is not None else f"it is {subject.command.effect.name.lower()}, nothing compensates it"
 
 
-def _if_late_command_is_recognised(subject: Subject) -> str:
+def _if_late_command_is_recognised(subject: CommandUnderTest) -> str:
     return _if_compensable(subject) or _if_idempotent(subject)
 
 
-def _if_rejection_is_final(subject: Subject) -> str:
+def _if_rejection_is_final(subject: CommandUnderTest) -> str:
     if subject.command.effect is Effect.RETRYABLE:
         return "it is retryable, so a rejection may be followed by success"
     return _if_idempotent(subject)
 
 
-def _if_verifiable(subject: Subject) -> str:
+def _if_verifiable(subject: CommandUnderTest) -> str:
     return "" if subject.verify is not None else "the contract names no verify"
 
 
-def _if_compensation_has_keys(subject: Subject) -> str:
+def _if_compensation_has_keys(subject: CommandUnderTest) -> str:
     compensation = subject.command.compensation
     if compensation is None or compensation.idempotent:
         # A participant without keys recognises a compensation by what its request names.
@@ -71,7 +71,7 @@ class Rule(NamedTuple):
     """
 
     expected: str
-    excuse: Callable[[Subject], str]
+    excuse: Callable[[CommandUnderTest], str]
     run: Check
 
 
@@ -79,7 +79,7 @@ class RestartRule(NamedTuple):
     """The same for a check with a restart in between."""
 
     expected: str
-    excuse: Callable[[Subject], str]
+    excuse: Callable[[CommandUnderTest], str]
     begin: Callable[[NewTrial], Awaitable[AfterRestart]]
 
 

@@ -9,8 +9,8 @@ from orchestrator.contract.command import Effect
 from orchestrator.errors import CompensationUnderivable
 from orchestrator.journal.keys import compensation_key, idempotency_key
 from orchestrator.testing.conformance.answers import KEY
-from orchestrator.testing.conformance.report import Verdict
-from orchestrator.testing.conformance.subject import valid_request
+from orchestrator.testing.conformance.command_under_test import valid_request
+from orchestrator.testing.conformance.report import CheckVerdict
 from orchestrator.testing.samples import Sampler
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command, OutcomeRule
     from orchestrator.testing.conformance.answers import Answer
+    from orchestrator.testing.conformance.command_under_test import CommandUnderTest
     from orchestrator.testing.conformance.sending import Sender
-    from orchestrator.testing.conformance.subject import Subject
 
     Shown = dict[str, Answer]
 
@@ -30,31 +30,31 @@ NO_QUERY: Final = "no query of the service shows the effect; name one as `observ
 class NotPassed(Exception):
     """A check ended otherwise than by passing; the message says what was seen, or why nothing was."""
 
-    verdict: ClassVar[Verdict]
+    verdict: ClassVar[CheckVerdict]
 
 
 class Unmet(NotPassed):
     """The participant did not do what was expected."""
 
-    verdict = Verdict.FAILED
+    verdict = CheckVerdict.FAILED
 
 
 class NotSeen(NotPassed):
     """The participant answered as expected, but no query shows whether it did what it said."""
 
-    verdict = Verdict.NOT_SEEN
+    verdict = CheckVerdict.NOT_SEEN
 
 
 class NotEchoed(NotPassed):
     """The participant's guard does not give the key back."""
 
-    verdict = Verdict.NOT_ECHOED
+    verdict = CheckVerdict.NOT_ECHOED
 
 
 class NotApplicable(NotPassed):
     """The check says nothing about this rpc."""
 
-    verdict = Verdict.NOT_APPLICABLE
+    verdict = CheckVerdict.NOT_APPLICABLE
 
 
 class Trial:
@@ -70,7 +70,7 @@ class Trial:
         undo_key: that of its compensation.
     """
 
-    def __init__(self, subject: Subject, sender: Sender) -> None:
+    def __init__(self, subject: CommandUnderTest, sender: Sender) -> None:
         self._subject = subject
         self._sender = sender
         self._saga_id = f"conformance-{uuid4().hex}"
@@ -81,7 +81,7 @@ class Trial:
         self.reply: Message | None = None
 
     @classmethod
-    async def prepared(cls, subject: Subject, sender: Sender) -> Trial:
+    async def prepared(cls, subject: CommandUnderTest, sender: Sender) -> Trial:
         """A trial whose given commands have completed.
 
         Raises:

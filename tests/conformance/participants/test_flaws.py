@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.testing.conformance import Examples, Report, Verdict, check_participant
+from orchestrator.testing.conformance import CheckVerdict, Examples, Report, check_participant
 from shop.shipping.v1.shipping_pb2 import DESCRIPTOR
 from tests.conformance.participants import carrier
 from tests.conformance.participants.carrier import Carrier, serving
@@ -26,9 +26,9 @@ async def test_a_sound_participant_fails_nothing() -> None:
     report = await examined(Carrier())
 
     assert report.passed, str(report)
-    excused = {each.check for each in report.findings if each.verdict is Verdict.NOT_APPLICABLE}
+    excused = {each.check for each in report.findings if each.verdict is CheckVerdict.NOT_APPLICABLE}
     assert excused == {"verify", "verify-after-restart"}
-    assert [(each.check, each.verdict) for each in report.advice] == [("echoes", Verdict.NOT_ECHOED)]
+    assert [(each.check, each.verdict) for each in report.advice] == [("echoes", CheckVerdict.NOT_ECHOED)]
 
 
 @pytest.mark.parametrize(

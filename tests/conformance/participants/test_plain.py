@@ -10,7 +10,7 @@ import grpc.aio
 from google.protobuf import descriptor_pool, message_factory
 
 from orchestrator.cli.protoc import describe
-from orchestrator.testing.conformance import Examples, Report, Verdict, check_participant
+from orchestrator.testing.conformance import CheckVerdict, Examples, Report, check_participant
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -74,13 +74,13 @@ async def test_a_service_that_recognises_no_key_fails_no_check_that_is_about_key
     report = await examined("no airport in Atlantis")
 
     assert report.passed, str(report)
-    excused = {each.check for each in report.findings if each.verdict is Verdict.NOT_APPLICABLE}
+    excused = {each.check for each in report.findings if each.verdict is CheckVerdict.NOT_APPLICABLE}
     assert {"same-key-twice", "command-after-compensation", "compensation-key-with-another-request"} <= excused
 
 
 async def test_a_text_that_the_contract_calls_a_rejection_is_one_and_another_text_is_none() -> None:
     sound, other = await examined("no airport in Atlantis"), await examined("out of memory")
 
-    failed = {each.check for each in other.findings if each.verdict is Verdict.FAILED}
+    failed = {each.check for each in other.findings if each.verdict is CheckVerdict.FAILED}
     assert sound.passed
     assert failed == {"rejection-compensated"}

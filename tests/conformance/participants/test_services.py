@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import services
-from orchestrator.testing.conformance import Examples, Verdict, check_participant
+from orchestrator.testing.conformance import CheckVerdict, Examples, check_participant
 from tests.processes import running
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ async def test_a_service_passes_every_check(name: str, tmp_path: Path) -> None:
         report = await check_participant(first.channel, contract, examples, restart)
 
     assert report.passed, str(report)
-    unseen = {each.check for each in report.findings if each.verdict is Verdict.NOT_SEEN}
+    unseen = {each.check for each in report.findings if each.verdict is CheckVerdict.NOT_SEEN}
     assert unseen == NOT_SEEN.get(name, set())
-    assert not [each for each in report.findings if each.verdict is Verdict.NOT_APPLICABLE and is_gap(each.seen)]
+    assert not [each for each in report.findings if each.verdict is CheckVerdict.NOT_APPLICABLE and is_gap(each.seen)]
 
 
 def is_gap(seen: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.testing.conformance import Examples, Finding, Report, Verdict, check_participant
+from orchestrator.testing.conformance import CheckFinding, CheckVerdict, Examples, Report, check_participant
 from shop.inventory.v1 import inventory_pb2 as inventory
 from shop.payment.v1 import payment_pb2 as payment
 from tests.conformance.participants import guarded
@@ -28,7 +28,7 @@ async def examined(participant: Teller | Storekeeper) -> Report:
         return await check_participant(channel, service, Examples.parse(service, said), restart)
 
 
-def found(report: Report, check: str, rpc: str = "") -> Finding:
+def found(report: Report, check: str, rpc: str = "") -> CheckFinding:
     return next(each for each in report.findings if each.check == check and each.rpc.startswith(rpc))
 
 
@@ -38,8 +38,8 @@ async def test_a_sound_participant_that_echoes_passes_all_that_applies(participa
 
     assert report.passed, str(report)
     assert report.advice == ()
-    assert found(report, "echoes").verdict is Verdict.PASSED
-    assert found(report, "compensation-undoes").verdict is Verdict.PASSED
+    assert found(report, "echoes").verdict is CheckVerdict.PASSED
+    assert found(report, "compensation-undoes").verdict is CheckVerdict.PASSED
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ async def test_a_query_that_shows_no_effect_of_the_command_does_not_pass_for_one
     async with serving(participant) as channel:
         report = await check_participant(channel, INVENTORY, Examples.parse(INVENTORY, said))
 
-    assert found(report, "compensation-undoes").verdict is Verdict.NOT_SEEN
+    assert found(report, "compensation-undoes").verdict is CheckVerdict.NOT_SEEN
 
 
 async def test_a_participant_whose_refusals_are_not_echoed_is_advised_and_not_failed() -> None:
@@ -111,7 +111,7 @@ async def test_a_participant_whose_refusals_are_not_echoed_is_advised_and_not_fa
 
     assert report.passed, str(report)
     (advice,) = report.advice
-    assert (advice.rpc, advice.check, advice.verdict) == ("AuthorizePayment", "echoes", Verdict.NOT_ECHOED)
+    assert (advice.rpc, advice.check, advice.verdict) == ("AuthorizePayment", "echoes", CheckVerdict.NOT_ECHOED)
     assert advice.seen == (
         "not echoed: the command after its compensation; without the echo, a rejection after a lost answer is "
         "treated as unknown"

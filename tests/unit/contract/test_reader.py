@@ -14,7 +14,7 @@ from orchestrator.contract.command import (
     Meaning,
     OnUnknown,
     OutcomeRule,
-    Retry,
+    RetryPolicy,
 )
 from orchestrator.contract.reader import read_command, read_service
 from orchestrator.contract.sources import WhenUnknown, type_name
@@ -64,7 +64,7 @@ def test_what_is_not_said_has_its_default(compile_service: Compile) -> None:
     read = command(compile_service, "effect: EFFECT_PIVOT")
 
     assert (read.effect, read.on_unknown, read.idempotent) == (Effect.PIVOT, OnUnknown.RESEND, True)
-    assert (read.timeout, read.retry, read.outcomes) == (DEFAULT_TIMEOUT, Retry(), ())
+    assert (read.timeout, read.retry, read.outcomes) == (DEFAULT_TIMEOUT, RetryPolicy(), ())
     assert (read.compensation, read.verify, read.streaming) == (None, None, False)
     assert (read.service, read.method, read.file) == ("ferry.v1.FerryService", "Book", "ferry.proto")
     assert (read.request.DESCRIPTOR.name, read.response.DESCRIPTOR.name) == ("Booking", "Ticket")
@@ -73,18 +73,18 @@ def test_what_is_not_said_has_its_default(compile_service: Compile) -> None:
 @pytest.mark.parametrize(
     ("retry", "expected"),
     [
-        ("attempts: 7", Retry(attempts=7)),
-        ("first_delay: {nanos: 5000000}", Retry(first_delay=timedelta(milliseconds=5))),
-        ("factor: 3", Retry(factor=3)),
-        ("cap: {seconds: 60}", Retry(cap=timedelta(seconds=60))),
+        ("attempts: 7", RetryPolicy(attempts=7)),
+        ("first_delay: {nanos: 5000000}", RetryPolicy(first_delay=timedelta(milliseconds=5))),
+        ("factor: 3", RetryPolicy(factor=3)),
+        ("cap: {seconds: 60}", RetryPolicy(cap=timedelta(seconds=60))),
         (
             "attempts: 1 first_delay: {seconds: 1} factor: 1.5 cap: {seconds: 2}",
-            Retry(1, timedelta(seconds=1), 1.5, timedelta(seconds=2)),
+            RetryPolicy(1, timedelta(seconds=1), 1.5, timedelta(seconds=2)),
         ),
     ],
 )
 def test_each_part_of_a_retry_is_read_and_the_others_have_their_defaults(
-    compile_service: Compile, retry: str, expected: Retry
+    compile_service: Compile, retry: str, expected: RetryPolicy
 ) -> None:
     assert command(compile_service, f"effect: EFFECT_PIVOT retry: {{{retry}}}").retry == expected
 

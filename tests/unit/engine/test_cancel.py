@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import saga
-from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.errors import ActRefused, CancelRefused, ClaimLost, JournalUnavailable, SagaNotFound
 from orchestrator.journal.entries import RollbackBegan
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -202,7 +202,7 @@ async def test_a_saga_that_nobody_started_cannot_be_cancelled(stage: Stage) -> N
 
 
 async def test_a_suspended_saga_is_rolled_back_by_a_cancel(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(altered(trip, "AuthorizePayment", on_unknown=OnUnknown.SUSPEND, retry=Retry(attempts=1)))
+    stage = stage_of(altered(trip, "AuthorizePayment", on_unknown=OnUnknown.SUSPEND, retry=RetryPolicy(attempts=1)))
     stage.participants.scripts["AuthorizePayment"] = [unknown()]
     process = stage.process()
     assert (await process.run()).status is Status.SUSPENDED
@@ -215,7 +215,7 @@ async def test_a_suspended_saga_is_rolled_back_by_a_cancel(stage_of: Callable[..
 
 
 async def test_two_cancels_of_a_suspended_saga_roll_it_back_once(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(altered(trip, "AuthorizePayment", on_unknown=OnUnknown.SUSPEND, retry=Retry(attempts=1)))
+    stage = stage_of(altered(trip, "AuthorizePayment", on_unknown=OnUnknown.SUSPEND, retry=RetryPolicy(attempts=1)))
     stage.participants.scripts["AuthorizePayment"] = [unknown()]
     process = stage.process()
     await process.run()
@@ -230,7 +230,7 @@ async def test_two_cancels_of_a_suspended_saga_roll_it_back_once(stage_of: Calla
 @pytest.fixture
 def doubtful(stage_of: Callable[..., Stage]) -> Stage:
     """A stage on which a pivot without an answer suspends the saga."""
-    return stage_of(altered(trip, "CapturePayment", on_unknown=OnUnknown.SUSPEND, retry=Retry(attempts=1)))
+    return stage_of(altered(trip, "CapturePayment", on_unknown=OnUnknown.SUSPEND, retry=RetryPolicy(attempts=1)))
 
 
 async def test_a_saga_suspended_with_its_pivot_in_doubt_is_not_rolled_back(doubtful: Stage) -> None:

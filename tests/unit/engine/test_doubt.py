@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator import CommandRejected, CommandUnknown, best_effort, saga, scope
-from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.errors import ActRefused, CancelRefused
 from orchestrator.journal.entries import AttemptFailed, CommandAbandoned, CompensationBegan, SagaCompleted
 from orchestrator.journal.state import Status, StepOutcome
@@ -55,7 +55,7 @@ RESERVED = "InventoryService.ReserveStock#1"
 # Who answers in a participant's place: a wrong backend, a mesh, a load balancer, a service without a guard.
 FRONTS = ["UNIMPLEMENTED", "UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"]
 fronts = pytest.mark.parametrize("code", FRONTS)
-TWICE = Retry(attempts=2, first_delay=timedelta(milliseconds=10))
+TWICE = RetryPolicy(attempts=2, first_delay=timedelta(milliseconds=10))
 
 
 def saga_of(code: Code) -> Definition:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.journal import outcome
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.state import Status, StepOutcome
@@ -23,7 +23,7 @@ TWICE = altered(
     trip,
     "AuthorizePayment",
     on_unknown=OnUnknown.COMPENSATE,
-    retry=Retry(attempts=2, first_delay=timedelta(milliseconds=10)),
+    retry=RetryPolicy(attempts=2, first_delay=timedelta(milliseconds=10)),
 )
 
 

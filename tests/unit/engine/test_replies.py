@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.journal.outcome import Completed
 from orchestrator.journal.state import Status, StepOutcome
 from shop.payment.v1.payment_pb2 import GetPaymentResponse
@@ -23,7 +23,7 @@ GARBAGE = Completed(b"\xff\xfe\xfd")
 BAD_TEXT = Completed(b"\x0a\x02\xff\xfe")  # a string that is no UTF-8
 unusable = pytest.mark.parametrize("reply", [EMPTY, GARBAGE, BAD_TEXT], ids=["empty", "garbage", "bad text"])
 ATTEMPTS = 3
-FEW = Retry(attempts=ATTEMPTS, first_delay=timedelta(milliseconds=10))
+FEW = RetryPolicy(attempts=ATTEMPTS, first_delay=timedelta(milliseconds=10))
 
 
 @unusable
@@ -41,13 +41,13 @@ async def test_before_the_pivot_it_is_unknown_and_compensated(stage_of: Callable
 
 
 async def test_the_reply_is_told_by_type_and_size_and_by_what_is_wrong_with_it(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(altered(trip, "ArrangeShipment", retry=Retry(attempts=1)))
+    stage = stage_of(altered(trip, "ArrangeShipment", retry=RetryPolicy(attempts=1)))
     stage.participants.scripts["ArrangeShipment"] = [GARBAGE]
     state = await stage.process().run()
     assert state.reason is not None
     assert "the reply, 3 bytes, cannot be read as shop.shipping.v1.ArrangeShipmentResponse" in state.reason.message
 
-    stage = stage_of(altered(trip, "ArrangeShipment", retry=Retry(attempts=1)))
+    stage = stage_of(altered(trip, "ArrangeShipment", retry=RetryPolicy(attempts=1)))
     stage.participants.scripts["ArrangeShipment"] = [EMPTY]
     state = await stage.process().run()
     assert state.reason is not None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import CommandRejected, SagaRejected, best_effort, saga
-from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.journal.entries import CommandIntended, CompensationBegan, RollbackBegan
 from orchestrator.journal.progress import StepState, steps
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -466,7 +466,7 @@ def giving_up(definition: Definition, attempts: int) -> Definition:
         if command.method == "ReserveStock"
     ]
     assert command.compensation is not None
-    undo = dataclasses.replace(command.compensation, on_unknown=OnUnknown.SUSPEND, retry=Retry(attempts=attempts))
+    undo = dataclasses.replace(command.compensation, on_unknown=OnUnknown.SUSPEND, retry=RetryPolicy(attempts=attempts))
     return altered(definition, "ReserveStock", compensation=undo)
 
 

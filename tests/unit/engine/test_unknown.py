@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator import SagaRejected, saga
 from orchestrator.cli.protoc import describe
-from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.contract.image import load_image
 from orchestrator.contract.reader import read_service
 from orchestrator.definition.participants import Participant
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from tests.unit.engine.stage import Definition, Stage
 
-TWICE = Retry(attempts=2, first_delay=timedelta(milliseconds=10))
+TWICE = RetryPolicy(attempts=2, first_delay=timedelta(milliseconds=10))
 KEY = "PaymentService.AuthorizePayment#1"
 
 
@@ -172,7 +172,7 @@ async def test_a_command_that_took_effect_and_cannot_be_repeated_for_its_reply_s
     assert len(stage.participants.of("AuthorizePayment")) == 1
 
 
-FRAGILE = {"idempotent": False, "retry": Retry(attempts=4)}
+FRAGILE = {"idempotent": False, "retry": RetryPolicy(attempts=4)}
 
 
 @pytest.mark.parametrize("policy", [OnUnknown.SUSPEND, OnUnknown.COMPENSATE, OnUnknown.RESEND, OnUnknown.VERIFY])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import CommandRejected, saga
-from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.engine.replica import recovery
 from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.forward import Forward
@@ -318,7 +318,7 @@ async def test_a_watcher_at_another_replica_sees_the_end_too(stage: Stage) -> No
 async def test_a_watcher_stays_when_the_saga_is_suspended_and_sees_it_rolled_back(
     stage_of: Callable[..., Stage],
 ) -> None:
-    stage = stage_of(altered(trip, "AuthorizePayment", on_unknown=OnUnknown.SUSPEND, retry=Retry(attempts=1)))
+    stage = stage_of(altered(trip, "AuthorizePayment", on_unknown=OnUnknown.SUSPEND, retry=RetryPolicy(attempts=1)))
     stage.participants.scripts["AuthorizePayment"] = [unknown()]
     process = stage.process()
     await process.run()

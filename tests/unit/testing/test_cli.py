@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
-from orchestrator.testing.conformance import Finding, Report, Verdict
+from orchestrator.testing.conformance import CheckFinding, CheckVerdict, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,16 +83,16 @@ def test_what_a_participant_fails_is_told_and_ends_with_1() -> None:
 def test_the_help_of_conform_says_what_verdicts_and_exit_codes_mean() -> None:
     told = " ".join(call("conform", "--help").stdout.split())
 
-    assert all(f"{verdict.value}: " in told for verdict in Verdict)
+    assert all(f"{verdict.value}: " in told for verdict in CheckVerdict)
     assert "0: something passed and nothing failed, whatever was not seen or not echoed." in told
 
 
-@pytest.mark.parametrize("verdict", [Verdict.NOT_SEEN, Verdict.NOT_ECHOED])
+@pytest.mark.parametrize("verdict", [CheckVerdict.NOT_SEEN, CheckVerdict.NOT_ECHOED])
 def test_what_is_not_seen_or_not_echoed_is_shown_and_ends_with_0(
-    verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+    verdict: CheckVerdict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    advice = Finding("ReserveStock", "some-check", verdict, "something", "why it is so")
-    found = Report(INVENTORY, (Finding("ReserveStock", "other-check", Verdict.PASSED, "it", "it"), advice))
+    advice = CheckFinding("ReserveStock", "some-check", verdict, "something", "why it is so")
+    found = Report(INVENTORY, (CheckFinding("ReserveStock", "other-check", CheckVerdict.PASSED, "it", "it"), advice))
 
     async def checked(*_: object) -> Report:
         return found

@@ -7,7 +7,7 @@ import pytest
 from orchestrator.contract.reader import read_service
 from orchestrator.errors import ContractError
 from orchestrator.testing.conformance import Examples
-from orchestrator.testing.conformance.subject import Subject
+from orchestrator.testing.conformance.command_under_test import CommandUnderTest
 from shop.inventory.v1.inventory_pb2 import DESCRIPTOR, GetStockRequest
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 INVENTORY = DESCRIPTOR.services_by_name["InventoryService"]
 
 
-def subject(document: dict[str, Any]) -> Subject:
+def subject(document: dict[str, Any]) -> CommandUnderTest:
     commands = read_service(INVENTORY)
-    return Subject(commands["ReserveStock"], commands, Examples.parse(INVENTORY, document))
+    return CommandUnderTest(commands["ReserveStock"], commands, Examples.parse(INVENTORY, document))
 
 
 @pytest.mark.parametrize(

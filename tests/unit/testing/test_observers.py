@@ -11,8 +11,8 @@ import pytest
 from google.protobuf import text_format
 
 from orchestrator.contract.reader import read_service
-from orchestrator.testing.conformance import Examples, Verdict, check_participant
-from orchestrator.testing.conformance.subject import Subject
+from orchestrator.testing.conformance import CheckVerdict, Examples, check_participant
+from orchestrator.testing.conformance.command_under_test import CommandUnderTest
 from orchestrator.testing.mock import MockParticipant
 
 if TYPE_CHECKING:
@@ -108,13 +108,13 @@ async def selling(
 
 
 @pytest.fixture
-def booking(compile_file: Compile) -> Subject:
+def booking(compile_file: Compile) -> CommandUnderTest:
     service = compile_file(FERRIES).services_by_name["FerryService"]
     commands = read_service(service)
-    return Subject(commands["Book"], commands, Examples(service))
+    return CommandUnderTest(commands["Book"], commands, Examples(service))
 
 
-def asked(booking: Subject, reply: str | None) -> dict[str, str]:
+def asked(booking: CommandUnderTest, reply: str | None) -> dict[str, str]:
     """What each query is asked, in text format, once the reply is known, also in text format."""
     request = booking.command.request(order_id="o", line="north")  # type: ignore[call-arg]
     known = None if reply is None else text_format.Parse(reply, booking.command.response())
@@ -126,11 +126,11 @@ def asked(booking: Subject, reply: str | None) -> dict[str, str]:
     }
 
 
-def test_before_the_command_what_its_request_fills_is_asked(booking: Subject) -> None:
+def test_before_the_command_what_its_request_fills_is_asked(booking: CommandUnderTest) -> None:
     assert asked(booking, None) == {"ByOrder": 'order_id: "o"', "Listed": 'order_id: "o"'}
 
 
-def test_with_the_reply_its_ids_are_asked_about_too_also_those_in_a_message_of_it(booking: Subject) -> None:
+def test_with_the_reply_its_ids_are_asked_about_too_also_those_in_a_message_of_it(booking: CommandUnderTest) -> None:
     assert asked(booking, 'ticket_id: "t" berth {berth_id: "b"}') == {
         "ByOrder": 'order_id: "o"',
         "Listed": 'order_id: "o"',
@@ -140,7 +140,7 @@ def test_with_the_reply_its_ids_are_asked_about_too_also_those_in_a_message_of_i
 
 
 @pytest.mark.parametrize("reply", ["ticket_id: 't'", "ticket_id: 't' berth {}"])
-def test_an_id_that_the_reply_leaves_out_is_not_asked_about(booking: Subject, reply: str) -> None:
+def test_an_id_that_the_reply_leaves_out_is_not_asked_about(booking: CommandUnderTest, reply: str) -> None:
     assert "ByBerth" not in asked(booking, reply)
 
 
@@ -155,16 +155,20 @@ async def test_a_query_that_is_answered_about_any_id_does_not_show_an_effect(com
 
     assert report.passed, str(report)
     (undoes,) = (each for each in report.findings if each.check == "compensation-undoes")
-    assert undoes.verdict is Verdict.NOT_SEEN
+    assert undoes.verdict is CheckVerdict.NOT_SEEN
 
 
 @pytest.mark.parametrize(
     ("office", "verdict"),
-    [({}, Verdict.PASSED), ({"undoes": False}, Verdict.FAILED), ({"one_ticket": True}, Verdict.NOT_SEEN)],
+    [
+        ({}, CheckVerdict.PASSED),
+        ({"undoes": False}, CheckVerdict.FAILED),
+        ({"one_ticket": True}, CheckVerdict.NOT_SEEN),
+    ],
     ids=["sound", "undoes nothing", "the same ticket for all"],
 )
 async def test_an_effect_is_seen_by_an_id_that_the_reply_alone_tells(
-    compile_file: Compile, office: dict[str, bool], verdict: Verdict
+    compile_file: Compile, office: dict[str, bool], verdict: CheckVerdict
 ) -> None:
     file = compile_file(TICKETS)
     service = file.services_by_name["TicketService"]
@@ -183,9 +187,9 @@ async def test_a_compensation_that_needs_the_lost_answer_and_succeeds_without_it
         report = await check_participant(channel, service)
 
     (undoes,) = (each for each in report.findings if each.check == "compensation-undoes")
-    assert undoes.verdict is Verdict.FAILED
+    assert undoes.verdict is CheckVerdict.FAILED
     assert undoes.seen.startswith("the compensation, as if the answer had been lost, completed, and GetTicket shows")
 
 
-def test_what_asks_about_nothing_in_particular_shows_what_others_do_and_is_left_out(booking: Subject) -> None:
+def test_what_asks_about_nothing_in_particular_shows_what_others_do_and_is_left_out(booking: CommandUnderTest) -> None:
     assert not {"Everything", "Weather"} & booking.observers.keys()

@@ -16,7 +16,7 @@ from grpc_status import rpc_status
 
 from orchestrator.channels.grpc.status import REJECTED
 from orchestrator.errors import ContractError, SettingsError
-from orchestrator.testing.conformance import Verdict, check_participant
+from orchestrator.testing.conformance import CheckVerdict, check_participant
 from orchestrator.testing.conformance.answers import DEFINITE
 from orchestrator.testing.mock import Dials, Fault, MockParticipant
 from shop.inventory.v1 import inventory_pb2 as inventory
@@ -229,7 +229,7 @@ async def test_a_contract_without_stubs_is_served_and_checked(
     assert report.passed, str(report)
     # The compensation cannot do without the answer, so it cannot come first.
     (first,) = (finding for finding in report.findings if finding.check == "compensation-first")
-    assert first.verdict is Verdict.NOT_APPLICABLE
+    assert first.verdict is CheckVerdict.NOT_APPLICABLE
     assert "the answer that holds ticket_id was lost" in first.seen
 
 

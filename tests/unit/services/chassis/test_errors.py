@@ -6,7 +6,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
-from services.chassis.errors import DEFINITE, Accident, InvalidRequest, Rejection, Unavailable
+from services.chassis.errors import DEFINITE, InternalError, InvalidRequest, Rejection, Unavailable
 
 
 def test_an_invalid_request_names_every_field() -> None:
@@ -50,7 +50,7 @@ def test_a_transient_trouble_says_when_to_come_again() -> None:
 
 
 def test_an_accident_tells_nothing_of_what_is_inside() -> None:
-    status = Accident().status("inventory.shop")
+    status = InternalError().status("inventory.shop")
     assert (status.code, status.message, list(status.details)) == (13, "internal error", [])
 
 
@@ -60,7 +60,7 @@ def test_what_concerns_the_whole_request_is_told_without_a_field() -> None:
 
 def test_no_answer_speaks_for_all_attempts_before_the_guard_says_so() -> None:
     rejection = Rejection("NO", "no")
-    assert not any(each.settled for each in (rejection, InvalidRequest([]), Unavailable("later"), Accident()))
+    assert not any(each.settled for each in (rejection, InvalidRequest([]), Unavailable("later"), InternalError()))
     assert rejection.settle().settled
     assert rejection.settle().status("shop") == rejection.status("shop")
     assert not rejection.settled

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from orchestrator.contract.command import OnUnknown, Retry
+from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.journal.state import Status
 from orchestrator.testing.matrix import Verdict, fault_matrix
 from tests.unit.testing.matrix.sell import altered, sell
 
 RESERVE, CAPTURE = "InventoryService.ReserveStock#1", "PaymentService.CapturePayment#1"
-ONCE = Retry(attempts=1)
+ONCE = RetryPolicy(attempts=1)
 NOT_IDEMPOTENT: dict[str, Any] = {"idempotent": False}
 
 
@@ -66,7 +66,7 @@ async def test_where_a_saga_ends_is_as_the_contract_says(
 async def test_a_compensation_that_gives_up_suspends() -> None:
     undo = next(each.commands["ReserveStock"] for each in sell.participants if each.field == "inventory").compensation
     assert undo is not None
-    impatient = dataclasses.replace(undo, on_unknown=OnUnknown.SUSPEND, retry=Retry(attempts=2))
+    impatient = dataclasses.replace(undo, on_unknown=OnUnknown.SUSPEND, retry=RetryPolicy(attempts=2))
     matrix = await fault_matrix(altered(sell, "ReserveStock", compensation=impatient))
 
     assert matrix.passed

@@ -15,7 +15,7 @@ import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
-from services.chassis.errors import Accident, ServiceError
+from services.chassis.errors import InternalError, ServiceError
 from services.chassis.metadata import IDEMPOTENCY_KEY, CallMetadata
 from services.chassis.participant import KIND
 from services.chassis.refusal import Context, refuse
@@ -29,7 +29,7 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour: TypeAlias = Callable[[Message, Context], Awaitable[Message]]
 
 
-class Boundary(grpc.aio.ServerInterceptor):
+class ServiceInterceptor(grpc.aio.ServerInterceptor):
     """Stands around the unary methods of one service; health and reflection pass by.
 
     Args:
@@ -79,7 +79,7 @@ class Boundary(grpc.aio.ServerInterceptor):
                 refusal = error
             except Exception as error:
                 _LOGGER.exception("%s failed", name)
-                refusal = Accident()
+                refusal = InternalError()
                 span.end(refusal.code, error)
             except asyncio.CancelledError:
                 span.end(_cancelled(context))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _SEED = "conformance"
 
 
-class Subject:
+class CommandUnderTest:
     """A command, the example of its request, and what is derived from the contract.
 
     Attributes:
