@@ -34,7 +34,7 @@ class MailUnavailableError(Exception):
     """The letter could not be handed over now, or nobody knows whether it was; a later attempt may succeed."""
 
 
-class Delivery(Protocol):
+class MailDelivery(Protocol):
     """A way for letters to leave."""
 
     def send(self, letter: EmailMessage, file_name: str) -> None:
@@ -95,7 +95,7 @@ class SmtpDelivery:
         )
 
     def send(self, letter: EmailMessage, file_name: str) -> None:
-        """See :meth:`Delivery.send`; the file name is of no use here."""
+        """See :meth:`MailDelivery.send`; the file name is of no use here."""
         del file_name
         try:
             with self._session() as server:
@@ -133,7 +133,7 @@ class OutboxFolder:
     folder: Path
 
     def send(self, letter: EmailMessage, file_name: str) -> None:
-        """See :meth:`Delivery.send`; a letter of the same name is replaced, and never half written."""
+        """See :meth:`MailDelivery.send`; a letter of the same name is replaced, and never half written."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with NamedTemporaryFile(dir=self.folder, prefix=".", suffix=".part", delete=False) as part:

@@ -10,7 +10,7 @@
 from pydantic import SecretStr, field_validator
 
 from services.chassis import Settings
-from services.email.delivery import Delivery, OutboxFolder, SmtpDelivery
+from services.email.delivery import MailDelivery, OutboxFolder, SmtpDelivery
 from services.email.domain import address
 
 
@@ -32,7 +32,7 @@ class EmailSettings(Settings):
     def _an_address(cls, value: str) -> str:
         return address(value).addr_spec
 
-    def delivery(self) -> Delivery:
+    def delivery(self) -> MailDelivery:
         """How letters leave: through the mail server, or into the folder `outbox` of `STATE_DIR`."""
         if self.smtp_url is None:
             return OutboxFolder(self.state_dir / "outbox")
