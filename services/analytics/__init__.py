@@ -1,1 +1,1 @@
-"""What was sold, by day."""
+"""Reports what was sold, by day."""

@@ -1,4 +1,4 @@
-"""Starts analytics: `python -m services.analytics`."""
+"""Starts analytics: ``python -m services.analytics``."""
 
 from pathlib import Path
 from typing import Final

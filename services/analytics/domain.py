@@ -1,4 +1,4 @@
-"""The rules of reports: which days they cover, and what a day's sales come to. Days are days in UTC."""
+"""The rules of reports: which days they cover, and how a day's sales add up. Days are days in UTC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The analytics servicer: completed orders in, reports out."""
+"""The analytics servicer: it records completed orders and makes reports."""
 
 import datetime as dt
 import re
@@ -34,7 +34,7 @@ class AnalyticsService(Participant, AnalyticsServiceServicer):
     Args:
         guard: what the methods run behind.
         settings: those of the service.
-        clock: tells the instant, in UTC; an order counts for the day on which it is recorded.
+        clock: the time, in UTC; an order counts for the day on which it is recorded.
     """
 
     def __init__(self, guard: Guard, settings: Settings, *, clock: Clock = utc_now) -> None:
@@ -43,7 +43,7 @@ class AnalyticsService(Participant, AnalyticsServiceServicer):
 
     @retryable
     def RecordOrder(self, request: RecordOrderRequest, connection: Connection) -> RecordOrderResponse:
-        """Records a completed order, once."""
+        """Record a completed order, once."""
         products: Counter[str] = Counter()
         for line in request.lines:
             products[line.sku] += line.quantity
@@ -59,7 +59,7 @@ class AnalyticsService(Participant, AnalyticsServiceServicer):
 
     @query
     def GetReport(self, request: GetReportRequest, connection: Connection) -> GetReportResponse:
-        """Reports what was sold, day by day."""
+        """Report what was sold, day by day."""
         first, last = _day(request, "from"), _day(request, "to")
         try:
             days = period(first, last, today=self._clock().date())

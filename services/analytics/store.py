@@ -66,7 +66,7 @@ _PRODUCTS: Final = (
 def record(
     connection: Connection, order_id: str, day: date, *, currency: str, nanos: int, products: Mapping[str, int]
 ) -> None:
-    """Records a completed order; does nothing where it was recorded before.
+    """Record a completed order; do nothing where it was recorded before.
 
     Args:
         connection: the transaction.

@@ -1,8 +1,8 @@
-"""What every service of the shop stands on.
+"""What every service of the shop is built on.
 
-A service declares itself as a `Service` and is run by `run`; its servicer is a `Participant` whose methods are
-plain functions of a request and a transaction, marked `@command`, `@compensation`, `@retryable` or `@query`. It
-refuses by raising `Rejection` and asks for patience by raising `Unavailable`.
+A service declares itself as a ``Service`` and is run by ``run``; its servicer is a ``Participant`` whose methods are
+plain functions of a request and a transaction, marked ``@command``, ``@compensation``, ``@retryable`` or ``@query``. It
+refuses by raising ``Rejection``, and asks the caller to try later by raising ``Unavailable``.
 """
 
 from services.chassis.errors import InvalidRequest, Rejection, Unavailable

@@ -1,7 +1,7 @@
-"""Takes the values out of what a database says of an error: they are card tokens and addresses, and it is logged.
+"""Takes the values out of a database's error messages: messages are logged, and values may be card tokens and addresses.
 
 SQLAlchemy quotes the parameters of a statement, PostgreSQL the row that it refused ("Key (email)=(...) already
-exists"). Kept is what names a place or a state: the class, the SQLSTATE, the constraint, and the message itself where
+exists"). What names a place or a state is kept: the class, the SQLSTATE, the constraint, and the message itself where
 the database writes it from its own words alone.
 """
 
@@ -10,13 +10,13 @@ from typing import Final
 
 from sqlalchemy.exc import StatementError
 
-# By the first two characters of the SQLSTATE: connection, transaction, access, statement, resources, operation. Not
-# among them are 22, data that cannot be used, which is quoted, and what functions raise in words of theirs.
+# By the first two characters of the SQLSTATE: connection, transaction, access, statement, resources, operation. Two
+# classes are missing: 22 (unusable data), whose messages quote the data, and the errors that functions raise.
 _WORDED_WITHOUT_VALUES: Final = frozenset({"08", "23", "25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58"})
 
 
 def conceal_values(error: BaseException) -> None:
-    """Rewrites each database error among `error`, its causes and what they came from, in place."""
+    """Rewrite ``error`` in place, and each database error in its chain of causes and contexts."""
     left: list[BaseException | None] = [error]
     seen: set[int] = set()
     while left:
@@ -45,7 +45,7 @@ def _without_values(error: BaseException) -> str:
         return f"{name}: {error}" if hasattr(error, "sqlite_errorcode") else name
     sqlstate = getattr(error, "sqlstate", None)
     if sqlstate is None:
-        # No answer of the server, so about the connection, or about a value that was never sent.
+        # The server did not answer: the error is about the connection, or about a value that was never sent.
         return f"{name}: {error}" if name in {"OperationalError", "InterfaceError"} else name
     diagnosis = getattr(error, "diag", None)
     message = getattr(diagnosis, "message_primary", None) if sqlstate[:2] in _WORDED_WITHOUT_VALUES else None

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Database:
-    """One open database. `open` makes it, `close` ends it."""
+    """One open database. ``open`` makes it, ``close`` ends it."""
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
@@ -33,10 +33,10 @@ class Database:
 
     @classmethod
     async def open(cls, url: str, *, prepare: Callable[[Connection], None]) -> "Database":
-        """Connects to `url` and runs `prepare` (the migrations) in a transaction of its own.
+        """Connect to ``url`` and run ``prepare`` (the migrations) in a transaction of its own.
 
         Raises:
-            StartupError: The database cannot be reached, written or prepared.
+            StartupError: the database cannot be reached, written or prepared.
         """
         try:
             database = cls(open_engines(url))
@@ -52,25 +52,25 @@ class Database:
         return database
 
     async def transaction(self, work: Callable[[Connection], T]) -> T:
-        """Runs `work` in one transaction: committed when it returns, rolled back when it raises.
+        """Run ``work`` in one transaction: committed when it returns, rolled back when it raises.
 
         Args:
-            work: Gets the connection, in a worker thread. PostgreSQL may run it more than once; only the last
+            work: is called with the connection, in a worker thread. PostgreSQL may run it more than once; only the last
                 run counts.
 
         Raises:
-            InvalidRequest: A value cannot be stored.
-            Unavailable: The database cannot be reached or written now. Whether the transaction was committed
+            InvalidRequest: a value cannot be stored.
+            Unavailable: the database cannot be reached or written now. Whether the transaction was committed
                 may be unknown.
         """
         return await self._guarded(self._writers, self._engines.writer, work)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Runs `work`, which only reads, beside the writers; raises as `transaction` does."""
+        """Run ``work``, which only reads, beside the writers; raises as ``transaction`` does."""
         return await self._guarded(self._readers, self._engines.reader, work)
 
     async def close(self) -> None:
-        """Waits for the transactions that have begun and disconnects."""
+        """Wait for the transactions that have begun, and disconnect."""
         for threads in (self._writers, self._readers):
             await asyncio.to_thread(threads.shutdown)
         self._engines.writer.dispose()
@@ -80,7 +80,7 @@ class Database:
         try:
             return await self._hop(threads, engine, work)
         except DataError as error:
-            # Valid by the contract but not in SQL: PostgreSQL keeps no NUL characters.
+            # The contract allows NUL characters; PostgreSQL does not store them.
             raise InvalidRequest([("", "has a value that cannot be stored")]) from error
         except DBAPIError as error:
             if not is_transient(error):
@@ -97,7 +97,7 @@ def _run(engine: Engine, work: Callable[[Connection], T]) -> T:
     try:
         return _rerun(engine, work)
     except Exception as error:
-        # Here, before anybody can log it.
+        # Values are concealed here, before the error can be logged.
         conceal_values(error)
         raise
 

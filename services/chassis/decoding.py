@@ -1,8 +1,8 @@
 """Answers requests whose bytes are no message, on every rpc of the server: health and reflection too.
 
-gRPC would answer UNKNOWN with the class names of our side, and log a traceback for each. Where a call has one request
-it is decoded here, and not before; where it has a stream of them gRPC decodes each when the method asks for it, so
-what is wrong with one is raised inside the method and arrives here.
+gRPC would answer UNKNOWN with the class names of our side, and log a traceback for each. A single
+request is decoded here, and not before. Of a stream, gRPC decodes each request when the method asks for it, so its error
+is raised inside the method and arrives here.
 
 A handler keeps its shape: a method that yields its replies stays a generator, and one that writes them a coroutine.
 """
@@ -34,7 +34,7 @@ _FACTORIES: Final[dict[tuple[bool, bool], Any]] = {
 
 
 class Decoding(grpc.aio.ServerInterceptor):
-    """Stands around every method, outside of all other interceptors, which get messages."""
+    """Stands around every method, outside of all other interceptors, which receive decoded messages."""
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
@@ -44,7 +44,7 @@ class Decoding(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "Handler | None":
-        """The handler of a call, wrapped; each method is wrapped once, and what is not served is not kept."""
+        """The handler of a call, wrapped. Each method is wrapped once; a name that is not served is not remembered."""
         path = handler_call_details.method
         known = self._handlers.get(path)
         if known is None:
@@ -86,7 +86,7 @@ def _as_it_is(requests: object) -> object:
     return requests
 
 
-def _returning(path: str, behaviour: Any, read: Read) -> Callable[[Any, Context], Awaitable[Any]]:  # noqa: ANN401 - of any shape
+def _returning(path: str, behaviour: Any, read: Read) -> Callable[[Any, Context], Awaitable[Any]]:  # noqa: ANN401 - behaviours of all four shapes
     async def answer(request: Any, context: Context) -> Any:  # noqa: ANN401
         try:
             return await behaviour(read(request), context)

@@ -40,10 +40,10 @@ class Engines:
 
 
 def open_engines(url: str) -> Engines:
-    """Engines for a `sqlite` or `postgresql+psycopg` URL. Nothing is connected to yet.
+    """Engines for a ``sqlite`` or ``postgresql+psycopg`` URL. Nothing is connected to yet.
 
     Raises:
-        OSError: The folder of a SQLite file cannot be made.
+        OSError: the folder of a SQLite file cannot be made.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -71,7 +71,7 @@ def _sqlite_engine(url: URL, *, begin: str, connections: int) -> Engine:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-    # The driver would begin transactions on its own terms, late and deferred; _begin does it instead.
+    # The driver would begin a transaction late and deferred; _begin begins it instead.
     connection.isolation_level = None
     connection.execute("PRAGMA busy_timeout = 5000")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -97,12 +97,12 @@ def _postgres(url: URL) -> Engines:
 
 
 def must_rerun(error: DBAPIError) -> bool:
-    """Whether PostgreSQL asks for the whole transaction once more: it lost a race, not an argument."""
+    """Whether PostgreSQL asks to run the whole transaction again: it lost a race against another transaction."""
     return getattr(error.orig, "sqlstate", None) in {_SERIALIZATION_FAILURE, _DEADLOCK_DETECTED}
 
 
 def is_transient(error: DBAPIError) -> bool:
-    """Whether the database, and not the statement, is the trouble: unreachable, locked, full."""
+    """Whether the database failed, and not the statement: it is unreachable, locked or full."""
     if isinstance(error.orig, sqlite3.Error):
         # The low byte is the primary code, the rest its variety.
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _TRANSIENT_SQLITE
@@ -110,7 +110,7 @@ def is_transient(error: DBAPIError) -> bool:
 
 
 def is_duplicate(error: DBAPIError) -> bool:
-    """Whether the row's key is taken, rather than another constraint broken."""
+    """Whether the row's key is taken; false for any other broken constraint."""
     if isinstance(error.orig, sqlite3.Error):
         return getattr(error.orig, "sqlite_errorcode", None) in _DUPLICATE_SQLITE
     return getattr(error.orig, "sqlstate", None) == _UNIQUE_VIOLATION

@@ -3,8 +3,8 @@
     ServiceError
     ├── InvalidRequest   the request breaks its contract; nothing was done
     ├── Rejection        a definite business refusal; repeating the command does not change it
-    ├── Unavailable      a transient trouble; the same command may succeed later
-    └── InternalError    anything else that a servicer raises: logged, and told without inner details
+    ├── Unavailable      a passing failure; the same command may succeed later
+    └── InternalError    anything else that a servicer raises: logged, and answered without inner details
 
 Each knows its google.rpc.Status, which the interceptor gives to the caller.
 """
@@ -19,7 +19,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-# What a definite refusal may be called. The others tell a caller to try again, or that the outcome is unknown.
+# The codes of a definite refusal. The other codes tell a caller to try again, or that the outcome is unknown.
 DEFINITE: Final = frozenset(
     {
         grpc.StatusCode.ALREADY_EXISTS,
@@ -37,7 +37,7 @@ class ServiceError(Exception):
     """An answer other than a reply.
 
     Attributes:
-        settled: Whether it holds for every attempt of its idempotency key, those still on their way included.
+        settled: whether it holds for every attempt of its idempotency key, also for attempts that still arrive.
     """
 
     settled = False
@@ -48,7 +48,7 @@ class ServiceError(Exception):
         self.message = message
 
     def status(self, domain: str) -> status_pb2.Status:
-        """The google.rpc.Status of this answer, as given by the service `domain` (such as `inventory.shop`)."""
+        """The google.rpc.Status of this answer, as given by the service ``domain`` (such as ``inventory.shop``)."""
         details = [_packed(detail) for detail in self._details(domain)]
         return status_pb2.Status(code=self.code.value[0], message=self.message, details=details)
 
@@ -60,7 +60,7 @@ class InvalidRequest(ServiceError):
     """The request breaks its contract: INVALID_ARGUMENT with google.rpc.BadRequest.
 
     Args:
-        violations: What is wrong, by field path (such as `lines[0].quantity`), in the order of discovery.
+        violations: what is wrong, by field path (such as ``lines[0].quantity``), in the order of discovery.
     """
 
     def __init__(self, violations: Iterable[tuple[str, str]]) -> None:
@@ -81,10 +81,10 @@ class Rejection(ServiceError):
     """A definite business refusal, with google.rpc.ErrorInfo. The guard records it.
 
     Args:
-        reason: What a program may branch on, in UPPER_SNAKE, such as `OUT_OF_STOCK`.
-        message: What a person reads.
-        code: One of `DEFINITE`.
-        metadata: The facts behind the refusal; values are shown as text.
+        reason: what a program may branch on, in UPPER_SNAKE, such as ``OUT_OF_STOCK``.
+        message: what a person reads.
+        code: one of ``DEFINITE``.
+        metadata: the facts behind the refusal; values are shown as text.
     """
 
     def __init__(
@@ -105,21 +105,21 @@ class Rejection(ServiceError):
         return (error_details_pb2.ErrorInfo(reason=self.reason, domain=domain, metadata=self.metadata),)
 
     def settle(self) -> Self:
-        """The same rejection, speaking for every attempt of its key; only the guard may say so.
+        """A copy that holds for every attempt of its key; only the guard may say so.
 
-        A new one, as a service may raise one object many times.
+        It is a copy, because a service may raise one object many times.
         """
         settled = type(self)(self.reason, self.message, code=self.code, metadata=self.metadata)
         settled.settled = True
         return settled
 
     def to_bytes(self) -> bytes:
-        """This rejection as the guard records it; the domain is the service's and added on the way out."""
+        """This rejection as the guard records it; without the domain, which is the service's and added to each answer."""
         return bytes(self.status("").SerializeToString(deterministic=True))
 
     @classmethod
     def from_bytes(cls, recorded: bytes) -> Self:
-        """The rejection that `to_bytes` recorded."""
+        """The rejection that ``to_bytes`` recorded."""
         status = status_pb2.Status.FromString(recorded)
         info = error_details_pb2.ErrorInfo()
         status.details[0].Unpack(info)
@@ -127,11 +127,11 @@ class Rejection(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """A transient trouble: UNAVAILABLE with google.rpc.RetryInfo. The guard does not record it.
+    """A passing failure: UNAVAILABLE with google.rpc.RetryInfo. The guard does not record it.
 
     Args:
-        message: What a person reads.
-        retry_after: How long a caller should wait before the next attempt.
+        message: what a person reads.
+        retry_after: how long a caller should wait before the next attempt.
     """
 
     def __init__(self, message: str, *, retry_after: timedelta = timedelta(milliseconds=100)) -> None:

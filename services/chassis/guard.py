@@ -16,14 +16,14 @@ A compensation has a key, and so a record, of its own: repeated, it gets the sam
 another method or request is refused: IDEMPOTENCY_KEY_REUSED. A call without a key simply runs.
 
 A rejection that follows from a record is *settled*: it holds for every attempt of its key, and the interceptor
-says so by echoing the key. Not settled is what leaves no record (the rejection of a command that may succeed later),
-for another attempt may still arrive, and a key that was reused, for its first user may have had an effect. A
-query has no effect, so its rejections are settled without a record.
+says so by echoing the key. Two rejections are not settled: one that leaves no record (of a command that may succeed
+later), because another attempt may still arrive; and that of a reused key, because its first use may have had an
+effect. A query has no effect, so its rejections are settled without a record.
 
 The hot path costs two statements: one finds that there is no record, one inserts it at the end. Nobody holds a
 lock while the business change runs; of two transactions that race for a key, the second one's insert waits for
 the first, fails on the primary key, rolls its business change back and runs again to find the record. Records are
-kept for good, so each round loses another key than the one before, and a call has two keys at most.
+kept for good, so a key can be lost in one round only, and a call has two keys at most.
 """
 
 import hashlib
@@ -52,11 +52,11 @@ class Call(Generic[ReplyT]):
     """One call of a guarded method.
 
     Attributes:
-        method: The name of the rpc.
-        request: Its request.
-        metadata: What came with it.
-        reply_type: The class of its reply.
-        business: What it does, in the connection's transaction. May run more than once; only the last run
+        method: the name of the rpc.
+        request: its request.
+        metadata: what came with it.
+        reply_type: the class of its reply.
+        business: what it does, in the connection's transaction. May run more than once; only the last run
             counts.
     """
 
@@ -71,7 +71,7 @@ class Call(Generic[ReplyT]):
         return hashlib.sha256(self.request.SerializeToString(deterministic=True)).digest()
 
     def completed(self, key: str, reply: ReplyT) -> Record:
-        """The record of this call under `key`, answered with `reply`."""
+        """The record of this call under ``key``, answered with ``reply``."""
         return Record(key, self.method, Outcome.COMPLETED, self.digest(), reply.SerializeToString(deterministic=True))
 
 
@@ -82,10 +82,10 @@ class Guard:
         self._database = database
 
     async def command(self, call: Call[ReplyT]) -> ReplyT:
-        """Runs a command that may be compensated or is a pivot; its rejection is as final as its reply.
+        """Run a command that may be compensated or is a pivot; its rejection is as final as its reply.
 
         Raises:
-            Rejection: By the business, now or when the key was first seen; or COMMAND_COMPENSATED or
+            Rejection: by the business, now or when the key was first seen; or COMMAND_COMPENSATED or
                 IDEMPOTENCY_KEY_REUSED.
         """
         try:
@@ -96,10 +96,10 @@ class Guard:
             return await self._reject(call, rejection)
 
     async def retryable(self, call: Call[ReplyT]) -> ReplyT:
-        """Runs a command that is retried until it succeeds: a rejection leaves no record, so a retry may succeed.
+        """Run a command that is retried until it succeeds: a rejection leaves no record, so a retry may succeed.
 
         Raises:
-            Rejection: By the business; or COMMAND_COMPENSATED or IDEMPOTENCY_KEY_REUSED.
+            Rejection: by the business; or COMMAND_COMPENSATED or IDEMPOTENCY_KEY_REUSED.
         """
         key = call.metadata.idempotency_key
         if key is None:
@@ -107,13 +107,13 @@ class Guard:
         return await self._once(call, partial(_run_command, call, key))
 
     async def compensation(self, call: Call[ReplyT]) -> ReplyT:
-        """Runs a compensation: undoes its command if that took effect, else sees to it that it never will.
+        """Run a compensation: undo its command if that took effect, and otherwise make sure that it never will.
 
-        Without the metadata `compensates` it is a command like any other, which finds by its request what to
-        undo.
+        Without the metadata ``compensates``, the compensation runs like any command, and finds what to undo by its
+        request.
 
         Raises:
-            Rejection: By the business, leaving no record; or IDEMPOTENCY_KEY_REUSED.
+            Rejection: by the business, leaving no record; or IDEMPOTENCY_KEY_REUSED.
         """
         command = call.metadata.compensates
         if command is None:
@@ -121,15 +121,15 @@ class Guard:
         return await self._once(call, partial(_run_compensation, call, call.metadata.idempotency_key, command))
 
     async def query(self, call: Call[ReplyT]) -> ReplyT:
-        """Runs a query; with the metadata `verifies`, only if the command of that key took effect here.
+        """Run a query; with the metadata ``verifies``, only if the command of that key took effect here.
 
         Raises:
-            Rejection: By the business; or COMMAND_NOT_SEEN.
+            Rejection: by the business; or COMMAND_NOT_SEEN.
         """
         return await _settled(self._database.read(partial(_run_query, call)))
 
     async def recording_query(self, call: Call[ReplyT]) -> ReplyT:
-        """Runs a query that keeps notes for itself, idempotent by its own means; raises as `query` does."""
+        """Run a query that writes records of its own and makes itself idempotent; raises as ``query`` does."""
         return await _settled(self._database.transaction(partial(_run_query, call)))
 
     async def _once(self, call: Call[ReplyT], run: Callable[[Connection], ReplyT | Record]) -> ReplyT:
@@ -142,8 +142,8 @@ class Guard:
         raise Unavailable("this idempotency key is being recorded by other calls")
 
     async def _reject(self, call: Call[ReplyT], rejection: Rejection) -> ReplyT:
-        # The business change is rolled back by now. Should another delivery of the same key have got a record
-        # meanwhile, that is the answer for both.
+        # The business change is rolled back by now. If another delivery of the same key was recorded since then,
+        # that record answers both.
         key = call.metadata.idempotency_key
         if key is None:
             raise rejection
@@ -156,7 +156,7 @@ class Guard:
 
 
 class _Refusal(Rejection):
-    """The guard's own: it follows from a record, so it is not recorded."""
+    """A refusal by the guard itself: it follows from a record, so it is not recorded."""
 
 
 async def _settled(query: Awaitable[ReplyT]) -> ReplyT:
@@ -212,7 +212,7 @@ def _find_record(key: str, connection: Connection) -> Record:
 
 
 def _answer(call: Call[ReplyT], record: Record) -> ReplyT:
-    """Answers a repeated key from its record."""
+    """Answer a repeated key from its record."""
     facts = {"idempotency_key": record.key, "method": record.method}
     if record.outcome is Outcome.COMPENSATED:
         refusal = _Refusal("COMMAND_COMPENSATED", "the compensation of this command came first", metadata=facts)

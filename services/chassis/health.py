@@ -1,7 +1,7 @@
 """The standard health service: SERVING until the drain begins.
 
 grpcio's own servicer leaves its watchers open for ever, so every drain would last until its deadline. Here a
-watcher is told NOT_SERVING and its stream ends.
+watcher receives NOT_SERVING, and its stream ends.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ class Health(HealthServicer):
     """grpc.health.v1.Health of one service, and of the server as a whole.
 
     Args:
-        service: The full name of the gRPC service.
+        service: the full name of the gRPC service.
     """
 
     def __init__(self, service: str) -> None:
@@ -26,21 +26,21 @@ class Health(HealthServicer):
         self._draining = asyncio.Event()
 
     def drain(self) -> None:
-        """From now on the answer is NOT_SERVING."""
+        """Answer NOT_SERVING from now on."""
         self._draining.set()
 
     async def Check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
-        """Answers the current status; NOT_FOUND for a service that is not served here."""
+        """Answer the current status; NOT_FOUND for a service that is not served here."""
         if request.service not in self._known:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such service here")
         return self._status()
 
     async def List(self, request: HealthListRequest, context: Context) -> HealthListResponse:  # noqa: ARG002
-        """Answers the current status of each."""
+        """Answer the current status of each service."""
         return HealthListResponse(statuses={service: self._status() for service in self._known})
 
     async def Watch(self, request: HealthCheckRequest, context: Context) -> None:
-        """Answers the current status, and once more when the drain begins."""
+        """Answer the current status, and once more when the drain begins."""
         if request.service not in self._known:
             await context.write(HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN))
             await self._draining.wait()

@@ -1,8 +1,8 @@
-"""The one place that every call of the service passes: its span, its validation, and its errors as statuses.
+"""Every call of the service passes here: it gets its span and its validation, and its errors become statuses.
 
-An answer that is the guard's own, and holds for every attempt of the call's idempotency key, echoes that key in its
-trailing metadata: proxies and wrong backends answer too, and do not know to do so. Replies are the guard's own, as
-every method runs behind it; of the refusals, those that it settled.
+The guard's answers that hold for every attempt of an idempotency key echo that key in their trailing metadata, because
+proxies and wrong backends answer too, and do not echo it. These are all replies, since every method runs behind the
+guard, and the refusals that the guard settled.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ Behaviour: TypeAlias = Callable[[Message, Context], Awaitable[Message]]
 
 
 class ServiceInterceptor(grpc.aio.ServerInterceptor):
-    """Stands around the unary methods of one service; health and reflection pass by.
+    """Stands around the unary methods of one service, and leaves health and reflection alone.
 
     Args:
-        contract: The service.
-        tracing: Where its spans go.
+        contract: the service.
+        tracing: where its spans go.
     """
 
     def __init__(self, contract: ServiceDescriptor, tracing: Tracing) -> None:
@@ -96,11 +96,11 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
 
 
 def error_domain(contract: ServiceDescriptor) -> str:
-    """The domain of the service's google.rpc.ErrorInfo: `inventory.shop` for the package `shop.inventory.v1`."""
+    """The domain of the service's google.rpc.ErrorInfo: ``inventory.shop`` for the package ``shop.inventory.v1``."""
     return ".".join(reversed(contract.file.package.split(".")[:-1]))
 
 
 def _cancelled(context: Context) -> grpc.StatusCode:
-    # A call without a deadline has None left, whatever the stubs say.
+    # The stubs are wrong here: a call without a deadline has None left.
     left = cast("float | None", context.time_remaining())
     return grpc.StatusCode.CANCELLED if left is None or left > 0 else grpc.StatusCode.DEADLINE_EXCEEDED

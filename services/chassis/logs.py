@@ -1,6 +1,6 @@
-"""The log of a service: one line per record on standard error, whatever stands in it.
+"""The log of a service: one line per record on standard error, whatever the record contains.
 
-A value from outside could else end the line and write the next one itself, or move a terminal's cursor.
+Otherwise a value from outside could end the line and forge the next one, or move a terminal's cursor.
 """
 
 import logging
@@ -8,12 +8,12 @@ import unicodedata
 from typing import Final
 
 _FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
-# Other, control; separator, line; separator, paragraph; other, format, among which are those that reverse the reading.
+# Unicode's categories: control; line separator; paragraph separator; format, which includes marks that reverse the text.
 _ESCAPED: Final = frozenset({"Cc", "Zl", "Zp", "Cf"})
 
 
 def one_line(text: str) -> str:
-    r"""`text` with every control character written as Python does: a line break as `\n`."""
+    r"""``text`` with every control character written as Python does: a line break as ``\n``."""
     if text.isprintable():
         return text
     return "".join(repr(each)[1:-1] if unicodedata.category(each) in _ESCAPED else each for each in text)
@@ -31,7 +31,7 @@ class OneLineFormatter(logging.Formatter):
 
 
 def configure_logs(level: str) -> None:
-    """Sends the records of every logger, from this level on, to standard error."""
+    """Send the records of every logger, from this level on, to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(OneLineFormatter())
     logging.basicConfig(level=level, handlers=[handler])

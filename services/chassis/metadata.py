@@ -16,12 +16,12 @@ class CallMetadata:
     """The metadata of one call, as it was sent; what the caller did not send is None.
 
     Attributes:
-        idempotency_key: Same intent, same key; on a command or compensation.
-        compensates: On a compensation: the idempotency key of the command that it undoes.
-        verifies: On a verify query: the idempotency key of the command asked about.
-        saga_id: The saga that sends the command.
-        traceparent: The caller's span, as W3C trace context writes it.
-        contradicted: The names that were sent more than once, with different values; the first value is kept.
+        idempotency_key: same intent, same key; on a command or compensation.
+        compensates: on a compensation: the idempotency key of the command that it undoes.
+        verifies: on a verify query: the idempotency key of the command asked about.
+        saga_id: the saga that sends the command.
+        traceparent: the caller's span, as W3C trace context writes it.
+        contradicted: the names that were sent more than once, with different values; the first value is kept.
     """
 
     idempotency_key: str | None = None
@@ -33,7 +33,7 @@ class CallMetadata:
 
     @classmethod
     def read(cls, metadata: Iterable[tuple[str, str | bytes]] | None) -> "CallMetadata":
-        """Reads what concerns us from an invocation's metadata."""
+        """Read what concerns us from an invocation's metadata."""
         known: dict[str, str] = {}
         contradicted: tuple[str, ...] = ()
         for name, value in metadata or ():

@@ -1,12 +1,12 @@
 """Brings a database to the schema of its service, when the service starts.
 
-Alembic does it, and is imported only where something is left to do: importing it costs a quarter of an ordinary
-start. Whether something is left is found out without it, by comparing two sets:
+Alembic applies the migrations. It is imported only where a migration is missing, because the import costs a quarter of
+an ordinary start. Whether one is missing is found out without Alembic, by comparing two sets:
 
-    the newest revisions      a migration's file names its own `revision` and, as `down_revision`, the one before it
+    the newest revisions      a migration's file names its own ``revision`` and, as ``down_revision``, the one before it
     the applied revisions     the rows of Alembic's own table
 
-Where they differ, for whatever reason, Alembic decides.
+Where the two differ, for any reason, Alembic decides.
 """
 
 import ast
@@ -19,12 +19,12 @@ from sqlalchemy import Connection, inspect, text
 
 _ENVIRONMENT: Final = Path(__file__).parent / "migrations"
 _APPLIED: Final = "alembic_version"
-# An arbitrary number, the same for all: replicas of a service that start together migrate one by one.
+# An arbitrary number, the same in every process: replicas of a service that start together migrate one by one.
 _ADVISORY_LOCK: Final = 50_801
 
 
 def migrate(connection: Connection, migrations: Path) -> None:
-    """Applies the migrations not yet applied: the chassis' own and those in the folder `migrations`.
+    """Apply the migrations not yet applied: the chassis' own and those in the folder ``migrations``.
 
     The caller's transaction covers all of them, so a failed migration leaves nothing behind.
     """
@@ -46,7 +46,7 @@ def _newest_revisions(folders: Iterable[Path]) -> set[object]:
 
 
 def _constants(file: Path) -> dict[str, object]:
-    """What a migration says of itself, without running it: running it takes Alembic."""
+    """The constants of a migration's file, read without running it, because running it takes Alembic."""
     assignments = (each for each in ast.parse(file.read_bytes()).body if isinstance(each, ast.Assign))
     return {
         target.id: each.value.value
@@ -57,7 +57,7 @@ def _constants(file: Path) -> dict[str, object]:
 
 
 def _upgrade(connection: Connection, folders: Iterable[Path]) -> None:
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of itself as soon as it is imported
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # Alembic logs as soon as it is imported
     from alembic import command  # noqa: PLC0415 - see the top
     from alembic.config import Config  # noqa: PLC0415 - see the top
 

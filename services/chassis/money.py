@@ -9,7 +9,7 @@ from services.chassis.errors import InvalidRequest
 
 CURRENCY: Final = "EUR"
 NANOS: Final = 1_000_000_000
-# The largest amount that a BIGINT of nanos holds with room to add up: a billion.
+# The largest amount: a billion. A BIGINT of nanos holds it, with room for sums.
 LARGEST_UNITS: Final = 1_000_000_000
 
 
@@ -17,13 +17,13 @@ def nanos_of(money: Money, *, field: str = "amount", currency: str = CURRENCY) -
     """The amount in nanos.
 
     Args:
-        money: As it came in a request.
-        field: Where in the request it was, for the refusal.
-        currency: What it must be in, ISO 4217.
+        money: as it came in a request.
+        field: where in the request it was, for the refusal.
+        currency: what it must be in, ISO 4217.
 
     Raises:
-        InvalidRequest: Another currency, nanos out of range or of another sign than units, or an amount beyond
-            `LARGEST_UNITS`.
+        InvalidRequest: another currency, nanos out of range or of another sign than units, or an amount beyond
+            ``LARGEST_UNITS``.
     """
     if money.currency_code != currency:
         raise InvalidRequest([(f"{field}.currency_code", f"must be {currency}")])
@@ -42,7 +42,7 @@ def money_of(nanos: int, *, currency: str = CURRENCY) -> Money:
 
 
 def decimal_of(money: Money, *, field: str = "amount", currency: str = CURRENCY) -> Decimal:
-    """The amount as an exact Decimal, in units of the currency; raises as `nanos_of` does."""
+    """The amount as an exact Decimal, in units of the currency; raises as ``nanos_of`` does."""
     return Decimal(nanos_of(money, field=field, currency=currency)).scaleb(-9)
 
 
@@ -50,7 +50,7 @@ def money_of_decimal(amount: Decimal, *, currency: str = CURRENCY) -> Money:
     """An exact amount as Money.
 
     Raises:
-        ValueError: The amount is finer than a nano; round it by a rule of the domain first.
+        ValueError: the amount is finer than a nano; round it by a rule of the domain first.
     """
     nanos = amount.scaleb(9)
     if nanos != nanos.to_integral_value():

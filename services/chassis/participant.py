@@ -5,16 +5,16 @@
         def ReserveStock(self, request: ReserveStockRequest, connection: Connection) -> ReserveStockResponse:
             ...
 
-The decorator says what the method is to a saga, as the contract does (a test holds the two together), makes it
+The decorator says what the method is to a saga, as the contract does (a test compares the two), makes it
 the asynchronous method that gRPC calls, and puts the guard around it.
 
-| decorator          | the contract's effect           | a rejection         |
-|--------------------|---------------------------------|---------------------|
-| `@command`         | COMPENSABLE, PIVOT              | is recorded         |
-| `@retryable`       | RETRYABLE                       | may succeed later   |
-| `@compensation`    | RETRYABLE, named by a command   | may succeed later   |
-| `@query`           | QUERY                           | is not recorded     |
-| `@recording_query` | QUERY, that keeps its own notes | is not recorded     |
+| decorator            | the contract's effect           | a rejection       |
+|----------------------|---------------------------------|-------------------|
+| ``@command``         | COMPENSABLE, PIVOT              | is recorded       |
+| ``@retryable``       | RETRYABLE                       | may succeed later |
+| ``@compensation``    | RETRYABLE, named by a command   | may succeed later |
+| ``@query``           | QUERY                           | is not recorded   |
+| ``@recording_query`` | QUERY that writes records       | is not recorded   |
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -76,7 +76,7 @@ def query(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT
 
 
 def recording_query(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
-    """A query that keeps notes for itself and is idempotent by its own means."""
+    """A query that writes records of its own and makes itself idempotent."""
     return _guarded(business, Guard.recording_query, kind=QUERY)
 
 

@@ -1,10 +1,10 @@
-"""One service as one process: settings in, an exit code out.
+"""Runs one service as one process, from its settings to its exit code.
 
-| exit code | when                                                                        |
-|-----------|-----------------------------------------------------------------------------|
+| exit code | when                                                                         |
+|-----------|------------------------------------------------------------------------------|
 | 0         | SIGTERM or SIGINT; calls in flight have finished or the drain period is over |
-| 1         | it cannot start: its port is in use, its database cannot be used            |
-| 2         | a setting cannot be used                                                    |
+| 1         | it cannot start: its port is in use, its database cannot be used             |
+| 2         | a setting cannot be used                                                     |
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _BAD_SETTINGS: Final = 2
 
 
 def run(service: Service[SettingsT]) -> NoReturn:
-    """Runs `service` until it is told to stop, then exits."""
+    """Run ``service`` until a signal stops it, then exit."""
     sys.exit(_run(service))
 
 
@@ -57,7 +57,7 @@ def _complain(service: Service[SettingsT], error: Exception, code: int) -> int:
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
-        import uvloop  # noqa: PLC0415 - not made for every platform
+        import uvloop  # noqa: PLC0415 - uvloop does not exist on every platform
     except ImportError:
         return None
     return uvloop.new_event_loop

@@ -24,11 +24,11 @@ from services.chassis.engines import is_duplicate
 
 
 class Outcome(StrEnum):
-    """How a command ended here."""
+    """How a command ended at this service."""
 
     COMPLETED = "completed"
     REJECTED = "rejected"
-    # Its compensation came first, so it must never take effect: a tombstone.
+    # A tombstone: the command's compensation came first, so the command must never take effect.
     COMPENSATED = "compensated"
 
 
@@ -37,11 +37,11 @@ class Record:
     """What is known of one idempotency key.
 
     Attributes:
-        key: The idempotency key.
-        method: The method that was called, or, of a tombstone, the compensation that left it.
-        outcome: How it ended.
+        key: the idempotency key.
+        method: the method that was called, or, of a tombstone, the compensation that left it.
+        outcome: how it ended.
         request_digest: SHA-256 of the request; None for a tombstone.
-        answer: The serialized reply or rejection; None for a tombstone.
+        answer: the serialized reply or rejection; None for a tombstone.
     """
 
     key: str
@@ -52,11 +52,11 @@ class Record:
 
 
 class KeyTakenError(Exception):
-    """Another transaction recorded the key first; run the whole transaction again to see what it says."""
+    """Another transaction recorded the key first; run the whole transaction again to read that record."""
 
 
 def guard_table(metadata: MetaData) -> Table:
-    """Declares the guard's table in `metadata`."""
+    """Declare the guard's table in ``metadata``."""
     return Table(
         "guard",
         metadata,
@@ -89,7 +89,7 @@ _KEEP: Final = insert(_GUARD)
 
 
 def find(connection: Connection, key: str) -> Record | None:
-    """The record of `key`."""
+    """The record of ``key``."""
     row = connection.execute(_FIND_ONE, {"key": key}).one_or_none()
     return None if row is None else Record(row[0], row[1], Outcome(row[2]), row[3], row[4])
 
@@ -102,12 +102,12 @@ def find_both(connection: Connection, key: str, other: str) -> tuple[Record | No
 
 
 def keep(connection: Connection, record: Record) -> None:
-    """Records a key for good.
+    """Record a key for good.
 
     Waits for a concurrent transaction that records the same key.
 
     Raises:
-        KeyTakenError: The key has a record by now.
+        KeyTakenError: the key has a record by now.
     """
     row = {
         "idempotency_key": record.key,

@@ -18,11 +18,11 @@ _V1: Final = "grpc.reflection.v1"
 
 
 def add_reflection(services: Iterable[str], server: grpc.aio.Server) -> None:
-    """Lets a server tell its contracts.
+    """Let a server answer questions about its contracts.
 
     Args:
-        services: The full names of what it serves besides.
-        server: The server.
+        services: the full names of the other services on it.
+        server: the server.
     """
     names = tuple(f"{package}.ServerReflection" for package in (_V1, _V1ALPHA))
     reflection = _Reflection((*services, *names))
@@ -38,7 +38,7 @@ def add_reflection(services: Iterable[str], server: grpc.aio.Server) -> None:
 
 
 class _Reflection:
-    """Answers questions about the contracts of the stubs, and about its own."""
+    """Answers questions about the contracts of the stubs, and about the contract of reflection itself."""
 
     def __init__(self, services: Iterable[str]) -> None:
         self._services = sorted(services)
@@ -60,7 +60,7 @@ class _Reflection:
             yield answer
 
     def _answer(self, request: pb.ServerReflectionRequest, answer: pb.ServerReflectionResponse) -> None:
-        """Raises KeyError where what is asked for is not known."""
+        """The answer to a question; raises KeyError where its subject is not known."""
         match request.WhichOneof("message_request"):
             case "list_services":
                 answer.list_services_response.service.extend(pb.ServiceResponse(name=each) for each in self._services)
@@ -88,7 +88,7 @@ class _Reflection:
             return self._own.FindFileByName(name)
 
     def _find_symbol(self, name: str) -> FileDescriptor:
-        """The file that declares a symbol. A pool finds all but methods, which are part of their service."""
+        """The file that declares a symbol. A pool finds all symbols but methods, which are found through their service."""
         owner, _, part = name.rpartition(".")
         for pool in (self._pool, self._own):
             try:
@@ -139,7 +139,7 @@ def _name_fields(proto: descriptor_pb2.DescriptorProto, message: Descriptor) -> 
 
 
 def _own_pool() -> descriptor_pool.DescriptorPool:
-    """The contract of reflection v1, which is that of v1alpha by another name."""
+    """The contract of reflection v1: that of v1alpha under another package."""
     file = descriptor_pb2.FileDescriptorProto()
     pb.DESCRIPTOR.CopyToProto(file)
     file.name, file.package = "grpc/reflection/v1/reflection.proto", _V1

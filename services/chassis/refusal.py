@@ -1,4 +1,4 @@
-"""How a refusal leaves: as a gRPC status that carries its google.rpc.Status, and the echo of the key if it has one."""
+"""Sends a refusal: a gRPC status that carries its google.rpc.Status and, if the key is echoed, the key."""
 
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -13,13 +13,13 @@ _DETAILS: Final = "grpc-status-details-bin"
 
 
 async def refuse(context: Context, error: ServiceError, *, domain: str = "", echo: str | None = None) -> NoReturn:
-    """Ends the call with `error`, as given by the service `domain`.
+    """End the call with ``error``, as given by the service ``domain``.
 
     Args:
-        context: The call.
-        error: The answer.
-        domain: See `services.chassis.interceptor.error_domain`.
-        echo: The idempotency key for which this is the guard's own and settled answer; None where it is not.
+        context: the call.
+        error: the answer.
+        domain: see ``services.chassis.interceptor.error_domain``.
+        echo: the idempotency key for which the guard has settled this answer; None where it has not.
     """
     trailing: tuple[tuple[str, str | bytes], ...] = ((_DETAILS, error.status(domain).SerializeToString()),)
     if echo is not None:

@@ -1,4 +1,4 @@
-"""One service as a running gRPC server: what is opened, in which order, and how it is drained."""
+"""Runs one service as a gRPC server: what is opened, in which order, and how the server is drained."""
 
 import errno
 import logging
@@ -33,14 +33,14 @@ _METADATA_BYTES: Final = 64 * 1024
 _OPTIONS: Final = (
     # Without reuse of the port, a second process on the same one is an error instead of a rival.
     ("grpc.so_reuseport", 0),
-    # Callers may test their connections as often as they like, and dead ones are given up here too.
+    # Callers may ping their connections as often as they like, and this side gives up dead connections too.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 100),
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.ping_timeout_ms", 20_000),
-    # As large as what the orchestrator sends unless it is told otherwise.
+    # As large as the largest message that the orchestrator sends by default.
     ("grpc.max_receive_message_length", _MESSAGE_BYTES),
     ("grpc.max_metadata_size", _METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
@@ -52,13 +52,13 @@ class Service(Generic[SettingsT]):
     """What makes one service different from the others.
 
     Attributes:
-        name: What it is called in settings and logs, such as `inventory`.
-        contract: Its gRPC service.
-        create: Makes the servicer. One that is an async context manager is entered while it serves.
-        register: The generated function that adds the servicer to a server.
-        tables: Its tables, without the guard's.
-        migrations: The folder of its numbered migrations.
-        settings: The class of its settings.
+        name: its name in settings and logs, such as ``inventory``.
+        contract: its gRPC service.
+        create: makes the servicer. One that is an async context manager is entered while it serves.
+        register: the generated function that adds the servicer to a server.
+        tables: its tables, without the guard's.
+        migrations: the folder of its numbered migrations.
+        settings: the class of its settings.
     """
 
     name: str
@@ -72,13 +72,13 @@ class Service(Generic[SettingsT]):
 
 @asynccontextmanager
 async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIterator[str]:
-    """Serves until the block is left, then drains: no new calls, those in flight finish, everything is closed.
+    """Serve until the block is left, then drain: take no new calls, let those in flight finish, close everything.
 
     Yields:
-        The address it listens on, with the port really taken.
+        the address it listens on, with the port really taken.
 
     Raises:
-        StartupError: The address or the database cannot be used.
+        StartupError: the address or the database cannot be used.
     """
     logger = logging.getLogger(service.name)
     async with AsyncExitStack() as stack:
@@ -110,10 +110,10 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
 
 
 def _listen(server: grpc.aio.Server, address: str, *, variable: str) -> str:
-    """Takes the address; returns it with the port really taken, where port 0 leaves the choice to the system."""
+    """Take the address, and return it with the port really taken: port 0 leaves the choice to the system."""
     host, port = split_address(address)
     try:
-        # gRPC would fail too, but it hides the reason, and prints lines of its own.
+        # gRPC would fail too, but it hides the reason and prints lines of its own.
         family, kind, protocol, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,15 +1,15 @@
 """What an operator may set, by environment variables that start with the service's name.
 
-| variable                  | meaning                                                          | default              |
-|---------------------------|------------------------------------------------------------------|----------------------|
-| `INVENTORY_LISTEN`        | where to listen, `host:port`; port 0 takes a free one            | the contract's       |
-|                           |                                                                  | `default_host`       |
-| `INVENTORY_DATABASE_URL`  | `sqlite:///path` or `postgresql://...`                           | a file in `STATE_DIR`|
-| `INVENTORY_DRAIN_SECONDS` | how long calls in flight may take to finish at shutdown          | 10                   |
-| `INVENTORY_LOG_LEVEL`     | `DEBUG`, `INFO`, `WARNING` or `ERROR`                            | `INFO`               |
-| `STATE_DIR`               | the folder of the databases of all services on this machine      | `.state`             |
+| variable                    | meaning                                                     | default                 |
+|-----------------------------|-------------------------------------------------------------|-------------------------|
+| ``INVENTORY_LISTEN``        | where to listen, ``host:port``; port 0 takes a free one     | the contract's          |
+|                             |                                                             | ``default_host``        |
+| ``INVENTORY_DATABASE_URL``  | ``sqlite:///path`` or ``postgresql://...``                  | a file in ``STATE_DIR`` |
+| ``INVENTORY_DRAIN_SECONDS`` | how long calls in flight may take to finish at shutdown     | 10                      |
+| ``INVENTORY_LOG_LEVEL``     | ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``               | ``INFO``                |
+| ``STATE_DIR``               | the folder of the databases of all services on this machine | ``.state``              |
 
-The `OTEL_*` variables are read by the OpenTelemetry SDK.
+The ``OTEL_*`` variables are read by the OpenTelemetry SDK.
 """
 
 import re
@@ -38,10 +38,10 @@ class SettingsError(Exception):
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """Splits `host:port` (an IPv6 host stands in brackets) into host and port.
+    """Split ``host:port`` (an IPv6 host stands in brackets) into host and port.
 
     Raises:
-        ValueError: The address is not of that form.
+        ValueError: the address is not of that form.
     """
     match = _ADDRESS.fullmatch(address)
     if match is None or int(match[2]) > _HIGHEST_PORT:
@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _with_driver(cls, value: str, info: ValidationInfo) -> str:
-        """Completes the URL: the driver is ours to choose, the folder is that of `STATE_DIR`."""
+        """Complete the URL: the driver is ours to choose, the folder is that of ``STATE_DIR``."""
         try:
             url = make_url(value.replace("{STATE_DIR}", str(info.data.get("state_dir", ""))))
         except ArgumentError:
@@ -86,7 +86,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over what `load_settings` passes: those are the defaults."""
+        """The environment wins over what ``load_settings`` passes: those are the defaults."""
         return env_settings, init_settings
 
 
@@ -94,10 +94,10 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
 def load_settings(kind: type[SettingsT], *, name: str, contract: ServiceDescriptor) -> SettingsT:
-    """Reads the settings of the service `name`, whose contract says where it listens by default.
+    """Read the settings of the service ``name``, whose contract says where it listens by default.
 
     Raises:
-        SettingsError: A variable has a value that cannot be used.
+        SettingsError: a variable has a value that cannot be used.
     """
     prefix = f"{name.upper()}_"
     defaults = {

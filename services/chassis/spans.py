@@ -1,4 +1,4 @@
-"""The port through which calls are traced, and the choice of what stands behind it.
+"""The port through which calls are traced, and the choice of its implementation.
 
 A service whose operator asked for no traces imports no OpenTelemetry at all.
 """
@@ -19,21 +19,21 @@ class Span(Protocol):
     """One call under way."""
 
     def end(self, code: grpc.StatusCode, error: BaseException | None = None) -> None:
-        """The call was answered with `code`; `error` is an accident behind it, if there was one."""
+        """The call was answered with ``code``; ``error`` is the unforeseen exception that caused it, if there was one."""
 
 
 class Tracing(Protocol):
     """Turns calls into spans."""
 
     def start(self, method: str, request: Message, metadata: CallMetadata) -> Span:
-        """A call of `method` (its short name) arrived."""
+        """A call of ``method`` (its short name) arrived."""
 
     async def close(self) -> None:
-        """Hands over what is still held back, in bounded time."""
+        """Hand over what is still held back, in bounded time."""
 
 
 class Untraced:
-    """Tracing that is switched off; its own only span."""
+    """Tracing that is switched off; it is also its only span."""
 
     def start(self, method: str, request: Message, metadata: CallMetadata) -> Span:  # noqa: ARG002 - does nothing
         """Nothing is recorded."""
@@ -47,7 +47,7 @@ class Untraced:
 
 
 def tracing_wanted(environment: Mapping[str, str]) -> bool:
-    """Whether the `OTEL_*` variables ask for traces: an endpoint is named and nothing switches them off."""
+    """Whether the ``OTEL_*`` variables ask for traces: an endpoint is named and nothing switches them off."""
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return False
     if environment.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
@@ -56,7 +56,14 @@ def tracing_wanted(environment: Mapping[str, str]) -> bool:
 
 
 def open_tracing(name: str, contract: str, host: str, port: int) -> Tracing:
-    """The tracing of the service `name` with the full name `contract` at an address, as the environment asks for it."""
+    """The tracing that the environment asks for.
+
+    Args:
+        name: the service's name in settings and logs.
+        contract: the full name of the gRPC service.
+        host: where the service is told to listen.
+        port: that port.
+    """
     if not tracing_wanted(os.environ):
         return Untraced()
     from services.chassis.tracing import OtlpTracing  # noqa: PLC0415 - see the module's docstring

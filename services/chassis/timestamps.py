@@ -15,12 +15,12 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def utc_now() -> datetime:
-    """The clock on the wall."""
+    """The current time, aware and in UTC."""
     return datetime.now(UTC)
 
 
 def timestamp_of(instant: datetime) -> Timestamp:
-    """The instant as the wire carries it."""
+    """The instant as a message holds it."""
     timestamp = Timestamp()
     timestamp.FromDatetime(instant)
     return timestamp

@@ -1,7 +1,7 @@
 """Spans over OTLP: the only importer of OpenTelemetry in the services.
 
-One SERVER span per call, made by hand at one place: the stock instrumentation costs more than a whole call of
-ours does. Endpoint, sampling, headers and batching are the SDK's, and so are their `OTEL_*` variables.
+One SERVER span per call, made by hand at one place: OpenTelemetry's own instrumentation costs more than a whole call
+of ours. Endpoint, sampling, headers and batching are the SDK's, and so are their ``OTEL_*`` variables.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ ORDER_ID: Final = "shop.order.id"
 SAGA_ID: Final = "saga.id"
 IDEMPOTENCY_KEY: Final = "saga.idempotency_key"
 
-# What the semantic conventions call a server's own failure; the other codes tell the caller something.
+# The codes that the semantic conventions count as a server's failure; the other codes inform the caller.
 _FAILURES: Final = frozenset(
     {
         grpc.StatusCode.UNKNOWN,
@@ -65,7 +65,7 @@ class OtlpSpan:
         self._began = time.monotonic_ns()
 
     def end(self, code: grpc.StatusCode, error: BaseException | None = None) -> None:
-        """Ends the span with the call's status."""
+        """End the span with the call's status."""
         self._span.set_attribute(RPC_STATUS, code.value[0])
         if error is not None:
             self._span.record_exception(error)
@@ -77,13 +77,13 @@ class OtlpSpan:
 
 
 class OtlpTracing:
-    """Sends a span of every call to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names.
+    """Sends a span of every call to the collector that ``OTEL_EXPORTER_OTLP_ENDPOINT`` names.
 
     Args:
-        name: What the service is called where `OTEL_SERVICE_NAME` does not say it.
-        contract: The full name of the gRPC service.
-        host: Where the service is told to listen.
-        port: That port; 0 where the system chose one.
+        name: the service's name, unless ``OTEL_SERVICE_NAME`` states another.
+        contract: the full name of the gRPC service.
+        host: where the service is told to listen.
+        port: that port; 0 where the system chose one.
     """
 
     def __init__(self, name: str, contract: str, host: str, port: int) -> None:
@@ -94,7 +94,7 @@ class OtlpTracing:
         self._tracer = self._provider.get_tracer(__name__)
 
     def start(self, method: str, request: Message, metadata: CallMetadata) -> OtlpSpan:
-        """Starts the span of a call, as a child of the caller's."""
+        """Start the span of a call, as a child of the caller's."""
         known: dict[str, Any] = {
             RPC_SYSTEM: "grpc",
             RPC_SERVICE: self._contract,
@@ -115,7 +115,7 @@ class OtlpTracing:
         return OtlpSpan(span, started_at)
 
     async def close(self) -> None:
-        """Sends the spans still held back; gives up after a few seconds where the collector is away."""
+        """Send the spans still held back; give up after a few seconds where the collector is away."""
         # The SDK retries for longer than a drain may take and cannot be told otherwise; a daemon thread can
         # be left behind.
         closing = threading.Thread(target=self._provider.shutdown, daemon=True)
@@ -124,21 +124,21 @@ class OtlpTracing:
 
 
 def _resource(name: str) -> Resource:
-    # Attributes given to Resource.create win over the environment's, and the operator's word should.
+    # Attributes given to Resource.create win over the environment's, but the operator's choice should win.
     named = OTELResourceDetector().detect().attributes
     ours: dict[str, str] = {SERVICE_NAME: name, SERVICE_VERSION: str(version(_DISTRIBUTION))}
     return Resource.create({key: value for key, value in ours.items() if key not in named})
 
 
 def _channel_options() -> Any:  # noqa: ANN401 - the exporter's annotation knows one option with a text
-    """A collector on this machine is not asked for through the proxy of `http_proxy`, as gRPC would."""
+    """The channel's options: a collector on this machine is reached directly, and not through the proxy of ``http_proxy``."""
     endpoint = next(filter(None, (os.environ.get(name, "").strip() for name in _ENDPOINTS)), "")
     host = urlparse(endpoint if "//" in endpoint else f"//{endpoint}").hostname or ""
     return (("grpc.enable_http_proxy", 0),) if _LOOPBACK.fullmatch(host) else ()
 
 
 def _parent(traceparent: str | None) -> Context:
-    """The context of the caller's span; an empty one, which starts a new trace, where it sent none."""
+    """The context of the caller's span; an empty one, which starts a new trace, where the caller sent none."""
     match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if match is None:
         return Context()

@@ -15,10 +15,10 @@ LONGEST_KEY: Final = 500
 
 
 def refuse_invalid(request: Message, metadata: CallMetadata, kind: str) -> None:
-    """Checks `request` against its contract, and `metadata` against what a saga sends to a method of this `kind`.
+    """Check ``request`` against its contract, and ``metadata`` against what a saga sends to a method of this ``kind``.
 
     Raises:
-        InvalidRequest: Naming every violated field, such as `lines[0].quantity` or `metadata.idempotency-key`.
+        InvalidRequest: naming every violated field, such as ``lines[0].quantity`` or ``metadata.idempotency-key``.
     """
     violations = [
         (_path(violation), violation.proto.message) for violation in protovalidate.collect_violations(request)
@@ -29,10 +29,10 @@ def refuse_invalid(request: Message, metadata: CallMetadata, kind: str) -> None:
 
 
 def _nonsense(metadata: CallMetadata, kind: str) -> Iterator[tuple[str, str]]:
-    """What no saga means: unreadable keys, and keys that do not go with the method or with one another.
+    """What no saga sends: unreadable keys, and keys that do not fit the method or one another.
 
-    A verify query is about the command whose key it carries as its own, so there the two are equal. The caller's span
-    is not checked: W3C has it that one which cannot be used is ignored.
+    A verify query carries the key of its command also as its own, so there the two are equal. The caller's span is not
+    checked, because W3C's rule is to ignore an unusable one.
     """
     for name, value in (
         (IDEMPOTENCY_KEY, metadata.idempotency_key),

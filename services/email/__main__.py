@@ -1,4 +1,4 @@
-"""Starts email: `python -m services.email`."""
+"""Starts email: ``python -m services.email``."""
 
 from pathlib import Path
 from typing import Final

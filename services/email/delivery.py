@@ -1,6 +1,6 @@
 """How a letter leaves: through an SMTP server, or into an outbox folder where there is none.
 
-Both block, so they run in the worker thread. A letter may leave twice when a process dies or a connection
+Both ways block, so they run in the worker thread. A letter may leave twice when a process dies or a connection
 breaks at the wrong moment; both copies carry the same Message-ID, and the outbox keeps only one file.
 """
 
@@ -38,7 +38,7 @@ class MailDelivery(Protocol):
     """A way for letters to leave."""
 
     def send(self, letter: EmailMessage, file_name: str) -> None:
-        """Hands a letter over, and returns once somebody else answers for it.
+        """Hand a letter over, and return once another system is responsible for it.
 
         Args:
             letter: the letter, complete.
@@ -71,7 +71,7 @@ class SmtpDelivery:
 
     @classmethod
     def from_url(cls, url: str) -> SmtpDelivery:
-        """Reads ``smtp://[user:password@]host[:port]`` (port 25) or ``smtps://...`` (port 465).
+        """Read ``smtp://[user:password@]host[:port]`` (port 25) or ``smtps://...`` (port 465).
 
         Raises:
             ValueError: the URL has another scheme, no host or no such port. The message does not quote it.

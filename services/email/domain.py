@@ -1,7 +1,7 @@
 """The confirmation of an order, as an RFC 5322 letter.
 
-The Message-ID follows from the order alone. Should the participant die between sending a letter and
-recording it, the repetition carries the same Message-ID, by which mail servers and readers recognise it.
+The Message-ID follows from the order alone. If the participant dies between sending a letter and recording it, the
+second letter carries the same Message-ID, by which mail servers and readers recognise it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def file_name(order_id: str) -> str:
 
 
 def address(addr_spec: str, name: str = "") -> Address:
-    """An address, such as ``ada@example.com``, with the name of who is there.
+    """An address, such as ``ada@example.com``, with its owner's name.
 
     Raises:
         ValueError: it is not one that a header can hold. The message does not quote it.
@@ -70,7 +70,7 @@ def address(addr_spec: str, name: str = "") -> Address:
 
 
 def letter(confirmation: Confirmation, *, sender: str, sent_at: datetime) -> EmailMessage:
-    """Writes the letter.
+    """Write the letter.
 
     Args:
         confirmation: what to tell, and to whom.
@@ -106,7 +106,7 @@ def _body(confirmation: Confirmation, order: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    # A line break in a header starts another header: whatever cannot be printed becomes a space.
+    # A line break in a header starts another header, so each unprintable character becomes a space.
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 

@@ -1,7 +1,7 @@
-"""The email servicer: confirmations in, letters out.
+"""The email servicer: it sends confirmations as letters.
 
-A letter leaves inside the transaction that records it: recorded first, so that two deliveries of the same
-command wait for each other, and committed last, so that what could not be sent is not recorded.
+A letter leaves inside the transaction that records it. It is recorded first, so that two deliveries of the same
+command wait for each other, and committed last, so that a letter that could not be sent is not recorded.
 """
 
 from datetime import datetime, timedelta
@@ -24,12 +24,12 @@ _RETRY_AFTER: Final = timedelta(seconds=1)
 
 
 class EmailService(Participant, EmailServiceServicer):
-    """Sends customers what they wait for.
+    """Sends customers the confirmations of their orders.
 
     Args:
         guard: what the methods run behind.
         settings: those of the service.
-        clock: tells the instant, aware, that a letter is dated with.
+        clock: the time, aware, with which a letter is dated.
     """
 
     def __init__(self, guard: Guard, settings: EmailSettings, *, clock: Clock = utc_now) -> None:
@@ -40,7 +40,7 @@ class EmailService(Participant, EmailServiceServicer):
 
     @retryable
     def SendConfirmation(self, request: SendConfirmationRequest, connection: Connection) -> SendConfirmationResponse:
-        """Sends the confirmation of an order, once."""
+        """Send the confirmation of an order, once."""
         confirmation = _confirmation(request)
         at = self._clock()
         message_id = domain.message_id(confirmation.order_id, self._sender)

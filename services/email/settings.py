@@ -1,10 +1,10 @@
 """What an operator may set of the email service, besides what the chassis offers.
 
-| variable         | meaning                                                         | default               |
-|------------------|-----------------------------------------------------------------|-----------------------|
-| `EMAIL_SMTP_URL` | the mail server, `smtp://[user:password@]host[:port]` or `smtps` | none: the letters are |
-|                  |                                                                 | files in `STATE_DIR`  |
-| `EMAIL_SENDER`   | the shop's own address                                          | `orders@shop.example` |
+| variable           | meaning                                                              | default                 |
+|--------------------|----------------------------------------------------------------------|-------------------------|
+| ``EMAIL_SMTP_URL`` | the mail server, ``smtp://[user:password@]host[:port]`` or ``smtps`` | none: the letters are   |
+|                    |                                                                      | files in ``STATE_DIR``  |
+| ``EMAIL_SENDER``   | the shop's own address                                               | ``orders@shop.example`` |
 """
 
 from pydantic import SecretStr, field_validator
@@ -33,7 +33,7 @@ class EmailSettings(Settings):
         return address(value).addr_spec
 
     def delivery(self) -> MailDelivery:
-        """How letters leave: through the mail server, or into the folder `outbox` of `STATE_DIR`."""
+        """How letters leave: through the mail server, or into the folder ``outbox`` of ``STATE_DIR``."""
         if self.smtp_url is None:
             return OutboxFolder(self.state_dir / "outbox")
         return SmtpDelivery.from_url(self.smtp_url.get_secret_value())

@@ -25,9 +25,9 @@ _MESSAGE_ID: Final = select(CONFIRMATIONS.c.message_id).where(CONFIRMATIONS.c.or
 
 
 def keep(connection: Connection, order_id: str, message_id: str, at: datetime) -> bool:
-    """Records that an order's confirmation is sent; false, changing nothing, where it was recorded before.
+    """Record that an order's confirmation is sent; false, changing nothing, where it was recorded before.
 
-    Until the transaction ends, others that record the same order wait for it.
+    Until the transaction ends, other transactions that record the same order wait for it.
     """
     row = {"order_id": order_id, "message_id": message_id, "sent_at": at}
     return connection.execute(_KEEP, row).one_or_none() is not None

@@ -1,4 +1,4 @@
-"""Starts the fraud service: `python -m services.fraud`."""
+"""Starts the fraud service: ``python -m services.fraud``."""
 
 from pathlib import Path
 from typing import Final

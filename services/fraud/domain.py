@@ -1,11 +1,11 @@
 """The rules by which an order is scored.
 
-| rule               | holds when                                                    | points |
-|--------------------|---------------------------------------------------------------|--------|
-| `AMOUNT_EXTREME`   | more than 50,000 EUR are at stake                             | 60     |
-| `AMOUNT_HIGH`      | more than 5,000 EUR are at stake                              | 40     |
-| `COUNTRY_MISMATCH` | the card's country is not the parcel's                        | 30     |
-| `VELOCITY_HIGH`    | the customer placed more than 1,000 orders in the last hour   | 30     |
+| rule                 | holds when                                                  | points |
+|----------------------|-------------------------------------------------------------|--------|
+| ``AMOUNT_EXTREME``   | more than 50,000 EUR are at stake                           | 60     |
+| ``AMOUNT_HIGH``      | more than 5,000 EUR are at stake                            | 40     |
+| ``COUNTRY_MISMATCH`` | the card's country is not the parcel's                      | 30     |
+| ``VELOCITY_HIGH``    | the customer placed more than 1,000 orders in the last hour | 30     |
 
 The points add up, to 100 at most; 70 and more is declined. So nothing but an extreme amount declines an order
 by itself (it is also high): a grand piano for 18,900 EUR passes, unless its card is from abroad.
@@ -30,11 +30,11 @@ class Order:
     """What the rules look at.
 
     Attributes:
-        amount: What is at stake, in EUR.
-        billing_country: The country of the card, ISO 3166-1 alpha-2.
-        shipping_country: The country of the parcel, ISO 3166-1 alpha-2.
-        recent_orders: The customer's other orders within `VELOCITY_WINDOW`; counting may stop at
-            `HIGH_VELOCITY`.
+        amount: what is at stake, in EUR.
+        billing_country: the country of the card, ISO 3166-1 alpha-2.
+        shipping_country: the country of the parcel, ISO 3166-1 alpha-2.
+        recent_orders: the customer's other orders within ``VELOCITY_WINDOW``; counting may stop at
+            ``HIGH_VELOCITY``.
     """
 
     amount: Decimal
@@ -48,8 +48,8 @@ class Assessment:
     """What the rules say.
 
     Attributes:
-        score: From 0 (harmless) to 100.
-        reasons: The rules that added to it.
+        score: from 0 (harmless) to 100.
+        reasons: the rules that added to it.
     """
 
     score: int
@@ -70,7 +70,7 @@ _RULES: Final[tuple[tuple[str, int, Callable[[Order], bool]], ...]] = (
 
 
 def assess(order: Order) -> Assessment:
-    """Scores an order."""
+    """Score an order."""
     broken = [(name, points) for name, points, holds in _RULES if holds(order)]
     score = min(sum(points for _, points in broken), HIGHEST_SCORE)
     return Assessment(score, tuple(name for name, _ in broken))

@@ -1,4 +1,4 @@
-"""The fraud servicer: an order in, a verdict out, and one note of it."""
+"""The fraud servicer: it scores an order, and records the answer once."""
 
 from sqlalchemy import Connection
 
@@ -25,7 +25,7 @@ class FraudService(Participant, FraudServiceServicer):
 
     @recording_query
     def AssessOrder(self, request: AssessOrderRequest, connection: Connection) -> AssessOrderResponse:
-        """Scores an order; one that was assessed before gets the same answer."""
+        """Score an order; one that was assessed before gets the same answer."""
         amount = decimal_of(request.amount)
         assessment = store.find(connection, request.order_id)
         if assessment is None:

@@ -47,23 +47,23 @@ _KEEP: Final = insert(ASSESSMENTS)
 
 
 def find(connection: Connection, order_id: str) -> Assessment | None:
-    """What was answered for an order before."""
+    """The answer that was given for an order before."""
     row = connection.execute(_FIND, {"order_id": order_id}).one_or_none()
     return None if row is None else Assessment(row.score, tuple(row.reasons.split()))
 
 
 def recent_orders(connection: Connection, customer_id: str, *, since: datetime) -> int:
-    """How many orders of a customer were assessed after `since`, counted up to `HIGH_VELOCITY`."""
+    """How many orders of a customer were assessed after ``since``, counted up to ``HIGH_VELOCITY``."""
     return connection.execute(_COUNT_RECENT, {"customer_id": customer_id, "since": since}).scalar_one()
 
 
 def keep(
     connection: Connection, order_id: str, customer_id: str, assessed_at: datetime, assessment: Assessment
 ) -> None:
-    """Remembers an assessment.
+    """Remember an assessment.
 
     Raises:
-        Unavailable: The same order was assessed at the same moment; the next attempt gets that answer.
+        Unavailable: the same order was assessed at the same moment; the next attempt gets that answer.
     """
     row = {
         "order_id": order_id,

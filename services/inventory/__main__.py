@@ -1,4 +1,4 @@
-"""Starts the inventory: `python -m services.inventory`."""
+"""Starts the inventory: ``python -m services.inventory``."""
 
 from pathlib import Path
 from typing import Final

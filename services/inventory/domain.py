@@ -35,7 +35,7 @@ class Stock:
             raise ValueError(f"{self.sku}: stock cannot be negative")
 
     def reserve(self, quantity: int) -> "Stock":
-        """The stock after `quantity` were reserved.
+        """The stock after ``quantity`` were reserved.
 
         Raises:
             Rejection: OUT_OF_STOCK.
@@ -49,7 +49,7 @@ class Stock:
         return Stock(self.sku, self.bin, self.available - quantity, self.reserved + quantity)
 
     def release(self, quantity: int) -> "Stock":
-        """The stock after a reservation of `quantity` was given back."""
+        """The stock after a reservation of ``quantity`` was given back."""
         return Stock(self.sku, self.bin, self.available + quantity, self.reserved - quantity)
 
 

@@ -1,4 +1,4 @@
-"""The inventory's servicer: requests in, stock moved, replies out."""
+"""The inventory's servicer: it reserves, releases and shows stock."""
 
 from sqlalchemy import Connection
 
@@ -22,7 +22,7 @@ class InventoryService(Participant, InventoryServiceServicer):
 
     @command
     def ReserveStock(self, request: ReserveStockRequest, connection: Connection) -> ReserveStockResponse:
-        """Reserves all lines of an order, or none."""
+        """Reserve all lines of an order, or none."""
         wanted = quantities(request.lines)
         reserved = store.reserve(connection, request.order_id, wanted)
         lines = [ReservedLine(sku=stock.sku, quantity=wanted[stock.sku], bin=stock.bin) for stock in reserved]
@@ -30,12 +30,12 @@ class InventoryService(Participant, InventoryServiceServicer):
 
     @compensation
     def ReleaseStock(self, request: ReleaseStockRequest, connection: Connection) -> ReleaseStockResponse:
-        """Gives an order's reservation back to the stock."""
+        """Give an order's reservation back to the stock."""
         store.release(connection, request.order_id)
         return ReleaseStockResponse()
 
     @query
     def GetStock(self, request: GetStockRequest, connection: Connection) -> GetStockResponse:
-        """Shows the stock of one product."""
+        """Show the stock of one product."""
         stock = store.show(connection, request.sku)
         return GetStockResponse(sku=stock.sku, available=stock.available, reserved=stock.reserved)

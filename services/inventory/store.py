@@ -46,7 +46,7 @@ RESERVED_LINES: Final = Table(
 
 _OPEN_RESERVATION: Final = insert(RESERVATIONS)
 _KEEP_LINES: Final = insert(RESERVED_LINES)
-# In the order of the skus, so that two orders that want the same products never wait for each other in a ring.
+# In the order of the skus, so that two orders for the same products never wait for each other (a deadlock).
 _LOCK_STOCK: Final = (
     select(STOCK).where(STOCK.c.sku.in_(bindparam("skus", expanding=True))).order_by(STOCK.c.sku).with_for_update()
 )
@@ -65,10 +65,10 @@ _CLOSE_RESERVATION: Final = delete(RESERVATIONS).where(RESERVATIONS.c.order_id =
 
 
 def reserve(connection: Connection, order_id: str, wanted: Mapping[str, int]) -> list[Stock]:
-    """Reserves the wanted quantities (by sku) for an order, all or none.
+    """Reserve the wanted quantities (by sku) for an order, all or none.
 
     Returns:
-        The stock of each product after it, in the order of `wanted`.
+        the stock of each product after the reservation, in the order of ``wanted``.
 
     Raises:
         Rejection: OUT_OF_STOCK, SKU_UNKNOWN or ORDER_ALREADY_RESERVED.
@@ -87,7 +87,7 @@ def reserve(connection: Connection, order_id: str, wanted: Mapping[str, int]) ->
 
 
 def release(connection: Connection, order_id: str) -> None:
-    """Gives an order's reservation back to the stock; does nothing where there is none."""
+    """Give an order's reservation back to the stock; do nothing where there is none."""
     released = {row.sku: row.quantity for row in connection.execute(_DROP_LINES, {"order_id": order_id})}
     if released:
         stock = _locked(connection, released)

@@ -1,4 +1,4 @@
-"""Starts the payment service: `python -m services.payment`."""
+"""Starts the payment service: ``python -m services.payment``."""
 
 from pathlib import Path
 from typing import Final

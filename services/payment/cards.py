@@ -1,12 +1,12 @@
-"""Test cards that make the network look bad, so that a saga can be seen to cope with it.
+"""Test cards that make the card network fail, so that everybody can watch a saga handle it.
 
-| token            | the first attempt                                 | a repeated one        |
-|------------------|---------------------------------------------------|-----------------------|
-| `tok_slow`       | takes the hold, answers after the deadline        | the recorded reply    |
-| `tok_lost_reply` | takes the hold, breaks off the answer             | the recorded reply    |
-| `tok_fails_once` | is unavailable before anything was done           | takes the hold        |
+| token              | the first attempt                          | a repeated one     |
+|--------------------|--------------------------------------------|--------------------|
+| ``tok_slow``       | takes the hold, answers after the deadline | the recorded reply |
+| ``tok_lost_reply`` | takes the hold, breaks off the answer      | the recorded reply |
+| ``tok_fails_once`` | is unavailable before anything was done    | takes the hold     |
 
-What was an order's first attempt is remembered by the process, for orders with these cards only.
+The process remembers which orders had their first attempt, for these cards only.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _PAST_THE_DEADLINE: Final = timedelta(milliseconds=500)
 
 
 class CardNetwork:
-    """What stands between this service and the cards, with its troubles."""
+    """The network between this service and the cards, with its failures."""
 
     def __init__(self) -> None:
         self._failed_once: set[str] = set()
@@ -41,10 +41,10 @@ class CardNetwork:
             self._held_now.add(request.order_id)
 
     def before(self, request: AuthorizePaymentRequest) -> None:
-        """Troubles on the way there.
+        """Fail, or not, on the way to the network.
 
         Raises:
-            Unavailable: The first attempt of `tok_fails_once`.
+            Unavailable: the first attempt of ``tok_fails_once``.
         """
         self._held_now.discard(request.order_id)
         if request.card_token == FAILS_ONCE and request.order_id not in self._failed_once:
@@ -52,10 +52,10 @@ class CardNetwork:
             raise Unavailable("the card network is not available")
 
     async def after(self, request: AuthorizePaymentRequest) -> None:
-        """Troubles on the way back.
+        """Fail, or not, on the way back.
 
         Raises:
-            Unavailable: The first answer of `tok_lost_reply`.
+            Unavailable: the first answer of ``tok_lost_reply``.
         """
         if request.order_id not in self._held_now:
             return
@@ -80,7 +80,7 @@ Method: TypeAlias = Callable[
 
 
 def over_the_card_network(method: Method[ServicerT]) -> Method[ServicerT]:
-    """Puts the network's troubles around a guarded method."""
+    """Put the network's failures around a guarded method."""
 
     @wraps(method)
     async def troubled(self: ServicerT, request: AuthorizePaymentRequest, context: Context) -> AuthorizePaymentResponse:

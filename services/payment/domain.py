@@ -58,10 +58,10 @@ class Booking:
     """A movement of money between two accounts.
 
     Attributes:
-        purpose: Why it was moved.
-        debit: The account debited.
-        credit: The account credited; another one.
-        amount: How much; more than zero.
+        purpose: why it was moved.
+        debit: the account debited.
+        credit: the account credited; another one.
+        amount: how much; more than zero.
     """
 
     purpose: Purpose
@@ -83,12 +83,12 @@ class Payment:
     """The payment of an order.
 
     Attributes:
-        payment_id: Its identity.
-        order_id: The order's.
-        customer_id: Whose card it is.
-        state: How far it has come.
-        amount: What is on hold, was captured or was voided; more than zero.
-        authorized_at: When the hold was put.
+        payment_id: its identity.
+        order_id: the order's.
+        customer_id: whose card it is.
+        state: how far it has come.
+        amount: what is on hold, was captured or was voided; more than zero.
+        authorized_at: when the hold was put.
     """
 
     payment_id: str
@@ -108,7 +108,7 @@ def chargeable(amount: int) -> int:
     """An amount that can be held or taken.
 
     Raises:
-        InvalidRequest: It is not more than zero.
+        InvalidRequest: it is not more than zero.
     """
     if amount <= 0:
         raise InvalidRequest([("amount", "must be more than zero")])
@@ -116,7 +116,7 @@ def chargeable(amount: int) -> int:
 
 
 def refuse_card(card_token: str) -> None:
-    """Asks the issuer of the card.
+    """Ask the issuer of the card.
 
     Raises:
         Rejection: CARD_DECLINED or INSUFFICIENT_FUNDS.
@@ -144,7 +144,7 @@ def void(payment: Payment) -> tuple[Payment, list[Booking]]:
 
 
 def capture(payment: Payment, amount: int) -> tuple[Payment, list[Booking]]:
-    """The payment and the bookings once `amount` of its hold is taken and the rest of it lifted.
+    """The payment and the bookings once ``amount`` of its hold is taken and the rest of it lifted.
 
     Raises:
         Rejection: PAYMENT_CAPTURED, PAYMENT_VOIDED or CAPTURE_EXCEEDS_HOLD.

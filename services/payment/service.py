@@ -1,4 +1,4 @@
-"""The payment servicer: requests in, bookings made, payments out."""
+"""The payment servicer: it authorises, voids, captures and shows payments."""
 
 from typing import Final
 from uuid import uuid4
@@ -46,7 +46,7 @@ class PaymentService(Participant, PaymentServiceServicer):
     @over_the_card_network
     @command
     def AuthorizePayment(self, request: AuthorizePaymentRequest, connection: Connection) -> AuthorizePaymentResponse:
-        """Puts a hold on the card."""
+        """Put a hold on the card."""
         amount = domain.chargeable(nanos_of(request.amount))
         domain.refuse_card(request.card_token)
         payment = domain.Payment(
@@ -63,7 +63,7 @@ class PaymentService(Participant, PaymentServiceServicer):
 
     @compensation
     def VoidAuthorization(self, request: VoidAuthorizationRequest, connection: Connection) -> VoidAuthorizationResponse:
-        """Lifts the hold of an order; does nothing where there is none."""
+        """Lift the hold of an order; do nothing where there is none."""
         payment = store.find_locked(connection, request.order_id)
         if payment is not None:
             voided, bookings = domain.void(payment)
@@ -73,7 +73,7 @@ class PaymentService(Participant, PaymentServiceServicer):
 
     @command
     def CapturePayment(self, request: CapturePaymentRequest, connection: Connection) -> CapturePaymentResponse:
-        """Takes the money that is on hold."""
+        """Take the money that is on hold."""
         amount = domain.chargeable(nanos_of(request.amount))
         payment = domain.known(request.order_id, store.find_locked(connection, request.order_id))
         captured, bookings = domain.capture(payment, amount)
@@ -82,7 +82,7 @@ class PaymentService(Participant, PaymentServiceServicer):
 
     @query
     def GetPayment(self, request: GetPaymentRequest, connection: Connection) -> GetPaymentResponse:
-        """Shows the payment of an order, with what the ledger says of it."""
+        """Show the payment of an order, with its bookings in the ledger."""
         payment = domain.known(request.order_id, store.find(connection, request.order_id))
         return GetPaymentResponse(
             payment=Payment(

@@ -95,7 +95,7 @@ def find_locked(connection: Connection, order_id: str) -> Payment | None:
 
 
 def open_payment(connection: Connection, payment: Payment, bookings: Sequence[Booking]) -> None:
-    """Keeps a new payment and its bookings.
+    """Keep a new payment and its bookings.
 
     Raises:
         Rejection: ORDER_ALREADY_AUTHORIZED.
@@ -120,7 +120,7 @@ def open_payment(connection: Connection, payment: Payment, bookings: Sequence[Bo
 
 
 def change_payment(connection: Connection, payment: Payment, bookings: Sequence[Booking], now: datetime) -> None:
-    """Keeps what became of a payment, and its bookings."""
+    """Keep the new state of a payment, and its bookings."""
     row = {"its_id": payment.payment_id, "now_state": payment.state.value, "now_amount": payment.amount}
     connection.execute(_SET_PAYMENT, row)
     _book(connection, payment, bookings, now)

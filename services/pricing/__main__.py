@@ -1,4 +1,4 @@
-"""Starts pricing: `python -m services.pricing`."""
+"""Starts pricing: ``python -m services.pricing``."""
 
 from pathlib import Path
 from typing import Final

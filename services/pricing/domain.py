@@ -104,7 +104,7 @@ def price_order(
     coupons: Iterable[Coupon],
     tax_percent: Decimal,
 ) -> Price:
-    """Prices an order.
+    """Price an order.
 
     Args:
         lines: what is ordered; each line reaches its quantity breaks alone.
@@ -137,7 +137,7 @@ def redeem(codes: Iterable[str], coupons: Mapping[str, Coupon], at: datetime) ->
 
 
 def to_cents(amount: Decimal) -> Decimal:
-    """Rounds an amount to the cent, halves up."""
+    """Round an amount to the cent, halves up."""
     return amount.quantize(_CENT, ROUND_HALF_UP)
 
 

@@ -1,4 +1,4 @@
-"""The pricing servicer: an order's lines in, its price out."""
+"""The pricing servicer: it prices an order's lines."""
 
 from sqlalchemy import Connection
 
@@ -18,7 +18,7 @@ class PricingService(Participant, PricingServiceServicer):
     Args:
         guard: what the methods run behind.
         settings: those of the service.
-        clock: tells the instant, aware, by which coupons expire.
+        clock: the time, aware, by which coupons expire.
     """
 
     def __init__(self, guard: Guard, settings: Settings, *, clock: Clock = utc_now) -> None:
@@ -27,7 +27,7 @@ class PricingService(Participant, PricingServiceServicer):
 
     @query
     def PriceOrder(self, request: PriceOrderRequest, connection: Connection) -> PriceOrderResponse:
-        """Prices the lines of an order for the country that it goes to."""
+        """Price the lines of an order for the country that it goes to."""
         lines = [Line(line.sku, line.quantity) for line in request.lines]
         price_list = store.price_list(connection, {line.sku for line in lines})
         known = store.coupons(connection, request.coupon_codes)

@@ -1,4 +1,4 @@
-"""Starts the product service: `python -m services.product`."""
+"""Starts the product service: ``python -m services.product``."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""The rules of the catalogue: what a cart comes to at list prices, and how the catalogue is paged."""
+"""The rules of the catalogue: what a cart costs at list prices, and how the catalogue is paged."""
 
 import base64
 import binascii
@@ -28,10 +28,10 @@ class Product:
     """Something that the shop sells.
 
     Attributes:
-        sku: Its identity.
-        name: What it is called.
-        list_price: What one costs before discounts and tax, in nanos of a euro.
-        weight_grams: What one weighs.
+        sku: its identity.
+        name: its name, for people.
+        list_price: what one costs before discounts and tax, in nanos of a euro.
+        weight_grams: what one weighs.
     """
 
     sku: str
@@ -45,9 +45,9 @@ class OrderRecord:
     """What was ordered.
 
     Attributes:
-        products: The product of each line, in the order of the lines.
-        list_total: What the lines come to, in nanos of a euro.
-        weight_grams: What the lines weigh together.
+        products: the product of each line, in the order of the lines.
+        list_total: what the lines cost together, in nanos of a euro.
+        weight_grams: what the lines weigh together.
     """
 
     products: tuple[Product, ...]
@@ -56,11 +56,11 @@ class OrderRecord:
 
 
 def record_order(catalogue: Mapping[str, Product], lines: Sequence[Line]) -> OrderRecord:
-    """Turns a cart into an order record.
+    """Turn a cart into an order record.
 
     Args:
-        catalogue: The products that the cart may hold, by sku.
-        lines: The cart.
+        catalogue: the products that the cart may hold, by sku.
+        lines: the cart.
 
     Raises:
         Rejection: SKU_UNKNOWN, for the first line whose product is not in the catalogue.
@@ -91,15 +91,15 @@ def known(sku: str, product: Product | None) -> Product:
 
 
 def page_token(last_sku: str) -> str:
-    """The token of the page that follows `last_sku`; opaque, so that nobody builds one."""
+    """The token of the page that follows ``last_sku``; opaque, so that nobody builds one."""
     return base64.urlsafe_b64encode(last_sku.encode()).decode()
 
 
 def page_start(token: str) -> str:
-    """The sku after which the page of `token` starts; empty for the first page.
+    """The sku after which the page of ``token`` starts; empty for the first page.
 
     Raises:
-        InvalidRequest: The token is none of ours.
+        InvalidRequest: the token is none of ours.
     """
     try:
         return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()

@@ -1,4 +1,4 @@
-"""The catalogue's servicer: requests in, products and order records out."""
+"""The catalogue's servicer: it shows products, and records orders of them."""
 
 from typing import Final
 
@@ -28,7 +28,7 @@ class ProductService(Participant, ProductServiceServicer):
 
     @command
     def CreateOrder(self, request: CreateOrderRequest, connection: Connection) -> CreateOrderResponse:
-        """Records an order of products in the catalogue."""
+        """Record an order of products in the catalogue."""
         record = store.create_order(connection, request.order_id, request.customer_id, request.lines)
         return CreateOrderResponse(
             products=map(_shown, record.products),
@@ -38,18 +38,18 @@ class ProductService(Participant, ProductServiceServicer):
 
     @compensation
     def CancelOrder(self, request: CancelOrderRequest, connection: Connection) -> CancelOrderResponse:
-        """Marks an order record as cancelled."""
+        """Mark an order record as cancelled."""
         store.cancel_order(connection, request.order_id)
         return CancelOrderResponse()
 
     @query
     def GetProduct(self, request: GetProductRequest, connection: Connection) -> GetProductResponse:
-        """Shows one product."""
+        """Show one product."""
         return GetProductResponse(product=_shown(store.show_product(connection, request.sku)))
 
     @query
     def ListProducts(self, request: ListProductsRequest, connection: Connection) -> ListProductsResponse:
-        """Lists the catalogue by sku."""
+        """List the catalogue by sku."""
         size = request.page_size or DEFAULT_PAGE_SIZE
         # One more than the page tells whether another page follows.
         found = store.list_products(connection, after=domain.page_start(request.page_token), count=size + 1)

@@ -68,7 +68,7 @@ _CANCEL_ORDER: Final = update(ORDERS).where(ORDERS.c.order_id == bindparam("canc
 
 
 def create_order(connection: Connection, order_id: str, customer_id: str, lines: Sequence[Line]) -> OrderRecord:
-    """Records an order.
+    """Record an order.
 
     Raises:
         Rejection: SKU_UNKNOWN or ORDER_ALREADY_RECORDED.
@@ -99,7 +99,7 @@ def create_order(connection: Connection, order_id: str, customer_id: str, lines:
 
 
 def cancel_order(connection: Connection, order_id: str) -> None:
-    """Marks an order record as cancelled; does nothing where there is none."""
+    """Mark an order record as cancelled; do nothing where there is none."""
     connection.execute(_CANCEL_ORDER, {"cancelled_id": order_id})
 
 
@@ -114,7 +114,7 @@ def show_product(connection: Connection, sku: str) -> Product:
 
 
 def list_products(connection: Connection, *, after: str, count: int) -> list[Product]:
-    """At most `count` products by sku, from the first one after `after`."""
+    """At most ``count`` products by sku, from the first one after ``after``."""
     return [_product(row) for row in connection.execute(_LIST_PRODUCTS, {"after": after, "count": count})]
 
 

@@ -1,4 +1,4 @@
-"""Starts rewards: `python -m services.rewards`."""
+"""Starts rewards: ``python -m services.rewards``."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""The rewards servicer: orders in, points out."""
+"""The rewards servicer: it credits points for orders."""
 
 from sqlalchemy import Connection
 
@@ -21,7 +21,7 @@ class RewardsService(Participant, RewardsServiceServicer):
 
     @retryable
     def CreditPoints(self, request: CreditPointsRequest, connection: Connection) -> CreditPointsResponse:
-        """Credits the points of an order; a member's first order opens the balance."""
+        """Credit the points of an order; a member's first order opens the balance."""
         total = decimal_of(request.total, field="total")
         if total < 0:
             raise InvalidRequest([("total", "must not be negative")])
@@ -31,6 +31,6 @@ class RewardsService(Participant, RewardsServiceServicer):
 
     @query
     def GetBalance(self, request: GetBalanceRequest, connection: Connection) -> GetBalanceResponse:
-        """Shows a member's points."""
+        """Show a member's points."""
         points = store.balance(connection, request.customer_id)
         return GetBalanceResponse(balance=Balance(customer_id=request.customer_id, points=points))

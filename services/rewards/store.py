@@ -51,10 +51,10 @@ _BALANCE_OF: Final = select(BALANCES.c.points).where(BALANCES.c.customer_id == b
 
 
 def credit(connection: Connection, order_id: str, customer_id: str, points: int) -> Credit:
-    """Credits the points of an order to a member, whose first order opens the balance; once for each order.
+    """Credit the points of an order to a member, whose first order opens the balance; once for each order.
 
     Returns:
-        The points that were credited for the order, now or before, and the balance now.
+        the points that were credited for the order, now or before, and the balance now.
 
     Raises:
         Rejection: ORDER_CREDITED_TO_ANOTHER.

@@ -1,1 +1,1 @@
-"""The parcels: which carrier takes them, and what became of them."""
+"""The parcels: which carrier takes them, and whether they were cancelled."""

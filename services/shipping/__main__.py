@@ -1,4 +1,4 @@
-"""Starts shipping: `python -m services.shipping`."""
+"""Starts shipping: ``python -m services.shipping``."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""The shipping servicer: parcels in, carriers out."""
+"""The shipping servicer: it arranges, cancels and shows shipments."""
 
 from typing import Final
 
@@ -35,7 +35,7 @@ class ShippingService(Participant, ShippingServiceServicer):
     Args:
         guard: what the methods run behind.
         settings: those of the service.
-        clock: tells the instant, aware, at which a shipment is arranged.
+        clock: the time, aware, at which a shipment is arranged.
     """
 
     def __init__(self, guard: Guard, settings: Settings, *, clock: Clock = utc_now) -> None:
@@ -44,7 +44,7 @@ class ShippingService(Participant, ShippingServiceServicer):
 
     @command
     def ArrangeShipment(self, request: ArrangeShipmentRequest, connection: Connection) -> ArrangeShipmentResponse:
-        """Arranges a shipment with the cheapest carrier that takes the weight to the country."""
+        """Arrange a shipment with the cheapest carrier that takes the weight to the country."""
         carriers = store.carriers(connection)
         quote = domain.cheapest_quote(carriers, request.ship_to.country, request.weight_grams)
         shipment = domain.arrange(request.order_id, quote, self._clock())
@@ -53,13 +53,13 @@ class ShippingService(Participant, ShippingServiceServicer):
 
     @compensation
     def CancelShipment(self, request: CancelShipmentRequest, connection: Connection) -> CancelShipmentResponse:
-        """Cancels the shipment of an order."""
+        """Cancel the shipment of an order."""
         store.cancel(connection, request.order_id)
         return CancelShipmentResponse()
 
     @query
     def GetShipment(self, request: GetShipmentRequest, connection: Connection) -> GetShipmentResponse:
-        """Shows the shipment of an order."""
+        """Show the shipment of an order."""
         return GetShipmentResponse(shipment=_reply(store.show(connection, request.order_id)))
 
 

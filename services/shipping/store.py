@@ -89,10 +89,10 @@ def carriers(connection: Connection) -> list[Carrier]:
 
 
 def keep(connection: Connection, shipment: Shipment) -> None:
-    """Records a new shipment.
+    """Record a new shipment.
 
     Raises:
-        Rejection: SHIPMENT_ALREADY_ARRANGED; the order has a shipment, be it a cancelled one.
+        Rejection: SHIPMENT_ALREADY_ARRANGED; the order has a shipment, which may be a cancelled one.
     """
     row = {
         "order_id": shipment.order_id,
@@ -114,7 +114,7 @@ def keep(connection: Connection, shipment: Shipment) -> None:
 
 
 def cancel(connection: Connection, order_id: str) -> None:
-    """Marks an order's shipment as cancelled; does nothing where there is none."""
+    """Mark an order's shipment as cancelled; do nothing where there is none."""
     connection.execute(_CANCEL, {"its_order_id": order_id})
 
 

@@ -1,1 +1,1 @@
-"""The people who pack."""
+"""The warehouse, where parcels are packed."""

@@ -1,4 +1,4 @@
-"""Starts warehouse: `python -m services.warehouse`."""
+"""Starts warehouse: ``python -m services.warehouse``."""
 
 from pathlib import Path
 from typing import Final

@@ -45,6 +45,6 @@ def pick_list_id(order_id: str) -> str:
 
 
 def _place(bin_name: str) -> tuple[tuple[str, int], ...]:
-    # Splitting at numbers alternates texts and numbers and ends with a text, here given the number 0.
+    # The split alternates texts and numbers and ends with a text, which gets the number 0 here.
     parts = [*_NUMBER.split(bin_name), "0"]
     return tuple((text, int(number)) for text, number in zip(parts[::2], parts[1::2], strict=True))

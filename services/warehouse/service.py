@@ -1,4 +1,4 @@
-"""The warehouse servicer: reserved lines in, a pick list out."""
+"""The warehouse servicer: it makes pick lists of reserved lines."""
 
 from sqlalchemy import Connection
 
@@ -14,7 +14,7 @@ class WarehouseService(Participant, WarehouseServiceServicer):
 
     @retryable
     def FulfilOrder(self, request: FulfilOrderRequest, connection: Connection) -> FulfilOrderResponse:
-        """Makes the pick list of an order, in the order in which the shelves are walked."""
+        """Make the pick list of an order, in the order in which the shelves are walked."""
         asked = (domain.PickLine(line.sku, line.quantity, line.bin) for line in request.lines)
         made = PickList(domain.pick_list_id(request.order_id), domain.walk(asked))
         kept = store.keep(connection, request.order_id, request.tracking_number, made)

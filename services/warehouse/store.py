@@ -51,10 +51,10 @@ _LINES_OF: Final = (
 
 
 def keep(connection: Connection, order_id: str, tracking_number: str, pick_list: PickList) -> PickList:
-    """Records an order's pick list, unless the order has one.
+    """Record an order's pick list, unless the order has one.
 
     Returns:
-        The pick list that the order has now.
+        the pick list that the order has now.
     """
     row = {"order_id": order_id, "pick_list_id": pick_list.pick_list_id, "tracking_number": tracking_number}
     if connection.execute(_KEEP, row).one_or_none() is None:

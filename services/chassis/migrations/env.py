@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `services.chassis.migration` hands over."""
+"""Runs migrations on the connection that ``services.chassis.migration`` hands over."""
 
 from alembic import context
 

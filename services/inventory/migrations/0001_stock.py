@@ -19,7 +19,7 @@ _FIRST_DAY = (
 
 
 def upgrade() -> None:
-    """Creates the tables and fills the shelves."""
+    """Create the tables and fill the shelves."""
     stock = op.create_table(
         "stock",
         sa.Column("sku", sa.Text, primary_key=True),
@@ -42,7 +42,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops the tables."""
+    """Drop the tables."""
     op.drop_table("reserved_lines")
     op.drop_table("reservations")
     op.drop_table("stock")

@@ -36,7 +36,7 @@ _TAXES = (
 
 
 def upgrade() -> None:
-    """Creates the tables and fills them."""
+    """Create the tables and fill them."""
     prices = op.create_table(
         "prices",
         sa.Column("sku", sa.Text, primary_key=True),
@@ -70,7 +70,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops the tables."""
+    """Drop the tables."""
     for table in ("taxes", "coupons", "quantity_breaks", "prices"):
         op.drop_table(table)
 

@@ -21,7 +21,7 @@ _FIRST_DAY = (
 
 
 def upgrade() -> None:
-    """Creates the tables and fills the catalogue."""
+    """Create the tables and fill the catalogue."""
     products = op.create_table(
         "products",
         sa.Column("sku", sa.Text, primary_key=True),
@@ -53,7 +53,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops the tables."""
+    """Drop the tables."""
     op.drop_table("order_lines")
     op.drop_table("orders")
     op.drop_table("products")

@@ -18,7 +18,7 @@ _CARRIERS = (
 
 
 def upgrade() -> None:
-    """Creates the tables and signs the carriers."""
+    """Create the tables and insert the carriers."""
     carriers = op.create_table(
         "carriers",
         sa.Column("name", sa.Text, primary_key=True),
@@ -54,7 +54,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops the tables."""
+    """Drop the tables."""
     for table in ("shipments", "price_steps", "carrier_countries", "carriers"):
         op.drop_table(table)
 

@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Creates the guard's table."""
+    """Create the guard's table."""
     op.create_table(
         "guard",
         sa.Column("idempotency_key", sa.Text, primary_key=True),
@@ -28,5 +28,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops the guard's table."""
+    """Drop the guard's table."""
     op.drop_table("guard")
