@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Side(enum.Enum):
-    """Where a path is, seen from the pivot."""
+    """On which side of the pivot a path is."""
 
     BEFORE = enum.auto()
     AFTER = enum.auto()
@@ -83,7 +83,7 @@ class _Around:
 
 @dataclass(slots=True)
 class _Flow:
-    """With which states paths come out of a node: below it, or by another way."""
+    """The states with which paths leave a node: at its end, or in another way."""
 
     below: Sides
     ways: dict[Way, Sides] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class _Flow:
         return self.ways.get(way, _NOWHERE)
 
     def joined(self, below: Sides, *others: _Flow, without: Iterable[Way] = ()) -> _Flow:
-        """This flow's ways and those of others, except some, with what is below given."""
+        """The ways of this flow and of others, except some; ``below`` is what leaves at the end."""
         flows = (self, *others)
         ways = {way: _union(flow.by(way) for flow in flows) for way in Way if way not in frozenset(without)}
         return _Flow(below, ways)
@@ -126,7 +126,7 @@ class _Walker:
                 flow = body.joined(body.below | body.by(Way.RETURN), without=[Way.RETURN])
             case Leave():
                 flow = _Flow(_NOWHERE, {node.way: sides})
-            case _:  # Unread: whatever happens there, it may fail
+            case _:  # Unread: it may fail
                 flow = _Flow(sides, {Way.RAISE: sides})
         return flow
 
@@ -150,7 +150,7 @@ class _Walker:
     def _try(self, node: Try, sides: Sides, around: _Around) -> _Flow:
         body = self.enter(node.body, sides, around)
         otherwise = self.enter(node.otherwise, body.below, around)
-        # The first thing in the body that fails may be no command at all, hence `sides`.
+        # The first failure in the body may be that of no command, hence `sides`.
         failed = body.by(Way.RAISE) | sides
         handlers = [self.enter(handler.body, failed, around) for handler in node.handlers]
         below = _union((otherwise.below, *(handler.below for handler in handlers)))
@@ -175,7 +175,7 @@ class _Walker:
         for position, branch in enumerate(node.branches):
             others = (issue for at, issues in enumerate(effectful) if at != position for issue in issues)
             flows.append(self.enter(branch, sides, _Around(around.repeated, (*around.beside, *others))))
-        # All branches end; the pivot is behind as soon as it is behind for one of them.
+        # All branches end; the pivot is past as soon as one of the branches is past it.
         ends = product(*(flow.below for flow in flows))
         below = frozenset(Side.AFTER if Side.AFTER in each else Side.BEFORE for each in ends)
         return _Flow(_NOWHERE).joined(below, *flows)

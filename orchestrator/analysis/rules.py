@@ -1,4 +1,4 @@
-"""What a saga's code must keep to, so that it can be rolled back until its pivot and finished after it.
+"""The rules for a saga's code, so that a saga can be rolled back until its pivot, and finished after it.
 
 ==============================  =====================================================================================
 rule                            what it asks for
@@ -19,8 +19,8 @@ rule                            what it asks for
 ``child-is-no-ancestor``        no saga is a child of itself, nor of its own children
 ==============================  =====================================================================================
 
-That it does the same in every replay is checked by :mod:`orchestrator.analysis.determinism.check`; the contracts of the
-services that it uses are, by :mod:`orchestrator.contract.rules`.
+:mod:`orchestrator.analysis.determinism.check` checks that the code does the same in every replay, and
+:mod:`orchestrator.contract.rules` checks the contracts of its participants.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def check_plan(definition: SagaDefinition[Any, Any, Any], plan: Plan) -> list[Vi
             Violation(plan.file, issue.line, issue.command.short_name, rule, message) for rule, message in messages
         ]
     found += check_determinism(definition, plan)
-    # A function that is called twice is read twice; what is wrong with it is told once.
+    # A function that is called twice is read twice; its mistakes are reported once.
     return sorted(set(found))
 
 
@@ -81,7 +81,7 @@ MESSAGES_JUDGED = "messages-are-judged"
 COMPENSATION_CALLED = "compensation-is-not-called"
 
 OTHERS = (UNREADABLE, COMPENSATION_CALLED, CALL, AWAITED, SCOPE, MESSAGES_JUDGED)
-"""The rules that are about no command in its place."""
+"""The rules that are not about one command at its place in the plan."""
 
 _NOT_FOR_SAGAS = (
     "it is a compensation, which the orchestrator sends when the saga rolls back; "
@@ -158,4 +158,4 @@ RULES: Mapping[str, Callable[[Reached], Iterator[str]]] = {
     "pivot-runs-alone": _pivot_runs_alone,
     "child-is-no-ancestor": _child_is_no_ancestor,
 }
-"""The rules of single commands by their stable names: from a command in its place to what is wrong with it."""
+"""The rules of single commands by their stable names: from a command in the plan to what is wrong with it."""

@@ -1,7 +1,7 @@
-"""Where a service is found, unless a setting says otherwise, and what a channel to it must know because of that.
+"""The address of a service, and the options that a channel to it needs.
 
-A setting is missing: its contract's ``google.api.default_host`` counts. The address is on loopback: no proxy may stand
-before it. gRPC takes ``http_proxy`` from the environment for every address, and a company's proxy cannot reach ours.
+Without a setting, the contract's ``google.api.default_host`` is the address. An address on loopback is reached without
+a proxy: gRPC takes ``http_proxy`` from the environment for every address, and a company's proxy cannot reach loopback.
 """
 
 from __future__ import annotations
@@ -49,5 +49,5 @@ def is_loopback(address: str) -> bool:
 
 
 def channel_options(address: str, *options: tuple[str, int]) -> ChannelOptions:
-    """The options of every channel of ours to an address: those given, and what follows from where it is."""
+    """The options of a channel to an address: the given ones, and those that a loopback address needs."""
     return (*options, *_NO_PROXY) if is_loopback(address) else options

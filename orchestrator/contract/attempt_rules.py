@@ -24,16 +24,16 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _LONGEST_SAID: Final = f"{LONGEST_ATTEMPT // timedelta(hours=1)} hours"
 _LONGEST: Final = LONGEST_ATTEMPT // _MICROSECOND
 
-# More attempts than this in one go are no retry but a way to never let on_unknown decide.
+# With more attempts than this, on_unknown would never decide.
 _MOST_ATTEMPTS: Final = 100
 _MOST_FACTOR: Final = 100
 
-# A longer part of a message is no part that tells one refusal from another.
+# A longer text is not needed to tell one refusal from another.
 _LONGEST_PART: Final = 200
 
 
 def timeout_is_sane(rpc: Rpc) -> Iterator[str]:
-    """A timeout that is given is longer than nothing, and no wait."""
+    """A stated timeout is positive, and no longer than an attempt may take."""
     if not rpc.options.HasField("timeout"):
         return
     timeout = _microseconds(rpc.options.timeout)
@@ -47,7 +47,7 @@ def timeout_is_sane(rpc: Rpc) -> Iterator[str]:
 
 
 def retry_is_sane(rpc: Rpc) -> Iterator[str]:
-    """1 to 100 attempts, delays that are positive, do not shrink and come to an end."""
+    """There are 1 to 100 attempts, and the delays between them are positive, do not shrink and are limited."""
     retry = rpc.options.retry
     if retry.attempts > _MOST_ATTEMPTS:
         yield f"retry.attempts is {retry.attempts}; state up to {_MOST_ATTEMPTS}, then on_unknown decides"
@@ -108,7 +108,7 @@ def _described(rule: OutcomeRule) -> str:
 
 
 def _microseconds(duration: Duration) -> int:
-    # Duration.ToTimedelta overflows on spans that only a mistake can state.
+    # Duration.ToTimedelta overflows on huge spans, which are stated by mistake.
     return duration.seconds * 1_000_000 + duration.nanos // 1_000
 
 

@@ -25,7 +25,7 @@ def attribute_fields(message: Descriptor) -> tuple[str, ...]:
 
 
 def sensitive_attributes(message: Descriptor) -> tuple[str, ...]:
-    """Those of them that are marked ``debug_redact``, or hold what may be: a value to list by is shown everywhere."""
+    """The attribute fields that are, or contain, a field marked ``debug_redact``; attributes are shown everywhere."""
     attributes = (message.fields_by_name[name] for name in attribute_fields(message))
     return tuple(
         field.name

@@ -1,4 +1,4 @@
-"""A command as its contract declares it: the one description that every other room works from."""
+"""A command as its contract declares it: the one description that all other packages use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = timedelta(seconds=5)
 
 LONGEST_ATTEMPT = timedelta(days=1)
-"""What an attempt, or the delay before one, may take at most; what takes longer is no call but a wait."""
+"""The longest time of an attempt, and of the delay before one."""
 
 
 class Effect(enum.Enum):
@@ -45,7 +45,7 @@ class Meaning(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRule:
-    """What a status of one method means, where it is not what it usually means.
+    """What a status of one method means, where that differs from its usual meaning.
 
     Attributes:
         code: the gRPC status code by name, such as ``FAILED_PRECONDITION``.
@@ -59,7 +59,7 @@ class OutcomeRule:
     message_contains: str = ""
 
     def matches(self, code: str, reason: str, message: str) -> bool:
-        """Whether a status is the one that is meant: all that is stated must be so."""
+        """Whether the rule applies to a status: everything that the rule states must be true of the status."""
         return code == self.code and self.reason in ("", reason) and self.message_contains in message
 
     def covers(self, other: OutcomeRule) -> bool:

@@ -1,7 +1,7 @@
-"""What a contract's buf.validate constraints must not do to sagas; see :mod:`orchestrator.contract.rules`.
+"""Rules for a contract's buf.validate constraints; see :mod:`orchestrator.contract.rules`.
 
-They are tried and not read: with requests that the command accepts, the compensation's is derived as it will be when a
-saga rolls back, and its constraints are asked. So every kind of constraint is covered, and what is told is an example.
+The constraints are tried and not read: from requests that the command accepts, the compensation's request is derived,
+as in a rollback, and validated. So every kind of constraint is covered, and a violation shows an example.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ class _RefusedValue(NamedTuple):
 
 
 def constraints_compile(rpc: Rpc) -> Iterator[str]:
-    """The constraints on request and response can be judged, whatever the values are."""
+    """The constraints on request and response give an answer for every value."""
     for message in dict.fromkeys((rpc.method.input_type, rpc.method.output_type)):
         yield from unjudged(message)
 
 
 @lru_cache(maxsize=1024)
 def unjudged(message: Descriptor) -> tuple[str, ...]:
-    """What is wrong with constraints on a message, or on one in it, that end in an error instead of an answer."""
+    """What is wrong with constraints, on a message or on one in it, that end in an error instead of an answer."""
     return tuple(_find_unjudged(message))
 
 
@@ -109,7 +109,7 @@ def _refusals(rpc: Rpc, target: Rpc) -> Iterable[_RefusedValue]:
     try:
         derivation = Derivation.of(command, read_command(target.method))
     except ContractError:
-        return ()  # which is told as a rule of its own
+        return ()  # another rule reports it
     sources = field_sources(wanted, request, response)
     answered = {source.field.name for source in sources if source.origin is Origin.RESPONSE}
     found: dict[str, _RefusedValue] = {}
@@ -122,7 +122,7 @@ def _refusals(rpc: Rpc, target: Rpc) -> Iterable[_RefusedValue]:
         for name, why in _at_fault(derived).items():
             fault = accepted[1] if name in answered else accepted[0]
             if name in fault or (not name and any(accepted)):
-                continue  # the command would not have been sent, or answered, with that
+                continue  # the command cannot be sent, or answered, with this message
             lost = name in answered and answer is None
             shown = answer if name in answered and answer is not None else asked
             found.setdefault(name, _RefusedValue(name, _shown(shown, name), why, lost))
@@ -143,7 +143,7 @@ def _exchanges(
 
 
 def _filled(descriptor: Descriptor, hints: Descriptor) -> Message:
-    """A message in which every field has a value that it accepts, where one is found."""
+    """A message in which every field has a value that the field accepts, where such a value is found."""
     message = message_factory.GetMessageClass(descriptor)()
     for field in descriptor.fields:
         for probe in probes(descriptor, hints=hints):
@@ -171,7 +171,7 @@ def _take(message: Message, probe: Message, field: FieldDescriptor) -> None:
 
 
 def _at_fault(message: Message) -> dict[str, str]:
-    """What is wrong with each field; under an empty name, with the message as a whole."""
+    """What is wrong with each field, by its name; what is wrong with the whole message, under an empty name."""
     if flaw(message):
         return {}
     found: dict[str, str] = {}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def violations(message: Message) -> tuple[tuple[str, str], ...]:
-    """Pairs of the path of a field at fault, such as ``lines[0].quantity``, and what is wrong with it."""
+    """For each field at fault, its path, such as ``lines[0].quantity``, and what is wrong with it."""
     found = _validator(message.DESCRIPTOR.file.pool).collect_violations(message)
     return tuple((_path(violation), for_people(violation.proto.message)) for violation in found)
 
@@ -26,7 +26,7 @@ def flaw(message: Message) -> str | None:
     """Why the constraints of such a message cannot be judged, in one line; None where they can.
 
     Args:
-        message: of the type in question. A constraint that fails on some values alone is found with such a value.
+        message: a message of the type. A constraint that fails only on some values is found with such a value.
     """
     try:
         violations(message)
@@ -38,8 +38,8 @@ def flaw(message: Message) -> str | None:
 def flaws(descriptor: Descriptor) -> tuple[tuple[str, str], ...]:
     """The types of messages, this one and those in it, whose constraints cannot be compiled; and why.
 
-    A validator compiles those of a message when it first meets one, so that a mistake would come to light in the
-    middle of a saga.
+    A validator compiles the constraints of a message when it first meets one. Without this check, a mistake would be
+    found in the middle of a saga.
     """
     found, waiting, seen = [], [descriptor], {descriptor.full_name}
     while waiting:
@@ -54,8 +54,8 @@ def flaws(descriptor: Descriptor) -> tuple[tuple[str, str], ...]:
 
 
 @lru_cache(maxsize=16)
-def _validator(pool: DescriptorPool) -> protovalidate.Validator:  # noqa: ARG001 - it tells one from another
-    # A validator keeps what it compiled by names, and those of .proto files and of stubs may say different things.
+def _validator(pool: DescriptorPool) -> protovalidate.Validator:  # noqa: ARG001 - the cache's key
+    # A validator caches by the names of messages, and a message of a .proto file may differ from that of the stubs.
     return protovalidate.Validator()
 
 

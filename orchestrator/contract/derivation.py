@@ -85,7 +85,7 @@ class Derivation:
             source = matching_field(offered, field)
             if source is None or (field.is_required and not is_always_set(source)):
                 return None
-        # What the verify answers is, to this derivation, the message that is always at hand.
+        # In this derivation, the verify's response is the message that is always known.
         return cls(
             command.name,
             command.response,
@@ -139,7 +139,7 @@ class _Step(enum.Enum):
             return cls.MERGE_IF_PRESENT
         if source.has_presence:
             return cls.ASSIGN_IF_PRESENT
-        # Nothing tells whether the default was meant, so the target is not made to say that it was; unless it must.
+        # A default value may be an unset field, so the target is left unset too, unless the field must be set.
         return cls.ASSIGN_IF_NOT_DEFAULT if field.has_presence and not field.is_required else cls.ASSIGN
 
     def copy(self, origin: Message, derived: Message, field: str) -> None:

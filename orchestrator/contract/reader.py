@@ -70,7 +70,7 @@ def _read(method: MethodDescriptor, *, compensation: Command | None, verify: Com
 
 
 def read_outcomes(options: contract_pb2.Command) -> tuple[OutcomeRule, ...]:
-    """What certain statuses of the method mean; a rule that says nothing of it is left out."""
+    """What certain statuses of the method mean; a rule that states no meaning is left out."""
     return tuple(
         OutcomeRule(code_pb2.Code.Name(rule.code), rule.reason, Meaning(rule.outcome), rule.message_contains)
         for rule in options.outcomes
@@ -97,6 +97,6 @@ def _retry(options: contract_pb2.Retry) -> RetryPolicy:
 
 
 def _span(duration: Duration) -> timedelta:
-    # What only a mistake can state would not fit a timedelta; the rules refuse it.
+    # A huge span, stated by mistake, would not fit a timedelta; the rules refuse it.
     seconds = max(-_MOST_SECONDS, min(duration.seconds, _MOST_SECONDS))
     return timedelta(seconds=seconds, microseconds=duration.nanos // 1_000)

@@ -1,8 +1,8 @@
 """Masks the fields that a contract marks ``debug_redact``: card tokens, addresses.
 
-Only what is known to be harmless is shown. So a mark is found wherever it is: in messages within, in lists, maps and
-oneofs, in extensions, and in an Any whose type is known. Of what nobody here can read, an Any of unknown type or a
-broken one, the type and the size are left; fields that the contract here does not know are dropped.
+Only what is known to be harmless is shown. So a mark is found at every place: in nested messages, in lists, maps and
+oneofs, in extensions, and in an Any of a known type. Of an unreadable Any (of unknown type, or broken) the type and the
+size are kept. Fields that the contract does not know are dropped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MASK: Final = "[redacted]"
 
 _ANY: Final = "google.protobuf.Any"
 
-# More of them within one another are a way to exhaust the stack, and no payload.
+# Deeper nesting is no payload but an attempt to exhaust the stack.
 _DEEPEST: Final = 32
 
 M = TypeVar("M", bound="Message")
@@ -72,7 +72,7 @@ def _redact(message: Message, depth: int) -> None:
 
 
 def _redact_packed(packed: AnyMessage, depth: int) -> None:
-    """Mask what is in an Any; zeros stand for what cannot be read, so that its size can still be told."""
+    """Mask the content of an Any; unreadable content becomes zeros, so that its size is still known."""
     kind = _known(packed)
     if kind is None or depth == _DEEPEST:
         packed.value = bytes(len(packed.value))

@@ -48,27 +48,27 @@ class Rpc:
 
     @property
     def is_effectful(self) -> bool:
-        """It states that it changes the world."""
+        """Whether it states an effect that changes something."""
         return self.effect in EFFECTFUL
 
     @property
     def is_command(self) -> bool:
-        """Its contract says something of it as a command."""
+        """Whether its contract has command options for it."""
         return self.options.ByteSize() > 0
 
     @property
     def is_streaming(self) -> bool:
-        """It streams in some direction."""
+        """Whether it streams in some direction."""
         return bool(self.method.client_streaming or self.method.server_streaming)
 
     @property
     def compensation(self) -> Rpc | None:
-        """The rpc that it names as its compensation, where there is such a one."""
+        """The rpc that it names as its compensation, where that rpc exists."""
         return self.sibling(self.options.compensation)
 
     @property
     def verify(self) -> Rpc | None:
-        """The rpc that it names as its verify, where there is such a one."""
+        """The rpc that it names as its verify, where that rpc exists."""
         return self.sibling(self.options.verify)
 
     def sibling(self, name: str) -> Rpc | None:
@@ -78,7 +78,7 @@ class Rpc:
 
 
 def commands_of(service: ServiceDescriptor) -> tuple[Rpc, ...]:
-    """The rpcs of a service of which its contract says something; empty where it takes no part in sagas."""
+    """The rpcs of a service that have command options; empty where the service takes no part in sagas."""
     return tuple(rpc for rpc in map(Rpc.of, service.methods) if rpc.is_command)
 
 

@@ -1,7 +1,7 @@
 """What a contract must say, so that a saga can rely on it.
 
-All of these hold for every rpc of which a contract says ``(saga.v1.command)``, used by a saga or not. Of other rpcs it
-need not say anything; that a saga calls none of these is a rule of :mod:`orchestrator.analysis.rules`.
+These rules hold for every rpc with the option ``(saga.v1.command)``, whether a saga uses the rpc or not. Other rpcs
+need no option; a rule of :mod:`orchestrator.analysis.rules` says that a saga calls none of them.
 
 =============================================  ======================================================================
 rule                                           what it asks for
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 
 def check_service(service: ServiceDescriptor) -> list[Violation]:
-    """What a service's contract leaves unsaid or gets wrong; nothing where it takes no part in sagas."""
+    """What is missing or wrong in a service's contract; nothing where the service takes no part in sagas."""
     return list(_checked(service))
 
 
@@ -190,7 +190,7 @@ def _verify_is_query(rpc: Rpc) -> Iterator[str]:
 def _verify_request_is_derivable(rpc: Rpc) -> Iterator[str]:
     verify = rpc.verify
     for source in _sources(rpc, verify):
-        # It is asked because the answer was lost, so the answer cannot help to ask it.
+        # A verify is asked because the answer was lost, so its request cannot come from the answer.
         if verify and (source.source is None or source.origin is Origin.RESPONSE):
             yield (
                 f"field `{source.field.name}` of {verify.method.input_type.name} cannot be filled from "

@@ -1,6 +1,6 @@
 """Where each field of a derived message takes its value from: by name and type, and by what the contract says.
 
-Works on descriptors alone, of any pool, so that the rules and the derivation see the same thing.
+It reads descriptors alone, of any pool, so that the rules and the derivation agree.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Origin(enum.Enum):
 
 
 class WhenUnknown(enum.Enum):
-    """What to do with a field from an answer that was lost; the names of ``saga.v1.WhenUnknown``."""
+    """What to do with a field whose value was in a lost answer; the names of ``saga.v1.WhenUnknown``."""
 
     UNSPECIFIED = 0
     LEAVE_EMPTY = 1
@@ -68,7 +68,7 @@ def matching_field(message: Descriptor, wanted: FieldDescriptor) -> FieldDescrip
 
 
 def is_always_set(field: FieldDescriptor) -> bool:
-    """Whether a message that is valid always holds a value of this field: it is required, or cannot be without."""
+    """Whether every valid message holds a value of this field: the field is required, or has no absence."""
     return bool(field.is_required or not field.has_presence)
 
 

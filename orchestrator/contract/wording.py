@@ -1,4 +1,4 @@
-"""Sentences for people out of what machines say: counts, and the texts of violated constraints."""
+"""Turns counts and the texts of violated constraints into sentences for people."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def counted(number: int, noun: str, none: str = "no") -> str:
 
 
 def for_people(violation: str) -> str:
-    """What protovalidate says of a field, said to a person."""
+    """What protovalidate says of a field, in words for people."""
     for said, told in _SAID:
         violation = said.sub(told, violation)
     return violation
 
 
 def cut(text: str, most: int) -> str:
-    """The text; of a long one, the beginning: at most so many bytes of UTF-8, and a sign that it goes on."""
+    """The text; of a long one, its first bytes of UTF-8, and a sign that the rest is missing."""
     encoded = text.encode(errors="replace")
     return text if len(encoded) <= most else f"{encoded[:most].decode(errors='ignore')}…"

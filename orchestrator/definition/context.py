@@ -1,9 +1,9 @@
 """What saga code may say besides calling stubs.
 
-``saga_id``, ``scope``, ``best_effort``, ``child``; and ``now``, ``random`` and ``uuid4``, which are drawn once and
-journalled, so that a replay finds the same values.
+``saga_id``, ``scope``, ``best_effort``, ``child``; and ``now``, ``random`` and ``uuid4``, whose values are journalled,
+so that a replay finds the same values.
 
-Each speaks to the saga that is running, which the engine binds for as long as the saga's code runs.
+Each function reaches the running saga through a context variable, which the engine sets while the saga's code runs.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class RunningSaga(Protocol):
         """The saga's identity."""
 
     def record_now(self) -> datetime:
-        """The time, as it was when the code first asked; aware, UTC."""
+        """The time at which the code first asked; aware, UTC."""
 
     def record_random(self) -> float:
-        """A number evenly drawn from [0, 1), when the code first asked."""
+        """A number evenly drawn from [0, 1) when the code first asked."""
 
     def issue_child(self, definition: SagaDefinition[Any, Any, R], saga_input: Message) -> Awaitable[R]:
         """Fix the key of a child saga; awaiting what comes back runs it."""
@@ -100,14 +100,14 @@ def uuid4() -> UUID:
 
 
 def child(definition: SagaDefinition[Any, Any, R], saga_input: Message) -> Awaitable[R]:
-    """Run another saga as a part of this one, and await its result; it is rolled back with this one.
+    """Run another saga as a part of this one, and await its result; a rollback of this saga rolls the child back, too.
 
-    A child whose code has a pivot is a pivot of this saga. One that ends compensated raises
+    A child whose code has a pivot is a pivot of this saga. A child that ends compensated raises
     :class:`~orchestrator.errors.CommandRejected`.
 
     Args:
         definition: a definition that this process serves.
-        saga_input: what it is started with.
+        saga_input: the message with which the child is started.
 
     Raises:
         DefinitionError: no saga is running here, or the definition is not served.
@@ -144,10 +144,10 @@ def scope(name: str) -> Iterator[None]:
 async def best_effort(command: Awaitable[T]) -> T | None:
     """Await a command that the saga can do without: its failure is journalled and answers ``None``.
 
-    The same holds for a coroutine of several commands, those in the gathers and task groups that it makes included.
+    The same holds for a coroutine of several commands, also in the gathers and task groups that the coroutine makes.
 
     Args:
-        command: a call of a stub, or of an async function. What has begun before cannot be made best effort any more:
+        command: a call of a stub, or of an async function. A command that has begun cannot be made best effort:
             write ``asyncio.gather(best_effort(...), best_effort(...))``, not ``best_effort(asyncio.gather(...))``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The frozen dataclass of stubs that a saga receives, and what its fields stand for."""
+"""Reads the frozen dataclass of stubs that a saga receives."""
 
 from __future__ import annotations
 

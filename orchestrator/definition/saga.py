@@ -25,7 +25,7 @@ Stubs = TypeVar("Stubs")
 Result = TypeVar("Result", bound=Message)
 
 LONGEST_SAGA = timedelta(days=3_660)
-"""The longest deadline, ten years; what is meant to take longer has none."""
+"""The longest deadline: ten years. A saga that may take longer has no deadline."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -38,13 +38,13 @@ class SagaDefinition(Generic[Input, Stubs, Result]):
         name: the name under which it is started.
         version: a saga stays on the version with which it started.
         function: the async function itself.
-        input: the generated class of what it is started with.
+        input: the generated class of the message with which it is started.
         stubs: the frozen dataclass of stubs that it receives.
-        result: the generated class of what it returns.
+        result: the generated class of the message that it returns.
         participants: the fields of ``stubs``.
         attributes: the fields of the input by whose values its sagas can be listed.
-        deadline: how long a saga may take; ``None`` for as long as it takes.
-        reserve: how much of that is kept for compensations.
+        deadline: how long a saga may take; ``None`` for any time.
+        reserve: how much of the deadline is kept for compensations.
     """
 
     name: str
@@ -59,7 +59,7 @@ class SagaDefinition(Generic[Input, Stubs, Result]):
     reserve: timedelta = timedelta(0)
 
     def __call__(self, saga_input: Input, stubs: Stubs, /) -> Awaitable[Result]:
-        """Call the function: for unit tests with stubs of their own. The engine starts sagas durably."""
+        """Call the function itself, as unit tests do with stubs of their own. The engine starts sagas durably."""
         return self.function(saga_input, stubs)
 
     def __str__(self) -> str:
@@ -74,8 +74,8 @@ def saga(
     Args:
         name: lower-case letters, digits and underscores.
         version: from 1; raise it when the commands or their order change.
-        deadline: how long a saga may take. When only the reserve is left of it, a saga that is not past its pivot
-            is rolled back; one that is keeps going, and is shown as overdue.
+        deadline: how long a saga may take. When only the reserve is left of it, a saga before its pivot is rolled
+            back; a saga past its pivot keeps going, and is shown as overdue.
         reserve: how much of the deadline is kept for compensations.
 
     Raises:
@@ -116,7 +116,7 @@ _declared: dict[tuple[str, str], tuple[str, int]] = {}
 
 
 def _refuse_hiding(name: str, version: int, function: Callable[..., Any]) -> None:
-    """A function hides an earlier one of the same name, and the saga that it was would silently not be served."""
+    """Refuse a function that hides an earlier saga of the same name: that saga would silently not be served."""
     place = (function.__module__, function.__qualname__)
     known = _declared.setdefault(place, (name, version))
     if known != (name, version) and "<locals>" not in function.__qualname__:

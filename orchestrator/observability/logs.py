@@ -8,7 +8,7 @@ from typing import Final
 
 _FORMAT: Final = "%(asctime)s.%(msecs)03dZ %(levelname)-8s %(name)s: %(saga)s%(message)s"
 _DATE: Final = "%Y-%m-%dT%H:%M:%S"
-# Of ASCII and of Latin-1, and the separators of lines and paragraphs; a tab does no harm.
+# The control characters of ASCII (but not the tab) and of Latin-1, and the separators of lines and paragraphs.
 _CONTROLS: Final = (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
 _ESCAPED: Final = {code: repr(chr(code))[1:-1] for code in _CONTROLS if chr(code) != "\t"}
 
@@ -16,8 +16,8 @@ _ESCAPED: Final = {code: repr(chr(code))[1:-1] for code in _CONTROLS if chr(code
 class SagaFormatter(logging.Formatter):
     r"""One line per record, in UTC; begins with the saga where the record has ``extra={"saga_id": ...}``.
 
-    Line breaks, also those of a traceback, are written as ``\n``, so that a line is a record to every reader; so are
-    all other characters that a terminal obeys, or that some reader takes for the end of a line.
+    Line breaks, also those of a traceback, are written as ``\n``, so that every reader sees one line for a record. All
+    other characters that control a terminal, or end a line for some reader, are escaped too.
     """
 
     converter = staticmethod(time.gmtime)

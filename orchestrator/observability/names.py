@@ -1,7 +1,7 @@
 """Every name under which something can be seen from outside: dashboards and alerts depend on them.
 
-Names of the OpenTelemetry semantic conventions stand where there is one, in the generation that the services'
-server spans use too, so that one trace speaks one language; the rest is ours and begins with ``saga``.
+A name of the OpenTelemetry semantic conventions is used where there is one, of the same version as in the services'
+server spans, so that one trace has one set of names. Our own names begin with ``saga``.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ OPERATOR_ACTED_EVENT: Final = "saga.operator_acted"
 DEADLINE_PASSED_EVENT: Final = "saga.deadline_passed"
 """The deadline passed after the pivot; the saga kept going."""
 SETTLED_EVENT: Final = "saga.settled"
-"""The outcome of a command became known after its last attempt had ended: somebody verified it."""
+"""The outcome of a command became known after its last attempt had ended: a verify query or an operator told it."""
 
 # Attributes of the semantic conventions.
 RPC_SYSTEM: Final = "rpc.system"

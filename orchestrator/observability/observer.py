@@ -1,6 +1,6 @@
 """The observer that the environment asks for: one that traces, or one that costs nothing.
 
-Where no traces are asked for, OpenTelemetry is not even imported.
+Where no traces are asked for, OpenTelemetry is not imported.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ClosableObserver(HoldingObserver, Protocol):
     """An observer with an end."""
 
     async def close(self) -> bool:
-        """Hand over what is still held back, in bounded time; whether all of it was. Nothing is observed any more."""
+        """Hand over the spans that are held back, in bounded time, and stop observing; whether all were handed over."""
 
 
 class Unobserved:

@@ -1,7 +1,7 @@
 """The way to the collector: the SDK's OTLP exporter, with spans that are serialized already.
 
-Endpoint, headers, certificates, compression, timeout and retries are the SDK's, and so are their ``OTEL_*``
-variables. Its one abstract step, the translation, has nothing left to do here.
+The SDK reads endpoint, headers, certificates, compression, timeout and retries from its ``OTEL_*`` variables. Only its
+step that translates spans is replaced here.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class OtlpExporter:
         _SDK_LOG.addFilter(self._words)
         try:
             result = self._exporter.export(spans)
-        except Exception as error:  # noqa: BLE001 - no accident of the SDK's may end the thread that sends
+        except Exception as error:  # noqa: BLE001 - no exception of the SDK may end the thread that sends
             return repr(error)
         finally:
             _SDK_LOG.removeFilter(self._words)
         return "" if result is SpanExportResult.SUCCESS else self._words.last
 
     def shut(self) -> None:
-        """Give up whatever is under way."""
+        """Give up the delivery that is under way."""
         self._exporter.shutdown()
 
 
@@ -73,7 +73,7 @@ class _Translated(OTLPSpanExporter):
 
 
 class _LastWords(logging.Filter):
-    """Keeps what the SDK's exporter says about a failure: it says so for every batch, and we say so once."""
+    """Keeps the exporter's latest message about a failure. The SDK logs one for every batch; we log one in all."""
 
     last = "refused"
 
@@ -89,7 +89,7 @@ def _channel_options(environ: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
 
 
 def _envelope(resource: Resource) -> ExportTraceServiceRequest:
-    """A request that lacks only the spans; by the SDK's encoder, which knows what a resource can hold."""
+    """A request without spans, made by the SDK's encoder, which knows every kind of value in a resource."""
     nobody = SpanContext(trace_id=0, span_id=0, is_remote=False)
     sample = ReadableSpan("", nobody, resource=resource, instrumentation_scope=InstrumentationScope(names.SCOPE))
     request = encode_spans([sample])

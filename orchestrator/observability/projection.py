@@ -1,4 +1,4 @@
-"""The projection of one saga's journal onto spans: a fold of its entries, and of nothing else.
+"""Projects one saga's journal onto spans: a fold of its entries alone.
 
 Because only entries go in, the same spans, with the same ids and the same content, come out of every process that
 projects the same journal. So a saga that is recovered is projected again from its first entry: spans that had not
@@ -8,11 +8,11 @@ left the old process when it died are not lost, and the others are recognised by
 
     SagaStarted ──▶ "saga started"                        (zero length)
     an attempt's end ──▶ CLIENT span of the attempt       (a compensation's links to its command's)
-    SagaRecovered ──▶ CLIENT spans of what was interrupted
+    SagaRecovered ──▶ CLIENT spans of the interrupted attempts
     SagaSuspended ──▶ "saga suspended"                    (zero length)
-    SagaCompleted, SagaCompensated ──▶ the root of them all
+    SagaCompleted, SagaCompensated ──▶ the root of all of them
 
-Invariant: every attempt that a participant can have seen has exactly one span, so its own span finds a parent.
+Invariant: every attempt that a participant can have seen has exactly one span, so the participant's span has a parent.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class SagaTrace:
         addresses: ``host:port`` of the participants, by the full names of their services.
 
     Attributes:
-        projected: how many entries were.
+        projected: how many entries were projected.
         resting: nothing follows in this process: the saga has ended or is suspended.
     """
 
@@ -178,10 +178,10 @@ class SagaTrace:
         return (self._attempts.ended(sending, entry, StepOutcome.REJECTED, entry.failure),)
 
     def _saga_recovered(self, entry: e.SagaRecovered) -> Sequence[bytes]:
-        """Attempts may have been in flight when the earlier process ended, and their participants saw them.
+        """Attempts may have been in flight when the earlier process ended, and their participants may have seen them.
 
-        Not so where the saga was suspended, and not going forward once the rollback began: then every answer was
-        awaited before the entry that says so was written.
+        No attempt was in flight where the saga was suspended; and none of a command, once the rollback began: the
+        suspension and the rollback are journalled only after every answer has arrived.
         """
         was_suspended, self.resting = self.resting, False
         self._recovered = True
@@ -210,7 +210,7 @@ class SagaTrace:
         return (self._root(entry.at, Status.COMPLETED),)
 
     def _saga_compensated(self, entry: e.SagaCompensated | e.SagaPartiallyCompensated) -> Sequence[bytes]:
-        """The root says ERROR: what the caller asked for did not come about. Unless the caller asked for that too."""
+        """The root is an ERROR, because the caller did not get the result; unless the caller cancelled the saga."""
         if isinstance(entry, e.SagaPartiallyCompensated):
             status = Status.PARTIALLY_COMPENSATED
             return (self._root(entry.at, status) + error(status.name, "an operator let effects stand"),)
@@ -259,7 +259,7 @@ class SagaTrace:
         outcome: StepOutcome,
         failure: Failure | None,
     ) -> Sequence[bytes]:
-        """The outcome is known, by an attempt's answer or, that attempt having its span already, by a verify."""
+        """The outcome is known by an attempt's answer; where that attempt has its span already, by a verify query."""
         sending = self._sendings[key]
         sending.settled = True
         if entry.attempt > sending.seen:

@@ -1,8 +1,8 @@
 """Hands spans to the collector, from a thread of its own.
 
 Purpose: the event loop appends to a queue and goes on; the thread sends what it finds there, in batches. Invariant:
-the queue is bounded and nobody ever waits for the collector: what finds no room, or is refused, is counted and
-dropped, and that is said once.
+the queue is bounded, and no saga ever waits for the collector: a span that finds no room, or is refused, is counted and
+dropped, and the log says so once.
 
 ::
 
@@ -10,8 +10,8 @@ dropped, and that is said once.
                 │ full                                     │ refused, or away
                 └────────────────▶ lost ◀──────────────────┘
 
-The SDK's own batch processor would stay for half a minute at the end where the collector is away, and logs from the
-thread that adds, for every span that it drops.
+The SDK's own batch processor would delay the end of the process by half a minute where the collector is away, and would
+log every dropped span from the thread that adds.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Exporter(Protocol):
     """The way to the collector."""
 
     def send(self, spans: Sequence[bytes]) -> str:
-        """Deliver them, serialized as they are, with retries; empty, or why that failed.
+        """Deliver serialized spans, with retries; return why that failed, or an empty text.
 
-        May block for seconds; raises nothing.
+        It may block for seconds, and raises nothing.
         """
 
     def shut(self) -> None:
@@ -59,7 +59,7 @@ class Limits(NamedTuple):
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Limits:
-        """What the ``OTEL_BSP_*`` variables say. The queue is larger than the SDK's: sagas start in bursts.
+        """The limits in the ``OTEL_BSP_*`` variables. The queue is larger than the SDK's: sagas start in bursts.
 
         Raises:
             SettingsError: one of them is not a positive whole number.
@@ -110,7 +110,7 @@ class SpanSender:
             self._wake.set()
 
     def close(self, seconds: float) -> bool:
-        """Send what waits, for up to so many seconds, and end the thread; whether all of it arrived. Blocks."""
+        """Send the waiting spans, for up to so many seconds, and end the thread; whether all arrived. Blocks."""
         lost = self.lost
         if self._closing:
             return True
@@ -144,7 +144,7 @@ class SpanSender:
         return not problem
 
     def _report(self, problem: str) -> None:
-        """Say when spans begin to be lost, and when that is over."""
+        """Log when the loss of spans begins, and when it ends."""
         lost = self.lost
         losing, self._told = lost > self._told, lost
         if losing and not self._losing:

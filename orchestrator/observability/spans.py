@@ -1,7 +1,7 @@
-"""Spans as serialized OTLP messages, in the fewest steps.
+"""Makes spans as serialized OTLP messages.
 
-They are built directly, and not as the SDK's spans: the SDK's encoder takes about 50 µs for one of those, all of them
-on the interpreter lock that the event loop needs too. Here it is about 3: see :mod:`orchestrator.observability.wire`.
+They are not made as the SDK's spans: the SDK's encoder takes about 50 µs for each, and holds the interpreter lock that
+the event loop needs too. Here a span takes about 3 µs: see :mod:`orchestrator.observability.wire`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LONGEST_DESCRIPTION: Final = 1024  # characters; a participant may answer with 
 
 
 class SagaSpans:
-    """Where the spans of one saga belong, and what they have in common. Ids are bytes, as in OTLP.
+    """Makes the spans of one saga, from what they have in common. Ids are bytes, as in OTLP.
 
     Attributes:
         trace: the id of the trace; the caller's where there is one.
@@ -75,9 +75,9 @@ class SagaSpans:
 
 
 def _end(started_at: int, ended_at: int) -> int:
-    """When a span ends that began then: a microsecond later at least, also where a clock was set back meanwhile.
+    """The end of a span: at least a microsecond after its start, also where the clock was set back between the two.
 
-    Backends count in microseconds, and call what takes less a negative duration.
+    Backends count in microseconds, and show a shorter span with a negative duration.
     """
     return max(ended_at, started_at + _SHORTEST)
 
@@ -88,8 +88,8 @@ def prepare_attempt(method: str, effect: Effect | None, outcome: StepOutcome, ad
 
     Args:
         method: the full name of the rpc.
-        effect: what the contract says of it; ``None`` for a compensation.
-        outcome: what came of it.
+        effect: the effect that the contract states; ``None`` for a compensation.
+        outcome: the outcome of the attempt.
         address: ``host:port`` of the participant; empty where it has none, as child sagas.
     """
     service, _, rpc = method.rpartition(".")
@@ -118,18 +118,18 @@ def _prepare_mark(name: str) -> bytes:
 
 
 def error(kind: str, description: str) -> bytes:
-    """That what the span stands for went wrong. ``kind`` is one of few; the description is for people."""
+    """The mark of a failure. ``kind`` is one of few; the description is for people."""
     status = Status(code=Status.STATUS_CODE_ERROR, message=description[:_LONGEST_DESCRIPTION])
     return attribute(names.ERROR_TYPE, kind) + Span(status=status).SerializeToString()
 
 
 def link(trace: bytes, target: bytes) -> bytes:
-    """That the span points at another one."""
+    """A link from the span to another span."""
     return Span(links=[Span.Link(trace_id=trace, span_id=target, flags=_LOCAL)]).SerializeToString()
 
 
 def event(name: str, at: int, about: Mapping[str, Value]) -> Span.Event:
-    """Something that happened at one instant of a span."""
+    """An event at one instant of a span."""
     happened = Span.Event(name=name, time_unix_nano=at)
     # An event's attributes have another number than a span's.
     happened.attributes.extend(Span.FromString(attributes(about)).attributes)
@@ -137,5 +137,5 @@ def event(name: str, at: int, about: Mapping[str, Value]) -> Span.Event:
 
 
 def told(events: Iterable[Span.Event]) -> bytes:
-    """What happened in the span."""
+    """The events of a span, serialized."""
     return Span(events=events).SerializeToString()

@@ -1,7 +1,7 @@
-"""The observer that traces: what became durable is projected at once, and sent by and by.
+"""The observer that traces: durable entries are projected at once, and their spans are sent later, in batches.
 
-The projection runs where the entry was written. It takes a few microseconds for a span, which is less than handing the
-entry to another thread would cost in waiting for the interpreter lock.
+The projection runs in the thread that wrote the entry. It takes a few microseconds for a span; handing the entry to
+another thread would cost more, because that thread would wait for the interpreter lock.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class TracingObserver:
         addresses: ``host:port`` of the participants, by the full names of their services.
 
     Attributes:
-        told_before: entries before this instant, of sagas that are recovered, were passed on by an earlier process.
+        told_before: spans of entries before this instant were sent by an earlier process, for sagas that are recovered.
     """
 
     holds_back = True
@@ -58,14 +58,14 @@ class TracingObserver:
         self._sampler = sampler
         self._addresses = addresses
         self.told_before = 0
-        # Those of sagas that another replica has taken away stay until this one recovers them: a few, and small.
+        # The trace of a saga that another replica took over stays until this one recovers it: these are few and small.
         self._traces: dict[str, SagaTrace] = {}
 
     def samples(self, saga_id: str, traceparent: str) -> bool:
         """Whether the trace of a new saga is exported.
 
-        As ``OTEL_TRACES_SAMPLER`` says; unless told otherwise that is as the caller decided, and always where there
-        is no caller.
+        ``OTEL_TRACES_SAMPLER`` decides. By default the caller's decision is followed, and a saga without a caller is
+        always traced.
         """
         number = int(trace_id(saga_id, traceparent), _HEX)
         result = self._sampler.should_sample(_caller(traceparent), number, names.SAMPLED_SPAN)
@@ -81,8 +81,8 @@ class TracingObserver:
         Args:
             saga_id: the saga.
             entries: the next ones.
-            first: the number of the first of them that nobody has passed on.
-            rests: nothing follows where they end with an end or a suspension.
+            first: the number of the first entry whose spans no process has sent.
+            rests: after an end or a suspension, nothing follows in this process.
         """
         try:
             traced = self._traces.get(saga_id) or self._begin(saga_id, entries)
@@ -93,15 +93,14 @@ class TracingObserver:
                     self._sender.add(spans)
             if rests and traced.resting:
                 del self._traces[saga_id]
-        except Exception:  # noqa: BLE001 - a trace that breaks off is better than a saga that does
+        except Exception:  # noqa: BLE001 - an incomplete trace is better than a broken saga
             _log.exception("saga %s: the rest of its trace is missing", saga_id)
             self._traces.pop(saga_id, None)
 
     def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:
-        """A saga with these durable entries goes on in this process: its spans may have died with another one.
+        """A saga with these durable entries goes on in this process: another process may have died with unsent spans.
 
-        All entries are projected, because those that follow build on them; sent are the spans of those that nobody has
-        passed on.
+        All entries are projected, because later entries depend on them. Only spans that no process has sent are sent.
         """
         known = self._traces.pop(saga_id, None)
         projected = known.projected if known else 0
@@ -111,7 +110,7 @@ class TracingObserver:
         self._project(saga_id, entries, len(entries) if told else first, rests=not told)
 
     async def close(self) -> bool:
-        """Send what is held back, for a few seconds at most; whether all of it arrived."""
+        """Send the spans that are held back, for a few seconds at most; whether all arrived."""
         return await asyncio.to_thread(self._sender.close, _CLOSE_SECONDS)
 
     def _begin(self, saga_id: str, entries: Sequence[Entry]) -> SagaTrace | None:
@@ -130,7 +129,7 @@ def open_tracing(environ: Mapping[str, str], addresses: Mapping[str, str]) -> Tr
         SettingsError: one of those variables cannot be understood.
     """
     limits = Limits.of(environ)
-    # It traces nothing: it is the SDK's public way to the sampler that OTEL_TRACES_SAMPLER names.
+    # This provider traces nothing: it is the SDK's public way to the sampler that OTEL_TRACES_SAMPLER names.
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
     try:
         exporter = OtlpExporter(provider.resource)
@@ -140,7 +139,7 @@ def open_tracing(environ: Mapping[str, str], addresses: Mapping[str, str]) -> Tr
 
 
 def _resource() -> Resource:
-    # What is given to Resource.create wins over the environment, and the operator's word should.
+    # An attribute given to Resource.create wins over the environment, but the operator's choice should win.
     named = OTELResourceDetector().detect().attributes
     ours = {SERVICE_NAME: names.SERVICE, SERVICE_VERSION: version(names.DISTRIBUTION)}
     return Resource.create({name: value for name, value in ours.items() if name not in named})

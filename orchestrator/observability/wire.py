@@ -1,8 +1,8 @@
 """Fragments of serialized OTLP spans.
 
-Serialized fields of a message, one after another, are that message: what spans have in common is kept serialized, and
-a span is put together from pieces. What every span has is encoded here by hand, because building a message costs
-several times as much; what is rare is built as a message and serialized.
+Serialized fields, one after another, are a serialized message. So the common part of spans is serialized once, and a
+span is joined from pieces. The fields of every span are encoded here by hand, because building a message costs several
+times as much; rare fields are built as a message and serialized.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SHORT: Final = [bytes([length]) for length in range(_MORE)]
 
 
 def identity(span_id: bytes, started_at: int, ended_at: int) -> bytes:
-    """Which span it is, and when it was; nanoseconds since the epoch, UTC."""
+    """The id of a span, its start and its end; nanoseconds since the epoch, UTC."""
     return b"".join((_SPAN_ID, span_id, _START, _FIXED_64.pack(started_at), _END, _FIXED_64.pack(ended_at)))
 
 

@@ -1,4 +1,4 @@
-"""Takes the values out of a database's error messages: messages are logged, and values may be card tokens and addresses.
+"""Takes the values out of a database's errors: errors are logged, and values may be card tokens and addresses.
 
 SQLAlchemy quotes the parameters of a statement, PostgreSQL the row that it refused ("Key (email)=(...) already
 exists"). What names a place or a state is kept: the class, the SQLSTATE, the constraint, and the message itself where

@@ -1,8 +1,8 @@
 """Answers requests whose bytes are no message, on every rpc of the server: health and reflection too.
 
-gRPC would answer UNKNOWN with the class names of our side, and log a traceback for each. A single
-request is decoded here, and not before. Of a stream, gRPC decodes each request when the method asks for it, so its error
-is raised inside the method and arrives here.
+gRPC would answer UNKNOWN with the class names of our side, and log a traceback for each. A single request is decoded
+here, and not before. Of a stream, gRPC decodes each request when the method asks for it, so its error is raised inside
+the method and arrives here.
 
 A handler keeps its shape: a method that yields its replies stays a generator, and one that writes them a coroutine.
 """

@@ -114,7 +114,7 @@ class Rejection(ServiceError):
         return settled
 
     def to_bytes(self) -> bytes:
-        """This rejection as the guard records it; without the domain, which is the service's and added to each answer."""
+        """This rejection as the guard records it, without the domain, which each answer adds."""
         return bytes(self.status("").SerializeToString(deterministic=True))
 
     @classmethod

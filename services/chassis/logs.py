@@ -8,7 +8,7 @@ import unicodedata
 from typing import Final
 
 _FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
-# Unicode's categories: control; line separator; paragraph separator; format, which includes marks that reverse the text.
+# Unicode's categories: control; line separator; paragraph separator; format, with the marks that reverse a text.
 _ESCAPED: Final = frozenset({"Cc", "Zl", "Zp", "Cf"})
 
 

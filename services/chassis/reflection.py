@@ -88,7 +88,7 @@ class _Reflection:
             return self._own.FindFileByName(name)
 
     def _find_symbol(self, name: str) -> FileDescriptor:
-        """The file that declares a symbol. A pool finds all symbols but methods, which are found through their service."""
+        """The file that declares a symbol. A pool does not find methods by name; their service does."""
         owner, _, part = name.rpartition(".")
         for pool in (self._pool, self._own):
             try:

@@ -19,7 +19,7 @@ class Span(Protocol):
     """One call under way."""
 
     def end(self, code: grpc.StatusCode, error: BaseException | None = None) -> None:
-        """The call was answered with ``code``; ``error`` is the unforeseen exception that caused it, if there was one."""
+        """The call was answered with ``code``; ``error`` is the unforeseen exception behind it, if any."""
 
 
 class Tracing(Protocol):

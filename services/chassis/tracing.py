@@ -131,7 +131,7 @@ def _resource(name: str) -> Resource:
 
 
 def _channel_options() -> Any:  # noqa: ANN401 - the exporter's annotation knows one option with a text
-    """The channel's options: a collector on this machine is reached directly, and not through the proxy of ``http_proxy``."""
+    """The channel's options: a collector on this machine is not reached through the proxy of ``http_proxy``."""
     endpoint = next(filter(None, (os.environ.get(name, "").strip() for name in _ENDPOINTS)), "")
     host = urlparse(endpoint if "//" in endpoint else f"//{endpoint}").hostname or ""
     return (("grpc.enable_http_proxy", 0),) if _LOOPBACK.fullmatch(host) else ()

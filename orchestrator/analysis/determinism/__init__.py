@@ -1,1 +1,1 @@
-"""Whether a saga's code does the same in every replay."""
+"""Checks that a saga's code does the same in every replay."""

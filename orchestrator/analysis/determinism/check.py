@@ -1,4 +1,4 @@
-"""Finds in saga code what would come out differently when the code runs again from the top, as recovery does.
+"""Finds saga code that would act differently in a replay, when recovery runs the code again from its beginning.
 
 ============================  =======================================================================================
 rule                          what it asks for
@@ -14,9 +14,10 @@ rule                          what it asks for
 ``code-is-visible``           no code from texts, and no modules imported by it
 ============================  =======================================================================================
 
-What is read: the saga's function, and what it uses of its own module and of the modules beside it in the same package.
-Other code is trusted, unless :mod:`~orchestrator.analysis.determinism.nondeterminism` names it. So this finds mistakes
-and proves nothing; what it misses, the replay finds (``orchestrator verify``), and recovery suspends the saga.
+The check reads the saga's function, and the functions and classes that it uses from its own module and from modules of
+the same package. Other code is trusted, unless :mod:`~orchestrator.analysis.determinism.nondeterminism` names it. So
+the check finds mistakes and proves nothing. A replay finds the others (``orchestrator verify``), or recovery suspends
+the saga.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from google.protobuf.message import Message
 
 from orchestrator.analysis.determinism.reader import DeterminismReader
-from orchestrator.analysis.determinism.symbols import Things, is_beside
+from orchestrator.analysis.determinism.symbols import Symbols, is_beside
 from orchestrator.analysis.plan.names import function_of
 from orchestrator.analysis.plan.nodes import Issue, walk
 from orchestrator.contract.violation import Violation
@@ -50,11 +51,11 @@ class _Code(NamedTuple):
 
     file: str
     node: ast.AST
-    things: Things
+    symbols: Symbols
 
 
 def check_determinism(definition: SagaDefinition[Any, Any, Any], plan: Plan) -> list[Violation]:
-    """What may come out differently in a replay, by line."""
+    """What may differ in a replay, by line."""
     issues = frozenset((node.line, node.command.method) for node in walk(plan.root) if isinstance(node, Issue))
     is_readable = not plan.unread()
     found: list[Violation] = []
@@ -66,9 +67,9 @@ def check_determinism(definition: SagaDefinition[Any, Any, Any], plan: Plan) -> 
             continue
         seen.add(value)
         for code in _code_of(value):
-            # Where stubs are used in a way that cannot be read, that is told, and not what may follow from it.
+            # Where a use of stubs cannot be read, another rule reports it; what would follow from it is not reported.
             commands = issues if code.file == plan.file else frozenset()
-            reader = DeterminismReader(code.things, commands, judges_awaits=is_readable)
+            reader = DeterminismReader(code.symbols, commands, judges_awaits=is_readable)
             reader.visit(code.node)
             found += [Violation(code.file, line, str(definition), *what) for line, what in reader.found]
             waiting += [each for each in reader.used if _is_read(each, definition)]
@@ -76,7 +77,7 @@ def check_determinism(definition: SagaDefinition[Any, Any, Any], plan: Plan) -> 
 
 
 def _is_read(value: object, definition: SagaDefinition[Any, Any, Any]) -> bool:
-    """Whether it is code of the saga's module or of one beside it in the same package."""
+    """Whether the value is code of the saga's module, or of a module in the same package."""
     if not isinstance(value, FunctionType | type) or value is definition.stubs:
         return False
     if isinstance(value, type) and issubclass(value, Message):
@@ -90,7 +91,7 @@ def _code_of(value: object) -> Iterator[_Code]:
     if isinstance(value, FunctionType):
         function = function_of(value)
         if function is not None:
-            yield _Code(_file(value), function.node, Things(function.names.module))
+            yield _Code(_file(value), function.node, Symbols(function.names.module))
     elif isinstance(value, type):
         try:
             lines, first = inspect.getsourcelines(value)
@@ -99,7 +100,7 @@ def _code_of(value: object) -> Iterator[_Code]:
             return
         ast.increment_lineno(tree, first - 1)
         module = inspect.getmodule(value)
-        yield _Code(_file(value), tree.body[0], Things(vars(module) if module else {}))
+        yield _Code(_file(value), tree.body[0], Symbols(vars(module) if module else {}))
 
 
 def _file(value: FunctionType | type) -> str:

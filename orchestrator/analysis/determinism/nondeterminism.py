@@ -1,7 +1,7 @@
 """What saga code must not use, and what to write instead.
 
-``print`` and ``logging`` are allowed: they answer nothing on which the code could depend; a replay tells it again.
-So is what only computes: ``datetime.timedelta``, ``uuid.uuid5``, ``os.path.join``, ``pathlib.PurePath``.
+``print`` and ``logging`` are allowed: they return nothing on which the code could depend, and a replay prints again.
+Pure functions are allowed too: ``datetime.timedelta``, ``uuid.uuid5``, ``os.path.join``, ``pathlib.PurePath``.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ FORBIDDEN: Final = (
         "runs code that cannot be read here; write it out",
     ),
 )
-"""The first entry that names a thing decides."""
+"""The first entry that names a symbol decides."""
 
 _ALLOWED: Final = (
     *("asyncio.gather", "asyncio.TaskGroup", "concurrent.futures.CancelledError"),

@@ -8,14 +8,14 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.analysis.determinism.nondeterminism import VALUES, forbidden
-from orchestrator.analysis.determinism.set_order import Unordered, is_set_annotation
+from orchestrator.analysis.determinism.set_order import SetOrder, is_set_annotation
 from orchestrator.analysis.determinism.symbols import Scope, is_beside
 from orchestrator.definition import context
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from orchestrator.analysis.determinism.symbols import Thing, Things
+    from orchestrator.analysis.determinism.symbols import Symbol, Symbols
 
 AWAITS: Final = "awaits-are-commands"
 ORDER: Final = "order-is-fixed"
@@ -27,7 +27,7 @@ _FOREIGN: Final = (
 _IN_ANY_ORDER: Final = "is a set, whose order differs from process to process; go through sorted(...) of it"
 _NOT_JOURNALLED: Final = "is a variable of the module, which is not in the journal; keep it in the saga's function"
 
-# What takes awaitables and is itself awaited, or joins them.
+# The functions that take awaitables and join them, or are awaited themselves.
 _JOINS: Final = (asyncio.gather, context.best_effort)
 _CREATE_TASK: Final = "create_task"
 
@@ -38,22 +38,22 @@ class DeterminismReader(ast.NodeVisitor):
     """Reads one piece of code.
 
     Args:
-        things: what the code sees.
-        commands: where the plan knows commands: by line and method.
-        judges_awaits: the plan knows all of them, so what is awaited besides is foreign.
+        symbols: what the code sees.
+        commands: the commands that the plan knows, by line and method.
+        judges_awaits: the plan knows all commands, so anything else that is awaited is foreign.
 
     Attributes:
         found: what is wrong: line, rule and message.
         used: the functions and classes that the code uses.
     """
 
-    def __init__(self, things: Things, commands: frozenset[tuple[int, str]], *, judges_awaits: bool) -> None:
+    def __init__(self, symbols: Symbols, commands: frozenset[tuple[int, str]], *, judges_awaits: bool) -> None:
         self.found: list[tuple[int, tuple[str, str]]] = []
         self.used: list[object] = []
-        self._things = things
+        self._symbols = symbols
         self._commands = commands
         self._judges_awaits = judges_awaits
-        self._unordered = Unordered(things)
+        self._unordered = SetOrder(symbols)
         self._order_hidden: set[ast.AST] = set()
 
     def visit(self, node: ast.AST) -> None:
@@ -64,7 +64,7 @@ class DeterminismReader(ast.NodeVisitor):
         super().visit(node)
 
     def visit_Name(self, node: ast.Name) -> None:
-        """A name, which may stand for something forbidden."""
+        """A name, which may be that of a forbidden symbol."""
         self._look(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
@@ -82,27 +82,27 @@ class DeterminismReader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_AsyncFor(self, node: ast.AsyncFor) -> None:
-        """As an await of each."""
+        """Read it like an await of each item."""
         self._judge(node.iter)
         self.generic_visit(node)
 
     def visit_AsyncWith(self, node: ast.AsyncWith) -> None:
-        """As an await of each."""
+        """Read it like an await of each item."""
         for item in node.items:
             self._judge(item.context_expr)
         self.generic_visit(node)
 
     def visit_comprehension(self, node: ast.comprehension) -> None:
-        """As an await of each, where it is asynchronous."""
+        """Read it like an await of each item, where it is asynchronous."""
         if node.is_async:
             self._judge(node.iter)
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
-        """A call may join awaitables, and may make nothing of the order of what it is given."""
-        thing = self._things.find(node.func)
+        """A call may join awaitables, and may ignore the order of its arguments."""
+        symbol = self._symbols.find(node.func)
         starts_task = isinstance(node.func, ast.Attribute) and node.func.attr == _CREATE_TASK
-        if starts_task or (thing is not None and _is_one_of(thing, *_JOINS)):
+        if starts_task or (symbol is not None and _is_one_of(symbol, *_JOINS)):
             for each in node.args:
                 self._judge(each)
         if self._unordered.hides_order(node):
@@ -110,58 +110,58 @@ class DeterminismReader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        """A name may stand for a set from here on."""
+        """A name may hold a set from here on."""
         for target in node.targets:
             self._note(target, node.value)
         self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        """As an assignment; annotations are not code that runs."""
+        """Read it like an assignment; annotations are not code that runs."""
         self._note(node.target, node.value, node.annotation)
         for each in filter(None, (node.target, node.value)):
             self.visit(each)
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
-        """As an assignment."""
+        """Read it like an assignment."""
         self._note(node.target, node.value)
         self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        """A function within."""
+        """A nested function."""
         self._read_function(node, node.body, node.decorator_list)
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        """A function within."""
+        """A nested function."""
         self._read_function(node, node.body, node.decorator_list)
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
-        """A function within."""
+        """A nested function."""
         self._read_function(node, [node.body], ())
 
     def _read_function(self, node: _Function, body: Iterable[ast.AST], decorators: Iterable[ast.expr]) -> None:
         arguments = node.args
-        is_outermost = not self._things.scopes
+        is_outermost = not self._symbols.scopes
         # The decorators of the saga itself run when its module is imported.
         for each in (*(() if is_outermost else decorators), *arguments.defaults, *filter(None, arguments.kw_defaults)):
             self.visit(each)
-        self._things.scopes.append(_scope_of(node))
+        self._symbols.scopes.append(_scope_of(node))
         for statement in body:
             self.visit(statement)
-        self._things.scopes.pop()
+        self._symbols.scopes.pop()
 
     def _note(self, target: ast.expr, value: ast.expr | None, annotation: ast.expr | None = None) -> None:
-        if self._things.scopes:
+        if self._symbols.scopes:
             self._unordered.note(target, value, annotation)
 
     def _look(self, node: ast.Name | ast.Attribute) -> bool:
-        """Whether it is known what a name stands for; then it has been judged."""
-        thing = self._things.find(node)
-        if thing is None:
+        """Judge the symbol of a name, and return whether the symbol is known."""
+        symbol = self._symbols.find(node)
+        if symbol is None:
             return False
-        if (why := _forbidden(thing)) is not None:
+        if (why := _forbidden(symbol)) is not None:
             self._tell(node, *why)
         else:
-            self.used.append(thing.value)
+            self.used.append(symbol.value)
         return True
 
     def _judge(self, awaited: ast.expr) -> None:
@@ -170,7 +170,7 @@ class DeterminismReader(ast.NodeVisitor):
                 self._tell(each, AWAITS, _FOREIGN)
 
     def _foreign(self, awaited: ast.expr) -> Iterator[ast.expr]:
-        """The parts of what is awaited that are certainly neither commands nor read here."""
+        """The parts of an awaited expression that are certainly neither commands nor code that is read here."""
         match awaited:
             case ast.IfExp(body=one, orelse=other):
                 parts = [one, other]
@@ -190,42 +190,42 @@ class DeterminismReader(ast.NodeVisitor):
             yield from self._foreign(part)
 
     def _is_own(self, call: ast.Call) -> bool:
-        """Whether a call is a command, the language, or code that is read here too, as far as that can be told."""
-        thing = self._things.find(call.func)
-        if thing is not None:
-            if _forbidden(thing) is not None:  # which is told already
+        """Whether a call is a command, part of the language, or code that is read here too, as far as is known."""
+        symbol = self._symbols.find(call.func)
+        if symbol is not None:
+            if _forbidden(symbol) is not None:  # another rule reports it
                 return True
-            return _is_one_of(thing, *_JOINS, context.child, asyncio.TaskGroup) or self._may_be_read(thing.value)
+            return _is_one_of(symbol, *_JOINS, context.child, asyncio.TaskGroup) or self._may_be_read(symbol.value)
         match call.func:
             case ast.Name():
-                return True  # the function's own: a function within, or one that was handed over
+                return True  # a nested function, or a parameter
             case ast.Attribute(attr=method):
                 return method == _CREATE_TASK or (call.lineno, method) in self._commands
             case _:
                 return False
 
     def _may_be_read(self, value: object) -> bool:
-        """Whether it is a function that belongs to the code around, and not to a library."""
-        home = str(self._things.module.get("__name__", ""))
+        """Whether the value is a function of the code around, and not of a library."""
+        home = str(self._symbols.module.get("__name__", ""))
         return isinstance(value, FunctionType) and is_beside(value.__module__, home)
 
     def _tell(self, node: ast.expr, rule: str, message: str) -> None:
         self.found.append((node.lineno, (rule, f"`{ast.unparse(node)}` {message}")))
 
 
-def _is_one_of(thing: Thing, *values: object) -> bool:
-    return any(thing.value is value for value in values)  # what others define as equal does not matter
+def _is_one_of(symbol: Symbol, *values: object) -> bool:
+    return any(symbol.value is value for value in values)  # identity, because libraries may define equality otherwise
 
 
-def _forbidden(thing: Thing) -> tuple[str, str] | None:
-    if isinstance(thing.value, type) and issubclass(thing.value, BaseException):
+def _forbidden(symbol: Symbol) -> tuple[str, str] | None:
+    if isinstance(symbol.value, type) and issubclass(symbol.value, BaseException):
         return None
-    why = forbidden(thing.name)
+    why = forbidden(symbol.name)
     return (why.rule, why.message) if why else None
 
 
 def _scope_of(function: _Function) -> Scope:
-    """The names that a function binds; those of functions within are theirs."""
+    """The names that a function binds, without the names of nested functions."""
     scope = Scope()
     written = function.args
     several = (each for each in (written.vararg, written.kwarg) if each)
@@ -251,7 +251,7 @@ def _scope_of(function: _Function) -> Scope:
 
 
 def _own(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and all beneath it, but for what is within functions and classes."""
+    """A node and all beneath it, without the contents of nested functions and classes."""
     yield node
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
         for child in ast.iter_child_nodes(node):

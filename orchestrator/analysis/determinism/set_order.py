@@ -1,4 +1,4 @@
-"""Finds where the order of a set, which differs from process to process, would show in what a saga does."""
+"""Finds where a saga depends on the order of a set, which differs from process to process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.analysis.determinism.symbols import Things
+    from orchestrator.analysis.determinism.symbols import Symbols
 
 _SETS: Final = frozenset({"builtins.set", "builtins.frozenset"})
 _SET_METHODS: Final = frozenset({"union", "intersection", "difference", "symmetric_difference", "copy"})
@@ -27,11 +27,11 @@ _HIDE_ORDER: Final = frozenset(
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
 
-class Unordered:
+class SetOrder:
     """Knows which expressions of a piece of code are sets."""
 
-    def __init__(self, things: Things) -> None:
-        self._things = things
+    def __init__(self, symbols: Symbols) -> None:
+        self._symbols = symbols
 
     def is_set(self, node: ast.expr | None) -> bool:
         """Whether an expression certainly is a set."""
@@ -53,12 +53,12 @@ class Unordered:
         return answer
 
     def note(self, target: ast.expr, value: ast.expr | None, annotation: ast.expr | None = None) -> None:
-        """Remember a name that stands for a set from here on."""
+        """Remember a name that holds a set from here on."""
         if isinstance(target, ast.Name) and (self.is_set(value) or is_set_annotation(annotation)):
-            self._things.scopes[-1].unordered.add(target.id)
+            self._symbols.scopes[-1].unordered.add(target.id)
 
     def shown_by(self, node: ast.AST) -> Iterator[ast.expr]:
-        """The sets whose order a statement or expression shows."""
+        """The sets on whose order a statement or expression depends."""
         match node:
             case ast.For(iter=each) | ast.AsyncFor(iter=each):
                 used = [each]
@@ -73,33 +73,33 @@ class Unordered:
         yield from (each for each in used if self.is_set(each))
 
     def hides_order(self, call: ast.Call) -> bool:
-        """Whether a call makes nothing of the order of what it is given, as ``sorted`` does."""
+        """Whether a call ignores the order of its arguments, as ``sorted`` does."""
         return self._name(call.func) in _HIDE_ORDER
 
     def _shown_by_call(self, call: ast.Call) -> Iterator[ast.expr]:
         given = (*call.args, *(keyword.value for keyword in call.keywords))
-        thing = self._things.find(call.func)
-        if thing is not None:
-            is_message = isinstance(thing.value, type) and issubclass(thing.value, Message)
-            yield from given if is_message or thing.name in _SHOW_ORDER else ()
+        symbol = self._symbols.find(call.func)
+        if symbol is not None:
+            is_message = isinstance(symbol.value, type) and issubclass(symbol.value, Message)
+            yield from given if is_message or symbol.name in _SHOW_ORDER else ()
         elif isinstance(call.func, ast.Attribute):
             if call.func.attr == "pop" and not given:
                 yield call.func.value
             yield from given if call.func.attr in _METHODS_THAT_SHOW_ORDER else ()
 
     def _name(self, function: ast.expr) -> str:
-        thing = self._things.find(function)
-        return thing.name if thing else ""
+        symbol = self._symbols.find(function)
+        return symbol.name if symbol else ""
 
     def _names_set(self, node: ast.Name) -> bool:
-        thing = self._things.find(node)
-        if thing is not None:
-            return isinstance(thing.value, set | frozenset)
-        return any(node.id in scope.unordered for scope in self._things.scopes)
+        symbol = self._symbols.find(node)
+        if symbol is not None:
+            return isinstance(symbol.value, set | frozenset)
+        return any(node.id in scope.unordered for scope in self._symbols.scopes)
 
 
 def is_set_annotation(annotation: ast.expr | None) -> bool:
-    """Whether an annotation such as ``set[str]`` says that a name stands for a set."""
+    """Whether an annotation such as ``set[str]`` says that a name holds a set."""
     bare = annotation.value if isinstance(annotation, ast.Subscript) else annotation
     name = bare.attr if isinstance(bare, ast.Attribute) else getattr(bare, "id", "")
     return name in _SET_ANNOTATIONS

@@ -1,4 +1,4 @@
-"""What the names of saga code stand for, as full dotted names: ``dt.now`` as ``datetime.datetime.now``.
+"""Resolves the names of saga code to full dotted names: ``dt.now`` to ``datetime.datetime.now``.
 
 Names are resolved through the imports and aliases of the module and of the function; nothing is called.
 """
@@ -19,11 +19,11 @@ UNKNOWN: Final = object()
 """The value of a thing that was not there to be looked at."""
 
 _NAMED: Final = (type, FunctionType, BuiltinFunctionType, MethodType)
-# Under which name people know what these modules hold.
+# The public names of modules that are known under another name.
 _KNOWN_AS: Final = {"posix": "os", "nt": "os", "posixpath": "os.path", "ntpath": "os.path", "genericpath": "os.path"}
 
 
-class Thing(NamedTuple):
+class Symbol(NamedTuple):
     """What a name stands for.
 
     Attributes:
@@ -40,9 +40,9 @@ class Scope:
     """The names that one function binds itself.
 
     Attributes:
-        bound: its parameters and what it assigns: nothing is known of them.
-        imported: what it imports itself, by full dotted name.
-        unordered: those of its names that stand for sets.
+        bound: its parameters and the names that it assigns: nothing is known of their values.
+        imported: the names that it imports itself, with their full dotted names.
+        unordered: those of its names that hold sets.
     """
 
     bound: set[str] = field(default_factory=set)
@@ -51,7 +51,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Things:
+class Symbols:
     """What a piece of code sees.
 
     Attributes:
@@ -62,8 +62,8 @@ class Things:
     module: Mapping[str, object]
     scopes: list[Scope] = field(default_factory=list)
 
-    def find(self, expression: ast.expr) -> Thing | None:
-        """What an expression stands for without anything being called; None where that is the function's own."""
+    def find(self, expression: ast.expr) -> Symbol | None:
+        """The symbol of an expression, found without a call; None for a name that the function binds itself."""
         match expression:
             case ast.Name(id=name):
                 return self._named(name)
@@ -73,18 +73,18 @@ class Things:
             case _:
                 return None
 
-    def _named(self, name: str) -> Thing | None:
+    def _named(self, name: str) -> Symbol | None:
         for scope in reversed(self.scopes):
             if name in scope.imported:
                 return _imported(scope.imported[name])
             if name in scope.bound:
                 return None
         value = self.module.get(name, getattr(builtins, name, UNKNOWN))
-        return None if value is UNKNOWN else Thing(name_of(value), value)
+        return None if value is UNKNOWN else Symbol(name_of(value), value)
 
 
 def is_beside(module: str, home: str) -> bool:
-    """Whether a module is another one, or in the same package as it; both by their full names."""
+    """Whether two modules are the same, or in the same package; both by their full names."""
     package = home.rpartition(".")[0]
     return module == home or (bool(package) and module.rpartition(".")[0] == package)
 
@@ -113,19 +113,19 @@ def _known_as(module: str) -> str:
     return _KNOWN_AS.get(module, module.lstrip("_"))
 
 
-def _imported(name: str) -> Thing:
-    """What an import within a function names; nothing is imported to find out."""
+def _imported(name: str) -> Symbol:
+    """The full names that an import within a function binds; nothing is imported."""
     if (module := sys.modules.get(name)) is not None:
-        return Thing(name_of(module), module)
+        return Symbol(name_of(module), module)
     owner, _, attribute = name.rpartition(".")
-    return _attribute(_imported(owner), attribute) if owner else Thing(name)
+    return _attribute(_imported(owner), attribute) if owner else Symbol(name)
 
 
-def _attribute(owner: Thing, attribute: str) -> Thing:
+def _attribute(owner: Symbol, attribute: str) -> Symbol:
     name = f"{owner.name}.{attribute}"
     if not isinstance(owner.value, ModuleType | type):
-        return Thing(name)
+        return Symbol(name)
     value = vars(owner.value).get(attribute, UNKNOWN)
     # What a module merely imports is known by the name that it has at home.
     elsewhere = isinstance(owner.value, ModuleType) and isinstance(value, (*_NAMED, ModuleType))
-    return Thing(name_of(value) if elsewhere else name, value)
+    return Symbol(name_of(value) if elsewhere else name, value)

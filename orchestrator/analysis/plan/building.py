@@ -1,4 +1,4 @@
-"""Builds the nodes of a plan, and none where there is nothing to say."""
+"""Builds the nodes of a plan, and leaves empty nodes out."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def branch(arms: Iterable[Arm]) -> list[Node]:
 
 
 def optional(condition: str, nodes: Several[Node], line: int) -> list[Node]:
-    """The nodes, or not."""
+    """A branch with the nodes, or without."""
     return branch((Arm(f"if {condition}", Sequence(tuple(nodes)), line), Arm("else", Sequence(), line)))
 
 
 def loop(label: str, nodes: Several[Node], line: int) -> list[Node]:
-    """The nodes any number of times."""
+    """A loop over the nodes."""
     return [Loop(label, Sequence(tuple(nodes)), line)] if nodes else []
 
 
 def parallel(branches: Iterable[Several[Node]], line: int) -> list[Node]:
-    """The branches side by side; one that has no other beside it and is no fan-out stands as it is."""
+    """The branches side by side; a single branch that is no fan-out is returned as it is."""
     filled = [Sequence(tuple(nodes)) for nodes in branches if nodes]
     if len(filled) == 1 and not any(isinstance(node, Loop) for node in filled[0].nodes):
         return list(filled[0].nodes)
@@ -49,7 +49,7 @@ def parallel(branches: Iterable[Several[Node]], line: int) -> list[Node]:
 
 
 def body_of(nodes: Several[Node]) -> Sequence:
-    """A function's body; a ``return`` at its end says nothing."""
+    """A function's body, without a ``return`` at its end, which has no meaning there."""
     last = nodes[-1] if nodes else None
     return Sequence(tuple(nodes[:-1] if isinstance(last, Leave) and last.way is Way.RETURN else nodes))
 

@@ -1,4 +1,4 @@
-"""What is wrong with a call of a stub, as it is written: what a plain channel takes and a saga's does not.
+"""Finds what is wrong with a call of a stub: arguments that a plain channel takes and a saga's channel does not.
 
 A saga's channel gives each command its metadata, key and deadline; a call may state its request and a ``timeout=``.
 """
@@ -33,7 +33,7 @@ _UNKNOWN: Final = object()
 
 
 def call_faults(call: ast.Call, command: Command, names: Names) -> Iterator[str]:
-    """What the call says that it cannot say, as far as that can be told from the code."""
+    """The arguments that the call cannot have, as far as the code shows them."""
     requests = [*call.args[:1], *(each.value for each in call.keywords if each.arg == "request")]
     spread = any(isinstance(each, ast.Starred) for each in call.args) or any(each.arg is None for each in call.keywords)
     if spread:
@@ -71,7 +71,7 @@ def _timeout_faults(written: ast.expr, names: Names) -> Iterator[str]:
         )
 
 
-def _value(written: ast.expr, names: Names) -> Any:  # noqa: ANN401, PLR0911 - of any constant; one way each
+def _value(written: ast.expr, names: Names) -> Any:  # noqa: ANN401, PLR0911 - any constant; one return for each kind
     """The value of a constant, one of the module's included; ``_UNKNOWN`` for everything else."""
     match written:
         case ast.Constant():
@@ -82,7 +82,7 @@ def _value(written: ast.expr, names: Names) -> Any:  # noqa: ANN401, PLR0911 - o
             return -_value(operand, names)
         case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value=text)]):
             try:
-                return float(text)  # type: ignore[arg-type]  # whatever is no number raises
+                return float(text)  # type: ignore[arg-type]  # what is no number raises
             except (TypeError, ValueError):
                 return math.nan
         case ast.Call(func=func) if names.object_of(func) is timedelta:
@@ -95,7 +95,7 @@ def _value(written: ast.expr, names: Names) -> Any:  # noqa: ANN401, PLR0911 - o
 
 
 def unawaited(expressions: Iterable[ast.expr | None], names: Names) -> Iterator[CodeFault]:
-    """Those of the expressions that are calls whose answer is used, or dropped, before it is awaited."""
+    """A fault for each expression that is a call whose answer is used, or dropped, before it is awaited."""
     for each in expressions:
         if isinstance(each, ast.Call) and _is_awaitable(each, names):
             value, written = names.value_of(each.func), ast.unparse(each.func)
@@ -117,7 +117,7 @@ def _is_awaitable(call: ast.Call, names: Names) -> bool:
 
 
 def operands(node: ast.AST) -> list[ast.expr]:  # noqa: PLR0911 - a table
-    """The expressions whose value is needed at once, so that an awaitable is of no use there."""
+    """The expressions whose value is needed at once, so that they must not be awaitables."""
     match node:
         case ast.Expr(value=value) | ast.Attribute(value=value) | ast.Subscript(value=value):
             return [value]

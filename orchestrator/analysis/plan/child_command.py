@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
 
 SERVICE: Final = "saga"
-"""What stands for the service in the name of a child: ``saga.fulfil_order``."""
+"""The first part of a child's name, in place of a service: ``saga.fulfil_order``."""
 
 ROLLBACK: Final = "Rollback"
-"""What ends the name of a child's compensation: ``saga.fulfil_order.Rollback``."""
+"""The last part of the name of a child's compensation: ``saga.fulfil_order.Rollback``."""
 
-# How long one attempt waits for a child. It runs on; the next attempt finds it again.
+# How long one attempt waits for a child. The child runs on, and the next attempt waits for the same child.
 _PATIENCE: Final = timedelta(seconds=60)
 
 
 def child_command(definition: SagaDefinition[Any, Any, Any], plan: Plan) -> Command:
-    """The command that a saga is to others that run it as their child.
+    """The command that a child saga is to the saga that runs it.
 
     Args:
         definition: the child.

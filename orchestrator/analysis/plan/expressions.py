@@ -47,7 +47,7 @@ Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
 _STUBS = (Stubs, Stub, Method)
 
-# What these answer with has begun: ``TaskGroup.create_task``, ``asyncio.ensure_future``.
+# A command given to one of these has begun: ``TaskGroup.create_task``, ``asyncio.ensure_future``.
 _SPAWNING = frozenset({"create_task", "ensure_future"})
 
 
@@ -96,19 +96,19 @@ class ExpressionReader(ABC):
         return nodes
 
     def rebind(self, target: ast.AST) -> list[Node]:
-        """The names in an assignment's target stand for something else now."""
+        """Note that the names in an assignment's target have new values."""
         for each in ast.walk(target):
             if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
                 self.frame.names.bind(each.id, OTHER)
         return []
 
     def note_item(self, target: ast.expr, several: ast.expr) -> None:
-        """A loop's name stands for one of several messages."""
+        """Note that a loop's variable holds one of several messages."""
         if isinstance(target, ast.Name):
             self.frame.names.note_type(target.id, self.frame.names.item_of(several))
 
     def refuse_unawaited(self, expressions: Iterable[ast.expr | None]) -> None:
-        """Note those that are calls whose answer is used, or dropped, before it is awaited."""
+        """Note each call whose answer is used, or dropped, before it is awaited."""
         self.frame.faults.extend(unawaited(expressions, self.frame.names))
 
     def _choice(self, node: ast.IfExp | ast.BoolOp) -> list[Node]:
@@ -182,7 +182,7 @@ class ExpressionReader(ABC):
                 group.spawned += 1
 
     def _best_effort(self, call: ast.Call, arguments: Iterable[ast.expr]) -> list[Node]:
-        """Only a call is best effort: tasks, gathers and what was called before have their own context already."""
+        """Only a call is best effort: tasks, gathers and earlier calls have a context of their own already."""
         nodes = self.within(replace(self.frame, best_effort=True)).expressions(arguments)
         for argument in arguments:
             if self._has_begun(argument):
@@ -227,12 +227,12 @@ class ExpressionReader(ABC):
         return [*outermost, *loop(label, body, node.lineno)]
 
     def _call_of_module_function(self, called: FunctionType, call: ast.Call) -> list[Node]:
-        """A function of this module may issue commands, or run children; one of another must not receive stubs."""
+        """A function of this module may issue commands or run children; one of another module must not get stubs."""
         arguments = (*call.args, *(keyword.value for keyword in call.keywords))
         function = function_of(called) if called.__module__ == self.frame.module else None
         if function and self._hands_over(arguments, *_STUBS, Function):
             return self._inline(function, call)
-        if function and function.place not in self.frame.calls:  # one without stubs may well call itself
+        if function and function.place not in self.frame.calls:  # a function without stubs may call itself
             return self._inline(function, call)
         if self._hands_over(arguments, *_STUBS):
             reason = f"`{ast.unparse(call.func)}` receives stubs and is not in this module, where it could be read"

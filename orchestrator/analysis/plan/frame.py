@@ -1,4 +1,4 @@
-"""Where the reading of a plan is: what names stand for there, and what is around."""
+"""The place in the code that a plan's reader has reached: the meaning of names there, and what is around it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where the reading is.
+    """The place that the reader has reached.
 
     Attributes:
-        names: what names stand for.
+        names: the meaning of names.
         module: the name of the module that is read.
         scope: the scopes around.
         best_effort: within ``best_effort(...)``.

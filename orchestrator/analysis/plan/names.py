@@ -1,7 +1,7 @@
-"""What the names of a saga's code stand for, as far as its plan depends on them.
+"""The values of the names of a saga's code, as far as its plan depends on them.
 
-Only stubs and the functions that may use them matter; everything else is :data:`OTHER`. A name that may
-stand for one stub or for another is :data:`AMBIGUOUS`, so that a plan says what it cannot know.
+Only stubs and the functions that may use them matter; every other value is :data:`OTHER`. A name that may hold one stub
+or another is :data:`AMBIGUOUS`, so that a plan reports what it cannot know.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Function:
 
     @property
     def place(self) -> Place:
-        """Where it is written, which tells it from every other function of its module."""
+        """Its place in the source, which no other function of its module has."""
         return self.node.lineno, self.node.col_offset
 
     def parameters(self) -> list[str]:
@@ -78,7 +78,7 @@ class Function:
         return [each.arg for each in (*written.posonlyargs, *written.args, *written.kwonlyargs, *several)]
 
     def arguments(self, call: ast.Call) -> tuple[dict[str, ast.expr], list[ast.expr]]:
-        """What a call passes: by the name of the parameter, and what goes to none that can be told."""
+        """The arguments of a call: those of known parameters, by name, and the others."""
         written = self.node.args
         positional = [each.arg for each in (*written.posonlyargs, *written.args)]
         named = {each.arg for each in (*written.args, *written.kwonlyargs)}
@@ -129,11 +129,11 @@ class Names:
     _types: dict[str, Descriptor | None] = field(default_factory=dict)
 
     def note_type(self, name: str, kind: Descriptor | None) -> None:
-        """``name`` stands for a message of this kind; for one of several, or another thing, where that differs."""
+        """Note that ``name`` holds a message of this kind; where it already holds another kind, the kind is unknown."""
         self._types[name] = kind if self._types.get(name, kind) is kind else None
 
     def type_of(self, expression: ast.AST | None) -> Descriptor | FieldDescriptor | None:
-        """The message that an expression stands for, or the field whose value it is; None for what is not known."""
+        """The type of the message in an expression, or the field whose value it is; None where neither is known."""
         match expression:
             case ast.Name(id=name) if name in self._types:
                 return self._types[name]
@@ -157,20 +157,20 @@ class Names:
         return None if kind is None or kind.GetOptions().map_entry else kind
 
     def bind(self, name: str, value: Value) -> None:
-        """From here on ``name`` stands for ``value``, or, if it stood for a stub, for one of several things."""
+        """Note that ``name`` holds ``value`` from here on; where it already held a stub, it is ambiguous."""
         known = self._values.get(name, OTHER)
         unambiguous = known is OTHER or known == value or isinstance(known, Group)
         self._values[name] = value if unambiguous else AMBIGUOUS
 
     def find(self, name: str) -> Value | None:
-        """What a name stands for; None where it is the module's or unknown."""
+        """The value of a name; None where the name is the module's or unknown."""
         value = self._values.get(name)
         if value is None and self.outer is not None:
             return self.outer.find(name)
         return value
 
     def value_of(self, expression: ast.AST | None) -> Value | None:
-        """The stub, method or function that an expression stands for without anything being called."""
+        """The stub, method or function that is an expression's value, found without a call."""
         match expression:
             case ast.Name(id=name):
                 return self.find(name)
@@ -182,7 +182,7 @@ class Names:
                 return None
 
     def object_of(self, expression: ast.expr) -> object:
-        """The object of the module, such as ``asyncio.gather``, that a dotted name stands for; None for others."""
+        """The object of the module, such as ``asyncio.gather``, that a dotted name refers to; None for other names."""
         match expression:
             case ast.Name(id=name) if self.find(name) is None:
                 return self.module.get(name)
@@ -229,7 +229,7 @@ def function_of(function: Callable[..., Any]) -> Function | None:
 
 
 def _closure(function: FunctionType) -> dict[str, object]:
-    """What the function sees of functions around it; cells that are still empty are left out."""
+    """The variables that the function uses of functions around it; empty cells are left out."""
     closed = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:

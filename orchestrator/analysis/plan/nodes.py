@@ -62,7 +62,7 @@ class ChildSaga:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """One after the other."""
+    """Nodes that run one after the other."""
 
     nodes: tuple[Node, ...] = ()
 
@@ -78,14 +78,14 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Exactly one of the arms is gone; an arm may be empty."""
+    """Exactly one of the arms is taken; an arm may be empty."""
 
     arms: tuple[Arm, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """The body; a handler where it fails; ``otherwise`` where it does not; ``finally_`` in any case."""
+    """The body runs; a handler, where the body fails; ``otherwise``, where it does not; ``finally_``, in any case."""
 
     body: Sequence
     handlers: tuple[Arm, ...]
@@ -96,7 +96,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Any number of times, none included; labelled as its code begins."""
+    """The body runs any number of times, or never; labelled as its code begins."""
 
     label: str
     body: Sequence
@@ -105,7 +105,7 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Parallel:
-    """Side by side, in any interleaving; it ends when all have ended."""
+    """The branches run side by side, in any interleaving; the node ends when all branches have ended."""
 
     branches: tuple[Sequence, ...]
     line: int
@@ -131,7 +131,7 @@ class Way(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The path ends, or goes on elsewhere."""
+    """The path leaves the code around it, and ends or goes on elsewhere."""
 
     way: Way
     line: int
@@ -139,7 +139,7 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """Here the saga may issue commands that the plan does not know of.
+    """A place at which the saga may issue commands that the plan does not know of.
 
     Attributes:
         reason: what cannot be read, and what to write instead.

@@ -1,4 +1,4 @@
-"""Which command of a plan may come right after which: the plan's nodes as a relation between its steps. Pure.
+"""Which command of a plan may come right after which other: a relation between the steps of the plan. Pure.
 
 ::
 
@@ -38,7 +38,7 @@ Steps = frozenset[int]
 
 
 class _Part(NamedTuple):
-    """What a node is to those around it.
+    """A node, as the nodes around it see it.
 
     Attributes:
         may_be_empty: some path through it issues nothing.
@@ -55,7 +55,7 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlanOrder:
-    """The relation.
+    """Which steps may follow one another.
 
     Attributes:
         issues: the plan's steps, by their numbers.
@@ -105,7 +105,7 @@ class _Reader:
         self.beside: list[set[int]] = []
 
     def read(self, node: Node, *, fanned_out: bool) -> _Part:
-        """What a node is; ``fanned_out`` where it runs side by side with others, its own loops' rounds included."""
+        """The part that a node is; ``fanned_out`` where it, or each round of a loop in it, runs beside others."""
         match node:
             case Issue():
                 part = self._issue(node)

@@ -52,7 +52,7 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class CodeFault:
-    """What is wrong with how the code is written, whichever path leads there.
+    """A mistake in how the code is written, on any path that leads there.
 
     Attributes:
         rule: the rule's stable name.

@@ -1,8 +1,8 @@
 """Reads the plan of a saga from its source, without running it.
 
-What it follows: the stubs that the saga receives, under every name that they are given; nested functions;
-functions of the same module that receive stubs. What it cannot follow it reports as
-:class:`~orchestrator.analysis.plan.nodes.Unread`. The only thing it touches is the source text of the functions.
+The reader follows the stubs that the saga receives, under every name that they are given, through nested functions and
+functions of the same module. Where it cannot follow a stub, it reports an
+:class:`~orchestrator.analysis.plan.nodes.Unread`. It reads nothing but the source text of the functions.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ class StatementReader(ExpressionReader):
         return [Try(body, arms, otherwise, finally_, statement.lineno)]
 
     def block(self, items: list[ast.withitem], statement: ast.With | ast.AsyncWith) -> list[Node]:
-        """What the first item means for the rest; then the rest."""
+        """The nodes of a ``with`` block: its first item, then the rest within that item."""
         if not items:
             return self.statements(statement.body)
         first, rest = items[0], items[1:]
@@ -213,7 +213,7 @@ class StatementReader(ExpressionReader):
         return [*nodes, *self.rebind(item.optional_vars)] if item.optional_vars else nodes
 
     def _tasks(self, group: Group, body: Iterable[ast.stmt]) -> list[list[Node]]:
-        """The block itself, then each of its statements that starts tasks."""
+        """The nodes of a task group: the block itself, then each of its statements that starts tasks."""
         block: list[Node] = []
         tasks: list[list[Node]] = []
         for statement in body:

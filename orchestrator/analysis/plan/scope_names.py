@@ -1,4 +1,4 @@
-"""Whether the name of a scope can be one, as far as that can be told from the code and the contracts.
+"""Checks the names of scopes, as far as the code and the contracts show them.
 
 A scope's name becomes a part of keys, so it holds letters, digits, ``.``, ``_`` and ``-`` alone. A field of the saga's
 input or of a reply may hold more, unless its constraints say otherwise: values that the constraints accept are tried.
@@ -31,7 +31,7 @@ _MEND: Final = (
 
 
 def scope_faults(name: ast.expr, names: Names) -> Iterator[str]:
-    """Why a scope cannot bear this name, or not always."""
+    """Why a scope can never, or not always, have this name."""
     parts = list(_parts(name, names))
     known = "".join(part if isinstance(part, str) else "0" for part in parts)
     if not SCOPE_NAME.fullmatch(known):
@@ -50,7 +50,7 @@ def scope_faults(name: ast.expr, names: Names) -> Iterator[str]:
 
 
 def _parts(name: ast.expr, names: Names) -> Iterator[str | FieldDescriptor | None]:
-    """The texts, the fields and, as None, the unknown of which a name is made."""
+    """The parts of a name: texts, fields and, as None, unknown parts."""
     match name:
         case ast.Constant(value=str(text)):
             yield text
@@ -74,7 +74,7 @@ def _parts(name: ast.expr, names: Names) -> Iterator[str | FieldDescriptor | Non
 
 
 def _illegal(field: FieldDescriptor, parts: list[str | FieldDescriptor | None], position: int) -> str | None:
-    """A value that the field's constraints accept and the name of a scope does not, if there is one."""
+    """A value that the field's constraints accept and that cannot be in the name of a scope, if there is one."""
     if field.type != FieldDescriptor.TYPE_STRING or field.is_repeated:
         return None
     before, after = (
