@@ -24,12 +24,12 @@ from orchestrator.cli.output.streams import prepare_streams
 
 
 class _CommandLine(TyperGroup):
-    """Every command, and its help, writes on streams that take any text, and on nothing else."""
+    """Prepares the streams, so that every command, and its help, can write any text."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - see click
         """See click."""
         prepare_streams()
-        # What the engine logs is for `serve`, which says where to; elsewhere it would get between the lines.
+        # Only `serve` shows the engine's log; in any other command it would mix with the output.
         logging.getLogger("orchestrator").addHandler(logging.NullHandler())
         return super().main(*arguments, **options)
 
@@ -40,7 +40,7 @@ app = typer.Typer(
     help="Durable sagas over plain gRPC.",
     no_args_is_help=True,
     add_completion=False,
-    pretty_exceptions_show_locals=False,  # locals can hold what must not be shown
+    pretty_exceptions_show_locals=False,  # local variables can hold secrets
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

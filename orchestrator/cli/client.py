@@ -1,4 +1,4 @@
-"""The way from the command line to a running orchestrator, and what is told when it does not lead there."""
+"""Connects the command line to a running orchestrator, and reports in one line why a connection or a call failed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "*": "127.0.0.1"}
 
 
 def _reachable(address: str) -> str:
-    """Where to reach who listens there: who listens on every interface does so on loopback, too."""
+    """The address to connect to: an orchestrator that listens on every interface is reached on loopback."""
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise typer.BadParameter(f"expected host:port, such as {DEFAULT_ADDRESS}, not {address!r}")
@@ -51,16 +51,16 @@ SagaId = Annotated[
 PATIENCE_SECONDS: Final = 10.0
 """How long a command waits for an answer."""
 
-# One asks for a saga to see it, however large it has become.
+# A saga is shown whole, however large it has become.
 _OPTIONS: Final = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 _NOT_THERE: Final = frozenset({grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT})
 _SHORTEST_PREFIX: Final = 4
 CANDIDATES: Final = 5
-"""So many ids are told that a beginning may stand for."""
+"""How many ids are listed, where the beginning of an id is not unique."""
 
 _GONE: Final = "the orchestrator at {address} went away before it had answered; ask again"
-# What gRPC says of its own accord is about its inside.
+# gRPC's own message is about its internals.
 _WITHOUT_DETAILS: Final = {
     grpc.StatusCode.UNAVAILABLE: (
         "no orchestrator answers at {address}; start one (`make run`), or name another --address"
@@ -96,15 +96,15 @@ async def sagas_at(address: str) -> AsyncIterator[SagaServiceStub]:
 
 
 async def by_id(service: SagaServiceStub, saga_id: str, ask: Callable[[str], Awaitable[T]]) -> T:
-    """The answer about one saga; where there is none of this id, about the only one whose id begins with it.
+    """The answer about one saga: the one with this id or, where there is none, the only one whose id begins with it.
 
     Args:
         service: the operators' API.
         saga_id: the id, or its beginning.
-        ask: asks about the saga of an id; it changes nothing where there is none.
+        ask: asks about the saga of an id; it changes nothing where there is no such saga.
 
     Raises:
-        typer.Exit: with code 2, several begin so.
+        typer.Exit: with code 2, several ids begin so.
     """
     try:
         return await ask(saga_id)
@@ -132,7 +132,7 @@ def only_one(beginning: str, found: Sequence[str]) -> str:
     """The only id that was found.
 
     Raises:
-        typer.Exit: with code 2, there are more.
+        typer.Exit: with code 2, several ids were found.
     """
     if len(found) > 1:
         told = "\n".join(f"  {each}" for each in found[:CANDIDATES])
@@ -142,7 +142,7 @@ def only_one(beginning: str, found: Sequence[str]) -> str:
 
 
 class _HarmlessAnswer(grpc.aio.UnaryUnaryClientInterceptor):
-    """What the API answers is text from outside: participants' messages, saga code's, callers'."""
+    """Makes the API's answers harmless, as they hold text from outside: of participants, saga code and callers."""
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:  # noqa: ANN401 - as in grpc
         """See grpc."""
@@ -151,7 +151,7 @@ class _HarmlessAnswer(grpc.aio.UnaryUnaryClientInterceptor):
 
 
 class _HarmlessAnswers(grpc.aio.UnaryStreamClientInterceptor):
-    """The same for a stream."""
+    """Makes the answers of a stream harmless."""
 
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:  # noqa: ANN401 - as in grpc
         """See grpc."""
@@ -166,7 +166,7 @@ async def _harmless(answers: AsyncIterator[Message]) -> AsyncIterator[Message]:
 def _tell(error: grpc.aio.AioRpcError, address: str) -> None:
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         refuse(f"the orchestrator at {address} did not answer within {PATIENCE_SECONDS:.0f} s", code=1)
-    # What the orchestrator itself says carries details.
+    # An error of the orchestrator itself carries details.
     if not error.trailing_metadata():
         refuse(_WITHOUT_DETAILS.get(error.code(), _GONE).format(address=address), code=1)
     refuse(visible(error.details() or error.code().name), code=2 if error.code() in _NOT_THERE else 1)

@@ -1,4 +1,4 @@
-"""The contracts that a command of ``orchestrator`` is pointed at, from stubs or from .proto files."""
+"""Loads the contracts that the arguments of a command name, from stubs or from .proto files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def load_services(
         ContractError: a service is not declared, or a file does not compile.
         typer.Exit: with code 2, there is no such folder.
     """
-    # It brings protovalidate with it, which `generate` must do without.
+    # Imported here, because it imports protovalidate, which `generate` must do without.
     from orchestrator.testing.discovery import find_service, pick_service  # noqa: PLC0415
 
     if protos is not None:

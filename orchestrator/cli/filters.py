@@ -1,4 +1,4 @@
-"""Which sagas a command is about, as it is typed: by definition, status, attribute and what they wait for."""
+"""The options that choose sagas: by definition, status, attribute and reason of waiting."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Whether Python could import the stubs of contracts, and the orchestrator stand beside them.
+"""Checks that Python can import the stubs of contracts, and that they do not collide with the orchestrator's own.
 
-The modules are named after the paths of the .proto files, so a folder called ``email`` is hidden by Python's own
-module, and one called ``class`` cannot be written in an import. That comes to light only where the stubs are used, in
-words that name neither the file nor the reason; so it is told before they are written.
+The modules are named after the paths of the .proto files. So a folder called ``email`` is hidden by Python's own
+module, and a folder called ``class`` cannot be written in an import. Python's errors would appear only where the stubs
+are used, and would name neither the file nor the reason; so the check runs before the stubs are written.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def refuse_unimportable(names: Sequence[str], out: Path) -> None:
     """Refuse .proto files whose stubs no Python code could import.
 
     Args:
-        names: of the .proto files, as contracts import them.
-        out: where their stubs go.
+        names: the names of the .proto files, as contracts import them.
+        out: the folder for their stubs.
 
     Raises:
         ContractError: a stub's module has no name that Python can write, or one that is taken; all are listed.
@@ -46,10 +46,10 @@ def refuse_unimportable(names: Sequence[str], out: Path) -> None:
 def refuse_unusable(files: Iterable[FileDescriptor], out: Path) -> None:
     """Refuse .proto files whose stubs are no Python, or declare what the orchestrator's own contracts declare.
 
-    One process knows each name once.
+    A process can hold each protobuf name only once.
 
     Raises:
-        ContractError: some do; all are listed.
+        ContractError: some files are to be refused; all are listed.
     """
     known = {file.name: file for file in _known_to_the_orchestrator()}
     found = []
@@ -104,7 +104,7 @@ def _unwritable_rpcs(file: FileDescriptor) -> list[str]:
 
 
 def _hidden(name: str, module: str, out: Path) -> list[str]:
-    """Whether a package or module that is no mere folder stands in the way."""
+    """Whether Python would import another package or module of this name, which is more than a folder."""
     path: list[str] | None = [str(out), str(Path.cwd()), *sys.path]
     parts = module.split(".")
     for depth, part in enumerate(parts[:-1]):
@@ -115,7 +115,7 @@ def _hidden(name: str, module: str, out: Path) -> list[str]:
         if spec is None:
             return []
         if not _is_folder(spec) and not _is_within(spec, out):
-            # Google's messages are made anew by whoever keeps copies of their .proto files; they come to no harm.
+            # A project with copies of Google's .proto files may generate their stubs, which are the same.
             return [] if _has(spec, parts[depth + 1 :]) else [_told(name, dotted, f"the one at {spec.origin}")]
         path = list(spec.submodule_search_locations or ())
     return []
@@ -129,7 +129,7 @@ def _told(name: str, module: str, by: str) -> str:
 
 
 def _is_folder(spec: ModuleSpec) -> bool:
-    """It is a namespace package: other folders of that name add to it."""
+    """Whether it is a namespace package, to which other folders of that name add modules."""
     return spec.origin is None and spec.submodule_search_locations is not None
 
 
@@ -148,8 +148,8 @@ def _has(spec: ModuleSpec, parts: Sequence[str]) -> bool:
 
 
 def _known_to_the_orchestrator() -> Iterator[FileDescriptor]:
-    """Its contracts, and all that they import."""
-    # Its own API brings further stubs along, which no other command of the CLI needs.
+    """The orchestrator's own contracts, and all that they import."""
+    # Imported here, because the API imports further stubs, which no other command needs.
     from saga.v1 import saga_service_pb2  # noqa: PLC0415
 
     waiting, seen = [saga_service_pb2.DESCRIPTOR], set()
@@ -162,7 +162,7 @@ def _known_to_the_orchestrator() -> Iterator[FileDescriptor]:
 
 
 def _is_made_here(file: FileDescriptor, out: Path) -> bool:
-    """The stubs in use are the ones that are made anew."""
+    """Whether the stubs in use are those that are about to be written."""
     module = sys.modules.get(stub_module(file.name))
     return module is not None and module.__file__ is not None and Path(module.__file__).is_relative_to(out)
 

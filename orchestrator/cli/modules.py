@@ -1,7 +1,7 @@
 """Finds saga definitions by the names of the modules that hold them.
 
-Of a package, every module that declares a saga counts, listed in its ``__init__`` or not: a version that nobody serves
-would be missed only when its sagas are.
+In a package, every module that declares a saga is found, whether its ``__init__`` imports the module or not. Otherwise
+an old version that is not served would be noticed only when its sagas are not recovered.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def load_definitions(modules: Iterable[str]) -> tuple[SagaDefinition[Any, Any, A
     """The saga definitions of some modules, which are imported, also from the working directory.
 
     Args:
-        modules: their names; none for those of ``ORCHESTRATOR_SAGAS``.
+        modules: their names; none for the modules of ``ORCHESTRATOR_SAGAS``.
 
     Raises:
         typer.Exit: with code 2, none is named, or one does not exist or holds no saga; with code 1, one cannot be
@@ -64,8 +64,8 @@ def _load_all(modules: Iterable[str], declares: re.Pattern[str]) -> list[ModuleT
 
 
 def _configured() -> tuple[str, ...]:
-    """What the settings name."""
-    from orchestrator.settings import read_settings  # noqa: PLC0415 - where a module is named, nobody pays for pydantic
+    """The modules that the settings name."""
+    from orchestrator.settings import read_settings  # noqa: PLC0415 - pydantic is imported only where no module is named
 
     if configured := read_settings().sagas:
         return configured
@@ -73,7 +73,7 @@ def _configured() -> tuple[str, ...]:
 
 
 def _declaring(name: str, declares: re.Pattern[str]) -> Iterator[str]:
-    """The names of the modules within a package whose source declares something: no other is imported."""
+    """The names of the modules in a package whose source declares something; no other module is imported."""
     for found in pkgutil.iter_modules(getattr(_load(name), "__path__", ()), f"{name}."):
         if found.ispkg:
             yield from _declaring(found.name, declares)
@@ -86,7 +86,7 @@ def _declaring(name: str, declares: re.Pattern[str]) -> Iterator[str]:
 
 
 def import_from_here() -> None:
-    """Find modules in the working directory first, as with `python -m`: however the command was started."""
+    """Find modules in the working directory first, as `python -m` does, however the command was started."""
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
 
@@ -100,5 +100,5 @@ def _load(name: str) -> ModuleType:
         if error.name and f"{name}.".startswith(f"{error.name}."):
             refuse(f"there is no module {name!r}")
         refuse(f"module {name} cannot be imported: {error}", code=1)
-    except Exception as error:  # noqa: BLE001 - whatever user code raises while it is imported, it is told in one line
+    except Exception as error:  # noqa: BLE001 - any error of user code that is imported is reported in one line
         refuse(f"module {name} cannot be imported: {type(error).__name__}: {error}", code=1)

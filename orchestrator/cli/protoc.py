@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # Async only: then the type of `InventoryServiceStub` is that of a stub over a grpc.aio channel.
 _OUTPUTS = {"python": "", "grpc_python": "", "mypy": "", "mypy_grpc": "only_async:"}
 
-# Named by path: a virtual environment that is used without being activated is not on PATH.
+# Named by path, because a virtual environment that is not activated is not on PATH.
 _PLUGIN_PATHS = tuple(
     f"--plugin=protoc-gen-{name}={Path(sys.executable).parent / f'protoc-gen-{name}'}" for name in ("mypy", "mypy_grpc")
 )
@@ -45,7 +45,7 @@ def generate(protos: Path, out: Path) -> list[Path]:
     alone, so that a second run touches nothing.
 
     Raises:
-        ContractError: a file does not compile, and the message is protoc's; or its stubs could not be used.
+        ContractError: a file does not compile, with protoc's message; or its stubs could not be used.
     """
     sources, names = _sources(protos), import_names(protos)
     refuse_unimportable(names, out)
@@ -55,7 +55,7 @@ def generate(protos: Path, out: Path) -> list[Path]:
         outputs = [f"--{plugin}_out={options}{staged}" for plugin, options in _OUTPUTS.items()]
         _run_protoc(protos, [*_PLUGIN_PATHS, *outputs, *names, *_stubless_imports(protos)])
         _mirror(staged, out)
-    # The search for modules of the same name has remembered that there was nothing in `out`.
+    # The search for modules of the same name has cached the old content of `out`.
     importlib.invalidate_caches()
     return sources
 
@@ -120,10 +120,10 @@ def _run_protoc(protos: Path, arguments: list[str]) -> None:
 def _imports() -> Iterator[Path]:
     """A folder with what contracts import: files of ``google``, and the descriptors of what no package ships as files.
 
-    Of all that is installed beside googleapis-common-protos nothing else is seen: an editable install of this package
-    leaves a copy of ``saga/v1`` there, as it was on that day.
+    Other files beside googleapis-common-protos are not visible: an editable install of this package leaves an old copy
+    of ``saga/v1`` there.
     """
-    # protovalidate brings a whole expression language with it, which no other command of the CLI needs.
+    # Imported here, because protovalidate imports a whole expression language, which no other command needs.
     from protovalidate._gen.buf.validate import validate_pb  # noqa: PLC0415
 
     known = descriptor_pb2.FileDescriptorSet()
@@ -148,8 +148,8 @@ def _package_root(package: str) -> Path:
 def _stubs_beside(fresh: set[Path], out: Path) -> set[Path]:
     """The stubs in the same top-level packages as these, relative to ``out``.
 
-    Not those in other folders: where ``out`` is a whole project, they are somebody else's, such as those that
-    packages in a virtual environment come with.
+    Stubs in other folders are left alone: where ``out`` is a whole project, they belong to others, such as packages in
+    a virtual environment.
     """
     packages = {name.parts[0] for name in fresh if len(name.parts) > 1}
     found = [path for package in packages for path in (out / package).rglob("*_pb2*.py*")]

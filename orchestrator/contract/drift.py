@@ -1,4 +1,4 @@
-"""Whether a live service still has the contract that the stubs were generated from.
+"""Compares the contract of a live service with the one from which the stubs were generated.
 
 =============================  ====================================================================================
 rule                           what it asks for
@@ -9,10 +9,10 @@ rule                           what it asks for
 ``live-keeps-command``         the live contract says the same of it: effect, compensation, verify, retry, timeout
 =============================  ====================================================================================
 
-The first two are about the wire: with such a service, sagas would lose what they send. The other two are about words:
-no deploy changes them everywhere in the same instant, so they are worth a warning. Where the live contract says nothing
-of commands at all, it was written without us, and that is no difference. What the live service has besides is its own
-affair.
+The first two rules are about the wire: with such a service, sagas would lose what they send. The other two are about
+names and options: no deploy changes these everywhere at once, so a difference is only a warning. A live contract
+without any command options was written without us, and does not differ. Further rpcs and fields of the live service are
+ignored.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _OF_WORDS = frozenset({_NAMES, _COMMAND})
 
 
 class Drift(NamedTuple):
-    """What a live service says otherwise than the contract that is known here.
+    """The differences between a live service and the contract that is known here.
 
     Attributes:
-        errors: on the wire.
-        warnings: in words.
+        errors: differences on the wire.
+        warnings: differences in names and options.
     """
 
     errors: list[Violation]
@@ -88,7 +88,7 @@ def _options(method: MethodDescriptor) -> str:
 
 
 def _field_differences(known: Descriptor, live: Descriptor, seen: set[str]) -> Iterator[tuple[str, str]]:
-    """The fields of a message, and of the messages in it, that the live service does not know as they are here."""
+    """The fields of a message, and of the messages in it, that the live service declares otherwise or not at all."""
     if known.full_name in seen:
         return
     seen.add(known.full_name)

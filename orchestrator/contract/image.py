@@ -1,4 +1,4 @@
-"""Contracts as compiled from .proto files, in a pool of their own, next to the stubs that the process imports."""
+"""Loads contracts compiled from .proto files into a pool of their own, apart from the process's stubs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def load_image(image: descriptor_pb2.FileDescriptorSet, names: Collection[str]) -> tuple[FileDescriptor, ...]:
-    """The files of a descriptor set that bear one of the names, in a new pool.
+    """The files of a descriptor set that have one of the names, in a new pool.
 
     Args:
         image: files in the order of their imports, as protoc writes them.
@@ -26,17 +26,17 @@ def load_image(image: descriptor_pb2.FileDescriptorSet, names: Collection[str]) 
 
 
 def same_contract(one: FileDescriptor, other: FileDescriptor) -> bool:
-    """Whether two descriptors, of whichever pools, come from .proto files that say the same."""
+    """Whether two descriptors, of any pools, come from .proto files with the same content."""
     return _canonical(one) == _canonical(other)
 
 
 def _canonical(file: FileDescriptor) -> bytes:
     described = descriptor_pb2.FileDescriptorProto()
     file.CopyToProto(described)
-    # Parsed anew, so that options which the file's own pool does not know are read like those that it knows.
+    # The file is parsed again, so that options unknown to its own pool are compared like known ones.
     proto = descriptor_pb2.FileDescriptorProto.FromString(described.SerializeToString())
     for field in (*proto.extension, *_fields(proto.message_type)):
-        field.ClearField("json_name")  # stubs carry none
+        field.ClearField("json_name")  # stubs have no comments
     return proto.SerializeToString(deterministic=True)
 
 

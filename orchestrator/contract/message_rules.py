@@ -1,4 +1,4 @@
-"""What a contract must not say of messages, whichever rpc or saga they belong to.
+"""The rules for a contract's messages, for all rpcs and sagas.
 
 ==============================  =====================================================================================
 rule                            what it asks for
@@ -23,7 +23,7 @@ ATTRIBUTE_IS_NOT_SENSITIVE: Final = "attribute-is-not-sensitive"
 
 
 def check_messages(file: FileDescriptor) -> list[Violation]:
-    """What a file says wrongly of its messages."""
+    """What is wrong with a file's messages."""
     return [
         Violation(file.name, 0, f"{message.full_name}.{field}", ATTRIBUTE_IS_NOT_SENSITIVE, why_sensitive(field))
         for message in _all(file.message_types_by_name.values())

@@ -1,8 +1,8 @@
-"""Values with which constraints are tried: whether one message refuses what another accepts cannot be read from them.
+"""Values with which constraints are tried, to find a value that one message accepts and another refuses.
 
-Constraints are regular expressions, bounds, formats and expressions, on fields and on messages. So a set of values that
-are likely to tell them apart is put to both: what is found is a counterexample and never a suspicion. What is not found
-may be there all the same.
+The constraints alone do not show this: they are regular expressions, bounds, formats and expressions, on fields and on
+messages. So values that are likely to make a difference are tried on both. A value that is found is a proof; where none
+is found, there may still be one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TEXTS: Final = (
 _NUMBERS: Final = (1, -1, 2, 10, 100, 1000, 2**31 - 1, -(2**31))
 _LENGTHS: Final = (2, 8, 32, 33, 64, 256)
 
-# Longer ones cost more than they tell.
+# Longer ones cost more time than they are worth.
 _LONGEST: Final = 10_000
 _MOST_ITEMS: Final = 1_000
 
@@ -35,7 +35,7 @@ _FLOATS: Final = frozenset({FieldDescriptor.TYPE_DOUBLE, FieldDescriptor.TYPE_FL
 
 
 def rules_of(field: FieldDescriptor) -> validate_pb2.FieldRules:
-    """The constraints on a field, as written; empty where there are none."""
+    """The constraints on a field, as written; empty where the field has none."""
     options = descriptor_pb2.FieldOptions.FromString(field.GetOptions().SerializeToString())
     return options.Extensions[validate_pb2.field]
 
@@ -136,7 +136,7 @@ def _numbers(field: FieldDescriptor, constants: list[Any]) -> Iterator[Any]:
 
 
 def _messages(field: FieldDescriptor, constants: list[Any]) -> Iterator[Message]:
-    """An empty one; and one with each number of seconds, where it is a span or an instant."""
+    """An empty message; and, of a span or an instant, a message for each number of seconds."""
     assert field.message_type is not None
     kind = message_factory.GetMessageClass(field.message_type)
     yield kind()
@@ -151,7 +151,7 @@ def _messages(field: FieldDescriptor, constants: list[Any]) -> Iterator[Message]
 
 
 def _counts(constants: list[Any]) -> list[int]:
-    """How many items to try, besides one: none is what a message that is not filled has."""
+    """The numbers of items to try besides one; an unfilled message already has none."""
     return sorted(each for each in {2, 3, *_near(constants)} if 1 < each <= _MOST_ITEMS)
 
 
@@ -163,7 +163,7 @@ def _distinct(key: FieldDescriptor) -> Iterator[Any]:
 
 
 def _near(constants: list[Any]) -> list[int]:
-    """The whole numbers in constraints, and their neighbours: bounds tell themselves apart there."""
+    """The whole numbers in constraints, and their neighbours, where bounds differ."""
     whole = [each for each in constants if isinstance(each, int) and not isinstance(each, bool)]
     return [near for each in whole for near in (each - 1, each, each + 1)]
 

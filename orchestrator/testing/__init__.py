@@ -1,4 +1,4 @@
-"""What a user tests sagas and participants with.
+"""The kit with which users test sagas and participants.
 
 The fault matrix of a saga, mocks made from contracts, and the participants' conformance kit.
 """

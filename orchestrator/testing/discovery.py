@@ -30,7 +30,7 @@ def find_service(name: str, modules: Iterable[str] = ()) -> ServiceDescriptor:
             a package do not lie in the Python package of the same name.
 
     Raises:
-        ContractError: no stubs at hand declare it; the message names those that are nearest.
+        ContractError: no stubs declare it; the message names the most similar services.
     """
     for module in modules:
         _import(module)
@@ -49,7 +49,7 @@ def pick_service(name: str, files: Iterable[FileDescriptor]) -> ServiceDescripto
     """A service of these files.
 
     Raises:
-        ContractError: none declares it; the message names those that are nearest.
+        ContractError: none declares it; the message names the most similar services.
     """
     declared = {service.full_name: service for file in files for service in file.services_by_name.values()}
     if name not in declared:

@@ -1,1 +1,1 @@
-"""The commands, one module each; what only looks, and what only operates, share one."""
+"""The commands, one module each; those that only read share one module, and so do those of operators."""

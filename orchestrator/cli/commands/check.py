@@ -1,9 +1,9 @@
 """``orchestrator check``: contracts and sagas against their rules, before anything starts.
 
-Contracts are compiled from the .proto files as they are on disk, so a mistake is told before stubs are
-generated anew; sagas run on the stubs, so stubs that say something else than the files are told too
-(``stubs-are-fresh``). The other rules are those of :mod:`orchestrator.contract.rules`,
-:mod:`orchestrator.contract.message_rules` and :mod:`orchestrator.analysis.rules`.
+Contracts are compiled from the .proto files on disk, so a mistake is found before the stubs are generated again. Sagas
+run on the stubs, so stubs that differ from the files are reported too (``stubs-are-fresh``). The other rules are those
+of :mod:`orchestrator.contract.rules`, :mod:`orchestrator.contract.message_rules` and
+:mod:`orchestrator.analysis.rules`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def check(
 
 @dataclass(slots=True)
 class Findings:
-    """What was checked, and what is wrong with it.
+    """The checked contracts and sagas, and what is wrong with them.
 
     Attributes:
         services: the full names of the services that were checked.
@@ -111,7 +111,7 @@ def _check_contract(service: ServiceDescriptor, findings: Findings) -> None:
 
 
 def _stubs_are_fresh(file: FileDescriptor) -> bool:
-    """The stubs on the import path, if there are any, say what the .proto file says."""
+    """The stubs on the import path, if there are any, agree with the .proto file."""
     try:
         stubs = importlib.import_module(stub_module(file.name))
     except ModuleNotFoundError:
@@ -128,7 +128,7 @@ def _stale_stubs(file: FileDescriptor) -> Violation:
 
 
 def _check_saga(definition: SagaDefinition[Any, Any, Any], findings: Findings) -> None:
-    # A contract that was checked as it is on disk is not checked again as its stubs have it.
+    # A contract that was checked on disk is not checked again in its stubs.
     for participant in definition.participants:
         _check_contract(participant.service, findings)
     plan = read_plan(definition)

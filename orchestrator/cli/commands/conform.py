@@ -27,7 +27,7 @@ _STYLES = {
     "not echoed": "yellow",
     "not applicable": "dim",
 }
-# A participant that was restarted is found again soon.
+# A restarted participant is reconnected soon.
 _CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -61,7 +61,7 @@ def conform(
     - 1: a check failed, or something that it needs: connection, contract, restart.
     - 2: the arguments are wrong.
     """
-    # Imported here, as they bring protovalidate and gRPC with them, which other commands do without.
+    # Imported here, because they import protovalidate and gRPC, which other commands do without.
     from orchestrator.contract.addresses import default_address  # noqa: PLC0415
     from orchestrator.testing.conformance import Examples  # noqa: PLC0415
 
@@ -106,7 +106,7 @@ def _show(report: Report) -> None:
     for finding in report.findings:
         failed = finding.verdict is CheckVerdict.FAILED
         told = f"expected: {finding.expected}\nseen: {finding.seen}" if failed else finding.seen
-        # What participants say is text, and no markup.
+        # Participants' messages are plain text, and no markup.
         cells = (Text(finding.check), Text(finding.verdict.value, _STYLES[finding.verdict.value]), Text(told))
         table.add_row("" if finding.rpc == rpc else finding.rpc, *cells)
         rpc = finding.rpc

@@ -50,14 +50,14 @@ async def _export(settings: Settings, saga_ids: list[str] | None, out: Path) -> 
         for saga_id in wanted:
             entries = await journal.read(saga_id)
             if not entries:
-                saga_id = await _whole_id(journal, saga_id)  # noqa: PLW2901 - it is the same one, said in full
+                saga_id = await _whole_id(journal, saga_id)  # noqa: PLW2901 - the same id, in full
                 entries = await journal.read(saga_id)
             _write(out / f"{quote(saga_id, safe='')}.json", write_journal(saga_id, entries))
     return len(wanted)
 
 
 async def _whole_id(journal: SqliteReader, saga_id: str) -> str:
-    """The id of the only saga whose id begins so."""
+    """The id of the only saga whose id begins with this text."""
     from orchestrator.ports.catalogue import SagaFilter  # noqa: PLC0415 - as above
 
     records, _ = await journal.search(SagaFilter(id_prefix=saga_id), CANDIDATES + 1, "")

@@ -1,6 +1,6 @@
 """``orchestrator list``, ``show``, ``watch``, ``feed``, ``journal``, ``preview`` and ``stats``: nothing is changed.
 
-They are clients of the operators' API, ``saga.v1.SagaService``, and can see no more than anyone else with it.
+These commands are clients of the operators' API, ``saga.v1.SagaService``, and see no more than its other clients.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def mock(
     log_effects: Annotated[bool, typer.Option("--log-effects", help="One line of JSON for each effect.")] = False,
 ) -> None:
     """Serve contracts without code, and keep a ledger of the effects."""
-    # Imported here, as they bring protovalidate and gRPC with them, which other commands do without.
+    # Imported here, because they import protovalidate and gRPC, which other commands do without.
     from orchestrator.testing.mock import Dials, EffectLedger  # noqa: PLC0415
     from orchestrator.testing.mock.dials import read_latency, read_share  # noqa: PLC0415
 

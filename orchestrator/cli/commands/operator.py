@@ -1,7 +1,7 @@
 """``orchestrator cancel``, ``pause``, ``resume``, ``retry``, ``resolve``, ``skip`` and ``act``: what operators decide.
 
-They are clients of the operators' API, ``saga.v1.SagaService``, and can do no more than anyone else with it. Each act
-says who asks for it and why, and the saga's journal keeps both.
+These commands are clients of the operators' API, ``saga.v1.SagaService``, and can do no more than its other clients.
+Each act says who asks for it and why, and the saga's journal keeps both.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 def os_user() -> str:
-    """Who sits at the keyboard, as far as the system knows."""
+    """The name of the user, as far as the system knows it."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as in many containers
@@ -55,7 +55,7 @@ def os_user() -> str:
 
 
 class ActionName(StrEnum):
-    """What can be done to many sagas, as it is typed; and what has been done to them then."""
+    """The acts on many sagas, as they are typed, and the word for what was done."""
 
     CANCEL = "cancel"
     PAUSE = "pause"
@@ -199,7 +199,7 @@ async def _resolve(request: api.ResolveOutcomeRequest, reply_json: str | None, a
 
 
 async def _typed_reply(saga_id: str, key: str, text: str, address: str) -> AnyMessage | None:
-    """The reply of a command; ``None`` where the saga has not just one such, which the orchestrator tells better."""
+    """The reply of a command; ``None`` where the saga has none or several of them, which the orchestrator refuses."""
     async with channel_to(address) as channel:
         service = SagaServiceStub(channel)
         request = api.GetSagaRequest(saga_id=await whole_id(service, saga_id))
@@ -209,7 +209,7 @@ async def _typed_reply(saga_id: str, key: str, text: str, address: str) -> AnyMe
 
 
 async def _act(request: api.ActOnSagasRequest, address: str) -> tuple[int, int]:
-    """How many sagas it was done to, and how many refused."""
+    """The number of sagas that accepted the act, and of those that refused it."""
     console = open_console()
     counts = {True: 0, False: 0}
     async with sagas_at(address) as service:

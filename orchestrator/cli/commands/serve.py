@@ -30,7 +30,7 @@ def serve(
     ] = None,
 ) -> None:
     """Run the orchestrator until SIGTERM or Ctrl-C."""
-    # Imported here: `generate` runs also while the stubs do not fit the sagas, and no other command pays for pydantic.
+    # Imported here, so that `generate` runs while stubs do not fit the sagas, and no other command imports pydantic.
     import uvloop  # noqa: PLC0415
 
     from orchestrator.bootstrap import serve as run  # noqa: PLC0415

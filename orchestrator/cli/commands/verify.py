@@ -1,4 +1,4 @@
-"""``orchestrator verify``: before a deploy, would recovery find each journal as the code at hand would have left it?"""
+"""``orchestrator verify``: checks before a deploy that the new code can recover every unfinished saga."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def verify(
 
 
 def _refuse_violations(definitions: Iterable[SagaDefinition[Any, Any, Any]]) -> None:
-    """Code is run here. What breaks a rule might reach out of the saga."""
+    """Refuse sagas that break a rule: the replay runs their code, which might have effects outside the saga."""
     from orchestrator.analysis.rules import check_definition  # noqa: PLC0415 - as above
 
     violations = [str(violation) for definition in definitions for violation in check_definition(definition)]
@@ -114,7 +114,7 @@ async def _verify_unfinished(verifier: Verifier, settings: Settings) -> AsyncIte
 
 
 def _show(verdicts: Sequence[ReplayVerdict]) -> bool:
-    """Show what is not in line, and how many there were; whether all are."""
+    """Show the journals that diverge, and how many were replayed; whether none diverges."""
     from orchestrator.engine.replica.replay_check import Finding  # noqa: PLC0415 - as above
 
     console = open_terminal()

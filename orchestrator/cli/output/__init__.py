@@ -1,1 +1,1 @@
-"""How the commands show what they have to say."""
+"""How the commands show their results and end."""

@@ -1,4 +1,4 @@
-"""How a command ends when it cannot do what it was asked: one line on stderr, and an exit code.
+"""Ends a command that cannot do what it was asked to do, with one line on stderr and an exit code.
 
 ==== ======================================================
 code meaning
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 
 def refuse(message: str, *, code: int = 2) -> NoReturn:
-    """End the command: the arguments name something that does not exist.
+    """End the command with an error.
+
+    Args:
+        message: the error, without its first word.
+        code: the exit code; by default, the arguments name something that does not exist.
 
     Raises:
         typer.Exit: always.
@@ -36,7 +40,7 @@ def refuse(message: str, *, code: int = 2) -> NoReturn:
 
 @contextlib.contextmanager
 def errors_reported() -> Iterator[None]:
-    """Errors that the orchestrator raises on purpose end the command with their message and code 1."""
+    """Let the orchestrator's own errors end the command with their message and code 1."""
     try:
         yield
     except OrchestratorError as error:
@@ -44,7 +48,11 @@ def errors_reported() -> Iterator[None]:
 
 
 def require_folder(path: Path, option: str) -> Path:
-    """The path, which must be that of a folder."""
+    """The path of an existing folder.
+
+    Raises:
+        typer.Exit: with code 2, there is no such folder.
+    """
     if not path.is_dir():
         refuse(f"{option} {path}: there is no such folder")
     return path

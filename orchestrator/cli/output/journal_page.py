@@ -1,6 +1,6 @@
-"""The journal of a saga as a terminal shows it: a line for each entry, and beneath it what was sent or answered.
+"""Shows the journal of a saga on a terminal: a line for each entry, and beneath it the request or the reply.
 
-What the API answers is masked already where contracts say ``debug_redact``.
+The API has already masked the fields that contracts mark ``debug_redact``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.cli.output.payloads import Payloads
     from saga.v1.saga_pb2 import JournalEntry
 
-# How the kinds of entries look, by what they are about and how it went; the first match counts.
+# The look of an entry by its kind: the first name that the kind contains counts.
 _STYLES: Final = (
     ("Suspended", "bold red"),
     ("Rejected", "red"),
@@ -52,7 +52,7 @@ def journal_lines(entries: Sequence[JournalEntry], payloads: Payloads) -> Iterat
 
 
 def _told(entry: JournalEntry) -> str:
-    """What the entry says besides its kind, such as ``EmailService.SendConfirmation#1, attempt 2: ABORTED: busy``."""
+    """The entry without its kind, such as ``EmailService.SendConfirmation#1, attempt 2: ABORTED: busy``."""
     parts = [entry.key or entry.reason.step_key, entry.value]
     if entry.attempt > 1 or entry.HasField("error"):
         parts.append(f"attempt {entry.attempt}")

@@ -1,4 +1,4 @@
-"""What operators ask before and after they act, as a terminal shows it: previews, statistics, what came of an act."""
+"""Shows operators what they need before and after an act: previews, statistics, and the result of an act."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def preview_lines(preview: PreviewRollbackResponse, payloads: Payloads) -> Iterator[Text]:
-    """What a rollback would compensate, in its order, with which requests, and what it would leave; or why not."""
+    """What a rollback would compensate, in order, with which requests, and what would stand; or why not."""
     if preview.refusal:
         yield Text.assemble(("it cannot be rolled back", "bold red"), f": {preview.refusal}")
         return
@@ -54,7 +54,7 @@ def statistics_page(statistics: GetStatisticsResponse) -> RenderableType:
 
 
 def _replica_lines(statistics: GetStatisticsResponse) -> Iterator[Text]:
-    """What the replica that answers is at, and its limits."""
+    """The work and the limits of the replica that answers."""
     recovery, starts, feed = statistics.recovery, statistics.admission, statistics.feed
     if recovery.under_way:
         yield Text(f"recovery is under way: {recovery.recovered} of {recovery.expected} sagas so far", style="yellow")
@@ -83,7 +83,7 @@ def feed_line(saga: Saga) -> Text:
 
 
 def acted_line(answer: ActOnSagasResponse) -> Text:
-    """What came of an act on one of many sagas."""
+    """The result of an act on one of many sagas."""
     if answer.done:
         return Text.assemble(("✓", "green"), f" {answer.saga_id}")
     refusal = answer.refusal.removeprefix(f"saga {answer.saga_id} ")

@@ -1,6 +1,7 @@
-"""Inputs, requests and replies as JSON. Their types are those of any contract, so the orchestrator is asked for them.
+"""Shows inputs, requests and replies as JSON, with types that the orchestrator tells.
 
-It knows every contract that its sagas use, and tells them through server reflection: the command line needs no stubs.
+The orchestrator knows every contract that its sagas use, and shows it through server reflection, so the command line
+needs no stubs.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ _UNSPEAKABLE: Final = (json_format.Error, DecodeError, ValueError, TypeError, Ov
 
 
 class Payloads:
-    """Writes messages of types that an orchestrator has told.
+    """Writes messages as JSON.
 
     Args:
-        types: what it has told.
+        types: the types that the orchestrator has told.
     """
 
     def __init__(self, types: DescriptorPool) -> None:
@@ -40,11 +41,11 @@ class Payloads:
 
     @classmethod
     async def known_at(cls, channel: grpc.aio.Channel, messages: Iterable[AnyMessage]) -> Payloads:
-        """A writer of these messages; it asks the orchestrator once."""
+        """A writer of these messages, whose types are asked for in one call."""
         return cls(await declarations(channel, sorted({message.TypeName() for message in messages} - {""})))
 
     def as_json(self, packed: AnyMessage) -> str:
-        """The message in one line; of one whose type nobody knows, the type and the size."""
+        """The message in one line; of a message of unknown type, the type and the size."""
         try:
             kind = GetMessageClass(self._types.FindMessageTypeByName(packed.TypeName()))
             content = json_format.MessageToDict(
@@ -54,11 +55,11 @@ class Payloads:
         except KeyError:
             return f"{packed.TypeName()}, {len(packed.value)} bytes"
         except _UNSPEAKABLE:
-            # JSON has no word for what is in it: a type that nobody knows, an instant out of range, NaN in a Struct.
+            # JSON cannot express the content: an Any of unknown type, an instant out of range, NaN in a Struct.
             return self._as_text(packed)
 
     def _as_text(self, packed: AnyMessage) -> str:
-        """The message in protobuf's own text; of one that cannot be read at all, the type and the size."""
+        """The message in protobuf's text format; of an unreadable message, the type and the size."""
         try:
             content = GetMessageClass(self._types.FindMessageTypeByName(packed.TypeName())).FromString(packed.value)
             return visible(text_format.MessageToString(content, as_utf8=True, as_one_line=True))

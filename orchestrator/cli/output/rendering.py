@@ -1,6 +1,6 @@
-"""Sagas as a terminal shows them. Pure, but for ``open_console``: messages of the API in, renderables out.
+"""Turns sagas, as messages of the API, into pages for a terminal. Pure, but for ``open_console``.
 
-What the API answers is masked already where contracts say ``debug_redact``.
+The API has already masked the fields that contracts mark ``debug_redact``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from google.rpc.status_pb2 import Status as RpcStatus
     from rich.console import RenderableType
 
-# How each state of a step looks: a sign, a style.
+# The look of each state of a step: its sign and its style.
 _LOOKS: Final[dict[int, tuple[str, str]]] = {
     saga_pb2.STEP_STATE_NOT_BEGUN: ("·", "dim"),
     saga_pb2.STEP_STATE_IN_PROGRESS: ("▸", "bold cyan"),
@@ -46,23 +46,23 @@ _STATUS_STYLES: Final[dict[int, str]] = {
 }
 _ABSENT: Final = Text("-", style="dim")
 _NOT_REACHED: Final = frozenset({saga_pb2.STEP_STATE_NOT_BEGUN, saga_pb2.STEP_STATE_SKIPPED})
-# Whether these took effect was never known, where they carry an error; their rollback was decided all the same.
+# With an error, it was never known whether such a step took effect; its compensation was sent all the same.
 _ROLLED_BACK: Final = frozenset(
     {saga_pb2.STEP_STATE_COMPENSATING, saga_pb2.STEP_STATE_COMPENSATED, saga_pb2.STEP_STATE_STANDS}
 )
 ENDED: Final = frozenset(
     {saga_pb2.STATUS_COMPLETED, saga_pb2.STATUS_COMPENSATED, saga_pb2.STATUS_PARTIALLY_COMPENSATED}
 )
-"""The statuses that nothing changes any more."""
+"""The statuses of sagas that have ended."""
 
 
 def open_console() -> Terminal:
-    """Where to print."""
+    """The console on which the commands print."""
     return open_terminal()
 
 
 def saga_page(saga: saga_pb2.Saga) -> RenderableType:
-    """All there is to know of one saga."""
+    """Everything about one saga."""
     took = _took(saga)
     status = status_text(saga.status).append(f" in {took}" if took else "", style="default")
     title = Flow([Text(f"{saga.definition} v{saga.version}", style="bold"), saga.saga_id, status])
@@ -82,7 +82,7 @@ def saga_page(saga: saga_pb2.Saga) -> RenderableType:
 
 
 def steps_table(steps: Sequence[saga_pb2.Step], waiting: Mapping[str, saga_pb2.Waiting] | None = None) -> Records:
-    """The steps: how far each has come, how often it was sent, and what became of its compensation.
+    """The steps: the state of each, how often it was sent, and the state of its compensation.
 
     Args:
         steps: the saga's.
@@ -143,7 +143,7 @@ def waiting_text(waiting: saga_pb2.Waiting) -> Text:
 
 
 def error_text(error: RpcStatus) -> str:
-    """What a participant said; where nobody was there to say anything, that, and not which socket failed how."""
+    """The participant's error; where no participant was reached, a sentence without details of sockets."""
     if error.code == UNAVAILABLE and not error.details:
         return "nobody answers there"
     return str(error.message)
@@ -155,7 +155,7 @@ def progress_text(steps: Iterable[saga_pb2.Step]) -> Text:
 
 
 def current_step(steps: Iterable[saga_pb2.Step]) -> str:
-    """What the saga is at, as ``PaymentService.AuthorizePayment``; empty when it is at nothing."""
+    """The current step, such as ``PaymentService.AuthorizePayment``; empty where no step is under way."""
     at_work = (saga_pb2.STEP_STATE_IN_PROGRESS, saga_pb2.STEP_STATE_UNKNOWN, saga_pb2.STEP_STATE_COMPENSATING)
     return ", ".join(step_name(step) for step in steps if step.state in at_work)
 
@@ -171,7 +171,7 @@ def changes(before: Sequence[saga_pb2.Step], after: Sequence[saga_pb2.Step]) -> 
 
 
 def status_text(status: int) -> Text:
-    """Where a saga stands, in a word."""
+    """The status of a saga, in a word."""
     return Text(_word(saga_pb2.Status.DESCRIPTOR, status), style=_STATUS_STYLES.get(status, ""))
 
 
@@ -187,12 +187,12 @@ def reason_text(reason: saga_pb2.Reason) -> Text:
 
 
 def instant_text(instant: Timestamp) -> str:
-    """When it was, to the second."""
+    """An instant, to the second."""
     return instant.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def step_name(step: saga_pb2.Step) -> str:
-    """The step in short, with its number where it is not the first of its kind."""
+    """The short name of a step, with its number where it is not the first of its kind."""
     name = ".".join(step.method.rsplit(".", 2)[-2:])
     return name if step.key in {"", f"{name}#1"} else step.key
 
@@ -263,5 +263,5 @@ def _word(enum: EnumDescriptor, number: int) -> str:
 
 
 def _span(span: timedelta) -> str:
-    seconds = max(span.total_seconds(), 0.0)  # a clock was set back meanwhile
+    seconds = max(span.total_seconds(), 0.0)  # a clock may have been set back
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

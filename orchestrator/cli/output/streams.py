@@ -1,7 +1,7 @@
-r"""Standard output and standard error in whatever encoding the terminal has: no command ends with a UnicodeEncodeError.
+r"""Lets standard output and standard error take any text, in any encoding: no command ends with a UnicodeEncodeError.
 
-A sign of our own that the terminal lacks has one in ASCII of the same width, so that columns stay columns; any other
-character is written as Python does, ``é`` as ``\xe9``.
+Where the encoding lacks one of our own signs, an ASCII sign of the same width replaces it, so that columns stay
+columns. Any other character is written as Python writes it, ``é`` as ``\xe9``.
 """
 
 from __future__ import annotations

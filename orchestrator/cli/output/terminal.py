@@ -1,7 +1,7 @@
-"""What commands print on: nothing of an id or a status is ever cut, however narrow the terminal.
+"""The console on which commands print: no id and no status is ever cut, however narrow the terminal is.
 
-What does not fit side by side stands beneath one another. A piece that is wider than the terminal is left to the
-terminal, which breaks it without cutting anything.
+Pieces that do not fit side by side are printed beneath one another. The terminal itself breaks a piece that is wider
+than a line, and cuts nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType, RenderResult
 
 _WITHOUT_TERMINAL: Final = 160
-_ROOM_TO_WRAP: Final = 28  # columns without which a sentence becomes a strip
+_ROOM_TO_WRAP: Final = 28  # the least columns for a sentence
 _INDENT: Final = 4
 _GAP: Final = 2
 _NUMBERS: Final = frozenset({"took", "sagas", "in flight", "waiting"})
@@ -34,7 +34,7 @@ class Terminal(Console):
     """A console that takes text as text: without markup, and without any control character but its own.
 
     Attributes:
-        repaints: what is shown is painted over again and again, so it must know where the terminal would break a line.
+        repaints: the output is painted over repeatedly, so the console must know where the terminal would break a line.
     """
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - those of a console
@@ -42,7 +42,7 @@ class Terminal(Console):
         self.repaints = False
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        """See rich. The last place that everything passes; colours are added after it."""
+        """See rich. All output passes here last; only colours are added later."""
         for segment in super().render(renderable, options):
             if segment.control or segment.text == "\n" or segment.text.isprintable():
                 yield segment
@@ -50,12 +50,12 @@ class Terminal(Console):
                 yield Segment(visible_but_breaks(segment.text), segment.style)
 
     def print(self, *what: Any, **options: Any) -> None:  # noqa: ANN401 - as above
-        """See rich. What is wider than the terminal is not cut."""
+        """See rich. Text that is wider than the terminal is not cut."""
         super().print(*what, **{"crop": False, **options})
 
 
 def open_terminal() -> Terminal:
-    """Where to print: as wide as the terminal; without one as wide as COLUMNS says, or wide enough for any line."""
+    """A console as wide as the terminal; without a terminal, as wide as COLUMNS says, or wide enough for any line."""
     terminal = Terminal()
     if terminal.is_terminal:
         return terminal
@@ -63,7 +63,7 @@ def open_terminal() -> Terminal:
 
 
 def visible_but_breaks(text: str) -> str:
-    """The text made harmless; line breaks, which here only the layout has made, stay."""
+    """The text made harmless; its line breaks stay, because only the layout makes them here."""
     return "\n".join(map(visible, text.split("\n")))
 
 
@@ -72,9 +72,9 @@ class Flow:
     """Pieces side by side, in as many lines as they need; no line breaks within a piece.
 
     Attributes:
-        pieces: what stands side by side.
-        between: what separates two of them.
-        style: of the separators, and of pieces that have none.
+        pieces: the pieces, in order.
+        between: the separator between two pieces.
+        style: the style of separators, and of pieces without a style.
     """
 
     pieces: Sequence[Text | str]
@@ -111,8 +111,8 @@ class Records:
     Attributes:
         columns: their names.
         wrapped: the columns with sentences, which may be wrapped.
-        head: how many of the first columns begin the few lines; the others follow with their names, where they need it.
-        plain: the columns that need no name there.
+        head: how many of the first columns begin a row's few lines; the others follow with their names.
+        plain: the columns that follow without their names.
     """
 
     columns: Sequence[str]

@@ -1,8 +1,8 @@
-r"""Text from outside, made harmless: what a participant says must not move a cursor, set a title or forge a line.
+r"""Makes text from outside harmless: a participant's text must not move a cursor, set a title or forge a line.
 
-All of it passes here once: answers of the API as they arrive (:func:`made_visible`), what a command says on standard
-error (:func:`say`), and, whatever was forgotten, everything that a
-:class:`~orchestrator.cli.output.terminal.Terminal` prints.
+All output passes here: answers of the API as they arrive (:func:`made_visible`), messages on standard error
+(:func:`say`), and, in case of an oversight, everything that a :class:`~orchestrator.cli.output.terminal.Terminal`
+prints.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     M = TypeVar("M", bound=Message)
 
-# Other, control; separator, line; separator, paragraph; other, format, among which are those that reverse the reading;
-# other, surrogate, which no encoding has.
+# Unicode's categories: control; line separator; paragraph separator; format, with the marks that reverse a text;
+# surrogate, which no encoding has.
 _ESCAPED: Final = frozenset({"Cc", "Zl", "Zp", "Cf", "Cs"})
 
 
@@ -31,17 +31,17 @@ def visible(text: str) -> str:
 
 
 def visible_lines(text: str) -> str:
-    """The same for text of our own that has several lines."""
+    """The same for our own text of several lines, whose line breaks stay."""
     return "\n".join(map(visible, text.split("\n")))
 
 
 def say(text: str) -> None:
-    """Tell something on standard error."""
+    """Print a message on standard error."""
     typer.echo(visible_lines(text), err=True)
 
 
 def made_visible(message: M) -> M:
-    """A message of the API, all of its texts made harmless. What lies packed in an Any is not looked into."""
+    """A message of the API with all of its texts made harmless, except those packed in an Any."""
     for field, value in message.ListFields():
         if field.type == FieldDescriptor.TYPE_STRING:
             _mend_texts(message, field, value)
@@ -64,7 +64,7 @@ def _mend_texts(message: Message, field: FieldDescriptor, value: object) -> None
 
 
 def _mend_map(field: FieldDescriptor, entries: object) -> None:
-    """Only maps from text to text are shown."""
+    """Make the values of a map harmless; only maps from text to text are shown."""
     assert field.message_type is not None
     if any(each.type != FieldDescriptor.TYPE_STRING for each in field.message_type.fields):
         return

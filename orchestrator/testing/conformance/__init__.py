@@ -1,4 +1,4 @@
-"""Does a participant keep what sagas rely on? Any running gRPC service, held against its contract."""
+"""Checks whether a participant keeps what sagas rely on: any running gRPC service, compared with its contract."""
 
 from orchestrator.testing.conformance.examples import Example, Examples
 from orchestrator.testing.conformance.kit import check_participant

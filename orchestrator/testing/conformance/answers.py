@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Trailing = Iterable[tuple[str, str | bytes]] | None
 
-# What orchestrator.channels.grpc.status calls rejected, one floor's neighbour away; a test holds the two together.
+# The codes that orchestrator.channels.grpc.status calls rejected; a test compares the two.
 DEFINITE: Final = frozenset(
     {
         "INVALID_ARGUMENT",
@@ -50,8 +50,8 @@ class Answer(NamedTuple):
         reason: the ``reason`` of the google.rpc.ErrorInfo, or empty.
         reply: the reply, where the code is OK.
         violations: the fields of the google.rpc.BadRequest.
-        echo: what the trailing metadata give as the idempotency key; empty where they give none.
-        ruled: what the method's contract says of such a status; ``None`` where it says nothing.
+        echo: the idempotency key in the trailing metadata; empty where there is none.
+        ruled: the meaning that the method's contract gives to such a status; ``None`` where it gives none.
     """
 
     code: str
@@ -82,21 +82,21 @@ class Answer(NamedTuple):
 
     @property
     def is_completed(self) -> bool:
-        """It took effect, or was answered."""
+        """Whether the command took effect, or the query was answered."""
         return self.code == _OK
 
     @property
     def is_refused(self) -> bool:
-        """It definitely had no effect."""
+        """Whether the command definitely had no effect."""
         return self.code in DEFINITE if self.ruled is None else self.ruled is Meaning.REJECTED
 
     @property
     def is_unknown(self) -> bool:
-        """It may have had an effect, so an orchestrator would send it again."""
+        """Whether the command may have had an effect, so that an orchestrator would send it again."""
         return not (self.is_completed or self.is_refused)
 
     def same_as(self, other: Answer) -> bool:
-        """The replies, or the refusals, say the same."""
+        """Whether the replies, or the refusals, say the same."""
         return (self.code, self.reason, self._reply_bytes) == (other.code, other.reason, other._reply_bytes)
 
     @property
@@ -115,9 +115,9 @@ def _echo(trailing: Trailing) -> tuple[str, ...]:
 
 def _details(error: AioRpcError) -> list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest]:
     try:
-        status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an AioRpcError has all that is read
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an AioRpcError has all methods that are used
     except ValueError:
-        return []  # nonsense in the details says nothing
+        return []  # unreadable details are ignored
     found = []
     for packed in status.details if status else ():
         for kind in (error_details_pb2.ErrorInfo, error_details_pb2.BadRequest):

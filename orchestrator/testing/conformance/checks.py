@@ -1,8 +1,8 @@
-"""The checks of a participant's guard, one function each: from a way to make trials to what was seen.
+"""The checks of a participant's guard, one function each: from a function that makes trials to what was seen.
 
-A check returns what it saw, raises ``Unmet`` where the participant did otherwise, ``NotSeen`` where nothing shows what
-it did, and ``NotApplicable`` where it says nothing about the command. Those with a restart in between return what is to
-be done after it.
+A check returns what it saw. It raises ``Unmet`` where the participant did something else, ``NotSeen`` where nothing
+shows what the participant did, and ``NotApplicable`` where the check does not apply to the command. A check with a
+restart returns the part that runs after the restart.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ async def same_key_twice(new: NewTrial) -> str:
 
 
 async def same_key_concurrently(new: NewTrial) -> str:
-    """Of deliveries that race, one takes effect and all are told of it."""
+    """Of deliveries that race, one takes effect, and all get the same answer."""
     trial = await new()
     answers = await asyncio.gather(*(trial.send() for _ in range(_CONCURRENT)))
     for answer in answers:
@@ -54,7 +54,7 @@ async def same_key_concurrently(new: NewTrial) -> str:
 
 
 async def key_with_another_request(new: NewTrial) -> str:
-    """A key is that of one intent."""
+    """A key belongs to one intent."""
     trial, other = await new(), await new()
     if other.request == trial.request:
         raise NotApplicable("its request has no identity, so there is no other one")
@@ -86,7 +86,7 @@ async def compensation_twice(new: NewTrial) -> str:
 
 
 async def compensation_key_with_another_request(new: NewTrial) -> str:
-    """A compensation's key is that of one intent, too."""
+    """A compensation's key belongs to one intent, too."""
     trial, other = await new(), await new()
     expect_completed(await trial.send(), "the command")
     expect_completed(await other.send(), "another command")
@@ -133,7 +133,7 @@ async def rejection_compensated(new: NewTrial) -> str:
 
 
 async def same_key_after_restart(new: NewTrial) -> AfterRestart:
-    """What is recorded outlives the process."""
+    """Records outlive the process."""
     trial = await new()
     first = expect_completed(await trial.send(), "the command before the restart")
     shown = await trial.observe()

@@ -1,4 +1,4 @@
-"""One command under examination: what its contract says of it, and requests for it."""
+"""One command under test: what its contract says of it, and requests for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.testing.conformance.examples import Example, Examples
 
-# All that is no identity is the same in every request, so that two requests differ in the identity alone.
+# Every other field is the same in every request, so that two requests differ in the identity alone.
 _SEED = "conformance"
 
 
@@ -30,8 +30,8 @@ class CommandUnderTest:
         example: what the user said of it.
         given: the commands, with their examples, that come before it.
         undo: the derivation of its compensation's request, where it is compensable.
-        verify: that of its verify's request, where the contract names one.
-        observers: queries of the same service by their names. What they show is how the kit sees the effect.
+        verify: the derivation of its verify's request, where the contract names one.
+        observers: queries of the same service by their names, through which the kit sees the effect.
     """
 
     def __init__(self, command: Command, siblings: Mapping[str, Command], examples: Examples) -> None:
@@ -47,7 +47,7 @@ class CommandUnderTest:
         return valid_request(self.command, self.example, identity)
 
     def rejected_request(self, identity: str) -> Message | None:
-        """A request that it should refuse, where the user named one."""
+        """A request that the participant should refuse, where the user named one."""
         if self.example.rejected is None:
             return None
         return _over(self.request(identity), self.example.rejected, keep=self._identities)

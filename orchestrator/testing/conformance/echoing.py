@@ -1,12 +1,12 @@
-"""Does the participant's guard give the idempotency key back, and only where that is true?
+"""Checks that the participant's guard echoes the idempotency key, and only in answers that hold for every attempt.
 
-Between an orchestrator and the guard stand proxies, meshes and wrong backends, and they refuse, too. So the guard shows
-that an answer is its own by echoing the ``idempotency-key`` of the call in the trailing metadata. An orchestrator takes
-a rejection with the echo for one of every attempt. A participant that does not echo is sound all the same: a rejection
-after a lost answer is then treated as unknown.
+Between an orchestrator and the guard there are proxies, meshes and wrong backends, and they refuse calls, too. So the
+guard marks its own answers by echoing the ``idempotency-key`` of the call in the trailing metadata. For an
+orchestrator, a rejection with the echo holds for every attempt. A participant that does not echo is sound, too: a
+rejection after a lost answer is then treated as unknown.
 
-The echo would be a lie on an answer that says nothing of other attempts: a request that is malformed, or another
-request with a known key. It would hide the effect of the attempt before. So it fails the check, as a wrong key does.
+An answer that holds for one attempt only must not have the echo: a malformed request, or another request with a known
+key. There the echo would hide the effect of an earlier attempt, so it fails the check, as a wrong key does.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Said(NamedTuple):
 
 
 async def echoes(new: NewTrial) -> str:
-    """Each answer of the guard gives the key of its call back."""
+    """Each answer of the guard echoes the key of its call."""
     said = [each async for each in _answers_of_the_guard(new)]
     for what, key, answer in said:
         if answer.echo and set(answer.echo) != {key}:
@@ -47,7 +47,7 @@ async def echoes(new: NewTrial) -> str:
 
 
 async def echoes_no_more(new: NewTrial) -> str:
-    """A refusal that says nothing of other attempts gives no key back."""
+    """A refusal that holds for one attempt only echoes no key."""
     said = [each async for each in _refusals_of_one_request(new)]
     for what, _, answer in said:
         if answer.echo and not answer.is_completed:
@@ -70,7 +70,7 @@ async def _answers_of_the_guard(new: NewTrial) -> AsyncIterator[_Said]:
     if rejected.is_rejectable and rejected.is_rejection_final:
         rejected.reject()
         answer = await rejected.send()
-        # This may be a request that is malformed, and that is refused before the guard is asked.
+        # This request may be malformed, and refused before the guard is asked.
         if answer.code != "INVALID_ARGUMENT":
             yield _Said("the rejected command", rejected.key, answer)
             yield _Said("the rejected command, repeated", rejected.key, await rejected.send())
@@ -81,7 +81,7 @@ async def _refusals_of_one_request(new: NewTrial) -> AsyncIterator[_Said]:
     expect_completed(await trial.send(), "the command")
     if other.request != trial.request:
         yield _Said("another request with a known key", trial.key, await other.send(key=trial.key))
-    # With a known key the echo would hide an effect; with a new one it is a promise that is not kept.
+    # With a known key the echo would hide an effect; with a new key, another attempt may still take effect.
     for key, whose in ((trial.key, "a known key"), (unsent.key, "a new key")):
         if (broken := break_constraint(trial.request)) is not None:
             answer = await trial.send_other(broken[0].SerializeToString(), key)

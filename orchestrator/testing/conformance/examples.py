@@ -1,4 +1,4 @@
-"""Requests that a real participant accepts: real skus, real cards. What they leave out is made up."""
+"""Examples of requests that a real participant accepts: real skus, real cards. Other fields are made up."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _PARTS = ("request", "rejected", "given", "observe")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What the kit should know of one rpc.
+    """The user's example for one rpc.
 
     Attributes:
         request: fields of a request that the participant accepts. Identities are replaced by fresh ones.
-        rejected: fields, over those of ``request``, with which it refuses; ``None`` where none is known.
+        rejected: fields, over those of ``request``, that the participant refuses; ``None`` where none are known.
         given: rpcs of the same service that must have completed for the same identity before.
-        observe: queries of the same service that show the effect, by their names, with all that is asked of each.
-            Those whose requests can be derived from the command's need not be named.
+        observe: queries of the same service that show the effect, by their names, with the requests to send. A query
+            whose request can be derived from the command's need not be named.
     """
 
     request: Message
@@ -67,8 +67,9 @@ class Examples:
     def parse(cls, service: ServiceDescriptor, document: Mapping[str, Any]) -> Examples:
         """The examples of a document, by the name of the rpc.
 
-        Each is an object with any of ``request``, ``rejected``, ``given`` and ``observe``; see :class:`Example`. A
-        request is protobuf's JSON, or a string in protobuf's text format. A query to observe has one, or a list.
+        Each example is an object with any of ``request``, ``rejected``, ``given`` and ``observe``; see
+        :class:`Example`. A request is protobuf's JSON, or a string in protobuf's text format. A query to observe has
+        one, or a list.
 
         Raises:
             ContractError: an rpc or a field does not exist, or a value does not fit.
@@ -78,7 +79,7 @@ class Examples:
         return cls(service, {name: _example(_method(service, name), said) for name, said in document.items()})
 
     def of(self, rpc: str) -> Example:
-        """The example of an rpc; one that says nothing where none was given."""
+        """The example of an rpc; an empty one where none was given."""
         known = self._examples.get(rpc)
         return Example(_request(self._service.methods_by_name[rpc])) if known is None else known
 

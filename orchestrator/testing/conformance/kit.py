@@ -1,10 +1,10 @@
 """Runs every check that applies against a running participant.
 
-For each effectful command a valid request is made from the contract and the examples. Where it is accepted, the
-checks of :mod:`orchestrator.testing.conformance.checks` follow, each with identities and keys of its own. What the
-commands do is seen in their replies, in the contract's verify, and in those queries of the service whose requests can
-be filled from the command's request or reply; see :mod:`orchestrator.testing.conformance.observers`. The kit leaves its
-effects behind: point it at a participant that may keep them.
+For each effectful command a valid request is made from the contract and the examples. Where the participant accepts it,
+the checks of :mod:`orchestrator.testing.conformance.checks` follow, each with identities and keys of its own. The kit
+sees what a command does in its reply, in the contract's verify, and in the queries of the service whose requests can be
+filled from the command's request or reply; see :mod:`orchestrator.testing.conformance.observers`. The effects stay
+behind, so run the kit against a participant that may keep them.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ async def check_participant(
     Args:
         channel: a plain channel to it; it is not closed.
         service: its contract, of any descriptor pool.
-        examples: requests that it accepts and refuses; what they leave out is made up from the contract.
-        restart: ends the participant and starts it again on the same state. Returns a channel to the new one, or
-            ``None`` where it is found at the old address. Without it the checks that need it do not apply.
+        examples: requests that the participant accepts and refuses; other fields are made up from the contract.
+        restart: ends the participant and starts it again on the same state. It returns a channel to the new process, or
+            ``None`` where the old address is kept. Without it, the checks that need a restart do not apply.
 
     Returns:
         One finding for each rpc and check.
@@ -77,7 +77,7 @@ async def check_participant(
 
 
 class _Examination:
-    """The checks of one service, and what came of them so far."""
+    """The checks of one service, and their findings so far."""
 
     def __init__(self, service: ServiceDescriptor, sender: Sender, examples: Examples) -> None:
         self._service = service
@@ -88,7 +88,7 @@ class _Examination:
         self._findings: list[CheckFinding] = []
 
     def findings(self) -> tuple[CheckFinding, ...]:
-        """By rpc, in the order of the contract."""
+        """The findings by rpc, in the order of the contract."""
         order = list(self._commands)
         return tuple(sorted(self._findings, key=lambda finding: order.index(finding.rpc)))
 
@@ -101,7 +101,7 @@ class _Examination:
             await self._judge(name, *_INVALID, partial(self._refuses_invalid, command))
 
     async def run_restart(self, restart: Restart | None) -> None:
-        """The checks with a restart in between: all begin, then there is one restart, then all go on."""
+        """The checks with a restart: all begin, then there is one restart, then all go on."""
         begun: list[tuple[str, str, str, AfterRestart]] = []
         for subject in self._accepted:
             rpc = subject.command.method
@@ -148,16 +148,16 @@ class _Examination:
 
     async def _keep_what_shows_effects(self, subject: CommandUnderTest, trial: Trial, before: Shown) -> None:
         first, second = await trial.observe(), await trial.observe()
-        # A query that shows something else each time it is asked shows nothing about effects.
+        # A query whose answer changes by itself shows nothing about effects.
         showing = {
             name for name, shown in first.items() if second[name].same_as(shown) and shows(before.get(name), shown)
         }
         if by_reply := showing - before.keys():
             other, made_up = await Trial.prepared(subject, self._sender), await trial.observe_made_up()
             await other.send()
-            # What the reply says of every command, such as a warehouse, was there before this one.
+            # What is in every command's reply, such as a warehouse, was there before this command.
             shared = {name for name in by_reply if trial.asks_the_same(name, other)}
-            # What is answered about anything at all says nothing of this command.
+            # A query that answers for any made-up id says nothing about this command.
             showing -= shared | {name for name in by_reply if name in made_up and made_up[name].is_completed}
         for name in subject.observers.keys() - showing:
             del subject.observers[name]
@@ -181,7 +181,7 @@ class _Examination:
         return seen is not None
 
     async def _attempt(self, rpc: str, name: str, expected: str, check: Callable[[], Awaitable[T]]) -> T | None:
-        """What the check returns; ``None`` where it did not pass, which is then a finding."""
+        """What the check returns; ``None`` where it did not pass, and a finding was added."""
         try:
             return await check()
         except NotPassed as reason:

@@ -3,13 +3,13 @@
 A query of the same service can be asked where its request can be filled by name and type:
 
 1. from the command's request; this can be asked before the command, too;
-2. from the command's reply, or from one message in it, such as an id that the participant gives. Nobody can ask this
-   before the command. So such a query shows an effect only where the id differs from command to command, and where
-   one that is made up is not answered;
+2. from the command's reply, or from one message in it, such as an id that the participant gives. This cannot be asked
+   before the command. So such a query shows an effect only where the id differs from command to command, and where the
+   query does not answer for a made-up id;
 3. as the example says, under ``observe``.
 
-Fields without a source, such as a page size, stay empty where the others ask about this one command. A query that asks
-about nothing in particular is left out, as it shows what others do, too.
+Fields without a source, such as a page size, stay empty, provided that the other fields name this one command. A query
+that names nothing in particular is left out, because it shows other commands, too.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ _WELL_KNOWN: Final = "google.protobuf."
 
 
 class ObservingQuery(NamedTuple):
-    """One query, and what makes its request.
+    """One query, and the function that makes its request.
 
     Attributes:
         query: the query.
-        question: its request, from the command's request and, where it is known, its reply; ``None`` where it cannot
-            be asked, as long as the reply is not known.
+        question: makes its request from the command's request and, where it is known, its reply; ``None`` as long as
+            the reply is needed and not known.
     """
 
     query: Command
@@ -77,13 +77,13 @@ def _derived(command: Command, query: Command) -> Question | None:
     choices = [each for each in (("", sources), *held) if _asks_about(each[1], command)]
     if not choices:
         return None
-    # The fullest request and, of those, the one that can be asked first.
+    # The fullest request and, among equals, the one that can be asked first.
     holder, chosen = min(choices, key=lambda each: sum(source.source is None for source in each[1]))
     return _question(query, chosen, holder)
 
 
 def _asks_about(sources: tuple[FieldSource, ...], command: Command) -> bool:
-    """All fields have a source, or those that have one say which command is meant."""
+    """Whether all fields have a source, or the fields with a source name the command."""
     identities = identity_fields(_descriptor(command.request))
     return all(each.source for each in sources) or any(
         each.source is not None and (each.origin is Origin.RESPONSE or each.source.name in identities)

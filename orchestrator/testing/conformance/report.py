@@ -1,4 +1,4 @@
-"""What the kit found: one finding for each rpc and check."""
+"""The kit's report: one finding for each rpc and check."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CheckFinding:
         check: the check's stable name, such as ``same-key-twice``.
         verdict: how it ended.
         expected: what a sound participant does.
-        seen: what this one did or, where the check neither passed nor failed, why not.
+        seen: what this participant did or, where the check neither passed nor failed, why not.
     """
 
     rpc: str
@@ -67,25 +67,25 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """No check failed, and at least one passed."""
+        """Whether no check failed, and at least one passed."""
         return not self.failures and any(finding.verdict is CheckVerdict.PASSED for finding in self.findings)
 
     @property
     def failures(self) -> tuple[CheckFinding, ...]:
-        """What failed."""
+        """The findings that failed."""
         return tuple(finding for finding in self.findings if finding.verdict is CheckVerdict.FAILED)
 
     @property
     def advice(self) -> tuple[CheckFinding, ...]:
-        """What neither passed nor failed and should be looked at: not seen, not echoed."""
+        """The findings that neither passed nor failed and need a look: not seen, not echoed."""
         return tuple(finding for finding in self.findings if finding.verdict in _ADVICE)
 
     def counts(self) -> dict[CheckVerdict, int]:
-        """How many checks ended how."""
+        """How many checks ended with each verdict."""
         return {verdict: sum(each.verdict is verdict for each in self.findings) for verdict in CheckVerdict}
 
     def as_json(self) -> dict[str, Any]:
-        """The report as JSON holds it."""
+        """The report as a value for JSON."""
         findings = [asdict(finding) | {"verdict": finding.verdict.value} for finding in self.findings]
         return {"service": self.service, "passed": self.passed, "findings": findings}
 

@@ -56,13 +56,13 @@ def _if_verifiable(subject: CommandUnderTest) -> str:
 def _if_compensation_has_keys(subject: CommandUnderTest) -> str:
     compensation = subject.command.compensation
     if compensation is None or compensation.idempotent:
-        # A participant without keys recognises a compensation by what its request names.
+        # A participant without keys recognises a compensation by the fields of its request.
         return _if_compensable(subject) or _if_idempotent(subject)
     return "the contract says that its compensation does not recognise a repeated key"
 
 
 class Rule(NamedTuple):
-    """A check and what surrounds it.
+    """A check, with its expectation and its exceptions.
 
     Attributes:
         expected: what a sound participant does.
@@ -76,7 +76,7 @@ class Rule(NamedTuple):
 
 
 class RestartRule(NamedTuple):
-    """The same for a check with a restart in between."""
+    """The same for a check with a restart."""
 
     expected: str
     excuse: Callable[[CommandUnderTest], str]
@@ -123,4 +123,4 @@ RESTART_RULES: Final[dict[str, RestartRule]] = {
         "OK for a command that took effect before it", _if_verifiable, verify_after_restart
     ),
 }
-"""Those with a restart in between."""
+"""The checks with a restart, by their stable names."""

@@ -1,4 +1,4 @@
-"""Sends commands as an orchestrator does: again, with the same key, while the outcome is unknown."""
+"""Sends commands as an orchestrator does: a command of unknown outcome is sent again with the same key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
 
-# Seconds between the attempts. A participant may say ABORTED or UNAVAILABLE to one of two that race.
+# Seconds between the attempts. Of two attempts that race, a participant may refuse one with ABORTED or UNAVAILABLE.
 _PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -39,7 +39,7 @@ class Sender:
         return await self.send_once(command, payload, metadata)
 
     async def send_once(self, command: Command, payload: bytes, metadata: tuple[tuple[str, str], ...]) -> Answer:
-        """The answer to one attempt with these bytes, which need be no request."""
+        """The answer to one attempt with these bytes, which may be no valid request."""
         method: Any = self.channel.unary_unary(command.path, response_deserializer=command.response.FromString)
         call = method(payload, metadata=metadata, timeout=command.timeout.total_seconds(), wait_for_ready=True)
         try:

@@ -1,4 +1,4 @@
-"""One command with an identity and a key of its own, sent as a check wants it sent."""
+"""One command with an identity and a key of its own, which a check sends as it needs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NO_QUERY: Final = "no query of the service shows the effect; name one as `observ
 
 
 class NotPassed(Exception):
-    """A check ended otherwise than by passing; the message says what was seen, or why nothing was."""
+    """A check did not pass; the message says what was seen, or why nothing was seen."""
 
     verdict: ClassVar[CheckVerdict]
 
@@ -46,7 +46,7 @@ class NotSeen(NotPassed):
 
 
 class NotEchoed(NotPassed):
-    """The participant's guard does not give the key back."""
+    """The participant's guard does not echo the key."""
 
     verdict = CheckVerdict.NOT_ECHOED
 
@@ -65,9 +65,9 @@ class Trial:
         sender: the way to the participant.
 
     Attributes:
-        request: what ``send`` sends.
+        request: the request that ``send`` sends.
         key: the command's idempotency key.
-        undo_key: that of its compensation.
+        undo_key: the idempotency key of its compensation.
     """
 
     def __init__(self, subject: CommandUnderTest, sender: Sender) -> None:
@@ -85,7 +85,7 @@ class Trial:
         """A trial whose given commands have completed.
 
         Raises:
-            Unmet: one of them did not.
+            Unmet: one of them did not complete.
         """
         trial = cls(subject, sender)
         for number, (command, example) in enumerate(subject.given, start=1):
@@ -96,7 +96,7 @@ class Trial:
         return trial
 
     def reject(self) -> None:
-        """From now on the request is one that the participant should refuse.
+        """Use a request from now on that the participant should refuse.
 
         Raises:
             NotApplicable: no such request is known.
@@ -108,28 +108,28 @@ class Trial:
 
     @property
     def is_compensable(self) -> bool:
-        """There is a compensation to send."""
+        """Whether there is a compensation to send."""
         return self._subject.undo is not None
 
     @property
     def may_compensate_first(self) -> bool:
-        """The compensation's request can be made without the command's answer."""
+        """Whether the compensation's request can be made without the command's answer."""
         undo = self._subject.undo
         return undo is not None and not undo.indispensable
 
     @property
     def is_rejectable(self) -> bool:
-        """A request is known that the participant should refuse."""
+        """Whether a request is known that the participant should refuse."""
         return self._subject.example.rejected is not None
 
     @property
     def is_rejection_final(self) -> bool:
-        """The command is none that is retried until it succeeds."""
+        """Whether the command is not retried until it succeeds, so that a rejection is final."""
         return self._subject.command.effect is not Effect.RETRYABLE
 
     @property
     def verify_rules(self) -> tuple[OutcomeRule, ...]:
-        """What the verify query's contract says of certain statuses."""
+        """The meanings that the verify query's contract gives to certain statuses."""
         verify = self._subject.command.verify
         return () if verify is None else verify.outcomes
 
@@ -146,15 +146,15 @@ class Trial:
 
     @property
     def undo_differs_without_the_answer(self) -> bool:
-        """The compensation is sent even where the answer was lost, and then its request says less."""
+        """Whether the compensation is also sent where the answer was lost, with a request that says less."""
         undo = self._subject.undo
         return self.may_compensate_first and undo is not None and undo.needs_response
 
     def undo_request(self, *, lost: bool = False) -> Message:
-        """The compensation's request, with what is known of the command by now, or as if its answer had been lost.
+        """The compensation's request, from what is known of the command by now, or as if its answer had been lost.
 
         Raises:
-            NotApplicable: it cannot be made without the command's answer.
+            NotApplicable: the request cannot be made without the command's answer.
         """
         undo = self._subject.undo
         assert undo is not None
@@ -178,21 +178,21 @@ class Trial:
         return await self._send(command, derivation.derive(self.request), ("verifies", self.key))
 
     async def ask_verify(self) -> Shown:
-        """The same as what a query shows; empty where the contract names no verify."""
+        """The verify's answer, as a query shows it; empty where the contract names no verify."""
         query = self._subject.command.verify
         return {} if query is None else {f"{query.method}, asked with the key,": await self.verify()}
 
     async def observe(self) -> Shown:
-        """What the participant's own queries show, by their names; without those that cannot be asked yet."""
+        """What the participant's queries show, by their names, without the queries that cannot be asked yet."""
         return await self._observed(self.reply)
 
     async def observe_made_up(self) -> Shown:
-        """What they would show of a reply that the participant never gave."""
+        """What the queries show for a reply that the participant never gave."""
         response = self._subject.command.response
         return await self._observed(Sampler(f"{self._saga_id} made up").message(response))
 
     def asks_the_same(self, name: str, other: Trial) -> bool:
-        """A query is asked the same about both commands, so it does not tell them apart."""
+        """Whether a query has the same request for both commands, so that it cannot tell them apart."""
         question = self._subject.observers[name].question
         return question(self.request, self.reply) == question(other.request, other.reply)
 
@@ -210,7 +210,7 @@ def expect_completed(answer: Answer, what: str) -> Answer:
     """The answer, which must be a reply.
 
     Raises:
-        Unmet: it is none.
+        Unmet: the answer is no reply.
     """
     return answer if answer.is_completed else _unmet(what, answer)
 
@@ -219,26 +219,26 @@ def expect_refused(answer: Answer, what: str) -> Answer:
     """The answer, which must be a definite refusal.
 
     Raises:
-        Unmet: it is none.
+        Unmet: the answer is no definite refusal.
     """
     return answer if answer.is_refused else _unmet(what, answer)
 
 
 def expect_same(first: Answer, second: Answer, what: str) -> None:
-    """Two answers must say the same.
+    """Check that two answers say the same.
 
     Raises:
-        Unmet: they do not.
+        Unmet: the answers differ.
     """
     if not second.same_as(first):
         raise Unmet(f"first {first}; {what}: {second}")
 
 
 def expect_unchanged(before: Shown, after: Shown, what: str) -> str:
-    """What the queries show must not have changed; how that is known, in words.
+    """Check that what the queries show has not changed; return how that is known, in words.
 
     Raises:
-        Unmet: it has changed.
+        Unmet: a query shows something else.
     """
     for name, shown in before.items():
         if not after[name].same_as(shown):

@@ -1,4 +1,4 @@
-"""Does a compensation take the effect back? Judged by what queries show before and after it.
+"""Checks that a compensation takes the effect back, by what queries show before and after it.
 
 Each query is asked three times: before the command, after it, and after the compensation. The rule, by what the three
 answers are; ``A``, ``B`` and ``C`` are any answers that differ from one another:
@@ -10,17 +10,17 @@ answers are; ``A``, ``B`` and ``C`` are any answers that differ from one another
     A        B         A              passed
     A        B         C              passed, as for a state CANCELLED, unless it is undone in part
 
-- *Any* query that showed the effect and shows it still fails the check: the others may show the half that is undone.
+- *Any* query that showed the effect and still shows it fails the check: the others may show the half that is undone.
 - *In part* means that a number stopped on its way back (10 in stock, 8 after the command, 9 after the compensation), or
   that of several entries that the command added to a list, some are gone or changed and others are as they were. Where
-  there was no answer before the command, as for NOT_FOUND, a number counts for nothing: an amount stays in the record
-  of what is cancelled.
-- A query whose request needs the command's reply has no answer before it. It shows the effect where it is answered.
-- The verify query, asked with the key, tells of the command's record more than of its effect. It decides only where
-  no other query shows the effect: it must not say the same as before the compensation.
-- A compensation whose request takes something from the command's answer, and is sent without it where the answer was
-  lost, is judged a second time, as if it had been: the participant finds the effect by ``compensates``.
-- Where no query shows the effect, it is *not seen*. A compensation that does nothing would look the same.
+  there was no answer before the command, as for NOT_FOUND, numbers are ignored: the record of a cancelled payment keeps
+  its amount.
+- A query whose request needs the command's reply has no answer before the command. It shows the effect by answering.
+- The verify query, asked with the key, shows the command's record rather than its effect. It decides only where no
+  other query shows the effect: its answer must then differ from the one before the compensation.
+- A compensation whose request has a field from the command's answer may be sent without that field, where the answer
+  was lost. It is judged a second time in this way: the participant must find the effect by ``compensates``.
+- Where no query shows the effect, the effect is *not seen*: a compensation that does nothing would look the same.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _judge(what: str, before: Shown, after: Shown, undone: Shown) -> str:
     """What was seen; empty where none of these queries shows the effect.
 
     Raises:
-        Unmet: one of them shows that it stands, in whole or in part.
+        Unmet: one of them shows that the effect stands, in whole or in part.
     """
     showing = [name for name, answer in after.items() if shows(before.get(name), answer)]
     for name in showing:
@@ -97,7 +97,7 @@ def _judge(what: str, before: Shown, after: Shown, undone: Shown) -> str:
 
 
 def _news(after: Answer, undone: Answer) -> str:
-    """What the last answer shows that the one before it did not; all of it, where it only leaves something out."""
+    """The part of the last answer that the one before did not have; the whole answer, where it only lacks something."""
     if after.reply is None or undone.reply is None:
         return str(undone)
     known, shown = (text_format.MessageToString(redacted(each)).splitlines() for each in (after.reply, undone.reply))

@@ -1,7 +1,8 @@
-"""Does the verify query tell whether a command took effect, in words that an orchestrator believes?
+"""Checks that the verify query tells whether a command took effect, with a status that an orchestrator accepts.
 
 Yes is OK. No is NOT_FOUND with a google.rpc.ErrorInfo whose reason is COMMAND_NOT_SEEN, or a status that the query's
-contract names as OUTCOME_REJECTED. A bare NOT_FOUND is no answer: load balancers and wrong backends say it, too.
+contract names as OUTCOME_REJECTED. A bare NOT_FOUND is no answer, because load balancers and wrong backends send it,
+too.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _SAY_YES: Final = "answer OK for the key of a command that took effect"
 
 
 async def verify_tells(new: NewTrial) -> str:
-    """The verify query knows what took effect and what did not."""
+    """The verify query tells commands that took effect from those that did not."""
     trial, kept_out, rejected = await new(), await new(), await new()
     _expect_no(trial, await trial.verify(), "before the command")
     expect_completed(await trial.send(), "the command")
@@ -44,7 +45,7 @@ async def verify_tells(new: NewTrial) -> str:
 
 
 async def verify_after_restart(new: NewTrial) -> Callable[[], Awaitable[str]]:
-    """What took effect before a restart is known after it."""
+    """A command that took effect before a restart is known after it."""
     trial = await new()
     expect_completed(await trial.send(), "the command before the restart")
 

@@ -18,7 +18,7 @@ KEY: Final = "idempotency-key"
 
 
 class Call(NamedTuple):
-    """A command, compensation or query that has arrived; what its metadata do not say is empty.
+    """A command, compensation or query that has arrived; a key that its metadata do not name is empty.
 
     Attributes:
         key: its idempotency key.
@@ -34,13 +34,13 @@ class Call(NamedTuple):
 
     @classmethod
     def of(cls, command: Command, request: Message, metadata: Metadata) -> Call:
-        """The call with what concerns a guard of its metadata."""
+        """The call, with the parts of its metadata that concern a guard."""
         known = dict(metadata)
         names = (KEY, "compensates", "verifies")
         return cls(command, request, *(known.get(name, "") for name in names))
 
     def digest(self) -> str:
-        """Tells this rpc and request from any other."""
+        """A digest that differs for every other rpc or request."""
         request = self.request.SerializeToString(deterministic=True)
         return sha256(self.command.name.encode() + b"\0" + request).hexdigest()
 
@@ -49,9 +49,9 @@ class Record(NamedTuple):
     """What the guard remembers of an idempotency key.
 
     Attributes:
-        call: the call that came with it; ``None`` where only its compensation did.
-        answer: what it was answered with; ``None`` where only its compensation came.
-        compensated: its compensation came.
+        call: the call with this key; ``None`` where only its compensation arrived.
+        answer: the answer to that call; ``None`` where only its compensation arrived.
+        compensated: the compensation has arrived.
     """
 
     call: Call | None

@@ -22,14 +22,14 @@ _REJECTABLE: Final = frozenset({Effect.COMPENSABLE, Effect.PIVOT})
 
 @dataclass(frozen=True, slots=True)
 class Dials:
-    """The settings of a mock's troubles. Shares lie between 0 and 1 and are of all calls that they may befall.
+    """The settings of a mock's faults. A share, from 0 to 1, is that of the calls that can have the fault.
 
     Attributes:
         latency: the least and the greatest delay of a call before anything is done, in seconds; evenly drawn.
         reject: the share of compensable commands and pivots that are refused.
         lose_reply: the share of calls that take effect and whose answer is lost.
         unavailable: the share of calls that do not arrive.
-        seed: the same seed draws the same troubles for the same calls in the same order.
+        seed: the same seed draws the same faults for the same calls in the same order.
 
     Raises:
         ValueError: the shares make more than a whole, or a span is empty.
@@ -50,7 +50,7 @@ class Dials:
 
 
 class Troubles:
-    """Draws, call by call, what the dials say."""
+    """Draws faults and delays, call by call, as the dials say."""
 
     def __init__(self, dials: Dials) -> None:
         self._dials = dials

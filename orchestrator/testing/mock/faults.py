@@ -1,4 +1,4 @@
-"""What can go wrong with one delivery of a command, where it goes wrong, and what the sender sees of it."""
+"""The faults of one delivery of a command: what goes wrong, where, and what the sender sees."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Fault(enum.Enum):
     TIMEOUT_BEFORE    it is lost on the way there; no effect              DEADLINE_EXCEEDED
     TIMEOUT_AFTER     the answer is lost; the effect stands               DEADLINE_EXCEEDED
     DUPLICATE         it arrives twice                                    the second answer
-    LATE              it arrives once its compensation has been there     DEADLINE_EXCEEDED
+    LATE              it arrives after its compensation                   DEADLINE_EXCEEDED
     FRONTED           a proxy or a wrong backend answers; no effect       rejected, no echo
     GARBLED           the reply is spoilt; the effect stands              nonsense
     ================  ==================================================  ===================

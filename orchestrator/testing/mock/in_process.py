@@ -1,6 +1,6 @@
-"""Mocks as the engine meets participants, without a network: the ports over the pure core.
+"""Mocks without a network, for the engine in the same process: the ports over the pure core.
 
-What the server form says in its trailing metadata, this form says by ``Rejected.echoed``: the guard itself refused.
+A refusal by the guard itself has ``Rejected.echoed`` here, where the server echoes the key in its trailing metadata.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class InProcessCaller:
-    """Delivers one command to the mock in this process. No time passes, a timeout is told at once."""
+    """Delivers one command to the mock in this process. No time passes: a timeout is answered at once."""
 
     __slots__ = ("_command", "_faults", "_participant")
 

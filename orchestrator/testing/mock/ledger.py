@@ -1,7 +1,7 @@
-"""What a mock's commands did to the world, to be held against what a saga says that it did.
+"""Records the effects of a mock's commands, so that a test can compare them with what a saga reports.
 
 An effect is *intended* when its command arrives, *applied* when the command takes effect, and *compensated*
-when it is taken back. Invariant of a sound participant: each is applied at most once, and compensated at most as
+when it is taken back. Invariant of a sound participant: each effect is applied at most once, and compensated at most as
 often as applied.
 """
 
@@ -19,7 +19,7 @@ class LedgerEntry:
     """The effect of one command, that is of one idempotency key.
 
     Attributes:
-        key: the idempotency key; one that the ledger made up where the command came without.
+        key: the idempotency key; made up by the ledger where the command came without a key.
         command: the full name of the rpc.
         intended: how often the command arrived.
         applied: how often it took effect.
@@ -36,7 +36,7 @@ class LedgerEntry:
 
     @property
     def balance(self) -> int:
-        """How many effects stand; 0 or 1 where everything is in order."""
+        """How many effects stand; 0 or 1 in a sound participant."""
         return self.applied - self.compensated
 
 
@@ -47,7 +47,8 @@ class EffectLedger:
     """The effects of one or more participants, by idempotency key, in the order of their first arrival.
 
     Args:
-        on_change: called with what happened (``intended``, ``applied``, ``compensated``, ``kept_out``) and to whom.
+        on_change: called with what happened (``intended``, ``applied``, ``compensated``, ``kept_out``) and with the
+            effect.
     """
 
     def __init__(self, on_change: OnChange = lambda _what, _entry: None) -> None:
@@ -76,7 +77,7 @@ class EffectLedger:
         return tuple(entry for entry in self._entries.values() if entry.balance > 0)
 
     def disorders(self) -> tuple[LedgerEntry, ...]:
-        """The effects that no sound participant has: applied twice, taken back too often, or kept out in vain."""
+        """The effects that no sound participant has: applied twice, undone too often, or applied although kept out."""
         return tuple(
             entry
             for entry in self._entries.values()

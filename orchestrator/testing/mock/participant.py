@@ -1,7 +1,7 @@
-"""A participant made from its contract: the pure core that every mock is a shell of.
+"""A participant made from its contract: the pure core of every mock.
 
-It answers calls with messages derived from their requests, guards its effects as a sound participant does, enters
-them in a ledger, and lets any delivery go wrong on demand. The guard, by what is known of a command's key when a
+It answers calls with messages derived from their requests, guards its effects as a sound participant does, records
+them in a ledger, and makes any delivery fail on demand. The guard, by what is known of a command's key when a
 call arrives:
 
     known          the command arrives         its compensation arrives     its verify query arrives
@@ -12,8 +12,8 @@ call arrives:
     rejected       the same rejection          does nothing, succeeds       NOT_FOUND
     compensated    refused                     does nothing, succeeds       NOT_FOUND
 
-What follows from the record of a key is the guard's own answer, and it gives the key back: a reply, a recorded
-rejection, COMMAND_COMPENSATED. It does not where the answer says nothing of other attempts: a malformed request, a
+The guard echoes the key in an answer that follows from the record of the key: a reply, a recorded rejection,
+COMMAND_COMPENSATED. It does not echo the key in an answer that holds for one attempt only: to a malformed request, a
 key that came with another request, a refusal that is not recorded, a query.
 
 Invariant: no effect is applied twice, nor after its compensation. No clock, no chance, no I/O: the same calls in
@@ -53,9 +53,9 @@ class ContractParticipant:
 
     Args:
         services: the contracts.
-        ledger: where its effects are entered; a new one by default.
+        ledger: records its effects; a new one by default.
         replies: fields of replies that must not be made up, by the full name of the rpc.
-        children: sagas that are to be mocked as a participant is: each as the command that it is to its parent.
+        children: child sagas to mock, each as the command that it is to its parent.
 
     Attributes:
         commands: every unary rpc, and every child, by its full name.
@@ -83,7 +83,7 @@ class ContractParticipant:
         if not self.commands:
             raise ContractError("a mock needs a service with at least one unary rpc")
         self.ledger = EffectLedger() if ledger is None else ledger
-        # By the compensation's full name, for those that come without the key of their command.
+        # By the compensation's full name, for compensations that come without the key of their command.
         self._undone_by: dict[str, list[tuple[Command, Derivation]]] = {}
         for command in self.commands.values():
             if (undo := command.compensation) is not None:
@@ -117,13 +117,13 @@ class ContractParticipant:
 
     @staticmethod
     def echo(command: Command, metadata: Metadata, outcome: Outcome) -> Metadata:
-        """The trailing metadata of an answer: the idempotency key, where it is the guard's own."""
+        """The trailing metadata of an answer: the idempotency key, where the answer follows from the key's record."""
         key = dict(metadata).get(KEY, "")
         is_own = isinstance(outcome, Completed) or (isinstance(outcome, Rejected) and outcome.echoed)
         return ((KEY, key),) if key and is_own and command.effect in _EFFECTFUL else ()
 
     def deliver_late(self, key: str | None = None) -> int:
-        """Let what is still on its way arrive, all of it or that of one key; how many deliveries that were."""
+        """Let the late deliveries arrive, all of them or those of one key; return how many they were."""
         due = [late for late in self._late if key is None or dict(late[2]).get(KEY) == key]
         self._late = [late for late in self._late if late not in due]
         for command, request, metadata in due:
@@ -194,7 +194,7 @@ class ContractParticipant:
         self._records[key] = record._replace(compensated=True)
 
     def _keys_undone_by(self, call: Call) -> tuple[str, ...]:
-        """The keys of the commands from whose requests, and replies, this compensation would be derived."""
+        """The keys of the commands from which this compensation would be derived."""
         derivations = {command.name: derivation for command, derivation in self._undone_by[call.command.name]}
         return tuple(
             key
@@ -212,18 +212,18 @@ class ContractParticipant:
         if (said := self._replies.get(call.command.name)) is not None:
             for field, _ in said.ListFields():
                 reply.ClearField(field.name)
-            # Through its bytes, as the two may come from different pools.
+            # Through its bytes, because the two types may come from different pools.
             reply.MergeFromString(said.SerializeToString())
         return Completed(reply.SerializeToString(deterministic=True))
 
     def _made_up_key(self, call: Call) -> str:
-        """Without a key nothing tells a repeated command from a new one, so each is a new one."""
+        """A new key: without a key, a repeated command looks like a new one, so each is taken as new."""
         self._keyless += 1
         return f"(no key)/{call.command.short_name}#{self._keyless}"
 
 
 def _recorded(record: Record, call: Call) -> Completed | Rejected:
-    """The answer to a key that was there before."""
+    """The answer to a key that is recorded already."""
     if record.call is not None and record.call.digest() != call.digest():
         message = "this idempotency key was used for another method or request"
         return _refused("FAILED_PRECONDITION", "IDEMPOTENCY_KEY_REUSED", message)

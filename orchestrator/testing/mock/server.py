@@ -48,9 +48,9 @@ class MockParticipant:
     Args:
         services: the contracts, all of one descriptor pool.
         listen: ``host:port``, port 0 leaves the choice to the system; by default, where the contracts say.
-        dials: how slow and how faulty it is, by chance.
-        faults: what happens to the calls that the dials leave alone.
-        ledger: where its effects are entered; a new one by default.
+        dials: how slow and how faulty it is, at random.
+        faults: what happens to the calls to which the dials do nothing.
+        ledger: records its effects; a new one by default.
 
     Attributes:
         addresses: where it listens, with the ports really taken.
@@ -130,7 +130,7 @@ class MockParticipant:
                 context.set_trailing_metadata(echo)
                 return outcome.reply
             status = rpc_status.to_status(_status(command, request, outcome.failure))
-            # The details travel in the trailing metadata too, and gRPC would let them replace what was set before.
+            # The details are trailing metadata too, and gRPC would replace those that were set before.
             return await context.abort(status.code, status.details, (*status.trailing_metadata, *echo))
 
         return answer

@@ -1,4 +1,4 @@
-"""Valid messages that nobody writes by hand: replies of mocks, requests of the conformance kit. Pure."""
+"""Makes valid messages from contracts: replies of mocks, requests of the conformance kit. Pure."""
 
 from orchestrator.contract.constraints import violations
 from orchestrator.testing.samples.sampler import Sampler

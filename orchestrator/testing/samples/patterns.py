@@ -1,21 +1,21 @@
 """Strings that match a regular expression.
 
-The expression is taken apart by Python's own parser. What buf.validate allows (RE2) is all but a subset of what
-that parser knows; where the two differ, or an expression is beyond this module, there is no string.
+Python's own parser reads the expression. Almost every expression of buf.validate (RE2) is valid for that parser; where
+it is not, or where this module does not support the expression, no string is made.
 """
 
 from __future__ import annotations
 
 import re
 import string
-from re import _parser  # type: ignore[attr-defined]  # nothing public takes an expression apart
+from re import _parser  # type: ignore[attr-defined]  # there is no public parser
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from random import Random
 
-# In the order of preference: what reads well comes first.
+# In the order of preference: readable characters come first.
 _ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_. " + string.punctuation
 
 _CATEGORIES: dict[str, Callable[[str], bool]] = {
@@ -29,12 +29,12 @@ _CATEGORIES: dict[str, Callable[[str], bool]] = {
 
 
 def matching(pattern: str, random: Random, length: int = 1) -> str | None:
-    """A string that the pattern is found in.
+    """A string in which the pattern is found.
 
     Args:
         pattern: the expression.
-        random: what leaves a choice open is chosen by it.
-        length: a repetition is made this long, where it may be.
+        random: decides every choice that the expression leaves open.
+        length: the length of a repetition, where the expression allows it.
 
     Returns:
         The string, or ``None`` where none could be made.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def field_rules(field: FieldDescriptor) -> validate_pb2.FieldRules:
-    """The constraints of a field; empty where it has none. Not to be changed: they are shared."""
+    """The constraints of a field; empty where it has none. They are shared, so do not change them."""
     return _parsed(field.GetOptions().SerializeToString())
 
 
@@ -22,7 +22,7 @@ def _parsed(options: bytes) -> validate_pb2.FieldRules:
     return descriptor_pb2.FieldOptions.FromString(options).Extensions[validate_pb2.field]
 
 
-def rules_of_type(rules: validate_pb2.FieldRules) -> Any:  # noqa: ANN401 - one class for each type, alike in what is asked of them
+def rules_of_type(rules: validate_pb2.FieldRules) -> Any:  # noqa: ANN401 - one class for each type, with the same fields
     """The constraints for the field's own type, such as ``StringRules``; ``None`` where there are none."""
     kind = rules.WhichOneof("type")
     return getattr(rules, kind) if kind else None

@@ -1,9 +1,9 @@
 """Makes messages that their contract's constraints allow, field by field.
 
-A field takes the value of a field of the same name and type in the sources, the nearest first, so that ids flow
-from a request into its reply. A list of messages is made element by element from a list of the same name, even
-where the two hold different messages. What no source has is made up: :mod:`orchestrator.testing.samples.scalars`
-and :mod:`orchestrator.testing.samples.well_known`. Constraints in CEL are not read; see
+A field takes the value of a field of the same name and type in the sources, the nearest first, so that ids flow from a
+request into its reply. A list of messages is made element by element from a list of the same name, even where the two
+hold different messages. Values without a source are made up, by :mod:`orchestrator.testing.samples.scalars` and
+:mod:`orchestrator.testing.samples.well_known`. Constraints in CEL are not read; see
 :func:`orchestrator.contract.constraints.violations`.
 """
 
@@ -48,12 +48,12 @@ class Sampler:
         return message
 
     def fresh(self, field: FieldDescriptor) -> Any:  # noqa: ANN401 - of the field's type
-        """A value for a scalar field that identifies something, as good as unique to the seed."""
+        """A value for a scalar field that identifies something; practically unique to the seed."""
         return self._scalars.fresh(field, field_rules(field))
 
     def _fill(self, message: Message, sources: _Sources, ancestors: _Ancestors) -> None:
         for field in _descriptor(message).fields:
-            # Of a oneof, one is enough; an optional field is alone in its own.
+            # One field of a oneof is enough; an optional field is alone in its oneof.
             if field.containing_oneof is not None and field.containing_oneof.fields[0].name != field.name:
                 continue
             if _copied(message, field, sources):
@@ -70,7 +70,7 @@ class Sampler:
             return
         name = message.DESCRIPTOR.full_name
         if name in ancestors:
-            return  # a tree has to end somewhere
+            return  # a recursive message must end
         message.SetInParent()
         self._fill(message, sources, (*ancestors, name))
 
@@ -111,7 +111,7 @@ def _copied(message: Message, field: FieldDescriptor, sources: _Sources) -> bool
         if field.is_repeated:
             getattr(message, field.name).MergeFrom(value)
         elif field.message_type is not None:
-            # Through its bytes, as the two may come from different pools.
+            # Through its bytes, because the two types may come from different pools.
             getattr(message, field.name).MergeFromString(value.SerializeToString())
             getattr(message, field.name).SetInParent()
         else:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from buf.validate.validate_pb2 import FieldRules
 
-# What people would write into a field of such a name, tried before anything is made up.
+# What people would write into a field of such a name; tried first.
 _WORDS: Final = (
     ("country", "DE"),
     ("currency", "EUR"),
@@ -79,7 +79,7 @@ class Scalars:
         return _MAKERS[field.cpp_type](self, field, own, index) if given is None or index else given
 
     def fresh(self, field: FieldDescriptor, rules: FieldRules) -> Any:  # noqa: ANN401 - of the field's type
-        """A value for a field that identifies something, as good as unique to the seed."""
+        """A value for a field that identifies something; practically unique to the seed."""
         own = rules_of_type(rules)
         if field.cpp_type == FieldDescriptor.CPPTYPE_STRING and field.type != FieldDescriptor.TYPE_BYTES:
             return self._identity(field, own)
@@ -129,7 +129,7 @@ def _float(_: Scalars, __: FieldDescriptor, rules: Any, index: int) -> float:  #
     lower, upper = _limits(rules)
     if lower < 1 + index < upper:
         return 1.0 + index
-    # Strictly between the two, so that it does not matter whether they are themselves allowed.
+    # Strictly between the two bounds, so that it does not matter whether the bounds are allowed.
     return (lower + upper) / 2 if upper - lower < _UNBOUNDED else (lower + 1 if lower >= 1 else upper - 1)
 
 
@@ -169,7 +169,7 @@ def _lengths(rules: Any) -> tuple[int, int]:  # noqa: ANN401 - StringRules, Byte
 
 
 def _fitted(text: str, rules: Any, *, keep_end: bool = False) -> str:  # noqa: ANN401 - StringRules or None
-    """The text, made as long or as short as allowed; of an identity the end is what tells it from another."""
+    """The text, made as long or as short as allowed; of an identity the end is kept, which makes it unique."""
     if rules is None:
         return text
     least, most = _lengths(rules)

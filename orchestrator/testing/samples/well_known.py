@@ -1,4 +1,4 @@
-"""Values of the message types that everybody uses: instants, spans, days, money."""
+"""Makes values of well-known message types: instants, spans, days, money."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MONEY: Final = "google.type.Money"
 
-# Fixed, so that the same request gets the same reply; the ends are for instants that must lie before or after now.
+# Fixed, so that the same request gets the same reply; the first and the last are for instants before or after now.
 _LONG_AGO, _INSTANT, _FAR_AHEAD = 946_684_800, 1_893_456_000, 4_102_444_800  # 2000, 2030 and 2100, in UTC
 _DEFAULT_CURRENCY: Final = "EUR"
 _DEFAULT_AMOUNT: Final = 10
@@ -25,7 +25,7 @@ def fill_well_known(message: Message, rules: Any, sources: Iterable[Message]) ->
     Args:
         message: an empty one.
         rules: the constraints on it, such as ``TimestampRules``, or ``None``.
-        sources: messages at hand; money is in the currency of the first money in them.
+        sources: other messages; money is in the currency of the first money in them.
     """
     fill = _FILLS.get(message.DESCRIPTOR.full_name)
     if fill is None:
@@ -83,7 +83,7 @@ def _date(message: Any, _: Any, __: Iterable[Message]) -> None:  # noqa: ANN401 
 
 
 def _empty(_: Any, __: Any, ___: Iterable[Message]) -> None:  # noqa: ANN401 - of any pool
-    """Nothing in it is a value that fits everywhere."""
+    """Nothing is set, because an empty message fits everywhere."""
 
 
 _FILLS: Final[dict[str, Callable[[Any, Any, Iterable[Message]], None]]] = {
