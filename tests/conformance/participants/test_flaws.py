@@ -80,7 +80,7 @@ async def test_without_a_way_to_restart_those_checks_do_not_apply() -> None:
     assert excuses == {"no way to restart the participant was given", "the contract names no verify"}
 
 
-async def test_a_participant_that_refuses_the_request_fails_with_a_hint_and_is_asked_nothing_else() -> None:
+async def test_a_participant_that_refuses_the_request_fails_with_a_hint_and_skips_the_other_checks() -> None:
     examples = Examples.parse(SHIPPING, {"ArrangeShipment": {"request": {"weightGrams": carrier.TOO_HEAVY + 1}}})
     async with serving(Carrier()) as channel:
         report = await check_participant(channel, SHIPPING, examples)

@@ -78,7 +78,7 @@ async def test_a_service_that_recognises_no_key_fails_no_check_that_is_about_key
     assert {"same-key-twice", "command-after-compensation", "compensation-key-with-another-request"} <= excused
 
 
-async def test_a_text_that_the_contract_calls_a_rejection_is_one_and_another_text_is_none() -> None:
+async def test_only_the_text_that_the_contract_calls_a_rejection_is_a_rejection() -> None:
     sound, other = await examined("no airport in Atlantis"), await examined("out of memory")
 
     failed = {each.check for each in other.findings if each.verdict is CheckVerdict.FAILED}

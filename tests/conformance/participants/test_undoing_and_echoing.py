@@ -70,14 +70,14 @@ async def test_a_flaw_behind_the_right_answers_fails_the_check_about_it(
     assert {finding.check for finding in report.failures} == failed, str(report)
 
 
-async def test_a_compensation_that_undoes_nothing_is_told_with_what_the_query_shows() -> None:
+async def test_a_compensation_that_undoes_nothing_fails_with_the_answer_of_the_query() -> None:
     report = await examined(Teller(guarded.UNDOES_NOTHING))
 
     seen = found(report, "compensation-undoes").seen
     assert seen.startswith("the compensation completed, and GetPayment shows the effect as before it: OK {payment {")
 
 
-async def test_a_compensation_that_undoes_half_is_told_with_the_number_that_stopped_on_its_way_back() -> None:
+async def test_a_compensation_that_undoes_half_fails_with_the_number_that_stopped_on_the_way_back() -> None:
     report = await examined(Storekeeper(guarded.UNDOES_HALF))
 
     seen = found(report, "compensation-undoes").seen
@@ -95,7 +95,7 @@ async def test_where_no_query_shows_the_effect_the_compensation_is_not_seen_and_
     assert "compensation-undoes not seen" in str(report)
 
 
-async def test_a_query_that_shows_no_effect_of_the_command_does_not_pass_for_one_that_does() -> None:
+async def test_a_query_that_does_not_show_the_effect_passes_no_check() -> None:
     said = {"ReserveStock": {"observe": {"GetStock": {"sku": "MUG"}}}}
     participant = Storekeeper()
     participant.available = participant.reserved = 0
@@ -118,7 +118,7 @@ async def test_a_participant_whose_refusals_are_not_echoed_is_advised_and_not_fa
     )
 
 
-async def test_a_verify_that_says_no_of_what_took_effect_is_told_what_to_answer() -> None:
+async def test_a_verify_that_denies_an_effect_fails_with_the_expected_answer() -> None:
     report = await examined(Teller(guarded.VERIFY_SAYS_NO))
 
     seen = found(report, "verify").seen
@@ -126,7 +126,7 @@ async def test_a_verify_that_says_no_of_what_took_effect_is_told_what_to_answer(
     assert seen.endswith("answer OK for the key of a command that took effect")
 
 
-async def test_a_no_without_a_reason_is_told_what_to_answer() -> None:
+async def test_a_no_without_a_reason_fails_with_the_expected_answer() -> None:
     report = await examined(Teller(guarded.BARE_NOT_FOUND))
 
     seen = found(report, "verify").seen

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from services.chassis import Service
 
 
-def test_every_method_is_to_a_saga_what_the_contract_says(service: Service[Any]) -> None:
+def test_every_method_has_the_effect_that_the_contract_states(service: Service[Any]) -> None:
     options = {method.name: method.GetOptions().Extensions[contract_pb2.command] for method in service.contract.methods}
     compensations = {option.compensation for option in options.values()}
 

@@ -61,7 +61,7 @@ async def test_a_transaction_that_raises_changes_nothing(database: Database) -> 
     assert await database.read(count) == 0
 
 
-async def test_every_transaction_of_a_crowd_counts(database: Database) -> None:
+async def test_every_one_of_many_concurrent_transactions_counts(database: Database) -> None:
     await asyncio.gather(*(database.transaction(raise_counter) for _ in range(50)))
     assert await database.read(count) == 50
 
@@ -84,7 +84,7 @@ async def test_a_transaction_that_lost_a_deadlock_is_run_again(postgres_url: str
     await database.close()
 
 
-async def test_a_database_that_drops_the_connection_is_a_transient_trouble(postgres_url: str) -> None:
+async def test_a_dropped_connection_to_the_database_is_a_passing_failure(postgres_url: str) -> None:
     database = await Database.open(postgres_url, prepare=prepare)
 
     def drop(connection: Connection) -> None:
@@ -96,7 +96,7 @@ async def test_a_database_that_drops_the_connection_is_a_transient_trouble(postg
     await database.close()
 
 
-async def test_a_database_locked_by_another_process_for_long_is_a_transient_trouble(tmp_path: Path) -> None:
+async def test_a_database_that_another_process_locks_for_long_is_a_passing_failure(tmp_path: Path) -> None:
     database = await Database.open(f"sqlite:///{tmp_path}/service.db", prepare=prepare)
     await database.transaction(lambda connection: connection.execute(text("PRAGMA busy_timeout = 0")).all())
     with closing(sqlite3.connect(tmp_path / "service.db", isolation_level=None)) as other:
@@ -134,9 +134,7 @@ async def cards(database_url: str) -> AsyncIterator[Database]:
     ],
     ids=["taken", "refused by a check", "missing", "of no type", "in a broken statement", "among several"],
 )
-async def test_what_the_database_refuses_is_told_without_its_values(
-    cards: Database, refused: Callable[[Connection], None]
-) -> None:
+async def test_an_error_of_the_database_shows_no_values(cards: Database, refused: Callable[[Connection], None]) -> None:
     with pytest.raises(StatementError) as caught:
         await cards.transaction(refused)
     told = "".join(traceback.format_exception(caught.value))
@@ -161,7 +159,7 @@ async def test_an_engines_own_error_hides_its_parameters(database_url: str) -> N
         engine.dispose()
 
 
-async def test_a_transaction_that_loses_every_race_is_a_transient_trouble_in_the_end(tmp_path: Path) -> None:
+async def test_a_transaction_that_loses_every_race_ends_as_a_passing_failure(tmp_path: Path) -> None:
     database = await Database.open(f"sqlite:///{tmp_path}/service.db", prepare=prepare)
     runs = 0
 

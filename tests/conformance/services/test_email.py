@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.conformance.services.conftest import Serve
 
 
-async def test_a_confirmation_leaves_once_whatever_the_key(serve: Serve, tmp_path: Path) -> None:
+async def test_a_confirmation_is_sent_once_also_under_another_key(serve: Serve, tmp_path: Path) -> None:
     def create(guard: Guard, settings: EmailSettings) -> EmailService:
         return EmailService(guard, settings.model_copy(update={"state_dir": tmp_path}))
 

@@ -68,7 +68,7 @@ async def test_an_order_gets_the_same_answer_however_often_it_is_assessed(fraud:
     assert await fraud.AssessOrder(order(units=60_000)) == first
 
 
-async def test_an_order_assessed_twice_at_once_is_answered_or_asked_to_come_again(fraud: FraudServiceStub) -> None:
+async def test_an_order_assessed_twice_at_once_is_answered_or_unavailable(fraud: FraudServiceStub) -> None:
     replies = await asyncio.gather(*(fraud.AssessOrder(order()) for _ in range(8)), return_exceptions=True)
     assert {reply.verdict for reply in replies if not isinstance(reply, BaseException)} == {VERDICT_ACCEPT}
     assert (await fraud.AssessOrder(order())).verdict == VERDICT_ACCEPT
@@ -86,5 +86,5 @@ async def test_a_customer_who_orders_too_often_within_an_hour_adds_to_the_score(
     assert (await fraud.AssessOrder(order("much later"))).reasons == []
 
 
-def test_orders_are_counted_no_further_than_the_rules_look() -> None:
+def test_orders_are_counted_only_up_to_the_limit_of_the_rules() -> None:
     assert str(store._COUNT_RECENT).count("LIMIT") == 1

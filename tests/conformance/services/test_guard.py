@@ -149,7 +149,7 @@ async def test_a_rejected_retryable_command_may_succeed_later(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize("trouble", [Unavailable("later"), RuntimeError("a bug")])
-async def test_a_trouble_leaves_no_trace_and_the_next_attempt_succeeds(shop: Shop, trouble: Exception) -> None:
+async def test_a_passing_failure_is_not_recorded_and_the_next_attempt_succeeds(shop: Shop, trouble: Exception) -> None:
     shop.failure = trouble
     with pytest.raises(type(trouble)):
         await shop.add()
@@ -235,7 +235,7 @@ async def test_verify_does_not_know_a_command_that_took_no_effect(shop: Shop) ->
     assert await reason(shop.verify("rejected")) == "COMMAND_NOT_SEEN"
 
 
-async def test_what_was_not_seen_is_not_found_and_named(shop: Shop) -> None:
+async def test_an_unseen_command_is_not_found_and_the_refusal_names_its_key(shop: Shop) -> None:
     with pytest.raises(Rejection) as caught:
         await shop.verify("never sent")
     assert caught.value.code is grpc.StatusCode.NOT_FOUND
@@ -306,7 +306,7 @@ async def test_the_rejection_of_a_query_is_settled(shop: Shop) -> None:
     assert await settled(shop.ask(Rejection("UNKNOWN", "unknown"), recording=True)) == ("UNKNOWN", True)
 
 
-async def test_a_rejection_that_leaves_no_record_is_not_settled_for_another_attempt_may_succeed(shop: Shop) -> None:
+async def test_a_rejection_without_a_record_is_not_settled_because_another_attempt_may_succeed(shop: Shop) -> None:
     await shop.add("effect")
     shop.failure = Rejection("NOT_YET", "not yet")
     assert await settled(shop.add(None)) == ("NOT_YET", False)
@@ -315,7 +315,9 @@ async def test_a_rejection_that_leaves_no_record_is_not_settled_for_another_atte
     assert await settled(shop.remove(compensates=None)) == ("NOT_YET", False)
 
 
-async def test_a_reused_key_is_not_settled_for_its_first_user_may_have_had_an_effect(shop: Shop) -> None:
+async def test_the_rejection_of_a_reused_key_is_not_settled_because_its_first_use_may_have_had_an_effect(
+    shop: Shop,
+) -> None:
     await shop.add(name="a")
     assert await settled(shop.add(name="b")) == ("IDEMPOTENCY_KEY_REUSED", False)
     assert await settled(shop.add(method="Multiply")) == ("IDEMPOTENCY_KEY_REUSED", False)
@@ -337,7 +339,7 @@ async def test_a_refusal_by_the_guard_names_the_key_and_the_method_of_its_record
     [Record("key", "Add", Outcome.COMPLETED), Record("key", "Add", Outcome.COMPENSATED, b"digest", b"answer")],
     ids=["completed without an answer", "a tombstone with one"],
 )
-async def test_a_record_that_says_nonsense_is_refused_and_not_taken_for_a_lost_race(shop: Shop, broken: Record) -> None:
+async def test_an_invalid_record_is_refused_and_not_taken_for_a_lost_race(shop: Shop, broken: Record) -> None:
     with pytest.raises(IntegrityError):
         await shop.database.transaction(lambda connection: keep(connection, broken))
 
@@ -363,7 +365,7 @@ class ForgetfulDatabase:
         return await self._database.transaction(work)
 
 
-async def test_a_rejection_whose_rival_is_never_found_is_a_transient_trouble(shop: Shop) -> None:
+async def test_a_rejection_that_lost_a_race_to_a_record_never_found_is_a_passing_failure(shop: Shop) -> None:
     forgetful = ForgetfulDatabase(shop.database)
     shop.guard = Guard(cast("Database", forgetful))
     shop.failure = Rejection("SOLD_OUT", "sold out")
@@ -372,7 +374,7 @@ async def test_a_rejection_whose_rival_is_never_found_is_a_transient_trouble(sho
     assert forgetful.transactions == 5
 
 
-async def test_a_compensation_that_undoes_itself_comes_to_an_end(shop: Shop) -> None:
+async def test_a_compensation_that_names_its_own_key_ends(shop: Shop) -> None:
     with pytest.raises(Unavailable):
         await shop.remove("undo", compensates="undo")
     assert await reason(shop.verify("undo")) == "COMMAND_NOT_SEEN"

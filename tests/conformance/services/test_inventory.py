@@ -85,14 +85,16 @@ async def test_a_released_order_may_reserve_again(inventory: InventoryServiceStu
     assert await stock(inventory, "PIANO-GRAND") == (0, 3)
 
 
-async def test_of_many_who_want_the_last_ones_only_as_many_get_them(inventory: InventoryServiceStub) -> None:
+async def test_of_many_orders_for_the_last_pieces_only_as_many_succeed_as_there_are_pieces(
+    inventory: InventoryServiceStub,
+) -> None:
     wishes = [ReserveStockRequest(order_id=f"order-{n}", lines=lines(PIANO_GRAND=1)) for n in range(12)]
     replies = await asyncio.gather(*(inventory.ReserveStock(wish) for wish in wishes), return_exceptions=True)
     assert sum(not isinstance(reply, BaseException) for reply in replies) == 3
     assert await stock(inventory, "PIANO-GRAND") == (0, 3)
 
 
-async def test_orders_that_want_the_same_products_in_any_order_never_wait_in_a_ring(
+async def test_orders_for_the_same_products_in_any_order_never_deadlock(
     inventory: InventoryServiceStub,
 ) -> None:
     carts = [lines(MUG_BLUE=1, TEE_M=1, BOOK_SAGA=1), lines(BOOK_SAGA=1, TEE_M=1, MUG_BLUE=1)]

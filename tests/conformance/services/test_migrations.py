@@ -59,7 +59,7 @@ def test_migrating_twice_changes_nothing(service: Service[Any], database_url: st
     engine.dispose()
 
 
-def test_where_nothing_is_left_to_migrate_nobody_pays_for_alembic(
+def test_alembic_is_not_imported_where_no_migration_is_left(
     service: Service[Any], database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = open_engines(database_url).writer

@@ -98,7 +98,9 @@ async def test_a_void_without_a_hold_succeeds(payment: PaymentServiceStub, refus
     assert (code, reason, metadata) == ("NOT_FOUND", "PAYMENT_UNKNOWN", {"order_id": ORDER})
 
 
-async def test_more_than_is_held_cannot_be_captured(payment: PaymentServiceStub, refused_with: RefusedWith) -> None:
+async def test_an_amount_above_the_hold_cannot_be_captured(
+    payment: PaymentServiceStub, refused_with: RefusedWith
+) -> None:
     await payment.AuthorizePayment(authorization())
     assert (await refused_with(payment.CapturePayment(capture(101))))[:2] == (
         "FAILED_PRECONDITION",
@@ -106,13 +108,13 @@ async def test_more_than_is_held_cannot_be_captured(payment: PaymentServiceStub,
     )
 
 
-async def test_what_is_voided_cannot_be_captured(payment: PaymentServiceStub, refused_with: RefusedWith) -> None:
+async def test_a_voided_payment_cannot_be_captured(payment: PaymentServiceStub, refused_with: RefusedWith) -> None:
     await payment.AuthorizePayment(authorization())
     await payment.VoidAuthorization(VOID)
     assert (await refused_with(payment.CapturePayment(capture())))[1] == "PAYMENT_VOIDED"
 
 
-async def test_what_is_captured_cannot_be_voided(payment: PaymentServiceStub, refused_with: RefusedWith) -> None:
+async def test_a_captured_payment_cannot_be_voided(payment: PaymentServiceStub, refused_with: RefusedWith) -> None:
     await payment.AuthorizePayment(authorization())
     await payment.CapturePayment(capture())
     assert (await refused_with(payment.VoidAuthorization(VOID)))[1] == "PAYMENT_CAPTURED"
@@ -189,7 +191,7 @@ async def test_a_card_that_fails_once_fails_before_any_effect(
         euros(1_000_000_000),
     ],
 )
-async def test_an_amount_that_is_none_is_bad_input(payment: PaymentServiceStub, amount: Money) -> None:
+async def test_an_invalid_amount_is_bad_input(payment: PaymentServiceStub, amount: Money) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await payment.AuthorizePayment(authorization(amount=amount))
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -82,7 +82,7 @@ async def test_a_page_that_ends_with_the_catalogue_has_no_next(product: ProductS
 
 
 @pytest.mark.parametrize("token", ["nonsense!", "_w==", "é"])
-async def test_a_page_token_that_is_none_of_ours_is_bad_input(product: ProductServiceStub, token: str) -> None:
+async def test_a_foreign_page_token_is_bad_input(product: ProductServiceStub, token: str) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await product.ListProducts(ListProductsRequest(page_token=token))
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -50,7 +50,7 @@ async def test_a_cancelled_shipment_stays_visible_and_is_not_arranged_again(
     assert refused == ("FAILED_PRECONDITION", "SHIPMENT_ALREADY_ARRANGED", {"order_id": "order-1"})
 
 
-async def test_cancelling_what_was_never_arranged_succeeds(
+async def test_cancelling_a_shipment_that_was_never_arranged_succeeds(
     shipping: ShippingServiceStub, refused_with: RefusedWith
 ) -> None:
     await shipping.CancelShipment(CancelShipmentRequest(order_id="order-1"))
@@ -60,7 +60,7 @@ async def test_cancelling_what_was_never_arranged_succeeds(
     assert unknown == ("NOT_FOUND", "SHIPMENT_UNKNOWN", {"order_id": "order-1"})
 
 
-async def test_each_country_gets_the_carrier_that_goes_there(shipping: ShippingServiceStub) -> None:
+async def test_each_country_gets_a_carrier_that_delivers_there(shipping: ShippingServiceStub) -> None:
     carriers = {
         country: (await shipping.ArrangeShipment(parcel(f"order-{country}", country))).shipment.carrier
         for country in ("DE", "GB", "JP")

@@ -115,7 +115,9 @@ UNSUPPORTED = (
 
 
 @pytest.mark.parametrize("function", UNSUPPORTED)
-def test_what_a_sagas_channel_cannot_take_breaks_call_is_supported(function: Callable[..., Any]) -> None:
+def test_an_argument_that_a_sagas_channel_does_not_support_breaks_call_is_supported(
+    function: Callable[..., Any],
+) -> None:
     assert broken_by(function) == ["call-is-supported"]
 
 
@@ -174,7 +176,7 @@ UNAWAITED = (
 
 
 @pytest.mark.parametrize("function", UNAWAITED)
-def test_what_is_not_awaited_breaks_call_is_awaited(function: Callable[..., Any]) -> None:
+def test_a_call_that_is_not_awaited_breaks_call_is_awaited(function: Callable[..., Any]) -> None:
     assert set(broken_by(function)) == {"call-is-awaited"}
 
 
@@ -256,11 +258,11 @@ ILLEGAL = (
 
 
 @pytest.mark.parametrize("function", ILLEGAL)
-def test_what_no_key_can_hold_breaks_scope_name_is_legal(function: Callable[..., Any]) -> None:
+def test_a_scope_name_that_no_key_can_hold_breaks_scope_name_is_legal(function: Callable[..., Any]) -> None:
     assert set(broken_by(function)) == {"scope-name-is-legal"}
 
 
-def test_names_that_constraints_keep_legal_or_that_nothing_is_known_of_break_no_rule() -> None:
+def test_scope_names_that_are_legal_by_constraints_or_unknown_break_no_rule() -> None:
     async def place(order: StartOrderRequest, shop: Shop) -> Receipt:
         for number, line in enumerate(order.lines):
             with scope(f"item-{number}"), scope(str(line.quantity)):

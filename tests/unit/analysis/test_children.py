@@ -149,7 +149,7 @@ def test_the_rules_of_the_pivot_hold_for_children() -> None:
     assert broken_by(after) == ["saga.fulfil.v2 only-forward-after-pivot"]
 
 
-def test_a_child_that_is_not_named_or_is_passed_on_cannot_be_read() -> None:
+def test_a_child_of_an_unknown_definition_or_called_by_another_name_cannot_be_read() -> None:
     async def chosen(order: StartOrderRequest, _shop: Shop) -> Receipt:
         definition = fulfil if order.member else settle
         return await child(definition, order)

@@ -181,7 +181,7 @@ ALLOWED = [
 
 
 @pytest.mark.parametrize(("rule", "before", "body"), BROKEN, ids=[f"{rule}: {body}" for rule, _, body in BROKEN])
-def test_what_comes_out_differently_in_a_replay_is_found(
+def test_code_that_differs_in_a_replay_is_found(
     check: Callable[..., list[Violation]], rule: str, before: str, body: str
 ) -> None:
     violations = [each for each in check(body, before) if each.rule != "plan-is-readable"]
@@ -190,11 +190,13 @@ def test_what_comes_out_differently_in_a_replay_is_found(
 
 
 @pytest.mark.parametrize(("before", "body"), ALLOWED, ids=[body for _, body in ALLOWED])
-def test_what_comes_out_the_same_is_allowed(check: Callable[..., list[Violation]], before: str, body: str) -> None:
+def test_code_that_is_the_same_in_a_replay_is_allowed(
+    check: Callable[..., list[Violation]], before: str, body: str
+) -> None:
     assert check(body, before) == []
 
 
-def test_an_import_within_the_function_is_seen_through(check: Callable[..., list[Violation]]) -> None:
+def test_names_imported_within_the_function_are_resolved(check: Callable[..., list[Violation]]) -> None:
     assert rules(check("import time as t\nprint(t.time())")) == ["time-is-journalled"]
     assert rules(check("from random import choice as pick\nprint(pick('ab'))")) == ["chance-is-journalled"]
     assert rules(check("import os.path\nprint(os.path.exists('a'))")) == ["io-is-a-command"]
@@ -224,7 +226,7 @@ class Cart:
     assert check("print(1)", before) == []
 
 
-def test_the_modules_beside_it_are_read_and_named(check: Callable[..., list[Violation]]) -> None:
+def test_modules_in_the_same_package_are_read_and_named(check: Callable[..., list[Violation]]) -> None:
     (violation,) = check(
         "print(due())", "from .beside import due", "import time\n\ndef due():\n    return time.time()\n"
     )
@@ -244,7 +246,7 @@ def test_where_stubs_cannot_be_read_no_await_is_called_foreign(check: Callable[.
     assert rules(check("stubs = [shop.inventory]\nawait stubs[0].ReserveStock(REQUEST)")) == ["plan-is-readable"]
 
 
-def test_our_own_saga_comes_out_the_same() -> None:
+def test_our_own_saga_is_the_same_in_every_replay() -> None:
     assert check_definition(place_order) == []
 
 

@@ -110,7 +110,7 @@ def test_an_argument_is_issued_before_the_command_that_it_is_for() -> None:
     assert methods(plan_of(place)) == ["AuthorizePayment", "ReserveStock"]
 
 
-def test_ways_that_are_chosen_between_are_conditional() -> None:
+def test_commands_in_branches_are_conditional() -> None:
     async def place(order: StartOrderRequest, shop: Shop) -> Receipt:
         if order.member:
             await shop.rewards.CreditPoints(CREDIT)
@@ -140,7 +140,7 @@ def test_ways_that_are_chosen_between_are_conditional() -> None:
     ]
 
 
-def test_what_follows_a_refusal_is_not_conditional() -> None:
+def test_commands_after_a_raise_in_a_branch_are_not_conditional() -> None:
     async def place(_order: StartOrderRequest, shop: Shop) -> Receipt:
         if (await shop.fraud.AssessOrder(ASSESS)).verdict != VERDICT_ACCEPT:
             raise RuntimeError
@@ -150,7 +150,7 @@ def test_what_follows_a_refusal_is_not_conditional() -> None:
     assert methods(plan_of(place)) == ["AssessOrder", "ReserveStock"]
 
 
-def test_what_follows_an_early_return_is_conditional() -> None:
+def test_commands_after_an_early_return_are_conditional() -> None:
     async def place(order: StartOrderRequest, shop: Shop) -> Receipt:
         if not order.lines:
             return Receipt()
@@ -174,7 +174,7 @@ def test_an_early_return_of_a_called_function_skips_only_the_rest_of_that_functi
     assert methods(plan_of(place)) == ["CreditPoints?", "CapturePayment"]
 
 
-def test_handlers_of_errors_are_conditional_and_what_follows_in_any_case_is_not() -> None:
+def test_commands_in_error_handlers_are_conditional_and_those_in_finally_are_not() -> None:
     async def place(_order: StartOrderRequest, shop: Shop) -> Receipt:
         try:
             await shop.inventory.ReserveStock(RESERVE)
@@ -206,7 +206,7 @@ def parallels(plan: Plan) -> list[int]:
     return [len(node.branches) for node in walk(plan.root) if isinstance(node, Parallel)]
 
 
-def test_what_is_gathered_runs_side_by_side() -> None:
+def test_gathered_commands_run_side_by_side() -> None:
     async def place(order: StartOrderRequest, shop: Shop) -> Receipt:
         await asyncio.gather(
             shop.fraud.AssessOrder(ASSESS),
@@ -286,7 +286,7 @@ def test_a_call_that_is_awaited_later_is_planned_once_where_it_is_called() -> No
     assert methods(plan_of(place)) == ["AssessOrder", "ReserveStock"]
 
 
-def test_scopes_are_told_as_they_are_written() -> None:
+def test_scopes_are_shown_as_they_are_written() -> None:
     async def place(order: StartOrderRequest, shop: Shop) -> Receipt:
         for line in order.lines:
             with scope("items"), scope(f"item-{line.sku}"):
@@ -354,7 +354,7 @@ def test_a_function_of_another_module_that_receives_stubs_cannot_be_read() -> No
     assert unread(place) == "`dedent` receives stubs and is not in this module, where it could be read"
 
 
-def test_a_name_that_may_stand_for_two_stubs_cannot_be_read() -> None:
+def test_a_name_that_may_hold_one_of_two_stubs_cannot_be_read() -> None:
     async def place(order: StartOrderRequest, shop: Shop) -> Receipt:
         participant: Any
         participant = shop.payment

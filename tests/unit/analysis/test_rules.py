@@ -132,7 +132,7 @@ def test_a_compensable_after_the_pivot_breaks_only_forward_after_pivot() -> None
     assert broken_by(place) == ["ReserveStock only-forward-after-pivot"]
 
 
-def test_a_compensable_on_a_path_that_left_before_breaks_no_rule() -> None:
+def test_a_compensable_on_a_path_without_the_pivot_breaks_no_rule() -> None:
     async def place(order: StartOrderRequest, shop: Shop) -> Receipt:
         if order.member:
             await shop.payment.CapturePayment(CAPTURE)
@@ -156,7 +156,7 @@ def test_a_compensable_in_a_function_called_after_the_pivot_breaks_only_forward_
     assert broken_by(place) == ["ReserveStock only-forward-after-pivot"]
 
 
-def test_another_way_after_a_rejected_pivot_breaks_no_rule() -> None:
+def test_compensables_after_a_rejected_pivot_break_no_rule() -> None:
     async def place(_order: StartOrderRequest, shop: Shop) -> Receipt:
         try:
             await shop.payment.CapturePayment(CAPTURE)
@@ -190,7 +190,7 @@ def test_a_retryable_before_the_pivot_breaks_retryable_follows_pivot() -> None:
     assert broken_by(place) == ["CreditPoints retryable-follows-pivot"]
 
 
-def test_a_retryable_after_a_pivot_whose_rejection_is_passed_over_breaks_retryable_follows_pivot() -> None:
+def test_a_retryable_after_a_pivot_whose_rejection_is_ignored_breaks_retryable_follows_pivot() -> None:
     async def place(_order: StartOrderRequest, shop: Shop) -> Receipt:
         with contextlib.suppress(CommandRejected):
             await shop.payment.CapturePayment(CAPTURE)
@@ -254,7 +254,7 @@ def test_a_pivot_beside_an_effectful_command_breaks_pivot_runs_alone() -> None:
     assert broken_by(place) == ["CapturePayment pivot-runs-alone"]
 
 
-def test_a_pivot_beside_queries_breaks_no_rule_and_is_behind_when_all_have_ended() -> None:
+def test_a_pivot_beside_queries_breaks_no_rule_and_is_past_when_all_have_ended() -> None:
     async def place(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await asyncio.gather(shop.payment.CapturePayment(CAPTURE), shop.inventory.GetStock(STOCK))
         await shop.rewards.CreditPoints(CREDIT)
@@ -263,7 +263,7 @@ def test_a_pivot_beside_queries_breaks_no_rule_and_is_behind_when_all_have_ended
     assert broken_by(place) == []
 
 
-def test_what_follows_a_task_group_with_the_pivot_is_after_it() -> None:
+def test_commands_after_a_task_group_with_the_pivot_are_after_the_pivot() -> None:
     async def place(_order: StartOrderRequest, shop: Shop) -> Receipt:
         async def capture() -> None:
             await shop.payment.CapturePayment(CAPTURE)
@@ -298,7 +298,7 @@ def test_a_saga_among_its_own_descendants_breaks_child_is_no_ancestor() -> None:
     assert broken_by(place) == ["first child-is-no-ancestor"]
 
 
-def test_what_comes_finally_is_on_both_sides_of_the_pivot() -> None:
+def test_commands_in_finally_are_on_both_sides_of_the_pivot() -> None:
     async def place(_order: StartOrderRequest, shop: Shop) -> Receipt:
         try:
             await shop.payment.CapturePayment(CAPTURE)

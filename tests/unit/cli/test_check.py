@@ -44,7 +44,7 @@ def test_our_own_contracts_and_sagas_have_no_violations(orchestrator: Callable[.
     assert answer.out.strip().endswith("1 saga: no violations")
 
 
-def test_a_compensation_that_is_removed_from_a_proto_file_is_told_before_stubs_are_made(
+def test_a_compensation_missing_in_a_proto_file_is_reported_before_stubs_are_made(
     orchestrator: Callable[..., Any], protos: Path
 ) -> None:
     edit(protos, "shop/inventory/v1/inventory.proto", 'compensation: "ReleaseStock"', "")
@@ -58,9 +58,7 @@ def test_a_compensation_that_is_removed_from_a_proto_file_is_told_before_stubs_a
     )
 
 
-def test_stubs_that_say_something_else_than_the_proto_file_are_told(
-    orchestrator: Callable[..., Any], protos: Path
-) -> None:
+def test_stubs_that_differ_from_the_proto_file_are_reported(orchestrator: Callable[..., Any], protos: Path) -> None:
     edit(protos, "shop/type/v1/type.proto", "lte: 1000", "lte: 2000")
 
     answer = orchestrator("check")
@@ -77,7 +75,7 @@ def test_comments_do_not_make_stubs_stale(orchestrator: Callable[..., Any], prot
     assert orchestrator("check").code == 0
 
 
-def test_a_saga_that_breaks_a_rule_is_told_with_file_line_and_rpc(
+def test_a_saga_that_breaks_a_rule_is_reported_with_file_line_and_rpc(
     orchestrator: Callable[..., Any], tmp_path: Path
 ) -> None:
     (tmp_path / "giving_points.py").write_text(SAGA)
@@ -143,7 +141,7 @@ def test_a_saga_that_is_declared_wrongly_is_one_line_and_code_1(
     assert answer.err == "error: saga 'give_points': versions count from 1, not 0\n"
 
 
-def test_a_contract_that_does_not_compile_is_told_in_the_words_of_protoc(
+def test_a_contract_that_does_not_compile_is_reported_with_the_message_of_protoc(
     orchestrator: Callable[..., Any], protos: Path
 ) -> None:
     edit(protos, "shop/type/v1/type.proto", "message Address {", "message Address")
@@ -155,7 +153,7 @@ def test_a_contract_that_does_not_compile_is_told_in_the_words_of_protoc(
     assert 'protos/shop/type/v1/type.proto:22:3: Expected "{"' in answer.err
 
 
-def test_a_folder_without_contracts_is_told(orchestrator: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_folder_without_contracts_is_an_error(orchestrator: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
     answer = orchestrator("check", "--protos", "empty")

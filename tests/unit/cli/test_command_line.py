@@ -17,14 +17,14 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("command", [(), *((each,) for each in COMMANDS)])
-def test_h_is_help_everywhere(orchestrator: Callable[..., object], command: tuple[str, ...]) -> None:
+def test_every_command_has_h_for_help(orchestrator: Callable[..., object], command: tuple[str, ...]) -> None:
     short, long = orchestrator(*command, "-h"), orchestrator(*command, "--help")
 
     assert short == long
     assert "Usage: " in str(short)
 
 
-def test_the_version_is_told(orchestrator: Callable[..., object]) -> None:
+def test_the_version_is_printed(orchestrator: Callable[..., object]) -> None:
     told = orchestrator("--version")
 
     assert f"orchestrator {version('saga-orchestrator')}" in str(told)
@@ -43,7 +43,7 @@ def test_the_version_is_told(orchestrator: Callable[..., object]) -> None:
         ({"ORCHESTRATOR_ADDRESS": "127.0.0.1:1"}, ("--address", "127.0.0.1:3"), "127.0.0.1:3"),
     ],
 )
-def test_the_address_is_the_options_the_environments_or_where_serve_listens(
+def test_the_address_comes_from_the_option_the_environment_or_the_default_of_serve(
     orchestrator: Callable[..., object],
     monkeypatch: pytest.MonkeyPatch,
     environment: dict[str, str],
@@ -64,7 +64,7 @@ async def _print(address: str) -> None:
     print(address)  # noqa: T201 - the test reads it
 
 
-def test_an_address_that_is_none_is_told(orchestrator: Callable[..., object]) -> None:
+def test_an_invalid_address_is_an_error(orchestrator: Callable[..., object]) -> None:
     told = orchestrator("stats", "--address", "nowhere")
 
     assert "expected host:port" in " ".join(str(told).split())

@@ -35,7 +35,7 @@ def test_the_committed_stubs_are_those_of_the_contracts(
     assert stubs_in(tmp_path / "stubs") == stubs_in(ROOT / "generated")
 
 
-def test_a_second_run_touches_nothing_and_a_removed_contract_takes_its_stubs_along(
+def test_a_second_run_touches_no_stubs_and_a_removed_contract_removes_its_stubs(
     orchestrator: Callable[..., Any], tmp_path: Path
 ) -> None:
     contracts = tmp_path / "contracts"
@@ -105,7 +105,7 @@ def write(tmp_path: Path, name: str, text: str = 'syntax = "proto3"; message Sea
     ],
 )
 @pytest.mark.parametrize("out", ["stubs", "."])
-def test_stubs_that_python_could_not_import_are_told_before_anything_is_written(
+def test_stubs_that_python_could_not_import_are_refused_before_any_is_written(
     orchestrator: Callable[..., Any], tmp_path: Path, name: str, told: str, out: str
 ) -> None:
     write(tmp_path, name)
@@ -131,7 +131,7 @@ def test_stubs_that_python_could_not_import_are_told_before_anything_is_written(
         *("shop/payment/v2/payment.proto", "mine/v1/bank.proto", "match/v1/type.proto"),
     ],
 )
-def test_other_names_are_free(orchestrator: Callable[..., Any], tmp_path: Path, name: str) -> None:
+def test_names_that_python_can_import_are_accepted(orchestrator: Callable[..., Any], tmp_path: Path, name: str) -> None:
     write(tmp_path, name)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/__init__.py").touch()
@@ -167,7 +167,7 @@ async def pay(order: Order, shop: Shop) -> Order:
 """
 
 
-def test_a_users_own_shop_stands_beside_the_one_that_we_bring_along(
+def test_a_users_own_shop_contracts_do_not_collide_with_the_examples(
     orchestrator: Callable[..., Any], tmp_path: Path
 ) -> None:
     write(tmp_path, "shop/payment/v1/payment.proto", SHOP)
@@ -192,7 +192,7 @@ def test_a_users_own_shop_stands_beside_the_one_that_we_bring_along(
     assert loaded.stdout == "shop/payment/v1/payment.proto\n", loaded.stderr
 
 
-def test_two_files_with_one_module_are_told(orchestrator: Callable[..., Any], tmp_path: Path) -> None:
+def test_two_files_with_one_module_are_refused(orchestrator: Callable[..., Any], tmp_path: Path) -> None:
     write(tmp_path, "bank/my-bank.proto")
     write(tmp_path, "bank/my_bank.proto", 'syntax = "proto3"; message Other {}')
 
@@ -204,7 +204,7 @@ def test_two_files_with_one_module_are_told(orchestrator: Callable[..., Any], tm
     )
 
 
-def test_an_rpc_that_is_a_word_of_python_is_told(orchestrator: Callable[..., Any], tmp_path: Path) -> None:
+def test_an_rpc_named_by_a_word_of_python_is_refused(orchestrator: Callable[..., Any], tmp_path: Path) -> None:
     rpcs = "service S { rpc import(M) returns (M); rpc Export(M) returns (M); }"
     write(tmp_path, "bank/bank.proto", f'syntax = "proto3"; package bank; {rpcs} message M {{}}')
 
@@ -216,7 +216,7 @@ def test_an_rpc_that_is_a_word_of_python_is_told(orchestrator: Callable[..., Any
     assert not (tmp_path / "stubs").exists()
 
 
-def test_a_copy_of_our_contract_is_told_only_where_it_says_something_else(
+def test_a_copy_of_our_contract_is_refused_only_where_the_copy_differs(
     orchestrator: Callable[..., Any], tmp_path: Path
 ) -> None:
     ours = (ROOT / "protos/saga/v1/contract.proto").read_text()
@@ -232,7 +232,9 @@ def test_a_copy_of_our_contract_is_told_only_where_it_says_something_else(
     )
 
 
-def test_a_message_that_the_orchestrator_has_itself_is_told(orchestrator: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_message_that_the_orchestrator_declares_itself_is_refused(
+    orchestrator: Callable[..., Any], tmp_path: Path
+) -> None:
     write(tmp_path, "mine/saga.proto", 'syntax = "proto3"; package saga.v1; message Saga {} message Mine {}')
 
     answer = orchestrator("generate", "--protos", "contracts")

@@ -48,7 +48,7 @@ def test_a_command_in_a_foreign_folder_asks_for_the_sagas(
     assert "which sagas? Name the module that holds them: --sagas <module>" in answer.err
 
 
-def test_no_sagas_are_meant_where_none_are_named_in_the_repository_of_the_shop_neither(
+def test_the_repository_of_the_shop_has_no_default_sagas_either(
     orchestrator: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ORCHESTRATOR_SAGAS")
@@ -80,7 +80,7 @@ def test_a_module_of_a_package_without_a_saga_is_not_imported(orchestrator: Call
     assert orchestrator("check", "--sagas", "pointed").code == 0
 
 
-def test_a_module_of_a_package_that_cannot_be_imported_is_told(
+def test_a_module_of_a_package_that_cannot_be_imported_is_an_error(
     orchestrator: Callable[..., Any], tmp_path: Path
 ) -> None:
     write(tmp_path / "pointless", first=SAGA.format(version=1), second=f"import nowhere\n{SAGA.format(version=2)}")

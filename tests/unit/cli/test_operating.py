@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         ("act", "cancel", "--definition", "place_order", "--reason", "r"),
     ],
 )
-def test_an_orchestrator_that_is_not_there_is_one_line_on_stderr(
+def test_an_unreachable_orchestrator_is_one_line_on_stderr(
     orchestrator: Callable[..., Any], command: tuple[str, ...]
 ) -> None:
     answer = orchestrator(*command, "--address", "127.0.0.1:1")

@@ -42,11 +42,11 @@ def page(statistics: GetStatisticsResponse) -> str:
         ),
     ],
 )
-def test_the_limits_and_what_is_under_way_are_shown(statistics: GetStatisticsResponse, shown: str) -> None:
+def test_the_limits_and_the_work_under_way_are_shown(statistics: GetStatisticsResponse, shown: str) -> None:
     assert shown in page(statistics)
 
 
-def test_what_an_older_orchestrator_does_not_tell_is_not_shown() -> None:
+def test_fields_that_an_older_orchestrator_does_not_send_are_not_shown() -> None:
     shown = page(GetStatisticsResponse(live_sagas=2))
 
     assert "this replica advances 2 of them\n" in shown.replace(" \n", "\n")

@@ -96,7 +96,9 @@ def test_each_step_shows_its_outcome_and_its_compensation() -> None:
         (saga_pb2.STEP_STATE_STANDS, "stands, in doubt"),
     ],
 )
-def test_what_was_rolled_back_in_doubt_says_so_instead_of_its_last_error(state: saga_pb2.StepState, told: str) -> None:
+def test_a_step_rolled_back_in_doubt_shows_the_doubt_instead_of_its_last_error(
+    state: saga_pb2.StepState, told: str
+) -> None:
     lost = step("Hold", state, error=Status(code=UNAVAILABLE, message="broken pipe"))
     shown = "\n".join(drawn(saga_page(saga_pb2.Saga(steps=[lost]))))
     assert told in shown
@@ -114,7 +116,7 @@ def test_a_list_has_one_line_for_each_saga() -> None:
     assert drawn(sagas_table([running]))[1].split("  ")[:2] == ["order-1", "running"]
 
 
-def test_changes_are_told_once() -> None:
+def test_changes_are_shown_once() -> None:
     before = [step("Hold", saga_pb2.STEP_STATE_IN_PROGRESS), step("Charge", saga_pb2.STEP_STATE_NOT_BEGUN)]
     after = [step("Hold", saga_pb2.STEP_STATE_COMPLETED), step("Charge", saga_pb2.STEP_STATE_IN_PROGRESS)]
     told = [line.plain for line in changes(before, after)]
@@ -128,7 +130,7 @@ def test_progress_is_a_sign_for_each_step() -> None:
     assert current_step(steps) == "PaymentService.Charge"
 
 
-def test_what_only_a_newer_server_knows_is_shown_as_it_is() -> None:
+def test_enum_values_of_a_newer_server_are_shown_as_numbers() -> None:
     assert drawn(saga_page(saga_pb2.Saga(status=99, steps=[step("Hold", 99)])))  # type: ignore[arg-type]
 
 

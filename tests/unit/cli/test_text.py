@@ -81,7 +81,7 @@ UNKNOWN = AnyMessage(type_url="type.googleapis.com/nobody.knows.This", value=b"1
         (packed(saga_pb2.Saga(saga_id=EVIL)), r"\u202e"),
     ],
 )
-def test_a_payload_that_json_cannot_say_is_shown_as_what_it_is(payload: AnyMessage, shown: str) -> None:
+def test_a_payload_that_json_cannot_express_is_shown_as_text_or_type(payload: AnyMessage, shown: str) -> None:
     told = Payloads(descriptor_pool.Default()).as_json(payload)
 
     assert shown in told
@@ -104,11 +104,11 @@ def test_a_payload_that_json_cannot_say_is_shown_as_what_it_is(payload: AnyMessa
         ("of the contract's own", "of the contract's own"),
     ],
 )
-def test_violations_are_told_in_words(violation: str, told: str) -> None:
+def test_violations_are_written_in_words(violation: str, told: str) -> None:
     assert for_people(violation) == told
 
 
-def test_things_are_counted_as_people_do() -> None:
+def test_counts_are_written_in_words_for_people() -> None:
     assert [counted(number, "saga") for number in (0, 1, 2, 3000)] == ["no sagas", "1 saga", "2 sagas", "3,000 sagas"]
     assert counted(0, "saga", none="0") == "0 sagas"
 
@@ -122,13 +122,13 @@ def test_things_are_counted_as_people_do() -> None:
         ({"most_in_flight": "0"}, "ORCHESTRATOR_MOST_IN_FLIGHT: expected a whole number, 1 or more, not '0'"),
     ],
 )
-def test_a_setting_that_is_wrong_is_told_what_it_takes(option: dict[str, str], told: str) -> None:
+def test_the_error_of_a_setting_says_which_values_are_valid(option: dict[str, str], told: str) -> None:
     with pytest.raises(SettingsError) as refused:
         read_settings(**option)
     assert str(refused.value) == told
 
 
-def test_every_setting_says_in_words_what_it_takes() -> None:
+def test_every_setting_says_in_words_which_values_are_valid() -> None:
     for field in Settings.model_fields:
         with pytest.raises(SettingsError, match=r"expected .*, not"):
             read_settings(**{field: object()})

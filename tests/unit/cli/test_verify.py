@@ -85,14 +85,16 @@ def edited(tmp_path: Path) -> str:
     return "edited_sagas"
 
 
-def test_the_code_that_wrote_a_journal_is_in_line_with_it(orchestrator: Orchestrator, journal: str) -> None:
+def test_the_code_that_wrote_a_journal_does_not_diverge_from_the_journal(
+    orchestrator: Orchestrator, journal: str
+) -> None:
     answer = orchestrator("verify", "--journal", journal)
 
     assert answer.code == 0, answer.out
     assert answer.out == "2 journals verified: all in line\n"
 
 
-def test_a_saga_that_was_edited_in_place_is_told_with_both_sides(
+def test_a_saga_that_was_edited_in_place_is_reported_with_both_sides(
     orchestrator: Orchestrator, journal: str, edited: str
 ) -> None:
     answer = orchestrator("verify", "--journal", journal, "--sagas", edited)
@@ -105,7 +107,7 @@ def test_a_saga_that_was_edited_in_place_is_told_with_both_sides(
     assert "tok_golden" not in answer.out
 
 
-def test_a_definition_that_is_gone_is_told(orchestrator: Orchestrator, journal: str, tmp_path: Path) -> None:
+def test_a_missing_definition_is_reported(orchestrator: Orchestrator, journal: str, tmp_path: Path) -> None:
     text = (ROOT / "orchestrator" / "shop" / "place_order.py").read_text()
     (tmp_path / "newer_sagas.py").write_text(text.replace('"place_order", version=1', '"place_order", version=2'))
     answer = orchestrator("verify", "--journal", journal, "--sagas", "newer_sagas")
@@ -133,7 +135,7 @@ def test_exported_journals_are_verified_without_the_journal(orchestrator: Orches
     assert (answer.code, answer.out) == (0, "1 journal verified: all in line\n")
 
 
-def test_a_folder_of_exported_journals_is_verified_with_what_is_none_of_them(
+def test_a_folder_of_exported_journals_is_verified_and_other_files_are_reported(
     orchestrator: Orchestrator, tmp_path: Path
 ) -> None:
     folder = tmp_path / "exported"
@@ -147,7 +149,7 @@ def test_a_folder_of_exported_journals_is_verified_with_what_is_none_of_them(
     assert answer.out.endswith("2 journals verified: 1 unreadable\n")
 
 
-def test_what_is_not_there_is_one_line(orchestrator: Orchestrator, tmp_path: Path) -> None:
+def test_a_missing_file_is_one_line(orchestrator: Orchestrator, tmp_path: Path) -> None:
     absent = orchestrator("verify", "nowhere.json")
     no_journal = orchestrator("verify", "--journal", f"sqlite:{tmp_path}/nowhere.db")
     in_memory = orchestrator("verify", "--journal", "memory:")
@@ -185,7 +187,7 @@ def test_all_journals_are_exported_and_verified_again(
     assert orchestrator("verify", "exported").out.endswith("2 journals verified: 2 diverged\n")  # of another order
 
 
-def test_what_cannot_be_exported_is_one_line_and_code_2(orchestrator: Orchestrator, journal: str) -> None:
+def test_a_saga_that_cannot_be_exported_is_one_line_and_code_2(orchestrator: Orchestrator, journal: str) -> None:
     nothing, both, unknown = (
         orchestrator("export", *arguments, "--journal", journal) for arguments in ((), (saga(1), "--all"), (saga(9),))
     )
@@ -195,7 +197,7 @@ def test_what_cannot_be_exported_is_one_line_and_code_2(orchestrator: Orchestrat
     assert unknown.err == f"error: there is no saga {saga(9)!r}\n"
 
 
-def test_the_help_warns_of_what_an_export_holds(orchestrator: Orchestrator) -> None:
+def test_the_help_warns_of_secrets_in_an_export(orchestrator: Orchestrator) -> None:
     assert "nothing of it is masked" in " ".join(orchestrator("export", "--help").out.split())
 
 

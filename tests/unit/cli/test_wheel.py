@@ -48,7 +48,7 @@ def compile_with(site_packages: Path, folder: Path, name: str) -> descriptor_pb2
     return descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes())
 
 
-def test_protoc_finds_in_site_packages_whatever_a_contract_imports(site_packages: Path, tmp_path: Path) -> None:
+def test_protoc_finds_the_imports_of_a_contract_in_site_packages(site_packages: Path, tmp_path: Path) -> None:
     (tmp_path / "ferry.proto").write_text(CONTRACT)
 
     compiled = compile_with(site_packages, tmp_path, "ferry.proto")

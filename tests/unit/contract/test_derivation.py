@@ -90,7 +90,7 @@ def test_messages_lists_and_maps_are_copied_whole(book: Callable[..., Command]) 
     assert derived.by_name["a"].row == 4
 
 
-def test_what_is_derived_shares_nothing_with_the_request(book: Callable[..., Command]) -> None:
+def test_a_derived_message_shares_no_part_with_the_request(book: Callable[..., Command]) -> None:
     command = book("Seat seat = 1;")
     request: Any = command.request(seat={"row": 1})
 
@@ -150,7 +150,9 @@ ANSWERED = """
 
 
 @pytest.mark.parametrize("when_unknown", ["LEAVE_EMPTY", "SUSPEND"])
-def test_a_field_from_the_response_is_taken_from_it(when_unknown: str, book: Callable[..., Command]) -> None:
+def test_a_field_marked_as_from_the_response_is_taken_from_the_response(
+    when_unknown: str, book: Callable[..., Command]
+) -> None:
     command = book(ANSWERED % when_unknown)
 
     derived = derived_from(command, command.response(ticket_id="t-1", assigned={"row": 5}), order_id="o-1")
@@ -186,7 +188,7 @@ def test_a_verify_is_asked_from_the_request(book: Callable[..., Command]) -> Non
     assert asked.order_id == "o-1"
 
 
-def test_a_lost_answer_is_derived_from_what_the_verify_answers(book: Callable[..., Command]) -> None:
+def test_a_lost_answer_is_derived_from_the_answer_of_the_verify(book: Callable[..., Command]) -> None:
     command = book()
     assert command.verify
 

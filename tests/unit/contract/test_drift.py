@@ -56,7 +56,7 @@ def test_the_same_contract_does_not_drift(drift: Drift) -> None:
     assert drift(KNOWN) == ([], [])
 
 
-def test_what_the_live_service_has_besides_is_its_own_affair(drift: Drift) -> None:
+def test_further_rpcs_and_fields_of_the_live_service_are_no_drift(drift: Drift) -> None:
     assert drift(KNOWN.replace("string name = 1;", "string name = 1; string title = 9;")) == ([], [])
 
 

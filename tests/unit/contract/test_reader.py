@@ -60,7 +60,7 @@ def test_our_names_and_numbers_are_those_of_the_contract(
     assert {member.name: member.value for member in ours} == known
 
 
-def test_what_is_not_said_has_its_default(compile_service: Compile) -> None:
+def test_an_option_that_is_not_stated_has_its_default(compile_service: Compile) -> None:
     read = command(compile_service, "effect: EFFECT_PIVOT")
 
     assert (read.effect, read.on_unknown, read.idempotent) == (Effect.PIVOT, OnUnknown.RESEND, True)
@@ -126,7 +126,7 @@ def test_a_rule_for_a_status_is_read(compile_service: Compile, meaning: Meaning)
     assert command(compile_service, f"outcomes: [{rule}]").outcomes == (OutcomeRule("ABORTED", "SOLD_OUT", meaning),)
 
 
-def test_the_other_rpcs_that_a_contract_names_are_read_without_theirs(compile_service: Compile) -> None:
+def test_the_rpcs_that_a_command_names_are_read_without_the_rpcs_that_they_name(compile_service: Compile) -> None:
     text = """
     rpc Book(Booking) returns (Ticket) {
       option (saga.v1.command) = {effect: EFFECT_COMPENSABLE compensation: "Cancel" verify: "Get"};
@@ -157,7 +157,7 @@ def test_a_stream_in_either_direction_is_seen(compile_service: Compile, streams:
 
 
 @pytest.mark.parametrize("written", [*SCALARS, "repeated bytes", "map<string, int64>", "Ticket", "repeated Ticket"])
-def test_the_type_of_a_field_is_told_as_it_is_written(compile_service: Compile, written: str) -> None:
+def test_the_type_of_a_field_is_shown_as_in_a_proto_file(compile_service: Compile, written: str) -> None:
     service = f"service FerryService {{ rpc Book(Wanted) returns (Ticket); }} message Wanted {{ {written} it = 1; }}"
     wanted = compile_service(f"{service} {MESSAGES}").methods_by_name["Book"].input_type
 

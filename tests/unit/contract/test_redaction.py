@@ -90,7 +90,7 @@ PLACES = (
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_marked_field_is_masked_wherever_it_is(place: str, new: Callable[..., Any]) -> None:
+def test_a_marked_field_is_masked_at_every_place(place: str, new: Callable[..., Any]) -> None:
     message = places(new)[place]
     before = message.SerializeToString(deterministic=True)
 
@@ -103,7 +103,7 @@ def test_a_marked_field_is_masked_wherever_it_is(place: str, new: Callable[..., 
     assert message.SerializeToString(deterministic=True) == before, "it is a copy"
 
 
-def test_of_several_marked_texts_each_is_masked_and_what_is_no_text_is_cleared(new: Callable[..., Any]) -> None:
+def test_each_of_several_marked_texts_is_masked_and_other_marked_fields_are_cleared(new: Callable[..., Any]) -> None:
     assert redacted(full_secret(new)) == new("Secret", pin=MASK, door="left", codes=[MASK, MASK])
 
 
@@ -116,14 +116,12 @@ def test_of_several_marked_texts_each_is_masked_and_what_is_no_text_is_cleared(n
         any_pb2.Any(type_url="nonsense", value=PIN.encode()),
     ],
 )
-def test_of_an_any_that_cannot_be_read_the_type_and_the_size_are_left(
-    hidden: any_pb2.Any, new: Callable[..., Any]
-) -> None:
+def test_an_unreadable_any_keeps_its_type_and_its_size(hidden: any_pb2.Any, new: Callable[..., Any]) -> None:
     for shown in (redacted(hidden), redacted(new("Cabin", packed=as_any(hidden))).packed):
         assert (shown.type_url, shown.value) == (hidden.type_url, bytes(len(hidden.value)))
 
 
-def test_anys_without_end_are_no_accident(new: Callable[..., Any]) -> None:
+def test_endlessly_nested_anys_are_no_error(new: Callable[..., Any]) -> None:
     nested = packed(new("Secret", pin=PIN))
     for _ in range(1_000):
         nested = packed(nested)
@@ -149,7 +147,7 @@ def test_fields_that_this_contract_does_not_know_are_not_shown(new: Callable[...
         ("string pin = 1 [debug_redact = true];", False),
     ],
 )
-def test_an_attribute_that_must_not_be_shown_is_told(
+def test_an_attribute_that_must_not_be_shown_is_a_violation(
     field: str, sensitive: bool, compile_service: Callable[..., ServiceDescriptor]
 ) -> None:
     file: FileDescriptor = compile_service(f"{TEXT} message Outer {{ message Order {{ {field} }} }}").file

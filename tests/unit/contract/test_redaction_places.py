@@ -61,7 +61,7 @@ TOLD = {"token": "tok_secret", "tokens": ["tok_secret"], "pin": 4711, "shown": "
     ],
     ids=["alone", "first listed", "second listed", "named", "deeper", "deeper and listed", "deeper and named"],
 )
-def test_a_secret_is_masked_wherever_it_stands(where: Any) -> None:  # noqa: ANN401 - a path into a message
+def test_a_secret_is_masked_at_every_place(where: Any) -> None:  # noqa: ANN401 - a path into a message
     inner = OUTER(alone=SECRET(**TOLD), listed=[SECRET(**TOLD)], named={"a": SECRET(**TOLD)})
     outer = OUTER(
         alone=SECRET(**TOLD), listed=[SECRET(**TOLD), SECRET(**TOLD)], named={"a": SECRET(**TOLD)}, deeper=inner

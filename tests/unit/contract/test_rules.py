@@ -306,7 +306,7 @@ BREAKING: dict[str, list[str]] = {
     ("rule", "contract"),
     [pytest.param(rule, contract, id=rule) for rule, contracts in BREAKING.items() for contract in contracts],
 )
-def test_a_contract_that_breaks_one_rule_is_told_that_rule(
+def test_a_contract_that_breaks_one_rule_has_the_violation_of_that_rule(
     rule: str, contract: str, compile_service: Callable[..., ServiceDescriptor]
 ) -> None:
     syntax = "proto2" if "required string" in contract else "proto3"
@@ -373,7 +373,7 @@ def test_a_contract_that_breaks_one_rule_is_told_that_rule(
         ),
     ],
 )
-def test_a_contract_that_says_all_it_must_has_no_violations(
+def test_a_complete_contract_has_no_violations(
     contract: str, compile_service: Callable[..., ServiceDescriptor]
 ) -> None:
     assert check_service(compile_service(contract)) == []

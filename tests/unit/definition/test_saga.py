@@ -73,7 +73,7 @@ def test_an_input_whose_attribute_must_not_be_shown_is_refused() -> None:
 
 
 @pytest.mark.parametrize("deadline", [timedelta.max, LONGEST_SAGA + timedelta(seconds=1)])
-def test_a_deadline_that_nobody_will_see_is_refused(deadline: timedelta) -> None:
+def test_a_deadline_of_more_than_ten_years_is_refused(deadline: timedelta) -> None:
     with pytest.raises(DefinitionError, match=r"its deadline is .*; state up to 3660 days"):
         saga("place", version=1, deadline=deadline)
 
@@ -94,7 +94,7 @@ def placed_at(module: str, name: str) -> Callable[..., Awaitable[Receipt]]:
     return function
 
 
-def test_a_version_whose_function_hides_that_of_another_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_whose_function_hides_that_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.definition.saga._declared", {})
     saga("buy", version=1)(placed_at("shops", "buy"))
 
@@ -102,7 +102,7 @@ def test_a_version_whose_function_hides_that_of_another_is_refused(monkeypatch: 
         saga("buy", version=2)(placed_at("shops", "buy"))
 
 
-def test_the_same_module_may_be_read_twice_and_other_modules_name_as_they_like(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_may_be_read_twice_and_another_module_may_use_the_same_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("orchestrator.definition.saga._declared", {})
     for module, name, version in (
         ("shops", "buy", 1),

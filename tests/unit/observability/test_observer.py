@@ -93,7 +93,7 @@ def test_a_limit_that_cannot_be_understood_is_named(value: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"), ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip")]
 )
-def test_what_the_sdk_does_not_understand_is_a_wrong_setting(
+def test_a_value_that_the_sdk_does_not_understand_is_a_settings_error(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -101,7 +101,7 @@ def test_what_the_sdk_does_not_understand_is_a_wrong_setting(
         open_observability(ENDPOINT)
 
 
-def test_limits_are_the_sdks() -> None:
+def test_the_limits_come_from_the_variables_of_the_sdk() -> None:
     environ = {
         "OTEL_BSP_MAX_QUEUE_SIZE": "100",
         "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "10",
@@ -157,7 +157,7 @@ async def test_a_recovered_saga_is_projected_from_its_first_entry(
     assert recorded.names == ["saga started", "saga place_order"]
 
 
-async def test_what_this_process_has_passed_on_is_not_sent_again_when_the_saga_is_recovered(
+async def test_spans_that_this_process_has_sent_are_not_sent_again_when_the_saga_is_recovered(
     observer: TracingObserver, recorded: Recorded
 ) -> None:
     observer.journalled("order-1", [STARTED])
@@ -166,7 +166,7 @@ async def test_what_this_process_has_passed_on_is_not_sent_again_when_the_saga_i
     assert recorded.names == ["saga started", "saga place_order"]
 
 
-async def test_what_an_earlier_process_has_passed_on_is_not_sent_again(
+async def test_spans_that_an_earlier_process_has_sent_are_not_sent_again(
     observer: TracingObserver, recorded: Recorded
 ) -> None:
     observer.told_before = STARTED.at + 1
@@ -176,7 +176,9 @@ async def test_what_an_earlier_process_has_passed_on_is_not_sent_again(
     assert recorded.names == ["saga place_order"]
 
 
-async def test_what_rested_is_not_sent_again_when_it_goes_on(observer: TracingObserver, recorded: Recorded) -> None:
+async def test_the_spans_of_a_suspended_saga_are_not_sent_again_when_the_saga_goes_on(
+    observer: TracingObserver, recorded: Recorded
+) -> None:
     suspended = SagaSuspended(1050, Reason(ReasonCode.UNKNOWN, "no answer"))
     observer.recovered("order-1", [STARTED, suspended], told=True)
     observer.journalled("order-1", [SagaResumed(1060, Reason(ReasonCode.UNKNOWN, "found out")), COMPLETED])
@@ -212,7 +214,7 @@ async def test_the_trace_of_a_suspended_saga_goes_on_when_it_is_resumed(
     assert recorded.names[-1] == "saga place_order"
 
 
-async def test_a_journal_that_cannot_be_projected_harms_nobody(
+async def test_a_journal_that_cannot_be_projected_harms_no_saga(
     observer: TracingObserver, recorded: Recorded, caplog: pytest.LogCaptureFixture
 ) -> None:
     observer.journalled("order-1", [STARTED, "no entry", COMPLETED])  # type: ignore[list-item]
@@ -231,7 +233,7 @@ def test_a_full_batch_is_sent_at_once(recorded: Recorded) -> None:
     sender.close(10)
 
 
-def test_what_finds_no_room_is_counted_and_dropped(recorded: Recorded, caplog: pytest.LogCaptureFixture) -> None:
+def test_spans_that_find_no_room_are_counted_and_dropped(recorded: Recorded, caplog: pytest.LogCaptureFixture) -> None:
     recorded.held.clear()
     sender = SpanSender(recorded, Limits(queue=2, batch=1, delay=60))
     observer = TracingObserver(sender, sampling.DEFAULT_ON)
@@ -246,7 +248,9 @@ def test_what_finds_no_room_is_counted_and_dropped(recorded: Recorded, caplog: p
     assert caplog.messages[-1] == "3 spans did not reach the collector"
 
 
-def test_lost_spans_are_reported_once_until_that_is_over(recorded: Recorded, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_loss_of_spans_is_logged_at_its_start_and_at_its_end(
+    recorded: Recorded, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     sender = SpanSender(recorded, Limits(delay=60))
     observer = TracingObserver(sender, sampling.DEFAULT_ON)

@@ -196,7 +196,7 @@ def test_a_compensation_is_linked_to_the_attempt_whose_effect_it_undoes() -> Non
     assert "saga.effect" not in compensation.attributes
 
 
-def test_a_command_that_was_never_sent_is_not_linked_to() -> None:
+def test_a_compensation_has_no_link_to_a_command_that_was_never_sent() -> None:
     trace = project(STARTED, RESERVE_INTENDED, *ROLLED_BACK)
     assert only(trace, RELEASE_SPAN, 1).links == ()
     assert_whole(trace)
@@ -213,7 +213,7 @@ def test_a_rollback_shows_on_the_root_as_event_and_error() -> None:
     assert began.attributes == {"saga.reason": "REJECTED", "saga.reason.message": "none left", "saga.step": PRICE}
 
 
-def test_a_saga_that_was_cancelled_did_as_it_was_told() -> None:
+def test_the_root_of_a_cancelled_saga_is_no_error() -> None:
     reason = Reason(ReasonCode.CANCELLED, "changed my mind", requested_by="c-7")
     trace = project(STARTED, RESERVE_INTENDED, RESERVED, RollbackBegan(1_070_000, reason), *ROLLED_BACK[1:])
     root = only(trace, "saga place_order")
@@ -310,7 +310,7 @@ def test_every_suspension_has_a_span_of_its_own() -> None:
     assert [span.attributes["saga.attempt"] for span in trace if span.name.endswith("ReleaseStock")] == [1, 3]
 
 
-def test_an_outcome_that_was_found_by_asking_is_an_event_and_not_a_second_span() -> None:
+def test_an_outcome_found_by_a_verify_query_is_an_event_and_not_a_second_span() -> None:
     trace = project(
         STARTED,
         RESERVE_INTENDED,
@@ -335,7 +335,7 @@ def test_a_callers_trace_is_continued() -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, 9))
-def test_what_is_projected_again_is_identical(cut: int) -> None:
+def test_a_second_projection_is_identical(cut: int) -> None:
     journal: list[Entry] = [STARTED, RESERVE_INTENDED, RESERVED, PRICE_INTENDED]
     journal += [CommandRefused(1_060_000, PRICE, 1, 1_050_000, REFUSAL), *ROLLED_BACK]
     assert project(*journal)[: len(project(*journal[:cut]))] == project(*journal[:cut])

@@ -44,7 +44,7 @@ def call(*arguments: str) -> Result:
     return CliRunner(env={"COLUMNS": "200"}).invoke(app, arguments, catch_exceptions=False)
 
 
-def test_a_mock_passes_tells_its_effects_and_sums_them_up(tmp_path: Path) -> None:
+def test_a_mock_passes_and_prints_its_effects_and_their_sum(tmp_path: Path) -> None:
     seen = tmp_path / "restarted"
     touch = f"touch {shlex.quote(str(seen))}"
     with mock(INVENTORY, "--log-effects", "--latency", "1ms-2ms") as (process, address):
@@ -70,7 +70,7 @@ def test_a_mock_passes_tells_its_effects_and_sums_them_up(tmp_path: Path) -> Non
     assert "0 in disorder" in err
 
 
-def test_what_a_participant_fails_is_told_and_ends_with_1() -> None:
+def test_a_failed_check_is_shown_and_ends_with_1() -> None:
     # A mock of another service: none of what is asked for is implemented.
     with mock("shop.email.v1.EmailService") as (_, address):
         result = call("conform", INVENTORY, "--address", address)
@@ -88,7 +88,7 @@ def test_the_help_of_conform_says_what_verdicts_and_exit_codes_mean() -> None:
 
 
 @pytest.mark.parametrize("verdict", [CheckVerdict.NOT_SEEN, CheckVerdict.NOT_ECHOED])
-def test_what_is_not_seen_or_not_echoed_is_shown_and_ends_with_0(
+def test_a_check_that_is_not_seen_or_not_echoed_is_shown_and_ends_with_0(
     verdict: CheckVerdict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     advice = CheckFinding("ReserveStock", "some-check", verdict, "something", "why it is so")
@@ -106,7 +106,7 @@ def test_what_is_not_seen_or_not_echoed_is_shown_and_ends_with_0(
     assert json.loads(as_json.stdout)["findings"][1]["verdict"] == verdict.value
 
 
-def test_a_restart_command_that_fails_is_told() -> None:
+def test_a_restart_command_that_fails_is_an_error() -> None:
     with mock(INVENTORY) as (_, address):
         result = call("conform", INVENTORY, "--address", address, "--restart-command", "exit 3")
 
@@ -114,18 +114,18 @@ def test_a_restart_command_that_fails_is_told() -> None:
     assert result.stderr == "error: the restart command ended with exit code 3\n"
 
 
-def test_a_service_that_is_not_declared_is_told() -> None:
+def test_a_service_that_is_not_declared_is_an_error() -> None:
     for verb in ("mock", "conform"):
         result = call(verb, "shop.inventory.v1.InventoryServic")
         assert result.exit_code == 1
         assert "did you mean shop.inventory.v1.InventoryService" in result.stderr
 
 
-def test_a_dial_that_cannot_be_read_is_told() -> None:
+def test_a_dial_that_cannot_be_read_is_an_error() -> None:
     result = call("mock", INVENTORY, "--reject", "few")
     assert (result.exit_code, result.stderr) == (2, "error: 'few' is no share; write 1% or 0.01\n")
 
 
-def test_a_folder_that_is_not_there_is_told() -> None:
+def test_a_missing_folder_is_an_error() -> None:
     result = call("mock", INVENTORY, "--protos", "nowhere")
     assert (result.exit_code, result.stderr) == (2, "error: --protos nowhere: there is no such folder\n")

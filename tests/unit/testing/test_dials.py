@@ -22,7 +22,7 @@ def test_a_latency_is_a_span_or_a_range(text: str, seconds: tuple[float, float])
 
 
 @pytest.mark.parametrize("text", ["20", "", "50ms-5ms", "1ms-2ms-3ms", "-1ms", "soon"])
-def test_what_is_no_latency_is_refused(text: str) -> None:
+def test_an_invalid_latency_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no latency; write 20ms"):
         read_latency(text)
 
@@ -33,12 +33,12 @@ def test_a_share_is_a_percentage_or_a_fraction(text: str, share: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["101%", "2", "-1%", "few", ""])
-def test_what_is_no_share_is_refused(text: str) -> None:
+def test_an_invalid_share_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no share; write 1%"):
         read_share(text)
 
 
-def test_shares_make_no_more_than_a_whole() -> None:
+def test_the_sum_of_shares_is_at_most_one() -> None:
     with pytest.raises(ValueError, match="between 0 and 1 in all"):
         Dials(reject=0.6, unavailable=0.6)
     with pytest.raises(ValueError, match="least latency"):
@@ -58,12 +58,12 @@ def test_the_shares_are_those_of_the_dials() -> None:
 
 
 @pytest.mark.parametrize("name", ["ReleaseStock", "GetStock"])
-def test_only_what_may_be_refused_is_refused(name: str) -> None:
+def test_only_commands_that_may_be_refused_are_refused(name: str) -> None:
     assert COMMANDS[name].effect in {Effect.RETRYABLE, Effect.QUERY}
     assert set(drawn(COMMANDS[name], Dials(reject=1.0))) == {Fault.NONE}
 
 
-def test_the_same_seed_draws_the_same_troubles() -> None:
+def test_the_same_seed_draws_the_same_faults() -> None:
     first, second, other = (
         [Troubles(Dials((0, 1), 0.3, 0.3, 0.3, seed)).draw(COMMANDS["ReserveStock"]) for _ in range(1)]
         for seed in (7, 7, 8)

@@ -25,7 +25,7 @@ def test_a_misspelt_service_gets_the_nearest_ones(name: str) -> None:
         find_service(name)
 
 
-def test_a_name_that_is_near_to_nothing_gets_advice() -> None:
+def test_a_name_without_similar_services_gets_advice() -> None:
     with pytest.raises(ContractError, match="name it in full, such as"):
         find_service("Xyz")
 
@@ -39,7 +39,7 @@ def test_a_module_of_stubs_can_be_named(tmp_path: Path, monkeypatch: pytest.Monk
     del sys.modules["elsewhere_pb2"]
 
 
-def test_a_module_that_does_not_exist_is_told() -> None:
+def test_a_module_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(ContractError, match="the module nowhere_pb2 cannot be imported"):
         find_service("shop.payment.v1.PaymentService", ["nowhere_pb2"])
 

@@ -24,7 +24,7 @@ def subject(document: dict[str, Any]) -> CommandUnderTest:
 @pytest.mark.parametrize(
     "request_", [{"orderId": "mine", "lines": [{"sku": "MUG", "quantity": 2}]}, "lines {sku: 'MUG' quantity: 2}"]
 )
-def test_an_example_stands_in_for_what_would_be_made_up_but_not_for_the_identity(request_: object) -> None:
+def test_an_example_replaces_made_up_fields_but_not_the_identity(request_: object) -> None:
     reserve = subject({"ReserveStock": {"request": request_}})
 
     one, other = (reserve.request(identity) for identity in ("a", "b"))
@@ -32,7 +32,7 @@ def test_an_example_stands_in_for_what_would_be_made_up_but_not_for_the_identity
     assert len({one.order_id, other.order_id, "mine", ""}) == 4
 
 
-def test_what_is_rejected_lies_over_the_example() -> None:
+def test_the_rejected_fields_replace_those_of_the_example() -> None:
     reserve = subject(
         {
             "ReserveStock": {
@@ -79,7 +79,7 @@ def test_a_query_can_be_asked_about_each_line() -> None:
         ({"ReserveStock": {"observe": {"GetStock": {"sku": 7}}}}, "GetStock: "),
     ],
 )
-def test_what_does_not_fit_the_contract_is_told(document: dict[str, Any], message: str) -> None:
+def test_an_example_that_does_not_fit_the_contract_is_an_error(document: dict[str, Any], message: str) -> None:
     with pytest.raises(ContractError, match=message):
         Examples.parse(INVENTORY, document)
 
@@ -91,6 +91,6 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str) -> None:
         Examples.read(INVENTORY, tmp_path / "examples.json")
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match=r"none\.json: "):
         Examples.read(INVENTORY, tmp_path / "none.json")

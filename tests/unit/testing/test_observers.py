@@ -126,11 +126,13 @@ def asked(booking: CommandUnderTest, reply: str | None) -> dict[str, str]:
     }
 
 
-def test_before_the_command_what_its_request_fills_is_asked(booking: CommandUnderTest) -> None:
+def test_queries_that_the_commands_request_fills_are_asked_before_the_command(booking: CommandUnderTest) -> None:
     assert asked(booking, None) == {"ByOrder": 'order_id: "o"', "Listed": 'order_id: "o"'}
 
 
-def test_with_the_reply_its_ids_are_asked_about_too_also_those_in_a_message_of_it(booking: CommandUnderTest) -> None:
+def test_queries_for_ids_of_the_reply_and_of_its_messages_are_asked_after_the_command(
+    booking: CommandUnderTest,
+) -> None:
     assert asked(booking, 'ticket_id: "t" berth {berth_id: "b"}') == {
         "ByOrder": 'order_id: "o"',
         "Listed": 'order_id: "o"',
@@ -144,7 +146,7 @@ def test_an_id_that_the_reply_leaves_out_is_not_asked_about(booking: CommandUnde
     assert "ByBerth" not in asked(booking, reply)
 
 
-async def test_a_query_that_is_answered_about_any_id_does_not_show_an_effect(compile_file: Compile) -> None:
+async def test_a_query_that_answers_for_any_id_does_not_show_an_effect(compile_file: Compile) -> None:
     service = compile_file(FERRIES).services_by_name["FerryService"]
     # A mock makes up what its queries show.
     async with (
@@ -167,7 +169,7 @@ async def test_a_query_that_is_answered_about_any_id_does_not_show_an_effect(com
     ],
     ids=["sound", "undoes nothing", "the same ticket for all"],
 )
-async def test_an_effect_is_seen_by_an_id_that_the_reply_alone_tells(
+async def test_an_effect_is_seen_by_an_id_that_only_the_reply_has(
     compile_file: Compile, office: dict[str, bool], verdict: CheckVerdict
 ) -> None:
     file = compile_file(TICKETS)
@@ -191,5 +193,5 @@ async def test_a_compensation_that_needs_the_lost_answer_and_succeeds_without_it
     assert undoes.seen.startswith("the compensation, as if the answer had been lost, completed, and GetTicket shows")
 
 
-def test_what_asks_about_nothing_in_particular_shows_what_others_do_and_is_left_out(booking: CommandUnderTest) -> None:
+def test_a_query_that_names_no_command_is_left_out(booking: CommandUnderTest) -> None:
     assert not {"Everything", "Weather"} & booking.observers.keys()

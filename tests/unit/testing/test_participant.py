@@ -60,7 +60,7 @@ def reason(outcome: Outcome) -> str:
     return outcome.failure.reason
 
 
-def test_a_reply_is_valid_and_bears_the_ids_of_the_request(shop: Shop) -> None:
+def test_a_reply_is_valid_and_has_the_ids_of_the_request(shop: Shop) -> None:
     outcome = shop.reserve(quantity=3)
 
     assert isinstance(outcome, Completed)
@@ -121,7 +121,7 @@ def test_a_rejection_is_final_and_has_no_effect(shop: Shop) -> None:
     assert shop.counts() == (3, 0, 0)
 
 
-def test_what_took_effect_is_not_rejected_afterwards(shop: Shop) -> None:
+def test_a_command_that_took_effect_is_not_rejected_afterwards(shop: Shop) -> None:
     first = shop.reserve()
 
     assert shop.reserve(fault=Fault.REJECT) == first
@@ -172,7 +172,7 @@ def test_a_late_command_arrives_after_its_compensation_and_has_no_effect(shop: S
     assert shop.mock.ledger.disorders() == ()
 
 
-def test_what_is_still_on_its_way_can_be_let_in(shop: Shop) -> None:
+def test_late_deliveries_can_be_let_in(shop: Shop) -> None:
     shop.reserve(fault=Fault.LATE)
 
     assert shop.mock.deliver_late() == 1
@@ -208,7 +208,7 @@ def test_bytes_that_are_no_request_are_refused(shop: Shop) -> None:
     assert reason(shop.mock.answer(shop.mock.commands[RESERVE], b"\xff\xff")) == "MALFORMED_REQUEST"
 
 
-def test_verify_tells_what_took_effect() -> None:
+def test_verify_tells_which_commands_took_effect() -> None:
     mock = ContractParticipant([payment.DESCRIPTOR.services_by_name["PaymentService"]])
     authorize, show, void = (
         mock.commands[f"shop.payment.v1.PaymentService.{name}"]
@@ -234,7 +234,7 @@ def test_verify_tells_what_took_effect() -> None:
     assert reason(verified()) == "COMMAND_NOT_SEEN"
 
 
-def test_the_ledger_tells_what_happens() -> None:
+def test_the_ledger_reports_every_change() -> None:
     told: list[tuple[str, str]] = []
     shop = Shop()
     shop.mock = ContractParticipant([INVENTORY], EffectLedger(lambda what, entry: told.append((what, entry.key))))
@@ -251,7 +251,7 @@ def test_the_ledger_tells_what_happens() -> None:
     assert shop.mock.ledger.summary() == "2 commands: 0 effects stand, 1 compensated, 1 kept out, 0 in disorder"
 
 
-def test_the_ledger_sees_disorder() -> None:
+def test_the_ledger_finds_disorders() -> None:
     ledger = EffectLedger()
     for key in ("twice", "sound"):
         ledger.intend(key, RESERVE)
@@ -284,7 +284,7 @@ def test_a_mock_of_nothing_is_refused() -> None:
         ContractParticipant([])
 
 
-def test_the_guard_echoes_what_it_recorded_and_what_it_keeps_out(shop: Shop) -> None:
+def test_the_guard_echoes_recorded_answers_and_refusals_of_compensated_commands(shop: Shop) -> None:
     rejected = shop.reserve("rejected", Fault.REJECT), shop.reserve("rejected")
     shop.release("kept out", key="undo")
     kept_out = shop.reserve("kept out")
@@ -292,7 +292,7 @@ def test_the_guard_echoes_what_it_recorded_and_what_it_keeps_out(shop: Shop) -> 
     assert [is_echoed(each) for each in (*rejected, kept_out)] == [True] * 3
 
 
-def test_the_guard_echoes_nothing_that_says_nothing_of_other_attempts(shop: Shop) -> None:
+def test_the_guard_echoes_no_answer_that_holds_for_one_attempt_only(shop: Shop) -> None:
     shop.reserve()
     reused = shop.reserve(quantity=2)
     malformed = shop.mock.answer(shop.mock.commands[RESERVE], b"\xff\xff", (("idempotency-key", "saga/reserve"),))

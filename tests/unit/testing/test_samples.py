@@ -130,7 +130,7 @@ def test_a_list_has_one_page() -> None:
 
 
 @pytest.mark.parametrize("kind", ["string", "int64", "uint32"])
-def test_a_fresh_identity_is_as_good_as_unique(compile_file: Callable[[str], FileDescriptor], kind: str) -> None:
+def test_a_fresh_identity_is_practically_unique(compile_file: Callable[[str], FileDescriptor], kind: str) -> None:
     field = compile_file(f"message Request {{ {kind} order_id = 1; }}").message_types_by_name["Request"].fields[0]
 
     assert len({Sampler(str(seed)).fresh(field) for seed in range(100)}) == 100
@@ -171,5 +171,5 @@ def test_a_string_is_made_to_match(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["(", r"(a)\1", "^a(?=b)"])
-def test_what_cannot_be_matched_is_told(pattern: str) -> None:
+def test_a_pattern_that_cannot_be_matched_gives_no_string(pattern: str) -> None:
     assert matching(pattern, Random(1)) is None

@@ -96,7 +96,7 @@ async def test_bytes_that_are_no_request_are_refused() -> None:
     assert (code, info.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST")
 
 
-async def test_an_answer_of_the_guard_gives_the_key_back_in_its_trailing_metadata() -> None:
+async def test_an_answer_of_the_guard_echoes_the_key_in_its_trailing_metadata() -> None:
     async with mock() as participant, grpc.aio.insecure_channel(participant.address) as channel:
         stub = InventoryServiceStub(channel)
         undo = (("idempotency-key", "2/release"), ("compensates", "2/reserve"))
@@ -107,7 +107,7 @@ async def test_an_answer_of_the_guard_gives_the_key_back_in_its_trailing_metadat
     assert (released, completed, kept_out) == (["2/release"], ["1/reserve"], ["2/reserve"])
 
 
-async def test_an_answer_that_says_nothing_of_other_attempts_gives_no_key_back() -> None:
+async def test_an_answer_that_holds_for_one_attempt_only_echoes_no_key() -> None:
     async with mock() as participant, grpc.aio.insecure_channel(participant.address) as channel:
         stub = InventoryServiceStub(channel)
         await stub.ReserveStock(RESERVE, metadata=KEY)
@@ -138,7 +138,7 @@ async def echo(call: Any) -> list[str]:  # noqa: ANN401 - the call of some stub
         ({"lose_reply": 1.0}, grpc.StatusCode.UNAVAILABLE, "", 1),
     ],
 )
-async def test_a_dial_turned_up_befalls_every_command(
+async def test_a_dial_at_its_maximum_affects_every_command(
     dials: dict[str, float], code: grpc.StatusCode, reason: str, effects: int
 ) -> None:
     async with mock(**dials) as participant, grpc.aio.insecure_channel(participant.address) as channel:
@@ -183,7 +183,7 @@ async def test_a_mock_passes_every_check_even_when_answers_are_lost(service: Ser
     assert participant.ledger.disorders() == ()
 
 
-async def test_a_mock_that_is_started_anew_has_forgotten_and_fails_for_that_alone() -> None:
+async def test_a_restarted_mock_has_lost_its_records_and_fails_only_the_checks_of_a_restart() -> None:
     async with (
         mock(PAYMENT) as first,
         mock(PAYMENT) as second,
@@ -245,5 +245,5 @@ async def test_an_address_in_use_is_a_clear_error() -> None:
             MockParticipant([INVENTORY], listen=participant.address)
 
 
-def test_definite_means_the_same_to_the_kit_as_to_the_orchestrator() -> None:
+def test_the_kit_and_the_orchestrator_agree_on_definite_codes() -> None:
     assert {code.name for code in REJECTED} == DEFINITE

@@ -104,7 +104,9 @@ async def judged(*answers: Answer | None, verify: tuple[Answer, ...] = (), **que
         (None, HELD, VOIDED),
     ],
 )
-async def test_a_query_that_showed_the_effect_and_shows_it_no_more_passes(answers: tuple[Answer, ...]) -> None:
+async def test_a_query_that_showed_the_effect_and_no_longer_shows_the_effect_passes(
+    answers: tuple[Answer, ...],
+) -> None:
     assert await judged(*answers)
 
 
@@ -129,12 +131,12 @@ async def test_an_effect_that_stands_in_whole_or_in_part_fails(answers: tuple[An
     assert told in str(failed.value)
 
 
-async def test_what_is_seen_is_what_the_query_shows_anew() -> None:
+async def test_the_finding_shows_the_new_part_of_the_answer() -> None:
     assert await judged(ABSENT, HELD, VOIDED) == "Get showed the effect, then state: PAYMENT_STATE_VOIDED"
     assert await judged(ABSENT, HELD, ABSENT) == "Get showed the effect, then NOT_FOUND: no such order"
 
 
-async def test_one_query_that_still_shows_the_effect_fails_though_another_shows_that_it_is_undone() -> None:
+async def test_one_query_that_still_shows_the_effect_fails_although_another_shows_the_undo() -> None:
     with pytest.raises(Unmet, match="GetReport shows the effect as before it"):
         await judged(GetPayment=(ABSENT, HELD, VOIDED), GetReport=(reported(1), reported(2), reported(2)))
 
@@ -147,7 +149,7 @@ async def test_a_query_that_did_not_show_the_effect_decides_nothing(answers: tup
     assert await judged(Other=answers, GetPayment=(ABSENT, HELD, VOIDED))
 
 
-async def test_a_verify_that_says_the_same_after_the_compensation_fails_where_no_other_query_shows_the_effect() -> None:
+async def test_a_verify_unchanged_by_the_compensation_fails_where_no_other_query_shows_the_effect() -> None:
     with pytest.raises(Unmet, match="verify shows the effect as before it"):
         await judged(HELD, HELD, HELD, verify=(UNSEEN, HELD, HELD))
 

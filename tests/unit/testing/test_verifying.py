@@ -58,7 +58,7 @@ async def test_any_other_status_is_no_answer(answer: Answer) -> None:
 
 
 @pytest.mark.parametrize("answer", [NO, BARE, Answer("UNAVAILABLE")])
-async def test_what_took_effect_is_told_by_ok_alone(answer: Answer) -> None:
+async def test_only_ok_tells_that_a_command_took_effect(answer: Answer) -> None:
     with pytest.raises(Unmet, match=r"after the command, .*answer OK"):
         await judged(NO, answer)
 
@@ -76,7 +76,7 @@ async def test_a_rule_of_the_contract_can_make_another_status_a_no() -> None:
         await judged(BARE, YES, rules=(rule,))
 
 
-async def test_a_rule_about_the_message_makes_only_such_a_message_a_no() -> None:
+async def test_a_rule_about_the_message_makes_only_that_message_a_no() -> None:
     rule = OutcomeRule("NOT_FOUND", "", Meaning.REJECTED, message_contains="no such payment")
 
     assert await judged(OTHER, YES, rules=(rule,))

@@ -51,7 +51,7 @@ async def test_the_same_key_records_an_order_once(channel: grpc.aio.Channel) -> 
     ],
     ids=["after the last", "not in the calendar", "no whole day"],
 )
-async def test_a_day_that_makes_no_period_is_a_violation_of_its_field(
+async def test_an_invalid_day_is_a_violation_of_its_field(
     channel: grpc.aio.Channel, refusal: Refusal, first: Date, last: Date, field: str
 ) -> None:
     call = AnalyticsServiceStub(channel).GetReport(GetReportRequest(**{"from": first, "to": last}))

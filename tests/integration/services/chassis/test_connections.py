@@ -38,7 +38,7 @@ async def test_a_caller_that_tests_its_connection_keeps_it(tmp_path: "Path") -> 
                 await channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
 
 
-async def test_a_request_beyond_what_grpc_takes_by_itself_is_taken(serve: "Serve") -> None:
+async def test_a_request_above_the_default_limit_of_grpc_is_accepted(serve: "Serve") -> None:
     health: Any = HealthStub(await serve(INVENTORY))
 
     with pytest.raises(grpc.aio.AioRpcError) as refused:

@@ -135,7 +135,7 @@ async def test_a_call_refused_before_the_guard_is_not_echoed(inventory: Inventor
     [("tok_fails_once", True), ("tok_lost_reply", False)],
     ids=["before it", "after it took effect"],
 )
-async def test_a_trouble_is_not_echoed(payment: PaymentServiceStub, token: str, before: bool) -> None:
+async def test_a_passing_failure_is_not_echoed(payment: PaymentServiceStub, token: str, before: bool) -> None:
     assert await answer(payment.AuthorizePayment(hold(token), metadata=KEY)) == ("UNAVAILABLE", [])
     ask = GetPaymentRequest(order_id="order-1")
     assert await answer(payment.GetPayment(ask)) == ("PAYMENT_UNKNOWN" if before else "OK", [])
@@ -166,7 +166,7 @@ async def test_a_bug_is_not_echoed(serve: "Serve") -> None:
     assert await answer(inventory.ReleaseStock(bug, metadata=UNDO)) == ("INTERNAL", [])
 
 
-async def test_what_a_letter_cannot_hold_is_not_echoed(serve: "Serve") -> None:
+async def test_the_rejection_of_an_invalid_address_is_not_echoed(serve: "Serve") -> None:
     email = EmailServiceStub(await serve(EMAIL))
     letter = SendConfirmationRequest(order_id="order-1", to="ada", total={"currency_code": "EUR", "units": 1})
     assert await answer(email.SendConfirmation(letter, metadata=KEY)) == ("INVALID_ARGUMENT", [])

@@ -120,7 +120,7 @@ async def test_concurrent_duplicates_reserve_once(inventory: InventoryServiceStu
     assert await reserved(inventory) == 2
 
 
-async def test_a_transient_trouble_says_when_to_come_again(serve: Serve) -> None:
+async def test_a_passing_failure_says_when_to_retry(serve: Serve) -> None:
     payment = PaymentServiceStub(await serve(PAYMENT))
     amount = {"currency_code": "EUR", "units": 1}
     request = AuthorizePaymentRequest(

@@ -39,13 +39,13 @@ async def test_a_service_that_listens_is_serving(channel: grpc.aio.Channel, serv
     assert reply.status == HealthCheckResponse.SERVING
 
 
-async def test_the_health_of_a_stranger_is_not_known(channel: grpc.aio.Channel) -> None:
+async def test_the_health_of_an_unknown_service_is_not_found(channel: grpc.aio.Channel) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await HealthStub(channel).Check(HealthCheckRequest(service=PAYMENT))
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_whoever_watches_is_told_of_the_drain_and_does_not_hold_it_up(start: Start) -> None:
+async def test_a_watcher_of_the_health_is_told_of_the_drain_and_does_not_delay_it(start: Start) -> None:
     inventory = await start("inventory", INVENTORY_DRAIN_SECONDS="600")
     watch = HealthStub(inventory.channel).Watch(HealthCheckRequest(service=INVENTORY))
     assert (await watch.read()).status == HealthCheckResponse.SERVING
@@ -85,7 +85,7 @@ async def test_a_call_that_outlasts_the_drain_is_broken_off(start: Start) -> Non
         await call
 
 
-async def test_the_drain_is_told_to_watchers_while_calls_are_still_in_flight(start: Start) -> None:
+async def test_watchers_are_told_of_the_drain_while_calls_are_in_flight(start: Start) -> None:
     payment = await start("payment")
     watches = [HealthStub(payment.channel).Watch(HealthCheckRequest(service=name)) for name in ("", PAYMENT)]
     assert [(await watch.read()).status for watch in watches] == [HealthCheckResponse.SERVING] * 2
@@ -98,7 +98,7 @@ async def test_the_drain_is_told_to_watchers_while_calls_are_still_in_flight(sta
     assert await payment.ended() == 0
 
 
-async def test_nobody_else_can_take_a_part_of_the_calls_on_a_services_port(address: str) -> None:
+async def test_a_second_process_cannot_share_the_port_of_a_service(address: str) -> None:
     # Where the one who listens allows it, the system lets others listen too, and gives each a part of the calls.
     host, _, port = address.rpartition(":")
     with socket.socket() as rival:
@@ -137,7 +137,7 @@ async def test_a_call_whose_metadata_are_nonsense_is_refused_by_their_name(
     assert f"metadata.{named}" in {each.field for each in details.field_violations}
 
 
-async def test_no_nonsense_keeps_a_service_busy_or_alive(start: Start, refusal: Refusal) -> None:
+async def test_nonsense_requests_keep_a_service_neither_busy_nor_alive(start: Start, refusal: Refusal) -> None:
     inventory = await start("inventory", INVENTORY_DRAIN_SECONDS="600")
     stub = InventoryServiceStub(inventory.channel)
     calls = [
@@ -192,7 +192,7 @@ async def test_a_state_folder_that_cannot_be_made_is_a_clear_error(fail: Fail, t
     assert said.count("\n") == 1
 
 
-async def test_a_database_that_is_none_is_a_clear_error(fail: Fail, tmp_path: Path) -> None:
+async def test_an_invalid_database_url_is_a_clear_error(fail: Fail, tmp_path: Path) -> None:
     (tmp_path / "inventory.db").write_text("This is no database, but it is long enough to look like one. " * 20)
     code, said = await fail("inventory", STATE_DIR=str(tmp_path))
     assert code == 1

@@ -64,14 +64,14 @@ async def test_every_service_is_listed_and_reflection_in_both_versions(ask: "Ask
         ("grpc.reflection.v1.ServerReflectionRequest", "grpc/reflection/v1/reflection.proto"),
     ],
 )
-async def test_whatever_has_a_name_is_found_with_all_that_it_imports(ask: "Ask", symbol: str, file: str) -> None:
+async def test_every_named_symbol_is_found_with_all_imports_of_its_file(ask: "Ask", symbol: str, file: str) -> None:
     told = files(await ask(file_containing_symbol=symbol))
 
     assert next(iter(told)) == file
     assert {name for each in told.values() for name in each.dependency} <= told.keys()
 
 
-async def test_what_is_told_can_be_used(ask: "Ask") -> None:
+async def test_the_described_contracts_can_be_used(ask: "Ask") -> None:
     pool = descriptor_pool.DescriptorPool()
     for file in reversed(files(await ask(file_containing_symbol=V1)).values()):
         pool.AddSerializedFile(file.SerializeToString())
@@ -123,7 +123,7 @@ async def test_extensions_are_found(ask: "Ask") -> None:
     ],
     ids=str,
 )
-async def test_what_is_not_known_is_not_found(ask: "Ask", question: dict[str, Any]) -> None:
+async def test_an_unknown_name_is_not_found(ask: "Ask", question: dict[str, Any]) -> None:
     assert (await ask(**question)).error_response.error_code == 5
 
 

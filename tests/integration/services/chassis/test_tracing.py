@@ -77,7 +77,7 @@ async def test_calls_without_a_usable_parent_start_a_trace_each(start: Start, co
     assert len({span.trace_id for span in spans} - {TRACE}) == len(UNUSABLE)
 
 
-async def test_a_refusal_is_no_failure_of_the_service(start: Start, collector: Collector) -> None:
+async def test_a_refusal_does_not_count_as_a_failure_of_the_service(start: Start, collector: Collector) -> None:
     inventory = await start("inventory", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=collector.endpoint)
     stub = InventoryServiceStub(inventory.channel)
     for sku in ("UNICORN", ""):
@@ -99,13 +99,13 @@ async def test_a_caller_that_does_not_sample_is_respected(start: Start, collecto
     assert len(await arrived(collector, 1)) == 1
 
 
-async def test_a_collector_that_is_away_does_not_hold_up_the_end(start: Start) -> None:
+async def test_an_unreachable_collector_does_not_delay_the_end(start: Start) -> None:
     inventory = await start("inventory", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1")
     await InventoryServiceStub(inventory.channel).GetStock(GetStockRequest(sku="MUG-BLUE"))
     assert await inventory.stop(signal.SIGTERM) == 0
 
 
-async def test_a_database_that_fails_is_told_in_log_and_trace_without_the_callers_values(
+async def test_a_failing_database_is_logged_and_traced_without_the_callers_values(
     start: Start, collector: Collector, tmp_path: Path
 ) -> None:
     inventory = await start("inventory", OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint)

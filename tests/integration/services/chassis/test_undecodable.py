@@ -110,7 +110,7 @@ async def test_the_health_of_all_is_listed(shipping: grpc.aio.Channel) -> None:
 
 
 @pytest.mark.parametrize("path", [f"/{SHIPPING.contract.full_name}/Explode", "/shop.Stranger/Ask", "/"])
-async def test_what_is_not_served_is_unimplemented(shipping: grpc.aio.Channel, path: str) -> None:
+async def test_a_method_that_is_not_served_is_unimplemented(shipping: grpc.aio.Channel, path: str) -> None:
     for _ in range(2):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await shipping.unary_unary(path)(b"\xff")
@@ -191,7 +191,7 @@ async def heard(channel: grpc.aio.Channel, name: str, request: bytes) -> list[by
 
 
 @pytest.mark.parametrize("name", SHAPES)
-async def test_a_method_of_any_shape_hears_messages_and_is_spared_other_bytes(
+async def test_a_method_of_any_shape_gets_messages_and_no_undecodable_bytes(
     echo: grpc.aio.Channel, log: pytest.LogCaptureFixture, name: str
 ) -> None:
     hello = StringValue(value="hello").SerializeToString()

@@ -62,7 +62,7 @@ async def test_a_permanent_refusal_of_the_letter_is_final_and_quotes_no_address(
 @pytest.mark.parametrize(
     "answers", [{"to_recipient": "450 Mailbox busy"}, {"to_letter": "451 Try again"}], ids=["recipient", "letter"]
 )
-async def test_a_temporary_refusal_is_no_verdict(mailbox: Mailbox, answers: dict[str, str]) -> None:
+async def test_a_temporary_refusal_of_the_letter_is_not_final(mailbox: Mailbox, answers: dict[str, str]) -> None:
     vars(mailbox).update(answers)
 
     with pytest.raises(MailUnavailableError, match="put the letter off with 45"):
@@ -74,7 +74,7 @@ async def test_a_refused_login_leaves_the_letter_for_later(mailbox: Mailbox) -> 
         await send(mailbox.url.replace("//", "//shop:wrong@"))
 
 
-def test_a_mail_server_that_is_not_there_is_unavailable() -> None:
+def test_an_unreachable_mail_server_is_unavailable() -> None:
     # A bound port on which nobody listens refuses connections for as long as it is held.
     with socket() as held:
         held.bind(("127.0.0.1", 0))

@@ -46,9 +46,7 @@ async def test_without_a_mail_server_a_letter_lies_in_the_outbox(channel: grpc.a
     assert "You paid 71.40 EUR." in letter.get_content()
 
 
-async def test_an_order_is_confirmed_once_by_the_same_key_and_by_another(
-    channel: grpc.aio.Channel, state_dir: Path
-) -> None:
+async def test_an_order_is_confirmed_once_also_under_another_key(channel: grpc.aio.Channel, state_dir: Path) -> None:
     email = EmailServiceStub(channel)
     first = await email.SendConfirmation(confirmation("order-2"), metadata=[("idempotency-key", "2/send")])
     [file] = (state_dir / "outbox").glob("order-2.*.eml")

@@ -21,7 +21,7 @@ CONFIRMATION = SendConfirmationRequest(
 KEY = [("idempotency-key", "1/send")]
 
 
-async def test_a_letter_is_sent_once_however_often_it_is_asked_for(email: EmailServiceStub, mailbox: Mailbox) -> None:
+async def test_a_letter_is_sent_once_for_many_requests(email: EmailServiceStub, mailbox: Mailbox) -> None:
     first = await email.SendConfirmation(CONFIRMATION, metadata=KEY)
     second = await email.SendConfirmation(CONFIRMATION, metadata=KEY)
 
@@ -31,7 +31,7 @@ async def test_a_letter_is_sent_once_however_often_it_is_asked_for(email: EmailS
     assert letter["Date"] == "Fri, 17 May 2030 12:00:00 +0000"
 
 
-async def test_a_mailbox_that_does_not_exist_is_a_definite_refusal_and_named_nowhere(
+async def test_a_missing_mailbox_is_a_definite_refusal_that_does_not_name_the_mailbox(
     email: EmailServiceStub, mailbox: Mailbox, refusal: Refusal, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

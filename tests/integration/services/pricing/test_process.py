@@ -49,7 +49,7 @@ async def test_an_order_is_priced_with_breaks_coupons_and_tax(channel: grpc.aio.
         ),
     ],
 )
-async def test_what_cannot_be_priced_is_refused_by_name(
+async def test_an_order_that_cannot_be_priced_is_refused_with_the_reason(
     channel: grpc.aio.Channel, refusal: Refusal, request_: PriceOrderRequest, code: grpc.StatusCode, reason: str
 ) -> None:
     refused, info = await refusal(PricingServiceStub(channel).PriceOrder(request_))
@@ -57,7 +57,7 @@ async def test_what_cannot_be_priced_is_refused_by_name(
     assert (refused, info.reason, info.domain) == (code, reason, "pricing.shop")
 
 
-async def test_a_country_that_is_none_is_a_violation_of_its_field(channel: grpc.aio.Channel, refusal: Refusal) -> None:
+async def test_an_invalid_country_is_a_violation_of_its_field(channel: grpc.aio.Channel, refusal: Refusal) -> None:
     request = order(Line(sku="TEE-M", quantity=1), country="Germany")
 
     code, bad_request = await refusal(PricingServiceStub(channel).PriceOrder(request))

@@ -25,7 +25,7 @@ def credit(order_id: str, customer_id: str, units: int = 12) -> CreditPointsRequ
     return CreditPointsRequest(order_id=order_id, customer_id=customer_id, total=total)
 
 
-async def test_an_order_is_credited_once_by_the_same_key_and_by_another(channel: grpc.aio.Channel) -> None:
+async def test_an_order_is_credited_once_also_under_another_key(channel: grpc.aio.Channel) -> None:
     rewards = RewardsServiceStub(channel)
 
     first = await rewards.CreditPoints(credit("order-1", "ada"), metadata=[("idempotency-key", "1/credit")])
@@ -47,7 +47,7 @@ async def test_the_next_order_adds_to_the_balance(channel: grpc.aio.Channel) -> 
     assert (second.points, second.balance.points) == (30, 42)
 
 
-async def test_who_never_was_a_member_is_not_found(channel: grpc.aio.Channel, refusal: Refusal) -> None:
+async def test_a_customer_who_is_no_member_is_not_found(channel: grpc.aio.Channel, refusal: Refusal) -> None:
     code, info = await refusal(RewardsServiceStub(channel).GetBalance(GetBalanceRequest(customer_id="nobody")))
 
     assert (code, info.reason, info.domain) == (grpc.StatusCode.NOT_FOUND, "MEMBER_UNKNOWN", "rewards.shop")

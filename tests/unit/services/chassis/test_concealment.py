@@ -70,14 +70,14 @@ def test_a_database_error_beneath_others_is_concealed_too() -> None:
     assert "the store failed" in shown(caught.value)
 
 
-def test_errors_that_are_one_anothers_cause_come_to_an_end() -> None:
+def test_a_circle_of_causes_ends() -> None:
     first, second = wrapped(ValueError(SECRET)), RuntimeError()
     first.__cause__, second.__cause__ = second, first
     conceal_values(first)
     assert SECRET not in str(first)
 
 
-def test_sqlites_own_words_stay() -> None:
+def test_the_messages_of_sqlite_itself_are_kept() -> None:
     with create_engine("sqlite://").connect() as connection:
         connection.execute(text("CREATE TABLE cards (token TEXT UNIQUE)"))
         insert = text("INSERT INTO cards VALUES (:token)")
@@ -90,7 +90,7 @@ def test_sqlites_own_words_stay() -> None:
     assert "IntegrityError: UNIQUE constraint failed: cards.token" in str(caught.value)
 
 
-def test_what_is_no_database_error_stays_as_it_is() -> None:
+def test_an_error_that_is_no_database_error_is_not_changed() -> None:
     error = KeyError("MUG-BLUE")
     conceal_values(error)
     assert error.args == ("MUG-BLUE",)

@@ -41,7 +41,7 @@ def test_only_a_definite_code_makes_a_rejection(code: grpc.StatusCode) -> None:
         Rejection("NO", "no", code=code)
 
 
-def test_a_transient_trouble_says_when_to_come_again() -> None:
+def test_a_passing_failure_says_when_to_retry() -> None:
     status = Unavailable("later", retry_after=timedelta(seconds=1.5)).status("inventory.shop")
     info = error_details_pb2.RetryInfo()
     assert status.code == grpc.StatusCode.UNAVAILABLE.value[0]
@@ -49,16 +49,16 @@ def test_a_transient_trouble_says_when_to_come_again() -> None:
     assert info.retry_delay.ToTimedelta() == timedelta(seconds=1.5)
 
 
-def test_an_accident_tells_nothing_of_what_is_inside() -> None:
+def test_an_internal_error_shows_no_details() -> None:
     status = InternalError().status("inventory.shop")
     assert (status.code, status.message, list(status.details)) == (13, "internal error", [])
 
 
-def test_what_concerns_the_whole_request_is_told_without_a_field() -> None:
+def test_a_violation_of_the_whole_request_names_no_field() -> None:
     assert InvalidRequest([("", "is odd"), ("order_id", "is empty")]).message == "is odd; order_id: is empty"
 
 
-def test_no_answer_speaks_for_all_attempts_before_the_guard_says_so() -> None:
+def test_no_answer_is_settled_before_the_guard_settles_it() -> None:
     rejection = Rejection("NO", "no")
     assert not any(each.settled for each in (rejection, InvalidRequest([]), Unavailable("later"), InternalError()))
     assert rejection.settle().settled

@@ -55,7 +55,7 @@ async def test_a_compensation_may_lose_the_key_of_its_command_and_then_its_own(t
 
 
 @pytest.mark.parametrize("method", [Guard.command, Guard.retryable, Guard.compensation])
-async def test_a_key_that_is_taken_again_and_again_is_a_transient_trouble(method: Callable[..., Any]) -> None:
+async def test_a_key_that_is_taken_in_every_round_is_a_passing_failure(method: Callable[..., Any]) -> None:
     with pytest.raises(Unavailable) as caught:
         await method(guard(3), call(idempotency_key="key", compensates="command"))
     assert caught.value.retry_after.total_seconds() > 0
@@ -83,7 +83,7 @@ def test_the_digest_of_a_request_does_not_depend_on_the_order_in_which_a_map_was
     assert first.digest() == second.digest()
 
 
-async def test_a_query_reads_beside_the_writers_and_one_that_keeps_notes_is_a_writer() -> None:
+async def test_a_query_runs_beside_the_writers_and_a_recording_query_is_a_writer() -> None:
     notes = ContestedDatabase(0, REPLY)
     assert await Guard(cast("Database", notes)).recording_query(call()) == REPLY
     assert notes.transactions == 1
@@ -108,7 +108,7 @@ class RejectingDatabase(ContestedDatabase):
     [[Unavailable("the disk is full")], [KeyTakenError("key")] * 4, [KeyTakenError("key"), Unavailable("away")]],
     ids=["not recorded", "taken and never found", "taken and not readable"],
 )
-async def test_a_rejection_that_could_not_be_recorded_is_not_told(then: list[Exception]) -> None:
+async def test_a_rejection_that_could_not_be_recorded_is_not_answered(then: list[Exception]) -> None:
     database = RejectingDatabase(then)
     with pytest.raises(Unavailable):
         await Guard(cast("Database", database)).command(call(idempotency_key="key"))

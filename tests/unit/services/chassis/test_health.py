@@ -29,14 +29,14 @@ class Watcher:
 
 
 @pytest.mark.parametrize("service", ["", "shop.Stock"])
-async def test_a_drain_that_begins_while_a_watcher_is_being_told_is_told_too(service: str) -> None:
+async def test_a_drain_that_begins_during_the_first_answer_is_sent_to_the_watcher_too(service: str) -> None:
     health = Health("shop.Stock")
     watcher = Watcher(health.drain)
     await health.Watch(HealthCheckRequest(service=service), watcher)
     assert watcher.told == [SERVING, NOT_SERVING]
 
 
-async def test_who_comes_during_the_drain_is_told_once() -> None:
+async def test_a_watcher_that_comes_during_the_drain_gets_one_answer() -> None:
     health = Health("shop.Stock")
     health.drain()
     watcher = Watcher(lambda: None)
@@ -44,7 +44,7 @@ async def test_who_comes_during_the_drain_is_told_once() -> None:
     assert watcher.told == [NOT_SERVING]
 
 
-async def test_the_watcher_of_a_stranger_is_let_go_at_the_drain() -> None:
+async def test_the_stream_of_a_watcher_of_an_unknown_service_ends_at_the_drain() -> None:
     health = Health("shop.Stock")
     watcher = Watcher(health.drain)
     await health.Watch(HealthCheckRequest(service="shop.Money"), watcher)
@@ -59,7 +59,7 @@ async def test_a_check_says_serving_until_the_drain_and_not_serving_from_then_on
     assert (await health.Check(HealthCheckRequest(service=service), NOBODY)).status == NOT_SERVING
 
 
-async def test_the_list_says_of_each_what_a_check_says() -> None:
+async def test_the_list_has_the_same_status_for_each_service_as_a_check() -> None:
     health = Health("shop.Stock")
     before = await health.List(HealthListRequest(), NOBODY)
     health.drain()

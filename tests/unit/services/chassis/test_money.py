@@ -46,7 +46,7 @@ def test_a_decimal_finer_than_a_nano_must_be_rounded_first() -> None:
         (Money(currency_code="EUR", units=-(2**63)), "total.units"),
     ],
 )
-def test_money_that_is_none_is_refused_by_field(money: Money, field: str) -> None:
+def test_invalid_money_is_refused_with_its_field(money: Money, field: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         nanos_of(money, field="total")
     assert caught.value.violations[0][0] == field

@@ -86,7 +86,7 @@ def test_no_compensation_undoes_itself() -> None:
     assert violated(VALID, sent(idempotency_key="k", compensates="k"), COMPENSATION) == ["metadata.compensates"]
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_violations_are_reported_at_once() -> None:
     nonsense = sent(idempotency_key="", compensates="c", verifies="")
     assert violated(ReserveStockRequest(lines=VALID.lines), nonsense) == [
         "order_id",

@@ -69,7 +69,7 @@ def test_an_order_id_with_line_breaks_adds_no_header() -> None:
 
 
 @given(order_id=st.text(min_size=1, max_size=100), carrier=st.text(max_size=64), tracking_number=st.text(max_size=64))
-def test_no_text_whatever_adds_a_header(order_id: str, carrier: str, tracking_number: str) -> None:
+def test_no_text_adds_a_header(order_id: str, carrier: str, tracking_number: str) -> None:
     confirmation = replace(CONFIRMATION, order_id=order_id, carrier=carrier, tracking_number=tracking_number)
 
     message = written_and_read_again(confirmation)

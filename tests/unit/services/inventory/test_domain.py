@@ -15,7 +15,7 @@ def test_a_reservation_moves_stock_from_available_to_reserved() -> None:
     assert MUGS.reserve(5) == Stock("MUG-BLUE", "A-01", available=0, reserved=5)
 
 
-def test_a_release_moves_it_back() -> None:
+def test_a_release_moves_stock_back_to_available() -> None:
     assert MUGS.reserve(3).release(3) == MUGS
 
 
@@ -27,7 +27,7 @@ def test_no_more_than_is_available_can_be_reserved() -> None:
 
 
 @pytest.mark.parametrize(("available", "reserved"), [(-1, 0), (0, -1)])
-def test_negative_stock_cannot_be_said(available: int, reserved: int) -> None:
+def test_negative_stock_cannot_be_constructed(available: int, reserved: int) -> None:
     with pytest.raises(ValueError, match="MUG-BLUE"):
         Stock("MUG-BLUE", "A-01", available, reserved)
 

@@ -40,7 +40,7 @@ def test_a_voided_hold_leaves_every_account_as_it_was(amount: int) -> None:
 
 
 @given(st.integers(1, 10**18), st.integers(1, 10**18))
-def test_whatever_is_captured_the_holds_are_empty_and_the_customer_owes_the_sales(held: int, taken: int) -> None:
+def test_after_any_capture_the_holds_are_empty_and_the_customer_owes_the_sales(held: int, taken: int) -> None:
     hold = Payment("pay_1", "order-1", "alice", State.AUTHORIZED, held, HOLD.authorized_at)
     if taken > held:
         with pytest.raises(Rejection, match="more is to be captured"):
@@ -72,7 +72,7 @@ def test_a_voided_hold_cannot_be_captured() -> None:
 
 
 @pytest.mark.parametrize(("credit", "amount"), [("holds", 0), ("holds", -1), ("sales", 1)])
-def test_a_booking_that_moves_nothing_cannot_be_said(credit: str, amount: int) -> None:
+def test_a_booking_that_moves_no_money_cannot_be_constructed(credit: str, amount: int) -> None:
     with pytest.raises(ValueError, match="moves nothing"):
         Booking(Purpose.CAPTURE, "sales", credit, amount)
 

@@ -32,6 +32,6 @@ def test_a_page_starts_where_its_token_says(sku: str) -> None:
 
 
 @pytest.mark.parametrize("token", ["?", "abc", "_w=="])
-def test_a_token_that_is_none_of_ours_is_refused(token: str) -> None:
+def test_a_foreign_token_is_refused(token: str) -> None:
     with pytest.raises(InvalidRequest):
         page_start(token)

@@ -41,7 +41,7 @@ def test_an_order_is_not_credited_to_a_second_member(connection: Connection) -> 
     assert (refused.value.code, refused.value.reason) == (grpc.StatusCode.ALREADY_EXISTS, "ORDER_CREDITED_TO_ANOTHER")
 
 
-def test_who_never_was_a_member_has_no_balance(connection: Connection) -> None:
+def test_a_customer_who_is_no_member_has_no_balance(connection: Connection) -> None:
     with pytest.raises(Rejection) as refused:
         store.balance(connection, "ada")
 
