@@ -35,9 +35,9 @@ class _WaitReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WaitReason
     WAIT_REASON_BACKOFF: _WaitReason.ValueType  # 1
     """An attempt failed; the next one comes after a pause."""
     WAIT_REASON_PARTICIPANT_DOWN: _WaitReason.ValueType  # 2
-    """The participant is believed to be down; it is asked for its health until it is back."""
+    """The participant seems to be down; its health is asked for until it is back."""
     WAIT_REASON_PARTICIPANT_BUSY: _WaitReason.ValueType  # 3
-    """As many calls as may be are in flight to the participant."""
+    """The greatest number of calls to the participant is in flight."""
 
 class WaitReason(_WaitReason, metaclass=_WaitReasonEnumTypeWrapper):
     """Why a command is not sent now."""
@@ -47,9 +47,9 @@ WAIT_REASON_UNSPECIFIED: WaitReason.ValueType  # 0
 WAIT_REASON_BACKOFF: WaitReason.ValueType  # 1
 """An attempt failed; the next one comes after a pause."""
 WAIT_REASON_PARTICIPANT_DOWN: WaitReason.ValueType  # 2
-"""The participant is believed to be down; it is asked for its health until it is back."""
+"""The participant seems to be down; its health is asked for until it is back."""
 WAIT_REASON_PARTICIPANT_BUSY: WaitReason.ValueType  # 3
-"""As many calls as may be are in flight to the participant."""
+"""The greatest number of calls to the participant is in flight."""
 Global___WaitReason: _TypeAlias = WaitReason  # noqa: Y015
 
 class _Status:
@@ -76,7 +76,7 @@ class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Status.ValueTy
     """It ended; an operator decided that some effects stand."""
 
 class Status(_Status, metaclass=_StatusEnumTypeWrapper):
-    """Where a saga stands."""
+    """The status of a saga."""
 
 STATUS_UNSPECIFIED: Status.ValueType  # 0
 """Not known."""
@@ -113,7 +113,7 @@ class _StepStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StepState.V
     STEP_STATE_REJECTED: _StepState.ValueType  # 4
     """The participant refused it; it had no effect."""
     STEP_STATE_UNKNOWN: _StepState.ValueType  # 5
-    """It may have taken effect; no answer told."""
+    """It may have taken effect; no answer has told whether it did."""
     STEP_STATE_COMPENSATING: _StepState.ValueType  # 6
     """Its effect is being compensated."""
     STEP_STATE_COMPENSATED: _StepState.ValueType  # 7
@@ -124,7 +124,7 @@ class _StepStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StepState.V
     """An operator decided to let its effect stand."""
 
 class StepState(_StepState, metaclass=_StepStateEnumTypeWrapper):
-    """How far a step has come."""
+    """The state of a step."""
 
 STEP_STATE_UNSPECIFIED: StepState.ValueType  # 0
 """Not known."""
@@ -137,7 +137,7 @@ STEP_STATE_COMPLETED: StepState.ValueType  # 3
 STEP_STATE_REJECTED: StepState.ValueType  # 4
 """The participant refused it; it had no effect."""
 STEP_STATE_UNKNOWN: StepState.ValueType  # 5
-"""It may have taken effect; no answer told."""
+"""It may have taken effect; no answer has told whether it did."""
 STEP_STATE_COMPENSATING: StepState.ValueType  # 6
 """Its effect is being compensated."""
 STEP_STATE_COMPENSATED: StepState.ValueType  # 7
@@ -198,24 +198,24 @@ class Saga(_message.Message):
     version: _builtins.int
     """The version of the definition with which it started."""
     status: Global___Status.ValueType
-    """Where it stands."""
+    """Its status."""
     trace_id: _builtins.str
     """The W3C trace id of everything that happened to it, 32 hexadecimal digits."""
     overdue: _builtins.bool
-    """The deadline passed after the pivot: the saga keeps going, and somebody should look."""
+    """The deadline passed after the pivot: the saga keeps going, and an operator should look at it."""
     parent_id: _builtins.str
     """The saga of which this one is a child, if it is."""
     @_builtins.property
     def input(self) -> _any_pb2.Any:
-        """What it was started with."""
+        """Its input."""
 
     @_builtins.property
     def result(self) -> _any_pb2.Any:
-        """What it returned, once completed."""
+        """The result of its code, once it has completed."""
 
     @_builtins.property
     def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
-        """Every step: done, in progress and, as far as the code tells without running, not yet begun."""
+        """Every step: done, in progress and, as far as they can be read from the code, not yet begun."""
 
     @_builtins.property
     def reason(self) -> Global___Reason:
@@ -239,11 +239,11 @@ class Saga(_message.Message):
 
     @_builtins.property
     def journal(self) -> _containers.RepeatedCompositeFieldContainer[Global___JournalEntry]:
-        """Everything that happened, in order; only where it was asked for."""
+        """The entries of its journal, in order; only where the request asked for them."""
 
     @_builtins.property
     def waiting(self) -> _containers.RepeatedCompositeFieldContainer[Global___Waiting]:
-        """What it waits for at this moment, as the replica that advances it knows; empty while it is at work."""
+        """What it waits for at this moment, as far as the replica that advances it knows; empty while it works."""
 
     def __init__(
         self,
@@ -288,21 +288,21 @@ class Waiting(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     reason: Global___WaitReason.ValueType
-    """Why it does not send it now."""
+    """Why the command or compensation is not sent now."""
     step_key: _builtins.str
     """The step, by its key."""
     service: _builtins.str
-    """The participant that is to get it: the full name of the service."""
+    """The participant that is to receive it: the full name of the service."""
     attempt: _builtins.int
-    """Which attempt is to come, from 1."""
+    """The number of the next attempt, from 1."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
         """Since when: since the first of the attempts that failed in a row, or since the participant is down."""
 
     @_builtins.property
     def until(self) -> _timestamp_pb2.Timestamp:
-        """When the next attempt comes or, of a participant that is down, when it is asked for its health again; absent
-        where nobody knows.
+        """When the next attempt comes or, where the participant is down, when its health is asked for again; absent
+        where that is not known.
         """
 
     @_builtins.property
@@ -359,16 +359,16 @@ class JournalEntry(_message.Message):
     took_effect: _builtins.bool
     """Whether the command took effect, where an operator said so."""
     value: _builtins.str
-    """What the code drew from the clock or from chance, where it did."""
+    """The time or the random number that the code asked for, where the entry records one."""
     unreadable: _builtins.str
-    """What the entry holds instead of a payload that can be read: the type and the size; empty where it can."""
+    """The type and the size of a payload that cannot be read; empty where it can be read."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it was written."""
 
     @_builtins.property
     def payload(self) -> _any_pb2.Any:
-        """The input, request, reply or result; sensitive fields are masked. Absent where the contract is not at hand."""
+        """The input, request, reply or result; sensitive fields are masked. Absent where the contract is not known."""
 
     @_builtins.property
     def error(self) -> _status_pb2.Status:
@@ -376,7 +376,7 @@ class JournalEntry(_message.Message):
 
     @_builtins.property
     def reason(self) -> Global___Reason:
-        """Why, and who asked for it, where somebody did."""
+        """Why, and who asked for it, if someone did."""
 
     def __init__(
         self,
@@ -419,9 +419,9 @@ class Reason(_message.Message):
     message: _builtins.str
     """The reason in a sentence."""
     step_key: _builtins.str
-    """The step that gave rise to it, if one did."""
+    """The step that caused it, if one did."""
     requested_by: _builtins.str
-    """Who asked for it, if somebody did."""
+    """Who asked for it, if someone did."""
     def __init__(
         self,
         *,
@@ -463,9 +463,9 @@ class Step(_message.Message):
     method: _builtins.str
     """The full name of the rpc, such as `shop.inventory.v1.InventoryService.ReserveStock`."""
     effect: _contract_pb2.Effect.ValueType
-    """What the command does to the world."""
+    """The effect of the command."""
     state: Global___StepState.ValueType
-    """How far it has come."""
+    """Its state."""
     attempts: _builtins.int
     """How often it was sent."""
     conditional: _builtins.bool
@@ -486,7 +486,7 @@ class Step(_message.Message):
 
     @_builtins.property
     def compensation(self) -> Global___Compensation:
-        """How far its compensation has come, where the saga rolls back."""
+        """Its compensation, where the saga rolls back."""
 
     @_builtins.property
     def duration(self) -> _duration_pb2.Duration:

@@ -57,7 +57,7 @@ Global___Action: _TypeAlias = Action  # noqa: Y015
 
 @_typing.final
 class StartSagaRequest(_message.Message):
-    """Which saga to start, and with what."""
+    """The saga to start, and its input."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -251,7 +251,7 @@ class SagaFilter(_message.Message):
     definition: _builtins.str
     """Only sagas of this definition."""
     id_prefix: _builtins.str
-    """Only sagas whose identity begins with this and holds no `/` after it, as those of its children do."""
+    """Only sagas whose identity begins with this and has no `/` after it, as the identities of child sagas have."""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_saga_pb2.Status.ValueType]:
         """Only sagas of these statuses."""
@@ -270,7 +270,7 @@ class SagaFilter(_message.Message):
 
     @_builtins.property
     def waiting_for(self) -> _containers.RepeatedScalarFieldContainer[_saga_pb2.WaitReason.ValueType]:
-        """Only sagas that this replica advances and that wait for one of these at this moment."""
+        """Only sagas that this replica advances and that wait for one of these reasons at this moment."""
 
     def __init__(
         self,
@@ -452,8 +452,8 @@ class WatchSagasResponse(_message.Message):
     SAGA_FIELD_NUMBER: _builtins.int
     MISSED_FIELD_NUMBER: _builtins.int
     missed: _builtins.int
-    """How many changes, of any saga, were passed over since the previous message, because the reader was too slow.
-    Those sagas may have changed again since; ListSagas tells how they stand.
+    """How many changes, of any saga, were left out since the previous message, because the reader was too slow.
+    Those sagas may have changed again since; ListSagas shows them as they are.
     """
     @_builtins.property
     def saga(self) -> _saga_pb2.Saga:
@@ -475,7 +475,7 @@ Global___WatchSagasResponse: _TypeAlias = WatchSagasResponse  # noqa: Y015
 
 @_typing.final
 class GetStatisticsRequest(_message.Message):
-    """Nothing to say."""
+    """An empty request."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -492,7 +492,7 @@ Global___GetStatisticsRequest: _TypeAlias = GetStatisticsRequest  # noqa: Y015
 
 @_typing.final
 class GetStatisticsResponse(_message.Message):
-    """How the sagas and the participants fare."""
+    """The state of the sagas and of the participants."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -518,11 +518,11 @@ class GetStatisticsResponse(_message.Message):
 
     @_builtins.property
     def recovery(self) -> Global___RecoveryStatistics:
-        """How this replica takes over what an earlier process has left, since its start."""
+        """How far this replica has recovered the sagas of an earlier process, since its start."""
 
     @_builtins.property
     def feed(self) -> Global___FeedStatistics:
-        """Who reads the feed of this replica."""
+        """The readers of this replica's feed."""
 
     def __init__(
         self,
@@ -555,7 +555,7 @@ class AdmissionStatistics(_message.Message):
     MOST_LIVE_SAGAS_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
     in_flight: _builtins.int
-    """Starts that are in hand."""
+    """Starts in flight."""
     queued: _builtins.int
     """Starts that wait for their turn."""
     most_in_flight: _builtins.int
@@ -586,7 +586,7 @@ Global___AdmissionStatistics: _TypeAlias = AdmissionStatistics  # noqa: Y015
 
 @_typing.final
 class RecoveryStatistics(_message.Message):
-    """How a replica takes over what an earlier process has left, since its start."""
+    """How far a replica has recovered the sagas of an earlier process, since its start."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -594,9 +594,9 @@ class RecoveryStatistics(_message.Message):
     RECOVERED_FIELD_NUMBER: _builtins.int
     EXPECTED_FIELD_NUMBER: _builtins.int
     under_way: _builtins.bool
-    """It is under way."""
+    """Whether the recovery is under way."""
     recovered: _builtins.int
-    """How many sagas it has taken over."""
+    """How many sagas it has recovered."""
     expected: _builtins.int
     """How many unfinished sagas there were when it began."""
     def __init__(
@@ -616,7 +616,7 @@ Global___RecoveryStatistics: _TypeAlias = RecoveryStatistics  # noqa: Y015
 
 @_typing.final
 class FeedStatistics(_message.Message):
-    """Who reads the feed of a replica."""
+    """The readers of a replica's feed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -678,7 +678,7 @@ Global___SagaCount: _TypeAlias = SagaCount  # noqa: Y015
 
 @_typing.final
 class ParticipantStatistics(_message.Message):
-    """How a participant fares, as one replica sees it."""
+    """The state of a participant, as one replica sees it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -694,10 +694,10 @@ class ParticipantStatistics(_message.Message):
     waiting: _builtins.int
     """Calls that wait until they may be made."""
     is_down: _builtins.bool
-    """It is believed to be down, and asked for its health until it is back."""
+    """The participant seems to be down, and its health is asked for until it is back."""
     @_builtins.property
     def down_since(self) -> _timestamp_pb2.Timestamp:
-        """Since when it is."""
+        """Since when it is down."""
 
     def __init__(
         self,
@@ -718,7 +718,7 @@ Global___ParticipantStatistics: _TypeAlias = ParticipantStatistics  # noqa: Y015
 
 @_typing.final
 class PreviewRollbackRequest(_message.Message):
-    """For which saga to preview a rollback."""
+    """The saga whose rollback to preview."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -758,7 +758,7 @@ class PreviewRollbackResponse(_message.Message):
 
     @_builtins.property
     def standing(self) -> _containers.RepeatedCompositeFieldContainer[Global___StandingEffect]:
-        """What has, or may have, an effect that nothing takes back."""
+        """The commands with an effect, or a possible effect, that no compensation would take back."""
 
     def __init__(
         self,
@@ -906,7 +906,7 @@ Global___PauseSagaResponse: _TypeAlias = PauseSagaResponse  # noqa: Y015
 
 @_typing.final
 class ResumeSagaRequest(_message.Message):
-    """Which saga to carry on with, and why."""
+    """Which saga to resume, and why."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1014,7 +1014,7 @@ Global___RetryNowResponse: _TypeAlias = RetryNowResponse  # noqa: Y015
 
 @_typing.final
 class ResolveOutcomeRequest(_message.Message):
-    """What came of a command in doubt."""
+    """The outcome of a command in doubt."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1198,7 +1198,7 @@ Global___SkipCompensationResponse: _TypeAlias = SkipCompensationResponse  # noqa
 
 @_typing.final
 class ActOnSagasRequest(_message.Message):
-    """What to do, and to which sagas."""
+    """The act, and the sagas."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1208,9 +1208,9 @@ class ActOnSagasRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     REQUESTED_BY_FIELD_NUMBER: _builtins.int
     action: Global___Action.ValueType
-    """What to do."""
+    """The act."""
     dry_run: _builtins.bool
-    """Only say to which sagas it would be done."""
+    """Only tell which sagas the act would change."""
     reason: _builtins.str
     """Why, in a sentence."""
     requested_by: _builtins.str
@@ -1238,7 +1238,7 @@ Global___ActOnSagasRequest: _TypeAlias = ActOnSagasRequest  # noqa: Y015
 
 @_typing.final
 class ActOnSagasResponse(_message.Message):
-    """What came of it for one saga."""
+    """The result of the act for one saga."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

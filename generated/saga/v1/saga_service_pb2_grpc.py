@@ -118,8 +118,8 @@ class SagaServiceServicer:
 
     def StartSaga(self, request, context):
         """Starts a saga. A repeated request id with the same content answers with the saga that it
-        started; with another content it is refused with ALREADY_EXISTS. When there are more starts than can be
-        taken, it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and nothing has been started.
+        started; with other content it is refused with ALREADY_EXISTS. When there are more starts than the replica can
+        take, the request is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and no saga is started.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,8 +133,8 @@ class SagaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSagas(self, request, context):
-        """Lists sagas, the newest first, without their inputs, results and steps. What nobody can be meant by, a definition
-        or an attribute that does not exist, is refused with INVALID_ARGUMENT.
+        """Lists sagas, the newest first, without their inputs, results and steps. A filter with a definition or an attribute
+        that does not exist is refused with INVALID_ARGUMENT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -149,22 +149,22 @@ class SagaServiceServicer:
 
     def WatchSagas(self, request, context):
         """Sends every saga that the filter matches after each of its changes on this replica, without its input, result
-        and steps, for ever. Changes in a burst come as one. Whoever reads too slowly misses changes, and is told so.
-        When there are more readers than are allowed, it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
+        and steps, for ever. Changes in a burst are sent as one. A reader that is too slow misses changes, and is told how
+        many. When there are too many readers, the call is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetStatistics(self, request, context):
-        """Counts sagas by definition and status, and shows how the participants fare.
+        """Counts sagas by definition and status, and shows the state of the participants.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PreviewRollback(self, request, context):
-        """What a rollback would do now: what it would compensate, in which order, and what it could not.
+        """Shows what a rollback would do now: what it would compensate, in which order, and what it could not compensate.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,7 +186,7 @@ class SagaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResumeSaga(self, request, context):
-        """Carries on with a paused or suspended saga, forward or backward, from where it stands.
+        """Lets a paused or suspended saga go on, forward or backward, from where it stopped.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -200,8 +200,8 @@ class SagaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ResolveOutcome(self, request, context):
-        """Tells a suspended saga what came of a command in doubt, or that one that was refused after the pivot was
-        done by hand. It is carried on with by ResumeSaga.
+        """Tells a suspended saga the outcome of a command in doubt, or that a command that was refused after the pivot was
+        done by hand. ResumeSaga then lets the saga go on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,7 +209,7 @@ class SagaServiceServicer:
 
     def ResolveCompensation(self, request, context):
         """Tells a suspended saga that an effect which its compensation cannot take back was taken back by other means,
-        by hand for instance. The saga counts it as compensated. It is carried on with by ResumeSaga.
+        by hand for instance. The saga counts the effect as compensated. ResumeSaga then lets the saga go on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -217,14 +217,14 @@ class SagaServiceServicer:
 
     def SkipCompensation(self, request, context):
         """Lets an effect stand that a suspended rollback cannot compensate. The saga then ends partially
-        compensated. It is carried on with by ResumeSaga.
+        compensated. ResumeSaga then lets the saga go on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ActOnSagas(self, request, context):
-        """Does the same to every saga that the filter matches; with dry_run only says to which.
+        """Applies one act to every saga that the filter matches; with dry_run, only tells which sagas these are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -18,26 +18,26 @@ class SagaServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.StartSagaRequest, _saga_service_pb2.StartSagaResponse]
     """Starts a saga. A repeated request id with the same content answers with the saga that it
-    started; with another content it is refused with ALREADY_EXISTS. When there are more starts than can be
-    taken, it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and nothing has been started.
+    started; with other content it is refused with ALREADY_EXISTS. When there are more starts than the replica can
+    take, the request is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and no saga is started.
     """
     GetSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.GetSagaRequest, _saga_service_pb2.GetSagaResponse]
     """Answers with one saga as it stands."""
     ListSagas: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ListSagasRequest, _saga_service_pb2.ListSagasResponse]
-    """Lists sagas, the newest first, without their inputs, results and steps. What nobody can be meant by, a definition
-    or an attribute that does not exist, is refused with INVALID_ARGUMENT.
+    """Lists sagas, the newest first, without their inputs, results and steps. A filter with a definition or an attribute
+    that does not exist is refused with INVALID_ARGUMENT.
     """
     WatchSaga: _aio.UnaryStreamMultiCallable[_saga_service_pb2.WatchSagaRequest, _saga_service_pb2.WatchSagaResponse]
     """Sends the saga as it stands, then after every change, until it has ended."""
     WatchSagas: _aio.UnaryStreamMultiCallable[_saga_service_pb2.WatchSagasRequest, _saga_service_pb2.WatchSagasResponse]
     """Sends every saga that the filter matches after each of its changes on this replica, without its input, result
-    and steps, for ever. Changes in a burst come as one. Whoever reads too slowly misses changes, and is told so.
-    When there are more readers than are allowed, it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
+    and steps, for ever. Changes in a burst are sent as one. A reader that is too slow misses changes, and is told how
+    many. When there are too many readers, the call is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
     """
     GetStatistics: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.GetStatisticsRequest, _saga_service_pb2.GetStatisticsResponse]
-    """Counts sagas by definition and status, and shows how the participants fare."""
+    """Counts sagas by definition and status, and shows the state of the participants."""
     PreviewRollback: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.PreviewRollbackRequest, _saga_service_pb2.PreviewRollbackResponse]
-    """What a rollback would do now: what it would compensate, in which order, and what it could not."""
+    """Shows what a rollback would do now: what it would compensate, in which order, and what it could not compensate."""
     CancelSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.CancelSagaRequest, _saga_service_pb2.CancelSagaResponse]
     """Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
     changes nothing.
@@ -45,23 +45,23 @@ class SagaServiceStub:
     PauseSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.PauseSagaRequest, _saga_service_pb2.PauseSagaResponse]
     """Makes no new calls for a saga until it is resumed."""
     ResumeSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ResumeSagaRequest, _saga_service_pb2.ResumeSagaResponse]
-    """Carries on with a paused or suspended saga, forward or backward, from where it stands."""
+    """Lets a paused or suspended saga go on, forward or backward, from where it stopped."""
     RetryNow: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.RetryNowRequest, _saga_service_pb2.RetryNowResponse]
     """Attempts at once what a saga would attempt after its backoff."""
     ResolveOutcome: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ResolveOutcomeRequest, _saga_service_pb2.ResolveOutcomeResponse]
-    """Tells a suspended saga what came of a command in doubt, or that one that was refused after the pivot was
-    done by hand. It is carried on with by ResumeSaga.
+    """Tells a suspended saga the outcome of a command in doubt, or that a command that was refused after the pivot was
+    done by hand. ResumeSaga then lets the saga go on.
     """
     ResolveCompensation: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ResolveCompensationRequest, _saga_service_pb2.ResolveCompensationResponse]
     """Tells a suspended saga that an effect which its compensation cannot take back was taken back by other means,
-    by hand for instance. The saga counts it as compensated. It is carried on with by ResumeSaga.
+    by hand for instance. The saga counts the effect as compensated. ResumeSaga then lets the saga go on.
     """
     SkipCompensation: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.SkipCompensationRequest, _saga_service_pb2.SkipCompensationResponse]
     """Lets an effect stand that a suspended rollback cannot compensate. The saga then ends partially
-    compensated. It is carried on with by ResumeSaga.
+    compensated. ResumeSaga then lets the saga go on.
     """
     ActOnSagas: _aio.UnaryStreamMultiCallable[_saga_service_pb2.ActOnSagasRequest, _saga_service_pb2.ActOnSagasResponse]
-    """Does the same to every saga that the filter matches; with dry_run only says to which."""
+    """Applies one act to every saga that the filter matches; with dry_run, only tells which sagas these are."""
 
 class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
     """Starts, shows, watches and cancels sagas of every definition that the orchestrator serves."""
@@ -73,8 +73,8 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_saga_service_pb2.StartSagaRequest, _abc.Awaitable[_saga_service_pb2.StartSagaResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.StartSagaResponse]:
         """Starts a saga. A repeated request id with the same content answers with the saga that it
-        started; with another content it is refused with ALREADY_EXISTS. When there are more starts than can be
-        taken, it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and nothing has been started.
+        started; with other content it is refused with ALREADY_EXISTS. When there are more starts than the replica can
+        take, the request is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and no saga is started.
         """
 
     @_abc_1.abstractmethod
@@ -91,8 +91,8 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.ListSagasRequest,
         context: _aio.ServicerContext[_saga_service_pb2.ListSagasRequest, _abc.Awaitable[_saga_service_pb2.ListSagasResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.ListSagasResponse]:
-        """Lists sagas, the newest first, without their inputs, results and steps. What nobody can be meant by, a definition
-        or an attribute that does not exist, is refused with INVALID_ARGUMENT.
+        """Lists sagas, the newest first, without their inputs, results and steps. A filter with a definition or an attribute
+        that does not exist is refused with INVALID_ARGUMENT.
         """
 
     @_abc_1.abstractmethod
@@ -110,8 +110,8 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_saga_service_pb2.WatchSagasRequest, _abc.AsyncIterator[_saga_service_pb2.WatchSagasResponse]],
     ) -> _abc.AsyncIterator[_saga_service_pb2.WatchSagasResponse]:
         """Sends every saga that the filter matches after each of its changes on this replica, without its input, result
-        and steps, for ever. Changes in a burst come as one. Whoever reads too slowly misses changes, and is told so.
-        When there are more readers than are allowed, it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
+        and steps, for ever. Changes in a burst are sent as one. A reader that is too slow misses changes, and is told how
+        many. When there are too many readers, the call is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
         """
 
     @_abc_1.abstractmethod
@@ -120,7 +120,7 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.GetStatisticsRequest,
         context: _aio.ServicerContext[_saga_service_pb2.GetStatisticsRequest, _abc.Awaitable[_saga_service_pb2.GetStatisticsResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.GetStatisticsResponse]:
-        """Counts sagas by definition and status, and shows how the participants fare."""
+        """Counts sagas by definition and status, and shows the state of the participants."""
 
     @_abc_1.abstractmethod
     def PreviewRollback(
@@ -128,7 +128,7 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.PreviewRollbackRequest,
         context: _aio.ServicerContext[_saga_service_pb2.PreviewRollbackRequest, _abc.Awaitable[_saga_service_pb2.PreviewRollbackResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.PreviewRollbackResponse]:
-        """What a rollback would do now: what it would compensate, in which order, and what it could not."""
+        """Shows what a rollback would do now: what it would compensate, in which order, and what it could not compensate."""
 
     @_abc_1.abstractmethod
     def CancelSaga(
@@ -154,7 +154,7 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.ResumeSagaRequest,
         context: _aio.ServicerContext[_saga_service_pb2.ResumeSagaRequest, _abc.Awaitable[_saga_service_pb2.ResumeSagaResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.ResumeSagaResponse]:
-        """Carries on with a paused or suspended saga, forward or backward, from where it stands."""
+        """Lets a paused or suspended saga go on, forward or backward, from where it stopped."""
 
     @_abc_1.abstractmethod
     def RetryNow(
@@ -170,8 +170,8 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.ResolveOutcomeRequest,
         context: _aio.ServicerContext[_saga_service_pb2.ResolveOutcomeRequest, _abc.Awaitable[_saga_service_pb2.ResolveOutcomeResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.ResolveOutcomeResponse]:
-        """Tells a suspended saga what came of a command in doubt, or that one that was refused after the pivot was
-        done by hand. It is carried on with by ResumeSaga.
+        """Tells a suspended saga the outcome of a command in doubt, or that a command that was refused after the pivot was
+        done by hand. ResumeSaga then lets the saga go on.
         """
 
     @_abc_1.abstractmethod
@@ -181,7 +181,7 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_saga_service_pb2.ResolveCompensationRequest, _abc.Awaitable[_saga_service_pb2.ResolveCompensationResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.ResolveCompensationResponse]:
         """Tells a suspended saga that an effect which its compensation cannot take back was taken back by other means,
-        by hand for instance. The saga counts it as compensated. It is carried on with by ResumeSaga.
+        by hand for instance. The saga counts the effect as compensated. ResumeSaga then lets the saga go on.
         """
 
     @_abc_1.abstractmethod
@@ -191,7 +191,7 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_saga_service_pb2.SkipCompensationRequest, _abc.Awaitable[_saga_service_pb2.SkipCompensationResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.SkipCompensationResponse]:
         """Lets an effect stand that a suspended rollback cannot compensate. The saga then ends partially
-        compensated. It is carried on with by ResumeSaga.
+        compensated. ResumeSaga then lets the saga go on.
         """
 
     @_abc_1.abstractmethod
@@ -200,6 +200,6 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.ActOnSagasRequest,
         context: _aio.ServicerContext[_saga_service_pb2.ActOnSagasRequest, _abc.AsyncIterator[_saga_service_pb2.ActOnSagasResponse]],
     ) -> _abc.AsyncIterator[_saga_service_pb2.ActOnSagasResponse]:
-        """Does the same to every saga that the filter matches; with dry_run only says to which."""
+        """Applies one act to every saga that the filter matches; with dry_run, only tells which sagas these are."""
 
 def add_SagaServiceServicer_to_server(servicer: SagaServiceServicer, server: _aio.Server) -> None: ...

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class EmailServiceStub:
-    """Sends customers what they wait for.
+    """Sends customers the confirmations of their orders.
     """
 
     def __init__(self, channel):
@@ -43,7 +43,7 @@ class EmailServiceStub:
 
 
 class EmailServiceServicer:
-    """Sends customers what they wait for.
+    """Sends customers the confirmations of their orders.
     """
 
     def SendConfirmation(self, request, context):
@@ -70,7 +70,7 @@ def add_EmailServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EmailService:
-    """Sends customers what they wait for.
+    """Sends customers the confirmations of their orders.
     """
 
     @staticmethod

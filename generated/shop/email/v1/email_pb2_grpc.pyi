@@ -13,14 +13,14 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class EmailServiceStub:
-    """Sends customers what they wait for."""
+    """Sends customers the confirmations of their orders."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     SendConfirmation: _aio.UnaryUnaryMultiCallable[_email_pb2.SendConfirmationRequest, _email_pb2.SendConfirmationResponse]
     """Sends the confirmation of an order, once."""
 
 class EmailServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Sends customers what they wait for."""
+    """Sends customers the confirmations of their orders."""
 
     @_abc_1.abstractmethod
     def SendConfirmation(

@@ -29,19 +29,19 @@ class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Verdict.Value
     VERDICT_UNSPECIFIED: _Verdict.ValueType  # 0
     """Not assessed."""
     VERDICT_ACCEPT: _Verdict.ValueType  # 1
-    """Harmless enough."""
+    """The order is acceptable."""
     VERDICT_DECLINE: _Verdict.ValueType  # 2
-    """Too risky."""
+    """The order is too risky."""
 
 class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
-    """What an assessment comes to."""
+    """The result of an assessment."""
 
 VERDICT_UNSPECIFIED: Verdict.ValueType  # 0
 """Not assessed."""
 VERDICT_ACCEPT: Verdict.ValueType  # 1
-"""Harmless enough."""
+"""The order is acceptable."""
 VERDICT_DECLINE: Verdict.ValueType  # 2
-"""Too risky."""
+"""The order is too risky."""
 Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
 
 @_typing.final

@@ -24,7 +24,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Order(_message.Message):
-    """An order and how far it has come."""
+    """An order and its progress."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -43,7 +43,7 @@ class Order(_message.Message):
     customer_id: _builtins.str
     """Who ordered."""
     status: _saga_pb2.Status.ValueType
-    """Where it stands."""
+    """Its status."""
     trace_id: _builtins.str
     """The W3C trace id of everything that happened to it, 32 hexadecimal digits."""
     @_builtins.property

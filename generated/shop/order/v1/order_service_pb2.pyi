@@ -359,7 +359,7 @@ Global___GetOrderDetailsRequest: _TypeAlias = GetOrderDetailsRequest  # noqa: Y0
 
 @_typing.final
 class GetOrderDetailsResponse(_message.Message):
-    """What the services know of an order. A part that has not come into being yet is absent."""
+    """What the services know of an order. A part that does not exist yet is absent."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

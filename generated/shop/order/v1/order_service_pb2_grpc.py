@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OrderServiceStub:
-    """Places orders and tells how they fare.
+    """Places, shows, watches, lists and cancels orders.
     """
 
     def __init__(self, channel):
@@ -68,20 +68,20 @@ class OrderServiceStub:
 
 
 class OrderServiceServicer:
-    """Places orders and tells how they fare.
+    """Places, shows, watches, lists and cancels orders.
     """
 
     def StartOrder(self, request, context):
         """Places an order. A repeated request id with the same content answers with the order that it
-        placed; with another content it is refused with ALREADY_EXISTS. When there are more orders than can be taken,
-        it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and nothing has been placed.
+        placed; with other content it is refused with ALREADY_EXISTS. When there are more orders than the replica can
+        take, the request is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and no order is placed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetOrder(self, request, context):
-        """Where is my order: every step done, in progress, not yet begun, compensated.
+        """Shows an order: every step that is done, in progress, not yet begun or compensated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,8 +110,8 @@ class OrderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetOrderDetails(self, request, context):
-        """What a web page needs, gathered from several services at once. A service that cannot be reached
-        is named instead of failing the whole.
+        """Gathers what a web page needs from several services at once. A service that cannot be reached is named in the
+        answer, which has the other parts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,7 +159,7 @@ def add_OrderServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OrderService:
-    """Places orders and tells how they fare.
+    """Places, shows, watches, lists and cancels orders.
     """
 
     @staticmethod

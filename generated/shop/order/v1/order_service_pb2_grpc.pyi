@@ -13,16 +13,16 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OrderServiceStub:
-    """Places orders and tells how they fare."""
+    """Places, shows, watches, lists and cancels orders."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.StartOrderRequest, _order_service_pb2.StartOrderResponse]
     """Places an order. A repeated request id with the same content answers with the order that it
-    placed; with another content it is refused with ALREADY_EXISTS. When there are more orders than can be taken,
-    it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and nothing has been placed.
+    placed; with other content it is refused with ALREADY_EXISTS. When there are more orders than the replica can
+    take, the request is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and no order is placed.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.GetOrderResponse]
-    """Where is my order: every step done, in progress, not yet begun, compensated."""
+    """Shows an order: every step that is done, in progress, not yet begun or compensated."""
     WatchOrder: _aio.UnaryStreamMultiCallable[_order_service_pb2.WatchOrderRequest, _order_service_pb2.WatchOrderResponse]
     """Sends the order as it stands, then after every change, until it has ended."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.ListOrdersRequest, _order_service_pb2.ListOrdersResponse]
@@ -32,12 +32,12 @@ class OrderServiceStub:
     changes nothing.
     """
     GetOrderDetails: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderDetailsRequest, _order_service_pb2.GetOrderDetailsResponse]
-    """What a web page needs, gathered from several services at once. A service that cannot be reached
-    is named instead of failing the whole.
+    """Gathers what a web page needs from several services at once. A service that cannot be reached is named in the
+    answer, which has the other parts.
     """
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Places orders and tells how they fare."""
+    """Places, shows, watches, lists and cancels orders."""
 
     @_abc_1.abstractmethod
     def StartOrder(
@@ -46,8 +46,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_order_service_pb2.StartOrderRequest, _abc.Awaitable[_order_service_pb2.StartOrderResponse]],
     ) -> _abc.Awaitable[_order_service_pb2.StartOrderResponse]:
         """Places an order. A repeated request id with the same content answers with the order that it
-        placed; with another content it is refused with ALREADY_EXISTS. When there are more orders than can be taken,
-        it is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and nothing has been placed.
+        placed; with other content it is refused with ALREADY_EXISTS. When there are more orders than the replica can
+        take, the request is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and no order is placed.
         """
 
     @_abc_1.abstractmethod
@@ -56,7 +56,7 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.GetOrderRequest,
         context: _aio.ServicerContext[_order_service_pb2.GetOrderRequest, _abc.Awaitable[_order_service_pb2.GetOrderResponse]],
     ) -> _abc.Awaitable[_order_service_pb2.GetOrderResponse]:
-        """Where is my order: every step done, in progress, not yet begun, compensated."""
+        """Shows an order: every step that is done, in progress, not yet begun or compensated."""
 
     @_abc_1.abstractmethod
     def WatchOrder(
@@ -90,8 +90,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _order_service_pb2.GetOrderDetailsRequest,
         context: _aio.ServicerContext[_order_service_pb2.GetOrderDetailsRequest, _abc.Awaitable[_order_service_pb2.GetOrderDetailsResponse]],
     ) -> _abc.Awaitable[_order_service_pb2.GetOrderDetailsResponse]:
-        """What a web page needs, gathered from several services at once. A service that cannot be reached
-        is named instead of failing the whole.
+        """Gathers what a web page needs from several services at once. A service that cannot be reached is named in the
+        answer, which has the other parts.
         """
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _aio.Server) -> None: ...

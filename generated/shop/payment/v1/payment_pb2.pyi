@@ -37,7 +37,7 @@ class _PaymentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PaymentS
     """The hold was lifted."""
 
 class PaymentState(_PaymentState, metaclass=_PaymentStateEnumTypeWrapper):
-    """How far a payment has come."""
+    """The state of a payment."""
 
 PAYMENT_STATE_UNSPECIFIED: PaymentState.ValueType  # 0
 """Not known."""
@@ -235,7 +235,7 @@ class GetPaymentResponse(_message.Message):
 
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___LedgerEntry]:
-        """What the ledger says of it; the amounts add up to zero."""
+        """Its entries in the ledger; the amounts add up to zero."""
 
     def __init__(
         self,
@@ -268,7 +268,7 @@ class Payment(_message.Message):
     order_id: _builtins.str
     """The order's identity."""
     state: Global___PaymentState.ValueType
-    """How far it has come."""
+    """Its state."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """What is on hold, was captured or was voided."""

@@ -78,7 +78,7 @@ class PaymentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CapturePayment(self, request, context):
-        """Takes the money that is on hold. From here on the order only goes forward.
+        """Takes the money that is on hold. After this the order only goes forward.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -24,7 +24,7 @@ class PaymentServiceStub:
     VoidAuthorization: _aio.UnaryUnaryMultiCallable[_payment_pb2.VoidAuthorizationRequest, _payment_pb2.VoidAuthorizationResponse]
     """Lifts the hold of an order."""
     CapturePayment: _aio.UnaryUnaryMultiCallable[_payment_pb2.CapturePaymentRequest, _payment_pb2.CapturePaymentResponse]
-    """Takes the money that is on hold. From here on the order only goes forward."""
+    """Takes the money that is on hold. After this the order only goes forward."""
     GetPayment: _aio.UnaryUnaryMultiCallable[_payment_pb2.GetPaymentRequest, _payment_pb2.GetPaymentResponse]
     """Shows the payment of an order."""
 
@@ -56,7 +56,7 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payment_pb2.CapturePaymentRequest,
         context: _aio.ServicerContext[_payment_pb2.CapturePaymentRequest, _abc.Awaitable[_payment_pb2.CapturePaymentResponse]],
     ) -> _abc.Awaitable[_payment_pb2.CapturePaymentResponse]:
-        """Takes the money that is on hold. From here on the order only goes forward."""
+        """Takes the money that is on hold. After this the order only goes forward."""
 
     @_abc_1.abstractmethod
     def GetPayment(

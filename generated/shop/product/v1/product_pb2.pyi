@@ -69,7 +69,7 @@ class CreateOrderResponse(_message.Message):
 
     @_builtins.property
     def list_total(self) -> _money_pb2.Money:
-        """What the lines come to at list prices."""
+        """What the lines cost at list prices."""
 
     def __init__(
         self,
@@ -238,7 +238,7 @@ class Product(_message.Message):
     sku: _builtins.str
     """Its identity."""
     name: _builtins.str
-    """What it is called."""
+    """Its name, for people."""
     weight_grams: _builtins.int
     """What one weighs, in grams."""
     @_builtins.property

@@ -34,7 +34,7 @@ class _ShipmentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Shipmen
     """The carrier will not collect it."""
 
 class ShipmentState(_ShipmentState, metaclass=_ShipmentStateEnumTypeWrapper):
-    """How far a shipment has come."""
+    """The state of a shipment."""
 
 SHIPMENT_STATE_UNSPECIFIED: ShipmentState.ValueType  # 0
 """Not known."""
@@ -207,7 +207,7 @@ class Shipment(_message.Message):
     tracking_number: _builtins.str
     """The carrier's number of it."""
     state: Global___ShipmentState.ValueType
-    """How far it has come."""
+    """Its state."""
     @_builtins.property
     def cost(self) -> _money_pb2.Money:
         """What the carrier charges the shop."""

@@ -58,7 +58,7 @@ class ShippingServiceServicer:
 
     def ArrangeShipment(self, request, context):
         """Arranges a shipment with the cheapest carrier that takes the weight to the country. Refused when
-        none does.
+        no carrier does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -18,7 +18,7 @@ class ShippingServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     ArrangeShipment: _aio.UnaryUnaryMultiCallable[_shipping_pb2.ArrangeShipmentRequest, _shipping_pb2.ArrangeShipmentResponse]
     """Arranges a shipment with the cheapest carrier that takes the weight to the country. Refused when
-    none does.
+    no carrier does.
     """
     CancelShipment: _aio.UnaryUnaryMultiCallable[_shipping_pb2.CancelShipmentRequest, _shipping_pb2.CancelShipmentResponse]
     """Cancels the shipment of an order."""
@@ -35,7 +35,7 @@ class ShippingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_shipping_pb2.ArrangeShipmentRequest, _abc.Awaitable[_shipping_pb2.ArrangeShipmentResponse]],
     ) -> _abc.Awaitable[_shipping_pb2.ArrangeShipmentResponse]:
         """Arranges a shipment with the cheapest carrier that takes the weight to the country. Refused when
-        none does.
+        no carrier does.
         """
 
     @_abc_1.abstractmethod
