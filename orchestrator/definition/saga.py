@@ -81,14 +81,7 @@ def saga(
     Raises:
         DefinitionError: the name, the version or the signature cannot work.
     """
-    if not _NAME.fullmatch(name):
-        raise DefinitionError(f"saga name {name!r}: use up to 64 lower-case letters, digits and underscores")
-    if version < 1:
-        raise DefinitionError(f"saga {name!r}: versions count from 1, not {version}")
-    if deadline is not None and deadline > LONGEST_SAGA:
-        raise DefinitionError(f"saga {name!r}: its deadline is {deadline}; state up to {LONGEST_SAGA}, or none")
-    if reserve < timedelta(0) or (deadline is not None and deadline <= reserve) or (deadline is None and reserve):
-        raise DefinitionError(f"saga {name!r}: the reserve must be less than the deadline, and not negative")
+    _refuse_unusable(name, version, deadline, reserve)
 
     def declare(function: Callable[[Input, Stubs], Awaitable[Result]]) -> SagaDefinition[Input, Stubs, Result]:
         input_type, stubs, result = _signature(name, function)
@@ -109,6 +102,17 @@ def saga(
         )
 
     return declare
+
+
+def _refuse_unusable(name: str, version: int, deadline: timedelta | None, reserve: timedelta) -> None:
+    if not _NAME.fullmatch(name):
+        raise DefinitionError(f"saga name {name!r}: use up to 64 lower-case letters, digits and underscores")
+    if version < 1:
+        raise DefinitionError(f"saga {name!r}: versions count from 1, not {version}")
+    if deadline is not None and deadline > LONGEST_SAGA:
+        raise DefinitionError(f"saga {name!r}: its deadline is {deadline}; state up to {LONGEST_SAGA}, or none")
+    if reserve < timedelta(0) or (deadline is not None and deadline <= reserve) or (deadline is None and reserve):
+        raise DefinitionError(f"saga {name!r}: the reserve must be less than the deadline, and not negative")
 
 
 _declared: dict[tuple[str, str], tuple[str, int]] = {}

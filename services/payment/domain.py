@@ -37,7 +37,7 @@ _REFUSED_CARDS: Final = {
 
 
 class State(StrEnum):
-    """How far a payment has come."""
+    """The state of a payment."""
 
     AUTHORIZED = "authorized"
     CAPTURED = "captured"
@@ -86,7 +86,7 @@ class Payment:
         payment_id: its identity.
         order_id: the order's.
         customer_id: whose card it is.
-        state: how far it has come.
+        state: its state.
         amount: what is on hold, was captured or was voided; more than zero.
         authorized_at: when the hold was put.
     """

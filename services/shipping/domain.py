@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ShipmentState(StrEnum):
-    """How far a shipment has come: ``arranged`` becomes ``cancelled`` and stays so."""
+    """The state of a shipment: ``arranged`` becomes ``cancelled`` and stays so."""
 
     ARRANGED = "arranged"
     CANCELLED = "cancelled"
@@ -75,7 +75,7 @@ class Shipment:
         carrier: the name of the carrier.
         tracking_number: the carrier's number of it.
         cost: what the carrier charges the shop, in euros.
-        state: how far it has come.
+        state: its state.
         arranged_at: when it was arranged, aware.
     """
 

@@ -1,4 +1,4 @@
-"""A participant written by hand, which does not echo; sound unless it is told to have one of the flaws of real ones."""
+"""A participant written by hand, which does not echo keys; sound unless a test gives it a flaw of real participants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Participants written by hand over a guard in memory that echoes: sound unless they are told to have a flaw."""
+"""Participants written by hand over a guard in memory that echoes keys; sound unless a test gives them a flaw."""
 
 from __future__ import annotations
 

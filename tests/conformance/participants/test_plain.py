@@ -1,4 +1,4 @@
-"""A plain service, written without us: what its contract says that it does not do is not asked of it."""
+"""A plain service, written without us: the kit does not check what the contract says that the service does not do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXAMPLES: Final = {"BuyTicket": {"rejected": {"city": "Atlantis"}}}
 
 
 class Airline:
-    """Sells one more ticket each time that it is asked, refuses by a text only, and refunds by the ticket."""
+    """Sells another ticket at each call, refuses with a text only, and refunds by the ticket."""
 
     def __init__(self, refusal: str) -> None:
         self.refusal = refusal

@@ -46,5 +46,5 @@ async def test_a_service_passes_every_check(name: str, tmp_path: Path) -> None:
 
 
 def is_gap(seen: str) -> bool:
-    """The check does not apply for want of an example, not because of what the contract says."""
+    """Whether the check does not apply because an example is missing, and not because of the contract."""
     return "name one" in seen

@@ -1,4 +1,4 @@
-"""What participants over a guard do wrong behind the right answers: compensations, verify queries and echoes."""
+"""Participants whose answers are right and whose compensations, verify queries or echoes are wrong."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `service` is run for every service of the house."""
+    """Run a test that takes ``service`` for every service."""
     if "service" in metafunc.fixturenames:
         house = Path(next(iter(services.__path__)))
         names = sorted(path.parent.name for path in house.glob("*/__main__.py"))
@@ -77,14 +77,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 class Serve(Protocol):
-    """Starts a service by name; returns a channel to it. `create` makes its servicer in another way."""
+    """Starts a service by name; returns a channel to it. ``create`` makes its servicer in another way."""
 
     async def __call__(self, name: str, create: Callable[..., Participant] | None = None) -> grpc.aio.Channel: ...
 
 
 @pytest.fixture
 async def serve(database_url: str) -> AsyncIterator[Serve]:
-    """Serves a service, by name, on an ephemeral port until the test ends."""
+    """Serve a service, by name, on an ephemeral port until the test ends."""
     async with AsyncExitStack() as stack:
 
         async def start(name: str, create: Callable[..., Participant] | None = None) -> grpc.aio.Channel:

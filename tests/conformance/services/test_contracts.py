@@ -1,4 +1,4 @@
-"""What each servicer says of its methods is what its contract says of them."""
+"""Each servicer declares its methods as its contract does."""
 
 from __future__ import annotations
 

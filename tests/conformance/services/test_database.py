@@ -110,7 +110,7 @@ async def test_a_database_that_another_process_locks_for_long_is_a_passing_failu
 
 
 def keep_card(connection: Connection, token: str = TOKEN, cents: object = 1) -> None:
-    # As text, so that nothing stands between the value and the database.
+    # As text, so that no type of SQLAlchemy checks the value first.
     connection.execute(text("INSERT INTO cards VALUES (:token, :cents)"), {"token": token, "cents": cents})
 
 

@@ -83,7 +83,7 @@ async def shop(database_url: str) -> AsyncIterator[Shop]:
 
 
 async def settled(call: Awaitable[object]) -> tuple[str, bool]:
-    """Why the call was refused, and whether that holds for every attempt of its key."""
+    """The reason of the refusal, and whether the refusal holds for every attempt of its key."""
     with pytest.raises(Rejection) as caught:
         await call
     return caught.value.reason, caught.value.settled
@@ -352,7 +352,7 @@ async def test_a_second_record_of_a_key_is_a_lost_race(shop: Shop) -> None:
 
 
 class ForgetfulDatabase:
-    """One whose second transaction finds the key taken, though no record of it is ever to be found."""
+    """A database whose second transaction finds the key taken, although the key never has a record."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

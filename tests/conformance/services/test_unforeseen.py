@@ -1,4 +1,4 @@
-"""What a service does when something happens that it did not foresee, on every store."""
+"""What a service does after an unforeseen exception, on every store."""
 
 import logging
 from typing import TYPE_CHECKING

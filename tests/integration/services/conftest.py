@@ -64,7 +64,7 @@ async def channel(address: str) -> AsyncIterator[grpc.aio.Channel]:
 
 @pytest.fixture
 def refusal() -> Refusal:
-    """See `Refusal`."""
+    """See ``Refusal``."""
 
     async def refused(call: Awaitable[object]) -> tuple[grpc.StatusCode, ErrorInfo | BadRequest | RetryInfo]:
         with pytest.raises(grpc.aio.AioRpcError) as error:

@@ -1,4 +1,4 @@
-"""How commands are called: what the saga's channel would refuse while the saga runs is refused before."""
+"""How commands are called: a call that the saga's channel would refuse at run time is refused before."""
 
 # ruff: noqa: TC001 - @saga reads the annotations of stubs and messages while the module runs
 

@@ -1,4 +1,4 @@
-"""What would come out differently in a replay is found in the code, under whatever name it goes."""
+"""Code that would differ in a replay is found, under any name."""
 
 from __future__ import annotations
 

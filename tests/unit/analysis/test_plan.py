@@ -59,7 +59,7 @@ def plan_of(function: Callable[[StartOrderRequest, Shop], Awaitable[Receipt]]) -
 
 
 def methods(plan: Plan) -> list[str]:
-    """The steps in short: `Method?` is conditional, `Method*` repeated, `~Method` best effort."""
+    """The steps in short: ``Method?`` is conditional, ``Method*`` repeated, ``~Method`` best effort."""
     return [
         f"{'~' * step.best_effort}{step.command.method}{'?' * step.conditional}{'*' * step.repeated}"
         for step in plan.steps()

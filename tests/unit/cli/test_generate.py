@@ -60,7 +60,8 @@ def test_stubs_in_a_new_folder_are_imported_by_the_process_that_made_them(
     contract.write_text('syntax = "proto3"; package zeppelin.v1; message Seat {}')
     generate(tmp_path / "contracts", tmp_path / "stubs")
 
-    monkeypatch.setattr(sys, "path", [str(tmp_path / "stubs"), *sys.path])  # syspath_prepend would search anew
+    # syspath_prepend would clear the cache of the search.
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "stubs"), *sys.path])
     importlib.import_module("zeppelin.v1.zeppelin_pb2")
 
 

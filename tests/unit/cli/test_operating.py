@@ -1,4 +1,4 @@
-"""What the operators' commands say when nobody is there to be asked."""
+"""What the operators' commands say when no orchestrator answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a channel must know because of where it leads."""
+"""The options of a channel that depend on its address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a compensation is asked, a verify is asked and a lost answer says, derived by name and type."""
+"""The requests of a compensation and of a verify, and a lost answer, are derived by name and type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a contract says is read as it was written, and nothing is read into it."""
+"""A contract is read as it was written, and nothing is added."""
 
 from __future__ import annotations
 

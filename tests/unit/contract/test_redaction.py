@@ -1,4 +1,4 @@
-"""What a contract marks ``debug_redact`` is masked, wherever in a message it is."""
+"""A field that a contract marks ``debug_redact`` is masked, at every place of a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a contract marks as sensitive is masked wherever it stands in a message."""
+"""A field that a contract marks as sensitive is masked at every place of a message."""
 
 from __future__ import annotations
 

@@ -337,7 +337,7 @@ def test_a_contract_that_breaks_one_rule_has_the_violation_of_that_rule(
                 " outcomes: {code: UNKNOWN outcome: OUTCOME_RETRY}"
             )
         ),
-        # What no saga calls, or only watches, may stay as its authors left it.
+        # An rpc that no saga calls needs no options.
         service(GET, "rpc Rename(Anonymous) returns (Ticket);", "rpc Watch(Booking) returns (stream Ticket);"),
         *(
             service(

@@ -23,7 +23,7 @@ def test_a_record_is_a_line_in_utc() -> None:
 
 
 def test_a_record_about_a_saga_names_it() -> None:
-    assert line("let go of", saga_id="order-1").endswith("orchestrator.engine: saga order-1: let go of")
+    assert line("released", saga_id="order-1").endswith("orchestrator.engine: saga order-1: released")
 
 
 def test_a_traceback_stays_on_its_line() -> None:

@@ -1,4 +1,4 @@
-"""Which observer the environment asks for, and what it takes in."""
+"""The observer that the environment asks for, and what it does with entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is encoded by hand is what protobuf would have encoded."""
+"""The encoding by hand is the same as protobuf's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`orchestrator mock` as a process, and `orchestrator conform` in front of it."""
+"""``orchestrator mock`` as a process, and ``orchestrator conform`` in front of it."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ TICKETS = """
 async def selling(
     service: ServiceDescriptor, *, undoes: bool = True, one_ticket: bool = False, needs_ticket: bool = False
 ) -> AsyncIterator[grpc.aio.Channel]:
-    """An office without a guard, whose tickets are found by an id that it alone gives."""
+    """An office without a guard, whose tickets are found by an id that only its replies have."""
     commands = read_service(service)
     tickets: dict[str, str] = {}
     sold: dict[str, str] = {}

@@ -196,7 +196,7 @@ async def test_a_restarted_mock_has_lost_its_records_and_fails_only_the_checks_o
 
         report = await check_participant(channel, PAYMENT, restart=restart)
 
-    # The replies are a function of the requests, so only what is kept out, or took effect, betrays it.
+    # The replies depend on the requests alone, so a restart shows only in the records.
     assert {finding.check for finding in report.failures} == {"kept-out-after-restart", "verify-after-restart"}
 
 

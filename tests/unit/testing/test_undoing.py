@@ -48,7 +48,7 @@ VOIDED = paid(payment.PAYMENT_STATE_VOIDED)
 
 
 class Staged:
-    """A trial whose queries answer as they are told: before the command, after it, and after the compensation."""
+    """A trial with given answers of its queries: before the command, after it, and after the compensation."""
 
     undo_differs_without_the_answer = False
 

@@ -23,7 +23,7 @@ MISPLACED = Answer("FAILED_PRECONDITION", "never seen", "COMMAND_NOT_SEEN")
 
 
 class Staged:
-    """A trial of a pivot whose verify query answers as it is told, before the command and after it."""
+    """A trial of a pivot with given answers of its verify query, before the command and after it."""
 
     is_compensable = is_rejectable = False
 

@@ -62,7 +62,7 @@ async def fail(tmp_path: Path) -> Fail:
 class Serve(Protocol):
     """Serves a service in this process, with an empty database, until the test ends; returns a channel to it.
 
-    `create` makes its servicer in another way.
+    ``create`` makes its servicer in another way.
     """
 
     async def __call__(

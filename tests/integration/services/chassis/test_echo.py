@@ -1,4 +1,4 @@
-"""Which answers echo the idempotency key: those of the guard that hold for every attempt of it, and no others."""
+"""Only the guard's answers that hold for every attempt of an idempotency key echo the key."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +143,7 @@ async def test_a_passing_failure_is_not_echoed(payment: PaymentServiceStub, toke
 
 
 class Stubborn(InventoryService):
-    """An inventory that refuses to take anything back, or fails to."""
+    """An inventory whose compensation refuses, or fails."""
 
     @compensation
     def ReleaseStock(self, request: ReleaseStockRequest, connection: Connection) -> ReleaseStockResponse:  # noqa: N802

@@ -45,7 +45,7 @@ async def reserved(inventory: InventoryServiceStub) -> int:
 
 
 async def refused(call: Awaitable[object], detail: Message) -> grpc.StatusCode:
-    """Awaits a call that must fail; fills `detail` from its rich status and returns its code."""
+    """Await a call that must fail; fill ``detail`` from its rich status and return its code."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     status = rpc_status.from_call(caught.value)

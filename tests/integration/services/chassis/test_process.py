@@ -1,4 +1,4 @@
-"""A service as a process: how it starts, refuses to start, says how it is, and ends."""
+"""A service as a process: how it starts, refuses to start, reports its health, and ends."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ async def test_watchers_are_told_of_the_drain_while_calls_are_in_flight(start: S
 
 
 async def test_a_second_process_cannot_share_the_port_of_a_service(address: str) -> None:
-    # Where the one who listens allows it, the system lets others listen too, and gives each a part of the calls.
+    # Where the first process allows it, the system lets other processes share the port and its calls.
     host, _, port = address.rpartition(":")
     with socket.socket() as rival:
         rival.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -1,4 +1,4 @@
-"""Whatever sequence of commands, compensations and duplicates arrives, the invariants of stock and ledger hold."""
+"""The invariants of stock and ledger hold for any sequence of commands, compensations and duplicates."""
 
 from __future__ import annotations
 

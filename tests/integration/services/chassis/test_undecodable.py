@@ -118,7 +118,7 @@ async def test_a_method_that_is_not_served_is_unimplemented(shipping: grpc.aio.C
 
 
 class Echo:
-    """Methods of every shape, each of which says back what it is told."""
+    """Methods of every shape, each of which sends back what it receives."""
 
     async def unary_unary(self, request: StringValue, _context: Context) -> StringValue:
         return request
@@ -183,7 +183,7 @@ async def echo() -> AsyncIterator[grpc.aio.Channel]:
 
 
 async def heard(channel: grpc.aio.Channel, name: str, request: bytes) -> list[bytes]:
-    """What the method `name` says back, however it is called: its shape is known only to the server."""
+    """What the method ``name`` sends back. All shapes are called alike, because only the server knows them."""
     call = channel.stream_stream(f"/Echo/{name}")()
     await call.write(request)
     await call.done_writing()

@@ -32,7 +32,7 @@ NOON = datetime(2030, 5, 17, 12, tzinfo=UTC)
 
 @dataclass
 class Mailbox:
-    """A mail server's side of the conversation: keeps what arrives and answers as told."""
+    """A mail server's side of the conversation: keeps what arrives, and answers as the test says."""
 
     url: str = ""
     to_recipient: str = "250 OK"
@@ -61,7 +61,7 @@ class Mailbox:
 
 @pytest.fixture
 async def mailbox() -> AsyncIterator[Mailbox]:
-    """What the mail server at its `url` receives."""
+    """What the mail server at its ``url`` receives."""
     mailbox = Mailbox()
     loop = asyncio.get_running_loop()
 
@@ -75,7 +75,7 @@ async def mailbox() -> AsyncIterator[Mailbox]:
 
 @pytest.fixture
 async def email(mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EmailServiceStub]:
-    """The email service, at noon, with the mail server of `mailbox`."""
+    """The email service, at noon, with the mail server of ``mailbox``."""
     monkeypatch.setenv("STATE_DIR", str(tmp_path))
     monkeypatch.setenv("EMAIL_LISTEN", "127.0.0.1:0")
     monkeypatch.setenv("EMAIL_SMTP_URL", mailbox.url)

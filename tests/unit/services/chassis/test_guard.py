@@ -22,7 +22,7 @@ REPLY = Int64Value(value=7)
 
 
 class ContestedDatabase:
-    """One in which the key is always taken by another, so many times; then every transaction gets `result`."""
+    """A database in which the key is ``taken`` so many times; then every transaction gets ``result``."""
 
     def __init__(self, taken: int, result: object) -> None:
         self.taken = taken
@@ -92,7 +92,7 @@ async def test_a_query_runs_beside_the_writers_and_a_recording_query_is_a_writer
 
 
 class RejectingDatabase(ContestedDatabase):
-    """One in which the business rejects, the record of that comes too late, and what came first is not to be found."""
+    """A database in which the business rejects, its record comes too late, and the earlier record is not found."""
 
     def __init__(self, then: list[Exception]) -> None:
         super().__init__(0, None)

@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 SERVING = HealthCheckResponse.SERVING
 NOT_SERVING = HealthCheckResponse.NOT_SERVING
-# The context of a call that needs none.
+# The context of a call that does not use it.
 NOBODY: Any = None
 
 
 class Watcher:
-    """Keeps what it is told; does something else while it is being told."""
+    """Keeps the statuses that it receives, and calls a function during each receipt."""
 
-    def __init__(self, meanwhile: Callable[[], None]) -> None:
+    def __init__(self, during: Callable[[], None]) -> None:
         self.told: list[int] = []
-        self._meanwhile = meanwhile
+        self._during = during
 
     async def write(self, reply: HealthCheckResponse) -> None:
         self.told.append(reply.status)
-        self._meanwhile()
+        self._during()
 
 
 @pytest.mark.parametrize("service", ["", "shop.Stock"])

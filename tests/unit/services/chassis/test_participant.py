@@ -31,7 +31,7 @@ async def test_a_method_runs_behind_the_rule_that_its_decorator_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ran: list[str] = []
-    # The decorator takes the rule itself, so what is looked at is the code that runs.
+    # The decorator takes the rule's function itself, so the test compares the code that runs.
     for rule in RULES.values():
         name = rule.__name__
 
