@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.output.exit import errors_reported
 from orchestrator.cli.modules import load_application
+from orchestrator.cli.output.exit import errors_reported
 
 
 def serve(
