@@ -52,7 +52,10 @@ _LEGAL: dict[Status | None, frozenset[Status]] = {
 }
 
 UNFINISHED = frozenset({Status.RUNNING, Status.WAITING, Status.COMPENSATING})
-"""The statuses of sagas that some replica must advance."""
+"""The statuses of sagas that go on by themselves, now or later: they are counted, awaited and verified."""
+
+CLAIMABLE = frozenset({Status.RUNNING, Status.COMPENSATING})
+"""The statuses of sagas that some replica must advance now. One that waits is nobody's until what it waits for is due."""
 
 ENDED = frozenset({Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED})
 """The statuses that no entry changes any more."""

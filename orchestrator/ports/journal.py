@@ -31,7 +31,7 @@ class Append(NamedTuple):
         owner: the replica that writes.
         token: the fencing token of its claim; 1 for a new saga.
         expected_sequence: how many entries the journal holds before these.
-        status: the saga's status after them.
+        status: the saga's status after them. One that is not claimable lets go of the claim.
         ended_at: when the saga ended, if these entries end it.
         new: present with the first entries of a saga, which also claims it.
     """
@@ -78,10 +78,10 @@ class Journal(Protocol):
         """Keep a replica's claims alive until ``now + lease``; both in nanoseconds."""
 
     async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
-        """Claim unfinished sagas whose owner's lease has lapsed, or who have none."""
+        """Claim claimable sagas whose owner's lease has lapsed, or who have none. One that waits is not claimable."""
 
     async def claimed(self, owner: str) -> list[Claim]:
-        """The unfinished sagas that a replica has claimed, known to it or not: a claim's answer may have been lost."""
+        """The claimable sagas that a replica has claimed, known to it or not: a claim's answer may have been lost."""
 
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """Claim one suspended or completed saga; ``None`` where it is neither.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import ClaimLost, OrchestratorError, SagaExists, SequenceConflict
-from orchestrator.journal.state import UNFINISHED, Status
+from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
 from orchestrator.ports.claims import Claim, SilentReplica
 from orchestrator.store.paging import decode_page_token, encode_page_token
@@ -82,7 +82,7 @@ class MemoryJournal:
         for kept in self._sagas.values():
             if len(claims) == limit:
                 break
-            if not self._is_alive(kept.owner, now) and kept.record.status in UNFINISHED:
+            if not self._is_alive(kept.owner, now) and kept.record.status in CLAIMABLE:
                 claims.append(_claim(kept, owner))
         return claims
 
@@ -91,7 +91,7 @@ class MemoryJournal:
         return [
             Claim(kept.record.saga_id, kept.token)
             for kept in self._sagas.values()
-            if kept.owner == owner and kept.record.status in UNFINISHED
+            if kept.owner == owner and kept.record.status in CLAIMABLE
         ]
 
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
@@ -156,7 +156,7 @@ class MemoryJournal:
             )
         kept.entries.extend(append.entries)
         kept.record = replace(kept.record, status=append.status, ended_at=append.ended_at, sequence=len(kept.entries))
-        if append.status not in UNFINISHED:
+        if append.status not in CLAIMABLE:
             kept.owner = None
 
 

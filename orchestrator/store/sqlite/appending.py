@@ -18,7 +18,7 @@ import msgpack
 
 from orchestrator.errors import ClaimLost, SagaExists, SequenceConflict
 from orchestrator.journal.codec import Row, decode, encode
-from orchestrator.journal.state import UNFINISHED, Status
+from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.store.sqlite.queries import queries
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Appending:
             del self._held[append.saga_id]
 
     def _create(self, append: Append) -> _Held:
-        new, unfinished = append.new, append.status in UNFINISHED
+        new, claimable = append.new, append.status in CLAIMABLE
         assert new is not None
         if append.expected_sequence:
             self._refuse_shorter(append)
@@ -98,7 +98,7 @@ class Appending:
             new.definition,
             new.version,
             append.status.value,
-            append.owner if unfinished else None,
+            append.owner if claimable else None,
             append.token,
             new.digest,
             new.started_at,
@@ -113,7 +113,7 @@ class Appending:
         if new.attributes:
             rows = [(name, value, row) for name, value in new.attributes]
             self._database.executemany(queries()["create_attribute"], rows)
-        held = _Held(row, append.owner if unfinished else None, append.token, append.status, 0)
+        held = _Held(row, append.owner if claimable else None, append.token, append.status, 0)
         self._held[append.saga_id] = held
         return held
 
@@ -141,10 +141,10 @@ class Appending:
         return _Held(number, owner, token, Status(status), sequence)
 
     def _move(self, held: _Held, append: Append) -> None:
-        """Note another status, and let go of a saga that nobody has to advance."""
-        if append.status is held.status and append.status in UNFINISHED:
+        """Note another status, and let go of a saga that nobody has to advance now."""
+        if append.status is held.status and append.status in CLAIMABLE:
             return
-        owner = append.owner if append.status in UNFINISHED else None
+        owner = append.owner if append.status in CLAIMABLE else None
         self._moves.append((append.status.value, append.ended_at, owner, held.row))
         held.status, held.owner = append.status, owner
 

@@ -48,7 +48,7 @@ SET owner = ?, token = token + 1
 WHERE id IN (
     SELECT s.id
     FROM saga AS s INDEXED BY saga_not_completed
-    WHERE s.status IN (1, 2, 4) AND s.status <> 3
+    WHERE s.status IN (1, 4) AND s.status <> 3
       AND (s.owner IS NULL OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > ?))
     ORDER BY s.id
     LIMIT ?
@@ -58,7 +58,7 @@ RETURNING id, saga_id, token;
 -- name: claimed
 SELECT saga_id, token
 FROM saga INDEXED BY saga_not_completed
-WHERE status IN (1, 2, 4) AND status <> 3 AND owner = ?
+WHERE status IN (1, 4) AND status <> 3 AND owner = ?
 ORDER BY id;
 
 -- name: claim_resting

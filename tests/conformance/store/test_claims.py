@@ -10,6 +10,7 @@ import pytest
 from orchestrator.errors import ClaimLost
 from orchestrator.journal.state import Status
 from orchestrator.ports.claims import Claim, SilentReplica
+from orchestrator.ports.journal import NewSaga
 from tests.journals import AT, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ async def test_a_replica_is_told_what_it_has_claimed_and_is_unfinished(journal: 
     assert await journal.claimed("b") == [Claim("saga-1", 2), Claim("saga-2", 2)]
 
 
-@pytest.mark.parametrize("status", [Status.RUNNING, Status.WAITING, Status.COMPENSATING])
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.COMPENSATING])
 async def test_a_replica_is_told_what_it_has_claimed_whatever_keeps_it_unfinished(
     journal: Journal, status: Status
 ) -> None:
@@ -136,13 +137,45 @@ async def test_claims_come_in_the_order_of_start_and_no_more_than_asked_for(jour
     assert [claim.saga_id for claims in claimed for claim in claims] == names
 
 
-@pytest.mark.parametrize("status", [Status.RUNNING, Status.WAITING, Status.COMPENSATING])
+@pytest.mark.parametrize("status", [Status.RUNNING, Status.COMPENSATING])
 async def test_an_unfinished_saga_is_claimed(journal: Journal, status: Status) -> None:
     pen = Pen(journal)
     await pen.start()
     await pen.write(recovered(1), status=status)
 
     assert [claim.saga_id for claim in await journal.claim_unfinished("b", NOBODY_ALIVE, 10)] == ["saga-1"]
+
+
+async def test_a_saga_that_waits_is_not_claimed(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await Pen(journal, "saga-2").start()
+    await pen.write(recovered(1), status=Status.WAITING)
+
+    assert [claim.saga_id for claim in await journal.claim_unfinished("b", NOBODY_ALIVE, 10)] == ["saga-2"]
+    assert await journal.claim_resting("b", "saga-1") is None
+
+
+async def test_a_saga_that_waits_is_nobodys(journal: Journal) -> None:
+    await journal.heartbeat("a", AT, LEASE)
+    pen = Pen(journal)
+    await pen.start()
+    await pen.write(recovered(1), status=Status.WAITING)
+
+    assert await journal.claimed("a") == []
+    with pytest.raises(ClaimLost):
+        await pen.write(recovered(2))
+    assert await journal.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]
+
+
+async def test_a_saga_that_waits_from_its_start_is_neither_claimed_nor_anybodys(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.write(EVERY_ENTRY[0], status=Status.WAITING, new=NewSaga("buy", 1, b"", AT, ()))
+
+    assert await journal.claimed("a") == []
+    assert await journal.claim_unfinished("b", NOBODY_ALIVE, 10) == []
+    with pytest.raises(ClaimLost):
+        await pen.write(recovered(1))
 
 
 @pytest.mark.parametrize("status", [Status.COMPENSATED, Status.PARTIALLY_COMPENSATED])

@@ -52,3 +52,11 @@ async def test_a_saga_is_counted_under_its_latest_status_alone(journal: Journal)
     await pen.write(recovered(1), status=Status.COMPENSATING)
 
     assert list(await journal.count()) == [SagaCount("place_order", Status.COMPENSATING, 1, AT)]
+
+
+async def test_a_saga_that_waits_is_counted(journal: Journal) -> None:
+    pen = Pen(journal)
+    await pen.start()
+    await pen.write(recovered(1), status=Status.WAITING)
+
+    assert list(await journal.count()) == [SagaCount("place_order", Status.WAITING, 1, AT)]

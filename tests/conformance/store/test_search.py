@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.errors import InvalidInput
-from orchestrator.journal.state import Status
+from orchestrator.journal.state import UNFINISHED, Status
 from orchestrator.ports.catalogue import SagaFilter
 from tests.journals import AT, Pen, recovered
 
@@ -128,3 +128,14 @@ async def test_a_prefix_of_an_id_stands_for_the_saga_and_not_for_its_children(jo
     assert await named("order-") == ["order-2\U0010ffff", "order-1"]
     assert await named("order-1") == ["order-1"]
     assert await named("order-1/") == ["order-1/saga.pack#1"]
+
+
+async def test_a_saga_that_waits_is_listed(journal: Journal) -> None:
+    waiting = Pen(journal)
+    await waiting.start()
+    await waiting.write(recovered(1), status=Status.WAITING)
+    await Pen(journal, "saga-2").start()
+
+    for statuses in ({Status.WAITING}, UNFINISHED - {Status.RUNNING}):
+        records, _ = await journal.search(SagaFilter(statuses=frozenset(statuses)), 10, "")
+        assert [record.saga_id for record in records] == ["saga-1"]

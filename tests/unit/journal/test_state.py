@@ -13,7 +13,7 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.keys import compensation_key
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import ENDED, UNFINISHED, SagaState, Status, StepOutcome
+from orchestrator.journal.state import CLAIMABLE, ENDED, UNFINISHED, SagaState, Status, StepOutcome
 
 if TYPE_CHECKING:
     from orchestrator.journal.state import CommandState
@@ -61,6 +61,11 @@ def test_a_saga_begins_running_and_not_otherwise(status: Status) -> None:
 def test_every_status_is_unfinished_or_ended_or_suspended() -> None:
     assert UNFINISHED | ENDED | {Status.SUSPENDED} == set(Status)
     assert not UNFINISHED & ENDED
+
+
+def test_every_unfinished_saga_but_one_that_waits_is_claimable() -> None:
+    assert UNFINISHED - CLAIMABLE == {Status.WAITING}
+    assert CLAIMABLE < UNFINISHED
 
 
 def intended(key: str, effect: Effect = Effect.COMPENSABLE, *, best_effort: bool = False) -> e.CommandIntended:
