@@ -55,7 +55,7 @@ UNFINISHED = frozenset({Status.RUNNING, Status.WAITING, Status.COMPENSATING})
 """The statuses of sagas that go on by themselves, now or later: they are counted, awaited and verified."""
 
 CLAIMABLE = frozenset({Status.RUNNING, Status.COMPENSATING})
-"""The statuses of sagas that some replica must advance now. One that waits is nobody's until what it waits for is due."""
+"""The statuses of sagas that some replica must advance now. A waiting saga is nobody's until it is due."""
 
 ENDED = frozenset({Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED})
 """The statuses that no entry changes any more."""

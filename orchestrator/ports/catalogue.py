@@ -1,12 +1,17 @@
-"""Which sagas there are: what a list of them shows, and which of them it is about."""
+"""Which sagas there are: what a list of them shows, and which of them it is about.
+
+A filter is a list of criteria. Each criterion says here what it matches, and each store that searches in a language of
+its own says there, in one exhaustive match, how that is asked: a new criterion is a class here, and the type checker
+names the stores that do not know it yet.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from orchestrator.journal.state import Status
 
@@ -66,11 +71,83 @@ class Listed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class DefinitionIs:
+    """The saga is one of this definition."""
+
+    name: str
+
+    def matches(self, saga: Listed) -> bool:
+        """Whether the saga meets it."""
+        return saga.definition == self.name
+
+
+@dataclass(frozen=True, slots=True)
+class StatusIn:
+    """The saga has one of these statuses."""
+
+    statuses: frozenset[Status]
+
+    def matches(self, saga: Listed) -> bool:
+        """Whether the saga meets it."""
+        return saga.status in self.statuses
+
+
+@dataclass(frozen=True, slots=True)
+class StartedFrom:
+    """The saga started at this instant or later; nanoseconds since the epoch, UTC."""
+
+    instant: int
+
+    def matches(self, saga: Listed) -> bool:
+        """Whether the saga meets it."""
+        return saga.started_at >= self.instant
+
+
+@dataclass(frozen=True, slots=True)
+class StartedBefore:
+    """The saga started before this instant; nanoseconds since the epoch, UTC."""
+
+    instant: int
+
+    def matches(self, saga: Listed) -> bool:
+        """Whether the saga meets it."""
+        return saga.started_at < self.instant
+
+
+@dataclass(frozen=True, slots=True)
+class HasAttribute:
+    """The saga can be listed by this value."""
+
+    name: str
+    value: str
+
+    def matches(self, saga: Listed) -> bool:
+        """Whether the saga meets it."""
+        return (self.name, self.value) in saga.attributes
+
+
+@dataclass(frozen=True, slots=True)
+class IdBegins:
+    """The saga's id begins so. A saga stands for its children: what follows holds no ``/``."""
+
+    prefix: str
+
+    def matches(self, saga: Listed) -> bool:
+        """Whether the saga meets it."""
+        return saga.saga_id.startswith(self.prefix) and "/" not in saga.saga_id[len(self.prefix) :]
+
+
+Criterion = DefinitionIs | StatusIn | StartedFrom | StartedBefore | HasAttribute | IdBegins
+"""What a filter can ask for: each knows by itself which sagas meet it."""
+
+
+@dataclass(frozen=True, slots=True)
 class SagaFilter:
     """Which sagas to list; an empty part does not restrict. Instants are nanoseconds since the epoch, UTC.
 
     Attributes:
         id_prefix: how their ids begin. A saga stands for its children here: what follows holds no ``/``.
+        criteria: the same as a list: a saga is listed if it meets them all.
     """
 
     definition: str = ""
@@ -79,18 +156,26 @@ class SagaFilter:
     started_before: int | None = None
     attributes: tuple[tuple[str, str], ...] = ()
     id_prefix: str = ""
+    criteria: tuple[Criterion, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """List the criteria once: a feed asks one filter about every change."""
+        object.__setattr__(self, "criteria", tuple(self._asked_for()))
 
     def matches(self, saga: Listed) -> bool:
         """Whether the filter is about this saga."""
-        return (
-            (not self.definition or saga.definition == self.definition)
-            and (not self.statuses or saga.status in self.statuses)
-            and (self.started_from is None or saga.started_at >= self.started_from)
-            and (self.started_before is None or saga.started_at < self.started_before)
-            and set(self.attributes) <= set(saga.attributes)
-            and self._names(saga.saga_id)
-        )
+        return all(criterion.matches(saga) for criterion in self.criteria)
 
-    def _names(self, saga_id: str) -> bool:
-        """Whether an id begins as it should."""
-        return saga_id.startswith(self.id_prefix) and (not self.id_prefix or "/" not in saga_id[len(self.id_prefix) :])
+    def _asked_for(self) -> Iterator[Criterion]:
+        if self.definition:
+            yield DefinitionIs(self.definition)
+        if self.statuses:
+            yield StatusIn(self.statuses)
+        if self.started_from is not None:
+            yield StartedFrom(self.started_from)
+        if self.started_before is not None:
+            yield StartedBefore(self.started_before)
+        for name, value in self.attributes:
+            yield HasAttribute(name, value)
+        if self.id_prefix:
+            yield IdBegins(self.id_prefix)

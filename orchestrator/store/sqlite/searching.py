@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from orchestrator.journal.state import Status
-from orchestrator.ports.catalogue import SagaRecord
+from orchestrator.ports.catalogue import (
+    DefinitionIs,
+    HasAttribute,
+    IdBegins,
+    SagaRecord,
+    StartedBefore,
+    StartedFrom,
+    StatusIn,
+)
 
 if TYPE_CHECKING:
-    from orchestrator.ports.catalogue import SagaFilter
+    from orchestrator.ports.catalogue import Criterion, SagaFilter
 
 
 _LAST: Final = chr(0x10FFFF)
@@ -29,27 +37,32 @@ def conditions(where: SagaFilter, before: int | None) -> tuple[str, list[Any]]:
         where: which sagas.
         before: only those that started before the saga with this number.
     """
-    parts: list[tuple[str, list[Any]]] = []
-    if before is not None:
-        parts.append(("s.id < ?", [before]))
-    if where.definition:
-        parts.append(("s.definition = ?", [where.definition]))
-    if where.statuses:
-        marks = ", ".join("?" * len(where.statuses))
-        parts.append((f"s.status IN ({marks})", [status.value for status in where.statuses]))
-        if Status.COMPLETED not in where.statuses:
-            parts.append(("s.status <> 3", []))  # says so to the planner: the small index holds all of these
-    if where.started_from is not None:
-        parts.append(("s.started_at >= ?", [where.started_from]))
-    if where.started_before is not None:
-        parts.append(("s.started_at < ?", [where.started_before]))
-    for name, value in where.attributes:
-        parts.append(("s.id IN (SELECT a.saga FROM attribute AS a WHERE a.name = ? AND a.value = ?)", [name, value]))
-    if where.id_prefix:
-        parts.append((_NAMED, [where.id_prefix, where.id_prefix + _LAST, len(where.id_prefix) + 1]))
+    parts: list[tuple[str, list[Any]]] = [("s.id < ?", [before])] if before is not None else []
+    parts += map(_condition, where.criteria)
     if not parts:
         return "", []
     return "WHERE " + " AND ".join(sql for sql, _ in parts), [value for _, values in parts for value in values]
+
+
+def _condition(criterion: Criterion) -> tuple[str, list[Any]]:
+    """What a criterion is in SQL, and its values."""
+    match criterion:
+        case DefinitionIs(name):
+            return "s.definition = ?", [name]
+        case StatusIn(statuses):
+            # The last part says to the planner that the small index holds all of these.
+            also = "" if Status.COMPLETED in statuses else " AND s.status <> 3"
+            return f"s.status IN ({', '.join('?' * len(statuses))}){also}", [status.value for status in statuses]
+        case StartedFrom(instant):
+            return "s.started_at >= ?", [instant]
+        case StartedBefore(instant):
+            return "s.started_at < ?", [instant]
+        case HasAttribute(name, value):
+            return "s.id IN (SELECT a.saga FROM attribute AS a WHERE a.name = ? AND a.value = ?)", [name, value]
+        case IdBegins(prefix):
+            return _NAMED, [prefix, prefix + _LAST, len(prefix) + 1]
+        case _:
+            assert_never(criterion)
 
 
 def record(row: tuple[Any, ...]) -> SagaRecord:
