@@ -37,10 +37,7 @@ from orchestrator.engine.run import failpoints
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
-from orchestrator.store.frozen_note import FrozenNote
-from orchestrator.store.memory import MemoryJournal
-from orchestrator.store.sqlite.journal import SqliteJournal
-from orchestrator.store.sqlite.reading import SqliteReader
+from orchestrator.store.opening import frozen_note, open_store
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 
 if TYPE_CHECKING:
@@ -52,8 +49,8 @@ if TYPE_CHECKING:
     from orchestrator.api.application import Servicers
     from orchestrator.definition.saga import Input, Result, SagaDefinition
     from orchestrator.engine.replica.replica import Replica
-    from orchestrator.ports.journal import Journal
     from orchestrator.settings import Settings
+    from orchestrator.store.frozen_note import FrozenNote
 
     Definition = SagaDefinition[Any, Any, Any]
 
@@ -158,7 +155,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         stack.push_async_callback(live.close)
         if settings.drift_check:
             await live.refuse_drift()
-        journal = await open_journal(settings)
+        journal = await open_store(settings.journal)
         stack.push_async_callback(journal.close)
         clock, owner = SystemClock(), _owner()
         observer = open_observability(os.environ, where)
@@ -177,7 +174,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             for service, breaker in worker.bindings.breakers.items():
                 breaker.on_return = partial(live.compare_again, service)
         await retelling.open()
-        note = FrozenNote(settings.journal_path)
+        note = frozen_note(settings.journal)
         worker.frozen = note.read()
         stack.push_async_callback(worker.close, settings.drain_seconds)
         yield OpenedReplica(replica, participants, note)
@@ -205,7 +202,7 @@ async def serve(settings: Settings, definitions: Sequence[Definition], servicers
         stopping.set,
         patience=settings.stall_seconds,
         grace=settings.drain_seconds,
-        note=FrozenNote(settings.journal_path),
+        note=frozen_note(settings.journal),
     )
     with watchdog:
         async with _assembled(settings, definitions) as replica:
@@ -262,29 +259,6 @@ def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> di
 def channel_settings(settings: Settings) -> ChannelSettings:
     """How the participants are reached."""
     return ChannelSettings(most_bytes=settings.most_message_bytes, keepalive=settings.keepalive_seconds)
-
-
-async def open_journal(settings: Settings) -> Journal:
-    """The journal that the settings name.
-
-    Raises:
-        JournalUnavailable: it cannot be opened.
-    """
-    path = settings.journal_path
-    return MemoryJournal() if path is None else await SqliteJournal.open(path)
-
-
-def open_journal_to_read(settings: Settings) -> SqliteReader:
-    """The journal that the settings name, beside the orchestrator that may have it: nothing is locked or written.
-
-    Raises:
-        SettingsError: it lies in another process's memory.
-        JournalUnavailable: it cannot be opened.
-    """
-    path = settings.journal_path
-    if path is None:
-        raise SettingsError("ORCHESTRATOR_JOURNAL=memory: lies in the process that runs; name a sqlite:<path>")
-    return SqliteReader.beside(path)
 
 
 def _services(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.errors import SettingsError
+from orchestrator.store.opening import default_url, is_known, known_urls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ class Settings(BaseSettings):
     Attributes:
         listen: ``host:port`` of the API; port 0 leaves the choice to the system.
         state_dir: where the journal lies unless ``journal`` says otherwise.
-        journal: ``sqlite:<path>`` or ``memory:``. Default: ``sqlite:<state_dir>/orchestrator.db``.
+        journal: the store, as :func:`orchestrator.store.opening.open_store` takes it. Default: a file in ``state_dir``.
         sagas: the modules or packages that hold the sagas to serve, separated by commas.
         participants: ``full.service.Name=host:port``, separated by commas; for services that are not at the
             ``google.api.default_host`` of their contract.
@@ -50,7 +51,7 @@ class Settings(BaseSettings):
 
     listen: str = Field(default="127.0.0.1:50100", pattern=r"^\S+:\d{1,5}$")
     state_dir: Path = Field(default=Path(".state"), validation_alias="STATE_DIR")
-    journal: str = Field(default="", pattern=r"^(|memory:|sqlite:.+)$")
+    journal: str = Field(default="", validate_default=True)
     sagas: Annotated[tuple[str, ...], NoDecode] = ()
     participants: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     drain_seconds: float = Field(default=10.0, ge=0)
@@ -72,6 +73,14 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return _parts(value) if isinstance(value, str) else value
 
+    @field_validator("journal")
+    @classmethod
+    def _store(cls, value: str, info: ValidationInfo) -> str:
+        url = value or default_url(info.data.get("state_dir", Path()))
+        if not is_known(url):
+            raise ValueError(f"expected {known_urls()}")
+        return url
+
     @field_validator("participants", mode="before")
     @classmethod
     def _addresses(cls, value: object) -> object:
@@ -81,13 +90,6 @@ class Settings(BaseSettings):
         if any(not (service and address) for service, _, address in pairs):
             raise ValueError("expected full.service.Name=host:port, separated by commas")
         return {service: address for service, _, address in pairs}
-
-    @property
-    def journal_path(self) -> Path | None:
-        """The file of the journal; ``None`` for a journal in memory."""
-        if self.journal == "memory:":
-            return None
-        return Path(self.journal.removeprefix("sqlite:")) if self.journal else self.state_dir / "orchestrator.db"
 
 
 def read_settings(**options: Any) -> Settings:  # noqa: ANN401 - the options are the fields
@@ -107,7 +109,7 @@ _TAKES: Final = {
     "listen": "host:port, such as 127.0.0.1:50100",
     "state_dir": "a folder",
     "STATE_DIR": "a folder",
-    "journal": "sqlite:<path> or memory:",
+    "journal": known_urls(),
     "sagas": "names of modules, separated by commas",
     "participants": "full.service.Name=host:port, separated by commas",
     "drain_seconds": "a number of seconds, 0 or more",

@@ -1,4 +1,4 @@
-"""The journal's file, read beside the orchestrator that has it: nothing is locked, nothing is written."""
+"""The journal, read beside the orchestrator that has it: nothing is locked, nothing is written."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from orchestrator.ports.catalogue import SagaFilter, SagaRecord
+    from orchestrator.ports.journal import JournalReader
     from orchestrator.settings import Settings
-    from orchestrator.store.sqlite.reading import SqliteReader
 
 JournalOption = Annotated[str | None, typer.Option(help="sqlite:<path>; else ORCHESTRATOR_JOURNAL, else in STATE_DIR.")]
 
@@ -20,23 +20,23 @@ _PAGE: Final = 500
 
 
 @contextlib.asynccontextmanager
-async def journal_beside(settings: Settings) -> AsyncIterator[SqliteReader]:
+async def journal_beside(settings: Settings) -> AsyncIterator[JournalReader]:
     """The journal that the settings name, to be read.
 
     Raises:
         SettingsError: it cannot be read from here.
         JournalUnavailable: it cannot be opened.
     """
-    from orchestrator.bootstrap import open_journal_to_read  # noqa: PLC0415 - other commands do without
+    from orchestrator.store.opening import open_reader  # noqa: PLC0415 - other commands do without
 
-    journal = open_journal_to_read(settings)
+    journal = await open_reader(settings.journal)
     try:
         yield journal
     finally:
         await journal.close()
 
 
-async def sagas_in(journal: SqliteReader, where: SagaFilter) -> AsyncIterator[SagaRecord]:
+async def sagas_in(journal: JournalReader, where: SagaFilter) -> AsyncIterator[SagaRecord]:
     """Every saga that the filter matches, the newest first."""
     token, is_last = "", False
     while not is_last:

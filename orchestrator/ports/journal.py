@@ -46,20 +46,11 @@ class Append(NamedTuple):
     new: NewSaga | None = None
 
 
-class Journal(Protocol):
-    """The append-only truth about all sagas, shared by all replicas.
+class JournalReader(Protocol):
+    """What can be asked of a journal without changing it, also beside the orchestrators that have it.
 
-    Every method may raise :class:`~orchestrator.errors.JournalUnavailable`; what it was to write may then stand or not.
+    Every method may raise :class:`~orchestrator.errors.JournalUnavailable`.
     """
-
-    def append(self, append: Append) -> Future[None]:
-        """Write entries; the future is done when they are durable. Appends of one saga keep their order.
-
-        The future raises:
-            SagaExists: ``new`` is given and there is a saga of this id.
-            ClaimLost: the token is not the saga's latest.
-            SequenceConflict: the journal does not hold ``expected_sequence`` entries.
-        """
 
     async def read(self, saga_id: str) -> list[Entry]:
         """The entries of a saga in order; empty where there is no such saga."""
@@ -72,6 +63,28 @@ class Journal(Protocol):
 
         Raises:
             InvalidInput: the page token is not one that this journal gave out.
+        """
+
+    async def count(self) -> Sequence[SagaCount]:
+        """How many sagas there are, by definition and status."""
+
+    async def close(self) -> None:
+        """Let go of the store."""
+
+
+class Journal(JournalReader, Protocol):
+    """The append-only truth about all sagas, shared by all replicas.
+
+    Every method may raise :class:`~orchestrator.errors.JournalUnavailable`; what it was to write may then stand or not.
+    """
+
+    def append(self, append: Append) -> Future[None]:
+        """Write entries; the future is done when they are durable. Appends of one saga keep their order.
+
+        The future raises:
+            SagaExists: ``new`` is given and there is a saga of this id.
+            ClaimLost: the token is not the saga's latest.
+            SequenceConflict: the journal does not hold ``expected_sequence`` entries.
         """
 
     async def heartbeat(self, owner: str, now: int, lease: int) -> None:
@@ -89,9 +102,6 @@ class Journal(Protocol):
         Whoever has claimed it before and written nothing since loses that claim, alive or not: it may not even know
         that it has it.
         """
-
-    async def count(self) -> Sequence[SagaCount]:
-        """How many sagas there are, by definition and status."""
 
     async def release(self, owner: str) -> None:
         """Let go of everything that a replica has claimed. It counts as silent until it beats again."""

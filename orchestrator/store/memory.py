@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import ClaimLost, OrchestratorError, SagaExists, SequenceConflict
@@ -27,12 +27,25 @@ class _Kept:
     entries: list[Entry]
 
 
-class MemoryJournal:
-    """A :class:`~orchestrator.ports.journal.Journal` in dictionaries."""
+@dataclass(slots=True)
+class MemoryState:
+    """All that one store in memory holds, for whichever handles there are on it."""
 
-    def __init__(self) -> None:
-        self._sagas: dict[str, _Kept] = {}
-        self._alive_until: dict[str, int] = {}
+    sagas: dict[str, _Kept] = field(default_factory=dict)
+    alive_until: dict[str, int] = field(default_factory=dict)
+
+
+class MemoryJournal:
+    """A :class:`~orchestrator.ports.journal.Journal` in dictionaries.
+
+    Args:
+        state: what other handles have too, as processes share a database; ``None`` for a store of its own.
+    """
+
+    def __init__(self, state: MemoryState | None = None) -> None:
+        state = state or MemoryState()
+        self._sagas = state.sagas
+        self._alive_until = state.alive_until
 
     def append(self, append: Append) -> asyncio.Future[None]:
         """See the port."""

@@ -16,8 +16,8 @@ from orchestrator.cli.output.text import say
 from orchestrator.contract.wording import counted
 
 if TYPE_CHECKING:
+    from orchestrator.ports.journal import JournalReader
     from orchestrator.settings import Settings
-    from orchestrator.store.sqlite.reading import SqliteReader
 
 
 def export(
@@ -56,7 +56,7 @@ async def _export(settings: Settings, saga_ids: list[str] | None, out: Path) -> 
     return len(wanted)
 
 
-async def _whole_id(journal: SqliteReader, saga_id: str) -> str:
+async def _whole_id(journal: JournalReader, saga_id: str) -> str:
     """The id of the only saga whose id begins with this text."""
     from orchestrator.ports.catalogue import SagaFilter  # noqa: PLC0415 - as above
 

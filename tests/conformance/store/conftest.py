@@ -1,8 +1,4 @@
-"""Every store. A new one joins the suite by a line in ``STORES``.
-
-One that outlives its process joins by another in ``DURABLE``; one that can be read beside the orchestrator that has
-it, as ``verify`` and ``export`` do, by one in ``READ_BESIDE``.
-"""
+"""Every store, and what some can do besides. No test asks which store it has."""
 
 from __future__ import annotations
 
@@ -11,39 +7,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.store.memory import MemoryJournal
-from orchestrator.store.sqlite.journal import SqliteJournal
-from orchestrator.store.sqlite.reading import SqliteReader
+from orchestrator.store.opening import open_reader, open_store
+from tests.conformance.store.stores import DURABLE, EXCLUSIVE, READ_BESIDE, SHARED, STORES, url_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from orchestrator.ports.journal import Journal
-
-    Open = Callable[[], Awaitable[Journal]]
-
-
-async def _memory(_folder: Path) -> Journal:
-    return MemoryJournal()
+    from orchestrator.ports.journal import Journal, JournalReader
+    from tests.conformance.store.stores import Open
 
 
-async def _sqlite(folder: Path) -> Journal:
-    return await SqliteJournal.open(folder / "journal.db")
-
-
-def _sqlite_beside(folder: Path) -> SqliteReader:
-    return SqliteReader.beside(folder / "journal.db")
-
-
-STORES = {"memory": _memory, "sqlite": _sqlite}
-DURABLE = {"sqlite": _sqlite}
-READ_BESIDE = {"sqlite": (_sqlite, _sqlite_beside)}
+async def closed_after(open_it: Open, opened: AsyncExitStack) -> Journal:
+    """One more handle. To close what is closed already does no harm."""
+    journal = await open_it()
+    opened.push_async_callback(journal.close)
+    return journal
 
 
 @pytest.fixture(params=STORES)
 async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
-    opened = await STORES[request.param](tmp_path)
+    opened = await open_store(url_of(request.param, tmp_path))
     yield opened
     await opened.close()
 
@@ -51,22 +35,33 @@ async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 @pytest.fixture(params=DURABLE)
 async def open_durable(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
     """Opens the same store, again and again. Whoever opens it a second time closes it before."""
+    url = url_of(request.param, tmp_path)
     async with AsyncExitStack() as opened:
-
-        async def open_it() -> Journal:
-            journal = await DURABLE[request.param](tmp_path)
-            opened.push_async_callback(journal.close)
-            return journal
-
-        yield open_it
+        yield lambda: closed_after(lambda: open_store(url), opened)
 
 
 @pytest.fixture(params=READ_BESIDE)
-async def beside(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Journal, SqliteReader]]:
+async def beside(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Journal, JournalReader]]:
     """A journal that is in use, and a handle that reads it meanwhile."""
-    opens, reads = READ_BESIDE[request.param]
-    journal = await opens(tmp_path)
-    reader = reads(tmp_path)
+    url = url_of(request.param, tmp_path)
+    journal = await open_store(url)
+    reader = await open_reader(url)
     yield journal, reader
     await reader.close()
     await journal.close()
+
+
+@pytest.fixture(params=SHARED)
+async def handles(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Journal, Journal]]:
+    """Two handles on one store, as two processes have them."""
+    open_it = SHARED[request.param](tmp_path)
+    async with AsyncExitStack() as opened:
+        yield await closed_after(open_it, opened), await closed_after(open_it, opened)
+
+
+@pytest.fixture(params=EXCLUSIVE)
+async def open_exclusive(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
+    """Opens a store that one process has for itself, again and again."""
+    url = url_of(request.param, tmp_path)
+    async with AsyncExitStack() as opened:
+        yield lambda: closed_after(lambda: open_store(url), opened)

@@ -10,11 +10,7 @@ from orchestrator.ports.claims import Claim
 from tests.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from orchestrator.ports.journal import Journal
-
-    Open = Callable[[], Awaitable[Journal]]
+    from tests.conformance.store.stores import Open
 
 
 async def test_a_reopened_store_shows_everything(open_durable: Open) -> None:

@@ -14,10 +14,9 @@ from orchestrator.ports.claims import Claim
 from tests.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
-    from orchestrator.ports.journal import Journal
-    from orchestrator.store.sqlite.reading import SqliteReader
+    from orchestrator.ports.journal import Journal, JournalReader
 
-    Beside = tuple[Journal, SqliteReader]
+    Beside = tuple[Journal, JournalReader]
 
 EVERYTHING = SagaFilter()
 

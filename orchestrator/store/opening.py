@@ -1,0 +1,137 @@
+"""Opens the store that a URL names. Which stores there are is said here, and nowhere else.
+
+A store is imported once it is named: nobody needs what another one stands on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.errors import SettingsError
+from orchestrator.store.frozen_note import FrozenNote
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from orchestrator.ports.journal import Journal, JournalReader
+
+
+async def open_store(url: str) -> Journal:
+    """The store that is named, to be written by this process.
+
+    Args:
+        url: a scheme, and where the store is, such as ``sqlite:<path>``.
+
+    Raises:
+        SettingsError: no store is named so.
+        JournalUnavailable: it cannot be opened, or another process has it for itself.
+    """
+    store, place = _named(url)
+    return await store.open(place)
+
+
+async def open_reader(url: str) -> JournalReader:
+    """The store that is named, beside the orchestrators that have it: nothing is locked or written.
+
+    Args:
+        url: as for :func:`open_store`.
+
+    Raises:
+        SettingsError: no store is named so, or it cannot be reached from another process.
+        JournalUnavailable: it cannot be opened.
+    """
+    store, place = _named(url)
+    return await store.open_reader(place)
+
+
+def frozen_note(url: str) -> FrozenNote:
+    """The note of the sagas that kept the event loop to themselves, which lies beside the store.
+
+    Args:
+        url: as for :func:`open_store`.
+
+    Raises:
+        SettingsError: no store is named so.
+    """
+    store, place = _named(url)
+    return store.note(place)
+
+
+def default_url(folder: Path) -> str:
+    """The store that an orchestrator has which is told of none: a file in this folder."""
+    return f"sqlite:{folder / 'orchestrator.db'}"
+
+
+def known_urls() -> str:
+    """What :func:`open_store` takes, in words: ``sqlite:<path> or memory:``."""
+    *others, last = (f"{scheme}:{store.place}" for scheme, store in _STORES.items())
+    return f"{', '.join(others)} or {last}"
+
+
+def is_known(url: str) -> bool:
+    """Whether some store is named so. Whether it can be opened, opening tells."""
+    scheme, colon, place = url.partition(":")
+    store = _STORES.get(scheme)
+    return store is not None and bool(colon) and bool(place) == bool(store.place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """How the stores of one scheme are opened; each function takes what follows the scheme's colon.
+
+    Attributes:
+        place: what follows the colon, for messages; empty where nothing may.
+        open: see :func:`open_store`.
+        open_reader: see :func:`open_reader`.
+        note: see :func:`frozen_note`.
+    """
+
+    place: str
+    open: Callable[[str], Awaitable[Journal]]
+    open_reader: Callable[[str], Awaitable[JournalReader]]
+    note: Callable[[str], FrozenNote]
+
+
+def _named(url: str) -> tuple[_Store, str]:
+    if not is_known(url):
+        raise SettingsError(f"no store is named {url!r}; a store is {known_urls()}")
+    scheme, _, place = url.partition(":")
+    return _STORES[scheme], place
+
+
+async def _open_sqlite(place: str) -> Journal:
+    from orchestrator.store.sqlite.journal import SqliteJournal  # noqa: PLC0415 - see above
+
+    return await SqliteJournal.open(Path(place))
+
+
+async def _read_sqlite(place: str) -> JournalReader:
+    from orchestrator.store.sqlite.reading import SqliteReader  # noqa: PLC0415 - see above
+
+    return SqliteReader.beside(Path(place))
+
+
+def _note_beside_file(place: str) -> FrozenNote:
+    return FrozenNote(Path(place))
+
+
+async def _open_memory(_place: str) -> Journal:
+    from orchestrator.store.memory import MemoryJournal  # noqa: PLC0415 - see above
+
+    return MemoryJournal()
+
+
+async def _read_memory(_place: str) -> JournalReader:
+    raise SettingsError("the store memory: lies in the process that runs; name one that others can read: sqlite:<path>")
+
+
+def _no_note(_place: str) -> FrozenNote:
+    return FrozenNote(None)
+
+
+_STORES: Final = {
+    "sqlite": _Store("<path>", _open_sqlite, _read_sqlite, _note_beside_file),
+    "memory": _Store("", _open_memory, _read_memory, _no_note),
+}
