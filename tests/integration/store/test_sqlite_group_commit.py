@@ -16,6 +16,8 @@ from orchestrator.store.sqlite import group_commit
 from tests.journals import EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.store.sqlite.journal import SqliteJournal
 
 
@@ -35,12 +37,14 @@ class Pause:
         self._go_on = threading.Event()
 
     async def __aenter__(self) -> None:
-        def hold() -> list[Any]:
-            self._go_on.wait()
-            return []
+        commits = self._journal._commits
 
-        self._journal._commits._under_way = True
-        self._journal._commits._jobs.put(hold)
+        def hold() -> Callable[[], None]:
+            self._go_on.wait()
+            return commits._batches.ended
+
+        commits._batches._under_way = True
+        commits._jobs.put(hold)
 
     async def __aexit__(self, *_: object) -> None:
         self._go_on.set()
@@ -138,7 +142,7 @@ async def test_the_log_is_checkpointed_by_the_thread_and_nothing_waits_for_ever(
 async def test_while_most_are_elsewhere_a_commit_waits_for_as_many_as_are_out(
     journal: SqliteJournal, commits: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_commit, "_DISTANCE_SECONDS", 3600.0)
+    monkeypatch.setattr(journal._commits._batches, "_distance", 3600.0)
     pens = [Pen(journal, f"saga-{number}") for number in range(10)]
     await asyncio.gather(*(pen.start() for pen in pens))
     commits.clear()
