@@ -1,1 +1,1 @@
-"""The stores: adapters of the journal port. One conformance suite holds for all of them."""
+"""The stores: adapters of the journal port, opened by their URL in ``opening``. One conformance suite holds for all."""

@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import ClaimLost, OrchestratorError, SagaExists, SequenceConflict
+from orchestrator.errors import OrchestratorError
 from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
 from orchestrator.ports.claims import Claim, SilentReplica
+from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
 from orchestrator.store.paging import decode_page_token, encode_page_token
 
 if TYPE_CHECKING:
@@ -145,9 +146,9 @@ class MemoryJournal:
         saga_id = append.saga_id
         if append.new is not None:
             if saga_id in self._sagas:
-                raise SagaExists(saga_id, f"there is a saga {saga_id} already")
+                raise saga_exists(append)
             if append.expected_sequence:
-                raise SequenceConflict(f"saga {saga_id} is new, it holds no {append.expected_sequence} entries")
+                raise new_and_not_empty(append)
             record = SagaRecord(
                 saga_id=saga_id,
                 definition=append.new.definition,
@@ -162,11 +163,9 @@ class MemoryJournal:
             self._sagas[saga_id] = _Kept(record, append.owner, append.token, [])
         kept = self._sagas.get(saga_id)
         if kept is None or (kept.owner, kept.token) != (append.owner, append.token):
-            raise ClaimLost(f"saga {saga_id} is advanced by another replica")
+            raise claim_lost(append)
         if kept.record.sequence != append.expected_sequence:
-            raise SequenceConflict(
-                f"saga {saga_id} holds {kept.record.sequence} entries, not {append.expected_sequence}"
-            )
+            raise sequence_conflict(append, kept.record.sequence)
         kept.entries.extend(append.entries)
         kept.record = replace(kept.record, status=append.status, ended_at=append.ended_at, sequence=len(kept.entries))
         if append.status not in CLAIMABLE:

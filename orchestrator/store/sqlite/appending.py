@@ -6,6 +6,9 @@ changes claims besides, or takes a transaction back, makes this forget.
 
 What many appends write into the same table is gathered and written by one statement, with :meth:`Appending.flush`:
 that costs half of a statement each.
+
+No other store shares this. What is known without asking may be wrong where several processes write, and a database
+over a network is asked once for a batch, not once for a look-up.
 """
 
 from __future__ import annotations
@@ -14,18 +17,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgpack
-
-from orchestrator.errors import ClaimLost, SagaExists, SequenceConflict
-from orchestrator.journal.codec import Row, decode, encode
 from orchestrator.journal.state import CLAIMABLE, Status
+from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
+from orchestrator.store.chunk import pack
 from orchestrator.store.sqlite.queries import queries
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
 
-    from orchestrator.journal.entries import Entry
     from orchestrator.ports.journal import Append
 
 
@@ -107,7 +106,7 @@ class Appending:
         )
         created = self._database.execute(self._create_saga, values)
         if not created.rowcount:
-            raise SagaExists(append.saga_id, f"there is a saga {append.saga_id} already")
+            raise saga_exists(append)
         row = created.lastrowid
         assert row is not None
         if new.attributes:
@@ -119,16 +118,14 @@ class Appending:
 
     def _refuse_shorter(self, append: Append) -> None:
         if self._look_up(append.saga_id) is None:
-            raise SequenceConflict(f"saga {append.saga_id} is new, it holds no {append.expected_sequence} entries")
+            raise new_and_not_empty(append)
 
     def _fenced(self, append: Append) -> _Held:
         held = self._held.get(append.saga_id) or self._look_up(append.saga_id)
         if held is None or held.owner != append.owner or held.token != append.token:
-            raise ClaimLost(f"saga {append.saga_id} is advanced by another replica")
+            raise claim_lost(append)
         if held.sequence != append.expected_sequence:
-            raise SequenceConflict(
-                f"saga {append.saga_id} holds {held.sequence} entries, not {append.expected_sequence}"
-            )
+            raise sequence_conflict(append, held.sequence)
         self._held[append.saga_id] = held
         return held
 
@@ -147,14 +144,3 @@ class Appending:
         owner = append.owner if append.status in CLAIMABLE else None
         self._moves.append((append.status.value, append.ended_at, owner, held.row))
         held.status, held.owner = append.status, owner
-
-
-def pack(entries: Sequence[Entry]) -> bytes:
-    """The entries of one append as the file keeps them."""
-    packed: bytes = msgpack.packb([encode(entry) for entry in entries])
-    return packed
-
-
-def unpack(chunk: bytes) -> list[Entry]:
-    """The entries of a chunk."""
-    return [decode(Row._make(row)) for row in msgpack.unpackb(chunk)]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+from orchestrator.store.chunk import unpack
 from orchestrator.store.paging import decode_page_token, encode_page_token
-from orchestrator.store.sqlite.appending import unpack
 from orchestrator.store.sqlite.database import connect_to_read
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.refusals import unavailable
