@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal
 
 AT = 1_700_000_000_000_000_000
-FAILURE = Failure("UNAVAILABLE", "nobody there: ça va\x00\n", "GONE")
+FAILURE = Failure(StatusCode.UNAVAILABLE, "nobody there: ça va\x00\n", "GONE")
 REASON = Reason(ReasonCode.CANCELLED, "he changed his mind", "Shop.Buy#1", "ada")
 ATTRIBUTES = (("customer_id", "ada"), ("order_id", "ünï code"))
 

@@ -7,13 +7,13 @@ So whatever a refusal quotes is cut, and says that it was.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import grpc
 from google.protobuf.duration_pb2 import Duration
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2
 
 from orchestrator import errors
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.contract.wording import cut
 
 if TYPE_CHECKING:
@@ -23,18 +23,33 @@ _log = logging.getLogger(__name__)
 
 DOMAIN: Final = "orchestrator"
 
-# The code and the ErrorInfo reason of each error that a caller may see; the first match counts.
-_CODES: Final[tuple[tuple[type[errors.OrchestratorError], grpc.StatusCode, str], ...]] = (
-    (errors.InvalidInput, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_INPUT"),
-    (errors.SagaNotFound, grpc.StatusCode.NOT_FOUND, "SAGA_NOT_FOUND"),
-    (errors.SagaExists, grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
-    (errors.ActRefused, grpc.StatusCode.FAILED_PRECONDITION, ""),
-    (errors.Overloaded, grpc.StatusCode.RESOURCE_EXHAUSTED, ""),
-    (errors.Recovering, grpc.StatusCode.UNAVAILABLE, "RECOVERING"),
-    (errors.ClaimLost, grpc.StatusCode.ABORTED, "CLAIM_LOST"),
-    (errors.JournalError, grpc.StatusCode.UNAVAILABLE, "JOURNAL_UNAVAILABLE"),
-)
-_PASSING: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.RESOURCE_EXHAUSTED})
+
+class Refusal(NamedTuple):
+    """How callers are told of one kind of error.
+
+    Attributes:
+        code: the status code.
+        reason: the reason of the google.rpc.ErrorInfo; empty where each error of the kind has its own.
+        passes: the same request may succeed a little later, and the answer says when to try.
+    """
+
+    code: StatusCode
+    reason: str = ""
+    passes: bool = False
+
+
+REFUSALS: Final[dict[type[errors.OrchestratorError], Refusal]] = {
+    errors.InvalidInput: Refusal(StatusCode.INVALID_ARGUMENT, "INVALID_INPUT"),
+    errors.SagaNotFound: Refusal(StatusCode.NOT_FOUND, "SAGA_NOT_FOUND"),
+    errors.SagaExists: Refusal(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
+    errors.ActRefused: Refusal(StatusCode.FAILED_PRECONDITION),
+    errors.Overloaded: Refusal(StatusCode.RESOURCE_EXHAUSTED, passes=True),
+    errors.Recovering: Refusal(StatusCode.UNAVAILABLE, "RECOVERING", passes=True),
+    errors.ClaimLost: Refusal(StatusCode.ABORTED, "CLAIM_LOST", passes=True),
+    errors.JournalError: Refusal(StatusCode.UNAVAILABLE, "JOURNAL_UNAVAILABLE", passes=True),
+}
+"""What a caller may see. An error without a line of its own is told as the nearest class above it that has one."""
+
 _RETRY_SECONDS: Final = 1
 
 # The message is sent twice: each of its bytes as up to three, and within the details as one and a third.
@@ -46,26 +61,27 @@ _VIOLATIONS_BYTES: Final = 2500
 
 def status_for(error: Exception) -> status_pb2.Status:
     """What a caller is told. The inside of an unexpected error stays inside."""
-    for kind, code, reason in _CODES:
-        if isinstance(error, kind):
-            status = status_pb2.Status(code=code.value[0], message=cut(str(error), _MESSAGE_BYTES))
-            info = error_details_pb2.ErrorInfo(reason=reason or getattr(error, "reason", ""), domain=DOMAIN)
-            if isinstance(error, errors.SagaError):
-                info.metadata["saga_id"] = cut(error.saga_id, _FIELD_BYTES)
-            for detail in (info, *_further(error, code)):
-                status.details.add().Pack(detail)
-            return status
-    _log.error("a call failed unexpectedly", exc_info=error)
-    return status_pb2.Status(code=code_pb2.INTERNAL, message="internal error; the orchestrator's log tells more")
+    refusal = next((REFUSALS[kind] for kind in type(error).__mro__ if kind in REFUSALS), None)
+    if refusal is None:
+        _log.error("a call failed unexpectedly", exc_info=error)
+        message = "internal error; the orchestrator's log tells more"
+        return status_pb2.Status(code=StatusCode.INTERNAL.number, message=message)
+    status = status_pb2.Status(code=refusal.code.number, message=cut(str(error), _MESSAGE_BYTES))
+    for detail in _details(error, refusal):
+        status.details.add().Pack(detail)
+    return status
 
 
-def _further(error: errors.OrchestratorError, code: grpc.StatusCode) -> list[Message]:
-    """The details besides ErrorInfo."""
+def _details(error: Exception, refusal: Refusal) -> list[Message]:
+    info = error_details_pb2.ErrorInfo(reason=refusal.reason or getattr(error, "reason", ""), domain=DOMAIN)
+    if isinstance(error, errors.SagaError):
+        info.metadata["saga_id"] = cut(error.saga_id, _FIELD_BYTES)
+    details = [info]
     if isinstance(error, errors.InvalidInput):
-        return [_bad_request(error.violations)]
-    if code in _PASSING:
-        return [error_details_pb2.RetryInfo(retry_delay=Duration(seconds=_RETRY_SECONDS))]
-    return []
+        details.append(_bad_request(error.violations))
+    if refusal.passes:
+        details.append(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=_RETRY_SECONDS)))
+    return details
 
 
 def _bad_request(violations: tuple[tuple[str, str], ...]) -> error_details_pb2.BadRequest:

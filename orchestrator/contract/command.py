@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
+    from orchestrator.contract.status_code import StatusCode
+
 DEFAULT_TIMEOUT = timedelta(seconds=5)
 
 LONGEST_ATTEMPT = timedelta(days=1)
@@ -48,19 +50,19 @@ class OutcomeRule:
     """What a status of one method means, where that differs from its usual meaning.
 
     Attributes:
-        code: the gRPC status code by name, such as ``FAILED_PRECONDITION``.
+        code: the status code.
         reason: the reason in the google.rpc.ErrorInfo; empty for any.
         message_contains: a part of the status's message; empty for any.
     """
 
-    code: str
+    code: StatusCode
     reason: str
     meaning: Meaning
     message_contains: str = ""
 
-    def matches(self, code: str, reason: str, message: str) -> bool:
+    def matches(self, code: StatusCode, reason: str, message: str) -> bool:
         """Whether the rule applies to a status: everything that the rule states must be true of the status."""
-        return code == self.code and self.reason in ("", reason) and self.message_contains in message
+        return code is self.code and self.reason in ("", reason) and self.message_contains in message
 
     def covers(self, other: OutcomeRule) -> bool:
         """Whether every status that the other rule matches is matched by this one, too."""

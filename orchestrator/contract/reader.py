@@ -13,6 +13,7 @@ from google.protobuf import descriptor_pb2, message_factory
 from google.rpc import code_pb2
 
 from orchestrator.contract.command import DEFAULT_TIMEOUT, Command, Effect, Meaning, OnUnknown, OutcomeRule, RetryPolicy
+from orchestrator.contract.status_code import StatusCode
 from saga.v1 import contract_pb2
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def _read(method: MethodDescriptor, *, compensation: Command | None, verify: Com
 def read_outcomes(options: contract_pb2.Command) -> tuple[OutcomeRule, ...]:
     """What certain statuses of the method mean; a rule that states no meaning is left out."""
     return tuple(
-        OutcomeRule(code_pb2.Code.Name(rule.code), rule.reason, Meaning(rule.outcome), rule.message_contains)
+        OutcomeRule(
+            StatusCode[code_pb2.Code.Name(rule.code)], rule.reason, Meaning(rule.outcome), rule.message_contains
+        )
         for rule in options.outcomes
         if rule.outcome
     )

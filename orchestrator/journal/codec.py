@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from orchestrator.contract.command import Effect
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -137,9 +138,13 @@ def _failed(kind: int) -> Callable[[_Failed], Row]:
 def _read_failed(make: Callable[[int, str, int, int, Failure], Entry]) -> Callable[[Row], Entry]:
     def decode_failed(row: Row) -> Entry:
         key, attempt, started_at = _attempt(row)
-        return make(row.at, key, attempt, started_at, Failure(**_detail(row)))
+        return make(row.at, key, attempt, started_at, _failure(_detail(row)))
 
     return decode_failed
+
+
+def _failure(detail: dict[str, Any]) -> Failure:
+    return Failure(**{**detail, "code": StatusCode[detail["code"]]})
 
 
 def _attempt_failed(entry: e.AttemptFailed) -> Row:
@@ -151,7 +156,7 @@ def _read_attempt_failed(row: Row) -> e.AttemptFailed:
     key, attempt, started_at = _attempt(row)
     detail = _detail(row)
     harmless = detail.pop("harmless", False)
-    return e.AttemptFailed(row.at, key, attempt, started_at, Failure(**detail), harmless)
+    return e.AttemptFailed(row.at, key, attempt, started_at, _failure(detail), harmless)
 
 
 def _resolved(entry: e.OutcomeResolved) -> Row:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from orchestrator.contract.status_code import StatusCode
 
 
 class Failure(NamedTuple):
     """How an attempt failed.
 
     Attributes:
-        code: the gRPC status code by name, such as ``UNAVAILABLE``.
+        code: the status code; in the journal, its name.
         message: the participant's or the transport's message.
         reason: the ``reason`` of the google.rpc.ErrorInfo, or empty.
     """
 
-    code: str
+    code: StatusCode
     message: str
     reason: str = ""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-import grpc
-
 from orchestrator.journal import entries as e
 from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.state import StepOutcome
@@ -29,7 +27,6 @@ AttemptEnded: TypeAlias = (
 )
 """An entry that ends an attempt."""
 
-_STATUS_NUMBERS: Final[dict[str, int]] = {code.name: code.value[0] for code in grpc.StatusCode}
 _INTERRUPTED: Final = "the orchestrator stopped before an answer came"
 
 
@@ -87,8 +84,7 @@ class AttemptSpans:
         span = self._attempt(sending, entry.attempt, entry.started_at, entry.at, outcome)
         if failure is not None:
             span += error(failure.code, str(failure))
-            if (number := _STATUS_NUMBERS.get(failure.code)) is not None:
-                span += attribute(names.RPC_STATUS, number)
+            span += attribute(names.RPC_STATUS, failure.code.number)
         sending.counted = entry.attempt
         sending.since = entry.at
         return span

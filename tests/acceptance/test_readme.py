@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from typer.testing import CliRunner
 
-from orchestrator.channels.grpc.status import REJECTED, RETRY
+from orchestrator.channels.status import MEANINGS
 from orchestrator.cli.app import app
 from orchestrator.journal.reason import ReasonCode
+from orchestrator.contract.command import Meaning
 from tests.acceptance.conftest import BIN, run
 from tests.demo.addresses import ROOT
 
@@ -54,6 +55,10 @@ def table(*head: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in found.splitlines()]
 
 
+def codes(meaning: Meaning) -> set[str]:
+    return {code.name for code, means in MEANINGS.items() if means is meaning}
+
+
 def test_its_buf_curl_places_an_order(shop: Shop) -> None:
     command = block(".venv/bin/buf curl").replace(".venv/bin", str(BIN)).replace(API, shop.addresses.orchestrator)
     done = run("sh", "-c", command)
@@ -89,8 +94,8 @@ def test_its_commands_of_orchestrator_are_there_with_their_options() -> None:
 
 def test_its_table_of_outcomes_is_that_of_the_code() -> None:
     rows = {cells[1].split(":")[0].strip(): cells[0] for cells in table("status", "outcome", "what follows")}
-    assert set(re.findall(r"`(\w+)`", rows["rejected"])) == {code.name for code in REJECTED}
-    assert set(re.findall(r"`(\w+)`", rows["retry"])) == {code.name for code in RETRY}
+    assert set(re.findall(r"`(\w+)`", rows["rejected"])) == codes(Meaning.REJECTED)
+    assert set(re.findall(r"`(\w+)`", rows["retry"])) == codes(Meaning.RETRY)
 
 
 def test_its_table_of_suspensions_knows_every_reason() -> None:

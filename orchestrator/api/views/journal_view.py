@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
 
+from orchestrator.api.views.failure_view import status_of
 from orchestrator.api.views.timestamps import timestamp
-from orchestrator.channels.grpc.status import status_of
 from orchestrator.contract.redaction import redacted
 from orchestrator.journal import entries as e
 from orchestrator.journal.codec import name_of

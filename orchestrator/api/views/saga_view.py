@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from orchestrator.api.views.failure_view import status_of
 from orchestrator.api.views.journal_view import pack, shown
 from orchestrator.api.views.timestamps import duration, timestamp
-from orchestrator.channels.grpc.status import status_of
 from orchestrator.journal.progress import steps
 from orchestrator.journal.trace_ids import trace_id
 from saga.v1 import saga_pb2

@@ -14,6 +14,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from orchestrator.channels.grpc.replaceable_channel import DEFAULT_SETTINGS, ChannelSettings, ReplaceableChannel
 from orchestrator.channels.grpc.status import IDEMPOTENCY_KEY, REPLY_MISSING, outcome_of, too_large
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Completed, Failure, Outcome, Unknown
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
 
-_NO_MESSAGE = Failure("INTERNAL", "the participant said OK and sent no reply", REPLY_MISSING)
+_NO_MESSAGE = Failure(StatusCode.INTERNAL, "the participant said OK and sent no reply", REPLY_MISSING)
 
 _HEALTH_SECONDS = 1.0
 # Whoever answers anything else is there, and whether it serves is for a trial to tell.
@@ -71,7 +72,7 @@ class GrpcCaller:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            return Unknown(Failure("CANCELLED", "the channel was closed during the call"))
+            return Unknown(Failure(StatusCode.CANCELLED, "the channel was closed during the call"))
         self._line.timeouts = 0
         return Unknown(_NO_MESSAGE) if reply is None else Completed(reply)
 

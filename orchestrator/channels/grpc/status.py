@@ -1,7 +1,4 @@
-"""What a gRPC status says about one attempt: one table.
-
-Rejected means that this attempt was refused and has no effect. Retry means that it has none yet. Everything else is
-unknown: a timeout or a broken connection says nothing about the effect. What a contract's ``outcomes`` say comes first.
+"""What a gRPC status and its details say about one attempt; the codes' meanings: :mod:`orchestrator.channels.status`.
 
 Proxies, meshes and wrong backends refuse, too. A participant's guard shows that a refusal is its own, and so holds for
 all attempts, by giving the idempotency key back in the trailing metadata.
@@ -17,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2
 
+from orchestrator.channels.status import meaning_of
 from orchestrator.contract.command import Meaning
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.contract.wording import cut
 from orchestrator.journal.outcome import Failure, Outcome, Rejected, Retry, Unknown
 
@@ -31,24 +30,8 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import OutcomeRule
 
-REJECTED: Final = frozenset(
-    {
-        grpc.StatusCode.INVALID_ARGUMENT,
-        grpc.StatusCode.NOT_FOUND,
-        grpc.StatusCode.ALREADY_EXISTS,
-        grpc.StatusCode.PERMISSION_DENIED,
-        grpc.StatusCode.UNAUTHENTICATED,
-        grpc.StatusCode.FAILED_PRECONDITION,
-        grpc.StatusCode.OUT_OF_RANGE,
-        grpc.StatusCode.UNIMPLEMENTED,
-    }
-)
-
-
-# Only with details, which a participant gives and gRPC itself does not: a reply that is too large for the channel is
-# RESOURCE_EXHAUSTED too, and its effect stands.
-RETRY: Final = frozenset({grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED})
-
+_CODES: Final[dict[grpc.StatusCode, StatusCode]] = {code: StatusCode[code.name] for code in grpc.StatusCode}
+"""Our own code for each of gRPC's; its enum is another one, with the number within a tuple."""
 
 _NANOSECONDS: Final = 1_000_000_000
 _DETAILS_KEY: Final = "grpc-status-details-bin"
@@ -85,15 +68,16 @@ def outcome_of(error: AioRpcError, rules: Sequence[OutcomeRule] = (), key: str =
     """
     details = _details(error)
     reason = next((detail.reason for detail in details if isinstance(detail, error_details_pb2.ErrorInfo)), "")
-    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and not reason:
+    code = _CODES[error.code()]
+    if code is StatusCode.RESOURCE_EXHAUSTED and not reason:
         of_size = _of_size(error.details() or "", size)
         if of_size is not None:
             return of_size
     retry_after, note = _delay(details)
     message = cut(error.details() or "", _MESSAGE_BYTES)
-    failure = Failure(error.code().name, f"{message}{note}", cut(reason, _REASON_BYTES))
-    ruled = next((rule.meaning for rule in rules if rule.matches(failure.code, reason, error.details() or "")), None)
-    meaning = ruled or _meaning(error.code(), detailed=bool(details))
+    failure = Failure(code, f"{message}{note}", cut(reason, _REASON_BYTES))
+    ruled = next((rule.meaning for rule in rules if rule.matches(code, reason, error.details() or "")), None)
+    meaning = ruled or meaning_of(code, detailed=bool(details))
     if meaning is Meaning.REJECTED:
         return Rejected(failure, _echoes(error, key), ruled is not None)
     return (Retry if meaning is Meaning.RETRY else Unknown)(failure, retry_after)
@@ -102,7 +86,7 @@ def outcome_of(error: AioRpcError, rules: Sequence[OutcomeRule] = (), key: str =
 def too_large(size: int, most: int) -> Rejected:
     """The outcome of a request that is not sent, because it has more bytes than may be."""
     message = f"the request has {size} bytes, more than the {most} of ORCHESTRATOR_MOST_MESSAGE_BYTES; it was not sent"
-    return Rejected(Failure("RESOURCE_EXHAUSTED", message, REQUEST_TOO_LARGE))
+    return Rejected(Failure(StatusCode.RESOURCE_EXHAUSTED, message, REQUEST_TOO_LARGE))
 
 
 def _of_size(text: str, size: int) -> Outcome | None:
@@ -119,10 +103,10 @@ def _of_size(text: str, size: int) -> Outcome | None:
         return None
     elif str(size) in re.findall(r"\d+", text):
         message = f"the request is larger than the participant takes: {text}"
-        return Rejected(Failure("RESOURCE_EXHAUSTED", cut(message, _MESSAGE_BYTES), REQUEST_TOO_LARGE))
+        return Rejected(Failure(StatusCode.RESOURCE_EXHAUSTED, cut(message, _MESSAGE_BYTES), REQUEST_TOO_LARGE))
     else:
         message = f"something was too large for the participant: {text}"
-    return Unknown(Failure("RESOURCE_EXHAUSTED", cut(message, _MESSAGE_BYTES), REPLY_TOO_LARGE), final=True)
+    return Unknown(Failure(StatusCode.RESOURCE_EXHAUSTED, cut(message, _MESSAGE_BYTES), REPLY_TOO_LARGE), final=True)
 
 
 def _delay(details: Sequence[object]) -> tuple[float, str]:
@@ -138,24 +122,10 @@ def _delay(details: Sequence[object]) -> tuple[float, str]:
     return delay.seconds + delay.nanos / _NANOSECONDS, ""
 
 
-def _meaning(code: grpc.StatusCode, *, detailed: bool) -> Meaning:
-    if code in REJECTED:
-        return Meaning.REJECTED
-    return Meaning.RETRY if code in RETRY and detailed else Meaning.UNKNOWN
-
-
 def _echoes(error: AioRpcError, key: str) -> bool:
     """The answer gives the key back, and no other one."""
     echoed = [value for name, value in error.trailing_metadata() or () if name == IDEMPOTENCY_KEY]
     return bool(key) and echoed == [key]
-
-
-def status_of(failure: Failure) -> status_pb2.Status:
-    """A failure as a google.rpc.Status, for the API's answers."""
-    status = status_pb2.Status(code=code_pb2.Code.Value(failure.code), message=failure.message)
-    if failure.reason:
-        status.details.add().Pack(error_details_pb2.ErrorInfo(reason=failure.reason))
-    return status
 
 
 def _details(error: AioRpcError) -> list[Any]:

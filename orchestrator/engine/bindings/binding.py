@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from orchestrator.contract.command import Effect
 from orchestrator.contract.constraints import violations
 from orchestrator.contract.derivation import Derivation
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.journal.outcome import Failure
 
@@ -85,11 +86,13 @@ class Binding:
             found = violations(response.FromString(reply))
         except DecodeError:
             name = response.DESCRIPTOR.full_name
-            return Failure("INTERNAL", f"the reply, {len(reply)} bytes, cannot be read as {name}", REPLY_UNREADABLE)
+            return Failure(
+                StatusCode.INTERNAL, f"the reply, {len(reply)} bytes, cannot be read as {name}", REPLY_UNREADABLE
+            )
         if not found:
             return None
         listed = "; ".join(f"{path}: {what}" for path, what in found)
-        return Failure("INTERNAL", f"the reply breaks its contract: {listed}", REPLY_INVALID)
+        return Failure(StatusCode.INTERNAL, f"the reply breaks its contract: {listed}", REPLY_INVALID)
 
 
 class Bindings:

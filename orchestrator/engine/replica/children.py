@@ -11,6 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.plan.child_command import ROLLBACK, child_command
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.binding import Binding
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.sagas import StartSaga
@@ -81,7 +82,9 @@ class _Children:
         if state.status in ENDED:
             return Completed(b"")
         assert state.status is not None
-        return Unknown(Failure("DEADLINE_EXCEEDED", f"the child {order.saga_id} is {state.status.name.lower()}"))
+        return Unknown(
+            Failure(StatusCode.DEADLINE_EXCEEDED, f"the child {order.saga_id} is {state.status.name.lower()}")
+        )
 
     async def _undone(self, order: StartSaga, timeout: float) -> SagaState:  # noqa: ASYNC109 - as above
         """The child once it is rolled back, or as it stands after so many seconds."""
@@ -120,7 +123,7 @@ class _Children:
 
 def _unavailable(error: JournalError) -> Unknown:
     """The journal failed: nobody knows what of it is durable. Its reason tells it from a participant that is gone."""
-    return Unknown(Failure("UNAVAILABLE", str(error), "JOURNAL_UNAVAILABLE"))
+    return Unknown(Failure(StatusCode.UNAVAILABLE, str(error), "JOURNAL_UNAVAILABLE"))
 
 
 def _outcome(state: SagaState) -> Outcome:
@@ -132,11 +135,13 @@ def _outcome(state: SagaState) -> Outcome:
     message = f"the child {state.saga_id}: {reason.message if reason else state.status}"
     if state.status in ENDED:
         # Every attempt finds the same child, so what it says holds for all of them.
-        return Rejected(Failure("ABORTED", message, reason.code if reason else ""), echoed=True)
-    return Unknown(Failure("DEADLINE_EXCEEDED", message))
+        return Rejected(Failure(StatusCode.ABORTED, message, reason.code if reason else ""), echoed=True)
+    return Unknown(Failure(StatusCode.DEADLINE_EXCEEDED, message))
 
 
 def _partly(state: SagaState) -> Failure:
     """An operator let effects of the child stand: it is neither done nor undone, so its parent is not either."""
     standing = ", ".join(command.key for command in state.commands.values() if command.skipped)
-    return Failure("ABORTED", f"of the child {state.saga_id}, an operator let stand: {standing}", "EFFECT_STANDS")
+    return Failure(
+        StatusCode.ABORTED, f"of the child {state.saga_id}, an operator let stand: {standing}", "EFFECT_STANDS"
+    )

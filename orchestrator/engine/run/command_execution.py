@@ -24,6 +24,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.contract.command import Effect, OnUnknown
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run.command_sender import Attempted
 from orchestrator.engine.run.stop_control import Suspend
 from orchestrator.engine.run.verify_query import verify
@@ -165,5 +166,5 @@ def _policy_when_final(binding: Binding) -> OnUnknown:
 
 def _interrupted(command: CommandState) -> Attempted:
     """The attempt that an earlier process left behind."""
-    failure = command.failure or Failure("UNKNOWN", "the orchestrator stopped before an answer came")
+    failure = command.failure or Failure(StatusCode.UNKNOWN, "the orchestrator stopped before an answer came")
     return Attempted(Unknown(failure), max(command.attempts, 1), command.intended_at)

@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.contract.command import Effect
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.run.retry import delay_before
 from orchestrator.engine.run.waiting import Wait
@@ -60,7 +61,7 @@ class Attempted(NamedTuple):
 
 def nobody_there(failure: Failure) -> bool:
     """The transport found nobody: a participant that says UNAVAILABLE of itself gives a reason."""
-    return failure.code == "UNAVAILABLE" and not failure.reason
+    return failure.code is StatusCode.UNAVAILABLE and not failure.reason
 
 
 class CommandSender:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.contract.derivation import Derivation
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.outcome import Completed, Rejected
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.bindings.binding import Binding
     from orchestrator.engine.run.command_sender import CommandSender
 
-_DID_NOT: Final = ("NOT_FOUND", "COMMAND_NOT_SEEN")
+_DID_NOT: Final = (StatusCode.NOT_FOUND, "COMMAND_NOT_SEEN")
 
 
 class VerifyAnswer(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.contract.command import Effect
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason  # noqa: TC001 - as the types of all fields, it can be read at run time
 from orchestrator.journal.state import Status, StepOutcome
@@ -62,7 +63,7 @@ class OutcomeResolved(NamedTuple):
             if command.effect is Effect.PIVOT:
                 state.pivoted = True
         else:
-            command.failure = Failure("ABORTED", self.reason.message, "RESOLVED_BY_OPERATOR")
+            command.failure = Failure(StatusCode.ABORTED, self.reason.message, "RESOLVED_BY_OPERATOR")
 
 
 class CompensationSkipped(NamedTuple):

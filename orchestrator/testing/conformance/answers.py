@@ -10,6 +10,7 @@ from grpc_status import rpc_status
 
 from orchestrator.contract.command import Meaning
 from orchestrator.contract.redaction import redacted
+from orchestrator.contract.status_code import StatusCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,7 +38,6 @@ DEFINITE: Final = frozenset(
 KEY: Final = "idempotency-key"
 """The metadata that brings a command's key and, in the trailing metadata of a guard's own answers, its echo."""
 
-_OK: Final = "OK"
 _LONGEST: Final = 160
 
 
@@ -45,7 +45,7 @@ class Answer(NamedTuple):
     """One answer.
 
     Attributes:
-        code: the gRPC status code by name.
+        code: the status code.
         message: the participant's or the transport's message.
         reason: the ``reason`` of the google.rpc.ErrorInfo, or empty.
         reply: the reply, where the code is OK.
@@ -54,7 +54,7 @@ class Answer(NamedTuple):
         ruled: the meaning that the method's contract gives to such a status; ``None`` where it gives none.
     """
 
-    code: str
+    code: StatusCode
     message: str = ""
     reason: str = ""
     reply: Message | None = None
@@ -65,7 +65,7 @@ class Answer(NamedTuple):
     @classmethod
     def completed(cls, reply: Message, trailing: Trailing = None) -> Answer:
         """The command took effect, or the query was answered."""
-        return cls(_OK, reply=reply, echo=_echo(trailing))
+        return cls(StatusCode.OK, reply=reply, echo=_echo(trailing))
 
     @classmethod
     def failed(cls, error: AioRpcError, rules: Sequence[OutcomeRule] = ()) -> Answer:
@@ -76,14 +76,14 @@ class Answer(NamedTuple):
                 reason = detail.reason
             else:
                 violations = tuple(violation.field for violation in detail.field_violations)
-        code, message, echo = error.code().name, error.details() or "", _echo(error.trailing_metadata())
+        code, message, echo = StatusCode[error.code().name], error.details() or "", _echo(error.trailing_metadata())
         ruled = next((rule.meaning for rule in rules if rule.matches(code, reason, message)), None)
         return cls(code, message, reason, violations=violations, echo=echo, ruled=ruled)
 
     @property
     def is_completed(self) -> bool:
         """Whether the command took effect, or the query was answered."""
-        return self.code == _OK
+        return self.code is StatusCode.OK
 
     @property
     def is_refused(self) -> bool:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.analysis.plan.nodes import Issue, walk
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import ActRefused
@@ -161,7 +162,7 @@ class Rehearsal:
         )
         if "verifies" not in dict(metadata) and self._script.reach(IN_FLIGHT, key_of(metadata)):
             await asyncio.sleep(_PAUSE_SECONDS)
-        timed_out = isinstance(outcome, Unknown) and outcome.failure.code == "DEADLINE_EXCEEDED"
+        timed_out = isinstance(outcome, Unknown) and outcome.failure.code is StatusCode.DEADLINE_EXCEEDED
         await asyncio.sleep(timeout if timed_out else _WAY_SECONDS)
         await self._journal.unless_dead(owner)
         self._witness.note_answered(metadata, outcome)

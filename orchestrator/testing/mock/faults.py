@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Final, Protocol
 
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Unknown
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class Faults(Protocol):
         """The fault of the next delivery of this command."""
 
 
-_UNAVAILABLE: Final = Unknown(Failure("UNAVAILABLE", "the mock's connection broke"))
-_TIMEOUT: Final = Unknown(Failure("DEADLINE_EXCEEDED", "the mock's answer is lost"))
+_UNAVAILABLE: Final = Unknown(Failure(StatusCode.UNAVAILABLE, "the mock's connection broke"))
+_TIMEOUT: Final = Unknown(Failure(StatusCode.DEADLINE_EXCEEDED, "the mock's answer is lost"))
 
 LOST: Final[dict[Fault, Outcome]] = {
     Fault.FAIL_BEFORE: _UNAVAILABLE,
@@ -59,7 +60,7 @@ LOST: Final[dict[Fault, Outcome]] = {
     Fault.TIMEOUT_BEFORE: _TIMEOUT,
     Fault.TIMEOUT_AFTER: _TIMEOUT,
     Fault.LATE: _TIMEOUT,
-    Fault.FRONTED: Rejected(Failure("UNAUTHENTICATED", "the mock's front does not let this pass")),
+    Fault.FRONTED: Rejected(Failure(StatusCode.UNAUTHENTICATED, "the mock's front does not let this pass")),
     Fault.GARBLED: Completed(b"\xff\xff"),
 }
 """What the sender sees in place of an answer."""
@@ -67,7 +68,9 @@ LOST: Final[dict[Fault, Outcome]] = {
 NEVER_ARRIVES: Final = frozenset({Fault.FAIL_BEFORE, Fault.TIMEOUT_BEFORE, Fault.FRONTED})
 """The faults with which a command does not reach the participant at all."""
 
-REJECTION: Final = Rejected(Failure("FAILED_PRECONDITION", "the mock was told to reject this", "MOCK_REJECTION"))
+REJECTION: Final = Rejected(
+    Failure(StatusCode.FAILED_PRECONDITION, "the mock was told to reject this", "MOCK_REJECTION")
+)
 
 
 def no_faults(command: Command, metadata: tuple[tuple[str, str], ...]) -> Fault:  # noqa: ARG001 - see Faults

@@ -29,6 +29,7 @@ from google.protobuf.message import DecodeError
 from orchestrator.contract.command import Effect
 from orchestrator.contract.derivation import Derivation
 from orchestrator.contract.reader import read_service
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.errors import ContractError
 from orchestrator.journal.outcome import Completed, Failure, Rejected
 from orchestrator.testing.mock.calls import KEY, Call, Metadata, Record
@@ -134,10 +135,10 @@ class ContractParticipant:
         try:
             message = command.request.FromString(request)
         except DecodeError as error:
-            return _refused("INVALID_ARGUMENT", "MALFORMED_REQUEST", str(error))
+            return _refused(StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST", str(error))
         if wrong := violations(message):
             listed = "; ".join(f"{field}: {description}" for field, description in wrong)
-            return Rejected(Failure("INVALID_ARGUMENT", listed))
+            return Rejected(Failure(StatusCode.INVALID_ARGUMENT, listed))
         call = Call.of(command, message, metadata)
         if command.effect not in _EFFECTFUL:
             return REJECTION if rejects else self._query(call)
@@ -151,7 +152,7 @@ class ContractParticipant:
         if call.verifies:
             took_effect = record is not None and not record.compensated and isinstance(record.answer, Completed)
             if record is None or record.call is None or not took_effect:
-                return _refused("NOT_FOUND", "COMMAND_NOT_SEEN", "no command with this key took effect")
+                return _refused(StatusCode.NOT_FOUND, "COMMAND_NOT_SEEN", "no command with this key took effect")
             assert isinstance(record.answer, Completed)
             known = (record.call.command.response.FromString(record.answer.reply), record.call.request)
         return self._reply(call, known)
@@ -226,13 +227,13 @@ def _recorded(record: Record, call: Call) -> Completed | Rejected:
     """The answer to a key that is recorded already."""
     if record.call is not None and record.call.digest() != call.digest():
         message = "this idempotency key was used for another method or request"
-        return _refused("FAILED_PRECONDITION", "IDEMPOTENCY_KEY_REUSED", message)
+        return _refused(StatusCode.FAILED_PRECONDITION, "IDEMPOTENCY_KEY_REUSED", message)
     if record.compensated and not isinstance(record.answer, Rejected):
         message = "the compensation of this command was here"
-        return _refused("FAILED_PRECONDITION", "COMMAND_COMPENSATED", message)._replace(echoed=True)
+        return _refused(StatusCode.FAILED_PRECONDITION, "COMMAND_COMPENSATED", message)._replace(echoed=True)
     assert record.answer is not None, "only a compensated key has no answer"
     return record.answer
 
 
-def _refused(code: str, reason: str, message: str) -> Rejected:
+def _refused(code: StatusCode, reason: str, message: str) -> Rejected:
     return Rejected(Failure(code, message, reason))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import grpc
 import grpc.aio
 from google.protobuf.any_pb2 import Any as Packed
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
@@ -17,6 +17,7 @@ from grpc_status import rpc_status
 from orchestrator.api.reflection_service import add_reflection
 from orchestrator.api.server import MOST_BYTES, SERVER_OPTIONS
 from orchestrator.contract.addresses import default_address
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.errors import ContractError, SettingsError
 from orchestrator.journal.outcome import Completed
 from orchestrator.testing.mock.dials import Dials, Troubles
@@ -140,13 +141,13 @@ def _status(command: Command, request: bytes, failure: Failure) -> status_pb2.St
     details: list[Packed] = []
     if failure.reason:
         details.append(_packed(error_details_pb2.ErrorInfo(reason=failure.reason, domain=_DOMAIN)))
-    elif failure.code == "INVALID_ARGUMENT":
+    elif failure.code is StatusCode.INVALID_ARGUMENT:
         wrong = [
             error_details_pb2.BadRequest.FieldViolation(field=field, description=description)
             for field, description in violations(command.request.FromString(request))
         ]
         details.append(_packed(error_details_pb2.BadRequest(field_violations=wrong)))
-    return status_pb2.Status(code=code_pb2.Code.Value(failure.code), message=failure.message, details=details)
+    return status_pb2.Status(code=failure.code.number, message=failure.message, details=details)
 
 
 def _packed(detail: Any) -> Packed:  # noqa: ANN401 - some message of google.rpc

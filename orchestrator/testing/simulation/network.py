@@ -19,6 +19,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import Effect
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Retry, Unknown
 from orchestrator.testing.mock import ContractParticipant, Fault
 
@@ -37,16 +38,16 @@ if TYPE_CHECKING:
 
     Metadata = tuple[tuple[str, str], ...]
 
-_NOBODY: Final = Unknown(Failure("UNAVAILABLE", "the simulated connection broke"))
-_TIMEOUT: Final = Unknown(Failure("DEADLINE_EXCEEDED", "no answer in time"))
-_BUSY: Final = Failure("RESOURCE_EXHAUSTED", "the simulated participant is busy", "BUSY")
+_NOBODY: Final = Unknown(Failure(StatusCode.UNAVAILABLE, "the simulated connection broke"))
+_TIMEOUT: Final = Unknown(Failure(StatusCode.DEADLINE_EXCEEDED, "no answer in time"))
+_BUSY: Final = Failure(StatusCode.RESOURCE_EXHAUSTED, "the simulated participant is busy", "BUSY")
 _FRONTS: Final = (
-    "UNIMPLEMENTED",
-    "UNAUTHENTICATED",
-    "PERMISSION_DENIED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "FAILED_PRECONDITION",
+    StatusCode.UNIMPLEMENTED,
+    StatusCode.UNAUTHENTICATED,
+    StatusCode.PERMISSION_DENIED,
+    StatusCode.NOT_FOUND,
+    StatusCode.ALREADY_EXISTS,
+    StatusCode.FAILED_PRECONDITION,
 )
 """What those answer who stand between a replica and a participant's guard."""
 _NONSENSE: Final = Completed(b"\xff\xff\xff")

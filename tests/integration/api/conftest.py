@@ -22,6 +22,7 @@ from orchestrator.api.starts import Starts
 from orchestrator.bootstrap import SystemClock
 from orchestrator.channels.grpc.participants import GrpcParticipants
 from orchestrator.cli.app import app
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.journal.outcome import Failure, Rejected
 from orchestrator.observability import open_observability
@@ -81,7 +82,7 @@ class Mocks:
                 await self.held[command.method].wait()
             if self.refused[command.method] > 0:
                 self.refused[command.method] -= 1
-                return Rejected(Failure("FAILED_PRECONDITION", "told to refuse", "TOLD"))
+                return Rejected(Failure(StatusCode.FAILED_PRECONDITION, "told to refuse", "TOLD"))
             return self.core.answer(command, request, metadata)
 
         return call

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Failure, Rejected
 from saga.v1 import saga_pb2
 from tests.integration.api.situations import paused_at, start
@@ -63,7 +64,7 @@ def refuse_with(api: Api, method: str, message: str) -> None:
 
     def told(command: object, request: bytes, metadata: object, *more: object) -> object:
         if getattr(command, "method", "") == method:
-            return Rejected(Failure("FAILED_PRECONDITION", message, "TOLD"))
+            return Rejected(Failure(StatusCode.FAILED_PRECONDITION, message, "TOLD"))
         return answer(command, request, metadata, *more)  # type: ignore[arg-type]
 
     api.mocks.core.answer = told  # type: ignore[method-assign,assignment]

@@ -9,6 +9,7 @@ import grpc.aio
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Unknown
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ async def test_ok_without_a_reply_is_a_lost_answer(way_to: WayTo, wild: Wild) ->
 
     outcome = await way_to(wild.address).call()
 
-    assert outcome == Unknown(Failure("INTERNAL", "the participant said OK and sent no reply", "REPLY_MISSING"))
+    assert outcome == Unknown(
+        Failure(StatusCode.INTERNAL, "the participant said OK and sent no reply", "REPLY_MISSING")
+    )
 
 
 async def test_an_empty_reply_is_a_reply(way_to: WayTo, wild: Wild) -> None:
@@ -61,7 +64,7 @@ async def test_a_rejection_is_one_however_many_details_it_has(way_to: WayTo, wil
 
     outcome = await way_to(wild.address).call()
 
-    assert outcome == Rejected(Failure("INVALID_ARGUMENT", "bad", "BAD_LINES"))
+    assert outcome == Rejected(Failure(StatusCode.INVALID_ARGUMENT, "bad", "BAD_LINES"))
 
 
 @pytest.mark.parametrize("size", [6000, 9000, 20_000, 500_000])

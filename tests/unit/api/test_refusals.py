@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import grpc
 import pytest
 from google.rpc import error_details_pb2
 
 from orchestrator import errors
 from orchestrator.api.refusals import status_for
+from orchestrator.contract.status_code import StatusCode
 
-CODE = grpc.StatusCode
+CODE = StatusCode
 
 
 @pytest.mark.parametrize(
@@ -30,20 +30,31 @@ CODE = grpc.StatusCode
     ids=lambda each: type(each).__name__ if isinstance(each, Exception) else "",
 )
 def test_an_error_has_one_code_one_reason_and_says_when_to_come_again(
-    error: Exception, code: grpc.StatusCode, reason: str, *, comes_again: bool
+    error: Exception, code: StatusCode, reason: str, *, comes_again: bool
 ) -> None:
     status = status_for(error)
 
     info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-    assert status.code == code.value[0]
+    assert status.code == code.number
     assert any(detail.Unpack(info) for detail in status.details)
     assert (info.reason, info.domain) == (reason, "orchestrator")
     assert any(detail.Unpack(retry) for detail in status.details) is comes_again
 
 
+def test_an_error_without_a_line_of_its_own_is_told_as_its_nearest_kin() -> None:
+    class StoreFull(errors.JournalUnavailable):
+        """As a further store may raise it."""
+
+    class LostToReplica(errors.ClaimLost, StoreFull):
+        """Two kinds at once: the first base counts."""
+
+    assert status_for(StoreFull("so")).code == CODE.UNAVAILABLE.number
+    assert status_for(LostToReplica("so")).code == CODE.ABORTED.number
+
+
 def test_the_inside_of_an_unexpected_error_stays_inside(caplog: pytest.LogCaptureFixture) -> None:
     status = status_for(ValueError("tok_secret"))
 
-    assert status.code == CODE.INTERNAL.value[0]
+    assert status.code == CODE.INTERNAL.number
     assert "tok_secret" not in str(status)
     assert len(caplog.records) == 1

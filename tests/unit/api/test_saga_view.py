@@ -12,6 +12,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from orchestrator.api.views.saga_view import record_view, saga_view
 from orchestrator.api.views.timestamps import duration, timestamp
 from orchestrator.contract.command import Effect
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.sagas import Waiting, WaitReason
 from orchestrator.journal import entries as e
 from orchestrator.journal.fold import fold
@@ -30,7 +31,7 @@ AT = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
 TRACEPARENT = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 REASON = Reason(ReasonCode.CANCELLED, "changed his mind", "Shop.Buy#1", "ada")
-REFUSED = Failure("FAILED_PRECONDITION", "no", "SOLD_OUT")
+REFUSED = Failure(StatusCode.FAILED_PRECONDITION, "no", "SOLD_OUT")
 STARTED = e.SagaStarted(
     AT, "buy", 3, b"", TRACEPARENT, True, (("customer_id", "ada"),), AT + 90 * SECOND, AT + 80 * SECOND, "saga-0"
 )
@@ -93,7 +94,7 @@ def test_a_saga_past_its_deadline_is_overdue() -> None:
 
 
 def test_a_step_under_way_has_begun_and_not_ended() -> None:
-    failed = e.AttemptFailed(AT + 3 * SECOND, TOLD.key, 1, AT + 2 * SECOND, Failure("UNAVAILABLE", "gone", ""))
+    failed = e.AttemptFailed(AT + 3 * SECOND, TOLD.key, 1, AT + 2 * SECOND, Failure(StatusCode.UNAVAILABLE, "gone", ""))
 
     (step,) = saga_view(state_of(TOLD, failed), None).steps
 
@@ -108,7 +109,9 @@ def test_a_step_under_way_has_begun_and_not_ended() -> None:
 
 
 def test_a_step_that_is_done_shows_how_long_it_took_and_no_error_of_an_earlier_attempt() -> None:
-    failed = e.AttemptFailed(AT + 3 * SECOND, BOUGHT.key, 1, AT + 1 * SECOND, Failure("UNAVAILABLE", "gone", ""))
+    failed = e.AttemptFailed(
+        AT + 3 * SECOND, BOUGHT.key, 1, AT + 1 * SECOND, Failure(StatusCode.UNAVAILABLE, "gone", "")
+    )
     done = e.CommandCompleted(AT + 5 * SECOND, BOUGHT.key, 2, AT + 4 * SECOND, b"")
 
     (step,) = saga_view(state_of(BOUGHT, failed, done), None).steps
@@ -207,7 +210,7 @@ def test_what_a_saga_waits_for_is_shown_with_the_failure_before_it() -> None:
         2,
         AT,
         AT + 2 * SECOND,
-        Failure("UNAVAILABLE", "gone"),
+        Failure(StatusCode.UNAVAILABLE, "gone"),
     )
 
     (shown,) = saga_view(state_of(BOUGHT), None, [waiting]).waiting

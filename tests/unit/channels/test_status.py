@@ -9,7 +9,9 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc.aio import AioRpcError, Metadata
 
 from orchestrator.channels.grpc.status import outcome_of
+from orchestrator.channels.status import MEANINGS
 from orchestrator.contract.command import Meaning, OutcomeRule
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Rejected, Retry, Unknown
 
 REJECTED = {
@@ -44,6 +46,15 @@ def test_every_status_has_one_meaning(code: grpc.StatusCode) -> None:
     assert (outcome.failure.code, outcome.failure.message) == (code.name, "it is so")
 
 
+def test_our_codes_are_those_of_grpc_by_name_and_number() -> None:
+    assert {code.name: code.value[0] for code in grpc.StatusCode} == {code.name: code.number for code in StatusCode}
+    assert all(code == code.name for code in StatusCode), "what journals keep of a code is its name"
+
+
+def test_the_table_of_meanings_has_a_line_for_every_failure() -> None:
+    assert set(MEANINGS) == set(StatusCode) - {StatusCode.OK}
+
+
 @pytest.mark.parametrize("code", sorted(RETRY))
 def test_what_gRPC_itself_may_say_is_no_proof_that_there_is_no_effect(code: str) -> None:  # noqa: N802
     assert type(outcome_of(error(grpc.StatusCode[code]))) is Unknown
@@ -64,9 +75,9 @@ def test_details_that_are_nonsense_are_no_accident() -> None:
 
 
 RULES = (
-    OutcomeRule("UNAVAILABLE", "CLOSED_TODAY", Meaning.REJECTED),
-    OutcomeRule("FAILED_PRECONDITION", "", Meaning.RETRY),
-    OutcomeRule("ABORTED", "", Meaning.UNKNOWN),
+    OutcomeRule(StatusCode.UNAVAILABLE, "CLOSED_TODAY", Meaning.REJECTED),
+    OutcomeRule(StatusCode.FAILED_PRECONDITION, "", Meaning.RETRY),
+    OutcomeRule(StatusCode.ABORTED, "", Meaning.UNKNOWN),
 )
 
 
@@ -96,8 +107,8 @@ def test_a_status_without_a_message_has_an_empty_one() -> None:
 
 def test_a_rule_may_know_a_refusal_by_its_text_alone() -> None:
     rules = (
-        OutcomeRule("UNKNOWN", "", Meaning.REJECTED, message_contains="is so"),
-        OutcomeRule("INTERNAL", "", Meaning.REJECTED, message_contains="is not so"),
+        OutcomeRule(StatusCode.UNKNOWN, "", Meaning.REJECTED, message_contains="is so"),
+        OutcomeRule(StatusCode.INTERNAL, "", Meaning.REJECTED, message_contains="is not so"),
     )
 
     assert type(outcome_of(error(grpc.StatusCode.UNKNOWN), rules)) is Rejected
@@ -125,7 +136,7 @@ def test_only_a_refusal_that_gives_the_very_key_back_is_the_guards(
 
 
 def test_a_refusal_by_a_rule_of_the_contract_says_so() -> None:
-    rules = (OutcomeRule("NOT_FOUND", "", Meaning.REJECTED),)
+    rules = (OutcomeRule(StatusCode.NOT_FOUND, "", Meaning.REJECTED),)
 
     assert outcome_of(error(grpc.StatusCode.NOT_FOUND), rules).ruled
     assert not outcome_of(error(grpc.StatusCode.NOT_FOUND)).ruled

@@ -18,6 +18,7 @@ from orchestrator.contract.command import (
 )
 from orchestrator.contract.reader import read_command, read_service
 from orchestrator.contract.sources import WhenUnknown, type_name
+from orchestrator.contract.status_code import StatusCode
 from saga.v1 import contract_pb2
 
 if TYPE_CHECKING:
@@ -123,7 +124,9 @@ def test_a_participant_that_does_not_recognise_a_key_is_never_asked_again_blindl
 def test_a_rule_for_a_status_is_read(compile_service: Compile, meaning: Meaning) -> None:
     rule = f'{{code: ABORTED reason: "SOLD_OUT" outcome: OUTCOME_{meaning.name}}}'
 
-    assert command(compile_service, f"outcomes: [{rule}]").outcomes == (OutcomeRule("ABORTED", "SOLD_OUT", meaning),)
+    assert command(compile_service, f"outcomes: [{rule}]").outcomes == (
+        OutcomeRule(StatusCode.ABORTED, "SOLD_OUT", meaning),
+    )
 
 
 def test_the_rpcs_that_a_command_names_are_read_without_the_rpcs_that_they_name(compile_service: Compile) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from orchestrator.contract.command import Effect
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.definition.saga import saga
 from orchestrator.engine.bindings.binding import Bindings
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
@@ -60,14 +61,14 @@ ORDER = StartOrderRequest(customer_id="ada")
 
 
 def rejected(code: str = "FAILED_PRECONDITION", reason: str = "NO", *, echoed: bool = False) -> Rejected:
-    return Rejected(Failure(code, "no", reason), echoed=echoed)
+    return Rejected(Failure(StatusCode[code], "no", reason), echoed=echoed)
 
 
 NOT_SEEN = rejected("NOT_FOUND", "COMMAND_NOT_SEEN", echoed=True)
 
 
 def unknown(code: str = "DEADLINE_EXCEEDED", retry_after: float = 0.0) -> Unknown:
-    return Unknown(Failure(code, "no answer"), retry_after)
+    return Unknown(Failure(StatusCode[code], "no answer"), retry_after)
 
 
 class Call(NamedTuple):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.contract.command import OnUnknown, RetryPolicy
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import outcome
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.state import Status, StepOutcome
@@ -28,7 +29,7 @@ TWICE = altered(
 
 
 def busy(retry_after: float = 0.0) -> outcome.Retry:
-    return outcome.Retry(Failure("RESOURCE_EXHAUSTED", "busy"), retry_after)
+    return outcome.Retry(Failure(StatusCode.RESOURCE_EXHAUSTED, "busy"), retry_after)
 
 
 async def test_it_is_tried_again_and_may_well_succeed(stage: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
 from orchestrator.journal.outcome import Failure, Unknown
 from orchestrator.journal.state import Status
@@ -24,7 +25,9 @@ async def test_a_participant_that_is_down_is_asked_for_its_health_and_not_for_co
 
     breaker = process.worker.bindings.breakers[PAYMENT]
     breaker._check = lambda: is_serving(PAYMENT)
-    stage.participants.scripts["AuthorizePayment"] = [Unknown(Failure("UNAVAILABLE", "refused"))] * FAILURES_TO_OPEN
+    stage.participants.scripts["AuthorizePayment"] = [
+        Unknown(Failure(StatusCode.UNAVAILABLE, "refused"))
+    ] * FAILURES_TO_OPEN
 
     state = await process.run()
 
@@ -35,7 +38,7 @@ async def test_a_participant_that_is_down_is_asked_for_its_health_and_not_for_co
 
 async def test_a_participant_that_says_itself_that_it_is_unavailable_is_there(stage: Stage) -> None:
     process = stage.process()
-    says_so = Unknown(Failure("UNAVAILABLE", "in a moment", "WARMING_UP"))
+    says_so = Unknown(Failure(StatusCode.UNAVAILABLE, "in a moment", "WARMING_UP"))
     stage.participants.scripts["AuthorizePayment"] = [says_so] * (FAILURES_TO_OPEN * 2)
 
     assert (await process.run()).status is Status.COMPLETED

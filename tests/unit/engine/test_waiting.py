@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
 from orchestrator.engine.run.suspension import next_command
 from orchestrator.engine.sagas import WaitReason
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 RESERVE = "InventoryService.ReserveStock#1"
 INVENTORY = "shop.inventory.v1.InventoryService"
-NOBODY = Unknown(Failure("UNAVAILABLE", "connection refused"))
+NOBODY = Unknown(Failure(StatusCode.UNAVAILABLE, "connection refused"))
 
 
 async def started(stage: Stage) -> Process:
@@ -45,7 +46,7 @@ async def test_a_saga_that_backs_off_says_since_when_until_when_and_why(stage: S
     (waiting,) = process.worker.live[SAGA].waiting
     assert (waiting.reason, waiting.key, waiting.service) == (WaitReason.BACKOFF, RESERVE, INVENTORY)
     assert waiting.attempt == 3
-    assert waiting.failure == Failure("DEADLINE_EXCEEDED", "no answer")
+    assert waiting.failure == Failure(StatusCode.DEADLINE_EXCEEDED, "no answer")
     assert waiting.since < stage.clock.time, "since the first attempt that failed"
     assert 59 < (waiting.until - stage.clock.time) / 1e9 <= 60
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.contract.command import Effect
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.codec import Row, decode, encode, name_of
 from orchestrator.journal.outcome import Failure
@@ -42,7 +43,11 @@ KINDS: dict[object, Kind] = {
     bytes: Kind(b"", b"\xff\x00", st.binary()),
     bool: Kind(False, True, st.booleans()),
     Effect: Kind(Effect.QUERY, Effect.PIVOT, st.sampled_from(Effect)),
-    Failure: Kind(Failure("", "", ""), Failure("ABORTED", "", "GONE"), st.builds(Failure, TEXTS, TEXTS, TEXTS)),
+    Failure: Kind(
+        Failure(StatusCode.OK, "", ""),
+        Failure(StatusCode.ABORTED, "", "GONE"),
+        st.builds(Failure, st.sampled_from(StatusCode), TEXTS, TEXTS),
+    ),
     Reason: Kind(
         Reason(ReasonCode.REJECTED, "", "", ""),
         Reason(ReasonCode.CANCELLED, "", "Shop.Buy#1", ""),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.contract.command import Effect
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEY = "Shop.Buy#1"
-NO = Failure("UNAVAILABLE", "nobody there", "GONE")
+NO = Failure(StatusCode.UNAVAILABLE, "nobody there", "GONE")
 WHY = Reason(ReasonCode.CANCELLED, "enough", KEY, "ada")
 STARTED = e.SagaStarted(1, "buy", 3, b"input", "00-a", True, (("a", "1"),), 90, 80, "saga-0")
 INTENDED = e.CommandIntended(2, KEY, "shop.v1.Shop.Buy", Effect.COMPENSABLE, b"request", best_effort=True)
@@ -155,7 +156,7 @@ def test_an_intended_compensation_is_in_the_state_as_it_was_written() -> None:
             {
                 "outcome": StepOutcome.REJECTED,
                 "ended_at": 4,
-                "failure": Failure("ABORTED", "enough", "RESOLVED_BY_OPERATOR"),
+                "failure": Failure(StatusCode.ABORTED, "enough", "RESOLVED_BY_OPERATOR"),
             },
         ),
         (e.CompensationSkipped(4, KEY, WHY), {"skipped": True}),

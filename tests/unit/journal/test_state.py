@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.contract.command import Effect
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.compensation_plan import plan_compensations
 from orchestrator.journal.fold import fold
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.state import CommandState
 
 WHY = Reason(ReasonCode.REJECTED, "no")
-NO = Failure("FAILED_PRECONDITION", "no")
+NO = Failure(StatusCode.FAILED_PRECONDITION, "no")
 STARTED = e.SagaStarted(1, "sell", 1, b"input")
 
 R, W, D, B, C, S, P = (

@@ -6,6 +6,7 @@ import pytest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from orchestrator.contract.command import Effect
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.entries import (
     AttemptFailed,
     CommandAbandoned,
@@ -38,8 +39,8 @@ RESERVING = "shop.inventory.v1.InventoryService.ReserveStock"
 RELEASING = "shop.inventory.v1.InventoryService.ReleaseStock"
 PRICE = "PricingService.PriceOrder#1"
 PRICING = "shop.pricing.v1.PricingService.PriceOrder"
-NO_ANSWER = Failure("DEADLINE_EXCEEDED", "no answer")
-REFUSAL = Failure("FAILED_PRECONDITION", "none left", "OUT_OF_STOCK")
+NO_ANSWER = Failure(StatusCode.DEADLINE_EXCEEDED, "no answer")
+REFUSAL = Failure(StatusCode.FAILED_PRECONDITION, "none left", "OUT_OF_STOCK")
 REJECTED = Reason(ReasonCode.REJECTED, "none left", PRICE)
 CALLER_TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER_SPAN = "b7ad6b7169203331"
@@ -357,7 +358,7 @@ def test_requests_and_replies_do_not_show() -> None:
 
 
 def test_a_page_of_an_error_message_is_cut() -> None:
-    failure = Failure("UNKNOWN", "<html>" * 1000)
+    failure = Failure(StatusCode.UNKNOWN, "<html>" * 1000)
     trace = project(STARTED, PRICE_INTENDED, AttemptFailed(1_060_000, PRICE, 1, 1_050_000, failure))
     assert len(only(trace, "shop.pricing.v1.PricingService/PriceOrder", 1).description) == 1024
 

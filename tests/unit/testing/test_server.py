@@ -14,7 +14,8 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from grpc_status import rpc_status
 
-from orchestrator.channels.grpc.status import REJECTED
+from orchestrator.channels.status import MEANINGS
+from orchestrator.contract.command import Meaning
 from orchestrator.errors import ContractError, SettingsError
 from orchestrator.testing.conformance import CheckVerdict, check_participant
 from orchestrator.testing.conformance.answers import DEFINITE
@@ -246,4 +247,4 @@ async def test_an_address_in_use_is_a_clear_error() -> None:
 
 
 def test_the_kit_and_the_orchestrator_agree_on_definite_codes() -> None:
-    assert {code.name for code in REJECTED} == DEFINITE
+    assert {code for code, meaning in MEANINGS.items() if meaning is Meaning.REJECTED} == DEFINITE

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.testing.conformance.answers import Answer
 from orchestrator.testing.conformance.trial import NotSeen, Unmet
 from orchestrator.testing.conformance.undoing import compensation_undoes
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
     from orchestrator.testing.conformance.trial import Shown, Trial
 
-ABSENT = Answer("NOT_FOUND", "no such order")
-UNSEEN = Answer("NOT_FOUND", "no such key", "COMMAND_NOT_SEEN")
-BROKEN = Answer("INTERNAL", "a bug")
+ABSENT = Answer(StatusCode.NOT_FOUND, "no such order")
+UNSEEN = Answer(StatusCode.NOT_FOUND, "no such key", "COMMAND_NOT_SEEN")
+BROKEN = Answer(StatusCode.INTERNAL, "a bug")
 
 
 def said(reply: Message) -> Answer:
