@@ -26,10 +26,12 @@ from orchestrator.api.requests import start_request
 from orchestrator.api.saga_service import SagaService
 from orchestrator.api.server import ApiServer
 from orchestrator.api.starts import Starts
+from orchestrator.api.validation import refuse_invalid
+from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
-from orchestrator.channels.grpc.participants import GrpcParticipants
 from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
-from orchestrator.contract.addresses import default_address
+from orchestrator.channels.router import Router
+from orchestrator.contract.addresses import GRPC, default_address
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.replica.republish import Republishing
 from orchestrator.engine.replica.watchdog import Watchdog
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from orchestrator.api.application import Servicers
     from orchestrator.definition.saga import Input, Result, SagaDefinition
     from orchestrator.engine.replica.replica import Replica
+    from orchestrator.ports.channel import Channel
     from orchestrator.settings import Settings
     from orchestrator.store.frozen_note import FrozenNote
 
@@ -79,12 +82,12 @@ class OpenedReplica:
 
     Attributes:
         sagas: the engine.
-        participants: the channels to the participants.
+        participants: the way to the participants.
         note: which sagas kept the event loop to themselves before; cleared once everything is recovered.
     """
 
     sagas: Replica
-    participants: GrpcParticipants
+    participants: Router
     note: FrozenNote
 
     @property
@@ -119,6 +122,7 @@ class OpenedReplica:
         served = self.sagas.find(definition.name, definition.version)
         if served is None:
             raise DefinitionError(f"this replica was not opened with {definition}")
+        refuse_invalid(order)
         request = start_request(served, order, request_id, traceparent)
         state = await self.sagas.start(request, wait.total_seconds())
         if state.result is None:
@@ -149,9 +153,9 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
         where = addresses(definitions, settings.participants)
-        participants = GrpcParticipants(where, channel_settings(settings))
+        participants = Router(where, channel_kinds(settings))
         stack.push_async_callback(participants.close)
-        live = LiveContracts(_services_of(definitions).values(), participants)
+        live = LiveContracts(_services_of(definitions).values(), participants.of_kind(GrpcChannel))
         stack.push_async_callback(live.close)
         if settings.drift_check:
             await live.refuse_drift()
@@ -256,8 +260,13 @@ def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> di
     return found
 
 
+def channel_kinds(settings: Settings) -> dict[str, Callable[[str], Channel]]:
+    """What opens a channel to a participant, by the scheme of its address."""
+    return {GRPC: partial(GrpcChannel, settings=channel_settings(settings))}
+
+
 def channel_settings(settings: Settings) -> ChannelSettings:
-    """How the participants are reached."""
+    """How participants are reached over gRPC."""
     return ChannelSettings(most_bytes=settings.most_message_bytes, keepalive=settings.keepalive_seconds)
 
 
@@ -267,7 +276,8 @@ def _services(
     sagas, clock = opened.sagas, SystemClock()
     limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued, settings.most_live_sagas)
     starts = Starts(sagas, Admission(limits, sagas, ThreadLoad()))
-    application = Application(sagas, starts, clock, opened.participants.channel)
+    over_grpc = opened.participants.of_kind(GrpcChannel)
+    application = Application(sagas, starts, clock, lambda service: over_grpc[service].current)
     service = SagaService(sagas, starts, SagaFeed(sagas, clock, settings.most_watchers), clock)
     application.add("saga.v1.SagaService", add_SagaServiceServicer_to_server, service)
     for each in servicers:

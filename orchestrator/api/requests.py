@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from orchestrator.api.validation import refuse_invalid
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
@@ -43,17 +42,14 @@ def start_request(served: Served, message: Message, request_id: str, traceparent
 
     Args:
         served: the definition.
-        message: its input.
+        message: its input, which has been validated: by the interceptor where it is the request itself, else with
+            :func:`orchestrator.api.validation.refuse_invalid`. Here it is not validated again.
         request_id: makes a repeated request safe (AIP-155); may be empty.
         traceparent: the W3C trace context of the caller, or empty.
 
     The saga's id is derived from the request id, so that whichever replica gets a repeated request finds the same
     saga. Without a request id each request has an id of its own.
-
-    Raises:
-        InvalidInput: the message breaks its contract.
     """
-    refuse_invalid(message)
     definition = served.definition
     serialized = message.SerializeToString(deterministic=True)
     digest = hashlib.sha256(f"{definition.name}\n{message.DESCRIPTOR.full_name}\n".encode() + serialized)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.api.bulk import act_on_sagas
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, saga_filter, start_request, traceparent_of, unpack
 from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for
+from orchestrator.api.validation import refuse_invalid
 from orchestrator.api.views.journal_view import journal_view
 from orchestrator.api.views.preview_view import preview_view
 from orchestrator.api.views.saga_view import record_view, saga_view
@@ -47,6 +48,7 @@ class SagaService(SagaServiceServicer):
         """See the contract."""
         served = self._served(request.definition, request.version)
         message = unpack(request.input, served.definition.input(), "input")
+        refuse_invalid(message)  # the interceptor cannot: to it, an Any is bytes
         order = start_request(served, message, request.request_id, traceparent_of(context))
         state = await self._starts.start(order, request.wait.ToTimedelta().total_seconds())
         return api.StartSagaResponse(saga=self._view(state))

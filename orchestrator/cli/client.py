@@ -9,9 +9,10 @@ import grpc
 import grpc.aio
 import typer
 
+from orchestrator.channels.grpc.credentials import open_channel
 from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.text import made_visible, visible
-from orchestrator.contract.addresses import channel_options, default_address
+from orchestrator.contract.addresses import default_address
 from saga.v1.saga_service_pb2 import DESCRIPTOR, GetSagaRequest, ListSagasRequest, SagaFilter
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 
@@ -80,8 +81,7 @@ async def channel_to(address: str) -> AsyncIterator[grpc.aio.Channel]:
         typer.Exit: with code 2, there is no such saga; with code 1, the call failed otherwise.
     """
     harmless = [_HarmlessAnswer(), _HarmlessAnswers()]
-    options = channel_options(address, *_OPTIONS)
-    async with grpc.aio.insecure_channel(address, options=options, interceptors=harmless) as channel:
+    async with open_channel(address, _OPTIONS, harmless) as channel:
         try:
             yield channel
         except grpc.aio.AioRpcError as error:

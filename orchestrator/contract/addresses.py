@@ -15,6 +15,12 @@ from google.protobuf import descriptor_pb2
 if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
+GRPC: Final = "grpc"
+"""The scheme of addresses that have none."""
+
+# What gRPC itself resolves: it is given such an address as it is.
+_RESOLVED_BY_GRPC: Final = frozenset({"dns", "unix", "unix-abstract", "ipv4", "ipv6", "vsock", "xds"})
+
 ChannelOptions = tuple[tuple[str, int], ...]
 
 _NO_PROXY: Final[ChannelOptions] = (("grpc.enable_http_proxy", 0),)
@@ -26,9 +32,21 @@ def default_address(service: ServiceDescriptor) -> str:
     return str(options.Extensions[client_pb2.default_host])
 
 
+def split_scheme(address: str) -> tuple[str, str]:
+    """Which kind of channel an address asks for, and what that channel is told of it.
+
+    ``grpc://payment:50105`` and ``payment:50105`` are both ``("grpc", "payment:50105")``. Addresses in the words of
+    gRPC's own resolvers, such as ``dns:///payment:50105``, are gRPC's, too.
+    """
+    scheme, found, rest = address.partition("://")
+    if not found or scheme in _RESOLVED_BY_GRPC:
+        return GRPC, address
+    return scheme.lower(), rest.rstrip("/")
+
+
 def split_address(address: str) -> tuple[str, str]:
     """The host, without the brackets of an IPv6 one, and the port; either may be empty. The scheme is dropped."""
-    rest = address.rpartition("/")[2].removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:")
+    rest = address.rstrip("/").rpartition("/")[2].removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:")
     host, colon, port = rest.rpartition(":")
     if not colon or rest.endswith("]"):
         host, port = rest, ""

@@ -1,4 +1,4 @@
-"""The ways to the participants."""
+"""The ways to the participants: a channel is one of them, and a router has one for each address."""
 
 from __future__ import annotations
 
@@ -17,10 +17,17 @@ class Caller(Protocol):
 
 
 class Participants(Protocol):
-    """The way to the participants."""
+    """The way to all participants: what the engine is given. In production, the router."""
 
     def caller(self, command: Command) -> Caller:
         """The way to one command; made once, at start-up."""
 
     async def is_serving(self, service: str) -> bool | None:
         """Whether a participant says of its health that it serves; ``None`` where it does not tell."""
+
+
+class Channel(Participants, Protocol):
+    """The way to the participants at one address, such as gRPC. Each kind passes ``tests/conformance/channels``."""
+
+    async def close(self) -> None:
+        """Give up the connection; a call that is under way ends as unknown."""

@@ -85,6 +85,11 @@ class Proxy:
         """Pass nothing more on the connections that there are; those to come work."""
         self._forgotten = self.accepted
 
+    def cut(self) -> None:
+        """Break off the connections that there are, in the middle of whatever they carry; those to come work."""
+        for connection in self._connections:
+            connection.cancel()
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -93,6 +98,7 @@ class Proxy:
         # A connection that breaks is what this is about.
         with contextlib.suppress(OSError, asyncio.CancelledError):
             await self._serve(reader, writer, self.accepted)
+        writer.transport.abort()  # it may have ended before there was anything behind it
         self._connections.discard(task)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:

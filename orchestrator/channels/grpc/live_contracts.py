@@ -16,11 +16,11 @@ from orchestrator.contract.violation import Violation
 from orchestrator.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from google.protobuf.descriptor import ServiceDescriptor
 
-    from orchestrator.channels.grpc.participants import GrpcParticipants
+    from orchestrator.channels.grpc.channel import GrpcChannel
 
 _log = logging.getLogger(__name__)
 
@@ -37,12 +37,12 @@ class LiveContracts:
 
     Args:
         services: the known ones.
-        participants: the way to them.
+        channels: the ways to them, by the full name; what is not reached over gRPC is not compared.
     """
 
-    def __init__(self, services: Iterable[ServiceDescriptor], participants: GrpcParticipants) -> None:
+    def __init__(self, services: Iterable[ServiceDescriptor], channels: Mapping[str, GrpcChannel]) -> None:
         self._services = {service.full_name: service for service in services}
-        self._participants = participants
+        self._channels = channels
         self._comparing: dict[str, asyncio.Task[None]] = {}
         self._told: dict[str, list[str]] = {}
 
@@ -87,10 +87,13 @@ class LiveContracts:
 
     async def _compare(self, known: ServiceDescriptor) -> _Compared:
         name = known.full_name
-        live = await describe(self._participants.channel(name), name)
+        channel = self._channels.get(name)
+        if channel is None:
+            return _Compared(Drift([], []), "not reached over gRPC")
+        live = await describe(channel.current, name)
         if live.serves is not None and name not in live.serves:
             others = ", ".join(sorted(each for each in live.serves if not each.startswith("grpc."))) or "nothing"
-            message = f"the server at {self._participants.address(name)} does not serve it; it serves {others}"
+            message = f"the server at {channel.address} does not serve it; it serves {others}"
             return _Compared(Drift([Violation(known.file.name, 0, name, "live-serves-service", message)], []))
         if live.contract is None:
             return _Compared(Drift([], []), live.why)

@@ -22,12 +22,12 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import grpc.aio
-
-from orchestrator.contract.addresses import channel_options
+from orchestrator.channels.grpc.credentials import open_channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import grpc.aio
 
 _log = logging.getLogger(__name__)
 
@@ -149,5 +149,4 @@ class ReplaceableChannel:
         task.add_done_callback(lambda task: self._old.pop(task, None))
 
     def _open(self) -> grpc.aio.Channel:
-        options = channel_options(self._address, *self._settings.options())
-        return grpc.aio.insecure_channel(self._address, options=options)
+        return open_channel(self._address, self._settings.options())

@@ -81,9 +81,7 @@ def conform(
 
 
 async def _check(address: str, contract: ServiceDescriptor, examples: Examples, restart_command: str | None) -> Report:
-    import grpc.aio  # noqa: PLC0415 - as above
-
-    from orchestrator.contract.addresses import channel_options  # noqa: PLC0415 - as above
+    from orchestrator.channels.grpc.credentials import open_channel  # noqa: PLC0415 - as above
     from orchestrator.testing.conformance import check_participant  # noqa: PLC0415 - as above
 
     async def restart() -> None:
@@ -91,7 +89,7 @@ async def _check(address: str, contract: ServiceDescriptor, examples: Examples, 
         if code := await process.wait():
             refuse(f"the restart command ended with exit code {code}", code=1)
 
-    async with grpc.aio.insecure_channel(address, options=channel_options(address, *_CHANNEL_OPTIONS)) as channel:
+    async with open_channel(address, _CHANNEL_OPTIONS) as channel:
         try:
             return await check_participant(channel, contract, examples, restart if restart_command else None)
         except TimeoutError as error:

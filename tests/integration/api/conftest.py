@@ -20,7 +20,7 @@ from orchestrator.api.saga_service import SagaService
 from orchestrator.api.server import ApiServer
 from orchestrator.api.starts import Starts
 from orchestrator.bootstrap import SystemClock
-from orchestrator.channels.grpc.participants import GrpcParticipants
+from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.cli.app import app
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.replica.assemble import assemble
@@ -129,12 +129,12 @@ async def api() -> AsyncIterator[Api]:
     adapters = Adapters(journal, mocks, open_observability({}), clock, random.random)
     replica = assemble([place_order], adapters, owner="test")
     worker = replica.worker
-    nobody = GrpcParticipants({each.service.full_name: NOBODY for each in place_order.participants})
+    nobody = GrpcChannel(NOBODY)
     limits = StartLimits(in_flight=256, queued=2000, live=50_000)
     admission = Admission(limits, replica, lambda: 1.0)
     starts, feed = Starts(replica, admission), SagaFeed(replica, clock)
     sagas = SagaService(replica, starts, feed, clock)
-    orders = OrderService(replica, starts, clock, OrderDetails(nobody.channel))
+    orders = OrderService(replica, starts, clock, OrderDetails(lambda _: nobody.current))
     server = ApiServer(
         "127.0.0.1:0",
         {

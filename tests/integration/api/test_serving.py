@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha import reflection
 
 from orchestrator import saga
 from orchestrator.bootstrap import channel_settings, opened, serve
-from orchestrator.errors import DefinitionError
+from orchestrator.errors import DefinitionError, SettingsError
 from orchestrator.settings import Settings, read_settings
 from orchestrator.shop.place_order import Shop, place_order
 from shop.inventory.v1 import inventory_pb2
@@ -78,10 +78,17 @@ async def test_a_saga_that_breaks_a_rule_is_not_served() -> None:
             await serve(settings(), [restless])
 
 
-async def test_a_live_participant_with_another_contract_is_not_called(another_contract: str) -> None:
+@pytest.mark.parametrize("scheme", ["", "grpc://"])
+async def test_a_live_participant_with_another_contract_is_not_called(another_contract: str, scheme: str) -> None:
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(DefinitionError, match=r"live participants differ:\n.*ReserveStockRequest"):
-            await serve(settings(another_contract), [place_order])
+            await serve(settings(scheme + another_contract), [place_order])
+
+
+async def test_an_address_to_which_no_channel_leads_is_refused_before_anything_starts() -> None:
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(SettingsError, match=r"InventoryService=nats://broker; there are: grpc://host:port"):
+            await serve(settings("nats://broker"), [place_order])
 
 
 async def test_it_may_be_called_where_nobody_is_to_compare(another_contract: str) -> None:
@@ -97,7 +104,7 @@ async def test_it_may_be_called_where_nobody_is_to_compare(another_contract: str
 async def test_a_real_orchestrator_can_be_told_not_to_compare(
     another_contract: str, tmp_path: Path, options: list[str], environment: dict[str, str]
 ) -> None:
-    at = f"{SERVICE.full_name}={another_contract}"
+    at = f"{SERVICE.full_name}=grpc://{another_contract}"
     process = await asyncio.create_subprocess_exec(
         *(
             sys.executable,

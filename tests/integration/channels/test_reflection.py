@@ -14,8 +14,8 @@ from google.protobuf import descriptor_pb2
 from grpc_reflection.v1alpha import reflection
 from grpc_reflection.v1alpha import reflection_pb2 as pb
 
+from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
-from orchestrator.channels.grpc.participants import GrpcParticipants
 from orchestrator.channels.grpc.reflection import V1, V1ALPHA, describe
 from orchestrator.errors import DefinitionError
 from shop.inventory.v1 import inventory_pb2
@@ -117,14 +117,14 @@ async def live() -> AsyncIterator[Callable[[str], LiveContracts]]:
     opened = []
 
     def at(address: str) -> LiveContracts:
-        participants = GrpcParticipants({SERVICE.full_name: address})
-        opened.append((LiveContracts([SERVICE], participants), participants))
+        channel = GrpcChannel(address)
+        opened.append((LiveContracts([SERVICE], {SERVICE.full_name: channel}), channel))
         return opened[-1][0]
 
     yield at
-    for contracts, participants in opened:
+    for contracts, channel in opened:
         await contracts.close()
-        await participants.close()
+        await channel.close()
 
 
 @pytest.mark.parametrize("versions", [[V1], [V1ALPHA], [V1, V1ALPHA]], ids=str)

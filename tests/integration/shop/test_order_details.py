@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.channels.grpc.participants import GrpcParticipants
+from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.shop.order_details import OrderDetails
 from orchestrator.shop.place_order import place_order
 from orchestrator.testing.mock import MockParticipant
@@ -30,6 +30,13 @@ ORDER = StartOrderRequest(
 )
 
 
+def asking(stack: AsyncExitStack, addresses: dict[str, str]) -> OrderDetails:
+    channels = {service: GrpcChannel(address) for service, address in addresses.items()}
+    for channel in channels.values():
+        stack.push_async_callback(channel.close)
+    return OrderDetails(lambda service: channels[service].current)
+
+
 @pytest.fixture
 async def details() -> AsyncIterator[OrderDetails]:
     async with AsyncExitStack() as stack:
@@ -37,9 +44,7 @@ async def details() -> AsyncIterator[OrderDetails]:
             name: await stack.enter_async_context(MockParticipant([service], listen="127.0.0.1:0"))
             for name, service in SERVICES.items()
         }
-        participants = GrpcParticipants({name: server.address for name, server in servers.items()})
-        stack.push_async_callback(participants.close)
-        yield OrderDetails(participants.channel)
+        yield asking(stack, {name: server.address for name, server in servers.items()})
 
 
 async def test_each_part_is_where_it_belongs(details: OrderDetails) -> None:
@@ -65,9 +70,7 @@ async def test_a_participant_that_is_not_there_is_named_once_and_the_rest_is_sho
             MockParticipant([SERVICES["shop.payment.v1.PaymentService"]], listen="127.0.0.1:0")
         )
         with_nobody = dict.fromkeys(SERVICES, "127.0.0.1:1") | {"shop.payment.v1.PaymentService": server.address}
-        participants = GrpcParticipants(with_nobody)
-        stack.push_async_callback(participants.close)
-        page = await asyncio.wait_for(OrderDetails(participants.channel).gather("order-1", ORDER), 30)
+        page = await asyncio.wait_for(asking(stack, with_nobody).gather("order-1", ORDER), 30)
 
     assert page.payment.order_id == "order-1"
     missing = [part.service for part in page.missing]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.contract.addresses import channel_options, is_loopback, split_address
+from orchestrator.contract.addresses import channel_options, is_loopback, split_address, split_scheme
 
 NO_PROXY = ("grpc.enable_http_proxy", 0)
 ALONE = ("grpc.enable_retries", 0)
@@ -41,8 +41,29 @@ def test_a_channel_to_another_machine_honours_the_proxy(address: str) -> None:
         ("payment:50105", ("payment", "50105")),
         ("[::1]:50105", ("::1", "50105")),
         ("dns:///payment:50105", ("payment", "50105")),
+        ("grpc://payment:50105", ("payment", "50105")),
+        ("grpc://payment:50105/", ("payment", "50105")),
         ("payment", ("payment", "")),
     ],
 )
 def test_an_address_has_a_host_and_a_port(address: str, parts: tuple[str, str]) -> None:
     assert split_address(address) == parts
+
+
+@pytest.mark.parametrize(
+    ("address", "parts"),
+    [
+        ("payment:50105", ("grpc", "payment:50105")),
+        ("grpc://payment:50105", ("grpc", "payment:50105")),
+        ("GRPC://payment:50105/", ("grpc", "payment:50105")),
+        ("[::1]:50105", ("grpc", "[::1]:50105")),
+        ("dns:///payment:50105", ("grpc", "dns:///payment:50105")),
+        ("dns://8.8.8.8/payment:50105", ("grpc", "dns://8.8.8.8/payment:50105")),
+        ("unix:/run/payment.sock", ("grpc", "unix:/run/payment.sock")),
+        ("unix:///run/payment.sock", ("grpc", "unix:///run/payment.sock")),
+        ("nats://broker:4222", ("nats", "broker:4222")),
+        ("https://payment.example/v1", ("https", "payment.example/v1")),
+    ],
+)
+def test_an_address_without_a_scheme_of_ours_is_grpcs(address: str, parts: tuple[str, str]) -> None:
+    assert split_scheme(address) == parts

@@ -1,4 +1,4 @@
-"""The way to the participants over plain gRPC, one channel for each address."""
+"""The way to participants over plain gRPC."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Completed, Failure, Outcome, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from orchestrator.contract.command import Command
 
@@ -81,58 +81,48 @@ class GrpcCaller:
         self._call = channel.unary_unary(self._path, _registered_method=True)  # type: ignore[call-arg]  # as stubs do
 
 
-class GrpcParticipants:
-    """The way to the participants of the served sagas.
+class GrpcChannel:
+    """The way to the participants at one address; see :class:`orchestrator.ports.channel.Channel`.
 
     Args:
-        addresses: ``host:port`` by the full name of the service.
+        address: ``host:port``, or what else gRPC itself resolves.
         settings: how they are reached.
+
+    Attributes:
+        address: as given.
     """
 
-    def __init__(self, addresses: Mapping[str, str], settings: ChannelSettings = DEFAULT_SETTINGS) -> None:
-        self._addresses = addresses
+    def __init__(self, address: str, settings: ChannelSettings = DEFAULT_SETTINGS) -> None:
+        self.address = address
         self._settings = settings
-        self._lines: dict[str, ReplaceableChannel] = {}
+        self._line = ReplaceableChannel(address, settings)
 
-    def address(self, service: str) -> str:
-        """Where a service is: ``host:port``."""
-        return self._addresses[service]
-
-    def channel(self, service: str) -> grpc.aio.Channel:
-        """The channel to a service as it is now, for one use: it may be another one the next time."""
-        return self._line(service).channel
+    @property
+    def current(self) -> grpc.aio.Channel:
+        """The channel of gRPC's own as it is now, for one use: it may be another one the next time."""
+        return self._line.channel
 
     def caller(self, command: Command) -> GrpcCaller:
         """See the port."""
-        return GrpcCaller(self._line(command.service), command, self._settings.most_bytes)
+        return GrpcCaller(self._line, command, self._settings.most_bytes)
 
     async def is_serving(self, service: str) -> bool | None:
         """See the port."""
-        line = self._line(service)
-        channel = line.channel
+        channel = self.current
         stub: Any = HealthStub(channel)
         try:
             answer = await stub.Check(HealthCheckRequest(service=service), timeout=_HEALTH_SECONDS)
         except grpc.aio.AioRpcError as error:
-            _note(line, channel, error.code())
+            _note(self._line, channel, error.code())
             return False if error.code() in _NOBODY_ANSWERS else None
         except DecodeError:
             return None
-        line.timeouts = 0
+        self._line.timeouts = 0
         return _SAYS.get(answer.status) if answer is not None else None
 
     async def close(self) -> None:
-        """Close every channel."""
-        for line in self._lines.values():
-            await line.close()
-
-    def _line(self, service: str) -> ReplaceableChannel:
-        """The way to a service; those at one address share it."""
-        address = self._addresses[service]
-        line = self._lines.get(address)
-        if line is None:
-            line = self._lines[address] = ReplaceableChannel(address, self._settings)
-        return line
+        """See the port."""
+        await self._line.close()
 
 
 def _note(line: ReplaceableChannel, channel: grpc.aio.Channel, code: grpc.StatusCode) -> None:
