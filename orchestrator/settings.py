@@ -26,7 +26,7 @@ class Settings(BaseSettings):
         journal: the store, as :func:`orchestrator.store.opening.open_store` takes it. Default: a file in ``state_dir``.
         sagas: the modules or packages that hold the sagas to serve, separated by commas.
         participants: ``full.service.Name=host:port``, separated by commas; for services that are not at the
-            ``google.api.default_host`` of their contract.
+            ``google.api.default_host`` of their contract. ``grpc://host:port`` says the same.
         drain_seconds: how long a shutdown waits for answers in flight.
         most_in_flight: calls that may be in flight to one participant at once.
         most_starts_in_flight: starts that the API has in hand at once: until their sagas have ended, or have taken

@@ -113,11 +113,11 @@ class Proxy:
         try:
             await asyncio.wait((requests, replies), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            for end in (writer, behind_writer):
+                end.transport.abort()
             for direction in (requests, replies):
                 direction.cancel()
             await asyncio.gather(requests, replies, return_exceptions=True)
-            for end in (writer, behind_writer):
-                end.transport.abort()
 
     async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         while chunk := await reader.read(_CHUNK):

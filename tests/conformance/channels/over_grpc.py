@@ -66,13 +66,13 @@ class GrpcStand(grpc.GenericRpcHandler):
         if path == _HEALTH_CHECK:
             if self.health is Health.UNTOLD:
                 return None
-            return grpc.unary_unary_rpc_method_handler(self._check)  # type: ignore[arg-type]  # it is asynchronous
+            return grpc.unary_unary_rpc_method_handler(self._check)
 
         async def arrive(request: bytes, context: Any) -> bytes:  # noqa: ANN401 - gRPC's
             metadata = {name: value for name, value in context.invocation_metadata() if isinstance(value, str)}
             return await self._answered(Arrived(path, request, metadata), context)
 
-        return grpc.unary_unary_rpc_method_handler(arrive)  # type: ignore[arg-type]  # as above
+        return grpc.unary_unary_rpc_method_handler(arrive)
 
     async def _answered(self, arrived: Arrived, context: Any) -> bytes:  # noqa: ANN401 - gRPC's
         answer = await self.answer(arrived)

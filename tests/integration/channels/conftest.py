@@ -9,7 +9,7 @@ import grpc
 import grpc.aio
 import pytest
 
-from orchestrator.channels.grpc.participants import GrpcParticipants
+from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
 from orchestrator.contract.reader import read_service
 from shop.inventory.v1 import inventory_pb2
@@ -43,7 +43,7 @@ class Wild(grpc.GenericRpcHandler):
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:  # noqa: ANN401 - gRPC's
         del handler_call_details
-        return grpc.stream_stream_rpc_method_handler(self._converse)  # type: ignore[arg-type]  # it is asynchronous
+        return grpc.stream_stream_rpc_method_handler(self._converse)
 
     async def _converse(self, requests: Any, context: Any) -> AsyncIterator[bytes]:  # noqa: ANN401 - gRPC's
         async for request in requests:
@@ -72,8 +72,8 @@ class Way:
     """The way to a participant."""
 
     def __init__(self, address: str, **settings: Any) -> None:  # noqa: ANN401 - any setting
-        self.participants = GrpcParticipants({SERVICE.full_name: address}, ChannelSettings(**settings))
-        self._caller = self.participants.caller(COMMAND)
+        self.channel = GrpcChannel(address, ChannelSettings(**settings))
+        self._caller = self.channel.caller(COMMAND)
 
     async def call(self, request: bytes = b"", timeout: float = 5.0) -> Outcome:  # noqa: ASYNC109 - sent along
         return await self._caller(request, METADATA, timeout)
@@ -89,4 +89,4 @@ async def way_to() -> AsyncIterator[Callable[..., Way]]:
 
     yield make
     for way in ways:
-        await way.participants.close()
+        await way.channel.close()

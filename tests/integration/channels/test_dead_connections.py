@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.channels.grpc import replaceable_channel as channels
 from orchestrator.channels.grpc.replaceable_channel import DEFAULT_SETTINGS
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Completed, Unknown
 from tests.crash.proxy import Proxy
 
@@ -50,7 +51,7 @@ async def test_what_asks_for_health_follows_to_the_new_connection(way_to: WayTo,
     for _ in range(3):
         await way.call(timeout=0.05)
 
-    serves = await way.participants.is_serving("shop.inventory.v1.InventoryService")
+    serves = await way.channel.is_serving("shop.inventory.v1.InventoryService")
 
     assert serves is None  # it answers, though not with health
     assert wild.called == 2
@@ -69,12 +70,12 @@ async def test_a_call_ends_on_the_connection_on_which_it_began(way_to: WayTo, wi
     for _ in range(3):
         await way.call(timeout=0.05)
 
-    before = way.participants.channel("shop.inventory.v1.InventoryService")
+    before = way.channel.current
     released.set()
 
     assert await slow == Completed(b"late")
     assert await way.call() == Completed(b"late")
-    assert way.participants.channel("shop.inventory.v1.InventoryService") is before
+    assert way.channel.current is before
 
 
 async def test_an_answer_of_any_kind_between_timeouts_keeps_the_connection(
@@ -115,7 +116,7 @@ async def test_keepalive_finds_a_dead_connection_while_a_call_is_in_flight(way_t
     outcome = await way.call(timeout=60)  # it would wait for all of that
 
     assert isinstance(outcome, Unknown)
-    assert outcome.failure.code == "UNAVAILABLE"
+    assert outcome.failure.code is StatusCode.UNAVAILABLE
     assert isinstance(await way.call(), Completed)
 
 

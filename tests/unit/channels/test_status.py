@@ -12,7 +12,7 @@ from orchestrator.channels.grpc.status import outcome_of
 from orchestrator.channels.status import MEANINGS
 from orchestrator.contract.command import Meaning, OutcomeRule
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.journal.outcome import Rejected, Retry, Unknown
+from orchestrator.journal.outcome import Failure, Rejected, Retry, Unknown
 
 REJECTED = {
     "INVALID_ARGUMENT",
@@ -131,15 +131,17 @@ def test_only_a_refusal_that_gives_the_very_key_back_is_the_guards(
 ) -> None:
     refused = AioRpcError(grpc.StatusCode.FAILED_PRECONDITION, Metadata(), Metadata(*echoed))
 
-    assert outcome_of(refused, (), "saga-1/Shop.Buy#1").echoed is expected
-    assert not outcome_of(refused).echoed
+    failure = Failure(StatusCode.FAILED_PRECONDITION, "")
+    assert outcome_of(refused, (), "saga-1/Shop.Buy#1") == Rejected(failure, echoed=expected)
+    assert outcome_of(refused) == Rejected(failure, echoed=False)
 
 
 def test_a_refusal_by_a_rule_of_the_contract_says_so() -> None:
     rules = (OutcomeRule(StatusCode.NOT_FOUND, "", Meaning.REJECTED),)
 
-    assert outcome_of(error(grpc.StatusCode.NOT_FOUND), rules).ruled
-    assert not outcome_of(error(grpc.StatusCode.NOT_FOUND)).ruled
+    failure = Failure(StatusCode.NOT_FOUND, "it is so")
+    assert outcome_of(error(grpc.StatusCode.NOT_FOUND), rules) == Rejected(failure, ruled=True)
+    assert outcome_of(error(grpc.StatusCode.NOT_FOUND)) == Rejected(failure, ruled=False)
 
 
 @pytest.mark.parametrize(

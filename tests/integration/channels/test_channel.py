@@ -1,4 +1,4 @@
-"""The way to a participant: whether it serves, and what gRPC does by itself."""
+"""What only gRPC does: its many ways to tell of health, and what it would do by itself."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthServicer, add_HealthServicer_to_server
 
-from orchestrator.channels.grpc import participants as module
-from orchestrator.channels.grpc.participants import GrpcParticipants
+from orchestrator.channels.grpc import channel as module
+from orchestrator.channels.grpc.channel import GrpcChannel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,10 +25,8 @@ class Health(HealthServicer):
 
     def __init__(self) -> None:
         self.answer: Any = HealthCheckResponse.SERVING
-        self.asked: list[str] = []
 
-    async def Check(self, request: Any, context: Any) -> HealthCheckResponse:  # noqa: ANN401, N802 - gRPC's
-        self.asked.append(request.service)
+    async def Check(self, request: Any, context: Any) -> HealthCheckResponse:  # noqa: ANN401, ARG002, N802 - gRPC's
         if self.answer is None:
             await asyncio.Event().wait()
         if isinstance(self.answer, grpc.StatusCode):
@@ -42,12 +40,12 @@ def health() -> Health:
 
 
 @pytest.fixture
-async def participants(health: Health) -> AsyncIterator[GrpcParticipants]:
+async def channel(health: Health) -> AsyncIterator[GrpcChannel]:
     server = grpc.aio.server()
     add_HealthServicer_to_server(health, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    found = GrpcParticipants({SERVICE: f"127.0.0.1:{port}"})
+    found = GrpcChannel(f"127.0.0.1:{port}")
     yield found
     await found.close()
     await server.stop(None)
@@ -56,8 +54,6 @@ async def participants(health: Health) -> AsyncIterator[GrpcParticipants]:
 @pytest.mark.parametrize(
     ("answer", "serves"),
     [
-        (HealthCheckResponse.SERVING, True),
-        (HealthCheckResponse.NOT_SERVING, False),
         (HealthCheckResponse.SERVICE_UNKNOWN, None),
         (HealthCheckResponse.UNKNOWN, None),
         (grpc.StatusCode.UNAVAILABLE, False),
@@ -66,23 +62,22 @@ async def participants(health: Health) -> AsyncIterator[GrpcParticipants]:
     ],
     ids=str,
 )
-async def test_only_who_says_not_serving_or_says_nothing_is_down(
-    participants: GrpcParticipants, health: Health, answer: object, serves: bool | None
+async def test_of_all_other_answers_only_silence_means_that_nobody_serves(
+    channel: GrpcChannel, health: Health, answer: object, serves: bool | None
 ) -> None:
     health.answer = answer
 
-    assert await participants.is_serving(SERVICE) is serves
-    assert health.asked == [SERVICE]
+    assert await channel.is_serving(SERVICE) is serves
 
 
 async def test_a_participant_that_does_not_answer_for_its_health_does_not_serve(
-    participants: GrpcParticipants, health: Health, monkeypatch: pytest.MonkeyPatch
+    channel: GrpcChannel, health: Health, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_HEALTH_SECONDS", 0.05)
     health.answer = None
 
     async with asyncio.timeout(10):
-        assert await participants.is_serving(SERVICE) is False
+        assert await channel.is_serving(SERVICE) is False
 
 
 async def test_grpc_sends_nothing_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,14 +85,13 @@ async def test_grpc_sends_nothing_again_by_itself(monkeypatch: pytest.MonkeyPatc
     seen: dict[str, object] = {}
     insecure_channel = grpc.aio.insecure_channel
 
-    def noted(address: str, options: Any) -> grpc.aio.Channel:  # noqa: ANN401 - gRPC's
+    def noted(address: str, options: Any, interceptors: Any) -> grpc.aio.Channel:  # noqa: ANN401 - gRPC's
         seen.update(options)
-        return insecure_channel(address, options=options)
+        return insecure_channel(address, options=options, interceptors=interceptors)
 
     monkeypatch.setattr(grpc.aio, "insecure_channel", noted)
-    participants = GrpcParticipants({SERVICE: "127.0.0.1:1"})
-    participants.channel(SERVICE)
+    channel = GrpcChannel("127.0.0.1:1")
 
     assert seen["grpc.enable_retries"] == 0
     assert seen["grpc.service_config_disable_resolution"] == 1
-    await participants.close()
+    await channel.close()
