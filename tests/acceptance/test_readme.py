@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from orchestrator.channels.status import MEANINGS
 from orchestrator.cli.app import app
-from orchestrator.journal.reason import ReasonCode
 from orchestrator.contract.command import Meaning
+from orchestrator.journal.reason import ReasonCode
 from tests.acceptance.conftest import BIN, run
 from tests.demo.addresses import ROOT
 

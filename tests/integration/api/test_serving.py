@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import grpc.aio
@@ -18,6 +19,7 @@ from grpc_reflection.v1alpha import reflection
 
 from orchestrator import saga
 from orchestrator.bootstrap import channel_settings, opened, serve
+from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.errors import DefinitionError, SettingsError
 from orchestrator.settings import Settings, read_settings
 from orchestrator.shop.place_order import Shop, place_order
@@ -39,9 +41,9 @@ async def restless(order: StartOrderRequest, shop: Shop) -> Receipt:  # noqa: AR
     return Receipt(order_id=str(time.time()))
 
 
-@pytest.fixture
-async def another_contract() -> AsyncIterator[str]:
-    """The address of an inventory whose contract lacks a field of ours."""
+@asynccontextmanager
+async def another_contract_at(address: str) -> AsyncIterator[str]:
+    """An inventory whose contract lacks a field of ours; gives its address."""
     pool = descriptor_pool.DescriptorPool()
     known: set[str] = set()
 
@@ -61,10 +63,16 @@ async def another_contract() -> AsyncIterator[str]:
     add(SERVICE.file)
     server = grpc.aio.server()
     reflection.enable_server_reflection([SERVICE.full_name], server, pool=pool)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(address)
     await server.start()
     yield f"127.0.0.1:{port}"
     await server.stop(None)
+
+
+@pytest.fixture
+async def another_contract() -> AsyncIterator[str]:
+    async with another_contract_at("127.0.0.1:0") as address:
+        yield address
 
 
 def settings(inventory: str = NOBODY) -> Settings:
@@ -147,16 +155,17 @@ def test_what_is_set_reaches_every_channel(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_a_participant_that_comes_back_is_compared_again(
-    another_contract: str, caplog: pytest.LogCaptureFixture
+    unused_tcp_port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     told, listening = asyncio.Event(), logging.Handler()
     listening.emit = lambda _record: told.set()  # type: ignore[method-assign]  # all that is wanted of one
     logging.getLogger("orchestrator.channels.grpc.live_contracts").addHandler(listening)
-    host, _, port = another_contract.rpartition(":")
-    async with asyncio.timeout(PATIENCE), opened(settings(f"{host}:1"), [place_order]) as replica:
-        replica.participants._addresses = dict.fromkeys(replica.participants._addresses, f"{host}:{port}")
-        replica.sagas.worker.bindings.breakers[SERVICE.full_name]._close()
-        await told.wait()
+    address = f"127.0.0.1:{unused_tcp_port}"
+    async with asyncio.timeout(PATIENCE), opened(settings(address), [place_order]) as replica:
+        async with another_contract_at(address):
+            await replica.participants.of_kind(GrpcChannel)[SERVICE.full_name].current.channel_ready()
+            replica.sagas.worker.bindings.breakers[SERVICE.full_name]._close()
+            await told.wait()
 
     logging.getLogger("orchestrator.channels.grpc.live_contracts").removeHandler(listening)
     assert "came back with another contract" in caplog.text
