@@ -29,6 +29,9 @@ _log = logging.getLogger(__name__)
 class Boundary(grpc.aio.ServerInterceptor):
     """Stands around every method. Those of the API are validated too; health and reflection have no constraints.
 
+    A request is validated here and nowhere else; only what it holds in an Any, which is bytes until a servicer knows its
+    type, is for that servicer to validate.
+
     Args:
         services: the full names of the API's services.
     """

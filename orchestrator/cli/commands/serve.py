@@ -19,7 +19,9 @@ def serve(
     ] = None,
     participant: Annotated[
         list[str] | None,
-        typer.Option(help="full.service.Name=[grpc://]host:port; may be repeated.  [env: ORCHESTRATOR_PARTICIPANTS]"),
+        typer.Option(
+            help="full.service.Name=host:port, or =grpc://host:port; may be repeated.  [env: ORCHESTRATOR_PARTICIPANTS]"
+        ),
     ] = None,
     drift_check: Annotated[
         bool | None,

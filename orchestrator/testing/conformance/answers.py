@@ -8,6 +8,7 @@ from google.protobuf import text_format
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from orchestrator.channels.status import MEANINGS
 from orchestrator.contract.command import Meaning
 from orchestrator.contract.redaction import redacted
 from orchestrator.contract.status_code import StatusCode
@@ -22,19 +23,6 @@ if TYPE_CHECKING:
 
     Trailing = Iterable[tuple[str, str | bytes]] | None
 
-# The codes that orchestrator.channels.grpc.status calls rejected; a test compares the two.
-DEFINITE: Final = frozenset(
-    {
-        "INVALID_ARGUMENT",
-        "NOT_FOUND",
-        "ALREADY_EXISTS",
-        "PERMISSION_DENIED",
-        "UNAUTHENTICATED",
-        "FAILED_PRECONDITION",
-        "OUT_OF_RANGE",
-        "UNIMPLEMENTED",
-    }
-)
 KEY: Final = "idempotency-key"
 """The metadata that brings a command's key and, in the trailing metadata of a guard's own answers, its echo."""
 
@@ -88,7 +76,7 @@ class Answer(NamedTuple):
     @property
     def is_refused(self) -> bool:
         """Whether the command definitely had no effect."""
-        return self.code in DEFINITE if self.ruled is None else self.ruled is Meaning.REJECTED
+        return (self.ruled or MEANINGS.get(self.code)) is Meaning.REJECTED
 
     @property
     def is_unknown(self) -> bool:

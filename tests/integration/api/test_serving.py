@@ -161,11 +161,14 @@ async def test_a_participant_that_comes_back_is_compared_again(
     listening.emit = lambda _record: told.set()  # type: ignore[method-assign]  # all that is wanted of one
     logging.getLogger("orchestrator.channels.grpc.live_contracts").addHandler(listening)
     address = f"127.0.0.1:{unused_tcp_port}"
-    async with asyncio.timeout(PATIENCE), opened(settings(address), [place_order]) as replica:
-        async with another_contract_at(address):
-            await replica.participants.of_kind(GrpcChannel)[SERVICE.full_name].current.channel_ready()
-            replica.sagas.worker.bindings.breakers[SERVICE.full_name]._close()
-            await told.wait()
+    async with (
+        asyncio.timeout(PATIENCE),
+        opened(settings(address), [place_order]) as replica,
+        another_contract_at(address),
+    ):
+        await replica.participants.of_kind(GrpcChannel)[SERVICE.full_name].current.channel_ready()
+        replica.sagas.worker.bindings.breakers[SERVICE.full_name]._close()
+        await told.wait()
 
     logging.getLogger("orchestrator.channels.grpc.live_contracts").removeHandler(listening)
     assert "came back with another contract" in caplog.text

@@ -14,11 +14,8 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from grpc_status import rpc_status
 
-from orchestrator.channels.status import MEANINGS
-from orchestrator.contract.command import Meaning
 from orchestrator.errors import ContractError, SettingsError
 from orchestrator.testing.conformance import CheckVerdict, check_participant
-from orchestrator.testing.conformance.answers import DEFINITE
 from orchestrator.testing.mock import Dials, Fault, MockParticipant
 from shop.inventory.v1 import inventory_pb2 as inventory
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
@@ -244,7 +241,3 @@ async def test_an_address_in_use_is_a_clear_error() -> None:
     async with mock() as participant:
         with pytest.raises(SettingsError, match=re.escape(f"cannot listen on {participant.address}: ")):
             MockParticipant([INVENTORY], listen=participant.address)
-
-
-def test_the_kit_and_the_orchestrator_agree_on_definite_codes() -> None:
-    assert {code for code, meaning in MEANINGS.items() if meaning is Meaning.REJECTED} == DEFINITE
