@@ -29,8 +29,8 @@ _log = logging.getLogger(__name__)
 class Boundary(grpc.aio.ServerInterceptor):
     """Stands around every method. Those of the API are validated too; health and reflection have no constraints.
 
-    A request is validated here and nowhere else. Only what it holds in an Any is for its servicer to validate: here, that
-    is bytes of a type that is not known.
+    A request is validated here and nowhere else. Only what it holds in an Any is for its servicer to validate: here,
+    that is bytes of a type that is not known.
 
     Args:
         services: the full names of the API's services.
