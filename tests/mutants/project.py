@@ -127,6 +127,7 @@ REPOSITORY: Final = Project(
         "tests/unit",
         "tests/golden",
         "tests/property",
+        "tests/conformance/channels",
         "tests/conformance/store",
         "tests/conformance/services/test_guard.py",
         "tests/integration/api",

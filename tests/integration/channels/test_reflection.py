@@ -140,7 +140,7 @@ async def test_a_live_service_describes_its_contract_with_all_that_it_imports(
     assert contract is not None
     assert contract is not SERVICE
     assert [method.name for method in contract.methods] == FOUND
-    assert serves == {SERVICE.full_name, "grpc.health.v1.Health"}
+    assert serves == frozenset({SERVICE.full_name, "grpc.health.v1.Health"})
 
 
 async def test_grpcios_own_reflection_is_understood() -> None:
