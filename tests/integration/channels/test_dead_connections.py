@@ -109,7 +109,7 @@ async def test_a_burst_of_timeouts_is_no_silence_yet(way_to: WayTo, wild: Wild, 
 
 
 async def test_keepalive_finds_a_dead_connection_while_a_call_is_in_flight(way_to: WayTo, proxy: Proxy) -> None:
-    way = way_to(proxy.address, keepalive=2, silence=3600)  # less than a second's patience fails on a busy machine
+    way = way_to(proxy.address, keepalive=0.5, silence=3600)
     await way.call()
     proxy.forget()
 
@@ -117,7 +117,9 @@ async def test_keepalive_finds_a_dead_connection_while_a_call_is_in_flight(way_t
 
     assert isinstance(outcome, Unknown)
     assert outcome.failure.code is StatusCode.UNAVAILABLE
-    assert isinstance(await way.call(), Completed)
+    # gRPC may still give the next call to the connection that it is about to close: then that call fails at once.
+    while not isinstance(await way.call(), Completed):
+        assert proxy.accepted <= 2
 
 
 def test_keepalive_is_gentle_with_servers_that_know_nothing_of_it() -> None:
