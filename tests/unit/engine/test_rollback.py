@@ -429,7 +429,7 @@ async def test_a_rollback_that_begins_without_the_contract_tells_what_to_serve(s
     run = asyncio.ensure_future(stage.process().run())
     await until(lambda: never.asked)
     run.cancel()
-    process = await stage.recover(dataclasses.replace(trip, function=nothing, shop=Nobody, participants=()))
+    process = await stage.recover(dataclasses.replace(trip, function=nothing, stubs=Nobody, participants=()))
     await stage.stopped()
     await process.acts.cancel(SAGA, "enough", "ada")
     state = await stage.stopped()
