@@ -30,10 +30,10 @@ help: ## list what make can do here
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(INSTALLED) $(GENERATED) ## place five orders, see what becomes of them, and prove it
-	@$(BIN)/python -m tests.demo
+	@$(BIN)/python -m orchestrator.shop.demo
 
 run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator; Ctrl-C stops them
-	@$(BIN)/python -m tests.demo.run
+	@$(BIN)/python -m orchestrator.shop.demo.run
 
 test: $(INSTALLED) ## run the tests
 	$(BIN)/pytest

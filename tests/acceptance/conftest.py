@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.demo.addresses import ROOT, Addresses, settings_removed
-from tests.demo.processes import Processes
+from orchestrator.shop.demo.addresses import Addresses, settings_removed
+from orchestrator.shop.demo.processes import Processes
+from orchestrator.shop.demo.procfile import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

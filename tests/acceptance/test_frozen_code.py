@@ -16,13 +16,13 @@ import grpc
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 
+from orchestrator.shop.demo.addresses import settings_removed
+from orchestrator.shop.demo.orders import ORDERS
 from orchestrator.store.frozen_note import FrozenNote
 from saga.v1.saga_pb2 import STATUS_COMPLETED, STATUS_RUNNING, STATUS_SUSPENDED, Saga
 from saga.v1.saga_service_pb2 import GetSagaRequest, ResumeSagaRequest, StartSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from tests.acceptance.conftest import PATIENCE
-from tests.demo.addresses import settings_removed
-from tests.demo.orders import ORDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,12 +23,13 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 
 from orchestrator.cli.protoc import describe
+from orchestrator.shop.demo.addresses import settings_removed
+from orchestrator.shop.demo.procfile import ROOT
 from saga.v1.saga_pb2 import STATUS_COMPENSATED, STATUS_COMPLETED, Saga
 from saga.v1.saga_service_pb2 import StartSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from services.chassis import guard, metadata
 from tests.acceptance.conftest import BIN, PATIENCE
-from tests.demo.addresses import ROOT, settings_removed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

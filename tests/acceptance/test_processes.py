@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from orchestrator.shop.demo.addresses import Addresses, settings_removed
+from orchestrator.shop.demo.procfile import ROOT, SERVICES
+from orchestrator.shop.demo.supervisor import taken
 from tests.acceptance.conftest import BIN, PATIENCE, buf_curl, run
-from tests.demo.addresses import ROOT, SERVICES, Addresses, settings_removed
-from tests.demo.supervisor import taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,7 @@ def test_the_orchestrator_starts_alone() -> None:
 
 def test_run_tells_where_everything_is_and_stops_cleanly() -> None:
     addresses = Addresses.free()
-    command = (sys.executable, "-m", "tests.demo.run")
+    command = (sys.executable, "-m", "orchestrator.shop.demo.run")
     with started(*command, until="grpcurl -plaintext -d", **addresses.environment) as running:
         running.send_signal(signal.SIGINT)
         assert running.stdout
@@ -89,7 +90,7 @@ def test_nothing_is_started_where_somebody_else_has_a_port(tmp_path: Path) -> No
     addresses = Addresses.free()
     address = addresses.services["shipping"]
     with socket.create_server(("127.0.0.1", int(address.rpartition(":")[2]))):
-        done = run(sys.executable, "-m", "tests.demo.run", STATE_DIR=str(tmp_path), **addresses.environment)
+        done = run(sys.executable, "-m", "orchestrator.shop.demo.run", STATE_DIR=str(tmp_path), **addresses.environment)
     assert (done.code, done.out) == (1, "")
     assert f"error: shipping cannot listen on {address}: Address already in use" in done.err
     assert "PORT_BASE=51100 make run" in done.err
@@ -98,7 +99,7 @@ def test_nothing_is_started_where_somebody_else_has_a_port(tmp_path: Path) -> No
 
 def test_a_process_that_gives_up_stops_everything_and_is_named(tmp_path: Path) -> None:
     wrong = Addresses.free().environment | {"SHIPPING_DATABASE_URL": "nonsense"}
-    done = run(sys.executable, "-m", "tests.demo.run", STATE_DIR=str(tmp_path), **wrong)
+    done = run(sys.executable, "-m", "orchestrator.shop.demo.run", STATE_DIR=str(tmp_path), **wrong)
     assert done.code == 1
     assert "SHIPPING_DATABASE_URL" in done.out
     assert re.search(r"error: shipping gave up \(rc=\d+\), so the others were stopped too; see", done.err)
@@ -106,7 +107,7 @@ def test_a_process_that_gives_up_stops_everything_and_is_named(tmp_path: Path) -
 
 @pytest.mark.parametrize(("number", "told"), [(signal.SIGKILL, "killed by SIGKILL"), (signal.SIGTERM, "told to end")])
 def test_a_process_that_is_ended_under_make_run_is_started_again(number: signal.Signals, told: str) -> None:
-    command = (sys.executable, "-m", "tests.demo.run")
+    command = (sys.executable, "-m", "orchestrator.shop.demo.run")
     with started(*command, until="Ctrl-C stops everything", **Addresses.free().environment) as running:
         [orchestrator] = [
             child for child in psutil.Process(running.pid).children() if "serve" in " ".join(child.cmdline())
@@ -126,7 +127,7 @@ def test_a_process_that_is_ended_under_make_run_is_started_again(number: signal.
 
 def test_one_setting_moves_all_ports_and_the_commands_that_are_printed() -> None:
     base = free_base()
-    command = (sys.executable, "-m", "tests.demo.run")
+    command = (sys.executable, "-m", "orchestrator.shop.demo.run")
     with started(*command, until="What can be ordered: ", PORT_BASE=str(base)) as running:
         assert running.stdout
         told = [running.stdout.readline() for _ in range(2)]
@@ -140,7 +141,7 @@ def test_one_setting_moves_all_ports_and_the_commands_that_are_printed() -> None
 
 @pytest.mark.parametrize("base", ["many", "0", "65530"])
 def test_a_port_base_that_cannot_be_is_refused(base: str) -> None:
-    done = run(sys.executable, "-m", "tests.demo.run", PORT_BASE=base)
+    done = run(sys.executable, "-m", "orchestrator.shop.demo.run", PORT_BASE=base)
     assert done.code == 2
     assert done.err.startswith("error: PORT_BASE: ")
 
@@ -151,13 +152,13 @@ def free_base() -> int:
 
 
 def test_the_demo_is_as_promised() -> None:
-    done = run(sys.executable, "-m", "tests.demo")
+    done = run(sys.executable, "-m", "orchestrator.shop.demo")
     assert done.code == 0, done.out
     assert "all as promised" in done.out
 
 
 def test_the_demo_leaves_nothing_behind_when_interrupted(tmp_path: Path) -> None:
-    command = (sys.executable, "-m", "tests.demo")
+    command = (sys.executable, "-m", "orchestrator.shop.demo")
     with started(*command, until="PaymentService.AuthorizePayment in progress", TMPDIR=str(tmp_path)) as demo:
         demo.send_signal(signal.SIGINT)
         assert demo.stdout

@@ -6,10 +6,11 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
+from orchestrator.shop.demo.addresses import Addresses, settings_removed
+from orchestrator.shop.demo.otlp import Collector
+from orchestrator.shop.demo.processes import Processes
+from orchestrator.shop.demo.procfile import ORCHESTRATOR
 from tests.acceptance.conftest import BIN, PATIENCE, run
-from tests.demo.addresses import ORCHESTRATOR, Addresses, settings_removed
-from tests.demo.processes import Processes
-from tests.otlp import Collector
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from orchestrator.channels.status import MEANINGS
 from orchestrator.cli.app import app
 from orchestrator.contract.command import Meaning
 from orchestrator.journal.reason import ReasonCode
+from orchestrator.shop.demo.procfile import ROOT
 from tests.acceptance.conftest import BIN, run
-from tests.demo.addresses import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,10 +7,11 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from orchestrator.shop.demo.addresses import Addresses, settings_removed
+from orchestrator.shop.demo.otlp import Collector, orphans, roots
+from orchestrator.shop.demo.processes import Processes
+from orchestrator.shop.demo.procfile import ORCHESTRATOR, SERVICES
 from tests.acceptance.conftest import PATIENCE, buf_curl, order
-from tests.demo.addresses import ORCHESTRATOR, SERVICES, Addresses, settings_removed
-from tests.demo.processes import Processes
-from tests.otlp import Collector, orphans, roots
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
+from orchestrator.shop.demo.addresses import settings_removed
+from orchestrator.shop.demo.orders import ORDERS
+from orchestrator.shop.demo.procfile import ROOT
 from saga.v1.saga_pb2 import STATUS_COMPENSATED, STATUS_RUNNING, Saga
 from saga.v1.saga_service_pb2 import CancelSagaRequest, GetSagaRequest, WatchSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.acceptance.conftest import PATIENCE, Done
-from tests.demo.addresses import ROOT, settings_removed
-from tests.demo.orders import ORDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from tests.crash.proxy import FAIR, Proxy, Weather
+from tests.support.proxy import FAIR, Proxy, Weather
 
 if TYPE_CHECKING:
     import asyncio

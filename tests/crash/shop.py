@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, Self
 
 import grpc.aio
 
+from orchestrator.shop.demo.otlp import Collector
 from orchestrator.shop.place_order import place_order
 from tests.crash.processes import CHANNEL_OPTIONS, Guardian, Process, clean_environment, free_addresses
-from tests.otlp import Collector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

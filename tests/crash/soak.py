@@ -29,8 +29,8 @@ from tests.crash.fronts import Front, Mischief
 from tests.crash.invariants import Invariants
 from tests.crash.operator import Operator
 from tests.crash.orders import draw
-from tests.crash.proxy import Weather
 from tests.crash.shop import Shop
+from tests.support.proxy import Weather
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from tests.crash.customers import Customers
 from tests.crash.orders import draw
-from tests.crash.proxy import Proxy, Weather
 from tests.crash.relay import ANY_SAGA, Relay
+from tests.support.proxy import Proxy, Weather
 
 if TYPE_CHECKING:
     import random

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import Effect
 from orchestrator.contract.reader import read_service
+from orchestrator.shop.demo.otlp import loose_links, orphans, roots
 from orchestrator.shop.place_order import place_order
-from tests.otlp import loose_links, orphans, roots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from orchestrator.shop.demo.otlp import Collector, Trace
     from tests.crash.orders import Placed
-    from tests.otlp import Collector, Trace
 
 _PAUSE_SECONDS: Final = 0.1
 _PATIENCE_SECONDS: Final = 15.0

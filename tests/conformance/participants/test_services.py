@@ -12,7 +12,7 @@ import pytest
 
 import services
 from orchestrator.testing.conformance import CheckVerdict, Examples, check_participant
-from tests.processes import running
+from tests.support.processes import running
 
 if TYPE_CHECKING:
     import grpc.aio

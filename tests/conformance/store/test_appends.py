@@ -12,7 +12,7 @@ from orchestrator.errors import ClaimLost, SagaExists, SequenceConflict
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaRecord
 from orchestrator.ports.journal import NewSaga
-from tests.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
+from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal

@@ -11,7 +11,7 @@ from orchestrator.errors import ClaimLost
 from orchestrator.journal.state import Status
 from orchestrator.ports.claims import Claim, SilentReplica
 from orchestrator.ports.journal import NewSaga
-from tests.journals import AT, EVERY_ENTRY, Pen, recovered
+from tests.support.journals import AT, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaCount
-from tests.journals import AT, Pen, recovered
+from tests.support.journals import AT, Pen, recovered
 
 if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal

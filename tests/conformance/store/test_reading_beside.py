@@ -11,7 +11,7 @@ from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.claims import Claim
-from tests.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
+from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal, JournalReader

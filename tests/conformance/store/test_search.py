@@ -10,7 +10,7 @@ import pytest
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import UNFINISHED, Status
 from orchestrator.ports.catalogue import SagaFilter
-from tests.journals import AT, Pen, recovered
+from tests.support.journals import AT, Pen, recovered
 
 if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal

@@ -26,7 +26,7 @@ from orchestrator.shop.place_order import Shop, place_order
 from shop.inventory.v1 import inventory_pb2
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.processes import PATIENCE, ROOT, end
+from tests.support.processes import PATIENCE, ROOT, end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -14,7 +14,7 @@ from orchestrator.channels.grpc import replaceable_channel as channels
 from orchestrator.channels.grpc.replaceable_channel import DEFAULT_SETTINGS
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Completed, Unknown
-from tests.crash.proxy import Proxy
+from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

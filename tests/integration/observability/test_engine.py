@@ -11,13 +11,13 @@ import pytest
 from orchestrator import saga, saga_id
 from orchestrator.journal.state import Status
 from orchestrator.observability import open_observability
+from orchestrator.shop.demo.otlp import Collector, Span, Trace, loose_links, orphans, roots
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub  # noqa: TC001 - the saga's signature is read
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, CapturePaymentRequest
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub  # noqa: TC001 - as above
-from tests.otlp import Collector, Span, Trace, loose_links, orphans, roots
 from tests.unit.engine.stage import Stage, rejected, unknown, until
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from orchestrator.journal.entries import (
 )
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.observability import open_observability
-from tests.otlp import Collector, loose_links, orphans, roots, tree
+from orchestrator.shop.demo.otlp import Collector, loose_links, orphans, roots, tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import pytest
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.store.sqlite import group_commit
-from tests.journals import EVERY_ENTRY, Pen, recovered
+from tests.support.journals import EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from orchestrator.store.sqlite import locking
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.locking import JournalLock
 from orchestrator.store.sqlite.reading import SqliteReader
-from tests.journals import Pen, recovered
+from tests.support.journals import Pen, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,7 +16,7 @@ from orchestrator.ports.claims import Claim
 from orchestrator.store.sqlite.database import connect, migrate, migrations
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.place import Place
-from tests.journals import AT, Pen, recovered
+from tests.support.journals import AT, Pen, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator.errors import ClaimLost, JournalUnavailable
 from orchestrator.store.sqlite.journal import SqliteJournal
-from tests.journals import AT, EVERY_ENTRY, Pen, recovered
+from tests.support.journals import AT, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ from orchestrator.store.sqlite.database import connect
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.reading import SqliteReader
 from orchestrator.store.sqlite.refusals import unavailable
-from tests.journals import EVERY_ENTRY, Pen, recovered
+from tests.support.journals import EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

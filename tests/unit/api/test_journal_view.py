@@ -18,7 +18,7 @@ from orchestrator.journal.reason import Reason, ReasonCode
 from saga.v1 import saga_pb2
 from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, AuthorizePaymentResponse
-from tests.journals import AT, EVERY_ENTRY, FAILURE, REASON
+from tests.support.journals import AT, EVERY_ENTRY, FAILURE, REASON
 from tests.unit.engine.stage import AUTHORIZE, RESERVE, SAGA, Answer, rejected, unknown, until
 
 if TYPE_CHECKING:

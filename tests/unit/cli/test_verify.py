@@ -12,7 +12,7 @@ import pytest
 from orchestrator.journal.export import read_journal
 from orchestrator.journal.fold import fold
 from orchestrator.store.sqlite.journal import SqliteJournal
-from tests.journals import Pen
+from tests.support.journals import Pen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

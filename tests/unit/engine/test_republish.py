@@ -10,7 +10,7 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.entries import SagaCompleted
 from orchestrator.journal.state import Status
 from orchestrator.store.memory import MemoryJournal
-from tests.journals import AT, Pen
+from tests.support.journals import AT, Pen
 from tests.unit.engine.stage import turns, until
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from orchestrator.journal import entries as e
 from orchestrator.journal.codec import Row, decode, encode, name_of
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
-from tests.journals import EVERY_ENTRY
+from tests.support.journals import EVERY_ENTRY
 
 
 class Kind(NamedTuple):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.journal.export import ExportedJournal, read_journal, write_journal
-from tests.journals import AT, EVERY_ENTRY
+from tests.support.journals import AT, EVERY_ENTRY
 from tests.unit.journal.test_codec import ENTRIES
 
 if TYPE_CHECKING:

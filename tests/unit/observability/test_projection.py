@@ -30,7 +30,7 @@ from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.trace_ids import attempt_traceparent, parse_traceparent
 from orchestrator.observability.projection import SagaTrace
-from tests.otlp import Span, Trace, loose_links, orphans, read_span, roots
+from orchestrator.shop.demo.otlp import Span, Trace, loose_links, orphans, read_span, roots
 
 RESERVE_SPAN = "shop.inventory.v1.InventoryService/ReserveStock"
 RELEASE_SPAN = "shop.inventory.v1.InventoryService/ReleaseStock"

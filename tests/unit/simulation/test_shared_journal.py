@@ -16,7 +16,7 @@ from orchestrator.testing.simulation.shared_journal import JournalLine, SharedJo
 from orchestrator.testing.simulation.virtual_loop import Process, VirtualLoop
 from orchestrator.testing.simulation.watch import Watch
 from orchestrator.testing.simulation.weather import CALM, Weather
-from tests.journals import EVERY_ENTRY, Pen
+from tests.support.journals import EVERY_ENTRY, Pen
 
 if TYPE_CHECKING:
     import asyncio

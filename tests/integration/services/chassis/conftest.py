@@ -11,7 +11,7 @@ import grpc.aio
 import pytest
 
 from services.chassis import serving
-from tests.processes import PATIENCE, Running, running, spawn
+from tests.support.processes import PATIENCE, Running, running, spawn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

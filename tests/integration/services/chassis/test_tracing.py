@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import grpc.aio
 import pytest
 
+from orchestrator.shop.demo.otlp import Collector, Trace
 from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReserveStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
-from tests.otlp import Collector, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
-from tests.demo.addresses import ROOT
+from orchestrator.shop.demo.procfile import ROOT
 
 OWN = ROOT / "tests" / "acceptance" / "own_saga"
 BIN = Path(sys.executable).parent / "orchestrator"

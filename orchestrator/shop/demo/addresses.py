@@ -6,29 +6,18 @@ import os
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from honcho.environ import parse_procfile
-
-from orchestrator.cli.modules import load_definitions
 from orchestrator.contract.addresses import default_address
+from orchestrator.shop.demo.procfile import ORCHESTRATOR, SERVICES
+from orchestrator.shop.place_order import place_order
 from saga.v1 import saga_service_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ROOT: Final = Path(__file__).parents[2]
-PROCFILE: Final = ROOT / ".procfile"
-ORCHESTRATOR: Final = "orchestrator"
-SERVICES: Final = tuple(name for name in parse_procfile(PROCFILE.read_text()).processes if name != ORCHESTRATOR)
-
 _HIGHEST_PORT: Final = 65_535
-_CONTRACTS: Final = {
-    each.service.file.package.split(".")[1]: each.service
-    for definition in load_definitions(["orchestrator.shop"])
-    for each in definition.participants
-}
+_CONTRACTS: Final = {each.service.file.package.split(".")[1]: each.service for each in place_order.participants}
 
 
 @dataclass(frozen=True)

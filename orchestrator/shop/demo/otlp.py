@@ -27,6 +27,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.proto.trace.v1 import trace_pb2
 from rich.markup import escape
+from rich.text import Text
 from rich.tree import Tree
 
 if TYPE_CHECKING:
@@ -149,9 +150,7 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
                 raise TimeoutError(f"not seen within {timeout} s; there are\n{arrived}")
             return _sorted(self._spans.values())
 
-    def Export(  # noqa: N802 - named by the contract
-        self, request: ExportTraceServiceRequest, _context: grpc.ServicerContext
-    ) -> ExportTraceServiceResponse:
+    def Export(self, request: ExportTraceServiceRequest, _context: grpc.ServicerContext) -> ExportTraceServiceResponse:
         """Keep what a process sends."""
         with self._arrived:
             for span in _read(request):
@@ -199,9 +198,9 @@ def tree(trace: Trace) -> Tree:
     waiting = [(drawn, span) for span in children[""]]
     while waiting:
         branch, span = waiting.pop(0)
-        twig = branch.add(_line(span, present))
+        twig = branch.add(Text.from_markup(_line(span, present)))
         for happened in span.events:
-            twig.add(f"[dim]{_offset(span, happened)}[/] [magenta]{escape(_told(happened))}[/]")
+            twig.add(Text.from_markup(f"[dim]{_offset(span, happened)}[/] [magenta]{escape(_told(happened))}[/]"))
         waiting += [(twig, child) for child in children[span.span_id]]
     return drawn
 

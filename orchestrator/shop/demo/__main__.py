@@ -1,4 +1,4 @@
-"""The demo: ``python -m tests.demo``, or rather ``make demo``.
+"""The demo: ``python -m orchestrator.shop.demo``, or rather ``make demo``.
 
 Starts every service and the orchestrator as processes of their own, on ports and state of their own; places five
 orders; kills the orchestrator during the last one; shows what became of each; and exits with 0 only if all of it
@@ -23,27 +23,28 @@ from rich.rule import Rule
 from rich.text import Text
 
 from orchestrator.cli.output.rendering import open_console, saga_page
-from tests.demo.addresses import ORCHESTRATOR, SERVICES, Addresses, settings_removed
-from tests.demo.customers import Customers
-from tests.demo.orders import ORDERS
-from tests.demo.processes import ProcessEnded, Processes
-from tests.demo.progress import Progress
-from tests.demo.promises import (
+from orchestrator.shop.demo.addresses import Addresses, settings_removed
+from orchestrator.shop.demo.customers import Customers
+from orchestrator.shop.demo.orders import ORDERS
+from orchestrator.shop.demo.otlp import Collector, tree
+from orchestrator.shop.demo.processes import ProcessEnded, Processes
+from orchestrator.shop.demo.procfile import ORCHESTRATOR, SERVICES
+from orchestrator.shop.demo.progress import Progress
+from orchestrator.shop.demo.promises import (
     Services,
     broken_by_effects,
     broken_by_saga,
     broken_by_trace,
     told_by_effects,
 )
-from tests.otlp import Collector, tree
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from rich.console import Console
 
+    from orchestrator.shop.demo.orders import DemoOrder
     from saga.v1.saga_pb2 import Saga
-    from tests.demo.orders import DemoOrder
 
 _START_SECONDS: Final = 60
 _ORDERS_SECONDS: Final = 40
@@ -89,7 +90,7 @@ def main() -> int:
         shutil.rmtree(state, ignore_errors=True)
         return _INTERRUPTED
     except (ProcessEnded, TimeoutError) as error:
-        console.print(Text(f"error: {error or 'it takes too long'}", style="bold red"))
+        console.print(Text(f"error: {str(error) or 'it takes too long'}", style="bold red"))
         broken = True
         _show_end(console, state / "processes.log")
     if broken:

@@ -9,20 +9,20 @@ import grpc
 import grpc.aio
 
 from orchestrator.cli.output.rendering import ENDED
+from orchestrator.shop.demo.orders import AUTHORIZE, DemoOrder
+from orchestrator.shop.demo.processes import CHANNEL_OPTIONS
+from orchestrator.shop.demo.progress import half_way
 from saga.v1.saga_pb2 import STATUS_SUSPENDED, Saga
 from saga.v1.saga_service_pb2 import GetSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from shop.order.v1.order_service_pb2 import CancelOrderRequest, WatchOrderRequest
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
-from tests.demo.orders import AUTHORIZE, DemoOrder
-from tests.demo.processes import CHANNEL_OPTIONS
-from tests.demo.progress import half_way
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from orchestrator.shop.demo.progress import Progress
     from shop.order.v1.order_pb2 import Order
-    from tests.demo.progress import Progress
 
 _SECONDS: Final = 5
 _RECONNECT_SECONDS: Final = 0.1

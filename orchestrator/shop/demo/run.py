@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Final
 import grpc.aio
 from google.protobuf.json_format import MessageToDict
 
+from orchestrator.shop.demo.addresses import Addresses
+from orchestrator.shop.demo.orders import ORDERS
+from orchestrator.shop.demo.processes import CHANNEL_OPTIONS, healthy
+from orchestrator.shop.demo.supervisor import Supervisor, taken
 from shop.product.v1.product_pb2 import ListProductsRequest
 from shop.product.v1.product_pb2_grpc import ProductServiceStub
-from tests.demo.addresses import Addresses
-from tests.demo.orders import ORDERS
-from tests.demo.processes import CHANNEL_OPTIONS, healthy
-from tests.demo.supervisor import Supervisor, taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc.aio
 
+from orchestrator.shop.demo.otlp import loose_links, orphans, roots
+from orchestrator.shop.demo.processes import CHANNEL_OPTIONS
 from saga.v1 import saga_pb2
 from shop.inventory.v1.inventory_pb2 import GetStockRequest, GetStockResponse
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
@@ -20,16 +22,14 @@ from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 from shop.shipping.v1 import shipping_pb2
 from shop.shipping.v1.shipping_pb2 import GetShipmentRequest, Shipment
 from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub
-from tests.demo.processes import CHANNEL_OPTIONS
-from tests.otlp import loose_links, orphans, roots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from google.type.money_pb2 import Money
 
-    from tests.demo.orders import DemoOrder
-    from tests.otlp import Trace
+    from orchestrator.shop.demo.orders import DemoOrder
+    from orchestrator.shop.demo.otlp import Trace
 
 _NANOS: Final = 1_000_000_000
 _SECONDS: Final = 5
@@ -84,13 +84,15 @@ class Services:
         try:
             return await self._payment.GetPayment(GetPaymentRequest(order_id=order_id), timeout=_SECONDS)
         except grpc.aio.AioRpcError as error:
-            return _none_if_not_found(error)
+            _raise_unless_not_found(error)
+            return None
 
     async def _shipment_of(self, order_id: str) -> Shipment | None:
         try:
             found = await self._shipping.GetShipment(GetShipmentRequest(order_id=order_id), timeout=_SECONDS)
         except grpc.aio.AioRpcError as error:
-            return _none_if_not_found(error)
+            _raise_unless_not_found(error)
+            return None
         return found.shipment
 
 
@@ -170,7 +172,7 @@ def _broken_by_payment(order: DemoOrder, found: GetPaymentResponse | None) -> It
 
 
 def _nanos(money: Money) -> int:
-    return money.units * _NANOS + money.nanos
+    return int(money.units * _NANOS + money.nanos)
 
 
 def _name(enum: Any, number: int) -> str:  # noqa: ANN401 - the enums of protobuf share no type
@@ -181,6 +183,6 @@ def _word(enum: Any, number: int) -> str:  # noqa: ANN401 - see _name
     return _name(enum, number).rpartition("_")[2].lower()
 
 
-def _none_if_not_found(error: grpc.aio.AioRpcError) -> None:
+def _raise_unless_not_found(error: grpc.aio.AioRpcError) -> None:
     if error.code() is not grpc.StatusCode.NOT_FOUND:
         raise error

@@ -15,10 +15,8 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Final
 
-from honcho.environ import parse_procfile
-
 from orchestrator.contract.addresses import split_address
-from tests.demo.addresses import PROCFILE, ROOT
+from orchestrator.shop.demo.procfile import COMMANDS, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,14 +37,13 @@ class Supervisor:
     def __init__(self, environment: Mapping[str, str]) -> None:
         path = f"{os.path.dirname(sys.executable)}{os.pathsep}{environment.get('PATH', os.defpath)}"  # noqa: PTH120
         self._environment = {**environment, "PATH": path, "PYTHONUNBUFFERED": "1"}
-        self._commands: dict[str, str] = parse_procfile(PROCFILE.read_text()).processes
         self._running: dict[str, asyncio.subprocess.Process] = {}
-        self._colours = dict(zip(self._commands, itertools.cycle(_COLOURS), strict=False))
+        self._colours = dict(zip(COMMANDS, itertools.cycle(_COLOURS), strict=False))
         self._stopping = False
 
     async def run(self) -> str:
         """Run them until one gives up; which one, and how."""
-        runs = [asyncio.ensure_future(self._keep(name)) for name in self._commands]
+        runs = [asyncio.ensure_future(self._keep(name)) for name in COMMANDS]
         try:
             done, _ = await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
             return next(iter(done)).result()
@@ -64,7 +61,7 @@ class Supervisor:
         """Run one, again after each time that it was ended, until it gives up; how it did."""
         while True:
             process = await asyncio.create_subprocess_shell(
-                self._commands[name],
+                COMMANDS[name],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -102,7 +99,7 @@ class Supervisor:
         return code in _STOPPED
 
     def _print(self, name: str, line: str) -> None:
-        width = max(map(len, self._commands))
+        width = max(map(len, COMMANDS))
         shown = f"{name:<{width}}"
         if sys.stdout.isatty():
             shown = f"\x1b[{self._colours[name]}m{shown}\x1b[0m"

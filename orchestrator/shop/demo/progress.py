@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from tests.demo.orders import DemoOrder
+    from orchestrator.shop.demo.orders import DemoOrder
 
 _FRAMES_PER_SECOND: Final = 12
 
