@@ -84,7 +84,7 @@ baseline: $(IMAGE) ## at a release: from now on, its contracts may not be broken
 
 lock: $(INSTALLED) ## pin the dependencies of pyproject.toml anew, within their bounds
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --quiet --output-file requirements.lock
 
 clean: ## remove what make and the programs have made, the state included
