@@ -48,7 +48,7 @@ lint: $(INSTALLED) $(IMAGE) ## check style, types, imports, contracts, sagas and
 	$(BIN)/buf breaking $(IMAGE) --against .buf/baseline.binpb --config .buf/buf.yaml
 	$(BIN)/orchestrator check --sagas orchestrator.shop
 	@$(BIN)/orchestrator generate --out $(VENV)/generated >/dev/null
-	diff -r -x __pycache__ generated $(VENV)/generated
+	diff -r -x __pycache__ -x py.typed generated $(VENV)/generated
 
 soak: $(INSTALLED) ## random properties, then thousands of orders while processes are killed and replies are lost
 	$(BIN)/python -m tests.property $(if $(SEED),--seed $(SEED))

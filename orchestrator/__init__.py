@@ -14,6 +14,16 @@ from its journal, under names that tell what they replace::
     orchestrator.uuid4()   # instead of uuid.uuid4()
 
 and runs another saga as a part of itself with ``await child(fulfil_order, FulfilmentRequest(...))``.
+
+Public too are the errors, a replica in a process of one's own, and the testing kit::
+
+    from orchestrator.bootstrap import OpenedReplica, opened
+    from orchestrator.errors import SagaNotCompleted
+    from orchestrator.settings import Settings, read_settings
+    from orchestrator.testing.conformance import Example, Examples, Finding, Report, check_participant
+    from orchestrator.testing.matrix import Cell, Matrix, fault_matrix
+
+Everything else may change from one release to the next. ``tests/typing`` proves this list.
 """
 
 from orchestrator.definition.context import best_effort, child, now, random, saga_id, scope, uuid4

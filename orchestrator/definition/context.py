@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
 
 T = TypeVar("T")
+Input = TypeVar("Input", bound="Message")
 R = TypeVar("R", bound="Message")
 
 # A float has 53 random bits; three times 43 make more than the 128 of a UUID.
@@ -99,7 +100,7 @@ def uuid4() -> UUID:
     return UUID(int=bits & _UUID_BITS, version=4)
 
 
-def child(definition: SagaDefinition[Any, Any, R], saga_input: Message) -> Awaitable[R]:
+def child(definition: SagaDefinition[Input, Any, R], saga_input: Input) -> Awaitable[R]:
     """Run another saga as a part of this one, and await its result; a rollback of this saga rolls the child back, too.
 
     A child whose code has a pivot is a pivot of this saga. A child that ends compensated raises

@@ -1,22 +1,25 @@
-"""What the wheel holds besides code: the .proto files that contracts import, for protoc and for other languages."""
+"""What the wheel holds besides code: the .proto files that contracts import, for protoc and for other languages.
+
+And what it does not hold, or ask for: what only the developers of this repository need.
+"""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-import zipfile
+import tomllib
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import google.type
 import grpc_tools
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
-from hatchling.builders.wheel import WheelBuilder
 from protovalidate._gen.buf.validate import validate_pb
 
 from orchestrator.contract.image import same_contract
-
-ROOT = Path(__file__).parents[3]
+from tests.support.wheel import ROOT, unpack_wheel
 
 CONTRACT = """
 syntax = "proto3";
@@ -33,9 +36,8 @@ message Booking { string order_id = 1 [(buf.validate.field).string.uuid = true];
 @pytest.fixture(scope="module")
 def site_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which the wheel was unpacked."""
-    built, unpacked = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("site")
-    for wheel in WheelBuilder(str(ROOT)).build(directory=str(built), versions=["standard"]):
-        zipfile.ZipFile(wheel).extractall(unpacked)
+    unpacked = tmp_path_factory.mktemp("site")
+    unpack_wheel(unpacked)
     return unpacked
 
 
@@ -86,3 +88,30 @@ def test_our_contracts_say_where_their_code_goes_in_other_languages(
         "Saga::V1",
         "Saga\\V1",
     )
+
+
+def test_the_wheel_asks_for_nothing_that_only_developers_need(site_packages: Path) -> None:
+    [described] = site_packages.glob("*.dist-info")
+    asked = PathDistribution(described).requires or []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    unasked = {name_of(each) for each in asked if "extra ==" not in each}
+
+    assert unasked == {name_of(each) for each in project["dependencies"]}
+    assert set(re.findall(r"extra == '(\w+)'", "\n".join(asked))) == {"generate", "services"}
+
+
+def name_of(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+
+
+def test_the_wheel_holds_neither_tests_nor_services_nor_the_demo_that_starts_them(site_packages: Path) -> None:
+    held = {path.name for path in site_packages.iterdir() if not path.name.endswith(".dist-info")}
+
+    assert held == {"orchestrator", "buf", "saga", "shop"}
+    assert not (site_packages / "orchestrator" / "shop" / "demo").exists()
+
+
+@pytest.mark.parametrize("package", ["orchestrator", "buf", "saga", "shop"])
+def test_each_package_of_the_wheel_says_that_it_is_typed(site_packages: Path, package: str) -> None:
+    assert (site_packages / package / "py.typed").exists()
