@@ -24,7 +24,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test lint soak bench bench-full bench-micro mutants simulate format generate baseline lock clean
+.PHONY: help demo run test test-long lint soak bench bench-full bench-micro mutants simulate format generate baseline lock clean
 
 help: ## list what make can do here
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -35,8 +35,12 @@ demo: $(INSTALLED) $(GENERATED) ## place five orders, see what becomes of them, 
 run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator; Ctrl-C stops them
 	@$(BIN)/python -m orchestrator.shop.demo.run
 
-test: $(INSTALLED) ## run the tests
-	$(BIN)/pytest
+# Each test is in one of two tiers: tests/conftest.py names the folders that take long.
+test: $(INSTALLED) ## run the tests that a change can break, in minutes: all but those of test-long
+	$(BIN)/pytest -m "not long"
+
+test-long: $(INSTALLED) ## run the tests that take longer: killed processes, a bad network, everything from outside
+	$(BIN)/pytest -m long
 
 lint: $(INSTALLED) $(IMAGE) ## check style, types, imports, contracts, sagas and stubs
 	$(BIN)/ruff check .
@@ -50,7 +54,7 @@ lint: $(INSTALLED) $(IMAGE) ## check style, types, imports, contracts, sagas and
 	@$(BIN)/orchestrator generate --out $(VENV)/generated >/dev/null
 	diff -r -x __pycache__ -x py.typed generated $(VENV)/generated
 
-soak: $(INSTALLED) ## random properties, then thousands of orders while processes are killed and replies are lost
+soak: $(INSTALLED) ## for hours: random properties, then thousands of orders while processes are killed and replies are lost
 	$(BIN)/python -m tests.property $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.crash.soak --orders $(ORDERS) $(if $(SEED),--seed $(SEED))
 

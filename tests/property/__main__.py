@@ -12,7 +12,7 @@ import sys
 import pytest
 from rich.console import Console
 
-_PLACES = ("tests/unit", "tests/integration/services/chassis")
+_PLACES = ("tests/unit", "tests/property", "tests/integration/services/chassis")
 
 
 def main() -> int:
