@@ -56,7 +56,8 @@ async def breaks(way: Way, context: Context) -> bytes:
 async def swallows(way: Way, context: Context) -> bytes:  # noqa: ARG001 - an Act
     """The participant does what it is asked to, and the answer never comes; a refusal passes."""
     await way()
-    return await asyncio.get_running_loop().create_future()  # until the caller's deadline
+    lost: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    return await lost  # until the caller's deadline
 
 
 def breaks_when(over: asyncio.Event) -> Act:

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 ALWAYS: Final = 50
 """More often than anybody asks."""
 NO_PAYMENT: Final = None
-LOST_THEN_REFUSED: Final = [(breaks, refuses(code)) for code in REFUSALS]
+LOST_THEN_REFUSED: Final[list[tuple[Act, ...]]] = [(breaks, refuses(code)) for code in REFUSALS]
 NOTHING: Final[list[tuple[Act, ...]]] = [()]
 NO_REPLIES: Final = [(replies(content),) * ALWAYS for content in (b"", GARBAGE)]
 """OK, and nothing or nonsense with it."""
@@ -177,12 +177,12 @@ async def test_a_pivot_that_others_answer_for_after_doubt_is_verified_and_never_
 async def test_a_pivot_in_doubt_goes_before_an_operator_where_others_answer_for_its_verify_query_too(
     shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path
 ) -> None:
-    refused_all_along = [(drops, *[refuses(grpc.StatusCode.NOT_FOUND)] * 2)]
+    refused_all_along: list[tuple[Act, ...]] = [(drops, *[refuses(grpc.StatusCode.NOT_FOUND)] * 2)]
     choice = Scripts(
         {
             "CapturePayment": LOST_THEN_REFUSED + refused_all_along,
             # The last one is answered by the payment itself: it has not seen the command.
-            "GetPayment": [(refuses(code),) for code in REFUSALS] + NOTHING,
+            "GetPayment": [*((refuses(code),) for code in REFUSALS), *NOTHING],
         }
     )
     async with stage(shop, tmp_path, {"payment": choice}) as story:
@@ -326,7 +326,9 @@ async def test_a_load_balancer_that_answers_http_settles_neither_a_hold_nor_a_ca
         balancer.turn(PASS_ON)
         await story.resume_and_follow()
         states = {
-            order.seen.status: state for order, state in zip(orders, await payments_of(shop, orders), strict=True)
+            order.seen.status: state
+            for order, state in zip(orders, await payments_of(shop, orders), strict=True)
+            if order.seen
         }
         assert states == {COMPENSATED: PAYMENT_STATE_VOIDED, COMPLETED: PAYMENT_STATE_CAPTURED}
         assert await invariants.broken(customers, fronted=True) == []

@@ -26,7 +26,7 @@ _NODES: Final = (
     | m.ImportFrom()
     | m.TypeAlias()
     | m.If(test=m.Name("TYPE_CHECKING"))
-    | m.Call(func=_TYPES | _RAISING | _LOG | m.Attribute(value=_LOG))
+    | m.Call(func=_TYPES | _RAISING | _LOG | m.Attribute(value=_LOG))  # type: ignore[arg-type]  # its own types
     | m.Assign(targets=[m.AssignTarget(m.Name("__slots__") | m.Name("__all__"))])
     | m.Assign(value=m.Call(func=_TYPES | m.Attribute(value=m.Name("logging"))))
     | m.AnnAssign(annotation=m.Annotation(m.Name("TypeAlias")))

@@ -147,7 +147,7 @@ class Teller(PaymentServiceServicer):
             await refuse(context, "NOT_FOUND", "NO_SUCH_PAYMENT")
         return payment.GetPaymentResponse(payment=self.payments[request.order_id])
 
-    def _book(self, request: Any, state: payment.PaymentState) -> None:  # noqa: ANN401
+    def _book(self, request: Any, state: payment.PaymentState.ValueType) -> None:  # noqa: ANN401
         self.payments[request.order_id] = payment.Payment(order_id=request.order_id, state=state)
 
 
@@ -162,7 +162,7 @@ class Storekeeper(InventoryServiceServicer):
     async def ReserveStock(self, request: Any, context: Any) -> Any:  # noqa: ANN401, N802
         def business() -> inventory.ReserveStockResponse:
             self._move(ORDERED)
-            return inventory.ReserveStockResponse(lines=[{"sku": "MUG", "quantity": ORDERED, "bin": "A"}])
+            return inventory.ReserveStockResponse(lines=[inventory.ReservedLine(sku="MUG", quantity=ORDERED, bin="A")])
 
         return await self.guard.command(request, context, business)
 

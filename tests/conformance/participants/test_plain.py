@@ -48,7 +48,7 @@ def reply(name: str) -> Callable[..., Message]:
 
 @asynccontextmanager
 async def serving(airline: Airline) -> AsyncIterator[grpc.aio.Channel]:
-    handlers = {
+    handlers: dict[str, grpc.RpcMethodHandler[Message, Message]] = {
         name: grpc.unary_unary_rpc_method_handler(
             behaviour,
             request_deserializer=message_factory.GetMessageClass(AIRLINE.methods_by_name[name].input_type).FromString,

@@ -24,6 +24,7 @@ NAMES = sorted(path.parent.name for path in Path(next(iter(services.__path__))).
 NOT_SEEN = {"product": {"compensation-undoes", "compensation-twice", "command-after-compensation"}}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_service_passes_every_check(name: str, tmp_path: Path) -> None:
     contract = import_module(f"services.{name}.__main__").SERVICE.contract

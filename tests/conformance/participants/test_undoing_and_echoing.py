@@ -99,7 +99,7 @@ async def test_a_query_that_does_not_show_the_effect_passes_no_check() -> None:
     said = {"ReserveStock": {"observe": {"GetStock": {"sku": "MUG"}}}}
     participant = Storekeeper()
     participant.available = participant.reserved = 0
-    participant._move = lambda _quantity: None  # type: ignore[method-assign]  # the stock shown is another one
+    participant._move = lambda quantity: None  # type: ignore[method-assign]  # noqa: ARG005 - another stock is shown
     async with serving(participant) as channel:
         report = await check_participant(channel, INVENTORY, Examples.parse(INVENTORY, said))
 

@@ -16,11 +16,11 @@ import grpc.aio
 import psycopg
 import pytest
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 from sqlalchemy import make_url
 
 import services
 from services.chassis import Service, serving
+from tests.support.asynchronous import status_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -68,7 +68,7 @@ def postgres_url(postgres: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
@@ -109,7 +109,7 @@ def refused_with() -> RefusedWith:
     async def refusal(call: Awaitable[Any]) -> tuple[str, str, dict[str, str]]:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call
-        status = rpc_status.from_call(caught.value)
+        status = status_of(caught.value)
         info = error_details_pb2.ErrorInfo()
         # A deadline or a broken connection comes without details, a transient trouble with a RetryInfo.
         if status is not None:

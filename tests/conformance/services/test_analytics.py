@@ -12,6 +12,7 @@ from google.type.money_pb2 import Money
 from services.analytics.service import AnalyticsService
 from shop.analytics.v1.analytics_pb2 import GetReportRequest, RecordOrderRequest
 from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceStub
+from shop.type.v1.type_pb2 import Line
 
 if TYPE_CHECKING:
     from tests.conformance.services.conftest import Serve
@@ -21,7 +22,7 @@ FIRST, SECOND = Date(year=2030, month=5, day=16), Date(year=2030, month=5, day=1
 
 
 def order(order_id: str, *skus: str, currency: str = "EUR") -> RecordOrderRequest:
-    lines = [{"sku": sku, "quantity": 2} for sku in skus or ("MUG-BLUE",)]
+    lines = [Line(sku=sku, quantity=2) for sku in skus or ("MUG-BLUE",)]
     total = Money(currency_code=currency, units=9, nanos=500_000_000)
     return RecordOrderRequest(order_id=order_id, lines=lines, total=total)
 

@@ -37,7 +37,8 @@ def prepare(connection: Connection) -> None:
 
 
 def count(connection: Connection, counter: int = 1) -> int:
-    return connection.execute(select(COUNTERS.c.count).where(COUNTERS.c.id == counter)).scalar_one()
+    found: int = connection.execute(select(COUNTERS.c.count).where(COUNTERS.c.id == counter)).scalar_one()
+    return found
 
 
 def raise_counter(connection: Connection, counter: int = 1) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 import pytest
@@ -52,7 +52,11 @@ class Shop:
         return Int64Value(value=-1)
 
     def _call(
-        self, method: str, name: str, business: Callable[[Connection], Int64Value], **metadata: str | None
+        self,
+        method: str,
+        name: str,
+        business: Callable[[Connection], Int64Value],
+        **metadata: Any,  # noqa: ANN401 - the fields of CallMetadata
     ) -> Call[Int64Value]:
         return Call(method, StringValue(value=name), CallMetadata(**metadata), Int64Value, business)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReleaseStockRequest, ReserveStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
+from shop.type.v1.type_pb2 import Line
 
 if TYPE_CHECKING:
     from tests.conformance.services.conftest import RefusedWith, Serve
@@ -19,8 +20,8 @@ async def inventory(serve: Serve) -> InventoryServiceStub:
     return InventoryServiceStub(await serve("inventory"))
 
 
-def lines(**quantities: int) -> list[dict[str, Any]]:
-    return [{"sku": sku.replace("_", "-"), "quantity": quantity} for sku, quantity in quantities.items()]
+def lines(**quantities: int) -> list[Line]:
+    return [Line(sku=sku.replace("_", "-"), quantity=quantity) for sku, quantity in quantities.items()]
 
 
 async def stock(inventory: InventoryServiceStub, sku: str) -> tuple[int, int]:

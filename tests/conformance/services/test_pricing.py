@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from services.pricing.service import PricingService
 from shop.pricing.v1.pricing_pb2 import PriceOrderRequest
 from shop.pricing.v1.pricing_pb2_grpc import PricingServiceStub
+from shop.type.v1.type_pb2 import Line
 
 if TYPE_CHECKING:
     from tests.conformance.services.conftest import RefusedWith, Serve
 
 ORDER = PriceOrderRequest(
-    lines=[{"sku": "MUG-BLUE", "quantity": 50}, {"sku": "CHAIR-OAK", "quantity": 1}],
+    lines=[Line(sku="MUG-BLUE", quantity=50), Line(sku="CHAIR-OAK", quantity=1)],
     coupon_codes=["EXPIRED", "FIVER"],
     country="CH",
 )

@@ -14,6 +14,7 @@ from shop.product.v1.product_pb2 import (
     ListProductsRequest,
 )
 from shop.product.v1.product_pb2_grpc import ProductServiceStub
+from shop.type.v1.type_pb2 import Line
 
 if TYPE_CHECKING:
     from tests.conformance.services.conftest import RefusedWith, Serve
@@ -27,7 +28,7 @@ async def product(serve: Serve) -> ProductServiceStub:
 
 
 def cart(*skus: str, order_id: str = "order-1") -> CreateOrderRequest:
-    lines = [{"sku": sku, "quantity": 2} for sku in skus]
+    lines = [Line(sku=sku, quantity=2) for sku in skus]
     return CreateOrderRequest(order_id=order_id, customer_id="alice", lines=lines)
 
 

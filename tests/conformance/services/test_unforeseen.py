@@ -5,18 +5,19 @@ from typing import TYPE_CHECKING
 
 import grpc.aio
 import pytest
-from grpc_status import rpc_status
 from sqlalchemy import Connection, text
 
 from services.chassis import command
 from services.inventory.service import InventoryService
 from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReserveStockRequest, ReserveStockResponse
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
+from shop.type.v1.type_pb2 import Line
+from tests.support.asynchronous import status_of
 
 if TYPE_CHECKING:
     from tests.conformance.services.conftest import Serve
 
-RESERVE = ReserveStockRequest(order_id="order-1", lines=[{"sku": "MUG-BLUE", "quantity": 1}])
+RESERVE = ReserveStockRequest(order_id="order-1", lines=[Line(sku="MUG-BLUE", quantity=1)])
 
 
 class Broken(InventoryService):
@@ -38,7 +39,7 @@ async def test_a_bug_is_logged_and_answered_without_details(
     with caplog.at_level(logging.ERROR), pytest.raises(grpc.aio.AioRpcError) as caught:
         await inventory.ReserveStock(request)
     assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.INTERNAL, "internal error")
-    assert not rpc_status.from_call(caught.value).details
+    assert not status_of(caught.value).details
     assert "ReserveStock failed" in caplog.text
 
 

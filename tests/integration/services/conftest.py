@@ -12,7 +12,8 @@ import grpc
 import grpc.aio
 import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
-from grpc_status import rpc_status
+
+from tests.support.asynchronous import status_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -69,7 +70,7 @@ def refusal() -> Refusal:
     async def refused(call: Awaitable[object]) -> tuple[grpc.StatusCode, ErrorInfo | BadRequest | RetryInfo]:
         with pytest.raises(grpc.aio.AioRpcError) as error:
             await call
-        status = rpc_status.from_call(error.value)
+        status = status_of(error.value)
         assert status is not None
         detail = next(kind() for kind in _DETAILS if status.details[0].Is(kind.DESCRIPTOR))
         status.details[0].Unpack(detail)

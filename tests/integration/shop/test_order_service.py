@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from saga.v1 import saga_pb2
 from shop.order.v1.order_service_pb2 import (
@@ -20,6 +19,7 @@ from shop.order.v1.order_service_pb2 import (
     WatchOrderRequest,
 )
 from shop.type.v1.type_pb2 import Line
+from tests.support.asynchronous import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +53,8 @@ def states(order: Order) -> dict[str, str]:
     }
 
 
-def details(error: AioRpcError, kind: type) -> object:
-    status = rpc_status.from_call(error)
+def details(error: AioRpcError, kind: type) -> Any:  # noqa: ANN401 - a message of that kind
+    status = status_of(error)
     found = kind()
     assert any(packed.Unpack(found) for packed in status.details), status
     return found

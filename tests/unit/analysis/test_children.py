@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,7 @@ from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.analysis.plan.text import plan_text
 from orchestrator.analysis.rules import check_definition
 from orchestrator.contract.command import Effect
+from orchestrator.definition.saga import SagaDefinition
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 from shop.order.v1.order_pb2 import Receipt
@@ -170,10 +171,10 @@ def test_a_child_of_an_unknown_definition_or_called_by_another_name_cannot_be_re
 def test_a_child_without_a_source_cannot_be_read() -> None:
     names: dict[str, object] = {"Receipt": Receipt, "StartOrderRequest": StartOrderRequest, "Shop": Shop}
     exec("async def hidden(order: StartOrderRequest, shop: Shop) -> Receipt: ...", names)
-    hidden = saga("hidden", version=1)(names["hidden"])  # type: ignore[arg-type]
+    hidden: SagaDefinition[Any, Any, Receipt] = saga("hidden", version=1)(names["hidden"])  # type: ignore[arg-type]
 
     async def place(order: StartOrderRequest, _shop: Shop) -> Receipt:
-        return await child(hidden, order)  # type: ignore[arg-type]
+        return await child(hidden, order)
 
     (unread,) = plan_of(place).unread()
 

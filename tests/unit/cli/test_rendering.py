@@ -33,7 +33,7 @@ def drawn(what: RenderableType) -> list[str]:
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
-def step(method: str, state: saga_pb2.StepState, **more: object) -> saga_pb2.Step:
+def step(method: str, state: saga_pb2.StepState.ValueType, **more: object) -> saga_pb2.Step:
     begun = state not in {saga_pb2.STEP_STATE_NOT_BEGUN, saga_pb2.STEP_STATE_SKIPPED}
     return saga_pb2.Step(
         key=f"PaymentService.{method}#1" if begun else "",
@@ -97,7 +97,7 @@ def test_each_step_shows_its_outcome_and_its_compensation() -> None:
     ],
 )
 def test_a_step_rolled_back_in_doubt_shows_the_doubt_instead_of_its_last_error(
-    state: saga_pb2.StepState, told: str
+    state: saga_pb2.StepState.ValueType, told: str
 ) -> None:
     lost = step("Hold", state, error=Status(code=UNAVAILABLE, message="broken pipe"))
     shown = "\n".join(drawn(saga_page(saga_pb2.Saga(steps=[lost]))))

@@ -13,7 +13,7 @@ from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import google.type
-import grpc_tools
+import grpc_tools  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
 from protovalidate._gen.buf.validate import validate_pb
@@ -69,7 +69,7 @@ def test_the_copy_of_validate_proto_says_what_the_installed_protovalidate_says(
     for last in (ours.file[-1], theirs):
         pool = descriptor_pool.DescriptorPool()
         for file in (*ours.file[:-1], last):
-            pool.Add(file)  # type: ignore[no-untyped-call]
+            pool.Add(file)
         described.append(pool.FindFileByName(last.name))
 
     assert same_contract(*described)

@@ -60,7 +60,7 @@ def as_any(holder: any_pb2.Any) -> dict[str, Any]:
     return {"type_url": holder.type_url, "value": holder.value}
 
 
-def full_secret(new: Callable[..., Any]) -> Message:
+def full_secret(new: Callable[..., Message]) -> Message:
     return new(
         "Secret", pin=PIN, door="left", codes=[PIN, PIN], key=PIN.encode(), answers={"a": PIN, PIN: "b"}, number=4711
     )

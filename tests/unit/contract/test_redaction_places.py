@@ -37,7 +37,7 @@ def messages() -> tuple[type[Any], type[Any]]:
             field.type_name = of
         field.options.debug_redact = message is secret and name != "shown"
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)  # type: ignore[no-untyped-call]
+    pool.Add(file)
     found = [
         message_factory.GetMessageClass(pool.FindMessageTypeByName(f"secrets.{name}")) for name in ("Secret", "Outer")
     ]

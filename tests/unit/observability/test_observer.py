@@ -21,6 +21,8 @@ from orchestrator.observability.tracing import TracingObserver
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from orchestrator.journal.entries import Entry
+
 STARTED = SagaStarted(1000, "place_order", 1, b"", "", True)
 COMPLETED = SagaCompleted(1070, b"")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -205,7 +207,7 @@ def test_a_saga_that_rests_is_forgotten(observer: TracingObserver, end: SagaComp
 async def test_the_trace_of_a_suspended_saga_goes_on_when_it_is_resumed(
     observer: TracingObserver, recorded: Recorded
 ) -> None:
-    before = [STARTED, SagaSuspended(1050, Reason(ReasonCode.UNKNOWN, "no answer"))]
+    before: list[Entry] = [STARTED, SagaSuspended(1050, Reason(ReasonCode.UNKNOWN, "no answer"))]
     observer.journalled("order-1", before)
     # As the worker does when an operator lets a saga go on.
     observer.recovered("order-1", before, told=True)

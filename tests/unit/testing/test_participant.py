@@ -12,6 +12,7 @@ from orchestrator.journal.outcome import Completed, Rejected, Unknown
 from orchestrator.testing.mock import ContractParticipant, EffectLedger, Fault, InProcessParticipants
 from shop.inventory.v1.inventory_pb2 import DESCRIPTOR, ReleaseStockRequest, ReserveStockRequest
 from shop.payment.v1 import payment_pb2 as payment
+from shop.type.v1.type_pb2 import Line
 
 if TYPE_CHECKING:
     from orchestrator.journal.outcome import Outcome
@@ -32,7 +33,7 @@ class Shop:
     def reserve(
         self, key: str = "saga/reserve", fault: Fault = Fault.NONE, *, order: str = "1", quantity: int = 1
     ) -> Outcome:
-        request = ReserveStockRequest(order_id=order, lines=[{"sku": "MUG", "quantity": quantity}])
+        request = ReserveStockRequest(order_id=order, lines=[Line(sku="MUG", quantity=quantity)])
         metadata = (("idempotency-key", key),) if key else ()
         return self.mock.answer(self.mock.commands[RESERVE], request.SerializeToString(), metadata, fault)
 
@@ -268,7 +269,7 @@ def test_the_engine_meets_the_mock_through_its_own_ports(shop: Shop) -> None:
     calls = iter(range(1, 10))
     participants: Participants = InProcessParticipants(shop.mock, lambda _, __: faults.get(next(calls), Fault.NONE))
     caller: Caller = participants.caller(shop.mock.commands[RESERVE])
-    request = ReserveStockRequest(order_id="1", lines=[{"sku": "MUG", "quantity": 1}]).SerializeToString()
+    request = ReserveStockRequest(order_id="1", lines=[Line(sku="MUG", quantity=1)]).SerializeToString()
 
     async def attempts() -> list[Outcome]:
         return [await caller(request, (("idempotency-key", "k"),), 1.0) for _ in range(2)]

@@ -17,6 +17,7 @@ from shop.inventory.v1.inventory_pb2 import ReserveStockRequest, ReserveStockRes
 from shop.payment.v1.payment_pb2 import GetPaymentResponse
 from shop.product.v1.product_pb2 import CreateOrderResponse, ListProductsResponse
 from shop.rewards.v1.rewards_pb2 import CreditPointsRequest, CreditPointsResponse
+from shop.type.v1.type_pb2 import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +113,7 @@ def test_ids_flow_from_the_request_into_the_reply_however_deep() -> None:
 
 
 def test_a_list_is_made_element_by_element_from_the_list_of_the_same_name() -> None:
-    lines = [{"sku": "MUG", "quantity": 2}, {"sku": "TEE", "quantity": 3}]
+    lines = [Line(sku="MUG", quantity=2), Line(sku="TEE", quantity=3)]
 
     reply = Sampler("a", [ReserveStockRequest(lines=lines)]).message(ReserveStockResponse)
 

@@ -7,11 +7,11 @@ import pytest
 from google.type.date_pb2 import Date
 from google.type.money_pb2 import Money
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from shop.analytics.v1.analytics_pb2 import GetReportRequest, RecordOrderRequest
 from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceStub
 from shop.type.v1.type_pb2 import Line
+from tests.support.asynchronous import health_stub
 
 if TYPE_CHECKING:
     from tests.integration.services.conftest import Refusal
@@ -21,7 +21,7 @@ EVER = GetReportRequest(**{"from": Date(year=2000, month=1, day=1), "to": Date(y
 
 
 async def test_the_process_is_healthy(channel: grpc.aio.Channel) -> None:
-    reply = await HealthStub(channel).Check(HealthCheckRequest(service="shop.analytics.v1.AnalyticsService"))
+    reply = await health_stub(channel).Check(HealthCheckRequest(service="shop.analytics.v1.AnalyticsService"))
 
     assert reply.status == HealthCheckResponse.SERVING
 

@@ -7,10 +7,10 @@ import grpc
 import grpc.aio
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest
-from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from services.chassis import server
 from services.inventory.__main__ import SERVICE as INVENTORY
+from tests.support.asynchronous import health_stub
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,9 @@ KEEPALIVE = [
 
 
 async def test_a_caller_that_tests_its_connection_keeps_it(tmp_path: "Path") -> None:
-    settings = INVENTORY.settings(listen="127.0.0.1:0", database_url=f"sqlite:///{tmp_path}/inventory.db")
+    settings = INVENTORY.settings(  # type: ignore[call-arg]  # the rest is pydantic's
+        listen="127.0.0.1:0", database_url=f"sqlite:///{tmp_path}/inventory.db"
+    )
     async with (
         server.serving(INVENTORY, settings) as address,
         grpc.aio.insecure_channel(address, options=KEEPALIVE) as channel,
@@ -39,7 +41,7 @@ async def test_a_caller_that_tests_its_connection_keeps_it(tmp_path: "Path") -> 
 
 
 async def test_a_request_above_the_default_limit_of_grpc_is_accepted(serve: "Serve") -> None:
-    health: Any = HealthStub(await serve(INVENTORY))
+    health: Any = health_stub(await serve(INVENTORY))
 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await health.Check(HealthCheckRequest(service="x" * 5_000_000))

@@ -7,10 +7,7 @@ import grpc.aio
 import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_health.v1.health_pb2 import HealthCheckRequest
-from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
-from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
-from grpc_status import rpc_status
 from sqlalchemy import Connection
 
 from services.chassis import Rejection, compensation
@@ -29,6 +26,8 @@ from shop.inventory.v1.inventory_pb2 import (
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, GetPaymentRequest
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
+from shop.type.v1.type_pb2 import Line
+from tests.support.asynchronous import health_stub, reflection_stub, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,7 +41,7 @@ RELEASE = ReleaseStockRequest(order_id="order-1")
 
 
 def reserve(quantity: int = 2, order_id: str = "order-1") -> ReserveStockRequest:
-    return ReserveStockRequest(order_id=order_id, lines=[{"sku": "PIANO-GRAND", "quantity": quantity}])
+    return ReserveStockRequest(order_id=order_id, lines=[Line(sku="PIANO-GRAND", quantity=quantity)])
 
 
 def hold(token: str) -> AuthorizePaymentRequest:
@@ -69,7 +68,7 @@ async def answer(call: "grpc.aio.UnaryUnaryCall[Any, Any]") -> tuple[str, list[s
     try:
         await call
     except grpc.aio.AioRpcError as error:
-        status = rpc_status.from_call(error)
+        status = status_of(error)
         info = ErrorInfo()
         if status is not None and status.details:
             status.details[0].Unpack(info)
@@ -174,10 +173,10 @@ async def test_the_rejection_of_an_invalid_address_is_not_echoed(serve: "Serve")
 
 async def test_health_and_reflection_do_not_echo(serve: "Serve") -> None:
     channel = await serve(INVENTORY)
-    assert await answer(HealthStub(channel).Check(HealthCheckRequest(), metadata=KEY)) == ("OK", [])
+    assert await answer(health_stub(channel).Check(HealthCheckRequest(), metadata=KEY)) == ("OK", [])
     stranger = HealthCheckRequest(service="stranger")
-    assert await answer(HealthStub(channel).Check(stranger, metadata=KEY)) == ("NOT_FOUND", [])
-    call = ServerReflectionStub(channel).ServerReflectionInfo(
+    assert await answer(health_stub(channel).Check(stranger, metadata=KEY)) == ("NOT_FOUND", [])
+    call = reflection_stub(channel).ServerReflectionInfo(
         iter([ServerReflectionRequest(list_services="")]), metadata=KEY
     )
     assert [reply async for reply in call]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import grpc.aio
 import pytest
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from services.inventory.__main__ import SERVICE as INVENTORY
 from services.payment.__main__ import SERVICE as PAYMENT
@@ -16,6 +15,8 @@ from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReleaseStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
+from shop.type.v1.type_pb2 import Line
+from tests.support.asynchronous import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -34,7 +35,7 @@ async def inventory(serve: Serve) -> InventoryServiceStub:
 
 
 def reserve(quantity: int = 2, order_id: str = "order-1") -> ReserveStockRequest:
-    return ReserveStockRequest(order_id=order_id, lines=[{"sku": "LAMP-DESK", "quantity": quantity}])
+    return ReserveStockRequest(order_id=order_id, lines=[Line(sku="LAMP-DESK", quantity=quantity)])
 
 
 RELEASE = ReleaseStockRequest(order_id="order-1")
@@ -48,7 +49,7 @@ async def refused(call: Awaitable[object], detail: Message) -> grpc.StatusCode:
     """Await a call that must fail; fill ``detail`` from its rich status and return its code."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
-    status = rpc_status.from_call(caught.value)
+    status = status_of(caught.value)
     assert status is not None
     assert status.details[0].Unpack(detail)
     return caught.value.code()
@@ -62,7 +63,7 @@ async def reason(call: Awaitable[object]) -> str:
 
 
 async def test_bad_input_is_answered_field_by_field(inventory: InventoryServiceStub) -> None:
-    request = ReserveStockRequest(order_id="order-1", lines=[{"sku": "MUG-BLUE", "quantity": 1}, {"sku": "mug"}])
+    request = ReserveStockRequest(order_id="order-1", lines=[Line(sku="MUG-BLUE", quantity=1), Line(sku="mug")])
     details = error_details_pb2.BadRequest()
     assert await refused(inventory.ReserveStock(request), details) is grpc.StatusCode.INVALID_ARGUMENT
     assert [one.field for one in details.field_violations] == ["lines[1].sku", "lines[1].quantity"]

@@ -13,18 +13,19 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import BadRequest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
-from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReleaseStockRequest, ReserveStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, GetPaymentRequest
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
+from shop.type.v1.type_pb2 import Line
+from tests.support.asynchronous import health_stub, reflection_stub
 
 if TYPE_CHECKING:
-    from tests.integration.services.chassis.conftest import Fail, Running, Start
+    from tests.integration.services.chassis.conftest import Fail, Start
     from tests.integration.services.conftest import Refusal
+    from tests.support.processes import Running
 
 INVENTORY = "shop.inventory.v1.InventoryService"
 PAYMENT = "shop.payment.v1.PaymentService"
@@ -35,19 +36,19 @@ SLOW = AuthorizePaymentRequest(
 
 @pytest.mark.parametrize("service", ["", INVENTORY])
 async def test_a_service_that_listens_is_serving(channel: grpc.aio.Channel, service: str) -> None:
-    reply = await HealthStub(channel).Check(HealthCheckRequest(service=service))
+    reply = await health_stub(channel).Check(HealthCheckRequest(service=service))
     assert reply.status == HealthCheckResponse.SERVING
 
 
 async def test_the_health_of_an_unknown_service_is_not_found(channel: grpc.aio.Channel) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await HealthStub(channel).Check(HealthCheckRequest(service=PAYMENT))
+        await health_stub(channel).Check(HealthCheckRequest(service=PAYMENT))
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_a_watcher_of_the_health_is_told_of_the_drain_and_does_not_delay_it(start: Start) -> None:
     inventory = await start("inventory", INVENTORY_DRAIN_SECONDS="600")
-    watch = HealthStub(inventory.channel).Watch(HealthCheckRequest(service=INVENTORY))
+    watch = health_stub(inventory.channel).Watch(HealthCheckRequest(service=INVENTORY))
     assert (await watch.read()).status == HealthCheckResponse.SERVING
     inventory.process.send_signal(signal.SIGTERM)
     assert (await watch.read()).status == HealthCheckResponse.NOT_SERVING
@@ -56,7 +57,7 @@ async def test_a_watcher_of_the_health_is_told_of_the_drain_and_does_not_delay_i
 
 async def test_reflection_shows_the_contract(channel: grpc.aio.Channel) -> None:
     async def ask(request: ServerReflectionRequest) -> object:
-        call = ServerReflectionStub(channel).ServerReflectionInfo(iter([request]))
+        call = reflection_stub(channel).ServerReflectionInfo(iter([request]))
         return [reply async for reply in call]
 
     assert INVENTORY in str(await ask(ServerReflectionRequest(list_services="")))
@@ -87,7 +88,7 @@ async def test_a_call_that_outlasts_the_drain_is_broken_off(start: Start) -> Non
 
 async def test_watchers_are_told_of_the_drain_while_calls_are_in_flight(start: Start) -> None:
     payment = await start("payment")
-    watches = [HealthStub(payment.channel).Watch(HealthCheckRequest(service=name)) for name in ("", PAYMENT)]
+    watches = [health_stub(payment.channel).Watch(HealthCheckRequest(service=name)) for name in ("", PAYMENT)]
     assert [(await watch.read()).status for watch in watches] == [HealthCheckResponse.SERVING] * 2
     call = await in_flight(payment)
     payment.process.send_signal(signal.SIGTERM)
@@ -120,7 +121,7 @@ NONSENSE = {
     "is of two sagas": ("ReserveStock", [("saga-id", "s"), ("saga-id", "t")], "saga-id"),
 }
 REQUESTS: dict[str, Any] = {
-    "ReserveStock": ReserveStockRequest(order_id="order-1", lines=[{"sku": "MUG-BLUE", "quantity": 1}]),
+    "ReserveStock": ReserveStockRequest(order_id="order-1", lines=[Line(sku="MUG-BLUE", quantity=1)]),
     "ReleaseStock": ReleaseStockRequest(order_id="order-1"),
     "GetStock": GetStockRequest(sku="MUG-BLUE"),
 }
@@ -149,7 +150,7 @@ async def test_nonsense_requests_keep_a_service_neither_busy_nor_alive(start: St
     assert await inventory.stop(signal.SIGTERM) == 0
 
 
-async def in_flight(payment: Running) -> asyncio.Task[object]:
+async def in_flight(payment: Running) -> asyncio.Task[Any]:
     """A call that has taken effect and is slow to answer."""
     stub = PaymentServiceStub(payment.channel)
     call = asyncio.ensure_future(stub.AuthorizePayment(SLOW))
@@ -211,7 +212,7 @@ async def test_a_database_that_cannot_be_reached_is_a_clear_error_without_the_pa
 
 
 async def test_the_state_folder_is_made_and_survives_a_restart(start: Start, tmp_path: Path) -> None:
-    request = ReserveStockRequest(order_id="order-1", lines=[{"sku": "PIANO-GRAND", "quantity": 2}])
+    request = ReserveStockRequest(order_id="order-1", lines=[Line(sku="PIANO-GRAND", quantity=2)])
     key = (("idempotency-key", "key-1"),)
     before = await start("inventory")
     first = await InventoryServiceStub(before.channel).ReserveStock(request, metadata=key)
@@ -225,7 +226,7 @@ async def test_the_state_folder_is_made_and_survives_a_restart(start: Start, tmp
 
 
 async def test_a_crash_after_the_reply_loses_nothing(start: Start) -> None:
-    request = ReserveStockRequest(order_id="order-1", lines=[{"sku": "PIANO-GRAND", "quantity": 2}])
+    request = ReserveStockRequest(order_id="order-1", lines=[Line(sku="PIANO-GRAND", quantity=2)])
     before = await start("inventory")
     await InventoryServiceStub(before.channel).ReserveStock(request)
     await before.stop(signal.SIGKILL)

@@ -28,7 +28,7 @@ async def ask(request: pytest.FixtureRequest) -> "AsyncIterator[Ask]":
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
 
         async def one(**question: Any) -> pb.ServerReflectionResponse:  # noqa: ANN401 - any field
-            call = channel.stream_stream(f"/{request.param}/ServerReflectionInfo")()
+            call: Any = channel.stream_stream(f"/{request.param}/ServerReflectionInfo")()
             await call.write(pb.ServerReflectionRequest(host="here", **question).SerializeToString())
             answer = pb.ServerReflectionResponse.FromString(await call.read())
             call.cancel()

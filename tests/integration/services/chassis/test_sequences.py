@@ -21,6 +21,7 @@ from services.payment import store as payment_store
 from services.payment.__main__ import SERVICE as PAYMENT
 from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest, ReserveStockRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, CapturePaymentRequest, VoidAuthorizationRequest
+from shop.type.v1.type_pb2 import Line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,6 +44,10 @@ class Context:
         return self._metadata
 
 
+def context_of(key: str | None, compensates: str | None) -> Any:  # noqa: ANN401 - a servicer asks for a whole one
+    return Context(key, compensates)
+
+
 # An order's commands share one key, so that repeats, repeats with other quantities, late commands and
 # compensations of commands never seen all occur.
 STEPS = st.lists(
@@ -61,7 +66,8 @@ def run(service: Service[Settings], play: Callable[[Any, Database], Awaitable[No
         with tempfile.TemporaryDirectory() as folder:
             url = f"sqlite:///{folder}/{service.name}.db"
             database = await Database.open(url, prepare=partial(migrate, migrations=service.migrations))
-            servicer = service.create(Guard(database), Settings(listen="127.0.0.1:0", database_url=url))
+            settings = Settings(listen="127.0.0.1:0", database_url=url)  # type: ignore[call-arg]  # the rest is pydantic's
+            servicer = service.create(Guard(database), settings)
             try:
                 await play(servicer, database)
             finally:
@@ -83,12 +89,12 @@ def test_stock_is_never_negative_and_never_lost(steps: list[tuple[str, str, int,
     async def play(inventory: InventoryService, database: Database) -> None:
         for action, order, quantity, keyed in steps:
             if action in {"do", "finish"}:
-                reserve = ReserveStockRequest(order_id=order, lines=[{"sku": "PIANO-GRAND", "quantity": quantity}])
-                await attempt(inventory.ReserveStock(reserve, Context(order if keyed else None, None)))
+                reserve = ReserveStockRequest(order_id=order, lines=[Line(sku="PIANO-GRAND", quantity=quantity)])
+                await attempt(inventory.ReserveStock(reserve, context_of(order if keyed else None, None)))
             else:
                 undone = order if action == "undo" else None
                 key = f"undo {order}" if keyed else None
-                await attempt(inventory.ReleaseStock(ReleaseStockRequest(order_id=order), Context(key, undone)))
+                await attempt(inventory.ReleaseStock(ReleaseStockRequest(order_id=order), context_of(key, undone)))
             available, reserved, lines = await database.read(pianos)
             assert available >= 0
             assert available + reserved == 3
@@ -109,7 +115,7 @@ def test_the_ledger_always_balances_and_holds_what_is_authorized(steps: list[tup
     async def play(payment: PaymentService, database: Database) -> None:
         for action, order, units, keyed in steps:
             amount = {"currency_code": "EUR", "units": units}
-            context = Context(f"{action} {order}" if keyed else None, f"do {order}" if action == "undo" else None)
+            context = context_of(f"{action} {order}" if keyed else None, f"do {order}" if action == "undo" else None)
             if action == "do":
                 hold = AuthorizePaymentRequest(order_id=order, customer_id="alice", amount=amount, card_token="tok")
                 await attempt(payment.AuthorizePayment(hold, context))

@@ -15,6 +15,7 @@ import pytest
 from orchestrator.shop.demo.otlp import Collector, Trace
 from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReserveStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
+from shop.type.v1.type_pb2 import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "b7ad6b7169203331"
 UNUSABLE = ("", "nonsense", f"ff-{TRACE}-{CALLER}-01", f"00-{'0' * 32}-{CALLER}-01")
-RESERVE = ReserveStockRequest(order_id="order-1", lines=[{"sku": "MUG-BLUE", "quantity": 1}])
+RESERVE = ReserveStockRequest(order_id="order-1", lines=[Line(sku="MUG-BLUE", quantity=1)])
 
 
 @pytest.fixture

@@ -9,13 +9,12 @@ import grpc
 import grpc.aio
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
-from grpc_health.v1.health_pb2 import HealthCheckResponse, HealthListRequest
-from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_health.v1.health_pb2 import HealthCheckResponse, HealthListRequest  # type: ignore[attr-defined]  # newer than its types
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
-from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from services.chassis.decoding import Decoding
 from services.shipping.__main__ import SERVICE as SHIPPING
+from tests.support.asynchronous import health_stub, reflection_stub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,8 +59,9 @@ async def test_a_call_that_cannot_be_decoded_is_refused_plainly(
 ) -> None:
     if raw == UNDECODABLE[2] and path.endswith("/List"):
         return  # it has no string
+    call: Any = shipping.unary_unary(path)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await shipping.unary_unary(path)(raw, metadata=(("idempotency-key", "key"),))
+        await call(raw, metadata=(("idempotency-key", "key"),))
     assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.INVALID_ARGUMENT, TOLD)
     assert "idempotency-key" not in dict(caught.value.trailing_metadata())
     one_plain_line(log, path)
@@ -72,8 +72,9 @@ async def test_a_watch_that_cannot_be_decoded_is_refused_plainly(
     shipping: grpc.aio.Channel, log: pytest.LogCaptureFixture, raw: bytes
 ) -> None:
     path = "/grpc.health.v1.Health/Watch"
+    call: Any = shipping.unary_stream(path)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await anext(aiter(shipping.unary_stream(path)(raw)))
+        await anext(aiter(call(raw)))
     assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.INVALID_ARGUMENT, TOLD)
     one_plain_line(log, path)
 
@@ -84,7 +85,7 @@ async def test_a_message_of_a_stream_that_cannot_be_decoded_ends_it_plainly(
     shipping: grpc.aio.Channel, log: pytest.LogCaptureFixture, good: int, raw: bytes
 ) -> None:
     ask = ServerReflectionRequest(list_services="").SerializeToString()
-    call = shipping.stream_stream(REFLECTION)()
+    call: Any = shipping.stream_stream(REFLECTION)()
     for _ in range(good):
         await call.write(ask)
         assert await call.read() is not grpc.aio.EOF
@@ -94,7 +95,7 @@ async def test_a_message_of_a_stream_that_cannot_be_decoded_ends_it_plainly(
 
 
 async def test_streams_still_flow_both_ways(shipping: grpc.aio.Channel) -> None:
-    call = ServerReflectionStub(shipping).ServerReflectionInfo()
+    call = reflection_stub(shipping).ServerReflectionInfo()
     for symbol in (SHIPPING.contract.full_name, "grpc.health.v1.Health"):
         await call.write(ServerReflectionRequest(file_containing_symbol=symbol))
         assert (await call.read()).file_descriptor_response.file_descriptor_proto
@@ -104,7 +105,7 @@ async def test_streams_still_flow_both_ways(shipping: grpc.aio.Channel) -> None:
 
 
 async def test_the_health_of_all_is_listed(shipping: grpc.aio.Channel) -> None:
-    listed = await HealthStub(shipping).List(HealthListRequest())
+    listed = await health_stub(shipping).List(HealthListRequest())
     statuses = {name: each.status for name, each in listed.statuses.items()}
     assert statuses == dict.fromkeys(("", SHIPPING.contract.full_name), HealthCheckResponse.SERVING)
 
@@ -112,8 +113,9 @@ async def test_the_health_of_all_is_listed(shipping: grpc.aio.Channel) -> None:
 @pytest.mark.parametrize("path", [f"/{SHIPPING.contract.full_name}/Explode", "/shop.Stranger/Ask", "/"])
 async def test_a_method_that_is_not_served_is_unimplemented(shipping: grpc.aio.Channel, path: str) -> None:
     for _ in range(2):
+        call: Any = shipping.unary_unary(path)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await shipping.unary_unary(path)(b"\xff")
+            await call(b"\xff")
         assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -184,7 +186,7 @@ async def echo() -> AsyncIterator[grpc.aio.Channel]:
 
 async def heard(channel: grpc.aio.Channel, name: str, request: bytes) -> list[bytes]:
     """What the method ``name`` sends back. All shapes are called alike, because only the server knows them."""
-    call = channel.stream_stream(f"/Echo/{name}")()
+    call: Any = channel.stream_stream(f"/Echo/{name}")()
     await call.write(request)
     await call.done_writing()
     return [reply async for reply in call]
@@ -198,7 +200,7 @@ async def test_a_method_of_any_shape_gets_messages_and_no_undecodable_bytes(
     replies = {"unary_unary": 1, "yielded": 2, "written": 2}.get(name, 1)
     for _ in range(2):
         assert await heard(echo, name, hello) == [hello] * replies
-    call = echo.stream_stream(f"/Echo/{name}")()
+    call: Any = echo.stream_stream(f"/Echo/{name}")()
     await call.write(b"\xff")
     assert (await call.code(), await call.details()) == (grpc.StatusCode.INVALID_ARGUMENT, TOLD)
     one_plain_line(log, f"/Echo/{name}")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import grpc
 from google.type.money_pb2 import Money
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from shop.email.v1.email_pb2 import SendConfirmationRequest
 from shop.email.v1.email_pb2_grpc import EmailServiceStub
+from tests.support.asynchronous import health_stub
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -32,7 +32,7 @@ def letters(state_dir: Path, order_id: str) -> list[EmailMessage]:
 
 
 async def test_the_process_is_healthy(channel: grpc.aio.Channel) -> None:
-    reply = await HealthStub(channel).Check(HealthCheckRequest(service="shop.email.v1.EmailService"))
+    reply = await health_stub(channel).Check(HealthCheckRequest(service="shop.email.v1.EmailService"))
 
     assert reply.status == HealthCheckResponse.SERVING
 

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from shop.pricing.v1.pricing_pb2 import PriceOrderRequest
 from shop.pricing.v1.pricing_pb2_grpc import PricingServiceStub
 from shop.type.v1.type_pb2 import Line
+from tests.support.asynchronous import health_stub
 
 if TYPE_CHECKING:
     from tests.integration.services.conftest import Refusal
 
 
 async def test_the_process_is_healthy(channel: grpc.aio.Channel) -> None:
-    reply = await HealthStub(channel).Check(HealthCheckRequest(service="shop.pricing.v1.PricingService"))
+    reply = await health_stub(channel).Check(HealthCheckRequest(service="shop.pricing.v1.PricingService"))
 
     assert reply.status == HealthCheckResponse.SERVING
 

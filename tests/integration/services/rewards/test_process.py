@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 import grpc
 from google.type.money_pb2 import Money
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from shop.rewards.v1.rewards_pb2 import CreditPointsRequest, GetBalanceRequest
 from shop.rewards.v1.rewards_pb2_grpc import RewardsServiceStub
+from tests.support.asynchronous import health_stub
 
 if TYPE_CHECKING:
     from tests.integration.services.conftest import Refusal
 
 
 async def test_the_process_is_healthy(channel: grpc.aio.Channel) -> None:
-    reply = await HealthStub(channel).Check(HealthCheckRequest(service="shop.rewards.v1.RewardsService"))
+    reply = await health_stub(channel).Check(HealthCheckRequest(service="shop.rewards.v1.RewardsService"))
 
     assert reply.status == HealthCheckResponse.SERVING
 

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from shop.shipping.v1.shipping_pb2 import (
     SHIPMENT_STATE_ARRANGED,
@@ -15,13 +14,14 @@ from shop.shipping.v1.shipping_pb2 import (
 )
 from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub
 from shop.type.v1.type_pb2 import Address
+from tests.support.asynchronous import health_stub
 
 if TYPE_CHECKING:
     from tests.integration.services.conftest import Refusal
 
 
 async def test_the_process_is_healthy(channel: grpc.aio.Channel) -> None:
-    reply = await HealthStub(channel).Check(HealthCheckRequest(service="shop.shipping.v1.ShippingService"))
+    reply = await health_stub(channel).Check(HealthCheckRequest(service="shop.shipping.v1.ShippingService"))
 
     assert reply.status == HealthCheckResponse.SERVING
 

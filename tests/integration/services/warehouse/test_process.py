@@ -4,17 +4,17 @@ from typing import TYPE_CHECKING
 
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from shop.warehouse.v1.warehouse_pb2 import FulfilOrderRequest, PickLine
 from shop.warehouse.v1.warehouse_pb2_grpc import WarehouseServiceStub
+from tests.support.asynchronous import health_stub
 
 if TYPE_CHECKING:
     from tests.integration.services.conftest import Refusal
 
 
 async def test_the_process_is_healthy(channel: grpc.aio.Channel) -> None:
-    reply = await HealthStub(channel).Check(HealthCheckRequest(service="shop.warehouse.v1.WarehouseService"))
+    reply = await health_stub(channel).Check(HealthCheckRequest(service="shop.warehouse.v1.WarehouseService"))
 
     assert reply.status == HealthCheckResponse.SERVING
 

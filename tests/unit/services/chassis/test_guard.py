@@ -44,7 +44,7 @@ def guard(taken: int, result: object = REPLY) -> Guard:
     return Guard(cast("Database", ContestedDatabase(taken, result)))
 
 
-def call(**metadata: str) -> Call[Int64Value]:
+def call(**metadata: Any) -> Call[Int64Value]:  # noqa: ANN401 - the fields of CallMetadata
     return Call("Add", StringValue(value="a"), CallMetadata(**metadata), Int64Value, lambda _: REPLY)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse, HealthListRequest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse, HealthListRequest  # type: ignore[attr-defined]  # newer than its types
 
 from services.chassis.health import Health
 
@@ -31,7 +31,7 @@ class Watcher:
 @pytest.mark.parametrize("service", ["", "shop.Stock"])
 async def test_a_drain_that_begins_during_the_first_answer_is_sent_to_the_watcher_too(service: str) -> None:
     health = Health("shop.Stock")
-    watcher = Watcher(health.drain)
+    watcher: Any = Watcher(health.drain)
     await health.Watch(HealthCheckRequest(service=service), watcher)
     assert watcher.told == [SERVING, NOT_SERVING]
 
@@ -39,14 +39,14 @@ async def test_a_drain_that_begins_during_the_first_answer_is_sent_to_the_watche
 async def test_a_watcher_that_comes_during_the_drain_gets_one_answer() -> None:
     health = Health("shop.Stock")
     health.drain()
-    watcher = Watcher(lambda: None)
+    watcher: Any = Watcher(lambda: None)
     await health.Watch(HealthCheckRequest(service="shop.Stock"), watcher)
     assert watcher.told == [NOT_SERVING]
 
 
 async def test_the_stream_of_a_watcher_of_an_unknown_service_ends_at_the_drain() -> None:
     health = Health("shop.Stock")
-    watcher = Watcher(health.drain)
+    watcher: Any = Watcher(health.drain)
     await health.Watch(HealthCheckRequest(service="shop.Money"), watcher)
     assert watcher.told == [HealthCheckResponse.SERVICE_UNKNOWN]
 

@@ -7,8 +7,9 @@ from services.chassis.metadata import CallMetadata
 from services.chassis.participant import COMMAND, COMPENSATION, QUERY, RETRYABLE
 from services.chassis.validation import LONGEST_KEY, refuse_invalid
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
+from shop.type.v1.type_pb2 import Line
 
-VALID = ReserveStockRequest(order_id="order-1", lines=[{"sku": "MUG-BLUE", "quantity": 1}])
+VALID = ReserveStockRequest(order_id="order-1", lines=[Line(sku="MUG-BLUE", quantity=1)])
 
 
 def violated(request: ReserveStockRequest, metadata: CallMetadata, kind: str = COMMAND) -> list[str]:
@@ -22,7 +23,7 @@ def sent(**metadata: str) -> CallMetadata:
 
 
 def test_violations_are_named_by_their_path() -> None:
-    request = ReserveStockRequest(lines=[{"sku": "MUG-BLUE", "quantity": 1}, {"sku": "", "quantity": 0}])
+    request = ReserveStockRequest(lines=[Line(sku="MUG-BLUE", quantity=1), Line(sku="", quantity=0)])
     assert violated(request, CallMetadata()) == ["order_id", "lines[1].sku", "lines[1].quantity"]
 
 
@@ -98,7 +99,13 @@ def test_all_violations_are_reported_at_once() -> None:
 
 
 def test_metadata_is_read_by_name_and_the_rest_is_left_alone() -> None:
-    pairs = [("idempotency-key", "k"), ("saga-id", "s"), ("user-agent", "grpc"), ("x-bin", b"\0"), ("saga-id", "t")]
+    pairs: list[tuple[str, str | bytes]] = [
+        ("idempotency-key", "k"),
+        ("saga-id", "s"),
+        ("user-agent", "grpc"),
+        ("x-bin", b"\0"),
+        ("saga-id", "t"),
+    ]
     assert CallMetadata.read(pairs) == CallMetadata(idempotency_key="k", saga_id="s", contradicted=("saga-id",))
 
 

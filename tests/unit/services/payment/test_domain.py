@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -58,7 +59,7 @@ def test_a_voided_hold_can_be_voided_again_and_nothing_is_booked() -> None:
 
 def test_captured_is_final() -> None:
     captured, _ = capture(HOLD, 100)
-    for again in (lambda: void(captured), lambda: capture(captured, 1)):
+    for again in (partial(void, captured), partial(capture, captured, 1)):
         with pytest.raises(Rejection) as caught:
             again()
         assert caught.value.reason == "PAYMENT_CAPTURED"

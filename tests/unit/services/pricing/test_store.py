@@ -27,8 +27,8 @@ def test_coupons_take_a_percentage_or_an_amount_off(connection: Connection) -> N
     found = coupons(connection, ["WELCOME10", "FIVER", "GHOST"])
 
     assert set(found) == {"WELCOME10", "FIVER"}
-    assert (found["WELCOME10"].percent, found["WELCOME10"].amount) == (Decimal(10), 0)
-    assert (found["FIVER"].percent, found["FIVER"].amount) == (0, Decimal("5.00"))
+    assert (found["WELCOME10"].percent, found["WELCOME10"].amount) == (Decimal(10), Decimal(0))
+    assert (found["FIVER"].percent, found["FIVER"].amount) == (Decimal(0), Decimal("5.00"))
 
 
 def test_the_expiry_of_a_coupon_comes_back_as_an_aware_instant(connection: Connection) -> None:
