@@ -15,7 +15,7 @@ from tests.bench.checkout.sagas import Shop, chain, checkout, take_back
 from tests.bench.processes import BenchFailed
 
 if TYPE_CHECKING:
-    from orchestrator.bootstrap import Replica
+    from orchestrator.bootstrap import OpenedReplica
     from orchestrator.definition.saga import SagaDefinition
     from tests.bench.receiver import SpanTally
 
@@ -71,7 +71,7 @@ class Sagas:
     def __init__(
         self,
         name: str,
-        replica: Replica,
+        replica: OpenedReplica,
         *,
         refuse: bool = False,
         request_ids: bool = False,
@@ -107,7 +107,7 @@ class TracedSagas(Sagas):
         lost: spans that have not.
     """
 
-    def __init__(self, replica: Replica, tally: SpanTally, *, refuse: bool = False) -> None:
+    def __init__(self, replica: OpenedReplica, tally: SpanTally, *, refuse: bool = False) -> None:
         super().__init__("traced", replica, refuse=refuse)
         self._tally = tally
         self._spans_each = 0

@@ -29,7 +29,7 @@ from tests.bench.rounds import closed_loop
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from orchestrator.bootstrap import Replica
+    from orchestrator.bootstrap import OpenedReplica
 
 _WARM_UP = 300
 _IN_FLIGHT = 64
@@ -64,7 +64,7 @@ async def _hold_bare(bare: Bare, control: ControlServiceStub, steps: list[int]) 
     await asyncio.gather(*chains)
 
 
-async def _hold_sagas(replica: Replica, control: ControlServiceStub, steps: list[int]) -> None:
+async def _hold_sagas(replica: OpenedReplica, control: ControlServiceStub, steps: list[int]) -> None:
     wanted = order()
 
     async def begin(_number: int) -> None:

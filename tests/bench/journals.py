@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from orchestrator.bootstrap import Replica
+    from orchestrator.bootstrap import OpenedReplica
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.journal import Append
@@ -29,7 +29,7 @@ _SAGAS_TO_TELL = 50_000
 _SEED = 1
 
 
-async def recorded(replica: Replica, definition: SagaDefinition[Any, Any, Any], order: Message) -> list[Append]:
+async def recorded(replica: OpenedReplica, definition: SagaDefinition[Any, Any, Any], order: Message) -> list[Append]:
     """The appends of one saga, from its start to its end."""
     journal = replica.sagas.worker.adapters.journal
     append, appends = journal.append, []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from orchestrator.bootstrap import Replica
+    from orchestrator.bootstrap import OpenedReplica
 
 SERVICE = "bench.v1.CheckoutService"
 
@@ -24,7 +24,7 @@ SERVICE = "bench.v1.CheckoutService"
 @contextlib.asynccontextmanager
 async def opened_replica(
     journal: Path, participant: str, *, collector: str = "", most_in_flight: int = 512
-) -> AsyncIterator[Replica]:
+) -> AsyncIterator[OpenedReplica]:
     """A replica with its journal in SQLite, synchronous=FULL.
 
     Args:

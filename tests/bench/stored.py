@@ -21,7 +21,7 @@ from tests.bench.spread import Spread
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from orchestrator.bootstrap import Replica
+    from orchestrator.bootstrap import OpenedReplica
     from tests.bench.session import Session
 
 _IN_FLIGHT = 32
@@ -53,7 +53,7 @@ async def stored(session: Session) -> None:
         await _asked(session, filled, saga_ids)
 
 
-async def _new_sagas(session: Session, empty: Replica, filled: Replica, *, request_ids: bool) -> None:
+async def _new_sagas(session: Session, empty: OpenedReplica, filled: OpenedReplica, *, request_ids: bool) -> None:
     options = session.options
     none, beside = await interleaved(
         [
@@ -75,7 +75,7 @@ async def _new_sagas(session: Session, empty: Replica, filled: Replica, *, reque
     ]
 
 
-async def _asked(session: Session, filled: Replica, saga_ids: list[str]) -> None:
+async def _asked(session: Session, filled: OpenedReplica, saga_ids: list[str]) -> None:
     some = random.Random(0).choices(saga_ids, k=_GETS)
 
     async def get(number: int) -> object:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.engine.bindings.binding import Binding
-from orchestrator.engine.run.preview import derive_compensation
-from orchestrator.journal.compensation_plan import plan_compensations
+from orchestrator.journal.compensation_plan import derive_compensation, plan_compensations
 from orchestrator.journal.fold import fold
 from orchestrator.journal.state import Status
 from shop.payment.v1.payment_pb2 import VoidAuthorizationRequest
