@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from tests.support.proxy import FAIR, Proxy, Weather
+from tests.support.proxy import NO_FAULTS, LinkFaults, Proxy
 
 if TYPE_CHECKING:
     import asyncio
@@ -38,8 +38,8 @@ class Balancer(Proxy):
         answered: how many requests it has answered itself.
     """
 
-    def __init__(self, target: str, chance: random.Random, weather: Weather = FAIR) -> None:
-        super().__init__(target, chance, weather)
+    def __init__(self, target: str, chance: random.Random, faults: LinkFaults = NO_FAULTS) -> None:
+        super().__init__(target, chance, faults)
         self.status = PASS_ON
         self.answered = 0
 

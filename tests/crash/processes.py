@@ -14,18 +14,19 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import grpc.aio
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from tests.support.repository import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from types import TracebackType
 
-ROOT: Final = Path(__file__).parents[2]
 PATIENCE_SECONDS: Final = 60.0
 """How long anything may take that should happen soon; two cores may be busy."""
 CHANNEL_OPTIONS: Final = [

@@ -30,7 +30,7 @@ from tests.crash.invariants import Invariants
 from tests.crash.operator import Operator
 from tests.crash.orders import draw
 from tests.crash.shop import Shop
-from tests.support.proxy import Weather
+from tests.support.proxy import LinkFaults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ _IN_FLIGHT: Final = 64
 _PROGRESS_SECONDS: Final = 5
 _FROZEN_SECONDS: Final = 4
 _PAUSE_SECONDS: Final = 6
-_WEATHER: Final = Weather(breaks=0.005, loses=0.005, delays=0.02, delay=0.5)
+_FAULTS: Final = LinkFaults(breaks=0.005, loses=0.005, delays=0.02, delay=0.5)
 _MISROUTED_SECONDS: Final = 0.5
 _MISROUTED_PAUSE_SECONDS: Final = 2.0
 _MISCHIEF: Final = 0.1
@@ -77,7 +77,7 @@ async def soak(folder: Path, count: int, seed: int, console: Console, *, traced:
             await stack.enter_async_context(Front(shop.services[name].address, Mischief(chance, _MISCHIEF)))
             for name in _FRONTED
         ]
-        balancers = [await stack.enter_async_context(Balancer(front.address, chance, _WEATHER)) for front in fronts]
+        balancers = [await stack.enter_async_context(Balancer(front.address, chance, _FAULTS)) for front in fronts]
         instead = {name: balancer.address for name, balancer in zip(_FRONTED, balancers, strict=True)}
         orchestrator = shop.orchestrator(folder / "orchestrator", instead=instead)
         await orchestrator.restart()

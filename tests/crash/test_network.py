@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from tests.crash.customers import Customers
 from tests.crash.orders import draw
 from tests.crash.relay import ANY_SAGA, Relay
-from tests.support.proxy import Proxy, Weather
+from tests.support.proxy import LinkFaults, Proxy
 
 if TYPE_CHECKING:
     import random
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.crash.invariants import Invariants
     from tests.crash.shop import Shop
 
-STORM: Final = Weather(breaks=0.02, loses=0.02, delays=0.05, delay=0.1)
+MANY_FAULTS: Final = LinkFaults(breaks=0.02, loses=0.02, delays=0.05, delay=0.1)
 
 
 async def test_orders_survive_that_connections_are_reset_in_the_middle_of_replies_and_replies_are_late_or_lost(
@@ -26,7 +26,7 @@ async def test_orders_survive_that_connections_are_reset_in_the_middle_of_replie
 ) -> None:
     async with AsyncExitStack() as stack:
         proxies = {
-            name: await stack.enter_async_context(Proxy(shop.services[name].address, chance, STORM))
+            name: await stack.enter_async_context(Proxy(shop.services[name].address, chance, MANY_FAULTS))
             for name in ("payment", "inventory", "shipping")
         }
         addresses = {name: proxy.address for name, proxy in proxies.items()}

@@ -7,15 +7,16 @@ import os
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc.aio
 
+from tests.support.repository import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 30
 
 

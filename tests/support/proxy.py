@@ -23,7 +23,7 @@ _RESET: Final = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True)
-class Weather:
+class LinkFaults:
     """How likely it is, from 0 to 1, that something happens to a chunk of replies.
 
     Attributes:
@@ -38,7 +38,7 @@ class Weather:
     delay: float = 0.0
 
 
-FAIR: Final = Weather()
+NO_FAULTS: Final = LinkFaults()
 
 
 class Proxy:
@@ -46,17 +46,17 @@ class Proxy:
 
     Args:
         target: ``host:port``.
-        chance: decides what the weather leaves open.
+        chance: decides which faults happen.
 
     Attributes:
         address: where it listens.
-        weather: may be changed at any time.
+        faults: may be changed at any time.
         resets: how many connections it has reset.
         accepted: how many connections were made to it.
     """
 
-    def __init__(self, target: str, chance: random.Random, weather: Weather = FAIR) -> None:
-        self.weather = weather
+    def __init__(self, target: str, chance: random.Random, faults: LinkFaults = NO_FAULTS) -> None:
+        self.faults = faults
         self.resets = 0
         self.accepted = 0
         self._forgotten = 0
@@ -129,15 +129,15 @@ class Proxy:
         while chunk := await reader.read(_CHUNK):
             if number <= self._forgotten:
                 continue
-            weather, drawn = self.weather, self._chance.random()
-            if drawn < weather.breaks + weather.loses:
-                if drawn < weather.breaks:
+            faults, drawn = self.faults, self._chance.random()
+            if drawn < faults.breaks + faults.loses:
+                if drawn < faults.breaks:
                     writer.write(chunk[: self._chance.randrange(len(chunk))])
                     await writer.drain()
                 self.resets += 1
                 return _reset_when_closed(writer)
-            if self._chance.random() < weather.delays:
-                await asyncio.sleep(self._chance.uniform(0, weather.delay))
+            if self._chance.random() < faults.delays:
+                await asyncio.sleep(self._chance.uniform(0, faults.delay))
             writer.write(chunk)
             await writer.drain()
         return None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hatchling.builders.wheel import WheelBuilder
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def unpack_wheel(site_packages: Path) -> None:

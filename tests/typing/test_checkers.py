@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 import orchestrator
+from tests.support.repository import BIN
 from tests.support.wheel import unpack_wheel
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 USAGE, MISTAKES = HERE / "usage", HERE / "mistakes"
-BIN = Path(sys.executable).parent
 PYRIGHT = {"typeCheckingMode": "standard", "strict": [f"{path.name}" for path in sorted(USAGE.glob("*.py"))]}
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tomllib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import BIN, ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FLOORS = "Each floor of the orchestrator knows only the floors beneath it, and no neighbour"
 ROOMS = "The rooms of the engine stand upon one another"
 FACADE = "API and applications ask the engine through its facade alone"
@@ -33,7 +36,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def lint(house: Path) -> str:
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        [str(BIN / "lint-imports"), "--no-cache"],
         cwd=house,
         env=os.environ | {"PYTHONPATH": str(house), "COLUMNS": "200"},
         capture_output=True,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import ROOT
+
 LONG = {"tests/acceptance/test_proxy.py", "tests/crash/test_network.py"}
 SHORT = {"tests/unit/definition/test_saga.py"}
 

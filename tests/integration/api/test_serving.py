@@ -26,7 +26,8 @@ from orchestrator.shop.place_order import Shop, place_order
 from shop.inventory.v1 import inventory_pb2
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.support.processes import PATIENCE, ROOT, end
+from tests.support.processes import PATIENCE, end
+from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -19,7 +19,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from protovalidate._gen.buf.validate import validate_pb
 
 from orchestrator.contract.image import same_contract
-from tests.support.wheel import ROOT, unpack_wheel
+from tests.support.repository import ROOT
+from tests.support.wheel import unpack_wheel
 
 CONTRACT = """
 syntax = "proto3";
