@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
 from tests.conformance.channels.stand import SERVICE, Arrived, Health, Refusal
-from tests.crash.proxy import Proxy
+from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -17,7 +17,7 @@ from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.claims import Claim, SilentReplica
 from orchestrator.store.opening import known_urls
 from tests.conformance.store.stores import EXCLUSIVE, SHARED, STORES
-from tests.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
+from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
 
 if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.errors import SettingsError
 from orchestrator.settings import read_settings
 from orchestrator.store.opening import default_url, frozen_note, is_known, open_reader, open_store
-from tests.journals import EVERY_ENTRY, Pen
+from tests.support.journals import EVERY_ENTRY, Pen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -10,7 +10,7 @@ from selling import Stubs, price, sell
 from orchestrator.bootstrap import OpenedReplica, opened
 from orchestrator.errors import SagaNotCompleted
 from orchestrator.settings import Settings, read_settings
-from orchestrator.testing.conformance import Example, Examples, Finding, Report, check_participant
+from orchestrator.testing.conformance import CheckFinding, Example, Examples, Report, check_participant
 from orchestrator.testing.matrix import Cell, Matrix, fault_matrix
 from shop.inventory.v1.inventory_pb2 import DESCRIPTOR, ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
@@ -35,7 +35,7 @@ async def a_participant_held_against_its_contract(address: str) -> None:
     async with grpc.aio.insecure_channel(address) as channel:
         report = await check_participant(channel, service, examples, restart)
     assert_type(report, Report)
-    assert_type(report.findings, tuple[Finding, ...])
+    assert_type(report.findings, tuple[CheckFinding, ...])
     assert report.passed, report
 
 
