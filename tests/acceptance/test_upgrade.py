@@ -1,4 +1,4 @@
-"""The upgrade chapter of the README, followed to the letter in a copy of the project, with real processes."""
+"""The upgrade of `orchestrator/analysis/README.md`, followed to the letter in a copy, with real processes."""
 
 from __future__ import annotations
 
