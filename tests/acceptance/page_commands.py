@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import select
@@ -12,13 +11,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from tests.acceptance.conftest import BIN, PATIENCE, buf_curl, order
+from google.protobuf import json_format
+from google.type.money_pb2 import Money
+from grpc import Channel, RpcError, StatusCode, insecure_channel
+
+from saga.v1.saga_service_pb2 import CancelSagaRequest, PauseSagaRequest, WatchSagaRequest
+from saga.v1.saga_service_pb2_grpc import SagaServiceStub
+from shop.order.v1.order_service_pb2 import StartOrderRequest
+from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
+from shop.payment.v1.payment_pb2 import CapturePaymentRequest, GetPaymentRequest
+from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
+from tests.acceptance.conftest import BIN, PATIENCE, order
 from tests.acceptance.pages import ROOT
 from tests.acceptance.trips import environment
 from tests.demo.addresses import Addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.acceptance.conftest import Shop
@@ -26,13 +35,13 @@ if TYPE_CHECKING:
     from tests.acceptance.trips import Agency
 
 ORDER_ID: Final = "<order id>"
-AUTHORIZE: Final = "PaymentService.AuthorizePayment"
 
 # What never ends by itself, and what it says once it does what it is for. `feed` says something when a saga changes.
 _ENDLESS: Final = (
     (re.compile(r"orchestrator serve |orchestrator mock |python -m services\.\w+$"), re.compile(r"listening on (\S+)")),
     (re.compile(r"orchestrator feed$"), re.compile(r"place_order")),
 )
+_ASKED: Final = {"reason": "for a page", "requested_by": "a test"}
 _EXAMPLE_PORTS: Final = re.compile(r"127\.0\.0\.1:5200\d")
 
 
@@ -87,52 +96,65 @@ class ShopWorld:
 
     def order(self, block: Block) -> str:
         """See the protocol."""
-        for beginning, situation in self._situations:
+        for beginning, situation in _SITUATIONS:
             if beginning in block.code:
-                return situation()
-        return self._place("tok_visa", wait="20s")
+                return situation(self)
+        return self._place("tok_visa", wait=PATIENCE)
 
-    @property
-    def _situations(self) -> tuple[tuple[str, Callable[[], str]], ...]:
-        """What must have happened to an order before it, by a part of the block."""
-        return (
-            ("--compensated", self._captured_by_hand),
-            ("orchestrator skip", self._captured_by_hand),
-            ("orchestrator resolve", self._paused),
-            ("orchestrator pause", self._slow),
-            ("orchestrator cancel", self._slow),
-        )
+    def paused(self, customer: str = "alice") -> str:
+        """An order that is suspended while its payment is in doubt.
 
-    def _slow(self) -> str:
-        return self._place("tok_slow")
-
-    def _paused(self) -> str:
-        order_id = self._slow()
-        assert self.shop.orchestrator("pause", order_id).code == 0
+        No process is started while the first attempt lasts, however busy the machine is.
+        """
+        order_id = self._place("tok_slow", customer=customer)
+        while not self._has_payment(order_id):
+            pass  # the saga is on its way there, and each question takes a while
+        with self._channel() as channel:
+            SagaServiceStub(channel).PauseSaga(PauseSagaRequest(saga_id=order_id, **_ASKED), timeout=PATIENCE)
         return order_id
 
-    def _captured_by_hand(self) -> str:
-        """Suspended, because the payment cannot be voided any more."""
-        order_id = self._paused()
-        capture = {"orderId": order_id, "amount": {"currencyCode": "EUR", "units": 1}}
-        payment = f"http://{self.shop.addresses.services['payment']}/shop.payment.v1.PaymentService/CapturePayment"
-        assert buf_curl(payment, "-d", json.dumps(capture)).code == 0
-        assert self.shop.orchestrator("resume", order_id).code == 0
-        self.shop.orchestrator("cancel", order_id)
-        self.shop.orchestrator("watch", order_id)
-        return order_id
+    def captured_by_hand(self) -> str:
+        """An order whose rollback is suspended, because its payment cannot be voided any more."""
+        order_id = self.paused("bob")
+        with insecure_channel(self.shop.addresses.services["payment"]) as channel:
+            capture = CapturePaymentRequest(order_id=order_id, amount=Money(currency_code="EUR", units=1))
+            PaymentServiceStub(channel).CapturePayment(capture, timeout=PATIENCE)
+        with self._channel() as channel:
+            sagas = SagaServiceStub(channel)
+            sagas.CancelSaga(CancelSagaRequest(saga_id=order_id, **_ASKED), timeout=PATIENCE)
+            for answer in sagas.WatchSaga(WatchSagaRequest(saga_id=order_id), timeout=PATIENCE):
+                if answer.saga.reason.code == "COMPENSATION_REJECTED":
+                    return order_id
+        raise AssertionError("its payment was voided")
 
-    def _place(self, card: str, *, wait: str = "0s") -> str:
-        placed = self.shop.call("shop.order.v1.OrderService/StartOrder", order(cardToken=card, wait=wait))
-        order_id: str = json.loads(placed.out)["order"]["orderId"]
-        return order_id
+    def _place(self, card: str, *, wait: int = 0, customer: str = "bob") -> str:
+        placed = order(cardToken=card, wait=f"{wait}s", customerId=customer)
+        with self._channel() as channel:
+            request = json_format.ParseDict(placed, StartOrderRequest())
+            return OrderServiceStub(channel).StartOrder(request, timeout=PATIENCE).order.order_id
 
-    def paused_of(self, customer: str) -> None:
-        """Let a customer have a suspended order."""
-        placed = self.shop.call(
-            "shop.order.v1.OrderService/StartOrder", order(cardToken="tok_slow", wait="0s", customerId=customer)
-        )
-        assert self.shop.orchestrator("pause", json.loads(placed.out)["order"]["orderId"]).code == 0
+    def _has_payment(self, order_id: str) -> bool:
+        with insecure_channel(self.shop.addresses.services["payment"]) as channel:
+            try:
+                PaymentServiceStub(channel).GetPayment(GetPaymentRequest(order_id=order_id), timeout=PATIENCE)
+            except RpcError as error:
+                if error.code() is not StatusCode.NOT_FOUND:
+                    raise
+                return False
+            return True
+
+    def _channel(self) -> Channel:
+        return insecure_channel(self.shop.addresses.orchestrator)
+
+
+_SITUATIONS: Final = (
+    ("--compensated", ShopWorld.captured_by_hand),
+    ("orchestrator skip", ShopWorld.captured_by_hand),
+    ("orchestrator resolve", ShopWorld.paused),
+    ("orchestrator pause", ShopWorld.paused),
+    ("orchestrator cancel", ShopWorld.paused),
+)
+"""What must have happened to an order before, by a part of the block."""
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ def test_the_commands_of_a_page_do_what_they_are_for(block: Block, request: pyte
     for example in PAGES[block.page].blocks("json"):
         world.folder.joinpath(example.file).write_text(example.code)
     if "orchestrator act cancel" in block.code:
-        world.paused_of("alice")
+        world.paused("alice")
     order_id = world.order(block) if ORDER_ID in block.code else ""
 
     for command in block.commands:
