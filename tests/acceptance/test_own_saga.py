@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import grpc
+import pytest
 from google.protobuf import descriptor_pool, message_factory
 
 from orchestrator.cli.protoc import describe
 from orchestrator.shop.demo.addresses import settings_removed
 from saga.v1 import saga_pb2
 from saga.v1.saga_service_pb2 import StartSagaRequest, StartSagaResponse
-from tests.acceptance.conftest import PATIENCE
+from tests.acceptance.conftest import PATIENCE, buf_curl
 from tests.acceptance.trips import SOURCE, orchestrator
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.acceptance.trips import Agency
 
-WRITTEN = [*SOURCE.rglob("*.py"), *SOURCE.rglob("*.proto")]
+WRITTEN = [SOURCE / name for name in ("protos/trip/v1/trip.proto", "trip_sagas.py", "participants.py")]
 
 
 def book(address: str, project: Path, city: str) -> tuple[saga_pb2.Saga, dict[str, str]]:
@@ -69,3 +71,12 @@ def test_a_refused_flight_cancels_the_room(agency: Agency, project: Path) -> Non
     assert saga.status == saga_pb2.STATUS_COMPENSATED
     assert agency.says.readline().strip() == "cancelled Sea view, Atlantis"
     assert [step.key for step in saga.steps if step.HasField("compensation")] == ["HotelService.BookRoom#1"]
+
+
+@pytest.mark.parametrize(("city", "answer"), [("Porto", "Sea view, Porto"), ("Atlantis", "no airport")])
+def test_an_api_of_the_application_speaks_of_trips_and_not_of_sagas(agency: Agency, city: str, answer: str) -> None:
+    url = f"http://{agency.address}/trip.v1.TripService/BookTrip"
+    done = buf_curl(url, "-d", json.dumps({"city": city}))
+
+    assert answer in done.out + done.err
+    assert (done.code == 0) is (city == "Porto")

@@ -115,7 +115,7 @@ def agency(project: Path) -> Iterator[Agency]:
             project,
             "stderr",
             r"listening on (\S+)",
-            *(str(_BIN / "orchestrator"), "serve", "--sagas", "trip_sagas", "--listen", "127.0.0.1:0"),
+            *(str(_BIN / "orchestrator"), "serve", "--sagas", "trip_api", "--listen", "127.0.0.1:0"),
             *("--participant", f"trip.v1.HotelService={where}"),
             *("--participant", f"trip.v1.FlightService={where}"),
         )
