@@ -9,7 +9,7 @@ import signal
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from google.protobuf import json_format
 from google.type.money_pb2 import Money
@@ -45,57 +45,61 @@ _ASKED: Final = {"reason": "for a page", "requested_by": "a test"}
 _EXAMPLE_PORTS: Final = re.compile(r"127\.0\.0\.1:5200\d")
 
 
-class World(Protocol):
-    """Where commands are run."""
+@dataclass(frozen=True)
+class World:
+    """Where commands are run.
+
+    Attributes:
+        folder: the working directory.
+        variables: the environment.
+    """
 
     folder: Path
     variables: dict[str, str]
 
     def translated(self, command: str) -> str:
         """The command, with the addresses at which the processes of the test listen."""
+        return command.replace(".venv/bin/", f"{BIN}/")
 
     def order(self, block: Block) -> str:
         """The id of an order to which the commands of a block may be done."""
+        raise AssertionError(f"{block}: there are no orders here")
 
     def stir(self) -> None:
         """Let something happen that `feed` tells."""
 
 
 @dataclass(frozen=True)
-class ShopWorld:
+class ShopWorld(World):
     """The running shop, asked by the commands of `.venv`.
 
     Attributes:
         shop: the shop.
-        folder: an empty folder with the contracts of the repository.
-        variables: the environment of the commands.
     """
 
     shop: Shop
-    folder: Path
-    variables: dict[str, str]
 
     @classmethod
     def beside(cls, shop: Shop, folder: Path) -> ShopWorld:
         """With commands that know where the shop is."""
         (folder / "protos").symlink_to(ROOT / "protos")
         variables = environment(folder) | {"ORCHESTRATOR_ADDRESS": shop.addresses.orchestrator}
-        return cls(shop, folder, variables)
+        return cls(folder, variables, shop)
 
     def translated(self, command: str) -> str:
-        """See the protocol."""
-        command = command.replace(".venv/bin/", f"{BIN}/")
+        """See the base."""
+        command = super().translated(command)
         usual = Addresses.by_contract().all
         for name, address in self.shop.addresses.all.items():
             command = command.replace(usual[name], address)
         return command
 
     def stir(self) -> None:
-        """See the protocol."""
+        """See the base."""
         self._place("tok_visa")
 
     def order(self, block: Block) -> str:
-        """See the protocol."""
+        """See the base."""
         for beginning, situation in _SITUATIONS:
             if beginning in block.code:
                 return situation(self)
@@ -158,38 +162,27 @@ _SITUATIONS: Final = (
 
 
 @dataclass(frozen=True)
-class TripsWorld:
+class TripsWorld(World):
     """The project of trips, in its folder.
 
     Attributes:
         agency: its processes.
-        folder: its folder.
-        variables: the environment of the commands.
     """
 
     agency: Agency
-    folder: Path
-    variables: dict[str, str]
 
     @classmethod
     def in_project(cls, agency: Agency, project: Path, tools: Path) -> TripsWorld:
         """With a `grpcurl` among the commands."""
         where = f"trip.v1.HotelService={agency.participants},trip.v1.FlightService={agency.participants}"
-        return cls(agency, project, environment(tools) | {"ORCHESTRATOR_PARTICIPANTS": where})
+        return cls(project, environment(tools) | {"ORCHESTRATOR_PARTICIPANTS": where}, agency)
 
     def translated(self, command: str) -> str:
-        """See the protocol."""
+        """See the base."""
         if " mock " in command:
             return _EXAMPLE_PORTS.sub("127.0.0.1:0", command)
         command = command.replace("127.0.0.1:50100", self.agency.address)
         return _EXAMPLE_PORTS.sub(self.agency.participants, command)
-
-    def order(self, block: Block) -> str:
-        """See the protocol."""
-        raise AssertionError(f"{block}: there are no orders here")
-
-    def stir(self) -> None:
-        """See the protocol."""
 
 
 def run(world: World, command: str) -> str:

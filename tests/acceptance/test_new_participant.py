@@ -5,20 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 
-from tests.acceptance.conftest import BIN
-from tests.acceptance.page_commands import run, started
+from tests.acceptance.page_commands import World, run, started
 from tests.acceptance.pages import PAGES, ROOT
 from tests.acceptance.trips import environment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.acceptance.pages import Block
 
 PAGE: Final = PAGES["services/chassis/README.md"]
 PLACE_ORDER: Final = "orchestrator/shop/place_order.py"
@@ -30,27 +23,8 @@ from shop.gift.v1.gift_pb2_grpc import GiftServiceStub
 """
 
 
-@dataclass(frozen=True)
-class Copy:
-    """A copy of the project, as a world for commands."""
-
-    folder: Path
-    variables: dict[str, str]
-
-    def translated(self, command: str) -> str:
-        """The command of this Python."""
-        return command.replace(".venv/bin/", f"{BIN}/")
-
-    def order(self, block: Block) -> str:
-        """See the protocol."""
-        raise AssertionError(f"{block}: there are no orders here")
-
-    def stir(self) -> None:
-        """See the protocol."""
-
-
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+def copy(tmp_path_factory: pytest.TempPathFactory) -> World:
     """The project with the files of the page, and with the step in the saga."""
     folder = tmp_path_factory.mktemp("copy")
     for name in ("orchestrator", "generated", "services", "protos"):
@@ -70,7 +44,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     code = code.replace("    # The point of no return.\n", f"{step()}\n    # The point of no return.\n")
     saga.write_text(code)
     path = f"{folder}{os.pathsep}{folder / 'generated'}"
-    return Copy(folder, environment(folder) | {"PYTHONPATH": path})
+    return World(folder, environment(folder) | {"PYTHONPATH": path})
 
 
 def step() -> str:
@@ -79,7 +53,7 @@ def step() -> str:
     return code
 
 
-def test_a_participant_written_from_the_page_is_sound_and_takes_part(copy: Copy) -> None:
+def test_a_participant_written_from_the_page_is_sound_and_takes_part(copy: World) -> None:
     inventory, generate, start, conform, check = [command for block in PAGE.blocks("sh") for command in block.commands]
 
     run(copy, inventory)

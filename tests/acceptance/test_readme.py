@@ -286,7 +286,8 @@ def test_the_cells_of_the_fault_matrix_are_those_of_the_shop() -> None:
 
 def cells(drawn: str) -> dict[tuple[str, str, str], str]:
     """What a drawing of a fault matrix says, by its title, the command and the fault."""
-    title, faults, found = "", [""], {}
+    title, faults = "", [""]
+    found: dict[tuple[str, str, str], str] = {}
     for line in drawn.splitlines():
         first, *others = [cell.strip() for cell in re.split("[│┃]", line.strip(" │┃"))]
         if not others:
@@ -299,25 +300,21 @@ def cells(drawn: str) -> dict[tuple[str, str, str], str]:
 
 
 def test_the_map_names_every_room_and_no_other() -> None:
-    [drawn] = [block.code for block in PAGES["README.md"].blocks("text")]
-    parents = [""]
-    planned, built = set(), set()
-    for line in drawn.splitlines():
-        depth, (name, text) = (
-            (len(line) - len(line.lstrip())) // 2,
-            line.split(maxsplit=1) if " " in line.strip() else (line, ""),
-        )
-        del parents[depth + 1 :]
-        path = f"{parents[depth]}{name}"
-        parents.append(path)
-        (planned if text.strip().startswith("planned: ") else built).add(path)
-    assert {path for path in built if not (ROOT / path).exists()} == set()
-    assert {path for path in planned if (ROOT / path).exists()} == set()
+    rooms = drawn_rooms()
+    for path, text in rooms.items():
+        assert (ROOT / path).exists() is not text.startswith("planned: "), path
     layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
     ruled = {name.strip("() ") for layer in layers for name in layer.split("|")} - {"__main__"}
-    rooms = {
-        re.sub(r"(\.py|/)$", "", path.removeprefix("orchestrator/"))
-        for path in built | planned
-        if path.startswith("orchestrator/") and path.count("/") == 1 + path.endswith("/")
-    }
-    assert rooms == ruled
+    assert {found[1] for path in rooms if (found := re.fullmatch(r"orchestrator/(\w+)(?:/|\.py)", path))} == ruled
+
+
+def drawn_rooms() -> dict[str, str]:
+    """What the map says, by the path."""
+    [drawn] = PAGES["README.md"].blocks("text")
+    parents, rooms = [""], {}
+    for line in drawn.code.splitlines():
+        name, _, text = line.strip().partition(" ")
+        del parents[(len(line) - len(line.lstrip())) // 2 + 1 :]
+        parents.append(parents[-1] + name)
+        rooms[parents[-1]] = text.strip()
+    return rooms
