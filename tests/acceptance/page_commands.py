@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import select
@@ -11,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import grpc
+import grpc.aio
 from google.protobuf import json_format
 from google.type.money_pb2 import Money
-from grpc import Channel, RpcError, StatusCode, insecure_channel
 
 from saga.v1.saga_service_pb2 import CancelSagaRequest, PauseSagaRequest, WatchSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
@@ -96,59 +98,63 @@ class ShopWorld(World):
 
     def stir(self) -> None:
         """See the base."""
-        self._place("tok_visa")
+        asyncio.run(self._place("tok_visa"))
 
     def order(self, block: Block) -> str:
         """See the base."""
         for beginning, situation in _SITUATIONS:
             if beginning in block.code:
                 return situation(self)
-        return self._place("tok_visa", wait=PATIENCE)
+        return asyncio.run(self._place("tok_visa", wait=PATIENCE))
 
-    def paused(self, customer: str = "alice") -> str:
-        """An order that is suspended while its payment is in doubt.
-
-        No process is started while the first attempt lasts, however busy the machine is.
-        """
-        order_id = self._place("tok_slow", customer=customer)
-        while not self._has_payment(order_id):
-            pass  # the saga is on its way there, and each question takes a while
-        with self._channel() as channel:
-            SagaServiceStub(channel).PauseSaga(PauseSagaRequest(saga_id=order_id, **_ASKED), timeout=PATIENCE)
-        return order_id
+    def paused(self, customer: str = "bob") -> str:
+        """An order that is suspended while its payment is in doubt."""
+        return asyncio.run(self._paused(customer))
 
     def captured_by_hand(self) -> str:
         """An order whose rollback is suspended, because its payment cannot be voided any more."""
-        order_id = self.paused("bob")
-        with insecure_channel(self.shop.addresses.services["payment"]) as channel:
+        return asyncio.run(self._captured_by_hand())
+
+    async def _paused(self, customer: str) -> str:
+        """No process is started while the payment's first attempt lasts, however busy the machine is."""
+        order_id = await self._place("tok_slow", customer=customer)
+        while not await self._has_payment(order_id):
+            pass  # the saga is on its way there, and each question takes a while
+        async with self._channel() as channel:
+            await SagaServiceStub(channel).PauseSaga(PauseSagaRequest(saga_id=order_id, **_ASKED), timeout=PATIENCE)
+        return order_id
+
+    async def _captured_by_hand(self) -> str:
+        order_id = await self._paused("bob")
+        async with self._channel("payment") as channel:
             capture = CapturePaymentRequest(order_id=order_id, amount=Money(currency_code="EUR", units=1))
-            PaymentServiceStub(channel).CapturePayment(capture, timeout=PATIENCE)
-        with self._channel() as channel:
+            await PaymentServiceStub(channel).CapturePayment(capture, timeout=PATIENCE)
+        async with self._channel() as channel:
             sagas = SagaServiceStub(channel)
-            sagas.CancelSaga(CancelSagaRequest(saga_id=order_id, **_ASKED), timeout=PATIENCE)
-            for answer in sagas.WatchSaga(WatchSagaRequest(saga_id=order_id), timeout=PATIENCE):
+            await sagas.CancelSaga(CancelSagaRequest(saga_id=order_id, **_ASKED), timeout=PATIENCE)
+            async for answer in sagas.WatchSaga(WatchSagaRequest(saga_id=order_id), timeout=PATIENCE):
                 if answer.saga.reason.code == "COMPENSATION_REJECTED":
                     return order_id
         raise AssertionError("its payment was voided")
 
-    def _place(self, card: str, *, wait: int = 0, customer: str = "bob") -> str:
+    async def _place(self, card: str, *, wait: int = 0, customer: str = "bob") -> str:
         placed = order(cardToken=card, wait=f"{wait}s", customerId=customer)
-        with self._channel() as channel:
-            request = json_format.ParseDict(placed, StartOrderRequest())
-            return OrderServiceStub(channel).StartOrder(request, timeout=PATIENCE).order.order_id
+        request = json_format.ParseDict(placed, StartOrderRequest())
+        async with self._channel() as channel:
+            return (await OrderServiceStub(channel).StartOrder(request, timeout=PATIENCE)).order.order_id
 
-    def _has_payment(self, order_id: str) -> bool:
-        with insecure_channel(self.shop.addresses.services["payment"]) as channel:
+    async def _has_payment(self, order_id: str) -> bool:
+        async with self._channel("payment") as channel:
             try:
-                PaymentServiceStub(channel).GetPayment(GetPaymentRequest(order_id=order_id), timeout=PATIENCE)
-            except RpcError as error:
-                if error.code() is not StatusCode.NOT_FOUND:
+                await PaymentServiceStub(channel).GetPayment(GetPaymentRequest(order_id=order_id), timeout=PATIENCE)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.NOT_FOUND:
                     raise
                 return False
             return True
 
-    def _channel(self) -> Channel:
-        return insecure_channel(self.shop.addresses.orchestrator)
+    def _channel(self, name: str = "orchestrator") -> grpc.aio.Channel:
+        return grpc.aio.insecure_channel(self.shop.addresses.all[name])
 
 
 _SITUATIONS: Final = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -29,10 +29,11 @@ def book(address: str, project: Path, city: str) -> tuple[saga_pb2.Saga, dict[st
     pool = descriptor_pool.DescriptorPool()
     for file in describe(project / "protos").file:
         pool.AddSerializedFile(file.SerializeToString())
-    order, trip = (
+    messages: list[Any] = [
         message_factory.GetMessageClass(pool.FindMessageTypeByName(f"trip.v1.{name}"))()
         for name in ("BookTripRequest", "Trip")
-    )
+    ]
+    order, trip = messages
     order.city = city
     request = StartSagaRequest(definition="book_trip")
     request.wait.FromSeconds(20)

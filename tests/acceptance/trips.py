@@ -69,8 +69,11 @@ def orchestrator(folder: Path, *arguments: str) -> str:
 @contextmanager
 def process(folder: Path, stream: str, says: str, *command: str) -> Iterator[tuple[re.Match[str], IO[str]]]:
     """A process that has said that it is ready, and what else it says; terminated at the end."""
-    pipes = {"stdout": subprocess.PIPE if stream == "stdout" else None, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=folder, env=settings_removed(os.environ), text=True, **pipes) as started:
+    stdout = subprocess.PIPE if stream == "stdout" else None
+    environment = settings_removed(os.environ)
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, text=True, stdout=stdout, stderr=subprocess.PIPE
+    ) as started:
         try:
             said = getattr(started, stream)
             for line in said:
