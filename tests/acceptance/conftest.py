@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator.shop.demo.addresses import Addresses, settings_removed
+from orchestrator.shop.demo.processes import Processes
+from orchestrator.shop.demo.procfile import ROOT
 from tests.acceptance.trips import agency, project
-from tests.demo.addresses import ROOT, Addresses, settings_removed
-from tests.demo.processes import Processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,6 +17,7 @@ import grpc.aio
 from google.protobuf import json_format
 from google.type.money_pb2 import Money
 
+from orchestrator.shop.demo.addresses import Addresses
 from saga.v1.saga_service_pb2 import CancelSagaRequest, PauseSagaRequest, WatchSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from shop.order.v1.order_service_pb2 import StartOrderRequest
@@ -26,7 +27,6 @@ from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 from tests.acceptance.conftest import BIN, PATIENCE, order
 from tests.acceptance.pages import ROOT
 from tests.acceptance.trips import environment
-from tests.demo.addresses import Addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from orchestrator.channels.status import MEANINGS
 from orchestrator.cli.app import app
+from orchestrator.contract.command import Meaning
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.settings import Settings
 from tests.acceptance import conftest
@@ -248,11 +249,15 @@ def test_both_tools_send_the_same_order_to_the_same_rpc() -> None:
     assert sent[0] == sent[1]
 
 
+def codes(meaning: Meaning) -> set[str]:
+    return {code.name for code, means in MEANINGS.items() if means is meaning}
+
+
 def test_the_table_of_outcomes_is_that_of_the_code() -> None:
     table = PAGES["orchestrator/engine/README.md"].table("status", "outcome", "what follows")
     rows = {cells[1].split(":")[0].strip(): cells[0] for cells in table}
-    assert set(re.findall(r"`(\w+)`", rows["rejected"])) == {code.name for code in REJECTED}
-    assert set(re.findall(r"`(\w+)`", rows["retry"])) == {code.name for code in RETRY}
+    assert set(re.findall(r"`(\w+)`", rows["rejected"])) == codes(Meaning.REJECTED)
+    assert set(re.findall(r"`(\w+)`", rows["retry"])) == codes(Meaning.RETRY)
 
 
 def test_the_table_of_suspensions_knows_every_reason() -> None:

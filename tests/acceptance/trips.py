@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
-from tests.demo.addresses import settings_removed
+from orchestrator.shop.demo.addresses import settings_removed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
