@@ -7,6 +7,7 @@ statuses, health and reflection name it, and a drain waits for its calls.
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,8 @@ class Application:
         """
         if service in self.services:
             raise DefinitionError(f"{service} is registered twice; it can be served once")
+        # Where a contract has no messages of its own, its stubs do not import it, and reflection would not know it.
+        importlib.import_module(add_to_server.__module__.removesuffix("_grpc"))
         self.services[service] = partial(add_to_server, servicer)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from google.protobuf import descriptor_pool
 
 from orchestrator import saga
 from orchestrator.api.application import Application
+from orchestrator.cli.protoc import generate
 from orchestrator.errors import DefinitionError
 from orchestrator.shop.order_service import order_api
 from shop.order.v1.order_pb2 import Order, Receipt
@@ -17,6 +20,7 @@ from shop.rewards.v1.rewards_pb2_grpc import RewardsServiceStub  # noqa: TC001 -
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.unit.engine.stage import Definition, Stage
 
@@ -71,3 +75,22 @@ async def test_a_service_that_is_registered_twice_is_refused(stage_of: Callable[
 
     with pytest.raises(DefinitionError, match=r"shop.order.v1.OrderService is registered twice"):
         order_api.register(application)
+
+
+async def test_reflection_knows_a_service_whose_contract_has_no_messages_of_its_own(
+    stage_of: Callable[..., Stage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "protos/bell/v1").mkdir(parents=True)
+    (tmp_path / "protos/bell/v1/bell.proto").write_text(
+        'syntax = "proto3"; package bell.v1; import "google/protobuf/empty.proto";'
+        "service Bell { rpc Ring(google.protobuf.Empty) returns (google.protobuf.Empty); }"
+    )
+    generate(tmp_path / "protos", tmp_path / "stubs")
+    monkeypatch.syspath_prepend(tmp_path / "stubs")
+    stubs = importlib.import_module("bell.v1.bell_pb2_grpc")
+    sagas = stage_of(of_another_name).process().sagas
+    application = Application(sagas, cast("Any", None), cast("Any", None), cast("Any", lambda _service: None))
+
+    application.add("bell.v1.Bell", stubs.add_BellServicer_to_server, stubs.BellServicer())
+
+    assert descriptor_pool.Default().FindServiceByName("bell.v1.Bell").full_name == "bell.v1.Bell"
