@@ -16,11 +16,11 @@ from orchestrator.errors import DefinitionError, InvalidInput
 from orchestrator.journal.state import Status
 from orchestrator.testing.matrix.examples import by_full_name
 from orchestrator.testing.matrix.expectations import of_fragile
-from orchestrator.testing.matrix.judging import faults_found, is_overdue, word
-from orchestrator.testing.matrix.mishaps import MISHAPS
-from orchestrator.testing.matrix.rehearsal import Evidence, Production, Rehearsal
+from orchestrator.testing.matrix.fault_cases import MISHAPS
+from orchestrator.testing.matrix.oracle import faults_found, is_overdue, word
 from orchestrator.testing.matrix.report import Cell, Matrix, Verdict
 from orchestrator.testing.matrix.scenario import Scenario
+from orchestrator.testing.matrix.scenario_run import Evidence, Production, Rehearsal
 from orchestrator.testing.matrix.subjects import subjects_of, unreached
 from orchestrator.testing.matrix.virtual_time import VirtualTimeLoop
 from orchestrator.testing.samples import Sampler, violations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.testing.matrix.mishaps import Mishap
+    from orchestrator.testing.matrix.fault_cases import Mishap
     from orchestrator.testing.matrix.subjects import Subject
 
 _one_at_a_time: Final = threading.Lock()

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.journal.state import Status
-from orchestrator.testing.matrix.judging import word
-from orchestrator.testing.matrix.mishaps import MISHAPS, Family
+from orchestrator.testing.matrix.fault_cases import MISHAPS, Family
+from orchestrator.testing.matrix.oracle import word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.outcome import Outcome
     from orchestrator.ports.channel import Caller
     from orchestrator.ports.journal import Journal
-    from orchestrator.testing.matrix.rehearsal import Production
+    from orchestrator.testing.matrix.scenario_run import Production
     from orchestrator.testing.mock.calls import Metadata
 
 _DRAW: Final = 0.5

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.testing.matrix.judging import word
+from orchestrator.testing.matrix.oracle import word
 from orchestrator.testing.matrix.rendering import matrix_text, matrix_view
 
 if TYPE_CHECKING:

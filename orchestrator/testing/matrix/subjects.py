@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.plan.plan import Plan
     from orchestrator.contract.command import Command
     from orchestrator.journal.entries import Entry
-    from orchestrator.testing.matrix.rehearsal import Evidence, Production
+    from orchestrator.testing.matrix.scenario_run import Evidence, Production
 
 
 @dataclass(frozen=True, slots=True)

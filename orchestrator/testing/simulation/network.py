@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.journal.outcome import Outcome
+    from orchestrator.testing.simulation.fault_rates import Weather
+    from orchestrator.testing.simulation.invariants import Watch
     from orchestrator.testing.simulation.timeline import Timeline
-    from orchestrator.testing.simulation.virtual_loop import Process, VirtualLoop
-    from orchestrator.testing.simulation.watch import Watch
-    from orchestrator.testing.simulation.weather import Weather
+    from orchestrator.testing.world.virtual_loop import Process, VirtualLoop
 
     Metadata = tuple[tuple[str, str], ...]
 

@@ -13,7 +13,7 @@ from orchestrator.ports.adapters import Adapters
 from orchestrator.testing.simulation.network import Route
 from orchestrator.testing.simulation.sagas import DEFINITIONS
 from orchestrator.testing.simulation.shared_journal import JournalLine
-from orchestrator.testing.simulation.virtual_loop import Process
+from orchestrator.testing.world.virtual_loop import Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.journal.entries import Entry
+    from orchestrator.testing.simulation.fault_rates import Weather
+    from orchestrator.testing.simulation.invariants import Watch
     from orchestrator.testing.simulation.network import Network
     from orchestrator.testing.simulation.shared_journal import SharedJournal
     from orchestrator.testing.simulation.timeline import Timeline
-    from orchestrator.testing.simulation.virtual_loop import VirtualLoop
-    from orchestrator.testing.simulation.watch import Watch
-    from orchestrator.testing.simulation.weather import Weather
+    from orchestrator.testing.world.virtual_loop import VirtualLoop
 
 EPOCH: Final = 1_700_000_000_000_000_000
 """When every world begins, nanoseconds since the epoch, UTC."""

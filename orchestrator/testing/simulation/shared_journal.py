@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
     from orchestrator.ports.claims import Claim, SilentReplica
     from orchestrator.ports.journal import Append, Journal
+    from orchestrator.testing.simulation.fault_rates import Weather
+    from orchestrator.testing.simulation.invariants import Watch
     from orchestrator.testing.simulation.timeline import Timeline
-    from orchestrator.testing.simulation.virtual_loop import Process, VirtualLoop
-    from orchestrator.testing.simulation.watch import Watch
-    from orchestrator.testing.simulation.weather import Weather
+    from orchestrator.testing.world.virtual_loop import Process, VirtualLoop
 
 T = TypeVar("T")
 

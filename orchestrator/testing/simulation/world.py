@@ -21,17 +21,17 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.journal.state import ENDED, Status
+from orchestrator.testing.simulation.clients import People
+from orchestrator.testing.simulation.fault_rates import CALM, Weather
+from orchestrator.testing.simulation.final_check import Reckoning
+from orchestrator.testing.simulation.invariants import Watch
 from orchestrator.testing.simulation.network import Network
-from orchestrator.testing.simulation.people import People
 from orchestrator.testing.simulation.promises import Broken, Promise
-from orchestrator.testing.simulation.reckoning import Reckoning
 from orchestrator.testing.simulation.replicas import Replica
 from orchestrator.testing.simulation.sagas import draw_definitions
 from orchestrator.testing.simulation.shared_journal import SharedJournal
 from orchestrator.testing.simulation.timeline import Timeline
-from orchestrator.testing.simulation.virtual_loop import StandsStill, VirtualLoop
-from orchestrator.testing.simulation.watch import Watch
-from orchestrator.testing.simulation.weather import CALM, Weather
+from orchestrator.testing.world.virtual_loop import StandsStill, VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

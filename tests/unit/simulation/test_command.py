@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
-from tests.unit.simulation.planted import compensations_are_reordered
+from tests.unit.simulation.engine_flaws import compensations_are_reordered
 
 if TYPE_CHECKING:
     from typer.testing import Result

@@ -12,10 +12,10 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.simulation import Broken, Promise, Timeline
+from orchestrator.testing.simulation.fault_rates import CALM, Weather
+from orchestrator.testing.simulation.invariants import Watch
 from orchestrator.testing.simulation.shared_journal import JournalLine, SharedJournal
-from orchestrator.testing.simulation.virtual_loop import Process, VirtualLoop
-from orchestrator.testing.simulation.watch import Watch
-from orchestrator.testing.simulation.weather import CALM, Weather
+from orchestrator.testing.world.virtual_loop import Process, VirtualLoop
 from tests.support.journals import EVERY_ENTRY, Pen
 
 if TYPE_CHECKING:

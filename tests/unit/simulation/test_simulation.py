@@ -12,8 +12,8 @@ import pytest
 from orchestrator.analysis.rules import check_definition
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.simulation import Outcome, simulate
+from orchestrator.testing.simulation.fault_rates import CALM, Weather
 from orchestrator.testing.simulation.sagas import DEFINITIONS
-from orchestrator.testing.simulation.weather import CALM, Weather
 
 SEEDS = 200
 ROUNDS = 8

@@ -20,7 +20,7 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Rejected, Unknown
 from orchestrator.journal.state import SagaState
 from orchestrator.testing.mock import ContractParticipant
-from tests.unit.testing.matrix.sell import altered, sell
+from tests.unit.testing.matrix.selling_saga import altered, sell
 
 if TYPE_CHECKING:
     from collections.abc import Callable

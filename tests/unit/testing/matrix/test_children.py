@@ -12,7 +12,7 @@ from orchestrator.journal.state import Status
 from orchestrator.testing.matrix import Verdict, fault_matrix
 from orchestrator.testing.matrix.examples import find_command
 from shop.order.v1.order_pb2 import Receipt
-from tests.unit.testing.matrix.family import collect, fulfil, sell, wrap
+from tests.unit.testing.matrix.parent_sagas import collect, fulfil, sell, wrap
 
 if TYPE_CHECKING:
     from orchestrator.testing.matrix import Matrix

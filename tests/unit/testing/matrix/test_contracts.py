@@ -10,7 +10,7 @@ import pytest
 from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.journal.state import Status
 from orchestrator.testing.matrix import Verdict, fault_matrix
-from tests.unit.testing.matrix.sell import altered, sell
+from tests.unit.testing.matrix.selling_saga import altered, sell
 
 RESERVE, CAPTURE = "InventoryService.ReserveStock#1", "PaymentService.CapturePayment#1"
 ONCE = RetryPolicy(attempts=1)

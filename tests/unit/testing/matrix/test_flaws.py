@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from orchestrator.testing.matrix import fault_matrix
-from orchestrator.testing.matrix.mishaps import MISHAPS, Family
+from orchestrator.testing.matrix.fault_cases import MISHAPS, Family
 from tests.unit.testing.matrix import flaws
-from tests.unit.testing.matrix.sell import failed, sell
+from tests.unit.testing.matrix.selling_saga import failed, sell
 
 if TYPE_CHECKING:
     from tests.unit.testing.matrix.flaws import Plant

@@ -24,7 +24,7 @@ from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import CapturePaymentRequest, CapturePaymentResponse
 from shop.pricing.v1.pricing_pb2 import PriceOrderRequest
-from tests.unit.testing.matrix.sell import Shop, altered, failed, sell
+from tests.unit.testing.matrix.selling_saga import Shop, altered, failed, sell
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from orchestrator.engine.run import failpoints
 from orchestrator.journal.state import Status
 from orchestrator.shop.place_order import place_order
 from orchestrator.testing.matrix import Matrix, Verdict, fault_matrix
-from orchestrator.testing.matrix.mishaps import MISHAPS
+from orchestrator.testing.matrix.fault_cases import MISHAPS
 
 COMPENSABLE = ["CreateOrder", "ReserveStock", "AuthorizePayment", "ArrangeShipment"]
 PIVOT = ["CapturePayment"]

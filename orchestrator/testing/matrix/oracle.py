@@ -9,13 +9,13 @@ from orchestrator.journal.compensation_plan import plan_compensations
 from orchestrator.journal.keys import idempotency_key
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import UNFINISHED, CommandState, SagaState, Status, StepOutcome
-from orchestrator.testing.matrix.rehearsal import ACCEPTED
+from orchestrator.testing.matrix.scenario_run import ACCEPTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestrator.testing.matrix.expectations import Ends
-    from orchestrator.testing.matrix.rehearsal import Evidence
+    from orchestrator.testing.matrix.scenario_run import Evidence
 
 
 def faults_found(evidence: Evidence, legal: Ends, meanwhile: Ends = frozenset()) -> list[str]:

@@ -9,7 +9,7 @@ from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, CapturePaymentRequest
 from shop.pricing.v1.pricing_pb2 import PriceOrderRequest
 from shop.rewards.v1.rewards_pb2 import CreditPointsRequest
-from tests.unit.testing.matrix.sell import Shop
+from tests.unit.testing.matrix.selling_saga import Shop
 
 
 @saga("wrap", version=1)

@@ -21,9 +21,9 @@ from orchestrator.errors import ActRefused
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Unknown
 from orchestrator.testing.matrix.journal import SharedJournal
+from orchestrator.testing.matrix.recorder import Witness
 from orchestrator.testing.matrix.replica import Replica
 from orchestrator.testing.matrix.scenario import IN_FLIGHT, Script, key_of
-from orchestrator.testing.matrix.witness import Witness
 from orchestrator.testing.mock import ContractParticipant
 
 if TYPE_CHECKING:

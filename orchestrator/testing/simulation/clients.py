@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from random import Random
 
     from orchestrator.journal.state import SagaState
+    from orchestrator.testing.simulation.invariants import Watch
     from orchestrator.testing.simulation.replicas import Life, Replica
     from orchestrator.testing.simulation.timeline import Timeline
-    from orchestrator.testing.simulation.watch import Watch
 
     Ask = Callable[[Life], Awaitable[SagaState]]
 

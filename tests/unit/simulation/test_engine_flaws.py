@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.simulation import simulate
-from tests.unit.simulation.planted import PLANTED, Planted
+from tests.unit.simulation.engine_flaws import PLANTED, Planted
 
 MOST_SEEDS = 100
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.testing.simulation.virtual_loop import Process, StandsStill, VirtualLoop
+from orchestrator.testing.world.virtual_loop import Process, StandsStill, VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
 from orchestrator.journal.state import ENDED, Status, StepOutcome
+from orchestrator.testing.simulation.invariants import is_child
 from orchestrator.testing.simulation.promises import Promise
-from orchestrator.testing.simulation.watch import is_child
 
 if TYPE_CHECKING:
     from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.journal import Journal
-    from orchestrator.testing.simulation.watch import Watch
+    from orchestrator.testing.simulation.invariants import Watch
 
 
 class Reckoning:
