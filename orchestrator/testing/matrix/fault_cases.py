@@ -9,7 +9,7 @@ from orchestrator.contract.command import OnUnknown
 from orchestrator.journal.keys import compensation_key
 from orchestrator.journal.state import Status
 from orchestrator.testing.matrix import expectations as ends
-from orchestrator.testing.matrix.scenario import IN_FLIGHT, INTENT_DURABLE, Moment, Scenario, Strike
+from orchestrator.testing.matrix.scenario import IN_FLIGHT, INTENT_DURABLE, FaultInjection, Scenario, Trigger
 from orchestrator.testing.mock import Fault
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _ALWAYS: Final = 1_000_000
 _LONGER_SECONDS: Final = 60.0
 
 
-class Family(enum.Enum):
+class FaultKind(enum.Enum):
     """What goes wrong; each makes a table."""
 
     DELIVERY = "the command"
@@ -34,7 +34,7 @@ class Family(enum.Enum):
     CANCEL = "the saga is cancelled"
 
 
-class Mishap(NamedTuple):
+class FaultCase(NamedTuple):
     """One column.
 
     Attributes:
@@ -48,25 +48,25 @@ class Mishap(NamedTuple):
     """
 
     name: str
-    family: Family
+    kind: FaultKind
     meaning: str
     scenario: Callable[[Subject], Scenario]
     legal: Callable[[Subject], Ends]
-    excuse: Callable[[Subject], str] = lambda _: ""
-    meanwhile: Callable[[Subject], Ends] = lambda _: frozenset()
+    not_applicable: Callable[[Subject], str] = lambda _: ""
+    during: Callable[[Subject], Ends] = lambda _: frozenset()
 
     @property
     def title(self) -> str:
         """The name with what it concerns, which tells it from all others: ``cancel: before``."""
-        return f"{self.family.name.lower()}: {self.name}"
+        return f"{self.kind.name.lower()}: {self.name}"
 
 
-def _struck(fault: Fault, times: int = 1) -> Callable[[Subject], Scenario]:
-    return lambda subject: Scenario((Strike(subject.key, fault, times),))
+def _injected(fault: Fault, times: int = 1) -> Callable[[Subject], Scenario]:
+    return lambda subject: Scenario((FaultInjection(subject.key, fault, times),))
 
 
 def _fronted_after_doubt(subject: Subject) -> Scenario:
-    return Scenario((Strike(subject.key, Fault.TIMEOUT_AFTER), Strike(subject.key, Fault.FRONTED)))
+    return Scenario((FaultInjection(subject.key, Fault.TIMEOUT_AFTER), FaultInjection(subject.key, Fault.FRONTED)))
 
 
 def _attempted_once(subject: Subject) -> str:
@@ -78,7 +78,7 @@ def _is_attempted_again(command: Command) -> bool:
 
 
 def _down(subject: Subject) -> Scenario:
-    return Scenario((Strike(subject.key, Fault.FAIL_BEFORE, seconds=_too_long(subject.command)),))
+    return Scenario((FaultInjection(subject.key, Fault.FAIL_BEFORE, seconds=_too_long(subject.command)),))
 
 
 def _down_meanwhile(subject: Subject) -> Ends:
@@ -88,8 +88,8 @@ def _down_meanwhile(subject: Subject) -> Ends:
 
 def _late(subject: Subject) -> Scenario:
     if subject.compensation is None:
-        return Scenario((Strike(subject.key, Fault.LATE),))
-    return Scenario((Strike(subject.key, Fault.LATE, _ALWAYS),), cancel=Moment(IN_FLIGHT, subject.key))
+        return Scenario((FaultInjection(subject.key, Fault.LATE),))
+    return Scenario((FaultInjection(subject.key, Fault.LATE, _ALWAYS),), cancel=Trigger(IN_FLIGHT, subject.key))
 
 
 def _late_ends(subject: Subject) -> Ends:
@@ -98,18 +98,18 @@ def _late_ends(subject: Subject) -> Ends:
     return ends.cancelled(subject, answered=False)
 
 
-def _duplicate_excuse(subject: Subject) -> str:
+def _not_recognised(subject: Subject) -> str:
     return "" if subject.command.idempotent else "its contract says that a repeated key is not recognised"
 
 
 def _killed(point: str) -> Callable[[Subject], Scenario]:
-    return lambda subject: Scenario(kill=Moment(point, subject.key))
+    return lambda subject: Scenario(kill=Trigger(point, subject.key))
 
 
 def _rejected_and_killed(point: str) -> Callable[[Subject], Scenario]:
     def scenario(subject: Subject) -> Scenario:
         key = subject.key if point == "rollback_began" else ""
-        return Scenario((Strike(subject.key, Fault.REJECT),), kill=Moment(point, key))
+        return Scenario((FaultInjection(subject.key, Fault.REJECT),), kill=Trigger(point, key))
 
     return scenario
 
@@ -128,16 +128,16 @@ def _no_rollback(subject: Subject) -> str:
     return "the code handles its failure" if subject.caught else ""
 
 
-def _in_rollback(*faults: Strike, kill: str = "") -> Callable[[Subject], Scenario]:
+def _in_rollback(*faults: FaultInjection, kill: str = "") -> Callable[[Subject], Scenario]:
     """Everything compensable is done; then the saga is cancelled. The strikes befall the row's compensation."""
 
     def scenario(subject: Subject) -> Scenario:
         undo = subject.compensation
         assert undo is not None
         key = compensation_key(subject.key)
-        strikes = tuple(each._replace(key=key, seconds=each.seconds and _too_long(undo)) for each in faults)
-        cancel = Moment(IN_FLIGHT, subject.last_compensable)
-        return Scenario(strikes, cancel, Moment(kill, subject.key) if kill else None)
+        injections = tuple(each._replace(key=key, seconds=each.seconds and _too_long(undo)) for each in faults)
+        cancel = Trigger(IN_FLIGHT, subject.last_compensable)
+        return Scenario(injections, cancel, Trigger(kill, subject.key) if kill else None)
 
     return scenario
 
@@ -187,7 +187,7 @@ def _undo_down_meanwhile(subject: Subject) -> Ends:
 
 
 def _cancelled(point: str) -> Callable[[Subject], Scenario]:
-    return lambda subject: Scenario(cancel=Moment(point, subject.key))
+    return lambda subject: Scenario(cancel=Trigger(point, subject.key))
 
 
 def _cancelled_unsent(subject: Subject) -> Ends:
@@ -214,40 +214,54 @@ def _too_long(command: Command) -> float:
     return retry.attempts * (retry.cap + command.timeout).total_seconds() + _LONGER_SECONDS
 
 
-_REFUSED: Final = Strike("", Fault.REJECT)
-_FAILS: Final = Strike("", Fault.FAIL_BEFORE, _FEW)
-_LOST: Final = Strike("", Fault.TIMEOUT_AFTER)
-_TWICE: Final = Strike("", Fault.DUPLICATE)
-_FRONTED: Final = Strike("", Fault.FRONTED)
-_GONE: Final = Strike("", Fault.FAIL_BEFORE, seconds=1.0)
+_REFUSED: Final = FaultInjection("", Fault.REJECT)
+_FAILS: Final = FaultInjection("", Fault.FAIL_BEFORE, _FEW)
+_LOST: Final = FaultInjection("", Fault.TIMEOUT_AFTER)
+_TWICE: Final = FaultInjection("", Fault.DUPLICATE)
+_FRONTED: Final = FaultInjection("", Fault.FRONTED)
+_GONE: Final = FaultInjection("", Fault.FAIL_BEFORE, seconds=1.0)
 
-_D, _F, _K, _U, _C = Family
-MISHAPS: Final = (
-    Mishap("rejected", _D, "the participant refuses it", _struck(Fault.REJECT), ends.rejected),
-    Mishap("fails before", _D, "the way there breaks; no effect", _struck(Fault.FAIL_BEFORE), ends.unanswered_once),
-    Mishap("fails after", _D, "the way back breaks; it took effect", _struck(Fault.FAIL_AFTER), ends.unanswered_once),
-    Mishap("times out before", _D, "it is lost on the way there", _struck(Fault.TIMEOUT_BEFORE), ends.unanswered_once),
-    Mishap(
-        "times out after", _D, "it took effect; its answer is lost", _struck(Fault.TIMEOUT_AFTER), ends.unanswered_once
+_D, _F, _K, _U, _C = FaultKind
+FAULT_CASES: Final = (
+    FaultCase("rejected", _D, "the participant refuses it", _injected(Fault.REJECT), ends.rejected),
+    FaultCase(
+        "fails before", _D, "the way there breaks; no effect", _injected(Fault.FAIL_BEFORE), ends.unanswered_once
     ),
-    Mishap("duplicate", _D, "it arrives twice", _struck(Fault.DUPLICATE), lambda _: ends.COMPLETED, _duplicate_excuse),
-    Mishap(
+    FaultCase(
+        "fails after", _D, "the way back breaks; it took effect", _injected(Fault.FAIL_AFTER), ends.unanswered_once
+    ),
+    FaultCase(
+        "times out before", _D, "it is lost on the way there", _injected(Fault.TIMEOUT_BEFORE), ends.unanswered_once
+    ),
+    FaultCase(
+        "times out after",
+        _D,
+        "it took effect; its answer is lost",
+        _injected(Fault.TIMEOUT_AFTER),
+        ends.unanswered_once,
+    ),
+    FaultCase(
+        "duplicate", _D, "it arrives twice", _injected(Fault.DUPLICATE), lambda _: ends.COMPLETED, _not_recognised
+    ),
+    FaultCase(
         "late",
         _D,
         "it arrives only after the saga was cancelled, and its compensation was there; without one, after the end",
         _late,
         _late_ends,
     ),
-    Mishap(
+    FaultCase(
         "down",
         _D,
         "nobody is there until all attempts are spent, and longer; then somebody is",
         _down,
         ends.unanswered,
-        meanwhile=_down_meanwhile,
+        during=_down_meanwhile,
     ),
-    Mishap("refused", _F, "a proxy or a wrong backend refuses it; no effect", _struck(Fault.FRONTED), ends.rejected),
-    Mishap(
+    FaultCase(
+        "refused", _F, "a proxy or a wrong backend refuses it; no effect", _injected(Fault.FRONTED), ends.rejected
+    ),
+    FaultCase(
         "refused after doubt",
         _F,
         "it took effect, its answer is lost; a proxy or a wrong backend refuses the next attempt",
@@ -255,17 +269,17 @@ MISHAPS: Final = (
         ends.fronted_after_doubt,
         _attempted_once,
     ),
-    Mishap("garbled", _F, "it took effect; its reply cannot be read", _struck(Fault.GARBLED), ends.unusable_once),
-    Mishap(
+    FaultCase("garbled", _F, "it took effect; its reply cannot be read", _injected(Fault.GARBLED), ends.unusable_once),
+    FaultCase(
         "started",
         _K,
         "when the start is durable; the next one sees it refused",
         _rejected_and_killed("started"),
         _refused_or_forgotten,
     ),
-    Mishap("intended", _K, "when its intent is durable", _killed("intended"), ends.left_behind, _no_intent),
-    Mishap("answered", _K, "when its answer is there, and not journalled", _killed("answered"), ends.left_behind),
-    Mishap(
+    FaultCase("intended", _K, "when its intent is durable", _killed("intended"), ends.left_behind, _no_intent),
+    FaultCase("answered", _K, "when its answer is there, and not journalled", _killed("answered"), ends.left_behind),
+    FaultCase(
         "rollback_began",
         _K,
         "when the rollback because of its rejection is durable",
@@ -273,7 +287,7 @@ MISHAPS: Final = (
         _compensated,
         _no_rollback,
     ),
-    Mishap(
+    FaultCase(
         "compensated",
         _K,
         "when its compensation is answered, and that is not journalled",
@@ -281,16 +295,16 @@ MISHAPS: Final = (
         _compensated,
         _no_compensation,
     ),
-    Mishap(
+    FaultCase(
         "ended",
         _K,
         "when the end to which its rejection leads is durable",
         _rejected_and_killed("ended"),
         ends.rejected,
     ),
-    Mishap("refused", _U, "the participant refuses it", _in_rollback(_REFUSED), _suspended, _no_compensation),
-    Mishap("fails 3 times", _U, "then it works", _in_rollback(_FAILS), _undo_unanswered_thrice, _no_compensation),
-    Mishap(
+    FaultCase("refused", _U, "the participant refuses it", _in_rollback(_REFUSED), _suspended, _no_compensation),
+    FaultCase("fails 3 times", _U, "then it works", _in_rollback(_FAILS), _undo_unanswered_thrice, _no_compensation),
+    FaultCase(
         "answer lost",
         _U,
         "it is done; its answer is lost",
@@ -298,7 +312,7 @@ MISHAPS: Final = (
         _undo_unanswered_once,
         _no_compensation,
     ),
-    Mishap(
+    FaultCase(
         "fronted after",
         _U,
         "it is done, its answer is lost; a proxy or a wrong backend refuses the next attempt",
@@ -306,8 +320,8 @@ MISHAPS: Final = (
         _undo_fronted_after_doubt,
         _no_second_undo,
     ),
-    Mishap("duplicate", _U, "it arrives twice", _in_rollback(_TWICE), _compensated, _no_compensation),
-    Mishap(
+    FaultCase("duplicate", _U, "it arrives twice", _in_rollback(_TWICE), _compensated, _no_compensation),
+    FaultCase(
         "down",
         _U,
         "nobody is there until all attempts are spent, and longer; then somebody is",
@@ -316,10 +330,10 @@ MISHAPS: Final = (
         _no_compensation,
         _undo_down_meanwhile,
     ),
-    Mishap(
+    FaultCase(
         "before", _C, "its intent is durable, it is not sent", _cancelled(INTENT_DURABLE), _cancelled_unsent, _no_intent
     ),
-    Mishap("during", _C, "it took effect, and is not answered", _cancelled(IN_FLIGHT), _cancelled_in_flight),
-    Mishap("after", _C, "it is answered", _cancelled("answered"), _cancelled_answered),
+    FaultCase("during", _C, "it took effect, and is not answered", _cancelled(IN_FLIGHT), _cancelled_in_flight),
+    FaultCase("after", _C, "it is answered", _cancelled("answered"), _cancelled_answered),
 )
 """Every column, in order; those of a family stand together."""

@@ -16,11 +16,11 @@ from orchestrator.errors import DefinitionError, InvalidInput
 from orchestrator.journal.state import Status
 from orchestrator.testing.matrix.examples import by_full_name
 from orchestrator.testing.matrix.expectations import of_fragile
-from orchestrator.testing.matrix.fault_cases import MISHAPS
+from orchestrator.testing.matrix.fault_cases import FAULT_CASES
 from orchestrator.testing.matrix.oracle import faults_found, is_overdue, word
 from orchestrator.testing.matrix.report import Cell, Matrix, Verdict
 from orchestrator.testing.matrix.scenario import Scenario
-from orchestrator.testing.matrix.scenario_run import Evidence, Production, Rehearsal
+from orchestrator.testing.matrix.scenario_run import Observations, SagaUnderTest, ScenarioRun
 from orchestrator.testing.matrix.subjects import subjects_of, unreached
 from orchestrator.testing.matrix.virtual_time import VirtualTimeLoop
 from orchestrator.testing.samples import Sampler, violations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.testing.matrix.fault_cases import Mishap
+    from orchestrator.testing.matrix.fault_cases import FaultCase
     from orchestrator.testing.matrix.subjects import Subject
 
 _one_at_a_time: Final = threading.Lock()
@@ -61,49 +61,55 @@ async def fault_matrix(
         order = Sampler(str(definition)).message(definition.input)
     if wrong := violations(order):
         raise InvalidInput(*wrong)
-    production = Production(definition, read_plan(definition), order, by_full_name(definition, examples or {}))
-    baseline = await _rehearse(production, Scenario())
+    saga_under_test = SagaUnderTest(definition, read_plan(definition), order, by_full_name(definition, examples or {}))
+    baseline = await _run(saga_under_test, Scenario())
     _refuse_incomplete(definition, baseline)
-    subjects = subjects_of(production, baseline)
-    cells = [await _cell(production, subject, mishap, subjects) for subject in subjects for mishap in MISHAPS]
-    return Matrix(str(definition), tuple(cells), unreached(production, subjects))
+    subjects = subjects_of(saga_under_test, baseline)
+    cells = [
+        await _cell(saga_under_test, subject, fault_case, subjects)
+        for subject in subjects
+        for fault_case in FAULT_CASES
+    ]
+    return Matrix(str(definition), tuple(cells), unreached(saga_under_test, subjects))
 
 
-async def _cell(production: Production, subject: Subject, mishap: Mishap, subjects: Sequence[Subject]) -> Cell:
-    if excuse := mishap.excuse(subject):
-        return Cell(subject.key, mishap.title, None, Verdict.NOT_APPLICABLE, excuse)
-    evidence = await _rehearse(production, mishap.scenario(subject))
-    fragile = of_fragile(each for each in subjects if each.key in evidence.left_in_doubt)
-    wrong = faults_found(evidence, mishap.legal(subject) | fragile, mishap.meanwhile(subject))
-    missing = [f"it did not happen: {what}" for what in evidence.not_happened]
-    if missing and not wrong and (fragile or is_overdue(evidence.state)):
+async def _cell(
+    saga_under_test: SagaUnderTest, subject: Subject, fault_case: FaultCase, subjects: Sequence[Subject]
+) -> Cell:
+    if not_applicable := fault_case.not_applicable(subject):
+        return Cell(subject.key, fault_case.title, None, Verdict.NOT_APPLICABLE, not_applicable)
+    observations = await _run(saga_under_test, fault_case.scenario(subject))
+    fragile = of_fragile(each for each in subjects if each.key in observations.left_in_doubt)
+    wrong = faults_found(observations, fault_case.legal(subject) | fragile, fault_case.during(subject))
+    missing = [f"it did not happen: {what}" for what in observations.not_happened]
+    if missing and not wrong and (fragile or is_overdue(observations.state)):
         # What the killed orchestrator had in doubt, or the deadline, has led the saga elsewhere.
-        return Cell(subject.key, mishap.title, None, Verdict.NOT_APPLICABLE, "; ".join(missing))
+        return Cell(subject.key, fault_case.title, None, Verdict.NOT_APPLICABLE, "; ".join(missing))
     verdict = Verdict.FAILED if missing + wrong else Verdict.PASSED
-    explanation = "; ".join(missing + wrong) or _account(evidence)
-    return Cell(subject.key, mishap.title, evidence.state.status, verdict, explanation)
+    explanation = "; ".join(missing + wrong) or _account(observations)
+    return Cell(subject.key, fault_case.title, observations.state.status, verdict, explanation)
 
 
-async def _rehearse(production: Production, scenario: Scenario) -> Evidence:
-    return await asyncio.to_thread(_rehearse_now, production, scenario)
+async def _run(saga_under_test: SagaUnderTest, scenario: Scenario) -> Observations:
+    return await asyncio.to_thread(_run_now, saga_under_test, scenario)
 
 
-def _rehearse_now(production: Production, scenario: Scenario) -> Evidence:
-    async def run() -> Evidence:
-        return await Rehearsal(production, scenario).run()
+def _run_now(saga_under_test: SagaUnderTest, scenario: Scenario) -> Observations:
+    async def run() -> Observations:
+        return await ScenarioRun(saga_under_test, scenario).run()
 
     with _one_at_a_time, asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(run())
 
 
-def _account(evidence: Evidence) -> str:
+def _account(observations: Observations) -> str:
     """What was seen, in a few words."""
-    reason = evidence.state.reason
+    reason = observations.state.reason
     because = f"{reason.code}: {reason.message}; " if reason else ""
-    return because + evidence.ledger.summary()
+    return because + observations.ledger.summary()
 
 
-def _refuse_incomplete(definition: SagaDefinition[Any, Any, Any], baseline: Evidence) -> None:
+def _refuse_incomplete(definition: SagaDefinition[Any, Any, Any], baseline: Observations) -> None:
     state = baseline.state
     if state.status is Status.COMPLETED:
         return

@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from orchestrator.testing.matrix.expectations import Ends
-    from orchestrator.testing.matrix.scenario_run import Evidence
+    from orchestrator.testing.matrix.scenario_run import Observations
 
 
-def faults_found(evidence: Evidence, legal: Ends, meanwhile: Ends = frozenset()) -> list[str]:
+def faults_found(observations: Observations, legal: Ends, during: Ends = frozenset()) -> list[str]:
     """What is wrong with what was seen, as sentences; none where all is as promised.
 
     What of the scenario has not happened is not looked at.
 
     Args:
-        evidence: what was seen.
+        observations: what was seen.
         legal: where the saga may end.
-        meanwhile: what its status may be while a strike lasts; empty for any.
+        during: what its status may be while an injected fault lasts; empty for any.
     """
     return [
-        *_wrong_end(evidence.state, legal),
-        *_wrong_meanwhile(evidence, meanwhile),
-        *_wrong_cancel(evidence),
-        *_wrong_effects(evidence),
-        *_wrong_keys(evidence),
-        *_wrong_order(evidence),
-        *evidence.witness.broken,
-        *evidence.accidents,
+        *_wrong_end(observations.state, legal),
+        *_wrong_during(observations, during),
+        *_wrong_cancel(observations),
+        *_wrong_effects(observations),
+        *_wrong_keys(observations),
+        *_wrong_order(observations),
+        *observations.recorder.broken,
+        *observations.errors,
     ]
 
 
@@ -61,22 +61,22 @@ def _wrong_end(state: SagaState, legal: Ends) -> Iterable[str]:
         yield "it is suspended without a reason"
 
 
-def _wrong_meanwhile(evidence: Evidence, legal: Ends) -> Iterable[str]:
-    if legal and evidence.meanwhile not in legal and not is_overdue(evidence.state):
+def _wrong_during(observations: Observations, legal: Ends) -> Iterable[str]:
+    if legal and observations.during not in legal and not is_overdue(observations.state):
         wanted = " or ".join(sorted(map(word, legal)))
-        yield f"meanwhile it was {word(evidence.meanwhile)}, not {wanted}"
+        yield f"while the fault lasted it was {word(observations.during)}, not {wanted}"
 
 
-def _wrong_cancel(evidence: Evidence) -> Iterable[str]:
-    went_back = evidence.state.rollback is not None
-    if evidence.cancel == ACCEPTED and not went_back:
+def _wrong_cancel(observations: Observations) -> Iterable[str]:
+    went_back = observations.state.rollback is not None
+    if observations.cancel == ACCEPTED and not went_back:
         yield "the cancel was accepted, and nothing was rolled back"
-    elif evidence.cancel not in {"", ACCEPTED} and went_back:
-        yield f"the cancel was refused ({evidence.cancel}), and the saga was rolled back"
+    elif observations.cancel not in {"", ACCEPTED} and went_back:
+        yield f"the cancel was refused ({observations.cancel}), and the saga was rolled back"
 
 
-def _wrong_effects(evidence: Evidence) -> Iterable[str]:
-    state, ledger = evidence.state, evidence.ledger
+def _wrong_effects(observations: Observations) -> Iterable[str]:
+    state, ledger = observations.state, observations.ledger
     for entry in ledger.disorders():
         first = ", after its compensation" if entry.kept_out else ""
         yield f"{entry.key} took effect {entry.applied} times{first}, and was compensated {entry.compensated} times"
@@ -109,25 +109,27 @@ def _must_stand(command: CommandState) -> bool:
     return is_done and command.compensation is None
 
 
-def _wrong_keys(evidence: Evidence) -> Iterable[str]:
+def _wrong_keys(observations: Observations) -> Iterable[str]:
     """Every attempt at an effect carries the key of a command that is journalled."""
-    state = evidence.state
+    state = observations.state
     known = {idempotency_key(state.saga_id, key) for key in state.commands}
-    sent = {each.key for each in evidence.witness.sent if each.command.effect is not Effect.QUERY}
-    undone = {each.compensates for each in evidence.witness.sent} - {""}
-    for key in sorted(({entry.key for entry in evidence.ledger} | undone | sent) - known - _keys_of_undos(evidence)):
+    sent = {each.key for each in observations.recorder.sent if each.command.effect is not Effect.QUERY}
+    undone = {each.compensates for each in observations.recorder.sent} - {""}
+    for key in sorted(
+        ({entry.key for entry in observations.ledger} | undone | sent) - known - _keys_of_undos(observations)
+    ):
         yield f"{key} was sent, and the journal does not know of it"
 
 
-def _keys_of_undos(evidence: Evidence) -> set[str]:
+def _keys_of_undos(observations: Observations) -> set[str]:
     """The witness has held these against the journal already."""
-    return {each.key for each in evidence.witness.sent if each.compensates}
+    return {each.key for each in observations.recorder.sent if each.compensates}
 
 
-def _wrong_order(evidence: Evidence) -> Iterable[str]:
+def _wrong_order(observations: Observations) -> Iterable[str]:
     """Compensations succeed in reverse order of start."""
-    state = evidence.state
+    state = observations.state
     places = {idempotency_key(state.saga_id, key): place for place, key in enumerate(state.commands)}
-    compensated = [key for key in evidence.witness.compensated if key in places]
+    compensated = [key for key in observations.recorder.compensated if key in places]
     if compensated != sorted(compensated, key=places.__getitem__, reverse=True):
         yield f"compensated in another order than the reverse of the start: {', '.join(compensated)}"

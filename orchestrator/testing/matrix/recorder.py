@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.testing.mock.calls import Metadata
 
 
-class Delivery(NamedTuple):
+class SentCommand(NamedTuple):
     """One attempt, as it left.
 
     Attributes:
@@ -30,7 +30,7 @@ class Delivery(NamedTuple):
     compensates: str
 
 
-class Witness:
+class Recorder:
     """Sees deliveries leave and answers come.
 
     Args:
@@ -44,7 +44,7 @@ class Witness:
 
     def __init__(self, ledger: EffectLedger) -> None:
         self._ledger = ledger
-        self.sent: list[Delivery] = []
+        self.sent: list[SentCommand] = []
         self.compensated: list[str] = []
         self.broken: list[str] = []
 
@@ -53,10 +53,10 @@ class Witness:
         known = dict(metadata)
         if "verifies" in known:
             return
-        delivery = Delivery(command, known["idempotency-key"], known.get("compensates", ""))
-        self.sent.append(delivery)
-        found = self._misplaced_compensation if delivery.compensates else self._misplaced_command
-        self.broken += [f"{delivery.key} was sent {wrong}" for wrong in found(delivery, state)]
+        sent_command = SentCommand(command, known["idempotency-key"], known.get("compensates", ""))
+        self.sent.append(sent_command)
+        found = self._misplaced_compensation if sent_command.compensates else self._misplaced_command
+        self.broken += [f"{sent_command.key} was sent {wrong}" for wrong in found(sent_command, state)]
 
     def note_answered(self, metadata: Metadata, outcome: Outcome) -> None:
         """An attempt's outcome has reached its sender."""
@@ -64,10 +64,10 @@ class Witness:
         if compensates and isinstance(outcome, Completed) and compensates not in self.compensated:
             self.compensated.append(compensates)
 
-    def _misplaced_command(self, delivery: Delivery, state: SagaState) -> list[str]:
-        command = state.commands.get(delivery.key.partition("/")[2])
+    def _misplaced_command(self, sent_command: SentCommand, state: SagaState) -> list[str]:
+        command = state.commands.get(sent_command.key.partition("/")[2])
         wrong: list[str] = []
-        if command is None and delivery.command.effect is not Effect.QUERY:
+        if command is None and sent_command.command.effect is not Effect.QUERY:
             wrong.append("before its intent was durable")
         if command is not None and command.outcome is not None:
             wrong.append("although its outcome is journalled")
@@ -75,19 +75,19 @@ class Witness:
             wrong.append("during the rollback")
         return wrong
 
-    def _misplaced_compensation(self, delivery: Delivery, state: SagaState) -> list[str]:
+    def _misplaced_compensation(self, sent_command: SentCommand, state: SagaState) -> list[str]:
         wrong: list[str] = []
         if not state.rollback:
             wrong.append("before the rollback was durable")
         if any(self._is_accepted_pivot(command.key, command.effect, state) for command in state.commands.values()):
             wrong.append("although the pivot was accepted")
         of = {idempotency_key(state.saga_id, key): key for key in state.commands}
-        key = of.get(delivery.compensates)
+        key = of.get(sent_command.compensates)
         if key is None:
-            wrong.append(f"to undo {delivery.compensates}, which was never intended")
-        elif delivery.key != idempotency_key(state.saga_id, compensation_key(key)):
+            wrong.append(f"to undo {sent_command.compensates}, which was never intended")
+        elif sent_command.key != idempotency_key(state.saga_id, compensation_key(key)):
             wrong.append("with a key that is not that of the compensation")
-        unfinished = {each.compensates for each in self.sent} - {"", delivery.compensates, *self.compensated}
+        unfinished = {each.compensates for each in self.sent} - {"", sent_command.compensates, *self.compensated}
         if unfinished:
             wrong.append(f"while the compensation of {', '.join(sorted(unfinished))} had not succeeded")
         return wrong

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.journal.state import Status
-from orchestrator.testing.matrix.fault_cases import MISHAPS, Family
+from orchestrator.testing.matrix.fault_cases import FAULT_CASES, FaultKind
 from orchestrator.testing.matrix.oracle import word
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _WIDEST: Final = 10_000
 def matrix_view(matrix: Matrix) -> RenderableType:
     """The tables, what failed in words, and the counts."""
     parts: list[RenderableType] = []
-    for family in Family:
-        parts += [_FamilyView(matrix, family), Text("")]
+    for kind in FaultKind:
+        parts += [_KindView(matrix, kind), Text("")]
     parts += [Text(str(cell), style="red") for cell in matrix.failures]
     if matrix.unreached:
         names = ", ".join(matrix.unreached)
@@ -48,12 +48,12 @@ def matrix_text(matrix: Matrix) -> str:
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
-class _FamilyView:
+class _KindView:
     """A table; where it does not fit, a line for each cell, so that no status is broken in two."""
 
-    def __init__(self, matrix: Matrix, family: Family) -> None:
+    def __init__(self, matrix: Matrix, kind: FaultKind) -> None:
         self._matrix = matrix
-        self._family = family
+        self._family = kind
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """See rich."""
@@ -64,24 +64,24 @@ class _FamilyView:
             yield from _lines(self._matrix, self._family)
 
 
-def _lines(matrix: Matrix, family: Family) -> Iterator[Text]:
-    yield Text(f"{matrix.saga}: {family.value}", style="italic")
+def _lines(matrix: Matrix, kind: FaultKind) -> Iterator[Text]:
+    yield Text(f"{matrix.saga}: {kind.value}", style="italic")
     cells = {(cell.command, cell.fault): cell for cell in matrix.cells}
     for command, name in _names(matrix.commands).items():
         yield Text(name, style="bold", no_wrap=True, overflow="ignore")
-        for mishap in MISHAPS:
-            if mishap.family is family:
-                yield Text.assemble("  ", _text(cells[command, mishap.title]), (f"  {mishap.name}", "dim"))
+        for fault_case in FAULT_CASES:
+            if fault_case.kind is kind:
+                yield Text.assemble("  ", _text(cells[command, fault_case.title]), (f"  {fault_case.name}", "dim"))
 
 
-def _table(matrix: Matrix, family: Family) -> Table:
-    columns = [mishap for mishap in MISHAPS if mishap.family is family]
-    table = Table("command", title=f"{matrix.saga}: {family.value}", title_justify="left", header_style="dim")
-    for mishap in columns:
-        table.add_column(mishap.name, overflow="ignore")
+def _table(matrix: Matrix, kind: FaultKind) -> Table:
+    columns = [fault_case for fault_case in FAULT_CASES if fault_case.kind is kind]
+    table = Table("command", title=f"{matrix.saga}: {kind.value}", title_justify="left", header_style="dim")
+    for fault_case in columns:
+        table.add_column(fault_case.name, overflow="ignore")
     cells = {(cell.command, cell.fault): cell for cell in matrix.cells}
     for command, name in _names(matrix.commands).items():
-        table.add_row(name, *(_text(cells[command, mishap.title]) for mishap in columns))
+        table.add_row(name, *(_text(cells[command, fault_case.title]) for fault_case in columns))
     return table
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.outcome import Outcome
     from orchestrator.ports.channel import Caller
     from orchestrator.ports.journal import Journal
-    from orchestrator.testing.matrix.scenario_run import Production
+    from orchestrator.testing.matrix.scenario_run import SagaUnderTest
     from orchestrator.testing.mock.calls import Metadata
 
 _DRAW: Final = 0.5
@@ -51,14 +51,14 @@ class Replica:
         operations: what can be done to them.
     """
 
-    def __init__(self, name: str, production: Production, journal: Journal, network: Network) -> None:
+    def __init__(self, name: str, saga_under_test: SagaUnderTest, journal: Journal, network: Network) -> None:
         self.name = name
         clock = VirtualClock()
         participants = _Participants(name, network)
         adapters = Adapters(journal, participants, _Unobserved(), clock, lambda: _DRAW)
-        replica = assemble([production.definition], adapters, owner=name, plan_of=lambda _: production.plan)
+        replica = assemble([saga_under_test.definition], adapters, owner=name, plan_of=lambda _: saga_under_test.plan)
         self.worker, self.acts = replica.worker, replica.acts
-        for issue in production.children:
+        for issue in saga_under_test.children:
             assert issue.child is not None
             breaker = CircuitBreaker(clock, network.is_serving, DEFAULT_MOST_IN_FLIGHT, issue.command.name)
             self.worker.bindings.add_child(issue.child, Binding(issue.command, participants, breaker))

@@ -21,7 +21,7 @@ INTENT_DURABLE: Final = "intent durable"
 """The command's intent is in the journal; its orchestrator is about to be told so, and to send the command."""
 
 
-class Strike(NamedTuple):
+class FaultInjection(NamedTuple):
     """A fault that befalls deliveries.
 
     Attributes:
@@ -37,7 +37,7 @@ class Strike(NamedTuple):
     seconds: float = 0.0
 
 
-class Moment(NamedTuple):
+class Trigger(NamedTuple):
     """When something happens: a failpoint or one of the moments above, and the key concerned, empty for any."""
 
     point: str
@@ -53,9 +53,9 @@ class Scenario(NamedTuple):
         kill: when the orchestrator that advances it dies. Another one is started soon after.
     """
 
-    strikes: tuple[Strike, ...] = ()
-    cancel: Moment | None = None
-    kill: Moment | None = None
+    injections: tuple[FaultInjection, ...] = ()
+    cancel: Trigger | None = None
+    kill: Trigger | None = None
 
 
 class Script:
@@ -74,16 +74,16 @@ class Script:
         *,
         cancel: Callable[[], None],
         kill: Callable[[], None],
-        struck: Callable[[], None],
+        injection_ended: Callable[[], None],
     ) -> None:
-        self._strikes = scenario.strikes
-        self._hits: Counter[Strike] = Counter()
-        self._ends: dict[Strike, float] = {}
-        self._struck = struck
+        self._injections = scenario.injections
+        self._hits: Counter[FaultInjection] = Counter()
+        self._ends: dict[FaultInjection, float] = {}
+        self._injection_ended = injection_ended
         self._acts = [
-            (name, moment, act)
-            for name, moment, act in (("cancel", scenario.cancel, cancel), ("kill", scenario.kill, kill))
-            if moment is not None
+            (name, trigger, act)
+            for name, trigger, act in (("cancel", scenario.cancel, cancel), ("kill", scenario.kill, kill))
+            if trigger is not None
         ]
 
     def __call__(self, command: Command, metadata: Metadata) -> Fault:  # noqa: ARG002 - see Faults
@@ -92,10 +92,10 @@ class Script:
         if "verifies" in known:
             return Fault.NONE
         key = key_of(metadata)
-        for strike in self._strikes:
-            if strike.key == key and self._befalls(strike):
-                self._hits[strike] += 1
-                return strike.fault
+        for injection in self._injections:
+            if injection.key == key and self._befalls(injection):
+                self._hits[injection] += 1
+                return injection.fault
         return Fault.NONE
 
     def reach(self, point: str, key: str) -> bool:
@@ -113,17 +113,19 @@ class Script:
 
     def not_happened(self) -> list[str]:
         """What of the scenario has not happened."""
-        strikes = [f"no delivery of {strike.key} was struck" for strike in self._strikes if not self._hits[strike]]
-        return strikes + [f"the {name} at {moment.point} {moment.key}".rstrip() for name, moment, _ in self._acts]
+        injections = [
+            f"no delivery of {injection.key} was hit" for injection in self._injections if not self._hits[injection]
+        ]
+        return injections + [f"the {name} at {trigger.point} {trigger.key}".rstrip() for name, trigger, _ in self._acts]
 
-    def _befalls(self, strike: Strike) -> bool:
-        if not strike.seconds:
-            return self._hits[strike] < strike.times
+    def _befalls(self, injection: FaultInjection) -> bool:
+        if not injection.seconds:
+            return self._hits[injection] < injection.times
         loop = asyncio.get_running_loop()
-        if strike not in self._ends:
-            self._ends[strike] = loop.time() + strike.seconds
-            loop.call_at(self._ends[strike], self._struck)
-        return loop.time() < self._ends[strike]
+        if injection not in self._ends:
+            self._ends[injection] = loop.time() + injection.seconds
+            loop.call_at(self._ends[injection], self._injection_ended)
+        return loop.time() < self._ends[injection]
 
 
 def key_of(metadata: Metadata) -> str:

@@ -21,7 +21,7 @@ from orchestrator.errors import ActRefused
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Unknown
 from orchestrator.testing.matrix.journal import SharedJournal
-from orchestrator.testing.matrix.recorder import Witness
+from orchestrator.testing.matrix.recorder import Recorder
 from orchestrator.testing.matrix.replica import Replica
 from orchestrator.testing.matrix.scenario import IN_FLIGHT, Script, key_of
 from orchestrator.testing.mock import ContractParticipant
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from orchestrator.testing.mock import EffectLedger
     from orchestrator.testing.mock.calls import Metadata
 
-SAGA_ID: Final = "rehearsal"
+SAGA_ID: Final = "matrix"
 ACCEPTED: Final = "accepted"
 """What came of a cancel that was not refused."""
 
@@ -53,7 +53,7 @@ _PAUSE_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Production:
+class SagaUnderTest:
     """What is rehearsed.
 
     Attributes:
@@ -79,7 +79,7 @@ class Production:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Observations:
     """What was seen.
 
     Attributes:
@@ -97,34 +97,34 @@ class Evidence:
     state: SagaState
     entries: Sequence[Entry]
     ledger: EffectLedger
-    witness: Witness
+    recorder: Recorder
     not_happened: Sequence[str]
     cancel: str
-    meanwhile: Status | None
+    during: Status | None
     left_in_doubt: frozenset[str]
-    accidents: Sequence[str]
+    errors: Sequence[str]
 
 
-class Rehearsal:
+class ScenarioRun:
     """Runs a production once; see :meth:`run`."""
 
-    def __init__(self, production: Production, scenario: Scenario) -> None:
-        self._production = production
-        self._script = Script(scenario, cancel=self._ask_cancel, kill=self._kill, struck=self._look)
+    def __init__(self, saga_under_test: SagaUnderTest, scenario: Scenario) -> None:
+        self._saga_under_test = saga_under_test
+        self._script = Script(scenario, cancel=self._ask_cancel, kill=self._kill, injection_ended=self._look_at_status)
         self._journal = SharedJournal(self._script)
-        services = [participant.service for participant in production.definition.participants]
+        services = [participant.service for participant in saga_under_test.definition.participants]
         self._participant = ContractParticipant(
-            services, replies=production.replies, children=[issue.command for issue in production.children]
+            services, replies=saga_under_test.replies, children=[issue.command for issue in saga_under_test.children]
         )
-        self._witness = Witness(self._participant.ledger)
+        self._recorder = Recorder(self._participant.ledger)
         self._replicas: list[Replica] = []
         self._tasks: set[asyncio.Future[Any]] = set()
         self._cancel = ""
-        self._meanwhile: Status | None = None
+        self._during: Status | None = None
         self._left_in_doubt: frozenset[str] = frozenset()
-        self._accidents: list[str] = []
+        self._errors: list[str] = []
 
-    async def run(self) -> Evidence:
+    async def run(self) -> Observations:
         """Run the saga until it rests, or for hours of virtual time; then wait for what may come late."""
         for name in failpoints.NAMES:
             failpoints.arm(name, partial(self._reach, name))
@@ -136,12 +136,12 @@ class Rehearsal:
             await asyncio.sleep(_AFTERWARDS_SECONDS)
             self._participant.deliver_late()
             await asyncio.sleep(_AFTERWARDS_SECONDS)
-            evidence = await self._evidence()
+            observations = await self._observations()
             await self._replicas[-1].worker.close(_PAUSE_SECONDS)
         finally:
             failpoints.disarm_all()
-        await _strike()
-        return evidence
+        await _end_tasks()
+        return observations
 
     async def send(
         self,
@@ -153,7 +153,7 @@ class Rehearsal:
     ) -> Outcome:
         """One attempt of one replica, which may die meanwhile."""
         await self._journal.unless_dead(owner)
-        self._witness.note_sent(command, metadata, await self._journal.state(SAGA_ID))
+        self._recorder.note_sent(command, metadata, await self._journal.state(SAGA_ID))
         await asyncio.sleep(_WAY_SECONDS)
         fault = self._script(command, metadata)
         # By the contract as the participant has it; the saga's may be another.
@@ -165,7 +165,7 @@ class Rehearsal:
         timed_out = isinstance(outcome, Unknown) and outcome.failure.code is StatusCode.DEADLINE_EXCEEDED
         await asyncio.sleep(timeout if timed_out else _WAY_SECONDS)
         await self._journal.unless_dead(owner)
-        self._witness.note_answered(metadata, outcome)
+        self._recorder.note_answered(metadata, outcome)
         return outcome
 
     async def is_serving(self) -> bool:
@@ -177,7 +177,7 @@ class Rehearsal:
 
     async def _open(self) -> None:
         """Start another orchestrator."""
-        replica = Replica(f"replica-{len(self._replicas) + 1}", self._production, self._journal, self)
+        replica = Replica(f"replica-{len(self._replicas) + 1}", self._saga_under_test, self._journal, self)
         self._replicas.append(replica)
         await replica.worker.open()
 
@@ -197,47 +197,47 @@ class Rehearsal:
         else:
             self._cancel = ACCEPTED
 
-    def _look(self) -> None:
+    def _look_at_status(self) -> None:
         self._spawn(self._note_meanwhile())
 
     async def _note_meanwhile(self) -> None:
-        self._meanwhile = (await self._journal.state(SAGA_ID)).status
+        self._during = (await self._journal.state(SAGA_ID)).status
 
     async def _note_left(self) -> None:
         commands = (await self._journal.state(SAGA_ID)).commands.values()
         self._left_in_doubt = frozenset(command.key for command in commands if command.in_doubt)
 
     def _start(self) -> StartSaga:
-        definition, order = self._production.definition, self._production.order
+        definition, order = self._saga_under_test.definition, self._saga_under_test.order
         serialized = order.SerializeToString(deterministic=True)
         return StartSaga(SAGA_ID, definition.name, definition.version, serialized, serialized)
 
-    async def _evidence(self) -> Evidence:
+    async def _observations(self) -> Observations:
         entries = await self._journal.read(SAGA_ID)
-        return Evidence(
+        return Observations(
             fold(SAGA_ID, entries),
             entries,
             self._participant.ledger,
-            self._witness,
+            self._recorder,
             self._script.not_happened(),
             self._cancel,
-            self._meanwhile,
+            self._during,
             self._left_in_doubt,
-            self._accidents,
+            self._errors,
         )
 
     def _spawn(self, work: Any) -> None:  # noqa: ANN401 - a coroutine of any result
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._note_accident)
+        task.add_done_callback(self._note_error)
 
-    def _note_accident(self, task: asyncio.Future[Any]) -> None:
+    def _note_error(self, task: asyncio.Future[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._accidents.append(f"{type(error).__name__}: {error}")
+            self._errors.append(f"{type(error).__name__}: {error}")
 
 
-async def _strike() -> None:
+async def _end_tasks() -> None:
     """The rehearsal is over: end what is left of it. What rolls back does not end at the first request."""
     while others := asyncio.all_tasks() - {asyncio.current_task()}:
         for task in others:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.plan.plan import Plan
     from orchestrator.contract.command import Command
     from orchestrator.journal.entries import Entry
-    from orchestrator.testing.matrix.scenario_run import Evidence, Production
+    from orchestrator.testing.matrix.scenario_run import Observations, SagaUnderTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +67,20 @@ class Subject:
         return self.compensation is not None and bool(Derivation.of(self.command, self.compensation).indispensable)
 
 
-def subjects_of(production: Production, evidence: Evidence) -> tuple[Subject, ...]:
+def subjects_of(saga_under_test: SagaUnderTest, observations: Observations) -> tuple[Subject, ...]:
     """The commands that the saga has sent, in the order of their intents.
 
     Args:
-        production: what was rehearsed.
-        evidence: of a rehearsal without any fault.
+        saga_under_test: the saga.
+        observations: of a run without any fault.
     """
     known = {
         command.name: command
-        for participant in production.definition.participants
+        for participant in saga_under_test.definition.participants
         for command in participant.commands.values()
-    } | {issue.command.name: issue.command for issue in production.children}
-    caught = _caught(production.plan)
-    states = list(evidence.state.commands.values())
+    } | {issue.command.name: issue.command for issue in saga_under_test.children}
+    caught = _caught(saga_under_test.plan)
+    states = list(observations.state.commands.values())
     compensable = [state.key for state in states if state.effect is Effect.COMPENSABLE]
     pivot = next((number for number, state in enumerate(states) if state.effect is Effect.PIVOT), len(states))
     return tuple(
@@ -90,7 +90,7 @@ def subjects_of(production: Production, evidence: Evidence) -> tuple[Subject, ..
             best_effort=state.best_effort,
             past_pivot=number > pivot,
             caught=state.method in caught,
-            commits_next=_commits_next(state.key, evidence.entries),
+            commits_next=_commits_next(state.key, observations.entries),
             last_compensable=compensable[-1] if compensable else "",
         )
         for number, state in enumerate(states)
@@ -98,10 +98,10 @@ def subjects_of(production: Production, evidence: Evidence) -> tuple[Subject, ..
     )
 
 
-def unreached(production: Production, subjects: Sequence[Subject]) -> tuple[str, ...]:
+def unreached(saga_under_test: SagaUnderTest, subjects: Sequence[Subject]) -> tuple[str, ...]:
     """The commands of the plan, by their short names, that the saga has not sent."""
     sent = {subject.command.name for subject in subjects}
-    steps = production.plan.steps()
+    steps = saga_under_test.plan.steps()
     return tuple(dict.fromkeys(step.command.short_name for step in steps if step.command.name not in sent))
 
 

@@ -18,30 +18,32 @@ if TYPE_CHECKING:
     from random import Random
 
     from orchestrator.journal.state import SagaState
-    from orchestrator.testing.simulation.invariants import Watch
-    from orchestrator.testing.simulation.replicas import Life, Replica
+    from orchestrator.testing.simulation.invariants import Invariants
+    from orchestrator.testing.simulation.replicas import ReplicaProcess, SimulatedReplica
     from orchestrator.testing.simulation.timeline import Timeline
 
-    Ask = Callable[[Life], Awaitable[SagaState]]
+    Ask = Callable[[ReplicaProcess], Awaitable[SagaState]]
 
-_PATIENCE_SECONDS: Final = 5.0
+_ANSWER_SECONDS: Final = 5.0
 _LONGEST_WAIT: Final = 3.0
 _SKUS: Final = ("MUG", "PEN", "CAP")
 _HALF: Final = 0.5
 
 
-class People:
-    """Everybody who speaks to the replicas.
+class Clients:
+    """Customers and operators.
 
     Args:
-        replicas: to whom they speak.
+        replicas: what they call.
     """
 
-    def __init__(self, replicas: Sequence[Replica], random: Random, timeline: Timeline, watch: Watch) -> None:
+    def __init__(
+        self, replicas: Sequence[SimulatedReplica], random: Random, timeline: Timeline, invariants: Invariants
+    ) -> None:
         self._replicas = replicas
         self._random = random
         self._timeline = timeline
-        self._watch = watch
+        self._invariants = invariants
 
     async def start(self, saga_id: str, after: float) -> None:
         """A customer starts a saga, and repeats that until it is acknowledged, wherever somebody answers."""
@@ -53,10 +55,10 @@ class People:
         wait = random.choice((0.0, 0.0, random.uniform(0.0, _LONGEST_WAIT)))
         request = StartSaga(saga_id, name, 1, data, data)
         while True:
-            state = await self._ask("customer", "start", saga_id, lambda life: life.worker.start(request, wait))
+            state = await self._ask("customer", "start", saga_id, lambda replica: replica.worker.start(request, wait))
             if state is not None:
-                if saga_id not in self._watch.sagas:
-                    self._watch.break_(Promise.NOTHING_IS_LOST, f"{saga_id} was acknowledged, and is not durable")
+                if saga_id not in self._invariants.sagas:
+                    self._invariants.report(Promise.NOTHING_IS_LOST, f"{saga_id} was acknowledged, and is not durable")
                 return
             await asyncio.sleep(random.uniform(0.1, 1.0))
 
@@ -65,7 +67,7 @@ class People:
         random = self._random
         while rate:
             await asyncio.sleep(random.expovariate(rate))
-            sagas = [*self._watch.sagas]
+            sagas = [*self._invariants.sagas]
             suspended = self.suspended()
             if suspended and random.random() < _HALF:
                 await self.decide(random.choice(suspended))
@@ -79,86 +81,90 @@ class People:
 
     def suspended(self) -> list[str]:
         """The sagas that wait for an operator."""
-        return [saga_id for saga_id, kept in self._watch.sagas.items() if kept.state.status is Status.SUSPENDED]
+        return [saga_id for saga_id, known in self._invariants.sagas.items() if known.state.status is Status.SUSPENDED]
 
     async def cancel(self, saga_id: str) -> None:
         """Have it rolled back. What an operator was promised must be durable."""
         if self._is_child(saga_id):
             return
-        state = await self._ask("operator", "cancel", saga_id, lambda life: life.acts.cancel(saga_id, "enough", "ada"))
-        if state is not None and not self._watch.sagas[saga_id].state.rollback:
-            self._watch.break_(Promise.NOTHING_IS_LOST, f"{saga_id} was cancelled, and its rollback is not durable")
+        state = await self._ask(
+            "operator", "cancel", saga_id, lambda replica: replica.acts.cancel(saga_id, "enough", "ada")
+        )
+        if state is not None and not self._invariants.sagas[saga_id].state.rollback:
+            self._invariants.report(
+                Promise.NOTHING_IS_LOST, f"{saga_id} was cancelled, and its rollback is not durable"
+            )
 
     async def pause(self, saga_id: str) -> None:
         """Have it wait."""
-        self._watch.paused.add(saga_id)
-        await self._ask("operator", "pause", saga_id, lambda life: life.acts.pause(saga_id, "wait", "ada"))
+        self._invariants.paused.add(saga_id)
+        await self._ask("operator", "pause", saga_id, lambda replica: replica.acts.pause(saga_id, "wait", "ada"))
 
     async def resume(self, saga_id: str) -> None:
         """Let it go on."""
-        if self._watch.sagas[saga_id].state.status is Status.SUSPENDED:
-            await self._ask("operator", "resume", saga_id, lambda life: life.acts.resume(saga_id, "go", "ada"))
+        if self._invariants.sagas[saga_id].state.status is Status.SUSPENDED:
+            await self._ask("operator", "resume", saga_id, lambda replica: replica.acts.resume(saga_id, "go", "ada"))
 
     async def retry_now(self, saga_id: str) -> None:
         """Have its next attempt made at once."""
-        await self._ask("operator", "retry_now", saga_id, lambda life: life.acts.retry_now(saga_id, "", "ada"))
+        await self._ask("operator", "retry_now", saga_id, lambda replica: replica.acts.retry_now(saga_id, "", "ada"))
 
     async def skip(self, saga_id: str) -> None:
         """Let an effect stand whose compensation was refused."""
-        state = self._watch.sagas[saga_id].state
+        state = self._invariants.sagas[saga_id].state
         suspension = state.suspension
         if suspension is None or state.rollback is None or suspension.step_key not in state.commands:
             return
         key = suspension.step_key
         await self._ask(
-            "operator", "skip", saga_id, lambda life: life.acts.skip_compensation(saga_id, key, "seen", "ada")
+            "operator", "skip", saga_id, lambda replica: replica.acts.skip_compensation(saga_id, key, "seen", "ada")
         )
 
     async def resolve_compensation(self, saga_id: str) -> None:
         """Say that an effect was taken back, where the participant's books say so and its answers did not."""
-        state = self._watch.sagas[saga_id].state
+        state = self._invariants.sagas[saga_id].state
         suspension = state.suspension
         key = suspension.step_key if suspension is not None else ""
-        entry = self._watch.ledger.of(f"{saga_id}/{key}")
+        entry = self._invariants.ledger.of(f"{saga_id}/{key}")
         if state.status is not Status.SUSPENDED or entry is None or not (entry.compensated or entry.kept_out):
             return
         await self._ask(
             "operator",
             "resolve_compensation",
             saga_id,
-            lambda life: life.acts.resolve_compensation(saga_id, key, "the books", "ada"),
+            lambda replica: replica.acts.resolve_compensation(saga_id, key, "the books", "ada"),
         )
 
     async def resolve(self, saga_id: str) -> None:
         """Say what came of a command in doubt, where the participant's books say that it took effect."""
-        state = self._watch.sagas[saga_id].state
+        state = self._invariants.sagas[saga_id].state
         in_doubt = [command.key for command in state.commands.values() if command.in_doubt]
-        known = [key for key in in_doubt if f"{saga_id}/{key}" in self._watch.replies]
+        known = [key for key in in_doubt if f"{saga_id}/{key}" in self._invariants.replies]
         if state.status is not Status.SUSPENDED or not known:
             return
         key = self._random.choice(known)
-        reply = self._watch.replies[f"{saga_id}/{key}"]
+        reply = self._invariants.replies[f"{saga_id}/{key}"]
         await self._ask(
             "operator",
             "resolve",
             saga_id,
-            lambda life: life.acts.resolve_outcome(
+            lambda replica: replica.acts.resolve_outcome(
                 saga_id, key, took_effect=True, reply=reply, evidence="the books", requested_by="ada"
             ),
         )
 
     def _is_child(self, saga_id: str) -> bool:
-        return bool(self._watch.sagas[saga_id].state.parent_id)
+        return bool(self._invariants.sagas[saga_id].state.parent_id)
 
     async def _ask(self, who: str, what: str, saga_id: str, ask: Ask) -> SagaState | None:
         """Ask a replica that seems to be there; what it answers, if it does."""
         there = [replica for replica in self._replicas if replica.answers]
         if not there:
             return None
-        life = self._random.choice(there).life
-        self._timeline.note(who, what, saga_id, life.process.name)
-        asked = life.spawn(_answer(ask, life))
-        await asyncio.wait((asked,), timeout=_PATIENCE_SECONDS)
+        replica = self._random.choice(there).current
+        self._timeline.note(who, what, saga_id, replica.name)
+        asked = replica.spawn(_answer(ask, replica))
+        await asyncio.wait((asked,), timeout=_ANSWER_SECONDS)
         if not asked.done():
             self._timeline.note(who, "unanswered", what, saga_id)
             return None
@@ -168,16 +174,16 @@ class People:
             return answer
         self._timeline.note(who, "was_told", what, saga_id, repr(answer))
         if not isinstance(answer, _EXPECTED):
-            self._watch.break_(Promise.NOTHING_IS_LOST, f"{what} {saga_id} failed: {answer!r}")
+            self._invariants.report(Promise.NOTHING_IS_LOST, f"{what} {saga_id} failed: {answer!r}")
         return None
 
 
 _EXPECTED: Final = (JournalError, SagaNotFound, ActRefused)
 
 
-async def _answer(ask: Ask, life: Life) -> SagaState | Exception:
+async def _answer(ask: Ask, replica: ReplicaProcess) -> SagaState | Exception:
     try:
-        return await ask(life)
+        return await ask(replica)
     except Exception as error:  # noqa: BLE001 - it is looked at where it was asked
         return error
 

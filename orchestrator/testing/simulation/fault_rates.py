@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Weather:
+class FaultRates:
     """Shares lie between 0 and 1, of all calls or writes; rates are per virtual second.
 
     Attributes:
@@ -45,10 +45,10 @@ class Weather:
     late: float = 0.0
     doubled: float = 0.0
     slow: float = 0.0
-    fronted: float = 0.0
+    intercepted: float = 0.0
     busy: float = 0.0
     refused: float = 0.0
-    stubborn: float = 0.0
+    refused_for_now: float = 0.0
     journal_refuses: float = 0.0
     journal_forgets: float = 0.0
     journal_slow: float = 0.0
@@ -60,26 +60,28 @@ class Weather:
     operators: float = 0.0
 
     @classmethod
-    def draw(cls, random: Random) -> Weather:
+    def draw(cls, random: Random) -> FaultRates:
         """The weather of one world."""
-        return cls(**{name: random.random() * most if random.random() < _SHARE else 0.0 for name, most in _MOST})
+        return cls(
+            **{name: random.random() * most if random.random() < _SHARE else 0.0 for name, most in _HIGHEST_BY_NAME}
+        )
 
 
-CALM: Final = Weather()
+NO_FAULTS: Final = FaultRates()
 """Nothing goes wrong."""
 
 _SHARE: Final = 0.5
-_WORST: Final = Weather(
+_HIGHEST: Final = FaultRates(
     lost=0.15,
     reset=0.15,
     unanswered=0.25,
     late=0.15,
     doubled=0.2,
     slow=0.1,
-    fronted=0.08,
+    intercepted=0.08,
     busy=0.15,
     refused=0.15,
-    stubborn=0.1,
+    refused_for_now=0.1,
     journal_refuses=0.08,
     journal_forgets=0.08,
     journal_slow=0.1,
@@ -90,4 +92,4 @@ _WORST: Final = Weather(
     skew=2.0,
     operators=1.5,
 )
-_MOST: Final = tuple((field.name, getattr(_WORST, field.name)) for field in fields(Weather))
+_HIGHEST_BY_NAME: Final = tuple((field.name, getattr(_HIGHEST, field.name)) for field in fields(FaultRates))

@@ -22,40 +22,42 @@ from orchestrator.testing.simulation.promises import Promise
 if TYPE_CHECKING:
     from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.journal import Journal
-    from orchestrator.testing.simulation.invariants import Watch
+    from orchestrator.testing.simulation.invariants import Invariants
 
 
-class Reckoning:
+class FinalCheck:
     """Settles the accounts of one world in which nothing is under way any more."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
-        self._states = {saga_id: kept.state for saga_id, kept in watch.sagas.items()}
+    def __init__(self, invariants: Invariants) -> None:
+        self._invariants = invariants
+        self._states = {saga_id: known.state for saga_id, known in invariants.sagas.items()}
 
-    async def settle(self, journal: Journal) -> None:
+    async def check(self, journal: Journal) -> None:
         """Hold every saga and every effect to the promises."""
         accounted: set[str] = set()
         for state in self._states.values():
             accounted.update(f"{state.saga_id}/{key}" for key in state.commands)
-            self._settle(state)
+            self._check_saga(state)
             record = await journal.find(state.saga_id)
             if record is None or record.status is not state.status:
-                self._watch.break_(Promise.NOTHING_IS_LOST, f"{state.saga_id} is {state.status}, listed as {record}")
-        for entry in self._watch.ledger:
+                self._invariants.report(
+                    Promise.NOTHING_IS_LOST, f"{state.saga_id} is {state.status}, listed as {record}"
+                )
+        for entry in self._invariants.ledger:
             if entry.balance and entry.key not in accounted:
                 self._lost(f"{entry.key} stands, and no journal knows of it")
-        for entry in self._watch.ledger.disorders():
+        for entry in self._invariants.ledger.disorders():
             self._lost(f"{entry.key} was applied {entry.applied} times and compensated {entry.compensated} times")
 
-    def _settle(self, state: SagaState) -> None:
+    def _check_saga(self, state: SagaState) -> None:
         if state.status not in {*ENDED, Status.SUSPENDED}:
-            self._watch.break_(Promise.NOTHING_IS_LOST, f"{state.saga_id} never ended: it is {state.status}")
+            self._invariants.report(Promise.NOTHING_IS_LOST, f"{state.saga_id} never ended: it is {state.status}")
             return
         for command in state.commands.values():
             if command.effect is not Effect.QUERY:
-                self._settle_command(state, command)
+                self._check_command(state, command)
 
-    def _settle_command(self, state: SagaState, command: CommandState) -> None:
+    def _check_command(self, state: SagaState, command: CommandState) -> None:
         stands = self._stands(state, command)
         if stands is None:
             return
@@ -74,13 +76,13 @@ class Reckoning:
         if not stands and not undone and command.outcome is StepOutcome.COMPLETED and not command.skipped:
             self._lost(f"{name} is journalled as completed, and does not stand")
         if state.status is Status.COMPLETED and command.matters_in_doubt:
-            self._watch.break_(Promise.UNKNOWN_IS_NOT_FAILED, f"{name} is in doubt, and its saga has completed")
+            self._invariants.report(Promise.UNKNOWN_IS_NOT_FAILED, f"{name} is in doubt, and its saga has completed")
 
     def _stands(self, state: SagaState, command: CommandState) -> bool | None:
         """Whether the command has an effect that stands; ``None`` where that is still to be decided."""
         name = f"{state.saga_id}/{command.key}"
         if not is_child(command):
-            entry = self._watch.ledger.of(name)
+            entry = self._invariants.ledger.of(name)
             return entry is not None and entry.balance > 0
         child = self._states.get(name)
         if child is None:
@@ -90,4 +92,4 @@ class Reckoning:
         return child.status is Status.COMPLETED
 
     def _lost(self, how: str) -> None:
-        self._watch.break_(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, how)
+        self._invariants.report(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, how)

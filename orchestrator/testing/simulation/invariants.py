@@ -39,7 +39,7 @@ _CHILD: Final = "saga."
 """How the full names of child sagas begin; no participant has one."""
 
 
-class Kept(NamedTuple):
+class ObservedSaga(NamedTuple):
     """What is known of a saga independently of the journal under test.
 
     Attributes:
@@ -53,14 +53,14 @@ class Kept(NamedTuple):
     state: SagaState
     owner: str
     token: int
-    taken_up: bool
+    advancing: bool
 
     def is_advanced_by(self, replica: str) -> bool:
         """What the replica does, it does as the owner."""
-        return self.taken_up and self.owner == replica
+        return self.advancing and self.owner == replica
 
 
-class Watch:
+class Invariants:
     """Sees everything that concerns a promise.
 
     Args:
@@ -74,7 +74,7 @@ class Watch:
     """
 
     def __init__(self, on_broken: Callable[[Broken], None]) -> None:
-        self.sagas: dict[str, Kept] = {}
+        self.sagas: dict[str, ObservedSaga] = {}
         self.ledger = EffectLedger(self._effect_changed)
         self.paused: set[str] = set()
         self.replies: dict[str, bytes] = {}
@@ -86,65 +86,65 @@ class Watch:
         self._refused: set[str] = set()
         self._answered: set[tuple[str, str]] = set()
 
-    def break_(self, promise: Promise, how: str) -> None:
+    def report(self, promise: Promise, how: str) -> None:
         """A promise is broken."""
         self._on_broken(Broken(promise, how))
 
     def sent(self, replica: str, command: Command, request: bytes, metadata: tuple[tuple[str, str], ...]) -> None:
         """A replica sends a command, compensation or query."""
-        known = dict(metadata)
+        fields = dict(metadata)
         if command.effect is Effect.QUERY:
             return
-        key, saga_id = known["idempotency-key"], known["saga-id"]
+        key, saga_id = fields["idempotency-key"], fields["saga-id"]
         if self._sent.setdefault(key, (command.name, request)) != (command.name, request):
-            self.break_(Promise.SAME_INTENT_SAME_KEY, f"{key} was sent with another method or request")
+            self.report(Promise.SAME_INTENT_SAME_KEY, f"{key} was sent with another method or request")
         self._places[key] = saga_id, key.removeprefix(f"{saga_id}/")
-        kept = self.sagas.get(saga_id)
-        if kept is None:
-            self.break_(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{key} was sent before its saga's start was durable")
-        elif "compensates" in known:
-            self._compensation_sent(replica, kept, known["compensates"].removeprefix(f"{saga_id}/"))
+        known = self.sagas.get(saga_id)
+        if known is None:
+            self.report(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{key} was sent before its saga's start was durable")
+        elif "compensates" in fields:
+            self._compensation_sent(replica, known, fields["compensates"].removeprefix(f"{saga_id}/"))
         else:
             if self._keys.setdefault((saga_id, command.name, request), key) != key:
-                self.break_(Promise.SAME_INTENT_SAME_KEY, f"{key} asks for what was sent under another key before")
-            self._command_sent(replica, kept, key.removeprefix(f"{saga_id}/"), (command.name, request))
-        if span := known.get("traceparent"):
+                self.report(Promise.SAME_INTENT_SAME_KEY, f"{key} asks for what was sent under another key before")
+            self._command_sent(replica, known, key.removeprefix(f"{saga_id}/"), (command.name, request))
+        if span := fields.get("traceparent"):
             if span in self._spans:
-                self.break_(Promise.ONE_TRACE, f"two attempts of {key} share the span {span}")
+                self.report(Promise.ONE_TRACE, f"two attempts of {key} share the span {span}")
             self._spans.add(span)
 
-    def _command_sent(self, replica: str, kept: Kept, key: str, content: tuple[str, bytes]) -> None:
-        state = kept.state
+    def _command_sent(self, replica: str, known: ObservedSaga, key: str, content: tuple[str, bytes]) -> None:
+        state = known.state
         command = state.commands.get(key)
         if command is None:
             other = next((c.key for c in state.commands.values() if (c.method, c.request) == content), "")
             promise = Promise.SAME_INTENT_SAME_KEY if other else Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR
-            self.break_(
+            self.report(
                 promise, f"{state.saga_id}/{key} was sent; what is intended is {other or 'nothing of the kind'}"
             )
-        elif not kept.is_advanced_by(replica):
+        elif not known.is_advanced_by(replica):
             return  # it has lost its claim, and cannot know: its key keeps the participant from acting twice
         elif command.outcome is not None:
-            self.break_(Promise.REPLAY_IS_SILENT, f"{state.saga_id}/{key} was sent again; its outcome is durable")
+            self.report(Promise.REPLAY_IS_SILENT, f"{state.saga_id}/{key} was sent again; its outcome is durable")
         elif state.rollback:
-            self.break_(
+            self.report(
                 Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{state.saga_id}/{key} was sent although the rollback began"
             )
 
-    def _compensation_sent(self, replica: str, kept: Kept, key: str) -> None:
-        state = kept.state
+    def _compensation_sent(self, replica: str, known: ObservedSaga, key: str) -> None:
+        state = known.state
         if not state.rollback and not _is_gone_on_without(state, key):
-            self.break_(Promise.NOTHING_IS_LOST, f"{state.saga_id}/{key} is compensated before the rollback is durable")
-        if not kept.is_advanced_by(replica):
+            self.report(Promise.NOTHING_IS_LOST, f"{state.saga_id}/{key} is compensated before the rollback is durable")
+        if not known.is_advanced_by(replica):
             return
         compensation = state.commands[key].compensation
         if compensation is not None and compensation.ended_at is not None:
-            self.break_(Promise.REPLAY_IS_SILENT, f"{state.saga_id}/{key} is compensated again; that is durable")
+            self.report(Promise.REPLAY_IS_SILENT, f"{state.saga_id}/{key} is compensated again; that is durable")
         if _is_gone_on_without(state, key):
             return  # the others stand because the saga completes
         for later in _started_after(state, key):
             if later.may_stand and not self._is_known_undone(replica, state.saga_id, later):
-                self.break_(
+                self.report(
                     Promise.IN_REVERSE_ORDER, f"{state.saga_id}/{key} is compensated before {later.key}, which stands"
                 )
 
@@ -165,38 +165,38 @@ class Watch:
 
     def appended(self, append: Append) -> None:
         """The journal under test has taken these entries."""
-        kept = self.sagas.get(append.saga_id)
+        known = self.sagas.get(append.saga_id)
         if append.new is not None:
-            if kept is not None:
-                self.break_(Promise.SAME_INTENT_SAME_KEY, f"{append.saga_id} was started a second time")
-        elif kept is None or (kept.owner, kept.token) != (append.owner, append.token):
-            held = f"{kept.owner} holds {kept.token}" if kept else "there is none"
-            self.break_(
+            if known is not None:
+                self.report(Promise.SAME_INTENT_SAME_KEY, f"{append.saga_id} was started a second time")
+        elif known is None or (known.owner, known.token) != (append.owner, append.token):
+            held = f"{known.owner} holds {known.token}" if known else "there is none"
+            self.report(
                 Promise.ONE_OWNER, f"{append.owner} wrote to {append.saga_id} with the token {append.token}; {held}"
             )
-        if kept is None or append.new is not None:
-            kept = Kept(SagaState(append.saga_id), append.owner, append.token, taken_up=True)
-        self.sagas[append.saga_id] = kept
+        if known is None or append.new is not None:
+            known = ObservedSaga(SagaState(append.saga_id), append.owner, append.token, advancing=True)
+        self.sagas[append.saga_id] = known
         for entry in append.entries:
-            self._check(kept.state, entry)
-            entry.apply(kept.state)
-        if kept.state.status is not append.status:
-            self.break_(
-                Promise.NOTHING_IS_LOST, f"{append.saga_id} is listed as {append.status}, and is {kept.state.status}"
+            self._check(known.state, entry)
+            entry.apply(known.state)
+        if known.state.status is not append.status:
+            self.report(
+                Promise.NOTHING_IS_LOST, f"{append.saga_id} is listed as {append.status}, and is {known.state.status}"
             )
 
     def claimed(self, owner: str, claim: Claim) -> None:
         """The journal under test has given a claim."""
-        kept = self.sagas[claim.saga_id]
-        if claim.token <= kept.token:
-            self.break_(Promise.ONE_OWNER, f"{owner} claimed {claim.saga_id} with the old token {claim.token}")
-        self.sagas[claim.saga_id] = kept._replace(owner=owner, token=claim.token, taken_up=False)
+        known = self.sagas[claim.saga_id]
+        if claim.token <= known.token:
+            self.report(Promise.ONE_OWNER, f"{owner} claimed {claim.saga_id} with the old token {claim.token}")
+        self.sagas[claim.saga_id] = known._replace(owner=owner, token=claim.token, advancing=False)
 
-    def taken_up(self, owner: str, saga_id: str) -> None:
+    def advancing(self, owner: str, saga_id: str) -> None:
         """A replica begins to advance a saga that it has claimed."""
-        kept = self.sagas[saga_id]
-        if kept.owner == owner:
-            self.sagas[saga_id] = kept._replace(taken_up=True)
+        known = self.sagas[saga_id]
+        if known.owner == owner:
+            self.sagas[saga_id] = known._replace(advancing=True)
 
     def _check(self, state: SagaState, entry: Entry) -> None:
         """Is what the entry says true, and may it be said now?"""
@@ -218,20 +218,20 @@ class Watch:
 
     def _check_intended(self, state: SagaState, entry: CommandIntended) -> None:
         if state.pivoted and entry.effect in {Effect.COMPENSABLE, Effect.PIVOT}:
-            self.break_(Promise.ONLY_FORWARDS, f"{state.saga_id}/{entry.key} is intended after the pivot")
+            self.report(Promise.ONLY_FORWARDS, f"{state.saga_id}/{entry.key} is intended after the pivot")
 
     def _check_compensated(self, state: SagaState, key: str) -> None:
         if self._balance(state, key):
-            self.break_(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{state.saga_id}/{key} is compensated, and stands")
+            self.report(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{state.saga_id}/{key} is compensated, and stands")
 
     def _check_rollback(self, state: SagaState) -> None:
         for command in state.commands.values():
             if command.effect is Effect.PIVOT and (self._applied(state, command.key) or state.pivoted):
-                self.break_(Promise.ONLY_FORWARDS, f"{state.saga_id} rolls back; {command.key} took effect")
+                self.report(Promise.ONLY_FORWARDS, f"{state.saga_id} rolls back; {command.key} took effect")
 
     def _check_completed(self, state: SagaState, command: CommandState) -> None:
         if command.effect is not Effect.QUERY and not is_child(command) and not self._applied(state, command.key):
-            self.break_(
+            self.report(
                 Promise.UNKNOWN_IS_NOT_FAILED, f"{state.saga_id}/{command.key} is completed, and never took effect"
             )
 
@@ -240,10 +240,10 @@ class Watch:
         if is_child(command):
             return
         if key not in self._refused:
-            self.break_(Promise.UNKNOWN_IS_NOT_FAILED, f"{key} is rejected, and nobody has refused it")
+            self.report(Promise.UNKNOWN_IS_NOT_FAILED, f"{key} is rejected, and nobody has refused it")
         # A retryable command that was refused may be accepted later, and is sent again once an operator says so.
         if command.effect is not Effect.RETRYABLE and self._applied(state, command.key):
-            self.break_(Promise.UNKNOWN_IS_NOT_FAILED, f"{key} is rejected, and took effect")
+            self.report(Promise.UNKNOWN_IS_NOT_FAILED, f"{key} is rejected, and took effect")
 
     def _check_suspension(self, state: SagaState, reason: Reason) -> None:
         """A person is only asked for what a person must decide."""
@@ -258,7 +258,7 @@ class Watch:
         }
         if not legal.get(reason.code, False):
             promise = Promise.REPLAY_IS_SILENT if reason.code == ReasonCode.DIVERGED else Promise.NOTHING_IS_LOST
-            self.break_(promise, f"{state.saga_id} is suspended for no good reason: {reason}")
+            self.report(promise, f"{state.saga_id} is suspended for no good reason: {reason}")
 
     def _stands_in_part(self, name: str) -> bool:
         """The child saga of this name has ended, and an operator has let some of its effects stand."""
@@ -270,15 +270,15 @@ class Watch:
         if what not in {"applied", "compensated"}:
             return
         saga_id, key = self._places[entry.key]
-        kept = self.sagas.get(saga_id)
-        if kept is None:
+        known = self.sagas.get(saga_id)
+        if known is None:
             return
         if what == "applied" and (entry.applied > 1 or entry.kept_out):
-            self.break_(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{entry.key} took effect twice, or after its undoing")
-        if what == "compensated" and key in kept.state.commands and not _is_gone_on_without(kept.state, key):
-            for later in _started_after(kept.state, key):
-                if self._balance(kept.state, later.key) and not later.skipped:
-                    self.break_(
+            self.report(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{entry.key} took effect twice, or after its undoing")
+        if what == "compensated" and key in known.state.commands and not _is_gone_on_without(known.state, key):
+            for later in _started_after(known.state, key):
+                if self._balance(known.state, later.key) and not later.skipped:
+                    self.report(
                         Promise.IN_REVERSE_ORDER, f"{entry.key} was compensated before {later.key}, which stands"
                     )
 

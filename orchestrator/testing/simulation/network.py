@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.journal.outcome import Outcome
-    from orchestrator.testing.simulation.fault_rates import Weather
-    from orchestrator.testing.simulation.invariants import Watch
+    from orchestrator.testing.simulation.fault_rates import FaultRates
+    from orchestrator.testing.simulation.invariants import Invariants
     from orchestrator.testing.simulation.timeline import Timeline
     from orchestrator.testing.world.virtual_loop import Process, VirtualLoop
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _NOBODY: Final = Unknown(Failure(StatusCode.UNAVAILABLE, "the simulated connection broke"))
 _TIMEOUT: Final = Unknown(Failure(StatusCode.DEADLINE_EXCEEDED, "no answer in time"))
 _BUSY: Final = Failure(StatusCode.RESOURCE_EXHAUSTED, "the simulated participant is busy", "BUSY")
-_FRONTS: Final = (
+_INTERCEPTED_CODES: Final = (
     StatusCode.UNIMPLEMENTED,
     StatusCode.UNAUTHENTICATED,
     StatusCode.PERMISSION_DENIED,
@@ -55,27 +55,27 @@ _NONSENSE_SHARE: Final = 0.2
 _HALF: Final = 0.5
 _PAUSES: Final = (0.0, 0.0, 1.5)
 """Seconds for which a busy participant asks to be left alone."""
-_LONGEST_DETOUR: Final = 12.0
+_LONGEST_DETOUR_SECONDS: Final = 12.0
 """Seconds after which a call has arrived for the second time, if it does."""
-_ABSENCE: Final = (0.2, 6.0)
+_DOWN_SECONDS: Final = (0.2, 6.0)
 """Seconds for which a crashed participant is away."""
-_LATE: Final = (3.0, 25.0)
+_LATE_SECONDS: Final = (3.0, 25.0)
 """Seconds that a late call takes."""
 
 
-class Host:
+class ParticipantHost:
     """One participant: its contract's core, which survives, and a process, which does not.
 
     Attributes:
         up: it runs.
-        life: how often it has been started.
+        starts: how often it has been started.
     """
 
-    def __init__(self, service: ServiceDescriptor, watch: Watch) -> None:
-        self.core = ContractParticipant([service], watch.ledger)
+    def __init__(self, service: ServiceDescriptor, invariants: Invariants) -> None:
+        self.core = ContractParticipant([service], invariants.ledger)
         self.name = service.name.removesuffix("Service").lower()
         self.up = True
-        self.life = 1
+        self.starts = 1
 
     async def live(self, rate: float, random: Random, timeline: Timeline) -> None:
         """Crash and come back, until cancelled.
@@ -88,9 +88,9 @@ class Host:
         while rate:
             await asyncio.sleep(random.expovariate(rate))
             self.up = False
-            self.life += 1
+            self.starts += 1
             timeline.note(self.name, "crashed")
-            await asyncio.sleep(random.uniform(*_ABSENCE))
+            await asyncio.sleep(random.uniform(*_DOWN_SECONDS))
             self.up = True
             timeline.note(self.name, "restarted")
 
@@ -104,7 +104,7 @@ class Network:
 
     Attributes:
         hosts: the participants, by the full names of their services.
-        weather: what can go wrong.
+        fault_rates: what can go wrong.
     """
 
     def __init__(
@@ -112,47 +112,47 @@ class Network:
         services: Iterable[ServiceDescriptor],
         loop: VirtualLoop,
         random: Random,
-        weather: Weather,
+        fault_rates: FaultRates,
         timeline: Timeline,
-        watch: Watch,
+        invariants: Invariants,
     ) -> None:
-        self.hosts = {service.full_name: Host(service, watch) for service in services}
+        self.hosts = {service.full_name: ParticipantHost(service, invariants) for service in services}
         self.loop = loop
         self.random = random
-        self.weather = weather
+        self.fault_rates = fault_rates
         self.timeline = timeline
-        self.watch = watch
+        self.invariants = invariants
         self.tells_health = random.random() < _HALF
 
     def send(
         self, process: Process, command: Command, request: bytes, metadata: Metadata, answer: asyncio.Future[Outcome]
     ) -> None:
         """Put a call on its way; its answer, if there is ever one, goes into the future."""
-        weather, random = self.weather, self.random
+        fault_rates, random = self.fault_rates, self.random
         host = self.hosts[command.service]
         call = _Call(self, process.name, host, command, request, metadata, answer)
         self.timeline.note(process.name, "sent", call.name)
-        self.watch.sent(process.name, command, request, metadata)
-        if weather.fronted and random.random() < weather.fronted:
+        self.invariants.sent(process.name, command, request, metadata)
+        if fault_rates.intercepted and random.random() < fault_rates.intercepted:
             self.loop.call_outside(self.delay(), call.give_instead)
             return
-        drawn = random.random() - weather.lost
+        drawn = random.random() - fault_rates.lost
         if drawn < 0:
             self.timeline.note("network", "lost", call.name)
-        elif (drawn := drawn - weather.reset) < 0:
+        elif (drawn := drawn - fault_rates.reset) < 0:
             self.timeline.note("network", "reset", call.name)
             self.loop.call_outside(self.delay(), call.give, _NOBODY)
-        elif drawn - weather.late < 0:
-            self.loop.call_outside(random.uniform(*_LATE), call.arrive, "late")
+        elif drawn - fault_rates.late < 0:
+            self.loop.call_outside(random.uniform(*_LATE_SECONDS), call.arrive, "late")
         else:
             self.loop.call_outside(self.delay(), call.arrive, "")
-        if random.random() < weather.doubled:
-            self.loop.call_outside(random.uniform(0, _LONGEST_DETOUR), call.arrive, "doubled")
+        if random.random() < fault_rates.doubled:
+            self.loop.call_outside(random.uniform(0, _LONGEST_DETOUR_SECONDS), call.arrive, "doubled")
 
     def delay(self) -> float:
         """Seconds that a message takes."""
         random = self.random
-        slow = random.random() < self.weather.slow
+        slow = random.random() < self.fault_rates.slow
         return random.uniform(0.5, 4) if slow else random.uniform(0.0005, 0.02)
 
     async def is_serving(self, service: str) -> bool | None:
@@ -183,7 +183,7 @@ class _Call:
         self,
         network: Network,
         sender: str,
-        host: Host,
+        host: ParticipantHost,
         command: Command,
         request: bytes,
         metadata: Metadata,
@@ -206,7 +206,7 @@ class _Call:
             return
         self._answer.set_result(outcome)
         if isinstance(outcome, Completed):
-            self._network.watch.answered(self._sender, self._key)
+            self._network.invariants.answered(self._sender, self._key)
 
     def give_instead(self) -> None:
         """The sender gets an answer from somebody who is not the participant."""
@@ -215,55 +215,55 @@ class _Call:
             network.timeline.note("network", "nonsense", self.name)
             answer: Outcome = _NONSENSE
         else:
-            code = network.random.choice(_FRONTS)
-            network.timeline.note("network", "fronted", self.name, code)
-            network.watch.refused(self._key)
+            code = network.random.choice(_INTERCEPTED_CODES)
+            network.timeline.note("network", "intercepted", self.name, code)
+            network.invariants.refused(self._key)
             answer = Rejected(Failure(code, "a simulated front"))
         if not self._answer.done():
             self._answer.set_result(answer)
 
     def arrive(self, how: str) -> None:
         """The call is at its participant."""
-        network, host, weather = self._network, self.host, self._network.weather
+        network, host, fault_rates = self._network, self.host, self._network.fault_rates
         random, note = network.random, network.timeline.note
         if not host.up:
             network.loop.call_outside(network.delay(), self.give, _NOBODY)
             return
         if self._put_off is None:
             # A call that was put off has no effect to come: where it arrives again, it is put off again.
-            self._put_off = random.random() < weather.busy
+            self._put_off = random.random() < fault_rates.busy
         if self._put_off:
             note(host.name, "busy", self.name, how)
-            network.watch.refused(self._key)
-            self._reply(Retry(_BUSY, random.choice(_PAUSES)), host.life)
+            network.invariants.refused(self._key)
+            self._reply(Retry(_BUSY, random.choice(_PAUSES)), host.starts)
             return
         outcome = host.core.answer(self._command, self._request, self._metadata, self._fault())
         note(host.name, type(outcome).__name__.lower(), self.name, how)
         if isinstance(outcome, Rejected):
-            network.watch.refused(self._key)
+            network.invariants.refused(self._key)
         elif isinstance(outcome, Completed) and self._command.effect is not Effect.QUERY:
-            network.watch.replies[self._key] = outcome.reply
-        self._reply(outcome, host.life)
+            network.invariants.replies[self._key] = outcome.reply
+        self._reply(outcome, host.starts)
 
-    def _reply(self, outcome: Outcome, life: int) -> None:
-        network, weather = self._network, self._network.weather
-        drawn = network.random.random() - weather.unanswered
+    def _reply(self, outcome: Outcome, starts: int) -> None:
+        network, fault_rates = self._network, self._network.fault_rates
+        drawn = network.random.random() - fault_rates.unanswered
         if drawn < 0:
             network.timeline.note("network", "unanswered", self.name)
-        elif drawn - weather.reset * _HALF < 0:
+        elif drawn - fault_rates.reset * _HALF < 0:
             network.timeline.note("network", "reset", self.name)
             network.loop.call_outside(network.delay(), self.give, _NOBODY)
         else:
-            network.loop.call_outside(network.delay(), self._leave, outcome, life)
+            network.loop.call_outside(network.delay(), self._leave, outcome, starts)
 
-    def _leave(self, outcome: Outcome, life: int) -> None:
-        self.give(outcome if self.host.life == life else _NOBODY)
+    def _leave(self, outcome: Outcome, starts: int) -> None:
+        self.give(outcome if self.host.starts == starts else _NOBODY)
 
     def _fault(self) -> Fault:
-        weather, command = self._network.weather, self._command
+        fault_rates, command = self._network.fault_rates, self._command
         decisive = command.effect in {Effect.COMPENSABLE, Effect.PIVOT}
-        share = weather.refused if decisive else weather.stubborn
-        undone = self._network.watch.ledger.of(dict(self._metadata).get("compensates", ""))
+        share = fault_rates.refused if decisive else fault_rates.refused_for_now
+        undone = self._network.invariants.ledger.of(dict(self._metadata).get("compensates", ""))
         if undone is not None and (undone.compensated or undone.kept_out):
             return Fault.NONE  # what is done is not refused afterwards
         return Fault.REJECT if self._network.random.random() < share else Fault.NONE

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.journal.entries import Entry
-    from orchestrator.testing.simulation.fault_rates import Weather
-    from orchestrator.testing.simulation.invariants import Watch
+    from orchestrator.testing.simulation.fault_rates import FaultRates
+    from orchestrator.testing.simulation.invariants import Invariants
     from orchestrator.testing.simulation.network import Network
     from orchestrator.testing.simulation.shared_journal import SharedJournal
     from orchestrator.testing.simulation.timeline import Timeline
@@ -59,35 +59,36 @@ class SkewedClock:
         return self._loop.call_later(seconds, callback)
 
 
-class Witness:
-    """An observer that tells the watch, and has every trace exported, so that attempts carry their spans.
+class InvariantsObserver:
+    """An observer that tells the invariants, and has every trace exported, so that attempts carry their spans.
 
     See :class:`~orchestrator.ports.observer.Observer`.
     """
 
-    def __init__(self, name: str, watch: Watch) -> None:
+    def __init__(self, name: str, invariants: Invariants) -> None:
         self._name = name
-        self._watch = watch
+        self._invariants = invariants
 
     def samples(self, _saga_id: str, _traceparent: str) -> bool:
         """Yes."""
         return True
 
     def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
-        """The watch knows what is durable from the journal itself."""
+        """The invariants knows what is durable from the journal itself."""
 
     def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:  # noqa: ARG002 - the port's
         """The replica goes on with a saga."""
-        self._watch.taken_up(self._name, saga_id)
+        self._invariants.advancing(self._name, saga_id)
 
 
-class Life:
+class ReplicaProcess:
     """A replica from its start to its end; the next one has another name and remembers nothing.
 
     Attributes:
+        name: its name.
         process: what runs it.
         worker: the worker.
-        operations: what operators can do here.
+        acts: what operators can do here.
         is_open: it has recovered what there was, and answers.
         is_stopping: it is being stopped in good order.
     """
@@ -101,10 +102,15 @@ class Life:
         clock: SkewedClock,
     ) -> None:
         loop, random = network.loop, network.random
+        self.name = name
         self.process = Process(name)
         route = Route(network, self.process)
         adapters = Adapters(
-            JournalLine(journal, self.process), route, Witness(name, network.watch), clock, random.random
+            JournalLine(journal, self.process),
+            route,
+            InvariantsObserver(name, network.invariants),
+            clock,
+            random.random,
         )
         replica = assemble(
             definitions,
@@ -139,11 +145,11 @@ class Life:
             await self.worker.close(_GRACE_SECONDS)
 
 
-class Replica:
-    """A place for a replica, of which one life follows another.
+class SimulatedReplica:
+    """A place for a replica, in which one process follows another.
 
     Attributes:
-        life: the present one.
+        current: the present process.
     """
 
     def __init__(
@@ -159,63 +165,63 @@ class Replica:
         self._journal = journal
         self._definitions = definitions
         self._timeline = timeline
-        self._lives = 0
-        self.life = self._begin()
+        self._starts = 0
+        self.current = self._begin()
 
     @property
     def answers(self) -> bool:
         """It is there for customers."""
-        return self.life.is_open and not self.life.process.frozen
+        return self.current.is_open and not self.current.process.frozen
 
-    def _begin(self) -> Life:
-        self._lives += 1
-        random, skew = self._network.random, self._network.weather.skew
+    def _begin(self) -> ReplicaProcess:
+        self._starts += 1
+        random, skew = self._network.random, self._network.fault_rates.skew
         clock = SkewedClock(self._network.loop, random.uniform(-skew, skew) / 2)
-        name = f"{self._name}.{self._lives}"
+        name = f"{self._name}.{self._starts}"
         self._timeline.note(name, "opened")
-        life = Life(name, self._network, self._journal, self._definitions, clock)
-        life.spawn(life.open())
-        return life
+        process = ReplicaProcess(name, self._network, self._journal, self._definitions, clock)
+        process.spawn(process.open())
+        return process
 
-    async def live(self, weather: Weather, random: Random) -> None:
-        """Suffer what the weather brings, until cancelled."""
-        rates = (weather.replica_crashes, weather.replica_stops, weather.replica_pauses)
+    async def live(self, fault_rates: FaultRates, random: Random) -> None:
+        """Crash, stop and pause at these rates, until cancelled."""
+        rates = (fault_rates.replica_crashes, fault_rates.replica_stops, fault_rates.replica_pauses)
         while sum(rates):
             await asyncio.sleep(random.expovariate(sum(rates)))
             (trouble,) = random.choices((self._crash, self._stop, self._pause), rates)
             await trouble(random)
 
-    def calm_down(self) -> None:
-        """Whatever it suffered from is over."""
-        if self.life.process.crashed or self.life.is_stopping:
-            self.life.process.crash()
-            self.life = self._begin()
-        elif self.life.process.frozen:
+    def recover_now(self) -> None:
+        """End the present fault: restart what crashed, resume what is paused."""
+        if self.current.process.crashed or self.current.is_stopping:
+            self.current.process.crash()
+            self.current = self._begin()
+        elif self.current.process.frozen:
             self._go_on()
 
     async def _crash(self, random: Random) -> None:
-        self._timeline.note(self.life.process.name, "crashed")
-        self.life.process.crash()
+        self._timeline.note(self.current.name, "crashed")
+        self.current.process.crash()
         await asyncio.sleep(random.uniform(0.1, _LONGEST_ABSENCE))
-        self.life = self._begin()
+        self.current = self._begin()
 
     async def _stop(self, random: Random) -> None:
-        life = self.life
-        self._timeline.note(life.process.name, "stopping")
-        life.is_open, life.is_stopping = False, True
-        closing = life.spawn(life.close())
+        process = self.current
+        self._timeline.note(process.name, "stopping")
+        process.is_open, process.is_stopping = False, True
+        closing = process.spawn(process.close())
         await asyncio.wait((closing,), timeout=_GRACE_SECONDS * 2)
-        self._timeline.note(life.process.name, "stopped")
-        life.process.crash()
+        self._timeline.note(process.name, "stopped")
+        process.process.crash()
         await asyncio.sleep(random.uniform(0.1, _LONGEST_ABSENCE / 4))
-        self.life = self._begin()
+        self.current = self._begin()
 
     async def _pause(self, random: Random) -> None:
-        self._timeline.note(self.life.process.name, "paused")
-        self.life.process.freeze()
+        self._timeline.note(self.current.name, "paused")
+        self.current.process.freeze()
         await asyncio.sleep(random.uniform(0.2, _LONGEST_ABSENCE))
         self._go_on()
 
     def _go_on(self) -> None:
-        self._timeline.note(self.life.process.name, "went_on")
-        self._network.loop.thaw(self.life.process)
+        self._timeline.note(self.current.name, "went_on")
+        self._network.loop.thaw(self.current.process)

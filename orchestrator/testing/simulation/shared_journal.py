@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
     from orchestrator.ports.claims import Claim, SilentReplica
     from orchestrator.ports.journal import Append, Journal
-    from orchestrator.testing.simulation.fault_rates import Weather
-    from orchestrator.testing.simulation.invariants import Watch
+    from orchestrator.testing.simulation.fault_rates import FaultRates
+    from orchestrator.testing.simulation.invariants import Invariants
     from orchestrator.testing.simulation.timeline import Timeline
     from orchestrator.testing.world.virtual_loop import Process, VirtualLoop
 
@@ -44,21 +44,27 @@ class SharedJournal:
 
     Args:
         journal: the journal under test. Its methods must not wait for anything.
-        watch: sees what becomes durable.
+        invariants: sees what becomes durable.
 
     Attributes:
-        weather: what can go wrong.
+        fault_rates: what can go wrong.
     """
 
     def __init__(
-        self, journal: Journal, loop: VirtualLoop, random: Random, weather: Weather, timeline: Timeline, watch: Watch
+        self,
+        journal: Journal,
+        loop: VirtualLoop,
+        random: Random,
+        fault_rates: FaultRates,
+        timeline: Timeline,
+        invariants: Invariants,
     ) -> None:
         self.journal = journal
         self.loop = loop
         self.random = random
-        self.weather = weather
+        self.fault_rates = fault_rates
         self.timeline = timeline
-        self.watch = watch
+        self.invariants = invariants
 
     def write(self, append: Append) -> Exception | None:
         """Give one append to the journal under test; what it raises."""
@@ -69,13 +75,13 @@ class SharedJournal:
             assert isinstance(error, Exception)
             return error
         self.timeline.note(append.owner, "appended", append.saga_id, *(_name(entry) for entry in append.entries))
-        self.watch.appended(append)
+        self.invariants.appended(append)
         return None
 
     def claimed(self, owner: str, claim: Claim) -> Claim:
         """A replica has claimed a saga."""
         self.timeline.note(owner, "claimed", claim.saga_id, claim.token)
-        self.watch.claimed(owner, claim)
+        self.invariants.claimed(owner, claim)
         return claim
 
 
@@ -111,18 +117,18 @@ class JournalLine:
 
     def _commit(self, batch: list[tuple[Append, asyncio.Future[None]]], done: asyncio.Future[Any]) -> None:
         """The transaction reaches the store, with or without the replica behind it."""
-        store, weather = self._store, self._store.weather
+        store, fault_rates = self._store, self._store.fault_rates
         drawn = store.random.random()
         results: list[Exception | None]
         if self._process.crashed and drawn < _LOST_WITH_REPLICA:
             store.timeline.note(self._process.name, "lost", *(append.saga_id for append, _ in batch))
             return
-        if drawn < weather.journal_refuses:
+        if drawn < fault_rates.journal_refuses:
             store.timeline.note(self._process.name, "unwritten", *(append.saga_id for append, _ in batch))
             results = [JournalUnavailable(_REFUSED) for _ in batch]
         else:
             results = [store.write(append) for append, _ in batch]
-            if store.random.random() < weather.journal_forgets:
+            if store.random.random() < fault_rates.journal_forgets:
                 store.timeline.note(self._process.name, "unacknowledged", *(append.saga_id for append, _ in batch))
                 results = [JournalUnavailable(_FORGOT) for _ in batch]
         store.loop.call_outside(self._delay(), done.set_result, results)
@@ -198,9 +204,9 @@ class JournalLine:
     async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Whatever is not an append: there and back, each of which may fail."""
         store = self._store
-        await self._pass(store.weather.journal_refuses, _REFUSED)
+        await self._pass(store.fault_rates.journal_refuses, _REFUSED)
         answer = await ask()
-        await self._pass(store.weather.journal_forgets, _FORGOT)
+        await self._pass(store.fault_rates.journal_forgets, _FORGOT)
         return answer
 
     async def _pass(self, share: float, what: str) -> None:
@@ -214,7 +220,7 @@ class JournalLine:
 
     def _delay(self) -> float:
         random = self._store.random
-        slow = random.random() < self._store.weather.journal_slow
+        slow = random.random() < self._store.fault_rates.journal_slow
         return random.uniform(0.2, 1.5) if slow else random.uniform(0.0005, 0.01)
 
 

@@ -21,13 +21,13 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.journal.state import ENDED, Status
-from orchestrator.testing.simulation.clients import People
-from orchestrator.testing.simulation.fault_rates import CALM, Weather
-from orchestrator.testing.simulation.final_check import Reckoning
-from orchestrator.testing.simulation.invariants import Watch
+from orchestrator.testing.simulation.clients import Clients
+from orchestrator.testing.simulation.fault_rates import NO_FAULTS, FaultRates
+from orchestrator.testing.simulation.final_check import FinalCheck
+from orchestrator.testing.simulation.invariants import Invariants
 from orchestrator.testing.simulation.network import Network
 from orchestrator.testing.simulation.promises import Broken, Promise
-from orchestrator.testing.simulation.replicas import Replica
+from orchestrator.testing.simulation.replicas import SimulatedReplica
 from orchestrator.testing.simulation.sagas import draw_definitions
 from orchestrator.testing.simulation.shared_journal import SharedJournal
 from orchestrator.testing.simulation.timeline import Timeline
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
     from orchestrator.ports.journal import Journal
 
-_STORM_SECONDS: Final = 25.0
-_LONGEST_CALM_SECONDS: Final = 900.0
+_FAULTY_SECONDS: Final = 25.0
+_LONGEST_RECOVERY_SECONDS: Final = 900.0
 _SAGAS: Final = (6, 14)
 _REPLICAS: Final = (2, 3)
-_ROUNDS: Final = 20
-_UNTIL_ALL_HAS_ARRIVED: Final = 30.0
+_OPERATOR_ROUNDS: Final = 20
+_LATEST_ARRIVAL_SECONDS: Final = 30.0
 _ENGINE: Final = "orchestrator.engine"
 _YOUNGEST: Final = 0
 
@@ -75,9 +75,9 @@ def simulate(seed: int, journal: Callable[[], Journal]) -> Outcome:
         seed: decides everything.
         journal: makes the journal under test. Its methods must not wait for anything.
     """
-    with _undisturbed(), contextlib.closing(VirtualLoop(Random(f"{seed}/schedule"))) as loop:  # noqa: S311 - no secret
+    with _without_garbage_collection(), contextlib.closing(VirtualLoop(Random(f"{seed}/schedule"))) as loop:  # noqa: S311 - no secret
         world = _World(seed, loop, journal())
-        with _listening(world):
+        with _log_captured(world):
             world.run()
         return world.outcome()
 
@@ -93,94 +93,94 @@ class _World:
         self._broken: list[Broken] = []
         self._over = False
         self.timeline = Timeline(loop.time)
-        self._watch = Watch(self._note_broken)
-        self._weather = Weather.draw(self._random)
+        self._invariants = Invariants(self._note_broken)
+        self._fault_rates = FaultRates.draw(self._random)
         loop.set_exception_handler(self._note_error)
 
     def run(self) -> None:
         """Let it happen."""
-        play = self._loop.create_task(self._play())
-        play.add_done_callback(lambda _: self._loop.stop())
+        phases = self._loop.create_task(self._run_phases())
+        phases.add_done_callback(lambda _: self._loop.stop())
         try:
             self._loop.run_forever()
             if not self._broken:
-                play.result()
+                phases.result()
         except StandsStill as error:
-            self._watch.break_(Promise.NOTHING_IS_LOST, f"the world stands still: {error}")
+            self._invariants.report(Promise.NOTHING_IS_LOST, f"the world stands still: {error}")
         self._sweep()
 
     def outcome(self) -> Outcome:
         """What became of it."""
-        states = [kept.state.status for kept in self._watch.sagas.values()]
+        states = [known.state.status for known in self._invariants.sagas.values()]
         ends = {status.name.lower(): states.count(status) for status in Status if status in states}
         return Outcome(self._seed, len(states), ends, tuple(self._broken), self.timeline, self._loop.time())
 
-    async def _play(self) -> None:
+    async def _run_phases(self) -> None:
         random, timeline = self._random, self.timeline
         definitions = draw_definitions(random)
         services = {p.service.full_name: p.service for definition in definitions for p in definition.participants}
-        network = Network(services.values(), self._loop, random, self._weather, timeline, self._watch)
-        store = SharedJournal(self._journal, self._loop, random, self._weather, timeline, self._watch)
+        network = Network(services.values(), self._loop, random, self._fault_rates, timeline, self._invariants)
+        store = SharedJournal(self._journal, self._loop, random, self._fault_rates, timeline, self._invariants)
         replicas = [
-            Replica(f"replica-{number}", network, store, definitions, timeline)
+            SimulatedReplica(f"replica-{number}", network, store, definitions, timeline)
             for number in range(1, random.randint(*_REPLICAS) + 1)
         ]
-        people = People(replicas, random, timeline, self._watch)
+        clients = Clients(replicas, random, timeline, self._invariants)
         starts = [
-            self._loop.create_task(people.start(f"saga-{number}", random.uniform(0, _STORM_SECONDS * 0.6)))
+            self._loop.create_task(clients.start(f"saga-{number}", random.uniform(0, _FAULTY_SECONDS * 0.6)))
             for number in range(1, random.randint(*_SAGAS) + 1)
         ]
-        storm = [
-            *(replica.live(self._weather, random) for replica in replicas),
-            *(host.live(self._weather.participant_crashes, random, timeline) for host in network.hosts.values()),
-            people.operate(self._weather.operators),
+        faults = [
+            *(replica.live(self._fault_rates, random) for replica in replicas),
+            *(host.live(self._fault_rates.participant_crashes, random, timeline) for host in network.hosts.values()),
+            clients.operate(self._fault_rates.operators),
         ]
-        await self._rage([self._loop.create_task(each) for each in storm])
+        await self._inject_faults([self._loop.create_task(each) for each in faults])
         timeline.note("world", "calm")
-        network.weather = store.weather = CALM
+        network.fault_rates = store.fault_rates = NO_FAULTS
         for host in network.hosts.values():
             host.up = True
         for replica in replicas:
-            replica.calm_down()
-        await self._come_to_rest(starts, people)
-        await Reckoning(self._watch).settle(self._journal)
+            replica.recover_now()
+        await self._settle_all(starts, clients)
+        await FinalCheck(self._invariants).check(self._journal)
 
-    async def _rage(self, storm: list[asyncio.Task[None]]) -> None:
-        await asyncio.sleep(_STORM_SECONDS)
-        for task in storm:
+    async def _inject_faults(self, faults: list[asyncio.Task[None]]) -> None:
+        await asyncio.sleep(_FAULTY_SECONDS)
+        for task in faults:
             task.cancel()
-        await asyncio.wait(storm)
+        await asyncio.wait(faults)
 
-    async def _come_to_rest(self, starts: list[asyncio.Task[None]], people: People) -> None:
+    async def _settle_all(self, starts: list[asyncio.Task[None]], clients: Clients) -> None:
         """Everything must end, or wait for an operator, who then decides."""
-        for _ in range(_ROUNDS):
-            await self._until_all_rest(starts)
-            suspended = people.suspended()
+        for _ in range(_OPERATOR_ROUNDS):
+            await self._until_all_settled(starts)
+            suspended = clients.suspended()
             if not suspended:
                 break
             for saga_id in suspended:
-                await people.decide(saga_id)
-        await asyncio.sleep(_UNTIL_ALL_HAS_ARRIVED)
+                await clients.decide(saga_id)
+        await asyncio.sleep(_LATEST_ARRIVAL_SECONDS)
 
-    async def _until_all_rest(self, starts: list[asyncio.Task[None]]) -> None:
-        until = self._loop.time() + _LONGEST_CALM_SECONDS
+    async def _until_all_settled(self, starts: list[asyncio.Task[None]]) -> None:
+        until = self._loop.time() + _LONGEST_RECOVERY_SECONDS
         while self._loop.time() < until:
             await asyncio.sleep(1.0)
-            if all(start.done() for start in starts) and not self._restless():
+            if all(start.done() for start in starts) and not self._unsettled():
                 return
-        for saga_id in self._restless():
-            self._watch.break_(Promise.NOTHING_IS_LOST, f"{saga_id} does not come to an end")
+        for saga_id in self._unsettled():
+            self._invariants.report(Promise.NOTHING_IS_LOST, f"{saga_id} does not come to an end")
 
-    def _restless(self) -> list[str]:
+    def _unsettled(self) -> list[str]:
         """The sagas that go on: neither ended, nor suspended, nor waiting for a child that is."""
         resting = set(self._in({*ENDED, Status.SUSPENDED}))
         for saga_id in self._in({Status.SUSPENDED}):
-            while saga_id := self._watch.sagas[saga_id].state.parent_id:
+            while saga_id := self._invariants.sagas[saga_id].state.parent_id:
                 resting.add(saga_id)
-        return [saga_id for saga_id in self._watch.sagas if saga_id not in resting]
+        return [saga_id for saga_id in self._invariants.sagas if saga_id not in resting]
 
     def _in(self, statuses: set[Status]) -> list[str]:
-        return [saga_id for saga_id, kept in self._watch.sagas.items() if kept.state.status in statuses]
+        return [saga_id for saga_id, known in self._invariants.sagas.items() if known.state.status in statuses]
 
     def _note_broken(self, broken: Broken) -> None:
         if self._over:
@@ -193,7 +193,7 @@ class _World:
         """Something raised where nobody was there to catch it."""
         error = context.get("exception")
         if context["message"].startswith("Exception in callback"):
-            self._watch.break_(Promise.NOTHING_IS_LOST, f"{context['message']}: {error!r}")
+            self._invariants.report(Promise.NOTHING_IS_LOST, f"{context['message']}: {error!r}")
 
     def note_log(self, message: str) -> None:
         """The engine itself has failed."""
@@ -208,7 +208,7 @@ class _World:
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
+def _without_garbage_collection() -> Iterator[None]:
     """Within, no garbage is collected: when that happens, no seed can decide. It is collected at the end."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -223,7 +223,7 @@ def _undisturbed() -> Iterator[None]:
             gc.enable()
 
 
-class _Listener(logging.Handler):
+class _LogCapture(logging.Handler):
     """Puts what the engine calls critical into the timeline."""
 
     def __init__(self, world: _World) -> None:
@@ -237,11 +237,11 @@ class _Listener(logging.Handler):
 
 
 @contextlib.contextmanager
-def _listening(world: _World) -> Iterator[None]:
+def _log_captured(world: _World) -> Iterator[None]:
     """Within, the engine's log goes to the timeline and nowhere else."""
     log = logging.getLogger(_ENGINE)
     before = log.level, log.propagate
-    listener = _Listener(world)
+    listener = _LogCapture(world)
     log.setLevel(logging.CRITICAL)
     log.propagate = False
     log.addHandler(listener)

@@ -69,9 +69,9 @@ def fence_is_skipped() -> Iterator[None]:
     write = MemoryJournal._write
 
     def unfenced(self: MemoryJournal, append: Append) -> None:
-        kept = self._sagas.get(append.saga_id)
-        if kept is not None and append.new is None and kept.owner is not None:
-            append = append._replace(owner=kept.owner, token=kept.token)
+        known = self._sagas.get(append.saga_id)
+        if known is not None and append.new is None and known.owner is not None:
+            append = append._replace(owner=known.owner, token=known.token)
         write(self, append)
 
     with patch.object(MemoryJournal, "_write", unfenced):
@@ -203,7 +203,7 @@ def results_are_forgotten() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def nobody_recovers() -> Iterator[None]:
+def nothing_is_recovered() -> Iterator[None]:
     """What another replica has left behind stays there."""
 
     async def recover(_self: Recovery) -> int:
@@ -221,7 +221,7 @@ def attempts_are_counted_anew() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def orphans_are_abandoned() -> Iterator[None]:
+def failed_journal_is_given_up() -> Iterator[None]:
     """A saga that the journal failed is not carried on with."""
     with patch.object(Recovery, "defer_recovery", lambda _self, _claim: None):
         yield
@@ -253,34 +253,34 @@ def guard_is_missing() -> Iterator[None]:
         yield
 
 
-class Planted(NamedTuple):
+class EngineFlaw(NamedTuple):
     """A bug, and the promises by which it may be found out."""
 
-    plant: Callable[[], contextlib.AbstractContextManager[None]]
+    introduce: Callable[[], contextlib.AbstractContextManager[None]]
     breaks: frozenset[Promise]
 
 
-def _planted(plant: Callable[[], contextlib.AbstractContextManager[None]], *breaks: Promise) -> Planted:
-    return Planted(plant, frozenset(breaks))
+def _flaw(introduce: Callable[[], contextlib.AbstractContextManager[None]], *breaks: Promise) -> EngineFlaw:
+    return EngineFlaw(introduce, frozenset(breaks))
 
 
-PLANTED = (
-    _planted(intent_is_dropped, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
-    _planted(compensations_are_reordered, Promise.IN_REVERSE_ORDER),
-    _planted(fence_is_skipped, Promise.ONE_OWNER),
-    _planted(timeout_is_taken_for_a_rejection, Promise.UNKNOWN_IS_NOT_FAILED, Promise.NOTHING_IS_LOST),
-    _planted(rollback_is_forgotten, Promise.NOTHING_IS_LOST),
-    _planted(rollback_is_not_awaited, Promise.NOTHING_IS_LOST),
-    _planted(doubt_is_taken_for_failure, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, Promise.IN_REVERSE_ORDER),
-    _planted(any_rejection_is_taken_for_the_guards, Promise.UNKNOWN_IS_NOT_FAILED, Promise.ONLY_FORWARDS),
-    _planted(replies_are_not_looked_at, Promise.UNKNOWN_IS_NOT_FAILED, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
-    _planted(what_a_saga_goes_on_without_is_forgotten, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
-    _planted(every_attempt_has_a_key_of_its_own, Promise.SAME_INTENT_SAME_KEY),
-    _planted(cancel_is_never_refused, Promise.ONLY_FORWARDS),
-    _planted(results_are_forgotten, Promise.REPLAY_IS_SILENT),
-    _planted(nobody_recovers, Promise.NOTHING_IS_LOST),
-    _planted(attempts_are_counted_anew, Promise.ONE_TRACE),
-    _planted(orphans_are_abandoned, Promise.NOTHING_IS_LOST),
-    _planted(nothing_to_write_is_taken_for_written, Promise.REPLAY_IS_SILENT, Promise.ONE_TRACE),
-    _planted(guard_is_missing, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
+ENGINE_FLAWS = (
+    _flaw(intent_is_dropped, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
+    _flaw(compensations_are_reordered, Promise.IN_REVERSE_ORDER),
+    _flaw(fence_is_skipped, Promise.ONE_OWNER),
+    _flaw(timeout_is_taken_for_a_rejection, Promise.UNKNOWN_IS_NOT_FAILED, Promise.NOTHING_IS_LOST),
+    _flaw(rollback_is_forgotten, Promise.NOTHING_IS_LOST),
+    _flaw(rollback_is_not_awaited, Promise.NOTHING_IS_LOST),
+    _flaw(doubt_is_taken_for_failure, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, Promise.IN_REVERSE_ORDER),
+    _flaw(any_rejection_is_taken_for_the_guards, Promise.UNKNOWN_IS_NOT_FAILED, Promise.ONLY_FORWARDS),
+    _flaw(replies_are_not_looked_at, Promise.UNKNOWN_IS_NOT_FAILED, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
+    _flaw(what_a_saga_goes_on_without_is_forgotten, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
+    _flaw(every_attempt_has_a_key_of_its_own, Promise.SAME_INTENT_SAME_KEY),
+    _flaw(cancel_is_never_refused, Promise.ONLY_FORWARDS),
+    _flaw(results_are_forgotten, Promise.REPLAY_IS_SILENT),
+    _flaw(nothing_is_recovered, Promise.NOTHING_IS_LOST),
+    _flaw(attempts_are_counted_anew, Promise.ONE_TRACE),
+    _flaw(failed_journal_is_given_up, Promise.NOTHING_IS_LOST),
+    _flaw(nothing_to_write_is_taken_for_written, Promise.REPLAY_IS_SILENT, Promise.ONE_TRACE),
+    _flaw(guard_is_missing, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
 )

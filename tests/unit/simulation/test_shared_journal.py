@@ -12,8 +12,8 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.simulation import Broken, Promise, Timeline
-from orchestrator.testing.simulation.fault_rates import CALM, Weather
-from orchestrator.testing.simulation.invariants import Watch
+from orchestrator.testing.simulation.fault_rates import NO_FAULTS, FaultRates
+from orchestrator.testing.simulation.invariants import Invariants
 from orchestrator.testing.simulation.shared_journal import JournalLine, SharedJournal
 from orchestrator.testing.world.virtual_loop import Process, VirtualLoop
 from tests.support.journals import EVERY_ENTRY, Pen
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 class Place:
     """A store, and one replica's line to it."""
 
-    def __init__(self, loop: VirtualLoop, weather: Weather) -> None:
+    def __init__(self, loop: VirtualLoop, fault_rates: FaultRates) -> None:
         self.loop = loop
         self.broken: list[Broken] = []
         self.journal = MemoryJournal()
-        watch = Watch(self.broken.append)
-        store = SharedJournal(self.journal, loop, Random(1), weather, Timeline(loop.time), watch)
+        invariants = Invariants(self.broken.append)
+        store = SharedJournal(self.journal, loop, Random(1), fault_rates, Timeline(loop.time), invariants)
         self.process = Process("a")
         self.line = JournalLine(store, self.process)
 
@@ -51,7 +51,7 @@ class Place:
 @pytest.fixture
 def place() -> Iterator[Callable[..., Place]]:
     with contextlib.closing(VirtualLoop(Random(1))) as loop:
-        yield lambda weather=CALM: Place(loop, weather)
+        yield lambda fault_rates=NO_FAULTS: Place(loop, fault_rates)
         loop.sweep()
 
 
@@ -65,14 +65,14 @@ def test_an_append_takes_time_and_is_acknowledged_once_it_is_durable(place: Call
 
 
 def test_a_transaction_that_is_refused_writes_nothing(place: Callable[..., Place]) -> None:
-    there = place(Weather(journal_refuses=1.0))
+    there = place(FaultRates(journal_refuses=1.0))
     with pytest.raises(JournalUnavailable):
         there.loop.run_until_complete(there.start())
     assert there.durable() == 0
 
 
 def test_a_transaction_whose_acknowledgement_is_lost_is_durable(place: Callable[..., Place]) -> None:
-    there = place(Weather(journal_forgets=1.0))
+    there = place(FaultRates(journal_forgets=1.0))
     with pytest.raises(JournalUnavailable):
         there.loop.run_until_complete(there.start())
     assert there.durable() == 1

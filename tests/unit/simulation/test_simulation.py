@@ -12,7 +12,7 @@ import pytest
 from orchestrator.analysis.rules import check_definition
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.simulation import Outcome, simulate
-from orchestrator.testing.simulation.fault_rates import CALM, Weather
+from orchestrator.testing.simulation.fault_rates import NO_FAULTS, FaultRates
 from orchestrator.testing.simulation.sagas import DEFINITIONS
 
 SEEDS = 200
@@ -42,9 +42,9 @@ def test_everything_that_can_go_wrong_does() -> None:
         events.update(each.timeline.counts())
     assert {"completed", "compensated", "partially_compensated"} <= set(ends)
     for troubled in (
-        "busy", "cancel", "crashed", "fronted", "lost", "nonsense", "pause", "paused", "refused", "rejected", "reset",
-        "resolve", "resume", "retry_now", "skip", "stopped", "unacknowledged", "unanswered", "unavailable", "unwritten",
-        "went_on",
+        "busy", "cancel", "crashed", "intercepted", "lost", "nonsense", "pause", "paused", "refused", "rejected",
+        "reset", "resolve", "resume", "retry_now", "skip", "stopped", "unacknowledged", "unanswered", "unavailable",
+        "unwritten", "went_on",
     ):  # fmt: skip
         assert events[troubled], troubled
     entries = Counter(str(name).partition("(")[0] for each in worlds for name in _appended(each))
@@ -92,7 +92,7 @@ def test_another_seed_makes_another_world() -> None:
 
 
 def test_in_a_calm_world_nothing_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Weather, "draw", lambda _random: CALM)
+    monkeypatch.setattr(FaultRates, "draw", lambda _random: NO_FAULTS)
     calm = simulate(1, MemoryJournal)
 
     assert not calm.broken

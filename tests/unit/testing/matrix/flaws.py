@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    Plant = Callable[[pytest.MonkeyPatch], Any]
+    Flaw = Callable[[pytest.MonkeyPatch], Any]
 
 
 def forgets_its_keys(patch: pytest.MonkeyPatch) -> None:

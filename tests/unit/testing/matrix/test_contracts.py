@@ -83,4 +83,4 @@ async def test_where_a_repeated_key_is_not_recognised_nothing_is_delivered_twice
     # The start is durable with the first intent, which is then in doubt; nothing else of the scenario happens.
     elsewhere = matrix.cell(CAPTURE, "killed: started")
     assert elsewhere.verdict is Verdict.NOT_APPLICABLE
-    assert elsewhere.explanation == f"it did not happen: no delivery of {CAPTURE} was struck"
+    assert elsewhere.explanation == f"it did not happen: no delivery of {CAPTURE} was hit"

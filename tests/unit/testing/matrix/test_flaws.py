@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from orchestrator.testing.matrix import fault_matrix
-from orchestrator.testing.matrix.fault_cases import MISHAPS, Family
+from orchestrator.testing.matrix.fault_cases import FAULT_CASES, FaultKind
 from tests.unit.testing.matrix import flaws
 from tests.unit.testing.matrix.selling_saga import failed, sell
 
 if TYPE_CHECKING:
-    from tests.unit.testing.matrix.flaws import Plant
+    from tests.unit.testing.matrix.flaws import Flaw
 
 COMPENSABLE: Final = {"ReserveStock", "AuthorizePayment"}
 EFFECTS: Final = {*COMPENSABLE, "CapturePayment", "CreditPoints", "RecordOrder"}
 ALL: Final = {*EFFECTS, "PriceOrder"}
-TITLES: Final = [mishap.title for mishap in MISHAPS]
+TITLES: Final = [fault_case.title for fault_case in FAULT_CASES]
 # Those in which something is compensated that was done, and the saga is to end compensated.
 ROLLED_BACK: Final = {
     "delivery: rejected",
@@ -44,7 +44,7 @@ async def test_without_a_flaw_none_fails() -> None:
 
 
 @pytest.mark.parametrize(
-    ("plant", "expected"),
+    ("introduce", "expected"),
     [
         (
             flaws.forgets_its_keys,
@@ -89,14 +89,14 @@ async def test_without_a_flaw_none_fails() -> None:
     ],
 )
 async def test_the_cells_that_a_flaw_concerns_fail_and_no_others(
-    plant: Plant, expected: dict[str, set[str]], monkeypatch: pytest.MonkeyPatch
+    introduce: Flaw, expected: dict[str, set[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    definition = plant(monkeypatch) or sell
+    definition = introduce(monkeypatch) or sell
     assert failed(await fault_matrix(definition)) == expected
 
 
 @pytest.mark.parametrize(
-    ("plant", "faults", "said"),
+    ("introduce", "faults", "said"),
     [
         (
             flaws.pretends_to_compensate,
@@ -106,7 +106,7 @@ async def test_the_cells_that_a_flaw_concerns_fail_and_no_others(
         (
             flaws.names_the_wrong_compensation,
             {*ROLLED_BACK, "compensation: refused"} - {"cancel: before", "cancel: after"},
-            "the saga is compensated, and rehearsal/PaymentService.AuthorizePayment#1 stands",
+            "the saga is compensated, and matrix/PaymentService.AuthorizePayment#1 stands",
         ),
         (flaws.says_that_it_does_nothing, set(TITLES), "ReserveStock#1 stands"),
         (
@@ -131,17 +131,17 @@ async def test_the_cells_that_a_flaw_concerns_fail_and_no_others(
                 *("front: refused after doubt", "compensation: fronted after"),
                 *("compensation: fails 3 times", "compensation: answer lost", "compensation: down"),
             },
-            "the saga is compensated, and rehearsal/InventoryService.ReserveStock#1 stands",
+            "the saga is compensated, and matrix/InventoryService.ReserveStock#1 stands",
         ),
         (
             flaws.forgets_a_compensation,
             {*ROLLED_BACK, "compensation: refused"},
-            "the saga is compensated, and rehearsal/InventoryService.ReserveStock#1 stands",
+            "the saga is compensated, and matrix/InventoryService.ReserveStock#1 stands",
         ),
         (
             flaws.compensates_in_order_of_start,
             ROLLED_BACK,
-            "in another order than the reverse of the start: rehearsal/InventoryService.ReserveStock#1, rehearsal",
+            "in another order than the reverse of the start: matrix/InventoryService.ReserveStock#1, matrix",
         ),
         (flaws.gives_each_attempt_a_key, set(TITLES), "ReserveStock#1-2 stands, and the journal does not know of it"),
         (flaws.sends_before_the_intent_is_durable, set(TITLES), "was sent before its intent was durable"),
@@ -156,13 +156,13 @@ async def test_the_cells_that_a_flaw_concerns_fail_and_no_others(
     ],
 )
 async def test_a_flaw_makes_the_faults_fail_that_bring_it_to_light(
-    plant: Plant, faults: set[str], said: str, monkeypatch: pytest.MonkeyPatch
+    introduce: Flaw, faults: set[str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    matrix = await fault_matrix(plant(monkeypatch) or sell)
+    matrix = await fault_matrix(introduce(monkeypatch) or sell)
     assert set(failed(matrix)) == faults
     assert any(said in cell.explanation for cell in matrix.failures)
     assert said in str(matrix)
 
 
 def test_every_family_of_faults_is_looked_at() -> None:
-    assert {mishap.family for mishap in MISHAPS} == set(Family)
+    assert {fault_case.kind for fault_case in FAULT_CASES} == set(FaultKind)

@@ -180,7 +180,7 @@ async def test_it_shows_and_tells_all_its_cells() -> None:
     assert (told["saga"], told["passed"], len(told["cells"])) == ("sell v1", True, len(matrix.cells))
     assert json.loads(json.dumps(told)) == told
     assert str(matrix.cell(RESERVE, "delivery: rejected")) == (
-        f"{RESERVE}: delivery: rejected: compensated, passed: REJECTED: {RESERVE}: FAILED_PRECONDITION "
+        f"{RESERVE}: sent_command: rejected: compensated, passed: REJECTED: {RESERVE}: FAILED_PRECONDITION "
         "(MOCK_REJECTION): the mock was told to reject this; 1 commands: 0 effects stand, 0 compensated, "
         "0 kept out, 0 in disorder"
     )

@@ -11,7 +11,7 @@ from orchestrator.engine.run import failpoints
 from orchestrator.journal.state import Status
 from orchestrator.shop.place_order import place_order
 from orchestrator.testing.matrix import Matrix, Verdict, fault_matrix
-from orchestrator.testing.matrix.fault_cases import MISHAPS
+from orchestrator.testing.matrix.fault_cases import FAULT_CASES
 
 COMPENSABLE = ["CreateOrder", "ReserveStock", "AuthorizePayment", "ArrangeShipment"]
 PIVOT = ["CapturePayment"]
@@ -40,13 +40,13 @@ def test_every_command_of_its_plan_meets_every_fault(matrix: Matrix, rows: dict[
     assert not matrix.unreached
     assert set(matrix.commands) == set(rows.values())
     assert [(cell.command, cell.fault) for cell in matrix.cells] == [
-        (command, mishap.title) for command in matrix.commands for mishap in MISHAPS
+        (command, fault_case.title) for command in matrix.commands for fault_case in FAULT_CASES
     ]
-    assert len({mishap.title for mishap in MISHAPS}) == len(MISHAPS)
+    assert len({fault_case.title for fault_case in FAULT_CASES}) == len(FAULT_CASES)
 
 
 def test_every_failpoint_has_its_column() -> None:
-    assert {mishap.name for mishap in MISHAPS if mishap.family.name == "KILLED"} == set(failpoints.NAMES)
+    assert {fault_case.name for fault_case in FAULT_CASES if fault_case.kind.name == "KILLED"} == set(failpoints.NAMES)
 
 
 def test_a_fault_is_left_out_only_where_it_cannot_happen(matrix: Matrix, rows: dict[str, str]) -> None:
@@ -60,7 +60,7 @@ def test_a_fault_is_left_out_only_where_it_cannot_happen(matrix: Matrix, rows: d
         "cancel: before": {rows[name] for name in QUERIES},
         "killed: rollback_began": {rows[name] for name in (*FORWARD, *BEST_EFFORT)},
         "killed: compensated": no_compensation,
-        **{mishap.title: no_compensation for mishap in MISHAPS if mishap.family.name == "COMPENSATION"},
+        **{fault_case.title: no_compensation for fault_case in FAULT_CASES if fault_case.kind.name == "COMPENSATION"},
     }
 
 
