@@ -18,7 +18,7 @@ from orchestrator.journal.entries import CommandCompleted, CompensationCompleted
 from orchestrator.journal.state import Status
 from orchestrator.observability.projection import SagaTrace
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.ledger import Ledger
+from tests.unit.engine.guarded_participants import Ledger
 from tests.unit.engine.stage import BACKWARD, FORWARD, SAGA, Answer, Stage, rejected, turns, unknown, until
 
 if TYPE_CHECKING:

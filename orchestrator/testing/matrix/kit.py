@@ -22,8 +22,8 @@ from orchestrator.testing.matrix.report import Cell, Matrix, Verdict
 from orchestrator.testing.matrix.scenario import Scenario
 from orchestrator.testing.matrix.scenario_run import Observations, SagaUnderTest, ScenarioRun
 from orchestrator.testing.matrix.subjects import subjects_of, unreached
-from orchestrator.testing.matrix.virtual_time import VirtualTimeLoop
 from orchestrator.testing.samples import Sampler, violations
+from orchestrator.testing.world.clock import VirtualTimeLoop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

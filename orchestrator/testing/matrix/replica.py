@@ -9,7 +9,7 @@ from orchestrator.engine.bindings.binding import DEFAULT_MOST_IN_FLIGHT, Binding
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.ports.adapters import Adapters
-from orchestrator.testing.matrix.virtual_time import VirtualClock
+from orchestrator.testing.world.clock import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

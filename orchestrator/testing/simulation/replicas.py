@@ -12,7 +12,7 @@ from orchestrator.errors import JournalError
 from orchestrator.ports.adapters import Adapters
 from orchestrator.testing.simulation.network import Route
 from orchestrator.testing.simulation.sagas import DEFINITIONS
-from orchestrator.testing.simulation.shared_journal import JournalLine
+from orchestrator.testing.world.journal import JournalLine
 from orchestrator.testing.world.virtual_loop import Process
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from orchestrator.testing.simulation.fault_rates import FaultRates
     from orchestrator.testing.simulation.invariants import Invariants
     from orchestrator.testing.simulation.network import Network
-    from orchestrator.testing.simulation.shared_journal import SharedJournal
     from orchestrator.testing.simulation.timeline import Timeline
+    from orchestrator.testing.world.journal import SharedJournal
     from orchestrator.testing.world.virtual_loop import VirtualLoop
 
 EPOCH: Final = 1_700_000_000_000_000_000

@@ -29,8 +29,8 @@ from orchestrator.testing.simulation.network import Network
 from orchestrator.testing.simulation.promises import Broken, Promise
 from orchestrator.testing.simulation.replicas import SimulatedReplica
 from orchestrator.testing.simulation.sagas import draw_definitions
-from orchestrator.testing.simulation.shared_journal import SharedJournal
 from orchestrator.testing.simulation.timeline import Timeline
+from orchestrator.testing.world.journal import SharedJournal
 from orchestrator.testing.world.virtual_loop import StandsStill, VirtualLoop
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from orchestrator.journal.progress import StepState, steps
 from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.family import Family
-from tests.unit.engine.ledger import Ledger
+from tests.unit.engine.guarded_participants import Ledger
+from tests.unit.engine.served_children import Family
 from tests.unit.engine.stage import (
     ARRANGE,
     AUTHORIZE,

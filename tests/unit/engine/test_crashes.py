@@ -23,7 +23,7 @@ from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.ledger import Ledger
+from tests.unit.engine.guarded_participants import Ledger
 from tests.unit.engine.stage import (
     ARRANGE,
     AUTHORIZE,

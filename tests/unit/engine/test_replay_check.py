@@ -20,7 +20,7 @@ from orchestrator.journal.state import Status
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.family import Family
+from tests.unit.engine.served_children import Family
 from tests.unit.engine.stage import (
     ARRANGE,
     AUTHORIZE,

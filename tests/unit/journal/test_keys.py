@@ -16,7 +16,7 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.family import Family
+from tests.unit.engine.served_children import Family
 from tests.unit.engine.stage import CONFIRM, RESERVE, SAGA, Answer, Shop, order_of, rejected, until
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from orchestrator.journal.state import Status
 from orchestrator.shop.place_order import place_order
 from orchestrator.testing.matrix import Verdict, fault_matrix
 from orchestrator.testing.matrix.examples import read_examples, read_order
-from orchestrator.testing.matrix.virtual_time import VirtualTimeLoop
 from orchestrator.testing.samples import Sampler
+from orchestrator.testing.world.clock import VirtualTimeLoop
 from shop.fraud.v1.fraud_pb2 import VERDICT_DECLINE, AssessOrderResponse
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt

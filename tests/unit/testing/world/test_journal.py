@@ -14,7 +14,7 @@ from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.simulation import Broken, Promise, Timeline
 from orchestrator.testing.simulation.fault_rates import NO_FAULTS, FaultRates
 from orchestrator.testing.simulation.invariants import Invariants
-from orchestrator.testing.simulation.shared_journal import JournalLine, SharedJournal
+from orchestrator.testing.world.journal import JournalLine, SharedJournal
 from orchestrator.testing.world.virtual_loop import Process, VirtualLoop
 from tests.support.journals import EVERY_ENTRY, Pen
 
