@@ -1,4 +1,4 @@
-"""The journal that the orchestrators of one rehearsal share: writes take time, and the dead do not write.
+"""The journal that the orchestrators of one run share, as the scenario's script sees it.
 
 It is the journal in memory of :mod:`orchestrator.store`, which passes the conformance suite of all journals, and not a
 second one: a matrix on a journal of its own would say little about sagas on ours. For this ``testing`` lies on a
@@ -7,93 +7,55 @@ floor above ``store``, and not beside it.
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.journal.entries import CommandIntended
-from orchestrator.journal.fold import fold
-from orchestrator.journal.state import UNFINISHED, SagaState
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.journal.state import UNFINISHED
 from orchestrator.testing.matrix.scenario import INTENT_DURABLE
+from orchestrator.testing.world.journal import JournalConnection, Results
 
 if TYPE_CHECKING:
-    from orchestrator.ports.claims import Claim
-    from orchestrator.ports.journal import Append
+    import asyncio
+    from collections.abc import Sequence
+
+    from orchestrator.ports.journal import Append, Journal
     from orchestrator.testing.matrix.scenario import Script
+    from orchestrator.testing.world.virtual_loop import Process
 
 _WRITE_SECONDS: Final = 0.001
 _HELD_SECONDS: Final = 0.05
 
 
-class SharedJournal(MemoryJournal):
-    """A journal in memory that knows who is dead.
+class ScriptedJournal(JournalConnection):
+    """One orchestrator's connection: a write takes a moment, and the script learns of an intent before the writer does.
+
+    Where the script waits for that intent, the acknowledgement is held for a while.
 
     Args:
-        script: is told when an intent is durable, before whoever wrote it is.
-
-    Attributes:
-        dead: the owners whose processes were killed: nothing reaches the journal from them, nor them from it.
+        script: makes the scenario happen.
         at_rest: set once a saga has ended or is suspended.
     """
 
-    def __init__(self, script: Script) -> None:
-        super().__init__()
-        self.dead: set[str] = set()
-        self.at_rest = asyncio.Event()
+    def __init__(self, journal: Journal, process: Process, script: Script, at_rest: asyncio.Event) -> None:
+        super().__init__(journal, process)
         self._script = script
-        self._to_write: deque[tuple[Append, asyncio.Future[None]]] = deque()
-        self._to_tell: deque[tuple[str, asyncio.Future[None], asyncio.Future[None]]] = deque()
-        self._told_at = 0.0
+        self._at_rest = at_rest
+        self._is_held = False
 
-    def append(self, append: Append) -> asyncio.Future[None]:
-        """See the port. The future is done a moment later; one of the dead never is."""
-        loop = asyncio.get_running_loop()
-        written: asyncio.Future[None] = loop.create_future()
-        # Timers that are due at once run in any order; what they find here is in that of the appends.
-        self._to_write.append((append, written))
-        loop.call_later(_WRITE_SECONDS, self._write_oldest)
-        return written
+    def delay(self) -> float:
+        """See the base class."""
+        is_held, self._is_held = self._is_held, False
+        return _HELD_SECONDS if is_held else _WRITE_SECONDS
 
-    async def heartbeat(self, owner: str, now: int, lease: int) -> None:
-        """See the port."""
-        await self.unless_dead(owner)
-        await super().heartbeat(owner, now, lease)
-
-    async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
-        """See the port."""
-        await self.unless_dead(owner)
-        return await super().claim_unfinished(owner, now, limit)
-
-    async def state(self, saga_id: str) -> SagaState:
-        """The state to which the durable entries lead."""
-        return fold(saga_id, await self.read(saga_id))
-
-    async def unless_dead(self, owner: str) -> None:
-        """Go on where this owner lives; the dead learn nothing."""
-        if owner in self.dead:
-            await asyncio.get_running_loop().create_future()
-
-    def _write_oldest(self) -> None:
-        append, written = self._to_write.popleft()
-        if append.owner in self.dead:
-            return
-        done = super().append(append)
-        if done.exception() is None and append.status not in UNFINISHED:
-            self.at_rest.set()
-        intents = [entry.key for entry in append.entries if isinstance(entry, CommandIntended)]
-        held = [key for key in intents if self._script.reach(INTENT_DURABLE, key)]
-        loop = asyncio.get_running_loop()
-        # Whoever is held holds those behind it, too.
-        self._told_at = max(self._told_at, loop.time() + (_HELD_SECONDS if held else 0.0))
-        self._to_tell.append((append.owner, done, written))
-        loop.call_at(self._told_at, self._tell_oldest)
-
-    def _tell_oldest(self) -> None:
-        owner, done, written = self._to_tell.popleft()
-        if owner in self.dead or written.cancelled():
-            return
-        if error := done.exception():
-            written.set_exception(error)
-        else:
-            written.set_result(None)
+    def commit(self, appends: Sequence[Append]) -> Results | None:
+        """See the base class."""
+        results = super().commit(appends)
+        if results is None:
+            return None
+        written = [append for append, error in zip(appends, results, strict=True) if error is None]
+        if any(append.status not in UNFINISHED for append in written):
+            self._at_rest.set()
+        intents = [entry.key for append in written for entry in append.entries if isinstance(entry, CommandIntended)]
+        reached = [self._script.reach(INTENT_DURABLE, key) for key in intents]  # each of them, and not up to the first
+        self._is_held = any(reached)
+        return results

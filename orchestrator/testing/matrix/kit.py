@@ -8,6 +8,7 @@ another, as the engine's failpoints are the process's, and in a thread, so that 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,11 +20,12 @@ from orchestrator.testing.matrix.expectations import of_fragile
 from orchestrator.testing.matrix.fault_cases import FAULT_CASES
 from orchestrator.testing.matrix.oracle import faults_found, is_overdue, word
 from orchestrator.testing.matrix.report import Cell, Matrix, Verdict
+from orchestrator.testing.matrix.saga_under_test import SagaUnderTest
 from orchestrator.testing.matrix.scenario import Scenario
-from orchestrator.testing.matrix.scenario_run import Observations, SagaUnderTest, ScenarioRun
+from orchestrator.testing.matrix.scenario_run import Observations, ScenarioRun
 from orchestrator.testing.matrix.subjects import subjects_of, unreached
 from orchestrator.testing.samples import Sampler, violations
-from orchestrator.testing.world.clock import VirtualTimeLoop
+from orchestrator.testing.world.virtual_loop import VirtualLoop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,8 +100,11 @@ def _run_now(saga_under_test: SagaUnderTest, scenario: Scenario) -> Observations
     async def run() -> Observations:
         return await ScenarioRun(saga_under_test, scenario).run()
 
-    with _one_at_a_time, asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        return runner.run(run())
+    with _one_at_a_time, contextlib.closing(VirtualLoop()) as loop:
+        try:
+            return loop.run_until_complete(run())
+        finally:
+            loop.sweep()
 
 
 def _account(observations: Observations) -> str:

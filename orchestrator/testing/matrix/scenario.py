@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.testing.mock import Fault
+from orchestrator.testing.world.virtual_loop import call_outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +125,7 @@ class Script:
         loop = asyncio.get_running_loop()
         if injection not in self._ends:
             self._ends[injection] = loop.time() + injection.seconds
-            loop.call_at(self._ends[injection], self._injection_ended)
+            call_outside(injection.seconds, self._injection_ended)
         return loop.time() < self._ends[injection]
 
 

@@ -1,8 +1,8 @@
 """One saga, from its start to its end, under one scenario.
 
 Purpose: runs the engine itself, over mocks of the saga's participants, with a journal in memory and in virtual time.
-What a dead orchestrator does is neither written nor sent, as with a killed process; the next one takes over once the
-lease has lapsed. Invariant: the same rehearsal goes the same way each time.
+What a killed orchestrator does is neither written nor sent; the next one takes over once the lease has lapsed.
+Invariant: the same scenario goes the same way each time.
 """
 
 from __future__ import annotations
@@ -13,30 +13,29 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.analysis.plan.nodes import Issue, walk
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.engine.run import failpoints
 from orchestrator.engine.sagas import StartSaga
+from orchestrator.engine.run import failpoints
 from orchestrator.errors import ActRefused
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Unknown
-from orchestrator.testing.matrix.journal import SharedJournal
+from orchestrator.store.memory import MemoryJournal
+from orchestrator.testing.matrix.journal import ScriptedJournal
+from orchestrator.testing.matrix.orchestrator import Orchestrator
 from orchestrator.testing.matrix.recorder import Recorder
-from orchestrator.testing.matrix.replica import Replica
 from orchestrator.testing.matrix.scenario import IN_FLIGHT, Script, key_of
 from orchestrator.testing.mock import ContractParticipant
+from orchestrator.testing.world.network import NetworkConnection
+from orchestrator.testing.world.virtual_loop import Process, call_outside, spawn_outside
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from google.protobuf.message import Message
-
-    from orchestrator.analysis.plan.plan import Plan
     from orchestrator.contract.command import Command
-    from orchestrator.definition.saga import SagaDefinition
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState, Status
+    from orchestrator.testing.matrix.saga_under_test import SagaUnderTest
     from orchestrator.testing.matrix.scenario import Scenario
     from orchestrator.testing.mock import EffectLedger
     from orchestrator.testing.mock.calls import Metadata
@@ -53,32 +52,6 @@ _PAUSE_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class SagaUnderTest:
-    """What is rehearsed.
-
-    Attributes:
-        definition: the saga.
-        plan: what can be read from its code.
-        order: its input.
-        replies: fields of replies that must not be made up, by the full name of the rpc.
-
-    A child saga is rehearsed as the one command that it is to its parent: mocked, and struck by every fault like any
-    other. What goes on inside it, the child's own matrix shows.
-    """
-
-    definition: SagaDefinition[Any, Any, Any]
-    plan: Plan
-    order: Message
-    replies: Mapping[str, Message]
-
-    @property
-    def children(self) -> tuple[Issue, ...]:
-        """The places at which the saga runs a child, one for each definition."""
-        issues = (node for node in walk(self.plan.root) if isinstance(node, Issue) and node.child is not None)
-        return tuple({issue.command.name: issue for issue in issues}.values())
-
-
-@dataclass(frozen=True, slots=True)
 class Observations:
     """What was seen.
 
@@ -86,12 +59,12 @@ class Observations:
         state: the state to which the journal leads in the end; without a status where the saga never started.
         entries: the journal.
         ledger: the effects.
-        witness: the deliveries.
+        recorder: what was sent.
         not_happened: what of the scenario has not happened.
         cancel: what came of the cancel: ``accepted``, or why it was refused; empty without an answer.
-        meanwhile: the saga's status when a strike that lasts was about to end.
+        during: the saga's status when an injected fault that lasts was about to end.
         left_in_doubt: the keys of the commands that were in doubt when the orchestrator was killed.
-        accidents: what starting, recovering and cancelling have raised.
+        errors: what starting, recovering and cancelling have raised.
     """
 
     state: SagaState
@@ -106,18 +79,21 @@ class Observations:
 
 
 class ScenarioRun:
-    """Runs a production once; see :meth:`run`."""
+    """Runs a saga once; see :meth:`run`. It needs a virtual loop."""
 
     def __init__(self, saga_under_test: SagaUnderTest, scenario: Scenario) -> None:
         self._saga_under_test = saga_under_test
-        self._script = Script(scenario, cancel=self._ask_cancel, kill=self._kill, injection_ended=self._look_at_status)
-        self._journal = SharedJournal(self._script)
+        self._script = Script(
+            scenario, cancel=self._ask_cancel, kill=self._kill, injection_ended=self._note_status_during
+        )
+        self._journal = MemoryJournal()
+        self._at_rest = asyncio.Event()
         services = [participant.service for participant in saga_under_test.definition.participants]
         self._participant = ContractParticipant(
             services, replies=saga_under_test.replies, children=[issue.command for issue in saga_under_test.children]
         )
         self._recorder = Recorder(self._participant.ledger)
-        self._replicas: list[Replica] = []
+        self._orchestrators: list[Orchestrator] = []
         self._tasks: set[asyncio.Future[Any]] = set()
         self._cancel = ""
         self._during: Status | None = None
@@ -130,30 +106,26 @@ class ScenarioRun:
             failpoints.arm(name, partial(self._reach, name))
         try:
             await self._open()
-            self._spawn(self._replicas[0].worker.start(self._start()))
+            self._watch(self._orchestrators[0].spawn(self._orchestrators[0].worker.start(self._start())))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._journal.at_rest.wait(), _PATIENCE_SECONDS)
+                await asyncio.wait_for(self._at_rest.wait(), _PATIENCE_SECONDS)
             await asyncio.sleep(_AFTERWARDS_SECONDS)
             self._participant.deliver_late()
             await asyncio.sleep(_AFTERWARDS_SECONDS)
-            observations = await self._observations()
-            await self._replicas[-1].worker.close(_PAUSE_SECONDS)
+            return await self._observations()
         finally:
             failpoints.disarm_all()
-        await _end_tasks()
-        return observations
 
     async def send(
         self,
-        owner: str,
+        process: Process,  # noqa: ARG002 - see Network
         command: Command,
         request: bytes,
         metadata: Metadata,
         timeout: float,  # noqa: ASYNC109 - the port's
     ) -> Outcome:
-        """One attempt of one replica, which may die meanwhile."""
-        await self._journal.unless_dead(owner)
-        self._recorder.note_sent(command, metadata, await self._journal.state(SAGA_ID))
+        """One attempt of one orchestrator; see :class:`~orchestrator.testing.world.network.Network`."""
+        self._recorder.note_sent(command, metadata, await self._state())
         await asyncio.sleep(_WAY_SECONDS)
         fault = self._script(command, metadata)
         # By the contract as the participant has it; the saga's may be another.
@@ -164,11 +136,10 @@ class ScenarioRun:
             await asyncio.sleep(_PAUSE_SECONDS)
         timed_out = isinstance(outcome, Unknown) and outcome.failure.code is StatusCode.DEADLINE_EXCEEDED
         await asyncio.sleep(timeout if timed_out else _WAY_SECONDS)
-        await self._journal.unless_dead(owner)
         self._recorder.note_answered(metadata, outcome)
         return outcome
 
-    async def is_serving(self) -> bool:
+    async def is_serving(self, service: str) -> bool:  # noqa: ARG002 - they are up and down together
         """Whether the participants say that they serve."""
         return not self._script.is_down()
 
@@ -177,35 +148,41 @@ class ScenarioRun:
 
     async def _open(self) -> None:
         """Start another orchestrator."""
-        replica = Replica(f"replica-{len(self._replicas) + 1}", self._saga_under_test, self._journal, self)
-        self._replicas.append(replica)
-        await replica.worker.open()
+        process = Process(f"replica-{len(self._orchestrators) + 1}")
+        journal = ScriptedJournal(self._journal, process, self._script, self._at_rest)
+        orchestrator = Orchestrator(process, journal, NetworkConnection(self, process), self._saga_under_test)
+        self._orchestrators.append(orchestrator)
+        await orchestrator.spawn(orchestrator.worker.open())
 
     def _kill(self) -> None:
-        self._journal.dead.add(self._replicas[-1].name)
-        self._spawn(self._note_left())
-        asyncio.get_running_loop().call_later(_RESTART_SECONDS, lambda: self._spawn(self._open()))
+        self._orchestrators[-1].process.crash()
+        self._watch(spawn_outside(self._note_left()))
+        call_outside(_RESTART_SECONDS, lambda: self._watch(spawn_outside(self._open())))
 
     def _ask_cancel(self) -> None:
-        self._spawn(self._cancel_now())
+        self._watch(self._orchestrators[-1].spawn(self._cancel_now()))
 
     async def _cancel_now(self) -> None:
         try:
-            await self._replicas[-1].acts.cancel(SAGA_ID, "the fault matrix cancels here", "fault matrix")
+            await self._orchestrators[-1].acts.cancel(SAGA_ID, "the fault matrix cancels here", "fault matrix")
         except ActRefused as refusal:
             self._cancel = refusal.reason
         else:
             self._cancel = ACCEPTED
 
-    def _look_at_status(self) -> None:
-        self._spawn(self._note_meanwhile())
+    def _note_status_during(self) -> None:
+        self._watch(spawn_outside(self._look_at_status()))
 
-    async def _note_meanwhile(self) -> None:
-        self._during = (await self._journal.state(SAGA_ID)).status
+    async def _look_at_status(self) -> None:
+        self._during = (await self._state()).status
 
     async def _note_left(self) -> None:
-        commands = (await self._journal.state(SAGA_ID)).commands.values()
+        commands = (await self._state()).commands.values()
         self._left_in_doubt = frozenset(command.key for command in commands if command.in_doubt)
+
+    async def _state(self) -> SagaState:
+        """The state to which the durable entries lead."""
+        return fold(SAGA_ID, await self._journal.read(SAGA_ID))
 
     def _start(self) -> StartSaga:
         definition, order = self._saga_under_test.definition, self._saga_under_test.order
@@ -226,8 +203,7 @@ class ScenarioRun:
             self._errors,
         )
 
-    def _spawn(self, work: Any) -> None:  # noqa: ANN401 - a coroutine of any result
-        task = asyncio.ensure_future(work)
+    def _watch(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._note_error)
 
@@ -235,11 +211,3 @@ class ScenarioRun:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._errors.append(f"{type(error).__name__}: {error}")
-
-
-async def _end_tasks() -> None:
-    """The rehearsal is over: end what is left of it. What rolls back does not end at the first request."""
-    while others := asyncio.all_tasks() - {asyncio.current_task()}:
-        for task in others:
-            task.cancel()
-        await asyncio.wait(others, timeout=_PAUSE_SECONDS)

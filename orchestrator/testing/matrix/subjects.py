@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from orchestrator.analysis.plan.plan import Plan
     from orchestrator.contract.command import Command
     from orchestrator.journal.entries import Entry
-    from orchestrator.testing.matrix.scenario_run import Observations, SagaUnderTest
+    from orchestrator.testing.matrix.saga_under_test import SagaUnderTest
+    from orchestrator.testing.matrix.scenario_run import Observations
 
 
 @dataclass(frozen=True, slots=True)

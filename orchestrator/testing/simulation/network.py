@@ -22,6 +22,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Retry, Unknown
 from orchestrator.testing.mock import ContractParticipant, Fault
+from orchestrator.testing.world.virtual_loop import call_outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -124,30 +125,44 @@ class Network:
         self.invariants = invariants
         self.tells_health = random.random() < _HALF
 
-    def send(
-        self, process: Process, command: Command, request: bytes, metadata: Metadata, answer: asyncio.Future[Outcome]
-    ) -> None:
-        """Put a call on its way; its answer, if there is ever one, goes into the future."""
-        fault_rates, random = self.fault_rates, self.random
+    async def send(
+        self,
+        process: Process,
+        command: Command,
+        request: bytes,
+        metadata: Metadata,
+        timeout: float,  # noqa: ASYNC109 - the port's
+    ) -> Outcome:
+        """One attempt of one replica; see :class:`~orchestrator.testing.world.network.Network`."""
+        answer: asyncio.Future[Outcome] = self.loop.create_future()
+        timer = self.loop.call_later(timeout, _time_out, answer)
         host = self.hosts[command.service]
-        call = _Call(self, process.name, host, command, request, metadata, answer)
-        self.timeline.note(process.name, "sent", call.name)
+        self._start(_Call(self, process.name, host, command, request, metadata, answer))
         self.invariants.sent(process.name, command, request, metadata)
-        if fault_rates.intercepted and random.random() < fault_rates.intercepted:
-            self.loop.call_outside(self.delay(), call.give_instead)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
+
+    def _start(self, call: _Call) -> None:
+        """Put a call on its way; its answer, if there is ever one, goes into its future."""
+        rates, random = self.fault_rates, self.random
+        self.timeline.note(call.sender, "sent", call.name)
+        if rates.intercepted and random.random() < rates.intercepted:
+            call_outside(self.delay(), call.give_instead)
             return
-        drawn = random.random() - fault_rates.lost
+        drawn = random.random() - rates.lost
         if drawn < 0:
             self.timeline.note("network", "lost", call.name)
-        elif (drawn := drawn - fault_rates.reset) < 0:
+        elif (drawn := drawn - rates.reset) < 0:
             self.timeline.note("network", "reset", call.name)
-            self.loop.call_outside(self.delay(), call.give, _NOBODY)
-        elif drawn - fault_rates.late < 0:
-            self.loop.call_outside(random.uniform(*_LATE_SECONDS), call.arrive, "late")
+            call_outside(self.delay(), call.give, _NOBODY)
+        elif drawn - rates.late < 0:
+            call_outside(random.uniform(*_LATE_SECONDS), call.arrive, "late")
         else:
-            self.loop.call_outside(self.delay(), call.arrive, "")
-        if random.random() < fault_rates.doubled:
-            self.loop.call_outside(random.uniform(0, _LONGEST_DETOUR_SECONDS), call.arrive, "doubled")
+            call_outside(self.delay(), call.arrive, "")
+        if random.random() < rates.doubled:
+            call_outside(random.uniform(0, _LONGEST_DETOUR_SECONDS), call.arrive, "doubled")
 
     def delay(self) -> float:
         """Seconds that a message takes."""
@@ -158,7 +173,7 @@ class Network:
     async def is_serving(self, service: str) -> bool | None:
         """Whether a participant is up, as its health service tells."""
         asked = self.loop.create_future()
-        self.loop.call_outside(self.delay(), _set, asked)
+        call_outside(self.delay(), _set, asked)
         await asked
         return self.hosts[service].up if self.tells_health else None
 
@@ -174,9 +189,9 @@ class _Call:
         "_network",
         "_put_off",
         "_request",
-        "_sender",
         "host",
         "name",
+        "sender",
     )
 
     def __init__(
@@ -190,7 +205,7 @@ class _Call:
         answer: asyncio.Future[Outcome],
     ) -> None:
         self._network = network
-        self._sender = sender
+        self.sender = sender
         self._command = command
         self._request = request
         self._metadata = metadata
@@ -206,7 +221,7 @@ class _Call:
             return
         self._answer.set_result(outcome)
         if isinstance(outcome, Completed):
-            self._network.invariants.answered(self._sender, self._key)
+            self._network.invariants.answered(self.sender, self._key)
 
     def give_instead(self) -> None:
         """The sender gets an answer from somebody who is not the participant."""
@@ -227,7 +242,7 @@ class _Call:
         network, host, fault_rates = self._network, self.host, self._network.fault_rates
         random, note = network.random, network.timeline.note
         if not host.up:
-            network.loop.call_outside(network.delay(), self.give, _NOBODY)
+            call_outside(network.delay(), self.give, _NOBODY)
             return
         if self._put_off is None:
             # A call that was put off has no effect to come: where it arrives again, it is put off again.
@@ -252,9 +267,9 @@ class _Call:
             network.timeline.note("network", "unanswered", self.name)
         elif drawn - fault_rates.reset * _HALF < 0:
             network.timeline.note("network", "reset", self.name)
-            network.loop.call_outside(network.delay(), self.give, _NOBODY)
+            call_outside(network.delay(), self.give, _NOBODY)
         else:
-            network.loop.call_outside(network.delay(), self._leave, outcome, starts)
+            call_outside(network.delay(), self._leave, outcome, starts)
 
     def _leave(self, outcome: Outcome, starts: int) -> None:
         self.give(outcome if self.host.starts == starts else _NOBODY)
@@ -267,44 +282,6 @@ class _Call:
         if undone is not None and (undone.compensated or undone.kept_out):
             return Fault.NONE  # what is done is not refused afterwards
         return Fault.REJECT if self._network.random.random() < share else Fault.NONE
-
-
-class Route:
-    """The way of one replica to the participants; see :class:`~orchestrator.ports.channel.Participants`."""
-
-    def __init__(self, network: Network, process: Process) -> None:
-        self._network = network
-        self._process = process
-
-    def caller(self, command: Command) -> RouteTo:
-        """The way to one command."""
-        return RouteTo(self._network, self._process, command)
-
-    async def is_serving(self, service: str) -> bool | None:
-        """See the port."""
-        return await self._network.is_serving(service)
-
-
-class RouteTo:
-    """Delivers one command, once; see :class:`~orchestrator.ports.channel.Caller`."""
-
-    __slots__ = ("_command", "_network", "_process")
-
-    def __init__(self, network: Network, process: Process, command: Command) -> None:
-        self._network = network
-        self._process = process
-        self._command = command
-
-    async def __call__(self, request: bytes, metadata: Metadata, timeout: float) -> Outcome:  # noqa: ASYNC109 - the port's
-        """Make one attempt."""
-        loop = self._network.loop
-        answer: asyncio.Future[Outcome] = loop.create_future()
-        timer = loop.call_later(timeout, _time_out, answer)
-        self._network.send(self._process, self._command, request, metadata, answer)
-        try:
-            return await answer
-        finally:
-            timer.cancel()
 
 
 def _time_out(answer: asyncio.Future[Outcome]) -> None:

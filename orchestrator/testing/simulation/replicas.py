@@ -10,13 +10,15 @@ from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.errors import JournalError
 from orchestrator.ports.adapters import Adapters
-from orchestrator.testing.simulation.network import Route
 from orchestrator.testing.simulation.sagas import DEFINITIONS
-from orchestrator.testing.world.journal import JournalLine
+from orchestrator.testing.simulation.store import SimulatedJournal
+from orchestrator.testing.world.clock import VirtualClock
+from orchestrator.testing.world.network import NetworkConnection
+from orchestrator.testing.world.observer import NullObserver
 from orchestrator.testing.world.virtual_loop import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Coroutine, Sequence
     from random import Random
 
     from orchestrator.definition.saga import SagaDefinition
@@ -24,12 +26,8 @@ if TYPE_CHECKING:
     from orchestrator.testing.simulation.fault_rates import FaultRates
     from orchestrator.testing.simulation.invariants import Invariants
     from orchestrator.testing.simulation.network import Network
+    from orchestrator.testing.simulation.store import SimulatedStore
     from orchestrator.testing.simulation.timeline import Timeline
-    from orchestrator.testing.world.journal import SharedJournal
-    from orchestrator.testing.world.virtual_loop import VirtualLoop
-
-EPOCH: Final = 1_700_000_000_000_000_000
-"""When every world begins, nanoseconds since the epoch, UTC."""
 
 _LEASE_SECONDS: Final = 3.0
 _GRACE_SECONDS: Final = 2.0
@@ -39,42 +37,12 @@ _MOST_IN_FLIGHT: Final = 8
 _PLANS: Final = {str(definition): read_plan(definition) for definition in DEFINITIONS}
 
 
-class SkewedClock:
-    """The clock of one replica; see :class:`~orchestrator.ports.clock.Clock`."""
-
-    def __init__(self, loop: VirtualLoop, skew: float) -> None:
-        self._loop = loop
-        self._skew = skew
-
-    def now(self) -> int:
-        """Nanoseconds since the epoch, as this replica believes."""
-        return EPOCH + int((self._loop.time() + self._skew) * 1e9)
-
-    async def sleep(self, seconds: float) -> None:
-        """Let virtual time pass."""
-        await asyncio.sleep(seconds)
-
-    def call_after(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
-        """Call ``callback`` when so much virtual time has passed."""
-        return self._loop.call_later(seconds, callback)
-
-
-class InvariantsObserver:
-    """An observer that tells the invariants, and has every trace exported, so that attempts carry their spans.
-
-    See :class:`~orchestrator.ports.observer.Observer`.
-    """
+class InvariantsObserver(NullObserver):
+    """Tells the invariants which replica advances a saga; what is durable they know from the journal itself."""
 
     def __init__(self, name: str, invariants: Invariants) -> None:
         self._name = name
         self._invariants = invariants
-
-    def samples(self, _saga_id: str, _traceparent: str) -> bool:
-        """Yes."""
-        return True
-
-    def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
-        """The invariants knows what is durable from the journal itself."""
 
     def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:  # noqa: ARG002 - the port's
         """The replica goes on with a saga."""
@@ -97,17 +65,17 @@ class ReplicaProcess:
         self,
         name: str,
         network: Network,
-        journal: SharedJournal,
+        store: SimulatedStore,
         definitions: Sequence[SagaDefinition[Any, Any, Any]],
-        clock: SkewedClock,
+        clock: VirtualClock,
     ) -> None:
-        loop, random = network.loop, network.random
+        random = network.random
         self.name = name
         self.process = Process(name)
-        route = Route(network, self.process)
+        connection = NetworkConnection(network, self.process)
         adapters = Adapters(
-            JournalLine(journal, self.process),
-            route,
+            SimulatedJournal(store, self.process),
+            connection,
             InvariantsObserver(name, network.invariants),
             clock,
             random.random,
@@ -120,14 +88,13 @@ class ReplicaProcess:
             most_in_flight=_MOST_IN_FLIGHT,
             plan_of=lambda definition: _PLANS[str(definition)],
         )
-        self._loop = loop
         self.is_open = False
         self.is_stopping = False
         self.worker, self.acts = replica.worker, replica.acts
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something in this replica."""
-        return self.process.spawn(self._loop, work)
+        return self.process.spawn(work)
 
     async def open(self) -> None:
         """Recover what nobody advances, and be there for customers. Without the journal, try again."""
@@ -156,13 +123,13 @@ class SimulatedReplica:
         self,
         name: str,
         network: Network,
-        journal: SharedJournal,
+        store: SimulatedStore,
         definitions: Sequence[SagaDefinition[Any, Any, Any]],
         timeline: Timeline,
     ) -> None:
         self._name = name
         self._network = network
-        self._journal = journal
+        self._store = store
         self._definitions = definitions
         self._timeline = timeline
         self._starts = 0
@@ -176,10 +143,10 @@ class SimulatedReplica:
     def _begin(self) -> ReplicaProcess:
         self._starts += 1
         random, skew = self._network.random, self._network.fault_rates.skew
-        clock = SkewedClock(self._network.loop, random.uniform(-skew, skew) / 2)
+        clock = VirtualClock(random.uniform(-skew, skew) / 2)
         name = f"{self._name}.{self._starts}"
         self._timeline.note(name, "opened")
-        process = ReplicaProcess(name, self._network, self._journal, self._definitions, clock)
+        process = ReplicaProcess(name, self._network, self._store, self._definitions, clock)
         process.spawn(process.open())
         return process
 

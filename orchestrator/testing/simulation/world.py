@@ -29,8 +29,8 @@ from orchestrator.testing.simulation.network import Network
 from orchestrator.testing.simulation.promises import Broken, Promise
 from orchestrator.testing.simulation.replicas import SimulatedReplica
 from orchestrator.testing.simulation.sagas import draw_definitions
+from orchestrator.testing.simulation.store import SimulatedStore
 from orchestrator.testing.simulation.timeline import Timeline
-from orchestrator.testing.world.journal import SharedJournal
 from orchestrator.testing.world.virtual_loop import StandsStill, VirtualLoop
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class _World:
         definitions = draw_definitions(random)
         services = {p.service.full_name: p.service for definition in definitions for p in definition.participants}
         network = Network(services.values(), self._loop, random, self._fault_rates, timeline, self._invariants)
-        store = SharedJournal(self._journal, self._loop, random, self._fault_rates, timeline, self._invariants)
+        store = SimulatedStore(self._journal, self._loop, random, self._fault_rates, timeline, self._invariants)
         replicas = [
             SimulatedReplica(f"replica-{number}", network, store, definitions, timeline)
             for number in range(1, random.randint(*_REPLICAS) + 1)

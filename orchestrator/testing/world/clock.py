@@ -1,69 +1,94 @@
-"""Time in which nobody waits: when nothing can run, it jumps to whatever is due next.
-
-All of asyncio lives in it: what the engine, the participants and the saga's own code sleep, time out or wait for
-takes no real time, and comes in the same order each time.
-"""
+"""The engine's clock in tests: on the time of a virtual loop, or moved by the test itself."""
 
 from __future__ import annotations
 
 import asyncio
-import selectors
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
-_BEGINNING: Final = 1_700_000_000_000_000_000
-
-
-class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An event loop in virtual time, which begins at 0."""
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-        super().__init__(_JumpingSelector(self._pass_time))
-
-    def time(self) -> float:
-        """Virtual seconds since the loop was made."""
-        return self._seconds
-
-    def _pass_time(self, seconds: float) -> None:
-        self._seconds += seconds
-
-
-class _JumpingSelector(selectors.SelectSelector):
-    """Lets time pass where another one would wait."""
-
-    def __init__(self, pass_time: Callable[[float], None]) -> None:
-        super().__init__()
-        self._pass_time = pass_time
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, Any]]:
-        """What is ready now; where nothing is, the time has passed.
-
-        Raises:
-            RuntimeError: nothing is ready, and nothing ever will be.
-        """
-        ready = super().select(0)
-        if not ready:
-            if timeout is None:
-                raise RuntimeError("everybody waits for something that never comes")
-            self._pass_time(timeout)
-        return ready
+EPOCH: Final = 1_700_000_000_000_000_000
+"""When every world begins, nanoseconds since the epoch, UTC."""
 
 
 class VirtualClock:
-    """The running loop's time, as the engine's port has it."""
+    """The running loop's time; see :class:`~orchestrator.ports.clock.Clock`.
+
+    On a :class:`~orchestrator.testing.world.virtual_loop.VirtualLoop` a sleep takes as long as it says, in virtual
+    seconds, and everything else that is due in between happens before it ends.
+
+    Args:
+        skew: seconds by which this clock differs from the loop's.
+    """
+
+    def __init__(self, skew: float = 0.0) -> None:
+        self._skew = skew
 
     def now(self) -> int:
-        """Nanoseconds since the epoch, UTC."""
-        return _BEGINNING + round(asyncio.get_running_loop().time() * 1e9)
+        """Nanoseconds since the epoch, as this clock shows them."""
+        return EPOCH + int((asyncio.get_running_loop().time() + self._skew) * 1e9)
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let virtual time pass."""
         await asyncio.sleep(seconds)
 
     def call_after(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
-        """Call ``callback`` after so many seconds."""
+        """Call ``callback`` after so many virtual seconds."""
         return asyncio.get_running_loop().call_later(seconds, callback)
+
+
+class JumpingClock:
+    """A clock for an ordinary loop, on which nobody waits; see :class:`~orchestrator.ports.clock.Clock`.
+
+    A short sleep, such as a pause between attempts, moves the time on and ends at the loop's next turn, whatever else
+    is due in between. A long one (a heartbeat, a wait) is held until the test calls :meth:`advance`. So a test steps
+    through the engine turn by turn, and says itself when time passes.
+
+    Attributes:
+        time: nanoseconds since the epoch; every reading adds a microsecond, so that no two are equal.
+        slept: the short sleeps so far, in seconds.
+        hold_from: how many seconds make a long sleep; by default more than any pause between attempts.
+    """
+
+    def __init__(self) -> None:
+        self.time = EPOCH
+        self.slept: list[float] = []
+        self.hold_from = 10.0
+        self._held: list[tuple[int, asyncio.Future[None]]] = []
+
+    def now(self) -> int:
+        """Nanoseconds since the epoch, UTC."""
+        self.time += 1000
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        """Move the time on, or wait for :meth:`advance`."""
+        due = self.time + int(seconds * 1e9)
+        if seconds >= self.hold_from:
+            self._held.append((due, asyncio.get_running_loop().create_future()))
+            await self._held[-1][1]
+            return
+        self.slept.append(seconds)
+        self.time = max(self.time, due)
+        await asyncio.sleep(0)
+
+    def call_after(self, seconds: float, callback: Callable[[], None]) -> asyncio.Task[None]:
+        """Call ``callback`` after such a sleep."""
+
+        async def wait() -> None:
+            await self.sleep(seconds)
+            callback()
+
+        return asyncio.ensure_future(wait())
+
+    def is_held(self) -> bool:
+        """Whether a long sleep waits for :meth:`advance`."""
+        return any(not ended.done() for _, ended in self._held)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and the long sleeps end that are due then."""
+        self.time += int(seconds * 1e9)
+        for due, ended in self._held:
+            if due <= self.time and not ended.done():
+                ended.set_result(None)

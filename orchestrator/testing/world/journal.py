@@ -1,9 +1,8 @@
-"""The journal that all replicas of a simulated world share, and the lines by which they reach it.
+"""One replica's connection to a journal that all replicas of a world share, and what can go wrong with it.
 
-Purpose: durability as it really is. A transaction takes time and what a replica appends meanwhile waits for the next
-one; it may fail before it is durable, or after; a replica that crashes loses what it has not sent, and may or may not
-lose what is under way; one that stands still goes on with claims that it has lost. Invariant: what is durable is only
-ever changed by the journal under test, in one step.
+Purpose: durability as it really is. What is appended while a transaction is under way waits for the next one. A
+transaction takes time; it may fail before it is durable, or after. A process that crashes loses what it has not sent,
+and learns nothing more. Invariant: what is durable is only ever changed by the journal beneath, in one step.
 
 ::
 
@@ -15,126 +14,102 @@ ever changed by the journal under test, in one step.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+import asyncio
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from orchestrator.errors import JournalUnavailable
+from orchestrator.journal.fold import fold
+from orchestrator.testing.world.virtual_loop import call_outside
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Awaitable, Callable, Sequence
-    from random import Random
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
     from orchestrator.ports.claims import Claim, SilentReplica
     from orchestrator.ports.journal import Append, Journal
-    from orchestrator.testing.simulation.fault_rates import FaultRates
-    from orchestrator.testing.simulation.invariants import Invariants
-    from orchestrator.testing.simulation.timeline import Timeline
-    from orchestrator.testing.world.virtual_loop import Process, VirtualLoop
+    from orchestrator.testing.world.virtual_loop import Process
 
 T = TypeVar("T")
+Batch: TypeAlias = "list[tuple[Append, asyncio.Future[None]]]"
+Results: TypeAlias = "list[Exception | None]"
+"""What each append of a transaction is answered with: an error, or ``None`` for done."""
 
-_REFUSED = "the simulated journal refuses"
-_FORGOT = "the simulated journal's answer is lost"
 
+class JournalConnection:
+    """A connection with which nothing goes wrong, and that takes no time.
 
-class SharedJournal:
-    """The store.
+    It is a :class:`~orchestrator.ports.journal.Journal`. A subclass says what goes wrong, by overriding :meth:`delay`,
+    :meth:`commit`, :meth:`travel` and :meth:`note_claims`.
 
     Args:
-        journal: the journal under test. Its methods must not wait for anything.
-        invariants: sees what becomes durable.
-
-    Attributes:
-        fault_rates: what can go wrong.
+        journal: the journal beneath. Its methods must not wait for anything.
+        process: the replica's. A transaction that is under way goes on without it.
     """
 
-    def __init__(
-        self,
-        journal: Journal,
-        loop: VirtualLoop,
-        random: Random,
-        fault_rates: FaultRates,
-        timeline: Timeline,
-        invariants: Invariants,
-    ) -> None:
+    def __init__(self, journal: Journal, process: Process) -> None:
         self.journal = journal
-        self.loop = loop
-        self.random = random
-        self.fault_rates = fault_rates
-        self.timeline = timeline
-        self.invariants = invariants
+        self.process = process
+        self._waiting: Batch = []
+        self._under_way = False
+
+    def delay(self) -> float:
+        """Seconds that the next message takes, in one direction."""
+        return 0.0
+
+    def commit(self, appends: Sequence[Append]) -> Results | None:
+        """A transaction has reached the journal: write it.
+
+        Returns:
+            What the process is answered; ``None`` where no answer ever comes.
+        """
+        results: Results = []
+        for append in appends:
+            if self.process.crashed:
+                return None
+            results.append(self.write(append))
+        return None if self.process.crashed else results
+
+    async def travel(self, *, answered: bool) -> None:
+        """A question is on its way to the journal, or its answer on the way back.
+
+        Raises:
+            JournalUnavailable: it does not arrive.
+        """
+
+    def note_claims(self, claims: Sequence[Claim]) -> None:
+        """The journal beneath has given these claims to the process."""
 
     def write(self, append: Append) -> Exception | None:
-        """Give one append to the journal under test; what it raises."""
-        written = self.journal.append(append)
-        error = written.exception()
-        if error is not None:
-            self.timeline.note(append.owner, "refused", append.saga_id, type(error).__name__)
-            assert isinstance(error, Exception)
-            return error
-        self.timeline.note(append.owner, "appended", append.saga_id, *(_name(entry) for entry in append.entries))
-        self.invariants.appended(append)
-        return None
-
-    def claimed(self, owner: str, claim: Claim) -> Claim:
-        """A replica has claimed a saga."""
-        self.timeline.note(owner, "claimed", claim.saga_id, claim.token)
-        self.invariants.claimed(owner, claim)
-        return claim
-
-
-class JournalLine:
-    """The line of one replica to the store; see :class:`~orchestrator.ports.journal.Journal`.
-
-    Args:
-        store: the store.
-        process: the replica. What is under way goes on without it, what waits does not.
-    """
-
-    def __init__(self, store: SharedJournal, process: Process) -> None:
-        self._store = store
-        self._process = process
-        self._waiting: list[tuple[Append, asyncio.Future[None]]] = []
-        self._under_way = False
+        """Write one append to the journal beneath; the error that it answers with."""
+        error = self.journal.append(append).exception()
+        assert error is None or isinstance(error, Exception)
+        return error
 
     def append(self, append: Append) -> asyncio.Future[None]:
         """See the port. All that waits when a transaction begins is part of it."""
-        written = self._store.loop.create_future()
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((append, written))
         if not self._under_way:
             self._begin()
         return written
 
     def _begin(self) -> None:
-        store = self._store
         batch, self._waiting = self._waiting, []
         self._under_way = True
-        done = store.loop.create_future()
+        done = asyncio.get_running_loop().create_future()
+        # The process learns of the end in its own context, so that it does not where it has crashed.
         done.add_done_callback(lambda done: self._end(batch, done.result()))
-        store.loop.call_outside(self._delay(), self._commit, batch, done)
+        call_outside(self.delay(), self._arrive, batch, done)
 
-    def _commit(self, batch: list[tuple[Append, asyncio.Future[None]]], done: asyncio.Future[Any]) -> None:
-        """The transaction reaches the store, with or without the replica behind it."""
-        store, fault_rates = self._store, self._store.fault_rates
-        drawn = store.random.random()
-        results: list[Exception | None]
-        if self._process.crashed and drawn < _LOST_WITH_REPLICA:
-            store.timeline.note(self._process.name, "lost", *(append.saga_id for append, _ in batch))
+    def _arrive(self, batch: Batch, done: asyncio.Future[Results]) -> None:
+        results = self.commit([append for append, _ in batch])
+        if results is not None:
+            call_outside(self.delay(), done.set_result, results)
+
+    def _end(self, batch: Batch, results: Results) -> None:
+        if self.process.crashed:
             return
-        if drawn < fault_rates.journal_refuses:
-            store.timeline.note(self._process.name, "unwritten", *(append.saga_id for append, _ in batch))
-            results = [JournalUnavailable(_REFUSED) for _ in batch]
-        else:
-            results = [store.write(append) for append, _ in batch]
-            if store.random.random() < fault_rates.journal_forgets:
-                store.timeline.note(self._process.name, "unacknowledged", *(append.saga_id for append, _ in batch))
-                results = [JournalUnavailable(_FORGOT) for _ in batch]
-        store.loop.call_outside(self._delay(), done.set_result, results)
-
-    def _end(self, batch: list[tuple[Append, asyncio.Future[None]]], results: list[Exception | None]) -> None:
-        """The replica learns of it."""
         for (_, written), error in zip(batch, results, strict=True):
             if written.cancelled():
                 continue
@@ -148,92 +123,142 @@ class JournalLine:
 
     async def read(self, saga_id: str) -> list[Entry]:
         """See the port."""
-        return await self._ask(lambda: self._store.journal.read(saga_id))
+        return await self._ask(lambda: self.journal.read(saga_id))
 
     async def find(self, saga_id: str) -> SagaRecord | None:
         """See the port."""
-        return await self._ask(lambda: self._store.journal.find(saga_id))
+        return await self._ask(lambda: self.journal.find(saga_id))
 
     async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
         """See the port."""
-        return await self._ask(lambda: self._store.journal.search(where, limit, page_token))
+        return await self._ask(lambda: self.journal.search(where, limit, page_token))
 
     async def heartbeat(self, owner: str, now: int, lease: int) -> None:
         """See the port."""
-        await self._ask(lambda: self._store.journal.heartbeat(owner, now, lease))
+        await self._ask(lambda: self.journal.heartbeat(owner, now, lease))
 
     async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
         """See the port."""
-        return await self._ask(lambda: self._claim(owner, now, limit))
 
-    async def _claim(self, owner: str, now: int, limit: int) -> list[Claim]:
-        claims = await self._store.journal.claim_unfinished(owner, now, limit)
-        return [self._store.claimed(owner, claim) for claim in claims]
+        async def claim() -> list[Claim]:
+            claims = await self.journal.claim_unfinished(owner, now, limit)
+            self.note_claims(claims)
+            return claims
+
+        return await self._ask(claim)
 
     async def claimed(self, owner: str) -> list[Claim]:
         """See the port."""
-        return await self._ask(lambda: self._store.journal.claimed(owner))
+        return await self._ask(lambda: self.journal.claimed(owner))
 
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """See the port."""
-        return await self._ask(lambda: self._claim_resting(owner, saga_id))
 
-    async def _claim_resting(self, owner: str, saga_id: str) -> Claim | None:
-        claim = await self._store.journal.claim_resting(owner, saga_id)
-        return claim and self._store.claimed(owner, claim)
+        async def claim() -> Claim | None:
+            claim = await self.journal.claim_resting(owner, saga_id)
+            self.note_claims([claim] if claim else [])
+            return claim
+
+        return await self._ask(claim)
 
     async def count(self) -> list[SagaCount]:
         """See the port."""
-        return list(await self._ask(self._store.journal.count))
+        return list(await self._ask(self.journal.count))
 
     async def release(self, owner: str) -> None:
         """See the port."""
-        await self._ask(lambda: self._store.journal.release(owner))
+        await self._ask(lambda: self.journal.release(owner))
 
     async def silent(self, now: int) -> list[SilentReplica]:
         """See the port."""
-        return await self._ask(lambda: self._store.journal.silent(now))
+        return await self._ask(lambda: self.journal.silent(now))
 
     async def forget(self, owners: Sequence[str]) -> None:
         """See the port."""
-        await self._ask(lambda: self._store.journal.forget(owners))
+        await self._ask(lambda: self.journal.forget(owners))
 
     async def close(self) -> None:
-        """See the port."""
+        """See the port. The journal beneath stays open: other replicas use it."""
 
     async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Whatever is not an append: there and back, each of which may fail."""
-        store = self._store
-        await self._pass(store.fault_rates.journal_refuses, _REFUSED)
+        """Everything that is not an append."""
+        await self._unless_crashed()
+        await self.travel(answered=False)
         answer = await ask()
-        await self._pass(store.fault_rates.journal_forgets, _FORGOT)
+        await self.travel(answered=True)
+        await self._unless_crashed()
         return answer
 
-    async def _pass(self, share: float, what: str) -> None:
-        store = self._store
-        passed = store.loop.create_future()
-        store.loop.call_outside(self._delay(), _set, passed)
-        await passed
-        if share and store.random.random() < share:
-            store.timeline.note(self._process.name, "unavailable", what)
-            raise JournalUnavailable(what)
-
-    def _delay(self) -> float:
-        random = self._store.random
-        slow = random.random() < self._store.fault_rates.journal_slow
-        return random.uniform(0.2, 1.5) if slow else random.uniform(0.0005, 0.01)
+    async def _unless_crashed(self) -> None:
+        if self.process.crashed:
+            await asyncio.get_running_loop().create_future()
 
 
-_LOST_WITH_REPLICA = 0.5
+class SwitchedJournal(JournalConnection):
+    """A connection that a test switches.
+
+    Attributes:
+        journal_is: ``up``; ``down``: the journal refuses everything; ``held``: appends wait until it is up again.
+        cut_after: the process crashes as soon as a saga's journal would hold more entries than this; those that fit
+            are written.
+        loses_acknowledgement: the process crashes, too, when it holds exactly that many.
+    """
+
+    def __init__(self, journal: Journal, process: Process) -> None:
+        super().__init__(journal, process)
+        self.journal_is: Literal["up", "down", "held"] = "up"
+        self.cut_after: int | None = None
+        self.loses_acknowledgement = False
+        self._held: list[tuple[Batch, asyncio.Future[Any]]] = []
+
+    def switch(self, state: Literal["up", "down"]) -> None:
+        """Let the journal be up or down; what was held goes on."""
+        self.journal_is = state
+        held, self._held = self._held, []
+        for batch, done in held:
+            self._arrive(batch, done)
+
+    def _arrive(self, batch: Batch, done: asyncio.Future[Results]) -> None:
+        if self.journal_is == "held":
+            self._held.append((batch, done))
+        else:
+            super()._arrive(batch, done)
+
+    async def travel(self, *, answered: bool) -> None:
+        """See the base class."""
+        if not answered and self.journal_is == "down":
+            raise JournalUnavailable("the disk is full")
+
+    def commit(self, appends: Sequence[Append]) -> Results | None:
+        """See the base class."""
+        if self.journal_is == "down":
+            return [JournalUnavailable("the disk is full") for _ in appends]
+        return super().commit(appends)
+
+    def write(self, append: Append) -> Exception | None:
+        """See the base class."""
+        total = append.expected_sequence + len(append.entries)
+        if self.cut_after is not None and total > self.cut_after:
+            self._write_beginning(append, append.entries[: self.cut_after - append.expected_sequence])
+            self.process.crash()
+            return None
+        error = super().write(append)
+        if self.loses_acknowledgement and total == self.cut_after:
+            self.process.crash()
+        return error
+
+    def _write_beginning(self, append: Append, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        state = fold(append.saga_id, [*_result(self.journal.read(append.saga_id)), *entries])
+        assert state.status is not None
+        self.journal.append(append._replace(entries=entries, status=state.status, ended_at=state.ended_at)).result()
 
 
-def _set(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-def _name(entry: Entry) -> str:
-    key = getattr(entry, "key", "")
-    reason = getattr(entry, "reason", None)
-    detail = key or (reason.code if reason is not None else "")
-    return f"{type(entry).__name__}({detail})" if detail else type(entry).__name__
+def _result(answer: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine returns that waits for nothing."""
+    try:
+        answer.send(None)
+    except StopIteration as end:
+        return cast("T", end.value)
+    raise AssertionError("the journal beneath waits for something")

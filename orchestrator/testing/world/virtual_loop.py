@@ -1,10 +1,10 @@
-"""An event loop in which a seed decides, and time passes only when there is nothing left to do.
+"""An event loop in virtual time, which passes only when there is nothing left to do, and whose order a seed may decide.
 
-Purpose: every schedule that asyncio allows can be met, and met again. Each turn runs what is ready in an order drawn
-by the seed, except that the callbacks of one future keep theirs, as asyncio promises; when nothing is ready, the time
-jumps to the next timer. Invariant: nothing but the seed decides. Tasks and futures are hashed by their number and not
-by their address, so that a set of them is walked in the same order each time; there is no I/O, and there are no
-threads.
+Purpose: every schedule that asyncio allows can be met, and met again. Each turn runs what is ready: in the order in
+which it became ready, or in one that a seed draws, except that the callbacks of one future keep theirs, as asyncio
+promises. When nothing is ready, the time jumps to the next timer. Invariant: nothing but the seed decides. Tasks and
+futures are hashed by their number and not by their address, so that a set of them is walked in the same order each
+time; there is no I/O, and there are no threads.
 
 What runs belongs to a :class:`Process`, which is found in the context of each callback::
 
@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import inspect
 import itertools
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from random import Random
 
 T = TypeVar("T")
@@ -52,9 +53,9 @@ class Process:
         self._context = copy_context()
         self._context.run(_process.set, self)
 
-    def spawn(self, loop: VirtualLoop, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run it in a task of this process."""
-        return loop.create_task(work, context=self._context.copy())
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Have the running loop run a task of this process."""
+        return asyncio.get_running_loop().create_task(work, context=self._context.copy())
 
     def freeze(self) -> None:
         """Let nothing of it run."""
@@ -104,20 +105,20 @@ class _Task(asyncio.Task[T]):
 
 
 class StandsStill(Exception):
-    """Time will not pass any more: nobody waits for it, or somebody is busy for ever."""
+    """Time will not pass any more: no timer is set, or a task never ends its turn."""
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """Runs everything of one simulated world.
+    """Runs everything of one world, from the virtual second 0.
 
     Args:
-        random: decides the order of what is ready.
+        random: decides the order of what is ready; ``None``: it runs in the order in which it became ready.
     """
 
     _ready: Any
     _scheduled: list[Any]
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random | None = None) -> None:
         super().__init__()
         self._random = random
         self._now = 0.0
@@ -145,26 +146,36 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Let a process run again."""
         self._ready.extend(process.thaw())
 
-    def call_outside(self, seconds: float, callback: Any, *arguments: Any) -> None:  # noqa: ANN401 - as asyncio has it
-        """Call something after a while that belongs to no process: it goes on, whoever crashes."""
-        self.call_later(seconds, callback, *arguments, context=_OUTSIDE)
-
     def sweep(self) -> None:
-        """Cancel whatever is left, frozen or not, and let it end."""
+        """Cancel every task that is left, frozen or not, and let it end."""
         self._sweeping = True
+        self._begin_tasks()
         for _ in range(_MOST_SWEEPS):
-            self._turns = 0
             left = sorted(asyncio.all_tasks(self), key=hash)
             if not left:
                 break
             for task in left:
                 task.cancel()
-            for process in self._frozen:
+            for process in sorted(self._frozen, key=lambda process: process.name):
                 self._ready.extend(process.thaw())
             self._frozen.clear()
             for _ in range(_TURNS_PER_SWEEP):
-                self.stop()
-                self.run_forever()
+                self._run_one_turn()
+
+    def _begin_tasks(self) -> None:
+        """Let the tasks begin that a crash has kept from it: Python warns of a coroutine that was never awaited."""
+        for process in sorted(self._frozen, key=lambda process: process.name):
+            for handle in process.thaw():
+                if _begins_a_task(handle):
+                    self._ready.append(handle)
+                else:
+                    process.hold(handle)
+        self._run_one_turn()
+
+    def _run_one_turn(self) -> None:
+        self._turns = 0
+        self.stop()
+        self.run_forever()
 
     def _run_once(self) -> None:
         """One turn. Overrides asyncio's own, which asks the operating system for events."""
@@ -173,12 +184,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._pass_time()
         self._turns += 1
         if self._turns > _MOST_TURNS_AT_ONCE:
-            raise StandsStill("somebody is busy for ever")
+            raise StandsStill("a task is busy for ever")
         while scheduled and scheduled[0]._when <= self._now:  # noqa: SLF001 - asyncio's own
             ready.append(heapq.heappop(scheduled))
         batch = list(ready)
         ready.clear()
-        for handle in self._shuffled(batch) if len(batch) > 1 else batch:
+        if self._random is not None and len(batch) > 1:
+            batch = self._shuffled(batch, self._random)
+        for handle in batch:
             if handle._cancelled:  # noqa: SLF001 - as above
                 continue
             process = handle._context.get(_process)  # noqa: SLF001 - as above
@@ -197,10 +210,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._turns = 0
         self._now = max(self._now, scheduled[0]._when)  # noqa: SLF001 - as above
 
-    def _shuffled(self, batch: list[Any]) -> list[Any]:
+    @staticmethod
+    def _shuffled(batch: list[Any], random: Random) -> list[Any]:
         """The batch in another order, in which the callbacks of each future follow one another as before."""
         order = list(range(len(batch)))
-        self._random.shuffle(order)
+        random.shuffle(order)
         places: dict[int, list[int]] = {}
         for place, index in enumerate(order):
             arguments = batch[index]._args  # noqa: SLF001 - as above
@@ -211,6 +225,31 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 for place, index in zip(shared, sorted(order[place] for place in shared), strict=True):
                     order[place] = index
         return [batch[index] for index in order]
+
+    def _write_to_self(self) -> None:
+        """Called for what comes from outside the loop, such as Ctrl-C; nothing has to be woken up."""
+
+
+def _begins_a_task(handle: asyncio.Handle) -> bool:
+    task = getattr(handle._callback, "__self__", None)  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+    if not isinstance(task, asyncio.Task):
+        return False
+    work = task.get_coro()
+    return inspect.iscoroutine(work) and inspect.getcoroutinestate(work) == inspect.CORO_CREATED
+
+
+def call_outside(seconds: float, callback: Callable[..., object], *arguments: Any) -> None:  # noqa: ANN401 - as asyncio has it
+    """Have the running loop call something that belongs to no process: it is called although a process has crashed."""
+    loop = asyncio.get_running_loop()
+    if seconds:
+        loop.call_later(seconds, callback, *arguments, context=_OUTSIDE)
+    else:
+        loop.call_soon(callback, *arguments, context=_OUTSIDE)
+
+
+def spawn_outside(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Have the running loop run a task that belongs to no process."""
+    return asyncio.get_running_loop().create_task(work, context=_OUTSIDE.copy())
 
 
 _OUTSIDE = Context()

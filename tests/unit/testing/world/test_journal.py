@@ -1,116 +1,111 @@
-"""The simulated store: what is durable, what is acknowledged, and what a crash takes with it."""
+"""A replica's connection to the journal: what is durable, what is acknowledged, and what a test can switch."""
 
 from __future__ import annotations
 
-import contextlib
-from random import Random
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.journal.state import Status
 from orchestrator.store.memory import MemoryJournal
-from orchestrator.testing.simulation import Broken, Promise, Timeline
-from orchestrator.testing.simulation.fault_rates import NO_FAULTS, FaultRates
-from orchestrator.testing.simulation.invariants import Invariants
-from orchestrator.testing.world.journal import JournalLine, SharedJournal
-from orchestrator.testing.world.virtual_loop import Process, VirtualLoop
+from orchestrator.testing.world.journal import JournalConnection, SwitchedJournal
+from orchestrator.testing.world.virtual_loop import Process
 from tests.support.journals import EVERY_ENTRY, Pen
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Iterator
+    from collections.abc import Sequence
+
+    from orchestrator.ports.journal import Append
 
 
-class Place:
-    """A store, and one replica's line to it."""
+class CountingConnection(JournalConnection):
+    """Counts the appends of each transaction."""
 
-    def __init__(self, loop: VirtualLoop, fault_rates: FaultRates) -> None:
-        self.loop = loop
-        self.broken: list[Broken] = []
-        self.journal = MemoryJournal()
-        invariants = Invariants(self.broken.append)
-        store = SharedJournal(self.journal, loop, Random(1), fault_rates, Timeline(loop.time), invariants)
-        self.process = Process("a")
-        self.line = JournalLine(store, self.process)
+    def __init__(self, journal: MemoryJournal, process: Process) -> None:
+        super().__init__(journal, process)
+        self.transactions: list[int] = []
 
-    def start(self, saga_id: str = "saga-1") -> asyncio.Task[None]:
-        """The replica starts a saga."""
-
-        async def begin() -> None:
-            await Pen(self.line, saga_id).start()
-
-        return self.process.spawn(self.loop, begin())
-
-    def durable(self, saga_id: str = "saga-1") -> int:
-        """How many entries of a saga are."""
-        return len(self.loop.run_until_complete(self.journal.read(saga_id)))
+    def commit(self, appends: Sequence[Append]) -> list[Exception | None] | None:
+        self.transactions.append(len(appends))
+        return super().commit(appends)
 
 
 @pytest.fixture
-def place() -> Iterator[Callable[..., Place]]:
-    with contextlib.closing(VirtualLoop(Random(1))) as loop:
-        yield lambda fault_rates=NO_FAULTS: Place(loop, fault_rates)
-        loop.sweep()
+def journal() -> MemoryJournal:
+    return MemoryJournal()
 
 
-def test_an_append_takes_time_and_is_acknowledged_once_it_is_durable(place: Callable[..., Place]) -> None:
-    there = place()
-    there.loop.run_until_complete(there.start())
-
-    assert there.loop.time() > 0
-    assert there.durable() == 1
-    assert there.journal._sagas["saga-1"].entries == [EVERY_ENTRY[0]]
+@pytest.fixture
+def switched(journal: MemoryJournal) -> SwitchedJournal:
+    return SwitchedJournal(journal, Process("a"))
 
 
-def test_a_transaction_that_is_refused_writes_nothing(place: Callable[..., Place]) -> None:
-    there = place(FaultRates(journal_refuses=1.0))
+async def turns() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_what_is_appended_during_a_transaction_waits_for_the_next_one(journal: MemoryJournal) -> None:
+    connection = CountingConnection(journal, Process("a"))
+    await asyncio.gather(*(Pen(connection, f"saga-{number}").start() for number in range(5)))
+
+    assert connection.transactions == [1, 4]
+
+
+async def test_a_crashed_process_writes_nothing_and_learns_nothing(journal: MemoryJournal) -> None:
+    process = Process("a")
+    connection = JournalConnection(journal, process)
+    started = asyncio.ensure_future(Pen(connection).start())
+    reading = asyncio.ensure_future(connection.read("saga-1"))
+    process.crash()
+    await turns()
+
+    assert await journal.find("saga-1") is None
+    assert not started.done()
+    assert not reading.done()
+    started.cancel()
+    reading.cancel()
+
+
+async def test_a_journal_that_is_down_refuses_questions_and_appends(switched: SwitchedJournal) -> None:
+    switched.switch("down")
+
     with pytest.raises(JournalUnavailable):
-        there.loop.run_until_complete(there.start())
-    assert there.durable() == 0
-
-
-def test_a_transaction_whose_acknowledgement_is_lost_is_durable(place: Callable[..., Place]) -> None:
-    there = place(FaultRates(journal_forgets=1.0))
+        await Pen(switched).start()
     with pytest.raises(JournalUnavailable):
-        there.loop.run_until_complete(there.start())
-    assert there.durable() == 1
+        await switched.read("saga-1")
 
 
-def test_what_waits_for_the_next_transaction_is_lost_in_a_crash(place: Callable[..., Place]) -> None:
-    there = place()
-    first = there.start()
-    there.loop.run_until_complete(_turn())
-    second = there.start("saga-2")
-    there.loop.run_until_complete(_turn())
-    there.process.crash()
-    there.loop.call_later(10, there.loop.stop)
-    there.loop.run_forever()
-
-    assert not first.done()
-    assert not second.done()
-    assert there.durable("saga-2") == 0
-
-
-def test_an_entry_written_under_a_lost_claim_is_noticed_even_if_the_journal_takes_it(
-    place: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("then", ["up", "down"])
+async def test_an_append_that_is_held_goes_on_when_the_journal_is_switched(
+    switched: SwitchedJournal, journal: MemoryJournal, then: str
 ) -> None:
-    there = place()
-    there.loop.run_until_complete(there.start())
-    (claim,) = there.loop.run_until_complete(there.line.claim_unfinished("b", 10**18, 1))
-    assert claim.token == 2
-    taken = there.loop.create_future()
-    taken.set_result(None)
-    monkeypatch.setattr(there.journal, "append", lambda _append: taken)
-    there.loop.run_until_complete(_end(Pen(there.line, "saga-1", sequence=1)))
+    switched.journal_is = "held"
+    started = asyncio.ensure_future(Pen(switched).start())
+    await turns()
+    assert await journal.read("saga-1") == []
 
-    assert [broken.promise for broken in there.broken] == [Promise.ONE_OWNER]
-
-
-async def _end(pen: Pen) -> None:
-    await pen.end(Status.COMPLETED)
+    switched.switch(then)  # type: ignore[arg-type]
+    if then == "up":
+        await started
+    else:
+        with pytest.raises(JournalUnavailable):
+            await started
+    assert len(await journal.read("saga-1")) == (then == "up")
 
 
-async def _turn() -> None:
-    """Let what is ready run."""
+@pytest.mark.parametrize(("cut_after", "loses_acknowledgement"), [(2, False), (3, True)])
+async def test_a_process_crashes_when_the_journal_has_the_given_length(
+    switched: SwitchedJournal, journal: MemoryJournal, cut_after: int, *, loses_acknowledgement: bool
+) -> None:
+    pen = Pen(switched)
+    await pen.start()
+    switched.cut_after, switched.loses_acknowledgement = cut_after, loses_acknowledgement
+    writing = asyncio.ensure_future(pen.write(*EVERY_ENTRY[1:3]))
+    await turns()
+
+    assert switched.process.crashed
+    assert not writing.done()
+    assert await journal.read("saga-1") == list(EVERY_ENTRY[:cut_after])
+    writing.cancel()

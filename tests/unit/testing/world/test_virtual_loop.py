@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.testing.world.virtual_loop import Process, StandsStill, VirtualLoop
+from orchestrator.testing.world.virtual_loop import Process, StandsStill, VirtualLoop, call_outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -22,9 +22,9 @@ def loop() -> Iterator[VirtualLoop]:
         virtual.sweep()
 
 
-def run(seed: int, play: Callable[[VirtualLoop], Coroutine[None, None, object]]) -> object:
+def run(seed: int, scenario: Callable[[VirtualLoop], Coroutine[None, None, object]]) -> object:
     with contextlib.closing(VirtualLoop(Random(seed))) as virtual:
-        return virtual.run_until_complete(play(virtual))
+        return virtual.run_until_complete(scenario(virtual))
 
 
 def test_time_passes_only_when_there_is_nothing_left_to_do(loop: VirtualLoop) -> None:
@@ -41,12 +41,12 @@ def test_a_world_in_which_nothing_will_ever_happen_stands_still(loop: VirtualLoo
         loop.run_until_complete(waiting)
 
 
-def test_a_world_in_which_somebody_is_busy_for_ever_stands_still(loop: VirtualLoop) -> None:
+def test_a_world_in_which_a_task_is_busy_for_ever_stands_still(loop: VirtualLoop) -> None:
     async def spin() -> None:
         while True:  # noqa: ASYNC110 - it is to be busy
             await asyncio.sleep(0)
 
-    with pytest.raises(StandsStill, match="busy for ever"):
+    with pytest.raises(StandsStill, match="a task is busy for ever"):
         loop.run_until_complete(spin())
 
 
@@ -63,8 +63,13 @@ def test_the_seed_decides_the_order_of_what_is_ready() -> None:
     assert len({run(seed, _ready_at_once) for seed in range(20)}) > 10
 
 
+def test_without_a_seed_what_is_ready_runs_in_the_order_in_which_it_became_ready() -> None:
+    with contextlib.closing(VirtualLoop()) as virtual:
+        assert virtual.run_until_complete(_ready_at_once(virtual)) == "abcdefgh"
+
+
 def test_the_callbacks_of_one_future_keep_their_order() -> None:
-    async def play(loop: VirtualLoop) -> str:
+    async def scenario(loop: VirtualLoop) -> str:
         order: list[str] = []
         future = loop.create_future()
         for name in "abcdef":
@@ -75,17 +80,17 @@ def test_the_callbacks_of_one_future_keep_their_order() -> None:
         await asyncio.sleep(0.1)
         return "".join(order)
 
-    assert {run(seed, play) for seed in range(20)} == {"abcdef"}
+    assert {run(seed, scenario) for seed in range(20)} == {"abcdef"}
 
 
 def test_a_set_of_tasks_is_walked_in_the_same_order_each_time() -> None:
-    async def play(loop: VirtualLoop) -> list[str]:
+    async def scenario(loop: VirtualLoop) -> list[str]:
         tasks = {loop.create_task(asyncio.sleep(1)) for _ in range(50)}
         names = [task.get_name() for task in tasks]
         await asyncio.wait(tasks)
         return names
 
-    assert run(1, play) == run(1, play)
+    assert run(1, scenario) == run(1, scenario)
 
 
 def test_what_a_frozen_process_was_to_do_is_done_once_it_goes_on(loop: VirtualLoop) -> None:
@@ -97,15 +102,15 @@ def test_what_a_frozen_process_was_to_do_is_done_once_it_goes_on(loop: VirtualLo
             await asyncio.sleep(1)
             done.append(loop.time())
 
-    async def play() -> None:
-        ticking = process.spawn(loop, tick())
+    async def scenario() -> None:
+        ticking = process.spawn(tick())
         await asyncio.sleep(1.5)
         process.freeze()
         await asyncio.sleep(8)
         loop.thaw(process)
         await ticking
 
-    loop.run_until_complete(play())
+    loop.run_until_complete(scenario())
     assert done == [1.0, 9.5, 10.5]
 
 
@@ -120,30 +125,30 @@ def test_a_crashed_process_does_nothing_ever_again_and_is_swept_away(loop: Virtu
         finally:
             ended.append("swept")
 
-    async def play() -> None:
-        process.spawn(loop, live())
+    async def scenario() -> None:
+        process.spawn(live())
         await asyncio.sleep(0.5)
         process.crash()
         await asyncio.sleep(100)
 
-    loop.run_until_complete(play())
+    loop.run_until_complete(scenario())
     assert ended == []
     loop.sweep()
     assert ended == ["swept"]
     assert not asyncio.all_tasks(loop)
 
 
-def test_what_belongs_to_no_process_goes_on_whoever_crashes(loop: VirtualLoop) -> None:
+def test_what_belongs_to_no_process_goes_on_after_a_crash(loop: VirtualLoop) -> None:
     process = Process("replica")
     arrived: list[float] = []
 
     async def send() -> None:
-        loop.call_outside(1, lambda: arrived.append(loop.time()))
+        call_outside(1, lambda: arrived.append(loop.time()))
 
-    async def play() -> None:
-        await process.spawn(loop, send())
+    async def scenario() -> None:
+        await process.spawn(send())
         process.crash()
         await asyncio.sleep(2)
 
-    loop.run_until_complete(play())
+    loop.run_until_complete(scenario())
     assert arrived == [1.0]

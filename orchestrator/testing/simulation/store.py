@@ -1,0 +1,130 @@
+"""The journal under test, and what goes wrong on the way to it, as the fault rates of a simulated world say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.errors import JournalUnavailable
+from orchestrator.testing.world.journal import JournalConnection, Results
+from orchestrator.testing.world.virtual_loop import call_outside
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+    from random import Random
+
+    from orchestrator.journal.entries import Entry
+    from orchestrator.ports.claims import Claim
+    from orchestrator.ports.journal import Append, Journal
+    from orchestrator.testing.simulation.fault_rates import FaultRates
+    from orchestrator.testing.simulation.invariants import Invariants
+    from orchestrator.testing.simulation.timeline import Timeline
+    from orchestrator.testing.world.virtual_loop import Process, VirtualLoop
+
+_REFUSED: Final = "the simulated journal refuses"
+_FORGOT: Final = "the simulated journal's answer is lost"
+_LOST_IN_CRASH: Final = 0.5
+"""How many of the transactions on their way are lost when their process crashes."""
+
+
+class SimulatedStore:
+    """What all replicas of a simulated world write to.
+
+    Args:
+        journal: the journal under test. Its methods must not wait for anything.
+        fault_rates: what can go wrong.
+        timeline: is told what happens.
+        invariants: sees what becomes durable.
+
+    Attributes:
+        fault_rates: as above; they change when the faults end.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        loop: VirtualLoop,
+        random: Random,
+        fault_rates: FaultRates,
+        timeline: Timeline,
+        invariants: Invariants,
+    ) -> None:
+        self.journal = journal
+        self.loop = loop
+        self.random = random
+        self.fault_rates = fault_rates
+        self.timeline = timeline
+        self.invariants = invariants
+
+
+class SimulatedJournal(JournalConnection):
+    """One replica's connection to the store."""
+
+    def __init__(self, store: SimulatedStore, process: Process) -> None:
+        super().__init__(store.journal, process)
+        self._store = store
+
+    def delay(self) -> float:
+        """See the base class."""
+        random = self._store.random
+        slow = random.random() < self._store.fault_rates.journal_slow
+        return random.uniform(0.2, 1.5) if slow else random.uniform(0.0005, 0.01)
+
+    def commit(self, appends: Sequence[Append]) -> Results | None:
+        """See the base class. The transaction is written with or without the replica behind it."""
+        store, rates = self._store, self._store.fault_rates
+        drawn = store.random.random()
+        if self.process.crashed and drawn < _LOST_IN_CRASH:
+            self._note("lost", *(append.saga_id for append in appends))
+            return None
+        if drawn < rates.journal_refuses:
+            self._note("unwritten", *(append.saga_id for append in appends))
+            return [JournalUnavailable(_REFUSED) for _ in appends]
+        results = [self.write(append) for append in appends]
+        if store.random.random() < rates.journal_forgets:
+            self._note("unacknowledged", *(append.saga_id for append in appends))
+            return [JournalUnavailable(_FORGOT) for _ in appends]
+        return results
+
+    def write(self, append: Append) -> Exception | None:
+        """See the base class."""
+        error = super().write(append)
+        note = self._store.timeline.note
+        if error is not None:
+            note(append.owner, "refused", append.saga_id, type(error).__name__)
+            return error
+        note(append.owner, "appended", append.saga_id, *(_name(entry) for entry in append.entries))
+        self._store.invariants.appended(append)
+        return None
+
+    def note_claims(self, claims: Sequence[Claim]) -> None:
+        """See the base class."""
+        for claim in claims:
+            self._note("claimed", claim.saga_id, claim.token)
+            self._store.invariants.claimed(self.process.name, claim)
+
+    async def travel(self, *, answered: bool) -> None:
+        """See the base class."""
+        store, rates = self._store, self._store.fault_rates
+        share, what = (rates.journal_forgets, _FORGOT) if answered else (rates.journal_refuses, _REFUSED)
+        arrived: asyncio.Future[None] = store.loop.create_future()
+        call_outside(self.delay(), _set, arrived)
+        await arrived
+        if share and store.random.random() < share:
+            self._note("unavailable", what)
+            raise JournalUnavailable(what)
+
+    def _note(self, what: str, *about: object) -> None:
+        self._store.timeline.note(self.process.name, what, *about)
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _name(entry: Entry) -> str:
+    key = getattr(entry, "key", "")
+    reason = getattr(entry, "reason", None)
+    detail = key or (reason.code if reason is not None else "")
+    return f"{type(entry).__name__}({detail})" if detail else type(entry).__name__

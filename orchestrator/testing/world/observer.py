@@ -1,0 +1,44 @@
+"""Observers for tests; see :class:`~orchestrator.ports.observer.Observer`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.journal.entries import Entry
+
+
+class NullObserver:
+    """Ignores what it is told. It exports every trace, so that each attempt carries a span."""
+
+    def samples(self, saga_id: str, traceparent: str) -> bool:  # noqa: ARG002 - the port's
+        """Every trace is exported."""
+        return True
+
+    def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
+        """Nothing happens."""
+
+    def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:
+        """Nothing happens."""
+
+
+class RecordingObserver(NullObserver):
+    """Remembers what it was told.
+
+    Attributes:
+        entries: the entries that it was told to be durable, in order, by saga.
+    """
+
+    def __init__(self) -> None:
+        self.entries: dict[str, list[Entry]] = defaultdict(list)
+
+    def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
+        """These entries are durable."""
+        self.entries[saga_id] += entries
+
+    def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:  # noqa: ARG002 - the port's
+        """A saga goes on in this process; it has a journal."""
+        assert entries, saga_id
