@@ -14,15 +14,16 @@ from orchestrator.engine.replica.assemble import assemble
 from orchestrator.ports.adapters import Adapters
 from orchestrator.shop.place_order import place_order
 from orchestrator.store.sqlite.journal import SqliteJournal
+from orchestrator.testing.world.clock import JumpingClock
+from orchestrator.testing.world.network import NetworkConnection
+from orchestrator.testing.world.observer import NullObserver
+from orchestrator.testing.world.participants import ScriptedParticipants
+from orchestrator.testing.world.virtual_loop import Process
 from tests.golden.record import ORDER, REPLIES
-from tests.unit.engine.stage import Answer, Call, JumpingClock, Participants, Witness, order_of, rejected, turns, until
+from tests.unit.engine.stage import Answer, order_of, rejected, turns, until
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from orchestrator.contract.command import Command
     from orchestrator.engine.replica.worker import Worker
-    from orchestrator.journal.outcome import Outcome
     from orchestrator.ports.journal import Journal
 
 FILE: Final = Path(__file__).parent / "left_behind.db"
@@ -42,35 +43,19 @@ SCRIPTS: Final[dict[str, dict[str, Any]]] = {
     FULFILLING: {"FulfilOrder": Answer},
     VOIDING: {"ArrangeShipment": rejected(reason="NO_CARRIER"), "VoidAuthorization": Answer},
 }
-"""What befalls each saga; an ``Answer`` never comes: there the process died."""
+"""What happens to each saga; an ``Answer`` never comes: there the process died."""
 
 
-class Lines:
-    """The way to participants that do as a test says."""
-
-    def __init__(self, participants: Participants) -> None:
-        self._participants = participants
-
-    async def is_serving(self, _service: str) -> bool:
-        return True
-
-    def caller(self, command: Command) -> Callable[..., Awaitable[Outcome]]:
-        async def call(request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ARG001, ASYNC109
-            return await self._participants.answer(command, Call(command.method, dict(metadata), request))
-
-        return call
-
-
-def worker_on(journal: Journal, participants: Participants, owner: str) -> Worker:
+def worker_on(journal: Journal, participants: ScriptedParticipants, owner: str) -> Worker:
     """One process over a journal."""
-    clock = JumpingClock()
-    adapters = Adapters(journal, Lines(participants), Witness(), clock, lambda: 0.5)
+    connection = NetworkConnection(participants, Process(owner))
+    adapters = Adapters(journal, connection, NullObserver(), JumpingClock(), lambda: 0.5)
     return assemble([place_order], adapters, owner=owner, lease=60.0).worker
 
 
 async def record(path: Path) -> None:
     """Start every saga, let each come as far as it comes, and die."""
-    participants = Participants()
+    participants = ScriptedParticipants()
     participants.replies.update(REPLIES)
     journal = await SqliteJournal.open(path)
     worker = worker_on(journal, participants, "the-one-that-died")

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.journal.state import Status, StepOutcome
 from orchestrator.store.sqlite.journal import SqliteJournal
+from orchestrator.testing.world.participants import ScriptedParticipants
 from tests.golden.journal_file import (
     ASKED,
     AUTHORIZING,
@@ -22,7 +23,6 @@ from tests.golden.journal_file import (
     worker_on,
 )
 from tests.golden.record import REPLIES
-from tests.unit.engine.stage import Participants
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,14 +41,14 @@ ENDS = {
 
 
 @pytest.fixture
-def participants() -> Participants:
-    participants = Participants()
+def participants() -> ScriptedParticipants:
+    participants = ScriptedParticipants()
     participants.replies.update(REPLIES)
     return participants
 
 
 @pytest.fixture
-async def worker(tmp_path: Path, participants: Participants) -> AsyncIterator[Worker]:
+async def worker(tmp_path: Path, participants: ScriptedParticipants) -> AsyncIterator[Worker]:
     """A process of this version, before it has recovered anything."""
     path = tmp_path / "orchestrator.db"
     shutil.copy(FILE, path)
@@ -68,7 +68,7 @@ async def test_each_saga_of_an_earlier_version_comes_to_its_end(worker: Worker) 
 
 
 async def test_nothing_is_sent_again_whose_result_an_earlier_version_has_journalled(
-    worker: Worker, participants: Participants
+    worker: Worker, participants: ScriptedParticipants
 ) -> None:
     states = {saga_id: await worker.get(saga_id) for saga_id in ENDS}
     settled = {

@@ -18,41 +18,41 @@ from orchestrator.journal.entries import CommandCompleted, CompensationCompleted
 from orchestrator.journal.state import Status
 from orchestrator.observability.projection import SagaTrace
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.guarded_participants import Ledger
+from tests.unit.engine.guarded_participants import GuardedParticipants
 from tests.unit.engine.stage import BACKWARD, FORWARD, SAGA, Answer, Stage, rejected, turns, unknown, until
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.journal.outcome import Outcome
-    from tests.unit.engine.stage import Call
+    from orchestrator.testing.world.participants import ReceivedCall
 
 
-class Unforgiving(Ledger):
+class Unforgiving(GuardedParticipants):
     """Never releases what it has reserved."""
 
-    async def answer(self, command: Command, call: Call) -> Outcome:
+    async def answer(self, command: Command, call: ReceivedCall) -> Outcome:
         return rejected() if command.method == "ReleaseStock" else await super().answer(command, call)
 
 
 @pytest.fixture
-def ledger(stage: Stage) -> Ledger:
+def ledger(stage: Stage) -> GuardedParticipants:
     """Participants that remember what they did, on the stage."""
-    ledger = Ledger()
+    ledger = GuardedParticipants()
     ledger.on_call = stage.participants.on_call
     stage.participants = ledger
     return ledger
 
 
-async def test_1_nothing_is_lost(stage: Stage, ledger: Ledger) -> None:
+async def test_1_nothing_is_lost(stage: Stage, ledger: GuardedParticipants) -> None:
     """Although every process dies as soon as it has come a step further, the saga ends, each effect done once."""
     for _ in range(3 * len(FORWARD)):
         process = stage.process()
-        process.line.cut_after = len(stage.entries()) + 3
+        process.journal.cut_after = len(stage.entries()) + 3
         if stage.entries():
             opened = asyncio.ensure_future(process.worker.open())
         else:
             opened = asyncio.ensure_future(process.worker.start(stage.order()))  # type: ignore[arg-type]
-        await until(lambda process=process: process.line.dead or stage.state().status is Status.COMPLETED)
+        await until(lambda process=process: process.is_dead or stage.state().status is Status.COMPLETED)
         await turns()
         opened.cancel()
         if stage.state().status is Status.COMPLETED:
@@ -64,7 +64,7 @@ async def test_1_nothing_is_lost(stage: Stage, ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("refused", ["AuthorizePayment", "ArrangeShipment", "CapturePayment"])
-async def test_2_every_effect_is_accounted_for(stage: Stage, ledger: Ledger, refused: str) -> None:
+async def test_2_every_effect_is_accounted_for(stage: Stage, ledger: GuardedParticipants, refused: str) -> None:
     """A saga that ends compensated leaves nothing standing; one that completes leaves everything."""
     ledger.refuses.add(refused)
 
@@ -89,7 +89,7 @@ async def test_2_an_effect_that_cannot_be_taken_back_is_listed_in_front_of_an_op
     assert [key.partition("/")[2] for key in ledger.standing] == ["InventoryService.ReserveStock#1"]
 
 
-async def test_3_unknown_is_not_failed(stage: Stage, ledger: Ledger) -> None:
+async def test_3_unknown_is_not_failed(stage: Stage, ledger: GuardedParticipants) -> None:
     """An answer that is lost may hide an effect: going on it is asked for again, going back it is undone."""
     ledger.loses.update({"AuthorizePayment": 1, "ArrangeShipment": 1})
     ledger.refuses.add("CapturePayment")
@@ -101,7 +101,9 @@ async def test_3_unknown_is_not_failed(stage: Stage, ledger: Ledger) -> None:
     assert set(ledger.applied.values()) == {1}
 
 
-async def test_3_a_command_in_doubt_is_compensated_when_the_saga_is_cancelled(stage: Stage, ledger: Ledger) -> None:
+async def test_3_a_command_in_doubt_is_compensated_when_the_saga_is_cancelled(
+    stage: Stage, ledger: GuardedParticipants
+) -> None:
     ledger.loses["ArrangeShipment"] = 1_000_000
     process = stage.process()
     await process.worker.start(stage.order())

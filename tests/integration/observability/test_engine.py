@@ -61,7 +61,7 @@ async def observer(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> Asy
 @pytest.fixture
 def stage(observer: ClosableObserver) -> Stage:
     stage = Stage(sell)
-    stage.witness = observer  # type: ignore[assignment]  # whoever observes
+    stage.observer = observer  # type: ignore[assignment]  # whoever observes
     return stage
 
 

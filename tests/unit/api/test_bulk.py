@@ -16,17 +16,17 @@ from tests.unit.engine.stage import SAGA, rejected, unknown, until
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tests.unit.engine.stage import Process, Stage
+    from tests.unit.engine.stage import EngineProcess, Stage
 
 
-async def acted(process: Process, action: pb.Action, *, dry_run: bool) -> list[pb.ActOnSagasResponse]:
+async def acted(process: EngineProcess, action: pb.Action, *, dry_run: bool) -> list[pb.ActOnSagasResponse]:
     request = pb.ActOnSagasRequest(
         filter=pb.SagaFilter(definition="trip"), action=action, reason="why", requested_by="ada", dry_run=dry_run
     )
     return [answer async for answer in act_on_sagas(request, process.sagas)]
 
 
-async def running(stage: Stage) -> Process:
+async def running(stage: Stage) -> EngineProcess:
     """A saga that waits for its next attempt, for longer than a test lasts."""
     stage.participants.scripts["AuthorizePayment"] = [unknown(retry_after=60)]
     process = await stage.open()
@@ -35,23 +35,23 @@ async def running(stage: Stage) -> Process:
     return process
 
 
-async def completed(stage: Stage) -> Process:
+async def completed(stage: Stage) -> EngineProcess:
     process = await stage.open()
     await process.run()
     return process
 
 
-async def compensated(stage: Stage) -> Process:
+async def compensated(stage: Stage) -> EngineProcess:
     stage.participants.scripts["ReserveStock"] = [rejected()]
     return await completed(stage)
 
 
-async def suspended_past_the_pivot(stage: Stage) -> Process:
+async def suspended_past_the_pivot(stage: Stage) -> EngineProcess:
     stage.participants.scripts["SendConfirmation"] = [rejected()]
     return await completed(stage)
 
 
-async def paused(stage: Stage) -> Process:
+async def paused(stage: Stage) -> EngineProcess:
     process = await running(stage)
     await process.acts.pause(SAGA, "let me see", "ada")
     await stage.stopped()
@@ -81,13 +81,13 @@ REFUSED = [
 ]
 
 
-def cases(table: list[tuple[pb.Action, Callable[..., Awaitable[Process]], object]]) -> list[object]:
+def cases(table: list[tuple[pb.Action, Callable[..., Awaitable[EngineProcess]], object]]) -> list[object]:
     return [pytest.param(*row, id=f"{pb.Action.Name(row[0])}-{row[1].__name__}") for row in table]
 
 
 @pytest.mark.parametrize(("action", "at", "end"), cases(ALLOWED))
 async def test_a_dry_run_says_what_would_be_done_does_nothing_and_then_it_is_done(
-    stage: Stage, action: pb.Action, at: Callable[[Stage], Awaitable[Process]], end: Status
+    stage: Stage, action: pb.Action, at: Callable[[Stage], Awaitable[EngineProcess]], end: Status
 ) -> None:
     process = await at(stage)
     before = stage.entries()
@@ -101,7 +101,7 @@ async def test_a_dry_run_says_what_would_be_done_does_nothing_and_then_it_is_don
 @pytest.mark.parametrize(("action", "at", "told"), cases(REFUSED))
 @pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "in earnest"])
 async def test_what_cannot_be_done_is_refused_with_the_reason_in_a_dry_run_too(
-    stage: Stage, action: pb.Action, at: Callable[[Stage], Awaitable[Process]], told: str, *, dry_run: bool
+    stage: Stage, action: pb.Action, at: Callable[[Stage], Awaitable[EngineProcess]], told: str, *, dry_run: bool
 ) -> None:
     process = await at(stage)
 

@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from tests.unit.engine.stage import Process, Stage
+    from tests.unit.engine.stage import EngineProcess, Stage
 
 STOCK = "InventoryService.ReserveStock#1"
 RESERVE_STOCK = "shop.inventory.v1.InventoryService.ReserveStock"
 
 
-def shown(process: Process, entries: list[e.Entry]) -> list[saga_pb2.JournalEntry]:
+def shown(process: EngineProcess, entries: list[e.Entry]) -> list[saga_pb2.JournalEntry]:
     return journal_view(entries, None, process.sagas.contract)
 
 
 @pytest.fixture
-async def process(stage: Stage) -> Process:
+async def process(stage: Stage) -> EngineProcess:
     return stage.process()
 
 
-def test_every_kind_of_entry_is_shown_in_its_place(process: Process) -> None:
+def test_every_kind_of_entry_is_shown_in_its_place(process: EngineProcess) -> None:
     view = shown(process, list(EVERY_ENTRY))
 
     assert [(each.sequence, each.kind) for each in view] == [
@@ -60,7 +60,9 @@ def test_every_kind_of_entry_is_shown_in_its_place(process: Process) -> None:
     ],
     ids=["method", "attempt", "reason", "value"],
 )
-def test_what_an_entry_says_is_in_its_own_field(process: Process, entry: e.Entry, said: dict[str, object]) -> None:
+def test_what_an_entry_says_is_in_its_own_field(
+    process: EngineProcess, entry: e.Entry, said: dict[str, object]
+) -> None:
     (view,) = shown(process, [entry])
 
     assert view == saga_pb2.JournalEntry(
@@ -68,14 +70,14 @@ def test_what_an_entry_says_is_in_its_own_field(process: Process, entry: e.Entry
     )
 
 
-def test_a_failure_is_shown_as_the_status_that_it_was(process: Process) -> None:
+def test_a_failure_is_shown_as_the_status_that_it_was(process: EngineProcess) -> None:
     (view,) = shown(process, [e.CompensationRejected(AT, "Shop.Buy#1", 1, AT, FAILURE)])
 
     assert (view.error.code, view.error.message) == (14, FAILURE.message)
 
 
 @pytest.mark.parametrize("took_effect", [True, False])
-def test_what_an_operator_said_of_an_outcome_is_shown_either_way(process: Process, *, took_effect: bool) -> None:
+def test_what_an_operator_said_of_an_outcome_is_shown_either_way(process: EngineProcess, *, took_effect: bool) -> None:
     intended = e.CommandIntended(AT, STOCK, "shop.inventory.v1.InventoryService.ReserveStock", *reserve())
 
     view = shown(process, [intended, e.OutcomeResolved(AT, STOCK, took_effect, b"", REASON)])[-1]
@@ -85,7 +87,7 @@ def test_what_an_operator_said_of_an_outcome_is_shown_either_way(process: Proces
     assert not view.HasField("payload")
 
 
-def test_an_entry_that_knows_nothing_of_an_effect_does_not_speak_of_one(process: Process) -> None:
+def test_an_entry_that_knows_nothing_of_an_effect_does_not_speak_of_one(process: EngineProcess) -> None:
     assert not shown(process, [e.SagaCompensated(AT)])[0].HasField("took_effect")
 
 
@@ -115,7 +117,7 @@ def unpacked(entry: saga_pb2.JournalEntry, kind: type[Message]) -> Message | Non
     return message if entry.payload.Unpack(message) else None
 
 
-async def test_without_the_definition_and_the_contract_nothing_is_decoded(process: Process) -> None:
+async def test_without_the_definition_and_the_contract_nothing_is_decoded(process: EngineProcess) -> None:
     intended = e.CommandIntended(AT, "Gone.Do#1", "gone.v1.Gone.Do", Effect.PIVOT, b"\x0a\x01a")
     completed = e.CommandCompleted(AT, "Gone.Do#1", 1, AT, b"\x0a\x01a")
 
@@ -125,7 +127,7 @@ async def test_without_the_definition_and_the_contract_nothing_is_decoded(proces
     assert not any(each.HasField("payload") for each in view)
 
 
-async def held_at_shipping(stage: Stage) -> Process:
+async def held_at_shipping(stage: Stage) -> EngineProcess:
     stage.participants.scripts |= {"ReserveStock": [unknown()], "ArrangeShipment": [answer := Answer()]}
     process = stage.process()
     await process.worker.start(stage.order())
@@ -201,7 +203,7 @@ async def test_a_preview_past_the_pivot_names_what_would_stand(stage: Stage) -> 
     ]
 
 
-def test_a_reason_is_shown_with_all_that_it_says(process: Process) -> None:
+def test_a_reason_is_shown_with_all_that_it_says(process: EngineProcess) -> None:
     reason = Reason(ReasonCode.RESUMED, "mended", "Shop.Buy#1", "ada")
 
     (view,) = shown(process, [e.SagaResumed(AT, reason)])
@@ -212,7 +214,7 @@ def test_a_reason_is_shown_with_all_that_it_says(process: Process) -> None:
 BROKEN = b"\x0a\x03\xff\xfeA"
 
 
-def test_what_cannot_be_read_is_shown_by_type_and_size(process: Process) -> None:
+def test_what_cannot_be_read_is_shown_by_type_and_size(process: EngineProcess) -> None:
     intended = e.CommandIntended(AT, STOCK, RESERVE_STOCK, Effect.COMPENSABLE, BROKEN)
     completed = e.CommandCompleted(AT, STOCK, 1, AT, BROKEN)
 
@@ -264,7 +266,7 @@ async def test_a_preview_of_a_request_that_cannot_be_read_says_what_is_in_the_wa
 
 
 @pytest.mark.parametrize(("first", "most", "shows"), [(1, 2, [1, 2]), (2, 1, [2]), (4, 9, []), (3, 9, [3])])
-def test_a_page_of_the_journal_keeps_the_sequences(process: Process, first: int, most: int, shows: list[int]) -> None:
+def test_a_page_of_the_journal_keeps_the_sequences(process: EngineProcess, first: int, most: int, shows: list[int]) -> None:
     intended = e.CommandIntended(AT, STOCK, RESERVE_STOCK, Effect.COMPENSABLE, b"")
     entries = [intended, e.CommandCompleted(AT, STOCK, 1, AT, b""), e.SagaRecovered(AT, "other")]
 

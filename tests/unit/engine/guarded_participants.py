@@ -16,15 +16,16 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
-from orchestrator.journal.outcome import Completed
-from tests.unit.engine.stage import Call, Participants, rejected, sample, unknown
+from orchestrator.testing.world.participants import ScriptedParticipants
+from tests.unit.engine.stage import rejected, unknown
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.journal.outcome import Outcome
+    from orchestrator.testing.world.participants import ReceivedCall
 
 
-class Ledger(Participants):
+class GuardedParticipants(ScriptedParticipants):
     """Participants whose effects are counted.
 
     Attributes:
@@ -45,7 +46,7 @@ class Ledger(Participants):
         self.loses: Counter[str] = Counter()
         self.fronts: Counter[str] = Counter()
 
-    async def answer(self, command: Command, call: Call) -> Outcome:
+    async def answer(self, command: Command, call: ReceivedCall) -> Outcome:
         self.calls.append(call)
         self.on_call(command, call)
         await asyncio.sleep(0)
@@ -61,7 +62,7 @@ class Ledger(Participants):
         if self.loses[command.method]:
             self.loses[command.method] -= 1
             return unknown()
-        return Completed((self.replies.get(command.method) or sample(command.response)).SerializeToString())
+        return self.completed(command)
 
     def _apply(self, key: str) -> None:
         if not self.applied[key]:

@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from orchestrator.journal.state import SagaState
-    from tests.unit.engine.stage import Process, Stage
+    from tests.unit.engine.stage import EngineProcess, Stage
 
 BEFORE_PIVOT = FORWARD[:4]
 WHY = Reason(ReasonCode.CANCELLED, "changed my mind", "", "ada")
 
 
-async def at(stage: Stage, method: str, outcome: object = None) -> tuple[Process, Answer]:
+async def at(stage: Stage, method: str, outcome: object = None) -> tuple[EngineProcess, Answer]:
     """A saga that waits for the answer to this method."""
     answer = Answer()
     stage.participants.scripts[method].append(answer)
@@ -52,7 +52,7 @@ async def at(stage: Stage, method: str, outcome: object = None) -> tuple[Process
     return process, answer
 
 
-def cancel(process: Process) -> asyncio.Future[SagaState]:
+def cancel(process: EngineProcess) -> asyncio.Future[SagaState]:
     return asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", "ada"))
 
 
@@ -88,14 +88,14 @@ async def test_a_cancel_during_a_pause_between_attempts_does_not_wait_for_its_en
 
 async def test_a_cancel_before_anything_was_sent_leaves_nothing(stage: Stage) -> None:
     process = stage.process()
-    process.line.journal_is = "held"
+    process.journal.journal_is = "held"
     started = asyncio.ensure_future(process.worker.start(stage.order()))
     await turns()
     cancelled = cancel(process)
     await turns()
     assert not cancelled.done()
 
-    process.line.up()
+    process.journal.switch("up")
     await started
     await cancelled
     state = await stage.stopped()
@@ -107,11 +107,11 @@ async def test_a_cancel_is_answered_once_the_rollback_is_durable(stage: Stage) -
     process, answer = await at(stage, "AuthorizePayment")
     cancelled = cancel(process)
     answer.give()
-    process.line.journal_is = "held"
+    process.journal.journal_is = "held"
     await turns()
     assert not cancelled.done()
 
-    process.line.up()
+    process.journal.switch("up")
     await cancelled
     assert any(isinstance(entry, RollbackBegan) for entry in stage.entries())
 
@@ -119,7 +119,7 @@ async def test_a_cancel_is_answered_once_the_rollback_is_durable(stage: Stage) -
 async def test_a_cancel_that_the_journal_cannot_take_is_not_answered_as_done(stage: Stage) -> None:
     process, answer = await at(stage, "AuthorizePayment")
     cancelled = cancel(process)
-    process.line.journal_is = "down"
+    process.journal.journal_is = "down"
     answer.give()
 
     with pytest.raises(JournalUnavailable):

@@ -18,8 +18,7 @@ from orchestrator.journal.progress import StepState, steps
 from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.guarded_participants import Ledger
-from tests.unit.engine.served_children import Family
+from tests.unit.engine.guarded_participants import GuardedParticipants
 from tests.unit.engine.stage import (
     ARRANGE,
     AUTHORIZE,
@@ -30,6 +29,7 @@ from tests.unit.engine.stage import (
     SAGA,
     Answer,
     Shop,
+    Stage,
     altered,
     order_of,
     rejected,
@@ -40,7 +40,7 @@ from tests.unit.engine.stage import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from tests.unit.engine.stage import Definition, Process
+    from tests.unit.engine.stage import Definition, EngineProcess
 
 CHILD = f"{SAGA}/saga.fulfil#1"
 
@@ -92,12 +92,12 @@ async def sell_bravely(order: StartOrderRequest, shop: Shop) -> Receipt:
 
 
 @pytest.fixture
-async def family() -> AsyncIterator[Callable[..., Family]]:
+async def family() -> AsyncIterator[Callable[..., Stage]]:
     """Builds a stage for a saga and its children."""
-    stages: list[Family] = []
+    stages: list[Stage] = []
 
-    def build(*definitions: Definition) -> Family:
-        stages.append(Family(*definitions))
+    def build(*definitions: Definition) -> Stage:
+        stages.append(Stage(*definitions))
         return stages[-1]
 
     yield build
@@ -106,7 +106,7 @@ async def family() -> AsyncIterator[Callable[..., Family]]:
         await stage.strike()
 
 
-async def started(stage: Family) -> Status:
+async def started(stage: Stage) -> Status:
     """The status of the parent, once it has come to rest."""
     process = stage.process()
     state = await process.worker.start(order_of(stage.definitions[0]), wait=1e6)
@@ -114,7 +114,7 @@ async def started(stage: Family) -> Status:
     return state.status
 
 
-async def test_a_child_completes_and_its_result_is_the_parents(family: Callable[..., Family]) -> None:
+async def test_a_child_completes_and_its_result_is_the_parents(family: Callable[..., Stage]) -> None:
     stage = family(sell, fulfil)
     assert await started(stage) is Status.COMPLETED
 
@@ -131,7 +131,7 @@ async def test_a_child_completes_and_its_result_is_the_parents(family: Callable[
     ]
 
 
-async def test_the_keys_of_a_childs_commands_are_its_own(family: Callable[..., Family]) -> None:
+async def test_the_keys_of_a_childs_commands_are_its_own(family: Callable[..., Stage]) -> None:
     stage = family(sell, fulfil)
     await started(stage)
 
@@ -141,7 +141,7 @@ async def test_the_keys_of_a_childs_commands_are_its_own(family: Callable[..., F
 
 
 async def test_a_child_knows_nothing_of_where_in_its_parents_code_it_was_started(
-    family: Callable[..., Family],
+    family: Callable[..., Stage],
 ) -> None:
     """Whoever recovers it starts it from elsewhere, and must find the same keys."""
     stage = family(sell_as_a_gift, fulfil)
@@ -153,14 +153,14 @@ async def test_a_child_knows_nothing_of_where_in_its_parents_code_it_was_started
 
 
 async def test_a_journal_that_fails_leaves_a_child_in_doubt_and_is_no_error_of_the_parents_code(
-    family: Callable[..., Family],
+    family: Callable[..., Stage],
 ) -> None:
     stage = family(sell, fulfil)
     process = stage.process()
     command = process.worker.bindings.child(fulfil)
     assert command is not None
     assert command.compensation is not None
-    process.line.journal_is = "down"
+    process.journal.journal_is = "down"
     data = ORDER.SerializeToString()
 
     run = await command.caller(data, (("saga-id", SAGA), ("idempotency-key", CHILD)), 1.0)
@@ -170,7 +170,7 @@ async def test_a_journal_that_fails_leaves_a_child_in_doubt_and_is_no_error_of_t
     assert not nobody_there(run.failure), "its gate stays closed: the process itself is there"
 
 
-async def test_a_rejected_child_is_compensated_and_so_is_its_parent(family: Callable[..., Family]) -> None:
+async def test_a_rejected_child_is_compensated_and_so_is_its_parent(family: Callable[..., Stage]) -> None:
     stage = family(sell, fulfil)
     stage.participants.scripts["ArrangeShipment"] = [rejected(reason="NO_CARRIER")]
     assert await started(stage) is Status.COMPENSATED
@@ -184,7 +184,7 @@ async def test_a_rejected_child_is_compensated_and_so_is_its_parent(family: Call
 
 
 async def test_a_child_that_has_completed_is_rolled_back_with_its_parent_in_order(
-    family: Callable[..., Family],
+    family: Callable[..., Stage],
 ) -> None:
     stage = family(sell, fulfil)
     stage.participants.scripts["CapturePayment"] = [rejected()]
@@ -198,7 +198,7 @@ async def test_a_child_that_has_completed_is_rolled_back_with_its_parent_in_orde
     assert (compensation.method, compensation.position) == ("saga.fulfil.Rollback", 1)
 
 
-async def test_a_best_effort_child_that_is_rejected_does_not_stop_its_parent(family: Callable[..., Family]) -> None:
+async def test_a_best_effort_child_that_is_rejected_does_not_stop_its_parent(family: Callable[..., Stage]) -> None:
     stage = family(sell_bravely, fulfil)
     stage.participants.scripts["ReserveStock"] = [rejected()]
 
@@ -206,7 +206,7 @@ async def test_a_best_effort_child_that_is_rejected_does_not_stop_its_parent(fam
     assert stage.state(f"{SAGA}/saga.fulfil#1").status is Status.COMPENSATED
 
 
-async def test_a_crash_while_the_child_runs_is_carried_on_with_by_both(family: Callable[..., Family]) -> None:
+async def test_a_crash_while_the_child_runs_is_carried_on_with_by_both(family: Callable[..., Stage]) -> None:
     stage = family(sell, fulfil)
     never = Answer()
     stage.participants.scripts["ArrangeShipment"].append(never)
@@ -223,17 +223,17 @@ async def test_a_crash_while_the_child_runs_is_carried_on_with_by_both(family: C
 
 @pytest.mark.parametrize("acknowledged", [True, False])
 async def test_wherever_parent_or_child_is_cut_off_all_effects_are_done_once_or_taken_back(
-    family: Callable[..., Family], acknowledged: bool
+    family: Callable[..., Stage], acknowledged: bool
 ) -> None:
     for cut_after in range(1, 12):
         stage = family(sell, fulfil)
-        stage.participants = ledger = Ledger()
+        stage.participants = ledger = GuardedParticipants()
         ledger.on_call = stage._note_call
         ledger.refuses = {"CapturePayment"}
         process = stage.process()
-        process.line.cut_after, process.line.loses_acknowledgement = cut_after, acknowledged
+        process.journal.cut_after, process.journal.loses_acknowledgement = cut_after, acknowledged
         run = asyncio.ensure_future(process.worker.start(order_of(sell), wait=1e6))
-        await until(lambda line=process.line, run=run: line.dead or run.done())  # type: ignore[misc]
+        await until(lambda process=process, run=run: process.is_dead or run.done())  # type: ignore[misc]
         run.cancel()
         await stage.recover()
 
@@ -243,7 +243,7 @@ async def test_wherever_parent_or_child_is_cut_off_all_effects_are_done_once_or_
             assert set(ledger.applied.values()) <= {1}, cut_after
 
 
-async def test_a_child_that_starts_late_after_its_rollback_finds_itself_buried(family: Callable[..., Family]) -> None:
+async def test_a_child_that_starts_late_after_its_rollback_finds_itself_buried(family: Callable[..., Stage]) -> None:
     stage = family(sell, fulfil)
     process = stage.process()
     data = ORDER.SerializeToString()
@@ -263,7 +263,7 @@ async def test_a_child_that_starts_late_after_its_rollback_finds_itself_buried(f
     assert stage.participants.calls == []
 
 
-async def test_a_parent_that_is_cancelled_while_its_child_runs_rolls_both_back(family: Callable[..., Family]) -> None:
+async def test_a_parent_that_is_cancelled_while_its_child_runs_rolls_both_back(family: Callable[..., Stage]) -> None:
     stage = family(sell, fulfil)
     answer = Answer()
     stage.participants.scripts["ArrangeShipment"].append(answer)
@@ -281,7 +281,7 @@ async def test_a_parent_that_is_cancelled_while_its_child_runs_rolls_both_back(f
     assert stage.participants.methods()[-3:] == ["CancelShipment", "ReleaseStock", "VoidAuthorization"]
 
 
-async def test_a_child_with_a_pivot_is_the_point_of_no_return_of_its_parent(family: Callable[..., Family]) -> None:
+async def test_a_child_with_a_pivot_is_the_point_of_no_return_of_its_parent(family: Callable[..., Stage]) -> None:
     stage = family(sell_charged, charge)
     never = Answer()
     stage.participants.scripts["SendConfirmation"].append(never)
@@ -297,7 +297,7 @@ async def test_a_child_with_a_pivot_is_the_point_of_no_return_of_its_parent(fami
     assert stage.state().status is Status.COMPLETED
 
 
-async def test_a_child_whose_pivot_is_refused_rolls_its_parent_back(family: Callable[..., Family]) -> None:
+async def test_a_child_whose_pivot_is_refused_rolls_its_parent_back(family: Callable[..., Stage]) -> None:
     stage = family(sell_charged, charge)
     stage.participants.scripts["CapturePayment"] = [rejected()]
 
@@ -305,7 +305,7 @@ async def test_a_child_whose_pivot_is_refused_rolls_its_parent_back(family: Call
     assert stage.participants.methods()[-2:] == ["VoidAuthorization", "ReleaseStock"]
 
 
-async def test_a_child_is_a_step_of_its_parent_before_it_has_begun(family: Callable[..., Family]) -> None:
+async def test_a_child_is_a_step_of_its_parent_before_it_has_begun(family: Callable[..., Stage]) -> None:
     stage = family(sell, fulfil)
     stage.participants.scripts["AuthorizePayment"] = [rejected()]
     await started(stage)
@@ -315,7 +315,7 @@ async def test_a_child_is_a_step_of_its_parent_before_it_has_begun(family: Calla
     assert planned["saga.fulfil"].effect is Effect.COMPENSABLE
 
 
-async def test_what_the_plan_says_of_a_child_is_what_the_engine_journals(family: Callable[..., Family]) -> None:
+async def test_what_the_plan_says_of_a_child_is_what_the_engine_journals(family: Callable[..., Stage]) -> None:
     for parent, offspring in ((sell, fulfil), (sell_charged, charge)):
         stage = family(parent, offspring)
         await started(stage)
@@ -324,7 +324,7 @@ async def test_what_the_plan_says_of_a_child_is_what_the_engine_journals(family:
         assert journalled == planned
 
 
-async def test_a_child_that_is_not_served_suspends_its_parent(family: Callable[..., Family]) -> None:
+async def test_a_child_that_is_not_served_suspends_its_parent(family: Callable[..., Stage]) -> None:
     stage = family(sell)
 
     assert await started(stage) is Status.SUSPENDED
@@ -333,7 +333,7 @@ async def test_a_child_that_is_not_served_suspends_its_parent(family: Callable[.
     assert "the child saga fulfil v1 is not served here" in suspension.message
 
 
-async def test_a_parent_may_go_on_without_a_child_that_was_rejected(family: Callable[..., Family]) -> None:
+async def test_a_parent_may_go_on_without_a_child_that_was_rejected(family: Callable[..., Stage]) -> None:
     @saga("sell_otherwise", version=1)
     async def sell_otherwise(order: StartOrderRequest, shop: Shop) -> Receipt:
         try:
@@ -350,7 +350,7 @@ async def test_a_parent_may_go_on_without_a_child_that_was_rejected(family: Call
 
 
 async def test_a_child_whose_command_is_refused_after_doubt_compensates_it_and_so_does_its_parent(
-    family: Callable[..., Family],
+    family: Callable[..., Stage],
 ) -> None:
     stage = family(sell, fulfil)
     stage.participants.scripts["ArrangeShipment"] = [unknown(), rejected("UNIMPLEMENTED")]
@@ -361,7 +361,7 @@ async def test_a_child_whose_command_is_refused_after_doubt_compensates_it_and_s
 
 
 async def test_a_child_whose_pivot_is_refused_after_doubt_holds_its_parent_in_front_of_an_operator(
-    family: Callable[..., Family],
+    family: Callable[..., Stage],
 ) -> None:
     stage = family(altered(sell_charged, "CapturePayment"), altered(charge, "CapturePayment", verify=None))
     stage.participants.scripts["CapturePayment"] = [unknown(), rejected("NOT_FOUND")]
@@ -378,7 +378,7 @@ async def test_a_child_whose_pivot_is_refused_after_doubt_holds_its_parent_in_fr
     assert (await run).status is Status.COMPLETED
 
 
-async def partly_rolled_back(stage: Family) -> Process:
+async def partly_rolled_back(stage: Stage) -> EngineProcess:
     """The child rolls back, and an operator lets one of its effects stand."""
     stage.participants.scripts |= {"ArrangeShipment": [rejected()], "ReleaseStock": [rejected()]}
     process = stage.process()
@@ -392,7 +392,7 @@ async def partly_rolled_back(stage: Family) -> Process:
 
 
 async def test_a_parent_does_not_end_compensated_while_an_effect_of_its_child_stands(
-    family: Callable[..., Family],
+    family: Callable[..., Stage],
 ) -> None:
     stage = family(sell, fulfil)
     process = await partly_rolled_back(stage)

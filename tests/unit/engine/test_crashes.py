@@ -23,7 +23,7 @@ from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.guarded_participants import Ledger
+from tests.unit.engine.guarded_participants import GuardedParticipants
 from tests.unit.engine.stage import (
     ARRANGE,
     AUTHORIZE,
@@ -32,7 +32,7 @@ from tests.unit.engine.stage import (
     PRICE,
     RESERVE,
     SAGA,
-    Process,
+    EngineProcess,
     Shop,
     Stage,
     order_of,
@@ -141,7 +141,7 @@ class Play:
     def __init__(self, story: Story) -> None:
         self.story = story
         self.stage = Stage(story.definition)
-        self.ledger = Ledger()
+        self.ledger = GuardedParticipants()
         self.ledger.on_call = self.stage._note_call
         self.ledger.refuses |= story.refuses
         self.ledger.loses.update(story.loses)
@@ -154,27 +154,27 @@ class Play:
     async def __aexit__(self, *_: object) -> None:
         await self.stage.strike()
 
-    async def first_life(self, cut_after: int | None = None, *, loses_acknowledgement: bool = False) -> Process:
+    async def first_life(self, cut_after: int | None = None, *, loses_acknowledgement: bool = False) -> EngineProcess:
         """Start the saga, and let it come as far as the journal lets it."""
         process = self.stage.process()
-        process.line.cut_after = cut_after
-        process.line.loses_acknowledgement = loses_acknowledgement
+        process.journal.cut_after = cut_after
+        process.journal.loses_acknowledgement = loses_acknowledgement
         await self.live(process)
         return process
 
-    async def live(self, process: Process) -> None:
+    async def live(self, process: EngineProcess) -> None:
         """Until the process is dead, or the saga ended."""
         started = asyncio.ensure_future(process.worker.start(order_of(self.story.definition)))
-        await until(lambda: process.line.dead or self.has_ended())
+        await until(lambda: process.is_dead or self.has_ended())
         await turns()  # whatever a dead process might still do
         started.cancel()
 
-    async def next_life(self, cut_after: int | None = None) -> Process:
+    async def next_life(self, cut_after: int | None = None) -> EngineProcess:
         self.stage.crash()
         process = self.stage.process()
-        process.line.cut_after = cut_after
+        process.journal.cut_after = cut_after
         opened = asyncio.ensure_future(process.worker.open())
-        await until(lambda: process.line.dead or self.has_ended())
+        await until(lambda: process.is_dead or self.has_ended())
         await turns()
         opened.cancel()
         return process
@@ -226,7 +226,7 @@ async def test_a_saga_cut_after_any_entry_ends_as_it_would_have(
         async with Play(story) as play:
             first = await play.first_life(cut, loses_acknowledgement=loses_acknowledgement)
             kept = play.stage.entries()
-            assert first.line.dead
+            assert first.is_dead
             assert len(kept) == cut
 
             sent_before = len(play.ledger.calls)
@@ -277,7 +277,7 @@ async def test_a_process_killed_at_any_failpoint_is_carried_on(story: Story, fai
             process = play.stage.process()
 
             def kill(
-                _key: str, *, number: int = number, process: Process = process, counter: Iterator[int] = counter
+                _key: str, *, number: int = number, process: EngineProcess = process, counter: Iterator[int] = counter
             ) -> None:
                 if next(counter) == number:
                     process.kill()
@@ -285,7 +285,7 @@ async def test_a_process_killed_at_any_failpoint_is_carried_on(story: Story, fai
             failpoints.arm(failpoint, kill)
             await play.live(process)
             failpoints.disarm_all()
-            if not process.line.dead:
+            if not process.is_dead:
                 break
             if not play.stage.entries():
                 continue  # its start was never acknowledged

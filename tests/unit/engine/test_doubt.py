@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from orchestrator.journal.state import SagaState
-    from tests.unit.engine.stage import Definition, Process, Stage
+    from tests.unit.engine.stage import Definition, EngineProcess, Stage
 
     Code = Callable[[StartOrderRequest, Shop], Awaitable[Receipt]]
 
@@ -141,7 +141,7 @@ async def test_what_a_saga_goes_on_without_is_compensated_before_it_completes(st
     assert kinds.index(CompensationBegan) < kinds.index(SagaCompleted)
 
 
-async def suspended_before_its_end(stage: Stage) -> tuple[Process, SagaState]:
+async def suspended_before_its_end(stage: Stage) -> tuple[EngineProcess, SagaState]:
     misled(stage)
     stage.participants.scripts["VoidAuthorization"] = [rejected()]
     process = stage.process()

@@ -14,6 +14,8 @@ from orchestrator.engine.run.durable_channel import DurableChannel
 from orchestrator.errors import DefinitionError
 from orchestrator.journal.entries import AttemptFailed, CommandIntended
 from orchestrator.journal.state import Status
+from orchestrator.testing.world.clock import JumpingClock
+from orchestrator.testing.world.participants import ReceivedCall, ScriptedParticipants
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
@@ -28,9 +30,6 @@ from tests.unit.engine.stage import (
     RESERVE,
     SAGA,
     Answer,
-    Call,
-    JumpingClock,
-    Participants,
     Shop,
     altered,
     rejected,
@@ -64,7 +63,7 @@ async def test_a_saga_goes_through_and_answers_with_what_its_code_made_of_the_re
 async def test_an_effectful_command_leaves_after_its_intent_and_all_before_it_are_durable(stage: Stage) -> None:
     durable: dict[str, list[str]] = {}
 
-    def look(command: Command, _call: Call) -> None:
+    def look(command: Command, _call: ReceivedCall) -> None:
         intents = [entry for entry in stage.entries() if isinstance(entry, CommandIntended)]
         durable[command.method] = [intent.method.rpartition(".")[2] for intent in intents]
 
@@ -77,12 +76,12 @@ async def test_an_effectful_command_leaves_after_its_intent_and_all_before_it_ar
 
 async def test_an_intent_that_is_not_durable_yet_holds_its_command_back(stage: Stage) -> None:
     process = stage.process()
-    process.line.journal_is = "held"
+    process.journal.journal_is = "held"
     started = asyncio.ensure_future(process.run())
     await turns()
     assert stage.participants.methods() == ["PriceOrder"]
 
-    process.line.up()
+    process.journal.switch("up")
     await started
     assert stage.participants.methods() == FORWARD
 
@@ -90,8 +89,8 @@ async def test_an_intent_that_is_not_durable_yet_holds_its_command_back(stage: S
 async def test_a_saga_of_n_effectful_commands_waits_for_the_journal_n_plus_one_times(stage: Stage) -> None:
     process = stage.process()
     appends: list[int] = []
-    append = process.line.append
-    process.line.append = lambda each: appends.append(len(each.entries)) or append(each)  # type: ignore[func-returns-value, method-assign]
+    append = process.journal.append
+    process.journal.append = lambda each: appends.append(len(each.entries)) or append(each)  # type: ignore[func-returns-value, method-assign]
     await process.run()
 
     effectful = len(FORWARD) - 1
@@ -142,12 +141,12 @@ async def test_a_failed_attempt_is_durable_before_the_next_one_is_made(stage: St
     stage.participants.scripts["ReserveStock"] = [first]
     run = asyncio.ensure_future(process.run())
     await until(lambda: first.asked)
-    process.line.journal_is = "held"
+    process.journal.journal_is = "held"
     first.give(unknown())
     await turns()
     assert len(stage.participants.of("ReserveStock")) == 1
 
-    process.line.up()
+    process.journal.switch("up")
     await run
     assert len(stage.participants.of("ReserveStock")) == 2
 
@@ -402,7 +401,7 @@ async def test_a_stub_called_outside_a_saga_says_so(stage: Stage) -> None:
 
 
 def test_a_saga_cannot_stream() -> None:
-    channel = DurableChannel(Bindings([], Participants(), JumpingClock()))  # type: ignore[arg-type]  # nobody is called
+    channel = DurableChannel(Bindings([], ScriptedParticipants(), JumpingClock()))  # type: ignore[arg-type]  # nobody is called
     for kind in (channel.unary_stream, channel.stream_unary, channel.stream_stream):
         with pytest.raises(DefinitionError, match="/shop/Watch streams; a saga can only use rpcs with one request"):
             kind("/shop/Watch", request_serializer=None, response_deserializer=None)(RESERVE)

@@ -76,7 +76,7 @@ async def test_a_crash_in_between_is_a_doubt(stage_of: Callable[..., Stage]) -> 
     stage = stage_of(TWICE)
     stage.participants.scripts["AuthorizePayment"] = [busy()]
     process = stage.process()
-    process.line.cut_after = None
+    process.journal.cut_after = None
     await process.worker.start(stage.order())
     while not any(type(entry).__name__ == "AttemptFailed" for entry in stage.entries()):
         await process.worker.adapters.clock.sleep(0)

@@ -12,7 +12,8 @@ from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaSta
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import SagaState, Status
 from orchestrator.ports.journal import Append, NewSaga
-from tests.unit.engine.stage import Witness, turns
+from orchestrator.testing.world.observer import RecordingObserver
+from tests.unit.engine.stage import turns
 
 
 class SlowJournal:
@@ -37,9 +38,11 @@ NEW = NewSaga("trip", 1, b"", 1, ())
 STARTED = SagaStarted(1, "trip", 1, b"")
 
 
-def writer(journal: SlowJournal, witness: Witness | None = None) -> SagaWriter:
+def writer(journal: SlowJournal, witness: RecordingObserver | None = None) -> SagaWriter:
     """One that has recorded the start of a saga."""
-    pen = SagaWriter(SagaState("saga-1"), journal, witness or Witness(), owner="me", token=7, sequence=0, new=NEW)  # type: ignore[arg-type]
+    pen = SagaWriter(
+        SagaState("saga-1"), journal, witness or RecordingObserver(), owner="me", token=7, sequence=0, new=NEW
+    )  # type: ignore[arg-type]
     pen.record(STARTED)
     return pen
 
@@ -89,7 +92,7 @@ async def test_a_recovered_saga_goes_on_after_what_the_journal_holds() -> None:
     journal = SlowJournal()
     state = SagaState("saga-1")
     STARTED.apply(state)
-    pen = SagaWriter(state, journal, Witness(), owner="me", token=8, sequence=5)  # type: ignore[arg-type]
+    pen = SagaWriter(state, journal, RecordingObserver(), owner="me", token=8, sequence=5)  # type: ignore[arg-type]
     pen.record(ended := RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")))
     pen.persist()
 
@@ -99,14 +102,14 @@ async def test_a_recovered_saga_goes_on_after_what_the_journal_holds() -> None:
 
 async def test_nothing_to_write_is_durable_at_once() -> None:
     journal = SlowJournal()
-    pen = SagaWriter(SagaState("saga-1"), journal, Witness(), owner="me", token=1, sequence=5)  # type: ignore[arg-type]
+    pen = SagaWriter(SagaState("saga-1"), journal, RecordingObserver(), owner="me", token=1, sequence=5)  # type: ignore[arg-type]
 
     assert pen.persist().done()
     assert journal.appends == []
 
 
 async def test_the_observer_is_told_what_is_durable_and_only_that() -> None:
-    journal, witness = SlowJournal(), Witness()
+    journal, witness = SlowJournal(), RecordingObserver()
     pen = writer(journal, witness)
     first = pen.persist()
     pen.record(began := RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")))

@@ -14,7 +14,7 @@ from tests.unit.engine.stage import SAGA, Answer, until
 
 if TYPE_CHECKING:
     from orchestrator.ports.claims import Claim
-    from tests.unit.engine.stage import Process, Stage
+    from tests.unit.engine.stage import EngineProcess, Stage
 
 
 async def left_behind(stage: Stage, *saga_ids: str) -> None:
@@ -41,7 +41,7 @@ class Held:
         return await self._claim(owner, now, limit)
 
 
-async def beginning(stage: Stage) -> Process:
+async def beginning(stage: Stage) -> EngineProcess:
     """A replica that has begun to recover."""
     process = stage.process()
     await process.worker.begin(lambda: None)

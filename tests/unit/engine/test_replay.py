@@ -264,7 +264,7 @@ def rewrite(stage: Stage, change: Callable[[CommandIntended], CommandIntended]) 
     """Make the journal one that other code has written."""
     kept = stage.journal._sagas[SAGA]
     kept.entries = [change(entry) if isinstance(entry, CommandIntended) else entry for entry in kept.entries]
-    stage.witness.entries.clear()
+    stage.observer.entries.clear()
 
 
 async def test_a_request_that_differs_in_its_bytes_only_is_the_same(stage: Stage) -> None:
@@ -348,7 +348,7 @@ async def test_a_task_group_that_failed_replays_as_far_as_its_branches_had_come(
         return Receipt()
 
     async def late_refusal() -> Outcome:
-        await turns(5)
+        await turns(8)
         return rejected()
 
     stage = stage_of(changed(getting_over_it))

@@ -20,7 +20,6 @@ from orchestrator.journal.state import Status
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.served_children import Family
 from tests.unit.engine.stage import (
     ARRANGE,
     AUTHORIZE,
@@ -305,7 +304,7 @@ async def test_children_are_answered_from_the_journal_too() -> None:
         await shop.pricing.PriceOrder(PRICE)
         return await child(part, StartOrderRequest(customer_id=f"not {order.customer_id}"))
 
-    stage = Family(edited(whole), part)
+    stage = Stage(edited(whole), part)
     await stage.process().worker.start(stage.order(), wait=1e6)
     entries = stage.entries()
     await stage.strike()

@@ -135,8 +135,8 @@ async def test_a_rollback_waits_for_the_journal_when_it_begins_and_when_it_ends(
     stage.participants.scripts["CapturePayment"] = [rejected()]
     process = stage.process()
     appends: list[list[str]] = []
-    append = process.line.append
-    process.line.append = lambda each: (  # type: ignore[method-assign]
+    append = process.journal.append
+    process.journal.append = lambda each: (  # type: ignore[method-assign]
         appends.append([type(entry).__name__ for entry in each.entries]) or append(each)  # type: ignore[func-returns-value]
     )
     await process.run()
@@ -382,7 +382,7 @@ async def test_what_is_sent_again_is_the_same_to_the_byte_whatever_contract_is_a
     other = began._replace(request=VoidAuthorizationRequest(order_id="as it was derived then").SerializeToString())
     kept.entries = [other if entry is began else entry for entry in kept.entries]
     await stage.recover(altered(trip, "AuthorizePayment", compensation=None))
-    stage.witness.entries.clear()
+    stage.observer.entries.clear()
     run.cancel()
 
     assert (await stage.stopped()).status is Status.COMPENSATED
@@ -397,7 +397,7 @@ async def test_a_journal_of_an_earlier_version_holds_no_request_and_it_is_derive
     kept = stage.journal._sagas[SAGA]
     kept.entries = [e._replace(request=None) if isinstance(e, CompensationBegan) else e for e in kept.entries]
     await stage.recover()
-    stage.witness.entries.clear()
+    stage.observer.entries.clear()
     run.cancel()
 
     assert (await stage.stopped()).status is Status.COMPENSATED
@@ -498,9 +498,9 @@ async def test_a_request_that_its_contract_cannot_read_any_more_is_named_to_an_o
     ]
     kept.entries = [*spoilt, RollbackBegan(kept.entries[-1].at, Reason(ReasonCode.CANCELLED, "enough"))]
     kept.record = dataclasses.replace(kept.record, status=Status.COMPENSATING, sequence=len(kept.entries))
-    stage.witness.entries.clear()
+    stage.observer.entries.clear()
     await stage.recover()
-    stage.witness.entries.clear()
+    stage.observer.entries.clear()
     run.cancel()
     state = await stage.stopped()
 

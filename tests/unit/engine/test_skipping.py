@@ -12,16 +12,16 @@ from orchestrator.journal.state import Status
 from tests.unit.engine.stage import SAGA, Answer, rejected, until
 
 if TYPE_CHECKING:
-    from tests.unit.engine.stage import Process, Stage
+    from tests.unit.engine.stage import EngineProcess, Stage
 
 STOCK = "InventoryService.ReserveStock#1"
 
 
-async def skip(process: Process, key: str = STOCK) -> None:
+async def skip(process: EngineProcess, key: str = STOCK) -> None:
     await process.acts.skip_compensation(SAGA, key, "it was taken back by hand", "ada")
 
 
-async def refused(stage: Stage, process: Process, key: str = STOCK) -> str:
+async def refused(stage: Stage, process: EngineProcess, key: str = STOCK) -> str:
     """The code with which it is refused, nothing being journalled."""
     before = stage.entries()
     with pytest.raises(ActRefused) as refusal:
@@ -30,7 +30,7 @@ async def refused(stage: Stage, process: Process, key: str = STOCK) -> str:
     return refusal.value.reason
 
 
-async def paused(stage: Stage, method: str) -> Process:
+async def paused(stage: Stage, method: str) -> EngineProcess:
     """A saga that was paused while it waited for the answer to this method."""
     answer = Answer()
     stage.participants.scripts[method] = [answer]
@@ -68,7 +68,7 @@ async def test_a_saga_that_is_live_has_no_compensation_to_skip(stage: Stage) -> 
     assert await refused(stage, process) == "NOT_SUSPENDED"
 
 
-async def suspended_rollback(stage: Stage) -> Process:
+async def suspended_rollback(stage: Stage) -> EngineProcess:
     """A saga whose rollback is suspended: the compensation of ReserveStock was refused."""
     stage.participants.scripts |= {"ArrangeShipment": [rejected()], "ReleaseStock": [rejected()]}
     process = stage.process()

@@ -16,14 +16,14 @@ from orchestrator.journal.reason import Reason, ReasonCode
 from tests.unit.engine.stage import SAGA, Answer, rejected, unknown, until
 
 if TYPE_CHECKING:
-    from tests.unit.engine.stage import Process, Stage
+    from tests.unit.engine.stage import EngineProcess, Stage
 
 RESERVE = "InventoryService.ReserveStock#1"
 INVENTORY = "shop.inventory.v1.InventoryService"
 NOBODY = Unknown(Failure(StatusCode.UNAVAILABLE, "connection refused"))
 
 
-async def started(stage: Stage) -> Process:
+async def started(stage: Stage) -> EngineProcess:
     process = stage.process()
     await process.worker.start(stage.order())
     return process

@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.engine.replica.worker import Worker
-    from tests.unit.engine.stage import Process, Stage
+    from tests.unit.engine.stage import EngineProcess, Stage
 
 OTHER = StartOrderRequest(customer_id="bob")
 
 
-async def started(stage: Stage, method: str) -> tuple[Process, Answer]:
+async def started(stage: Stage, method: str) -> tuple[EngineProcess, Answer]:
     """A saga that waits for the answer to this method."""
     answer = Answer()
     stage.participants.scripts[method].append(answer)
@@ -62,25 +62,25 @@ async def started(stage: Stage, method: str) -> tuple[Process, Answer]:
 
 async def test_a_start_is_answered_once_it_is_durable(stage: Stage) -> None:
     process = stage.process()
-    process.line.journal_is = "held"
+    process.journal.journal_is = "held"
     start = asyncio.ensure_future(process.worker.start(stage.order()))
     await turns()
     assert not start.done()
 
-    process.line.up()
+    process.journal.switch("up")
     await start
     assert isinstance(stage.entries()[0], SagaStarted)
 
 
 async def test_a_start_that_the_journal_cannot_take_is_refused_and_can_be_repeated(stage: Stage) -> None:
     process = stage.process()
-    process.line.journal_is = "down"
+    process.journal.journal_is = "down"
     with pytest.raises(JournalUnavailable):
         await process.worker.start(stage.order())
     assert set(stage.participants.methods()) <= {"PriceOrder"}, "nothing that has an effect"
     await until(lambda: not process.worker.live)
 
-    process.line.up()
+    process.journal.switch("up")
     assert (await process.run()).status is Status.COMPLETED
 
 
@@ -138,12 +138,12 @@ async def test_looking_at_a_saga_while_its_start_is_repeated_shows_the_saga(stag
     """The repeated start seems to start it anew until the journal says that it exists."""
     await stage.process().run()
     process = stage.process()
-    process.line.journal_is = "held"
+    process.journal.journal_is = "held"
     again = asyncio.ensure_future(process.worker.start(stage.order()))
     await turns()
     seen = asyncio.ensure_future(process.worker.get(SAGA))
     await turns()
-    process.line.up()
+    process.journal.switch("up")
 
     assert (await seen).status is Status.COMPLETED
     assert (await again).status is Status.COMPLETED
@@ -166,12 +166,12 @@ async def test_a_start_repeated_after_a_failure_is_advanced_by_one_executor(stag
     answer = Answer()
     stage.participants.scripts["ReserveStock"] = [answer]
     process = stage.process()
-    process.line.journal_is = "down"
+    process.journal.journal_is = "down"
     with pytest.raises(JournalUnavailable):
         await process.worker.start(stage.order())
     stage.clock.hold_from = 0.0
     await until(lambda: not process.worker.live)
-    process.line.up()
+    process.journal.switch("up")
     await process.worker.start(stage.order())
     await until(lambda: answer.asked)
     stage.clock.hold_from = 10.0
@@ -233,12 +233,12 @@ async def test_nobody_is_told_of_an_end_before_it_is_durable(stage: Stage, way: 
             seen.extend([state.status async for state in process.worker.watch(SAGA)][-1:])
 
     looking = asyncio.ensure_future(look())
-    process.line.journal_is = "held"
+    process.journal.journal_is = "held"
     answer.give()
     await turns()
     assert seen == []
 
-    process.line.up()
+    process.journal.switch("up")
     await looking
     assert seen == [Status.COMPLETED]
 
@@ -247,13 +247,10 @@ async def test_an_end_that_the_journal_did_not_take_is_not_shown(stage: Stage) -
     process, answer = await started(stage, "SendConfirmation")
     waiting = asyncio.ensure_future(process.worker.start(stage.order(), wait=60))
     await turns()
-    process.line.journal_is = "held"
+    process.journal.journal_is = "held"
     answer.give()
     await turns()
-    process.line.journal_is = "down"
-    for write in process.line._held:
-        write()
-    process.line._held.clear()
+    process.journal.switch("down")
 
     with pytest.raises(JournalUnavailable):
         await waiting
@@ -412,14 +409,14 @@ async def test_a_close_without_patience_lets_go_of_what_has_not_answered(stage: 
 @pytest.mark.parametrize("method", FORWARD)
 async def test_a_journal_that_fails_for_a_while_delays_a_saga_and_does_not_fail_it(stage: Stage, method: str) -> None:
     process, answer = await started(stage, method)
-    process.line.journal_is = "down"
+    process.journal.journal_is = "down"
     answer.give()
     await turns()
     sent = len(stage.participants.calls)
     await turns()
     assert len(stage.participants.calls) == sent, "nothing is sent without an intent"
 
-    process.line.up()
+    process.journal.switch("up")
     assert (await stage.stopped()).status is Status.COMPLETED
     assert list(dict.fromkeys(stage.participants.methods())) == FORWARD
 
@@ -427,10 +424,10 @@ async def test_a_journal_that_fails_for_a_while_delays_a_saga_and_does_not_fail_
 async def test_a_journal_that_fails_in_the_middle_of_a_rollback_delays_it(stage: Stage) -> None:
     stage.participants.scripts["CapturePayment"] = [rejected()]
     process, answer = await started(stage, "VoidAuthorization")
-    process.line.journal_is = "down"
+    process.journal.journal_is = "down"
     answer.give()
     await turns()
-    process.line.up()
+    process.journal.switch("up")
 
     assert (await stage.stopped()).status is Status.COMPENSATED
 
@@ -443,10 +440,10 @@ async def test_a_journal_that_does_not_take_a_pause_of_a_rollback_delays_the_sag
     answer.give(unknown())
     await until(lambda: stage.state().compensation("PaymentService.AuthorizePayment#1").attempts)
     await turns()
-    process.line.journal_is = "down"
+    process.journal.journal_is = "down"
     with pytest.raises(JournalUnavailable):
         await process.acts.pause(SAGA, "wait", "ada")
-    process.line.up()
+    process.journal.switch("up")
     stage.clock.hold_from = 10.0
     stage.clock.advance(10)
 
@@ -455,13 +452,13 @@ async def test_a_journal_that_does_not_take_a_pause_of_a_rollback_delays_the_sag
 
 async def test_a_start_repeated_while_the_saga_waits_for_the_journal_does_not_orphan_it(stage: Stage) -> None:
     process, answer = await started(stage, "ReserveStock")
-    process.line.journal_is = "down"
+    process.journal.journal_is = "down"
     answer.give()
     await until(lambda: SAGA not in process.worker.live)
-    process.line.journal_is = "held"
+    process.journal.journal_is = "held"
     again = asyncio.ensure_future(process.worker.start(stage.order(), wait=60))
     await turns()
-    process.line.up()
+    process.journal.switch("up")
     await again
 
     assert (await stage.stopped()).status is Status.COMPLETED
@@ -472,11 +469,11 @@ async def test_a_repeated_start_that_fails_does_not_make_a_replica_forget_its_cl
     await started(stage, "AuthorizePayment")
     process = await stage.recover()
     await until(lambda: SAGA in process.worker.live)
-    process.line.journal_is = "down"
+    process.journal.journal_is = "down"
     await until(lambda: SAGA not in process.worker.live)
     with pytest.raises(JournalUnavailable):
         await process.worker.start(stage.order())
-    process.line.up()
+    process.journal.switch("up")
 
     assert (await stage.stopped()).status is Status.COMPLETED
 
@@ -485,7 +482,7 @@ async def test_a_journal_that_cannot_be_read_at_recovery_orphans_nobody(stage: S
     await started(stage, "ReserveStock")
     stage.crash()
     process = stage.process()
-    read = process.line._journal.read
+    read = stage.journal.read
     failures = iter([True, True])
 
     async def failing_read(saga_id: str) -> object:
@@ -532,16 +529,16 @@ async def test_a_saga_that_cannot_be_read_keeps_no_other_from_being_recovered(st
     await stage.recover()
 
     assert (await stage.stopped("saga-2")).status is Status.COMPLETED
-    stage.witness.entries.clear()
+    stage.observer.entries.clear()
 
 
 async def test_a_replica_renews_its_lease_and_recovers_after_a_failure_of_the_journal(stage: Stage) -> None:
     process = await stage.open()
     await until(stage.clock.is_held)
-    process.line.journal_is = "down"
+    process.journal.journal_is = "down"
     stage.clock.advance(21)
     await until(stage.clock.is_held)
-    process.line.up()
+    process.journal.switch("up")
     stage.clock.advance(21)
     await turns()
     other, answer = await started(stage, "ReserveStock")
@@ -638,15 +635,15 @@ async def test_a_start_in_flight_is_acknowledged_even_if_the_code_gives_up_the_b
     stage = stage_of(saga("doomed", version=1)(doomed))
     stage.participants.scripts["PriceOrder"] = [rejected()]
     process = stage.process()
-    process.line.journal_is = "held"
+    process.journal.journal_is = "held"
     start = asyncio.ensure_future(process.worker.start(stage.order()))
     await turns()
-    process.line.up()
+    process.journal.switch("up")
     await start
 
     assert (await stage.stopped()).status is Status.SUSPENDED
     assert stage.state().reason is not None
-    assert stage.witness.entries[SAGA] == stage.entries()
+    assert stage.observer.entries[SAGA] == stage.entries()
 
 
 class Unreadable:
@@ -682,9 +679,9 @@ async def test_who_recovers_many_sagas_stays_alive_meanwhile(stage: Stage, monke
 
     beats: list[str] = []
     heir = stage.process()
-    heartbeat, claim = heir.line.heartbeat, heir.line.claim_unfinished
-    heir.line.heartbeat = lambda *told: beats.append("beat") or heartbeat(*told)  # type: ignore[func-returns-value]
-    heir.line.claim_unfinished = lambda *told: beats.append("claim") or claim(*told)  # type: ignore[func-returns-value]
+    heartbeat, claim = heir.journal.heartbeat, heir.journal.claim_unfinished
+    heir.journal.heartbeat = lambda *told: beats.append("beat") or heartbeat(*told)  # type: ignore[func-returns-value]
+    heir.journal.claim_unfinished = lambda *told: beats.append("claim") or claim(*told)  # type: ignore[func-returns-value]
     assert await heir.worker.open() == 5
     assert beats == ["beat", *["claim", "beat"] * 3]
 

@@ -16,8 +16,7 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.served_children import Family
-from tests.unit.engine.stage import CONFIRM, RESERVE, SAGA, Answer, Shop, order_of, rejected, until
+from tests.unit.engine.stage import CONFIRM, RESERVE, SAGA, Answer, Shop, Stage, order_of, rejected, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -64,11 +63,11 @@ async def deeply_scoped(order: StartOrderRequest, shop: Shop) -> Receipt:
 
 
 @pytest.fixture
-async def family() -> AsyncIterator[Callable[..., Family]]:
+async def family() -> AsyncIterator[Callable[..., Stage]]:
     stages = []
 
-    def build(*definitions: Definition) -> Family:
-        stages.append(Family(*definitions))
+    def build(*definitions: Definition) -> Stage:
+        stages.append(Stage(*definitions))
         return stages[-1]
 
     yield build
@@ -77,7 +76,7 @@ async def family() -> AsyncIterator[Callable[..., Family]]:
         await stage.strike()
 
 
-async def ids(stage: Family) -> list[str]:
+async def ids(stage: Stage) -> list[str]:
     records, _ = await stage.journal.search(SagaFilter(), 100, "")
     return [record.saga_id for record in records]
 
@@ -99,7 +98,7 @@ def test_keys_that_differ_anywhere_still_differ() -> None:
     assert len({bounded(key, LONGEST_SAGA_ID) for key in keys}) == len(keys)
 
 
-async def test_the_ids_of_children_are_bounded_at_any_depth(family: Callable[..., Family]) -> None:
+async def test_the_ids_of_children_are_bounded_at_any_depth(family: Callable[..., Stage]) -> None:
     stage = family(*generations())
     state = await stage.process().worker.start(order_of(stage.definitions[0]), wait=1e6)
     assert state.status is Status.COMPLETED
@@ -109,7 +108,7 @@ async def test_the_ids_of_children_are_bounded_at_any_depth(family: Callable[...
     assert all(each.startswith(SAGA[:40]) for each in found)
 
 
-async def test_a_rollback_finds_the_children_whose_ids_were_shortened(family: Callable[..., Family]) -> None:
+async def test_a_rollback_finds_the_children_whose_ids_were_shortened(family: Callable[..., Stage]) -> None:
     stage = family(*generations())
     stage.participants.scripts["ReserveStock"] = [rejected()]
     state = await stage.process().worker.start(order_of(stage.definitions[0]), wait=1e6)
@@ -119,7 +118,7 @@ async def test_a_rollback_finds_the_children_whose_ids_were_shortened(family: Ca
 
 @pytest.mark.parametrize("ids_were_unbounded", [False, True])
 async def test_a_crash_finds_the_children_that_run_by_the_ids_they_have(
-    ids_were_unbounded: bool, family: Callable[..., Family], monkeypatch: pytest.MonkeyPatch
+    ids_were_unbounded: bool, family: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = family(*generations())
     never = Answer()
@@ -141,7 +140,7 @@ async def test_a_crash_finds_the_children_that_run_by_the_ids_they_have(
 
 @pytest.mark.parametrize("keys_were_unbounded", [False, True])
 async def test_a_crash_finds_the_commands_in_nested_scopes_by_the_keys_they_have(
-    keys_were_unbounded: bool, family: Callable[..., Family], monkeypatch: pytest.MonkeyPatch
+    keys_were_unbounded: bool, family: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = family(deeply_scoped)
     never = Answer()
