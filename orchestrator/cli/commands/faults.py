@@ -58,8 +58,8 @@ def _chosen(definitions: Sequence[Definition], name: str | None) -> list[Definit
 
 async def _matrix(definition: Definition, order: Path | None, examples: Path | None) -> Matrix:
     # Imported here, as they bring protovalidate and gRPC with them, which other commands do without.
+    from orchestrator.testing.examples import read_examples, read_order  # noqa: PLC0415
     from orchestrator.testing.matrix import fault_matrix  # noqa: PLC0415
-    from orchestrator.testing.matrix.examples import read_examples, read_order  # noqa: PLC0415
 
     return await fault_matrix(
         definition,

@@ -1,59 +1,125 @@
-"""``orchestrator simulate``: the engine in simulated worlds, one for each seed, held to its promises."""
+"""``orchestrator simulate``: sagas in simulated worlds, one for each seed, held to the promises."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Final
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from orchestrator.cli.exit import errors_reported, refuse
+from orchestrator.cli.modules import SHOP, load_definitions
 from orchestrator.contract.wording import counted
 
 if TYPE_CHECKING:
-    from orchestrator.testing.simulation import Outcome
+    from collections.abc import Sequence
+
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.testing.simulation import Outcome, SagasUnderTest
+
+    Definition = SagaDefinition[Any, Any, Any]
 
 _EVERY_SECONDS: Final = 5.0
+_EXAMPLES: Final = "orchestrator.testing.simulation.example_sagas"
+"""What is simulated besides the shop where no module is named, in the folder of the repository that holds both."""
 
 
 def simulate(
+    sagas: Annotated[
+        list[str] | None,
+        typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
+    ] = None,
+    saga: Annotated[str | None, typer.Option(help="Start only this one, by its name. Default: all of them.")] = None,
+    order: Annotated[Path | None, typer.Option(help="A file of JSON with its input. Default: made up.")] = None,
+    examples: Annotated[
+        Path | None, typer.Option(help="A file of JSON with replies, by the rpc. Default: made up.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many worlds to simulate.")] = 1000,
     start: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     seed: Annotated[int | None, typer.Option(min=0, help="Only this seed, with everything that happens.")] = None,
 ) -> None:
-    """Simulate sagas in worlds where everything goes wrong; exit with 1 at the first broken promise."""
-    # Imported here, as it brings every contract of the shop with it, which other commands do without.
+    """Simulate sagas in worlds where everything goes wrong; exit with 1 at the first broken promise.
+
+    Several replicas run them; the participants are made from the contracts. A seed always makes the same world.
+    """
+    # Imported here, as they bring protovalidate and gRPC with them, which other commands do without.
     from orchestrator.store.memory import MemoryJournal  # noqa: PLC0415
     from orchestrator.testing.simulation import simulate as simulate_world  # noqa: PLC0415
 
+    with errors_reported():
+        under_test = _sagas_under_test(sagas or (), saga, order, examples)
     if seed is not None:
-        outcome = simulate_world(seed, MemoryJournal)
+        outcome = simulate_world(seed, MemoryJournal, under_test)
         for line in outcome.timeline.lines():
             typer.echo(line)
         _judge(outcome)
         typer.echo(f"seed {seed}: {_told(Counter(outcome.ends))}; every promise was kept")
         return
     progress = _Progress()
-    for outcome in (simulate_world(each, MemoryJournal) for each in range(start, start + seeds)):
+    for outcome in (simulate_world(each, MemoryJournal, under_test) for each in range(start, start + seeds)):
         progress.note(outcome)
         if outcome.broken:
             _explain(outcome)
         _judge(outcome)
     typer.echo(f"{progress}; every promise was kept")
+    for definition, _ in under_test.starts:
+        if definition.name not in progress.completed:
+            typer.echo(
+                f"note: {definition} has never completed; give an --order or --examples with which it does", err=True
+            )
+
+
+def _sagas_under_test(
+    modules: Sequence[str], name: str | None, order: Path | None, examples: Path | None
+) -> SagasUnderTest:
+    from orchestrator.testing.examples import read_examples, read_order  # noqa: PLC0415 - as above
+    from orchestrator.testing.simulation import sagas_under_test  # noqa: PLC0415 - as above
+
+    definitions = load_definitions(modules)
+    is_ours = not modules and all(each.function.__module__.startswith(f"{SHOP}.") for each in definitions)
+    if is_ours:
+        definitions = load_definitions((SHOP, _EXAMPLES))
+    if name is None and (order or examples):
+        if len(definitions) > 1:
+            refuse(f"--order and --examples are for one saga; name it with --saga: {_listed(definitions)}")
+        name = str(definitions[0])
+    chosen = [definition for definition in definitions if name in {definition.name, str(definition)}]
+    if name is not None and not chosen:
+        refuse(f"there is no saga {name!r}; there are: {_listed(definitions)}")
+    started = chosen[-1:]
+    return sagas_under_test(
+        definitions,
+        started=started or None,
+        inputs={started[0].name: [read_order(started[0], order)]} if order else None,
+        examples=read_examples(started[0], examples) if examples else None,
+        varies_contracts=is_ours,
+    )
+
+
+def _listed(definitions: Sequence[Definition]) -> str:
+    return ", ".join(map(str, definitions))
 
 
 class _Progress:
-    """How far a run has come."""
+    """How far a run has come.
+
+    Attributes:
+        completed: the names of the definitions of which a saga has completed.
+    """
 
     def __init__(self) -> None:
         self._began = self._told_at = time.monotonic()
         self._worlds = 0
         self._ends: Counter[str] = Counter()
+        self.completed: set[str] = set()
 
     def note(self, outcome: Outcome) -> None:
         """One more world; says so now and then."""
         self._worlds += 1
         self._ends.update(outcome.ends)
+        self.completed |= outcome.completed
         if time.monotonic() - self._told_at > _EVERY_SECONDS:
             self._told_at = time.monotonic()
             typer.echo(str(self), err=True)

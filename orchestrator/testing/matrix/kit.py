@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.errors import DefinitionError, InvalidInput
 from orchestrator.journal.state import Status
-from orchestrator.testing.matrix.examples import by_full_name
+from orchestrator.testing.examples import by_full_name
 from orchestrator.testing.matrix.expectations import of_fragile
 from orchestrator.testing.matrix.fault_cases import FAULT_CASES
 from orchestrator.testing.matrix.oracle import faults_found, is_overdue, word

@@ -9,9 +9,6 @@ from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import ActRefused, JournalError, SagaNotFound
 from orchestrator.journal.state import Status
 from orchestrator.testing.simulation.promises import Promise
-from orchestrator.testing.simulation.sagas import STARTED
-from shop.order.v1.order_service_pb2 import StartOrderRequest
-from shop.type.v1.type_pb2 import Address, Line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -20,13 +17,13 @@ if TYPE_CHECKING:
     from orchestrator.journal.state import SagaState
     from orchestrator.testing.simulation.invariants import Invariants
     from orchestrator.testing.simulation.replicas import ReplicaProcess, SimulatedReplica
+    from orchestrator.testing.simulation.sagas_under_test import SagasUnderTest
     from orchestrator.testing.simulation.timeline import Timeline
 
     Ask = Callable[[ReplicaProcess], Awaitable[SagaState]]
 
 _ANSWER_SECONDS: Final = 5.0
 _LONGEST_WAIT: Final = 3.0
-_SKUS: Final = ("MUG", "PEN", "CAP")
 _HALF: Final = 0.5
 
 
@@ -35,12 +32,19 @@ class Clients:
 
     Args:
         replicas: what they call.
+        sagas: what customers start.
     """
 
     def __init__(
-        self, replicas: Sequence[SimulatedReplica], random: Random, timeline: Timeline, invariants: Invariants
+        self,
+        replicas: Sequence[SimulatedReplica],
+        sagas: SagasUnderTest,
+        random: Random,
+        timeline: Timeline,
+        invariants: Invariants,
     ) -> None:
         self._replicas = replicas
+        self._sagas = sagas
         self._random = random
         self._timeline = timeline
         self._invariants = invariants
@@ -48,12 +52,11 @@ class Clients:
     async def start(self, saga_id: str, after: float) -> None:
         """A customer starts a saga, and repeats that until it is acknowledged, wherever somebody answers."""
         random = self._random
-        name = random.choice(STARTED)
-        order = _order(random)
-        data = order.SerializeToString(deterministic=True)
+        definition, inputs = random.choice(self._sagas.starts)
+        data = random.choice(inputs).SerializeToString(deterministic=True)
         await asyncio.sleep(after)
         wait = random.choice((0.0, 0.0, random.uniform(0.0, _LONGEST_WAIT)))
-        request = StartSaga(saga_id, name, 1, data, data)
+        request = StartSaga(saga_id, definition.name, definition.version, data, data)
         while True:
             state = await self._ask("customer", "start", saga_id, lambda replica: replica.worker.start(request, wait))
             if state is not None:
@@ -186,15 +189,3 @@ async def _answer(ask: Ask, replica: ReplicaProcess) -> SagaState | Exception:
         return await ask(replica)
     except Exception as error:  # noqa: BLE001 - it is looked at where it was asked
         return error
-
-
-def _order(random: Random) -> StartOrderRequest:
-    skus = random.sample(_SKUS, random.randint(1, len(_SKUS)))
-    return StartOrderRequest(
-        customer_id="ada",
-        email="ada@example.com",
-        lines=[Line(sku=sku, quantity=random.randint(1, 9)) for sku in skus],
-        ship_to=Address(name="Ada", street="1 Main St", city="Berlin", postal_code="10115", country="DE"),
-        card_token="tok_1",  # noqa: S106 - of no card
-        member=random.random() < _HALF,
-    )

@@ -80,7 +80,6 @@ class Invariants:
         self.replies: dict[str, bytes] = {}
         self._on_broken = on_broken
         self._sent: dict[str, tuple[str, bytes]] = {}
-        self._keys: dict[tuple[str, str, bytes], str] = {}
         self._places: dict[str, tuple[str, str]] = {}
         self._spans: set[str] = set()
         self._refused: set[str] = set()
@@ -105,8 +104,6 @@ class Invariants:
         elif "compensates" in fields:
             self._compensation_sent(replica, known, fields["compensates"].removeprefix(f"{saga_id}/"))
         else:
-            if self._keys.setdefault((saga_id, command.name, request), key) != key:
-                self.report(Promise.SAME_INTENT_SAME_KEY, f"{key} asks for what was sent under another key before")
             self._command_sent(replica, known, key.removeprefix(f"{saga_id}/"), (command.name, request))
         if span := fields.get("traceparent"):
             if span in self._spans:
@@ -257,8 +254,18 @@ class Invariants:
             ReasonCode.REJECTED_AFTER_PIVOT: state.pivoted and name in self._refused,
         }
         if not legal.get(reason.code, False):
-            promise = Promise.REPLAY_IS_SILENT if reason.code == ReasonCode.DIVERGED else Promise.NOTHING_IS_LOST
-            self.report(promise, f"{state.saga_id} is suspended for no good reason: {reason}")
+            self.report(
+                self._promise_against(state, reason.code),
+                f"{state.saga_id} is suspended for no good reason: {reason.code}: {reason.message}",
+            )
+
+    def _promise_against(self, state: SagaState, code: ReasonCode) -> Promise:
+        """The promise that a saga breaks which is suspended for this reason."""
+        if code is ReasonCode.DIVERGED:
+            return Promise.REPLAY_IS_SILENT
+        if any(each.effect is Effect.PIVOT and each.may_stand for each in state.commands.values()):
+            return Promise.ONLY_FORWARDS
+        return Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR if code is ReasonCode.EFFECT_STANDS else Promise.NOTHING_IS_LOST
 
     def _stands_in_part(self, name: str) -> bool:
         """The child saga of this name has ended, and an operator has let some of its effects stand."""

@@ -25,15 +25,17 @@ from orchestrator.testing.mock import ContractParticipant, Fault
 from orchestrator.testing.world.virtual_loop import call_outside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
     from random import Random
 
     from google.protobuf.descriptor import ServiceDescriptor
+    from google.protobuf.message import Message
 
     from orchestrator.contract.command import Command
     from orchestrator.journal.outcome import Outcome
     from orchestrator.testing.simulation.fault_rates import FaultRates
     from orchestrator.testing.simulation.invariants import Invariants
+    from orchestrator.testing.simulation.sagas_under_test import SagasUnderTest
     from orchestrator.testing.simulation.timeline import Timeline
     from orchestrator.testing.world.virtual_loop import Process, VirtualLoop
 
@@ -72,8 +74,8 @@ class ParticipantHost:
         starts: how often it has been started.
     """
 
-    def __init__(self, service: ServiceDescriptor, invariants: Invariants) -> None:
-        self.core = ContractParticipant([service], invariants.ledger)
+    def __init__(self, service: ServiceDescriptor, replies: Mapping[str, Message], invariants: Invariants) -> None:
+        self.core = ContractParticipant([service], invariants.ledger, replies)
         self.name = service.name.removesuffix("Service").lower()
         self.up = True
         self.starts = 1
@@ -100,7 +102,7 @@ class Network:
     """Between all replicas and all participants.
 
     Args:
-        services: the participants' contracts.
+        sagas: with whose contracts the participants are made.
         tells_health: the participants offer a health service.
 
     Attributes:
@@ -110,14 +112,16 @@ class Network:
 
     def __init__(
         self,
-        services: Iterable[ServiceDescriptor],
+        sagas: SagasUnderTest,
         loop: VirtualLoop,
         random: Random,
         fault_rates: FaultRates,
         timeline: Timeline,
         invariants: Invariants,
     ) -> None:
-        self.hosts = {service.full_name: ParticipantHost(service, invariants) for service in services}
+        self.hosts = {
+            service.full_name: ParticipantHost(service, sagas.replies, invariants) for service in sagas.services
+        }
         self.loop = loop
         self.random = random
         self.fault_rates = fault_rates

@@ -6,11 +6,9 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.errors import JournalError
 from orchestrator.ports.adapters import Adapters
-from orchestrator.testing.simulation.sagas import DEFINITIONS
 from orchestrator.testing.simulation.store import SimulatedJournal
 from orchestrator.testing.world.clock import VirtualClock
 from orchestrator.testing.world.network import NetworkConnection
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.testing.simulation.fault_rates import FaultRates
     from orchestrator.testing.simulation.invariants import Invariants
     from orchestrator.testing.simulation.network import Network
+    from orchestrator.testing.simulation.sagas_under_test import SagasUnderTest
     from orchestrator.testing.simulation.store import SimulatedStore
     from orchestrator.testing.simulation.timeline import Timeline
 
@@ -34,7 +33,6 @@ _GRACE_SECONDS: Final = 2.0
 _RETRY_SECONDS: Final = 1.0
 _LONGEST_ABSENCE: Final = 8.0
 _MOST_IN_FLIGHT: Final = 8
-_PLANS: Final = {str(definition): read_plan(definition) for definition in DEFINITIONS}
 
 
 class InvariantsObserver(NullObserver):
@@ -66,6 +64,7 @@ class ReplicaProcess:
         name: str,
         network: Network,
         store: SimulatedStore,
+        sagas: SagasUnderTest,
         definitions: Sequence[SagaDefinition[Any, Any, Any]],
         clock: VirtualClock,
     ) -> None:
@@ -86,7 +85,7 @@ class ReplicaProcess:
             owner=name,
             lease=_LEASE_SECONDS,
             most_in_flight=_MOST_IN_FLIGHT,
-            plan_of=lambda definition: _PLANS[str(definition)],
+            plan_of=lambda definition: sagas.plans[str(definition)],
         )
         self.is_open = False
         self.is_stopping = False
@@ -124,12 +123,14 @@ class SimulatedReplica:
         name: str,
         network: Network,
         store: SimulatedStore,
+        sagas: SagasUnderTest,
         definitions: Sequence[SagaDefinition[Any, Any, Any]],
         timeline: Timeline,
     ) -> None:
         self._name = name
         self._network = network
         self._store = store
+        self._sagas = sagas
         self._definitions = definitions
         self._timeline = timeline
         self._starts = 0
@@ -146,7 +147,7 @@ class SimulatedReplica:
         clock = VirtualClock(random.uniform(-skew, skew) / 2)
         name = f"{self._name}.{self._starts}"
         self._timeline.note(name, "opened")
-        process = ReplicaProcess(name, self._network, self._store, self._definitions, clock)
+        process = ReplicaProcess(name, self._network, self._store, self._sagas, self._definitions, clock)
         process.spawn(process.open())
         return process
 

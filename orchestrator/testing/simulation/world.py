@@ -28,7 +28,6 @@ from orchestrator.testing.simulation.invariants import Invariants
 from orchestrator.testing.simulation.network import Network
 from orchestrator.testing.simulation.promises import Broken, Promise
 from orchestrator.testing.simulation.replicas import SimulatedReplica
-from orchestrator.testing.simulation.sagas import draw_definitions
 from orchestrator.testing.simulation.store import SimulatedStore
 from orchestrator.testing.simulation.timeline import Timeline
 from orchestrator.testing.world.virtual_loop import StandsStill, VirtualLoop
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from orchestrator.ports.journal import Journal
+    from orchestrator.testing.simulation.sagas_under_test import SagasUnderTest
 
 _FAULTY_SECONDS: Final = 25.0
 _LONGEST_RECOVERY_SECONDS: Final = 900.0
@@ -55,6 +55,7 @@ class Outcome(NamedTuple):
         seed: which.
         sagas: how many sagas it held.
         ends: how many of them ended with each status.
+        completed: the names of the definitions of which a saga has completed.
         broken: the promises that were broken, the first one first; empty where all were kept.
         timeline: what happened.
         seconds: virtual seconds that passed.
@@ -63,20 +64,22 @@ class Outcome(NamedTuple):
     seed: int
     sagas: int
     ends: dict[str, int]
+    completed: frozenset[str]
     broken: tuple[Broken, ...]
     timeline: Timeline
     seconds: float
 
 
-def simulate(seed: int, journal: Callable[[], Journal]) -> Outcome:
+def simulate(seed: int, journal: Callable[[], Journal], sagas: SagasUnderTest) -> Outcome:
     """Make one world and see what becomes of it.
 
     Args:
         seed: decides everything.
+        sagas: what runs in it.
         journal: makes the journal under test. Its methods must not wait for anything.
     """
     with _without_garbage_collection(), contextlib.closing(VirtualLoop(Random(f"{seed}/schedule"))) as loop:  # noqa: S311 - no secret
-        world = _World(seed, loop, journal())
+        world = _World(seed, loop, journal(), sagas)
         with _log_captured(world):
             world.run()
         return world.outcome()
@@ -85,8 +88,9 @@ def simulate(seed: int, journal: Callable[[], Journal]) -> Outcome:
 class _World:
     """Everything in one world."""
 
-    def __init__(self, seed: int, loop: VirtualLoop, journal: Journal) -> None:
+    def __init__(self, seed: int, loop: VirtualLoop, journal: Journal, sagas: SagasUnderTest) -> None:
         self._seed = seed
+        self._sagas = sagas
         self._loop = loop
         self._random = Random(seed)  # noqa: S311 - no secret
         self._journal = journal
@@ -111,21 +115,23 @@ class _World:
 
     def outcome(self) -> Outcome:
         """What became of it."""
-        states = [known.state.status for known in self._invariants.sagas.values()]
-        ends = {status.name.lower(): states.count(status) for status in Status if status in states}
-        return Outcome(self._seed, len(states), ends, tuple(self._broken), self.timeline, self._loop.time())
+        states = [observed.state for observed in self._invariants.sagas.values()]
+        statuses = [state.status for state in states]
+        ends = {status.name.lower(): statuses.count(status) for status in Status if status in statuses}
+        completed = frozenset(state.definition for state in states if state.status is Status.COMPLETED)
+        broken = tuple(self._broken)
+        return Outcome(self._seed, len(states), ends, completed, broken, self.timeline, self._loop.time())
 
     async def _run_phases(self) -> None:
         random, timeline = self._random, self.timeline
-        definitions = draw_definitions(random)
-        services = {p.service.full_name: p.service for definition in definitions for p in definition.participants}
-        network = Network(services.values(), self._loop, random, self._fault_rates, timeline, self._invariants)
+        definitions = self._sagas.draw(random)
+        network = Network(self._sagas, self._loop, random, self._fault_rates, timeline, self._invariants)
         store = SimulatedStore(self._journal, self._loop, random, self._fault_rates, timeline, self._invariants)
         replicas = [
-            SimulatedReplica(f"replica-{number}", network, store, definitions, timeline)
+            SimulatedReplica(f"replica-{number}", network, store, self._sagas, definitions, timeline)
             for number in range(1, random.randint(*_REPLICAS) + 1)
         ]
-        clients = Clients(replicas, random, timeline, self._invariants)
+        clients = Clients(replicas, self._sagas, random, timeline, self._invariants)
         starts = [
             self._loop.create_task(clients.start(f"saga-{number}", random.uniform(0, _FAULTY_SECONDS * 0.6)))
             for number in range(1, random.randint(*_SAGAS) + 1)
@@ -136,7 +142,7 @@ class _World:
             clients.operate(self._fault_rates.operators),
         ]
         await self._inject_faults([self._loop.create_task(each) for each in faults])
-        timeline.note("world", "calm")
+        timeline.note("world", "no_more_faults")
         network.fault_rates = store.fault_rates = NO_FAULTS
         for host in network.hosts.values():
             host.up = True

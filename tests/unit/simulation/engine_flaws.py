@@ -272,7 +272,12 @@ ENGINE_FLAWS = (
     _flaw(rollback_is_forgotten, Promise.NOTHING_IS_LOST),
     _flaw(rollback_is_not_awaited, Promise.NOTHING_IS_LOST),
     _flaw(doubt_is_taken_for_failure, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, Promise.IN_REVERSE_ORDER),
-    _flaw(any_rejection_is_taken_for_the_guards, Promise.UNKNOWN_IS_NOT_FAILED, Promise.ONLY_FORWARDS),
+    _flaw(
+        any_rejection_is_taken_for_the_guards,
+        Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR,
+        Promise.UNKNOWN_IS_NOT_FAILED,
+        Promise.ONLY_FORWARDS,
+    ),
     _flaw(replies_are_not_looked_at, Promise.UNKNOWN_IS_NOT_FAILED, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
     _flaw(what_a_saga_goes_on_without_is_forgotten, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
     _flaw(every_attempt_has_a_key_of_its_own, Promise.SAME_INTENT_SAME_KEY),

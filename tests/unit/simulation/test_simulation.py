@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
 from functools import cache
+from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.analysis.rules import check_definition
-from orchestrator.store.memory import MemoryJournal
-from orchestrator.testing.simulation import Outcome, simulate
 from orchestrator.testing.simulation.fault_rates import NO_FAULTS, FaultRates
-from orchestrator.testing.simulation.sagas import DEFINITIONS
+from tests.unit.simulation.built_in import SAGAS, world
+
+if TYPE_CHECKING:
+    from orchestrator.testing.simulation import Outcome
 
 SEEDS = 200
 ROUNDS = 8
 """In how many tests the seeds are simulated, so that a failure is told early."""
 
 
-@cache
-def world(seed: int) -> Outcome:
-    """What becomes of a world."""
-    return simulate(seed, MemoryJournal)
+cached_world = cache(world)
 
 
 @pytest.mark.parametrize("part", range(ROUNDS))
 def test_every_promise_is_kept_whatever_goes_wrong(part: int) -> None:
     for seed in range(part, SEEDS, ROUNDS):
-        assert not world(seed).broken, f"orchestrator simulate --seed {seed}"
+        assert not cached_world(seed).broken, f"orchestrator simulate --seed {seed}"
 
 
 def test_everything_that_can_go_wrong_does() -> None:
     """A promise is kept easily where nothing happens."""
-    worlds = [world(seed) for seed in range(SEEDS)]
+    worlds = [cached_world(seed) for seed in range(SEEDS)]
     ends: Counter[str] = Counter()
     events: Counter[str] = Counter()
     for each in worlds:
@@ -65,7 +65,7 @@ def _appended(outcome: Outcome) -> list[object]:
 
 @pytest.mark.parametrize("seed", [3, 7])
 def test_the_same_seed_makes_the_same_world_event_by_event(seed: int) -> None:
-    first, second = (simulate(seed, MemoryJournal) for _ in range(2))
+    first, second = (world(seed) for _ in range(2))
 
     assert first.timeline.lines() == second.timeline.lines()
     assert first.ends == second.ends
@@ -73,34 +73,33 @@ def test_the_same_seed_makes_the_same_world_event_by_event(seed: int) -> None:
 
 def test_the_same_seed_makes_the_same_world_in_another_process() -> None:
     """Neither hashes nor addresses decide anything."""
-    script = (
-        "from orchestrator.store.memory import MemoryJournal\n"
-        "from orchestrator.testing.simulation import simulate\n"
-        "print('\\n'.join(simulate(5, MemoryJournal).timeline.lines()))"
-    )
+    script = "from tests.unit.simulation.built_in import world\nprint('\\n'.join(world(5).timeline.lines()))"
     told = {
         subprocess.run(
-            [sys.executable, "-c", script], check=True, capture_output=True, env={"PYTHONHASHSEED": salt}
+            [sys.executable, "-c", script],
+            check=True,
+            capture_output=True,
+            env={"PYTHONHASHSEED": salt, "PYTHONPATH": os.pathsep.join(sys.path)},
         ).stdout
         for salt in ("1", "2")
     }
-    assert told == {("\n".join(simulate(5, MemoryJournal).timeline.lines()) + "\n").encode()}
+    assert told == {("\n".join(world(5).timeline.lines()) + "\n").encode()}
 
 
 def test_another_seed_makes_another_world() -> None:
-    assert simulate(1, MemoryJournal).timeline.lines() != simulate(2, MemoryJournal).timeline.lines()
+    assert world(1).timeline.lines() != world(2).timeline.lines()
 
 
-def test_in_a_calm_world_nothing_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_world_without_faults_nothing_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FaultRates, "draw", lambda _random: NO_FAULTS)
-    calm = simulate(1, MemoryJournal)
+    outcome = world(1)
 
-    assert not calm.broken
-    assert calm.timeline.counts().keys() <= {
-        "opened", "start", "appended", "sent", "completed", "was_told", "calm", "refused",
+    assert not outcome.broken
+    assert outcome.timeline.counts().keys() <= {
+        "opened", "start", "appended", "sent", "completed", "was_told", "no_more_faults", "refused",
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("definition", DEFINITIONS, ids=str)
+@pytest.mark.parametrize("definition", SAGAS.definitions, ids=str)
 def test_the_simulated_sagas_keep_the_rules_for_sagas(definition: object) -> None:
     assert not check_definition(definition)  # type: ignore[arg-type]

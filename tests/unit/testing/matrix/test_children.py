@@ -9,8 +9,8 @@ import pytest
 
 from orchestrator.errors import ContractError
 from orchestrator.journal.state import Status
+from orchestrator.testing.examples import find_command
 from orchestrator.testing.matrix import Verdict, fault_matrix
-from orchestrator.testing.matrix.examples import find_command
 from shop.order.v1.order_pb2 import Receipt
 from tests.unit.testing.matrix.parent_sagas import collect, fulfil, sell, wrap
 

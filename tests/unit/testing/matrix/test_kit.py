@@ -14,8 +14,8 @@ from orchestrator.engine.run import failpoints
 from orchestrator.errors import ContractError, DefinitionError, InvalidInput
 from orchestrator.journal.state import Status
 from orchestrator.shop.place_order import place_order
+from orchestrator.testing.examples import read_examples, read_order
 from orchestrator.testing.matrix import Verdict, fault_matrix
-from orchestrator.testing.matrix.examples import read_examples, read_order
 from orchestrator.testing.samples import Sampler
 from shop.fraud.v1.fraud_pb2 import VERDICT_DECLINE, AssessOrderResponse
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest

@@ -1,4 +1,4 @@
-"""What a file says for the matrix: the order, and the replies that the saga needs."""
+"""What a file says for the matrix and the simulator: the input of a saga, and the replies that it needs."""
 
 from __future__ import annotations
 

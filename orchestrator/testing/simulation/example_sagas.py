@@ -1,37 +1,37 @@
-"""The sagas of the simulated worlds: the shop's own, and a few that use everything else that sagas can do."""
+"""Sagas that use everything that sagas can do, for simulating the engine; each is a short example of one of them."""
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from google.type.money_pb2 import Money
 
 from orchestrator import CommandRejected, CommandUnknown, SagaRejected, best_effort, saga, saga_id, scope
-from orchestrator.contract.command import Effect, OnUnknown
 from orchestrator.definition import context
 from orchestrator.definition.context import child
-from orchestrator.definition.saga import definitions_in
-from orchestrator.shop import place_order
-from orchestrator.shop.place_order import Shop
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
+from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceStub  # noqa: TC001 - the signatures of sagas are read
 from shop.email.v1.email_pb2 import SendConfirmationRequest
+from shop.email.v1.email_pb2_grpc import EmailServiceStub  # noqa: TC001 - the signatures of sagas are read
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
+from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub  # noqa: TC001 - the signatures of sagas are read
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, CapturePaymentRequest
+from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub  # noqa: TC001 - the signatures of sagas are read
 from shop.pricing.v1.pricing_pb2 import PriceOrderRequest
+from shop.pricing.v1.pricing_pb2_grpc import PricingServiceStub  # noqa: TC001 - the signatures of sagas are read
 from shop.product.v1.product_pb2 import CreateOrderRequest
+from shop.product.v1.product_pb2_grpc import ProductServiceStub  # noqa: TC001 - the signatures of sagas are read
 from shop.rewards.v1.rewards_pb2 import CreditPointsRequest
+from shop.rewards.v1.rewards_pb2_grpc import RewardsServiceStub  # noqa: TC001 - the signatures of sagas are read
 from shop.shipping.v1.shipping_pb2 import ArrangeShipmentRequest
+from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub  # noqa: TC001 - the signatures of sagas are read
 
 if TYPE_CHECKING:
-    from random import Random
-
-    from orchestrator.contract.command import Command
-    from orchestrator.definition.participants import Participant
     from orchestrator.definition.saga import SagaDefinition
     from shop.type.v1.type_pb2 import Line
 
@@ -40,6 +40,20 @@ if TYPE_CHECKING:
 _PRICE: Final = Money(currency_code="EUR", units=20)
 _PARCEL_GRAMS: Final = 500
 _HALF: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The participants of the sagas below."""
+
+    product: ProductServiceStub
+    inventory: InventoryServiceStub
+    pricing: PricingServiceStub
+    payment: PaymentServiceStub
+    shipping: ShippingServiceStub
+    rewards: RewardsServiceStub
+    email: EmailServiceStub
+    analytics: AnalyticsServiceStub
 
 
 @saga("bundle", version=1)
@@ -154,46 +168,3 @@ async def _credit(order: StartOrderRequest, shop: Shop) -> None:
 
 async def _confirm(order: StartOrderRequest, shop: Shop) -> None:
     await shop.email.SendConfirmation(SendConfirmationRequest(order_id=saga_id(), to=order.email, total=_PRICE))
-
-
-def draw_definitions(random: Random) -> tuple[Definition, ...]:
-    """What the replicas of one world serve: the code is always the same, what contracts may choose is drawn."""
-    declared = {
-        command.name: command
-        for definition in DEFINITIONS
-        for participant in definition.participants
-        for command in participant.commands.values()
-    }
-    drawn = {name: _draw_contract(command, random) for name, command in declared.items()}
-
-    def redrawn(participant: Participant) -> Participant:
-        commands = {name: drawn[command.name] for name, command in participant.commands.items()}
-        return dataclasses.replace(participant, commands=commands)
-
-    return tuple(
-        dataclasses.replace(definition, participants=tuple(map(redrawn, definition.participants)))
-        for definition in DEFINITIONS
-    )
-
-
-def _draw_contract(command: Command, random: Random) -> Command:
-    legal = [OnUnknown.RESEND, OnUnknown.RESEND, OnUnknown.SUSPEND]
-    if command.effect is Effect.COMPENSABLE:
-        legal.append(OnUnknown.COMPENSATE)
-    if command.verify is not None:
-        legal.append(OnUnknown.VERIFY)
-    undo = command.compensation
-    return dataclasses.replace(
-        command,
-        on_unknown=random.choice(legal),
-        retry=dataclasses.replace(command.retry, attempts=random.randint(1, 4)),
-        compensation=None if undo is None else _draw_contract(undo, random),
-    )
-
-
-_NEWEST: Final = max(definitions_in([place_order]), key=lambda definition: definition.version)
-DEFINITIONS: Final[tuple[Definition, ...]] = (_NEWEST, bundle, choices, hurry, parcel, till, delivery)
-"""Every definition that the simulated replicas serve."""
-
-STARTED: Final = ("place_order", "place_order", "bundle", "choices", "choices", "hurry", "delivery", "parcel")
-"""What customers start, the more often the more often it stands here."""
