@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -48,13 +48,14 @@ def simulate(
     from orchestrator.store.memory import MemoryJournal  # noqa: PLC0415
     from orchestrator.testing.simulation import simulate as simulate_world  # noqa: PLC0415
 
+    choice = _Choice(tuple(sagas or ()), saga, order, examples)
     with errors_reported():
-        under_test = _sagas_under_test(sagas or (), saga, order, examples)
+        under_test = _sagas_under_test(choice)
     if seed is not None:
         outcome = simulate_world(seed, MemoryJournal, under_test)
         for line in outcome.timeline.lines():
             typer.echo(line)
-        _judge(outcome)
+        _judge(outcome, choice)
         typer.echo(f"seed {seed}: {_told(Counter(outcome.ends))}; every promise was kept")
         return
     progress = _Progress()
@@ -62,44 +63,61 @@ def simulate(
         progress.note(outcome)
         if outcome.broken:
             _explain(outcome)
-        _judge(outcome)
+        _judge(outcome, choice)
     typer.echo(f"{progress}; every promise was kept")
-    for definition, _ in under_test.starts:
-        if definition.name not in progress.completed:
-            typer.echo(
-                f"note: {definition} has never completed; give an --order or --examples with which it does", err=True
-            )
+    for never in [each for each, _ in under_test.starts if each.name not in progress.completed]:
+        typer.echo(f"note: {never} has never completed; give an --order or --examples with which it does", err=True)
 
 
-def _sagas_under_test(
-    modules: Sequence[str], name: str | None, order: Path | None, examples: Path | None
-) -> SagasUnderTest:
+class _Choice(NamedTuple):
+    """What the command was asked to simulate; see its options."""
+
+    modules: tuple[str, ...]
+    saga: str | None
+    order: Path | None
+    examples: Path | None
+
+    def command(self, seed: int) -> str:
+        """The command that shows one world of it."""
+        options = [f"--sagas {module}" for module in self.modules]
+        options += [
+            f"--{name} {value}"
+            for name, value in (("saga", self.saga), ("order", self.order), ("examples", self.examples))
+            if value
+        ]
+        return " ".join(["orchestrator simulate", *options, f"--seed {seed}"])
+
+
+def _sagas_under_test(choice: _Choice) -> SagasUnderTest:
     from orchestrator.testing.examples import read_examples, read_order  # noqa: PLC0415 - as above
     from orchestrator.testing.simulation import sagas_under_test  # noqa: PLC0415 - as above
 
-    definitions = load_definitions(modules)
-    is_ours = not modules and all(each.function.__module__.startswith(f"{SHOP}.") for each in definitions)
+    definitions = load_definitions(choice.modules)
+    is_ours = not choice.modules and all(each.function.__module__.startswith(f"{SHOP}.") for each in definitions)
     if is_ours:
         definitions = load_definitions((SHOP, _EXAMPLES))
-    if name is None and (order or examples):
-        if len(definitions) > 1:
-            refuse(f"--order and --examples are for one saga; name it with --saga: {_listed(definitions)}")
-        name = str(definitions[0])
-    chosen = [definition for definition in definitions if name in {definition.name, str(definition)}]
-    if name is not None and not chosen:
-        refuse(f"there is no saga {name!r}; there are: {_listed(definitions)}")
-    started = chosen[-1:]
+    started = _started(definitions, choice)
+    order, examples = choice.order, choice.examples
     return sagas_under_test(
         definitions,
-        started=started or None,
-        inputs={started[0].name: [read_order(started[0], order)]} if order else None,
-        examples=read_examples(started[0], examples) if examples else None,
+        started=[started] if started else None,
+        inputs={started.name: [read_order(started, order)]} if started and order else None,
+        examples=read_examples(started, examples) if started and examples else None,
         varies_contracts=is_ours,
     )
 
 
-def _listed(definitions: Sequence[Definition]) -> str:
-    return ", ".join(map(str, definitions))
+def _started(definitions: Sequence[Definition], choice: _Choice) -> Definition | None:
+    """The one saga that is started, its newest version; ``None`` for all."""
+    chosen = [each for each in definitions if choice.saga in {each.name, str(each)}]
+    listed = ", ".join(map(str, definitions))
+    if choice.saga is not None and not chosen:
+        refuse(f"there is no saga {choice.saga!r}; there are: {listed}")
+    if chosen or not (choice.order or choice.examples):
+        return chosen[-1] if chosen else None
+    if len(definitions) > 1:
+        refuse(f"--order and --examples are for one saga; name it with --saga: {listed}")
+    return definitions[0]
 
 
 class _Progress:
@@ -135,16 +153,16 @@ def _told(ends: Counter[str]) -> str:
 
 
 def _explain(outcome: Outcome) -> None:
-    """What happened to the saga that was wronged."""
+    """What happened to the saga of which the promise was broken."""
     for line in outcome.timeline.lines(about=outcome.broken[0].saga_id):
         typer.echo(line)
 
 
-def _judge(outcome: Outcome) -> None:
+def _judge(outcome: Outcome, choice: _Choice) -> None:
     """End the command where a promise was broken."""
     if not outcome.broken:
         return
     for broken in outcome.broken:
         typer.echo(f"seed {outcome.seed} breaks a promise. {broken}", err=True)
-    typer.echo(f"all that happened there: orchestrator simulate --seed {outcome.seed}", err=True)
+    typer.echo(f"all that happened there: {choice.command(outcome.seed)}", err=True)
     raise typer.Exit(1)
