@@ -16,10 +16,11 @@ from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.errors import DefinitionError, InvalidInput
 from orchestrator.journal.state import Status
 from orchestrator.testing.examples import by_full_name
+from orchestrator.testing.matrix.cell import Cell, Verdict
 from orchestrator.testing.matrix.expectations import of_fragile
 from orchestrator.testing.matrix.fault_cases import FAULT_CASES
 from orchestrator.testing.matrix.oracle import faults_found, is_overdue, word
-from orchestrator.testing.matrix.report import Cell, Matrix, Verdict
+from orchestrator.testing.matrix.report import Matrix
 from orchestrator.testing.matrix.saga_under_test import SagaUnderTest
 from orchestrator.testing.matrix.scenario import Scenario
 from orchestrator.testing.matrix.scenario_run import Observations, ScenarioRun

@@ -12,84 +12,85 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.journal.state import Status
+from orchestrator.testing.matrix.cell import Cell, Verdict
 from orchestrator.testing.matrix.fault_cases import FAULT_CASES, FaultKind
 from orchestrator.testing.matrix.oracle import word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import ConsoleOptions, RenderableType, RenderResult
 
-    from orchestrator.testing.matrix.report import Cell, Matrix
 
 _STYLES: Final = {Status.COMPLETED: "green", Status.COMPENSATED: "magenta", Status.SUSPENDED: "yellow"}
 _WIDTH: Final = 160
 _WIDEST: Final = 10_000
 
 
-def matrix_view(matrix: Matrix) -> RenderableType:
-    """The tables, what failed in words, and the counts."""
+def matrix_view(saga: str, cells: Sequence[Cell], unreached: Sequence[str], summary: Text) -> RenderableType:
+    """The tables, what failed in words, and the counts.
+
+    Args:
+        saga: its name and version.
+        cells: by command, in the order of the rows.
+        unreached: short names of the commands that have no row.
+        summary: the counts in one line.
+    """
     parts: list[RenderableType] = []
     for kind in FaultKind:
-        parts += [_KindView(matrix, kind), Text("")]
-    parts += [Text(str(cell), style="red") for cell in matrix.failures]
-    if matrix.unreached:
-        names = ", ".join(matrix.unreached)
-        parts.append(Text(f"not reached with this order: {names}", style="yellow"))
-    parts.append(Text(matrix.summary(), style="green" if matrix.passed else "bold red"))
-    return Group(*parts)
+        parts += [_KindView(saga, cells, kind), Text("")]
+    parts += [Text(str(cell), style="red") for cell in cells if cell.verdict is Verdict.FAILED]
+    if unreached:
+        parts.append(Text(f"not reached with this order: {', '.join(unreached)}", style="yellow"))
+    return Group(*parts, summary)
 
 
-def matrix_text(matrix: Matrix) -> str:
-    """The same as plain text."""
+def plain_text(view: RenderableType) -> str:
+    """A view without colours, in lines that are as long as they need to be."""
     console = Console(file=io.StringIO(), width=_WIDTH, color_system=None)
     with console.capture() as captured:
-        console.print(matrix_view(matrix), soft_wrap=True)
+        console.print(view, soft_wrap=True)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 class _KindView:
     """A table; where it does not fit, a line for each cell, so that no status is broken in two."""
 
-    def __init__(self, matrix: Matrix, kind: FaultKind) -> None:
-        self._matrix = matrix
-        self._family = kind
+    def __init__(self, saga: str, cells: Sequence[Cell], kind: FaultKind) -> None:
+        self._title = f"{saga}: {kind.value}"
+        self._cells = {(cell.command, cell.fault): cell for cell in cells}
+        self._names = _names(tuple(dict.fromkeys(cell.command for cell in cells)))
+        self._columns = [case for case in FAULT_CASES if case.kind is kind]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """See rich."""
-        table = _table(self._matrix, self._family)
+        table = self._table()
         if Measurement.get(console, options.update(max_width=_WIDEST), table).minimum <= options.max_width:
             yield table
         else:
-            yield from _lines(self._matrix, self._family)
+            yield from self._lines()
 
+    def _lines(self) -> Iterator[Text]:
+        yield Text(self._title, style="italic")
+        for command, name in self._names.items():
+            yield Text(name, style="bold", no_wrap=True, overflow="ignore")
+            for case in self._columns:
+                yield Text.assemble("  ", _text(self._cells[command, case.title]), (f"  {case.name}", "dim"))
 
-def _lines(matrix: Matrix, kind: FaultKind) -> Iterator[Text]:
-    yield Text(f"{matrix.saga}: {kind.value}", style="italic")
-    cells = {(cell.command, cell.fault): cell for cell in matrix.cells}
-    for command, name in _names(matrix.commands).items():
-        yield Text(name, style="bold", no_wrap=True, overflow="ignore")
-        for fault_case in FAULT_CASES:
-            if fault_case.kind is kind:
-                yield Text.assemble("  ", _text(cells[command, fault_case.title]), (f"  {fault_case.name}", "dim"))
-
-
-def _table(matrix: Matrix, kind: FaultKind) -> Table:
-    columns = [fault_case for fault_case in FAULT_CASES if fault_case.kind is kind]
-    table = Table("command", title=f"{matrix.saga}: {kind.value}", title_justify="left", header_style="dim")
-    for fault_case in columns:
-        table.add_column(fault_case.name, overflow="ignore")
-    cells = {(cell.command, cell.fault): cell for cell in matrix.cells}
-    for command, name in _names(matrix.commands).items():
-        table.add_row(name, *(_text(cells[command, fault_case.title]) for fault_case in columns))
-    return table
+    def _table(self) -> Table:
+        table = Table("command", title=self._title, title_justify="left", header_style="dim")
+        for case in self._columns:
+            table.add_column(case.name, overflow="ignore")
+        for command, name in self._names.items():
+            table.add_row(name, *(_text(self._cells[command, case.title]) for case in self._columns))
+        return table
 
 
 def _text(cell: Cell) -> Text:
     end = word(cell.end).replace(" ", "\u00a0")  # a status is not broken in two
-    if cell.verdict.value == "not applicable":
+    if cell.verdict is Verdict.NOT_APPLICABLE:
         return Text("·", style="dim")
-    if cell.verdict.value == "failed":
+    if cell.verdict is Verdict.FAILED:
         return Text(f"FAIL {end}", style="bold red")
     return Text(f"✓ {end}", style=_STYLES.get(cell.end, "") if cell.end else "")
 

@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
+
+from orchestrator.testing.matrix.cell import Cell, Verdict
 from orchestrator.testing.matrix.oracle import word
-from orchestrator.testing.matrix.rendering import matrix_text, matrix_view
+from orchestrator.testing.matrix.rendering import matrix_view, plain_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-    from orchestrator.journal.state import Status
-
-
-class Verdict(enum.Enum):
-    """What to think of a cell."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    NOT_APPLICABLE = "not applicable"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What came of one fault of one command.
-
-    Attributes:
-        command: its key within the saga, such as ``InventoryService.ReserveStock#1``.
-        fault: the title of the fault, such as ``delivery: times out after``.
-        end: where the saga ended; ``None`` where the fault is not applicable, or the saga never started.
-        verdict: whether that is as promised.
-        explanation: what was seen, what is wrong with it, or why the fault is not applicable.
-    """
-
-    command: str
-    fault: str
-    end: Status | None
-    verdict: Verdict
-    explanation: str
-
-    def __str__(self) -> str:
-        end = "" if self.end is None else f"{word(self.end)}, "
-        return f"{self.command}: {self.fault}: {end}{self.verdict.value}: {self.explanation}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +77,10 @@ class Matrix:
         return {"saga": self.saga, "passed": self.passed, "unreached": list(self.unreached), "cells": cells}
 
     def __rich__(self) -> RenderableType:
-        return matrix_view(self)
+        style = "green" if self.passed else "bold red"
+        return matrix_view(self.saga, self.cells, self.unreached, Text(self.summary(), style=style))
 
     def __str__(self) -> str:
-        return matrix_text(self)
+        return plain_text(self.__rich__())
 
     __repr__ = __str__  # what pytest shows where an assertion fails
