@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import typer
 
 from orchestrator.cli.exit import errors_reported, refuse
-from orchestrator.cli.modules import SHOP, load_definitions
+from orchestrator.cli.modules import load_definitions
 from orchestrator.contract.wording import counted
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     Definition = SagaDefinition[Any, Any, Any]
 
 _EVERY_SECONDS: Final = 5.0
-_EXAMPLES: Final = "orchestrator.testing.simulation.example_sagas"
-"""What is simulated besides the shop where no module is named, in the folder of the repository that holds both."""
+_OURS: Final = ("orchestrator.shop", "orchestrator.testing.simulation.example_sagas")
+"""What is simulated where no module is named: with these sagas, which use all that sagas can do, it tests the engine."""
 
 
 def simulate(
     sagas: Annotated[
         list[str] | None,
-        typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
+        typer.Option(help="A module with sagas; may be repeated. Default: our own.  [env: ORCHESTRATOR_SAGAS]"),
     ] = None,
     saga: Annotated[str | None, typer.Option(help="Start only this one, by its name. Default: all of them.")] = None,
     order: Annotated[Path | None, typer.Option(help="A file of JSON with its input. Default: made up.")] = None,
@@ -89,13 +89,12 @@ class _Choice(NamedTuple):
 
 
 def _sagas_under_test(choice: _Choice) -> SagasUnderTest:
+    from orchestrator.settings import read_settings  # noqa: PLC0415 - as above
     from orchestrator.testing.examples import read_examples, read_order  # noqa: PLC0415 - as above
     from orchestrator.testing.simulation import sagas_under_test  # noqa: PLC0415 - as above
 
-    definitions = load_definitions(choice.modules)
-    is_ours = not choice.modules and all(each.function.__module__.startswith(f"{SHOP}.") for each in definitions)
-    if is_ours:
-        definitions = load_definitions((SHOP, _EXAMPLES))
+    modules = choice.modules or read_settings().sagas
+    definitions = load_definitions(modules or _OURS)
     started = _started(definitions, choice)
     order, examples = choice.order, choice.examples
     return sagas_under_test(
@@ -103,7 +102,7 @@ def _sagas_under_test(choice: _Choice) -> SagasUnderTest:
         started=[started] if started else None,
         inputs={started.name: [read_order(started, order)]} if started and order else None,
         examples=read_examples(started, examples) if started and examples else None,
-        varies_contracts=is_ours,
+        varies_contracts=not modules,
     )
 
 

@@ -14,8 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.engine.sagas import StartSaga
 from orchestrator.engine.run import failpoints
+from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import ActRefused
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Unknown

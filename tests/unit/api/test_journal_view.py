@@ -266,7 +266,9 @@ async def test_a_preview_of_a_request_that_cannot_be_read_says_what_is_in_the_wa
 
 
 @pytest.mark.parametrize(("first", "most", "shows"), [(1, 2, [1, 2]), (2, 1, [2]), (4, 9, []), (3, 9, [3])])
-def test_a_page_of_the_journal_keeps_the_sequences(process: EngineProcess, first: int, most: int, shows: list[int]) -> None:
+def test_a_page_of_the_journal_keeps_the_sequences(
+    process: EngineProcess, first: int, most: int, shows: list[int]
+) -> None:
     intended = e.CommandIntended(AT, STOCK, RESERVE_STOCK, Effect.COMPENSABLE, b"")
     entries = [intended, e.CommandCompleted(AT, STOCK, 1, AT, b""), e.SagaRecovered(AT, "other")]
 
