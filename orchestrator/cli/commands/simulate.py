@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
-from orchestrator.cli.exit import errors_reported, refuse
 from orchestrator.cli.modules import load_definitions
+from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.contract.wording import counted
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _EVERY_SECONDS: Final = 5.0
 _OURS: Final = ("orchestrator.shop", "orchestrator.testing.simulation.example_sagas")
-"""What is simulated where no module is named: with these sagas, which use all that sagas can do, it tests the engine."""
+"""What is simulated where no module is named: these sagas use all that sagas can do, which tests the engine."""
 
 
 def simulate(

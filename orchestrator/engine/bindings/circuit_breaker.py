@@ -135,6 +135,8 @@ class CircuitBreaker:
             await self._clock.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             serves = await self._check()
+            if self._prober is not asyncio.current_task():
+                return  # the trial was answered first: the circuit is closed, and stays so
             if serves:
                 self._close()
             elif serves is None and not self._trial:

@@ -7,7 +7,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.analysis.plan.plan import Issue, walk
+from orchestrator.analysis.plan.nodes import Issue, walk
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.contract.command import Effect, OnUnknown
 from orchestrator.errors import ContractError, DefinitionError, InvalidInput

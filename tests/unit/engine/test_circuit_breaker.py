@@ -200,3 +200,28 @@ async def test_whoever_wants_to_know_is_told_once_that_a_participant_is_back(
     await clock.wake()
 
     assert returns == [False]
+
+
+async def test_a_question_that_is_answered_after_the_trial_does_not_half_open_a_closed_circuit(
+    breaker: CircuitBreaker, clock: StepClock, health: Health
+) -> None:
+    health.answer = None
+    fail(breaker)
+    await turns()
+    await clock.wake()  # the circuit is half open
+    assert breaker.try_enter()
+    slow: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def answer_late() -> bool | None:
+        await slow
+        return None
+
+    breaker._check = answer_late
+    await clock.wake()
+    breaker.leave(reached=True)
+    assert not breaker.is_open
+    slow.set_result(None)
+    await turns()
+    fail(breaker, 1)
+
+    assert breaker.try_enter(), "one call that nobody answered does not keep the next ones out"
