@@ -87,7 +87,7 @@ def find_command(definition: Definition, name: str) -> Command:
     return command
 
 
-def _document(path: Path) -> Any:  # noqa: ANN401 - whatever JSON holds
+def _document(path: Path) -> Any:  # noqa: ANN401 - anything that JSON holds
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""``orchestrator faults``: does a saga come to a legal end, whatever goes wrong with whichever command?"""
+"""``orchestrator faults``: does a saga come to a legal end with every fault of every command?"""
 
 from __future__ import annotations
 

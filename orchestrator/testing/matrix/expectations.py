@@ -52,7 +52,7 @@ def unanswered(subject: Subject) -> Ends:
 
 
 def fronted_after_doubt(subject: Subject) -> Ends:
-    """One attempt got no answer, and the next one was refused by somebody who is not the participant."""
+    """One attempt got no answer, and the next one was refused by a proxy or a wrong backend."""
     if subject.is_query:
         return rejected(subject)
     if subject.effect is Effect.RETRYABLE and not subject.best_effort:
@@ -81,7 +81,7 @@ def unknowable(subject: Subject) -> Ends:
 
 
 def cancelled(subject: Subject, *, answered: bool) -> Ends:
-    """Somebody cancels the saga at this command.
+    """The saga is cancelled at this command.
 
     Args:
         subject: the command.
@@ -106,7 +106,7 @@ def of_fragile(subjects: Iterable[Subject]) -> Ends:
 
 
 def compensation_fronted_after_doubt(undo: Command) -> Ends:
-    """A compensation was done and got no answer, and then was refused by somebody who is not the participant."""
+    """A compensation was done and got no answer, and then was refused by a proxy or a wrong backend."""
     if undo.retry.attempts > _TWO:
         return COMPENSATED
     return SUSPENDED

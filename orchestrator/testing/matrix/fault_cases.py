@@ -28,7 +28,7 @@ class FaultKind(enum.Enum):
     """What goes wrong; each makes a table."""
 
     DELIVERY = "the command"
-    FRONT = "somebody answers in the participant's place"
+    FRONT = "a proxy answers in the participant's place"
     KILLED = "the orchestrator is killed"
     COMPENSATION = "its compensation, in a rollback of the whole saga"
     CANCEL = "the saga is cancelled"
@@ -39,12 +39,12 @@ class FaultCase(NamedTuple):
 
     Attributes:
         name: stable, such as ``times out after``.
-        family: what goes wrong.
+        kind: what goes wrong.
         meaning: what happens, in a sentence.
         scenario: what happens to a saga in a row.
         legal: where the saga may end.
         excuse: why it cannot happen in a row; empty where it can.
-        meanwhile: what the saga's status is while it lasts; empty for any.
+        during: what the saga's status is while the fault lasts; empty for any.
     """
 
     name: str
@@ -81,7 +81,7 @@ def _down(subject: Subject) -> Scenario:
     return Scenario((FaultInjection(subject.key, Fault.FAIL_BEFORE, seconds=_too_long(subject.command)),))
 
 
-def _down_meanwhile(subject: Subject) -> Ends:
+def _status_while_down(subject: Subject) -> Ends:
     stays = ends.unanswered(subject) == ends.COMPLETED and not subject.best_effort
     return frozenset({Status.RUNNING}) if stays else frozenset()
 
@@ -129,7 +129,7 @@ def _no_rollback(subject: Subject) -> str:
 
 
 def _in_rollback(*faults: FaultInjection, kill: str = "") -> Callable[[Subject], Scenario]:
-    """Everything compensable is done; then the saga is cancelled. The strikes befall the row's compensation."""
+    """Everything compensable is done; then the saga is cancelled. The faults hit the compensation of the row."""
 
     def scenario(subject: Subject) -> Scenario:
         undo = subject.compensation
@@ -181,7 +181,7 @@ def _no_second_undo(subject: Subject) -> str:
     return "its compensation's contract allows for one attempt"
 
 
-def _undo_down_meanwhile(subject: Subject) -> Ends:
+def _undo_status_while_down(subject: Subject) -> Ends:
     is_patient = _undo_unanswered(subject) == ends.COMPENSATED
     return frozenset({Status.COMPENSATING}) if is_patient else ends.SUSPENDED
 
@@ -253,10 +253,10 @@ FAULT_CASES: Final = (
     FaultCase(
         "down",
         _D,
-        "nobody is there until all attempts are spent, and longer; then somebody is",
+        "the participant is down until all attempts are spent, and longer; then it is up",
         _down,
         ends.unanswered,
-        during=_down_meanwhile,
+        during=_status_while_down,
     ),
     FaultCase(
         "refused", _F, "a proxy or a wrong backend refuses it; no effect", _injected(Fault.FRONTED), ends.rejected
@@ -324,11 +324,11 @@ FAULT_CASES: Final = (
     FaultCase(
         "down",
         _U,
-        "nobody is there until all attempts are spent, and longer; then somebody is",
+        "the participant is down until all attempts are spent, and longer; then it is up",
         _in_rollback(_GONE),
         _undo_unanswered,
         _no_compensation,
-        _undo_down_meanwhile,
+        _undo_status_while_down,
     ),
     FaultCase(
         "before", _C, "its intent is durable, it is not sent", _cancelled(INTENT_DURABLE), _cancelled_unsent, _no_intent
@@ -336,4 +336,4 @@ FAULT_CASES: Final = (
     FaultCase("during", _C, "it took effect, and is not answered", _cancelled(IN_FLIGHT), _cancelled_in_flight),
     FaultCase("after", _C, "it is answered", _cancelled("answered"), _cancelled_answered),
 )
-"""Every column, in order; those of a family stand together."""
+"""Every column, in order; those of one kind stand together."""

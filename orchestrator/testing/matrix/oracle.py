@@ -122,7 +122,7 @@ def _wrong_keys(observations: Observations) -> Iterable[str]:
 
 
 def _keys_of_undos(observations: Observations) -> set[str]:
-    """The witness has held these against the journal already."""
+    """The keys of compensations: the recorder has compared them with the journal already."""
     return {each.key for each in observations.recorder.sent if each.compensates}
 
 

@@ -1,4 +1,4 @@
-"""Watches every delivery of one rehearsal, and holds it against what must be durable before it."""
+"""Records every attempt of one run, and compares it with what must be durable before the attempt."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SentCommand(NamedTuple):
 
 
 class Recorder:
-    """Sees deliveries leave and answers come.
+    """Records attempts as they leave, and answers as they come.
 
     Args:
         ledger: the effects.

@@ -1,4 +1,4 @@
-"""The matrix as tables: one for each family of faults, the commands of the saga beneath one another."""
+"""The matrix as tables: one for each kind of fault, the commands of the saga beneath one another."""
 
 from __future__ import annotations
 

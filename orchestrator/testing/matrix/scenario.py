@@ -1,4 +1,4 @@
-"""What happens in one cell of the matrix, said as data; and the script that makes it happen."""
+"""What happens in one cell of the matrix, as data; and the script that makes it happen."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ INTENT_DURABLE: Final = "intent durable"
 
 
 class FaultInjection(NamedTuple):
-    """A fault that befalls deliveries.
+    """A fault that is injected into deliveries.
 
     Attributes:
-        key: of the command, or of the compensation, whose deliveries it befalls.
-        fault: what befalls them.
+        key: of the command, or of the compensation, into whose deliveries it is injected.
+        fault: what happens to each.
         times: how many of them.
         seconds: if not 0, all of them for so long, counted from the first; then ``times`` does not matter.
     """
@@ -39,7 +39,7 @@ class FaultInjection(NamedTuple):
 
 
 class Trigger(NamedTuple):
-    """When something happens: a failpoint or one of the moments above, and the key concerned, empty for any."""
+    """When something happens: at a failpoint or at one of the points above, and for which key, empty for any."""
 
     point: str
     key: str = ""
@@ -49,8 +49,8 @@ class Scenario(NamedTuple):
     """What happens to a saga on its way.
 
     Attributes:
-        strikes: what goes wrong with deliveries.
-        cancel: when somebody cancels the saga.
+        injections: what goes wrong with deliveries.
+        cancel: when the saga is cancelled.
         kill: when the orchestrator that advances it dies. Another one is started soon after.
     """
 
@@ -66,7 +66,7 @@ class Script:
         scenario: what is to happen.
         cancel: cancels the saga; returns at once.
         kill: kills the orchestrator.
-        struck: called when a strike that lasts is about to end.
+        injection_ended: called when a fault that lasts is about to end.
     """
 
     def __init__(
@@ -88,19 +88,19 @@ class Script:
         ]
 
     def __call__(self, command: Command, metadata: Metadata) -> Fault:  # noqa: ARG002 - see Faults
-        """What befalls this delivery; see :class:`orchestrator.testing.mock.Faults`."""
+        """What happens to this delivery; see :class:`orchestrator.testing.mock.Faults`."""
         known = dict(metadata)
         if "verifies" in known:
             return Fault.NONE
         key = key_of(metadata)
         for injection in self._injections:
-            if injection.key == key and self._befalls(injection):
+            if injection.key == key and self._hits_now(injection):
                 self._hits[injection] += 1
                 return injection.fault
         return Fault.NONE
 
     def reach(self, point: str, key: str) -> bool:
-        """A moment has come; whether it was that of something."""
+        """A point was reached; whether something was triggered there."""
         due = [act for act in self._acts if act[1].point == point and act[1].key in {"", key}]
         for act in due:
             self._acts.remove(act)
@@ -108,7 +108,7 @@ class Script:
         return bool(due)
 
     def is_down(self) -> bool:
-        """A strike that lasts has begun, and not ended."""
+        """A fault that lasts has begun, and not ended."""
         now = asyncio.get_running_loop().time()
         return any(now < end for end in self._ends.values())
 
@@ -119,7 +119,7 @@ class Script:
         ]
         return injections + [f"the {name} at {trigger.point} {trigger.key}".rstrip() for name, trigger, _ in self._acts]
 
-    def _befalls(self, injection: FaultInjection) -> bool:
+    def _hits_now(self, injection: FaultInjection) -> bool:
         if not injection.seconds:
             return self._hits[injection] < injection.times
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The rows of the matrix: the commands of a saga, as a rehearsal without any fault has shown them."""
+"""The rows of the matrix: the commands of a saga, as a run without any fault has shown them."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Clients:
         self._invariants = invariants
 
     async def start(self, saga_id: str, after: float) -> None:
-        """A customer starts a saga, and repeats that until it is acknowledged, wherever somebody answers."""
+        """A customer starts a saga, and repeats that until a replica acknowledges it."""
         random = self._random
         definition, inputs = random.choice(self._sagas.starts)
         data = random.choice(inputs).SerializeToString(deterministic=True)

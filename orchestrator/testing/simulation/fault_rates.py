@@ -1,7 +1,7 @@
 """What can go wrong in one simulated world, and how often.
 
-Every world has a weather of its own, in which about half of the troubles do not occur at all: where everything
-happens all the time, nothing comes far enough to meet the rarer ones (swarm testing).
+Every world has rates of its own, of which about half are 0: where everything goes wrong all the time, no saga comes far
+enough to meet the rarer faults (swarm testing).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class FaultRates:
         late: calls that arrive long after their sender gave up.
         doubled: calls that arrive a second time.
         slow: calls that take seconds.
-        fronted: calls that never arrive, because somebody else answers: a proxy, a mesh, a wrong backend.
+        intercepted: calls that never arrive, because a proxy, a mesh or a wrong backend answers.
         busy: calls that the participant puts off.
         refused: compensable commands and pivots that the participant refuses for good.
         stubborn: what must succeed in the end, a compensation or a retryable command, refused for now.
@@ -61,7 +61,7 @@ class FaultRates:
 
     @classmethod
     def draw(cls, random: Random) -> FaultRates:
-        """The weather of one world."""
+        """The rates of one world."""
         return cls(
             **{name: random.random() * most if random.random() < _SHARE else 0.0 for name, most in _HIGHEST_BY_NAME}
         )

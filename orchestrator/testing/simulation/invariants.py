@@ -1,4 +1,4 @@
-"""Holds what happens against the promises, while it happens.
+"""Compares what happens with the promises, while it happens.
 
 It trusts neither the engine nor the journal under test: claims, answers and keys are noted here as they pass. What the
 durable entries of a saga say is held against the ledger of what the participants really did.
@@ -273,7 +273,7 @@ class Invariants:
         return child is not None and child.state.status is Status.PARTIALLY_COMPENSATED
 
     def _effect_changed(self, what: str, entry: LedgerEntry) -> None:
-        """A participant has done something, whoever told it to."""
+        """A participant has done something."""
         if what not in {"applied", "compensated"}:
             return
         saga_id, key = self._places[entry.key]

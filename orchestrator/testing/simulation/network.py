@@ -7,7 +7,7 @@ that is durable; a crash loses the calls that have not arrived and the answers t
 
     sent ──┬── lost ─────────────────────────────▶ (no answer: the sender's timeout)
            ├── reset, or nobody is there ────────▶ unavailable
-           ├── somebody else is there ───────────▶ rejected, or nonsense
+           ├── intercepted by a proxy ───────────▶ rejected, or nonsense
            └── on its way ──▶ arrives ──▶ effect ──┬──▶ answer
                     │  └ twice, or far too late    ├── lost ───▶ (no answer)
                     └── the participant is down    └── reset ──▶ unavailable
@@ -228,7 +228,7 @@ class _Call:
             self._network.invariants.answered(self.sender, self._key)
 
     def give_instead(self) -> None:
-        """The sender gets an answer from somebody who is not the participant."""
+        """The sender gets an answer from a proxy, a mesh or a wrong backend."""
         network = self._network
         if network.random.random() < _NONSENSE_SHARE:
             network.timeline.note("network", "nonsense", self.name)

@@ -42,7 +42,7 @@ def sagas_in(text: str) -> list[str]:
 
 
 class Timeline:
-    """The events so far. Noting one costs little; they become text only when somebody reads them.
+    """The events so far. Noting one costs little; they become text only when they are read.
 
     Attributes:
         events: the events, in order.
@@ -52,7 +52,7 @@ class Timeline:
         self._time = time
         self.events: list[Event] = []
 
-    def note(self, who: str, what: str, *about: Any) -> None:  # noqa: ANN401 - whatever can become text
+    def note(self, who: str, what: str, *about: Any) -> None:  # noqa: ANN401 - anything that becomes text
         """Something happened. What is about it must not change afterwards."""
         self.events.append(Event(self._time(), who, what, about))
 

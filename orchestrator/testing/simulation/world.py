@@ -1,13 +1,13 @@
-"""One simulated world, from its beginning to its reckoning.
+"""One simulated world, from its beginning to the final check.
 
 Purpose: the real engine, in several replicas, in a world that one seed decides: schedule, time, network, participants,
 journal, customers and operators. Invariant: the same seed makes the same world, event by event.
 
 ::
 
-    the storm: everything may go wrong ──▶ the calm: nothing does, and all must come to rest
+    faults: everything may go wrong ──▶ no more faults: every saga must end or be suspended
                                               │
-                    the promises are reckoned ◀── operators see to what is suspended, until all has ended
+                      the final check ◀── operators decide about what is suspended, until all has ended
 """
 
 from __future__ import annotations

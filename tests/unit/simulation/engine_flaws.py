@@ -1,6 +1,6 @@
-"""Bugs to be found: each swaps one piece of the engine, or of what it stands on, for one that breaks a promise.
+"""Flaws to be found: each swaps one piece of the engine, or of what it stands on, for one that breaks a promise.
 
-They are what people really do: forget to wait for a write, walk a list the wrong way round, take a timeout for a no.
+They are mistakes that programmers make: not to wait for a write, to reverse a list, to take a timeout for a rejection.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def compensations_are_reordered() -> Iterator[None]:
 
 @contextlib.contextmanager
 def fence_is_skipped() -> Iterator[None]:
-    """The journal takes entries from whoever sends them."""
+    """The journal takes entries from every replica."""
     write = MemoryJournal._write
 
     def unfenced(self: MemoryJournal, append: Append) -> None:
@@ -136,7 +136,7 @@ def doubt_is_taken_for_failure() -> Iterator[None]:
 
 @contextlib.contextmanager
 def any_rejection_is_taken_for_the_guards() -> Iterator[None]:
-    """A rejection after doubt is definite, whoever stands between."""
+    """A rejection after doubt is definite, although a proxy may have sent it."""
     weigh = delivery._weighed
 
     def weighed(answer: Outcome, binding: Binding, *, in_doubt: bool, spent: bool) -> Outcome:
@@ -148,7 +148,7 @@ def any_rejection_is_taken_for_the_guards() -> Iterator[None]:
 
 @contextlib.contextmanager
 def replies_are_not_looked_at() -> Iterator[None]:
-    """OK is success, whatever comes with it."""
+    """OK is success, although its reply cannot be read."""
     with patch.object(Binding, "flaw", lambda _self, _reply: None):
         yield
 
@@ -229,7 +229,7 @@ def failed_journal_is_given_up() -> Iterator[None]:
 
 @contextlib.contextmanager
 def nothing_to_write_is_taken_for_written() -> Iterator[None]:
-    """Whoever finds the buffer empty does not wait for what another is writing. The simulation has found this one."""
+    """A writer that finds the buffer empty does not wait for what another is writing. The simulator found this flaw."""
     persist = SagaWriter.persist
 
     async def hasty(self: SagaWriter) -> None:

@@ -1,4 +1,4 @@
-"""A saga with children in the fault matrix: each child is a command of its parent, struck by every fault."""
+"""A saga with children in the fault matrix: each child is a command of its parent, hit by every fault."""
 
 from __future__ import annotations
 

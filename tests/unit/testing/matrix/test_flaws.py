@@ -1,4 +1,4 @@
-"""No cell passes by itself: whatever is flawed, the cells that concern it fail, and say why."""
+"""No cell passes by itself: the cells that a flaw concerns fail, and say why."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ async def test_the_cells_that_a_flaw_concerns_fail_and_no_others(
         ),
     ],
 )
-async def test_a_flaw_makes_the_faults_fail_that_bring_it_to_light(
+async def test_a_flaw_makes_the_faults_fail_that_show_the_flaw(
     introduce: Flaw, faults: set[str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     matrix = await fault_matrix(introduce(monkeypatch) or sell)
@@ -164,5 +164,5 @@ async def test_a_flaw_makes_the_faults_fail_that_bring_it_to_light(
     assert said in str(matrix)
 
 
-def test_every_family_of_faults_is_looked_at() -> None:
+def test_every_kind_of_fault_is_looked_at() -> None:
     assert {fault_case.kind for fault_case in FAULT_CASES} == set(FaultKind)

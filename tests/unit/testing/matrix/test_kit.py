@@ -168,7 +168,7 @@ async def test_matrices_at_once_do_not_meet_and_leave_nothing_behind() -> None:
     assert not failpoints._armed
 
 
-async def test_it_shows_and_tells_all_its_cells() -> None:
+async def test_a_matrix_shows_and_tells_all_its_cells() -> None:
     matrix = await fault_matrix(sell)
     shown, told = str(matrix), matrix.as_json()
 

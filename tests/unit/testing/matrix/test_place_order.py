@@ -32,7 +32,7 @@ def matrix() -> Matrix:
     return asyncio.run(fault_matrix(place_order))
 
 
-def test_it_comes_to_a_legal_end_whatever_goes_wrong(matrix: Matrix) -> None:
+def test_place_order_comes_to_a_legal_end_with_every_fault(matrix: Matrix) -> None:
     assert matrix.passed
 
 
@@ -88,6 +88,8 @@ def test_a_fault_is_left_out_only_where_it_cannot_happen(matrix: Matrix, rows: d
         ("cancel: during", {COMPENSATED: [*COMPENSABLE, *QUERIES], COMPLETED: [*PIVOT, *FORWARD, *BEST_EFFORT]}),
     ],
 )
-def test_where_it_ends(matrix: Matrix, rows: dict[str, str], fault: str, ends: dict[Status, list[str]]) -> None:
+def test_a_fault_leads_place_order_to_the_end_that_its_contract_says(
+    matrix: Matrix, rows: dict[str, str], fault: str, ends: dict[Status, list[str]]
+) -> None:
     for end, methods in ends.items():
         assert {method: matrix.cell(rows[method], fault).end for method in methods} == dict.fromkeys(methods, end)
