@@ -60,9 +60,13 @@ def test_a_saga_that_fails_ends_with_1_and_is_told_why(project: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("--saga", "plac_order"), 2, "there is no saga 'plac_order'; there are: place_order v1"),
+        (
+            ("--sagas", "orchestrator.shop", "--saga", "plac_order"),
+            2,
+            "there is no saga 'plac_order'; there are: place_order v1",
+        ),
         (("--sagas", "nowhere"), 2, "there is no module 'nowhere'"),
-        (("--order", "nowhere.json"), 1, "nowhere.json"),
+        (("--sagas", "orchestrator.shop", "--order", "nowhere.json"), 1, "nowhere.json"),
     ],
 )
 def test_what_is_not_there_is_told_in_one_line(arguments: tuple[str, ...], code: int, said: str) -> None:
