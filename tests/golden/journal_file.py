@@ -20,7 +20,7 @@ from orchestrator.testing.world.observer import NullObserver
 from orchestrator.testing.world.participants import ScriptedParticipants
 from orchestrator.testing.world.virtual_loop import Process
 from tests.golden.record import ORDER, REPLIES
-from tests.unit.engine.stage import Answer, order_of, rejected, turns, until
+from tests.unit.engine.world import Answer, order_of, rejected, turns, until
 
 if TYPE_CHECKING:
     from orchestrator.engine.replica.worker import Worker

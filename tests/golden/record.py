@@ -27,7 +27,7 @@ from shop.rewards.v1.rewards_pb2 import Balance, CreditPointsResponse
 from shop.shipping.v1.shipping_pb2 import ArrangeShipmentResponse, Shipment
 from shop.type.v1.type_pb2 import Address, Line
 from tests.golden.account import account
-from tests.unit.engine.stage import Answer, Stage, order_of, rejected, turns, unknown, until
+from tests.unit.engine.world import Answer, EngineWorld, order_of, rejected, turns, unknown, until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -71,45 +71,45 @@ REPLIES: Final[Mapping[str, Message]] = {
 }
 
 
-async def run(stage: Stage) -> None:
+async def run(world: EngineWorld) -> None:
     """The saga from its start to where it comes to rest."""
     order = order_of(place_order, ORDER, ORDER_ID)._replace(attributes=(("customer_id", "ada"),))
-    await stage.process().worker.start(order, wait=1e6)
+    await world.process().worker.start(order, wait=1e6)
 
 
-async def completed(stage: Stage) -> None:
+async def completed(world: EngineWorld) -> None:
     """Everything goes well."""
-    await run(stage)
+    await run(world)
 
 
-async def suspected(stage: Stage) -> None:
+async def suspected(world: EngineWorld) -> None:
     """The saga's own code gives up."""
-    stage.participants.replies["AssessOrder"] = AssessOrderResponse(
+    world.participants.replies["AssessOrder"] = AssessOrderResponse(
         verdict=VERDICT_DECLINE, score=97, reasons=["VELOCITY"]
     )
-    await run(stage)
+    await run(world)
 
 
-async def declined(stage: Stage) -> None:
+async def declined(world: EngineWorld) -> None:
     """The card is declined."""
-    stage.participants.scripts["AuthorizePayment"] = [rejected(reason="CARD_DECLINED")]
-    await run(stage)
+    world.participants.scripts["AuthorizePayment"] = [rejected(reason="CARD_DECLINED")]
+    await run(world)
 
 
-async def not_shipped(stage: Stage) -> None:
+async def not_shipped(world: EngineWorld) -> None:
     """No carrier takes the parcel; the first compensation needs a second attempt."""
-    stage.participants.scripts["ArrangeShipment"] = [rejected(reason="NO_CARRIER")]
-    stage.participants.scripts["VoidAuthorization"] = [unknown()]
-    await run(stage)
+    world.participants.scripts["ArrangeShipment"] = [rejected(reason="NO_CARRIER")]
+    world.participants.scripts["VoidAuthorization"] = [unknown()]
+    await run(world)
 
 
-async def cancelled(stage: Stage) -> None:
+async def cancelled(world: EngineWorld) -> None:
     """The customer cancels while the parcel is being arranged."""
     answer = Answer()
-    stage.participants.scripts["ArrangeShipment"] = [answer]
-    started = asyncio.ensure_future(run(stage))
+    world.participants.scripts["ArrangeShipment"] = [answer]
+    started = asyncio.ensure_future(run(world))
     await until(lambda: answer.asked)
-    cancel = stage.processes[0].acts.cancel(ORDER_ID, "changed her mind", "ada")
+    cancel = world.processes[0].acts.cancel(ORDER_ID, "changed her mind", "ada")
     cancelling = asyncio.ensure_future(cancel)
     await turns()
     answer.give()
@@ -117,43 +117,43 @@ async def cancelled(stage: Stage) -> None:
     await started
 
 
-async def recovered(stage: Stage) -> None:
+async def recovered(world: EngineWorld) -> None:
     """The process dies while the payment is being authorized; the next one carries on."""
     never = Answer()
-    stage.participants.scripts["AuthorizePayment"] = [never]
-    started = asyncio.ensure_future(run(stage))
+    world.participants.scripts["AuthorizePayment"] = [never]
+    started = asyncio.ensure_future(run(world))
     await until(lambda: never.asked)
     started.cancel()
-    await stage.recover()
-    await stage.stopped(ORDER_ID)
+    await world.recover()
+    await world.stopped(ORDER_ID)
 
 
-async def retried(stage: Stage) -> None:
+async def retried(world: EngineWorld) -> None:
     """Answers get lost, before and after the pivot; analytics is done without."""
-    stage.participants.scripts["AuthorizePayment"] = [unknown(), unknown("UNAVAILABLE")]
-    stage.participants.scripts["CapturePayment"] = [unknown()]
-    stage.participants.scripts["RecordOrder"] = [unknown(), unknown()]
-    await run(stage)
+    world.participants.scripts["AuthorizePayment"] = [unknown(), unknown("UNAVAILABLE")]
+    world.participants.scripts["CapturePayment"] = [unknown()]
+    world.participants.scripts["RecordOrder"] = [unknown(), unknown()]
+    await run(world)
 
 
-async def stopped_after_pivot(stage: Stage) -> None:
+async def stopped_after_pivot(world: EngineWorld) -> None:
     """The warehouse refuses what can only go forward: an operator must decide."""
-    stage.participants.scripts["FulfilOrder"] = [rejected(reason="BIN_EMPTY")]
-    await run(stage)
+    world.participants.scripts["FulfilOrder"] = [rejected(reason="BIN_EMPTY")]
+    await run(world)
 
 
-async def undone_by_hand(stage: Stage) -> None:
+async def undone_by_hand(world: EngineWorld) -> None:
     """Somebody else refuses the payment after doubt; to take it back is refused, too, for it was done by hand."""
-    stage.participants.scripts["AuthorizePayment"] = [unknown(), rejected("UNIMPLEMENTED", "")]
-    stage.participants.scripts["VoidAuthorization"] = [rejected("NOT_FOUND", "NO_SUCH_PAYMENT")]
-    await run(stage)
-    acts = stage.processes[0].acts
+    world.participants.scripts["AuthorizePayment"] = [unknown(), rejected("UNIMPLEMENTED", "")]
+    world.participants.scripts["VoidAuthorization"] = [rejected("NOT_FOUND", "NO_SUCH_PAYMENT")]
+    await run(world)
+    acts = world.processes[0].acts
     await acts.resolve_compensation(ORDER_ID, "PaymentService.AuthorizePayment", "voided by hand", "ada")
     await acts.resume(ORDER_ID, "go on", "ada")
-    await stage.stopped(ORDER_ID)
+    await world.stopped(ORDER_ID)
 
 
-STORIES: Final[tuple[Callable[[Stage], Awaitable[None]], ...]] = (
+STORIES: Final[tuple[Callable[[EngineWorld], Awaitable[None]], ...]] = (
     completed,
     suspected,
     declined,
@@ -166,14 +166,14 @@ STORIES: Final[tuple[Callable[[Stage], Awaitable[None]], ...]] = (
 )
 
 
-async def entries_of(story: Callable[[Stage], Awaitable[None]]) -> list[Entry]:
+async def entries_of(story: Callable[[EngineWorld], Awaitable[None]]) -> list[Entry]:
     """The journal of a story."""
-    stage = Stage(place_order)
-    stage.participants.replies.update(REPLIES)
-    await story(stage)
-    stage.check_promises()
-    entries = stage.entries(ORDER_ID)
-    await stage.strike()
+    world = EngineWorld(place_order)
+    world.participants.replies.update(REPLIES)
+    await story(world)
+    world.check_promises()
+    entries = world.entries(ORDER_ID)
+    await world.end()
     return entries
 
 

@@ -1,5 +1,5 @@
-"""The engine's stage, for the promises."""
+"""The engine's world, for the promises."""
 
-from tests.unit.engine.conftest import _no_failpoints, stage, stage_of
+from tests.unit.engine.conftest import _no_failpoints, world, world_of
 
-__all__ = ["_no_failpoints", "stage", "stage_of"]
+__all__ = ["_no_failpoints", "world", "world_of"]

@@ -18,7 +18,8 @@ from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, CapturePaymentRequest
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub  # noqa: TC001 - as above
-from tests.unit.engine.stage import Stage, rejected, unknown, until
+from tests.otlp import Collector, Span, Trace, loose_links, orphans, roots
+from tests.unit.engine.world import EngineWorld, rejected, unknown, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -59,17 +60,17 @@ async def observer(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> Asy
 
 
 @pytest.fixture
-def stage(observer: ClosableObserver) -> Stage:
-    stage = Stage(sell)
-    stage.observer = observer  # type: ignore[assignment]  # whoever observes
-    return stage
+def world(observer: ClosableObserver) -> EngineWorld:
+    world = EngineWorld(sell)
+    world.observer = observer  # type: ignore[assignment]  # whoever observes
+    return world
 
 
 async def answered_never() -> None:
     await asyncio.get_running_loop().create_future()
 
 
-async def told(stage: Stage, collector: Collector, observer: ClosableObserver) -> Trace:
+async def told(world: EngineWorld, collector: Collector, observer: ClosableObserver) -> Trace:
     """The trace of the only saga, which must be whole and hold the parent of whatever a participant did."""
     await observer.close()
     (trace,) = collector.traces.values()
@@ -77,7 +78,7 @@ async def told(stage: Stage, collector: Collector, observer: ClosableObserver) -
     assert not orphans(trace)
     assert not loose_links(trace)
     assert not collector.conflicts
-    sent = {metadata["traceparent"].split("-")[2] for _, metadata, _ in stage.participants.calls}
+    sent = {metadata["traceparent"].split("-")[2] for _, metadata, _ in world.participants.calls}
     assert sent == {span.span_id for span in trace if span.kind == "CLIENT"}
     return trace
 
@@ -90,11 +91,11 @@ def root(trace: Trace) -> Span:
     return roots(trace)[0]
 
 
-async def test_a_saga_with_a_retry(stage: Stage, collector: Collector, observer: ClosableObserver) -> None:
-    stage.participants.scripts["ReserveStock"] = [unknown()]
-    state = await stage.worker().start(stage.order(ORDER), wait=60)
+async def test_a_saga_with_a_retry(world: EngineWorld, collector: Collector, observer: ClosableObserver) -> None:
+    world.participants.scripts["ReserveStock"] = [unknown()]
+    state = await world.worker().start(world.order(ORDER), wait=60)
     assert state.status is Status.COMPLETED
-    assert attempts(await told(stage, collector, observer)) == [
+    assert attempts(await told(world, collector, observer)) == [
         ("ReserveStock", "unknown"),
         ("ReserveStock", "completed"),
         ("AuthorizePayment", "completed"),
@@ -102,12 +103,12 @@ async def test_a_saga_with_a_retry(stage: Stage, collector: Collector, observer:
     ]
 
 
-async def test_a_saga_that_is_rolled_back(stage: Stage, collector: Collector, observer: ClosableObserver) -> None:
-    stage.participants.scripts["AuthorizePayment"] = [rejected()]
-    stage.participants.scripts["ReleaseStock"] = [unknown()]
-    state = await stage.worker().start(stage.order(ORDER), wait=60)
+async def test_a_saga_that_is_rolled_back(world: EngineWorld, collector: Collector, observer: ClosableObserver) -> None:
+    world.participants.scripts["AuthorizePayment"] = [rejected()]
+    world.participants.scripts["ReleaseStock"] = [unknown()]
+    state = await world.worker().start(world.order(ORDER), wait=60)
     assert state.status is Status.COMPENSATED
-    trace = await told(stage, collector, observer)
+    trace = await told(world, collector, observer)
     assert attempts(trace) == [
         ("ReserveStock", "completed"),
         ("AuthorizePayment", "rejected"),
@@ -117,15 +118,17 @@ async def test_a_saga_that_is_rolled_back(stage: Stage, collector: Collector, ob
     assert root(trace).attributes["saga.status"] == "compensated"
 
 
-async def test_a_saga_that_outlives_its_process(stage: Stage, collector: Collector, observer: ClosableObserver) -> None:
-    stage.participants.scripts["AuthorizePayment"] = [answered_never]
-    await stage.worker().start(stage.order(ORDER))
-    await until(lambda: "AuthorizePayment" in stage.participants.methods())
-    stage.crash()
-    following = stage.worker()
+async def test_a_saga_that_outlives_its_process(
+    world: EngineWorld, collector: Collector, observer: ClosableObserver
+) -> None:
+    world.participants.scripts["AuthorizePayment"] = [answered_never]
+    await world.worker().start(world.order(ORDER))
+    await until(lambda: "AuthorizePayment" in world.participants.methods())
+    world.crash()
+    following = world.worker()
     await following.open()
     await until(lambda: not following.live)
-    trace = await told(stage, collector, observer)
+    trace = await told(world, collector, observer)
     assert attempts(trace) == [
         ("ReserveStock", "completed"),
         ("AuthorizePayment", "unknown"),
@@ -137,17 +140,17 @@ async def test_a_saga_that_outlives_its_process(stage: Stage, collector: Collect
 
 
 async def test_a_rollback_that_outlives_its_process(
-    stage: Stage, collector: Collector, observer: ClosableObserver
+    world: EngineWorld, collector: Collector, observer: ClosableObserver
 ) -> None:
-    stage.participants.scripts["AuthorizePayment"] = [rejected()]
-    stage.participants.scripts["ReleaseStock"] = [unknown(), answered_never]
-    await stage.worker().start(stage.order(ORDER))
-    await until(lambda: stage.participants.methods().count("ReleaseStock") == 2)
-    stage.crash()
-    following = stage.worker()
+    world.participants.scripts["AuthorizePayment"] = [rejected()]
+    world.participants.scripts["ReleaseStock"] = [unknown(), answered_never]
+    await world.worker().start(world.order(ORDER))
+    await until(lambda: world.participants.methods().count("ReleaseStock") == 2)
+    world.crash()
+    following = world.worker()
     await following.open()
     await until(lambda: not following.live)
-    trace = await told(stage, collector, observer)
+    trace = await told(world, collector, observer)
     assert attempts(trace)[2:] == [
         ("ReleaseStock", "unknown"),
         ("ReleaseStock", "unknown"),
@@ -159,10 +162,10 @@ async def test_a_rollback_that_outlives_its_process(
 
 
 async def test_a_caller_that_goes_on_with_its_trace(
-    stage: Stage, collector: Collector, observer: ClosableObserver
+    world: EngineWorld, collector: Collector, observer: ClosableObserver
 ) -> None:
     caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    await stage.worker().start(stage.order(ORDER)._replace(traceparent=caller), wait=60)
+    await world.worker().start(world.order(ORDER)._replace(traceparent=caller), wait=60)
     await observer.close()
     ((trace_id, trace),) = collector.traces.items()
     assert trace_id == "0af7651916cd43dd8448eb211c80319c"
@@ -170,10 +173,10 @@ async def test_a_caller_that_goes_on_with_its_trace(
 
 
 async def test_a_caller_that_does_not_want_a_trace(
-    stage: Stage, collector: Collector, observer: ClosableObserver
+    world: EngineWorld, collector: Collector, observer: ClosableObserver
 ) -> None:
     caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
-    await stage.worker().start(stage.order(ORDER)._replace(traceparent=caller), wait=60)
+    await world.worker().start(world.order(ORDER)._replace(traceparent=caller), wait=60)
     await observer.close()
     assert collector.spans == ()
-    assert {metadata["traceparent"] for _, metadata, _ in stage.participants.calls} == {caller}
+    assert {metadata["traceparent"] for _, metadata, _ in world.participants.calls} == {caller}

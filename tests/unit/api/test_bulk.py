@@ -11,12 +11,12 @@ from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
-from tests.unit.engine.stage import SAGA, rejected, unknown, until
+from tests.unit.engine.world import SAGA, rejected, unknown, until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tests.unit.engine.stage import EngineProcess, Stage
+    from tests.unit.engine.world import EngineProcess, EngineWorld
 
 
 async def acted(process: EngineProcess, action: pb.Action, *, dry_run: bool) -> list[pb.ActOnSagasResponse]:
@@ -26,35 +26,35 @@ async def acted(process: EngineProcess, action: pb.Action, *, dry_run: bool) -> 
     return [answer async for answer in act_on_sagas(request, process.sagas)]
 
 
-async def running(stage: Stage) -> EngineProcess:
+async def running(world: EngineWorld) -> EngineProcess:
     """A saga that waits for its next attempt, for longer than a test lasts."""
-    stage.participants.scripts["AuthorizePayment"] = [unknown(retry_after=60)]
-    process = await stage.open()
-    await process.worker.start(stage.order())
+    world.participants.scripts["AuthorizePayment"] = [unknown(retry_after=60)]
+    process = await world.open()
+    await process.worker.start(world.order())
     await until(lambda: process.worker.live[SAGA].backs_off)
     return process
 
 
-async def completed(stage: Stage) -> EngineProcess:
-    process = await stage.open()
+async def completed(world: EngineWorld) -> EngineProcess:
+    process = await world.open()
     await process.run()
     return process
 
 
-async def compensated(stage: Stage) -> EngineProcess:
-    stage.participants.scripts["ReserveStock"] = [rejected()]
-    return await completed(stage)
+async def compensated(world: EngineWorld) -> EngineProcess:
+    world.participants.scripts["ReserveStock"] = [rejected()]
+    return await completed(world)
 
 
-async def suspended_past_the_pivot(stage: Stage) -> EngineProcess:
-    stage.participants.scripts["SendConfirmation"] = [rejected()]
-    return await completed(stage)
+async def suspended_past_the_pivot(world: EngineWorld) -> EngineProcess:
+    world.participants.scripts["SendConfirmation"] = [rejected()]
+    return await completed(world)
 
 
-async def paused(stage: Stage) -> EngineProcess:
-    process = await running(stage)
+async def paused(world: EngineWorld) -> EngineProcess:
+    process = await running(world)
     await process.acts.pause(SAGA, "let me see", "ada")
-    await stage.stopped()
+    await world.stopped()
     return process
 
 
@@ -87,23 +87,28 @@ def cases(table: list[tuple[pb.Action, Callable[..., Awaitable[EngineProcess]], 
 
 @pytest.mark.parametrize(("action", "at", "end"), cases(ALLOWED))
 async def test_a_dry_run_says_what_would_be_done_does_nothing_and_then_it_is_done(
-    stage: Stage, action: pb.Action, at: Callable[[Stage], Awaitable[EngineProcess]], end: Status
+    world: EngineWorld, action: pb.Action, at: Callable[[EngineWorld], Awaitable[EngineProcess]], end: Status
 ) -> None:
-    process = await at(stage)
-    before = stage.entries()
+    process = await at(world)
+    before = world.entries()
     assert await acted(process, action, dry_run=True) == [pb.ActOnSagasResponse(saga_id=SAGA, done=True)]
-    assert stage.entries() == before
+    assert world.entries() == before
 
     assert await acted(process, action, dry_run=False) == [pb.ActOnSagasResponse(saga_id=SAGA, done=True)]
-    await until(lambda: stage.state().status is end)
+    await until(lambda: world.state().status is end)
 
 
 @pytest.mark.parametrize(("action", "at", "told"), cases(REFUSED))
 @pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "in earnest"])
 async def test_what_cannot_be_done_is_refused_with_the_reason_in_a_dry_run_too(
-    stage: Stage, action: pb.Action, at: Callable[[Stage], Awaitable[EngineProcess]], told: str, *, dry_run: bool
+    world: EngineWorld,
+    action: pb.Action,
+    at: Callable[[EngineWorld], Awaitable[EngineProcess]],
+    told: str,
+    *,
+    dry_run: bool,
 ) -> None:
-    process = await at(stage)
+    process = await at(world)
 
     (answer,) = await acted(process, action, dry_run=dry_run)
 
@@ -111,21 +116,23 @@ async def test_what_cannot_be_done_is_refused_with_the_reason_in_a_dry_run_too(
     assert told in answer.refusal
 
 
-async def test_only_the_sagas_of_the_filter_are_acted_on(stage: Stage) -> None:
-    process = await completed(stage)
+async def test_only_the_sagas_of_the_filter_are_acted_on(world: EngineWorld) -> None:
+    process = await completed(world)
     filter_ = pb.SagaFilter(definition="trip", statuses=[saga_pb2.STATUS_SUSPENDED])
     request = pb.ActOnSagasRequest(filter=filter_, action=pb.ACTION_PAUSE)
 
     assert [answer async for answer in act_on_sagas(request, process.sagas)] == []
 
 
-async def test_every_page_of_the_sagas_that_match_is_acted_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_page_of_the_sagas_that_match_is_acted_on(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("orchestrator.api.bulk._PAGE", 2)
     monkeypatch.setattr("orchestrator.api.bulk._TOGETHER", 3)
-    process = await stage.open()
+    process = await world.open()
     sagas = {f"saga-{number}" for number in range(7)}
     for saga_id in sagas:
-        await process.worker.start(stage.order(saga_id=saga_id))
+        await process.worker.start(world.order(saga_id=saga_id))
 
     answers = await acted(process, pb.ACTION_PAUSE, dry_run=True)
 
@@ -133,8 +140,8 @@ async def test_every_page_of_the_sagas_that_match_is_acted_on(stage: Stage, monk
     assert {answer.saga_id for answer in answers} == sagas
 
 
-async def test_a_filter_that_restricts_nothing_acts_on_nobody(stage: Stage) -> None:
-    process = await completed(stage)
+async def test_a_filter_that_restricts_nothing_acts_on_nobody(world: EngineWorld) -> None:
+    process = await completed(world)
 
     with pytest.raises(InvalidInput) as refused:
         [answer async for answer in act_on_sagas(pb.ActOnSagasRequest(), process.sagas)]

@@ -19,14 +19,14 @@ from saga.v1 import saga_pb2
 from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, AuthorizePaymentResponse
 from tests.support.journals import AT, EVERY_ENTRY, FAILURE, REASON
-from tests.unit.engine.stage import AUTHORIZE, RESERVE, SAGA, Answer, rejected, unknown, until
+from tests.unit.engine.world import AUTHORIZE, RESERVE, SAGA, Answer, rejected, unknown, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from google.protobuf.message import Message
 
-    from tests.unit.engine.stage import EngineProcess, Stage
+    from tests.unit.engine.world import EngineProcess, EngineWorld
 
 STOCK = "InventoryService.ReserveStock#1"
 RESERVE_STOCK = "shop.inventory.v1.InventoryService.ReserveStock"
@@ -37,8 +37,8 @@ def shown(process: EngineProcess, entries: list[e.Entry]) -> list[saga_pb2.Journ
 
 
 @pytest.fixture
-async def process(stage: Stage) -> EngineProcess:
-    return stage.process()
+async def process(world: EngineWorld) -> EngineProcess:
+    return world.process()
 
 
 def test_every_kind_of_entry_is_shown_in_its_place(process: EngineProcess) -> None:
@@ -95,16 +95,16 @@ def reserve() -> tuple[Effect, bytes]:
     return Effect.COMPENSABLE, RESERVE.SerializeToString()
 
 
-async def test_requests_replies_input_and_result_are_shown(stage: Stage) -> None:
+async def test_requests_replies_input_and_result_are_shown(world: EngineWorld) -> None:
     held = AuthorizePaymentResponse(payment_id="pay-7")
-    stage.participants.replies["AuthorizePayment"] = held
-    process = stage.process()
+    world.participants.replies["AuthorizePayment"] = held
+    process = world.process()
     await process.run()
-    served = process.worker.served.find(stage.definitions[0].name, stage.definitions[0].version)
+    served = process.worker.served.find(world.definitions[0].name, world.definitions[0].version)
 
-    view = journal_view(stage.entries(), served, process.sagas.contract)
+    view = journal_view(world.entries(), served, process.sagas.contract)
 
-    definition = stage.definitions[0]
+    definition = world.definitions[0]
     assert unpacked(view[0], definition.input) is not None
     assert unpacked(view[-1], definition.result) is not None
     intended, completed = (each for each in view if each.key == "PaymentService.AuthorizePayment#1")
@@ -127,16 +127,16 @@ async def test_without_the_definition_and_the_contract_nothing_is_decoded(proces
     assert not any(each.HasField("payload") for each in view)
 
 
-async def held_at_shipping(stage: Stage) -> EngineProcess:
-    stage.participants.scripts |= {"ReserveStock": [unknown()], "ArrangeShipment": [answer := Answer()]}
-    process = stage.process()
-    await process.worker.start(stage.order())
+async def held_at_shipping(world: EngineWorld) -> EngineProcess:
+    world.participants.scripts |= {"ReserveStock": [unknown()], "ArrangeShipment": [answer := Answer()]}
+    process = world.process()
+    await process.worker.start(world.order())
     await until(lambda: answer.asked)
     return process
 
 
-async def test_a_preview_names_each_command_its_compensation_and_the_request(stage: Stage) -> None:
-    process = await held_at_shipping(stage)
+async def test_a_preview_names_each_command_its_compensation_and_the_request(world: EngineWorld) -> None:
+    process = await held_at_shipping(world)
 
     state = await process.worker.get(SAGA)
     view = preview_view(state, process.sagas.preview(state))
@@ -173,11 +173,11 @@ async def test_a_preview_names_each_command_its_compensation_and_the_request(sta
 
 
 async def test_a_preview_without_a_contract_says_what_is_in_the_way(
-    stage: Stage, stage_of: Callable[..., Stage]
+    world: EngineWorld, world_of: Callable[..., EngineWorld]
 ) -> None:
-    process = await held_at_shipping(stage)
+    process = await held_at_shipping(world)
     state = await process.worker.get(SAGA)
-    bare = stage_of().process()
+    bare = world_of().process()
 
     view = preview_view(state, bare.sagas.preview(state))
 
@@ -185,9 +185,9 @@ async def test_a_preview_without_a_contract_says_what_is_in_the_way(
     assert {each.obstacle for each in view.compensations} == {"no contract at hand says how; serve a saga that uses it"}
 
 
-async def test_a_preview_past_the_pivot_names_what_would_stand(stage: Stage) -> None:
-    stage.participants.scripts["SendConfirmation"] = [rejected()]
-    process = stage.process()
+async def test_a_preview_past_the_pivot_names_what_would_stand(world: EngineWorld) -> None:
+    world.participants.scripts["SendConfirmation"] = [rejected()]
+    process = world.process()
     state = await process.run()
 
     view = preview_view(state, process.sagas.preview(state))
@@ -227,10 +227,10 @@ def test_what_cannot_be_read_is_shown_by_type_and_size(process: EngineProcess) -
     assert not any(each.HasField("payload") for each in view)
 
 
-def test_an_input_and_a_result_that_cannot_be_read_hide_nothing_else(stage: Stage) -> None:
-    process = stage.process()
-    served = process.worker.served.find(stage.definitions[0].name, stage.definitions[0].version)
-    started = e.SagaStarted(AT, stage.definitions[0].name, 1, b"\xff\xff")
+def test_an_input_and_a_result_that_cannot_be_read_hide_nothing_else(world: EngineWorld) -> None:
+    process = world.process()
+    served = process.worker.served.find(world.definitions[0].name, world.definitions[0].version)
+    started = e.SagaStarted(AT, world.definitions[0].name, 1, b"\xff\xff")
     completed = e.SagaCompleted(AT, b"\xff\xff")
 
     view = journal_view([started, completed], served, process.sagas.contract)
@@ -242,8 +242,8 @@ def test_an_input_and_a_result_that_cannot_be_read_hide_nothing_else(stage: Stag
     assert saga.status == saga_pb2.STATUS_COMPLETED
 
 
-async def test_a_preview_takes_a_reply_that_cannot_be_read_for_a_lost_one(stage: Stage) -> None:
-    process = await held_at_shipping(stage)
+async def test_a_preview_takes_a_reply_that_cannot_be_read_for_a_lost_one(world: EngineWorld) -> None:
+    process = await held_at_shipping(world)
     state = await process.worker.get(SAGA)
     for command in state.commands.values():
         command.reply = BROKEN
@@ -253,8 +253,8 @@ async def test_a_preview_takes_a_reply_that_cannot_be_read_for_a_lost_one(stage:
     assert {each.obstacle for each in view.compensations} == {""}
 
 
-async def test_a_preview_of_a_request_that_cannot_be_read_says_what_is_in_the_way(stage: Stage) -> None:
-    process = await held_at_shipping(stage)
+async def test_a_preview_of_a_request_that_cannot_be_read_says_what_is_in_the_way(world: EngineWorld) -> None:
+    process = await held_at_shipping(world)
     state = await process.worker.get(SAGA)
     state.commands[STOCK].request = BROKEN
 

@@ -17,13 +17,13 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
-from tests.unit.engine.stage import trip
+from tests.unit.engine.world import trip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.engine.sagas import StartSaga
-    from tests.unit.engine.stage import Stage
+    from tests.unit.engine.world import EngineWorld
 
 TRACEPARENT = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 # Any message will do; this one has a map, whose order in memory is nobody's business.
@@ -31,20 +31,20 @@ INPUT = pb.SagaFilter(definition="buy")
 
 
 @pytest.fixture
-def stage(stage_of: Callable[..., Stage]) -> Stage:
-    """A stage for a saga that can be listed by one of its input's fields."""
-    return stage_of(dataclasses.replace(trip, attributes=("definition",)))
+def world(world_of: Callable[..., EngineWorld]) -> EngineWorld:
+    """A world for a saga that can be listed by one of its input's fields."""
+    return world_of(dataclasses.replace(trip, attributes=("definition",)))
 
 
-def started(stage: Stage, request_id: str = "", message: pb.SagaFilter = INPUT) -> StartSaga:
-    definition = stage.definitions[0]
-    served = stage.process().worker.served.find(definition.name, definition.version)
+def started(world: EngineWorld, request_id: str = "", message: pb.SagaFilter = INPUT) -> StartSaga:
+    definition = world.definitions[0]
+    served = world.process().worker.served.find(definition.name, definition.version)
     assert served is not None
     return start_request(served, message, request_id, TRACEPARENT)
 
 
-async def test_a_start_says_what_is_started_with_what_and_by_whom(stage: Stage) -> None:
-    start = started(stage)
+async def test_a_start_says_what_is_started_with_what_and_by_whom(world: EngineWorld) -> None:
+    start = started(world)
 
     assert (start.definition, start.version) == (trip.name, trip.version)
     assert pb.SagaFilter.FromString(start.input) == INPUT
@@ -52,39 +52,41 @@ async def test_a_start_says_what_is_started_with_what_and_by_whom(stage: Stage) 
     assert start.traceparent == TRACEPARENT
 
 
-async def test_a_repeated_request_id_is_the_same_saga_and_another_one_is_not(stage: Stage) -> None:
-    assert started(stage, "r-1").saga_id == started(stage, "r-1").saga_id
-    assert started(stage, "r-1").saga_id != started(stage, "r-2").saga_id
+async def test_a_repeated_request_id_is_the_same_saga_and_another_one_is_not(world: EngineWorld) -> None:
+    assert started(world, "r-1").saga_id == started(world, "r-1").saga_id
+    assert started(world, "r-1").saga_id != started(world, "r-2").saga_id
 
 
-async def test_without_a_request_id_each_start_is_a_saga_of_its_own_that_bears_its_time(stage: Stage) -> None:
+async def test_without_a_request_id_each_start_is_a_saga_of_its_own_that_bears_its_time(world: EngineWorld) -> None:
     before = time.time_ns() // 1_000_000
-    one, other = started(stage).saga_id, started(stage).saga_id
+    one, other = started(world).saga_id, started(world).saga_id
     after = time.time_ns() // 1_000_000
 
     assert one != other
     assert before <= uuid.UUID(one).int >> 80 <= after
 
 
-async def test_the_same_content_has_the_same_digest_and_any_other_content_another(stage: Stage) -> None:
-    one, other = started(stage, "r-1"), started(stage, "r-1", pb.SagaFilter(definition="sell"))
+async def test_the_same_content_has_the_same_digest_and_any_other_content_another(world: EngineWorld) -> None:
+    one, other = started(world, "r-1"), started(world, "r-1", pb.SagaFilter(definition="sell"))
 
-    assert started(stage, "r-2").digest == one.digest
+    assert started(world, "r-2").digest == one.digest
     assert other.digest != one.digest
 
 
-async def test_the_digest_speaks_of_the_definition_too(stage: Stage, stage_of: Callable[..., Stage]) -> None:
-    namesake = stage_of(dataclasses.replace(stage.definitions[0], name="journey"))
+async def test_the_digest_speaks_of_the_definition_too(
+    world: EngineWorld, world_of: Callable[..., EngineWorld]
+) -> None:
+    namesake = world_of(dataclasses.replace(world.definitions[0], name="journey"))
 
-    assert started(namesake).digest != started(stage).digest
+    assert started(namesake).digest != started(world).digest
 
 
-async def test_the_order_in_which_a_map_was_filled_is_not_content(stage: Stage) -> None:
+async def test_the_order_in_which_a_map_was_filled_is_not_content(world: EngineWorld) -> None:
     names = [f"name-{number}" for number in range(20)]
     one = pb.SagaFilter(attributes=dict.fromkeys(names, "a"))
     other = pb.SagaFilter(attributes=dict.fromkeys(reversed(names), "a"))
 
-    assert started(stage, "r", one) == started(stage, "r", other)
+    assert started(world, "r", one) == started(world, "r", other)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A stage for each test; when the curtain falls, the promises that hold everywhere are checked."""
+"""A world for each test; at its end, the promises that hold everywhere are checked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator.engine.run import failpoints
-from tests.unit.engine.stage import Stage, trip
+from tests.unit.engine.world import EngineWorld, trip
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def stage_of() -> AsyncIterator[Callable[..., Stage]]:
-    """Builds a stage for sagas."""
-    stages: list[Stage] = []
+async def world_of() -> AsyncIterator[Callable[..., EngineWorld]]:
+    """Builds a world for sagas."""
+    worlds: list[EngineWorld] = []
 
-    def build(*definitions: SagaDefinition[Any, Any, Any]) -> Stage:
-        stages.append(Stage(*definitions))
-        return stages[-1]
+    def build(*definitions: SagaDefinition[Any, Any, Any]) -> EngineWorld:
+        worlds.append(EngineWorld(*definitions))
+        return worlds[-1]
 
     yield build
-    for stage in stages:
-        stage.check_promises()
-        await stage.strike()
+    for world in worlds:
+        world.check_promises()
+        await world.end()
 
 
 @pytest.fixture
-def stage(stage_of: Callable[..., Stage]) -> Stage:
-    """A stage for ``trip``."""
-    return stage_of(trip)
+def world(world_of: Callable[..., EngineWorld]) -> EngineWorld:
+    """A world for ``trip``."""
+    return world_of(trip)
 
 
 @pytest.fixture(autouse=True)

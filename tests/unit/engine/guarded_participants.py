@@ -1,4 +1,4 @@
-"""Participants with a guard and a ledger: they honour idempotency keys, and know which effects stand.
+"""Participants with a guard: they honour idempotency keys, and know which effects stand.
 
 ::
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
 from orchestrator.testing.world.participants import ScriptedParticipants
-from tests.unit.engine.stage import rejected, unknown
+from tests.unit.engine.world import rejected, unknown
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
@@ -34,7 +34,7 @@ class GuardedParticipants(ScriptedParticipants):
         compensated: the keys that were compensated, in the order in which that was first asked for.
         refuses: methods that are refused.
         loses: per method, how many answers get lost, its effect done.
-        fronts: per method, how many calls after that are answered by somebody else, who refuses them.
+        fronts: per method, how many calls after that are refused by a proxy.
     """
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.unit.engine.guarded_participants import GuardedParticipants
-from tests.unit.engine.stage import (
+from tests.unit.engine.world import (
     ARRANGE,
     AUTHORIZE,
     CAPTURE,
@@ -28,8 +28,8 @@ from tests.unit.engine.stage import (
     RESERVE,
     SAGA,
     Answer,
+    EngineWorld,
     Shop,
-    Stage,
     altered,
     order_of,
     rejected,
@@ -40,7 +40,7 @@ from tests.unit.engine.stage import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from tests.unit.engine.stage import Definition, EngineProcess
+    from tests.unit.engine.world import Definition, EngineProcess
 
 CHILD = f"{SAGA}/saga.fulfil#1"
 
@@ -92,37 +92,37 @@ async def sell_bravely(order: StartOrderRequest, shop: Shop) -> Receipt:
 
 
 @pytest.fixture
-async def family() -> AsyncIterator[Callable[..., Stage]]:
-    """Builds a stage for a saga and its children."""
-    stages: list[Stage] = []
+async def family() -> AsyncIterator[Callable[..., EngineWorld]]:
+    """Builds a world for a saga and its children."""
+    worlds: list[EngineWorld] = []
 
-    def build(*definitions: Definition) -> Stage:
-        stages.append(Stage(*definitions))
-        return stages[-1]
+    def build(*definitions: Definition) -> EngineWorld:
+        worlds.append(EngineWorld(*definitions))
+        return worlds[-1]
 
     yield build
-    for stage in stages:
-        stage.check_promises()
-        await stage.strike()
+    for world in worlds:
+        world.check_promises()
+        await world.end()
 
 
-async def started(stage: Stage) -> Status:
+async def started(world: EngineWorld) -> Status:
     """The status of the parent, once it has come to rest."""
-    process = stage.process()
-    state = await process.worker.start(order_of(stage.definitions[0]), wait=1e6)
+    process = world.process()
+    state = await process.worker.start(order_of(world.definitions[0]), wait=1e6)
     assert state.status is not None
     return state.status
 
 
-async def test_a_child_completes_and_its_result_is_the_parents(family: Callable[..., Stage]) -> None:
-    stage = family(sell, fulfil)
-    assert await started(stage) is Status.COMPLETED
+async def test_a_child_completes_and_its_result_is_the_parents(family: Callable[..., EngineWorld]) -> None:
+    world = family(sell, fulfil)
+    assert await started(world) is Status.COMPLETED
 
-    parent, offspring = stage.state(), stage.state(CHILD)
+    parent, offspring = world.state(), world.state(CHILD)
     assert offspring.status is Status.COMPLETED
     assert (offspring.definition, offspring.parent_id) == ("fulfil", SAGA)
     assert parent.commands["saga.fulfil#1"].reply == offspring.result == parent.result
-    assert stage.participants.methods() == [
+    assert world.participants.methods() == [
         "AuthorizePayment",
         "ReserveStock",
         "ArrangeShipment",
@@ -131,32 +131,32 @@ async def test_a_child_completes_and_its_result_is_the_parents(family: Callable[
     ]
 
 
-async def test_the_keys_of_a_childs_commands_are_its_own(family: Callable[..., Stage]) -> None:
-    stage = family(sell, fulfil)
-    await started(stage)
+async def test_the_keys_of_a_childs_commands_are_its_own(family: Callable[..., EngineWorld]) -> None:
+    world = family(sell, fulfil)
+    await started(world)
 
-    (call,) = stage.participants.of("ReserveStock")
+    (call,) = world.participants.of("ReserveStock")
     assert call.metadata["saga-id"] == CHILD
     assert call.key == f"{CHILD}/InventoryService.ReserveStock#1"
 
 
 async def test_a_child_knows_nothing_of_where_in_its_parents_code_it_was_started(
-    family: Callable[..., Stage],
+    family: Callable[..., EngineWorld],
 ) -> None:
     """Whoever recovers it starts it from elsewhere, and must find the same keys."""
-    stage = family(sell_as_a_gift, fulfil)
-    await started(stage)
+    world = family(sell_as_a_gift, fulfil)
+    await started(world)
 
-    offspring = stage.state(f"{SAGA}/gift/saga.fulfil#1")
+    offspring = world.state(f"{SAGA}/gift/saga.fulfil#1")
     assert list(offspring.commands) == ["InventoryService.ReserveStock#1", "ShippingService.ArrangeShipment#1"]
     assert not any(command.best_effort for command in offspring.commands.values())
 
 
 async def test_a_journal_that_fails_leaves_a_child_in_doubt_and_is_no_error_of_the_parents_code(
-    family: Callable[..., Stage],
+    family: Callable[..., EngineWorld],
 ) -> None:
-    stage = family(sell, fulfil)
-    process = stage.process()
+    world = family(sell, fulfil)
+    process = world.process()
     command = process.worker.bindings.child(fulfil)
     assert command is not None
     assert command.compensation is not None
@@ -170,82 +170,86 @@ async def test_a_journal_that_fails_leaves_a_child_in_doubt_and_is_no_error_of_t
     assert not nobody_there(run.failure), "its gate stays closed: the process itself is there"
 
 
-async def test_a_rejected_child_is_compensated_and_so_is_its_parent(family: Callable[..., Stage]) -> None:
-    stage = family(sell, fulfil)
-    stage.participants.scripts["ArrangeShipment"] = [rejected(reason="NO_CARRIER")]
-    assert await started(stage) is Status.COMPENSATED
+async def test_a_rejected_child_is_compensated_and_so_is_its_parent(family: Callable[..., EngineWorld]) -> None:
+    world = family(sell, fulfil)
+    world.participants.scripts["ArrangeShipment"] = [rejected(reason="NO_CARRIER")]
+    assert await started(world) is Status.COMPENSATED
 
-    parent, offspring = stage.state(), stage.state(CHILD)
+    parent, offspring = world.state(), world.state(CHILD)
     assert offspring.status is Status.COMPENSATED
     assert parent.rollback is not None
     assert parent.rollback.step_key == "saga.fulfil#1"
     assert CHILD in parent.rollback.message
-    assert stage.participants.methods()[3:] == ["ReleaseStock", "VoidAuthorization"]
+    assert world.participants.methods()[3:] == ["ReleaseStock", "VoidAuthorization"]
 
 
 async def test_a_child_that_has_completed_is_rolled_back_with_its_parent_in_order(
-    family: Callable[..., Stage],
+    family: Callable[..., EngineWorld],
 ) -> None:
-    stage = family(sell, fulfil)
-    stage.participants.scripts["CapturePayment"] = [rejected()]
-    assert await started(stage) is Status.COMPENSATED
+    world = family(sell, fulfil)
+    world.participants.scripts["CapturePayment"] = [rejected()]
+    assert await started(world) is Status.COMPENSATED
 
-    offspring = stage.state(CHILD)
+    offspring = world.state(CHILD)
     assert offspring.status is Status.COMPENSATED
-    assert stage.participants.methods()[-3:] == ["CancelShipment", "ReleaseStock", "VoidAuthorization"]
-    compensation = stage.state().commands["saga.fulfil#1"].compensation
+    assert world.participants.methods()[-3:] == ["CancelShipment", "ReleaseStock", "VoidAuthorization"]
+    compensation = world.state().commands["saga.fulfil#1"].compensation
     assert compensation is not None
     assert (compensation.method, compensation.position) == ("saga.fulfil.Rollback", 1)
 
 
-async def test_a_best_effort_child_that_is_rejected_does_not_stop_its_parent(family: Callable[..., Stage]) -> None:
-    stage = family(sell_bravely, fulfil)
-    stage.participants.scripts["ReserveStock"] = [rejected()]
+async def test_a_best_effort_child_that_is_rejected_does_not_stop_its_parent(
+    family: Callable[..., EngineWorld],
+) -> None:
+    world = family(sell_bravely, fulfil)
+    world.participants.scripts["ReserveStock"] = [rejected()]
 
-    assert await started(stage) is Status.COMPLETED
-    assert stage.state(f"{SAGA}/saga.fulfil#1").status is Status.COMPENSATED
+    assert await started(world) is Status.COMPLETED
+    assert world.state(f"{SAGA}/saga.fulfil#1").status is Status.COMPENSATED
 
 
-async def test_a_crash_while_the_child_runs_is_carried_on_with_by_both(family: Callable[..., Stage]) -> None:
-    stage = family(sell, fulfil)
+async def test_a_crash_while_the_child_runs_is_carried_on_with_by_both(family: Callable[..., EngineWorld]) -> None:
+    world = family(sell, fulfil)
     never = Answer()
-    stage.participants.scripts["ArrangeShipment"].append(never)
-    run = asyncio.ensure_future(started(stage))
+    world.participants.scripts["ArrangeShipment"].append(never)
+    run = asyncio.ensure_future(started(world))
     await until(lambda: never.asked)
     run.cancel()
 
-    await stage.recover()
-    assert (await stage.stopped()).status is Status.COMPLETED
-    assert stage.state(CHILD).status is Status.COMPLETED
-    assert stage.participants.methods().count("ReserveStock") == 1
-    assert len({call.key for call in stage.participants.of("ArrangeShipment")}) == 1
+    await world.recover()
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert world.state(CHILD).status is Status.COMPLETED
+    assert world.participants.methods().count("ReserveStock") == 1
+    assert len({call.key for call in world.participants.of("ArrangeShipment")}) == 1
 
 
 @pytest.mark.parametrize("acknowledged", [True, False])
 async def test_wherever_parent_or_child_is_cut_off_all_effects_are_done_once_or_taken_back(
-    family: Callable[..., Stage], acknowledged: bool
+    family: Callable[..., EngineWorld], acknowledged: bool
 ) -> None:
     for cut_after in range(1, 12):
-        stage = family(sell, fulfil)
-        stage.participants = ledger = GuardedParticipants()
-        ledger.on_call = stage._note_call
+        world = family(sell, fulfil)
+        world.participants = ledger = GuardedParticipants()
+        ledger.on_call = world._note_call
         ledger.refuses = {"CapturePayment"}
-        process = stage.process()
+        process = world.process()
         process.journal.cut_after, process.journal.loses_acknowledgement = cut_after, acknowledged
         run = asyncio.ensure_future(process.worker.start(order_of(sell), wait=1e6))
         await until(lambda process=process, run=run: process.is_dead or run.done())  # type: ignore[misc]
         run.cancel()
-        await stage.recover()
+        await world.recover()
 
-        if stage.entries():
-            assert (await stage.stopped()).status is Status.COMPENSATED, cut_after
+        if world.entries():
+            assert (await world.stopped()).status is Status.COMPENSATED, cut_after
             assert not ledger.standing, cut_after
             assert set(ledger.applied.values()) <= {1}, cut_after
 
 
-async def test_a_child_that_starts_late_after_its_rollback_finds_itself_buried(family: Callable[..., Stage]) -> None:
-    stage = family(sell, fulfil)
-    process = stage.process()
+async def test_a_child_that_starts_late_after_its_rollback_finds_itself_buried(
+    family: Callable[..., EngineWorld],
+) -> None:
+    world = family(sell, fulfil)
+    process = world.process()
     data = ORDER.SerializeToString()
     command = process.worker.bindings.child(fulfil)
     assert command is not None
@@ -254,20 +258,22 @@ async def test_a_child_that_starts_late_after_its_rollback_finds_itself_buried(f
     metadata = (("saga-id", SAGA), ("idempotency-key", f"{SAGA}/compensation:saga.fulfil#1"), ("compensates", CHILD))
     await undo.caller(data, metadata, 1.0)
 
-    state = stage.state(CHILD)
+    state = world.state(CHILD)
     assert state.status is Status.COMPENSATED
     assert not state.commands
 
     late = await command.caller(data, (("saga-id", SAGA), ("idempotency-key", CHILD)), 1.0)
     assert late.failure.code == "ABORTED"  # type: ignore[union-attr]
-    assert stage.participants.calls == []
+    assert world.participants.calls == []
 
 
-async def test_a_parent_that_is_cancelled_while_its_child_runs_rolls_both_back(family: Callable[..., Stage]) -> None:
-    stage = family(sell, fulfil)
+async def test_a_parent_that_is_cancelled_while_its_child_runs_rolls_both_back(
+    family: Callable[..., EngineWorld],
+) -> None:
+    world = family(sell, fulfil)
     answer = Answer()
-    stage.participants.scripts["ArrangeShipment"].append(answer)
-    process = stage.process()
+    world.participants.scripts["ArrangeShipment"].append(answer)
+    process = world.process()
     run = asyncio.ensure_future(process.worker.start(order_of(sell), wait=1e6))
     await until(lambda: answer.asked)
     cancel = asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", "ada"))
@@ -276,16 +282,16 @@ async def test_a_parent_that_is_cancelled_while_its_child_runs_rolls_both_back(f
     await cancel
     await run
 
-    assert stage.state().status is Status.COMPENSATED
-    assert stage.state(CHILD).status is Status.COMPENSATED
-    assert stage.participants.methods()[-3:] == ["CancelShipment", "ReleaseStock", "VoidAuthorization"]
+    assert world.state().status is Status.COMPENSATED
+    assert world.state(CHILD).status is Status.COMPENSATED
+    assert world.participants.methods()[-3:] == ["CancelShipment", "ReleaseStock", "VoidAuthorization"]
 
 
-async def test_a_child_with_a_pivot_is_the_point_of_no_return_of_its_parent(family: Callable[..., Stage]) -> None:
-    stage = family(sell_charged, charge)
+async def test_a_child_with_a_pivot_is_the_point_of_no_return_of_its_parent(family: Callable[..., EngineWorld]) -> None:
+    world = family(sell_charged, charge)
     never = Answer()
-    stage.participants.scripts["SendConfirmation"].append(never)
-    process = stage.process()
+    world.participants.scripts["SendConfirmation"].append(never)
+    process = world.process()
     run = asyncio.ensure_future(process.worker.start(order_of(sell_charged), wait=1e6))
     await until(lambda: never.asked)
 
@@ -294,46 +300,46 @@ async def test_a_child_with_a_pivot_is_the_point_of_no_return_of_its_parent(fami
 
     never.give()
     await run
-    assert stage.state().status is Status.COMPLETED
+    assert world.state().status is Status.COMPLETED
 
 
-async def test_a_child_whose_pivot_is_refused_rolls_its_parent_back(family: Callable[..., Stage]) -> None:
-    stage = family(sell_charged, charge)
-    stage.participants.scripts["CapturePayment"] = [rejected()]
+async def test_a_child_whose_pivot_is_refused_rolls_its_parent_back(family: Callable[..., EngineWorld]) -> None:
+    world = family(sell_charged, charge)
+    world.participants.scripts["CapturePayment"] = [rejected()]
 
-    assert await started(stage) is Status.COMPENSATED
-    assert stage.participants.methods()[-2:] == ["VoidAuthorization", "ReleaseStock"]
+    assert await started(world) is Status.COMPENSATED
+    assert world.participants.methods()[-2:] == ["VoidAuthorization", "ReleaseStock"]
 
 
-async def test_a_child_is_a_step_of_its_parent_before_it_has_begun(family: Callable[..., Stage]) -> None:
-    stage = family(sell, fulfil)
-    stage.participants.scripts["AuthorizePayment"] = [rejected()]
-    await started(stage)
+async def test_a_child_is_a_step_of_its_parent_before_it_has_begun(family: Callable[..., EngineWorld]) -> None:
+    world = family(sell, fulfil)
+    world.participants.scripts["AuthorizePayment"] = [rejected()]
+    await started(world)
 
-    planned = {step.method: step for step in steps(stage.state(), read_plan(sell))}
+    planned = {step.method: step for step in steps(world.state(), read_plan(sell))}
     assert planned["saga.fulfil"].state is StepState.SKIPPED
     assert planned["saga.fulfil"].effect is Effect.COMPENSABLE
 
 
-async def test_what_the_plan_says_of_a_child_is_what_the_engine_journals(family: Callable[..., Stage]) -> None:
+async def test_what_the_plan_says_of_a_child_is_what_the_engine_journals(family: Callable[..., EngineWorld]) -> None:
     for parent, offspring in ((sell, fulfil), (sell_charged, charge)):
-        stage = family(parent, offspring)
-        await started(stage)
+        world = family(parent, offspring)
+        await started(world)
         planned = {step.command.name: step.command.effect for step in read_plan(parent).steps()}
-        journalled = {entry.method: entry.effect for entry in stage.entries() if isinstance(entry, CommandIntended)}
+        journalled = {entry.method: entry.effect for entry in world.entries() if isinstance(entry, CommandIntended)}
         assert journalled == planned
 
 
-async def test_a_child_that_is_not_served_suspends_its_parent(family: Callable[..., Stage]) -> None:
-    stage = family(sell)
+async def test_a_child_that_is_not_served_suspends_its_parent(family: Callable[..., EngineWorld]) -> None:
+    world = family(sell)
 
-    assert await started(stage) is Status.SUSPENDED
-    suspension = stage.state().suspension
+    assert await started(world) is Status.SUSPENDED
+    suspension = world.state().suspension
     assert suspension is not None
     assert "the child saga fulfil v1 is not served here" in suspension.message
 
 
-async def test_a_parent_may_go_on_without_a_child_that_was_rejected(family: Callable[..., Stage]) -> None:
+async def test_a_parent_may_go_on_without_a_child_that_was_rejected(family: Callable[..., EngineWorld]) -> None:
     @saga("sell_otherwise", version=1)
     async def sell_otherwise(order: StartOrderRequest, shop: Shop) -> Receipt:
         try:
@@ -342,61 +348,61 @@ async def test_a_parent_may_go_on_without_a_child_that_was_rejected(family: Call
             await shop.inventory.ReserveStock(RESERVE)
             return Receipt(order_id="without")
 
-    stage = family(sell_otherwise, fulfil)
-    stage.participants.scripts["ReserveStock"] = [rejected()]
+    world = family(sell_otherwise, fulfil)
+    world.participants.scripts["ReserveStock"] = [rejected()]
 
-    assert await started(stage) is Status.COMPLETED
-    assert stage.state().result == Receipt(order_id="without").SerializeToString()
+    assert await started(world) is Status.COMPLETED
+    assert world.state().result == Receipt(order_id="without").SerializeToString()
 
 
 async def test_a_child_whose_command_is_refused_after_doubt_compensates_it_and_so_does_its_parent(
-    family: Callable[..., Stage],
+    family: Callable[..., EngineWorld],
 ) -> None:
-    stage = family(sell, fulfil)
-    stage.participants.scripts["ArrangeShipment"] = [unknown(), rejected("UNIMPLEMENTED")]
+    world = family(sell, fulfil)
+    world.participants.scripts["ArrangeShipment"] = [unknown(), rejected("UNIMPLEMENTED")]
 
-    assert await started(stage) is Status.COMPENSATED
-    assert stage.state(CHILD).status is Status.COMPENSATED
-    assert stage.participants.methods()[-3:] == ["CancelShipment", "ReleaseStock", "VoidAuthorization"]
+    assert await started(world) is Status.COMPENSATED
+    assert world.state(CHILD).status is Status.COMPENSATED
+    assert world.participants.methods()[-3:] == ["CancelShipment", "ReleaseStock", "VoidAuthorization"]
 
 
 async def test_a_child_whose_pivot_is_refused_after_doubt_holds_its_parent_in_front_of_an_operator(
-    family: Callable[..., Stage],
+    family: Callable[..., EngineWorld],
 ) -> None:
-    stage = family(altered(sell_charged, "CapturePayment"), altered(charge, "CapturePayment", verify=None))
-    stage.participants.scripts["CapturePayment"] = [unknown(), rejected("NOT_FOUND")]
-    process = stage.process()
-    run = asyncio.ensure_future(process.worker.start(order_of(stage.definitions[0]), wait=1e6))
+    world = family(altered(sell_charged, "CapturePayment"), altered(charge, "CapturePayment", verify=None))
+    world.participants.scripts["CapturePayment"] = [unknown(), rejected("NOT_FOUND")]
+    process = world.process()
+    run = asyncio.ensure_future(process.worker.start(order_of(world.definitions[0]), wait=1e6))
     offspring = f"{SAGA}/saga.charge#1"
-    await until(lambda: stage.state(offspring).status is Status.SUSPENDED)
+    await until(lambda: world.state(offspring).status is Status.SUSPENDED)
 
-    assert not {"VoidAuthorization", "ReleaseStock"} & set(stage.participants.methods())
+    assert not {"VoidAuthorization", "ReleaseStock"} & set(world.participants.methods())
     with pytest.raises(CancelRefused):
         await process.acts.cancel(offspring, "please", "ada")
     await process.acts.resume(offspring, "mended", "ada")
-    stage.clock.advance(120)
+    world.clock.advance(120)
     assert (await run).status is Status.COMPLETED
 
 
-async def partly_rolled_back(stage: Stage) -> EngineProcess:
+async def partly_rolled_back(world: EngineWorld) -> EngineProcess:
     """The child rolls back, and an operator lets one of its effects stand."""
-    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "ReleaseStock": [rejected()]}
-    process = stage.process()
-    stage.run = asyncio.ensure_future(process.worker.start(order_of(stage.definitions[0]), wait=1e6))  # type: ignore[attr-defined]  # kept alive
-    await until(lambda: stage.state(CHILD).status is Status.SUSPENDED)
+    world.participants.scripts |= {"ArrangeShipment": [rejected()], "ReleaseStock": [rejected()]}
+    process = world.process()
+    world.run = asyncio.ensure_future(process.worker.start(order_of(world.definitions[0]), wait=1e6))  # type: ignore[attr-defined]  # kept alive
+    await until(lambda: world.state(CHILD).status is Status.SUSPENDED)
     await process.acts.skip_compensation(CHILD, "InventoryService.ReserveStock", "sold in the shop", "ada")
     await process.acts.resume(CHILD, "go on", "ada")
-    await until(lambda: stage.state(CHILD).status is Status.PARTIALLY_COMPENSATED)
-    stage.clock.advance(120)
+    await until(lambda: world.state(CHILD).status is Status.PARTIALLY_COMPENSATED)
+    world.clock.advance(120)
     return process
 
 
 async def test_a_parent_does_not_end_compensated_while_an_effect_of_its_child_stands(
-    family: Callable[..., Stage],
+    family: Callable[..., EngineWorld],
 ) -> None:
-    stage = family(sell, fulfil)
-    process = await partly_rolled_back(stage)
-    state = await stage.stopped()
+    world = family(sell, fulfil)
+    process = await partly_rolled_back(world)
+    state = await world.stopped()
 
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
@@ -404,5 +410,5 @@ async def test_a_parent_does_not_end_compensated_while_an_effect_of_its_child_st
     assert "an operator let stand: InventoryService.ReserveStock#1" in state.reason.message
     await process.acts.skip_compensation(SAGA, "saga.fulfil#1", "sold in the shop", "ada")
     await process.acts.resume(SAGA, "go on", "ada")
-    assert (await stage.stopped()).status is Status.PARTIALLY_COMPENSATED
-    assert stage.participants.methods()[-1] == "VoidAuthorization"
+    assert (await world.stopped()).status is Status.PARTIALLY_COMPENSATED
+    assert world.participants.methods()[-1] == "VoidAuthorization"

@@ -24,7 +24,7 @@ from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.unit.engine.guarded_participants import GuardedParticipants
-from tests.unit.engine.stage import (
+from tests.unit.engine.world import (
     ARRANGE,
     AUTHORIZE,
     CAPTURE,
@@ -33,8 +33,8 @@ from tests.unit.engine.stage import (
     RESERVE,
     SAGA,
     EngineProcess,
+    EngineWorld,
     Shop,
-    Stage,
     order_of,
     trip,
     turns,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from orchestrator.journal.entries import Entry
-    from tests.unit.engine.stage import Definition
+    from tests.unit.engine.world import Definition
 
 
 @saga("spread", version=1)
@@ -136,27 +136,27 @@ stories = pytest.mark.parametrize("story", STORIES.values(), ids=STORIES.keys())
 
 
 class Play:
-    """A story, on a stage of its own."""
+    """A story, on a world of its own."""
 
     def __init__(self, story: Story) -> None:
         self.story = story
-        self.stage = Stage(story.definition)
+        self.world = EngineWorld(story.definition)
         self.ledger = GuardedParticipants()
-        self.ledger.on_call = self.stage._note_call
+        self.ledger.on_call = self.world._note_call
         self.ledger.refuses |= story.refuses
         self.ledger.loses.update(story.loses)
         self.ledger.fronts.update(story.fronts)
-        self.stage.participants = self.ledger
+        self.world.participants = self.ledger
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.stage.strike()
+        await self.world.end()
 
     async def first_life(self, cut_after: int | None = None, *, loses_acknowledgement: bool = False) -> EngineProcess:
         """Start the saga, and let it come as far as the journal lets it."""
-        process = self.stage.process()
+        process = self.world.process()
         process.journal.cut_after = cut_after
         process.journal.loses_acknowledgement = loses_acknowledgement
         await self.live(process)
@@ -170,8 +170,8 @@ class Play:
         started.cancel()
 
     async def next_life(self, cut_after: int | None = None) -> EngineProcess:
-        self.stage.crash()
-        process = self.stage.process()
+        self.world.crash()
+        process = self.world.process()
         process.journal.cut_after = cut_after
         opened = asyncio.ensure_future(process.worker.open())
         await until(lambda: process.is_dead or self.has_ended())
@@ -180,14 +180,14 @@ class Play:
         return process
 
     def has_ended(self) -> bool:
-        return self.stage.state().status in (None, Status.COMPLETED, Status.COMPENSATED, Status.SUSPENDED) and bool(
-            self.stage.entries()
+        return self.world.state().status in (None, Status.COMPLETED, Status.COMPENSATED, Status.SUSPENDED) and bool(
+            self.world.entries()
         )
 
     def check_end(self) -> None:
         """The saga has ended as its story does, and every effect is accounted for, once."""
-        self.stage.check_promises()
-        state = self.stage.state()
+        self.world.check_promises()
+        state = self.world.state()
         assert state.status is self.story.end
         assert set(self.ledger.applied.values()) <= {1}
         intents = [f"{SAGA}/{command.key}" for command in state.commands.values()]
@@ -210,7 +210,7 @@ def lengths() -> Callable[[Story], Any]:
         async with Play(story) as play:
             await play.first_life()
             play.check_end()
-            return play.stage.entries()
+            return play.world.entries()
 
     return entries_of
 
@@ -225,7 +225,7 @@ async def test_a_saga_cut_after_any_entry_ends_as_it_would_have(
     for cut in range(1, len(whole)):
         async with Play(story) as play:
             first = await play.first_life(cut, loses_acknowledgement=loses_acknowledgement)
-            kept = play.stage.entries()
+            kept = play.world.entries()
             assert first.is_dead
             assert len(kept) == cut
 
@@ -249,7 +249,7 @@ async def test_a_saga_whose_start_never_became_durable_has_no_effect() -> None:
     async with Play(STORIES["goes through"]) as play:
         await play.first_life(0)
 
-        assert play.stage.entries() == []
+        assert play.world.entries() == []
         assert not play.ledger.applied
 
 
@@ -260,7 +260,7 @@ def test_a_saga_that_dies_again_and_again_ends_as_it_would_have(story: Story, cu
         async with Play(story) as play:
             await play.first_life(1)
             for cut in cuts:
-                await play.next_life(len(play.stage.entries()) + cut)
+                await play.next_life(len(play.world.entries()) + cut)
             await play.next_life()
             play.check_end()
 
@@ -274,7 +274,7 @@ async def test_a_process_killed_at_any_failpoint_is_carried_on(story: Story, fai
     for number in range(1, 100):
         async with Play(story) as play:
             counter = iter(range(1, 1000))
-            process = play.stage.process()
+            process = play.world.process()
 
             def kill(
                 _key: str, *, number: int = number, process: EngineProcess = process, counter: Iterator[int] = counter
@@ -287,7 +287,7 @@ async def test_a_process_killed_at_any_failpoint_is_carried_on(story: Story, fai
             failpoints.disarm_all()
             if not process.is_dead:
                 break
-            if not play.stage.entries():
+            if not play.world.entries():
                 continue  # its start was never acknowledged
             reached += 1
             await play.next_life()

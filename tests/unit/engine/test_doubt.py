@@ -21,7 +21,7 @@ from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
 from shop.payment.v1.payment_pb2 import GetPaymentResponse
-from tests.unit.engine.stage import (
+from tests.unit.engine.world import (
     ARRANGE,
     AUTHORIZE,
     BACKWARD,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from orchestrator.journal.state import SagaState
-    from tests.unit.engine.stage import Definition, EngineProcess, Stage
+    from tests.unit.engine.world import Definition, EngineProcess, EngineWorld
 
     Code = Callable[[StartOrderRequest, Shop], Awaitable[Receipt]]
 
@@ -65,36 +65,36 @@ def saga_of(code: Code) -> Definition:
 @fronts
 @pytest.mark.parametrize("policy", OnUnknown)
 async def test_a_compensable_command_that_is_refused_after_doubt_is_compensated(
-    stage_of: Callable[..., Stage], code: str, policy: OnUnknown
+    world_of: Callable[..., EngineWorld], code: str, policy: OnUnknown
 ) -> None:
-    stage = stage_of(altered(trip, "AuthorizePayment", on_unknown=policy))
-    stage.participants.scripts["AuthorizePayment"] = [unknown(), rejected(code)]
-    state = await stage.process().run()
+    world = world_of(altered(trip, "AuthorizePayment", on_unknown=policy))
+    world.participants.scripts["AuthorizePayment"] = [unknown(), rejected(code)]
+    state = await world.process().run()
 
     assert state.status is Status.COMPENSATED
     assert state.commands[AUTHORIZED].outcome is StepOutcome.UNKNOWN
-    (void,) = stage.participants.of("VoidAuthorization")
+    (void,) = world.participants.of("VoidAuthorization")
     assert void.metadata["compensates"] == f"{SAGA}/{AUTHORIZED}"
 
 
-async def test_a_refusal_by_the_guard_itself_is_definite_for_every_attempt(stage: Stage) -> None:
-    stage.participants.scripts["AuthorizePayment"] = [unknown(), rejected(echoed=True)]
-    state = await stage.process().run()
+async def test_a_refusal_by_the_guard_itself_is_definite_for_every_attempt(world: EngineWorld) -> None:
+    world.participants.scripts["AuthorizePayment"] = [unknown(), rejected(echoed=True)]
+    state = await world.process().run()
 
     assert state.status is Status.COMPENSATED
     assert state.commands[AUTHORIZED].outcome is StepOutcome.REJECTED
-    assert stage.participants.of("VoidAuthorization") == []
+    assert world.participants.of("VoidAuthorization") == []
 
 
-async def test_a_refusal_of_the_first_attempt_is_definite_whoever_refuses(stage: Stage) -> None:
-    stage.participants.scripts["AuthorizePayment"] = [rejected("UNIMPLEMENTED")]
-    state = await stage.process().run()
+async def test_a_refusal_of_the_first_attempt_is_definite_whoever_refuses(world: EngineWorld) -> None:
+    world.participants.scripts["AuthorizePayment"] = [rejected("UNIMPLEMENTED")]
+    state = await world.process().run()
 
     assert state.commands[AUTHORIZED].outcome is StepOutcome.REJECTED
-    assert stage.participants.of("VoidAuthorization") == []
+    assert world.participants.of("VoidAuthorization") == []
 
 
-async def test_code_that_would_catch_a_rejection_gets_the_unknown(stage_of: Callable[..., Stage]) -> None:
+async def test_code_that_would_catch_a_rejection_gets_the_unknown(world_of: Callable[..., EngineWorld]) -> None:
     caught: list[type[Exception]] = []
 
     async def careful(_order: StartOrderRequest, shop: Shop) -> Receipt:
@@ -107,10 +107,10 @@ async def test_code_that_would_catch_a_rejection_gets_the_unknown(stage_of: Call
             raise
         return Receipt()
 
-    stage = stage_of(saga_of(careful))
-    stage.participants.scripts["AuthorizePayment"] = [unknown(), rejected("NOT_FOUND")]
+    world = world_of(saga_of(careful))
+    world.participants.scripts["AuthorizePayment"] = [unknown(), rejected("NOT_FOUND")]
 
-    assert (await stage.process().run()).status is Status.COMPENSATED
+    assert (await world.process().run()).status is Status.COMPENSATED
     assert caught == [CommandUnknown]
 
 
@@ -123,36 +123,38 @@ async def detour(_order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt()
 
 
-def misled(stage: Stage) -> None:
-    stage.participants.scripts["AuthorizePayment"] = [unknown(), rejected("UNIMPLEMENTED")]
+def misled(world: EngineWorld) -> None:
+    world.participants.scripts["AuthorizePayment"] = [unknown(), rejected("UNIMPLEMENTED")]
 
 
-async def test_what_a_saga_goes_on_without_is_compensated_before_it_completes(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(saga_of(detour))
-    misled(stage)
-    state = await stage.process().run()
+async def test_what_a_saga_goes_on_without_is_compensated_before_it_completes(
+    world_of: Callable[..., EngineWorld],
+) -> None:
+    world = world_of(saga_of(detour))
+    misled(world)
+    state = await world.process().run()
 
     assert state.status is Status.COMPLETED
-    assert stage.participants.methods()[-2:] == ["CapturePayment", "VoidAuthorization"]
+    assert world.participants.methods()[-2:] == ["CapturePayment", "VoidAuthorization"]
     compensation = state.commands[AUTHORIZED].compensation
     assert compensation is not None
     assert compensation.ended_at is not None
-    kinds = [type(entry) for entry in stage.entries()]
+    kinds = [type(entry) for entry in world.entries()]
     assert kinds.index(CompensationBegan) < kinds.index(SagaCompleted)
 
 
-async def suspended_before_its_end(stage: Stage) -> tuple[EngineProcess, SagaState]:
-    misled(stage)
-    stage.participants.scripts["VoidAuthorization"] = [rejected()]
-    process = stage.process()
+async def suspended_before_its_end(world: EngineWorld) -> tuple[EngineProcess, SagaState]:
+    misled(world)
+    world.participants.scripts["VoidAuthorization"] = [rejected()]
+    process = world.process()
     return process, await process.run()
 
 
 async def test_what_cannot_be_compensated_before_the_end_is_listed_in_front_of_an_operator(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(saga_of(detour))
-    process, state = await suspended_before_its_end(stage)
+    world = world_of(saga_of(detour))
+    process, state = await suspended_before_its_end(world)
 
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
@@ -161,37 +163,39 @@ async def test_what_cannot_be_compensated_before_the_end_is_listed_in_front_of_a
         await process.acts.cancel(SAGA, "please", "ada")
     await process.acts.resume(SAGA, "they mended it", "ada")
 
-    assert (await stage.stopped()).status is Status.COMPLETED
-    assert len({call.key for call in stage.participants.of("VoidAuthorization")}) == 1
-    assert len({call.request for call in stage.participants.of("VoidAuthorization")}) == 1
-    assert len(stage.participants.of("VoidAuthorization")) == 2
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert len({call.key for call in world.participants.of("VoidAuthorization")}) == 1
+    assert len({call.request for call in world.participants.of("VoidAuthorization")}) == 1
+    assert len(world.participants.of("VoidAuthorization")) == 2
 
 
 @pytest.mark.parametrize("decision", ["skip_compensation", "resolve_compensation"])
 async def test_an_operator_decides_about_what_a_saga_has_gone_on_without(
-    stage_of: Callable[..., Stage], decision: str
+    world_of: Callable[..., EngineWorld], decision: str
 ) -> None:
-    stage = stage_of(saga_of(detour))
-    process, _ = await suspended_before_its_end(stage)
+    world = world_of(saga_of(detour))
+    process, _ = await suspended_before_its_end(world)
     await getattr(process.acts, decision)(SAGA, AUTHORIZED, "by hand", "ada")
     await process.acts.resume(SAGA, "done", "ada")
 
-    assert (await stage.stopped()).status is Status.COMPLETED
-    assert len(stage.participants.of("VoidAuthorization")) == 1
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert len(world.participants.of("VoidAuthorization")) == 1
 
 
-async def test_a_cancel_while_a_saga_compensates_before_its_end_rolls_it_back(stage_of: Callable[..., Stage]) -> None:
+async def test_a_cancel_while_a_saga_compensates_before_its_end_rolls_it_back(
+    world_of: Callable[..., EngineWorld],
+) -> None:
     async def unsold(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await shop.inventory.ReserveStock(RESERVE)
         with contextlib.suppress(CommandUnknown):
             await shop.payment.AuthorizePayment(AUTHORIZE)
         return Receipt()
 
-    stage = stage_of(saga_of(unsold))
-    misled(stage)
+    world = world_of(saga_of(unsold))
+    misled(world)
     slow = Answer()
-    stage.participants.scripts["VoidAuthorization"] = [slow]
-    process = stage.process()
+    world.participants.scripts["VoidAuthorization"] = [slow]
+    process = world.process()
     run = asyncio.ensure_future(process.run())
     await until(lambda: slow.asked)
     cancel = asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", "ada"))
@@ -200,15 +204,17 @@ async def test_a_cancel_while_a_saga_compensates_before_its_end_rolls_it_back(st
     await cancel
 
     assert (await run).status is Status.COMPENSATED
-    assert stage.participants.methods()[-1] == "ReleaseStock"
+    assert world.participants.methods()[-1] == "ReleaseStock"
 
 
-async def test_a_pause_while_a_saga_compensates_before_its_end_suspends_it(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(saga_of(detour))
-    misled(stage)
+async def test_a_pause_while_a_saga_compensates_before_its_end_suspends_it(
+    world_of: Callable[..., EngineWorld],
+) -> None:
+    world = world_of(saga_of(detour))
+    misled(world)
     slow = Answer()
-    stage.participants.scripts["VoidAuthorization"] = [slow]
-    process = stage.process()
+    world.participants.scripts["VoidAuthorization"] = [slow]
+    process = world.process()
     run = asyncio.ensure_future(process.run())
     await until(lambda: slow.asked)
     pause = asyncio.ensure_future(process.acts.pause(SAGA, "wait", "ada"))
@@ -218,42 +224,44 @@ async def test_a_pause_while_a_saga_compensates_before_its_end_suspends_it(stage
     await run
     await process.acts.resume(SAGA, "go on", "ada")
 
-    assert (await stage.stopped()).status is Status.COMPLETED
+    assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_a_crash_while_a_saga_compensates_before_its_end_is_carried_on(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(saga_of(detour))
-    misled(stage)
+async def test_a_crash_while_a_saga_compensates_before_its_end_is_carried_on(
+    world_of: Callable[..., EngineWorld],
+) -> None:
+    world = world_of(saga_of(detour))
+    misled(world)
     slow = Answer()
-    stage.participants.scripts["VoidAuthorization"] = [slow]
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts["VoidAuthorization"] = [slow]
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
     run.cancel()
-    await stage.recover()
+    await world.recover()
 
-    assert (await stage.stopped()).status is Status.COMPLETED
-    before, after = stage.participants.of("VoidAuthorization")
+    assert (await world.stopped()).status is Status.COMPLETED
+    before, after = world.participants.of("VoidAuthorization")
     assert (before.key, before.request) == (after.key, after.request)
-    assert len(stage.participants.of("CapturePayment")) == 1
+    assert len(world.participants.of("CapturePayment")) == 1
 
 
 @fronts
 async def test_an_attempt_that_a_crash_left_behind_is_in_doubt_whoever_answers_the_next(
-    stage: Stage, code: str
+    world: EngineWorld, code: str
 ) -> None:
     slow = Answer()
-    stage.participants.scripts["AuthorizePayment"] = [slow, rejected(code)]
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts["AuthorizePayment"] = [slow, rejected(code)]
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
     run.cancel()
-    await stage.recover()
+    await world.recover()
 
-    assert (await stage.stopped()).status is Status.COMPENSATED
-    assert stage.participants.methods()[-2:] == ["VoidAuthorization", "ReleaseStock"]
+    assert (await world.stopped()).status is Status.COMPENSATED
+    assert world.participants.methods()[-2:] == ["VoidAuthorization", "ReleaseStock"]
 
 
 async def test_a_branch_that_was_given_up_on_stays_in_doubt_when_its_late_answer_is_a_front(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
     async def failing_fast(_order: StartOrderRequest, shop: Shop) -> Receipt:
         async with asyncio.TaskGroup() as group:
@@ -261,17 +269,17 @@ async def test_a_branch_that_was_given_up_on_stays_in_doubt_when_its_late_answer
             group.create_task(shop.inventory.ReserveStock(RESERVE))
         return Receipt()
 
-    stage = stage_of(saga_of(failing_fast))
+    world = world_of(saga_of(failing_fast))
     late, refused = Answer(), Answer()
-    stage.participants.scripts |= {"AuthorizePayment": [unknown(), late], "ReserveStock": [refused]}
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts |= {"AuthorizePayment": [unknown(), late], "ReserveStock": [refused]}
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: late.asked and refused.asked)
     refused.give(rejected())
     await turns()
     late.give(rejected("UNIMPLEMENTED"))
 
     assert (await run).status is Status.COMPENSATED
-    assert stage.participants.methods()[-1] == "VoidAuthorization"
+    assert world.participants.methods()[-1] == "VoidAuthorization"
 
 
 def pivot(verify: object = ...) -> Definition:
@@ -280,74 +288,74 @@ def pivot(verify: object = ...) -> Definition:
 
 
 @fronts
-async def test_a_pivot_that_is_refused_after_doubt_is_verified(stage_of: Callable[..., Stage], code: str) -> None:
-    stage = stage_of(pivot())
-    stage.participants.scripts["CapturePayment"] = [unknown(), rejected(code)]
-    stage.participants.replies["GetPayment"] = GetPaymentResponse(payment_id="p-1")
-    state = await stage.process().run()
+async def test_a_pivot_that_is_refused_after_doubt_is_verified(world_of: Callable[..., EngineWorld], code: str) -> None:
+    world = world_of(pivot())
+    world.participants.scripts["CapturePayment"] = [unknown(), rejected(code)]
+    world.participants.replies["GetPayment"] = GetPaymentResponse(payment_id="p-1")
+    state = await world.process().run()
 
     assert state.status is Status.COMPLETED
-    assert len(stage.participants.of("CapturePayment")) == 2
-    (question,) = stage.participants.of("GetPayment")
+    assert len(world.participants.of("CapturePayment")) == 2
+    (question,) = world.participants.of("GetPayment")
     assert question.metadata["verifies"] == f"{SAGA}/{CAPTURED}"
 
 
 @fronts
 async def test_a_pivot_that_is_refused_after_doubt_and_cannot_be_verified_suspends(
-    stage_of: Callable[..., Stage], code: str
+    world_of: Callable[..., EngineWorld], code: str
 ) -> None:
-    stage = stage_of(pivot(verify=None))
-    stage.participants.scripts["CapturePayment"] = [unknown(), rejected(code)]
-    process = stage.process()
+    world = world_of(pivot(verify=None))
+    world.participants.scripts["CapturePayment"] = [unknown(), rejected(code)]
+    process = world.process()
     state = await process.run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert (state.reason.code, state.reason.step_key) == ("UNKNOWN", CAPTURED)
-    assert not set(BACKWARD) & set(stage.participants.methods()), "never compensated"
+    assert not set(BACKWARD) & set(world.participants.methods()), "never compensated"
     with pytest.raises(CancelRefused, match="may be past its point of no return"):
         await process.acts.cancel(SAGA, "please", "ada")
     await process.acts.resume(SAGA, "the mesh is mended", "ada")
-    assert (await stage.stopped()).status is Status.COMPLETED
+    assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_a_pivot_that_did_not_take_effect_is_sent_again(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(pivot())
-    stage.participants.scripts |= {
+async def test_a_pivot_that_did_not_take_effect_is_sent_again(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(pivot())
+    world.participants.scripts |= {
         "CapturePayment": [unknown(), rejected("UNIMPLEMENTED")],
         "GetPayment": [NOT_SEEN],
     }
 
-    assert (await stage.process().run()).status is Status.COMPLETED
-    assert len(stage.participants.of("CapturePayment")) == 3
+    assert (await world.process().run()).status is Status.COMPLETED
+    assert len(world.participants.of("CapturePayment")) == 3
 
 
 async def test_a_pivot_that_did_not_take_effect_and_is_refused_again_by_a_front_suspends(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
     """The first attempt may still be on its way: only the guard's own refusal bars it."""
-    stage = stage_of(pivot())
-    stage.participants.scripts |= {
+    world = world_of(pivot())
+    world.participants.scripts |= {
         "CapturePayment": [unknown(), *[rejected("UNIMPLEMENTED")] * 2],
         "GetPayment": [NOT_SEEN] * 2,
     }
-    state = await stage.process().run()
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
-    assert not set(BACKWARD) & set(stage.participants.methods())
+    assert not set(BACKWARD) & set(world.participants.methods())
 
 
 async def test_a_pivot_that_did_not_take_effect_and_is_refused_by_its_guard_rolls_back(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(pivot())
-    stage.participants.scripts |= {
+    world = world_of(pivot())
+    world.participants.scripts |= {
         "CapturePayment": [unknown(), rejected("UNIMPLEMENTED"), rejected(echoed=True)],
         "GetPayment": [NOT_SEEN],
     }
 
-    assert (await stage.process().run()).status is Status.COMPENSATED
-    assert stage.participants.methods()[-3:] == BACKWARD
+    assert (await world.process().run()).status is Status.COMPENSATED
+    assert world.participants.methods()[-3:] == BACKWARD
 
 
 @pytest.mark.parametrize(
@@ -359,53 +367,57 @@ async def test_a_pivot_that_did_not_take_effect_and_is_refused_by_its_guard_roll
         rejected("UNIMPLEMENTED", ""),
     ],
 )
-async def test_only_what_a_guard_says_of_a_command_is_a_no(stage_of: Callable[..., Stage], answer: object) -> None:
-    stage = stage_of(pivot())
-    stage.participants.scripts |= {"CapturePayment": [unknown(), rejected("NOT_FOUND")], "GetPayment": [answer]}
-    state = await stage.process().run()
+async def test_only_what_a_guard_says_of_a_command_is_a_no(
+    world_of: Callable[..., EngineWorld], answer: object
+) -> None:
+    world = world_of(pivot())
+    world.participants.scripts |= {"CapturePayment": [unknown(), rejected("NOT_FOUND")], "GetPayment": [answer]}
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert state.reason.code == "UNKNOWN"
 
 
-async def test_a_rule_of_the_querys_contract_may_say_no(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(pivot())
+async def test_a_rule_of_the_querys_contract_may_say_no(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(pivot())
     ruled = rejected("NOT_FOUND", "")._replace(ruled=True)
-    stage.participants.scripts |= {"CapturePayment": [unknown(), rejected("NOT_FOUND")], "GetPayment": [ruled]}
+    world.participants.scripts |= {"CapturePayment": [unknown(), rejected("NOT_FOUND")], "GetPayment": [ruled]}
 
-    assert (await stage.process().run()).status is Status.COMPLETED
+    assert (await world.process().run()).status is Status.COMPLETED
 
 
 @fronts
-async def test_a_retryable_that_is_refused_after_doubt_is_sent_again(stage: Stage, code: str) -> None:
-    stage.participants.scripts["SendConfirmation"] = [unknown(), *[rejected(code)] * 9]
-    state = await stage.process().run()
+async def test_a_retryable_that_is_refused_after_doubt_is_sent_again(world: EngineWorld, code: str) -> None:
+    world.participants.scripts["SendConfirmation"] = [unknown(), *[rejected(code)] * 9]
+    state = await world.process().run()
 
     assert state.status is Status.COMPLETED
-    assert (len(stage.participants.of("SendConfirmation")), state.commands[CONFIRMED].attempts) == (11, 11)
+    assert (len(world.participants.of("SendConfirmation")), state.commands[CONFIRMED].attempts) == (11, 11)
 
 
-async def test_the_attempts_of_a_retryable_that_is_refused_after_doubt_count(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(altered(trip, "SendConfirmation", on_unknown=OnUnknown.SUSPEND, retry=TWICE))
-    stage.participants.scripts["SendConfirmation"] = [unknown(), rejected("NOT_FOUND")]
-    state = await stage.process().run()
+async def test_the_attempts_of_a_retryable_that_is_refused_after_doubt_count(
+    world_of: Callable[..., EngineWorld],
+) -> None:
+    world = world_of(altered(trip, "SendConfirmation", on_unknown=OnUnknown.SUSPEND, retry=TWICE))
+    world.participants.scripts["SendConfirmation"] = [unknown(), rejected("NOT_FOUND")]
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert (state.reason.code, state.reason.step_key) == ("UNKNOWN", CONFIRMED)
 
 
-async def test_a_retryable_that_is_refused_without_doubt_suspends(stage: Stage) -> None:
-    stage.participants.scripts["SendConfirmation"] = [rejected()]
-    state = await stage.process().run()
+async def test_a_retryable_that_is_refused_without_doubt_suspends(world: EngineWorld) -> None:
+    world.participants.scripts["SendConfirmation"] = [rejected()]
+    state = await world.process().run()
 
     assert state.reason is not None
     assert state.reason.code == "REJECTED_AFTER_PIVOT"
 
 
 async def test_a_best_effort_command_that_is_refused_after_doubt_is_abandoned_as_unknown(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
     async def easy(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await best_effort(shop.analytics.RecordOrder(RecordOrderRequest()))
@@ -413,72 +425,72 @@ async def test_a_best_effort_command_that_is_refused_after_doubt_is_abandoned_as
             await best_effort(shop.payment.AuthorizePayment(AUTHORIZE))
         return Receipt()
 
-    stage = stage_of(saga_of(easy))
-    stage.participants.scripts |= {
+    world = world_of(saga_of(easy))
+    world.participants.scripts |= {
         "RecordOrder": [unknown(), *[rejected("NOT_FOUND")] * 9],
         "AuthorizePayment": [unknown(), rejected("NOT_FOUND")],
     }
-    state = await stage.process().run()
+    state = await world.process().run()
 
     assert state.status is Status.COMPLETED
     assert {command.outcome for command in state.commands.values()} == {StepOutcome.UNKNOWN}
-    assert len(stage.participants.of("RecordOrder")) == 2, "as many as its contract allows"
-    assert stage.participants.of("VoidAuthorization") == []
+    assert len(world.participants.of("RecordOrder")) == 2, "as many as its contract allows"
+    assert world.participants.of("VoidAuthorization") == []
 
 
 async def test_what_is_abandoned_says_after_which_attempt_and_when_that_was_sent(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
     async def easy(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await best_effort(shop.analytics.RecordOrder(RecordOrderRequest()))
         return Receipt()
 
-    stage = stage_of(saga_of(easy))
-    stage.participants.scripts["RecordOrder"] = [unknown()] * 9
-    await stage.process().run()
+    world = world_of(saga_of(easy))
+    world.participants.scripts["RecordOrder"] = [unknown()] * 9
+    await world.process().run()
 
-    failed = [entry for entry in stage.entries() if isinstance(entry, AttemptFailed | CommandAbandoned)]
+    failed = [entry for entry in world.entries() if isinstance(entry, AttemptFailed | CommandAbandoned)]
     assert [(type(entry), entry.attempt) for entry in failed] == [(AttemptFailed, 1), (CommandAbandoned, 2)]
     assert all(0 < entry.started_at <= entry.at for entry in failed)
 
 
-async def test_a_query_that_is_refused_after_a_timeout_is_refused(stage: Stage) -> None:
-    stage.participants.scripts["PriceOrder"] = [unknown(), rejected("NOT_FOUND")]
-    state = await stage.process().run()
+async def test_a_query_that_is_refused_after_a_timeout_is_refused(world: EngineWorld) -> None:
+    world.participants.scripts["PriceOrder"] = [unknown(), rejected("NOT_FOUND")]
+    state = await world.process().run()
 
     assert state.status is Status.COMPENSATED
     assert state.commands["PricingService.PriceOrder#1"].outcome is StepOutcome.REJECTED
 
 
-async def test_a_compensation_that_is_refused_after_doubt_is_sent_again_a_few_times(stage: Stage) -> None:
-    stage.participants.scripts |= {
+async def test_a_compensation_that_is_refused_after_doubt_is_sent_again_a_few_times(world: EngineWorld) -> None:
+    world.participants.scripts |= {
         "ArrangeShipment": [rejected()],
         "VoidAuthorization": [unknown(), rejected("UNIMPLEMENTED"), rejected("UNIMPLEMENTED")],
     }
-    state = await stage.process().run()
+    state = await world.process().run()
 
     assert state.status is Status.COMPENSATED
-    assert len(stage.participants.of("VoidAuthorization")) == 4
+    assert len(world.participants.of("VoidAuthorization")) == 4
 
 
-async def test_a_compensation_that_is_refused_again_and_again_comes_before_an_operator(stage: Stage) -> None:
-    stage.participants.scripts |= {
+async def test_a_compensation_that_is_refused_again_and_again_comes_before_an_operator(world: EngineWorld) -> None:
+    world.participants.scripts |= {
         "ArrangeShipment": [rejected()],
         "VoidAuthorization": [unknown(), *[rejected("NOT_FOUND")] * 9],
     }
-    state = await stage.process().run()
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert (state.reason.code, state.reason.step_key) == ("COMPENSATION_REJECTED", AUTHORIZED)
-    assert len(stage.participants.of("VoidAuthorization")) == 4
-    assert stage.participants.of("ReleaseStock") == [], "the order is kept"
+    assert len(world.participants.of("VoidAuthorization")) == 4
+    assert world.participants.of("ReleaseStock") == [], "the order is kept"
 
 
-async def test_a_cancel_while_a_command_is_in_doubt_compensates_it_whatever_a_front_answers(stage: Stage) -> None:
+async def test_a_cancel_while_a_command_is_in_doubt_compensates_it_whatever_a_front_answers(world: EngineWorld) -> None:
     slow = Answer()
-    stage.participants.scripts["AuthorizePayment"] = [unknown(), slow]
-    process = stage.process()
+    world.participants.scripts["AuthorizePayment"] = [unknown(), slow]
+    process = world.process()
     run = asyncio.ensure_future(process.run())
     await until(lambda: slow.asked)
     cancel = asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", "ada"))
@@ -487,12 +499,12 @@ async def test_a_cancel_while_a_command_is_in_doubt_compensates_it_whatever_a_fr
     await cancel
 
     assert (await run).status is Status.COMPENSATED
-    assert stage.participants.methods()[-2:] == ["VoidAuthorization", "ReleaseStock"]
+    assert world.participants.methods()[-2:] == ["VoidAuthorization", "ReleaseStock"]
 
 
-async def test_an_operator_may_not_skip_what_nothing_is_in_the_way_of(stage: Stage) -> None:
-    stage.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [rejected()]}
-    process = stage.process()
+async def test_an_operator_may_not_skip_what_nothing_is_in_the_way_of(world: EngineWorld) -> None:
+    world.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [rejected()]}
+    process = world.process()
     await process.run()
     for key in (RESERVED, "ReserveStock", "InventoryService.ReserveStock"):
         with pytest.raises(ActRefused):
@@ -502,12 +514,12 @@ async def test_an_operator_may_not_skip_what_nothing_is_in_the_way_of(stage: Sta
     await process.acts.skip_compensation(SAGA, AUTHORIZED, "refunded in cash", "ada")
     await process.acts.resume(SAGA, "go on", "ada")
 
-    assert (await stage.stopped()).status is Status.PARTIALLY_COMPENSATED
-    assert stage.participants.methods()[-1] == "ReleaseStock"
+    assert (await world.stopped()).status is Status.PARTIALLY_COMPENSATED
+    assert world.participants.methods()[-1] == "ReleaseStock"
 
 
 async def test_a_name_that_more_than_one_command_has_is_refused_with_the_candidates(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
     async def twice(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await shop.inventory.ReserveStock(RESERVE)
@@ -517,9 +529,9 @@ async def test_a_name_that_more_than_one_command_has_is_refused_with_the_candida
         await shop.payment.CapturePayment(CAPTURE)
         return Receipt()
 
-    stage = stage_of(saga_of(twice))
-    stage.participants.scripts |= {"CapturePayment": [rejected()], "ReleaseStock": [None, rejected()]}
-    process = stage.process()
+    world = world_of(saga_of(twice))
+    world.participants.scripts |= {"CapturePayment": [rejected()], "ReleaseStock": [None, rejected()]}
+    process = world.process()
     await process.run()
     candidates = "ReserveStock#1, InventoryService.ReserveStock#2, item-1/InventoryService.ReserveStock#1; say which"
     for act in (process.acts.skip_compensation, process.acts.resolve_compensation):
@@ -528,46 +540,46 @@ async def test_a_name_that_more_than_one_command_has_is_refused_with_the_candida
         assert refused.value.reason == "AMBIGUOUS_COMMAND"
     await process.acts.skip_compensation(SAGA, "InventoryService.ReserveStock#2", "sold by hand", "ada")
 
-    assert [command.skipped for command in stage.state().commands.values()] == [False, True, False, False]
+    assert [command.skipped for command in world.state().commands.values()] == [False, True, False, False]
 
 
-async def test_an_effect_that_was_taken_back_by_hand_is_compensated(stage: Stage) -> None:
-    stage.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [rejected("NOT_FOUND")]}
-    process = stage.process()
+async def test_an_effect_that_was_taken_back_by_hand_is_compensated(world: EngineWorld) -> None:
+    world.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [rejected("NOT_FOUND")]}
+    process = world.process()
     await process.run()
     await process.acts.resolve_compensation(SAGA, "PaymentService.AuthorizePayment", "voided by hand", "ada")
     await process.acts.resume(SAGA, "go on", "ada")
-    state = await stage.stopped()
+    state = await world.stopped()
 
     assert state.status is Status.COMPENSATED
-    assert len(stage.participants.of("VoidAuthorization")) == 1
+    assert len(world.participants.of("VoidAuthorization")) == 1
 
 
 async def test_an_effect_without_a_compensation_that_was_taken_back_by_hand_is_compensated(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
     async def hasty(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await shop.email.SendConfirmation(CONFIRM)
         await shop.shipping.ArrangeShipment(ARRANGE)
         return Receipt()
 
-    stage = stage_of(saga_of(hasty))
-    stage.participants.scripts["ArrangeShipment"] = [rejected()]
-    process = stage.process()
+    world = world_of(saga_of(hasty))
+    world.participants.scripts["ArrangeShipment"] = [rejected()]
+    process = world.process()
     state = await process.run()
     assert state.reason is not None
     assert state.reason.code == "EFFECT_STANDS"
     await process.acts.resolve_compensation(SAGA, CONFIRMED, "told them", "ada")
     await process.acts.resume(SAGA, "go on", "ada")
 
-    assert (await stage.stopped()).status is Status.COMPENSATED
+    assert (await world.stopped()).status is Status.COMPENSATED
 
 
 async def test_what_a_saga_has_gone_on_without_cannot_be_made_known_to_its_code_any_more(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(saga_of(detour))
-    process, _ = await suspended_before_its_end(stage)
+    world = world_of(saga_of(detour))
+    process, _ = await suspended_before_its_end(world)
 
     with pytest.raises(ActRefused, match="has gone on without") as refused:
         await process.acts.resolve_outcome(
@@ -577,16 +589,16 @@ async def test_what_a_saga_has_gone_on_without_cannot_be_made_known_to_its_code_
 
 
 async def test_what_a_saga_has_gone_on_without_and_never_took_effect_needs_no_compensation(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(saga_of(detour))
-    process, _ = await suspended_before_its_end(stage)
+    world = world_of(saga_of(detour))
+    process, _ = await suspended_before_its_end(world)
     await process.acts.resolve_outcome(
         SAGA, AUTHORIZED, took_effect=False, reply=None, evidence="the bank says so", requested_by="ada"
     )
     await process.acts.resume(SAGA, "go on", "ada")
-    state = await stage.stopped()
+    state = await world.stopped()
 
     assert state.status is Status.COMPLETED
     assert state.commands[AUTHORIZED].outcome is StepOutcome.UNKNOWN, "as its code was told"
-    assert len(stage.participants.of("VoidAuthorization")) == 1
+    assert len(world.participants.of("VoidAuthorization")) == 1

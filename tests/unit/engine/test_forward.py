@@ -21,7 +21,7 @@ from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.pricing.v1.pricing_pb2 import PricedLine, PriceOrderResponse
 from shop.shipping.v1.shipping_pb2 import ArrangeShipmentRequest
-from tests.unit.engine.stage import (
+from tests.unit.engine.world import (
     ARRANGE,
     CAPTURE,
     CONFIRM,
@@ -44,50 +44,50 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.journal.outcome import Completed
-    from tests.unit.engine.stage import Stage
+    from tests.unit.engine.world import EngineWorld
 
 
-async def test_a_saga_goes_through_and_answers_with_what_its_code_made_of_the_replies(stage: Stage) -> None:
+async def test_a_saga_goes_through_and_answers_with_what_its_code_made_of_the_replies(world: EngineWorld) -> None:
     price = PriceOrderResponse(lines=[PricedLine(sku="MUG")])
     price.total.units = 7
-    stage.participants.replies["PriceOrder"] = price
-    state = await stage.process().run()
+    world.participants.replies["PriceOrder"] = price
+    state = await world.process().run()
 
     assert state.status is Status.COMPLETED
-    assert stage.participants.methods() == FORWARD
+    assert world.participants.methods() == FORWARD
     assert state.result is not None
     assert Receipt.FromString(state.result) == Receipt(order_id="ada", total=price.total, carrier="carrier")
-    assert stage.state().result == state.result
+    assert world.state().result == state.result
 
 
-async def test_an_effectful_command_leaves_after_its_intent_and_all_before_it_are_durable(stage: Stage) -> None:
+async def test_an_effectful_command_leaves_after_its_intent_and_all_before_it_are_durable(world: EngineWorld) -> None:
     durable: dict[str, list[str]] = {}
 
     def look(command: Command, _call: ReceivedCall) -> None:
-        intents = [entry for entry in stage.entries() if isinstance(entry, CommandIntended)]
+        intents = [entry for entry in world.entries() if isinstance(entry, CommandIntended)]
         durable[command.method] = [intent.method.rpartition(".")[2] for intent in intents]
 
-    stage.participants.on_call = look
-    await stage.process().run()
+    world.participants.on_call = look
+    await world.process().run()
 
     assert durable.pop("PriceOrder") == [], "a query needs no intent"
     assert durable == {method: FORWARD[: FORWARD.index(method) + 1] for method in FORWARD[1:]}
 
 
-async def test_an_intent_that_is_not_durable_yet_holds_its_command_back(stage: Stage) -> None:
-    process = stage.process()
+async def test_an_intent_that_is_not_durable_yet_holds_its_command_back(world: EngineWorld) -> None:
+    process = world.process()
     process.journal.journal_is = "held"
     started = asyncio.ensure_future(process.run())
     await turns()
-    assert stage.participants.methods() == ["PriceOrder"]
+    assert world.participants.methods() == ["PriceOrder"]
 
     process.journal.switch("up")
     await started
-    assert stage.participants.methods() == FORWARD
+    assert world.participants.methods() == FORWARD
 
 
-async def test_a_saga_of_n_effectful_commands_waits_for_the_journal_n_plus_one_times(stage: Stage) -> None:
-    process = stage.process()
+async def test_a_saga_of_n_effectful_commands_waits_for_the_journal_n_plus_one_times(world: EngineWorld) -> None:
+    process = world.process()
     appends: list[int] = []
     append = process.journal.append
     process.journal.append = lambda each: appends.append(len(each.entries)) or append(each)  # type: ignore[func-returns-value, method-assign]
@@ -95,12 +95,12 @@ async def test_a_saga_of_n_effectful_commands_waits_for_the_journal_n_plus_one_t
 
     effectful = len(FORWARD) - 1
     assert len(appends) == effectful + 1
-    assert sum(appends) == len(stage.entries())
+    assert sum(appends) == len(world.entries())
 
 
-async def test_a_command_carries_the_request_of_the_code_its_key_and_its_saga(stage: Stage) -> None:
-    await stage.process().run()
-    (call,) = stage.participants.of("ReserveStock")
+async def test_a_command_carries_the_request_of_the_code_its_key_and_its_saga(world: EngineWorld) -> None:
+    await world.process().run()
+    (call,) = world.participants.of("ReserveStock")
 
     assert call.request == RESERVE.SerializeToString()
     assert call.key == f"{SAGA}/InventoryService.ReserveStock#1"
@@ -109,16 +109,16 @@ async def test_a_command_carries_the_request_of_the_code_its_key_and_its_saga(st
     assert "compensates" not in call.metadata
 
 
-async def test_every_attempt_carries_the_same_key_and_a_span_of_its_own(stage: Stage) -> None:
-    stage.participants.scripts["ReserveStock"] = [unknown(), unknown(), unknown("UNAVAILABLE")]
-    state = await stage.process().run()
-    attempts = stage.participants.of("ReserveStock")
+async def test_every_attempt_carries_the_same_key_and_a_span_of_its_own(world: EngineWorld) -> None:
+    world.participants.scripts["ReserveStock"] = [unknown(), unknown(), unknown("UNAVAILABLE")]
+    state = await world.process().run()
+    attempts = world.participants.of("ReserveStock")
 
     assert state.status is Status.COMPLETED
     assert len(attempts) == 4
     assert len({attempt.key for attempt in attempts}) == 1
     assert len({attempt.metadata["traceparent"] for attempt in attempts}) == 4
-    failed = [entry for entry in stage.entries() if isinstance(entry, AttemptFailed)]
+    failed = [entry for entry in world.entries() if isinstance(entry, AttemptFailed)]
     assert [(entry.attempt, entry.failure.code) for entry in failed] == [
         (1, "DEADLINE_EXCEEDED"),
         (2, "DEADLINE_EXCEEDED"),
@@ -127,35 +127,35 @@ async def test_every_attempt_carries_the_same_key_and_a_span_of_its_own(stage: S
 
 
 async def test_attempts_are_spaced_as_the_contract_says_and_never_closer_than_the_participant_asks(
-    stage: Stage,
+    world: EngineWorld,
 ) -> None:
-    stage.participants.scripts["ReserveStock"] = [unknown(), unknown(), unknown(retry_after=3.0)]
-    await stage.process().run()
+    world.participants.scripts["ReserveStock"] = [unknown(), unknown(), unknown(retry_after=3.0)]
+    await world.process().run()
 
-    assert stage.clock.slept == pytest.approx([0.05, 0.1, 3.0])
+    assert world.clock.slept == pytest.approx([0.05, 0.1, 3.0])
 
 
-async def test_a_failed_attempt_is_durable_before_the_next_one_is_made(stage: Stage) -> None:
-    process = stage.process()
+async def test_a_failed_attempt_is_durable_before_the_next_one_is_made(world: EngineWorld) -> None:
+    process = world.process()
     first = Answer()
-    stage.participants.scripts["ReserveStock"] = [first]
+    world.participants.scripts["ReserveStock"] = [first]
     run = asyncio.ensure_future(process.run())
     await until(lambda: first.asked)
     process.journal.journal_is = "held"
     first.give(unknown())
     await turns()
-    assert len(stage.participants.of("ReserveStock")) == 1
+    assert len(world.participants.of("ReserveStock")) == 1
 
     process.journal.switch("up")
     await run
-    assert len(stage.participants.of("ReserveStock")) == 2
+    assert len(world.participants.of("ReserveStock")) == 2
 
 
-async def test_a_query_is_asked_until_it_is_answered(stage: Stage) -> None:
-    stage.participants.scripts["PriceOrder"] = [unknown()] * 20
+async def test_a_query_is_asked_until_it_is_answered(world: EngineWorld) -> None:
+    world.participants.scripts["PriceOrder"] = [unknown()] * 20
 
-    assert (await stage.process().run()).status is Status.COMPLETED
-    assert len(stage.participants.of("PriceOrder")) == 21
+    assert (await world.process().run()).status is Status.COMPLETED
+    assert len(world.participants.of("PriceOrder")) == 21
 
 
 @saga("crowd", version=1)
@@ -174,11 +174,11 @@ async def crowd(_order: StartOrderRequest, shop: Shop) -> Receipt:
 
 
 async def test_keys_are_fixed_when_the_calls_are_made_not_when_they_get_their_turn(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(crowd)
-    await stage.process().run()
-    sent = {call.key: ArrangeShipmentRequest.FromString(call.request).order_id for call in stage.participants.calls}
+    world = world_of(crowd)
+    await world.process().run()
+    sent = {call.key: ArrangeShipmentRequest.FromString(call.request).order_id for call in world.participants.calls}
 
     assert list(sent.items()) == [
         (f"{SAGA}/ShippingService.ArrangeShipment#3", "2"),
@@ -189,8 +189,8 @@ async def test_keys_are_fixed_when_the_calls_are_made_not_when_they_get_their_tu
     ]
 
 
-async def test_the_code_knows_its_saga(stage_of: Callable[..., Stage]) -> None:
-    state = await stage_of(crowd).process().run(saga_id="saga-77")
+async def test_the_code_knows_its_saga(world_of: Callable[..., EngineWorld]) -> None:
+    state = await world_of(crowd).process().run(saga_id="saga-77")
 
     assert state.result is not None
     assert Receipt.FromString(state.result).order_id == "saga-77"
@@ -206,13 +206,13 @@ async def tolerant(_order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt()
 
 
-async def test_code_may_catch_a_rejection_and_go_on(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(tolerant)
-    stage.participants.scripts["ReserveStock"] = [rejected(reason="SOLD_OUT")]
+async def test_code_may_catch_a_rejection_and_go_on(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(tolerant)
+    world.participants.scripts["ReserveStock"] = [rejected(reason="SOLD_OUT")]
 
-    state = await stage.process().run()
+    state = await world.process().run()
     assert state.status is Status.COMPLETED
-    assert stage.participants.methods() == ["ReserveStock", "ArrangeShipment"]
+    assert world.participants.methods() == ["ReserveStock", "ArrangeShipment"]
     seen = Receipt.FromString(state.result or b"").order_id
     assert seen == "InventoryService.ReserveStock#1 FAILED_PRECONDITION SOLD_OUT no"
 
@@ -233,16 +233,16 @@ async def modest(_order: StartOrderRequest, shop: Shop) -> Receipt:
     ],
 )
 async def test_a_saga_goes_on_without_what_it_can_do_without(
-    stage_of: Callable[..., Stage], script: list[object], order_id: str, attempts: int
+    world_of: Callable[..., EngineWorld], script: list[object], order_id: str, attempts: int
 ) -> None:
-    stage = stage_of(modest)
-    stage.participants.scripts["RecordOrder"] = script
-    state = await stage.process().run()
+    world = world_of(modest)
+    world.participants.scripts["RecordOrder"] = script
+    state = await world.process().run()
 
     assert (state.status, state.reason) == (Status.COMPLETED, None)
     assert Receipt.FromString(state.result or b"").order_id == order_id
-    assert len(stage.participants.calls) == attempts
-    assert stage.state().commands["AnalyticsService.RecordOrder#1"].best_effort
+    assert len(world.participants.calls) == attempts
+    assert world.state().commands["AnalyticsService.RecordOrder#1"].best_effort
 
 
 @saga("hasty", version=1)
@@ -254,9 +254,9 @@ async def hasty(_order: StartOrderRequest, shop: Shop) -> Receipt:
 FORGOTTEN: list[object] = []
 
 
-async def test_a_call_that_is_never_awaited_suspends_the_saga(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(hasty)
-    state = await stage.process().run()
+async def test_a_call_that_is_never_awaited_suspends_the_saga(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(hasty)
+    state = await world.process().run()
     FORGOTTEN.pop().close()  # type: ignore[attr-defined]  # it is a coroutine
 
     assert state.status is Status.SUSPENDED
@@ -277,11 +277,11 @@ async def impatient(_order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt()
 
 
-async def test_a_saga_does_not_end_before_its_branches_have(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(impatient)
+async def test_a_saga_does_not_end_before_its_branches_have(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(impatient)
     slow = Answer()
-    stage.participants.scripts |= {"ReserveStock": [rejected()], "ArrangeShipment": [slow]}
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts |= {"ReserveStock": [rejected()], "ArrangeShipment": [slow]}
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
     await turns()
     assert not run.done()
@@ -308,12 +308,12 @@ async def cold_feet(_order: StartOrderRequest, shop: Shop) -> Receipt:
     [(None, Status.COMPLETED, None), (rejected(), Status.COMPLETED, None), (unknown(), Status.SUSPENDED, "UNKNOWN")],
 )
 async def test_an_answer_to_a_branch_that_a_task_group_gave_up_counts(
-    stage_of: Callable[..., Stage], late: object, status: Status, reason: str | None
+    world_of: Callable[..., EngineWorld], late: object, status: Status, reason: str | None
 ) -> None:
-    stage = stage_of(cold_feet)
+    world = world_of(cold_feet)
     slow = Answer()
-    stage.participants.scripts |= {"ReserveStock": [rejected()], "ArrangeShipment": [slow]}
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts |= {"ReserveStock": [rejected()], "ArrangeShipment": [slow]}
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
     await turns()
     assert not run.done()
@@ -372,28 +372,28 @@ async def waits_for_ever(_order: StartOrderRequest, shop: Shop) -> Receipt:
     ],
 )
 async def test_broken_code_suspends_the_saga_and_says_why(
-    stage_of: Callable[..., Stage], code: Callable[..., object], message: str
+    world_of: Callable[..., EngineWorld], code: Callable[..., object], message: str
 ) -> None:
-    stage = stage_of(saga("broken", version=1)(code))  # type: ignore[arg-type, var-annotated]  # as a decorator would
-    state = await stage.process().run()
+    world = world_of(saga("broken", version=1)(code))  # type: ignore[arg-type, var-annotated]  # as a decorator would
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert (state.reason.code, state.reason.message) == ("CODE_FAILED", message)
-    assert "ReserveStock" not in stage.participants.methods()
+    assert "ReserveStock" not in world.participants.methods()
 
 
-async def test_an_rpc_whose_contract_states_no_effect_is_not_sent(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(altered(trip, "ReserveStock", effect=Effect.UNSPECIFIED))
-    state = await stage.process().run()
+async def test_an_rpc_whose_contract_states_no_effect_is_not_sent(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(altered(trip, "ReserveStock", effect=Effect.UNSPECIFIED))
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert "its contract does not state its effect" in str(state.reason)
-    assert stage.participants.methods() == ["PriceOrder"]
+    assert world.participants.methods() == ["PriceOrder"]
 
 
-async def test_a_stub_called_outside_a_saga_says_so(stage: Stage) -> None:
-    (served,) = stage.process().worker.served
+async def test_a_stub_called_outside_a_saga_says_so(world: EngineWorld) -> None:
+    (served,) = world.process().worker.served
     with pytest.raises(DefinitionError, match=r"InventoryService\.ReserveStock was called outside a saga; use a stub"):
         served.stubs.inventory.ReserveStock(RESERVE)
     with pytest.raises(DefinitionError, match="outside a saga"):
@@ -407,24 +407,24 @@ def test_a_saga_cannot_stream() -> None:
             kind("/shop/Watch", request_serializer=None, response_deserializer=None)(RESERVE)
 
 
-async def test_a_call_may_have_a_timeout_of_its_own(stage_of: Callable[..., Stage]) -> None:
+async def test_a_call_may_have_a_timeout_of_its_own(world_of: Callable[..., EngineWorld]) -> None:
     async def hurried(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await shop.email.SendConfirmation(CONFIRM, timeout=0.25)
         await shop.pricing.PriceOrder(PRICE)
         return Receipt()
 
-    stage = stage_of(saga("hurried", version=1)(hurried))
-    await stage.process().run()
+    world = world_of(saga("hurried", version=1)(hurried))
+    await world.process().run()
 
-    assert stage.participants.timeouts == {"SendConfirmation": 0.25, "PriceOrder": 2.0}
+    assert world.participants.timeouts == {"SendConfirmation": 0.25, "PriceOrder": 2.0}
 
 
-async def test_an_adapter_that_raises_suspends_the_saga_and_does_not_hang_it(stage: Stage) -> None:
+async def test_an_adapter_that_raises_suspends_the_saga_and_does_not_hang_it(world: EngineWorld) -> None:
     async def explode() -> Completed:
         raise ValueError("boom")
 
-    stage.participants.scripts["AuthorizePayment"] = [explode]
-    state = await stage.process().run()
+    world.participants.scripts["AuthorizePayment"] = [explode]
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert "ValueError: boom" in str(state.reason)

@@ -13,7 +13,7 @@ from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import SagaState, Status
 from orchestrator.ports.journal import Append, NewSaga
 from orchestrator.testing.world.observer import RecordingObserver
-from tests.unit.engine.stage import turns
+from tests.unit.engine.world import turns
 
 
 class SlowJournal:

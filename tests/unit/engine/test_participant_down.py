@@ -8,16 +8,16 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
 from orchestrator.journal.outcome import Failure, Unknown
 from orchestrator.journal.state import Status
-from tests.unit.engine.stage import SAGA, until
+from tests.unit.engine.world import SAGA, until
 
 if TYPE_CHECKING:
-    from tests.unit.engine.stage import Stage
+    from tests.unit.engine.world import EngineWorld
 
 PAYMENT = "shop.payment.v1.PaymentService"
 
 
-async def test_a_participant_that_is_down_is_asked_for_its_health_and_not_for_commands(stage: Stage) -> None:
-    process = stage.process()
+async def test_a_participant_that_is_down_is_asked_for_its_health_and_not_for_commands(world: EngineWorld) -> None:
+    process = world.process()
     health: list[bool] = [False] * 30
 
     async def is_serving(_service: str) -> bool:
@@ -25,7 +25,7 @@ async def test_a_participant_that_is_down_is_asked_for_its_health_and_not_for_co
 
     breaker = process.worker.bindings.breakers[PAYMENT]
     breaker._check = lambda: is_serving(PAYMENT)
-    stage.participants.scripts["AuthorizePayment"] = [
+    world.participants.scripts["AuthorizePayment"] = [
         Unknown(Failure(StatusCode.UNAVAILABLE, "refused"))
     ] * FAILURES_TO_OPEN
 
@@ -33,29 +33,29 @@ async def test_a_participant_that_is_down_is_asked_for_its_health_and_not_for_co
 
     assert state.status is Status.COMPLETED
     assert health == [], "it was asked until it was back"
-    assert len(stage.participants.of("AuthorizePayment")) == FAILURES_TO_OPEN + 1
+    assert len(world.participants.of("AuthorizePayment")) == FAILURES_TO_OPEN + 1
 
 
-async def test_a_participant_that_says_itself_that_it_is_unavailable_is_there(stage: Stage) -> None:
-    process = stage.process()
+async def test_a_participant_that_says_itself_that_it_is_unavailable_is_there(world: EngineWorld) -> None:
+    process = world.process()
     says_so = Unknown(Failure(StatusCode.UNAVAILABLE, "in a moment", "WARMING_UP"))
-    stage.participants.scripts["AuthorizePayment"] = [says_so] * (FAILURES_TO_OPEN * 2)
+    world.participants.scripts["AuthorizePayment"] = [says_so] * (FAILURES_TO_OPEN * 2)
 
     assert (await process.run()).status is Status.COMPLETED
     assert not process.worker.bindings.breakers[PAYMENT].is_open
 
 
-async def test_a_saga_that_waits_for_its_turn_is_cancelled_at_once(stage: Stage) -> None:
-    process = stage.process()
+async def test_a_saga_that_waits_for_its_turn_is_cancelled_at_once(world: EngineWorld) -> None:
+    process = world.process()
     breaker = process.worker.bindings.breakers[PAYMENT]
     breaker._limit.make_room(0)
-    await process.worker.start(stage.order())
+    await process.worker.start(world.order())
     await until(lambda: breaker.waiting)
 
     await process.acts.cancel(SAGA, "enough", "ada")
     breaker._close()  # for the compensations
-    state = await stage.stopped()
+    state = await world.stopped()
 
     assert state.status is Status.COMPENSATED
-    assert "AuthorizePayment" not in stage.participants.methods()
+    assert "AuthorizePayment" not in world.participants.methods()
     assert breaker.in_flight == 0

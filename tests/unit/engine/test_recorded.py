@@ -12,12 +12,12 @@ from orchestrator.errors import DefinitionError
 from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.stage import RESERVE, Answer, Shop, until
+from tests.unit.engine.world import RESERVE, Answer, Shop, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.engine.stage import Stage
+    from tests.unit.engine.world import EngineWorld
 
 
 @saga("drawn", version=1)
@@ -27,19 +27,19 @@ async def drawn(_order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt(order_id=drawn_first)
 
 
-async def test_values_are_drawn_once_and_found_again_after_a_crash(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(drawn)
+async def test_values_are_drawn_once_and_found_again_after_a_crash(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(drawn)
     held = Answer()
-    stage.participants.scripts["ReserveStock"] = [held]
-    process = stage.process()
-    await process.worker.start(stage.order())
+    world.participants.scripts["ReserveStock"] = [held]
+    process = world.process()
+    await process.worker.start(world.order())
     await until(lambda: held.asked)
-    before = dict(stage.state().values)
+    before = dict(world.state().values)
     assert set(before) == {"now#1", *(f"random#{number}" for number in range(1, 8))}
 
-    stage.clock.time += 10**18
-    await stage.recover()
-    state = await stage.stopped()
+    world.clock.time += 10**18
+    await world.recover()
+    state = await world.stopped()
 
     assert state.status is Status.COMPLETED
     assert state.values == before
@@ -47,7 +47,7 @@ async def test_values_are_drawn_once_and_found_again_after_a_crash(stage_of: Cal
     moment, number, first, second = Receipt.FromString(state.result).order_id.split(" ")
     assert moment.startswith("2023-11-14T")
     assert float(number) == 0.5
-    assert (first[14], first == second) == ("4", True), "version 4; the stage's chance always says the same"
+    assert (first[14], first == second) == ("4", True), "version 4; the world's chance always says the same"
 
 
 @pytest.mark.parametrize("draw", [context.now, context.random, context.uuid4, context.saga_id])

@@ -10,71 +10,73 @@ import pytest
 
 from orchestrator.errors import JournalUnavailable, Recovering
 from orchestrator.journal.state import Status
-from tests.unit.engine.stage import SAGA, Answer, until
+from tests.unit.engine.world import SAGA, Answer, until
 
 if TYPE_CHECKING:
     from orchestrator.ports.claims import Claim
-    from tests.unit.engine.stage import EngineProcess, Stage
+    from tests.unit.engine.world import EngineProcess, EngineWorld
 
 
-async def left_behind(stage: Stage, *saga_ids: str) -> None:
+async def left_behind(world: EngineWorld, *saga_ids: str) -> None:
     """Sagas that a process has started, and was killed."""
     answers = [Answer() for _ in saga_ids]
-    stage.participants.scripts["ReserveStock"] = [*answers]
-    process = stage.process()
+    world.participants.scripts["ReserveStock"] = [*answers]
+    process = world.process()
     for saga_id in saga_ids:
-        await process.worker.start(stage.order(saga_id=saga_id))
+        await process.worker.start(world.order(saga_id=saga_id))
     await until(lambda: all(answer.asked for answer in answers))
-    stage.crash()
+    world.crash()
 
 
 class Held:
     """The journal hands out no claims until it is let go of."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, world: EngineWorld) -> None:
         self.let_go = asyncio.Event()
-        self._claim = stage.journal.claim_unfinished
-        stage.journal.claim_unfinished = self.claim  # type: ignore[method-assign]
+        self._claim = world.journal.claim_unfinished
+        world.journal.claim_unfinished = self.claim  # type: ignore[method-assign]
 
     async def claim(self, owner: str, now: int, limit: int) -> list[Claim]:
         await self.let_go.wait()
         return await self._claim(owner, now, limit)
 
 
-async def beginning(stage: Stage) -> EngineProcess:
+async def beginning(world: EngineWorld) -> EngineProcess:
     """A replica that has begun to recover."""
-    process = stage.process()
+    process = world.process()
     await process.worker.begin(lambda: None)
     return process
 
 
-async def test_a_new_saga_ends_while_old_ones_wait_to_be_recovered(stage: Stage) -> None:
-    await left_behind(stage, "old")
-    held = Held(stage)
-    process = await beginning(stage)
+async def test_a_new_saga_ends_while_old_ones_wait_to_be_recovered(world: EngineWorld) -> None:
+    await left_behind(world, "old")
+    held = Held(world)
+    process = await beginning(world)
 
     assert (await process.run()).status is Status.COMPLETED
     assert process.worker.recovery.under_way
     held.let_go.set()
-    assert (await stage.stopped("old")).status is Status.COMPLETED
+    assert (await world.stopped("old")).status is Status.COMPLETED
 
 
-async def test_a_start_repeated_before_its_saga_is_recovered_finds_it(stage: Stage) -> None:
-    await left_behind(stage, SAGA)
-    held = Held(stage)
-    process = await beginning(stage)
+async def test_a_start_repeated_before_its_saga_is_recovered_finds_it(world: EngineWorld) -> None:
+    await left_behind(world, SAGA)
+    held = Held(world)
+    process = await beginning(world)
 
-    state = await process.worker.start(stage.order())
+    state = await process.worker.start(world.order())
 
     assert (state.saga_id, state.status) == (SAGA, Status.RUNNING)
     held.let_go.set()
-    assert (await stage.stopped()).status is Status.COMPLETED
+    assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_what_can_be_done_only_to_a_recovered_saga_is_refused_with_numbers_until_it_is(stage: Stage) -> None:
-    await left_behind(stage, "old-1", "old-2")
-    held = Held(stage)
-    process = await beginning(stage)
+async def test_what_can_be_done_only_to_a_recovered_saga_is_refused_with_numbers_until_it_is(
+    world: EngineWorld,
+) -> None:
+    await left_behind(world, "old-1", "old-2")
+    held = Held(world)
+    process = await beginning(world)
 
     with pytest.raises(Recovering, match="0 of 2 unfinished sagas"):
         await process.worker.ensure_recovered("old-1")
@@ -85,57 +87,57 @@ async def test_what_can_be_done_only_to_a_recovered_saga_is_refused_with_numbers
     assert process.worker.recovery.recovered == 2
 
 
-async def test_a_saga_that_has_ended_or_is_new_waits_for_no_recovery(stage: Stage) -> None:
-    await stage.process().run(saga_id="ended")
-    await left_behind(stage, "old")
-    held = Held(stage)
-    process = await beginning(stage)
+async def test_a_saga_that_has_ended_or_is_new_waits_for_no_recovery(world: EngineWorld) -> None:
+    await world.process().run(saga_id="ended")
+    await left_behind(world, "old")
+    held = Held(world)
+    process = await beginning(world)
     hang = Answer()
-    stage.participants.scripts["ReserveStock"] = [hang]
-    await process.worker.start(stage.order(saga_id="new"))
+    world.participants.scripts["ReserveStock"] = [hang]
+    await process.worker.start(world.order(saga_id="new"))
 
     await process.worker.ensure_recovered("ended")
     await process.worker.ensure_recovered("new")
     held.let_go.set()
     hang.give()
-    await stage.stopped("new")
-    await stage.stopped("old")
+    await world.stopped("new")
+    await world.stopped("old")
 
 
-async def test_a_long_recovery_tells_how_far_it_has_come(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_long_recovery_tells_how_far_it_has_come(world: EngineWorld, caplog: pytest.LogCaptureFixture) -> None:
     saga_ids = [f"old-{number}" for number in range(60)]
-    await left_behind(stage, *saga_ids)
-    read = stage.journal.read
+    await left_behind(world, *saga_ids)
+    read = world.journal.read
 
     async def slow_read(saga_id: str) -> object:
-        stage.clock.time += 50_000_000
+        world.clock.time += 50_000_000
         return await read(saga_id)
 
-    stage.journal.read = slow_read  # type: ignore[method-assign, assignment]
+    world.journal.read = slow_read  # type: ignore[method-assign, assignment]
     with caplog.at_level(logging.INFO, "orchestrator.engine.replica.recovery"):
-        process = await beginning(stage)
+        process = await beginning(world)
         await until(lambda: not process.worker.recovery.under_way)
 
     told = [record.getMessage() for record in caplog.records]
     assert told == ["recovering: 50 of 60 unfinished sagas so far", "recovered 60 sagas"]
     for saga_id in saga_ids:
-        await stage.stopped(saga_id)
+        await world.stopped(saga_id)
 
 
-async def test_a_recovery_that_the_journal_interrupts_goes_on_once_it_is_back(stage: Stage) -> None:
-    await left_behind(stage, "old")
-    claim, failures = stage.journal.claim_unfinished, iter([True])
+async def test_a_recovery_that_the_journal_interrupts_goes_on_once_it_is_back(world: EngineWorld) -> None:
+    await left_behind(world, "old")
+    claim, failures = world.journal.claim_unfinished, iter([True])
 
     async def failing(owner: str, now: int, limit: int) -> list[Claim]:
         if next(failures, False):
             raise JournalUnavailable("the disk is slow")
         return await claim(owner, now, limit)
 
-    stage.journal.claim_unfinished = failing  # type: ignore[method-assign]
-    process = await beginning(stage)
-    await until(stage.clock.is_held)
+    world.journal.claim_unfinished = failing  # type: ignore[method-assign]
+    process = await beginning(world)
+    await until(world.clock.is_held)
     assert process.worker.recovery.under_way
 
-    stage.clock.advance(21)
+    world.clock.advance(21)
     await until(lambda: not process.worker.recovery.under_way)
-    assert (await stage.stopped("old")).status is Status.COMPLETED
+    assert (await world.stopped("old")).status is Status.COMPLETED

@@ -22,7 +22,7 @@ from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest
-from tests.unit.engine.stage import (
+from tests.unit.engine.world import (
     ARRANGE,
     AUTHORIZE,
     CAPTURE,
@@ -42,80 +42,80 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from orchestrator.journal.outcome import Outcome
-    from tests.unit.engine.stage import Definition, Stage
+    from tests.unit.engine.world import Definition, EngineWorld
 
     Code = Callable[[StartOrderRequest, Shop], Awaitable[Receipt]]
 
 
-async def interrupted(stage: Stage, method: str) -> int:
+async def interrupted(world: EngineWorld, method: str) -> int:
     """Let the saga come to this method, whose answer never comes; how many attempts were made until then."""
     never = Answer()
-    stage.participants.scripts[method].append(never)
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts[method].append(never)
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: never.asked)
     run.cancel()
-    return len(stage.participants.calls)
+    return len(world.participants.calls)
 
 
 @pytest.mark.parametrize("method", FORWARD[1:])
-async def test_recovery_sends_what_is_in_doubt_and_nothing_before_it(stage: Stage, method: str) -> None:
-    before = await interrupted(stage, method)
-    await stage.recover()
-    state = await stage.stopped()
+async def test_recovery_sends_what_is_in_doubt_and_nothing_before_it(world: EngineWorld, method: str) -> None:
+    before = await interrupted(world, method)
+    await world.recover()
+    state = await world.stopped()
 
     assert state.status is Status.COMPLETED
-    assert [call.method for call in stage.participants.calls[before:]] == FORWARD[FORWARD.index(method) :]
-    in_doubt, again = stage.participants.of(method)
+    assert [call.method for call in world.participants.calls[before:]] == FORWARD[FORWARD.index(method) :]
+    in_doubt, again = world.participants.of(method)
     assert in_doubt.key == again.key
     assert in_doubt.request == again.request
 
 
-async def test_an_attempt_after_recovery_has_a_number_of_its_own(stage: Stage) -> None:
-    await interrupted(stage, "ReserveStock")
-    await stage.recover()
-    await stage.stopped()
-    before, after = stage.participants.of("ReserveStock")
+async def test_an_attempt_after_recovery_has_a_number_of_its_own(world: EngineWorld) -> None:
+    await interrupted(world, "ReserveStock")
+    await world.recover()
+    await world.stopped()
+    before, after = world.participants.of("ReserveStock")
 
     assert before.metadata["traceparent"] != after.metadata["traceparent"]
-    (recovered,) = [entry for entry in stage.entries() if isinstance(entry, SagaRecovered)]
+    (recovered,) = [entry for entry in world.entries() if isinstance(entry, SagaRecovered)]
     assert recovered.owner == "replica-2"
 
 
-async def test_attempts_that_two_processes_left_behind_have_numbers_of_their_own(stage: Stage) -> None:
-    await interrupted(stage, "ReserveStock")
+async def test_attempts_that_two_processes_left_behind_have_numbers_of_their_own(world: EngineWorld) -> None:
+    await interrupted(world, "ReserveStock")
     never = Answer()
-    stage.participants.scripts["ReserveStock"] = [never]
-    await stage.recover()
+    world.participants.scripts["ReserveStock"] = [never]
+    await world.recover()
     await until(lambda: never.asked)
-    await stage.recover()
-    await stage.stopped()
-    spans = [call.metadata["traceparent"] for call in stage.participants.of("ReserveStock")]
+    await world.recover()
+    await world.stopped()
+    spans = [call.metadata["traceparent"] for call in world.participants.of("ReserveStock")]
 
     assert len(spans) == len(set(spans)) == 3
 
 
-async def test_a_journalled_rejection_is_not_asked_for_again(stage: Stage) -> None:
-    stage.participants.scripts["AuthorizePayment"] = [rejected()]
-    before = await interrupted(stage, "ReleaseStock")
-    await stage.recover()
-    state = await stage.stopped()
+async def test_a_journalled_rejection_is_not_asked_for_again(world: EngineWorld) -> None:
+    world.participants.scripts["AuthorizePayment"] = [rejected()]
+    before = await interrupted(world, "ReleaseStock")
+    await world.recover()
+    state = await world.stopped()
 
     assert state.status is Status.COMPENSATED
-    assert [call.method for call in stage.participants.calls[before:]] == ["ReleaseStock"]
+    assert [call.method for call in world.participants.calls[before:]] == ["ReleaseStock"]
 
 
-async def test_a_compensation_in_doubt_is_sent_again_with_its_key_and_a_span_of_its_own(stage: Stage) -> None:
-    stage.participants.scripts["CapturePayment"] = [rejected()]
-    await interrupted(stage, "ReleaseStock")
-    await stage.recover()
-    await stage.stopped()
-    before, after = stage.participants.of("ReleaseStock")
+async def test_a_compensation_in_doubt_is_sent_again_with_its_key_and_a_span_of_its_own(world: EngineWorld) -> None:
+    world.participants.scripts["CapturePayment"] = [rejected()]
+    await interrupted(world, "ReleaseStock")
+    await world.recover()
+    await world.stopped()
+    before, after = world.participants.of("ReleaseStock")
 
     assert before.key == after.key
     assert before.metadata["compensates"] == after.metadata["compensates"]
     assert before.metadata["traceparent"] != after.metadata["traceparent"]
-    assert len(stage.participants.of("CancelShipment")) == 2, "its result would have ridden with the end"
-    assert len({call.metadata["traceparent"] for call in stage.participants.calls}) == len(stage.participants.calls)
+    assert len(world.participants.of("CancelShipment")) == 2, "its result would have ridden with the end"
+    assert len({call.metadata["traceparent"] for call in world.participants.calls}) == len(world.participants.calls)
 
 
 def changed(code: Code) -> Definition:
@@ -182,20 +182,20 @@ async def that_returns_at_once(_order: StartOrderRequest, _shop: Shop) -> Receip
     ],
 )
 async def test_code_that_no_longer_matches_is_suspended_with_both_sides_shown(
-    stage: Stage, code: Code, message: str
+    world: EngineWorld, code: Code, message: str
 ) -> None:
-    before = await interrupted(stage, "ArrangeShipment")
-    await stage.recover(changed(code))
-    state = await stage.stopped()
+    before = await interrupted(world, "ArrangeShipment")
+    await world.recover(changed(code))
+    state = await world.stopped()
 
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert (state.reason.code, state.reason.message) == ("DIVERGED", message)
-    sent = {call.method for call in stage.participants.calls[before:]}
+    sent = {call.method for call in world.participants.calls[before:]}
     assert sent <= {"ArrangeShipment"}, "at most what is in doubt is sent again"
 
 
-async def test_no_handler_of_the_codes_own_gets_over_a_divergence(stage_of: Callable[..., Stage]) -> None:
+async def test_no_handler_of_the_codes_own_gets_over_a_divergence(world_of: Callable[..., EngineWorld]) -> None:
     async def stubborn(_order: StartOrderRequest, shop: Shop) -> Receipt:
         with contextlib.suppress(Exception):
             await shop.inventory.ReserveStock(ReserveStockRequest(order_id="another"))
@@ -207,19 +207,19 @@ async def test_no_handler_of_the_codes_own_gets_over_a_divergence(stage_of: Call
         await shop.payment.AuthorizePayment(AUTHORIZE)
         return Receipt()
 
-    stage = stage_of(changed(before))
-    sent = await interrupted(stage, "AuthorizePayment")
-    await stage.recover(changed(stubborn))
-    state = await stage.stopped()
+    world = world_of(changed(before))
+    sent = await interrupted(world, "AuthorizePayment")
+    await world.recover(changed(stubborn))
+    state = await world.stopped()
 
     assert state.reason is not None
     assert state.reason.code == "DIVERGED"
     assert 'the code now sends {order_id: "another"}' in state.reason.message
-    assert len(stage.participants.calls) == sent
+    assert len(world.participants.calls) == sent
 
 
 async def test_code_that_gives_up_where_its_journal_goes_on_is_suspended_and_not_rolled_back(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
     async def before(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await shop.inventory.ReserveStock(RESERVE)
@@ -230,20 +230,20 @@ async def test_code_that_gives_up_where_its_journal_goes_on_is_suspended_and_not
         await shop.inventory.ReserveStock(RESERVE)
         raise SagaRejected("TOO_RISKY", "not today")
 
-    stage = stage_of(changed(before))
-    sent = await interrupted(stage, "AuthorizePayment")
-    await stage.recover(changed(timid))
-    state = await stage.stopped()
+    world = world_of(changed(before))
+    sent = await interrupted(world, "AuthorizePayment")
+    await world.recover(changed(timid))
+    state = await world.stopped()
 
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert state.reason.code == "DIVERGED"
     assert state.reason.message.startswith("the code now gives up (")
     assert state.reason.message.endswith("; the journal goes on with PaymentService.AuthorizePayment#1")
-    assert len(stage.participants.calls) == sent
+    assert len(world.participants.calls) == sent
 
 
-async def test_a_diverged_saga_shows_no_field_that_its_contract_redacts(stage_of: Callable[..., Stage]) -> None:
+async def test_a_diverged_saga_shows_no_field_that_its_contract_redacts(world_of: Callable[..., EngineWorld]) -> None:
     def paying(token: str) -> Definition:
         async def pay(_order: StartOrderRequest, shop: Shop) -> Receipt:
             await shop.payment.AuthorizePayment(AuthorizePaymentRequest(order_id=SAGA, card_token=token))
@@ -251,37 +251,37 @@ async def test_a_diverged_saga_shows_no_field_that_its_contract_redacts(stage_of
 
         return changed(pay)
 
-    stage = stage_of(paying("tok_secret_1"))
-    await interrupted(stage, "AuthorizePayment")
-    await stage.recover(paying("tok_secret_2"))
-    state = await stage.stopped()
+    world = world_of(paying("tok_secret_1"))
+    await interrupted(world, "AuthorizePayment")
+    await world.recover(paying("tok_secret_2"))
+    state = await world.stopped()
 
     assert "card_token" in str(state.reason)
     assert "secret" not in str(state.reason)
 
 
-def rewrite(stage: Stage, change: Callable[[CommandIntended], CommandIntended]) -> None:
+def rewrite(world: EngineWorld, change: Callable[[CommandIntended], CommandIntended]) -> None:
     """Make the journal one that other code has written."""
-    kept = stage.journal._sagas[SAGA]
+    kept = world.journal._sagas[SAGA]
     kept.entries = [change(entry) if isinstance(entry, CommandIntended) else entry for entry in kept.entries]
-    stage.observer.entries.clear()
+    world.observer.entries.clear()
 
 
-async def test_a_request_that_differs_in_its_bytes_only_is_the_same(stage: Stage) -> None:
+async def test_a_request_that_differs_in_its_bytes_only_is_the_same(world: EngineWorld) -> None:
     """The same field a second time: other bytes, which parse to the same message."""
-    await interrupted(stage, "AuthorizePayment")
+    await interrupted(world, "AuthorizePayment")
     again = ReserveStockRequest(order_id=SAGA).SerializeToString()
-    rewrite(stage, lambda entry: entry._replace(request=entry.request + again) if "Reserve" in entry.key else entry)
-    await stage.recover()
+    rewrite(world, lambda entry: entry._replace(request=entry.request + again) if "Reserve" in entry.key else entry)
+    await world.recover()
 
-    assert (await stage.stopped()).status is Status.COMPLETED
+    assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_another_service_of_the_same_short_name_diverges(stage: Stage) -> None:
-    await interrupted(stage, "AuthorizePayment")
-    rewrite(stage, lambda entry: entry._replace(method=entry.method.replace("shop.", "other.")))
-    await stage.recover()
-    state = await stage.stopped()
+async def test_another_service_of_the_same_short_name_diverges(world: EngineWorld) -> None:
+    await interrupted(world, "AuthorizePayment")
+    rewrite(world, lambda entry: entry._replace(method=entry.method.replace("shop.", "other.")))
+    await world.recover()
+    state = await world.stopped()
 
     assert state.reason is not None
     assert (state.reason.code, state.reason.message) == (
@@ -293,25 +293,25 @@ async def test_another_service_of_the_same_short_name_diverges(stage: Stage) -> 
     )
 
 
-async def test_a_saga_whose_version_is_not_served_is_suspended(stage: Stage) -> None:
-    await interrupted(stage, "ReserveStock")
-    before = len(stage.participants.calls)
+async def test_a_saga_whose_version_is_not_served_is_suspended(world: EngineWorld) -> None:
+    await interrupted(world, "ReserveStock")
+    before = len(world.participants.calls)
 
     async def other(_order: StartOrderRequest, _shop: Shop) -> Receipt:
         return Receipt()
 
-    await stage.recover(saga("trip", version=2)(other))
-    state = await stage.stopped()
+    await world.recover(saga("trip", version=2)(other))
+    state = await world.stopped()
 
     assert state.reason is not None
     assert (state.reason.code, state.reason.message) == (
         "DEFINITION_MISSING",
         "no saga trip v1 is served; serve the module that holds it",
     )
-    assert len(stage.participants.calls) == before
+    assert len(world.participants.calls) == before
 
 
-async def test_branches_replay_in_any_order_before_anything_new_is_sent(stage_of: Callable[..., Stage]) -> None:
+async def test_branches_replay_in_any_order_before_anything_new_is_sent(world_of: Callable[..., EngineWorld]) -> None:
     async def branches(_order: StartOrderRequest, shop: Shop) -> Receipt:
         async def long(name: str, number: int) -> None:
             with scope(name):
@@ -322,16 +322,18 @@ async def test_branches_replay_in_any_order_before_anything_new_is_sent(stage_of
         await shop.payment.AuthorizePayment(AUTHORIZE)
         return Receipt()
 
-    stage = stage_of(changed(branches))
-    await interrupted(stage, "AuthorizePayment")
-    before = len(stage.participants.calls)
-    await stage.recover()
+    world = world_of(changed(branches))
+    await interrupted(world, "AuthorizePayment")
+    before = len(world.participants.calls)
+    await world.recover()
 
-    assert (await stage.stopped()).status is Status.COMPLETED
-    assert [call.method for call in stage.participants.calls[before:]] == ["AuthorizePayment"]
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert [call.method for call in world.participants.calls[before:]] == ["AuthorizePayment"]
 
 
-async def test_a_task_group_that_failed_replays_as_far_as_its_branches_had_come(stage_of: Callable[..., Stage]) -> None:
+async def test_a_task_group_that_failed_replays_as_far_as_its_branches_had_come(
+    world_of: Callable[..., EngineWorld],
+) -> None:
     async def getting_over_it(_order: StartOrderRequest, shop: Shop) -> Receipt:
         async def nested(name: str) -> None:
             with scope(name):
@@ -351,11 +353,11 @@ async def test_a_task_group_that_failed_replays_as_far_as_its_branches_had_come(
         await turns(8)
         return rejected()
 
-    stage = stage_of(changed(getting_over_it))
-    stage.participants.scripts["AuthorizePayment"] = [late_refusal]
-    before = await interrupted(stage, "CapturePayment")
-    await stage.recover()
-    state = await stage.stopped()
+    world = world_of(changed(getting_over_it))
+    world.participants.scripts["AuthorizePayment"] = [late_refusal]
+    before = await interrupted(world, "CapturePayment")
+    await world.recover()
+    state = await world.stopped()
 
     # The branches were cancelled before they had sent their last commands, which therefore stay in doubt.
     assert state.reason is not None
@@ -364,12 +366,12 @@ async def test_a_task_group_that_failed_replays_as_far_as_its_branches_had_come(
         "one/InventoryService.ReserveStock#2",
         "other/InventoryService.ReserveStock#2",
     }
-    assert [call.method for call in stage.participants.calls[before:]] == ["CapturePayment"]
+    assert [call.method for call in world.participants.calls[before:]] == ["CapturePayment"]
 
 
 @pytest.mark.parametrize("quiet", [0, 40, 10_000])
 async def test_code_that_is_busy_without_a_command_is_not_taken_for_code_that_rests(
-    stage_of: Callable[..., Stage], quiet: int
+    world_of: Callable[..., EngineWorld], quiet: int
 ) -> None:
     """Two branches: one is in doubt at the crash, the other does a lot by itself between two journalled commands."""
 
@@ -389,21 +391,23 @@ async def test_code_that_is_busy_without_a_command_is_not_taken_for_code_that_re
         await shop.payment.CapturePayment(CAPTURE)
         return Receipt()
 
-    stage = stage_of(changed(busy))
+    world = world_of(changed(busy))
     never = Answer()
-    stage.participants.scripts["AuthorizePayment"] = [never]
-    run = asyncio.ensure_future(stage.process().run())
-    await until(lambda: never.asked and len(stage.participants.of("ReserveStock")) == 3, most=1_000_000)
-    await until(lambda: len(stage.state().settled) == 2)
+    world.participants.scripts["AuthorizePayment"] = [never]
+    run = asyncio.ensure_future(world.process().run())
+    await until(lambda: never.asked and len(world.participants.of("ReserveStock")) == 3, most=1_000_000)
+    await until(lambda: len(world.state().settled) == 2)
     run.cancel()
-    await stage.recover()
-    await until(lambda: stage.state().status in {*ENDED, Status.SUSPENDED}, most=1_000_000)
+    await world.recover()
+    await until(lambda: world.state().status in {*ENDED, Status.SUSPENDED}, most=1_000_000)
 
-    assert stage.state().status is Status.COMPLETED
-    assert len(stage.participants.of("AuthorizePayment")) == 2
+    assert world.state().status is Status.COMPLETED
+    assert len(world.participants.of("AuthorizePayment")) == 2
 
 
-async def test_outcomes_are_given_in_the_order_in_which_the_code_once_got_them(stage_of: Callable[..., Stage]) -> None:
+async def test_outcomes_are_given_in_the_order_in_which_the_code_once_got_them(
+    world_of: Callable[..., EngineWorld],
+) -> None:
     async def racing(_order: StartOrderRequest, shop: Shop) -> Receipt:
         winners = []
 
@@ -417,25 +421,25 @@ async def test_outcomes_are_given_in_the_order_in_which_the_code_once_got_them(s
         await shop.payment.CapturePayment(CAPTURE)
         return Receipt()
 
-    stage = stage_of(changed(racing))
+    world = world_of(changed(racing))
     slow = Answer()
-    stage.participants.scripts["ReserveStock"] = [slow]
-    stage.participants.scripts["CapturePayment"] = [Answer()]
-    run = asyncio.ensure_future(stage.process().run())
-    await until(lambda: slow.asked and len(stage.participants.of("ReserveStock")) == 2)
+    world.participants.scripts["ReserveStock"] = [slow]
+    world.participants.scripts["CapturePayment"] = [Answer()]
+    run = asyncio.ensure_future(world.process().run())
+    await until(lambda: slow.asked and len(world.participants.of("ReserveStock")) == 2)
     await turns()
     slow.give()
-    await until(lambda: stage.participants.of("CapturePayment"))
+    await until(lambda: world.participants.of("CapturePayment"))
     run.cancel()
-    await stage.recover()
+    await world.recover()
 
-    assert (await stage.stopped()).status is Status.COMPLETED
-    (authorized,) = stage.participants.of("AuthorizePayment")
+    assert (await world.stopped()).status is Status.COMPLETED
+    (authorized,) = world.participants.of("AuthorizePayment")
     assert AuthorizePaymentRequest.FromString(authorized.request).order_id == "two-one"
 
 
 async def test_a_branch_that_was_cancelled_before_its_command_left_does_not_send_it_in_a_replay(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
     async def failing_fast(_order: StartOrderRequest, shop: Shop) -> Receipt:
         async def following() -> None:
@@ -449,22 +453,22 @@ async def test_a_branch_that_was_cancelled_before_its_command_left_does_not_send
         await shop.payment.CapturePayment(CAPTURE)
         return Receipt()
 
-    stage = stage_of(changed(failing_fast))
+    world = world_of(changed(failing_fast))
     late = Answer()
-    stage.participants.scripts |= {"AuthorizePayment": [rejected()], "ArrangeShipment": [late]}
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts |= {"AuthorizePayment": [rejected()], "ArrangeShipment": [late]}
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: late.asked)
     await turns()
     late.give()  # the branch is cancelled; its answer is journalled all the same
-    await until(lambda: "ShippingService.ArrangeShipment#1" in stage.state().settled)
+    await until(lambda: "ShippingService.ArrangeShipment#1" in world.state().settled)
     run.cancel()
-    await stage.recover()
-    await stage.stopped()
+    await world.recover()
+    await world.stopped()
 
-    assert stage.participants.of("SendConfirmation") == []
+    assert world.participants.of("SendConfirmation") == []
 
 
-async def test_a_saga_that_was_recovered_is_recovered_again(stage_of: Callable[..., Stage]) -> None:
+async def test_a_saga_that_was_recovered_is_recovered_again(world_of: Callable[..., EngineWorld]) -> None:
     async def branches(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await asyncio.gather(shop.inventory.ReserveStock(RESERVE), shop.payment.AuthorizePayment(AUTHORIZE))
         async with asyncio.TaskGroup() as group:
@@ -472,25 +476,25 @@ async def test_a_saga_that_was_recovered_is_recovered_again(stage_of: Callable[.
         await shop.payment.CapturePayment(CAPTURE)
         return Receipt()
 
-    stage = stage_of(changed(branches))
+    world = world_of(changed(branches))
     for method in ("ReserveStock", "ArrangeShipment", "CapturePayment"):
-        stage.participants.scripts[method].append(Answer())
-    run = asyncio.ensure_future(stage.process().run())
+        world.participants.scripts[method].append(Answer())
+    run = asyncio.ensure_future(world.process().run())
     for method in ("ReserveStock", "ArrangeShipment", "CapturePayment"):
-        await until(lambda method=method: stage.participants.of(method))
-        await stage.recover()
+        await until(lambda method=method: world.participants.of(method))
+        await world.recover()
     run.cancel()
 
-    assert (await stage.stopped()).status is Status.COMPLETED
+    assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_a_recovered_saga_that_has_ended_leaves_nothing_to_the_garbage_collector(stage: Stage) -> None:
-    await interrupted(stage, "AuthorizePayment")
+async def test_a_recovered_saga_that_has_ended_leaves_nothing_to_the_garbage_collector(world: EngineWorld) -> None:
+    await interrupted(world, "AuthorizePayment")
     gc.collect()
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
-        await stage.recover()
-        await stage.stopped()
+        await world.recover()
+        await world.stopped()
         await turns()
         gc.collect()
         left = {type(each) for each in gc.garbage}
@@ -499,19 +503,19 @@ async def test_a_recovered_saga_that_has_ended_leaves_nothing_to_the_garbage_col
         gc.garbage.clear()
 
     ours = {Executor, Forward, StopControl, SagaWriter, SagaState, ReplayGate, ReplayLoop}
-    assert not left & ours, "the rest is the stage's"
+    assert not left & ours, "the rest is the world's"
 
 
-async def test_code_that_asks_the_loop_for_a_later_call_is_recovered(stage_of: Callable[..., Stage]) -> None:
+async def test_code_that_asks_the_loop_for_a_later_call_is_recovered(world_of: Callable[..., EngineWorld]) -> None:
     async def limited(order: StartOrderRequest, shop: Shop) -> Receipt:
         async with asyncio.timeout(60):
             await shop.inventory.ReserveStock(RESERVE)
             await shop.payment.AuthorizePayment(AUTHORIZE)
         return Receipt(order_id=order.customer_id)
 
-    stage = stage_of(changed(limited))
-    await interrupted(stage, "AuthorizePayment")
-    await stage.recover()
+    world = world_of(changed(limited))
+    await interrupted(world, "AuthorizePayment")
+    await world.recover()
 
-    assert (await stage.stopped()).status is Status.COMPLETED
-    assert stage.participants.methods() == ["ReserveStock", "AuthorizePayment", "AuthorizePayment"]
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert world.participants.methods() == ["ReserveStock", "AuthorizePayment", "AuthorizePayment"]

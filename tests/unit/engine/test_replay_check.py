@@ -20,7 +20,7 @@ from orchestrator.journal.state import Status
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.stage import (
+from tests.unit.engine.world import (
     ARRANGE,
     AUTHORIZE,
     CAPTURE,
@@ -30,8 +30,8 @@ from tests.unit.engine.stage import (
     RESERVE,
     SAGA,
     Answer,
+    EngineWorld,
     Shop,
-    Stage,
     rejected,
     trip,
     turns,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Outcome
-    from tests.unit.engine.stage import Definition
+    from tests.unit.engine.world import Definition
 
     Code = Callable[[StartOrderRequest, Shop], Awaitable[Receipt]]
 
@@ -54,47 +54,47 @@ class Nothing:
 
 
 def edited(code: Code, version: int = 1) -> Definition:
-    """The saga of the stage, edited in place, or another version of it."""
+    """The saga of the world, edited in place, or another version of it."""
     return saga("trip", version=version)(code)
 
 
-async def verdict(stage: Stage, *definitions: Definition, entries: list[Entry] | None = None) -> ReplayVerdict:
+async def verdict(world: EngineWorld, *definitions: Definition, entries: list[Entry] | None = None) -> ReplayVerdict:
     """What the code at hand would find; nothing is sent, and nothing written, to find out."""
-    sent, written = list(stage.participants.calls), list(stage.entries())
+    sent, written = list(world.participants.calls), list(world.entries())
     verifier = Verifier([(definition, read_plan(definition)) for definition in definitions or (trip,)])
-    found = await verifier.verify(SAGA, stage.entries() if entries is None else entries)
-    assert stage.participants.calls == sent
-    assert stage.entries() == written
+    found = await verifier.verify(SAGA, world.entries() if entries is None else entries)
+    assert world.participants.calls == sent
+    assert world.entries() == written
     return found
 
 
-async def interrupted(stage: Stage, method: str) -> None:
+async def interrupted(world: EngineWorld, method: str) -> None:
     """The saga has come to this method, whose answer has not come, when its process dies."""
     never = Answer()
-    stage.participants.scripts[method].append(never)
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts[method].append(never)
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: never.asked)
     run.cancel()
-    stage.crash()
+    world.crash()
 
 
 @pytest.mark.parametrize("method", FORWARD[1:])
-async def test_wherever_a_saga_was_interrupted_its_own_code_is_in_line(stage: Stage, method: str) -> None:
-    await interrupted(stage, method)
+async def test_wherever_a_saga_was_interrupted_its_own_code_is_in_line(world: EngineWorld, method: str) -> None:
+    await interrupted(world, method)
 
-    assert await verdict(stage) == ReplayVerdict(SAGA, "trip v1", Status.RUNNING, Finding.IN_LINE)
+    assert await verdict(world) == ReplayVerdict(SAGA, "trip v1", Status.RUNNING, Finding.IN_LINE)
 
 
 @pytest.mark.parametrize("refused", [None, *FORWARD[1:5]])
 async def test_however_a_saga_has_ended_each_beginning_of_its_journal_is_in_line(
-    stage: Stage, refused: str | None
+    world: EngineWorld, refused: str | None
 ) -> None:
     if refused:
-        stage.participants.scripts[refused] = [rejected()]
-    await stage.process().run()
+        world.participants.scripts[refused] = [rejected()]
+    await world.process().run()
 
-    for number in range(1, len(stage.entries()) + 1):
-        found = await verdict(stage, entries=stage.entries()[:number])
+    for number in range(1, len(world.entries()) + 1):
+        found = await verdict(world, entries=world.entries()[:number])
         assert found.finding is Finding.IN_LINE, (number, found)
 
 
@@ -195,15 +195,15 @@ async def waits_by_itself(_order: StartOrderRequest, shop: Shop) -> Receipt:
     ],
 )
 async def test_code_that_was_edited_in_place_is_told_with_both_sides(
-    stage: Stage, code: Code, finding: Finding, message: str
+    world: EngineWorld, code: Code, finding: Finding, message: str
 ) -> None:
-    await interrupted(stage, "AuthorizePayment")
-    found = await verdict(stage, edited(code))
+    await interrupted(world, "AuthorizePayment")
+    found = await verdict(world, edited(code))
 
     assert (found.finding, found.message) == (finding, message)
 
 
-async def test_a_saga_that_has_ended_is_held_against_its_end(stage: Stage) -> None:
+async def test_a_saga_that_has_ended_is_held_against_its_end(world: EngineWorld) -> None:
     async def more(order: StartOrderRequest, shop: Shop) -> Receipt:
         receipt = await trip(order, shop)
         await shop.email.SendConfirmation(CONFIRM)
@@ -213,8 +213,8 @@ async def test_a_saga_that_has_ended_is_held_against_its_end(stage: Stage) -> No
         await trip(order, shop)
         return Receipt(order_id="another")
 
-    await stage.process().run()
-    longer, other = await verdict(stage, edited(more)), await verdict(stage, edited(another_result))
+    await world.process().run()
+    longer, other = await verdict(world, edited(more)), await verdict(world, edited(another_result))
 
     assert longer.finding is other.finding is Finding.DIVERGED
     assert longer.message.endswith("the code now waits for EmailService.SendConfirmation#2, which is new")
@@ -224,68 +224,68 @@ async def test_a_saga_that_has_ended_is_held_against_its_end(stage: Stage) -> No
     )
 
 
-async def test_code_that_gets_over_what_its_journal_gave_up_on_diverges(stage: Stage) -> None:
+async def test_code_that_gets_over_what_its_journal_gave_up_on_diverges(world: EngineWorld) -> None:
     async def brave(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await shop.pricing.PriceOrder(PRICE)
         await asyncio.gather(shop.inventory.ReserveStock(RESERVE), return_exceptions=True)
         return Receipt()
 
-    stage.participants.scripts["ReserveStock"] = [rejected()]
-    await stage.process().run()
-    found = await verdict(stage, edited(brave))
+    world.participants.scripts["ReserveStock"] = [rejected()]
+    await world.process().run()
+    found = await verdict(world, edited(brave))
 
     assert found.finding is Finding.DIVERGED
     assert found.message.startswith("the journal gives up: InventoryService.ReserveStock#1")
     assert found.message.endswith("; the code now returns {}")
 
 
-async def test_a_rollback_needs_no_code_and_is_held_against_the_contracts(stage: Stage) -> None:
+async def test_a_rollback_needs_no_code_and_is_held_against_the_contracts(world: EngineWorld) -> None:
     @saga("other", version=1)
     async def other(_order: StartOrderRequest, _shop: Nothing) -> Receipt:
         return Receipt()
 
-    await interrupted(stage, "ArrangeShipment")
-    began = [*stage.entries(), RollbackBegan(stage.clock.now(), Reason(ReasonCode.CANCELLED, "changed his mind"))]
+    await interrupted(world, "ArrangeShipment")
+    began = [*world.entries(), RollbackBegan(world.clock.now(), Reason(ReasonCode.CANCELLED, "changed his mind"))]
 
-    assert (await verdict(stage, entries=began)).finding is Finding.IN_LINE
-    assert (await verdict(stage, edited(fails), entries=began)).finding is Finding.IN_LINE
-    blocked = await verdict(stage, other, entries=began)
+    assert (await verdict(world, entries=began)).finding is Finding.IN_LINE
+    assert (await verdict(world, edited(fails), entries=began)).finding is Finding.IN_LINE
+    blocked = await verdict(world, other, entries=began)
     assert blocked.finding is Finding.BLOCKED
     assert blocked.message.startswith("ShippingService.ArrangeShipment#1: no contract at hand says how")
 
 
-async def test_a_version_that_is_not_at_hand_is_missing(stage: Stage) -> None:
-    await interrupted(stage, "ReserveStock")
+async def test_a_version_that_is_not_at_hand_is_missing(world: EngineWorld) -> None:
+    await interrupted(world, "ReserveStock")
 
     async def newer(order: StartOrderRequest, shop: Shop) -> Receipt:
         return await one_less(order, shop)
 
-    found = await verdict(stage, edited(newer, version=2))
+    found = await verdict(world, edited(newer, version=2))
 
     assert found.finding is Finding.MISSING
     assert found.definition == "trip v1"
 
 
-async def test_recorded_values_answer_as_the_journal_holds_them(stage_of: Callable[..., Stage]) -> None:
+async def test_recorded_values_answer_as_the_journal_holds_them(world_of: Callable[..., EngineWorld]) -> None:
     async def draws(_order: StartOrderRequest, shop: Shop) -> Receipt:
         name = f"{orchestrator.now()} {orchestrator.random()} {orchestrator.uuid4()}"
         await shop.inventory.ReserveStock(ReserveStockRequest(order_id=name))
         return Receipt(order_id=str(orchestrator.now()))
 
-    stage = stage_of(edited(draws))
-    await stage.process().run()
+    world = world_of(edited(draws))
+    await world.process().run()
 
-    for number in range(1, len(stage.entries()) + 1):
-        found = await verdict(stage, edited(draws), entries=stage.entries()[:number])
+    for number in range(1, len(world.entries()) + 1):
+        found = await verdict(world, edited(draws), entries=world.entries()[:number])
         assert found.finding is Finding.IN_LINE, found
 
 
-async def test_what_cannot_be_folded_is_unreadable(stage: Stage) -> None:
-    await stage.process().run()
-    entries = stage.entries()
+async def test_what_cannot_be_folded_is_unreadable(world: EngineWorld) -> None:
+    await world.process().run()
+    entries = world.entries()
 
-    assert (await verdict(stage, entries=[])).finding is Finding.UNREADABLE
-    assert (await verdict(stage, entries=entries[1:])).finding is Finding.UNREADABLE
+    assert (await verdict(world, entries=[])).finding is Finding.UNREADABLE
+    assert (await verdict(world, entries=entries[1:])).finding is Finding.UNREADABLE
     assert isinstance(entries[0], SagaStarted)
     assert encode(entries[0]).kind == 1
 
@@ -304,14 +304,14 @@ async def test_children_are_answered_from_the_journal_too() -> None:
         await shop.pricing.PriceOrder(PRICE)
         return await child(part, StartOrderRequest(customer_id=f"not {order.customer_id}"))
 
-    stage = Stage(edited(whole), part)
-    await stage.process().worker.start(stage.order(), wait=1e6)
-    entries = stage.entries()
-    await stage.strike()
+    world = EngineWorld(edited(whole), part)
+    await world.process().worker.start(world.order(), wait=1e6)
+    entries = world.entries()
+    await world.end()
 
-    assert (await verdict(stage, edited(whole), part, entries=entries)).finding is Finding.IN_LINE
-    assert (await verdict(stage, edited(renamed), part, entries=entries)).finding is Finding.DIVERGED
-    assert (await verdict(stage, edited(whole), entries=entries)).finding is Finding.FAILED
+    assert (await verdict(world, edited(whole), part, entries=entries)).finding is Finding.IN_LINE
+    assert (await verdict(world, edited(renamed), part, entries=entries)).finding is Finding.DIVERGED
+    assert (await verdict(world, edited(whole), entries=entries)).finding is Finding.FAILED
 
 
 async def in_a_group(_order: StartOrderRequest, shop: Shop) -> Receipt:
@@ -348,16 +348,16 @@ async def getting_over_it(order: StartOrderRequest, shop: Shop) -> Receipt:
 @pytest.mark.parametrize("late", [0, 2, 5, 20])
 @pytest.mark.parametrize("code", [in_a_group, gathered, getting_over_it])
 async def test_however_parallel_branches_interleave_each_beginning_of_their_journal_is_in_line(
-    stage_of: Callable[..., Stage], code: Code, refused: str | None, late: int
+    world_of: Callable[..., EngineWorld], code: Code, refused: str | None, late: int
 ) -> None:
     async def answer() -> Outcome | None:
         await turns(late)
         return rejected() if refused else None
 
-    stage = stage_of(edited(code))
-    stage.participants.scripts[refused or "ReserveStock"] = [answer]
-    await stage.process().run()
+    world = world_of(edited(code))
+    world.participants.scripts[refused or "ReserveStock"] = [answer]
+    await world.process().run()
 
-    for number in range(1, len(stage.entries()) + 1):
-        found = await verdict(stage, edited(code), entries=stage.entries()[:number])
+    for number in range(1, len(world.entries()) + 1):
+        found = await verdict(world, edited(code), entries=world.entries()[:number])
         assert found.finding is Finding.IN_LINE, (number, found)

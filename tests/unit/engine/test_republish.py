@@ -11,7 +11,7 @@ from orchestrator.journal.entries import SagaCompleted
 from orchestrator.journal.state import Status
 from orchestrator.store.memory import MemoryJournal
 from tests.support.journals import AT, Pen
-from tests.unit.engine.stage import turns, until
+from tests.unit.engine.world import turns, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -18,7 +18,7 @@ from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import VoidAuthorizationRequest
-from tests.unit.engine.stage import (
+from tests.unit.engine.world import (
     ARRANGE,
     AUTHORIZE,
     BACKWARD,
@@ -41,12 +41,12 @@ from tests.unit.engine.stage import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.engine.stage import Definition, Stage
+    from tests.unit.engine.world import Definition, EngineWorld
 
 
-async def test_a_rejected_command_compensates_those_before_it_in_reverse_order(stage: Stage) -> None:
-    stage.participants.scripts["ArrangeShipment"] = [rejected()]
-    state = await stage.process().run()
+async def test_a_rejected_command_compensates_those_before_it_in_reverse_order(world: EngineWorld) -> None:
+    world.participants.scripts["ArrangeShipment"] = [rejected()]
+    state = await world.process().run()
 
     assert state.status is Status.COMPENSATED
     assert state.reason == Reason(
@@ -54,51 +54,51 @@ async def test_a_rejected_command_compensates_those_before_it_in_reverse_order(s
         "ShippingService.ArrangeShipment#1: FAILED_PRECONDITION (NO): no",
         "ShippingService.ArrangeShipment#1",
     )
-    assert stage.participants.methods() == [*FORWARD[:4], "VoidAuthorization", "ReleaseStock"]
-    assert stage.state().status is Status.COMPENSATED
+    assert world.participants.methods() == [*FORWARD[:4], "VoidAuthorization", "ReleaseStock"]
+    assert world.state().status is Status.COMPENSATED
 
 
-async def test_a_rejected_pivot_rolls_back(stage: Stage) -> None:
-    stage.participants.scripts["CapturePayment"] = [rejected()]
+async def test_a_rejected_pivot_rolls_back(world: EngineWorld) -> None:
+    world.participants.scripts["CapturePayment"] = [rejected()]
 
-    assert (await stage.process().run()).status is Status.COMPENSATED
-    assert stage.participants.methods() == [*FORWARD[:5], *BACKWARD]
+    assert (await world.process().run()).status is Status.COMPENSATED
+    assert world.participants.methods() == [*FORWARD[:5], *BACKWARD]
 
 
-async def test_code_that_gives_up_rolls_back_and_says_why(stage_of: Callable[..., Stage]) -> None:
+async def test_code_that_gives_up_rolls_back_and_says_why(world_of: Callable[..., EngineWorld]) -> None:
     async def choosy(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await shop.inventory.ReserveStock(RESERVE)
         raise SagaRejected("TOO_DEAR", "it costs too much")
 
-    stage = stage_of(saga("choosy", version=1)(choosy))
-    state = await stage.process().run()
+    world = world_of(saga("choosy", version=1)(choosy))
+    state = await world.process().run()
 
     assert state.status is Status.COMPENSATED
     assert state.reason == Reason(ReasonCode.REJECTED, "TOO_DEAR: it costs too much")
-    assert stage.participants.methods() == ["ReserveStock", "ReleaseStock"]
+    assert world.participants.methods() == ["ReserveStock", "ReleaseStock"]
 
 
-async def test_a_saga_without_effects_is_compensated_by_doing_nothing(stage: Stage) -> None:
-    stage.participants.scripts["ReserveStock"] = [rejected()]
+async def test_a_saga_without_effects_is_compensated_by_doing_nothing(world: EngineWorld) -> None:
+    world.participants.scripts["ReserveStock"] = [rejected()]
 
-    assert (await stage.process().run()).status is Status.COMPENSATED
-    assert stage.participants.methods() == ["PriceOrder", "ReserveStock"]
+    assert (await world.process().run()).status is Status.COMPENSATED
+    assert world.participants.methods() == ["PriceOrder", "ReserveStock"]
 
 
-async def test_a_compensation_carries_a_request_derived_from_the_command_and_names_it(stage: Stage) -> None:
-    stage.participants.scripts["AuthorizePayment"] = [rejected()]
-    await stage.process().run()
-    (call,) = stage.participants.of("ReleaseStock")
+async def test_a_compensation_carries_a_request_derived_from_the_command_and_names_it(world: EngineWorld) -> None:
+    world.participants.scripts["AuthorizePayment"] = [rejected()]
+    await world.process().run()
+    (call,) = world.participants.of("ReleaseStock")
 
     assert ReleaseStockRequest.FromString(call.request) == ReleaseStockRequest(order_id=SAGA)
     assert call.key == f"{SAGA}/compensation:InventoryService.ReserveStock#1"
     assert call.metadata["compensates"] == f"{SAGA}/InventoryService.ReserveStock#1"
 
 
-async def test_a_compensation_is_sent_until_it_succeeds_with_the_same_key(stage: Stage) -> None:
-    stage.participants.scripts |= {"AuthorizePayment": [rejected()], "ReleaseStock": [unknown()] * 12}
-    state = await stage.process().run()
-    calls = stage.participants.of("ReleaseStock")
+async def test_a_compensation_is_sent_until_it_succeeds_with_the_same_key(world: EngineWorld) -> None:
+    world.participants.scripts |= {"AuthorizePayment": [rejected()], "ReleaseStock": [unknown()] * 12}
+    state = await world.process().run()
+    calls = world.participants.of("ReleaseStock")
 
     assert state.status is Status.COMPENSATED
     assert len(calls) == 13
@@ -106,34 +106,34 @@ async def test_a_compensation_is_sent_until_it_succeeds_with_the_same_key(stage:
     assert len({call.metadata["traceparent"] for call in calls}) == 13
 
 
-async def test_a_compensation_begins_when_the_one_before_has_succeeded(stage: Stage) -> None:
+async def test_a_compensation_begins_when_the_one_before_has_succeeded(world: EngineWorld) -> None:
     slow = Answer()
-    stage.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [slow]}
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [slow]}
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
     await turns()
-    assert "ReleaseStock" not in stage.participants.methods()
+    assert "ReleaseStock" not in world.participants.methods()
 
     slow.give()
     assert (await run).status is Status.COMPENSATED
 
 
-async def test_a_refused_compensation_suspends_the_saga_with_the_rest_still_planned(stage: Stage) -> None:
-    stage.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [rejected(reason="TOO_LATE")]}
-    state = await stage.process().run()
+async def test_a_refused_compensation_suspends_the_saga_with_the_rest_still_planned(world: EngineWorld) -> None:
+    world.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [rejected(reason="TOO_LATE")]}
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason == Reason(
         "COMPENSATION_REJECTED", "FAILED_PRECONDITION (TOO_LATE): no", "PaymentService.AuthorizePayment#1"
     )
-    assert stage.participants.methods() == [*FORWARD[:5], "CancelShipment", "VoidAuthorization"]
+    assert world.participants.methods() == [*FORWARD[:5], "CancelShipment", "VoidAuthorization"]
     standing = [command.key for command in state.commands.values() if command.may_stand]
     assert standing == ["InventoryService.ReserveStock#1", "PaymentService.AuthorizePayment#1"]
 
 
-async def test_a_rollback_waits_for_the_journal_when_it_begins_and_when_it_ends(stage: Stage) -> None:
-    stage.participants.scripts["CapturePayment"] = [rejected()]
-    process = stage.process()
+async def test_a_rollback_waits_for_the_journal_when_it_begins_and_when_it_ends(world: EngineWorld) -> None:
+    world.participants.scripts["CapturePayment"] = [rejected()]
+    process = world.process()
     appends: list[list[str]] = []
     append = process.journal.append
     process.journal.append = lambda each: (  # type: ignore[method-assign]
@@ -141,17 +141,17 @@ async def test_a_rollback_waits_for_the_journal_when_it_begins_and_when_it_ends(
     )
     await process.run()
 
-    assert stage.participants.methods() == [*FORWARD[:5], *BACKWARD]
+    assert world.participants.methods() == [*FORWARD[:5], *BACKWARD]
     assert appends[-2:] == [
         ["CommandRefused", "RollbackBegan", *["CompensationBegan"] * len(BACKWARD)],
         [*["CompensationCompleted"] * len(BACKWARD), "SagaCompensated"],
     ]
 
 
-async def test_the_step_whose_turn_it_is_is_compensating_and_the_others_stand_as_they_are(stage: Stage) -> None:
+async def test_the_step_whose_turn_it_is_is_compensating_and_the_others_stand_as_they_are(world: EngineWorld) -> None:
     slow = Answer()
-    stage.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [slow]}
-    process = stage.process()
+    world.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [slow]}
+    process = world.process()
     run = asyncio.ensure_future(process.run())
     await until(lambda: slow.asked)
     states = {step.method.rpartition(".")[2]: step.state for step in steps(process.worker.live[SAGA].state, None)}
@@ -163,16 +163,16 @@ async def test_the_step_whose_turn_it_is_is_compensating_and_the_others_stand_as
     assert states["ReserveStock"] is StepState.COMPLETED
 
 
-async def test_the_reason_of_a_rollback_is_durable_before_its_first_compensation(stage: Stage) -> None:
-    stage.participants.scripts["ArrangeShipment"] = [rejected()]
-    process = stage.process()
+async def test_the_reason_of_a_rollback_is_durable_before_its_first_compensation(world: EngineWorld) -> None:
+    world.participants.scripts["ArrangeShipment"] = [rejected()]
+    process = world.process()
     await process.run()
-    entries = stage.entries()
+    entries = world.entries()
     (began,) = [number for number, entry in enumerate(entries) if isinstance(entry, RollbackBegan)]
     compensations = [number for number, entry in enumerate(entries) if isinstance(entry, CompensationBegan)]
 
     assert all(began < number for number in compensations)
-    assert not stage.broken_promises, "the stage looks whenever a compensation is sent"
+    assert not world.broken_promises, "the world looks whenever a compensation is sent"
 
 
 @saga("pair", version=1)
@@ -200,25 +200,25 @@ async def group(_order: StartOrderRequest, shop: Shop) -> Receipt:
     ids=["completed", "rejected", "unknown"],
 )
 async def test_a_branch_in_flight_is_awaited_before_anything_is_compensated(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
     definition: object,
     late: object,
     outcome: StepOutcome | None,
     compensations: list[str],
 ) -> None:
-    stage = stage_of(definition)
+    world = world_of(definition)
     slow = Answer()
-    stage.participants.scripts |= {"ReserveStock": [rejected()], "ArrangeShipment": [slow]}
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts |= {"ReserveStock": [rejected()], "ArrangeShipment": [slow]}
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
     await turns()
-    assert not stage.state().rollback
+    assert not world.state().rollback
 
     slow.give(late)  # type: ignore[arg-type]  # an outcome
     state = await run
     assert state.status is Status.COMPENSATED
     assert state.commands["ShippingService.ArrangeShipment#1"].outcome is outcome
-    assert stage.participants.methods() == ["ReserveStock", "ArrangeShipment", *compensations]
+    assert world.participants.methods() == ["ReserveStock", "ArrangeShipment", *compensations]
     assert state.reason is not None
     assert state.reason.step_key == "InventoryService.ReserveStock#1"
 
@@ -233,83 +233,83 @@ async def deep(_order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt()
 
 
-async def test_a_branch_left_behind_sends_nothing_once_the_rollback_began(stage_of: Callable[..., Stage]) -> None:
+async def test_a_branch_left_behind_sends_nothing_once_the_rollback_began(world_of: Callable[..., EngineWorld]) -> None:
     """Its code gets the late answer turns after the rollback has begun, and goes on to its next command."""
-    stage = stage_of(deep)
+    world = world_of(deep)
     slow = Answer()
-    stage.participants.scripts |= {"ReserveStock": [rejected()], "ArrangeShipment": [slow]}
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts |= {"ReserveStock": [rejected()], "ArrangeShipment": [slow]}
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
     slow.give()
     state = await run
     await turns()
 
     assert state.status is Status.COMPENSATED
-    assert "AuthorizePayment" not in stage.participants.methods()
+    assert "AuthorizePayment" not in world.participants.methods()
     assert list(state.commands) == ["InventoryService.ReserveStock#1", "ShippingService.ArrangeShipment#1"]
 
 
 async def test_a_branch_in_backoff_is_not_waited_for_and_compensated_as_in_doubt(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(pair)
-    stage.clock.hold_from = 0.0
+    world = world_of(pair)
+    world.clock.hold_from = 0.0
     slow = Answer()
-    stage.participants.scripts |= {"ReserveStock": [slow], "ArrangeShipment": [unknown()]}
-    run = asyncio.ensure_future(stage.process().run())
-    await until(stage.clock.is_held)
+    world.participants.scripts |= {"ReserveStock": [slow], "ArrangeShipment": [unknown()]}
+    run = asyncio.ensure_future(world.process().run())
+    await until(world.clock.is_held)
     slow.give(rejected())
     state = await run
 
     assert state.status is Status.COMPENSATED
-    assert stage.participants.methods() == ["ReserveStock", "ArrangeShipment", "CancelShipment"]
+    assert world.participants.methods() == ["ReserveStock", "ArrangeShipment", "CancelShipment"]
 
 
-async def test_what_was_tried_as_best_effort_is_compensated_too(stage_of: Callable[..., Stage]) -> None:
+async def test_what_was_tried_as_best_effort_is_compensated_too(world_of: Callable[..., EngineWorld]) -> None:
     async def modest(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await best_effort(shop.inventory.ReserveStock(RESERVE))
         await shop.payment.AuthorizePayment(AUTHORIZE)
         return Receipt()
 
-    stage = stage_of(saga("modest", version=1)(modest))
-    stage.participants.scripts |= {"ReserveStock": [unknown()] * 4, "AuthorizePayment": [rejected()]}
-    state = await stage.process().run()
+    world = world_of(saga("modest", version=1)(modest))
+    world.participants.scripts |= {"ReserveStock": [unknown()] * 4, "AuthorizePayment": [rejected()]}
+    state = await world.process().run()
 
     assert state.status is Status.COMPENSATED
-    assert stage.participants.methods() == [*["ReserveStock"] * 4, "AuthorizePayment", "ReleaseStock"]
+    assert world.participants.methods() == [*["ReserveStock"] * 4, "AuthorizePayment", "ReleaseStock"]
 
 
-async def test_an_effect_that_nothing_takes_back_is_named_to_an_operator(stage_of: Callable[..., Stage]) -> None:
+async def test_an_effect_that_nothing_takes_back_is_named_to_an_operator(world_of: Callable[..., EngineWorld]) -> None:
     async def careless(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await shop.inventory.ReserveStock(RESERVE)
         await shop.email.SendConfirmation(CONFIRM)
         await shop.payment.AuthorizePayment(AUTHORIZE)
         return Receipt()
 
-    stage = stage_of(saga("careless", version=1)(careless))
-    stage.participants.scripts["AuthorizePayment"] = [rejected()]
-    state = await stage.process().run()
+    world = world_of(saga("careless", version=1)(careless))
+    world.participants.scripts["AuthorizePayment"] = [rejected()]
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason == Reason(ReasonCode.EFFECT_STANDS, "nothing takes back: EmailService.SendConfirmation#1")
-    assert stage.participants.methods()[-1] == "ReleaseStock", "what can be taken back is"
+    assert world.participants.methods()[-1] == "ReleaseStock", "what can be taken back is"
 
 
-async def test_a_rejection_after_the_pivot_suspends_and_compensates_nothing(stage: Stage) -> None:
-    stage.participants.scripts["SendConfirmation"] = [rejected()]
-    state = await stage.process().run()
+async def test_a_rejection_after_the_pivot_suspends_and_compensates_nothing(world: EngineWorld) -> None:
+    world.participants.scripts["SendConfirmation"] = [rejected()]
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert (state.reason.code, state.reason.step_key) == ("REJECTED_AFTER_PIVOT", "EmailService.SendConfirmation#1")
-    assert stage.participants.methods() == FORWARD
+    assert world.participants.methods() == FORWARD
 
 
-async def test_what_follows_the_pivot_is_retried_until_it_succeeds(stage: Stage) -> None:
-    stage.participants.scripts["SendConfirmation"] = [unknown()] * 30
+async def test_what_follows_the_pivot_is_retried_until_it_succeeds(world: EngineWorld) -> None:
+    world.participants.scripts["SendConfirmation"] = [unknown()] * 30
 
-    assert (await stage.process().run()).status is Status.COMPLETED
-    assert len(stage.participants.of("SendConfirmation")) == 31
+    assert (await world.process().run()).status is Status.COMPLETED
+    assert len(world.participants.of("SendConfirmation")) == 31
 
 
 @saga("race", version=1)
@@ -330,29 +330,29 @@ async def race(_order: StartOrderRequest, shop: Shop) -> Receipt:
     ids=["accepted", "rejected", "in doubt"],
 )
 async def test_a_rejection_next_to_a_pivot_waits_for_it_and_never_compensates_before_it_is_settled(
-    stage_of: Callable[..., Stage], capture: list[object], status: Status, code: str
+    world_of: Callable[..., EngineWorld], capture: list[object], status: Status, code: str
 ) -> None:
-    stage = stage_of(race)
-    stage.clock.hold_from = 0.0
-    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "CapturePayment": capture}
-    state = await stage.process().run()
+    world = world_of(race)
+    world.clock.hold_from = 0.0
+    world.participants.scripts |= {"ArrangeShipment": [rejected()], "CapturePayment": capture}
+    state = await world.process().run()
 
     assert (state.status, state.reason.code if state.reason else None) == (status, code)
-    assert ("ReleaseStock" in stage.participants.methods()) == (status is Status.COMPENSATED)
+    assert ("ReleaseStock" in world.participants.methods()) == (status is Status.COMPENSATED)
     if code == "UNKNOWN":
         assert "PaymentService.CapturePayment#1 may have been accepted" in str(state.reason)
 
 
 async def test_a_rollback_needs_no_code_and_finds_the_contract_through_any_saga(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(trip)
+    world = world_of(trip)
     slow = Answer()
-    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [slow]}
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [slow]}
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
-    other = await stage.recover(pair)
-    state = await stage.stopped()
+    other = await world.recover(pair)
+    state = await world.stopped()
     run.cancel()
 
     assert state.status is Status.COMPENSATED
@@ -369,70 +369,72 @@ async def nothing(_order: StartOrderRequest, _nobody: Nobody) -> Receipt:
 
 
 async def test_what_is_sent_again_is_the_same_to_the_byte_whatever_contract_is_at_hand(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
     """A request with a map, which is serialized differently from process to process, is journalled and sent so."""
-    stage = stage_of(trip)
+    world = world_of(trip)
     slow = Answer()
-    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [unknown(), slow]}
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [unknown(), slow]}
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
-    (began,) = [e for e in stage.entries() if isinstance(e, CompensationBegan) and "Authorize" in e.key]
-    kept = stage.journal._sagas[SAGA]
+    (began,) = [e for e in world.entries() if isinstance(e, CompensationBegan) and "Authorize" in e.key]
+    kept = world.journal._sagas[SAGA]
     other = began._replace(request=VoidAuthorizationRequest(order_id="as it was derived then").SerializeToString())
     kept.entries = [other if entry is began else entry for entry in kept.entries]
-    await stage.recover(altered(trip, "AuthorizePayment", compensation=None))
-    stage.observer.entries.clear()
+    await world.recover(altered(trip, "AuthorizePayment", compensation=None))
+    world.observer.entries.clear()
     run.cancel()
 
-    assert (await stage.stopped()).status is Status.COMPENSATED
-    assert stage.participants.of("VoidAuthorization")[-1].request == other.request
+    assert (await world.stopped()).status is Status.COMPENSATED
+    assert world.participants.of("VoidAuthorization")[-1].request == other.request
 
 
-async def test_a_journal_of_an_earlier_version_holds_no_request_and_it_is_derived(stage: Stage) -> None:
+async def test_a_journal_of_an_earlier_version_holds_no_request_and_it_is_derived(world: EngineWorld) -> None:
     slow = Answer()
-    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [slow]}
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [slow]}
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
-    kept = stage.journal._sagas[SAGA]
+    kept = world.journal._sagas[SAGA]
     kept.entries = [e._replace(request=None) if isinstance(e, CompensationBegan) else e for e in kept.entries]
-    await stage.recover()
-    stage.observer.entries.clear()
+    await world.recover()
+    world.observer.entries.clear()
     run.cancel()
 
-    assert (await stage.stopped()).status is Status.COMPENSATED
-    before, after = stage.participants.of("VoidAuthorization")
+    assert (await world.stopped()).status is Status.COMPENSATED
+    before, after = world.participants.of("VoidAuthorization")
     assert before.request == after.request != b""
 
 
-async def test_a_command_whose_contract_is_gone_is_named_to_an_operator(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(trip)
+async def test_a_command_whose_contract_is_gone_is_named_to_an_operator(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(trip)
     slow = Answer()
-    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [slow]}
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [slow]}
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
-    await stage.recover(dataclasses.replace(trip, function=nothing, stubs=Nobody, participants=()))
-    state = await stage.stopped()
+    await world.recover(dataclasses.replace(trip, function=nothing, stubs=Nobody, participants=()))
+    state = await world.stopped()
     run.cancel()
 
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert (state.reason.code, state.reason.step_key) == ("CONTRACT_MISSING", "PaymentService.AuthorizePayment#1")
     assert state.reason.message.endswith("was intended, and no contract at hand holds it")
-    assert "ReleaseStock" not in stage.participants.methods(), "the order is kept"
+    assert "ReleaseStock" not in world.participants.methods(), "the order is kept"
 
 
-async def test_a_rollback_that_begins_without_the_contract_tells_what_to_serve(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(trip)
+async def test_a_rollback_that_begins_without_the_contract_tells_what_to_serve(
+    world_of: Callable[..., EngineWorld],
+) -> None:
+    world = world_of(trip)
     never = Answer()
-    stage.participants.scripts["AuthorizePayment"] = [never]
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts["AuthorizePayment"] = [never]
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: never.asked)
     run.cancel()
-    process = await stage.recover(dataclasses.replace(trip, function=nothing, stubs=Nobody, participants=()))
-    await stage.stopped()
+    process = await world.recover(dataclasses.replace(trip, function=nothing, stubs=Nobody, participants=()))
+    await world.stopped()
     await process.acts.cancel(SAGA, "enough", "ada")
-    state = await stage.stopped()
+    state = await world.stopped()
 
     assert state.reason is not None
     assert state.reason.message == (
@@ -442,16 +444,16 @@ async def test_a_rollback_that_begins_without_the_contract_tells_what_to_serve(s
 
 
 async def test_a_compensation_that_may_give_up_is_given_up_in_front_of_an_operator(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(giving_up(trip, attempts=2))
-    stage.participants.scripts |= {"AuthorizePayment": [rejected()], "ReleaseStock": [unknown()] * 9}
-    state = await stage.process().run()
+    world = world_of(giving_up(trip, attempts=2))
+    world.participants.scripts |= {"AuthorizePayment": [rejected()], "ReleaseStock": [unknown()] * 9}
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason == Reason(ReasonCode.UNKNOWN, "DEADLINE_EXCEEDED: no answer", "InventoryService.ReserveStock#1")
-    assert len(stage.participants.of("ReleaseStock")) == 2
-    told = stage.state().compensation("InventoryService.ReserveStock#1")
+    assert len(world.participants.of("ReleaseStock")) == 2
+    told = world.state().compensation("InventoryService.ReserveStock#1")
     assert (told.attempts, told.failure) == (2, unknown().failure)
     assert told.sent_at is not None
     assert state.compensation("InventoryService.ReserveStock#1").attempts == 2
@@ -470,7 +472,7 @@ def giving_up(definition: Definition, attempts: int) -> Definition:
     return altered(definition, "ReserveStock", compensation=undo)
 
 
-async def test_a_rejection_caught_by_the_code_compensates_nothing(stage_of: Callable[..., Stage]) -> None:
+async def test_a_rejection_caught_by_the_code_compensates_nothing(world_of: Callable[..., EngineWorld]) -> None:
     async def calm(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await shop.inventory.ReserveStock(RESERVE)
         try:
@@ -479,30 +481,30 @@ async def test_a_rejection_caught_by_the_code_compensates_nothing(stage_of: Call
             await shop.pricing.PriceOrder(PRICE)
         return Receipt()
 
-    stage = stage_of(saga("calm", version=1)(calm))
-    stage.participants.scripts["AuthorizePayment"] = [rejected()]
+    world = world_of(saga("calm", version=1)(calm))
+    world.participants.scripts["AuthorizePayment"] = [rejected()]
 
-    assert (await stage.process().run()).status is Status.COMPLETED
-    assert stage.participants.methods() == ["ReserveStock", "AuthorizePayment", "PriceOrder"]
+    assert (await world.process().run()).status is Status.COMPLETED
+    assert world.participants.methods() == ["ReserveStock", "AuthorizePayment", "PriceOrder"]
 
 
-async def test_a_request_that_its_contract_cannot_read_any_more_is_named_to_an_operator(stage: Stage) -> None:
+async def test_a_request_that_its_contract_cannot_read_any_more_is_named_to_an_operator(world: EngineWorld) -> None:
     slow = Answer()
-    stage.participants.scripts |= {"ArrangeShipment": [slow, rejected()]}
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts |= {"ArrangeShipment": [slow, rejected()]}
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
-    kept = stage.journal._sagas[SAGA]
+    kept = world.journal._sagas[SAGA]
     spoilt = [
         e._replace(request=b"\xff") if isinstance(e, CommandIntended) and "Authorize" in e.key else e
         for e in kept.entries
     ]
     kept.entries = [*spoilt, RollbackBegan(kept.entries[-1].at, Reason(ReasonCode.CANCELLED, "enough"))]
     kept.record = dataclasses.replace(kept.record, status=Status.COMPENSATING, sequence=len(kept.entries))
-    stage.observer.entries.clear()
-    await stage.recover()
-    stage.observer.entries.clear()
+    world.observer.entries.clear()
+    await world.recover()
+    world.observer.entries.clear()
     run.cancel()
-    state = await stage.stopped()
+    state = await world.stopped()
 
     assert state.reason is not None
     assert (state.reason.code, state.reason.step_key) == ("CONTRACT_MISSING", "PaymentService.AuthorizePayment#1")

@@ -9,10 +9,10 @@ import pytest
 from orchestrator.errors import ActRefused
 from orchestrator.journal.entries import CompensationSkipped
 from orchestrator.journal.state import Status
-from tests.unit.engine.stage import SAGA, Answer, rejected, until
+from tests.unit.engine.world import SAGA, Answer, rejected, until
 
 if TYPE_CHECKING:
-    from tests.unit.engine.stage import EngineProcess, Stage
+    from tests.unit.engine.world import EngineProcess, EngineWorld
 
 STOCK = "InventoryService.ReserveStock#1"
 
@@ -21,71 +21,71 @@ async def skip(process: EngineProcess, key: str = STOCK) -> None:
     await process.acts.skip_compensation(SAGA, key, "it was taken back by hand", "ada")
 
 
-async def refused(stage: Stage, process: EngineProcess, key: str = STOCK) -> str:
+async def refused(world: EngineWorld, process: EngineProcess, key: str = STOCK) -> str:
     """The code with which it is refused, nothing being journalled."""
-    before = stage.entries()
+    before = world.entries()
     with pytest.raises(ActRefused) as refusal:
         await skip(process, key)
-    assert stage.entries() == before
+    assert world.entries() == before
     return refusal.value.reason
 
 
-async def paused(stage: Stage, method: str) -> EngineProcess:
+async def paused(world: EngineWorld, method: str) -> EngineProcess:
     """A saga that was paused while it waited for the answer to this method."""
     answer = Answer()
-    stage.participants.scripts[method] = [answer]
-    process = stage.process()
-    await process.worker.start(stage.order())
+    world.participants.scripts[method] = [answer]
+    process = world.process()
+    await process.worker.start(world.order())
     await until(lambda: answer.asked)
     answer.give()
     await process.acts.pause(SAGA, "let me see", "ada")
-    await stage.stopped()
+    await world.stopped()
     return process
 
 
 @pytest.mark.parametrize("method", ["ReserveStock", "AuthorizePayment", "ArrangeShipment"])
-async def test_a_paused_saga_that_goes_forward_has_no_compensation_to_skip(stage: Stage, method: str) -> None:
-    process = await paused(stage, method)
-    assert stage.state().commands[STOCK].may_stand
+async def test_a_paused_saga_that_goes_forward_has_no_compensation_to_skip(world: EngineWorld, method: str) -> None:
+    process = await paused(world, method)
+    assert world.state().commands[STOCK].may_stand
 
-    assert await refused(stage, process) == "NOT_ROLLING_BACK"
+    assert await refused(world, process) == "NOT_ROLLING_BACK"
 
 
-async def test_a_saga_that_is_suspended_past_its_pivot_has_no_compensation_to_skip(stage: Stage) -> None:
-    stage.participants.scripts["SendConfirmation"] = [rejected()]
-    process = stage.process()
+async def test_a_saga_that_is_suspended_past_its_pivot_has_no_compensation_to_skip(world: EngineWorld) -> None:
+    world.participants.scripts["SendConfirmation"] = [rejected()]
+    process = world.process()
     await process.run()
 
-    assert await refused(stage, process) == "NOT_ROLLING_BACK"
+    assert await refused(world, process) == "NOT_ROLLING_BACK"
 
 
-async def test_a_saga_that_is_live_has_no_compensation_to_skip(stage: Stage) -> None:
-    stage.participants.scripts["AuthorizePayment"] = [answer := Answer()]
-    process = stage.process()
-    await process.worker.start(stage.order())
+async def test_a_saga_that_is_live_has_no_compensation_to_skip(world: EngineWorld) -> None:
+    world.participants.scripts["AuthorizePayment"] = [answer := Answer()]
+    process = world.process()
+    await process.worker.start(world.order())
     await until(lambda: answer.asked)
 
-    assert await refused(stage, process) == "NOT_SUSPENDED"
+    assert await refused(world, process) == "NOT_SUSPENDED"
 
 
-async def suspended_rollback(stage: Stage) -> EngineProcess:
+async def suspended_rollback(world: EngineWorld) -> EngineProcess:
     """A saga whose rollback is suspended: the compensation of ReserveStock was refused."""
-    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "ReleaseStock": [rejected()]}
-    process = stage.process()
+    world.participants.scripts |= {"ArrangeShipment": [rejected()], "ReleaseStock": [rejected()]}
+    process = world.process()
     await process.run()
     return process
 
 
-async def test_what_stands_in_a_suspended_rollback_is_skipped_and_named(stage: Stage) -> None:
-    process = await suspended_rollback(stage)
+async def test_what_stands_in_a_suspended_rollback_is_skipped_and_named(world: EngineWorld) -> None:
+    process = await suspended_rollback(world)
 
     await skip(process)
 
-    skipped = stage.entries()[-1]
+    skipped = world.entries()[-1]
     assert isinstance(skipped, CompensationSkipped)
     assert (skipped.key, skipped.reason) == (STOCK, ("SKIPPED", "it was taken back by hand", STOCK, "ada"))
     await process.acts.resume(SAGA, "go on", "ada")
-    assert (await stage.stopped()).status is Status.PARTIALLY_COMPENSATED
+    assert (await world.stopped()).status is Status.PARTIALLY_COMPENSATED
 
 
 @pytest.mark.parametrize(
@@ -98,14 +98,14 @@ async def test_what_stands_in_a_suspended_rollback_is_skipped_and_named(stage: S
     ],
     ids=["compensated", "rejected", "a query", "never sent"],
 )
-async def test_what_does_not_stand_is_not_skipped(stage: Stage, key: str, reason: str) -> None:
-    process = await suspended_rollback(stage)
+async def test_what_does_not_stand_is_not_skipped(world: EngineWorld, key: str, reason: str) -> None:
+    process = await suspended_rollback(world)
 
-    assert await refused(stage, process, key) == reason
+    assert await refused(world, process, key) == reason
 
 
-async def test_what_was_skipped_is_not_skipped_again(stage: Stage) -> None:
-    process = await suspended_rollback(stage)
+async def test_what_was_skipped_is_not_skipped_again(world: EngineWorld) -> None:
+    process = await suspended_rollback(world)
     await skip(process)
 
-    assert await refused(stage, process) == "NOTHING_STANDS"
+    assert await refused(world, process) == "NOTHING_STANDS"

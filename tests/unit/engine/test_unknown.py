@@ -23,7 +23,7 @@ from shop.email.v1.email_pb2 import SendConfirmationResponse
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signature of a saga is read
 from shop.payment.v1.payment_pb2 import CapturePaymentResponse, GetPaymentRequest, GetPaymentResponse
-from tests.unit.engine.stage import (
+from tests.unit.engine.world import (
     AUTHORIZE,
     BACKWARD,
     FORWARD,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
-    from tests.unit.engine.stage import Definition, Stage
+    from tests.unit.engine.world import Definition, EngineWorld
 
 TWICE = RetryPolicy(attempts=2, first_delay=timedelta(milliseconds=10))
 KEY = "PaymentService.AuthorizePayment#1"
@@ -55,121 +55,121 @@ def with_policy(policy: OnUnknown, method: str = "AuthorizePayment", **changes: 
     return altered(trip, method, on_unknown=policy, **{"retry": TWICE, **changes})
 
 
-async def test_resend_keeps_sending_the_same_key(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(with_policy(OnUnknown.RESEND))
-    stage.participants.scripts["AuthorizePayment"] = [unknown()] * 25
+async def test_resend_keeps_sending_the_same_key(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(with_policy(OnUnknown.RESEND))
+    world.participants.scripts["AuthorizePayment"] = [unknown()] * 25
 
-    assert (await stage.process().run()).status is Status.COMPLETED
-    assert len({call.key for call in stage.participants.of("AuthorizePayment")}) == 1
-    assert len(stage.participants.of("AuthorizePayment")) == 26
+    assert (await world.process().run()).status is Status.COMPLETED
+    assert len({call.key for call in world.participants.of("AuthorizePayment")}) == 1
+    assert len(world.participants.of("AuthorizePayment")) == 26
 
 
-async def test_compensate_rolls_back_and_compensates_the_command_too(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(with_policy(OnUnknown.COMPENSATE))
-    stage.participants.scripts["AuthorizePayment"] = [unknown()] * 2
-    state = await stage.process().run()
+async def test_compensate_rolls_back_and_compensates_the_command_too(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(with_policy(OnUnknown.COMPENSATE))
+    world.participants.scripts["AuthorizePayment"] = [unknown()] * 2
+    state = await world.process().run()
 
     assert state.status is Status.COMPENSATED
     assert state.reason == Reason(ReasonCode.UNKNOWN, f"{KEY}: DEADLINE_EXCEEDED: no answer", KEY)
     assert state.commands[KEY].outcome is StepOutcome.UNKNOWN
-    assert stage.participants.methods() == [
+    assert world.participants.methods() == [
         *FORWARD[:3], "AuthorizePayment", "VoidAuthorization", "ReleaseStock",
     ]  # fmt: skip
 
 
-async def test_suspend_waits_for_an_operator_with_the_command_in_doubt(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(with_policy(OnUnknown.SUSPEND))
-    stage.participants.scripts["AuthorizePayment"] = [unknown()] * 2
-    state = await stage.process().run()
+async def test_suspend_waits_for_an_operator_with_the_command_in_doubt(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(with_policy(OnUnknown.SUSPEND))
+    world.participants.scripts["AuthorizePayment"] = [unknown()] * 2
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason == Reason(ReasonCode.UNKNOWN, "DEADLINE_EXCEEDED: no answer", KEY)
     assert (state.commands[KEY].outcome, state.commands[KEY].attempts) == (None, 2)
-    assert stage.participants.methods() == [*FORWARD[:3], "AuthorizePayment"]
+    assert world.participants.methods() == [*FORWARD[:3], "AuthorizePayment"]
 
 
-async def test_verify_asks_with_the_key_of_the_command_in_doubt(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(with_policy(OnUnknown.VERIFY))
-    stage.participants.scripts["AuthorizePayment"] = [unknown()] * 2
-    await stage.process().run()
-    (question,) = stage.participants.of("GetPayment")
+async def test_verify_asks_with_the_key_of_the_command_in_doubt(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(with_policy(OnUnknown.VERIFY))
+    world.participants.scripts["AuthorizePayment"] = [unknown()] * 2
+    await world.process().run()
+    (question,) = world.participants.of("GetPayment")
 
     assert question.metadata["verifies"] == f"{SAGA}/{KEY}"
     assert GetPaymentRequest.FromString(question.request).order_id == SAGA
 
 
-async def test_verified_to_have_taken_effect_with_its_reply_is_completed(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(with_policy(OnUnknown.VERIFY, "CapturePayment"))
-    stage.participants.scripts["CapturePayment"] = [unknown()] * 2
-    stage.participants.replies["GetPayment"] = GetPaymentResponse(payment_id="p-1")
-    state = await stage.process().run()
+async def test_verified_to_have_taken_effect_with_its_reply_is_completed(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(with_policy(OnUnknown.VERIFY, "CapturePayment"))
+    world.participants.scripts["CapturePayment"] = [unknown()] * 2
+    world.participants.replies["GetPayment"] = GetPaymentResponse(payment_id="p-1")
+    state = await world.process().run()
 
     assert state.status is Status.COMPLETED
-    assert len(stage.participants.of("CapturePayment")) == 2
+    assert len(world.participants.of("CapturePayment")) == 2
     reply = state.commands["PaymentService.CapturePayment#1"].reply
     assert CapturePaymentResponse.FromString(reply or b"").payment_id == "p-1"
 
 
-async def test_verified_not_to_have_taken_effect_is_sent_again(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(with_policy(OnUnknown.VERIFY))
-    stage.participants.scripts |= {
+async def test_verified_not_to_have_taken_effect_is_sent_again(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(with_policy(OnUnknown.VERIFY))
+    world.participants.scripts |= {
         "AuthorizePayment": [unknown()] * 3,
         "GetPayment": [NOT_SEEN, NOT_SEEN],
     }
 
-    assert (await stage.process().run()).status is Status.COMPLETED
-    assert [method for method in stage.participants.methods() if method in {"AuthorizePayment", "GetPayment"}] == [
+    assert (await world.process().run()).status is Status.COMPLETED
+    assert [method for method in world.participants.methods() if method in {"AuthorizePayment", "GetPayment"}] == [
         "AuthorizePayment", "AuthorizePayment", "GetPayment", "AuthorizePayment", "GetPayment", "AuthorizePayment",
     ]  # fmt: skip
 
 
-async def test_a_verify_without_an_answer_is_asked_again(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(with_policy(OnUnknown.VERIFY, "CapturePayment"))
-    stage.participants.scripts |= {"CapturePayment": [unknown()] * 2, "GetPayment": [unknown()] * 7}
+async def test_a_verify_without_an_answer_is_asked_again(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(with_policy(OnUnknown.VERIFY, "CapturePayment"))
+    world.participants.scripts |= {"CapturePayment": [unknown()] * 2, "GetPayment": [unknown()] * 7}
 
-    assert (await stage.process().run()).status is Status.COMPLETED
-    assert len(stage.participants.of("GetPayment")) == 8
+    assert (await world.process().run()).status is Status.COMPLETED
+    assert len(world.participants.of("GetPayment")) == 8
 
 
-async def test_a_verify_that_is_refused_suspends(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(with_policy(OnUnknown.VERIFY))
-    stage.participants.scripts |= {"AuthorizePayment": [unknown()] * 2, "GetPayment": [rejected("PERMISSION_DENIED")]}
-    state = await stage.process().run()
+async def test_a_verify_that_is_refused_suspends(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(with_policy(OnUnknown.VERIFY))
+    world.participants.scripts |= {"AuthorizePayment": [unknown()] * 2, "GetPayment": [rejected("PERMISSION_DENIED")]}
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason == Reason(ReasonCode.UNKNOWN, "no answer to be had: DEADLINE_EXCEEDED: no answer", KEY)
 
 
-async def test_a_rejection_is_definite_whatever_the_policy(stage_of: Callable[..., Stage]) -> None:
+async def test_a_rejection_is_definite_whatever_the_policy(world_of: Callable[..., EngineWorld]) -> None:
     for policy in OnUnknown:
-        stage = stage_of(with_policy(policy))
-        stage.participants.scripts["AuthorizePayment"] = [unknown(), rejected()]
-        assert (await stage.process().run()).status is Status.COMPENSATED
-        assert stage.participants.methods()[-1] == "ReleaseStock"
+        world = world_of(with_policy(policy))
+        world.participants.scripts["AuthorizePayment"] = [unknown(), rejected()]
+        assert (await world.process().run()).status is Status.COMPENSATED
+        assert world.participants.methods()[-1] == "ReleaseStock"
 
 
 WITHOUT_REPLY = {"response": SendConfirmationResponse}  # of which a GetPaymentResponse holds nothing
 
 
 async def test_verified_to_have_taken_effect_without_its_reply_is_sent_again_for_it(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(with_policy(OnUnknown.VERIFY, **WITHOUT_REPLY))
-    stage.participants.scripts["AuthorizePayment"] = [unknown()] * 6
+    world = world_of(with_policy(OnUnknown.VERIFY, **WITHOUT_REPLY))
+    world.participants.scripts["AuthorizePayment"] = [unknown()] * 6
 
-    assert (await stage.process().run()).status is Status.COMPLETED
-    assert len(stage.participants.of("AuthorizePayment")) == 7, "now without an end: it did take effect"
-    assert len(stage.participants.of("GetPayment")) == 1
+    assert (await world.process().run()).status is Status.COMPLETED
+    assert len(world.participants.of("AuthorizePayment")) == 7, "now without an end: it did take effect"
+    assert len(world.participants.of("GetPayment")) == 1
 
 
 async def test_a_command_that_took_effect_and_cannot_be_repeated_for_its_reply_suspends(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(with_policy(OnUnknown.VERIFY, **WITHOUT_REPLY, **FRAGILE))
-    stage.participants.scripts["AuthorizePayment"] = [unknown()]
+    world = world_of(with_policy(OnUnknown.VERIFY, **WITHOUT_REPLY, **FRAGILE))
+    world.participants.scripts["AuthorizePayment"] = [unknown()]
 
-    assert (await stage.process().run()).status is Status.SUSPENDED
-    assert len(stage.participants.of("AuthorizePayment")) == 1
+    assert (await world.process().run()).status is Status.SUSPENDED
+    assert len(world.participants.of("AuthorizePayment")) == 1
 
 
 FRAGILE = {"idempotent": False, "retry": RetryPolicy(attempts=4)}
@@ -177,28 +177,28 @@ FRAGILE = {"idempotent": False, "retry": RetryPolicy(attempts=4)}
 
 @pytest.mark.parametrize("policy", [OnUnknown.SUSPEND, OnUnknown.COMPENSATE, OnUnknown.RESEND, OnUnknown.VERIFY])
 async def test_a_command_that_is_not_idempotent_is_never_sent_again_blindly(
-    stage_of: Callable[..., Stage], policy: OnUnknown
+    world_of: Callable[..., EngineWorld], policy: OnUnknown
 ) -> None:
-    stage = stage_of(with_policy(policy, **FRAGILE))
-    stage.participants.scripts["AuthorizePayment"] = [unknown()] * 9
-    stage.participants.scripts["GetPayment"] = [rejected("PERMISSION_DENIED")]
-    state = await stage.process().run()
+    world = world_of(with_policy(policy, **FRAGILE))
+    world.participants.scripts["AuthorizePayment"] = [unknown()] * 9
+    world.participants.scripts["GetPayment"] = [rejected("PERMISSION_DENIED")]
+    state = await world.process().run()
 
     assert state.status is (Status.COMPENSATED if policy is OnUnknown.COMPENSATE else Status.SUSPENDED)
-    assert len(stage.participants.of("AuthorizePayment")) == 1
+    assert len(world.participants.of("AuthorizePayment")) == 1
 
 
 async def test_a_command_that_is_not_idempotent_is_sent_again_once_it_is_known_that_it_did_nothing(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(with_policy(OnUnknown.VERIFY, **FRAGILE))
-    stage.participants.scripts |= {
+    world = world_of(with_policy(OnUnknown.VERIFY, **FRAGILE))
+    world.participants.scripts |= {
         "AuthorizePayment": [unknown()] * 2,
         "GetPayment": [NOT_SEEN, NOT_SEEN],
     }
 
-    assert (await stage.process().run()).status is Status.COMPLETED
-    sent = [method for method in stage.participants.methods() if method in {"AuthorizePayment", "GetPayment"}]
+    assert (await world.process().run()).status is Status.COMPLETED
+    sent = [method for method in world.participants.methods() if method in {"AuthorizePayment", "GetPayment"}]
     assert sent == ["AuthorizePayment", "GetPayment", "AuthorizePayment", "GetPayment", "AuthorizePayment"]
 
 
@@ -211,20 +211,20 @@ async def test_a_command_that_is_not_idempotent_is_sent_again_once_it_is_known_t
     ],
 )
 async def test_a_command_that_is_not_idempotent_is_not_sent_again_after_a_crash(
-    stage_of: Callable[..., Stage], policy: OnUnknown, status: Status, sent_again: list[str]
+    world_of: Callable[..., EngineWorld], policy: OnUnknown, status: Status, sent_again: list[str]
 ) -> None:
-    stage = stage_of(with_policy(policy, **FRAGILE))
+    world = world_of(with_policy(policy, **FRAGILE))
     slow = Answer()
-    stage.participants.scripts["AuthorizePayment"] = [slow]
-    run = asyncio.ensure_future(stage.process().run())
+    world.participants.scripts["AuthorizePayment"] = [slow]
+    run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
-    before = len(stage.participants.calls)
-    await stage.recover()
-    state = await stage.stopped()
+    before = len(world.participants.calls)
+    await world.recover()
+    state = await world.stopped()
     run.cancel()
 
     assert state.status is status
-    assert [call.method for call in stage.participants.calls[before:]] == sent_again
+    assert [call.method for call in world.participants.calls[before:]] == sent_again
 
 
 FERRY = """
@@ -277,37 +277,37 @@ def cross(tmp_path: Path) -> Definition:
 
 
 async def test_a_compensation_takes_what_it_needs_from_the_answer(
-    stage_of: Callable[..., Stage], cross: Definition
+    world_of: Callable[..., EngineWorld], cross: Definition
 ) -> None:
-    stage = stage_of(cross)
+    world = world_of(cross)
     book = cross.participants[0].commands["Book"]
-    stage.participants.replies["Book"] = book.response(booking_id="b-7")  # type: ignore[call-arg]  # compiled above
+    world.participants.replies["Book"] = book.response(booking_id="b-7")  # type: ignore[call-arg]  # compiled above
 
-    assert (await stage.process().run()).status is Status.COMPENSATED
-    (call,) = stage.participants.of("Unbook")
+    assert (await world.process().run()).status is Status.COMPENSATED
+    (call,) = world.participants.of("Unbook")
     assert b"b-7" in call.request
 
 
 async def test_a_lost_answer_that_the_compensation_cannot_do_without_is_named_to_an_operator(
-    stage_of: Callable[..., Stage], cross: Definition
+    world_of: Callable[..., EngineWorld], cross: Definition
 ) -> None:
-    stage = stage_of(cross)
-    stage.participants.scripts["Book"] = [unknown()] * 4
-    state = await stage.process().run()
+    world = world_of(cross)
+    world.participants.scripts["Book"] = [unknown()] * 4
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason == Reason(
         "UNKNOWN", "ferry.v1.FerryService.Unbook: the answer that holds booking_id was lost", "FerryService.Book#1"
     )
-    assert stage.participants.of("Unbook") == []
+    assert world.participants.of("Unbook") == []
 
 
 async def test_a_preview_names_what_cannot_be_derived_and_why(
-    stage_of: Callable[..., Stage], cross: Definition
+    world_of: Callable[..., EngineWorld], cross: Definition
 ) -> None:
-    stage = stage_of(cross)
-    stage.participants.scripts["Book"] = [unknown()] * 4
-    process = stage.process()
+    world = world_of(cross)
+    world.participants.scripts["Book"] = [unknown()] * 4
+    process = world.process()
     state = await process.run()
 
     (planned,) = preview(state, process.worker.bindings)
@@ -319,7 +319,7 @@ async def test_a_preview_names_what_cannot_be_derived_and_why(
 
 
 async def test_no_compensation_is_intended_beyond_one_that_cannot_be_derived(
-    stage_of: Callable[..., Stage], cross: Definition
+    world_of: Callable[..., EngineWorld], cross: Definition
 ) -> None:
     """What an operator decides about the one may change what becomes of those that were started before it."""
 
@@ -329,25 +329,25 @@ async def test_no_compensation_is_intended_beyond_one_that_cannot_be_derived(
         await asyncio.gather(*bookings, return_exceptions=True)
         raise SagaRejected("SEASICK", "rather not")
 
-    stage = stage_of(dataclasses.replace(cross, function=crossing))
-    stage.participants.scripts["Book"] = [None, unknown(), None, unknown(), unknown(), unknown()]
-    state = await stage.process().run()
+    world = world_of(dataclasses.replace(cross, function=crossing))
+    world.participants.scripts["Book"] = [None, unknown(), None, unknown(), unknown(), unknown()]
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert state.reason.step_key == "FerryService.Book#2"
-    intended = [entry.key for entry in stage.entries() if isinstance(entry, CompensationBegan)]
+    intended = [entry.key for entry in world.entries() if isinstance(entry, CompensationBegan)]
     assert intended == ["FerryService.Book#3"]
 
 
-async def test_a_lost_answer_is_compensated_from_the_request_alone(stage_of: Callable[..., Stage]) -> None:
+async def test_a_lost_answer_is_compensated_from_the_request_alone(world_of: Callable[..., EngineWorld]) -> None:
     async def brief(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await shop.inventory.ReserveStock(RESERVE)
         await shop.payment.AuthorizePayment(AUTHORIZE)
         return Receipt()
 
-    stage = stage_of(altered(saga("brief", version=1)(brief), "ReserveStock", on_unknown=OnUnknown.COMPENSATE))
-    stage.participants.scripts["ReserveStock"] = [unknown()] * 4
+    world = world_of(altered(saga("brief", version=1)(brief), "ReserveStock", on_unknown=OnUnknown.COMPENSATE))
+    world.participants.scripts["ReserveStock"] = [unknown()] * 4
 
-    assert (await stage.process().run()).status is Status.COMPENSATED
-    assert stage.participants.methods() == [*["ReserveStock"] * 4, BACKWARD[-1]]
+    assert (await world.process().run()).status is Status.COMPENSATED
+    assert world.participants.methods() == [*["ReserveStock"] * 4, BACKWARD[-1]]

@@ -11,12 +11,12 @@ from orchestrator.engine.replica.replay_check import Finding, Verifier
 from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.stage import AUTHORIZE, RESERVE, SAGA, Answer, Shop, order_of, until
+from tests.unit.engine.world import AUTHORIZE, RESERVE, SAGA, Answer, Shop, order_of, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.engine.stage import Definition, Stage
+    from tests.unit.engine.world import Definition, EngineWorld
 
 
 @saga("sell", version=1)
@@ -38,69 +38,69 @@ async def sell_edited_in_place(order: StartOrderRequest, shop: Shop) -> Receipt:
     return await sell_2(order, shop)
 
 
-async def interrupted(stage: Stage) -> None:
+async def interrupted(world: EngineWorld) -> None:
     """A saga of version 1 has come to its second command when its process dies."""
     never = Answer()
-    stage.participants.scripts["AuthorizePayment"].append(never)
-    run = asyncio.ensure_future(stage.process().worker.start(stage.order(), wait=1e6))
+    world.participants.scripts["AuthorizePayment"].append(never)
+    run = asyncio.ensure_future(world.process().worker.start(world.order(), wait=1e6))
     await until(lambda: never.asked)
     run.cancel()
-    stage.crash()
+    world.crash()
 
 
-def result(stage: Stage, saga_id: str = SAGA) -> str:
-    state = stage.state(saga_id)
+def result(world: EngineWorld, saga_id: str = SAGA) -> str:
+    state = world.state(saga_id)
     assert state.status is Status.COMPLETED
     return Receipt.FromString(state.result or b"").order_id
 
 
 async def test_a_recovered_saga_stays_on_its_version_while_new_ones_use_the_newest(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(sell)
-    await interrupted(stage)
+    world = world_of(sell)
+    await interrupted(world)
 
-    process = await stage.open(sell, sell_2)
+    process = await world.open(sell, sell_2)
     newest = process.worker.served.find("sell", 0)
     assert newest is not None
     assert newest.definition is sell_2
     await process.worker.start(order_of(newest.definition, saga_id="saga-2"), wait=1e6)
-    await stage.stopped()
+    await world.stopped()
 
-    assert (result(stage), result(stage, "saga-2")) == ("as ever", "anew")
-    assert (stage.state().version, stage.state("saga-2").version) == (1, 2)
+    assert (result(world), result(world, "saga-2")) == ("as ever", "anew")
+    assert (world.state().version, world.state("saga-2").version) == (1, 2)
 
 
-async def test_an_older_version_can_still_be_asked_for(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(sell, sell_2)
-    process = stage.process()
+async def test_an_older_version_can_still_be_asked_for(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(sell, sell_2)
+    process = world.process()
     await process.worker.start(order_of(sell), wait=1e6)
 
-    assert result(stage) == "as ever"
+    assert result(world) == "as ever"
 
 
-async def finding(stage: Stage, *definitions: Definition) -> Finding:
+async def finding(world: EngineWorld, *definitions: Definition) -> Finding:
     verifier = Verifier((definition, read_plan(definition)) for definition in definitions)
-    return (await verifier.verify(SAGA, stage.entries())).finding
+    return (await verifier.verify(SAGA, world.entries())).finding
 
 
 async def test_before_a_deploy_a_version_edited_in_place_is_caught_and_a_new_one_is_not(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(sell)
-    await interrupted(stage)
+    world = world_of(sell)
+    await interrupted(world)
 
-    assert await finding(stage, sell, sell_2) is Finding.IN_LINE
-    assert await finding(stage, sell_edited_in_place, sell_2) is Finding.DIVERGED
-    assert await finding(stage, sell_2) is Finding.MISSING
+    assert await finding(world, sell, sell_2) is Finding.IN_LINE
+    assert await finding(world, sell_edited_in_place, sell_2) is Finding.DIVERGED
+    assert await finding(world, sell_2) is Finding.MISSING
 
 
-async def test_what_verify_calls_diverged_recovery_suspends(stage_of: Callable[..., Stage]) -> None:
-    stage = stage_of(sell)
-    await interrupted(stage)
-    sent = len(stage.participants.calls)
-    await stage.open(sell_edited_in_place)
-    state = await stage.stopped()
+async def test_what_verify_calls_diverged_recovery_suspends(world_of: Callable[..., EngineWorld]) -> None:
+    world = world_of(sell)
+    await interrupted(world)
+    sent = len(world.participants.calls)
+    await world.open(sell_edited_in_place)
+    state = await world.stopped()
 
     assert state.status is Status.SUSPENDED
     assert state.suspension is not None
@@ -108,4 +108,4 @@ async def test_what_verify_calls_diverged_recovery_suspends(stage_of: Callable[.
     assert state.suspension.message == (
         "the code waits for PaymentService.AuthorizePayment#1; the journal goes on with InventoryService.ReserveStock#1"
     )
-    assert len(stage.participants.calls) == sent
+    assert len(world.participants.calls) == sent

@@ -13,66 +13,66 @@ from orchestrator.engine.run.suspension import next_command
 from orchestrator.engine.sagas import WaitReason
 from orchestrator.journal.outcome import Failure, Unknown
 from orchestrator.journal.reason import Reason, ReasonCode
-from tests.unit.engine.stage import SAGA, Answer, rejected, unknown, until
+from tests.unit.engine.world import SAGA, Answer, rejected, unknown, until
 
 if TYPE_CHECKING:
-    from tests.unit.engine.stage import EngineProcess, Stage
+    from tests.unit.engine.world import EngineProcess, EngineWorld
 
 RESERVE = "InventoryService.ReserveStock#1"
 INVENTORY = "shop.inventory.v1.InventoryService"
 NOBODY = Unknown(Failure(StatusCode.UNAVAILABLE, "connection refused"))
 
 
-async def started(stage: Stage) -> EngineProcess:
-    process = stage.process()
-    await process.worker.start(stage.order())
+async def started(world: EngineWorld) -> EngineProcess:
+    process = world.process()
+    await process.worker.start(world.order())
     return process
 
 
-async def test_a_saga_on_its_way_waits_for_nothing(stage: Stage) -> None:
+async def test_a_saga_on_its_way_waits_for_nothing(world: EngineWorld) -> None:
     answer = Answer()
-    stage.participants.scripts["ReserveStock"] = [answer]
-    process = await started(stage)
+    world.participants.scripts["ReserveStock"] = [answer]
+    process = await started(world)
     await until(lambda: answer.asked)
 
     assert process.worker.live[SAGA].waiting == []
 
 
-async def test_a_saga_that_backs_off_says_since_when_until_when_and_why(stage: Stage) -> None:
-    stage.participants.scripts["ReserveStock"] = [unknown(), unknown(retry_after=60)]
-    process = await started(stage)
-    await until(stage.clock.is_held)
+async def test_a_saga_that_backs_off_says_since_when_until_when_and_why(world: EngineWorld) -> None:
+    world.participants.scripts["ReserveStock"] = [unknown(), unknown(retry_after=60)]
+    process = await started(world)
+    await until(world.clock.is_held)
 
     (waiting,) = process.worker.live[SAGA].waiting
     assert (waiting.reason, waiting.key, waiting.service) == (WaitReason.BACKOFF, RESERVE, INVENTORY)
     assert waiting.attempt == 3
     assert waiting.failure == Failure(StatusCode.DEADLINE_EXCEEDED, "no answer")
-    assert waiting.since < stage.clock.time, "since the first attempt that failed"
-    assert 59 < (waiting.until - stage.clock.time) / 1e9 <= 60
+    assert waiting.since < world.clock.time, "since the first attempt that failed"
+    assert 59 < (waiting.until - world.clock.time) / 1e9 <= 60
 
-    stage.clock.advance(60)
+    world.clock.advance(60)
     await until(lambda: SAGA not in process.worker.live)
 
 
-async def test_a_rollback_that_backs_off_names_the_command_that_it_compensates(stage: Stage) -> None:
-    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [unknown(retry_after=60)]}
-    process = await started(stage)
-    await until(stage.clock.is_held)
+async def test_a_rollback_that_backs_off_names_the_command_that_it_compensates(world: EngineWorld) -> None:
+    world.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [unknown(retry_after=60)]}
+    process = await started(world)
+    await until(world.clock.is_held)
 
     (waiting,) = process.worker.live[SAGA].waiting
     assert (waiting.reason, waiting.key) == (WaitReason.BACKOFF, "PaymentService.AuthorizePayment#1")
-    stage.clock.advance(60)
+    world.clock.advance(60)
 
 
-async def test_a_saga_whose_participant_is_down_says_so(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    process = stage.process()
+async def test_a_saga_whose_participant_is_down_says_so(world: EngineWorld, caplog: pytest.LogCaptureFixture) -> None:
+    process = world.process()
     breaker = process.worker.bindings.breakers[INVENTORY]
     for _ in range(FAILURES_TO_OPEN):
         assert breaker.try_enter()
         breaker.leave(reached=False)
     went_down = breaker.down_since
-    stage.clock.hold_from = 0.0
-    await process.worker.start(stage.order())
+    world.clock.hold_from = 0.0
+    await process.worker.start(world.order())
     await until(lambda: breaker.waiting)
 
     (waiting,) = process.worker.live[SAGA].waiting
@@ -80,7 +80,7 @@ async def test_a_saga_whose_participant_is_down_says_so(stage: Stage, caplog: py
     assert waiting.since == went_down
     assert waiting.until == breaker.next_check_at > went_down
 
-    stage.clock.advance(60)
+    world.clock.advance(60)
     await until(lambda: not breaker.is_open)
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert told == [
@@ -89,12 +89,12 @@ async def test_a_saga_whose_participant_is_down_says_so(stage: Stage, caplog: py
     ]
 
 
-async def test_a_saga_that_waits_for_its_turn_says_that_the_participant_is_busy(stage: Stage) -> None:
-    process = stage.process()
+async def test_a_saga_that_waits_for_its_turn_says_that_the_participant_is_busy(world: EngineWorld) -> None:
+    process = world.process()
     breaker = process.worker.bindings.breakers[INVENTORY]
     while breaker.try_enter():
         pass
-    await process.worker.start(stage.order())
+    await process.worker.start(world.order())
     await until(lambda: breaker.waiting)
 
     (waiting,) = process.worker.live[SAGA].waiting
@@ -103,16 +103,16 @@ async def test_a_saga_that_waits_for_its_turn_says_that_the_participant_is_busy(
 
 @pytest.mark.parametrize("refused", ["going forward", "rolling back"])
 async def test_each_suspension_is_a_warning_with_its_reason_and_the_next_command(
-    stage: Stage, caplog: pytest.LogCaptureFixture, refused: str
+    world: EngineWorld, caplog: pytest.LogCaptureFixture, refused: str
 ) -> None:
     if refused == "going forward":
-        stage.participants.scripts["SendConfirmation"] = [rejected()]
+        world.participants.scripts["SendConfirmation"] = [rejected()]
         code, step, answer = "REJECTED_AFTER_PIVOT", "EmailService.SendConfirmation#1", "--took-effect|--no-effect"
     else:
-        stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [rejected()]}
+        world.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [rejected()]}
         code, step, answer = "COMPENSATION_REJECTED", "PaymentService.AuthorizePayment#1", "--compensated"
 
-    await stage.process().run()
+    await world.process().run()
 
     (told,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert told.startswith(f"saga {SAGA} (trip v1) is suspended because of {code}: ")

@@ -22,7 +22,7 @@ from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.claims import Claim
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.stage import (
+from tests.unit.engine.world import (
     FORWARD,
     ORDER,
     PRICE,
@@ -42,17 +42,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.engine.replica.worker import Worker
-    from tests.unit.engine.stage import EngineProcess, Stage
+    from tests.unit.engine.world import EngineProcess, EngineWorld
 
 OTHER = StartOrderRequest(customer_id="bob")
 
 
-async def started(stage: Stage, method: str) -> tuple[EngineProcess, Answer]:
+async def started(world: EngineWorld, method: str) -> tuple[EngineProcess, Answer]:
     """A saga that waits for the answer to this method."""
     answer = Answer()
-    stage.participants.scripts[method].append(answer)
-    process = await stage.open()
-    await process.worker.start(stage.order())
+    world.participants.scripts[method].append(answer)
+    process = await world.open()
+    await process.worker.start(world.order())
     await until(lambda: answer.asked)
     return process, answer
 
@@ -60,86 +60,86 @@ async def started(stage: Stage, method: str) -> tuple[EngineProcess, Answer]:
 # Starting
 
 
-async def test_a_start_is_answered_once_it_is_durable(stage: Stage) -> None:
-    process = stage.process()
+async def test_a_start_is_answered_once_it_is_durable(world: EngineWorld) -> None:
+    process = world.process()
     process.journal.journal_is = "held"
-    start = asyncio.ensure_future(process.worker.start(stage.order()))
+    start = asyncio.ensure_future(process.worker.start(world.order()))
     await turns()
     assert not start.done()
 
     process.journal.switch("up")
     await start
-    assert isinstance(stage.entries()[0], SagaStarted)
+    assert isinstance(world.entries()[0], SagaStarted)
 
 
-async def test_a_start_that_the_journal_cannot_take_is_refused_and_can_be_repeated(stage: Stage) -> None:
-    process = stage.process()
+async def test_a_start_that_the_journal_cannot_take_is_refused_and_can_be_repeated(world: EngineWorld) -> None:
+    process = world.process()
     process.journal.journal_is = "down"
     with pytest.raises(JournalUnavailable):
-        await process.worker.start(stage.order())
-    assert set(stage.participants.methods()) <= {"PriceOrder"}, "nothing that has an effect"
+        await process.worker.start(world.order())
+    assert set(world.participants.methods()) <= {"PriceOrder"}, "nothing that has an effect"
     await until(lambda: not process.worker.live)
 
     process.journal.switch("up")
     assert (await process.run()).status is Status.COMPLETED
 
 
-async def test_a_repeated_start_finds_the_saga_that_it_started(stage: Stage) -> None:
-    process, answer = await started(stage, "ReserveStock")
-    again = await process.worker.start(stage.order())
+async def test_a_repeated_start_finds_the_saga_that_it_started(world: EngineWorld) -> None:
+    process, answer = await started(world, "ReserveStock")
+    again = await process.worker.start(world.order())
     assert again.status is Status.RUNNING
     answer.give()
-    await stage.stopped()
-    after = await process.worker.start(stage.order())
+    await world.stopped()
+    after = await process.worker.start(world.order())
 
     assert after.status is Status.COMPLETED
-    assert stage.participants.methods().count("ReserveStock") == 1
+    assert world.participants.methods().count("ReserveStock") == 1
 
 
-async def test_two_equal_starts_at_once_start_one_saga(stage: Stage) -> None:
-    process = stage.process()
-    states = await asyncio.gather(*(process.worker.start(stage.order(), wait=60) for _ in range(3)))
+async def test_two_equal_starts_at_once_start_one_saga(world: EngineWorld) -> None:
+    process = world.process()
+    states = await asyncio.gather(*(process.worker.start(world.order(), wait=60) for _ in range(3)))
 
     assert [state.status for state in states] == [Status.COMPLETED] * 3
-    assert stage.participants.methods() == FORWARD
+    assert world.participants.methods() == FORWARD
 
 
-async def test_two_equal_starts_at_two_replicas_start_one_saga(stage: Stage) -> None:
-    processes = [stage.process(), stage.process()]
-    await asyncio.gather(*(process.worker.start(stage.order()) for process in processes))
-    await stage.stopped()
+async def test_two_equal_starts_at_two_replicas_start_one_saga(world: EngineWorld) -> None:
+    processes = [world.process(), world.process()]
+    await asyncio.gather(*(process.worker.start(world.order()) for process in processes))
+    await world.stopped()
 
-    effects = [method for method in stage.participants.methods() if method != "PriceOrder"]
+    effects = [method for method in world.participants.methods() if method != "PriceOrder"]
     assert effects == FORWARD[1:]
 
 
 @pytest.mark.parametrize("when", ["at once", "while it runs", "after its end", "after a restart"])
-async def test_a_start_with_the_same_id_and_other_content_is_refused(stage: Stage, when: str) -> None:
+async def test_a_start_with_the_same_id_and_other_content_is_refused(world: EngineWorld, when: str) -> None:
     if when == "at once":
-        process = stage.process()
-        first = asyncio.ensure_future(process.worker.start(stage.order()))
+        process = world.process()
+        first = asyncio.ensure_future(process.worker.start(world.order()))
         await asyncio.sleep(0)
     elif when == "while it runs":
-        process, _ = await started(stage, "ReserveStock")
+        process, _ = await started(world, "ReserveStock")
     else:
-        process = stage.process()
+        process = world.process()
         await process.run()
         if when == "after a restart":
-            process = await stage.recover()
+            process = await world.recover()
     with pytest.raises(SagaExists, match="saga saga-1 was started by the same request id with another content"):
-        await process.worker.start(stage.order(OTHER))
+        await process.worker.start(world.order(OTHER))
 
     if when == "at once":
         await first
-    assert stage.state().input == ORDER.SerializeToString()
+    assert world.state().input == ORDER.SerializeToString()
 
 
-async def test_looking_at_a_saga_while_its_start_is_repeated_shows_the_saga(stage: Stage) -> None:
+async def test_looking_at_a_saga_while_its_start_is_repeated_shows_the_saga(world: EngineWorld) -> None:
     """The repeated start seems to start it anew until the journal says that it exists."""
-    await stage.process().run()
-    process = stage.process()
+    await world.process().run()
+    process = world.process()
     process.journal.journal_is = "held"
-    again = asyncio.ensure_future(process.worker.start(stage.order()))
+    again = asyncio.ensure_future(process.worker.start(world.order()))
     await turns()
     seen = asyncio.ensure_future(process.worker.get(SAGA))
     await turns()
@@ -149,68 +149,68 @@ async def test_looking_at_a_saga_while_its_start_is_repeated_shows_the_saga(stag
     assert (await again).status is Status.COMPLETED
 
 
-async def test_a_saga_keeps_its_caller_and_what_it_can_be_listed_by(stage: Stage) -> None:
-    order = stage.order()._replace(attributes=(("customer_id", "ada"),), traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
-    process = stage.process()
+async def test_a_saga_keeps_its_caller_and_what_it_can_be_listed_by(world: EngineWorld) -> None:
+    order = world.order()._replace(attributes=(("customer_id", "ada"),), traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
+    process = world.process()
     state = await process.worker.start(order, wait=60)
 
     assert (state.attributes, state.traceparent, state.sampled) == (order.attributes, order.traceparent, True)
-    (call, *_) = stage.participants.calls
+    (call, *_) = world.participants.calls
     assert call.metadata["traceparent"].startswith(f"00-{'a' * 32}-")
     records, token = await process.worker.adapters.journal.search(SagaFilter(attributes=order.attributes), 10, "")
     assert ([record.saga_id for record in records], token) == ([SAGA], "")
 
 
-async def test_a_start_repeated_after_a_failure_is_advanced_by_one_executor(stage: Stage) -> None:
+async def test_a_start_repeated_after_a_failure_is_advanced_by_one_executor(world: EngineWorld) -> None:
     """What the failed start left behind looks for the saga, and finds it well looked after."""
     answer = Answer()
-    stage.participants.scripts["ReserveStock"] = [answer]
-    process = stage.process()
+    world.participants.scripts["ReserveStock"] = [answer]
+    process = world.process()
     process.journal.journal_is = "down"
     with pytest.raises(JournalUnavailable):
-        await process.worker.start(stage.order())
-    stage.clock.hold_from = 0.0
+        await process.worker.start(world.order())
+    world.clock.hold_from = 0.0
     await until(lambda: not process.worker.live)
     process.journal.switch("up")
-    await process.worker.start(stage.order())
+    await process.worker.start(world.order())
     await until(lambda: answer.asked)
-    stage.clock.hold_from = 10.0
-    stage.clock.advance(2)
+    world.clock.hold_from = 10.0
+    world.clock.advance(2)
     await turns()
     answer.give()
 
-    assert (await stage.stopped()).status is Status.COMPLETED
-    assert not [entry for entry in stage.entries() if isinstance(entry, SagaRecovered)]
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert not [entry for entry in world.entries() if isinstance(entry, SagaRecovered)]
 
 
 # Waiting and looking
 
 
-async def test_a_start_that_waits_answers_with_the_end(stage: Stage) -> None:
-    assert (await stage.process().worker.start(stage.order(), wait=60)).status is Status.COMPLETED
+async def test_a_start_that_waits_answers_with_the_end(world: EngineWorld) -> None:
+    assert (await world.process().worker.start(world.order(), wait=60)).status is Status.COMPLETED
 
 
-async def test_a_start_that_has_waited_long_enough_answers_with_the_saga_as_it_stands(stage: Stage) -> None:
+async def test_a_start_that_has_waited_long_enough_answers_with_the_saga_as_it_stands(world: EngineWorld) -> None:
     answer = Answer()
-    stage.participants.scripts["AuthorizePayment"] = [answer]
-    process = stage.process()
-    start = asyncio.ensure_future(process.worker.start(stage.order(), wait=60))
+    world.participants.scripts["AuthorizePayment"] = [answer]
+    process = world.process()
+    start = asyncio.ensure_future(process.worker.start(world.order(), wait=60))
     await until(lambda: answer.asked)
-    stage.clock.advance(59)
+    world.clock.advance(59)
     await turns()
     assert not start.done()
 
-    stage.clock.advance(2)
+    world.clock.advance(2)
     state = await start
     assert state.status is Status.RUNNING
     assert state.commands["PaymentService.AuthorizePayment#1"].outcome is None
     answer.give()
-    await stage.stopped()
+    await world.stopped()
 
 
-async def test_a_repeated_start_waits_too(stage: Stage) -> None:
-    process, answer = await started(stage, "AuthorizePayment")
-    again = asyncio.ensure_future(process.worker.start(stage.order(), wait=60))
+async def test_a_repeated_start_waits_too(world: EngineWorld) -> None:
+    process, answer = await started(world, "AuthorizePayment")
+    again = asyncio.ensure_future(process.worker.start(world.order(), wait=60))
     await turns()
     assert not again.done()
 
@@ -219,13 +219,13 @@ async def test_a_repeated_start_waits_too(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("way", ["start", "get", "watch"])
-async def test_nobody_is_told_of_an_end_before_it_is_durable(stage: Stage, way: str) -> None:
-    process, answer = await started(stage, "SendConfirmation")
+async def test_nobody_is_told_of_an_end_before_it_is_durable(world: EngineWorld, way: str) -> None:
+    process, answer = await started(world, "SendConfirmation")
     seen: list[Status | None] = []
 
     async def look() -> None:
         if way == "start":
-            seen.append((await process.worker.start(stage.order(), wait=60)).status)
+            seen.append((await process.worker.start(world.order(), wait=60)).status)
         elif way == "get":
             await until(lambda: process.worker.live[SAGA].state.status is Status.COMPLETED)
             seen.append((await process.worker.get(SAGA)).status)
@@ -243,9 +243,9 @@ async def test_nobody_is_told_of_an_end_before_it_is_durable(stage: Stage, way: 
     assert seen == [Status.COMPLETED]
 
 
-async def test_an_end_that_the_journal_did_not_take_is_not_shown(stage: Stage) -> None:
-    process, answer = await started(stage, "SendConfirmation")
-    waiting = asyncio.ensure_future(process.worker.start(stage.order(), wait=60))
+async def test_an_end_that_the_journal_did_not_take_is_not_shown(world: EngineWorld) -> None:
+    process, answer = await started(world, "SendConfirmation")
+    waiting = asyncio.ensure_future(process.worker.start(world.order(), wait=60))
     await turns()
     process.journal.journal_is = "held"
     answer.give()
@@ -256,8 +256,8 @@ async def test_an_end_that_the_journal_did_not_take_is_not_shown(stage: Stage) -
         await waiting
 
 
-async def test_a_saga_that_nobody_started_cannot_be_seen(stage: Stage) -> None:
-    worker = stage.process().worker
+async def test_a_saga_that_nobody_started_cannot_be_seen(world: EngineWorld) -> None:
+    worker = world.process().worker
     with pytest.raises(SagaNotFound):
         await worker.get(SAGA)
     with pytest.raises(SagaNotFound):
@@ -268,8 +268,8 @@ async def watched(worker: Worker, saga_id: str = SAGA) -> list[tuple[Status | No
     return [(state.status, len(state.commands)) async for state in worker.watch(saga_id)]
 
 
-async def test_a_watcher_sees_the_saga_change_until_its_end(stage: Stage) -> None:
-    process, answer = await started(stage, "ReserveStock")
+async def test_a_watcher_sees_the_saga_change_until_its_end(world: EngineWorld) -> None:
+    process, answer = await started(world, "ReserveStock")
     watching = asyncio.ensure_future(watched(process.worker))
     await turns()
     answer.give()
@@ -281,8 +281,8 @@ async def test_a_watcher_sees_the_saga_change_until_its_end(stage: Stage) -> Non
     assert seen == sorted(seen, key=lambda each: each[1])
 
 
-async def test_a_watcher_that_is_busy_while_the_saga_ends_still_sees_the_end(stage: Stage) -> None:
-    process, answer = await started(stage, "ReserveStock")
+async def test_a_watcher_that_is_busy_while_the_saga_ends_still_sees_the_end(world: EngineWorld) -> None:
+    process, answer = await started(world, "ReserveStock")
     seen: list[SagaState] = []
     statuses = []
     async for state in process.worker.watch(SAGA):
@@ -290,22 +290,22 @@ async def test_a_watcher_that_is_busy_while_the_saga_ends_still_sees_the_end(sta
         statuses.append(state.status)
         if len(seen) == 1:
             answer.give()
-            await stage.stopped()
+            await world.stopped()
             await turns()
 
     assert statuses == [Status.RUNNING, Status.COMPLETED]
 
 
-async def test_a_watcher_of_an_ended_saga_sees_its_end_once(stage: Stage) -> None:
-    process = stage.process()
+async def test_a_watcher_of_an_ended_saga_sees_its_end_once(world: EngineWorld) -> None:
+    process = world.process()
     await process.run()
 
     assert await watched(process.worker) == [(Status.COMPLETED, len(FORWARD))]
 
 
-async def test_a_watcher_at_another_replica_sees_the_end_too(stage: Stage) -> None:
-    _, answer = await started(stage, "ReserveStock")
-    watching = asyncio.ensure_future(watched(stage.process().worker))
+async def test_a_watcher_at_another_replica_sees_the_end_too(world: EngineWorld) -> None:
+    _, answer = await started(world, "ReserveStock")
+    watching = asyncio.ensure_future(watched(world.process().worker))
     await turns(5)
     answer.give()
 
@@ -313,11 +313,11 @@ async def test_a_watcher_at_another_replica_sees_the_end_too(stage: Stage) -> No
 
 
 async def test_a_watcher_stays_when_the_saga_is_suspended_and_sees_it_rolled_back(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(altered(trip, "AuthorizePayment", on_unknown=OnUnknown.SUSPEND, retry=RetryPolicy(attempts=1)))
-    stage.participants.scripts["AuthorizePayment"] = [unknown()]
-    process = stage.process()
+    world = world_of(altered(trip, "AuthorizePayment", on_unknown=OnUnknown.SUSPEND, retry=RetryPolicy(attempts=1)))
+    world.participants.scripts["AuthorizePayment"] = [unknown()]
+    process = world.process()
     await process.run()
     statuses = []
     async for state in process.worker.watch(SAGA):
@@ -335,154 +335,156 @@ async def test_a_watcher_stays_when_the_saga_is_suspended_and_sees_it_rolled_bac
 @pytest.mark.parametrize("method", FORWARD)
 @pytest.mark.parametrize("late", [None, unknown()], ids=["completed", "unknown"])
 async def test_a_graceful_close_keeps_the_answer_in_flight_and_the_next_replica_goes_on(
-    stage: Stage, method: str, late: object
+    world: EngineWorld, method: str, late: object
 ) -> None:
-    process, answer = await started(stage, method)
+    process, answer = await started(world, method)
     closing = asyncio.ensure_future(process.worker.close(grace=60))
     await turns()
     assert not closing.done()
     answer.give(late)  # type: ignore[arg-type]  # an outcome
     await closing
-    kept = stage.state().commands
-    sent = len(stage.participants.calls)
+    kept = world.state().commands
+    sent = len(world.participants.calls)
     assert sent == FORWARD.index(method) + 1
 
-    await stage.open()
-    assert (await stage.stopped()).status is Status.COMPLETED
-    again = [call.method for call in stage.participants.calls[sent:]]
+    await world.open()
+    assert (await world.stopped()).status is Status.COMPLETED
+    again = [call.method for call in world.participants.calls[sent:]]
     assert again == FORWARD[FORWARD.index(method) + (late is None) :]
     (command,) = [command for command in kept.values() if command.method.endswith(method)]
     assert command.attempts == 1
 
 
-async def test_a_graceful_close_does_not_wait_for_pauses(stage: Stage) -> None:
-    stage.clock.hold_from = 0.0
-    process, answer = await started(stage, "ReserveStock")
+async def test_a_graceful_close_does_not_wait_for_pauses(world: EngineWorld) -> None:
+    world.clock.hold_from = 0.0
+    process, answer = await started(world, "ReserveStock")
     answer.give(unknown())
-    await until(lambda: stage.state().commands["InventoryService.ReserveStock#1"].attempts)
+    await until(lambda: world.state().commands["InventoryService.ReserveStock#1"].attempts)
     await process.worker.close(grace=60)
 
     assert not process.worker.live
 
 
-async def test_a_graceful_close_in_the_middle_of_a_rollback_goes_on_at_the_next_replica(stage: Stage) -> None:
-    stage.participants.scripts["CapturePayment"] = [rejected()]
-    process, answer = await started(stage, "VoidAuthorization")
+async def test_a_graceful_close_in_the_middle_of_a_rollback_goes_on_at_the_next_replica(world: EngineWorld) -> None:
+    world.participants.scripts["CapturePayment"] = [rejected()]
+    process, answer = await started(world, "VoidAuthorization")
     closing = asyncio.ensure_future(process.worker.close(grace=60))
     await turns()
     answer.give()
     await closing
-    await stage.open()
+    await world.open()
 
-    assert (await stage.stopped()).status is Status.COMPENSATED
-    assert stage.participants.methods() == [*FORWARD[:5], "CancelShipment", "VoidAuthorization", "ReleaseStock"]
+    assert (await world.stopped()).status is Status.COMPENSATED
+    assert world.participants.methods() == [*FORWARD[:5], "CancelShipment", "VoidAuthorization", "ReleaseStock"]
 
 
-async def test_what_is_released_is_recovered_before_any_lease_lapses(stage: Stage) -> None:
-    process, answer = await started(stage, "ReserveStock")
-    other = await stage.open()
+async def test_what_is_released_is_recovered_before_any_lease_lapses(world: EngineWorld) -> None:
+    process, answer = await started(world, "ReserveStock")
+    other = await world.open()
     assert not other.worker.live
     closing = asyncio.ensure_future(process.worker.close(grace=60))
     answer.give()
     await closing
-    stage.clock.advance(21)
+    world.clock.advance(21)
 
-    assert (await stage.stopped()).status is Status.COMPLETED
+    assert (await world.stopped()).status is Status.COMPLETED
     assert SAGA not in process.worker.live
 
 
-async def test_a_close_without_patience_lets_go_of_what_has_not_answered(stage: Stage) -> None:
-    process, answer = await started(stage, "ReserveStock")
+async def test_a_close_without_patience_lets_go_of_what_has_not_answered(world: EngineWorld) -> None:
+    process, answer = await started(world, "ReserveStock")
     await process.worker.close(grace=0)
     answer.give()
     await turns()
-    assert stage.participants.methods() == FORWARD[:2]
+    assert world.participants.methods() == FORWARD[:2]
 
-    await stage.open()
-    assert (await stage.stopped()).status is Status.COMPLETED
-    assert stage.participants.methods().count("ReserveStock") == 2
+    await world.open()
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert world.participants.methods().count("ReserveStock") == 2
 
 
 # A journal that fails
 
 
 @pytest.mark.parametrize("method", FORWARD)
-async def test_a_journal_that_fails_for_a_while_delays_a_saga_and_does_not_fail_it(stage: Stage, method: str) -> None:
-    process, answer = await started(stage, method)
+async def test_a_journal_that_fails_for_a_while_delays_a_saga_and_does_not_fail_it(
+    world: EngineWorld, method: str
+) -> None:
+    process, answer = await started(world, method)
     process.journal.journal_is = "down"
     answer.give()
     await turns()
-    sent = len(stage.participants.calls)
+    sent = len(world.participants.calls)
     await turns()
-    assert len(stage.participants.calls) == sent, "nothing is sent without an intent"
+    assert len(world.participants.calls) == sent, "nothing is sent without an intent"
 
     process.journal.switch("up")
-    assert (await stage.stopped()).status is Status.COMPLETED
-    assert list(dict.fromkeys(stage.participants.methods())) == FORWARD
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert list(dict.fromkeys(world.participants.methods())) == FORWARD
 
 
-async def test_a_journal_that_fails_in_the_middle_of_a_rollback_delays_it(stage: Stage) -> None:
-    stage.participants.scripts["CapturePayment"] = [rejected()]
-    process, answer = await started(stage, "VoidAuthorization")
+async def test_a_journal_that_fails_in_the_middle_of_a_rollback_delays_it(world: EngineWorld) -> None:
+    world.participants.scripts["CapturePayment"] = [rejected()]
+    process, answer = await started(world, "VoidAuthorization")
     process.journal.journal_is = "down"
     answer.give()
     await turns()
     process.journal.switch("up")
 
-    assert (await stage.stopped()).status is Status.COMPENSATED
+    assert (await world.stopped()).status is Status.COMPENSATED
 
 
-async def test_a_journal_that_does_not_take_a_pause_of_a_rollback_delays_the_saga(stage: Stage) -> None:
+async def test_a_journal_that_does_not_take_a_pause_of_a_rollback_delays_the_saga(world: EngineWorld) -> None:
     """Whoever asked for the pause is told; the saga goes on once the journal is back."""
-    stage.participants.scripts["CapturePayment"] = [rejected()]
-    process, answer = await started(stage, "VoidAuthorization")
-    stage.clock.hold_from = 0.0
+    world.participants.scripts["CapturePayment"] = [rejected()]
+    process, answer = await started(world, "VoidAuthorization")
+    world.clock.hold_from = 0.0
     answer.give(unknown())
-    await until(lambda: stage.state().compensation("PaymentService.AuthorizePayment#1").attempts)
+    await until(lambda: world.state().compensation("PaymentService.AuthorizePayment#1").attempts)
     await turns()
     process.journal.journal_is = "down"
     with pytest.raises(JournalUnavailable):
         await process.acts.pause(SAGA, "wait", "ada")
     process.journal.switch("up")
-    stage.clock.hold_from = 10.0
-    stage.clock.advance(10)
+    world.clock.hold_from = 10.0
+    world.clock.advance(10)
 
-    assert (await stage.stopped()).status is Status.COMPENSATED
+    assert (await world.stopped()).status is Status.COMPENSATED
 
 
-async def test_a_start_repeated_while_the_saga_waits_for_the_journal_does_not_orphan_it(stage: Stage) -> None:
-    process, answer = await started(stage, "ReserveStock")
+async def test_a_start_repeated_while_the_saga_waits_for_the_journal_does_not_orphan_it(world: EngineWorld) -> None:
+    process, answer = await started(world, "ReserveStock")
     process.journal.journal_is = "down"
     answer.give()
     await until(lambda: SAGA not in process.worker.live)
     process.journal.journal_is = "held"
-    again = asyncio.ensure_future(process.worker.start(stage.order(), wait=60))
+    again = asyncio.ensure_future(process.worker.start(world.order(), wait=60))
     await turns()
     process.journal.switch("up")
     await again
 
-    assert (await stage.stopped()).status is Status.COMPLETED
+    assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_a_repeated_start_that_fails_does_not_make_a_replica_forget_its_claim(stage: Stage) -> None:
+async def test_a_repeated_start_that_fails_does_not_make_a_replica_forget_its_claim(world: EngineWorld) -> None:
     """It starts the saga anew, under the token of a first claim; the saga has been recovered since, under another."""
-    await started(stage, "AuthorizePayment")
-    process = await stage.recover()
+    await started(world, "AuthorizePayment")
+    process = await world.recover()
     await until(lambda: SAGA in process.worker.live)
     process.journal.journal_is = "down"
     await until(lambda: SAGA not in process.worker.live)
     with pytest.raises(JournalUnavailable):
-        await process.worker.start(stage.order())
+        await process.worker.start(world.order())
     process.journal.switch("up")
 
-    assert (await stage.stopped()).status is Status.COMPLETED
+    assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_a_journal_that_cannot_be_read_at_recovery_orphans_nobody(stage: Stage) -> None:
-    await started(stage, "ReserveStock")
-    stage.crash()
-    process = stage.process()
-    read = stage.journal.read
+async def test_a_journal_that_cannot_be_read_at_recovery_orphans_nobody(world: EngineWorld) -> None:
+    await started(world, "ReserveStock")
+    world.crash()
+    process = world.process()
+    read = world.journal.read
     failures = iter([True, True])
 
     async def failing_read(saga_id: str) -> object:
@@ -490,136 +492,136 @@ async def test_a_journal_that_cannot_be_read_at_recovery_orphans_nobody(stage: S
             raise JournalUnavailable("the disk is slow")
         return await read(saga_id)
 
-    stage.journal.read = failing_read  # type: ignore[method-assign, assignment]
+    world.journal.read = failing_read  # type: ignore[method-assign, assignment]
     assert await process.worker.open() == 1
 
-    assert (await stage.stopped()).status is Status.COMPLETED
+    assert (await world.stopped()).status is Status.COMPLETED
 
 
 async def test_what_was_claimed_when_the_journals_answer_was_lost_is_carried_on_with(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The journal says that this replica is at it, so nobody else will ever be."""
-    await started(stage, "AuthorizePayment")
-    stage.crash()
-    process = stage.process()
-    claim_unfinished = stage.journal.claim_unfinished
+    await started(world, "AuthorizePayment")
+    world.crash()
+    process = world.process()
+    claim_unfinished = world.journal.claim_unfinished
 
     async def claim(owner: str, now: int, limit: int) -> list[Claim]:
-        monkeypatch.setattr(stage.journal, "claim_unfinished", claim_unfinished)
+        monkeypatch.setattr(world.journal, "claim_unfinished", claim_unfinished)
         assert await claim_unfinished(owner, now, limit)
         raise JournalUnavailable("the connection broke")
 
-    monkeypatch.setattr(stage.journal, "claim_unfinished", claim)
+    monkeypatch.setattr(world.journal, "claim_unfinished", claim)
     with pytest.raises(JournalUnavailable):
         await process.worker.open()
     assert await process.worker.open() == 1
-    assert (await stage.stopped()).status is Status.COMPLETED
+    assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_a_saga_that_cannot_be_read_keeps_no_other_from_being_recovered(stage: Stage) -> None:
+async def test_a_saga_that_cannot_be_read_keeps_no_other_from_being_recovered(world: EngineWorld) -> None:
     answers = [Answer(), Answer()]
-    stage.participants.scripts["ReserveStock"] = [*answers]
-    process = stage.process()
+    world.participants.scripts["ReserveStock"] = [*answers]
+    process = world.process()
     for number in (1, 2):
-        await process.worker.start(stage.order(saga_id=f"saga-{number}"))
+        await process.worker.start(world.order(saga_id=f"saga-{number}"))
     await until(lambda: answers[1].asked)
-    kept = stage.journal._sagas["saga-1"]
+    kept = world.journal._sagas["saga-1"]
     kept.entries.insert(0, kept.entries[0])  # started twice: no legal story
-    await stage.recover()
+    await world.recover()
 
-    assert (await stage.stopped("saga-2")).status is Status.COMPLETED
-    stage.observer.entries.clear()
+    assert (await world.stopped("saga-2")).status is Status.COMPLETED
+    world.observer.entries.clear()
 
 
-async def test_a_replica_renews_its_lease_and_recovers_after_a_failure_of_the_journal(stage: Stage) -> None:
-    process = await stage.open()
-    await until(stage.clock.is_held)
+async def test_a_replica_renews_its_lease_and_recovers_after_a_failure_of_the_journal(world: EngineWorld) -> None:
+    process = await world.open()
+    await until(world.clock.is_held)
     process.journal.journal_is = "down"
-    stage.clock.advance(21)
-    await until(stage.clock.is_held)
+    world.clock.advance(21)
+    await until(world.clock.is_held)
     process.journal.switch("up")
-    stage.clock.advance(21)
+    world.clock.advance(21)
     await turns()
-    other, answer = await started(stage, "ReserveStock")
-    assert await stage.journal.claim_unfinished("somebody", stage.clock.now(), 10) == []
+    other, answer = await started(world, "ReserveStock")
+    assert await world.journal.claim_unfinished("somebody", world.clock.now(), 10) == []
 
     other.kill()
     for _ in range(5):
-        stage.clock.advance(21)
+        world.clock.advance(21)
         await turns()
-    assert (await stage.stopped()).status is Status.COMPLETED, "recovered by the first one"
+    assert (await world.stopped()).status is Status.COMPLETED, "recovered by the first one"
     answer.give()
 
 
 # One owner
 
 
-async def test_a_replica_that_lost_its_claim_appends_nothing_and_sends_nothing_more(stage: Stage) -> None:
-    old, answer = await started(stage, "AuthorizePayment")
-    stage.journal._alive_until.clear()
-    new = await stage.open()
-    assert (await stage.stopped()).status is Status.COMPLETED
-    entries, sent = stage.entries(), len(stage.participants.calls)
+async def test_a_replica_that_lost_its_claim_appends_nothing_and_sends_nothing_more(world: EngineWorld) -> None:
+    old, answer = await started(world, "AuthorizePayment")
+    world.journal._alive_until.clear()
+    new = await world.open()
+    assert (await world.stopped()).status is Status.COMPLETED
+    entries, sent = world.entries(), len(world.participants.calls)
     answer.give()
     await turns()
 
-    assert stage.entries() == entries
-    assert len(stage.participants.calls) == sent
+    assert world.entries() == entries
+    assert len(world.participants.calls) == sent
     assert SAGA not in old.worker.live
     assert (await old.worker.get(SAGA)).status is Status.COMPLETED
     assert new is not old
 
 
-async def test_a_replica_that_lost_its_claim_between_two_attempts_makes_no_more(stage: Stage) -> None:
-    old, answer = await started(stage, "AuthorizePayment")
-    stage.journal._alive_until.clear()
+async def test_a_replica_that_lost_its_claim_between_two_attempts_makes_no_more(world: EngineWorld) -> None:
+    old, answer = await started(world, "AuthorizePayment")
+    world.journal._alive_until.clear()
     hang = Answer()
-    stage.participants.scripts["AuthorizePayment"] = [hang]
-    await stage.open()
+    world.participants.scripts["AuthorizePayment"] = [hang]
+    await world.open()
     await until(lambda: hang.asked)
     answer.give(unknown())
     await until(lambda: SAGA not in old.worker.live)
 
-    assert len(stage.participants.of("AuthorizePayment")) == 2, "one of each replica"
+    assert len(world.participants.of("AuthorizePayment")) == 2, "one of each replica"
     hang.give()
-    assert (await stage.stopped()).status is Status.COMPLETED
+    assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_a_replica_that_claims_anew_what_it_had_lost_runs_it_once(stage: Stage) -> None:
+async def test_a_replica_that_claims_anew_what_it_had_lost_runs_it_once(world: EngineWorld) -> None:
     """While it waits between two attempts it loses the saga, and claims it back once the other one has died."""
-    stage.clock.hold_from = 0.0
-    process, answer = await started(stage, "AuthorizePayment")
+    world.clock.hold_from = 0.0
+    process, answer = await started(world, "AuthorizePayment")
     answer.give(unknown())
-    await until(lambda: stage.state().commands["PaymentService.AuthorizePayment#1"].attempts)
+    await until(lambda: world.state().commands["PaymentService.AuthorizePayment#1"].attempts)
     hang = Answer()
-    stage.participants.scripts["AuthorizePayment"].append(hang)
-    stage.journal._alive_until.clear()
-    other = await stage.open()
+    world.participants.scripts["AuthorizePayment"].append(hang)
+    world.journal._alive_until.clear()
+    other = await world.open()
     await until(lambda: hang.asked)
     other.kill()
-    stage.journal._alive_until.clear()
+    world.journal._alive_until.clear()
     await process.worker._recovery._recover()
-    assert (await stage.stopped()).status is Status.COMPLETED
-    sent = len(stage.participants.calls)
+    assert (await world.stopped()).status is Status.COMPLETED
+    sent = len(world.participants.calls)
 
-    stage.clock.advance(10)
+    world.clock.advance(10)
     await turns()
-    assert len(stage.participants.calls) == sent, "what it did under its first claim has stopped"
+    assert len(world.participants.calls) == sent, "what it did under its first claim has stopped"
 
 
-async def test_a_claim_that_was_overtaken_while_the_journal_was_read_stops_nothing(stage: Stage) -> None:
-    process, answer = await started(stage, "AuthorizePayment")
+async def test_a_claim_that_was_overtaken_while_the_journal_was_read_stops_nothing(world: EngineWorld) -> None:
+    process, answer = await started(world, "AuthorizePayment")
     executor = process.worker.live[SAGA]
     overtaken = Claim(SAGA, executor.token - 1)
 
-    assert process.worker.recover(overtaken, stage.entries(), stage.state()) is executor
+    assert process.worker.recover(overtaken, world.entries(), world.state()) is executor
     answer.give()
-    assert (await stage.stopped()).status is Status.COMPLETED
+    assert (await world.stopped()).status is Status.COMPLETED
 
 
 async def test_a_start_in_flight_is_acknowledged_even_if_the_code_gives_up_the_branch_that_wrote_it(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
     """A TaskGroup cancels the branch whose append carries the start; whoever started the saga is answered."""
 
@@ -632,18 +634,18 @@ async def test_a_start_in_flight_is_acknowledged_even_if_the_code_gives_up_the_b
             pass
         return Receipt()
 
-    stage = stage_of(saga("doomed", version=1)(doomed))
-    stage.participants.scripts["PriceOrder"] = [rejected()]
-    process = stage.process()
+    world = world_of(saga("doomed", version=1)(doomed))
+    world.participants.scripts["PriceOrder"] = [rejected()]
+    process = world.process()
     process.journal.journal_is = "held"
-    start = asyncio.ensure_future(process.worker.start(stage.order()))
+    start = asyncio.ensure_future(process.worker.start(world.order()))
     await turns()
     process.journal.switch("up")
     await start
 
-    assert (await stage.stopped()).status is Status.SUSPENDED
-    assert stage.state().reason is not None
-    assert stage.observer.entries[SAGA] == stage.entries()
+    assert (await world.stopped()).status is Status.SUSPENDED
+    assert world.state().reason is not None
+    assert world.observer.entries[SAGA] == world.entries()
 
 
 class Unreadable:
@@ -657,28 +659,30 @@ class Unreadable:
 
 
 async def test_an_engine_that_fails_suspends_the_saga_instead_of_trying_for_ever(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(altered(trip, "ReserveStock", request=Unreadable))
-    stage.participants.scripts["AuthorizePayment"] = [rejected()]
-    state = await stage.process().run()
+    world = world_of(altered(trip, "ReserveStock", request=Unreadable))
+    world.participants.scripts["AuthorizePayment"] = [rejected()]
+    state = await world.process().run()
 
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert (state.reason.code, state.reason.message) == ("ENGINE_FAILED", "ValueError: these bytes are no request")
-    assert stage.participants.of("ReleaseStock") == []
+    assert world.participants.of("ReleaseStock") == []
 
 
-async def test_who_recovers_many_sagas_stays_alive_meanwhile(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_recovers_many_sagas_stays_alive_meanwhile(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(recovery, "_CLAIM_BATCH", 2)
-    process = stage.process()
-    stage.participants.scripts["PriceOrder"] = [Answer() for _ in range(5)]
+    process = world.process()
+    world.participants.scripts["PriceOrder"] = [Answer() for _ in range(5)]
     for number in range(5):
-        await process.worker.start(stage.order(saga_id=f"saga-{number}"))
-    stage.crash()
+        await process.worker.start(world.order(saga_id=f"saga-{number}"))
+    world.crash()
 
     beats: list[str] = []
-    heir = stage.process()
+    heir = world.process()
     heartbeat, claim = heir.journal.heartbeat, heir.journal.claim_unfinished
     heir.journal.heartbeat = lambda *told: beats.append("beat") or heartbeat(*told)  # type: ignore[func-returns-value]
     heir.journal.claim_unfinished = lambda *told: beats.append("claim") or claim(*told)  # type: ignore[func-returns-value]
@@ -686,8 +690,8 @@ async def test_who_recovers_many_sagas_stays_alive_meanwhile(stage: Stage, monke
     assert beats == ["beat", *["claim", "beat"] * 3]
 
 
-async def test_a_saga_that_has_ended_leaves_nothing_to_the_garbage_collector(stage: Stage) -> None:
-    process = stage.process()
+async def test_a_saga_that_has_ended_leaves_nothing_to_the_garbage_collector(world: EngineWorld) -> None:
+    process = world.process()
     await process.run(saga_id="before")
     gc.collect()
     gc.set_debug(gc.DEBUG_SAVEALL)
@@ -700,11 +704,11 @@ async def test_a_saga_that_has_ended_leaves_nothing_to_the_garbage_collector(sta
         gc.set_debug(0)
         gc.garbage.clear()
 
-    assert not left & {Executor, Forward, StopControl, SagaWriter, SagaState}, "the rest is the stage's"
+    assert not left & {Executor, Forward, StopControl, SagaWriter, SagaState}, "the rest is the world's"
 
 
-async def test_changes_within_a_fifth_of_a_second_are_one_to_who_watches_all_sagas(stage: Stage) -> None:
-    process = stage.process()
+async def test_changes_within_a_fifth_of_a_second_are_one_to_who_watches_all_sagas(world: EngineWorld) -> None:
+    process = world.process()
     seen: list[Status | None] = []
 
     async def watch() -> None:
@@ -717,4 +721,4 @@ async def test_changes_within_a_fifth_of_a_second_are_one_to_who_watches_all_sag
     await until(lambda: Status.COMPLETED in seen)
     watching.cancel()
 
-    assert stage.clock.slept.count(0.2) >= 1
+    assert world.clock.slept.count(0.2) >= 1

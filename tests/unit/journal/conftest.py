@@ -1,5 +1,5 @@
-"""The engine's stage, for what is told of it."""
+"""The engine's world, for the tests of the journal."""
 
-from tests.unit.engine.conftest import _no_failpoints, stage, stage_of
+from tests.unit.engine.conftest import _no_failpoints, world, world_of
 
-__all__ = ["_no_failpoints", "stage", "stage_of"]
+__all__ = ["_no_failpoints", "world", "world_of"]

@@ -16,12 +16,12 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.stage import CONFIRM, RESERVE, SAGA, Answer, Shop, Stage, order_of, rejected, until
+from tests.unit.engine.world import CONFIRM, RESERVE, SAGA, Answer, EngineWorld, Shop, order_of, rejected, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from tests.unit.engine.stage import Definition
+    from tests.unit.engine.world import Definition
 
 WIDE = "w" * 64
 DEPTH = 6
@@ -63,21 +63,21 @@ async def deeply_scoped(order: StartOrderRequest, shop: Shop) -> Receipt:
 
 
 @pytest.fixture
-async def family() -> AsyncIterator[Callable[..., Stage]]:
-    stages = []
+async def family() -> AsyncIterator[Callable[..., EngineWorld]]:
+    worlds = []
 
-    def build(*definitions: Definition) -> Stage:
-        stages.append(Stage(*definitions))
-        return stages[-1]
+    def build(*definitions: Definition) -> EngineWorld:
+        worlds.append(EngineWorld(*definitions))
+        return worlds[-1]
 
     yield build
-    for stage in stages:
-        stage.check_promises()
-        await stage.strike()
+    for world in worlds:
+        world.check_promises()
+        await world.end()
 
 
-async def ids(stage: Stage) -> list[str]:
-    records, _ = await stage.journal.search(SagaFilter(), 100, "")
+async def ids(world: EngineWorld) -> list[str]:
+    records, _ = await world.journal.search(SagaFilter(), 100, "")
     return [record.saga_id for record in records]
 
 
@@ -98,64 +98,64 @@ def test_keys_that_differ_anywhere_still_differ() -> None:
     assert len({bounded(key, LONGEST_SAGA_ID) for key in keys}) == len(keys)
 
 
-async def test_the_ids_of_children_are_bounded_at_any_depth(family: Callable[..., Stage]) -> None:
-    stage = family(*generations())
-    state = await stage.process().worker.start(order_of(stage.definitions[0]), wait=1e6)
+async def test_the_ids_of_children_are_bounded_at_any_depth(family: Callable[..., EngineWorld]) -> None:
+    world = family(*generations())
+    state = await world.process().worker.start(order_of(world.definitions[0]), wait=1e6)
     assert state.status is Status.COMPLETED
-    found = await ids(stage)
+    found = await ids(world)
     assert len(set(found)) == DEPTH + 1
     assert max(map(len, found)) == LONGEST_SAGA_ID
     assert all(each.startswith(SAGA[:40]) for each in found)
 
 
-async def test_a_rollback_finds_the_children_whose_ids_were_shortened(family: Callable[..., Stage]) -> None:
-    stage = family(*generations())
-    stage.participants.scripts["ReserveStock"] = [rejected()]
-    state = await stage.process().worker.start(order_of(stage.definitions[0]), wait=1e6)
+async def test_a_rollback_finds_the_children_whose_ids_were_shortened(family: Callable[..., EngineWorld]) -> None:
+    world = family(*generations())
+    world.participants.scripts["ReserveStock"] = [rejected()]
+    state = await world.process().worker.start(order_of(world.definitions[0]), wait=1e6)
     assert state.status is Status.COMPENSATED
-    assert {stage.state(each).status for each in await ids(stage)} == {Status.COMPENSATED}
+    assert {world.state(each).status for each in await ids(world)} == {Status.COMPENSATED}
 
 
 @pytest.mark.parametrize("ids_were_unbounded", [False, True])
 async def test_a_crash_finds_the_children_that_run_by_the_ids_they_have(
-    ids_were_unbounded: bool, family: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+    ids_were_unbounded: bool, family: Callable[..., EngineWorld], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = family(*generations())
+    world = family(*generations())
     never = Answer()
-    stage.participants.scripts["ReserveStock"].append(never)
+    world.participants.scripts["ReserveStock"].append(never)
     if ids_were_unbounded:
         monkeypatch.setattr(children, "LONGEST_SAGA_ID", UNBOUNDED)
-    run = asyncio.ensure_future(stage.process().worker.start(order_of(stage.definitions[0]), wait=1e6))
+    run = asyncio.ensure_future(world.process().worker.start(order_of(world.definitions[0]), wait=1e6))
     await until(lambda: never.asked)
     run.cancel()
     monkeypatch.undo()
-    before = await ids(stage)
+    before = await ids(world)
     assert (max(map(len, before)) > LONGEST_SAGA_ID) == ids_were_unbounded
 
-    await stage.recover()
-    assert (await stage.stopped()).status is Status.COMPLETED
-    assert await ids(stage) == before
-    assert len({call.key for call in stage.participants.of("ReserveStock")}) == 1
+    await world.recover()
+    assert (await world.stopped()).status is Status.COMPLETED
+    assert await ids(world) == before
+    assert len({call.key for call in world.participants.of("ReserveStock")}) == 1
 
 
 @pytest.mark.parametrize("keys_were_unbounded", [False, True])
 async def test_a_crash_finds_the_commands_in_nested_scopes_by_the_keys_they_have(
-    keys_were_unbounded: bool, family: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+    keys_were_unbounded: bool, family: Callable[..., EngineWorld], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage = family(deeply_scoped)
+    world = family(deeply_scoped)
     never = Answer()
-    stage.participants.scripts["ReserveStock"] = [None, never]
+    world.participants.scripts["ReserveStock"] = [None, never]
     if keys_were_unbounded:
         monkeypatch.setattr(forward, "LONGEST_KEY", UNBOUNDED)
-    run = asyncio.ensure_future(stage.process().worker.start(order_of(deeply_scoped), wait=1e6))
+    run = asyncio.ensure_future(world.process().worker.start(order_of(deeply_scoped), wait=1e6))
     await until(lambda: never.asked)
     run.cancel()
     monkeypatch.undo()
-    before = list(stage.state().commands)
+    before = list(world.state().commands)
     assert (max(map(len, before)) > LONGEST_KEY) == keys_were_unbounded
 
-    await stage.recover()
-    assert (await stage.stopped()).status is Status.COMPLETED
-    after = list(stage.state().commands)
+    await world.recover()
+    assert (await world.stopped()).status is Status.COMPLETED
+    after = list(world.state().commands)
     assert after[:2] == before
     assert len(after[2]) == LONGEST_KEY

@@ -19,7 +19,7 @@ from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.stage import (
+from tests.unit.engine.world import (
     AUTHORIZE,
     CAPTURE,
     CONFIRM,
@@ -36,7 +36,7 @@ from tests.unit.engine.stage import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.engine.stage import Definition, Stage
+    from tests.unit.engine.world import Definition, EngineWorld
 
 NOT_BEGUN, GOING, DONE, REFUSED, UNDOING, UNDONE, SKIPPED = (
     StepState.NOT_BEGUN,
@@ -57,29 +57,29 @@ async def test_before_anything_every_planned_step_is_ahead() -> None:
     assert seen(SagaState(SAGA)) == [(method, NOT_BEGUN) for method in FORWARD]
 
 
-async def test_a_saga_under_way_is_at_one_step(stage: Stage) -> None:
+async def test_a_saga_under_way_is_at_one_step(world: EngineWorld) -> None:
     answer = Answer()
-    stage.participants.scripts["AuthorizePayment"] = [answer]
-    process = stage.process()
-    await process.worker.start(stage.order())
+    world.participants.scripts["AuthorizePayment"] = [answer]
+    process = world.process()
+    await process.worker.start(world.order())
     await until(lambda: answer.asked)
 
     states = [state for _, state in seen(await process.worker.get(SAGA))]
     assert states == [DONE, DONE, GOING, NOT_BEGUN, NOT_BEGUN, NOT_BEGUN]
 
 
-async def test_a_rolled_back_saga_shows_what_was_compensated_and_what_was_never_reached(stage: Stage) -> None:
-    stage.participants.scripts["ArrangeShipment"] = [rejected()]
-    state = await stage.process().run()
+async def test_a_rolled_back_saga_shows_what_was_compensated_and_what_was_never_reached(world: EngineWorld) -> None:
+    world.participants.scripts["ArrangeShipment"] = [rejected()]
+    state = await world.process().run()
 
     assert [state for _, state in seen(state)] == [DONE, UNDONE, UNDONE, REFUSED, SKIPPED, SKIPPED]
 
 
-async def test_a_saga_in_the_middle_of_its_rollback_shows_what_is_being_compensated(stage: Stage) -> None:
+async def test_a_saga_in_the_middle_of_its_rollback_shows_what_is_being_compensated(world: EngineWorld) -> None:
     answer = Answer()
-    stage.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [answer]}
-    process = stage.process()
-    await process.worker.start(stage.order())
+    world.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [answer]}
+    process = world.process()
+    await process.worker.start(world.order())
     await until(lambda: answer.asked)
 
     states = [state for _, state in seen(await process.worker.get(SAGA))]
@@ -95,9 +95,9 @@ def test_what_is_in_doubt_when_the_saga_is_not_going_any_more_is_unknown() -> No
     assert [step.state for step in steps(suspended, None)] == [StepState.UNKNOWN]
 
 
-async def test_without_the_code_the_journal_alone_is_shown(stage: Stage) -> None:
-    stage.participants.scripts["AuthorizePayment"] = [rejected()]
-    state = await stage.process().run()
+async def test_without_the_code_the_journal_alone_is_shown(world: EngineWorld) -> None:
+    world.participants.scripts["AuthorizePayment"] = [rejected()]
+    state = await world.process().run()
 
     assert [(step.method.rpartition(".")[2], step.state) for step in steps(state, None)] == [
         ("PriceOrder", DONE),
@@ -120,11 +120,13 @@ async def winding(order: StartOrderRequest, shop: Shop) -> Receipt:
 
 
 @pytest.mark.parametrize("lines", [0, 1, 3])
-async def test_a_step_in_a_loop_is_shown_as_often_as_it_was_taken(stage_of: Callable[..., Stage], lines: int) -> None:
+async def test_a_step_in_a_loop_is_shown_as_often_as_it_was_taken(
+    world_of: Callable[..., EngineWorld], lines: int
+) -> None:
     order = StartOrderRequest()
     for number in range(lines):
         order.lines.add(sku=str(number))
-    state = await stage_of(winding).process().run(order)
+    state = await world_of(winding).process().run(order)
     found = seen(state, winding)
 
     assert found[:lines] == [("ReserveStock", DONE)] * lines
@@ -157,9 +159,9 @@ async def again(order: StartOrderRequest, shop: Shop) -> Receipt:
 
 @pytest.mark.parametrize("lines", [0, 1, 3])
 async def test_a_call_after_a_loop_of_the_same_method_was_not_skipped(
-    stage_of: Callable[..., Stage], lines: int
+    world_of: Callable[..., EngineWorld], lines: int
 ) -> None:
-    state = await stage_of(again).process().run(of_lines(lines))
+    state = await world_of(again).process().run(of_lines(lines))
     found = steps(state, read_plan(again))
 
     assert [step.state for step in found if step.command] == [DONE] * (lines + 2)
@@ -168,13 +170,13 @@ async def test_a_call_after_a_loop_of_the_same_method_was_not_skipped(
 
 
 async def test_what_may_have_run_as_part_of_a_loop_is_ahead_and_after_a_rollback_not_skipped(
-    stage_of: Callable[..., Stage],
+    world_of: Callable[..., EngineWorld],
 ) -> None:
-    stage = stage_of(again)
+    world = world_of(again)
     answer = Answer()
-    stage.participants.scripts["ReserveStock"] = [None, answer]
-    process = stage.process()
-    await process.worker.start(stage.order(of_lines(3)))
+    world.participants.scripts["ReserveStock"] = [None, answer]
+    process = world.process()
+    await process.worker.start(world.order(of_lines(3)))
     await until(lambda: answer.asked)
     going = seen(await process.worker.get(SAGA), again)
     answer.give(rejected())
@@ -203,8 +205,8 @@ async def scoped(order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt()
 
 
-async def test_a_scope_tells_which_of_several_calls_of_a_method_has_begun(stage_of: Callable[..., Stage]) -> None:
-    state = await stage_of(scoped).process().run(of_lines(2))
+async def test_a_scope_tells_which_of_several_calls_of_a_method_has_begun(world_of: Callable[..., EngineWorld]) -> None:
+    state = await world_of(scoped).process().run(of_lines(2))
 
     assert told(state, scoped) == [
         "ReserveStock skipped",
@@ -225,8 +227,8 @@ async def either(order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt()
 
 
-async def test_steps_are_shown_as_they_ran_and_not_as_the_code_names_them(stage_of: Callable[..., Stage]) -> None:
-    state = await stage_of(either).process().run(of_lines(0))
+async def test_steps_are_shown_as_they_ran_and_not_as_the_code_names_them(world_of: Callable[..., EngineWorld]) -> None:
+    state = await world_of(either).process().run(of_lines(0))
 
     shown = [method for method, state in seen(state, either) if state is DONE]
     assert shown == ["AuthorizePayment", "ReserveStock"]
@@ -244,8 +246,8 @@ async def together(order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt()
 
 
-async def test_branches_side_by_side_are_shown_as_they_ran(stage_of: Callable[..., Stage]) -> None:
-    state = await stage_of(together).process().run(of_lines(2))
+async def test_branches_side_by_side_are_shown_as_they_ran(world_of: Callable[..., EngineWorld]) -> None:
+    state = await world_of(together).process().run(of_lines(2))
 
     assert [step.command.key if step.command else step.state for step in steps(state, read_plan(together))] == [
         *state.commands

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.unit.engine.stage import Definition, Stage
+    from tests.unit.engine.world import Definition, EngineWorld
 
 
 @dataclass(frozen=True)
@@ -45,31 +45,33 @@ async def of_another_name(order: StartOrderRequest, shop: Shop) -> Receipt:  # n
     return Receipt()
 
 
-def served(stage_of: Callable[..., Stage], *definitions: Definition) -> dict[str, object]:
+def served(world_of: Callable[..., EngineWorld], *definitions: Definition) -> dict[str, object]:
     """The services that are served beside these sagas."""
-    sagas = stage_of(*definitions).process().sagas
+    sagas = world_of(*definitions).process().sagas
     application = Application(sagas, cast("Any", None), cast("Any", None), cast("Any", lambda _service: None))
     order_api.register(application)
     return dict(application.services)
 
 
-async def test_an_order_can_be_placed_by_any_version_wherever_it_lives(stage_of: Callable[..., Stage]) -> None:
-    assert list(served(stage_of, of_another_name, seventh)) == ["shop.order.v1.OrderService"]
+async def test_an_order_can_be_placed_by_any_version_wherever_it_lives(world_of: Callable[..., EngineWorld]) -> None:
+    assert list(served(world_of, of_another_name, seventh)) == ["shop.order.v1.OrderService"]
 
 
-async def test_an_application_without_a_saga_for_orders_serves_no_orders(stage_of: Callable[..., Stage]) -> None:
-    assert not served(stage_of, of_another_name)
+async def test_an_application_without_a_saga_for_orders_serves_no_orders(world_of: Callable[..., EngineWorld]) -> None:
+    assert not served(world_of, of_another_name)
 
 
-async def test_a_newest_version_that_takes_no_order_is_refused_with_what_to_do(stage_of: Callable[..., Stage]) -> None:
+async def test_a_newest_version_that_takes_no_order_is_refused_with_what_to_do(
+    world_of: Callable[..., EngineWorld],
+) -> None:
     with pytest.raises(
         DefinitionError, match=r"place_order v8: .* take a StartOrderRequest .* or give it another name"
     ):
-        served(stage_of, seventh, of_another_input)
+        served(world_of, seventh, of_another_input)
 
 
-async def test_a_service_that_is_registered_twice_is_refused(stage_of: Callable[..., Stage]) -> None:
-    sagas = stage_of(seventh).process().sagas
+async def test_a_service_that_is_registered_twice_is_refused(world_of: Callable[..., EngineWorld]) -> None:
+    sagas = world_of(seventh).process().sagas
     application = Application(sagas, cast("Any", None), cast("Any", None), cast("Any", lambda _service: None))
     order_api.register(application)
 

@@ -1,7 +1,7 @@
 """A world for the engine: participants that answer as a test says, a clock that jumps, a journal that can fail.
 
-Always on, whatever a test is about: no effectful command is sent before its intent is durable, and no compensation
-before the rollback is; see :meth:`Stage.check_promises`.
+In every test: no effectful command is sent before its intent is durable, and no compensation
+before the rollback is; see :meth:`EngineWorld.check_promises`.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def plan_of(definition: Definition) -> Plan:
     return read_plan(definition)
 
 
-class Stage:
+class EngineWorld:
     """A journal, participants, and as many processes, at once or one after another, as a test needs."""
 
     def __init__(self, *definitions: Definition) -> None:
@@ -156,7 +156,7 @@ class Stage:
         self._owners = itertools.count(1)
 
     def process(self, *definitions: Definition) -> EngineProcess:
-        """A new replica; of other code than the stage's, if given."""
+        """A new replica; of other code than the world's, if given."""
         definitions = definitions or self.definitions
         name = f"replica-{next(self._owners)}"
         process = EngineProcess(name, self.journal, self.participants, definitions, self.observer, self.clock)
@@ -168,7 +168,7 @@ class Stage:
         return self.process().worker
 
     def order(self, message: Any = ORDER, saga_id: str = SAGA) -> StartSaga:  # noqa: ANN401 - any message
-        """What starts a saga of the stage's first definition."""
+        """What starts a saga of the world's first definition."""
         return order_of(self.definitions[0], message, saga_id)
 
     async def open(self, *definitions: Definition) -> EngineProcess:
@@ -178,12 +178,12 @@ class Stage:
         return process
 
     async def recover(self, *definitions: Definition) -> EngineProcess:
-        """Kill whoever runs, and open a new replica."""
+        """Kill every replica, and open a new one."""
         self.crash()
         return await self.open(*definitions)
 
     def crash(self) -> None:
-        """Whoever runs is killed; its leases lapse."""
+        """Every replica is killed; its leases lapse."""
         for process in self.processes:
             process.kill()
         self.journal._alive_until.clear()
@@ -202,8 +202,8 @@ class Stage:
         await until(lambda: self.state(saga_id).status in {*ENDED, Status.SUSPENDED})
         return self.state(saga_id)
 
-    async def strike(self) -> None:
-        """The play is over: nothing of it goes on."""
+    async def end(self) -> None:
+        """End every task of the test."""
         self.crash()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
@@ -259,11 +259,11 @@ async def until(condition: Callable[[], object], most: int = 10_000) -> None:
         if condition():
             return
         await asyncio.sleep(0)
-    raise AssertionError("it never came to that")
+    raise AssertionError("the condition never held")
 
 
 async def turns(number: int = 100) -> None:
-    """Give everybody time to do what they should not."""
+    """Give the loop turns, in which nothing more should happen."""
     for _ in range(number):
         await asyncio.sleep(0)
 
