@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import enum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import OnUnknown
 from orchestrator.journal.keys import compensation_key
 from orchestrator.journal.state import Status
 from orchestrator.testing.matrix import expectations as ends
+from orchestrator.testing.matrix.fault_case import FaultCase, FaultKind
 from orchestrator.testing.matrix.scenario import IN_FLIGHT, INTENT_DURABLE, FaultInjection, Scenario, Trigger
 from orchestrator.testing.mock import Fault
 
@@ -22,43 +22,6 @@ if TYPE_CHECKING:
 _FEW: Final = 3
 _ALWAYS: Final = 1_000_000
 _LONGER_SECONDS: Final = 60.0
-
-
-class FaultKind(enum.Enum):
-    """What goes wrong; each makes a table."""
-
-    DELIVERY = "the command"
-    FRONT = "a proxy answers in the participant's place"
-    KILLED = "the orchestrator is killed"
-    COMPENSATION = "its compensation, in a rollback of the whole saga"
-    CANCEL = "the saga is cancelled"
-
-
-class FaultCase(NamedTuple):
-    """One column.
-
-    Attributes:
-        name: stable, such as ``times out after``.
-        kind: what goes wrong.
-        meaning: what happens, in a sentence.
-        scenario: what happens to a saga in a row.
-        legal: where the saga may end.
-        excuse: why it cannot happen in a row; empty where it can.
-        during: what the saga's status is while the fault lasts; empty for any.
-    """
-
-    name: str
-    kind: FaultKind
-    meaning: str
-    scenario: Callable[[Subject], Scenario]
-    legal: Callable[[Subject], Ends]
-    not_applicable: Callable[[Subject], str] = lambda _: ""
-    during: Callable[[Subject], Ends] = lambda _: frozenset()
-
-    @property
-    def title(self) -> str:
-        """The name with what it concerns, which tells it from all others: ``cancel: before``."""
-        return f"{self.kind.name.lower()}: {self.name}"
 
 
 def _injected(fault: Fault, times: int = 1) -> Callable[[Subject], Scenario]:

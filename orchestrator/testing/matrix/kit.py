@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.testing.matrix.fault_cases import FaultCase
+    from orchestrator.testing.matrix.fault_case import FaultCase
     from orchestrator.testing.matrix.subjects import Subject
 
 _one_at_a_time: Final = threading.Lock()

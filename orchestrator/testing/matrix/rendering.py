@@ -13,7 +13,8 @@ from rich.text import Text
 
 from orchestrator.journal.state import Status
 from orchestrator.testing.matrix.cell import Cell, Verdict
-from orchestrator.testing.matrix.fault_cases import FAULT_CASES, FaultKind
+from orchestrator.testing.matrix.fault_case import FaultKind
+from orchestrator.testing.matrix.fault_cases import FAULT_CASES
 from orchestrator.testing.matrix.oracle import word
 
 if TYPE_CHECKING:

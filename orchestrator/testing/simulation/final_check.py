@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
 from orchestrator.journal.state import ENDED, Status, StepOutcome
-from orchestrator.testing.simulation.invariants import is_child
+from orchestrator.testing.simulation.observed_saga import is_child
 from orchestrator.testing.simulation.promises import Promise
 
 if TYPE_CHECKING:

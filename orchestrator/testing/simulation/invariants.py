@@ -6,7 +6,7 @@ durable entries of a saga say is held against the ledger of what the participant
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
 from orchestrator.journal.entries import (
@@ -20,8 +20,9 @@ from orchestrator.journal.entries import (
 )
 from orchestrator.journal.keys import compensation_key
 from orchestrator.journal.reason import ReasonCode
-from orchestrator.journal.state import SagaState, Status, StepOutcome
+from orchestrator.journal.state import SagaState, Status
 from orchestrator.testing.mock import EffectLedger
+from orchestrator.testing.simulation.observed_saga import ObservedSaga, goes_on_without, is_child, started_after
 from orchestrator.testing.simulation.promises import Broken, Promise
 
 if TYPE_CHECKING:
@@ -34,30 +35,6 @@ if TYPE_CHECKING:
     from orchestrator.ports.claims import Claim
     from orchestrator.ports.journal import Append
     from orchestrator.testing.mock import LedgerEntry
-
-_CHILD: Final = "saga."
-"""How the full names of child sagas begin; no participant has one."""
-
-
-class ObservedSaga(NamedTuple):
-    """What is known of a saga independently of the journal under test.
-
-    Attributes:
-        state: the fold of what is durable.
-        owner: the replica of the latest claim.
-        token: the token of that claim.
-        taken_up: its owner has begun to advance it. Until then, what the owner sends is sent by what it was before
-            it lost an earlier claim.
-    """
-
-    state: SagaState
-    owner: str
-    token: int
-    advancing: bool
-
-    def is_advanced_by(self, replica: str) -> bool:
-        """What the replica does, it does as the owner."""
-        return self.advancing and self.owner == replica
 
 
 class Invariants:
@@ -130,16 +107,16 @@ class Invariants:
 
     def _compensation_sent(self, replica: str, known: ObservedSaga, key: str) -> None:
         state = known.state
-        if not state.rollback and not _is_gone_on_without(state, key):
+        if not state.rollback and not goes_on_without(state, key):
             self.report(Promise.NOTHING_IS_LOST, f"{state.saga_id}/{key} is compensated before the rollback is durable")
         if not known.is_advanced_by(replica):
             return
         compensation = state.commands[key].compensation
         if compensation is not None and compensation.ended_at is not None:
             self.report(Promise.REPLAY_IS_SILENT, f"{state.saga_id}/{key} is compensated again; that is durable")
-        if _is_gone_on_without(state, key):
+        if goes_on_without(state, key):
             return  # the others stand because the saga completes
-        for later in _started_after(state, key):
+        for later in started_after(state, key):
             if later.may_stand and not self._is_known_undone(replica, state.saga_id, later):
                 self.report(
                     Promise.IN_REVERSE_ORDER, f"{state.saga_id}/{key} is compensated before {later.key}, which stands"
@@ -189,7 +166,7 @@ class Invariants:
             self.report(Promise.ONE_OWNER, f"{owner} claimed {claim.saga_id} with the old token {claim.token}")
         self.sagas[claim.saga_id] = known._replace(owner=owner, token=claim.token, advancing=False)
 
-    def advancing(self, owner: str, saga_id: str) -> None:
+    def note_advancing(self, owner: str, saga_id: str) -> None:
         """A replica begins to advance a saga that it has claimed."""
         known = self.sagas[saga_id]
         if known.owner == owner:
@@ -282,8 +259,8 @@ class Invariants:
             return
         if what == "applied" and (entry.applied > 1 or entry.kept_out):
             self.report(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{entry.key} took effect twice, or after its undoing")
-        if what == "compensated" and key in known.state.commands and not _is_gone_on_without(known.state, key):
-            for later in _started_after(known.state, key):
+        if what == "compensated" and key in known.state.commands and not goes_on_without(known.state, key):
+            for later in started_after(known.state, key):
                 if self._balance(known.state, later.key) and not later.skipped:
                     self.report(
                         Promise.IN_REVERSE_ORDER, f"{entry.key} was compensated before {later.key}, which stands"
@@ -296,21 +273,3 @@ class Invariants:
     def _balance(self, state: SagaState, key: str) -> int:
         entry = self.ledger.of(f"{state.saga_id}/{key}")
         return entry.balance if entry is not None else 0
-
-
-def _is_gone_on_without(state: SagaState, key: str) -> bool:
-    """The saga has gone on without an answer to the command, and takes it back before it completes."""
-    command = state.commands[key]
-    return command.outcome is StepOutcome.UNKNOWN and command.compensation is not None
-
-
-def is_child(command: CommandState) -> bool:
-    """The command is a child saga, and no participant's."""
-    return command.method.startswith(_CHILD)
-
-
-def _started_after(state: SagaState, key: str) -> list[CommandState]:
-    """The compensable commands that were intended after the one with this key."""
-    commands = list(state.commands.values())
-    keys = list(state.commands)
-    return [command for command in commands[keys.index(key) + 1 :] if command.effect is Effect.COMPENSABLE]

@@ -44,7 +44,7 @@ class InvariantsObserver(NullObserver):
 
     def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:  # noqa: ARG002 - the port's
         """The replica goes on with a saga."""
-        self._invariants.advancing(self._name, saga_id)
+        self._invariants.note_advancing(self._name, saga_id)
 
 
 class ReplicaProcess:

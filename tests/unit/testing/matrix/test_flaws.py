@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from orchestrator.testing.matrix import fault_matrix
-from orchestrator.testing.matrix.fault_cases import FAULT_CASES, FaultKind
+from orchestrator.testing.matrix.fault_case import FaultKind
+from orchestrator.testing.matrix.fault_cases import FAULT_CASES
 from tests.unit.testing.matrix import flaws
 from tests.unit.testing.matrix.selling_saga import failed, sell
 
