@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeVar
 
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 
 from orchestrator.errors import InvalidInput
 from orchestrator.testing.samples import Sampler, violations
 
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
+M = TypeVar("M", bound=Message)
 
 _INPUTS: Final = 12
 _MOST_ELEMENTS: Final = 3
@@ -27,7 +27,7 @@ _NUMBERS: Final = frozenset(
 )
 
 
-def sample_inputs(name: str, kind: type[Message]) -> tuple[Message, ...]:
+def sample_inputs(name: str, kind: type[M]) -> tuple[M, ...]:
     """Valid inputs of one saga; the same name makes the same ones.
 
     Args:
@@ -47,7 +47,7 @@ def sample_inputs(name: str, kind: type[Message]) -> tuple[Message, ...]:
     return tuple(inputs)
 
 
-def _varied(message: Message, valid: Message, random: Random) -> Message:
+def _varied(message: M, valid: M, random: Random) -> M:
     """The message, with each change that its contract allows; the valid one where the message itself breaks it."""
     if violations(message):
         message = valid

@@ -18,7 +18,6 @@ from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, CapturePaymentRequest
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub  # noqa: TC001 - as above
-from tests.otlp import Collector, Span, Trace, loose_links, orphans, roots
 from tests.unit.engine.world import EngineWorld, rejected, unknown, until
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from orchestrator.testing.simulation.fault_rates import NO_FAULTS, FaultRates
 from orchestrator.testing.simulation.invariants import Invariants
 from orchestrator.testing.simulation.store import SimulatedJournal, SimulatedStore
 from orchestrator.testing.world.virtual_loop import Process, VirtualLoop
-from tests.journals import EVERY_ENTRY, Pen
+from tests.support.journals import EVERY_ENTRY, Pen
 
 if TYPE_CHECKING:
     import asyncio
