@@ -80,7 +80,7 @@ async def test_a_service_that_is_registered_twice_is_refused(world_of: Callable[
 
 
 async def test_reflection_knows_a_service_whose_contract_has_no_messages_of_its_own(
-    stage_of: Callable[..., Stage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world_of: Callable[..., EngineWorld], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "protos/bell/v1").mkdir(parents=True)
     (tmp_path / "protos/bell/v1/bell.proto").write_text(
@@ -90,7 +90,7 @@ async def test_reflection_knows_a_service_whose_contract_has_no_messages_of_its_
     generate(tmp_path / "protos", tmp_path / "stubs")
     monkeypatch.syspath_prepend(tmp_path / "stubs")
     stubs = importlib.import_module("bell.v1.bell_pb2_grpc")
-    sagas = stage_of(of_another_name).process().sagas
+    sagas = world_of(of_another_name).process().sagas
     application = Application(sagas, cast("Any", None), cast("Any", None), cast("Any", lambda _service: None))
 
     application.add("bell.v1.Bell", stubs.add_BellServicer_to_server, stubs.BellServicer())
