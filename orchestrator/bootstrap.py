@@ -98,7 +98,7 @@ class OpenedReplica:
     async def run(
         self,
         definition: SagaDefinition[Input, Any, Result],
-        order: Input,
+        saga_input: Input,
         *,
         request_id: str = "",
         traceparent: str = "",
@@ -108,7 +108,7 @@ class OpenedReplica:
 
         Args:
             definition: one of those that the replica was opened with.
-            order: the saga's input.
+            saga_input: the saga's input.
             request_id: makes repeating this call safe: the same id finds the same saga.
             traceparent: the W3C trace context of the caller, or empty.
             wait: how long to wait for the end.
@@ -122,8 +122,8 @@ class OpenedReplica:
         served = self.sagas.find(definition.name, definition.version)
         if served is None:
             raise DefinitionError(f"this replica was not opened with {definition}")
-        refuse_invalid(order)
-        request = start_request(served, order, request_id, traceparent)
+        refuse_invalid(saga_input)
+        request = start_request(served, saga_input, request_id, traceparent)
         state = await self.sagas.start(request, wait.total_seconds())
         if state.result is None:
             assert state.status is not None

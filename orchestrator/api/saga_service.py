@@ -49,8 +49,8 @@ class SagaService(SagaServiceServicer):
         served = self._served(request.definition, request.version)
         message = unpack(request.input, served.definition.input(), "input")
         refuse_invalid(message)  # the interceptor cannot: to it, an Any is bytes
-        order = start_request(served, message, request.request_id, traceparent_of(context))
-        state = await self._starts.start(order, request.wait.ToTimedelta().total_seconds())
+        start = start_request(served, message, request.request_id, traceparent_of(context))
+        state = await self._starts.start(start, request.wait.ToTimedelta().total_seconds())
         return api.StartSagaResponse(saga=self._view(state))
 
     async def GetSaga(self, request: api.GetSagaRequest, context: Context) -> api.GetSagaResponse:

@@ -25,13 +25,13 @@ class Starts:
         self._sagas = sagas
         self.admission = admission
 
-    async def start(self, order: StartSaga, wait: float) -> SagaState:
+    async def start(self, start: StartSaga, wait: float) -> SagaState:
         """Start a saga, or find the one that this request started before; see :meth:`Sagas.start`.
 
         Raises:
             Overloaded: there are too many starts; nothing was started by this one.
         """
-        if self._sagas.is_live(order.saga_id):  # nothing is started: it needs no turn
-            return await self._sagas.start(order, wait)
+        if self._sagas.is_live(start.saga_id):  # nothing is started: it needs no turn
+            return await self._sagas.start(start, wait)
         give_back = await self.admission.enter()
-        return await self._sagas.start(order, wait, stopped=give_back)
+        return await self._sagas.start(start, wait, stopped=give_back)

@@ -163,12 +163,12 @@ class Sagas(Protocol):
         """Whether a saga is being advanced here."""
 
     async def start(
-        self, order: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
+        self, start: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
     ) -> SagaState:
         """Start a saga, or find the one that this request started before; the saga after up to ``wait`` seconds.
 
         Args:
-            order: what to start.
+            start: what to start.
             wait: how long to wait for its end.
             stopped: called when the saga is advanced here no more, or was not advanced here at all.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Definition = SagaDefinition[Any, Any, Any]
 
 
-def read_order(definition: Definition, path: Path) -> Message:
+def read_input(definition: Definition, path: Path) -> Message:
     """An order of a file in protobuf's JSON.
 
     Raises:

@@ -28,7 +28,9 @@ def faults(
         typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
     ] = None,
     saga: Annotated[str | None, typer.Option(help="The saga, by its name. Default: all of them.")] = None,
-    order: Annotated[Path | None, typer.Option(help="A file of JSON with its input. Default: made up.")] = None,
+    saga_input: Annotated[
+        Path | None, typer.Option("--input", help="A file of JSON with its input. Default: made up.")
+    ] = None,
     examples: Annotated[
         Path | None, typer.Option(help="A file of JSON with replies, by the rpc. Default: made up.")
     ] = None,
@@ -38,9 +40,9 @@ def faults(
     """Run a saga through every fault of every command, on mocks, in virtual time; exit with 1 when one ends wrongly."""
     with errors_reported():
         chosen = _chosen(load_definitions(sagas or ()), saga)
-        if (order or examples) and len(chosen) > 1:
-            refuse(f"--order and --examples are for one saga; name it with --saga: {', '.join(map(str, chosen))}")
-        matrices = [asyncio.run(_matrix(definition, order, examples)) for definition in chosen]
+        if (saga_input or examples) and len(chosen) > 1:
+            refuse(f"--input and --examples are for one saga; name it with --saga: {', '.join(map(str, chosen))}")
+        matrices = [asyncio.run(_matrix(definition, saga_input, examples)) for definition in chosen]
     if as_json:
         typer.echo(json.dumps([matrix.as_json() for matrix in matrices], indent=2))
     else:
@@ -56,14 +58,14 @@ def _chosen(definitions: Sequence[Definition], name: str | None) -> list[Definit
     return chosen
 
 
-async def _matrix(definition: Definition, order: Path | None, examples: Path | None) -> Matrix:
+async def _matrix(definition: Definition, saga_input: Path | None, examples: Path | None) -> Matrix:
     # Imported here, as they bring protovalidate and gRPC with them, which other commands do without.
-    from orchestrator.testing.examples import read_examples, read_order  # noqa: PLC0415
+    from orchestrator.testing.examples import read_examples, read_input  # noqa: PLC0415
     from orchestrator.testing.matrix import fault_matrix  # noqa: PLC0415
 
     return await fault_matrix(
         definition,
-        read_order(definition, order) if order else None,
+        read_input(definition, saga_input) if saga_input else None,
         read_examples(definition, examples) if examples else None,
     )
 

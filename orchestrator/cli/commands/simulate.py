@@ -32,7 +32,9 @@ def simulate(
         typer.Option(help="A module with sagas; may be repeated. Default: our own.  [env: ORCHESTRATOR_SAGAS]"),
     ] = None,
     saga: Annotated[str | None, typer.Option(help="Start only this one, by its name. Default: all of them.")] = None,
-    order: Annotated[Path | None, typer.Option(help="A file of JSON with its input. Default: made up.")] = None,
+    saga_input: Annotated[
+        Path | None, typer.Option("--input", help="A file of JSON with its input. Default: made up.")
+    ] = None,
     examples: Annotated[
         Path | None, typer.Option(help="A file of JSON with replies, by the rpc. Default: made up.")
     ] = None,
@@ -48,7 +50,7 @@ def simulate(
     from orchestrator.store.memory import MemoryJournal  # noqa: PLC0415
     from orchestrator.testing.simulation import simulate as simulate_world  # noqa: PLC0415
 
-    choice = _Choice(tuple(sagas or ()), saga, order, examples)
+    choice = _Choice(tuple(sagas or ()), saga, saga_input, examples)
     with errors_reported():
         under_test = _sagas_under_test(choice)
     if seed is not None:
@@ -66,7 +68,7 @@ def simulate(
         _judge(outcome, choice)
     typer.echo(f"{progress}; every promise was kept")
     for never in [each for each, _ in under_test.starts if each.name not in progress.completed]:
-        typer.echo(f"note: {never} has never completed; give an --order or --examples with which it does", err=True)
+        typer.echo(f"note: {never} has never completed; give an --input or --examples with which it does", err=True)
 
 
 class _Choice(NamedTuple):
@@ -74,7 +76,7 @@ class _Choice(NamedTuple):
 
     modules: tuple[str, ...]
     saga: str | None
-    order: Path | None
+    saga_input: Path | None
     examples: Path | None
 
     def command(self, seed: int) -> str:
@@ -82,7 +84,7 @@ class _Choice(NamedTuple):
         options = [f"--sagas {module}" for module in self.modules]
         options += [
             f"--{name} {value}"
-            for name, value in (("saga", self.saga), ("order", self.order), ("examples", self.examples))
+            for name, value in (("saga", self.saga), ("input", self.saga_input), ("examples", self.examples))
             if value
         ]
         return " ".join(["orchestrator simulate", *options, f"--seed {seed}"])
@@ -90,17 +92,17 @@ class _Choice(NamedTuple):
 
 def _sagas_under_test(choice: _Choice) -> SagasUnderTest:
     from orchestrator.settings import read_settings  # noqa: PLC0415 - as above
-    from orchestrator.testing.examples import read_examples, read_order  # noqa: PLC0415 - as above
+    from orchestrator.testing.examples import read_examples, read_input  # noqa: PLC0415 - as above
     from orchestrator.testing.simulation import sagas_under_test  # noqa: PLC0415 - as above
 
     modules = choice.modules or read_settings().sagas
     definitions = load_definitions(modules or _OURS)
     started = _started(definitions, choice)
-    order, examples = choice.order, choice.examples
+    saga_input, examples = choice.saga_input, choice.examples
     return sagas_under_test(
         definitions,
         started=[started] if started else None,
-        inputs={started.name: [read_order(started, order)]} if started and order else None,
+        inputs={started.name: [read_input(started, saga_input)]} if started and saga_input else None,
         examples=read_examples(started, examples) if started and examples else None,
         varies_contracts=not modules,
     )
@@ -112,10 +114,10 @@ def _started(definitions: Sequence[Definition], choice: _Choice) -> Definition |
     listed = ", ".join(map(str, definitions))
     if choice.saga is not None and not chosen:
         refuse(f"there is no saga {choice.saga!r}; there are: {listed}")
-    if chosen or not (choice.order or choice.examples):
+    if chosen or not (choice.saga_input or choice.examples):
         return chosen[-1] if chosen else None
     if len(definitions) > 1:
-        refuse(f"--order and --examples are for one saga; name it with --saga: {listed}")
+        refuse(f"--input and --examples are for one saga; name it with --saga: {listed}")
     return definitions[0]
 
 

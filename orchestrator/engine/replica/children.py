@@ -60,8 +60,8 @@ class _Children:
     async def _run(self, request: bytes, metadata: tuple[tuple[str, str], ...], timeout: float) -> Outcome:  # noqa: ASYNC109 - the port's
         known = dict(metadata)
         try:
-            order = await self._order(request, known["idempotency-key"], known)
-            return _outcome(await self._worker.start(order, wait=timeout))
+            start = await self._start_of(request, known["idempotency-key"], known)
+            return _outcome(await self._worker.start(start, wait=timeout))
         except JournalError as error:
             return _unavailable(error)
 
@@ -73,8 +73,8 @@ class _Children:
     ) -> Outcome:
         known = dict(metadata)
         try:
-            order = await self._order(request, known["compensates"], known)
-            state = await self._undone(order, timeout)
+            start = await self._start_of(request, known["compensates"], known)
+            state = await self._undone(start, timeout)
         except JournalError as error:
             return _unavailable(error)
         if state.status is Status.PARTIALLY_COMPENSATED:
@@ -83,18 +83,18 @@ class _Children:
             return Completed(b"")
         assert state.status is not None
         return Unknown(
-            Failure(StatusCode.DEADLINE_EXCEEDED, f"the child {order.saga_id} is {state.status.name.lower()}")
+            Failure(StatusCode.DEADLINE_EXCEEDED, f"the child {start.saga_id} is {state.status.name.lower()}")
         )
 
-    async def _undone(self, order: StartSaga, timeout: float) -> SagaState:  # noqa: ASYNC109 - as above
+    async def _undone(self, start: StartSaga, timeout: float) -> SagaState:  # noqa: ASYNC109 - as above
         """The child once it is rolled back, or as it stands after so many seconds."""
         try:
-            await self._worker.write_tombstone(order)
+            await self._worker.write_tombstone(start)
         except SagaExists:
-            await Acts(self._worker).roll_back_child(order.saga_id, "its parent is rolled back")
-        return await self._worker.wait(order.saga_id, timeout)
+            await Acts(self._worker).roll_back_child(start.saga_id, "its parent is rolled back")
+        return await self._worker.wait(start.saga_id, timeout)
 
-    async def _order(self, request: bytes, key: str, known: dict[str, str]) -> StartSaga:
+    async def _start_of(self, request: bytes, key: str, known: dict[str, str]) -> StartSaga:
         """How the child of a command with this idempotency key is started.
 
         Raises:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from orchestrator.ports.adapters import Adapters
 
 
-def started_now(order: StartSaga, served: Served | None, adapters: Adapters) -> tuple[NewSaga, SagaStarted]:
+def started_now(start: StartSaga, served: Served | None, adapters: Adapters) -> tuple[NewSaga, SagaStarted]:
     """What the journal keeps of a saga that is started now, and its first entry.
 
     Args:
-        order: what is started.
+        start: what is started.
         served: its definition, where it is served.
         adapters: tell the time, and whether its trace is exported.
     """
@@ -25,17 +25,17 @@ def started_now(order: StartSaga, served: Served | None, adapters: Adapters) -> 
     deadline_at, forward_until = _deadline(served, now)
     started = SagaStarted(
         now,
-        order.definition,
-        order.version,
-        order.input,
-        order.traceparent,
-        adapters.observer.samples(order.saga_id, order.traceparent),
-        order.attributes,
+        start.definition,
+        start.version,
+        start.input,
+        start.traceparent,
+        adapters.observer.samples(start.saga_id, start.traceparent),
+        start.attributes,
         deadline_at,
         forward_until,
-        order.parent_id,
+        start.parent_id,
     )
-    return NewSaga(order.definition, order.version, order.digest, now, order.attributes), started
+    return NewSaga(start.definition, start.version, start.digest, now, start.attributes), started
 
 
 def _deadline(served: Served | None, now: int) -> tuple[int, int]:

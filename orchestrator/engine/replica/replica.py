@@ -66,10 +66,10 @@ class Replica:
         return saga_id in self.worker.live
 
     async def start(
-        self, order: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
+        self, start: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
     ) -> SagaState:
         """See the facade."""
-        return await self.worker.start(order, wait, stopped=stopped)
+        return await self.worker.start(start, wait, stopped=stopped)
 
     async def get(self, saga_id: str) -> SagaState:
         """See the facade."""

@@ -123,12 +123,12 @@ class Worker:
         await self.adapters.journal.release(self.owner)
 
     async def start(
-        self, order: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
+        self, start: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
     ) -> SagaState:
         """Start a saga, or find the one that this request started before; the saga after up to ``wait`` seconds.
 
         Args:
-            order: what to start.
+            start: what to start.
             wait: how long to wait for its end.
             stopped: called when the saga is advanced here no more, be it that it never was.
 
@@ -136,21 +136,21 @@ class Worker:
             SagaExists: a saga of this id was started with another content.
             JournalUnavailable: it is not started.
         """
-        executor = self.live.get(order.saga_id)
+        executor = self.live.get(start.saga_id)
         if executor is None:
-            executor = self._launch_new(order)
+            executor = self._launch_new(start)
             executor.stopped.add_done_callback(lambda _: stopped())
         else:
             stopped()
-        if self._digests.get(order.saga_id) != order.digest:
-            return await self._started_before(order, wait)
+        if self._digests.get(start.saga_id) != start.digest:
+            return await self._started_before(start, wait)
         try:
             if wait > 0:
                 await self._wait_stopped(executor, wait)
             state = await executor.settled_state()
         except SagaExists:
-            return await self._started_before(order, wait)
-        return state or await self.get(order.saga_id)
+            return await self._started_before(start, wait)
+        return state or await self.get(start.saga_id)
 
     async def get(self, saga_id: str) -> SagaState:
         """A saga as it stands.
@@ -177,13 +177,13 @@ class Worker:
             await self._wait_stopped(executor, seconds)
         return await self.get(saga_id)
 
-    async def write_tombstone(self, order: StartSaga) -> None:
+    async def write_tombstone(self, start: StartSaga) -> None:
         """Write a saga down as compensated that never ran, so that a late start finds it.
 
         Raises:
             SagaExists: it has been started.
         """
-        now, writer = self.adapters.clock.now(), self._new_writer(order)
+        now, writer = self.adapters.clock.now(), self._new_writer(start)
         writer.record(RollbackBegan(now, Reason(ReasonCode.CANCELLED, "compensated before it was started")))
         writer.record(SagaCompensated(now))
         await writer.persist()
@@ -217,27 +217,27 @@ class Worker:
                         yield rests or await self.get(saga_id)
                 await self.adapters.clock.sleep(_BURST_SECONDS)
 
-    def _launch_new(self, order: StartSaga) -> Executor:
-        writer = self._new_writer(order)
-        self._digests[order.saga_id] = order.digest
+    def _launch_new(self, start: StartSaga) -> Executor:
+        writer = self._new_writer(start)
+        self._digests[start.saga_id] = start.digest
         return self._launch(writer)
 
-    def _new_writer(self, order: StartSaga) -> SagaWriter:
+    def _new_writer(self, start: StartSaga) -> SagaWriter:
         """Writes the journal of a new saga, whose start it has recorded."""
-        new, started = started_now(order, self.served.find(order.definition, order.version), self.adapters)
-        writer = self.writer(SagaState(order.saga_id), token=1, sequence=0, new=new)
+        new, started = started_now(start, self.served.find(start.definition, start.version), self.adapters)
+        writer = self.writer(SagaState(start.saga_id), token=1, sequence=0, new=new)
         writer.record(started)
         return writer
 
-    async def _started_before(self, order: StartSaga, wait: float) -> SagaState:
+    async def _started_before(self, start: StartSaga, wait: float) -> SagaState:
         """The request id was used before, by this or another process."""
-        record = await self.adapters.journal.find(order.saga_id)
-        if record is None or record.digest != order.digest:
-            raise _another_content(order.saga_id)
-        executor = self.live.get(order.saga_id)
+        record = await self.adapters.journal.find(start.saga_id)
+        if record is None or record.digest != start.digest:
+            raise _another_content(start.saga_id)
+        executor = self.live.get(start.saga_id)
         if executor is not None and wait > 0:
             await self._wait_stopped(executor, wait)
-        return await self.get(order.saga_id)
+        return await self.get(start.saga_id)
 
     async def _wait_stopped(self, executor: Executor, seconds: float) -> None:
         either: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -42,7 +42,7 @@ _one_at_a_time: Final = threading.Lock()
 
 async def fault_matrix(
     definition: SagaDefinition[Any, Any, Any],
-    order: Message | None = None,
+    saga_input: Message | None = None,
     examples: Mapping[str, Message] | None = None,
 ) -> Matrix:
     """Run a saga through every fault of every command.
@@ -51,7 +51,7 @@ async def fault_matrix(
 
     Args:
         definition: the saga.
-        order: its input; made up from its contract by default.
+        saga_input: its input; made up from its contract by default.
         examples: replies, by the name of the rpc (``AssessOrder``, or in full where several participants have
             one); what they leave out is made up from the contract.
 
@@ -60,11 +60,13 @@ async def fault_matrix(
         InvalidInput: the order breaks its contract.
         ContractError: an example is for no rpc of the saga's participants, or is no reply of it.
     """
-    if order is None:
-        order = Sampler(str(definition)).message(definition.input)
-    if wrong := violations(order):
+    if saga_input is None:
+        saga_input = Sampler(str(definition)).message(definition.input)
+    if wrong := violations(saga_input):
         raise InvalidInput(*wrong)
-    saga_under_test = SagaUnderTest(definition, read_plan(definition), order, by_full_name(definition, examples or {}))
+    saga_under_test = SagaUnderTest(
+        definition, read_plan(definition), saga_input, by_full_name(definition, examples or {})
+    )
     baseline = await _run(saga_under_test, Scenario())
     _refuse_incomplete(definition, baseline)
     subjects = subjects_of(saga_under_test, baseline)
@@ -121,6 +123,6 @@ def _refuse_incomplete(definition: SagaDefinition[Any, Any, Any], baseline: Obse
         return
     why = f" because of {state.reason.code}: {state.reason.message}" if state.reason else ""
     raise DefinitionError(
-        f"without any fault, {definition} is {word(state.status)}{why}; give an order with which it completes, "
+        f"without any fault, {definition} is {word(state.status)}{why}; give an input with which it completes, "
         "and examples of the replies that it needs"
     )

@@ -42,7 +42,7 @@ def matrix_view(saga: str, cells: Sequence[Cell], unreached: Sequence[str], summ
         parts += [_KindView(saga, cells, kind), Text("")]
     parts += [Text(str(cell), style="red") for cell in cells if cell.verdict is Verdict.FAILED]
     if unreached:
-        parts.append(Text(f"not reached with this order: {', '.join(unreached)}", style="yellow"))
+        parts.append(Text(f"not reached with this input: {', '.join(unreached)}", style="yellow"))
     return Group(*parts, summary)
 
 

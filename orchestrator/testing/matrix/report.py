@@ -22,8 +22,8 @@ class Matrix:
     Attributes:
         saga: its name and version.
         cells: by command, in the order in which the saga sends them; each command meets every fault.
-        unreached: short names of commands of the plan that the saga does not send with this order. They are not
-            in the cells: make another matrix, with an order that leads there.
+        unreached: short names of commands of the plan that the saga does not send with this input. They are not
+            in the cells: make another matrix, with an input that leads there.
     """
 
     saga: str

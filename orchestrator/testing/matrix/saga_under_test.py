@@ -26,13 +26,13 @@ class SagaUnderTest:
     Attributes:
         definition: the saga.
         plan: what can be read from its code.
-        order: its input.
+        saga_input: its input.
         replies: fields of replies that must not be made up, by the full name of the rpc.
     """
 
     definition: SagaDefinition[Any, Any, Any]
     plan: Plan
-    order: Message
+    saga_input: Message
     replies: Mapping[str, Message]
 
     @property

@@ -185,8 +185,8 @@ class ScenarioRun:
         return fold(SAGA_ID, await self._journal.read(SAGA_ID))
 
     def _start(self) -> StartSaga:
-        definition, order = self._saga_under_test.definition, self._saga_under_test.order
-        serialized = order.SerializeToString(deterministic=True)
+        definition, saga_input = self._saga_under_test.definition, self._saga_under_test.saga_input
+        serialized = saga_input.SerializeToString(deterministic=True)
         return StartSaga(SAGA_ID, definition.name, definition.version, serialized, serialized)
 
     async def _observations(self) -> Observations:

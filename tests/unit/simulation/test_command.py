@@ -66,7 +66,7 @@ def test_an_input_and_replies_are_read_from_files(tmp_path: Path) -> None:
     order, examples = tmp_path / "order.json", tmp_path / "examples.json"
     order.write_text(MessageToJson(Sampler("file").message(StartOrderRequest)))
     examples.write_text('{"CapturePayment": {"payment_id": "P"}}')
-    told = simulate("--sagas", SELL, "--order", str(order), "--examples", str(examples), "--seeds", "2")
+    told = simulate("--sagas", SELL, "--input", str(order), "--examples", str(examples), "--seeds", "2")
 
     assert told.exit_code == 0, told.output
 
@@ -82,7 +82,7 @@ def test_a_saga_that_never_completes_is_noted(tmp_path: Path, monkeypatch: pytes
     told = simulate("--sagas", "refusing_sagas", "--seeds", "2")
 
     assert told.exit_code == 0, told.output
-    assert "note: sell v1 has never completed; give an --order or --examples with which it does" in told.stderr
+    assert "note: sell v1 has never completed; give an --input or --examples with which it does" in told.stderr
 
 
 @pytest.mark.parametrize(
@@ -91,11 +91,11 @@ def test_a_saga_that_never_completes_is_noted(tmp_path: Path, monkeypatch: pytes
         (("--sagas", "nowhere"), 2, "there is no module 'nowhere'"),
         (("--sagas", "json"), 2, "module json holds no saga"),
         (("--sagas", SELL, "--saga", "buy"), 2, "there is no saga 'buy'; there are: sell v1"),
-        (("--sagas", SELL, "--order", "nowhere.json"), 1, "nowhere.json"),
+        (("--sagas", SELL, "--input", "nowhere.json"), 1, "nowhere.json"),
         (
-            ("--sagas", PARENT, "--order", "order.json"),
+            ("--sagas", PARENT, "--input", "order.json"),
             2,
-            "--order and --examples are for one saga; name it with --saga",
+            "--input and --examples are for one saga; name it with --saga",
         ),
     ],
 )

@@ -40,7 +40,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_table_of_a_users_own_saga(project: Path) -> None:
-    done = run(project, "faults", "--sagas", "trip_sagas", "--order", "order.json", "--examples", "examples.json")
+    done = run(project, "faults", "--sagas", "trip_sagas", "--input", "order.json", "--examples", "examples.json")
 
     assert done.returncode == 0, done.stderr
     assert "│ BookRoom  │ ✓ compensated │ ✓ completed  │" in done.stdout
@@ -66,7 +66,7 @@ def test_a_saga_that_fails_ends_with_1_and_is_told_why(project: Path) -> None:
             "there is no saga 'plac_order'; there are: place_order v1",
         ),
         (("--sagas", "nowhere"), 2, "there is no module 'nowhere'"),
-        (("--sagas", "orchestrator.shop", "--order", "nowhere.json"), 1, "nowhere.json"),
+        (("--sagas", "orchestrator.shop", "--input", "nowhere.json"), 1, "nowhere.json"),
     ],
 )
 def test_what_is_not_there_is_told_in_one_line(arguments: tuple[str, ...], code: int, said: str) -> None:

@@ -14,7 +14,7 @@ from orchestrator.engine.run import failpoints
 from orchestrator.errors import ContractError, DefinitionError, InvalidInput
 from orchestrator.journal.state import Status
 from orchestrator.shop.place_order import place_order
-from orchestrator.testing.examples import read_examples, read_order
+from orchestrator.testing.examples import read_examples, read_input
 from orchestrator.testing.matrix import Verdict, fault_matrix
 from orchestrator.testing.samples import Sampler
 from shop.fraud.v1.fraud_pb2 import VERDICT_DECLINE, AssessOrderResponse
@@ -44,7 +44,7 @@ async def test_what_an_order_does_not_reach_is_told() -> None:
 
     assert matrix.passed
     assert matrix.unreached == ("RewardsService.CreditPoints",)
-    assert "not reached with this order: RewardsService.CreditPoints" in str(matrix)
+    assert "not reached with this input: RewardsService.CreditPoints" in str(matrix)
     assert not any("CreditPoints" in command for command in matrix.commands)
 
 
@@ -107,7 +107,7 @@ async def test_an_example_for_nothing_is_refused(name: str, said: str) -> None:
 def test_an_order_and_examples_are_read(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
     path.write_text(json.dumps({"customer_id": "ada"}))
-    assert read_order(place_order, path) == StartOrderRequest(customer_id="ada")
+    assert read_input(place_order, path) == StartOrderRequest(customer_id="ada")
     path.write_text(json.dumps({"AssessOrder": {"verdict": "VERDICT_DECLINE"}}))
     assert read_examples(place_order, path) == {"AssessOrder": AssessOrderResponse(verdict=VERDICT_DECLINE)}
 
