@@ -20,7 +20,7 @@ golden = pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
 
 
 @golden
-def test_it_is_read_and_written_again_as_it_is(file: Path) -> None:
+def test_a_golden_journal_is_read_and_written_without_a_change(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     saga_id, entries = read_journal(text)
 
@@ -29,7 +29,7 @@ def test_it_is_read_and_written_again_as_it_is(file: Path) -> None:
 
 
 @golden
-def test_it_amounts_to_what_it_amounted_to(file: Path) -> None:
+def test_a_golden_journal_leads_to_the_account_of_its_day(file: Path) -> None:
     told = json.loads(file.with_suffix(".account.json").read_text(encoding="utf-8"))
 
     assert account(*read_journal(file.read_text(encoding="utf-8"))) == told
@@ -42,7 +42,7 @@ def journal(file: Path) -> ExportedJournal:
 
 
 @golden
-async def test_each_of_its_beginnings_is_in_line_with_the_code_of_today(journal: ExportedJournal) -> None:
+async def test_each_beginning_of_a_golden_journal_is_in_line_with_the_code_of_today(journal: ExportedJournal) -> None:
     saga_id, entries = journal
     for number in range(1, len(entries) + 1):
         verdict = await VERIFIER.verify(saga_id, entries[:number])

@@ -47,7 +47,7 @@ async def test_nobody_else_can_listen_on_its_port_however_willing_to_share(api: 
 
 
 @pytest.mark.parametrize("service", ["", "saga.v1.SagaService", "shop.order.v1.OrderService"])
-async def test_it_serves_until_it_drains(api: Api, service: str) -> None:
+async def test_the_server_serves_until_it_drains(api: Api, service: str) -> None:
     health: Any = HealthStub(api.channel)
     assert (await health.Check(HealthCheckRequest(service=service))).status == HealthCheckResponse.SERVING
     watching = health.Watch(HealthCheckRequest(service=service))

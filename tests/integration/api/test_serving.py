@@ -100,7 +100,7 @@ async def test_an_address_to_which_no_channel_leads_is_refused_before_anything_s
             await serve(settings("nats://broker"), [place_order])
 
 
-async def test_it_may_be_called_where_nobody_is_to_compare(another_contract: str) -> None:
+async def test_the_orchestrator_may_be_told_not_to_compare(another_contract: str) -> None:
     unchecked = settings(another_contract).model_copy(update={"drift_check": False})
 
     async with asyncio.timeout(PATIENCE), opened(unchecked, [place_order]) as replica:

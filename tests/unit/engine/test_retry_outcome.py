@@ -32,7 +32,7 @@ def busy(retry_after: float = 0.0) -> outcome.Retry:
     return outcome.Retry(Failure(StatusCode.RESOURCE_EXHAUSTED, "busy"), retry_after)
 
 
-async def test_it_is_tried_again_and_may_well_succeed(world: EngineWorld) -> None:
+async def test_a_command_that_was_put_off_is_tried_again_and_may_well_succeed(world: EngineWorld) -> None:
     world.participants.scripts["AuthorizePayment"] = [busy(), busy()]
 
     assert (await world.process().run()).status is Status.COMPLETED
