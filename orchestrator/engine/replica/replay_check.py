@@ -27,6 +27,7 @@ from orchestrator.engine.bindings.binding import Binding, Bindings
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
 from orchestrator.engine.run.backoff import InterruptibleBackoff
+from orchestrator.engine.run.command_issuer import CommandIssuer
 from orchestrator.engine.run.command_sender import CommandSender
 from orchestrator.engine.run.context import RunContext
 from orchestrator.engine.run.forward import Forward
@@ -134,7 +135,7 @@ class Verifier:
         stop_control, writer, clock, gate = StopControl(), _Scratch(state), _Instant(now), ReplayGate(state)
         sender = CommandSender(writer, stop_control, InterruptibleBackoff(), clock, _middling)
         context = RunContext(writer, stop_control, sender, clock, _middling)
-        forward = Forward(served, context, None, self._bindings, gate)
+        forward = Forward(served, context, CommandIssuer(served, context, None, self._bindings, gate))
 
         def end(waiting: list[str]) -> None:
             first = waiting[0]
@@ -202,7 +203,7 @@ class _Nobody:
 
 
 async def _run(forward: Forward, gate: ReplayGate, stop_control: StopControl) -> Stop | bytes:
-    running_saga.set(forward)
+    running_saga.set(forward.issuer)
     return await replayed(forward.run(), gate, stop_control)
 
 

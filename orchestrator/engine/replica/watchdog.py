@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 
 from orchestrator.definition.context import running_saga
+from orchestrator.engine.run.command_issuer import CommandIssuer
 from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.frozen import ADVICE, CodeFrozen
 
@@ -140,7 +141,7 @@ class Watchdog:
             return  # the loop has turned since
         self._asked_at_turn = -1
         running = running_saga.get(None)
-        running = running if isinstance(running, Forward) else None
+        running = running if isinstance(running, CommandIssuer) else None
         self._found = whose(frame, running)
         if self._found.saga_id:
             raise CodeFrozen(self._told_as(self._found))
@@ -210,7 +211,7 @@ class Watchdog:
         caller: FrameType | None = frame
         while caller is not None and caller.f_code is not Forward.run.__code__:
             caller = caller.f_back
-        return whose(frame, None if caller is None else caller.f_locals.get("self"))
+        return whose(frame, None if caller is None else caller.f_locals["self"].issuer)
 
     def _write_note(self, found: Frozen) -> None:
         self._noted = True
@@ -236,7 +237,7 @@ class Watchdog:
         return f"the code has not yielded for {self._silent:.0f} s, at {found.where}: {ADVICE}"
 
 
-def whose(frame: FrameType, running: Forward | None) -> Frozen:
+def whose(frame: FrameType, running: CommandIssuer | None) -> Frozen:
     """Whose code runs in a frame: that of the saga, of a library that the saga calls, or of somebody else.
 
     Args:

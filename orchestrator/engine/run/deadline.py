@@ -32,7 +32,7 @@ async def watch_deadline(context: RunContext, forward: Forward | None) -> None:
     clock, state = context.clock, context.writer.state
     await _sleep_until(clock, state.forward_until)
     if forward is not None:
-        await forward.pivot_settled()
+        await forward.issuer.pivot_settled()
     if state.rollback or state.status not in UNFINISHED:  # it goes forward no more
         return
     if not state.pivoted:

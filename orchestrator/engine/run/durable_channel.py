@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from orchestrator.engine.bindings.binding import Binding, Bindings
-    from orchestrator.engine.run.forward import Forward
+    from orchestrator.engine.run.command_issuer import CommandIssuer
 
 
 _LONGEST_SECONDS: Final = LONGEST_ATTEMPT.total_seconds()
@@ -66,7 +66,7 @@ class DurableMethod(grpc.aio.UnaryUnaryMultiCallable):  # type: ignore[type-arg]
                 f"state up to {_LONGEST_SECONDS:.0f} s"
             )
         try:
-            saga: Forward = running_saga.get()  # type: ignore[assignment]  # the engine binds no other
+            saga: CommandIssuer = running_saga.get()  # type: ignore[assignment]  # the engine binds no other
         except LookupError:
             raise DefinitionError(
                 f"{self._binding.short_name} was called outside a saga; use a stub over a plain channel there"

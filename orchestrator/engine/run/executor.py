@@ -29,6 +29,7 @@ from orchestrator.definition.context import is_best_effort, running_saga, scope_
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.run.backoff import InterruptibleBackoff
 from orchestrator.engine.run.command_execution import CommandExecution
+from orchestrator.engine.run.command_issuer import CommandIssuer
 from orchestrator.engine.run.command_sender import CommandSender
 from orchestrator.engine.run.context import RunContext
 from orchestrator.engine.run.deadline import watch_deadline
@@ -106,7 +107,8 @@ class Executor:
         self._forward: Forward | None = None
         if code is not None:
             context = self._context()
-            self._forward = Forward(code, context, CommandExecution(context), bindings, gate)
+            issuer = CommandIssuer(code, context, CommandExecution(context), bindings, gate)
+            self._forward = Forward(code, context, issuer)
 
     @property
     def state(self) -> SagaState:
@@ -179,7 +181,7 @@ class Executor:
             refuse: raises where the saga's state forbids it.
         """
         if self._forward is not None:
-            await self._unless_stopped(asyncio.ensure_future(self._forward.pivot_settled()))
+            await self._unless_stopped(asyncio.ensure_future(self._forward.issuer.pivot_settled()))
         if not self.state.rollback and not self.stopped.done():
             refuse(self.state)
             self._stop_control.request_stop(RollBack(reason))
@@ -222,7 +224,8 @@ class Executor:
 
     async def _run(self, reason: Reason | None) -> Stop | None:
         """Advance the saga; with a reason to roll back, backward."""
-        running_saga.set(self._forward)  # type: ignore[arg-type]  # code runs only where there is a forward run
+        if self._forward is not None:
+            running_saga.set(self._forward.issuer)
         # It may have been started, or recovered, from within the code of another saga.
         scope_path.set("")
         is_best_effort.set(False)

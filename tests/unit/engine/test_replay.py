@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import SagaRejected, saga, scope
+from orchestrator.engine.run.command_issuer import CommandIssuer
 from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.journal_writer import SagaWriter
@@ -502,7 +503,7 @@ async def test_a_recovered_saga_that_has_ended_leaves_nothing_to_the_garbage_col
         gc.set_debug(0)
         gc.garbage.clear()
 
-    ours = {Executor, Forward, StopControl, SagaWriter, SagaState, ReplayGate, ReplayLoop}
+    ours = {Executor, CommandIssuer, Forward, StopControl, SagaWriter, SagaState, ReplayGate, ReplayLoop}
     assert not left & ours, "the rest is the world's"
 
 

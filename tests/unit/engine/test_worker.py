@@ -11,6 +11,7 @@ import pytest
 from orchestrator import CommandRejected, saga
 from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.engine.replica import recovery
+from orchestrator.engine.run.command_issuer import CommandIssuer
 from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.journal_writer import SagaWriter
@@ -704,7 +705,7 @@ async def test_a_saga_that_has_ended_leaves_nothing_to_the_garbage_collector(wor
         gc.set_debug(0)
         gc.garbage.clear()
 
-    assert not left & {Executor, Forward, StopControl, SagaWriter, SagaState}, "the rest is the world's"
+    assert not left & {Executor, CommandIssuer, Forward, StopControl, SagaWriter, SagaState}, "the rest is the world's"
 
 
 async def test_changes_within_a_fifth_of_a_second_are_one_to_who_watches_all_sagas(world: EngineWorld) -> None:

@@ -13,8 +13,8 @@ from orchestrator.engine.bindings.binding import Binding
 from orchestrator.engine.replica.recovery import Recovery
 from orchestrator.engine.replica.worker import Worker
 from orchestrator.engine.run import command_sender as delivery
+from orchestrator.engine.run.command_issuer import CommandIssuer
 from orchestrator.engine.run.command_sender import CommandSender
-from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.rollback import Rollback
 from orchestrator.engine.run.stop_control import StopControl
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 def intent_is_dropped() -> Iterator[None]:
     """A command leaves without waiting for its intent to be durable."""
 
-    async def intend(self: Forward, binding: Any, key: str, request: bytes) -> CommandState:  # noqa: ANN401
+    async def intend(self: CommandIssuer, binding: Any, key: str, request: bytes) -> CommandState:  # noqa: ANN401
         entry = CommandIntended(self._clock.now(), key, binding.name, binding.command.effect, request)
         self._writer.record(entry)
         return self._writer.state.commands[key]
 
-    with patch.object(Forward, "_intend", intend):
+    with patch.object(CommandIssuer, "_intend", intend):
         yield
 
 
