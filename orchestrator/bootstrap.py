@@ -22,10 +22,9 @@ from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.load import ThreadLoad
-from orchestrator.api.requests import start_request
 from orchestrator.api.saga_service import SagaService
 from orchestrator.api.server import ApiServer
-from orchestrator.api.starts import Starts
+from orchestrator.api.starts import Starts, start_request
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts

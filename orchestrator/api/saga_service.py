@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.api.bulk import act_on_sagas
-from orchestrator.api.requests import DEFAULT_PAGE_SIZE, saga_filter, start_request, traceparent_of, unpack
+from orchestrator.api.requests import DEFAULT_PAGE_SIZE, saga_filter, traceparent_of, unpack
 from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for
+from orchestrator.api.starts import start_request
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.api.views.journal_view import journal_view
 from orchestrator.api.views.preview_view import preview_view

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.engine.run.durable_channel import DurableChannel
-from orchestrator.engine.run.frozen import CodeFrozen
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable, Iterator
-
-    from google.protobuf.message import Message
+    from collections.abc import Iterable, Iterator
 
     from orchestrator.analysis.plan.plan import Plan
     from orchestrator.definition.saga import SagaDefinition
@@ -40,16 +37,6 @@ class ServedSaga:
         channel = DurableChannel(bindings)
         fields = {participant.field: participant.stub(channel) for participant in definition.participants}
         return cls(definition, definition.stubs(**fields), plan)
-
-    def call(self, serialized: bytes) -> Awaitable[Message]:
-        """Call the code with a serialized input.
-
-        Raises:
-            CodeFrozen: it is not to be run.
-        """
-        if self.frozen:
-            raise CodeFrozen(self.frozen)
-        return self.definition.function(self.definition.input.FromString(serialized), self.stubs)
 
 
 class ServedSagas:

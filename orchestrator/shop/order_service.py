@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.api.application import Application, servicers
-from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, start_request, statuses, traceparent_of
+from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, statuses, traceparent_of
+from orchestrator.api.starts import start_request
 from orchestrator.api.views.saga_view import reason_view, record_view, status_view, step_views
 from orchestrator.api.views.seen_steps import SeenSteps, paced
 from orchestrator.api.views.timestamps import timestamp

@@ -10,12 +10,12 @@ from orchestrator.engine.sagas import ParticipantHealth, RecoveryProgress
 from orchestrator.journal.acts import Act, refuse_illegal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from orchestrator.contract.command import Command
     from orchestrator.engine.definitions import ServedSaga
     from orchestrator.engine.replica.worker import Worker
-    from orchestrator.engine.sagas import PlannedCompensation, StartSaga, Waiting
+    from orchestrator.engine.sagas import PlannedCompensation, Waiting
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import SagaState
@@ -31,11 +31,20 @@ class Replica:
     Attributes:
         worker: as given.
         acts: what operators can do to the sagas.
+        start: starts a saga; this and the following as the facade says.
+        get: a saga as it stands.
+        watch: a saga, then after each of its changes.
+        watch_all: every saga, after each of its changes.
     """
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.acts = Acts(worker)
+        # The worker's own, and not called from here: nothing is to be added.
+        self.start = worker.start
+        self.get = worker.get
+        self.watch = worker.watch
+        self.watch_all = worker.watch_all
 
     @property
     def live(self) -> int:
@@ -65,16 +74,6 @@ class Replica:
         """See the facade."""
         return saga_id in self.worker.live
 
-    async def start(
-        self, start: StartSaga, wait: float = 0.0, *, stopped: Callable[[], None] = lambda: None
-    ) -> SagaState:
-        """See the facade."""
-        return await self.worker.start(start, wait, stopped=stopped)
-
-    async def get(self, saga_id: str) -> SagaState:
-        """See the facade."""
-        return await self.worker.get(saga_id)
-
     async def entries(self, saga_id: str) -> list[Entry]:
         """See the facade."""
         return await self.worker.adapters.journal.read(saga_id)
@@ -86,14 +85,6 @@ class Replica:
     async def count(self) -> Sequence[SagaCount]:
         """See the facade."""
         return await self.worker.adapters.journal.count()
-
-    def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
-        """See the facade."""
-        return self.worker.watch(saga_id)
-
-    def watch_all(self) -> AsyncIterator[SagaState]:
-        """See the facade."""
-        return self.worker.watch_all()
 
     def waiting(self, saga_id: str) -> list[Waiting]:
         """See the facade."""

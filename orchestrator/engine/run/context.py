@@ -5,10 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
-    from google.protobuf.message import Message
-
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.run.command_sender import CommandSender
     from orchestrator.engine.run.journal_writer import SagaWriter
@@ -42,9 +38,10 @@ class SagaCode(Protocol):
     def definition(self) -> SagaDefinition[Any, Any, Any]:
         """The code and what its signature says."""
 
-    def call(self, serialized: bytes) -> Awaitable[Message]:
-        """Call the code with a serialized input.
+    @property
+    def stubs(self) -> Any:  # noqa: ANN401 - the saga's own dataclass
+        """Its dataclass of stubs, each over the durable channel."""
 
-        Raises:
-            CodeFrozen: it is not to be run.
-        """
+    @property
+    def frozen(self) -> str:
+        """Why the code is not to be run: where it hung; empty where it may be."""

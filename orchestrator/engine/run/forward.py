@@ -15,6 +15,10 @@ from orchestrator.engine.run.stop_control import Stop, diverged
 from orchestrator.journal.reason import ReasonCode
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from google.protobuf.message import Message
+
     from orchestrator.engine.run.command_issuer import CommandIssuer
     from orchestrator.engine.run.context import RunContext, SagaCode
 
@@ -39,10 +43,22 @@ class Forward:
         self._stop_control = context.stop_control
         self.issuer = issuer
 
+    def _call(self) -> Awaitable[Message]:
+        """Call the code with the saga's input.
+
+        Raises:
+            CodeFrozen: it is not to be run.
+        """
+        code = self._code
+        if code.frozen:
+            raise CodeFrozen(code.frozen)
+        definition = code.definition
+        return definition.function(definition.input.FromString(self._writer.state.input), code.stubs)
+
     async def run(self) -> Stop | bytes:
         """Run the code; its serialized result, or why it stopped."""
         try:
-            result = await self._code.call(self._writer.state.input)
+            result = await self._call()
             await self.issuer.branches_end()
             unasked = await self.issuer.missing()
         except asyncio.CancelledError as error:

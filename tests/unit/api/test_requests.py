@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from orchestrator.api.requests import _time_ordered_id, start_request
+from orchestrator.api.starts import _time_ordered_id, start_request
 from orchestrator.definition.saga import saga
 from orchestrator.engine.definitions import ServedSaga
 from orchestrator.shop.place_order import Shop, place_order
