@@ -133,7 +133,7 @@ class OpenedReplica:
 
 @asynccontextmanager
 async def opened(settings: Settings, definitions: Sequence[Definition]) -> AsyncIterator[OpenedReplica]:
-    """A replica that runs these sagas until the block is left, and has recovered what nobody advances.
+    """A replica that runs these sagas until the block is left, and has recovered what no replica advances.
 
     Raises:
         SettingsError: a setting cannot work.

@@ -10,7 +10,7 @@
     ├── SagaRejected            raised by saga code: the saga itself gives up, and is rolled back
     ├── CommandError            raised into saga code by a call to a participant
     │   ├── CommandRejected     the participant refused the command; it had no effect
-    │   └── CommandUnknown      the attempts are spent and nobody knows whether it took effect
+    │   └── CommandUnknown      the attempts are spent, and whether it took effect is unknown
     ├── SagaError               about one saga; carries its id
     │   ├── SagaNotFound        there is no such saga
     │   ├── SagaExists          the request id was used before, with another content
@@ -97,7 +97,7 @@ class CommandRejected(CommandError):
 
 
 class CommandUnknown(CommandError):
-    """The attempts are spent and nobody knows whether the command took effect."""
+    """The attempts are spent, and whether the command took effect is unknown."""
 
 
 class SagaError(OrchestratorError):

@@ -6,7 +6,7 @@ a loop that is busy with sagas hardly gets to refuse one: few sagas at once are 
 Invariant: a turn that was given is given back once.
 
 A start holds its turn until its saga has ended, or until the thread of the loop is found to have time left: then those
-in hand wait for somebody else, which costs nothing and must not keep new ones out. No turn is held for longer than two
+in hand wait for participants, which costs nothing and must not keep new ones out. No turn is held for longer than two
 seconds, however busy the thread is.
 """
 
@@ -97,7 +97,7 @@ class Admission:
         limits = self.limits
         if self._sagas.live >= limits.live:
             self._refuse(f"this replica advances {limits.live} sagas, as many as it may; ask again later")
-        if self.in_flight < limits.in_flight:  # then nobody waits
+        if self.in_flight < limits.in_flight:  # then no start waits
             return self._give()
         if self.queued >= limits.queued:
             self._refuse(f"{self.in_flight} starts are in hand and {self.queued} wait; ask again later")
@@ -108,7 +108,7 @@ class Admission:
         except asyncio.CancelledError:
             if turn in self._waiting:
                 del self._waiting[turn]
-            else:  # the turn came, and nobody took it
+            else:  # the turn came, and no start took it
                 turn.result()()
             raise
 

@@ -139,7 +139,7 @@ class SagaFeed:
             telling.result()
 
     def _forget(self) -> None:
-        """Nobody reads: it costs nothing."""
+        """Without readers the feed costs nothing."""
         assert self._telling is not None
         self._telling.cancel()
         self._telling = None

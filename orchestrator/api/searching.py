@@ -1,6 +1,6 @@
 """Which sagas a filter of the API is about: those of the journal, or those of this replica that wait.
 
-A filter that finds nothing and names what does not exist is a slip of the pen, and refused as one.
+A filter that finds nothing and names what does not exist is a mistake in writing, and refused as one.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ async def refuse_unknown(sagas: Sagas, where: SagaFilter) -> None:
         raise InvalidInput(("filter.definition", f"there is no saga {where.definition!r}; there are: {known}"))
     concerned = {where.definition} if where.definition else served | journalled
     if not concerned <= served:
-        return  # nobody here knows which attributes those have
+        return  # this replica does not know which attributes those have
     known_names = {
         name for each in sagas.served() if each.definition.name in concerned for name in each.definition.attributes
     }

@@ -107,7 +107,7 @@ class CircuitBreaker:
         """A call has ended.
 
         Args:
-            reached: somebody was there, whatever the answer.
+            reached: the participant was there, whatever the answer.
         """
         if reached:
             self._failures = 0

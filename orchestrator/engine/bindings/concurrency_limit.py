@@ -1,6 +1,6 @@
 """How many calls may be in flight to one participant; the others wait for their turn, first come first served.
 
-Purpose: a participant that is slow is not drowned. Invariant: a saga that waits here has no call in flight for that
+Purpose: a participant that is slow is not overloaded. Invariant: a saga that waits here has no call in flight for that
 turn, so it can be stopped while it waits.
 """
 
@@ -50,7 +50,7 @@ class ConcurrencyLimit:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.in_flight -= 1  # the turn came, and nobody took it
+                self.in_flight -= 1  # the turn came, and no call took it
             self._admit()
             raise
 

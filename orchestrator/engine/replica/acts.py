@@ -62,7 +62,7 @@ class Acts:
         return state
 
     async def resume(self, saga_id: str, why: str, requested_by: str) -> SagaState:
-        """Carry on with a suspended saga from where it stands.
+        """Resume a suspended saga from where it stands.
 
         Raises:
             ActRefused: it is not suspended.

@@ -1,4 +1,4 @@
-"""Puts a replica together from its adapters: in production, in tests and in the simulator alike."""
+"""Puts a replica together from its adapters: in production, in tests and in the simulator."""
 
 from __future__ import annotations
 

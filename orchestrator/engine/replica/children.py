@@ -122,7 +122,7 @@ class _Children:
 
 
 def _unavailable(error: JournalError) -> Unknown:
-    """The journal failed: nobody knows what of it is durable. Its reason tells it from a participant that is gone."""
+    """The journal failed: what is durable is unknown. The reason tells this failure from a participant that is gone."""
     return Unknown(Failure(StatusCode.UNAVAILABLE, str(error), "JOURNAL_UNAVAILABLE"))
 
 

@@ -1,4 +1,4 @@
-"""Claims what nobody advances, and keeps this replica's claims alive.
+"""Claims the sagas that no replica advances, and keeps this replica's claims alive.
 
 Purpose: a saga that a crashed or silent replica no longer advances is recovered, and so is one that a failing journal
 has stopped here. Invariant: a claimed saga is live, or its recovery is deferred until the journal is back, or this
@@ -44,7 +44,7 @@ class Recovery:
         owner: the replica's name.
         lease: seconds after which others may take over when this replica falls silent.
         live: what advances sagas here, by id.
-        adopt: advances a claimed saga with these entries, which lead to this state.
+        recover: advances a claimed saga with these entries, which lead to this state.
 
     Attributes:
         under_way: what was there at the start is being recovered.
@@ -80,7 +80,7 @@ class Recovery:
         self.expected = 0
 
     async def open(self) -> int:
-        """Recover every saga that nobody advances, then keep doing so; how many there were."""
+        """Recover every saga that no replica advances, then keep doing so; how many there were."""
         await self._beat()
         await self._recover()
         self._spawn(self._keep_alive(self._pause))
@@ -107,7 +107,7 @@ class Recovery:
             task.cancel()
 
     def defer_recovery(self, claim: Claim) -> None:
-        """The journal failed this saga: carry on with it once the journal is back.
+        """The journal failed this saga: recover it once the journal is back.
 
         A repeated start that failed believes in its own, first claim; the latest is the one that counts.
         """
@@ -163,7 +163,7 @@ class Recovery:
                 break
 
     async def _claim(self) -> list[Claim]:
-        """Claim what nobody advances; first, what was claimed when the journal's answer was lost."""
+        """Claim what no replica advances; first, what was claimed when the journal's answer was lost."""
         found = await self._claimed_unknowingly() if self._unsure else []
         self._unsure = True  # until there is an answer
         claims = await self._journal.claim_unfinished(self._owner, self._clock.now(), _CLAIM_BATCH)
@@ -180,10 +180,10 @@ class Recovery:
         ]
 
     async def _recover_deferred(self) -> None:
-        """Carry on with the orphans, as soon as the journal lets us."""
+        """Recover the sagas that the journal failed, as soon as the journal is back."""
         while self._deferred:
             await self._clock.sleep(RETRY_SECONDS)
-            # One that is live seems to be started anew; the journal will say that it exists.
+            # One that is live seems to be started again; the journal will say that it exists.
             for saga_id in [saga_id for saga_id in self._deferred if saga_id not in self._live]:
                 await self._recover_one(self._deferred.pop(saga_id))
         self._recovering_deferred = False
@@ -198,7 +198,7 @@ class Recovery:
             _log.warning("saga %s waits for the journal: %s", claim.saga_id, error)
             self.defer_recovery(claim)
         except Exception:  # noqa: BLE001 - one saga that cannot be read must not keep the others waiting
-            _log.critical("saga %s cannot be carried on by this version", claim.saga_id, exc_info=True)
+            _log.critical("saga %s cannot be recovered by this version", claim.saga_id, exc_info=True)
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(work)

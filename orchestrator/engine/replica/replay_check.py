@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.channel import Caller
 
-# Why code, and not somebody else, has ended a saga.
+# Why a saga has ended, where its own code has ended it.
 _GIVEN_UP: Final = frozenset({ReasonCode.REJECTED, ReasonCode.UNKNOWN})
 
 
@@ -149,7 +149,7 @@ class Verifier:
 
 
 class _Scratch(SagaWriter):
-    """A pen whose entries change the state and are kept nowhere."""
+    """A journal writer whose entries change the state and are kept nowhere."""
 
     __slots__ = ()
 

@@ -16,8 +16,8 @@ That the running code belongs to a saga stands in a context variable, which no o
 signal runs in the main thread, between two of its instructions, in the context of whatever runs there. Signals reach us
 through the wakeup pipe, which C code fills, so that SIGTERM is seen while the main thread gets no turn.
 
-Its limit: C code that never lets go of the interpreter's lock (``sum(range(10**12))``) keeps this thread waiting too,
-and only SIGKILL ends that.
+Its limit: C code that never releases the interpreter's lock (``sum(range(10**12))``) keeps this thread waiting too, and
+only SIGKILL ends that.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 _TICK_SECONDS: Final = 0.1
 _MOST_INTERRUPTIONS: Final = 20
 """How often, a tick apart, saga code is interrupted before it counts as one that cannot be."""
-_QUESTION: Final = signal.SIGURG  # ignored where nobody handles it
+_QUESTION: Final = signal.SIGURG  # ignored where no handler is set
 _STOPPING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
@@ -204,7 +204,7 @@ class Watchdog:
             self._told = found
 
     def _sampled(self) -> Frozen | None:
-        """What the main thread does, seen from here: no instruction of it comes to an end."""
+        """What the main thread does, seen from here: its instruction does not end."""
         frame = sys._current_frames().get(self._main)  # noqa: SLF001 - documented, for this very purpose
         if frame is None:
             return None
@@ -238,7 +238,7 @@ class Watchdog:
 
 
 def whose(frame: FrameType, running: CommandIssuer | None) -> Frozen:
-    """Whose code runs in a frame: that of the saga, of a library that the saga calls, or of somebody else.
+    """Whose code runs in a frame: that of the saga, of a library that the saga calls, or other code.
 
     Args:
         frame: the innermost one.

@@ -21,7 +21,7 @@ class Feed:
         self._any = asyncio.Event()
 
     def tell(self, saga_id: str, rests: SagaState | None = None) -> None:
-        """The saga has changed. Where it rests now, in this state, nobody has to read its journal to look at it."""
+        """The saga has changed. Where it rests now, in this state, its watchers need not read its journal."""
         self._changed[saga_id] = rests
         self._any.set()
 
@@ -35,7 +35,7 @@ class Feed:
 
 
 class Watchers:
-    """Wakes the watchers of a saga after each of its entries. Sagas that nobody watches pay nothing."""
+    """Wakes the watchers of a saga after each of its entries. A saga without watchers pays nothing."""
 
     def __init__(self) -> None:
         self._events: dict[str, set[asyncio.Event]] = {}

@@ -81,11 +81,11 @@ class Worker:
         )
 
     async def open(self) -> int:
-        """Recover every saga that nobody advances, then keep doing so; how many there were."""
+        """Recover every saga that no replica advances, then keep doing so; how many there were."""
         return await self._recovery.open()
 
     async def begin(self, recovered: Callable[[], None]) -> None:
-        """Take new sagas from now on, and recover in the background what nobody advances.
+        """Take new sagas from now on, and recover in the background what no replica advances.
 
         Args:
             recovered: called once everything that was there at the start is.
@@ -265,7 +265,7 @@ class Worker:
         rollback: Reason | None = None,
         told: bool = True,
     ) -> Executor:
-        """Carry on with a claimed saga where its journal ends. What runs under an older claim stops.
+        """Recover a claimed saga: go on where its journal ends. What runs under an older claim stops.
 
         Args:
             claim: this replica's.
@@ -292,7 +292,7 @@ class Worker:
         )
 
     def writer(self, state: SagaState, *, token: int, sequence: int, new: NewSaga | None = None) -> SagaWriter:
-        """The pen for a saga that this replica has claimed."""
+        """The journal writer of a saga that this replica has claimed."""
         adapters = self.adapters
         return SagaWriter(
             state, adapters.journal, adapters.observer, owner=self.owner, token=token, sequence=sequence, new=new

@@ -37,7 +37,7 @@ class InterruptibleBackoff:
 
     @property
     def holds(self) -> bool:
-        """Somebody waits for a pause to end."""
+        """Some command waits for a pause to end."""
         return bool(self._pauses)
 
     def wake(self) -> bool:

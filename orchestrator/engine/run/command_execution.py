@@ -91,7 +91,7 @@ class CommandExecution:
             failure = attempted.outcome.failure
             self._note_failed(command, attempted, failure)
             if policy is not OnUnknown.VERIFY or (final and denied):
-                # Sent again because the verify said no, and again told nothing: there is nobody left to ask.
+                # Sent again because the verify said no, and again told nothing: no question is left to ask.
                 await self._suspend(Reason(ReasonCode.UNKNOWN, str(failure), command.key))
             answer = await verify(
                 self._sender, self._writer.state.saga_id, binding, command.key, command.request, attempted.attempt

@@ -1,4 +1,4 @@
-"""Delivers one command: attempts, backoff, and the honest end.
+"""Delivers one command: its attempts, the backoff between them, and what is known in the end.
 
 ::
 
@@ -60,7 +60,7 @@ class Attempted(NamedTuple):
 
 
 def nobody_there(failure: Failure) -> bool:
-    """The transport found nobody: a participant that says UNAVAILABLE of itself gives a reason."""
+    """The transport found no participant: one that says UNAVAILABLE of itself gives a reason."""
     return failure.code is StatusCode.UNAVAILABLE and not failure.reason
 
 
@@ -125,7 +125,7 @@ class CommandSender:
             limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))
             call = self._call(binding, request, metadata, limit)
             if self._stop_control.is_own_task():
-                # Only the brake stops the saga's own task, and it waits for answers.
+                # Only the stop control stops the saga's own task, and it waits for answers.
                 answer = await call
             else:
                 weigh = partial(_weighed, binding=binding, in_doubt=in_doubt, spent=spent)
@@ -139,7 +139,7 @@ class CommandSender:
             harmless = isinstance(outcome, Retry)
             in_doubt = in_doubt or not harmless
             self._writer.record(AttemptFailed(self._clock.now(), key, attempt, started_at, outcome.failure, harmless))
-            # Durable before the next one, so that no two attempts ever share a number, hence a span.
+            # Durable before the next one, so that no two attempts ever share a number, and so a span.
             await self._stop_control.persist(self._writer)
             failing_since = failing_since or started_at
             await self.back_off(binding, key, attempt + 1, outcome, failing_since)
@@ -186,7 +186,7 @@ class CommandSender:
             await self._stop_control.interruptible(self._backoff.sleep(self._clock, delay))
 
     async def _pass(self, binding: Binding, key: str, attempt: int, failure: Failure | None = None) -> None:
-        """Wait to be admitted to the participant; parks for good where the saga is to stop."""
+        """Wait to be admitted to the participant; does not return where the saga is to stop."""
         if self._stop_control.stop is not None:
             await self._stop_control.await_cancellation()
         breaker = binding.breaker

@@ -240,7 +240,7 @@ class Executor:
         return stop
 
     async def _until_stopped(self, work: Coroutine[object, object, None]) -> Stop | None:
-        """Do something to the end, or until the brake stops it; why, then."""
+        """Do something to the end, or until the stop control stops it; why, then."""
         try:
             await work
         except asyncio.CancelledError:

@@ -80,6 +80,6 @@ class Forward:
 
 
 def _is_cancelled() -> bool:
-    """Somebody cancels the saga's task itself: the event loop is being closed."""
+    """The saga's task itself is being cancelled: the event loop is being closed."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

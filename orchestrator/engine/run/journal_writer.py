@@ -1,8 +1,8 @@
-"""The one pen with which a saga's journal is written.
+"""The only writer of a saga's journal.
 
 Purpose: entries change the saga's state at once and wait in a buffer; :meth:`persist` makes all of them durable,
-in order. Invariant: what is durable is always a prefix of what was recorded. Results ride with the next intent or
-the end, so a saga waits for the disk only where a promise demands it.
+in order. Invariant: what is durable is always a prefix of what was recorded. Results are written with the next
+intent or the end, so a saga waits for the disk only where a promise demands it.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class SagaWriter:
         """Make everything recorded so far durable; a caller that stops waiting for it changes nothing.
 
         The future raises:
-            JournalError: it is not durable, and this pen can write no more.
+            JournalError: it is not durable, and this writer can write no more.
             SagaExists: these are the first entries, and there is a saga of this id.
         """
         if self._buffer:

@@ -1,9 +1,9 @@
 """An event loop for the code of one recovered saga, within the process's own: it knows when that code has come to rest.
 
 Purpose: a replay must know when the code has asked for all that it asks for by itself. The callbacks of a saga's tasks,
-futures, gathers and task groups are mingled with everybody else's in the process's loop, and nobody can tell from there
-whether any of them is still to run; so a recovered saga has a queue of its own. Invariant: the code is at rest if and
-only if that queue is empty, however many turns it took to get there.
+futures, gathers and task groups stand among all others in the process's loop, and nothing there tells whether any of
+them is still to run; so a recovered saga has a queue of its own. Invariant: the code is at rest if and only if that
+queue is empty, however many turns it took to get there.
 
 ::
 
@@ -33,7 +33,7 @@ _SLICE: Final = 200
 class ReplayLoop:
     """The queue of one saga's code: as much of an event loop as tasks, futures, gathers and task groups ask for.
 
-    Nobody runs or stops it: it runs in slices whenever something is in it.
+    It is neither run nor stopped from outside: it runs in slices whenever something is in it.
 
     Args:
         process: the process's loop, which is running.
@@ -47,7 +47,7 @@ class ReplayLoop:
         self._scheduled = False
 
     def leave_alone(self) -> None:
-        """Tell nobody of rests any more: gate and loop then no longer hold each other."""
+        """Report no rest any more: then the replay gate and the loop no longer refer to each other."""
         self._at_rest = _nobody
 
     async def outside(self, work: Coroutine[Any, Any, T]) -> T:
@@ -148,7 +148,7 @@ class ReplayLoop:
 
 
 def _nobody() -> None:
-    """There is nobody to tell."""
+    """Report a rest to nothing."""
 
 
 def _as_loop(loop: ReplayLoop) -> asyncio.AbstractEventLoop:

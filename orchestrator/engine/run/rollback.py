@@ -74,7 +74,7 @@ class Rollback:
     async def compensate_abandoned(self) -> Reason | None:
         """Compensate what the saga's code has gone on without; why an operator must decide, if one must.
 
-        The saga is about to complete: nobody else would ever ask whether that took effect.
+        The saga is about to complete: nothing else would ever ask whether that took effect.
         """
         return await self._compensate_all(plan_abandoned(self._writer.state))
 

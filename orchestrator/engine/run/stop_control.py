@@ -2,8 +2,8 @@
 
 Purpose: a cancel, a rejection in a parallel branch or a shutdown stops code that may be anywhere. Invariant: the
 code is cancelled only when no attempt is in flight, so every answer that can be had is journalled before anything
-is compensated. A brake is used once: whatever the stopped code has left behind stays stopped, and the rollback has a
-brake of its own.
+is compensated. A stop control is used once: whatever the stopped code has left behind stays stopped, and the rollback
+has a stop control of its own.
 
 ::
 
@@ -39,7 +39,7 @@ class Suspend(NamedTuple):
 
 
 class Halt(NamedTuple):
-    """Stop because this process ends; another one carries on."""
+    """Stop because this process ends; another one recovers the saga."""
 
 
 class Fail(NamedTuple):
@@ -79,7 +79,7 @@ class StopControl:
         self._task = task
 
     def detach(self) -> None:
-        """That task has ended, or goes on under another brake.
+        """That task has ended, or goes on under another stop control.
 
         Task and stop control refer to each other through the context of the code; parted, they cost no collection.
         """
@@ -112,7 +112,7 @@ class StopControl:
             await waiting
 
     def uncancel(self) -> Stop:
-        """The saga's task was cancelled by this brake: take that back; the reason to stop."""
+        """The saga's task was cancelled by this stop control: take that back; the reason to stop."""
         task = asyncio.current_task()
         assert task is not None
         assert self.stop is not None
