@@ -31,7 +31,7 @@ class Append(NamedTuple):
         owner: the replica that writes.
         token: the fencing token of its claim; 1 for a new saga.
         expected_sequence: how many entries the journal holds before these.
-        status: the saga's status after them. One that is not claimable lets go of the claim.
+        status: the saga's status after them. One that is not claimable ends the claim.
         ended_at: when the saga ended, if these entries end it.
         new: present with the first entries of a saga, which also claims it.
     """
@@ -99,8 +99,8 @@ class Journal(JournalReader, Protocol):
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """Claim one suspended or completed saga; ``None`` where it is neither.
 
-        Whoever has claimed it before and written nothing since loses that claim, alive or not: it may not even know
-        that it has it.
+        A replica that claimed the saga before and wrote nothing since loses that claim, alive or not: that replica may
+        not even know of its claim.
         """
 
     async def release(self, owner: str) -> None:
@@ -110,7 +110,7 @@ class Journal(JournalReader, Protocol):
         """The replicas whose lease has lapsed, or that have released everything, and that were not forgotten."""
 
     async def forget(self, owners: Sequence[str]) -> None:
-        """Remember these replicas no more: nobody needs to know that they were there."""
+        """Remember these replicas no more: nothing depends on their having been there."""
 
     async def close(self) -> None:
-        """Finish what was appended and let go of the store."""
+        """Finish what was appended and close the store."""

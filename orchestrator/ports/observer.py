@@ -25,7 +25,7 @@ class Observer(Protocol):
         Args:
             saga_id: the saga.
             entries: its whole journal.
-            told: whoever wrote them lives, or has told its observer all of them.
+            told: the process that wrote them lives, or has told its observer all of them.
         """
 
 

@@ -1,4 +1,4 @@
-"""What a store says of an append that it refuses. Whichever store it is, an operator reads the same."""
+"""What a store says of an append that it refuses. Of every store, an operator reads the same."""
 
 from __future__ import annotations
 

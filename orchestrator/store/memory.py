@@ -30,7 +30,7 @@ class _Kept:
 
 @dataclass(slots=True)
 class MemoryState:
-    """All that one store in memory holds, for whichever handles there are on it."""
+    """All that one store in memory holds, for all handles on it."""
 
     sagas: dict[str, _Kept] = field(default_factory=dict)
     alive_until: dict[str, int] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Opens the store that a URL names. Which stores there are is said here, and nowhere else.
 
-A store is imported once it is named: nobody needs what another one stands on.
+A store is imported once it is named: so no process needs what the other stores stand on.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _NO_MESSAGE = Failure(StatusCode.INTERNAL, "the participant said OK and sent no reply", REPLY_MISSING)
 
 _HEALTH_SECONDS = 1.0
-# Whoever answers anything else is there, and whether it serves is for a trial to tell.
+# A participant that answers anything else is there; whether it serves, a trial tells.
 _NOBODY_ANSWERS = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 _SAYS = {HealthCheckResponse.SERVING: True, HealthCheckResponse.NOT_SERVING: False}
 

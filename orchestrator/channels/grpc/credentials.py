@@ -1,7 +1,7 @@
 """Opens every gRPC channel of the orchestrator: the one place where credentials come from.
 
-There are none yet: connections are neither encrypted nor authenticated, and whoever needs that puts a mesh or a proxy
-between. Certificates and tokens will be answered here, and no caller will change.
+There are none yet: connections are neither encrypted nor authenticated. An operator who needs that puts a mesh or a
+proxy between. Certificates and tokens will be answered here, and no caller will change.
 """
 
 from __future__ import annotations

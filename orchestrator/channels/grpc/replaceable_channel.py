@@ -1,4 +1,4 @@
-r"""A channel to one address, which is exchanged for a new one when its connection has gone dead without a word.
+r"""A channel to one address, which is exchanged for a new one when its connection is dead and nothing says so.
 
 Purpose: a firewall that forgets a connection, or a peer whose machine is gone, sends no reset; calls then time out for
 as long as the connection is believed in. Keepalive finds that out while calls are in flight, and where it does not,

@@ -13,7 +13,7 @@ a write is told what came of it only after the transaction that holds it; writes
 A transaction costs its flush or its round trip, whether two writes share it or twenty. So, like PostgreSQL with
 ``commit_siblings``, the next one waits a moment for more while most of those who may write are elsewhere, with their
 participants: until as many wait as are out, or the distance between two transactions is long enough. Alone, or in
-lockstep, nobody waits.
+lockstep, no write waits.
 
 Which transaction that is, and on which thread or connection, is the store's: it may end before ``write`` returns, as
 one of SQLite does on a quick disk, or in a task, as one does over a network.
@@ -37,7 +37,7 @@ class BatchedWrite(Generic[Work]):
 
     Attributes:
         work: what the store is to write.
-        done: the future of whoever waits.
+        done: the future of the caller that waits.
         result: what to tell, where there is no error.
         error: why it was refused or failed; the others of its batch may stand.
     """
@@ -89,7 +89,7 @@ class Batches(Generic[Work]):
     def tell(self, batch: list[BatchedWrite[Work]]) -> None:
         """The transaction of this batch has ended: say what came of each write."""
         for write in batch:
-            if write.done.done():  # whoever waited was cancelled; the write stands
+            if write.done.done():  # the caller that waited was cancelled; the write stands
                 continue
             if write.error is not None:
                 write.done.set_exception(write.error)

@@ -138,7 +138,7 @@ class Appending:
         return _Held(number, owner, token, Status(status), sequence)
 
     def _move(self, held: _Held, append: Append) -> None:
-        """Note another status, and let go of a saga that nobody has to advance now."""
+        """Note another status, and end the claim to a saga that no replica has to advance now."""
         if append.status is held.status and append.status in CLAIMABLE:
             return
         owner = append.owner if append.status in CLAIMABLE else None

@@ -59,7 +59,7 @@ def stretch_log(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
     if shutil.disk_usage(path.parent).free < _LOGS_ON_A_ROOMY_DISK * _LOG_MEBIBYTES << 20:
         return
-    with contextlib.suppress(sqlite3.Error):  # a full disk will be noticed by whoever has something to write
+    with contextlib.suppress(sqlite3.Error):  # a full disk will be noticed when something is written
         connection.execute("PRAGMA cache_size = 10")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("CREATE TABLE stretching (filler BLOB)")

@@ -9,9 +9,9 @@ Invariant: a write is acknowledged only after the commit that holds it, and only
               └─(locked, moved, cannot be written)──────▶ the thread ─┘
 
 The statements run on the event loop because each is a few microseconds, and a thread that runs them would have to get
-hold of the interpreter anew after every one, against a busy loop. So does the commit, as long as the disk is quick:
+hold of the interpreter again after every one, against a busy loop. So does the commit, as long as the disk is quick:
 handing over to a thread and back costs more than the wait, most of all for a saga that is alone. A slow disk's commits
-are the thread's; so are checkpoints, and everything while somebody else has the file locked or a statement has failed.
+are the thread's; so are checkpoints, and everything while another program locks the file or a statement has failed.
 
 What stands here is SQLite's own, and no other store's: which thread commits, how long the log grows, patience with a
 file that another program has locked, and where the file lies.
@@ -46,7 +46,7 @@ _DISTANCE_SECONDS: Final = 0.004  # between the beginnings of two commits, while
 _QUICK_SECONDS: Final = 0.001  # what commits may take, on an average of the latest, to be the loop's
 _WEIGHT_OF_THE_LATEST: Final = 0.125
 _COMMITS_ON_A_SLOW_DISK: Final = 100  # are the thread's, before the loop tries again
-_MOST_PAGES_IN_LOG: Final = LOG_PAGES - 500  # then it is checkpointed, and begins anew
+_MOST_PAGES_IN_LOG: Final = LOG_PAGES - 500  # then it is checkpointed, and begins again
 _PAGES_PER_COMMIT: Final = 3  # and about one more for each write
 
 
@@ -54,7 +54,7 @@ class GroupCommit:
     """The only writer of one SQLite connection.
 
     Args:
-        database: a connection without transactions of its own (``isolation_level=None``), which nobody else uses.
+        database: a connection without transactions of its own (``isolation_level=None``), which nothing else uses.
         before_commit: called, on the thread or the loop, before a transaction is committed: what the works have
             gathered for one statement is written now.
         on_rollback: called, on the thread or the loop, when a transaction was taken back.
@@ -80,7 +80,7 @@ class GroupCommit:
         self._trouble = trouble
         self._is_astray = False
         self._loop = asyncio.get_running_loop()
-        # Otherwise whichever commit fills the log would checkpoint it, on the loop.
+        # Otherwise the commit that fills the log would checkpoint it, on the loop.
         database.execute("PRAGMA wal_autocheckpoint = 0")
         self._batches: Batches[Work] = Batches(self._write, siblings, _DISTANCE_SECONDS)
         self._usual_seconds = 0.0
@@ -139,7 +139,7 @@ class GroupCommit:
         """The thread: whatever waits."""
         while (job := self._jobs.get()) is not None:
             then = job()
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed: no write waits any more
                 self._loop.call_soon_threadsafe(then)
 
     def _finish(self, batch: Batch) -> None:

@@ -44,7 +44,7 @@ class SqliteJournal(SqliteReader):
             stretch_log(self._writing, place.path)
             super().__init__(path, opened.enter_context(contextlib.closing(connect(place.path))))
             try:
-                # Only one process can be here, so whoever is written down as alive is dead.
+                # Only one process can be here, so every replica that is written down as alive is dead.
                 self._writing.execute(queries()["mute_replicas"])
                 # From here on the loop writes, which must not be kept waiting: see GroupCommit.
                 self._writing.execute("PRAGMA busy_timeout = 0")

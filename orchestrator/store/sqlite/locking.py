@@ -4,10 +4,10 @@ Two locks, because each closes what the other leaves open:
 
 * **The inode of the database**, where the system has locks of open file descriptions (Linux). Whatever leads to the
   file, a symbolic or a hard link, a mount, another container, a name that it was moved to: it is the same inode. There
-  is no lock file that somebody could clean away. The locked byte lies far behind SQLite's own.
+  is no lock file that an operator could clean away. The locked byte lies far behind SQLite's own.
 * **A lock file beside the resolved path**, for systems without such locks, and because earlier versions of this
-  program know no other. Somebody may have removed or replaced it: after it is locked, the path must lead to what was
-  locked; while the journal is in use that is seen with every commit, and the lock is taken anew or lost.
+  program know no other. It may have been removed or replaced: after it is locked, the path must lead to what was
+  locked; while the journal is in use that is seen with every commit, and the lock is taken again or lost.
 
 Rejected: a record of the owner inside the database. By another hard link SQLite makes another log, in which there is
 no such record. For the same reason a file with several names is refused: what was written by one of them may be
@@ -160,7 +160,7 @@ def _open_database(path: Path) -> int:
 
 
 def _lock_inode(descriptor: int) -> bool:
-    """Whether nobody else has locked this inode, as far as the system can tell."""
+    """Whether no other process has locked this inode, as far as the system can tell."""
     if _LOCK_OF_DESCRIPTION is None:
         return True
     try:
@@ -185,5 +185,5 @@ def _open_lock_file(path: Path) -> int | None:
             raise
         if identity_of(path) == _identity(os.fstat(descriptor)):
             return descriptor
-        os.close(descriptor)  # somebody removed it between the two: what is locked is not what others will find
+        os.close(descriptor)  # it was removed between the two: what is locked is not what others will find
     return None

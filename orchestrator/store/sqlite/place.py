@@ -10,7 +10,7 @@ of it is acknowledged, the path that was given must lead to the inode that was o
         ▲                                     │
         └───────the same inode is back────────┘
 
-Astray, every append is refused, with what happened and what to do. The process goes on: what runs is carried on as soon
+Astray, every append is refused, with what happened and what to do. The process goes on: what runs is recovered as soon
 as the file is back; a restart opens whatever lies at the path then.
 """
 
@@ -108,7 +108,7 @@ class Place:
                 return (
                     f"the journal {self._named} was moved, removed or replaced while it is in use: {path} {what}; "
                     "nothing is written until the same file is back. Put it back; or stop this orchestrator with "
-                    "SIGTERM, put the journal there that is to be carried on, with its own -wal or none, then start"
+                    "SIGTERM, put the journal there that is to be recovered, with its own -wal or none, then start"
                 )
         if not self._lock.keep():
             return (

@@ -31,7 +31,7 @@ class SqliteReader:
 
     Args:
         path: the file, for messages.
-        database: the connection to read on; whoever closes the reader closes it.
+        database: the connection to read on; to be closed together with the reader.
     """
 
     def __init__(self, path: Path, database: sqlite3.Connection) -> None:
