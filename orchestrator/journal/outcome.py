@@ -32,7 +32,7 @@ class Completed(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """Somebody refused this attempt; it has no effect. Of attempts before it, that says nothing, unless it is echoed.
+    """This attempt was refused; it has no effect. Of attempts before it, that says nothing, unless it is echoed.
 
     Attributes:
         failure: what was said.

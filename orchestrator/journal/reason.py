@@ -14,7 +14,7 @@ class ReasonCode(enum.StrEnum):
     UNKNOWN = "UNKNOWN"
     """The attempts of a command were spent without an answer."""
     CANCELLED = "CANCELLED"
-    """Somebody cancelled."""
+    """A caller or an operator cancelled the saga."""
     DEADLINE = "DEADLINE"
     """The saga's deadline passed."""
     PAUSED = "PAUSED"

@@ -55,7 +55,7 @@ UNFINISHED = frozenset({Status.RUNNING, Status.WAITING, Status.COMPENSATING})
 """The statuses of sagas that go on by themselves, now or later: they are counted, awaited and verified."""
 
 CLAIMABLE = frozenset({Status.RUNNING, Status.COMPENSATING})
-"""The statuses of sagas that some replica must advance now. A waiting saga is nobody's until it is due."""
+"""The statuses of sagas that some replica must advance now. A waiting saga has no owner until it is due."""
 
 ENDED = frozenset({Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED})
 """The statuses that no entry changes any more."""
@@ -73,7 +73,7 @@ class Delivery:
     """How often something was sent, and how the latest attempt failed.
 
     Attributes:
-        attempts: attempts that came to an end, with whatever outcome.
+        attempts: attempts that ended, with whatever outcome.
         failure: how the latest failed attempt failed, if one did.
     """
 
@@ -108,7 +108,7 @@ class CompensationState(Delivery):
 
     @property
     def unsettled(self) -> bool:
-        """It was sent, and has not succeeded: it was refused, or nobody knows."""
+        """It was sent, and has not succeeded: it was refused, or is in doubt."""
         return self.ended_at is None and (self.attempts > 0 or self.failure is not None)
 
     def note_sent(self, at: int) -> None:
@@ -167,7 +167,7 @@ class CommandState(Delivery):
 
     @property
     def in_doubt(self) -> bool:
-        """Nobody knows whether the command took effect."""
+        """It is unknown whether the command took effect."""
         return self.outcome in (None, StepOutcome.UNKNOWN) and self.effect is not Effect.QUERY
 
     @property
@@ -177,7 +177,7 @@ class CommandState(Delivery):
 
     @property
     def matters_in_doubt(self) -> bool:
-        """Nobody knows whether the command took effect, and the saga cannot do without knowing."""
+        """It is unknown whether the command took effect, and the saga cannot do without knowing."""
         return self.outcome is None and self.effect is not Effect.QUERY and not self.best_effort
 
 
@@ -262,7 +262,7 @@ class SagaState:
 
     @property
     def pivot_in_doubt(self) -> CommandState | None:
-        """A pivot of which nobody knows whether it was accepted: the saga may go neither back nor on."""
+        """A pivot that may or may not have been accepted: the saga may go neither back nor on."""
         unsettled = (None, StepOutcome.UNKNOWN)
         pivots = (command for command in self.commands.values() if command.effect is Effect.PIVOT)
         return next((pivot for pivot in pivots if pivot.outcome in unsettled), None)

@@ -1,4 +1,4 @@
-"""What befalls a command."""
+"""What happens to a command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class CommandIntended(NamedTuple):
-    """A command is about to be sent. Durable before an effectful one leaves; a query's merely rides along.
+    """A command is about to be sent. Durable before an effectful one leaves; a query's is written with what follows.
 
     Attributes:
         method: the full name of the rpc.

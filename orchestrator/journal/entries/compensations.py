@@ -1,4 +1,4 @@
-"""What befalls a compensation."""
+"""What happens to a compensation."""
 
 from __future__ import annotations
 

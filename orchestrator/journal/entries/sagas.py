@@ -1,4 +1,4 @@
-"""What befalls a saga as a whole."""
+"""What happens to a saga as a whole."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class DeadlinePassed(NamedTuple):
     at: int
 
     def apply(self, state: SagaState) -> None:
-        """Somebody should look."""
+        """An operator should look at the saga."""
         state.overdue = True
 
 

@@ -63,7 +63,7 @@ class Addresses:
 
     @classmethod
     def free(cls) -> Addresses:
-        """Ports of this machine that nobody uses now."""
+        """Ports of this machine that no process uses now."""
         with ExitStack() as stack:
             ports = []
             for _ in range(len(SERVICES) + 1):

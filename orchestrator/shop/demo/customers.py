@@ -76,7 +76,7 @@ class Customers:
         return (await self._sagas.GetSaga(GetSagaRequest(saga_id=order_id), timeout=_SECONDS)).saga
 
     async def _watch(self, order_id: str, look: Callable[[Order], None]) -> None:
-        """Look at every change until nothing changes any more, however often the orchestrator goes away meanwhile."""
+        """Look at every change until nothing changes any more, however often the orchestrator goes away."""
         while True:
             try:
                 async for answer in self._orders.WatchOrder(WatchOrderRequest(order_id=order_id), wait_for_ready=True):

@@ -1,7 +1,7 @@
 """``make run``: every process of the procfile, staying up until Ctrl-C.
 
 The ports are those of the contracts; ``PORT_BASE=51100 make run`` moves all of them, and the state with them. Nothing
-is started where somebody else has one of the ports: what answers there would be taken for ours.
+is started where another program has one of the ports: what answers there would be taken for ours.
 """
 
 from __future__ import annotations

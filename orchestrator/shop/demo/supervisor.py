@@ -1,6 +1,6 @@
-"""The processes of the procfile, for as long as somebody wants to try things with them.
+"""The processes of the procfile, for as long as a developer wants to try things with them.
 
-A process that somebody kills, or tells to end, is started again, because trying what that does is what they are up
+A process that the developer kills, or tells to end, is started again: to try what that does is what the processes are
 for. One that gives up could not do its work, and would give up again: then all of them are stopped.
 """
 
@@ -108,7 +108,7 @@ class Supervisor:
 
 
 def taken(addresses: Mapping[str, str]) -> Iterable[str]:
-    """Which of the addresses somebody else listens on, by the names of the processes that are to."""
+    """Which of the addresses other programs listen on, by the names of the processes that are to."""
     for name, address in addresses.items():
         host, port = split_address(address)
         try:

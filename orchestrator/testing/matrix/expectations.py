@@ -24,7 +24,7 @@ _TWO: Final = 2
 
 
 def rejected(subject: Subject) -> Ends:
-    """The participant refuses it for good."""
+    """The participant refuses it on every attempt."""
     if subject.best_effort:
         return COMPLETED
     ends = SUSPENDED if subject.past_pivot else COMPENSATED
@@ -39,7 +39,7 @@ def unanswered_once(subject: Subject) -> Ends:
 
 
 def unanswered(subject: Subject) -> Ends:
-    """Nobody knows whether it took effect, and its attempts are spent, or may not be made."""
+    """It is unknown whether it took effect, and its attempts are spent, or may not be made."""
     policy = subject.command.on_unknown
     if subject.best_effort or policy is OnUnknown.RESEND:
         return COMPLETED
@@ -67,7 +67,7 @@ def unusable_once(subject: Subject) -> Ends:
 
 
 def unknowable(subject: Subject) -> Ends:
-    """Nobody knows whether it took effect, and another attempt would tell no more."""
+    """It is unknown whether it took effect, and another attempt would tell no more."""
     if subject.best_effort:
         return COMPLETED
     if subject.is_query:

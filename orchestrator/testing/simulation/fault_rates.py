@@ -26,7 +26,7 @@ class FaultRates:
         slow: calls that take seconds.
         intercepted: calls that never arrive, because a proxy, a mesh or a wrong backend answers.
         busy: calls that the participant puts off.
-        refused: compensable commands and pivots that the participant refuses for good.
+        refused: compensable commands and pivots that the participant refuses on every attempt.
         stubborn: what must succeed in the end, a compensation or a retryable command, refused for now.
         journal_refuses: transactions that fail, and write nothing.
         journal_forgets: transactions that are written, and whose acknowledgement is lost.

@@ -96,7 +96,7 @@ class ReplicaProcess:
         return self.process.spawn(work)
 
     async def open(self) -> None:
-        """Recover what nobody advances, and be there for customers. Without the journal, try again."""
+        """Recover what no replica advances, and be there for customers. Without the journal, try again."""
         while True:
             try:
                 await self.worker.open()

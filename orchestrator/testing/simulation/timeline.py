@@ -64,6 +64,6 @@ class Timeline:
         """One line for each event.
 
         Args:
-            about: only what concerns this saga, its children, or nobody in particular: who crashed, and the like.
+            about: only what concerns this saga, its children, or no saga: a crash, and the like.
         """
         return [str(event) for event in self.events if not about or event.concerns(about)]

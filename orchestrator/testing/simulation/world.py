@@ -196,7 +196,7 @@ class _World:
         self._loop.stop()
 
     def _note_error(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Something raised where nobody was there to catch it."""
+        """Something raised an exception that no code caught."""
         error = context.get("exception")
         if context["message"].startswith("Exception in callback"):
             self._invariants.report(Promise.NOTHING_IS_LOST, f"{context['message']}: {error!r}")

@@ -39,7 +39,7 @@ class VirtualClock:
 
 
 class JumpingClock:
-    """A clock for an ordinary loop, on which nobody waits; see :class:`~orchestrator.ports.clock.Clock`.
+    """A clock for an ordinary loop, on which no wait takes long; see :class:`~orchestrator.ports.clock.Clock`.
 
     A short sleep, such as a pause between attempts, moves the time on and ends at the loop's next turn. A long one (a
     heartbeat, a wait) is held until the test calls :meth:`advance`. So a test steps through the engine turn by turn,
