@@ -1,4 +1,4 @@
-"""The compensation plan: a pure function of the saga's state, hence of its journal alone.
+"""The compensation plan: a pure function of the saga's state, and so of its journal alone.
 
 It needs no replay of the saga's code, so it can be shown before a rollback is asked for, and it works for a
 saga whose code is broken.

@@ -18,7 +18,7 @@ class FrozenNote:
     """The file of one journal.
 
     Args:
-        journal: where the journal lies; ``None`` where it dies with the process, and so does what would be noted.
+        journal: where the journal lies; ``None`` where the journal ends with the process, and so does the note.
     """
 
     def __init__(self, journal: Path | None) -> None:

@@ -1,7 +1,7 @@
 """What one watcher of a saga has seen of it, so that its next view costs what has changed.
 
-A saga may have thousands of steps, and thousands of changes: to make each view anew is to make millions of steps, on
-the loop on which everybody's sagas run. So a step is made anew when it has changed, and what is left, to put the steps
+A saga may have thousands of steps, and thousands of changes: to make each view again is to make millions of steps, on
+the loop on which all sagas run. So a step is made again when it has changed, and what is left, to put the steps
 together and to send them, is given a small share of the time: changes in a burst come as one, a larger burst for a
 larger saga.
 """
@@ -38,7 +38,7 @@ class SeenSteps:
         self._seen: dict[str, tuple[object, saga_pb2.Step]] = {}
 
     def view(self, step: Step) -> saga_pb2.Step:
-        """The step, made anew if it has changed."""
+        """The step, made again if it has changed."""
         command = step.command
         if command is None:
             return step_view(step)

@@ -145,7 +145,7 @@ class CommandIssuer:
         return [] if self._gate is None else await self._gate.missing()
 
     def _recorded(self, kind: str, draw: Callable[[], str]) -> str:
-        """A value of the code's own, drawn once, and written with what follows: no effect leaves before it is durable."""
+        """A value of the code's own, drawn once, written with what follows: no effect leaves before it is durable."""
         key = self._next_key(kind)
         values = self._writer.state.values
         if key not in values:

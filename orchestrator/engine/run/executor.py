@@ -138,7 +138,7 @@ class Executor:
         self._stop_control.request_stop(Halt())
 
     def give_way(self) -> None:
-        """Stop because the saga was claimed anew, and goes on elsewhere."""
+        """Stop because the saga was claimed again, and goes on elsewhere."""
         self._stop_control.request_stop(Fail(ClaimLost(f"saga {self.state.saga_id} was claimed anew")))
 
     async def ensure_started(self) -> None:

@@ -1,4 +1,4 @@
-"""Brings a saga's code to a stop without losing sight of a call in flight.
+"""Brings a saga's code to a stop without forgetting a call in flight.
 
 Purpose: a cancel, a rejection in a parallel branch or a shutdown stops code that may be anywhere. Invariant: the
 code is cancelled only when no attempt is in flight, so every answer that can be had is journalled before anything
