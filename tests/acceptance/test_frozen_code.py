@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-GOES_ON = {STATUS_RUNNING, STATUS_COMPLETED}  # nobody takes its command, which is best effort
+GOES_ON = {STATUS_RUNNING, STATUS_COMPLETED}  # no participant takes its command, which is best effort
 SAGAS = """
 import asyncio
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ WRITTEN = [SOURCE / name for name in ("protos/trip/v1/trip.proto", "trip_sagas.p
 
 
 def book(address: str, project: Path, city: str) -> tuple[saga_pb2.Saga, dict[str, str]]:
-    """Book a trip, and read the result, as somebody does who has the contract and no stubs."""
+    """Book a trip, and read the result, as a caller does who has the contract and no stubs."""
     pool = descriptor_pool.DescriptorPool()
     for file in describe(project / "protos").file:
         pool.AddSerializedFile(file.SerializeToString())

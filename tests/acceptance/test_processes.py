@@ -86,7 +86,7 @@ def test_run_tells_where_everything_is_and_stops_cleanly() -> None:
     assert all(re.search(rf"^{name} +\| stopped \(rc=0\)$", said, re.MULTILINE) for name in (*SERVICES, "orchestrator"))
 
 
-def test_nothing_is_started_where_somebody_else_has_a_port(tmp_path: Path) -> None:
+def test_nothing_is_started_where_another_program_has_a_port(tmp_path: Path) -> None:
     addresses = Addresses.free()
     address = addresses.services["shipping"]
     with socket.create_server(("127.0.0.1", int(address.rpartition(":")[2]))):
@@ -147,7 +147,7 @@ def test_a_port_base_that_cannot_be_is_refused(base: str) -> None:
 
 
 def free_base() -> int:
-    """The first of so many ports in a row that nobody uses."""
+    """The first of so many ports in a row that no process uses."""
     return next(base for base in range(21_100, 32_000, 100) if not list(taken(Addresses.moved(base).all)))
 
 

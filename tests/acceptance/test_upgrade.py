@@ -33,7 +33,7 @@ V2 = '@saga("place_order", version=2)\nasync def place_order_2('
 
 
 class Project:
-    """A copy of the project, in which nobody but the participant that a saga calls first is there."""
+    """A copy of the project, in which only the participant that a saga calls first is there."""
 
     def __init__(self, folder: Path, product: str) -> None:
         self.folder = folder

@@ -28,7 +28,7 @@ traceparent 3 % more, a deadline nothing.
 
 Kept:
   no reference cycles     each saga left 24 objects to the garbage collector: 6 % of the loop's thread
-  no asyncio.shield, no asyncio.wait, no task for a timer, no event before somebody waits: 30 us
+  no asyncio.shield, no asyncio.wait, no task for a timer, no event before a task waits: 30 us
   one executemany for what many sagas append, and one chunk a saga and append: 40 us less than a row an entry
   commits on the event loop while the disk is quick: handing over to a thread and back cost 100 us of switching and of
                           waiting for the interpreter lock; one at a time, a fifth of the latency

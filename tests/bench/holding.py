@@ -1,7 +1,7 @@
 """A process of its own: holds sagas, or bare chains of calls, in flight and says how much memory it has.
 
 ``python -m tests.bench.holding bare|saga <participant> <journal> <number>...`` brings that many in flight, one number
-after another, each until its last call waits for the participant; then it says ``<number> <RSS in bytes>``. Nobody
+after another, each until its last call waits for the participant; then it says ``<number> <RSS in bytes>``. No task
 waits for the sagas, as after StartOrder has answered; a bare chain is a task, or it would not be there.
 """
 

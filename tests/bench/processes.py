@@ -23,7 +23,7 @@ _PATIENCE_SECONDS = 30.0
 
 
 class BenchFailed(Exception):
-    """The bench cannot go on; the message says why, for whoever has called it."""
+    """The bench cannot go on; the message tells its user why."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Watched:
 
 
 def busy_seconds() -> float:
-    """Seconds that the processors of this machine have worked since it was started, for whomever."""
+    """Seconds that the processors of this machine have worked since it was started, for all processes."""
     times = psutil.cpu_times()._asdict()
     # A guest's time is in that of its user, too.
     return float(sum(spent for name, spent in times.items() if name not in {"idle", "iowait", "guest", "guest_nice"}))

@@ -1,4 +1,4 @@
-"""Measures contenders in interleaved rounds, so that whatever else the machine does meets all of them alike."""
+"""Measures contenders in interleaved rounds, so that whatever else the machine does slows all of them equally."""
 
 from __future__ import annotations
 

@@ -38,6 +38,6 @@ class Session:
 
 
 def say(text: str) -> None:
-    """Tell whoever waits how far it is."""
+    """Tell the user who waits how far the bench is."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()

@@ -2,7 +2,7 @@
 
 What HTTP says becomes a gRPC status in the client: 401 is UNAUTHENTICATED, 403 PERMISSION_DENIED, 404 UNIMPLEMENTED,
 502 UNAVAILABLE, 501 UNKNOWN. So this speaks just enough of HTTP/2 to say it: each request is answered on its headers,
-which nobody has to read for that.
+which need not be read for that.
 """
 
 from __future__ import annotations

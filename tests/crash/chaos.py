@@ -86,7 +86,7 @@ async def raining_cancels(chance: random.Random, customers: Customers, pause: fl
 
 
 async def _undisturbed(work: Coroutine[object, object, None]) -> None:
-    """Finish this, cancelled meanwhile or not."""
+    """Finish this work, whether it is cancelled or not."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)

@@ -40,7 +40,7 @@ async def invariants(shop: Shop) -> AsyncIterator[Invariants]:
 
 @pytest.fixture
 def seed() -> int:
-    """Drawn anew each time, and shown where a test fails; ``CRASH_SEED`` repeats one."""
+    """Drawn again each time, and shown where a test fails; ``CRASH_SEED`` repeats one."""
     seed = int(os.environ.get("CRASH_SEED") or random.SystemRandom().randrange(1_000_000))
     print(f"CRASH_SEED={seed}")  # noqa: T201 - pytest shows it where the test fails
     return seed

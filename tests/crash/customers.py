@@ -1,4 +1,4 @@
-"""The customers: they place orders, ask again with the same request id for as long as nobody answers, and watch."""
+"""The customers: they place orders, ask again with the same request id until they are answered, and watch."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class SmallDisk:
 
 
 class LimitedFiles:
-    """For whoever may not mount: the system refuses to let the process's files grow."""
+    """For a user who may not mount: the system refuses to let the process's files grow."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

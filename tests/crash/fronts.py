@@ -135,7 +135,7 @@ class Mischief:
         """See the protocol."""
         if not saga_id or self._chance.random() >= self._share:
             return passes
-        # Half of them are lost: what a front says matters most to whoever does not know what came before.
+        # Half of the calls are lost: what a front says matters most to a caller that does not know what came before.
         return breaks if self._chance.random() < 1 / 2 else self._chance.choice(self._acts)
 
 
@@ -157,7 +157,7 @@ class Front(Relay):
         self._acted = asyncio.Condition()
 
     async def have_interfered(self, method: str, count: int) -> None:
-        """Wait until it has acted so often on calls of this rpc; what the participant did meanwhile is done."""
+        """Wait until it has acted so often on calls of this rpc; what the participant did until then is done."""
         async with self._acted:
             await self._acted.wait_for(lambda: self.interfered[method] >= count)
 

@@ -1,4 +1,4 @@
-"""What must be true of the shop whatever died meanwhile, looked at from outside: the services' own answers.
+"""What must be true of the shop whatever process died, looked at from outside: the services' own answers.
 
 An order has ended as it must; it completed where its payment is captured, its parcel is on its way and its stock is
 reserved, and is compensated where none of that is so; nothing was done twice; compensations ran backwards. Where the
@@ -105,7 +105,7 @@ class Invariants:
         """Every invariant that does not hold, in a sentence; none where all is well.
 
         Args:
-            customers: whose orders, all of which have been followed to their ends, were the only ones meanwhile.
+            customers: their orders were the only ones, and each was followed to its end.
             traced: the orchestrator has told the shop's collector of them.
             fronted: others answered in the place of participants, so any of them may have been refused.
         """

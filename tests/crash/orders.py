@@ -1,4 +1,4 @@
-"""The kinds of orders that customers place, and how each must end as long as nobody cancels it."""
+"""The kinds of orders that customers place, and how each must end as long as no customer cancels it."""
 
 from __future__ import annotations
 

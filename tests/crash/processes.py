@@ -41,8 +41,8 @@ CHANNEL_OPTIONS: Final = [
 
 _POLL_SECONDS: Final = 0.02
 _LINES_SHOWN: Final = 30
-# Below the ports that the system gives to connections, so that nobody takes one while its process is away; and away
-# from the default ports of the shop, where somebody else may run one.
+# Below the ports that the system gives to connections, so that no other process takes one while its own is away;
+# and away from the default ports of the shop, where a developer may run one.
 _PORTS: Final = range(20_000, 32_000)
 _GUARDIAN: Final = """
 import os, signal, sys
@@ -230,7 +230,7 @@ class Process:
 
 
 def free_addresses(count: int) -> list[str]:
-    """So many addresses of this machine that nobody uses, and that the system gives to nobody."""
+    """So many addresses of this machine that no process uses, and that the system gives to none."""
     found: list[str] = []
     for port in random.sample(_PORTS, len(_PORTS)):
         with socket.socket() as probe, contextlib.suppress(OSError):

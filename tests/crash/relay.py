@@ -65,7 +65,7 @@ class Relay(grpc.GenericRpcHandler):
         await self._channel.close()
 
     async def have_lost(self, count: int) -> None:
-        """Wait until so many replies were lost: their effects stand, and nobody was told."""
+        """Wait until so many replies were lost: their effects stand, and no caller was told."""
         async with self._swallowed:
             await self._swallowed.wait_for(lambda: self.lost >= count)
 

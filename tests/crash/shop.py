@@ -93,7 +93,7 @@ class Shop:
         ]
 
     def channel(self, name: str) -> grpc.aio.Channel:
-        """A channel to a service, for whoever wants to ask it something."""
+        """A channel to a service, to ask it something."""
         return grpc.aio.insecure_channel(self.services[name].address, options=CHANNEL_OPTIONS)
 
     def orchestrator(self, folder: Path, *, instead: Mapping[str, str] | None = None, **settings: str) -> Process:
@@ -121,9 +121,9 @@ class Shop:
         return process
 
     def stand_in(self, name: str, *, at: str, folder: Path) -> Process:
-        """Another service of this kind, not started yet, at an address that may be somebody else's.
+        """Another service of this kind, not started yet, at an address that may belong to another process.
 
-        It is not one of the services: whoever starts it ends it.
+        It is not one of the services: the test that starts it ends it.
 
         Args:
             name: which service it is, by its short name.

@@ -118,7 +118,7 @@ async def payment_of(channel: grpc.aio.Channel, order: Placed) -> int | None:
 async def hold_taken(shop: Shop, order: Placed) -> None:
     """Wait until the payment service has the hold in its books, whatever it has answered."""
     async with asyncio.timeout(PATIENCE_SECONDS), shop.channel("payment") as channel:
-        while await payment_of(channel, order) != PAYMENT_STATE_AUTHORIZED:  # noqa: ASYNC110 - nobody else tells us
+        while await payment_of(channel, order) != PAYMENT_STATE_AUTHORIZED:  # noqa: ASYNC110 - the service tells nobody
             await asyncio.sleep(0.01)
 
 
@@ -139,7 +139,7 @@ def steps_of(order: Order, method: str) -> list[StepState.ValueType]:
     return [step.state for step in order.steps if step.method.endswith(f".{method}") and step.key]
 
 
-async def test_what_is_refused_after_its_answer_was_lost_is_compensated_whoever_refuses_it(
+async def test_what_is_refused_after_its_answer_was_lost_is_compensated_whatever_refuses_it(
     shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path
 ) -> None:
     # The first five orders end at the inventory, the next at the payment, the last at the shipping.
@@ -260,7 +260,7 @@ async def test_a_hold_is_lifted_although_another_service_answered_when_it_was_in
             await happen(meanwhile, story, order)
             await ending
             assert order.seen is not None
-            # There is nobody who could lift the hold; so it is not said to be lifted.
+            # No participant is there to lift the hold; so it is not said to be lifted.
             assert (order.seen.status, order.seen.reason.code) == (SUSPENDED, "COMPENSATION_REJECTED")
         assert await payments_of(shop, [order]) == [PAYMENT_STATE_AUTHORIZED]
         await story.resume_and_follow()

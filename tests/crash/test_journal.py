@@ -117,7 +117,7 @@ async def test_a_journal_that_has_lost_its_last_pages_is_recovered_to_its_last_w
     orchestrator = shop.orchestrator(tmp_path)
     # What a collector has seen and the journal has lost happens once more: its traces prove nothing here.
     await orchestrator.restart(OTEL_SDK_DISABLED="true")
-    # Whoever is told that an order does not exist, places it once more, with the same request id.
+    # A customer who is told that an order does not exist places the order once more, with the same request id.
     async with Customers(orchestrator.address, forgiving=True) as customers:
         everything = asyncio.ensure_future(customers.order_all(draw(chance, 12, run=run)))
         await customers.have_seen_the_end_of(4)
@@ -131,7 +131,7 @@ async def test_a_journal_that_has_lost_its_last_pages_is_recovered_to_its_last_w
 
 
 async def count_entries(folder: Path) -> int:
-    """How many entries a journal holds that nobody has open; it is left as it is."""
+    """How many entries a journal holds that no process has open; the journal is left as it is."""
     copy = folder / "copy"
     copy.mkdir()
     for name in ("orchestrator.db", "orchestrator.db-wal"):

@@ -75,7 +75,7 @@ async def test_a_pivot_and_a_compensation_whose_answers_are_lost_are_sent_until_
         ending = asyncio.ensure_future(customers.order_all(orders))
         await payment.have_lost(1)
         await customers.have_placed(2)
-        # While nobody knows whether the pivot was accepted, a cancel waits; then it is too late for it.
+        # While it is unknown whether the pivot was accepted, a cancel waits; then the cancel is too late.
         (paid,) = (order for order in orders if not order.kind.refused_at)
         await customers.cancel(paid)
         await ending

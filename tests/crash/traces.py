@@ -20,7 +20,7 @@ _PAUSE_SECONDS: Final = 0.1
 _PATIENCE_SECONDS: Final = 15.0
 _ROOT: Final = "saga place_order"
 # A query has no durable intent. Where the orchestrator dies while one is under way, and the order is cancelled before
-# it is asked again, the journal does not know of it, and nobody can tell of the attempt that its participant saw.
+# it is asked again, the journal does not know of it, and no span tells of the attempt that its participant saw.
 _QUERIES: Final = frozenset(
     f"{participant.service.full_name}/{name}"
     for participant in place_order.participants

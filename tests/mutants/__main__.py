@@ -2,7 +2,7 @@
 
 The code is changed on purpose, in one place at a time, and the tests that reach the place are run. A mutant that they
 do not notice is a sentence that the tests do not say. See ``mutations`` for the kinds of change, ``left_out`` for what
-is not changed, ``equivalent.toml`` for changes that nobody could notice. The working tree is never touched.
+is not changed, ``equivalent.toml`` for changes that no test could notice. The working tree is never touched.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Equivalent(NamedTuple):
         file: the mutated file.
         line: the first line that is changed, without its indentation.
         operator: the kind of change.
-        reason: why nobody can tell the difference.
+        reason: why no test can tell the difference.
         becomes: what stands there instead; empty for everything that the operator makes of the line.
     """
 

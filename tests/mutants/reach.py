@@ -59,7 +59,7 @@ class Reach:
         """The tests that reach what is changed.
 
         Where it runs on import alone, as a constant does, those that reach anything in the file, or in one that imports
-        it: nobody can tell whether they use it.
+        it: it is unknown whether they use it.
 
         No more than take forty seconds: the quickest.
         """

@@ -24,7 +24,7 @@ _MEMORY_BYTES: Final = 6 * 2**30
 
 
 class Stopped(Exception):
-    """Somebody wants the run to end."""
+    """The user wants the run to end."""
 
 
 class Stop(threading.Event):
@@ -49,7 +49,7 @@ def run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], 
     """Run pytest in a folder, for no longer than so many seconds.
 
     Raises:
-        Stopped: meanwhile.
+        Stopped: the run is to end before pytest has.
     """
     started = time.monotonic()
     with tempfile.TemporaryFile() as output:

@@ -63,7 +63,7 @@ class Session:
         return Drawn(len(mutants), changes, equivalents)
 
     def run(self, drawn: Drawn, seed: int, workers: int) -> Report:
-        """Try the mutants; what became of those that were tried before somebody stopped it.
+        """Try the mutants; what became of those that were tried before the user stopped the run.
 
         Raises:
             NotGreen: although nothing is mutated.

@@ -1,4 +1,4 @@
-"""Entries, and a pen to write them with: what the tests of the stores, of the codec and of the state share."""
+"""Entries, and a writer for them: what the tests of the stores, of the codec and of the state share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A participant's command without gRPC: with an idempotency key, hence guarded, and without one, which just runs.
+"""A participant's command without gRPC: with an idempotency key, so guarded, and without one, which just runs.
 
 Both are one transaction on SQLite: ReserveStock of two lines, and the least that a command can do, to write one row.
 """

@@ -1,6 +1,6 @@
 """An append, as a saga makes one between two commands: the outcome of the one and the intent of the other.
 
-A group is that many sagas which append at once, hence share a commit; its time is that until all are durable.
+A group is that many sagas which append at once, and so share a commit; its time is that until all are durable.
 """
 
 from __future__ import annotations

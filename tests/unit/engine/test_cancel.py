@@ -196,7 +196,7 @@ async def test_a_cancel_is_refused_after_the_end(world: EngineWorld) -> None:
     assert refusal.value.reason == "SAGA_ENDED"
 
 
-async def test_a_saga_that_nobody_started_cannot_be_cancelled(world: EngineWorld) -> None:
+async def test_a_saga_that_was_never_started_cannot_be_cancelled(world: EngineWorld) -> None:
     with pytest.raises(SagaNotFound):
         await cancel(world.process())
 
@@ -279,7 +279,7 @@ async def test_a_cancel_of_a_saga_that_another_replica_advances_is_not_answered_
 
 
 async def test_a_cancel_during_recovery_sends_no_new_command(world_of: Callable[..., EngineWorld]) -> None:
-    """The code waits at the gate, for what the journal still holds, while the cancel comes in."""
+    """The code waits at the replay gate, for what the journal still holds, while the cancel comes in."""
 
     async def changed(_order: StartOrderRequest, shop: Shop) -> Receipt:
         await shop.pricing.PriceOrder(PRICE, timeout=1)

@@ -143,7 +143,7 @@ async def test_the_keys_of_a_childs_commands_are_its_own(family: Callable[..., E
 async def test_a_child_knows_nothing_of_where_in_its_parents_code_it_was_started(
     family: Callable[..., EngineWorld],
 ) -> None:
-    """Whoever recovers it starts it from elsewhere, and must find the same keys."""
+    """A replica that recovers the parent starts the child from elsewhere, and must find the same keys."""
     world = family(sell_as_a_gift, fulfil)
     await started(world)
 
@@ -167,7 +167,7 @@ async def test_a_journal_that_fails_leaves_a_child_in_doubt_and_is_no_error_of_t
     undo = await command.compensation[0].caller(data, (("saga-id", SAGA), ("compensates", CHILD)), 1.0)
     assert isinstance(run, Unknown)
     assert isinstance(undo, Unknown)
-    assert not nobody_there(run.failure), "its gate stays closed: the process itself is there"
+    assert not nobody_there(run.failure), "its circuit stays closed: the process itself is there"
 
 
 async def test_a_rejected_child_is_compensated_and_so_is_its_parent(family: Callable[..., EngineWorld]) -> None:
@@ -208,7 +208,7 @@ async def test_a_best_effort_child_that_is_rejected_does_not_stop_its_parent(
     assert world.state(f"{SAGA}/saga.fulfil#1").status is Status.COMPENSATED
 
 
-async def test_a_crash_while_the_child_runs_is_carried_on_with_by_both(family: Callable[..., EngineWorld]) -> None:
+async def test_both_are_recovered_after_a_crash_while_the_child_runs(family: Callable[..., EngineWorld]) -> None:
     world = family(sell, fulfil)
     never = Answer()
     world.participants.scripts["ArrangeShipment"].append(never)

@@ -1,4 +1,4 @@
-"""The gate in front of a participant: a limit of calls in flight, and a circuit breaker that asks for health."""
+"""What stands in front of a participant: a limit of calls in flight, and a circuit breaker that asks for health."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ async def test_calls_beyond_the_limit_wait_and_are_admitted_in_their_order(break
 
 
 @pytest.mark.parametrize("most", [1, 2, 5])
-async def test_who_stops_waiting_takes_nobody_elses_turn(clock: StepClock, health: Health, most: int) -> None:
+async def test_a_call_that_stops_waiting_takes_no_other_calls_turn(clock: StepClock, health: Health, most: int) -> None:
     breaker = CircuitBreaker(clock, health, most_in_flight=most)
     assert all(breaker.try_enter() for _ in range(most))
     given_up = asyncio.ensure_future(breaker.enter())
@@ -107,7 +107,7 @@ async def test_who_stops_waiting_takes_nobody_elses_turn(clock: StepClock, healt
     assert (breaker.in_flight, breaker.waiting) == (most, 0)
 
 
-async def test_the_circuit_opens_when_nobody_is_there_several_times_in_a_row(breaker: CircuitBreaker) -> None:
+async def test_the_circuit_opens_when_no_participant_is_there_several_times_in_a_row(breaker: CircuitBreaker) -> None:
     fail(breaker, FAILURES_TO_OPEN - 1)
     assert not breaker.is_open
     assert breaker.try_enter()
@@ -185,7 +185,7 @@ async def test_the_pauses_between_questions_grow_to_a_bound(breaker: CircuitBrea
     breaker.shut()
 
 
-async def test_whoever_wants_to_know_is_told_once_that_a_participant_is_back(
+async def test_the_listener_is_told_once_that_a_participant_is_back(
     breaker: CircuitBreaker, clock: StepClock, health: Health
 ) -> None:
     returns: list[bool] = []

@@ -1,7 +1,7 @@
 """A process that dies anywhere loses nothing: the journal is cut after every single entry, and the saga recovered.
 
-The first life ends when the journal would hold one entry more than it may; the next one carries on from there, with
-participants that remember what was done. Wherever the cut, the end is the one that the saga would have had.
+The first life ends when the journal would hold one entry more than it may; the next one recovers the saga, with
+participants that remember what was done. Whatever the cut, the end is the one that the saga would have had.
 """
 
 from __future__ import annotations
@@ -269,7 +269,7 @@ def test_a_saga_that_dies_again_and_again_ends_as_it_would_have(story: Story, cu
 
 @stories
 @pytest.mark.parametrize("failpoint", failpoints.NAMES)
-async def test_a_process_killed_at_any_failpoint_is_carried_on(story: Story, failpoint: str) -> None:
+async def test_a_saga_is_recovered_from_a_kill_at_any_failpoint(story: Story, failpoint: str) -> None:
     reached = 0
     for number in range(1, 100):
         async with Play(story) as play:

@@ -109,7 +109,7 @@ async def test_a_deadline_that_passes_while_the_pivot_is_in_flight_waits_for_it(
     assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_a_deadline_that_passed_while_nobody_advanced_the_saga_rolls_it_back_on_recovery(
+async def test_a_deadline_that_passed_while_no_replica_advanced_the_saga_rolls_it_back_on_recovery(
     world: EngineWorld,
 ) -> None:
     await at(world, "AuthorizePayment")

@@ -86,7 +86,7 @@ async def test_a_refusal_by_the_guard_itself_is_definite_for_every_attempt(world
     assert world.participants.of("VoidAuthorization") == []
 
 
-async def test_a_refusal_of_the_first_attempt_is_definite_whoever_refuses(world: EngineWorld) -> None:
+async def test_a_refusal_of_the_first_attempt_is_definite_whatever_refuses(world: EngineWorld) -> None:
     world.participants.scripts["AuthorizePayment"] = [rejected("UNIMPLEMENTED")]
     state = await world.process().run()
 
@@ -227,7 +227,7 @@ async def test_a_pause_while_a_saga_compensates_before_its_end_suspends_it(
     assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_a_crash_while_a_saga_compensates_before_its_end_is_carried_on(
+async def test_a_saga_is_recovered_from_a_crash_while_it_compensates_before_its_end(
     world_of: Callable[..., EngineWorld],
 ) -> None:
     world = world_of(saga_of(detour))
@@ -246,7 +246,7 @@ async def test_a_crash_while_a_saga_compensates_before_its_end_is_carried_on(
 
 
 @fronts
-async def test_an_attempt_that_a_crash_left_behind_is_in_doubt_whoever_answers_the_next(
+async def test_an_attempt_that_a_crash_left_behind_is_in_doubt_whatever_answers_the_next(
     world: EngineWorld, code: str
 ) -> None:
     slow = Answer()

@@ -1,4 +1,4 @@
-"""The pen of a saga: what it calls durable is."""
+"""The journal writer of a saga: what it calls durable is."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def writer(journal: SlowJournal, witness: RecordingObserver | None = None) -> Sa
     return pen
 
 
-async def test_whoever_persists_waits_for_what_another_is_writing() -> None:
+async def test_a_persist_waits_for_what_another_is_writing() -> None:
     journal = SlowJournal()
     pen = writer(journal)
     first, second = (asyncio.ensure_future(pen.persist()) for _ in range(2))
@@ -60,7 +60,7 @@ async def test_whoever_persists_waits_for_what_another_is_writing() -> None:
     assert len(journal.written) == 1
 
 
-async def test_whoever_persists_learns_that_an_earlier_write_failed() -> None:
+async def test_a_persist_learns_that_an_earlier_write_failed() -> None:
     journal = SlowJournal()
     pen = writer(journal)
     first = asyncio.ensure_future(pen.persist())

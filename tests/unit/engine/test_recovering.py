@@ -29,7 +29,7 @@ async def left_behind(world: EngineWorld, *saga_ids: str) -> None:
 
 
 class Held:
-    """The journal hands out no claims until it is let go of."""
+    """The journal hands out no claims until the test sets ``let_go``."""
 
     def __init__(self, world: EngineWorld) -> None:
         self.let_go = asyncio.Event()

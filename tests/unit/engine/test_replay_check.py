@@ -1,4 +1,4 @@
-"""Before a deploy: would the code at hand find its journals as it left them? And nobody hears of the question."""
+"""Before a deploy: would the code at hand find its journals as it left them? No participant hears of the question."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Nothing:
-    """Nobody takes part."""
+    """No participant takes part."""
 
 
 def edited(code: Code, version: int = 1) -> Definition:

@@ -361,7 +361,7 @@ async def test_a_rollback_needs_no_code_and_finds_the_contract_through_any_saga(
 
 @dataclasses.dataclass(frozen=True)
 class Nobody:
-    """Nobody takes part."""
+    """No participant takes part."""
 
 
 async def nothing(_order: StartOrderRequest, _nobody: Nobody) -> Receipt:

@@ -136,7 +136,7 @@ async def test_a_start_with_the_same_id_and_other_content_is_refused(world: Engi
 
 
 async def test_looking_at_a_saga_while_its_start_is_repeated_shows_the_saga(world: EngineWorld) -> None:
-    """The repeated start seems to start it anew until the journal says that it exists."""
+    """The repeated start seems to start the saga again until the journal says that it exists."""
     await world.process().run()
     process = world.process()
     process.journal.journal_is = "held"
@@ -220,7 +220,7 @@ async def test_a_repeated_start_waits_too(world: EngineWorld) -> None:
 
 
 @pytest.mark.parametrize("way", ["start", "get", "watch"])
-async def test_nobody_is_told_of_an_end_before_it_is_durable(world: EngineWorld, way: str) -> None:
+async def test_no_caller_is_told_of_an_end_before_it_is_durable(world: EngineWorld, way: str) -> None:
     process, answer = await started(world, "SendConfirmation")
     seen: list[Status | None] = []
 
@@ -257,7 +257,7 @@ async def test_an_end_that_the_journal_did_not_take_is_not_shown(world: EngineWo
         await waiting
 
 
-async def test_a_saga_that_nobody_started_cannot_be_seen(world: EngineWorld) -> None:
+async def test_a_saga_that_was_never_started_cannot_be_seen(world: EngineWorld) -> None:
     worker = world.process().worker
     with pytest.raises(SagaNotFound):
         await worker.get(SAGA)
@@ -392,7 +392,7 @@ async def test_what_is_released_is_recovered_before_any_lease_lapses(world: Engi
     assert SAGA not in process.worker.live
 
 
-async def test_a_close_without_patience_lets_go_of_what_has_not_answered(world: EngineWorld) -> None:
+async def test_a_close_without_patience_gives_up_what_has_not_answered(world: EngineWorld) -> None:
     process, answer = await started(world, "ReserveStock")
     await process.worker.close(grace=0)
     answer.give()
@@ -436,7 +436,7 @@ async def test_a_journal_that_fails_in_the_middle_of_a_rollback_delays_it(world:
 
 
 async def test_a_journal_that_does_not_take_a_pause_of_a_rollback_delays_the_saga(world: EngineWorld) -> None:
-    """Whoever asked for the pause is told; the saga goes on once the journal is back."""
+    """The operator who asked for the pause is told; the saga goes on once the journal is back."""
     world.participants.scripts["CapturePayment"] = [rejected()]
     process, answer = await started(world, "VoidAuthorization")
     world.clock.hold_from = 0.0
@@ -453,7 +453,7 @@ async def test_a_journal_that_does_not_take_a_pause_of_a_rollback_delays_the_sag
     assert (await world.stopped()).status is Status.COMPENSATED
 
 
-async def test_a_start_repeated_while_the_saga_waits_for_the_journal_does_not_orphan_it(world: EngineWorld) -> None:
+async def test_a_start_repeated_while_the_saga_waits_for_the_journal_does_not_lose_it(world: EngineWorld) -> None:
     process, answer = await started(world, "ReserveStock")
     process.journal.journal_is = "down"
     answer.give()
@@ -468,7 +468,7 @@ async def test_a_start_repeated_while_the_saga_waits_for_the_journal_does_not_or
 
 
 async def test_a_repeated_start_that_fails_does_not_make_a_replica_forget_its_claim(world: EngineWorld) -> None:
-    """It starts the saga anew, under the token of a first claim; the saga has been recovered since, under another."""
+    """It starts the saga again, under the token of a first claim; the saga has been recovered since, under another."""
     await started(world, "AuthorizePayment")
     process = await world.recover()
     await until(lambda: SAGA in process.worker.live)
@@ -481,7 +481,7 @@ async def test_a_repeated_start_that_fails_does_not_make_a_replica_forget_its_cl
     assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_a_journal_that_cannot_be_read_at_recovery_orphans_nobody(world: EngineWorld) -> None:
+async def test_a_journal_that_cannot_be_read_at_recovery_loses_no_saga(world: EngineWorld) -> None:
     await started(world, "ReserveStock")
     world.crash()
     process = world.process()
@@ -499,10 +499,10 @@ async def test_a_journal_that_cannot_be_read_at_recovery_orphans_nobody(world: E
     assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_what_was_claimed_when_the_journals_answer_was_lost_is_carried_on_with(
+async def test_what_was_claimed_when_the_journals_answer_was_lost_is_recovered(
     world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The journal says that this replica is at it, so nobody else will ever be."""
+    """The journal says that this replica advances the saga, so no other replica ever will."""
     await started(world, "AuthorizePayment")
     world.crash()
     process = world.process()
@@ -589,7 +589,7 @@ async def test_a_replica_that_lost_its_claim_between_two_attempts_makes_no_more(
     assert (await world.stopped()).status is Status.COMPLETED
 
 
-async def test_a_replica_that_claims_anew_what_it_had_lost_runs_it_once(world: EngineWorld) -> None:
+async def test_a_replica_that_claims_again_what_it_had_lost_runs_it_once(world: EngineWorld) -> None:
     """While it waits between two attempts it loses the saga, and claims it back once the other one has died."""
     world.clock.hold_from = 0.0
     process, answer = await started(world, "AuthorizePayment")
@@ -624,7 +624,7 @@ async def test_a_claim_that_was_overtaken_while_the_journal_was_read_stops_nothi
 async def test_a_start_in_flight_is_acknowledged_even_if_the_code_gives_up_the_branch_that_wrote_it(
     world_of: Callable[..., EngineWorld],
 ) -> None:
-    """A TaskGroup cancels the branch whose append carries the start; whoever started the saga is answered."""
+    """A TaskGroup cancels the branch whose append carries the start; the caller who started the saga is answered."""
 
     async def doomed(_order: StartOrderRequest, shop: Shop) -> Receipt:
         try:
@@ -672,7 +672,7 @@ async def test_an_engine_that_fails_suspends_the_saga_instead_of_trying_for_ever
     assert world.participants.of("ReleaseStock") == []
 
 
-async def test_who_recovers_many_sagas_stays_alive_meanwhile(
+async def test_a_replica_that_recovers_many_sagas_stays_alive(
     world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "_CLAIM_BATCH", 2)

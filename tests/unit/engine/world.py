@@ -172,7 +172,7 @@ class EngineWorld:
         return order_of(self.definitions[0], message, saga_id)
 
     async def open(self, *definitions: Definition) -> EngineProcess:
-        """A new replica that has recovered what nobody advances."""
+        """A new replica that has recovered what no replica advances."""
         process = self.process(*definitions)
         await process.worker.open()
         return process
