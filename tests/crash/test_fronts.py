@@ -64,7 +64,7 @@ NOTHING: Final[list[tuple[Act, ...]]] = [()]
 NO_REPLIES: Final = [(replies(content),) * ALWAYS for content in (b"", GARBAGE)]
 """OK, and nothing or nonsense with it."""
 drops: Final = refuses(grpc.StatusCode.UNAVAILABLE)
-MEANWHILE: Final = pytest.mark.parametrize("meanwhile", ["nothing_else_happens", "orchestrator_is_killed", "cancelled"])
+DURING: Final = pytest.mark.parametrize("during", ["nothing_else_happens", "orchestrator_is_killed", "cancelled"])
 
 
 @dataclass
@@ -246,9 +246,9 @@ async def test_a_parcel_of_which_no_usable_reply_tells_is_called_back_and_nothin
         assert await invariants.broken(story.customers, fronted=True) == []
 
 
-@MEANWHILE
+@DURING
 async def test_a_hold_is_lifted_although_another_service_answered_when_it_was_in_doubt_and(
-    shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path, meanwhile: str
+    shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path, during: str
 ) -> None:
     async with stage(shop, tmp_path, {}) as story:
         (order,) = draw(chance, 1, run=run, kinds=("good",))
@@ -257,7 +257,7 @@ async def test_a_hold_is_lifted_although_another_service_answered_when_it_was_in
         await story.customers.have_placed(1)
         await hold_taken(shop, order)
         async with another_service_in_place_of(shop.services["payment"], shop, tmp_path):
-            await happen(meanwhile, story, order)
+            await happen(during, story, order)
             await ending
             assert order.seen is not None
             # No participant is there to lift the hold; so it is not said to be lifted.
@@ -269,9 +269,9 @@ async def test_a_hold_is_lifted_although_another_service_answered_when_it_was_in
         assert await invariants.broken(story.customers, fronted=True) == []
 
 
-@MEANWHILE
+@DURING
 async def test_money_that_was_taken_is_not_given_up_when_another_service_answers_for_the_capture_and(
-    shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path, meanwhile: str
+    shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path, during: str
 ) -> None:
     gone = asyncio.Event()
     async with stage(shop, tmp_path, {"payment": Scripts({"CapturePayment": [(breaks_when(gone),)]})}) as story:
@@ -281,7 +281,7 @@ async def test_money_that_was_taken_is_not_given_up_when_another_service_answers
         await story.customers.have_placed(1)
         async with another_service_in_place_of(shop.services["payment"], shop, tmp_path):
             gone.set()
-            await happen(meanwhile, story, order)
+            await happen(during, story, order)
             await ending
             assert order.seen is not None
             assert (order.seen.status, order.seen.reason.code) == (SUSPENDED, "UNKNOWN")
@@ -292,8 +292,8 @@ async def test_money_that_was_taken_is_not_given_up_when_another_service_answers
         assert await invariants.broken(story.customers, fronted=True) == []
 
 
-async def happen(meanwhile: str, story: Stage, order: Placed) -> None:
-    match meanwhile:
+async def happen(during: str, story: Stage, order: Placed) -> None:
+    match during:
         case "orchestrator_is_killed":
             story.orchestrator.kill()
             await story.orchestrator.restart(ORCHESTRATOR_DRIFT_CHECK="false")

@@ -34,13 +34,13 @@ async def test_orders_are_refused_and_none_is_lost_while_another_connection_lock
 ) -> None:
     orchestrator = shop.orchestrator(tmp_path)
     await orchestrator.restart()
-    before, meanwhile = draw(chance, 12, run=run), draw(chance, 4, run=run)
+    before, during = draw(chance, 12, run=run), draw(chance, 4, run=run)
     async with Customers(orchestrator.address) as customers:
         everything = [asyncio.ensure_future(customers.order_all(before))]
         await customers.have_placed(3)
         with closing(sqlite3.connect(tmp_path / "orchestrator.db", isolation_level=None)) as another:
             another.execute("BEGIN IMMEDIATE")
-            everything.append(asyncio.ensure_future(customers.order_all(meanwhile)))
+            everything.append(asyncio.ensure_future(customers.order_all(during)))
             await customers.have_been_refused()
             another.execute("ROLLBACK")
         await asyncio.gather(*everything)
@@ -55,12 +55,12 @@ async def test_orders_are_refused_and_none_is_lost_while_the_disk_is_full(
     with small_disk(tmp_path / "disk") as disk:
         orchestrator = shop.orchestrator(disk.folder)
         await orchestrator.restart()
-        before, meanwhile = draw(chance, 12, run=run), draw(chance, 4, run=run)
+        before, during = draw(chance, 12, run=run), draw(chance, 4, run=run)
         async with Customers(orchestrator.address) as customers:
             everything = [asyncio.ensure_future(customers.order_all(before))]
             await customers.have_placed(3)
             disk.fill(orchestrator)
-            everything.append(asyncio.ensure_future(customers.order_all(meanwhile)))
+            everything.append(asyncio.ensure_future(customers.order_all(during)))
             await customers.have_been_refused()
             disk.free(orchestrator)
             await asyncio.gather(*everything)

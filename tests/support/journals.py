@@ -53,7 +53,7 @@ EVERY_ENTRY: tuple[e.Entry, ...] = (
 """One of every kind, in an order that no saga would have: a store does not care."""
 
 
-class Pen:
+class Writing:
     """Writes the journal of one saga under one claim, as the engine does.
 
     Attributes:

@@ -100,9 +100,9 @@ class Verifier:
         sagas = tuple(sagas)
         self._bindings = Bindings([definition.participants for definition, _ in sagas], _Nobody(), _Instant(0))
         self._served = ServedSagas(ServedSaga.over(definition, plan, self._bindings) for definition, plan in sagas)
-        gate = CircuitBreaker(_Instant(0), _nobody_serves, 1)
+        breaker = CircuitBreaker(_Instant(0), _nobody_serves, 1)
         for definition, plan in sagas:
-            self._bindings.add_child(definition, Binding(child_command(definition, plan), _Nobody(), gate))
+            self._bindings.add_child(definition, Binding(child_command(definition, plan), _Nobody(), breaker))
 
     async def verify(self, saga_id: str, entries: Sequence[Entry]) -> ReplayVerdict:
         """What recovery would find in a journal. One that has ended is replayed, too, up to its end."""

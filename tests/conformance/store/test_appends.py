@@ -12,36 +12,36 @@ from orchestrator.errors import ClaimLost, SagaExists, SequenceConflict
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaRecord
 from orchestrator.ports.journal import NewSaga
-from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
+from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Writing, recovered
 
 if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal
 
 
 async def test_every_kind_of_entry_is_read_as_it_was_written(journal: Journal) -> None:
-    await Pen(journal).start(*EVERY_ENTRY)
+    await Writing(journal).start(*EVERY_ENTRY)
 
     assert await journal.read("saga-1") == list(EVERY_ENTRY)
 
 
 async def test_appends_one_after_another_are_read_in_order(journal: Journal) -> None:
-    pen = Pen(journal)
-    await pen.start()
+    writer = Writing(journal)
+    await writer.start()
     for number in range(1, 6):
-        await pen.write(recovered(number), recovered(-number))
+        await writer.write(recovered(number), recovered(-number))
 
     expected = [entry for number in range(1, 6) for entry in (recovered(number), recovered(-number))]
     assert await journal.read("saga-1") == [EVERY_ENTRY[0], *expected]
 
 
 async def test_appends_in_flight_at_once_keep_the_order_of_their_calls(journal: Journal) -> None:
-    pens = [Pen(journal, f"saga-{number}") for number in range(20)]
-    in_flight = [pen.start() for pen in pens]
-    in_flight += [pen.write(recovered(number)) for number in range(10) for pen in pens]
+    pens = [Writing(journal, f"saga-{number}") for number in range(20)]
+    in_flight = [writer.start() for writer in pens]
+    in_flight += [writer.write(recovered(number)) for number in range(10) for writer in pens]
     await asyncio.gather(*in_flight)
 
-    for pen in pens:
-        assert await journal.read(pen.saga_id) == [EVERY_ENTRY[0], *map(recovered, range(10))]
+    for writer in pens:
+        assert await journal.read(writer.saga_id) == [EVERY_ENTRY[0], *map(recovered, range(10))]
 
 
 async def test_a_saga_that_nobody_started_has_no_entries_and_no_record(journal: Journal) -> None:
@@ -50,7 +50,7 @@ async def test_a_saga_that_nobody_started_has_no_entries_and_no_record(journal: 
 
 
 async def test_a_saga_is_listed_as_it_was_started(journal: Journal) -> None:
-    await Pen(journal).start(definition="sell", digest=b"\x00\xff", attributes=ATTRIBUTES)
+    await Writing(journal).start(definition="sell", digest=b"\x00\xff", attributes=ATTRIBUTES)
 
     assert await journal.find("saga-1") == SagaRecord(
         saga_id="saga-1",
@@ -66,23 +66,23 @@ async def test_a_saga_is_listed_as_it_was_started(journal: Journal) -> None:
 
 
 async def test_a_saga_is_listed_with_its_latest_status_and_end(journal: Journal) -> None:
-    pen = Pen(journal)
-    await pen.start()
-    await pen.write(recovered(1), status=Status.COMPENSATING)
+    writer = Writing(journal)
+    await writer.start()
+    await writer.write(recovered(1), status=Status.COMPENSATING)
     record = await journal.find("saga-1")
     assert record is not None
     assert (record.status, record.sequence, record.ended_at) == (Status.COMPENSATING, 2, None)
 
-    await pen.end(Status.COMPENSATED)
+    await writer.end(Status.COMPENSATED)
     record = await journal.find("saga-1")
     assert record is not None
     assert (record.status, record.sequence, record.ended_at) == (Status.COMPENSATED, 3, AT + 99)
 
 
 async def test_a_saga_can_start_and_end_in_one_commit(journal: Journal) -> None:
-    pen = Pen(journal)
-    started = pen.start()
-    ended = pen.end()
+    writer = Writing(journal)
+    started = writer.start()
+    ended = writer.end()
     await asyncio.gather(started, ended)
 
     record = await journal.find("saga-1")
@@ -92,28 +92,28 @@ async def test_a_saga_can_start_and_end_in_one_commit(journal: Journal) -> None:
 
 @pytest.mark.parametrize("end", [Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED])
 async def test_a_saga_that_starts_and_ends_in_one_append_is_nobodys(journal: Journal, end: Status) -> None:
-    pen = Pen(journal)
-    await pen.write(EVERY_ENTRY[0], status=end, ended_at=AT + 7, new=NewSaga("buy", 1, b"", AT, ()))
+    writer = Writing(journal)
+    await writer.write(EVERY_ENTRY[0], status=end, ended_at=AT + 7, new=NewSaga("buy", 1, b"", AT, ()))
 
     record = await journal.find("saga-1")
     assert record is not None
     assert (record.status, record.ended_at, record.sequence) == (end, AT + 7, 1)
     assert await journal.claimed("a") == []
     with pytest.raises(ClaimLost):
-        await pen.write(recovered(1), status=end, ended_at=AT + 8)
+        await writer.write(recovered(1), status=end, ended_at=AT + 8)
 
 
 @pytest.mark.parametrize("claims_anew", [False, True])
 async def test_a_saga_is_listed_as_running_again_after_another_claimable_status(
     journal: Journal, *, claims_anew: bool
 ) -> None:
-    pen = Pen(journal)
-    await pen.start()
-    await pen.write(recovered(1), status=Status.COMPENSATING)
+    writer = Writing(journal)
+    await writer.start()
+    await writer.write(recovered(1), status=Status.COMPENSATING)
     if claims_anew:
-        ((_, pen.token),) = await journal.claim_unfinished("a", AT, 10)
-    await pen.write(recovered(2), status=Status.RUNNING)
-    await pen.write(recovered(3), status=Status.RUNNING)
+        ((_, writer.token),) = await journal.claim_unfinished("a", AT, 10)
+    await writer.write(recovered(2), status=Status.RUNNING)
+    await writer.write(recovered(3), status=Status.RUNNING)
 
     record = await journal.find("saga-1")
     assert record is not None
@@ -121,34 +121,34 @@ async def test_a_saga_is_listed_as_running_again_after_another_claimable_status(
 
 
 async def test_an_append_changes_of_the_record_its_status_and_its_length_alone(journal: Journal) -> None:
-    pen = Pen(journal)
-    await pen.start(attributes=ATTRIBUTES)
+    writer = Writing(journal)
+    await writer.start(attributes=ATTRIBUTES)
     before = await journal.find("saga-1")
     assert before is not None
-    await pen.write(recovered(1), status=Status.WAITING)
+    await writer.write(recovered(1), status=Status.WAITING)
 
     assert await journal.find("saga-1") == replace(before, status=Status.WAITING, sequence=2)
 
 
 async def test_a_start_of_a_saga_that_exists_is_told_so_wherever_it_believes_to_be(journal: Journal) -> None:
-    await Pen(journal).start()
+    await Writing(journal).start()
 
     for sequence in (0, 1, 7):
         with pytest.raises(SagaExists) as refusal:
-            await Pen(journal, sequence=sequence).start()
+            await Writing(journal, sequence=sequence).start()
         assert refusal.value.saga_id == "saga-1"
     assert await journal.read("saga-1") == [EVERY_ENTRY[0]]
 
 
 async def test_a_refused_append_is_told_apart_from_a_store_that_cannot_be_used(journal: Journal) -> None:
     """Whoever lost a claim lets go; whoever meets an unavailable store tries again."""
-    await Pen(journal).start()
+    await Writing(journal).start()
     refused = [
-        Pen(journal, owner="b", sequence=1).write(recovered(1)),
-        Pen(journal, token=2, sequence=1).write(recovered(1)),
-        Pen(journal, "nobody").write(recovered(1)),
-        Pen(journal, sequence=2).write(recovered(1)),
-        Pen(journal).start(),
+        Writing(journal, owner="b", sequence=1).write(recovered(1)),
+        Writing(journal, token=2, sequence=1).write(recovered(1)),
+        Writing(journal, "nobody").write(recovered(1)),
+        Writing(journal, sequence=2).write(recovered(1)),
+        Writing(journal).start(),
     ]
 
     kinds = [type(error) for error in await asyncio.gather(*refused, return_exceptions=True)]
@@ -157,17 +157,17 @@ async def test_a_refused_append_is_told_apart_from_a_store_that_cannot_be_used(j
 
 async def test_the_lost_claim_is_told_before_the_wrong_place(journal: Journal) -> None:
     """Whoever lost its claim does not know the journal's end, and must not be told to look for it."""
-    await Pen(journal).start()
+    await Writing(journal).start()
 
     with pytest.raises(ClaimLost):
-        await Pen(journal, owner="b", sequence=9).write(recovered(1))
+        await Writing(journal, owner="b", sequence=9).write(recovered(1))
 
 
 async def test_a_saga_id_is_started_once(journal: Journal) -> None:
-    await Pen(journal).start(digest=b"first")
+    await Writing(journal).start(digest=b"first")
 
     with pytest.raises(SagaExists):
-        await Pen(journal, owner="b").start(digest=b"second")
+        await Writing(journal, owner="b").start(digest=b"second")
 
     record = await journal.find("saga-1")
     assert record is not None
@@ -175,7 +175,7 @@ async def test_a_saga_id_is_started_once(journal: Journal) -> None:
 
 
 async def test_of_two_starts_at_once_the_first_wins(journal: Journal) -> None:
-    first, second = Pen(journal).start(digest=b"first"), Pen(journal, owner="b").start(digest=b"second")
+    first, second = Writing(journal).start(digest=b"first"), Writing(journal, owner="b").start(digest=b"second")
 
     assert [type(end) for end in await asyncio.gather(first, second, return_exceptions=True)] == [
         type(None),
@@ -187,11 +187,11 @@ async def test_of_two_starts_at_once_the_first_wins(journal: Journal) -> None:
 
 
 async def test_an_append_at_another_place_than_the_end_writes_nothing(journal: Journal) -> None:
-    await Pen(journal).start()
+    await Writing(journal).start()
 
     for sequence in (0, 2):
         with pytest.raises(SequenceConflict):
-            await Pen(journal, sequence=sequence).write(recovered(1), status=Status.COMPENSATING)
+            await Writing(journal, sequence=sequence).write(recovered(1), status=Status.COMPENSATING)
 
     assert await journal.read("saga-1") == [EVERY_ENTRY[0]]
     record = await journal.find("saga-1")
@@ -201,15 +201,15 @@ async def test_an_append_at_another_place_than_the_end_writes_nothing(journal: J
 
 async def test_a_start_that_believes_in_earlier_entries_starts_nothing(journal: Journal) -> None:
     with pytest.raises(SequenceConflict):
-        await Pen(journal, sequence=3).start()
+        await Writing(journal, sequence=3).start()
 
     assert await journal.find("saga-1") is None
 
 
 async def test_an_append_after_a_failed_one_is_refused_too_so_no_gap_comes_into_being(journal: Journal) -> None:
-    await Pen(journal).start()
-    pen = Pen(journal, sequence=5)
-    failed, following = pen.write(recovered(1)), pen.write(recovered(2))
+    await Writing(journal).start()
+    writer = Writing(journal, sequence=5)
+    failed, following = writer.write(recovered(1)), writer.write(recovered(2))
 
     ends = await asyncio.gather(failed, following, return_exceptions=True)
     assert [type(end) for end in ends] == [SequenceConflict, SequenceConflict]
@@ -218,43 +218,43 @@ async def test_an_append_after_a_failed_one_is_refused_too_so_no_gap_comes_into_
 
 @pytest.mark.parametrize(("owner", "token"), [("b", 1), ("a", 0), ("a", 2), ("b", 2)])
 async def test_an_append_without_the_claim_writes_nothing(journal: Journal, owner: str, token: int) -> None:
-    await Pen(journal).start()
+    await Writing(journal).start()
 
     with pytest.raises(ClaimLost):
-        await Pen(journal, owner=owner, token=token, sequence=1).write(recovered(1))
+        await Writing(journal, owner=owner, token=token, sequence=1).write(recovered(1))
 
     assert await journal.read("saga-1") == [EVERY_ENTRY[0]]
 
 
 async def test_an_append_to_a_saga_that_does_not_exist_writes_nothing(journal: Journal) -> None:
     with pytest.raises(ClaimLost):
-        await Pen(journal, "nobody").write(recovered(1))
+        await Writing(journal, "nobody").write(recovered(1))
 
     assert await journal.find("nobody") is None
 
 
 @pytest.mark.parametrize("end", [Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED])
 async def test_nothing_is_appended_to_an_ended_saga(journal: Journal, end: Status) -> None:
-    pen = Pen(journal)
-    await pen.start()
-    await pen.end(end)
+    writer = Writing(journal)
+    await writer.start()
+    await writer.end(end)
 
     with pytest.raises(ClaimLost):
-        await pen.write(recovered(1), status=end, ended_at=AT)
+        await writer.write(recovered(1), status=end, ended_at=AT)
     assert len(await journal.read("saga-1")) == 2
 
 
 async def test_a_refused_append_disturbs_no_other_of_its_group(journal: Journal) -> None:
-    taken = Pen(journal, "taken")
+    taken = Writing(journal, "taken")
     await taken.start()
-    good = [Pen(journal, f"good-{number}") for number in range(4)]
+    good = [Writing(journal, f"good-{number}") for number in range(4)]
     ends = await asyncio.gather(
         good[0].start(),
-        Pen(journal, "taken", owner="b").start(attributes=ATTRIBUTES),
+        Writing(journal, "taken", owner="b").start(attributes=ATTRIBUTES),
         good[1].start(),
-        Pen(journal, "taken", owner="b", sequence=1).write(recovered(1)),
+        Writing(journal, "taken", owner="b", sequence=1).write(recovered(1)),
         good[2].start(),
-        Pen(journal, "taken", sequence=7).write(recovered(1)),
+        Writing(journal, "taken", sequence=7).write(recovered(1)),
         good[3].start(attributes=ATTRIBUTES),
         taken.write(recovered(2)),
         return_exceptions=True,
@@ -265,13 +265,13 @@ async def test_a_refused_append_disturbs_no_other_of_its_group(journal: Journal)
         nothing, SagaExists, nothing, ClaimLost, nothing, SequenceConflict, nothing, nothing,
     ]  # fmt: skip
     assert await journal.read("taken") == [EVERY_ENTRY[0], recovered(2)]
-    for pen in good:
-        assert await journal.read(pen.saga_id) == [EVERY_ENTRY[0]]
+    for writer in good:
+        assert await journal.read(writer.saga_id) == [EVERY_ENTRY[0]]
 
 
 async def test_an_append_whose_caller_went_away_stands(journal: Journal) -> None:
-    pen = Pen(journal)
-    pen.start().cancel()
-    await pen.write(recovered(1))
+    writer = Writing(journal)
+    writer.start().cancel()
+    await writer.write(recovered(1))
 
     assert await journal.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]

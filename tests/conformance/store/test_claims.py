@@ -11,7 +11,7 @@ from orchestrator.errors import ClaimLost
 from orchestrator.journal.state import Status
 from orchestrator.ports.claims import Claim, SilentReplica
 from orchestrator.ports.journal import NewSaga
-from tests.support.journals import AT, EVERY_ENTRY, Pen, recovered
+from tests.support.journals import AT, EVERY_ENTRY, Writing, recovered
 
 if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal
@@ -22,7 +22,7 @@ NOBODY_ALIVE = AT + 10 * LEASE
 
 
 async def test_a_saga_of_a_silent_replica_is_claimed_with_the_next_token(journal: Journal) -> None:
-    await Pen(journal).start()
+    await Writing(journal).start()
 
     assert await journal.claim_unfinished("b", AT, 10) == [Claim("saga-1", 2)]
     assert await journal.claim_unfinished("c", AT, 10) == [Claim("saga-1", 3)]
@@ -30,7 +30,7 @@ async def test_a_saga_of_a_silent_replica_is_claimed_with_the_next_token(journal
 
 async def test_a_saga_of_a_live_replica_is_not_claimed_before_its_lease_has_lapsed(journal: Journal) -> None:
     await journal.heartbeat("a", AT, LEASE)
-    await Pen(journal).start()
+    await Writing(journal).start()
 
     assert await journal.claim_unfinished("b", AT + LEASE - 1, 10) == []
     assert await journal.claim_unfinished("b", AT + LEASE, 10) == [Claim("saga-1", 2)]
@@ -41,12 +41,12 @@ async def test_a_replica_is_told_what_it_has_claimed_and_is_unfinished(journal: 
     await journal.heartbeat("b", AT, LEASE)
     assert await journal.claimed("b") == []
     for name in ("saga-1", "saga-2"):
-        await Pen(journal, name).start()
+        await Writing(journal, name).start()
     await journal.claim_unfinished("b", AT, 10)
-    ended = Pen(journal, "saga-3", owner="b")
+    ended = Writing(journal, "saga-3", owner="b")
     await ended.start()
     await ended.end(Status.COMPENSATED)
-    await Pen(journal, "saga-4", owner="c").start()
+    await Writing(journal, "saga-4", owner="c").start()
 
     assert await journal.claimed("b") == [Claim("saga-1", 2), Claim("saga-2", 2)]
 
@@ -55,19 +55,19 @@ async def test_a_replica_is_told_what_it_has_claimed_and_is_unfinished(journal: 
 async def test_a_replica_is_told_what_it_has_claimed_whatever_keeps_it_unfinished(
     journal: Journal, status: Status
 ) -> None:
-    pen = Pen(journal)
-    await pen.start()
-    await pen.write(recovered(1), status=status)
+    writer = Writing(journal)
+    await writer.start()
+    await writer.write(recovered(1), status=status)
 
     assert await journal.claimed("a") == [Claim("saga-1", 1)]
 
 
 async def test_a_replica_is_not_told_of_what_rests_or_has_ended(journal: Journal) -> None:
     for number, end in enumerate((Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED)):
-        pen = Pen(journal, f"ended-{number}")
-        await pen.start()
-        await pen.end(end)
-    suspended = Pen(journal, "suspended")
+        writer = Writing(journal, f"ended-{number}")
+        await writer.start()
+        await writer.end(end)
+    suspended = Writing(journal, "suspended")
     await suspended.start()
     await suspended.suspend()
     assert await journal.claimed("a") == []
@@ -80,8 +80,8 @@ async def test_a_replica_is_not_told_of_what_rests_or_has_ended(journal: Journal
 async def test_what_a_replica_has_claimed_is_told_in_the_order_of_start(journal: Journal) -> None:
     names = [f"saga-{number * 3 % 7}" for number in range(7)]
     for name in names:
-        await Pen(journal, name).start()
-    moved = Pen(journal, names[0], sequence=1)
+        await Writing(journal, name).start()
+    moved = Writing(journal, names[0], sequence=1)
     await moved.write(recovered(1), status=Status.COMPENSATING)
 
     assert await journal.claimed("a") == [Claim(name, 1) for name in names]
@@ -89,25 +89,25 @@ async def test_what_a_replica_has_claimed_is_told_in_the_order_of_start(journal:
 
 async def test_a_heartbeat_renews_the_lease(journal: Journal) -> None:
     await journal.heartbeat("a", AT, LEASE)
-    await Pen(journal).start()
+    await Writing(journal).start()
     await journal.heartbeat("a", AT + LEASE - 1, LEASE)
 
     assert await journal.claim_unfinished("b", AT + LEASE, 10) == []
 
 
 async def test_a_claimed_saga_belongs_to_its_new_owner(journal: Journal) -> None:
-    await Pen(journal).start()
+    await Writing(journal).start()
     await journal.heartbeat("b", AT, LEASE)
     (claim,) = await journal.claim_unfinished("b", AT, 10)
 
     assert await journal.claim_unfinished("c", AT, 10) == []
     assert await journal.claim_unfinished("b", AT, 10) == []
-    await Pen(journal, owner="b", token=claim.token, sequence=1).write(recovered(1))
+    await Writing(journal, owner="b", token=claim.token, sequence=1).write(recovered(1))
     assert await journal.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]
 
 
 async def test_a_replica_that_lost_its_claim_appends_nothing(journal: Journal) -> None:
-    stale = Pen(journal)
+    stale = Writing(journal)
     await stale.start()
     await journal.claim_unfinished("b", AT, 10)
 
@@ -117,19 +117,19 @@ async def test_a_replica_that_lost_its_claim_appends_nothing(journal: Journal) -
 
 
 async def test_an_older_claim_of_the_same_replica_appends_nothing(journal: Journal) -> None:
-    stale = Pen(journal)
+    stale = Writing(journal)
     await stale.start()
     assert await journal.claim_unfinished("a", AT, 10) == [Claim("saga-1", 2)]
 
     with pytest.raises(ClaimLost):
         await stale.write(recovered(1))
-    await Pen(journal, token=2, sequence=1).write(recovered(1))
+    await Writing(journal, token=2, sequence=1).write(recovered(1))
 
 
 async def test_claims_come_in_the_order_of_start_and_no_more_than_asked_for(journal: Journal) -> None:
     names = [f"saga-{number * 7 % 20:02}" for number in range(20)]
     for name in names:
-        await Pen(journal, name).start()
+        await Writing(journal, name).start()
     await journal.heartbeat("b", AT, LEASE)
 
     claimed = [await journal.claim_unfinished("b", AT, 8) for _ in range(4)]
@@ -139,18 +139,18 @@ async def test_claims_come_in_the_order_of_start_and_no_more_than_asked_for(jour
 
 @pytest.mark.parametrize("status", [Status.RUNNING, Status.COMPENSATING])
 async def test_an_unfinished_saga_is_claimed(journal: Journal, status: Status) -> None:
-    pen = Pen(journal)
-    await pen.start()
-    await pen.write(recovered(1), status=status)
+    writer = Writing(journal)
+    await writer.start()
+    await writer.write(recovered(1), status=status)
 
     assert [claim.saga_id for claim in await journal.claim_unfinished("b", NOBODY_ALIVE, 10)] == ["saga-1"]
 
 
 async def test_a_saga_that_waits_is_not_claimed(journal: Journal) -> None:
-    pen = Pen(journal)
-    await pen.start()
-    await Pen(journal, "saga-2").start()
-    await pen.write(recovered(1), status=Status.WAITING)
+    writer = Writing(journal)
+    await writer.start()
+    await Writing(journal, "saga-2").start()
+    await writer.write(recovered(1), status=Status.WAITING)
 
     assert [claim.saga_id for claim in await journal.claim_unfinished("b", NOBODY_ALIVE, 10)] == ["saga-2"]
     assert await journal.claim_resting("b", "saga-1") is None
@@ -158,83 +158,83 @@ async def test_a_saga_that_waits_is_not_claimed(journal: Journal) -> None:
 
 async def test_a_saga_that_waits_is_nobodys(journal: Journal) -> None:
     await journal.heartbeat("a", AT, LEASE)
-    pen = Pen(journal)
-    await pen.start()
-    await pen.write(recovered(1), status=Status.WAITING)
+    writer = Writing(journal)
+    await writer.start()
+    await writer.write(recovered(1), status=Status.WAITING)
 
     assert await journal.claimed("a") == []
     with pytest.raises(ClaimLost):
-        await pen.write(recovered(2))
+        await writer.write(recovered(2))
     assert await journal.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]
 
 
 async def test_a_saga_that_waits_from_its_start_is_neither_claimed_nor_anybodys(journal: Journal) -> None:
-    pen = Pen(journal)
-    await pen.write(EVERY_ENTRY[0], status=Status.WAITING, new=NewSaga("buy", 1, b"", AT, ()))
+    writer = Writing(journal)
+    await writer.write(EVERY_ENTRY[0], status=Status.WAITING, new=NewSaga("buy", 1, b"", AT, ()))
 
     assert await journal.claimed("a") == []
     assert await journal.claim_unfinished("b", NOBODY_ALIVE, 10) == []
     with pytest.raises(ClaimLost):
-        await pen.write(recovered(1))
+        await writer.write(recovered(1))
 
 
 @pytest.mark.parametrize("status", [Status.COMPENSATED, Status.PARTIALLY_COMPENSATED])
 async def test_an_ended_saga_is_not_claimed(journal: Journal, status: Status) -> None:
-    pen = Pen(journal)
-    await pen.start()
-    await pen.end(status)
+    writer = Writing(journal)
+    await writer.start()
+    await writer.end(status)
 
     assert await journal.claim_unfinished("b", NOBODY_ALIVE, 10) == []
     assert await journal.claim_resting("b", "saga-1") is None
 
 
 async def test_a_completed_saga_is_claimed_by_name_only_to_be_rolled_back_with_its_parent(journal: Journal) -> None:
-    pen = Pen(journal)
-    await pen.start()
-    await pen.end(Status.COMPLETED)
+    writer = Writing(journal)
+    await writer.start()
+    await writer.end(Status.COMPLETED)
 
     assert await journal.claim_unfinished("b", NOBODY_ALIVE, 10) == []
     assert await journal.claim_resting("b", "saga-1") == Claim("saga-1", 2)
 
 
 async def test_a_suspended_saga_is_claimed_by_name_only(journal: Journal) -> None:
-    pen = Pen(journal)
-    await pen.start()
-    await pen.suspend()
+    writer = Writing(journal)
+    await writer.start()
+    await writer.suspend()
 
     assert await journal.claim_unfinished("b", NOBODY_ALIVE, 10) == []
     assert await journal.claim_resting("b", "saga-1") == Claim("saga-1", 2)
-    await Pen(journal, owner="b", token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
+    await Writing(journal, owner="b", token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
 
 
 async def test_suspending_lets_go_of_the_claim(journal: Journal) -> None:
     await journal.heartbeat("a", AT, LEASE)
-    pen = Pen(journal)
-    await pen.start()
-    await pen.suspend()
+    writer = Writing(journal)
+    await writer.start()
+    await writer.suspend()
 
     with pytest.raises(ClaimLost):
-        await pen.write(recovered(1), status=Status.COMPENSATING)
+        await writer.write(recovered(1), status=Status.COMPENSATING)
     assert await journal.claim_resting("b", "saga-1") == Claim("saga-1", 2)
 
 
 async def test_a_claim_on_a_suspended_saga_is_lost_to_the_next_until_something_is_written(journal: Journal) -> None:
     """Whoever claimed it may have failed right after, without knowing that it has: nobody waits for that."""
-    pen = Pen(journal)
-    await pen.start()
-    await pen.suspend()
+    writer = Writing(journal)
+    await writer.start()
+    await writer.suspend()
     await journal.heartbeat("b", AT, LEASE)
     assert await journal.claim_resting("b", "saga-1") == Claim("saga-1", 2)
     assert await journal.claim_resting("c", "saga-1") == Claim("saga-1", 3)
 
     with pytest.raises(ClaimLost):
-        await Pen(journal, owner="b", token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
-    await Pen(journal, owner="c", token=3, sequence=2).write(recovered(1), status=Status.COMPENSATING)
+        await Writing(journal, owner="b", token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
+    await Writing(journal, owner="c", token=3, sequence=2).write(recovered(1), status=Status.COMPENSATING)
     assert await journal.claim_resting("b", "saga-1") is None
 
 
 async def test_a_running_saga_is_not_claimed_as_suspended(journal: Journal) -> None:
-    await Pen(journal).start()
+    await Writing(journal).start()
 
     assert await journal.claim_resting("b", "saga-1") is None
     assert await journal.claim_resting("b", "nobody") is None
@@ -243,57 +243,57 @@ async def test_a_running_saga_is_not_claimed_as_suspended(journal: Journal) -> N
 async def test_what_is_released_can_be_claimed_at_once_and_the_rest_stays(journal: Journal) -> None:
     for owner in ("a", "b"):
         await journal.heartbeat(owner, AT, LEASE)
-        await Pen(journal, f"of-{owner}", owner=owner).start()
+        await Writing(journal, f"of-{owner}", owner=owner).start()
     await journal.release("a")
 
     assert await journal.claim_unfinished("c", AT, 10) == [Claim("of-a", 2)]
 
 
 async def test_a_replica_appends_nothing_to_what_it_has_released(journal: Journal) -> None:
-    pen = Pen(journal)
-    await pen.start()
+    writer = Writing(journal)
+    await writer.start()
     await journal.release("a")
 
     with pytest.raises(ClaimLost):
-        await pen.write(recovered(1))
+        await writer.write(recovered(1))
 
 
 async def test_a_released_replica_counts_as_silent_until_it_beats_again(journal: Journal) -> None:
     await journal.heartbeat("a", AT, LEASE)
     await journal.release("a")
-    await Pen(journal).start()
+    await Writing(journal).start()
     assert await journal.claim_unfinished("b", AT, 10) == [Claim("saga-1", 2)]
 
     await journal.heartbeat("a", AT, LEASE)
-    await Pen(journal, "saga-2").start()
+    await Writing(journal, "saga-2").start()
     assert [claim.saga_id for claim in await journal.claim_unfinished("b", AT, 10)] == ["saga-1"]
 
 
 async def test_a_replica_keeps_the_claims_that_it_made_after_a_release(journal: Journal) -> None:
-    pen = Pen(journal)
-    await pen.start()
+    writer = Writing(journal)
+    await writer.start()
     await journal.release("a")
     assert await journal.claimed("a") == []
     assert await journal.claim_unfinished("a", AT, 10) == [Claim("saga-1", 2)]
 
-    await Pen(journal, token=2, sequence=1).write(recovered(1))
+    await Writing(journal, token=2, sequence=1).write(recovered(1))
     assert await journal.claimed("a") == [Claim("saga-1", 2)]
 
 
 async def test_a_release_lets_go_of_a_suspended_saga_that_was_claimed_by_name(journal: Journal) -> None:
-    pen = Pen(journal)
-    await pen.start()
-    await pen.suspend()
+    writer = Writing(journal)
+    await writer.start()
+    await writer.suspend()
     assert await journal.claim_resting("b", "saga-1") == Claim("saga-1", 2)
     await journal.release("b")
 
     with pytest.raises(ClaimLost):
-        await Pen(journal, owner="b", token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
+        await Writing(journal, owner="b", token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
 
 
 async def test_claims_of_one_group_of_writes_see_the_writes_before_them(journal: Journal) -> None:
-    pens = [Pen(journal, f"saga-{number}") for number in range(3)]
-    started = [pen.start() for pen in pens]
+    pens = [Writing(journal, f"saga-{number}") for number in range(3)]
+    started = [writer.start() for writer in pens]
     ended = pens[1].end()
     claims = await journal.claim_unfinished("b", AT, 10)
     await asyncio.gather(*started, ended)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaCount
-from tests.support.journals import AT, Pen, recovered
+from tests.support.journals import AT, Writing, recovered
 
 if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal
@@ -20,19 +20,19 @@ async def test_a_group_tells_its_number_and_its_oldest_start_in_whatever_order_t
     journal: Journal,
 ) -> None:
     for number, started_at in enumerate((AT + 5, AT + 2, AT + 9)):
-        await Pen(journal, f"saga-{number}").start(started_at=started_at)
+        await Writing(journal, f"saga-{number}").start(started_at=started_at)
 
     assert list(await journal.count()) == [SagaCount("place_order", Status.RUNNING, 3, AT + 2)]
 
 
 async def test_groups_are_told_apart_by_definition_and_status_and_come_in_that_order(journal: Journal) -> None:
     for number, definition in enumerate(("sell", "buy", "sell", "buy", "buy")):
-        await Pen(journal, f"running-{number}").start(definition=definition, started_at=AT + number)
+        await Writing(journal, f"running-{number}").start(definition=definition, started_at=AT + number)
     for number, end in enumerate((Status.PARTIALLY_COMPENSATED, Status.COMPENSATED, Status.COMPLETED)):
-        pen = Pen(journal, f"ended-{number}")
-        await pen.start(definition="buy", started_at=AT + 20 - number)
-        await pen.end(end)
-    suspended = Pen(journal, "suspended")
+        writer = Writing(journal, f"ended-{number}")
+        await writer.start(definition="buy", started_at=AT + 20 - number)
+        await writer.end(end)
+    suspended = Writing(journal, "suspended")
     await suspended.start(definition="sell", started_at=AT - 1)
     await suspended.suspend()
 
@@ -47,16 +47,16 @@ async def test_groups_are_told_apart_by_definition_and_status_and_come_in_that_o
 
 
 async def test_a_saga_is_counted_under_its_latest_status_alone(journal: Journal) -> None:
-    pen = Pen(journal)
-    await pen.start()
-    await pen.write(recovered(1), status=Status.COMPENSATING)
+    writer = Writing(journal)
+    await writer.start()
+    await writer.write(recovered(1), status=Status.COMPENSATING)
 
     assert list(await journal.count()) == [SagaCount("place_order", Status.COMPENSATING, 1, AT)]
 
 
 async def test_a_saga_that_waits_is_counted(journal: Journal) -> None:
-    pen = Pen(journal)
-    await pen.start()
-    await pen.write(recovered(1), status=Status.WAITING)
+    writer = Writing(journal)
+    await writer.start()
+    await writer.write(recovered(1), status=Status.WAITING)
 
     assert list(await journal.count()) == [SagaCount("place_order", Status.WAITING, 1, AT)]

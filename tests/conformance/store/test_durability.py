@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.claims import Claim
-from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
+from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Writing, recovered
 
 if TYPE_CHECKING:
     from tests.conformance.store.stores import Open
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 async def test_a_reopened_store_shows_everything(open_durable: Open) -> None:
     journal = await open_durable()
-    await Pen(journal).start(*EVERY_ENTRY, attributes=ATTRIBUTES)
-    ended = Pen(journal, "ended")
+    await Writing(journal).start(*EVERY_ENTRY, attributes=ATTRIBUTES)
+    ended = Writing(journal, "ended")
     await ended.start()
     await ended.end()
     before = await journal.search(SagaFilter(), 10, "")
@@ -31,9 +31,9 @@ async def test_a_reopened_store_shows_everything(open_durable: Open) -> None:
 
 async def test_what_was_appended_just_before_closing_is_kept(open_durable: Open) -> None:
     journal = await open_durable()
-    pen = Pen(journal)
-    pen.start()
-    last = pen.write(recovered(1))
+    writer = Writing(journal)
+    writer.start()
+    last = writer.write(recovered(1))
     await journal.close()
 
     assert last.done()
@@ -42,7 +42,7 @@ async def test_what_was_appended_just_before_closing_is_kept(open_durable: Open)
 
 async def test_tokens_grow_on_after_a_restart(open_durable: Open) -> None:
     journal = await open_durable()
-    await Pen(journal).start()
+    await Writing(journal).start()
     assert await journal.claim_unfinished("b", AT, 10) == [Claim("saga-1", 2)]
     await journal.close()
 

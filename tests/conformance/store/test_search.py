@@ -10,7 +10,7 @@ import pytest
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import UNFINISHED, Status
 from orchestrator.ports.catalogue import SagaFilter
-from tests.support.journals import AT, Pen, recovered
+from tests.support.journals import AT, Writing, recovered
 
 if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal
@@ -22,14 +22,14 @@ EVERYTHING = SagaFilter()
 async def shelf(journal: Journal) -> Journal:
     """Twelve sagas, two definitions, two customers, every third one ended."""
     for number in range(12):
-        pen = Pen(journal, f"saga-{number:02}")
-        await pen.start(
+        writer = Writing(journal, f"saga-{number:02}")
+        await writer.start(
             definition=("buy", "sell")[number % 2],
             started_at=AT + number,
             attributes=(("customer", ("ada", "bob")[number % 4 // 2]), ("number", str(number))),
         )
         if number % 3 == 0:
-            await pen.end()
+            await writer.end()
     return journal
 
 
@@ -87,8 +87,8 @@ async def test_pages_have_neither_gaps_nor_repeats(shelf: Journal, where: SagaFi
 
 async def test_sagas_started_and_changed_meanwhile_do_not_disturb_later_pages(shelf: Journal) -> None:
     first, token = await shelf.search(EVERYTHING, 4, "")
-    await Pen(shelf, "saga-99").start()
-    await Pen(shelf, "saga-01", sequence=1).write(recovered(1), status=Status.COMPENSATING)
+    await Writing(shelf, "saga-99").start()
+    await Writing(shelf, "saga-01", sequence=1).write(recovered(1), status=Status.COMPENSATING)
     second, token = await shelf.search(EVERYTHING, 4, token)
     third, token = await shelf.search(EVERYTHING, 4, token)
 
@@ -119,7 +119,7 @@ async def test_a_page_token_that_nobody_gave_out_is_invalid_input(shelf: Journal
 
 async def test_a_prefix_of_an_id_stands_for_the_saga_and_not_for_its_children(journal: Journal) -> None:
     for saga_id in ("order-1", "order-1/saga.pack#1", "order-1/saga.pack#1/saga.wrap#1", "order-2\U0010ffff"):
-        await Pen(journal, saga_id).start()
+        await Writing(journal, saga_id).start()
 
     async def named(prefix: str) -> list[str]:
         records, _ = await journal.search(SagaFilter(id_prefix=prefix), 100, "")
@@ -131,10 +131,10 @@ async def test_a_prefix_of_an_id_stands_for_the_saga_and_not_for_its_children(jo
 
 
 async def test_a_saga_that_waits_is_listed(journal: Journal) -> None:
-    waiting = Pen(journal)
+    waiting = Writing(journal)
     await waiting.start()
     await waiting.write(recovered(1), status=Status.WAITING)
-    await Pen(journal, "saga-2").start()
+    await Writing(journal, "saga-2").start()
 
     for statuses in ({Status.WAITING}, UNFINISHED - {Status.RUNNING}):
         records, _ = await journal.search(SagaFilter(statuses=frozenset(statuses)), 10, "")

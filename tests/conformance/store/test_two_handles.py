@@ -17,7 +17,7 @@ from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.claims import Claim, SilentReplica
 from orchestrator.store.opening import known_urls
 from tests.conformance.store.stores import EXCLUSIVE, SHARED, STORES
-from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Pen, recovered
+from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Writing, recovered
 
 if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal
@@ -35,9 +35,9 @@ def test_every_store_that_a_url_can_name_is_in_the_suite_and_says_whether_proces
 
 async def test_what_one_handle_has_acknowledged_the_other_reads_lists_and_counts(handles: Handles) -> None:
     one, other = handles
-    pen = Pen(one)
-    await pen.start(attributes=ATTRIBUTES)
-    await pen.write(recovered(1), status=Status.COMPENSATING)
+    writer = Writing(one)
+    await writer.start(attributes=ATTRIBUTES)
+    await writer.write(recovered(1), status=Status.COMPENSATING)
 
     assert await other.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]
     record = await other.find("saga-1")
@@ -50,7 +50,7 @@ async def test_what_one_handle_has_acknowledged_the_other_reads_lists_and_counts
 async def test_a_saga_whose_owner_is_alive_is_not_claimed_through_the_other_handle(handles: Handles) -> None:
     one, other = handles
     await one.heartbeat("a", AT, LEASE)
-    await Pen(one).start()
+    await Writing(one).start()
 
     assert await other.claim_unfinished("b", AT + LEASE - 1, 10) == []
     await one.heartbeat("a", AT + LEASE - 1, LEASE)
@@ -60,7 +60,7 @@ async def test_a_saga_whose_owner_is_alive_is_not_claimed_through_the_other_hand
 async def test_a_saga_whose_lease_has_lapsed_is_claimed_through_the_other_handle(handles: Handles) -> None:
     one, other = handles
     await one.heartbeat("a", AT, LEASE)
-    await Pen(one).start()
+    await Writing(one).start()
 
     assert await other.claim_unfinished("b", AT + LEASE, 10) == [Claim("saga-1", 2)]
     assert await one.claimed("a") == []
@@ -69,7 +69,7 @@ async def test_a_saga_whose_lease_has_lapsed_is_claimed_through_the_other_handle
 
 async def test_a_claim_that_is_kept_alive_through_one_handle_holds_for_the_other(handles: Handles) -> None:
     one, other = handles
-    await Pen(one).start()
+    await Writing(one).start()
     await other.heartbeat("b", AT, LEASE)
     assert await other.claim_unfinished("b", AT, 10) == [Claim("saga-1", 2)]
 
@@ -79,7 +79,7 @@ async def test_a_claim_that_is_kept_alive_through_one_handle_holds_for_the_other
 
 async def test_an_append_under_a_token_that_the_other_handle_has_outdated_writes_nothing(handles: Handles) -> None:
     one, other = handles
-    stale = Pen(one)
+    stale = Writing(one)
     await stale.start()
     await stale.write(recovered(1))
     (claim,) = await other.claim_unfinished("b", AT, 10)
@@ -87,14 +87,14 @@ async def test_an_append_under_a_token_that_the_other_handle_has_outdated_writes
     with pytest.raises(ClaimLost):
         await stale.write(recovered(2))
     assert await one.read("saga-1") == await other.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]
-    await Pen(other, owner="b", token=claim.token, sequence=2).write(recovered(3))
+    await Writing(other, owner="b", token=claim.token, sequence=2).write(recovered(3))
     assert await one.read("saga-1") == [EVERY_ENTRY[0], recovered(1), recovered(3)]
 
 
 async def test_an_append_of_a_replica_that_has_claimed_again_elsewhere_writes_nothing(handles: Handles) -> None:
     """The owner is the same, and the token is not: one process may have two lives."""
     one, other = handles
-    stale = Pen(one)
+    stale = Writing(one)
     await stale.start()
     assert await other.claim_unfinished("a", AT, 10) == [Claim("saga-1", 2)]
 
@@ -104,20 +104,20 @@ async def test_an_append_of_a_replica_that_has_claimed_again_elsewhere_writes_no
 
 async def test_a_saga_that_went_there_and_back_is_written_from_where_it_stands_now(handles: Handles) -> None:
     one, other = handles
-    await Pen(one).start()
+    await Writing(one).start()
     await other.claim_unfinished("b", AT, 10)
-    await Pen(other, owner="b", token=2, sequence=1).write(recovered(1), recovered(2))
+    await Writing(other, owner="b", token=2, sequence=1).write(recovered(1), recovered(2))
     assert await one.claim_unfinished("a", AT, 10) == [Claim("saga-1", 3)]
 
     with pytest.raises(SequenceConflict):
-        await Pen(one, token=3, sequence=1).write(recovered(3))
-    await Pen(one, token=3, sequence=3).write(recovered(3))
+        await Writing(one, token=3, sequence=1).write(recovered(3))
+    await Writing(one, token=3, sequence=3).write(recovered(3))
     assert await other.read("saga-1") == [EVERY_ENTRY[0], *map(recovered, range(1, 4))]
 
 
 async def test_a_saga_is_claimed_through_one_handle_alone_when_both_ask_at_once(handles: Handles) -> None:
     one, other = handles
-    await asyncio.gather(*(Pen(one, f"saga-{number:02}").start() for number in range(20)))
+    await asyncio.gather(*(Writing(one, f"saga-{number:02}").start() for number in range(20)))
     await asyncio.gather(one.heartbeat("b", AT, LEASE), other.heartbeat("c", AT, LEASE))
     asked = (handle.claim_unfinished(owner, AT, 3) for _ in range(5) for handle, owner in ((one, "b"), (other, "c")))
     claims = [claim for claims in await asyncio.gather(*asked) for claim in claims]
@@ -126,8 +126,8 @@ async def test_a_saga_is_claimed_through_one_handle_alone_when_both_ask_at_once(
 
 
 async def test_a_start_through_both_handles_at_once_happens_once(handles: Handles) -> None:
-    pens = [Pen(handle, owner=owner) for handle, owner in zip(handles, "ab", strict=True)]
-    ends = await asyncio.gather(*(pen.start() for pen in pens), return_exceptions=True)
+    pens = [Writing(handle, owner=owner) for handle, owner in zip(handles, "ab", strict=True)]
+    ends = await asyncio.gather(*(writer.start() for writer in pens), return_exceptions=True)
 
     assert sorted(type(end).__name__ for end in ends) == ["NoneType", SagaExists.__name__]
     started = pens[[type(end) for end in ends].index(type(None))]
@@ -137,49 +137,49 @@ async def test_a_start_through_both_handles_at_once_happens_once(handles: Handle
 
 async def test_a_suspended_saga_is_claimed_by_name_through_the_other_handle(handles: Handles) -> None:
     one, other = handles
-    pen = Pen(one)
-    await pen.start()
+    writer = Writing(one)
+    await writer.start()
     assert await other.claim_resting("b", "saga-1") is None
-    await pen.suspend()
+    await writer.suspend()
     assert await other.claim_resting("b", "saga-1") == Claim("saga-1", 2)
 
     with pytest.raises(ClaimLost):
-        await pen.write(recovered(1), status=Status.COMPENSATING)
-    await Pen(other, owner="b", token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
+        await writer.write(recovered(1), status=Status.COMPENSATING)
+    await Writing(other, owner="b", token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
     assert await one.claim_resting("a", "saga-1") is None
 
 
 async def test_of_two_claims_by_name_the_later_one_counts(handles: Handles) -> None:
     one, other = handles
-    pen = Pen(one)
-    await pen.start()
-    await pen.suspend()
+    writer = Writing(one)
+    await writer.start()
+    await writer.suspend()
     assert await one.claim_resting("a", "saga-1") == Claim("saga-1", 2)
     assert await other.claim_resting("b", "saga-1") == Claim("saga-1", 3)
 
     with pytest.raises(ClaimLost):
-        await Pen(one, token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
-    await Pen(other, owner="b", token=3, sequence=2).write(recovered(1), status=Status.COMPENSATING)
+        await Writing(one, token=2, sequence=2).write(recovered(1), status=Status.COMPENSATING)
+    await Writing(other, owner="b", token=3, sequence=2).write(recovered(1), status=Status.COMPENSATING)
 
 
 async def test_what_one_handle_releases_the_other_claims_at_once_and_nothing_else(handles: Handles) -> None:
     one, other = handles
     for handle, owner in ((one, "a"), (other, "b")):
         await handle.heartbeat(owner, AT, LEASE)
-        await Pen(handle, f"of-{owner}", owner=owner).start()
+        await Writing(handle, f"of-{owner}", owner=owner).start()
     await one.release("a")
 
     assert await other.claim_unfinished("b", AT, 10) == [Claim("of-a", 2)]
-    await Pen(other, "of-b", owner="b", sequence=1).write(recovered(1))
+    await Writing(other, "of-b", owner="b", sequence=1).write(recovered(1))
     with pytest.raises(ClaimLost):
-        await Pen(one, "of-a", sequence=1).write(recovered(1))
+        await Writing(one, "of-a", sequence=1).write(recovered(1))
 
 
 async def test_a_saga_that_was_made_to_wait_is_claimed_through_neither_handle(handles: Handles) -> None:
     one, other = handles
-    pen = Pen(one)
-    await pen.start()
-    await pen.write(recovered(1), status=Status.WAITING)
+    writer = Writing(one)
+    await writer.start()
+    await writer.write(recovered(1), status=Status.WAITING)
 
     assert await one.claim_unfinished("a", AT, 10) == []
     assert await other.claim_unfinished("b", AT, 10) == []
@@ -200,33 +200,33 @@ async def test_a_silent_replica_is_seen_and_forgotten_through_either_handle(hand
 
 async def test_closing_one_handle_leaves_the_other_whole(handles: Handles) -> None:
     one, other = handles
-    pen = Pen(one)
-    await pen.start()
+    writer = Writing(one)
+    await writer.start()
     await other.close()
-    await pen.write(recovered(1))
+    await writer.write(recovered(1))
 
     assert await one.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]
 
 
 async def test_a_store_for_one_process_refuses_the_second_handle_and_says_why(open_exclusive: Open) -> None:
     one = await open_exclusive()
-    pen = Pen(one)
-    await pen.start()
+    writer = Writing(one)
+    await writer.start()
 
     with pytest.raises(JournalUnavailable, match="in use by another orchestrator; stop that one"):
         await open_exclusive()
-    await pen.write(recovered(1))
+    await writer.write(recovered(1))
     assert await one.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]
 
 
 async def test_a_store_for_one_process_takes_the_next_once_the_first_has_closed(open_exclusive: Open) -> None:
     one = await open_exclusive()
     await one.heartbeat("a", AT, LEASE)
-    await Pen(one).start()
+    await Writing(one).start()
     await one.close()
     other = await open_exclusive()
 
     # Whoever had the store is dead, whatever its lease says.
     assert await other.claim_unfinished("b", AT, 10) == [Claim("saga-1", 2)]
     with pytest.raises(ClaimLost):
-        await Pen(other, sequence=1).write(recovered(1))
+        await Writing(other, sequence=1).write(recovered(1))

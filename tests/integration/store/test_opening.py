@@ -12,7 +12,7 @@ import pytest
 from orchestrator.errors import SettingsError
 from orchestrator.settings import read_settings
 from orchestrator.store.opening import default_url, frozen_note, is_known, open_reader, open_store
-from tests.support.journals import EVERY_ENTRY, Pen
+from tests.support.journals import EVERY_ENTRY, Writing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,7 +35,7 @@ def files(folder: Path) -> list[str]:
 
 async def write_a_saga(url: str) -> None:
     journal = await open_store(url)
-    await Pen(journal).start(*EVERY_ENTRY)
+    await Writing(journal).start(*EVERY_ENTRY)
     await journal.close()
 
 

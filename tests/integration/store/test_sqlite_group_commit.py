@@ -13,7 +13,7 @@ import pytest
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.store.sqlite import group_commit
-from tests.support.journals import EVERY_ENTRY, Pen, recovered
+from tests.support.journals import EVERY_ENTRY, Writing, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,17 +56,17 @@ async def test_appends_that_gather_while_a_commit_runs_share_the_next_one(
     journal: SqliteJournal, commits: list[str]
 ) -> None:
     async with Pause(journal):
-        waiting = [Pen(journal, f"saga-{number}").start() for number in range(200)]
+        waiting = [Writing(journal, f"saga-{number}").start() for number in range(200)]
     await asyncio.gather(*waiting)
 
     assert len(commits) == 1
 
 
 async def test_a_lonely_append_is_not_kept_waiting_for_others(journal: SqliteJournal, commits: list[str]) -> None:
-    pen = Pen(journal)
-    await pen.start()
+    writer = Writing(journal)
+    await writer.start()
     for number in range(5):
-        await pen.write(recovered(number))
+        await writer.write(recovered(number))
 
     assert len(commits) == 6
 
@@ -89,7 +89,7 @@ async def test_an_append_is_not_acknowledged_before_its_commit_on_the_thread(jou
     let_the_thread_commit(journal)
     async with Pause(journal):
         journal._writing.set_trace_callback(at_commit)
-        started = Pen(journal).start()
+        started = Writing(journal).start()
     await started
 
     assert acknowledged[-1] is False
@@ -103,7 +103,7 @@ async def test_an_append_is_not_acknowledged_before_its_commit_on_the_loop(journ
             acknowledged.append(started.done())
 
     journal._writing.set_trace_callback(at_commit)
-    started = Pen(journal).start()
+    started = Writing(journal).start()
     await started
 
     assert acknowledged == [False]
@@ -117,9 +117,9 @@ async def test_on_a_slow_disk_the_thread_commits_and_the_loop_goes_on(
         lambda sql: threads.append(threading.current_thread().name) if sql == "COMMIT" else None
     )
     monkeypatch.setattr(group_commit, "_QUICK_SECONDS", -1.0)
-    pen = Pen(journal)
-    await pen.start()
-    await pen.write(recovered(1))
+    writer = Writing(journal)
+    await writer.start()
+    await writer.write(recovered(1))
 
     assert threads == [threading.main_thread().name, "journal-commit"]
 
@@ -132,10 +132,10 @@ async def test_the_log_is_checkpointed_by_the_thread_and_nothing_waits_for_ever(
         lambda sql: threads.append(threading.current_thread().name) if "checkpoint" in sql else None
     )
     monkeypatch.setattr(group_commit, "_MOST_PAGES_IN_LOG", 3 * (group_commit._PAGES_PER_COMMIT + 1))
-    pen = Pen(journal)
-    await pen.start()
+    writer = Writing(journal)
+    await writer.start()
     for number in range(7):
-        await pen.write(recovered(number))
+        await writer.write(recovered(number))
 
     assert set(threads) == {"journal-commit"}
     assert len(threads) == 2
@@ -145,10 +145,10 @@ async def test_while_most_are_elsewhere_a_commit_waits_for_as_many_as_are_out(
     journal: SqliteJournal, commits: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal._commits._batches, "_distance", 3600.0)
-    pens = [Pen(journal, f"saga-{number}") for number in range(10)]
-    await asyncio.gather(*(pen.start() for pen in pens))
+    pens = [Writing(journal, f"saga-{number}") for number in range(10)]
+    await asyncio.gather(*(writer.start() for writer in pens))
     commits.clear()
-    writing = [asyncio.ensure_future(pen.write(recovered(1))) for pen in pens[:4]]
+    writing = [asyncio.ensure_future(writer.write(recovered(1))) for writer in pens[:4]]
     for _ in range(10):
         await asyncio.sleep(0)
     assert not commits, "six are out, and four wait"
@@ -161,20 +161,20 @@ async def test_while_most_are_elsewhere_a_commit_waits_for_as_many_as_are_out(
 async def test_whoever_waits_for_others_that_do_not_come_waits_for_a_moment(
     journal: SqliteJournal, commits: list[str]
 ) -> None:
-    pens = [Pen(journal, f"saga-{number}") for number in range(10)]
-    await asyncio.gather(*(pen.start() for pen in pens))
+    pens = [Writing(journal, f"saga-{number}") for number in range(10)]
+    await asyncio.gather(*(writer.start() for writer in pens))
     await pens[0].write(recovered(1))
 
     assert len(commits) == 2
 
 
 async def test_a_full_disk_fails_the_whole_group_keeps_nothing_of_it_and_heals(journal: SqliteJournal) -> None:
-    before = Pen(journal, "before")
+    before = Writing(journal, "before")
     await before.start()
     fill_disk(journal)
     async with Pause(journal):
-        large = Pen(journal, "large").start(*EVERY_ENTRY[:1], attributes=(("letter", "x" * 500_000),))
-        small = [Pen(journal, f"small-{number}").start() for number in range(3)]
+        large = Writing(journal, "large").start(*EVERY_ENTRY[:1], attributes=(("letter", "x" * 500_000),))
+        small = [Writing(journal, f"small-{number}").start() for number in range(3)]
         more = before.write(recovered(1))
     ends = await asyncio.gather(large, *small, more, return_exceptions=True)
 
@@ -184,8 +184,8 @@ async def test_a_full_disk_fails_the_whole_group_keeps_nothing_of_it_and_heals(j
     assert await journal.read("before") == [EVERY_ENTRY[0]]
 
     free_disk(journal)
-    await asyncio.gather(*(Pen(journal, f"small-{number}").start() for number in range(3)))
-    await Pen(journal, "before", sequence=1).write(recovered(2))
+    await asyncio.gather(*(Writing(journal, f"small-{number}").start() for number in range(3)))
+    await Writing(journal, "before", sequence=1).write(recovered(2))
     assert await journal.read("before") == [EVERY_ENTRY[0], recovered(2)]
 
 
@@ -211,12 +211,12 @@ def free_disk(journal: SqliteJournal) -> None:
 async def test_an_append_that_cannot_be_written_disturbs_no_other_of_its_group(
     journal: SqliteJournal, poison: dict[str, Any]
 ) -> None:
-    poisoned = Pen(journal, "poisoned")
+    poisoned = Writing(journal, "poisoned")
     await poisoned.start()
     async with Pause(journal):
-        first = Pen(journal, "first").start()
+        first = Writing(journal, "first").start()
         bad = poisoned.write(recovered(1), **poison)
-        last = Pen(journal, "last").start()
+        last = Writing(journal, "last").start()
     ends = await asyncio.gather(first, bad, last, return_exceptions=True)
 
     assert [type(end) for end in ends] == [type(None), JournalUnavailable, type(None)]
@@ -226,16 +226,16 @@ async def test_an_append_that_cannot_be_written_disturbs_no_other_of_its_group(
 
 async def test_an_entry_that_cannot_be_encoded_does_not_end_the_writer(journal: SqliteJournal) -> None:
     with pytest.raises(JournalUnavailable):
-        await Pen(journal, "bad").start("no entry")  # type: ignore[arg-type]
+        await Writing(journal, "bad").start("no entry")  # type: ignore[arg-type]
 
-    await Pen(journal, "good").start()
+    await Writing(journal, "good").start()
     assert await journal.find("bad") is None
 
 
 async def test_a_file_that_somebody_else_has_locked_delays_appends_and_not_the_loop(journal: SqliteJournal) -> None:
     with contextlib.closing(sqlite3.connect(journal._path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        started = Pen(journal).start()
+        started = Writing(journal).start()
         for _ in range(100):  # the loop goes on turning
             await asyncio.sleep(0)
         assert not started.done()

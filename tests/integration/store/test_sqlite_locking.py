@@ -21,7 +21,7 @@ from orchestrator.store.sqlite import locking
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.locking import JournalLock
 from orchestrator.store.sqlite.reading import SqliteReader
-from tests.support.journals import Pen, recovered
+from tests.support.journals import Writing, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,7 +128,7 @@ async def test_a_second_opening_in_the_same_process_is_refused_by_whatever_path(
     with pytest.raises(JournalUnavailable, match=IN_USE):
         await SqliteJournal.open(named(path, other))
 
-    await Pen(journal).start()
+    await Writing(journal).start()
     assert await journal.find("saga-1") is not None
 
 
@@ -255,11 +255,11 @@ async def test_a_journal_that_an_earlier_version_has_is_refused(path: Path) -> N
 async def test_a_lock_file_that_goes_missing_is_locked_anew_with_the_next_append(
     journal: SqliteJournal, path: Path, caplog: pytest.LogCaptureFixture, tamper: Callable[[Path], Path]
 ) -> None:
-    pen = Pen(journal)
-    await pen.start()
+    writer = Writing(journal)
+    await writer.start()
     tamper(path)
     for number in range(3):
-        await pen.write(recovered(number))
+        await writer.write(recovered(number))
 
     assert caplog.text.count("journal.db.lock was removed or replaced; it is locked anew: leave it there") == 1
     with pytest.raises(BlockingIOError), locked(path):
@@ -269,14 +269,14 @@ async def test_a_lock_file_that_goes_missing_is_locked_anew_with_the_next_append
 async def test_a_lock_file_that_another_process_has_taken_lets_nothing_be_appended_until_it_lets_go(
     journal: SqliteJournal, path: Path
 ) -> None:
-    pen = Pen(journal)
-    await pen.start()
+    writer = Writing(journal)
+    await writer.start()
     lock_file_of(path).unlink()
     with locked(path):
         for number in range(3):
             with pytest.raises(JournalUnavailable, match="another orchestrator has the journal now"):
-                await Pen(journal, f"unheard-{number}").start()
-    await Pen(journal, "saga-2").start()
+                await Writing(journal, f"unheard-{number}").start()
+    await Writing(journal, "saga-2").start()
 
     assert await journal.find("saga-2") is not None
     assert await journal.find("unheard-2") is None, "what is known to be astray is not written"
@@ -321,7 +321,7 @@ async def test_a_database_that_is_replaced_while_it_is_locked_is_locked_again_an
     monkeypatch.setattr(fcntl, "fcntl", replace_and_lock)
     if times == 1:
         journal = await SqliteJournal.open(path)
-        await Pen(journal).start()
+        await Writing(journal).start()
         await journal.close()
     else:
         with pytest.raises(JournalUnavailable, match="is replaced again and again; stop whatever does that"):
@@ -338,13 +338,13 @@ def read_as_the_last_user(path: Path) -> None:
 
 async def test_a_refused_opening_leaves_the_locks_of_sqlite_in_place(journal: SqliteJournal, path: Path) -> None:
     """Whoever closes a database as its last user removes its log: another process must see that it is not the last."""
-    await Pen(journal).start()
+    await Writing(journal).start()
     with pytest.raises(JournalUnavailable):
         await SqliteJournal.open(path)
     await asyncio.to_thread(read_as_the_last_user, path)
 
     assert path.with_name(f"{path.name}-wal").exists()
-    await Pen(journal, "saga-2").start()
+    await Writing(journal, "saga-2").start()
 
 
 async def test_a_closed_journal_can_be_opened_by_another_process(

@@ -16,7 +16,7 @@ from orchestrator.ports.claims import Claim
 from orchestrator.store.sqlite.database import connect, migrate, migrations
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.place import Place
-from tests.support.journals import AT, Pen, recovered
+from tests.support.journals import AT, Writing, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ async def test_what_the_process_before_had_claimed_is_claimed_at_once_whatever_i
     """One process has the file, so every owner that is written in it has died."""
     journal = await SqliteJournal.open(path)
     await journal.heartbeat("a", AT, 3600_000_000_000)
-    await Pen(journal).start()
+    await Writing(journal).start()
     assert await journal.claim_unfinished("b", AT, 10) == []
     await journal.close()
 
@@ -98,7 +98,7 @@ async def test_a_closed_journal_says_so(journal: SqliteJournal) -> None:
     await journal.close()
 
     with pytest.raises(JournalUnavailable, match="is closed"):
-        await Pen(journal).start()
+        await Writing(journal).start()
     with pytest.raises(JournalUnavailable, match="is closed"):
         await journal.read("saga-1")
 
@@ -154,10 +154,10 @@ async def test_the_log_does_not_grow_while_it_is_written(path: Path) -> None:
     journal = await SqliteJournal.open(path)
     log = path.with_name(f"{path.name}-wal")
     before = log.stat().st_size
-    pens = [Pen(journal, f"saga-{number}") for number in range(200)]
-    await asyncio.gather(*(pen.start() for pen in pens))
+    pens = [Writing(journal, f"saga-{number}") for number in range(200)]
+    await asyncio.gather(*(writer.start() for writer in pens))
     for number in range(5):
-        await asyncio.gather(*(pen.write(recovered(number)) for pen in pens))
+        await asyncio.gather(*(writer.write(recovered(number)) for writer in pens))
 
     assert before > 10 << 20
     assert log.stat().st_size == before
@@ -167,7 +167,7 @@ async def test_the_log_does_not_grow_while_it_is_written(path: Path) -> None:
 
 async def test_a_stretched_log_that_a_dead_process_left_behind_is_read(path: Path) -> None:
     journal = await SqliteJournal.open(path)
-    await Pen(journal).start()
+    await Writing(journal).start()
     left_behind = path.with_name("left-behind.db")
     for suffix in ("", "-wal"):
         left_behind.with_name(left_behind.name + suffix).write_bytes(path.with_name(path.name + suffix).read_bytes())
@@ -184,7 +184,7 @@ async def test_on_a_disk_with_little_room_the_log_takes_no_more_than_it_needs(
     usage = shutil.disk_usage(path.parent.parent)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=100 << 20))
     journal = await SqliteJournal.open(path)
-    await Pen(journal).start()
+    await Writing(journal).start()
 
     assert path.with_name(f"{path.name}-wal").stat().st_size < 1 << 20
     await journal.close()

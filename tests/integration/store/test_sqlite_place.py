@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator.errors import ClaimLost, JournalUnavailable
 from orchestrator.store.sqlite.journal import SqliteJournal
-from tests.support.journals import AT, EVERY_ENTRY, Pen, recovered
+from tests.support.journals import AT, EVERY_ENTRY, Writing, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,13 +107,13 @@ async def test_nothing_is_acknowledged_while_the_path_leads_elsewhere(
     journal: SqliteJournal, path: Path, tamper: Tamper, commit: Callable[[SqliteJournal], None]
 ) -> None:
     commit(journal)
-    before = Pen(journal, "before")
+    before = Writing(journal, "before")
     await before.start()
     tamper(path)
 
     for number in range(3):
         with pytest.raises(JournalUnavailable, match=MOVED):
-            await Pen(journal, f"after-{number}").start()
+            await Writing(journal, f"after-{number}").start()
     with pytest.raises(JournalUnavailable, match=MOVED):
         await before.write(recovered(1))
     with pytest.raises(JournalUnavailable, match=MOVED):
@@ -132,7 +132,7 @@ async def test_a_file_that_is_removed_during_the_commit_acknowledges_nothing_of_
     journal._writing.set_trace_callback(lambda sql: path.unlink() if sql == "COMMIT" else None)
 
     with pytest.raises(JournalUnavailable, match=MOVED):
-        await Pen(journal).start()
+        await Writing(journal).start()
     journal._writing.set_trace_callback(None)
 
 
@@ -141,7 +141,7 @@ async def test_a_file_that_is_removed_while_another_program_has_it_locked_acknow
 ) -> None:
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        started = Pen(journal).start()
+        started = Writing(journal).start()
         for _ in range(100):  # until the append waits for the other program, on its thread
             await asyncio.sleep(0)
         remove_the_database(path)
@@ -153,9 +153,9 @@ async def test_a_file_that_is_removed_while_another_program_has_it_locked_acknow
 async def test_an_append_that_is_refused_for_its_claim_is_told_so_astray_too(
     journal: SqliteJournal, path: Path
 ) -> None:
-    await Pen(journal).start()
+    await Writing(journal).start()
     rename_the_database(path)
-    started, refused = Pen(journal, "new").start(), Pen(journal, owner="b", sequence=1).write(recovered(1))
+    started, refused = Writing(journal, "new").start(), Writing(journal, owner="b", sequence=1).write(recovered(1))
 
     ends = await asyncio.gather(started, refused, return_exceptions=True)
     assert [type(end) for end in ends] == [JournalUnavailable, ClaimLost]
@@ -165,14 +165,14 @@ async def test_an_append_that_is_refused_for_its_claim_is_told_so_astray_too(
 async def test_a_journal_that_is_back_in_its_place_goes_on(
     journal: SqliteJournal, path: Path, caplog: pytest.LogCaptureFixture, tamper: Tamper
 ) -> None:
-    await Pen(journal, "before").start()
+    await Writing(journal, "before").start()
     tamper(path)
     for number in range(2):
         with pytest.raises(JournalUnavailable):
-            await Pen(journal, f"astray-{number}").start()
+            await Writing(journal, f"astray-{number}").start()
     put_back(path)
-    await Pen(journal, "after").start()
-    await Pen(journal, "later").start()
+    await Writing(journal, "after").start()
+    await Writing(journal, "later").start()
     await journal.close()
 
     assert [record.levelname for record in caplog.records] == ["CRITICAL", "WARNING"]
@@ -192,10 +192,10 @@ def without_its_log(folder: Path) -> Path:
 async def test_what_was_acknowledged_is_all_in_the_renamed_file_without_its_log(
     journal: SqliteJournal, path: Path, tmp_path: Path, tamper: Tamper
 ) -> None:
-    await Pen(journal, "before").start()
+    await Writing(journal, "before").start()
     tamper(path)
     with pytest.raises(JournalUnavailable):
-        await Pen(journal, "first").start()
+        await Writing(journal, "first").start()
     await journal.close()
 
     alone = await SqliteJournal.open(without_its_log(tmp_path))
@@ -207,11 +207,11 @@ async def test_what_was_acknowledged_is_saved_from_a_moved_log_before_the_proces
     journal: SqliteJournal, path: Path, tmp_path: Path
 ) -> None:
     """It may be killed: what the log held must be in the database by then."""
-    await Pen(journal, "before").start()
+    await Writing(journal, "before").start()
     remove_the_log(path)
     for number in range(2):
         with pytest.raises(JournalUnavailable):
-            await Pen(journal, f"astray-{number}").start()
+            await Writing(journal, f"astray-{number}").start()
 
     shutil.copy(path, tmp_path / "killed.db")
     as_a_kill_leaves_it = await SqliteJournal.open(tmp_path / "killed.db")
@@ -223,15 +223,15 @@ async def test_what_was_acknowledged_is_saved_from_a_moved_log_before_the_proces
 async def test_a_journal_that_has_lost_its_log_is_whole_when_it_is_opened_again(
     journal: SqliteJournal, path: Path, tamper: Tamper
 ) -> None:
-    await Pen(journal, "before").start()
+    await Writing(journal, "before").start()
     tamper(path)
     with pytest.raises(JournalUnavailable):
-        await Pen(journal, "after").start()
+        await Writing(journal, "after").start()
     await journal.close()
 
     again = await SqliteJournal.open(path)
     assert await again.read("before") == [EVERY_ENTRY[0]]
-    await Pen(again, "later").start()
+    await Writing(again, "later").start()
     await again.close()
 
 
@@ -241,13 +241,13 @@ async def test_a_symbolic_link_that_is_retargeted_is_noticed(tmp_path: Path) -> 
     current = tmp_path / "current"
     point(current, tmp_path / "a")
     journal = await SqliteJournal.open(current / "journal.db")
-    await Pen(journal, "before").start()
+    await Writing(journal, "before").start()
     point(current, tmp_path / "b")
     with pytest.raises(JournalUnavailable, match=MOVED):
-        await Pen(journal, "after").start()
+        await Writing(journal, "after").start()
 
     point(current, tmp_path / "a")
-    await Pen(journal, "later").start()
+    await Writing(journal, "later").start()
     await journal.close()
 
 
@@ -262,7 +262,7 @@ async def test_a_journal_that_was_named_by_a_relative_path_stays_where_it_was_op
     monkeypatch.chdir(tmp_path)
     journal = await SqliteJournal.open((tmp_path / "journal.db").relative_to(tmp_path))
     monkeypatch.chdir("/")
-    await Pen(journal).start()
+    await Writing(journal).start()
     assert await journal.read("saga-1") == [EVERY_ENTRY[0]]
     await journal.close()
 
@@ -276,7 +276,7 @@ async def test_a_name_that_means_something_to_sqlite_is_a_file_like_any_other(
     monkeypatch.chdir(path.parent)
     for number in range(2):
         journal = await SqliteJournal.open(path.with_name(name).relative_to(path.parent))
-        await Pen(journal, f"saga-{number}").start()
+        await Writing(journal, f"saga-{number}").start()
         assert len(await journal.count()) == 1
         last = await journal.find("saga-0")
         await journal.close()
@@ -287,7 +287,7 @@ async def test_a_name_that_means_something_to_sqlite_is_a_file_like_any_other(
 @pytest.mark.parametrize("leave", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
 async def test_a_log_without_its_journal_is_refused_and_not_thrown_away(path: Path, leave: Tamper) -> None:
     journal = await SqliteJournal.open(path)
-    await Pen(journal).start()
+    await Writing(journal).start()
     killed = path.parent.with_name("killed")
     shutil.copytree(path.parent, killed)
     await journal.close()
@@ -324,7 +324,7 @@ def mode(path: Path) -> int:
 async def test_the_journal_and_its_companions_are_their_users_alone(tmp_path: Path) -> None:
     path = tmp_path / "made" / "here" / "journal.db"
     journal = await SqliteJournal.open(path)
-    await Pen(journal).start()
+    await Writing(journal).start()
 
     assert {file.name: mode(file) for file in path.parent.iterdir()} == {
         "journal.db": 0o600,

@@ -15,7 +15,7 @@ from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader
 from orchestrator.store.sqlite.searching import conditions
-from tests.support.journals import EVERY_ENTRY, Pen, recovered
+from tests.support.journals import EVERY_ENTRY, Writing, recovered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 async def reader(journal: SqliteJournal, path: Path) -> AsyncIterator[SqliteReader]:
     """A reader beside the journal."""
-    await Pen(journal).start(*EVERY_ENTRY)
+    await Writing(journal).start(*EVERY_ENTRY)
     reader = SqliteReader.beside(path)
     yield reader
     await reader.close()
@@ -36,9 +36,9 @@ async def test_what_is_durable_is_read_while_the_orchestrator_writes_on(
 ) -> None:
     assert await reader.read("saga-1") == list(EVERY_ENTRY)
 
-    pen = Pen(journal, sequence=len(EVERY_ENTRY))
-    await pen.write(recovered(1))
-    await Pen(journal, "saga-2").start()
+    writer = Writing(journal, sequence=len(EVERY_ENTRY))
+    await writer.write(recovered(1))
+    await Writing(journal, "saga-2").start()
 
     assert (await reader.read("saga-1"))[-1] == recovered(1)
     assert await reader.find("saga-2") == await journal.find("saga-2")
@@ -53,7 +53,7 @@ async def test_a_reader_cannot_write(reader: SqliteReader) -> None:
 
 async def test_a_journal_that_nobody_has_is_read_too(path: Path) -> None:
     journal = await SqliteJournal.open(path)
-    await Pen(journal).start(*EVERY_ENTRY)
+    await Writing(journal).start(*EVERY_ENTRY)
     await journal.close()
     reader = SqliteReader.beside(path)
 

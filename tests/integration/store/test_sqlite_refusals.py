@@ -15,7 +15,7 @@ from orchestrator.store.sqlite.database import connect
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.reading import SqliteReader
 from orchestrator.store.sqlite.refusals import unavailable
-from tests.support.journals import EVERY_ENTRY, Pen, recovered
+from tests.support.journals import EVERY_ENTRY, Writing, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,15 +131,15 @@ def test_what_sqlite_refuses_is_told_with_what_to_do(path: Path, code: int | Non
 
 
 async def test_a_file_that_has_become_read_only_refuses_appends_is_read_and_heals(journal: SqliteJournal) -> None:
-    pen = Pen(journal)
-    await pen.start()
+    writer = Writing(journal)
+    await writer.start()
     journal._writing.execute("PRAGMA query_only = 1")
     with pytest.raises(JournalUnavailable, match="attempt to write a readonly database; let the user that runs this"):
-        await Pen(journal, "saga-2").start()
+        await Writing(journal, "saga-2").start()
     assert await journal.read("saga-1") == [EVERY_ENTRY[0]]
 
     journal._writing.execute("PRAGMA query_only = 0")
-    await pen.write(recovered(1))
+    await writer.write(recovered(1))
     assert await journal.find("saga-2") is None
 
 
@@ -156,7 +156,7 @@ def garble(path: Path) -> None:
 
 async def test_a_garbled_journal_is_refused_to_orchestrators_and_to_readers(path: Path) -> None:
     journal = await SqliteJournal.open(path)
-    await Pen(journal).start()
+    await Writing(journal).start()
     await journal.close()
     garble(path)
 

@@ -12,7 +12,7 @@ import pytest
 from orchestrator.journal.export import read_journal
 from orchestrator.journal.fold import fold
 from orchestrator.store.sqlite.journal import SqliteJournal
-from tests.support.journals import Pen
+from tests.support.journals import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -49,10 +49,10 @@ def journal_of(path: Path, sagas: dict[str, list[Entry]]) -> str:
         journal = await SqliteJournal.open(path)
         for saga_id, entries in sagas.items():
             state = fold(saga_id, entries)
-            pen = Pen(journal, saga_id)
-            await pen.start(entries[0])
+            writer = Writing(journal, saga_id)
+            await writer.start(entries[0])
             assert state.status is not None
-            await pen.write(*entries[1:], status=state.status, ended_at=state.ended_at)
+            await writer.write(*entries[1:], status=state.status, ended_at=state.ended_at)
         await journal.close()
 
     asyncio.run(write())

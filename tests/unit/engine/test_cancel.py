@@ -301,13 +301,13 @@ async def test_a_cancel_during_recovery_sends_no_new_command(world_of: Callable[
     assert world.participants.methods() == [*FORWARD[:3], "VoidAuthorization", "ReleaseStock"]
 
 
-def claim_late(world: EngineWorld, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], Awaitable[object]]) -> None:
+def claim_late(world: EngineWorld, monkeypatch: pytest.MonkeyPatch, during: Callable[[], Awaitable[object]]) -> None:
     """Something happens after a replica has looked at a saga, and before it claims it."""
     claim_resting = world.journal.claim_resting
 
     async def claim(owner: str, saga_id: str) -> object:
         monkeypatch.setattr(world.journal, "claim_resting", claim_resting)
-        await meanwhile()
+        await during()
         return await claim_resting(owner, saga_id)
 
     monkeypatch.setattr(world.journal, "claim_resting", claim)

@@ -38,19 +38,19 @@ NEW = NewSaga("trip", 1, b"", 1, ())
 STARTED = SagaStarted(1, "trip", 1, b"")
 
 
-def writer(journal: SlowJournal, witness: RecordingObserver | None = None) -> SagaWriter:
+def started_writer(journal: SlowJournal, observer: RecordingObserver | None = None) -> SagaWriter:
     """One that has recorded the start of a saga."""
-    pen = SagaWriter(
-        SagaState("saga-1"), journal, witness or RecordingObserver(), owner="me", token=7, sequence=0, new=NEW
+    writer = SagaWriter(
+        SagaState("saga-1"), journal, observer or RecordingObserver(), owner="me", token=7, sequence=0, new=NEW
     )  # type: ignore[arg-type]
-    pen.record(STARTED)
-    return pen
+    writer.record(STARTED)
+    return writer
 
 
 async def test_a_persist_waits_for_what_another_is_writing() -> None:
     journal = SlowJournal()
-    pen = writer(journal)
-    first, second = (asyncio.ensure_future(pen.persist()) for _ in range(2))
+    writer = started_writer(journal)
+    first, second = (asyncio.ensure_future(writer.persist()) for _ in range(2))
     await turns()
     assert not second.done(), "nothing is left to write, and nothing is durable"
 
@@ -62,25 +62,25 @@ async def test_a_persist_waits_for_what_another_is_writing() -> None:
 
 async def test_a_persist_learns_that_an_earlier_write_failed() -> None:
     journal = SlowJournal()
-    pen = writer(journal)
-    first = asyncio.ensure_future(pen.persist())
+    writer = started_writer(journal)
+    first = asyncio.ensure_future(writer.persist())
     await turns()
     journal.written[0].set_exception(JournalUnavailable("the disk is full"))
     with pytest.raises(JournalUnavailable):
         await first
 
     with pytest.raises(JournalUnavailable):
-        await pen.persist()
+        await writer.persist()
 
 
 async def test_each_write_says_whose_it_is_what_it_follows_and_where_the_saga_stands_then() -> None:
     journal = SlowJournal()
-    pen = writer(journal)
+    writer = started_writer(journal)
     began, ended = RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")), SagaCompensated(3)
-    pen.persist()
-    pen.record(began)
-    pen.record(ended)
-    pen.persist()
+    writer.persist()
+    writer.record(began)
+    writer.record(ended)
+    writer.persist()
 
     assert journal.appends == [
         Append("saga-1", "me", 7, 0, [STARTED], Status.RUNNING, None, NEW),
@@ -92,58 +92,58 @@ async def test_a_recovered_saga_goes_on_after_what_the_journal_holds() -> None:
     journal = SlowJournal()
     state = SagaState("saga-1")
     STARTED.apply(state)
-    pen = SagaWriter(state, journal, RecordingObserver(), owner="me", token=8, sequence=5)  # type: ignore[arg-type]
-    pen.record(ended := RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")))
-    pen.persist()
+    writer = SagaWriter(state, journal, RecordingObserver(), owner="me", token=8, sequence=5)  # type: ignore[arg-type]
+    writer.record(ended := RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")))
+    writer.persist()
 
-    assert pen.started.done(), "it was started long ago"
+    assert writer.started.done(), "it was started long ago"
     assert journal.appends == [Append("saga-1", "me", 8, 5, [ended], Status.COMPENSATING, None, None)]
 
 
 async def test_nothing_to_write_is_durable_at_once() -> None:
     journal = SlowJournal()
-    pen = SagaWriter(SagaState("saga-1"), journal, RecordingObserver(), owner="me", token=1, sequence=5)  # type: ignore[arg-type]
+    writer = SagaWriter(SagaState("saga-1"), journal, RecordingObserver(), owner="me", token=1, sequence=5)  # type: ignore[arg-type]
 
-    assert pen.persist().done()
+    assert writer.persist().done()
     assert journal.appends == []
 
 
 async def test_the_observer_is_told_what_is_durable_and_only_that() -> None:
-    journal, witness = SlowJournal(), RecordingObserver()
-    pen = writer(journal, witness)
-    first = pen.persist()
-    pen.record(began := RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")))
-    second = pen.persist()
-    assert witness.entries == {}
+    journal, observer = SlowJournal(), RecordingObserver()
+    writer = started_writer(journal, observer)
+    first = writer.persist()
+    writer.record(began := RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")))
+    second = writer.persist()
+    assert observer.entries == {}
 
     journal.written[0].set_result(None)
     await first
-    assert witness.entries == {"saga-1": [STARTED]}
-    assert pen.started.done()
+    assert observer.entries == {"saga-1": [STARTED]}
+    assert writer.started.done()
 
     journal.written[1].set_exception(JournalUnavailable("the disk is full"))
     with pytest.raises(JournalUnavailable):
         await second
-    assert began not in witness.entries["saga-1"]
+    assert began not in observer.entries["saga-1"]
 
 
 async def test_who_started_a_saga_learns_that_its_first_entries_are_not_durable() -> None:
     journal = SlowJournal()
-    pen = writer(journal)
-    pen.persist().add_done_callback(lambda write: write.exception())
-    assert not pen.started.done()
+    writer = started_writer(journal)
+    writer.persist().add_done_callback(lambda write: write.exception())
+    assert not writer.started.done()
     journal.written[0].set_exception(JournalUnavailable("the disk is full"))
 
     with pytest.raises(JournalUnavailable):
-        await pen.started
+        await writer.started
 
 
 async def test_every_change_is_seen_by_who_watches() -> None:
-    pen = writer(SlowJournal())
+    writer = started_writer(SlowJournal())
     seen: list[Status | None] = []
-    pen.on_change = lambda: seen.append(pen.state.status)
+    writer.on_change = lambda: seen.append(writer.state.status)
 
-    pen.record(RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")))
-    pen.record(SagaCompensated(3))
+    writer.record(RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")))
+    writer.record(SagaCompensated(3))
 
     assert seen == [Status.COMPENSATING, Status.COMPENSATED]

@@ -10,7 +10,7 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.entries import SagaCompleted
 from orchestrator.journal.state import Status
 from orchestrator.store.memory import MemoryJournal
-from tests.support.journals import AT, Pen
+from tests.support.journals import AT, Writing
 from tests.unit.engine.world import turns, until
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ class Unavailable(MemoryJournal):
 
 
 async def ended(journal: MemoryJournal, saga_id: str, ended_at: int) -> None:
-    pen = Pen(journal, saga_id)
-    await pen.start()
-    await pen.write(SagaCompleted(ended_at, b""), status=Status.COMPLETED, ended_at=ended_at)
+    writer = Writing(journal, saga_id)
+    await writer.start()
+    await writer.write(SagaCompleted(ended_at, b""), status=Status.COMPLETED, ended_at=ended_at)
 
 
 class Now:
@@ -95,8 +95,8 @@ async def test_a_crashed_replica_is_told_again_what_ended_in_its_last_moments() 
 async def test_what_was_suspended_in_the_last_moments_is_told_again_and_what_goes_on_is_not() -> None:
     journal, told = MemoryJournal(), Told()
     await crashed(journal, last_beat=AT)
-    await Pen(journal, "running").start()
-    suspended = Pen(journal, "suspended")
+    await Writing(journal, "running").start()
+    suspended = Writing(journal, "suspended")
     await suspended.start()
     await suspended.suspend()
     assert await retelling(journal, told).open() == 1
@@ -106,7 +106,7 @@ async def test_what_was_suspended_in_the_last_moments_is_told_again_and_what_goe
 async def test_what_was_suspended_long_before_the_crash_is_not_told_again() -> None:
     journal, told = MemoryJournal(), Told()
     await crashed(journal)
-    suspended = Pen(journal, "suspended")
+    suspended = Writing(journal, "suspended")
     await suspended.start()
     await suspended.suspend()
     assert await retelling(journal, told).open() == 0

@@ -16,7 +16,7 @@ from orchestrator.testing.simulation.fault_rates import NO_FAULTS, FaultRates
 from orchestrator.testing.simulation.invariants import Invariants
 from orchestrator.testing.simulation.store import SimulatedJournal, SimulatedStore
 from orchestrator.testing.world.virtual_loop import Process, VirtualLoop
-from tests.support.journals import EVERY_ENTRY, Pen
+from tests.support.journals import EVERY_ENTRY, Writing
 
 if TYPE_CHECKING:
     import asyncio
@@ -39,7 +39,7 @@ class StoreInLoop:
         """The replica starts a saga."""
 
         async def begin() -> None:
-            await Pen(self.connection, saga_id).start()
+            await Writing(self.connection, saga_id).start()
 
         async def spawn() -> asyncio.Task[None]:
             return self.process.spawn(begin())
@@ -106,13 +106,13 @@ def test_an_entry_written_under_a_lost_claim_is_noticed_even_if_the_journal_take
     taken = store.loop.create_future()
     taken.set_result(None)
     monkeypatch.setattr(store.journal, "append", lambda _append: taken)
-    store.loop.run_until_complete(_end(Pen(store.connection, "saga-1", sequence=1)))
+    store.loop.run_until_complete(_end(Writing(store.connection, "saga-1", sequence=1)))
 
     assert [broken.promise for broken in store.broken] == [Promise.ONE_OWNER]
 
 
-async def _end(pen: Pen) -> None:
-    await pen.end(Status.COMPLETED)
+async def _end(writer: Writing) -> None:
+    await writer.end(Status.COMPLETED)
 
 
 async def _turn() -> None:

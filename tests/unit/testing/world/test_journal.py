@@ -11,7 +11,7 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.world.journal import JournalConnection, SwitchedJournal
 from orchestrator.testing.world.virtual_loop import Process
-from tests.support.journals import EVERY_ENTRY, Pen
+from tests.support.journals import EVERY_ENTRY, Writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ async def turns() -> None:
 
 async def test_what_is_appended_during_a_transaction_waits_for_the_next_one(journal: MemoryJournal) -> None:
     connection = CountingConnection(journal, Process("a"))
-    await asyncio.gather(*(Pen(connection, f"saga-{number}").start() for number in range(5)))
+    await asyncio.gather(*(Writing(connection, f"saga-{number}").start() for number in range(5)))
 
     assert connection.transactions == [1, 4]
 
@@ -56,7 +56,7 @@ async def test_what_is_appended_during_a_transaction_waits_for_the_next_one(jour
 async def test_a_crashed_process_writes_nothing_and_learns_nothing(journal: MemoryJournal) -> None:
     process = Process("a")
     connection = JournalConnection(journal, process)
-    started = asyncio.ensure_future(Pen(connection).start())
+    started = asyncio.ensure_future(Writing(connection).start())
     reading = asyncio.ensure_future(connection.read("saga-1"))
     process.crash()
     await turns()
@@ -72,7 +72,7 @@ async def test_a_journal_that_is_down_refuses_questions_and_appends(switched: Sw
     switched.switch("down")
 
     with pytest.raises(JournalUnavailable):
-        await Pen(switched).start()
+        await Writing(switched).start()
     with pytest.raises(JournalUnavailable):
         await switched.read("saga-1")
 
@@ -82,7 +82,7 @@ async def test_an_append_that_is_held_goes_on_when_the_journal_is_switched(
     switched: SwitchedJournal, journal: MemoryJournal, then: str
 ) -> None:
     switched.journal_is = "held"
-    started = asyncio.ensure_future(Pen(switched).start())
+    started = asyncio.ensure_future(Writing(switched).start())
     await turns()
     assert await journal.read("saga-1") == []
 
@@ -99,10 +99,10 @@ async def test_an_append_that_is_held_goes_on_when_the_journal_is_switched(
 async def test_a_process_crashes_when_the_journal_has_the_given_length(
     switched: SwitchedJournal, journal: MemoryJournal, cut_after: int, *, loses_acknowledgement: bool
 ) -> None:
-    pen = Pen(switched)
-    await pen.start()
+    writer = Writing(switched)
+    await writer.start()
     switched.cut_after, switched.loses_acknowledgement = cut_after, loses_acknowledgement
-    writing = asyncio.ensure_future(pen.write(*EVERY_ENTRY[1:3]))
+    writing = asyncio.ensure_future(writer.write(*EVERY_ENTRY[1:3]))
     await turns()
 
     assert switched.process.crashed
