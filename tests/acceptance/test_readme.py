@@ -45,7 +45,7 @@ NOT_RUN: Final = {
     "docker run --rm -p 4317:4317 -p 16686:16686 jaegertracing/jaeger": "needs a container engine and an image",
     'pip install "../saga-orchestrator[generate]"': (
         "needs a package index; the same wheel is built by tests/unit/cli/test_wheel.py::"
-        "test_protoc_finds_in_site_packages_whatever_a_contract_imports"
+        "test_protoc_finds_the_imports_of_a_contract_in_site_packages"
     ),
     "make test": "runs other tests",
     "make test-long": "runs this test",
