@@ -132,15 +132,37 @@ def _payload(
     """What an entry carries, or why that cannot be read."""
     definition = served.definition if served else None
     match entry:
-        case e.SagaStarted() if definition:
-            return shown(definition.input, entry.input)
-        case e.SagaCompleted() if definition:
-            return shown(definition.result, entry.result)
+        case e.SagaStarted():
+            return shown(definition.input, entry.input) if definition else (None, "")
+        case e.SagaCompleted():
+            return shown(definition.result, entry.result) if definition else (None, "")
         case e.CommandIntended():
             command = contract(entry.method)
             return shown(command.request, entry.request) if command else (None, "")
         case e.CommandCompleted() | e.OutcomeResolved():
             command = contract(methods[entry.key])
             return shown(command.response, entry.reply) if command and entry.reply else (None, "")
-        case _:
+        case e.CompensationBegan():
+            command = contract(entry.method)
+            return shown(command.request, entry.request) if command and entry.request is not None else (None, "")
+        case (
+            e.ValueRecorded()
+            | e.RollbackBegan()
+            | e.DeadlinePassed()
+            | e.SagaRecovered()
+            | e.SagaSuspended()
+            | e.SagaCompensated()
+            | e.SagaPartiallyCompensated()
+            | e.AttemptFailed()
+            | e.CommandRefused()
+            | e.CommandAbandoned()
+            | e.CompensationCompleted()
+            | e.CompensationRejected()
+            | e.SagaResumed()
+            | e.RetryRequested()
+            | e.CompensationSkipped()
+            | e.CompensationResolved()
+        ):
             return None, ""
+        case _:
+            assert_never(entry)

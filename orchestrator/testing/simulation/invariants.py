@@ -6,17 +6,32 @@ durable entries of a saga say is held against the ledger of what the participant
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from orchestrator.contract.command import Effect
 from orchestrator.journal.entries import (
+    AttemptFailed,
+    CommandAbandoned,
     CommandCompleted,
     CommandIntended,
     CommandRefused,
+    CompensationBegan,
     CompensationCompleted,
+    CompensationRejected,
     CompensationResolved,
+    CompensationSkipped,
+    DeadlinePassed,
+    OutcomeResolved,
+    RetryRequested,
     RollbackBegan,
+    SagaCompensated,
+    SagaCompleted,
+    SagaPartiallyCompensated,
+    SagaRecovered,
+    SagaResumed,
+    SagaStarted,
     SagaSuspended,
+    ValueRecorded,
 )
 from orchestrator.journal.keys import compensation_key
 from orchestrator.journal.reason import ReasonCode
@@ -187,8 +202,26 @@ class Invariants:
                 self._check_rollback(state)
             case SagaSuspended():
                 self._check_suspension(state, entry.reason)
+            case (
+                SagaStarted()
+                | ValueRecorded()
+                | DeadlinePassed()
+                | SagaRecovered()
+                | SagaCompleted()
+                | SagaCompensated()
+                | SagaPartiallyCompensated()
+                | AttemptFailed()
+                | CommandAbandoned()
+                | CompensationBegan()
+                | CompensationRejected()
+                | SagaResumed()
+                | RetryRequested()
+                | OutcomeResolved()
+                | CompensationSkipped()
+            ):
+                pass  # the final check looks at what became of the saga
             case _:
-                pass
+                assert_never(entry)
 
     def _check_intended(self, state: SagaState, entry: CommandIntended) -> None:
         if state.pivoted and entry.effect in {Effect.COMPENSABLE, Effect.PIVOT}:
