@@ -117,6 +117,17 @@ def unpacked(entry: saga_pb2.JournalEntry, kind: type[Message]) -> Message | Non
     return message if entry.payload.Unpack(message) else None
 
 
+async def test_the_request_of_a_compensation_is_shown(world: EngineWorld) -> None:
+    world.participants.scripts["AuthorizePayment"] = [rejected()]
+    process = world.process()
+    await process.run()
+
+    view = journal_view(world.entries(), None, process.sagas.contract)
+
+    (began,) = (each for each in view if each.kind == "CompensationBegan")
+    assert unpacked(began, ReleaseStockRequest) == ReleaseStockRequest(order_id=RESERVE.order_id)
+
+
 async def test_without_the_definition_and_the_contract_nothing_is_decoded(process: EngineProcess) -> None:
     intended = e.CommandIntended(AT, "Gone.Do#1", "gone.v1.Gone.Do", Effect.PIVOT, b"\x0a\x01a")
     completed = e.CommandCompleted(AT, "Gone.Do#1", 1, AT, b"\x0a\x01a")
