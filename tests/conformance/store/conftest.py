@@ -34,7 +34,7 @@ async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 @pytest.fixture(params=DURABLE)
 async def open_durable(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
-    """Opens the same store, again and again. Whoever opens it a second time closes it before."""
+    """Opens the same store, again and again. A test closes it before it opens it a second time."""
     url = url_of(request.param, tmp_path)
     async with AsyncExitStack() as opened:
         yield lambda: closed_after(lambda: open_store(url), opened)
@@ -42,7 +42,7 @@ async def open_durable(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
 
 @pytest.fixture(params=READ_BESIDE)
 async def beside(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Journal, JournalReader]]:
-    """A journal that is in use, and a handle that reads it meanwhile."""
+    """A journal that is in use, and a handle that reads it at the same time."""
     url = url_of(request.param, tmp_path)
     journal = await open_store(url)
     reader = await open_reader(url)

@@ -141,7 +141,7 @@ async def test_a_start_of_a_saga_that_exists_is_told_so_wherever_it_believes_to_
 
 
 async def test_a_refused_append_is_told_apart_from_a_store_that_cannot_be_used(journal: Journal) -> None:
-    """Whoever lost a claim lets go; whoever meets an unavailable store tries again."""
+    """A replica that lost a claim stops; one that meets an unavailable store tries again."""
     await Writing(journal).start()
     refused = [
         Writing(journal, owner="b", sequence=1).write(recovered(1)),
@@ -156,7 +156,7 @@ async def test_a_refused_append_is_told_apart_from_a_store_that_cannot_be_used(j
 
 
 async def test_the_lost_claim_is_told_before_the_wrong_place(journal: Journal) -> None:
-    """Whoever lost its claim does not know the journal's end, and must not be told to look for it."""
+    """A replica that lost its claim does not know the journal's end, and must not be told to look for it."""
     await Writing(journal).start()
 
     with pytest.raises(ClaimLost):

@@ -219,7 +219,7 @@ async def test_suspending_lets_go_of_the_claim(journal: Journal) -> None:
 
 
 async def test_a_claim_on_a_suspended_saga_is_lost_to_the_next_until_something_is_written(journal: Journal) -> None:
-    """Whoever claimed it may have failed right after, without knowing that it has: nobody waits for that."""
+    """The replica that claimed it may have failed right after, without knowing of the claim: nobody waits for that."""
     writer = Writing(journal)
     await writer.start()
     await writer.suspend()

@@ -226,7 +226,7 @@ async def test_a_store_for_one_process_takes_the_next_once_the_first_has_closed(
     await one.close()
     other = await open_exclusive()
 
-    # Whoever had the store is dead, whatever its lease says.
+    # The process that had the store is dead, whatever its lease says.
     assert await other.claim_unfinished("b", AT, 10) == [Claim("saga-1", 2)]
     with pytest.raises(ClaimLost):
         await Writing(other, sequence=1).write(recovered(1))

@@ -134,7 +134,7 @@ async def test_what_a_participant_says_moves_no_cursor_and_forges_no_line(
     assert saga.status == saga_pb2.STATUS_COMPENSATED
 
     for command in ("show", "journal", "watch", "preview"):
-        # Whoever watches on a terminal moves the cursor; the colours of the others are not counted.
+        # A watch on a terminal moves the cursor; the colours of the others are not counted.
         shown = await printed(api, command, saga.saga_id, width=width, colour=command != "watch")
         assert not UNFIT.search(shown.text), shown.text
         assert not any(line.lstrip().startswith("saga completed") for line in shown.text.splitlines())

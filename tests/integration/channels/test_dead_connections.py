@@ -1,4 +1,4 @@
-"""A connection that has gone dead without a word is given up, and a new one made."""
+"""A connection that is dead, and was never closed, is given up, and a new one is made."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ async def observer(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> Asy
 @pytest.fixture
 def world(observer: ClosableObserver) -> EngineWorld:
     world = EngineWorld(sell)
-    world.observer = observer  # type: ignore[assignment]  # whoever observes
+    world.observer = observer  # type: ignore[assignment]  # any observer
     return world
 
 

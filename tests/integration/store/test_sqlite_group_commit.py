@@ -43,7 +43,7 @@ class Pause:
             self._go_on.wait()
             return commits._batches.ended
 
-        for _ in range(2):  # whoever was told just now is awake before the next commit is planned
+        for _ in range(2):  # what was told just now is awake before the next commit is planned
             await asyncio.sleep(0)
         commits._batches._under_way = True
         commits._jobs.put(hold)
