@@ -248,6 +248,6 @@ def test_an_effect_without_an_intended_compensation_may_be_resolved_too() -> Non
 
 def test_commands_are_settled_in_the_order_in_which_their_outcomes_became_known() -> None:
     other = INTENDED._replace(key="Shop.Buy#2")
-    entries = [STARTED, INTENDED, other, DONE._replace(key="Shop.Buy#2"), DONE]
+    entries: list[e.Entry] = [STARTED, INTENDED, other, DONE._replace(key="Shop.Buy#2"), DONE]
 
     assert list(fold("saga-1", entries).settled) == ["Shop.Buy#2", KEY]

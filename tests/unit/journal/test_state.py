@@ -230,9 +230,13 @@ def refused_twice_after_the_pivot(suspension: Reason) -> SagaState:
     """Two refusals after the pivot, one of which the code has got over; suspended, and resumed."""
     refused = [e.CommandRefused(4, key, 1, 3, NO) for key in ("B#1", "C#1")]
     return story(
-        *(intended("A#1", Effect.PIVOT), completed("A#1")),
-        *(intended("B#1", Effect.RETRYABLE), intended("C#1", Effect.RETRYABLE), *refused),
-        *(e.SagaSuspended(5, suspension), e.SagaResumed(6, WHY)),
+        intended("A#1", Effect.PIVOT),
+        completed("A#1"),
+        intended("B#1", Effect.RETRYABLE),
+        intended("C#1", Effect.RETRYABLE),
+        *refused,
+        e.SagaSuspended(5, suspension),
+        e.SagaResumed(6, WHY),
     )
 
 
