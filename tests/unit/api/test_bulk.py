@@ -14,12 +14,14 @@ from saga.v1 import saga_service_pb2 as pb
 from tests.unit.engine.world import SAGA, rejected, unknown, until
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from tests.unit.engine.world import EngineProcess, EngineWorld
 
+    Case = tuple[pb.Action.ValueType, Callable[[EngineWorld], Awaitable[EngineProcess]], Status | str]
 
-async def acted(process: EngineProcess, action: pb.Action, *, dry_run: bool) -> list[pb.ActOnSagasResponse]:
+
+async def acted(process: EngineProcess, action: pb.Action.ValueType, *, dry_run: bool) -> list[pb.ActOnSagasResponse]:
     request = pb.ActOnSagasRequest(
         filter=pb.SagaFilter(definition="trip"), action=action, reason="why", requested_by="ada", dry_run=dry_run
     )
@@ -81,13 +83,13 @@ REFUSED = [
 ]
 
 
-def cases(table: list[tuple[pb.Action, Callable[..., Awaitable[EngineProcess]], object]]) -> list[object]:
+def cases(table: Sequence[Case]) -> list[object]:
     return [pytest.param(*row, id=f"{pb.Action.Name(row[0])}-{row[1].__name__}") for row in table]
 
 
 @pytest.mark.parametrize(("action", "at", "end"), cases(ALLOWED))
 async def test_a_dry_run_says_what_would_be_done_does_nothing_and_then_it_is_done(
-    world: EngineWorld, action: pb.Action, at: Callable[[EngineWorld], Awaitable[EngineProcess]], end: Status
+    world: EngineWorld, action: pb.Action.ValueType, at: Callable[[EngineWorld], Awaitable[EngineProcess]], end: Status
 ) -> None:
     process = await at(world)
     before = world.entries()
@@ -102,7 +104,7 @@ async def test_a_dry_run_says_what_would_be_done_does_nothing_and_then_it_is_don
 @pytest.mark.parametrize("dry_run", [True, False], ids=["dry run", "in earnest"])
 async def test_what_cannot_be_done_is_refused_with_the_reason_in_a_dry_run_too(
     world: EngineWorld,
-    action: pb.Action,
+    action: pb.Action.ValueType,
     at: Callable[[EngineWorld], Awaitable[EngineProcess]],
     told: str,
     *,
