@@ -12,11 +12,12 @@ from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaSta
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import SagaState, Status
 from orchestrator.ports.journal import Append, NewSaga
+from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.world.observer import RecordingObserver
 from tests.unit.engine.world import turns
 
 
-class SlowJournal:
+class SlowJournal(MemoryJournal):
     """Writes when it is told to.
 
     Attributes:
@@ -25,6 +26,7 @@ class SlowJournal:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.appends: list[Append] = []
         self.written: list[asyncio.Future[None]] = []
 
@@ -42,7 +44,7 @@ def started_writer(journal: SlowJournal, observer: RecordingObserver | None = No
     """One that has recorded the start of a saga."""
     writer = SagaWriter(
         SagaState("saga-1"), journal, observer or RecordingObserver(), owner="me", token=7, sequence=0, new=NEW
-    )  # type: ignore[arg-type]
+    )
     writer.record(STARTED)
     return writer
 
@@ -92,7 +94,7 @@ async def test_a_recovered_saga_goes_on_after_what_the_journal_holds() -> None:
     journal = SlowJournal()
     state = SagaState("saga-1")
     STARTED.apply(state)
-    writer = SagaWriter(state, journal, RecordingObserver(), owner="me", token=8, sequence=5)  # type: ignore[arg-type]
+    writer = SagaWriter(state, journal, RecordingObserver(), owner="me", token=8, sequence=5)
     writer.record(ended := RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")))
     writer.persist()
 
@@ -102,7 +104,7 @@ async def test_a_recovered_saga_goes_on_after_what_the_journal_holds() -> None:
 
 async def test_nothing_to_write_is_durable_at_once() -> None:
     journal = SlowJournal()
-    writer = SagaWriter(SagaState("saga-1"), journal, RecordingObserver(), owner="me", token=1, sequence=5)  # type: ignore[arg-type]
+    writer = SagaWriter(SagaState("saga-1"), journal, RecordingObserver(), owner="me", token=1, sequence=5)
 
     assert writer.persist().done()
     assert journal.appends == []

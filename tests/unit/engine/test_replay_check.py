@@ -321,7 +321,7 @@ async def in_a_group(_order: StartOrderRequest, shop: Shop) -> Receipt:
                 await asyncio.gather(asyncio.gather(shop.inventory.ReserveStock(RESERVE)))
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(shop.payment.AuthorizePayment(AUTHORIZE))
+        group.create_task(shop.payment.AuthorizePayment(AUTHORIZE))  # type: ignore[arg-type]  # in a saga a call is a coroutine
         group.create_task(nested("one"))
         group.create_task(nested("other"))
     return Receipt()

@@ -31,6 +31,7 @@ from tests.unit.engine.world import (
     Answer,
     Shop,
     altered,
+    recoded,
     rejected,
     trip,
     turns,
@@ -41,6 +42,7 @@ from tests.unit.engine.world import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestrator.ports.journal import Append
     from tests.unit.engine.world import Definition, EngineWorld
 
 
@@ -50,7 +52,7 @@ async def test_a_rejected_command_compensates_those_before_it_in_reverse_order(w
 
     assert state.status is Status.COMPENSATED
     assert state.reason == Reason(
-        "REJECTED",
+        ReasonCode.REJECTED,
         "ShippingService.ArrangeShipment#1: FAILED_PRECONDITION (NO): no",
         "ShippingService.ArrangeShipment#1",
     )
@@ -124,21 +126,26 @@ async def test_a_refused_compensation_suspends_the_saga_with_the_rest_still_plan
 
     assert state.status is Status.SUSPENDED
     assert state.reason == Reason(
-        "COMPENSATION_REJECTED", "FAILED_PRECONDITION (TOO_LATE): no", "PaymentService.AuthorizePayment#1"
+        ReasonCode.COMPENSATION_REJECTED, "FAILED_PRECONDITION (TOO_LATE): no", "PaymentService.AuthorizePayment#1"
     )
     assert world.participants.methods() == [*FORWARD[:5], "CancelShipment", "VoidAuthorization"]
     standing = [command.key for command in state.commands.values() if command.may_stand]
     assert standing == ["InventoryService.ReserveStock#1", "PaymentService.AuthorizePayment#1"]
 
 
-async def test_a_rollback_waits_for_the_journal_when_it_begins_and_when_it_ends(world: EngineWorld) -> None:
+async def test_a_rollback_waits_for_the_journal_when_it_begins_and_when_it_ends(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.participants.scripts["CapturePayment"] = [rejected()]
     process = world.process()
     appends: list[list[str]] = []
     append = process.journal.append
-    process.journal.append = lambda each: (  # type: ignore[method-assign]
-        appends.append([type(entry).__name__ for entry in each.entries]) or append(each)  # type: ignore[func-returns-value]
-    )
+
+    def noting(each: Append) -> asyncio.Future[None]:
+        appends.append([type(entry).__name__ for entry in each.entries])
+        return append(each)
+
+    monkeypatch.setattr(process.journal, "append", noting)
     await process.run()
 
     assert world.participants.methods() == [*FORWARD[:5], *BACKWARD]
@@ -184,8 +191,8 @@ async def pair(_order: StartOrderRequest, shop: Shop) -> Receipt:
 @saga("group", version=1)
 async def group(_order: StartOrderRequest, shop: Shop) -> Receipt:
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(shop.inventory.ReserveStock(RESERVE))
-        tasks.create_task(shop.shipping.ArrangeShipment(ARRANGE))
+        tasks.create_task(shop.inventory.ReserveStock(RESERVE))  # type: ignore[arg-type]  # in a saga a call is a coroutine
+        tasks.create_task(shop.shipping.ArrangeShipment(ARRANGE))  # type: ignore[arg-type]  # in a saga a call is a coroutine
     return Receipt()
 
 
@@ -411,7 +418,7 @@ async def test_a_command_whose_contract_is_gone_is_named_to_an_operator(world_of
     world.participants.scripts |= {"ArrangeShipment": [rejected()], "VoidAuthorization": [slow]}
     run = asyncio.ensure_future(world.process().run())
     await until(lambda: slow.asked)
-    await world.recover(dataclasses.replace(trip, function=nothing, stubs=Nobody, participants=()))
+    await world.recover(recoded(trip, nothing, Nobody))
     state = await world.stopped()
     run.cancel()
 
@@ -431,7 +438,7 @@ async def test_a_rollback_that_begins_without_the_contract_tells_what_to_serve(
     run = asyncio.ensure_future(world.process().run())
     await until(lambda: never.asked)
     run.cancel()
-    process = await world.recover(dataclasses.replace(trip, function=nothing, stubs=Nobody, participants=()))
+    process = await world.recover(recoded(trip, nothing, Nobody))
     await world.stopped()
     await process.acts.cancel(SAGA, "enough", "ada")
     state = await world.stopped()

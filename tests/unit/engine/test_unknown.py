@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import pytest
 
@@ -33,6 +33,7 @@ from tests.unit.engine.world import (
     Answer,
     Shop,
     altered,
+    recoded,
     rejected,
     trip,
     unknown,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import grpc.aio
+    from google.protobuf.message import Message
 
     from tests.unit.engine.world import Definition, EngineWorld
 
@@ -51,7 +53,15 @@ TWICE = RetryPolicy(attempts=2, first_delay=timedelta(milliseconds=10))
 KEY = "PaymentService.AuthorizePayment#1"
 
 
-def with_policy(policy: OnUnknown, method: str = "AuthorizePayment", **changes: Any) -> Any:  # noqa: ANN401
+class Changes(TypedDict, total=False):
+    """What a test may change of a contract besides its policy."""
+
+    response: type[Message]
+    idempotent: bool
+    retry: RetryPolicy
+
+
+def with_policy(policy: OnUnknown, method: str = "AuthorizePayment", **changes: Unpack[Changes]) -> Definition:
     return altered(trip, method, on_unknown=policy, **{"retry": TWICE, **changes})
 
 
@@ -148,7 +158,7 @@ async def test_a_rejection_is_definite_whatever_the_policy(world_of: Callable[..
         assert world.participants.methods()[-1] == "ReleaseStock"
 
 
-WITHOUT_REPLY = {"response": SendConfirmationResponse}  # of which a GetPaymentResponse holds nothing
+WITHOUT_REPLY: Changes = {"response": SendConfirmationResponse}  # of which a GetPaymentResponse holds nothing
 
 
 async def test_verified_to_have_taken_effect_without_its_reply_is_sent_again_for_it(
@@ -165,14 +175,14 @@ async def test_verified_to_have_taken_effect_without_its_reply_is_sent_again_for
 async def test_a_command_that_took_effect_and_cannot_be_repeated_for_its_reply_suspends(
     world_of: Callable[..., EngineWorld],
 ) -> None:
-    world = world_of(with_policy(OnUnknown.VERIFY, **WITHOUT_REPLY, **FRAGILE))
+    world = world_of(with_policy(OnUnknown.VERIFY, **(WITHOUT_REPLY | FRAGILE)))
     world.participants.scripts["AuthorizePayment"] = [unknown()]
 
     assert (await world.process().run()).status is Status.SUSPENDED
     assert len(world.participants.of("AuthorizePayment")) == 1
 
 
-FRAGILE = {"idempotent": False, "retry": RetryPolicy(attempts=4)}
+FRAGILE: Changes = {"idempotent": False, "retry": RetryPolicy(attempts=4)}
 
 
 @pytest.mark.parametrize("policy", [OnUnknown.SUSPEND, OnUnknown.COMPENSATE, OnUnknown.RESEND, OnUnknown.VERIFY])
@@ -273,7 +283,7 @@ def cross(tmp_path: Path) -> Definition:
         raise SagaRejected("SEASICK", "rather not")
 
     participant = Participant("ferry", FerryServiceStub, service, commands)
-    return dataclasses.replace(trip, function=crossing, stubs=Harbour, participants=(participant,))
+    return recoded(trip, crossing, Harbour, participant)
 
 
 async def test_a_compensation_takes_what_it_needs_from_the_answer(
@@ -281,7 +291,7 @@ async def test_a_compensation_takes_what_it_needs_from_the_answer(
 ) -> None:
     world = world_of(cross)
     book = cross.participants[0].commands["Book"]
-    world.participants.replies["Book"] = book.response(booking_id="b-7")  # type: ignore[call-arg]  # compiled above
+    world.participants.replies["Book"] = book.response(booking_id="b-7")
 
     assert (await world.process().run()).status is Status.COMPENSATED
     (call,) = world.participants.of("Unbook")
@@ -297,7 +307,9 @@ async def test_a_lost_answer_that_the_compensation_cannot_do_without_is_named_to
 
     assert state.status is Status.SUSPENDED
     assert state.reason == Reason(
-        "UNKNOWN", "ferry.v1.FerryService.Unbook: the answer that holds booking_id was lost", "FerryService.Book#1"
+        ReasonCode.UNKNOWN,
+        "ferry.v1.FerryService.Unbook: the answer that holds booking_id was lost",
+        "FerryService.Book#1",
     )
     assert world.participants.of("Unbook") == []
 

@@ -40,7 +40,7 @@ from tests.unit.engine.world import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from orchestrator.engine.replica.worker import Worker
     from tests.unit.engine.world import EngineProcess, EngineWorld
@@ -116,6 +116,7 @@ async def test_two_equal_starts_at_two_replicas_start_one_saga(world: EngineWorl
 
 @pytest.mark.parametrize("when", ["at once", "while it runs", "after its end", "after a restart"])
 async def test_a_start_with_the_same_id_and_other_content_is_refused(world: EngineWorld, when: str) -> None:
+    first: asyncio.Future[SagaState] | None = None
     if when == "at once":
         process = world.process()
         first = asyncio.ensure_future(process.worker.start(world.order()))
@@ -130,7 +131,7 @@ async def test_a_start_with_the_same_id_and_other_content_is_refused(world: Engi
     with pytest.raises(SagaExists, match="saga saga-1 was started by the same request id with another content"):
         await process.worker.start(world.order(OTHER))
 
-    if when == "at once":
+    if first is not None:
         await first
     assert world.state().input == ORDER.SerializeToString()
 
@@ -629,8 +630,8 @@ async def test_a_start_in_flight_is_acknowledged_even_if_the_code_gives_up_the_b
     async def doomed(_order: StartOrderRequest, shop: Shop) -> Receipt:
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(shop.pricing.PriceOrder(PRICE))
-                group.create_task(shop.inventory.ReserveStock(RESERVE))
+                group.create_task(shop.pricing.PriceOrder(PRICE))  # type: ignore[arg-type]  # in a saga a call is a coroutine
+                group.create_task(shop.inventory.ReserveStock(RESERVE))  # type: ignore[arg-type]  # in a saga a call is a coroutine
         except* CommandRejected:
             pass
         return Receipt()
@@ -685,8 +686,17 @@ async def test_a_replica_that_recovers_many_sagas_stays_alive(
     beats: list[str] = []
     heir = world.process()
     heartbeat, claim = heir.journal.heartbeat, heir.journal.claim_unfinished
-    heir.journal.heartbeat = lambda *told: beats.append("beat") or heartbeat(*told)  # type: ignore[func-returns-value]
-    heir.journal.claim_unfinished = lambda *told: beats.append("claim") or claim(*told)  # type: ignore[func-returns-value]
+
+    def beating(owner: str, now: int, lease: int) -> Awaitable[None]:
+        beats.append("beat")
+        return heartbeat(owner, now, lease)
+
+    def claiming(owner: str, now: int, limit: int) -> Awaitable[list[Claim]]:
+        beats.append("claim")
+        return claim(owner, now, limit)
+
+    monkeypatch.setattr(heir.journal, "heartbeat", beating)
+    monkeypatch.setattr(heir.journal, "claim_unfinished", claiming)
     assert await heir.worker.open() == 5
     assert beats == ["beat", *["claim", "beat"] * 3]
 

@@ -12,7 +12,7 @@ import functools
 import itertools
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.contract.command import Effect
@@ -46,14 +46,18 @@ from shop.shipping.v1.shipping_pb2 import ArrangeShipmentRequest
 from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub  # noqa: TC001 - as above
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from google.protobuf.message import Message
 
     from orchestrator.analysis.plan.plan import Plan
     from orchestrator.contract.command import Command
+    from orchestrator.definition.participants import Participant
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Outcome
+    from orchestrator.ports.clock import Clock
     from orchestrator.ports.observer import Observer
     from orchestrator.testing.world.network import Network
     from orchestrator.testing.world.participants import ReceivedCall
@@ -117,7 +121,8 @@ class EngineProcess:
         self.process = Process(name)
         self.journal = SwitchedJournal(journal, self.process)
         connection = NetworkConnection(participants, self.process)
-        adapters = Adapters(self.journal, connection, observer, clock, lambda: 0.5)
+        ticking = cast("Clock", clock)  # it is one, but for what cancelling a task answers, which nobody reads
+        adapters = Adapters(self.journal, connection, observer, ticking, lambda: 0.5)
         self.sagas = assemble(definitions, adapters, owner=name, lease=60.0, plan_of=plan_of)
         self.worker, self.acts = self.sagas.worker, self.sagas.acts
 
@@ -251,6 +256,16 @@ def altered(definition: Definition, method: str, **changes: object) -> Definitio
         for participant in definition.participants
     )
     return dataclasses.replace(definition, participants=participants)
+
+
+def recoded(
+    definition: Definition,
+    function: Callable[[Any, Any], Awaitable[Message]],
+    stubs: type[object],
+    *participants: Participant,
+) -> Definition:
+    """The definition, with other code over other participants."""
+    return dataclasses.replace(definition, function=function, stubs=stubs, participants=participants)
 
 
 async def until(condition: Callable[[], object], most: int = 10_000) -> None:
