@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from click.testing import Result
+    from typer.testing import Result
 
 INVENTORY = "shop.inventory.v1.InventoryService"
 _LISTENING = re.compile(r"listening on (\S+)")

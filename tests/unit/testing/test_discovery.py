@@ -34,7 +34,9 @@ def test_a_module_of_stubs_can_be_named(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "elsewhere_pb2.py").write_text("from shop.payment.v1.payment_pb2 import *\n")
 
-    assert find_service("shop.payment.v1.PaymentService", ["elsewhere_pb2"])
+    found = find_service("shop.payment.v1.PaymentService", ["elsewhere_pb2"])
+
+    assert found.full_name == "shop.payment.v1.PaymentService"
     assert "elsewhere_pb2" in sys.modules
     del sys.modules["elsewhere_pb2"]
 

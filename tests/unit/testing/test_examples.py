@@ -8,7 +8,7 @@ from orchestrator.contract.reader import read_service
 from orchestrator.errors import ContractError
 from orchestrator.testing.conformance import Examples
 from orchestrator.testing.conformance.command_under_test import CommandUnderTest
-from shop.inventory.v1.inventory_pb2 import DESCRIPTOR, GetStockRequest
+from shop.inventory.v1.inventory_pb2 import DESCRIPTOR, GetStockRequest, ReserveStockRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,8 @@ def test_an_example_replaces_made_up_fields_but_not_the_identity(request_: objec
     reserve = subject({"ReserveStock": {"request": request_}})
 
     one, other = (reserve.request(identity) for identity in ("a", "b"))
+    assert isinstance(one, ReserveStockRequest)
+    assert isinstance(other, ReserveStockRequest)
     assert [(line.sku, line.quantity) for line in one.lines] == [("MUG", 2)]
     assert len({one.order_id, other.order_id, "mine", ""}) == 4
 
@@ -42,10 +44,11 @@ def test_the_rejected_fields_replace_those_of_the_example() -> None:
         }
     )
 
-    rejected = reserve.rejected_request("a")
-    assert rejected is not None
+    rejected, valid = reserve.rejected_request("a"), reserve.request("a")
+    assert isinstance(rejected, ReserveStockRequest)
+    assert isinstance(valid, ReserveStockRequest)
     assert [line.sku for line in rejected.lines] == ["NONE"]
-    assert rejected.order_id == reserve.request("a").order_id
+    assert rejected.order_id == valid.order_id
 
 
 def test_a_query_that_cannot_be_derived_can_be_named() -> None:

@@ -80,7 +80,7 @@ async def selling(
     async def sell(request: Any, _context: Any) -> Any:  # noqa: ANN401
         ticket = sold.setdefault(request.order_id, "T" if one_ticket else f"T{len(sold)}")
         tickets[ticket] = "sold"
-        return commands["Sell"].response(ticket_id=ticket)  # type: ignore[call-arg]
+        return commands["Sell"].response(ticket_id=ticket)
 
     async def take_back(request: Any, _context: Any) -> Any:  # noqa: ANN401
         if undoes and request.order_id in sold and (request.ticket_id or not needs_ticket):
@@ -90,9 +90,9 @@ async def selling(
     async def get_ticket(request: Any, context: Any) -> Any:  # noqa: ANN401
         if request.ticket_id not in tickets:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such ticket")
-        return commands["GetTicket"].response(state=tickets[request.ticket_id])  # type: ignore[call-arg]
+        return commands["GetTicket"].response(state=tickets[request.ticket_id])
 
-    handlers = {
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
         name: grpc.unary_unary_rpc_method_handler(
             behaviour, commands[name].request.FromString, lambda reply: reply.SerializeToString()
         )
@@ -116,7 +116,7 @@ def booking(compile_file: Compile) -> CommandUnderTest:
 
 def asked(booking: CommandUnderTest, reply: str | None) -> dict[str, str]:
     """What each query is asked, in text format, once the reply is known, also in text format."""
-    request = booking.command.request(order_id="o", line="north")  # type: ignore[call-arg]
+    request = booking.command.request(order_id="o", line="north")
     known = None if reply is None else text_format.Parse(reply, booking.command.response())
     questions = {name: question(request, known) for name, (_, question) in booking.observers.items()}
     return {

@@ -10,7 +10,12 @@ import pytest
 from orchestrator.errors import ContractError
 from orchestrator.journal.outcome import Completed, Rejected, Unknown
 from orchestrator.testing.mock import ContractParticipant, EffectLedger, Fault, InProcessParticipants
-from shop.inventory.v1.inventory_pb2 import DESCRIPTOR, ReleaseStockRequest, ReserveStockRequest
+from shop.inventory.v1.inventory_pb2 import (
+    DESCRIPTOR,
+    ReleaseStockRequest,
+    ReserveStockRequest,
+    ReserveStockResponse,
+)
 from shop.payment.v1 import payment_pb2 as payment
 from shop.type.v1.type_pb2 import Line
 
@@ -41,8 +46,8 @@ class Shop:
         self, compensates: str = "saga/reserve", fault: Fault = Fault.NONE, *, order: str = "1", key: str = "saga/undo"
     ) -> Outcome:
         request = ReleaseStockRequest(order_id=order).SerializeToString()
-        metadata = (("idempotency-key", key), ("compensates", compensates))
-        metadata = tuple((name, value) for name, value in metadata if value)
+        said = (("idempotency-key", key), ("compensates", compensates))
+        metadata = tuple((name, value) for name, value in said if value)
         return self.mock.answer(self.mock.commands[RELEASE], request, metadata, fault)
 
     def counts(self, key: str = "saga/reserve") -> tuple[int, int, int]:
@@ -65,7 +70,7 @@ def test_a_reply_is_valid_and_has_the_ids_of_the_request(shop: Shop) -> None:
     outcome = shop.reserve(quantity=3)
 
     assert isinstance(outcome, Completed)
-    (line,) = shop.mock.commands[RESERVE].response.FromString(outcome.reply).lines
+    (line,) = ReserveStockResponse.FromString(outcome.reply).lines
     assert (line.sku, line.quantity) == ("MUG", 3)
 
 

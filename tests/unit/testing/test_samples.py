@@ -142,8 +142,9 @@ def test_a_fresh_identity_is_practically_unique(compile_file: Callable[[str], Fi
 )
 def test_a_fresh_identity_keeps_its_constraints(compile_file: Callable[[str], FileDescriptor], rules: str) -> None:
     file = compile_file(f"message Request {{ string order_id = 1 [(buf.validate.field).{rules}]; }}")
-    kind = message_factory.GetMessageClass(file.message_types_by_name["Request"])
-    ids = [Sampler(str(seed)).fresh(kind.DESCRIPTOR.fields[0]) for seed in range(20)]
+    request = file.message_types_by_name["Request"]
+    kind = message_factory.GetMessageClass(request)
+    ids = [Sampler(str(seed)).fresh(request.fields[0]) for seed in range(20)]
 
     assert len(set(ids)) == 20
     assert [violations(kind(order_id=each)) for each in ids] == [()] * 20

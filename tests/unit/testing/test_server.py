@@ -9,10 +9,7 @@ import grpc.aio
 import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
-from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
-from grpc_status import rpc_status
 
 from orchestrator.errors import ContractError, SettingsError
 from orchestrator.testing.conformance import CheckVerdict, check_participant
@@ -21,6 +18,8 @@ from shop.inventory.v1 import inventory_pb2 as inventory
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 from shop.payment.v1 import payment_pb2 as payment
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
+from shop.type.v1.type_pb2 import Line
+from tests.support.asynchronous import health_stub, reflection_stub, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 INVENTORY = inventory.DESCRIPTOR.services_by_name["InventoryService"]
 PAYMENT = payment.DESCRIPTOR.services_by_name["PaymentService"]
-RESERVE = inventory.ReserveStockRequest(order_id="1", lines=[{"sku": "MUG", "quantity": 1}])
+RESERVE = inventory.ReserveStockRequest(order_id="1", lines=[Line(sku="MUG", quantity=1)])
 KEY = (("idempotency-key", "1/reserve"),)
 
 
@@ -40,7 +39,7 @@ def mock(*services: ServiceDescriptor, **dials: Any) -> MockParticipant:  # noqa
 async def refusal(call: Awaitable[object], kind: type[Any]) -> tuple[grpc.StatusCode, Any]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
-    status = rpc_status.from_call(caught.value)
+    status = status_of(caught.value)
     detail = kind()
     if status is not None and status.details:
         status.details[0].Unpack(detail)
@@ -69,9 +68,9 @@ async def test_several_contracts_share_a_server_and_a_ledger() -> None:
 
 async def test_health_and_reflection_are_there() -> None:
     async with mock() as participant, grpc.aio.insecure_channel(participant.address) as channel:
-        health = await HealthStub(channel).Check(HealthCheckRequest(service=INVENTORY.full_name))
+        health = await health_stub(channel).Check(HealthCheckRequest(service=INVENTORY.full_name))
         ask = ServerReflectionRequest(file_containing_symbol=INVENTORY.full_name)
-        described = [str(reply) async for reply in ServerReflectionStub(channel).ServerReflectionInfo(iter([ask]))]
+        described = [str(reply) async for reply in reflection_stub(channel).ServerReflectionInfo(iter([ask]))]
 
     assert health.status == HealthCheckResponse.SERVING
     assert "ReserveStock" in described[0]
@@ -88,8 +87,9 @@ async def test_an_invalid_request_gets_its_violations() -> None:
 
 async def test_bytes_that_are_no_request_are_refused() -> None:
     async with mock() as participant, grpc.aio.insecure_channel(participant.address) as channel:
-        call = channel.unary_unary(f"/{INVENTORY.full_name}/ReserveStock")
-        code, info = await refusal(call(b"\xff\xff"), ErrorInfo)
+        rpc: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
+        rpc = channel.unary_unary(f"/{INVENTORY.full_name}/ReserveStock")
+        code, info = await refusal(rpc(b"\xff\xff"), ErrorInfo)
 
     assert (code, info.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_REQUEST")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from google.type.money_pb2 import Money
 
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.testing.conformance.answers import Answer
@@ -32,16 +33,21 @@ def stock(available: int, reserved: int) -> Answer:
     return said(inventory.GetStockResponse(sku="MUG", available=available, reserved=reserved))
 
 
-def paid(state: payment.PaymentState, units: int = 50) -> Answer:
-    return said(payment.GetPaymentResponse(payment={"state": state, "amount": {"units": units}}))
+def paid(state: payment.PaymentState.ValueType, units: int = 50) -> Answer:
+    shown = payment.Payment(state=state, amount=Money(units=units))
+    return said(payment.GetPaymentResponse(payment=shown))
+
+
+def authorized(units: int) -> Answer:
+    return paid(payment.PAYMENT_STATE_AUTHORIZED, units)
 
 
 def booked(*accounts: str) -> Answer:
-    return said(payment.GetPaymentResponse(entries=[{"account": account} for account in accounts]))
+    return said(payment.GetPaymentResponse(entries=[payment.LedgerEntry(account=account) for account in accounts]))
 
 
 def reported(orders: int) -> Answer:
-    return said(analytics.GetReportResponse(days=[{"orders": orders}]))
+    return said(analytics.GetReportResponse(days=[analytics.Day(orders=orders)]))
 
 
 HELD = paid(payment.PAYMENT_STATE_AUTHORIZED)
@@ -121,7 +127,7 @@ async def test_a_query_that_showed_the_effect_and_no_longer_shows_the_effect_pas
         ((stock(10, 0), stock(6, 4), stock(10, 2)), "reserved 0 before the command, 4 after it, 2 after"),
         ((booked("a"), booked("a", "b", "c"), booked("a", "c")), "1 of the 2 entries in entries that the command"),
         ((ABSENT, booked("b", "c"), booked("void b", "c")), "1 of the 2 entries in entries that the command"),
-        ((paid(1, 100), paid(1, 60), paid(1, 80)), "payment.amount.units 100 before the command"),
+        ((authorized(100), authorized(60), authorized(80)), "payment.amount.units 100 before the command"),
         ((ABSENT, HELD, BROKEN), "has no definite answer after the compensation: INTERNAL"),
     ],
 )
