@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.ports.adapters import Adapters
@@ -24,6 +24,7 @@ from tests.unit.engine.world import Answer, order_of, rejected, turns, until
 
 if TYPE_CHECKING:
     from orchestrator.engine.replica.worker import Worker
+    from orchestrator.ports.clock import Clock
     from orchestrator.ports.journal import Journal
 
 FILE: Final = Path(__file__).parent / "left_behind.db"
@@ -49,8 +50,15 @@ SCRIPTS: Final[dict[str, dict[str, Any]]] = {
 def worker_on(journal: Journal, participants: ScriptedParticipants, owner: str) -> Worker:
     """One process over a journal."""
     connection = NetworkConnection(participants, Process(owner))
-    adapters = Adapters(journal, connection, NullObserver(), JumpingClock(), lambda: 0.5)
+    clock = cast("Clock", JumpingClock())  # to cancel its delayed calls tells more than the port asks for
+    adapters = Adapters(journal, connection, NullObserver(), clock, lambda: 0.5)
     return assemble([place_order], adapters, owner=owner, lease=60.0).worker
+
+
+async def until_asked(answer: Answer) -> None:
+    """Let the loop turn until somebody waits for the answer, and nothing more happens."""
+    await until(lambda: answer.asked, most=1_000_000)
+    await turns()
 
 
 async def record(path: Path) -> None:
@@ -70,8 +78,7 @@ async def record(path: Path) -> None:
         if not waits:
             await started
         for answer in waits:
-            await until(lambda answer=answer: answer.asked, most=1_000_000)
-            await turns()
+            await until_asked(answer)
         participants.scripts.clear()
     await journal.close()
     for task in asyncio.all_tasks() - {asyncio.current_task()}:

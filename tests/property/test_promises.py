@@ -7,6 +7,7 @@ every command in the fault matrix, seeds without end in the simulation, real pro
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.journal.outcome import Outcome
     from orchestrator.testing.world.participants import ReceivedCall
+    from tests.unit.engine.world import EngineProcess
 
 
 class Unforgiving(GuardedParticipants):
@@ -43,6 +45,10 @@ def ledger(world: EngineWorld) -> GuardedParticipants:
     return ledger
 
 
+def is_dead_or_done(process: EngineProcess, world: EngineWorld) -> bool:
+    return process.is_dead or world.state().status is Status.COMPLETED
+
+
 async def test_1_nothing_is_lost(world: EngineWorld, ledger: GuardedParticipants) -> None:
     """Although every process dies as soon as it has come a step further, the saga ends, each effect done once."""
     for _ in range(3 * len(FORWARD)):
@@ -52,7 +58,7 @@ async def test_1_nothing_is_lost(world: EngineWorld, ledger: GuardedParticipants
             opened = asyncio.ensure_future(process.worker.open())
         else:
             opened = asyncio.ensure_future(process.worker.start(world.order()))  # type: ignore[arg-type]
-        await until(lambda process=process: process.is_dead or world.state().status is Status.COMPLETED)
+        await until(partial(is_dead_or_done, process, world))
         await turns()
         opened.cancel()
         if world.state().status is Status.COMPLETED:
