@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from tests.integration.api.conftest import Api
 
 AUTHORIZE = "PaymentService.AuthorizePayment#1"
-BY = {"reason": "because", "requested_by": "ada"}
+
+
+class Operator(TypedDict):
+    """What every act of an operator says."""
+
+    reason: str
+    requested_by: str
+
+
+BY: Operator = {"reason": "because", "requested_by": "ada"}
 
 
 def packed(message: Message) -> AnyMessage:

@@ -13,10 +13,11 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha import reflection_pb2  # noqa: F401 - makes its service known to the pool
 from grpc_status import rpc_status
 
 from saga.v1 import saga_service_pb2 as pb
+from saga.v1.saga_pb2 import STATUS_RUNNING
 from shop.order.v1 import order_service_pb2 as orders
 from shop.type.v1.type_pb2 import Line
 from tests.integration.api.situations import AUTHORIZE, BY, in_doubt
@@ -32,12 +33,10 @@ if TYPE_CHECKING:
     AnOrder = Callable[..., orders.StartOrderRequest]
 
 SERVICES = ("saga.v1.SagaService", "shop.order.v1.OrderService", "grpc.health.v1.Health")
-assert health_pb2
-assert reflection_pb2
 METHODS = [
     method
     for name in (*SERVICES, "grpc.reflection.v1alpha.ServerReflection")
-    for method in descriptor_pool.Default().FindServiceByName(name).methods  # type: ignore[no-untyped-call]
+    for method in descriptor_pool.Default().FindServiceByName(name).methods
 ]
 ENDS_TOO_EARLY, NO_TAG = b"\x0a\xff", b"\xff\xff\xff\xff"
 
@@ -55,16 +54,19 @@ async def answered(channel: grpc.aio.Channel, method: MethodDescriptor, request:
     """How the server refuses these bytes, if it does."""
     path = f"/{method.containing_service.full_name}/{method.name}"
     call: Any
+    both: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(path)
+    stream: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(path)
+    unary: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
     try:
         if method.client_streaming:
-            call = channel.stream_stream(path)(iter([request]))
+            call = both(iter([request]))
             await call.read()
             await call
         elif method.server_streaming:
-            call = channel.unary_stream(path)(request)
+            call = stream(request)
             await call.read()
         else:
-            await channel.unary_unary(path)(request)
+            await unary(request)
     except grpc.aio.AioRpcError as error:
         return error
     if method.client_streaming or method.server_streaming:
@@ -186,7 +188,7 @@ def fields(error: grpc.aio.AioRpcError) -> list[str]:
 
 FILTERS = {
     "filter.attributes": pb.SagaFilter(attributes={str(number): "" for number in range(20_000)}),
-    "filter.statuses": pb.SagaFilter(statuses=[1] * 20_000),
+    "filter.statuses": pb.SagaFilter(statuses=[STATUS_RUNNING] * 20_000),
     "filter.definition": pb.SagaFilter(definition="d" * 1000),
     'filter.attributes["a"]': pb.SagaFilter(attributes={"a": "v" * 100_000}),
     "filter.started_from": pb.SagaFilter(started_from=Timestamp(seconds=10_000_000_000)),
@@ -208,7 +210,7 @@ async def test_a_filter_without_bounds_is_refused_wherever_there_is_one(api: Api
 @pytest.mark.parametrize(
     ("field", "request_"),
     [
-        ("statuses", orders.ListOrdersRequest(statuses=[1] * 20_000)),
+        ("statuses", orders.ListOrdersRequest(statuses=[STATUS_RUNNING] * 20_000)),
         ("placed_from", orders.ListOrdersRequest(placed_from=Timestamp(seconds=10_000_000_000))),
         ("placed_before", orders.ListOrdersRequest(placed_before=Timestamp(seconds=1, nanos=-1))),
         ("customer_id", orders.ListOrdersRequest(customer_id="c" * 65)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 import grpc.aio
@@ -10,6 +11,7 @@ import pytest
 
 from orchestrator.api import feed as feed_module
 from orchestrator.api.feed import SagaFeed
+from orchestrator.api.views.saga_view import feed_view
 from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.catalogue import SagaFilter
 from saga.v1 import saga_pb2
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The status of each view that is built for the feed."""
     built: list[str] = []
-    feed_view = feed_module.feed_view
 
     def counted(state: SagaState) -> saga_pb2.Saga:
         assert state.status is not None
@@ -127,6 +128,12 @@ async def test_one_watcher_too_many_is_refused_with_a_reason(api: Api) -> None:
         each.cancel()
 
 
+async def told_more(api: Api, feed: SagaFeed) -> None:
+    """Wait for the feed's next change."""
+    told = feed._told
+    await api.until(lambda: feed._told > told)
+
+
 async def test_a_slow_watcher_is_told_how_many_changes_it_missed_and_keeps_none_of_them(
     api: Api, an_order: AnOrder
 ) -> None:
@@ -139,8 +146,7 @@ async def test_a_slow_watcher_is_told_how_many_changes_it_missed_and_keeps_none_
     api.mocks.held["CreateOrder"].set()
     while feed._told < 10:
         sagas.append((await start(api, an_order(), wait=10)).saga_id)
-        told = feed._told
-        await api.until(lambda told=told: feed._told > told)
+        await told_more(api, feed)
 
     second, third = await anext(slow), await anext(slow)
 
@@ -148,6 +154,7 @@ async def test_a_slow_watcher_is_told_how_many_changes_it_missed_and_keeps_none_
     assert third.missed == 0
     assert len(feed._ring) == 4
     assert len(feed._latest) <= 4
+    assert isinstance(slow, AsyncGenerator)
     await slow.aclose()
     assert feed._latest == {}
 

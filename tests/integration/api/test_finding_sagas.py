@@ -28,10 +28,11 @@ ANY_WAIT = (
 )
 
 
-async def listed(api: Api, size: int = 0, **where: object) -> list[saga_pb2.Saga]:
-    found, token = [], ""
+async def listed(api: Api, where: pb.SagaFilter, size: int = 0) -> list[saga_pb2.Saga]:
+    found: list[saga_pb2.Saga] = []
+    token = ""
     while True:
-        request = pb.ListSagasRequest(filter=pb.SagaFilter(**where), page_size=size, page_token=token)  # type: ignore[arg-type]
+        request = pb.ListSagasRequest(filter=where, page_size=size, page_token=token)
         answer = await api.sagas.ListSagas(request)
         found += answer.sagas
         token = answer.next_page_token
@@ -61,14 +62,14 @@ async def test_a_saga_whose_participant_is_down_says_so_and_is_found_by_that(api
     await start(api, an_order(), wait=10)
     saga_id = await waiting_for_inventory(api, an_order())
 
-    (found,) = await listed(api, waiting_for=ANY_WAIT)
+    (found,) = await listed(api, pb.SagaFilter(waiting_for=ANY_WAIT))
     (waiting,) = found.waiting
     assert found.saga_id == saga_id
     assert (await get(api, saga_id)).waiting[0].step_key == waiting.step_key == "InventoryService.ReserveStock#1"
     assert (waiting.reason, waiting.service) == (saga_pb2.WAIT_REASON_PARTICIPANT_DOWN, INVENTORY)
     assert waiting.since.ToNanoseconds() == api.worker.bindings.breakers[INVENTORY].down_since
     assert waiting.HasField("until")
-    assert await listed(api, waiting_for=[saga_pb2.WAIT_REASON_BACKOFF]) == []
+    assert await listed(api, pb.SagaFilter(waiting_for=[saga_pb2.WAIT_REASON_BACKOFF])) == []
     statistics = await api.sagas.GetStatistics(pb.GetStatisticsRequest())
     assert {each.service for each in statistics.participants if each.HasField("down_since")} == {INVENTORY}
 
@@ -77,14 +78,15 @@ async def test_sagas_that_wait_come_page_by_page_the_newest_first(api: Api, an_o
     started = [await waiting_for_inventory(api, an_order()) for _ in range(5)]
 
     for size in (1, 2, 5, 0):
-        assert [saga.saga_id for saga in await listed(api, size, waiting_for=ANY_WAIT)] == started[::-1]
+        waiting = await listed(api, pb.SagaFilter(waiting_for=ANY_WAIT), size)
+        assert [saga.saga_id for saga in waiting] == started[::-1]
 
 
 async def test_a_suspended_saga_is_listed_with_its_reason(api: Api, an_order: AnOrder) -> None:
     saga_id = await paused_at(api, an_order(), "ReserveStock")
     await start(api, an_order(), wait=10)
 
-    reasons = {saga.saga_id: saga.reason.message for saga in await listed(api)}
+    reasons = {saga.saga_id: saga.reason.message for saga in await listed(api, pb.SagaFilter())}
     assert reasons.pop(saga_id) == "because"
     assert set(reasons.values()) == {""}
 
@@ -92,33 +94,36 @@ async def test_a_suspended_saga_is_listed_with_its_reason(api: Api, an_order: An
 async def test_sagas_are_found_by_the_beginning_of_their_id(api: Api, an_order: AnOrder) -> None:
     saga_id = (await start(api, an_order(), wait=10)).saga_id
 
-    assert [saga.saga_id for saga in await listed(api, id_prefix=saga_id[:20])] == [saga_id]
-    assert await listed(api, id_prefix="f" * 8) == []
+    assert [saga.saga_id for saga in await listed(api, pb.SagaFilter(id_prefix=saga_id[:20]))] == [saga_id]
+    assert await listed(api, pb.SagaFilter(id_prefix="f" * 8)) == []
 
 
 @pytest.mark.parametrize(
     ("where", "complaint"),
     [
         (
-            {"definition": "plaice_order"},
+            pb.SagaFilter(definition="plaice_order"),
             "filter.definition: there is no saga 'plaice_order'; there are: place_order",
         ),
         (
-            {"definition": "place_order", "attributes": {"custmer_id": "ada"}},
+            pb.SagaFilter(definition="place_order", attributes={"custmer_id": "ada"}),
             "filter.attributes: place_order has no attribute 'custmer_id'; there are: customer_id",
         ),
-        ({"attributes": {"custmer_id": "ada"}}, "filter.attributes: place_order has no attribute 'custmer_id'"),
+        (
+            pb.SagaFilter(attributes={"custmer_id": "ada"}),
+            "filter.attributes: place_order has no attribute 'custmer_id'",
+        ),
     ],
 )
 async def test_a_slip_of_the_pen_in_a_filter_is_told(
-    api: Api, an_order: AnOrder, where: dict[str, object], complaint: str
+    api: Api, an_order: AnOrder, where: pb.SagaFilter, complaint: str
 ) -> None:
     await start(api, an_order(), wait=10)
-    act = pb.ActOnSagasRequest(filter=pb.SagaFilter(**where), action=pb.ACTION_RETRY_NOW, reason="?", requested_by="?")  # type: ignore[arg-type]
+    act = pb.ActOnSagasRequest(filter=where, action=pb.ACTION_RETRY_NOW, reason="?", requested_by="?")
 
     for call in (
-        listed(api, **where),
-        api.sagas.WatchSagas(pb.WatchSagasRequest(filter=pb.SagaFilter(**where))).read(),  # type: ignore[arg-type]
+        listed(api, where),
+        api.sagas.WatchSagas(pb.WatchSagasRequest(filter=where)).read(),
         api.sagas.ActOnSagas(act).read(),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -130,4 +135,4 @@ async def test_a_slip_of_the_pen_in_a_filter_is_told(
 async def test_a_known_attribute_that_no_saga_has_finds_nothing(api: Api, an_order: AnOrder) -> None:
     await start(api, an_order(), wait=10)
 
-    assert await listed(api, definition="place_order", attributes={"customer_id": "bob"}) == []
+    assert await listed(api, pb.SagaFilter(definition="place_order", attributes={"customer_id": "bob"})) == []

@@ -128,7 +128,12 @@ async def test_a_busy_loop_takes_turns_back_only_after_a_while(
     monkeypatch.setattr(admission, "_LOOK_SECONDS", 0.001)
     monkeypatch.setattr(admission, "_HOLD_SECONDS", 3600.0)
     looked = []
-    monkeypatch.setattr(api.admission, "_load", lambda: looked.append(1) or 0.9)
+
+    def busy() -> float:
+        looked.append(1)
+        return 0.9
+
+    monkeypatch.setattr(api.admission, "_load", busy)
     api.admission.limits = StartLimits(in_flight=1, queued=0, live=50_000)
     held = api.mocks.hold("CreateOrder")
     await told(api, an_order())

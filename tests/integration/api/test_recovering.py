@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import grpc.aio
 import pytest
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from orchestrator.ports.claims import Claim
     from tests.integration.api.conftest import Api
 
     AnOrder = Callable[..., StartOrderRequest]
@@ -38,11 +39,11 @@ async def recovery(api: Api, an_order: AnOrder) -> asyncio.Event:
     await api.journal.append(Append(OLD, "a dead process", 1, 0, entries, Status.RUNNING, new=new))
     claim, let_go = api.journal.claim_unfinished, asyncio.Event()
 
-    async def held(*arguments: Any) -> Any:  # noqa: ANN401 - as the journal's
+    async def held(owner: str, now: int, limit: int) -> list[Claim]:
         await let_go.wait()
-        return await claim(*arguments)
+        return await claim(owner, now, limit)
 
-    api.journal.claim_unfinished = held  # type: ignore[method-assign]
+    api.journal.claim_unfinished = held  # type: ignore[method-assign]  # it waits for the test
     await api.worker.begin(lambda: None)
     return let_go
 

@@ -29,11 +29,14 @@ async def ask(request: pytest.FixtureRequest) -> AsyncIterator[Ask]:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
 
         async def one(**question: Any) -> pb.ServerReflectionResponse:  # noqa: ANN401 - any field
-            call = channel.stream_stream(f"/{request.param}/ServerReflectionInfo")()
+            rpc: grpc.aio.StreamStreamMultiCallable[bytes, bytes]
+            rpc = channel.stream_stream(f"/{request.param}/ServerReflectionInfo")
+            call = rpc()
             await call.write(pb.ServerReflectionRequest(host="here", **question).SerializeToString())
-            answer = pb.ServerReflectionResponse.FromString(await call.read())
+            answer = await call.read()
             call.cancel()
-            return answer
+            assert isinstance(answer, bytes)
+            return pb.ServerReflectionResponse.FromString(answer)
 
         yield one
     await server.stop(None)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
@@ -16,21 +15,27 @@ from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, AuthorizePaymentResponse
 from shop.warehouse.v1.warehouse_pb2 import FulfilOrderResponse
 from tests.integration.api.situations import AUTHORIZE, BY, ended, get, held_at, in_doubt, packed, paused_at, start
+from tests.support.asynchronous import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from google.protobuf.message import Message
 
     from tests.integration.api.conftest import Api
 
     AnOrder = Callable[..., StartOrderRequest]
 
 
+class AboutOneSaga(Protocol):
+    """A request that names a saga."""
+
+    saga_id: str
+
+
 def reason_of(error: grpc.aio.AioRpcError) -> str:
     info = error_details_pb2.ErrorInfo()
-    assert any(detail.Unpack(info) for detail in rpc_status.from_call(error).details)
-    return info.reason
+    assert any(detail.Unpack(info) for detail in status_of(error).details)
+    reason: str = info.reason
+    return reason
 
 
 async def test_a_saga_is_started_with_a_typed_input_and_ends_with_a_typed_result(api: Api, an_order: AnOrder) -> None:
@@ -74,13 +79,15 @@ async def test_the_journal_tells_everything_in_order(api: Api, an_order: AnOrder
         (pb.StartSagaRequest(definition="place_order"), "input"),
     ],
 )
-async def test_a_start_that_cannot_be_is_refused_with_the_field(api: Api, request_: Message, field: str) -> None:
+async def test_a_start_that_cannot_be_is_refused_with_the_field(
+    api: Api, request_: pb.StartSagaRequest, field: str
+) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await api.sagas.StartSaga(request_)
 
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     bad = error_details_pb2.BadRequest()
-    assert any(detail.Unpack(bad) for detail in rpc_status.from_call(refused.value).details)
+    assert any(detail.Unpack(bad) for detail in status_of(refused.value).details)
     assert field in {violation.field for violation in bad.field_violations}
 
 
@@ -263,7 +270,7 @@ async def test_an_outcome_that_did_not_happen_rolls_the_saga_back(api: Api, an_o
     ],
 )
 async def test_what_cannot_be_done_is_refused_with_a_reason(
-    api: Api, an_order: AnOrder, rpc: str, request_: Message, reason: str
+    api: Api, an_order: AnOrder, rpc: str, request_: AboutOneSaga, reason: str
 ) -> None:
     request_.saga_id = (await start(api, an_order(), wait=10)).saga_id
 

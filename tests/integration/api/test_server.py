@@ -13,6 +13,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from orchestrator.api.server import ApiServer
 from orchestrator.errors import SettingsError
+from orchestrator.journal.entries import SagaStarted
 from orchestrator.journal.state import Status
 from orchestrator.ports.journal import Append, NewSaga
 from saga.v1 import saga_service_pb2 as pb
@@ -84,7 +85,9 @@ async def test_a_status_that_is_asked_for_while_it_drains_is_not_serving(api: Ap
 async def test_a_saga_that_is_no_order_is_no_order(api: Api, an_order: AnOrder, rpc: str, request_: Message) -> None:
     model = (await start(api, an_order(), wait=10)).saga_id
     entries = await api.journal.read(model)
-    entries[0] = entries[0]._replace(definition="book_trip")  # type: ignore[attr-defined]  # it is a SagaStarted
+    started = entries[0]
+    assert isinstance(started, SagaStarted)
+    entries[0] = started._replace(definition="book_trip")
     new = NewSaga("book_trip", 1, b"", 1, ())
     await api.journal.append(Append("a-trip", "another", 1, 0, entries[:3], Status.RUNNING, new=new))
 

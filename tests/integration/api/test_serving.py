@@ -159,7 +159,7 @@ async def test_a_participant_that_comes_back_is_compared_again(
     unused_tcp_port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     told, listening = asyncio.Event(), logging.Handler()
-    listening.emit = lambda _record: told.set()  # type: ignore[method-assign]  # all that is wanted of one
+    listening.emit = lambda record: told.set()  # type: ignore[method-assign]  # noqa: ARG005 - all that is wanted of one
     logging.getLogger("orchestrator.channels.grpc.live_contracts").addHandler(listening)
     address = f"127.0.0.1:{unused_tcp_port}"
     async with (
@@ -208,4 +208,5 @@ async def test_every_line_that_a_real_orchestrator_logs_is_one_record(tmp_path: 
 
 async def _undecodable(address: str) -> None:
     async with grpc.aio.insecure_channel(address) as channel:
-        await channel.unary_unary("/saga.v1.SagaService/GetSaga")(b"\x0a\xff")
+        rpc: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/saga.v1.SagaService/GetSaga")
+        await rpc(b"\x0a\xff")
