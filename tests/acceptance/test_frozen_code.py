@@ -23,6 +23,7 @@ from saga.v1.saga_pb2 import STATUS_COMPLETED, STATUS_RUNNING, STATUS_SUSPENDED,
 from saga.v1.saga_service_pb2 import GetSagaRequest, ResumeSagaRequest, StartSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from tests.acceptance.conftest import PATIENCE
+from tests.support.blocking import reply_of, stub_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,16 +108,16 @@ class Running:
     @property
     def sagas(self) -> SagaServiceStub:
         assert self.channel
-        return SagaServiceStub(self.channel)
+        return stub_over(self.channel, SagaServiceStub)
 
     def start(self, definition: str, wait: float = PATIENCE) -> Saga:
         packed = AnyMessage()
         packed.Pack(ORDERS[0].request)
         request = StartSagaRequest(definition=definition, input=packed)
-        return self.sagas.StartSaga(request, timeout=wait).saga
+        return reply_of(self.sagas.StartSaga(request, timeout=wait)).saga
 
     def saga(self, saga_id: str) -> Saga:
-        return self.sagas.GetSaga(GetSagaRequest(saga_id=saga_id), timeout=PATIENCE).saga
+        return reply_of(self.sagas.GetSaga(GetSagaRequest(saga_id=saga_id), timeout=PATIENCE)).saga
 
     def until(self, words: str) -> str:
         """What it says, up to a line with these words."""

@@ -30,6 +30,7 @@ from saga.v1.saga_service_pb2 import StartSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from services.chassis import guard, metadata
 from tests.acceptance.conftest import BIN, PATIENCE
+from tests.support.blocking import reply_of, stub_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +42,7 @@ pytestmark = pytest.mark.timeout(600)
 
 SOURCE = Path(__file__).parent / "other_languages"
 PAGE = ROOT / "services" / "README.md"
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
+BLOCKS: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
 HOTEL, AIRLINE = "hotel.v1.HotelService", "airline.v1.AirlineService"
 HOTEL_ADDRESS, AIRLINE_ADDRESS = "127.0.0.1:52001", "127.0.0.1:52002"
 ANY_PORT = "127.0.0.1:0"
@@ -189,7 +190,7 @@ def travel(address: str, city: str, budget: int) -> tuple[Saga, dict[str, str]]:
     request.wait.FromSeconds(20)
     request.input.Pack(order)
     with grpc.insecure_channel(address) as channel:
-        saga = SagaServiceStub(channel).StartSaga(request, timeout=PATIENCE).saga
+        saga = reply_of(stub_over(channel, SagaServiceStub).StartSaga(request, timeout=PATIENCE)).saga
     saga.result.Unpack(result)
     return saga, json_format.MessageToDict(result)
 

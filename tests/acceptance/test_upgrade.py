@@ -22,6 +22,7 @@ from saga.v1.saga_service_pb2 import CancelSagaRequest, GetSagaRequest, WatchSag
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.acceptance.conftest import PATIENCE, Done
+from tests.support.blocking import replies_of, reply_of, stub_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,18 +137,20 @@ def project(tmp_path: Path, product: str) -> Project:
 
 
 def place(channel: grpc.Channel) -> str:
-    return OrderServiceStub(channel).StartOrder(ORDERS[0].request, timeout=PATIENCE).order.order_id
+    call = stub_over(channel, OrderServiceStub).StartOrder(ORDERS[0].request, timeout=PATIENCE)
+    return reply_of(call).order.order_id
 
 
 def saga(channel: grpc.Channel, order_id: str) -> Saga:
-    return SagaServiceStub(channel).GetSaga(GetSagaRequest(saga_id=order_id), timeout=PATIENCE).saga
+    call = stub_over(channel, SagaServiceStub).GetSaga(GetSagaRequest(saga_id=order_id), timeout=PATIENCE)
+    return reply_of(call).saga
 
 
 def cancel(channel: grpc.Channel, order_id: str) -> Saga:
     """The saga after its rollback."""
-    stub = SagaServiceStub(channel)
+    stub = stub_over(channel, SagaServiceStub)
     stub.CancelSaga(CancelSagaRequest(saga_id=order_id, reason="too old"), timeout=PATIENCE)
-    *_, last = stub.WatchSaga(WatchSagaRequest(saga_id=order_id), timeout=PATIENCE)
+    *_, last = replies_of(stub.WatchSaga(WatchSagaRequest(saga_id=order_id), timeout=PATIENCE))
     return last.saga
 
 

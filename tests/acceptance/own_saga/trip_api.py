@@ -14,6 +14,7 @@ class TripService(TripServiceServicer):
 
     async def BookTrip(self, request: BookTripRequest, context: grpc.aio.ServicerContext) -> Trip:
         served = self._application.sagas.find(book_trip.name, 0)
+        assert served is not None, "book_trip is served, for this module imports it"
         start = start_request(served, request, request_id="", traceparent=traceparent_of(context))
         state = await self._application.starts.start(start, 20)  # waits so many seconds for the end
         if state.result is None:
