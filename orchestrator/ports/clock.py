@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 class DelayedCall(Protocol):
     """Something that is to happen at a time."""
 
-    def cancel(self) -> None:
+    def cancel(self) -> object:
         """Let it not happen; nothing, if it has."""
 
 

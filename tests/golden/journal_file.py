@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.ports.adapters import Adapters
@@ -20,11 +20,10 @@ from orchestrator.testing.world.observer import NullObserver
 from orchestrator.testing.world.participants import ScriptedParticipants
 from orchestrator.testing.world.virtual_loop import Process
 from tests.golden.record import ORDER, REPLIES
-from tests.unit.engine.world import Answer, order_of, rejected, turns, until
+from tests.support.engine_world import Answer, order_of, rejected, turns, until
 
 if TYPE_CHECKING:
     from orchestrator.engine.replica.worker import Worker
-    from orchestrator.ports.clock import Clock
     from orchestrator.ports.journal import Journal
 
 FILE: Final = Path(__file__).parent / "left_behind.db"
@@ -50,7 +49,7 @@ SCRIPTS: Final[dict[str, dict[str, Any]]] = {
 def worker_on(journal: Journal, participants: ScriptedParticipants, owner: str) -> Worker:
     """One process over a journal."""
     connection = NetworkConnection(participants, Process(owner))
-    clock = cast("Clock", JumpingClock())  # to cancel its delayed calls tells more than the port asks for
+    clock = JumpingClock()
     adapters = Adapters(journal, connection, NullObserver(), clock, lambda: 0.5)
     return assemble([place_order], adapters, owner=owner, lease=60.0).worker
 

@@ -27,7 +27,7 @@ from shop.rewards.v1.rewards_pb2 import Balance, CreditPointsResponse
 from shop.shipping.v1.shipping_pb2 import ArrangeShipmentResponse, Shipment
 from shop.type.v1.type_pb2 import Address, Line
 from tests.golden.account import account
-from tests.unit.engine.world import Answer, EngineWorld, order_of, rejected, turns, unknown, until
+from tests.support.engine_world import Answer, EngineWorld, order_of, rejected, turns, unknown, until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -19,14 +19,14 @@ from orchestrator.journal.entries import CommandCompleted, CompensationCompleted
 from orchestrator.journal.state import Status
 from orchestrator.observability.projection import SagaTrace
 from shop.order.v1.order_service_pb2 import StartOrderRequest
+from tests.support.engine_world import BACKWARD, FORWARD, SAGA, Answer, EngineWorld, rejected, turns, unknown, until
 from tests.unit.engine.guarded_participants import GuardedParticipants
-from tests.unit.engine.world import BACKWARD, FORWARD, SAGA, Answer, EngineWorld, rejected, turns, unknown, until
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.journal.outcome import Outcome
     from orchestrator.testing.world.participants import ReceivedCall
-    from tests.unit.engine.world import EngineProcess
+    from tests.support.engine_world import EngineProcess
 
 
 class Unforgiving(GuardedParticipants):

@@ -18,7 +18,7 @@ from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, CapturePaymentRequest
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub  # noqa: TC001 - as above
-from tests.unit.engine.world import EngineWorld, rejected, unknown, until
+from tests.support.engine_world import EngineWorld, rejected, unknown, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

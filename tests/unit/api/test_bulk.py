@@ -11,12 +11,12 @@ from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
-from tests.unit.engine.world import SAGA, rejected, unknown, until
+from tests.support.engine_world import SAGA, rejected, unknown, until
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from tests.unit.engine.world import EngineProcess, EngineWorld
+    from tests.support.engine_world import EngineProcess, EngineWorld
 
     Case = tuple[pb.Action.ValueType, Callable[[EngineWorld], Awaitable[EngineProcess]], Status | str]
 

@@ -18,15 +18,15 @@ from orchestrator.journal.reason import Reason, ReasonCode
 from saga.v1 import saga_pb2
 from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, AuthorizePaymentResponse
+from tests.support.engine_world import AUTHORIZE, RESERVE, SAGA, Answer, rejected, unknown, until
 from tests.support.journals import AT, EVERY_ENTRY, FAILURE, REASON
-from tests.unit.engine.world import AUTHORIZE, RESERVE, SAGA, Answer, rejected, unknown, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from google.protobuf.message import Message
 
-    from tests.unit.engine.world import EngineProcess, EngineWorld
+    from tests.support.engine_world import EngineProcess, EngineWorld
 
 STOCK = "InventoryService.ReserveStock#1"
 RESERVE_STOCK = "shop.inventory.v1.InventoryService.ReserveStock"

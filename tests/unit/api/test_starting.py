@@ -18,13 +18,13 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
-from tests.unit.engine.world import trip
+from tests.support.engine_world import trip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.engine.sagas import StartSaga
-    from tests.unit.engine.world import EngineWorld
+    from tests.support.engine_world import EngineWorld
 
 TRACEPARENT = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
 # Any message will do; this one has a map, whose order in memory is nobody's business.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator.engine.run import failpoints
-from tests.unit.engine.world import EngineWorld, trip
+from tests.support.engine_world import EngineWorld, trip
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.contract.command import Effect
 from orchestrator.testing.world.participants import ScriptedParticipants
-from tests.unit.engine.world import rejected, unknown
+from tests.support.engine_world import rejected, unknown
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command

@@ -15,7 +15,7 @@ from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
-from tests.unit.engine.world import (
+from tests.support.engine_world import (
     BACKWARD,
     FORWARD,
     PRICE,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from orchestrator.journal.state import SagaState
-    from tests.unit.engine.world import EngineProcess, EngineWorld
+    from tests.support.engine_world import EngineProcess, EngineWorld
 
 BEFORE_PIVOT = FORWARD[:4]
 WHY = Reason(ReasonCode.CANCELLED, "changed my mind", "", "ada")

@@ -18,8 +18,7 @@ from orchestrator.journal.progress import StepState, steps
 from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.guarded_participants import GuardedParticipants
-from tests.unit.engine.world import (
+from tests.support.engine_world import (
     ARRANGE,
     AUTHORIZE,
     CAPTURE,
@@ -36,11 +35,12 @@ from tests.unit.engine.world import (
     unknown,
     until,
 )
+from tests.unit.engine.guarded_participants import GuardedParticipants
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from tests.unit.engine.world import Definition, EngineProcess
+    from tests.support.engine_world import Definition, EngineProcess
 
 CHILD = f"{SAGA}/saga.fulfil#1"
 

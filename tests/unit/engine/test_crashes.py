@@ -23,8 +23,7 @@ from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.guarded_participants import GuardedParticipants
-from tests.unit.engine.world import (
+from tests.support.engine_world import (
     ARRANGE,
     AUTHORIZE,
     CAPTURE,
@@ -40,12 +39,13 @@ from tests.unit.engine.world import (
     turns,
     until,
 )  # fmt: skip
+from tests.unit.engine.guarded_participants import GuardedParticipants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from orchestrator.journal.entries import Entry
-    from tests.unit.engine.world import Definition
+    from tests.support.engine_world import Definition
 
 
 @saga("spread", version=1)

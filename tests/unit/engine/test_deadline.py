@@ -10,12 +10,12 @@ import pytest
 
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status
-from tests.unit.engine.world import BACKWARD, FORWARD, Answer, rejected, trip, turns, unknown, until
+from tests.support.engine_world import BACKWARD, FORWARD, Answer, rejected, trip, turns, unknown, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.engine.world import EngineWorld
+    from tests.support.engine_world import EngineWorld
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
 from shop.payment.v1.payment_pb2 import GetPaymentResponse
-from tests.unit.engine.world import (
+from tests.support.engine_world import (
     ARRANGE,
     AUTHORIZE,
     BACKWARD,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from orchestrator.journal.state import SagaState
-    from tests.unit.engine.world import Definition, EngineProcess, EngineWorld
+    from tests.support.engine_world import Definition, EngineProcess, EngineWorld
 
     Code = Callable[[StartOrderRequest, Shop], Awaitable[Receipt]]
 

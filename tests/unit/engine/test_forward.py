@@ -21,7 +21,7 @@ from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.pricing.v1.pricing_pb2 import PricedLine, PriceOrderResponse
 from shop.shipping.v1.shipping_pb2 import ArrangeShipmentRequest
-from tests.unit.engine.world import (
+from tests.support.engine_world import (
     ARRANGE,
     CAPTURE,
     CONFIRM,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.journal.outcome import Completed
     from orchestrator.ports.journal import Append
-    from tests.unit.engine.world import EngineWorld
+    from tests.support.engine_world import EngineWorld
 
 
 async def test_a_saga_goes_through_and_answers_with_what_its_code_made_of_the_replies(world: EngineWorld) -> None:

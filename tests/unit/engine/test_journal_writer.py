@@ -14,7 +14,7 @@ from orchestrator.journal.state import SagaState, Status
 from orchestrator.ports.journal import Append, NewSaga
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.world.observer import RecordingObserver
-from tests.unit.engine.world import turns
+from tests.support.engine_world import turns
 
 
 class SlowJournal(MemoryJournal):

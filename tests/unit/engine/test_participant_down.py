@@ -8,10 +8,10 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
 from orchestrator.journal.outcome import Failure, Unknown
 from orchestrator.journal.state import Status
-from tests.unit.engine.world import SAGA, until
+from tests.support.engine_world import SAGA, until
 
 if TYPE_CHECKING:
-    from tests.unit.engine.world import EngineWorld
+    from tests.support.engine_world import EngineWorld
 
 PAYMENT = "shop.payment.v1.PaymentService"
 

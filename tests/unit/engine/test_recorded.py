@@ -12,12 +12,12 @@ from orchestrator.errors import DefinitionError
 from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.world import RESERVE, Answer, Shop, until
+from tests.support.engine_world import RESERVE, Answer, Shop, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.engine.world import EngineWorld
+    from tests.support.engine_world import EngineWorld
 
 
 @saga("drawn", version=1)

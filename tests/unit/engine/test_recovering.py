@@ -10,11 +10,11 @@ import pytest
 
 from orchestrator.errors import JournalUnavailable, Recovering
 from orchestrator.journal.state import Status
-from tests.unit.engine.world import SAGA, Answer, until
+from tests.support.engine_world import SAGA, Answer, until
 
 if TYPE_CHECKING:
     from orchestrator.ports.claims import Claim
-    from tests.unit.engine.world import EngineProcess, EngineWorld
+    from tests.support.engine_world import EngineProcess, EngineWorld
 
 
 async def left_behind(world: EngineWorld, *saga_ids: str) -> None:

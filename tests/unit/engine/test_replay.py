@@ -24,7 +24,7 @@ from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signatures of sagas are read
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest
-from tests.unit.engine.world import (
+from tests.support.engine_world import (
     ARRANGE,
     AUTHORIZE,
     CAPTURE,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from orchestrator.journal.outcome import Outcome
-    from tests.unit.engine.world import Definition, EngineWorld
+    from tests.support.engine_world import Definition, EngineWorld
 
     Code = Callable[[StartOrderRequest, Shop], Awaitable[Receipt]]
 

@@ -20,7 +20,7 @@ from orchestrator.journal.state import Status
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.world import (
+from tests.support.engine_world import (
     ARRANGE,
     AUTHORIZE,
     CAPTURE,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Outcome
-    from tests.unit.engine.world import Definition
+    from tests.support.engine_world import Definition
 
     Code = Callable[[StartOrderRequest, Shop], Awaitable[Receipt]]
 

@@ -11,12 +11,12 @@ from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.journal.outcome import Completed
 from orchestrator.journal.state import Status, StepOutcome
 from shop.payment.v1.payment_pb2 import GetPaymentResponse
-from tests.unit.engine.world import BACKWARD, FORWARD, SAGA, altered, rejected, trip
+from tests.support.engine_world import BACKWARD, FORWARD, SAGA, altered, rejected, trip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.engine.world import EngineWorld
+    from tests.support.engine_world import EngineWorld
 
 EMPTY = Completed(b"")  # the response requires something
 GARBAGE = Completed(b"\xff\xfe\xfd")

@@ -10,8 +10,8 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.entries import SagaCompleted
 from orchestrator.journal.state import Status
 from orchestrator.store.memory import MemoryJournal
+from tests.support.engine_world import turns, until
 from tests.support.journals import AT, Writing
-from tests.unit.engine.world import turns, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

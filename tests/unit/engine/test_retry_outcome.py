@@ -12,12 +12,12 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import outcome
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.state import Status, StepOutcome
-from tests.unit.engine.world import SAGA, altered, trip, unknown
+from tests.support.engine_world import SAGA, altered, trip, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.engine.world import EngineWorld
+    from tests.support.engine_world import EngineWorld
 
 KEY = "PaymentService.AuthorizePayment#1"
 TWICE = altered(

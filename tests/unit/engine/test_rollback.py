@@ -18,7 +18,7 @@ from shop.inventory.v1.inventory_pb2 import ReleaseStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import VoidAuthorizationRequest
-from tests.unit.engine.world import (
+from tests.support.engine_world import (
     ARRANGE,
     AUTHORIZE,
     BACKWARD,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestrator.ports.journal import Append
-    from tests.unit.engine.world import Definition, EngineWorld
+    from tests.support.engine_world import Definition, EngineWorld
 
 
 async def test_a_rejected_command_compensates_those_before_it_in_reverse_order(world: EngineWorld) -> None:

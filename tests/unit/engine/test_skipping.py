@@ -9,10 +9,10 @@ import pytest
 from orchestrator.errors import ActRefused
 from orchestrator.journal.entries import CompensationSkipped
 from orchestrator.journal.state import Status
-from tests.unit.engine.world import SAGA, Answer, rejected, until
+from tests.support.engine_world import SAGA, Answer, rejected, until
 
 if TYPE_CHECKING:
-    from tests.unit.engine.world import EngineProcess, EngineWorld
+    from tests.support.engine_world import EngineProcess, EngineWorld
 
 STOCK = "InventoryService.ReserveStock#1"
 

@@ -23,7 +23,7 @@ from shop.email.v1.email_pb2 import SendConfirmationResponse
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest  # noqa: TC001 - the signature of a saga is read
 from shop.payment.v1.payment_pb2 import CapturePaymentResponse, GetPaymentRequest, GetPaymentResponse
-from tests.unit.engine.world import (
+from tests.support.engine_world import (
     AUTHORIZE,
     BACKWARD,
     FORWARD,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import grpc.aio
     from google.protobuf.message import Message
 
-    from tests.unit.engine.world import Definition, EngineWorld
+    from tests.support.engine_world import Definition, EngineWorld
 
 TWICE = RetryPolicy(attempts=2, first_delay=timedelta(milliseconds=10))
 KEY = "PaymentService.AuthorizePayment#1"

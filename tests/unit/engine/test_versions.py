@@ -11,12 +11,12 @@ from orchestrator.engine.replica.replay_check import Finding, Verifier
 from orchestrator.journal.state import Status
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.world import AUTHORIZE, RESERVE, SAGA, Answer, Shop, order_of, until
+from tests.support.engine_world import AUTHORIZE, RESERVE, SAGA, Answer, Shop, order_of, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.engine.world import Definition, EngineWorld
+    from tests.support.engine_world import Definition, EngineWorld
 
 
 @saga("sell", version=1)

@@ -13,10 +13,10 @@ from orchestrator.engine.run.suspension import next_command
 from orchestrator.engine.sagas import WaitReason
 from orchestrator.journal.outcome import Failure, Unknown
 from orchestrator.journal.reason import Reason, ReasonCode
-from tests.unit.engine.world import SAGA, Answer, rejected, unknown, until
+from tests.support.engine_world import SAGA, Answer, rejected, unknown, until
 
 if TYPE_CHECKING:
-    from tests.unit.engine.world import EngineProcess, EngineWorld
+    from tests.support.engine_world import EngineProcess, EngineWorld
 
 RESERVE = "InventoryService.ReserveStock#1"
 INVENTORY = "shop.inventory.v1.InventoryService"

@@ -23,7 +23,7 @@ from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.claims import Claim
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.world import (
+from tests.support.engine_world import (
     FORWARD,
     ORDER,
     PRICE,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from orchestrator.engine.replica.worker import Worker
-    from tests.unit.engine.world import EngineProcess, EngineWorld
+    from tests.support.engine_world import EngineProcess, EngineWorld
 
 OTHER = StartOrderRequest(customer_id="bob")
 

@@ -16,12 +16,12 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.world import CONFIRM, RESERVE, SAGA, Answer, EngineWorld, Shop, order_of, rejected, until
+from tests.support.engine_world import CONFIRM, RESERVE, SAGA, Answer, EngineWorld, Shop, order_of, rejected, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from tests.unit.engine.world import Definition
+    from tests.support.engine_world import Definition
 
 WIDE = "w" * 64
 DEPTH = 6

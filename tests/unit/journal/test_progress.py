@@ -19,7 +19,7 @@ from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
-from tests.unit.engine.world import (
+from tests.support.engine_world import (
     AUTHORIZE,
     CAPTURE,
     CONFIRM,
@@ -36,7 +36,7 @@ from tests.unit.engine.world import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.engine.world import Definition, EngineWorld
+    from tests.support.engine_world import Definition, EngineWorld
 
 NOT_BEGUN, GOING, DONE, REFUSED, UNDOING, UNDONE, SKIPPED = (
     StepState.NOT_BEGUN,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.unit.engine.world import Definition, EngineWorld
+    from tests.support.engine_world import Definition, EngineWorld
 
 
 @dataclass(frozen=True)
