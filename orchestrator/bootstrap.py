@@ -42,7 +42,7 @@ from orchestrator.store.opening import frozen_note, open_store
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
     import grpc.aio
     from google.protobuf.descriptor import ServiceDescriptor
@@ -162,9 +162,9 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         stack.push_async_callback(journal.close)
         clock, owner = SystemClock(), _owner()
         observer = open_observability(os.environ, where)
-        retelling = Republishing(journal, observer, clock, owner=owner, lease=settings.lease_seconds)
+        republishing = Republishing(journal, observer, clock, owner=owner, lease=settings.lease_seconds)
         # After the sagas are stopped, and before the journal is closed: only what has arrived need not be told again.
-        stack.push_async_callback(_pass_on, observer, retelling)
+        stack.push_async_callback(_pass_on, observer, republishing)
         replica = assemble(
             definitions,
             Adapters(journal, participants, observer, clock, random.random),
@@ -176,7 +176,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         if settings.drift_check:
             for service, breaker in worker.bindings.breakers.items():
                 breaker.on_return = partial(live.compare_again, service)
-        await retelling.open()
+        await republishing.open()
         note = frozen_note(settings.journal)
         worker.frozen = note.read()
         stack.push_async_callback(worker.close, settings.drain_seconds)
@@ -275,8 +275,7 @@ def _services(
     sagas, clock = opened.sagas, SystemClock()
     limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued, settings.most_live_sagas)
     starts = Starts(sagas, Admission(limits, sagas, ThreadLoad()))
-    over_grpc = opened.participants.of_kind(GrpcChannel)
-    application = Application(sagas, starts, clock, lambda service: over_grpc[service].current)
+    application = Application(sagas, starts, clock, partial(_channel_to, opened.participants.of_kind(GrpcChannel)))
     service = SagaService(sagas, starts, SagaFeed(sagas, clock, settings.most_watchers), clock)
     application.add("saga.v1.SagaService", add_SagaServiceServicer_to_server, service)
     for each in servicers:
@@ -284,8 +283,20 @@ def _services(
     return application.services
 
 
-async def _pass_on(observer: ClosableObserver, retelling: Republishing) -> None:
-    await retelling.close(passed_on=await observer.close())
+def _channel_to(over_grpc: Mapping[str, GrpcChannel], service: str) -> grpc.aio.Channel:
+    """The channel to a participant as it is now.
+
+    Raises:
+        DefinitionError: no saga that is served uses this service over gRPC.
+    """
+    if service not in over_grpc:
+        known = ", ".join(sorted(over_grpc))
+        raise DefinitionError(f"no saga that is served reaches {service} over gRPC; those that are reached: {known}")
+    return over_grpc[service].current
+
+
+async def _pass_on(observer: ClosableObserver, republishing: Republishing) -> None:
+    await republishing.close(passed_on=await observer.close())
 
 
 def _arm_failpoints(wanted: Iterable[str]) -> None:

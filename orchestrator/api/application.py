@@ -33,7 +33,8 @@ class Application:
         sagas: the engine.
         starts: the way in for new sagas, which refuses what is too much.
         clock: how time passes.
-        channel: a channel to a participant as it is now, by the full name of its service; for one use.
+        channel: a channel to a participant as it is now, by the full name of its service; for one use. It raises
+            DefinitionError where no saga that is served reaches the service over gRPC.
         services: for each service's full name, the function that adds its servicer to a server.
     """
 

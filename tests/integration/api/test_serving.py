@@ -18,7 +18,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from grpc_reflection.v1alpha import reflection
 
 from orchestrator import saga
-from orchestrator.bootstrap import channel_settings, opened, serve
+from orchestrator.bootstrap import _channel_to, channel_settings, opened, serve
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.errors import DefinitionError, SettingsError
 from orchestrator.settings import Settings, read_settings
@@ -210,3 +210,10 @@ async def _undecodable(address: str) -> None:
     async with grpc.aio.insecure_channel(address) as channel:
         rpc: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/saga.v1.SagaService/GetSaga")
         await rpc(b"\x0a\xff")
+
+
+async def test_an_application_that_asks_for_a_channel_to_nobody_is_told_who_is_reached() -> None:
+    async with opened(settings(), [place_order]) as replica:
+        over_grpc = replica.participants.of_kind(GrpcChannel)
+        with pytest.raises(DefinitionError, match=r"reaches toy\.v1\.Toys over gRPC; those that are reached: shop\."):
+            _channel_to(over_grpc, "toy.v1.Toys")
