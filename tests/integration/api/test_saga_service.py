@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 
+from orchestrator.journal.acts import Act
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_service_pb2 import StartOrderRequest
@@ -20,6 +21,7 @@ from tests.support.asynchronous import status_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestrator.journal.state import SagaState
     from tests.integration.api.conftest import Api
 
     AnOrder = Callable[..., StartOrderRequest]
@@ -89,6 +91,41 @@ async def test_a_start_that_cannot_be_is_refused_with_the_field(
     bad = error_details_pb2.BadRequest()
     assert any(detail.Unpack(bad) for detail in status_of(refused.value).details)
     assert field in {violation.field for violation in bad.field_violations}
+
+
+async def test_a_repeated_start_by_name_finds_the_saga_of_the_first(api: Api, an_order: AnOrder) -> None:
+    request = pb.StartSagaRequest(
+        definition="place_order", input=packed(an_order()), request_id="0198c0de-0000-7000-8000-00000000beef"
+    )
+
+    first, second = await api.sagas.StartSaga(request), await api.sagas.StartSaga(request)
+
+    assert first.saga.saga_id == second.saga.saga_id
+
+
+@pytest.mark.parametrize(
+    ("rpc", "request_", "act"),
+    [
+        ("CancelSaga", pb.CancelSagaRequest(**BY), Act.CANCEL),
+        ("PauseSaga", pb.PauseSagaRequest(**BY), Act.PAUSE),
+        ("ResumeSaga", pb.ResumeSagaRequest(**BY), Act.RESUME),
+        ("RetryNow", pb.RetryNowRequest(**BY), Act.RETRY_NOW),
+    ],
+)
+async def test_an_act_is_asked_for_with_its_reason_and_with_who_asks(
+    api: Api, an_order: AnOrder, monkeypatch: pytest.MonkeyPatch, rpc: str, request_: AboutOneSaga, act: Act
+) -> None:
+    request_.saga_id = saga_id = (await start(api, an_order(), wait=10)).saga_id
+    asked: list[tuple[object, ...]] = []
+
+    async def note(*said: object) -> SagaState:
+        asked.append(said)
+        return await api.replica.get(saga_id)
+
+    monkeypatch.setattr(api.replica, "act", note)
+    await getattr(api.sagas, rpc)(request_)
+
+    assert asked == [(act, saga_id, "because", "ada")]
 
 
 async def test_a_preview_lists_what_a_rollback_would_do_and_does_nothing(api: Api, an_order: AnOrder) -> None:
