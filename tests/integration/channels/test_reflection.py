@@ -156,6 +156,21 @@ async def test_grpcios_own_reflection_is_understood() -> None:
     assert contract is not None
 
 
+async def test_each_import_of_a_contract_is_asked_for_once(serve: Serve) -> None:
+    telling, asked = Telling(), list[str]()
+
+    def told(name: str) -> bytes | None:
+        asked.append(name)
+        return _file(name)
+
+    telling.files = told
+    async with grpc.aio.insecure_channel(await serve(telling)) as channel:
+        await describe(channel, SERVICE.full_name)
+
+    assert {file.name for file in SERVICE.file.dependencies} < set(asked)
+    assert len(asked) == len(set(asked))
+
+
 PLACEHOLDER = descriptor_pb2.FileDescriptorProto(name="saga/v1/contract.proto", syntax="<unknown:0>")
 
 
@@ -280,6 +295,16 @@ async def test_a_server_that_serves_others_is_named_with_what_it_serves(
         await live(address).refuse_drift()
 
     assert "--no-drift-check" in str(refused.value)
+
+
+async def test_a_server_that_serves_nothing_of_its_own_is_told_so(
+    serve: Serve, live: Callable[[str], LiveContracts]
+) -> None:
+    telling = Telling()
+    telling.lists = ["grpc.health.v1.Health"]
+
+    with pytest.raises(DefinitionError, match="does not serve it; it serves nothing\n"):
+        await live(await serve(telling)).refuse_drift()
 
 
 @pytest.mark.parametrize("lists", [None, [], ()], ids=str)
