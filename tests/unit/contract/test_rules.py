@@ -327,6 +327,7 @@ def test_a_contract_that_breaks_one_rule_has_the_violation_of_that_rule(
         service(rpc("effect: EFFECT_PIVOT not_idempotent: true on_unknown: ON_UNKNOWN_SUSPEND")),
         service(rpc("effect: EFFECT_QUERY", request="Anonymous")),
         service(rpc("effect: EFFECT_QUERY retry: {attempts: 1 factor: 1 cap: {seconds: 5}}")),
+        service(rpc("effect: EFFECT_QUERY retry: {first_delay: {nanos: 1000} cap: {nanos: 1000}}")),
         service(GET, "rpc Watch(Booking) returns (stream Ticket);"),
         service(rpc("effect: EFFECT_PIVOT identity_by_metadata: true", request="Anonymous")),
         service(rpc("effect: EFFECT_RETRYABLE not_idempotent: true", request="Anonymous")),
