@@ -146,6 +146,6 @@ REPOSITORY: Final = Project(
     around=("orchestrator", "services/chassis"),
     # A mutant that makes a test wait for ever is found out sooner than by the tests' own limit.
     options=("--timeout=30",),
-    # It is tried as a whole, by tests that are not run for each mutant.
-    spared=("orchestrator/shop/demo",),
+    # They are tried in processes of their own, by tests that are not run for each mutant.
+    spared=("orchestrator/shop/demo", "orchestrator/engine/replica/watchdog.py"),
 )

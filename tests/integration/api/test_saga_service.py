@@ -233,6 +233,22 @@ async def test_a_skipped_compensation_ends_the_saga_partially_compensated(api: A
     assert api.mocks.core.ledger.balance() == {"shop.inventory.v1.InventoryService.ReserveStock": 1}
 
 
+async def test_an_effect_that_was_taken_back_by_hand_is_resolved(api: Api, an_order: AnOrder) -> None:
+    api.mocks.refused.update({"ArrangeShipment": 1, "ReleaseStock": 1})
+    saga = await start(api, an_order(), wait=10)
+    key = "InventoryService.ReserveStock#1"
+
+    await api.sagas.ResolveCompensation(
+        pb.ResolveCompensationRequest(saga_id=saga.saga_id, key=key, evidence="put back by hand", requested_by="ada")
+    )
+    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga.saga_id, **BY))
+
+    assert (await ended(api, saga.saga_id)).status == saga_pb2.STATUS_COMPENSATED
+    told = (await get(api, saga.saga_id, journal=True)).journal
+    (resolved,) = (entry.reason for entry in told if entry.kind == "CompensationResolved")
+    assert (resolved.message, resolved.requested_by) == ("put back by hand", "ada")
+
+
 async def test_a_compensation_that_was_refused_is_tried_again_when_resumed(api: Api, an_order: AnOrder) -> None:
     api.mocks.refused.update({"ArrangeShipment": 1, "ReleaseStock": 1})
     saga = await start(api, an_order(), wait=10)

@@ -10,12 +10,14 @@ import pytest
 from orchestrator import CommandRejected, best_effort, child, saga, scope
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.contract.command import Effect
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run.command_sender import nobody_there
 from orchestrator.errors import CancelRefused
 from orchestrator.journal.entries import CommandIntended
 from orchestrator.journal.outcome import Unknown
 from orchestrator.journal.progress import StepState, steps
 from orchestrator.journal.state import Status
+from orchestrator.journal.trace_ids import trace_id
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.support.engine_world import (
@@ -121,6 +123,7 @@ async def test_a_child_completes_and_its_result_is_the_parents(family: Callable[
     parent, offspring = world.state(), world.state(CHILD)
     assert offspring.status is Status.COMPLETED
     assert (offspring.definition, offspring.parent_id) == ("fulfil", SAGA)
+    assert trace_id(CHILD, offspring.traceparent) == trace_id(SAGA, parent.traceparent), "one trace for both"
     assert parent.commands["saga.fulfil#1"].reply == offspring.result == parent.result
     assert world.participants.methods() == [
         "AuthorizePayment",
@@ -168,6 +171,21 @@ async def test_a_journal_that_fails_leaves_a_child_in_doubt_and_is_no_error_of_t
     assert isinstance(run, Unknown)
     assert isinstance(undo, Unknown)
     assert not nobody_there(run.failure), "its circuit stays closed: the process itself is there"
+
+
+async def test_a_child_that_takes_longer_than_an_attempt_waits_is_unknown(family: Callable[..., EngineWorld]) -> None:
+    world = family(sell, fulfil)
+    world.participants.scripts["ArrangeShipment"] = [Answer()]
+    process = world.process()
+    command = process.worker.bindings.child(fulfil)
+    assert command is not None
+    data = ORDER.SerializeToString()
+
+    run = await command.caller(data, (("saga-id", SAGA), ("idempotency-key", CHILD)), 1.0)
+
+    assert isinstance(run, Unknown)
+    assert run.failure.code is StatusCode.DEADLINE_EXCEEDED
+    assert CHILD in run.failure.message
 
 
 async def test_a_rejected_child_is_compensated_and_so_is_its_parent(family: Callable[..., EngineWorld]) -> None:

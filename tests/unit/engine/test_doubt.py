@@ -15,7 +15,14 @@ import pytest
 from orchestrator import CommandRejected, CommandUnknown, best_effort, saga, scope
 from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.errors import ActRefused, CancelRefused
-from orchestrator.journal.entries import AttemptFailed, CommandAbandoned, CompensationBegan, SagaCompleted
+from orchestrator.journal.entries import (
+    AttemptFailed,
+    CommandAbandoned,
+    CompensationBegan,
+    CompensationResolved,
+    SagaCompleted,
+)
+from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status, StepOutcome
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.order.v1.order_pb2 import Receipt
@@ -553,6 +560,8 @@ async def test_an_effect_that_was_taken_back_by_hand_is_compensated(world: Engin
 
     assert state.status is Status.COMPENSATED
     assert len(world.participants.of("VoidAuthorization")) == 1
+    (resolved,) = (entry for entry in world.entries() if isinstance(entry, CompensationResolved))
+    assert resolved.reason == Reason(ReasonCode.RESOLVED, "voided by hand", "PaymentService.AuthorizePayment#1", "ada")
 
 
 async def test_an_effect_without_a_compensation_that_was_taken_back_by_hand_is_compensated(

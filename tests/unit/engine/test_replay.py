@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -521,3 +522,15 @@ async def test_code_that_asks_the_loop_for_a_later_call_is_recovered(world_of: C
 
     assert (await world.stopped()).status is Status.COMPLETED
     assert world.participants.methods() == ["ReserveStock", "AuthorizePayment", "AuthorizePayment"]
+
+
+async def test_a_later_call_in_a_recovered_sagas_loop_runs_in_its_context() -> None:
+    named: ContextVar[str] = ContextVar("named")
+    context = copy_context()
+    context.run(named.set, "the saga's")
+    seen: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    loop = ReplayLoop(asyncio.get_running_loop(), lambda: None)
+
+    loop.call_later(0.0, lambda: seen.set_result(named.get("nobody's")), context=context)
+
+    assert await seen == "the saga's"

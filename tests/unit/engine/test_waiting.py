@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,10 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
 from orchestrator.engine.run.suspension import next_command
 from orchestrator.engine.sagas import WaitReason
+from orchestrator.journal.entries import RetryRequested
 from orchestrator.journal.outcome import Failure, Unknown
 from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import Status
 from tests.support.engine_world import SAGA, Answer, rejected, unknown, until
 
 if TYPE_CHECKING:
@@ -134,3 +137,18 @@ async def test_each_suspension_is_a_warning_with_its_reason_and_the_next_command
 )
 def test_every_reason_has_a_next_command(reason: Reason, command: str) -> None:
     assert next_command("s", reason) == command
+
+
+async def test_an_attempt_that_an_operator_wants_now_is_made_at_once_and_journalled(world: EngineWorld) -> None:
+    world.participants.scripts["AuthorizePayment"] = [unknown()]
+    world.clock.hold_from = 0.0  # no pause ends by itself
+    process = world.process()
+    run = asyncio.ensure_future(process.run())
+    await until(lambda: SAGA in process.worker.live and process.worker.live[SAGA].backs_off)
+
+    await process.acts.retry_now(SAGA, "the bank is back", "ada")
+    await run
+
+    assert world.state().status is Status.COMPLETED
+    (requested,) = (entry for entry in world.entries() if isinstance(entry, RetryRequested))
+    assert requested.reason == Reason(ReasonCode.RETRY_NOW, "the bank is back", "", "ada")
