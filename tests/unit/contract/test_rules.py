@@ -328,6 +328,11 @@ def test_a_contract_that_breaks_one_rule_has_the_violation_of_that_rule(
         service(rpc("effect: EFFECT_QUERY", request="Anonymous")),
         service(rpc("effect: EFFECT_QUERY retry: {attempts: 1 factor: 1 cap: {seconds: 5}}")),
         service(rpc("effect: EFFECT_QUERY retry: {first_delay: {nanos: 1000} cap: {nanos: 1000}}")),
+        service(rpc("effect: EFFECT_QUERY retry: {attempts: 100}")),
+        *(
+            service(rpc("effect: EFFECT_PIVOT", request="Keyed"), messages=f"message Keyed {{ string {name} = 1; }}")
+            for name in ("order_id", "request_id", "idempotency_key")
+        ),
         service(GET, "rpc Watch(Booking) returns (stream Ticket);"),
         service(rpc("effect: EFFECT_PIVOT identity_by_metadata: true", request="Anonymous")),
         service(rpc("effect: EFFECT_RETRYABLE not_idempotent: true", request="Anonymous")),
