@@ -171,6 +171,22 @@ async def test_each_import_of_a_contract_is_asked_for_once(serve: Serve) -> None
     assert len(asked) == len(set(asked))
 
 
+async def test_a_file_of_proto2_which_states_no_syntax_is_a_file(serve: Serve) -> None:
+    old = descriptor_pb2.FileDescriptorProto(name="old/v1/old.proto", package="old.v1")
+    old.message_type.add(name="Old")
+    file = descriptor_pb2.FileDescriptorProto.FromString(FILE)
+    file.dependency.append(old.name)
+    telling = Telling()
+    told = {SERVICE.file.name: file.SerializeToString(), old.name: old.SerializeToString()}
+    telling.files = lambda name: told.get(name) or _file(name)
+
+    async with grpc.aio.insecure_channel(await serve(telling)) as channel:
+        contract, _, _ = await describe(channel, SERVICE.full_name)
+
+    assert contract is not None
+    assert old.name in {each.name for each in contract.file.dependencies}
+
+
 PLACEHOLDER = descriptor_pb2.FileDescriptorProto(name="saga/v1/contract.proto", syntax="<unknown:0>")
 
 

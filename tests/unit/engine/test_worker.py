@@ -733,3 +733,15 @@ async def test_changes_within_a_fifth_of_a_second_are_one_to_who_watches_all_sag
     watching.cancel()
 
     assert world.clock.slept.count(0.2) >= 1
+
+
+async def test_code_that_hung_before_is_not_run_and_the_saga_tells_where_it_hung(world: EngineWorld) -> None:
+    process = world.process()
+    process.worker.frozen = {SAGA: "the code has not yielded for 5 s, at sagas.py:7"}
+
+    state = await process.run()
+
+    assert state.status is Status.SUSPENDED
+    assert state.reason is not None
+    assert "at sagas.py:7" in state.reason.message
+    assert not world.participants.calls
