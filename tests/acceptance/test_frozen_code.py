@@ -20,10 +20,10 @@ from orchestrator.shop.demo.addresses import settings_removed
 from orchestrator.shop.demo.orders import ORDERS
 from orchestrator.store.frozen_note import FrozenNote
 from saga.v1.saga_pb2 import STATUS_COMPLETED, STATUS_RUNNING, STATUS_SUSPENDED, Saga
-from saga.v1.saga_service_pb2 import GetSagaRequest, ResumeSagaRequest, StartSagaRequest
+from saga.v1.saga_service_pb2 import GetSagaRequest, ResumeSagaRequest, StartSagaRequest, WatchSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from tests.acceptance.conftest import PATIENCE
-from tests.support.blocking import reply_of, stub_over
+from tests.support.blocking import replies_of, reply_of, stub_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,6 +119,11 @@ class Running:
     def saga(self, saga_id: str) -> Saga:
         return reply_of(self.sagas.GetSaga(GetSagaRequest(saga_id=saga_id), timeout=PATIENCE)).saga
 
+    def suspended(self, saga_id: str) -> Saga:
+        """A saga once it is suspended: recovery, which does that, may still be under way."""
+        changes = replies_of(self.sagas.WatchSaga(WatchSagaRequest(saga_id=saga_id), timeout=PATIENCE))
+        return next(change.saga for change in changes if change.saga.status == STATUS_SUSPENDED)
+
     def until(self, words: str) -> str:
         """What it says, up to a line with these words."""
         assert self.process.stderr
@@ -207,8 +212,7 @@ def test_a_saga_that_cannot_be_interrupted_is_suspended_at_the_next_start_and_it
 
     with served(folder) as running:
         assert running.saga(sound).status in GOES_ON
-        frozen = running.saga(saga_id)
-        assert frozen.status == STATUS_SUSPENDED
+        frozen = running.suspended(saga_id)
         assert frozen.reason.code == "CODE_FAILED"
         assert place(definition).search(frozen.reason.message)
         assert running.end() == 0
