@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -76,3 +77,16 @@ async def test_a_participant_that_is_not_there_is_named_once_and_the_rest_is_sho
     missing = [part.service for part in page.missing]
     assert sorted(missing) == sorted(name for name in SERVICES if "payment" not in name)
     assert all("UNAVAILABLE" in part.message or "DEADLINE_EXCEEDED" in part.message for part in page.missing)
+
+
+@pytest.mark.parametrize("silent", NAMES)
+async def test_a_participant_that_never_answers_is_not_waited_for(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.shop.order_details._PATIENCE_SECONDS", 0.2)
+    service = f"shop.{silent}.v1.{silent.capitalize()}Service"
+    async with AsyncExitStack() as stack:
+        host, port = stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()
+        with_mute = dict.fromkeys(SERVICES, "127.0.0.1:1") | {service: f"{host}:{port}"}
+        page = await asyncio.wait_for(asking(stack, with_mute).gather("order-1", ORDER), 10)
+
+    (reason,) = {part.message for part in page.missing if part.service == service}
+    assert "DEADLINE_EXCEEDED" in reason

@@ -63,6 +63,22 @@ async def test_a_folder_that_cannot_be_made_is_refused(letter: Path) -> None:
         await SqliteJournal.open(letter / "journal.db")
 
 
+def test_a_folder_that_another_process_has_made_in_the_meantime_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, is_dir = tmp_path / "state", type(tmp_path).is_dir
+
+    def made_after(path: Path) -> bool:
+        found = is_dir(path)
+        if path == folder and not found:
+            folder.mkdir()
+        return found
+
+    monkeypatch.setattr(type(tmp_path), "is_dir", made_after)
+
+    Place(folder / "journal.db").close()
+
+
 async def test_a_journal_of_a_newer_program_is_refused_and_left_as_it_is(path: Path) -> None:
     await (await SqliteJournal.open(path)).close()
     with closing(sqlite3.connect(path)) as database:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import SagaRejected, saga, scope
+from orchestrator.contract.command import Effect
 from orchestrator.engine.run.command_issuer import CommandIssuer
 from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.forward import Forward
@@ -19,7 +20,8 @@ from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.replay import ReplayGate
 from orchestrator.engine.run.replay_loop import ReplayLoop
 from orchestrator.engine.run.stop_control import StopControl
-from orchestrator.journal.entries import CommandIntended, SagaRecovered
+from orchestrator.journal.entries import CommandCompleted, CommandIntended, SagaRecovered, SagaStarted
+from orchestrator.journal.fold import fold
 from orchestrator.journal.state import ENDED, SagaState, Status
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.order.v1.order_pb2 import Receipt
@@ -534,3 +536,29 @@ async def test_a_later_call_in_a_recovered_sagas_loop_runs_in_its_context() -> N
     loop.call_later(0.0, lambda: seen.set_result(named.get("nobody's")), context=context)
 
     assert await seen == "the saga's"
+
+
+@pytest.mark.parametrize("pivoted", [True, False])
+async def test_what_is_in_doubt_goes_before_what_is_journalled_after_it_only_past_the_pivot(*, pivoted: bool) -> None:
+    """Past it, an operator may have reopened a command without which the code has gone on."""
+    state = fold(
+        SAGA,
+        [
+            SagaStarted(1, "trip", 1, b""),
+            CommandIntended(2, "Ship#1", "shop.Ship", Effect.RETRYABLE, b""),
+            CommandIntended(3, "Tell#1", "shop.Tell", Effect.RETRYABLE, b""),
+            CommandCompleted(4, "Tell#1", 1, 3, b""),
+        ],
+    )
+    state.pivoted = pivoted
+    gate = ReplayGate(state)
+    ends, divergences = list[list[str]](), list[str]()
+    gate.at_end, gate.diverge = ends.append, divergences.append
+    code = gate.loop.create_task(gate.turn("Ship#1"))
+    await turns()
+    gate.go_live()
+    await turns()
+
+    assert ends == [["Ship#1"]] * pivoted
+    assert divergences == ["the code waits for Ship#1; the journal goes on with Tell#1"] * (not pivoted)
+    assert code.done()

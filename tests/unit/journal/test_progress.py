@@ -169,6 +169,22 @@ async def test_a_call_after_a_loop_of_the_same_method_was_not_skipped(
     assert [step.conditional for step in found if step.command] == [True] * lines + [False, False]
 
 
+@saga("parting", version=1)
+async def parting(order: StartOrderRequest, shop: Shop) -> Receipt:
+    if order.member:
+        await shop.inventory.ReserveStock(RESERVE)
+        await shop.payment.CapturePayment(CAPTURE)
+        return Receipt()
+    await shop.inventory.ReserveStock(RESERVE)
+    return Receipt()
+
+
+async def test_what_a_completed_saga_did_last_is_the_end_of_its_code(world_of: Callable[..., EngineWorld]) -> None:
+    state = await world_of(parting).process().run(StartOrderRequest())
+
+    assert seen(state, parting) == [("ReserveStock", SKIPPED), ("CapturePayment", SKIPPED), ("ReserveStock", DONE)]
+
+
 async def test_what_may_have_run_as_part_of_a_loop_is_ahead_and_after_a_rollback_not_skipped(
     world_of: Callable[..., EngineWorld],
 ) -> None:
