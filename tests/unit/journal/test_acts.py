@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -10,22 +10,18 @@ from orchestrator.errors import ActRefused
 from orchestrator.journal.acts import Act, refuse_illegal
 from orchestrator.journal.state import SagaState, Status
 
-R, W, D, B, C, S, P = (
-    Status.RUNNING,
-    Status.WAITING,
-    Status.COMPLETED,
-    Status.COMPENSATING,
-    Status.COMPENSATED,
-    Status.SUSPENDED,
-    Status.PARTIALLY_COMPENSATED,
-)
-_SUSPENDED_ONLY: Final = dict.fromkeys(Status, "NOT_SUSPENDED") | {S: None}
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+D, C, S, P = Status.COMPLETED, Status.COMPENSATED, Status.SUSPENDED, Status.PARTIALLY_COMPENSATED
+_UNREFUSED: Final[Mapping[Status, str | None]] = dict.fromkeys(Status)
+_SUSPENDED_ONLY: Final[Mapping[Status, str | None]] = {**dict.fromkeys(Status, "NOT_SUSPENDED"), S: None}
 _ENDED: Final = dict.fromkeys((D, C, P), "SAGA_ENDED")
-REFUSED: Final = {
-    Act.CANCEL: dict.fromkeys(Status) | {D: "SAGA_ENDED"},
-    Act.PAUSE: dict.fromkeys(Status) | _ENDED,
+REFUSED: Final[Mapping[Act, Mapping[Status, str | None]]] = {
+    Act.CANCEL: {**_UNREFUSED, D: "SAGA_ENDED"},
+    Act.PAUSE: {**_UNREFUSED, **_ENDED},
     Act.RESUME: _SUSPENDED_ONLY,
-    Act.RETRY_NOW: dict.fromkeys(Status, "NOTHING_WAITS") | _ENDED,
+    Act.RETRY_NOW: {**dict.fromkeys(Status, "NOTHING_WAITS"), **_ENDED},
     Act.RESOLVE_OUTCOME: _SUSPENDED_ONLY,
     Act.RESOLVE_COMPENSATION: _SUSPENDED_ONLY,
     Act.SKIP_COMPENSATION: _SUSPENDED_ONLY,
