@@ -178,7 +178,7 @@ def _an_order() -> Callable[..., StartOrderRequest]:
 
 @pytest.fixture
 def orchestrator(api: Api) -> Callable[..., Awaitable[Answer]]:
-    """Call ``orchestrator`` in this process; the server goes on serving meanwhile."""
+    """Run a command of ``orchestrator`` in this process, against the server of the test."""
 
     async def call(*arguments: str) -> Answer:
         command = [*arguments, "--address", api.address]

@@ -66,7 +66,7 @@ async def test_two_hundred_watchers_share_one_view_of_each_change(
     seen = await asyncio.gather(*watching)
 
     assert all(each[-1].status == saga_pb2.STATUS_COMPLETED for each in seen)
-    assert len(shown) == api.feed._told, "each change is shown once, whoever watches"
+    assert len(shown) == api.feed._told, "the feed renders each change once for all readers"
     assert shown.count("COMPLETED") == 1
 
 

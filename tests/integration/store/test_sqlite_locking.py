@@ -1,4 +1,4 @@
-"""A journal has one orchestrator, whatever its file is called and whoever cleans up beside it."""
+"""Only one orchestrator opens a journal, under any name of its file, and also after a file beside it was removed."""
 
 from __future__ import annotations
 
@@ -337,7 +337,7 @@ def read_as_the_last_user(path: Path) -> None:
 
 
 async def test_a_refused_opening_leaves_the_locks_of_sqlite_in_place(journal: SqliteJournal, path: Path) -> None:
-    """Whoever closes a database as its last user removes its log: another process must see that it is not the last."""
+    """SQLite removes the log when the last user closes a database: another process must see that there is one more."""
     await Writing(journal).start()
     with pytest.raises(JournalUnavailable):
         await SqliteJournal.open(path)
