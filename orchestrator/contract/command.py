@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.message import Message
 
     from orchestrator.contract.status_code import StatusCode
+    from saga.v1 import contract_pb2
 
 DEFAULT_TIMEOUT = timedelta(seconds=5)
 
@@ -96,6 +99,9 @@ class Command:
         verify: the query that tells whether it took effect, where the contract names one.
         outcomes: what certain statuses mean; the first rule that matches decides.
         streaming: the rpc streams in some direction, so no saga can use it.
+        identities: the fields of the request by which the participant recognises a repeated command.
+        fillings: what fills fields of a derived request in another way than by name and type, by the full name of the
+            compensation or of the verify.
     """
 
     service: str
@@ -112,6 +118,8 @@ class Command:
     verify: Command | None = None
     outcomes: tuple[OutcomeRule, ...] = ()
     streaming: bool = False
+    identities: tuple[str, ...] = ()
+    fillings: Mapping[str, tuple[contract_pb2.Filling, ...]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

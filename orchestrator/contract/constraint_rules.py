@@ -110,8 +110,9 @@ def _refusals(rpc: Rpc, target: Rpc) -> Iterable[_RefusedValue]:
         derivation = Derivation.of(command, read_command(target.method))
     except ContractError:
         return ()  # another rule reports it
-    sources = field_sources(wanted, request, response)
+    sources = field_sources(wanted, request, response, rpc.fillings(target))
     answered = {source.field.name for source in sources if source.origin is Origin.RESPONSE}
+    origins = {source.field.name: source.path[0].name for source in sources if source.path}
     found: dict[str, _RefusedValue] = {}
     for asked, answer in _exchanges(request, response, wanted):
         accepted = _at_fault(asked), _at_fault(answer) if answer is not None else {}
@@ -120,12 +121,12 @@ def _refusals(rpc: Rpc, target: Rpc) -> Iterable[_RefusedValue]:
         except CompensationUnderivable:
             continue
         for name, why in _at_fault(derived).items():
-            fault = accepted[1] if name in answered else accepted[0]
-            if name in fault or (not name and any(accepted)):
+            fault, origin = accepted[1] if name in answered else accepted[0], origins.get(name, name)
+            if origin in fault or (not name and any(accepted)):
                 continue  # the command cannot be sent, or answered, with this message
             lost = name in answered and answer is None
             shown = answer if name in answered and answer is not None else asked
-            found.setdefault(name, _RefusedValue(name, _shown(shown, name), why, lost))
+            found.setdefault(name, _RefusedValue(name, _shown(shown, origin), why, lost))
     return found.values()
 
 

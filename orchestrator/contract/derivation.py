@@ -1,8 +1,8 @@
-"""Derives messages that nobody writes by hand, field by field, by name and type.
+"""Derives messages that nobody writes by hand, field by field: as the contract says, else by name and type.
 
-The request of a compensation comes from the command's request (always known, even when the answer was
-lost) and, for fields marked ``SOURCE_RESPONSE``, from its response. The request of a verify query comes
-from the command's request. A command's response whose answer was lost comes from its verify's response.
+The request of a compensation comes from the command's request (always known, even when the answer was lost) and, for
+fields of which the contract says so, from its response or from a constant. The request of a verify query comes from the
+command's request and from constants. A command's response whose answer was lost comes from its verify's response.
 
 Compile once with :meth:`Derivation.of`, derive often: which fields are copied, and how, is decided while
 compiling.
@@ -11,7 +11,10 @@ compiling.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, cast
+from functools import reduce
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from google.protobuf import json_format
 
 from orchestrator.contract.sources import (
     FieldSource,
@@ -42,23 +45,33 @@ class Derivation:
         indispensable: the fields from the response without which nothing may be sent.
     """
 
-    __slots__ = ("_assigned", "_from_request", "_from_response", "_message", "indispensable", "name", "needs_response")
+    __slots__ = (
+        "_assigned",
+        "_constants",
+        "_from_request",
+        "_from_response",
+        "_message",
+        "indispensable",
+        "name",
+        "needs_response",
+    )
 
     def __init__(self, name: str, message: type[Message], sources: Iterable[FieldSource]) -> None:
-        steps = [(source, _Step.between(source.source, source.field)) for source in sources if source.source]
+        filled = [source for source in sources if source.path]
         request, response = (
-            tuple((source.field.name, step) for source, step in steps if source.origin is origin)
+            tuple(_Copy.of(source) for source in filled if source.origin is origin)
             for origin in (Origin.REQUEST, Origin.RESPONSE)
         )
         self.name = name
         self._message = message
-        self._assigned = tuple(field for field, step in request if step is _Step.ASSIGN)
-        self._from_request = tuple((field, step) for field, step in request if step is not _Step.ASSIGN)
+        self._constants = _constants(message, sources)
+        self._assigned = tuple((copy.field, copy.source) for copy in request if copy.is_assignment)
+        self._from_request = tuple(copy for copy in request if not copy.is_assignment)
         self._from_response = response
         self.needs_response = bool(response)
         self.indispensable = tuple(
             source.field.name
-            for source, _ in steps
+            for source in filled
             if source.origin is Origin.RESPONSE and source.when_unknown is not WhenUnknown.LEAVE_EMPTY
         )
 
@@ -67,10 +80,11 @@ class Derivation:
         """How the request of ``target``, a compensation or a verify, is derived from ``command``.
 
         Raises:
-            ContractError: a field of the target's request has no source of its name and type.
+            ContractError: a field of the target's request has no source, or a constant is not of its type.
         """
-        sources = field_sources(*map(_descriptor, (target.request, command.request, command.response)))
-        if missing := [source for source in sources if source.source is None]:
+        wanted, request, response = map(_descriptor, (target.request, command.request, command.response))
+        sources = field_sources(wanted, request, response, command.fillings.get(target.name, ()))
+        if missing := [source for source in sources if source.is_missing]:
             raise ContractError(
                 f"{command.file}: the request of {target.short_name} cannot be derived from {command.short_name}: "
                 + ", ".join(map(describe_missing, missing))
@@ -90,8 +104,9 @@ class Derivation:
             command.name,
             command.response,
             (
-                FieldSource(field, Origin.REQUEST, matching_field(offered, field), WhenUnknown.UNSPECIFIED)
+                FieldSource(field, Origin.REQUEST, (source,))
                 for field in wanted.fields
+                if (source := matching_field(offered, field)) is not None
             ),
         )
 
@@ -106,20 +121,51 @@ class Derivation:
             CompensationUnderivable: the answer was lost, and the contract says to suspend then.
         """
         derived = self._message()
-        for field in self._assigned:
-            setattr(derived, field, getattr(request, field))
-        for field, step in self._from_request:
-            step.copy(request, derived, field)
+        if self._constants is not None:
+            derived.CopyFrom(self._constants)
+        for field, source in self._assigned:
+            setattr(derived, field, getattr(request, source))
+        for copy in self._from_request:
+            copy.make(request, derived)
         if self.needs_response:
             self._derive_from_response(derived, response)
         return derived
 
     def _derive_from_response(self, derived: Message, response: Message | None) -> None:
         if response is not None:
-            for field, step in self._from_response:
-                step.copy(response, derived, field)
+            for copy in self._from_response:
+                copy.make(response, derived)
         elif self.indispensable:
             raise CompensationUnderivable(self.name, self.indispensable)
+
+
+class _Copy(NamedTuple):
+    """One field that is copied.
+
+    Attributes:
+        field: the field to fill.
+        way: the messages within the origin that lead to the source.
+        source: the field that holds the value.
+        step: how it is copied.
+    """
+
+    field: str
+    way: tuple[str, ...]
+    source: str
+    step: _Step
+
+    @classmethod
+    def of(cls, source: FieldSource) -> _Copy:
+        *way, last = source.path
+        return cls(source.field.name, tuple(each.name for each in way), last.name, _Step.between(last, source.field))
+
+    @property
+    def is_assignment(self) -> bool:
+        """Whether it is made by plain assignment, without a look at anything else."""
+        return not self.way and self.step is _Step.ASSIGN
+
+    def make(self, origin: Message, derived: Message) -> None:
+        self.step.copy(reduce(getattr, self.way, origin), self.source, derived, self.field)
 
 
 class _Step(enum.Enum):
@@ -142,10 +188,10 @@ class _Step(enum.Enum):
         # A default value may be an unset field, so the target is left unset too, unless the field must be set.
         return cls.ASSIGN_IF_NOT_DEFAULT if field.has_presence and not field.is_required else cls.ASSIGN
 
-    def copy(self, origin: Message, derived: Message, field: str) -> None:
-        if self in _ONLY_IF_PRESENT and not origin.HasField(field):
+    def copy(self, origin: Message, source: str, derived: Message, field: str) -> None:
+        if self in _ONLY_IF_PRESENT and not origin.HasField(source):
             return
-        value = getattr(origin, field)
+        value = getattr(origin, source)
         if self in _MERGED:
             target = getattr(derived, field)
             target.MergeFrom(value)
@@ -157,6 +203,18 @@ class _Step(enum.Enum):
 
 _ONLY_IF_PRESENT = frozenset({_Step.ASSIGN_IF_PRESENT, _Step.MERGE_IF_PRESENT})
 _MERGED = frozenset({_Step.MERGE, _Step.MERGE_IF_PRESENT})
+
+
+def _constants(message: type[Message], sources: Iterable[FieldSource]) -> Message | None:
+    """A message with the constants alone, where there are any."""
+    stated = {source.field.name: source.constant for source in sources if source.constant is not None}
+    if not stated:
+        return None
+    values = {name: json_format.MessageToDict(value) for name, value in stated.items()}
+    try:
+        return json_format.ParseDict(values, message())
+    except json_format.ParseError as error:
+        raise ContractError(f"{message.DESCRIPTOR.full_name}: {error}") from error
 
 
 def describe_missing(source: FieldSource) -> str:

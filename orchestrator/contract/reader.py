@@ -9,28 +9,23 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from google.protobuf import descriptor_pb2, message_factory
+from google.protobuf import message_factory
 from google.rpc import code_pb2
 
 from orchestrator.contract.command import DEFAULT_TIMEOUT, Command, Effect, Meaning, OnUnknown, OutcomeRule, RetryPolicy
+from orchestrator.contract.options import field_options, method_options
 from orchestrator.contract.status_code import StatusCode
-from saga.v1 import contract_pb2
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
     from google.protobuf.duration_pb2 import Duration
 
+    from saga.v1 import contract_pb2
+
 
 _MOST_SECONDS: Final = 10**12
 
-
-def method_options(method: MethodDescriptor) -> contract_pb2.Command:
-    """What the contract says of a method, as written; empty where it says nothing.
-
-    The options are read through their bytes, so that a descriptor of any pool will do.
-    """
-    options = descriptor_pb2.MethodOptions.FromString(method.GetOptions().SerializeToString())
-    return options.Extensions[contract_pb2.command]
+_IDENTITIES: Final = frozenset({"order_id", "request_id", "idempotency_key"})
 
 
 def read_service(service: ServiceDescriptor) -> dict[str, Command]:
@@ -44,9 +39,28 @@ def read_command(method: MethodDescriptor) -> Command:
     return _read(method, compensation=_named(method, options.compensation), verify=_named(method, options.verify))
 
 
+def find_method(method: MethodDescriptor, name: str) -> MethodDescriptor | None:
+    """The method that a contract names beside another one, where it is known.
+
+    Args:
+        method: the one whose contract names it.
+        name: the name of a method of the same service, such as ``ReleaseStock``; or a full name, such as
+            ``shop.refund.v1.RefundService.Refund`` or ``shop.refund.v1.RefundService/Refund``.
+    """
+    owner, _, part = name.replace("/", ".").rpartition(".")
+    service = method.containing_service
+    if owner and owner != service.full_name:
+        try:
+            # A pool does not find methods by name.
+            service = service.file.pool.FindServiceByName(owner)
+        except KeyError:
+            return None
+    return service.methods_by_name.get(part)
+
+
 def _named(method: MethodDescriptor, name: str) -> Command | None:
-    """Another method of the same service, itself without compensation and verify."""
-    other = method.containing_service.methods_by_name.get(name)
+    """Another method, itself without compensation and verify."""
+    other = find_method(method, name)
     return None if other is None else _read(other, compensation=None, verify=None)
 
 
@@ -67,6 +81,25 @@ def _read(method: MethodDescriptor, *, compensation: Command | None, verify: Com
         verify=verify,
         outcomes=read_outcomes(options),
         streaming=method.client_streaming or method.server_streaming,
+        identities=identity_fields(method),
+        fillings={
+            target.name: tuple(fillings)
+            for target, fillings in (
+                (compensation, options.compensation_request),
+                (verify, options.verify_request),
+            )
+            if target is not None and fillings
+        },
+    )
+
+
+def identity_fields(method: MethodDescriptor) -> tuple[str, ...]:
+    """The names of the fields of its request by which a participant recognises a repeated command."""
+    stated = method_options(method).identity
+    return tuple(
+        field.name
+        for field in method.input_type.fields
+        if field.name in _IDENTITIES or field.name in stated or field_options(field).identity
     )
 
 

@@ -1,4 +1,4 @@
-"""Masks the fields that a contract marks ``debug_redact``: card tokens, addresses.
+"""Masks the fields that must not be shown: card tokens, addresses. A contract marks them, or an overlay does.
 
 Only what is known to be harmless is shown. So a mark is found at every place: in nested messages, in lists, maps and
 oneofs, in extensions, and in an Any of a known type. Of an unreadable Any (of unknown type, or broken) the type and the
@@ -8,11 +8,13 @@ size are kept. Fields that the contract does not know are dropped.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
+
+from orchestrator.contract.options import Annotations, annotations_of, is_sensitive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,16 +42,20 @@ def redacted(message: M) -> M:
     return copy
 
 
-@lru_cache(maxsize=1024)
 def may_hide(descriptor: Descriptor) -> bool:
     """Whether a message of this type, or one within, may hold what must not be shown."""
+    return _may_hide(descriptor, annotations_of(descriptor.file.pool))
+
+
+@lru_cache(maxsize=1024)
+def _may_hide(descriptor: Descriptor, _annotations: Annotations) -> bool:
     waiting, seen = [descriptor], {descriptor}
     while waiting:
         kind = waiting.pop()
         if kind.full_name == _ANY or kind.is_extendable:
             return True
         for field in kind.fields:
-            if field.GetOptions().debug_redact:
+            if is_sensitive(field):
                 return True
             if field.message_type is not None and field.message_type not in seen:
                 seen.add(field.message_type)
@@ -58,13 +64,13 @@ def may_hide(descriptor: Descriptor) -> bool:
 
 
 def _redact(message: Message, depth: int) -> None:
-    if not may_hide(message.DESCRIPTOR):
+    if not may_hide(cast("Descriptor", message.DESCRIPTOR)):  # of either implementation
         return
     if message.DESCRIPTOR.full_name == _ANY:
         _redact_packed(message, depth)  # type: ignore[arg-type]  # it is one
         return
     for field, value in message.ListFields():
-        if field.GetOptions().debug_redact:
+        if is_sensitive(field):
             _mask(message, field, value)
         elif field.message_type is not None:
             for nested in _messages(field, value):

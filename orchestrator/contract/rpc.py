@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.contract.attributes import field_options
 from orchestrator.contract.command import Effect
-from orchestrator.contract.reader import method_options
+from orchestrator.contract.options import method_options
+from orchestrator.contract.reader import find_method
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
+    from collections.abc import Sequence
+
+    from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
     from saga.v1 import contract_pb2
 
 EFFECTFUL = frozenset({Effect.COMPENSABLE, Effect.PIVOT, Effect.RETRYABLE})
-
-_IDENTITIES = frozenset({"order_id", "request_id", "idempotency_key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +64,25 @@ class Rpc:
     @property
     def compensation(self) -> Rpc | None:
         """The rpc that it names as its compensation, where that rpc exists."""
-        return self.sibling(self.options.compensation)
+        return self.named(self.options.compensation)
 
     @property
     def verify(self) -> Rpc | None:
         """The rpc that it names as its verify, where that rpc exists."""
-        return self.sibling(self.options.verify)
+        return self.named(self.options.verify)
 
-    def sibling(self, name: str) -> Rpc | None:
-        """The rpc of that name in the same service."""
-        method = self.method.containing_service.methods_by_name.get(name)
+    def named(self, name: str) -> Rpc | None:
+        """The rpc of that name in the same service or, of a full name, in any service that is known."""
+        method = find_method(self.method, name)
         return None if method is None else Rpc.of(method)
+
+    def fillings(self, target: Rpc) -> Sequence[contract_pb2.Filling]:
+        """What is said of fields in the request of this rpc's compensation, or of its verify."""
+        undo = self.compensation
+        is_undo = undo is not None and undo.method.full_name == target.method.full_name
+        return self.options.compensation_request if is_undo else self.options.verify_request
 
 
 def commands_of(service: ServiceDescriptor) -> tuple[Rpc, ...]:
     """The rpcs of a service that have command options; empty where the service takes no part in sagas."""
     return tuple(rpc for rpc in map(Rpc.of, service.methods) if rpc.is_command)
-
-
-def identity_fields(message: Descriptor) -> tuple[str, ...]:
-    """The names of the fields by which a participant recognises a repeated command."""
-    return tuple(field.name for field in message.fields if field.name in _IDENTITIES or field_options(field).identity)

@@ -9,21 +9,23 @@ rule                                           what it asks for
 ``states-effect``                              a command states its effect
 ``command-is-unary``                           a command does not stream
 ``compensable-names-compensation``             a compensable command names its compensation
-``compensation-exists``                        the compensation is an rpc of the same service
+``compensation-exists``                        the compensation is an rpc that is known
 ``compensation-is-retryable``                  the compensation is itself RETRYABLE
 ``compensation-is-idempotent``                 the compensation recognises a repeated key: it is sent until it succeeds
-``compensation-request-is-derivable``          each field of its request has a source of the same name and type
+``compensation-request-is-derivable``          each field of its request has a source
+``fillings-fit``                               what is said of a derived request's fields fits them and the command
 ``required-field-is-always-filled``            a `required` field of proto2 has a source that is never absent
 ``derived-request-is-legal``                   constraints on its request accept what the command's request may hold
 ``left-empty-is-legal``                        ... and that a field with WHEN_UNKNOWN_LEAVE_EMPTY is empty
 ``response-field-states-when-unknown``         a field with SOURCE_RESPONSE says what to do when the answer was lost
 ``only-compensable-names-compensation``        a query, a pivot and a retryable name no compensation
 ``only-compensable-compensates-when-unknown``  so on_unknown COMPENSATE is for compensables
-``verify-exists``                              the verify is an rpc of the same service
+``verify-exists``                              the verify is an rpc that is known
 ``verify-is-query``                            the verify is a QUERY
 ``verify-request-is-derivable``                each field of its request is found in the command's request
 ``on-unknown-verify-names-verify``             on_unknown VERIFY needs a verify
 ``not-idempotent-is-not-resent``               a command that is not idempotent is not re-sent blindly
+``identity-is-a-field``                        what `identity` names is a field of the request
 ``effectful-request-has-identity``             a participant can recognise a repeated command, by a field or by the
                                                metadata, or says that it does not
 ``identity-by-metadata-is-idempotent``         what goes by the metadata recognises a repeated key
@@ -45,8 +47,11 @@ from orchestrator.contract.attempt_rules import outcomes_decide, retry_is_sane, 
 from orchestrator.contract.command import Effect
 from orchestrator.contract.constraint_rules import constraints_compile, derived_request_is_legal, left_empty_is_legal
 from orchestrator.contract.derivation import describe_missing
-from orchestrator.contract.rpc import Rpc, commands_of, identity_fields
-from orchestrator.contract.sources import Origin, WhenUnknown, field_sources, is_always_set
+from orchestrator.contract.filling_rules import fillings_fit
+from orchestrator.contract.options import Annotations, annotations_of
+from orchestrator.contract.reader import identity_fields
+from orchestrator.contract.rpc import Rpc, commands_of
+from orchestrator.contract.sources import Origin, WhenUnknown, field_sources
 from orchestrator.contract.violation import Violation
 from saga.v1 import contract_pb2
 
@@ -60,18 +65,41 @@ if TYPE_CHECKING:
 
 def check_service(service: ServiceDescriptor) -> list[Violation]:
     """What is missing or wrong in a service's contract; nothing where the service takes no part in sagas."""
-    return list(_checked(service))
+    return list(_checked(service, annotations_of(service.file.pool)))
 
 
 @lru_cache(maxsize=256)
-def _checked(service: ServiceDescriptor) -> tuple[Violation, ...]:
+def _checked(service: ServiceDescriptor, annotations: Annotations) -> tuple[Violation, ...]:
     # Several sagas use one service, and trying its constraints takes a while.
     return tuple(
-        Violation(file=service.file.name, line=0, rpc=rpc.name, rule=rule, message=message)
+        Violation(*_place(rpc, rule, annotations), rpc=rpc.name, rule=rule, message=message)
         for rpc in commands_of(service)
         for rule, check in RULES.items()
         for message in check(rpc)
     )
+
+
+def _place(rpc: Rpc, rule: str, annotations: Annotations) -> tuple[str, int]:
+    """The file and line of what breaks a rule: in the overlay that speaks of the rpc, else the contract's file."""
+    option = next((option for part, option in _OPTIONS.items() if part in rule), "")
+    return annotations.place(rpc.method.full_name, option) or (rpc.method.containing_service.file.name, 0)
+
+
+_OPTIONS: Mapping[str, str] = {
+    "compensation-request": "compensation_request",
+    "compensation": "compensation",
+    "verify-request": "verify_request",
+    "verify": "verify",
+    "on-unknown": "on_unknown",
+    "when-unknown": "compensation_request",
+    "not-idempotent": "not_idempotent",
+    "identity": "identity",
+    "timeout": "timeout",
+    "retry": "retry",
+    "outcomes": "outcomes",
+    "effect": "effect",
+}
+"""The option that a rule is about, by a part of the rule's name; the first part that is found counts."""
 
 
 def _states_effect(rpc: Rpc) -> Iterator[str]:
@@ -97,8 +125,8 @@ def _compensable_names_compensation(rpc: Rpc) -> Iterator[str]:
 
 def _compensation_exists(rpc: Rpc) -> Iterator[str]:
     name = rpc.options.compensation
-    if name and rpc.sibling(name) is None:
-        yield f"its compensation {name!r} is no rpc of {_service(rpc)}; {_known(rpc)}"
+    if name and rpc.named(name) is None:
+        yield f"its compensation {name!r} {_unknown(rpc, name)}"
 
 
 def _compensation_is_retryable(rpc: Rpc) -> Iterator[str]:
@@ -122,11 +150,11 @@ def _compensation_is_idempotent(rpc: Rpc) -> Iterator[str]:
 def _compensation_request_is_derivable(rpc: Rpc) -> Iterator[str]:
     compensation = rpc.compensation
     for source in _sources(rpc, compensation):
-        if compensation and source.source is None:
+        if compensation and source.is_missing and not source.stated:
             yield (
                 f"field `{source.field.name}` of {compensation.method.input_type.name} cannot be filled: "
                 f"{describe_missing(source)}; add the field there, or say where it comes from with "
-                "`(saga.v1.field).source`"
+                "`compensation_request`, or with `(saga.v1.field).source`"
             )
 
 
@@ -134,14 +162,14 @@ def _required_field_is_always_filled(rpc: Rpc) -> Iterator[str]:
     for target in filter(None, (rpc.compensation, rpc.verify)):
         name = target.method.input_type.name
         for source in _sources(rpc, target):
-            if source.source is None or not source.field.is_required:
+            if source.is_missing or not source.field.is_required:
                 continue
             if source.when_unknown is WhenUnknown.LEAVE_EMPTY:
                 yield (
                     f"field `{source.field.name}` of {name} is `required`, and is left empty when the answer was lost, "
                     "so that nothing could be sent; make it `optional`, or state `when_unknown: WHEN_UNKNOWN_SUSPEND`"
                 )
-            elif not is_always_set(source.source):
+            elif not source.is_always_set:
                 yield (
                     f"field `{source.field.name}` of {name} is `required`, and comes from one that may be absent in "
                     f"the {source.origin.value}, so that nothing could be sent; make it "
@@ -152,6 +180,8 @@ def _required_field_is_always_filled(rpc: Rpc) -> Iterator[str]:
 def _response_field_states_when_unknown(rpc: Rpc) -> Iterator[str]:
     compensation = rpc.compensation
     for source in _sources(rpc, compensation):
+        if source.is_missing and source.stated:
+            continue  # another rule reports it
         if compensation and source.origin is Origin.RESPONSE and source.when_unknown is WhenUnknown.UNSPECIFIED:
             yield (
                 f"field `{source.field.name}` of {compensation.method.input_type.name} comes from an answer that can "
@@ -175,8 +205,8 @@ def _only_compensable_compensates_when_unknown(rpc: Rpc) -> Iterator[str]:
 
 def _verify_exists(rpc: Rpc) -> Iterator[str]:
     name = rpc.options.verify
-    if name and rpc.sibling(name) is None:
-        yield f"its verify {name!r} is no rpc of {_service(rpc)}; {_known(rpc)}"
+    if name and rpc.named(name) is None:
+        yield f"its verify {name!r} {_unknown(rpc, name)}"
 
 
 def _verify_is_query(rpc: Rpc) -> Iterator[str]:
@@ -190,11 +220,16 @@ def _verify_is_query(rpc: Rpc) -> Iterator[str]:
 def _verify_request_is_derivable(rpc: Rpc) -> Iterator[str]:
     verify = rpc.verify
     for source in _sources(rpc, verify):
-        # A verify is asked because the answer was lost, so its request cannot come from the answer.
-        if verify and (source.source is None or source.origin is Origin.RESPONSE):
+        if verify and source.origin is Origin.RESPONSE:
+            yield (
+                f"field `{source.field.name}` of {verify.method.input_type.name} comes from the answer, and a verify "
+                f"is asked because the answer was lost; fill it from {rpc.method.input_type.name}"
+            )
+        elif verify and source.is_missing and not source.stated:
             yield (
                 f"field `{source.field.name}` of {verify.method.input_type.name} cannot be filled from "
-                f"{rpc.method.input_type.name}; add a field of that name and type there"
+                f"{rpc.method.input_type.name}; add a field of that name and type there, or say where it comes from "
+                "with `verify_request`"
             )
 
 
@@ -211,14 +246,22 @@ def _not_idempotent_is_not_resent(rpc: Rpc) -> Iterator[str]:
         )
 
 
+def _identity_is_a_field(rpc: Rpc) -> Iterator[str]:
+    known = rpc.method.input_type.fields_by_name
+    for name in rpc.options.identity:
+        if name not in known:
+            request, others = rpc.method.input_type.name, ", ".join(known) or "none"
+            yield f"its identity `{name}` is no field of {request}; it has {others}"
+
+
 def _effectful_request_has_identity(rpc: Rpc) -> Iterator[str]:
     says_how = rpc.options.identity_by_metadata or rpc.options.not_idempotent
-    if rpc.is_effectful and not says_how and not identity_fields(rpc.method.input_type):
+    if rpc.is_effectful and not says_how and not identity_fields(rpc.method):
         yield (
             f"{rpc.method.input_type.name} has no field by which a repeated command is recognised; add `order_id`, "
-            "`request_id` or `idempotency_key`, or mark a field with `(saga.v1.field).identity`; where the participant "
-            "goes by the metadata `idempotency-key`, state `identity_by_metadata: true`, and where it recognises "
-            "nothing, `not_idempotent: true`"
+            "`request_id` or `idempotency_key`, or name a field in `identity:`; where the participant goes "
+            "by the metadata `idempotency-key`, state `identity_by_metadata: true`, and where it recognises nothing, "
+            "`not_idempotent: true`"
         )
 
 
@@ -238,6 +281,7 @@ RULES: Mapping[str, Callable[[Rpc], Iterator[str]]] = {
     "compensation-is-retryable": _compensation_is_retryable,
     "compensation-is-idempotent": _compensation_is_idempotent,
     "compensation-request-is-derivable": _compensation_request_is_derivable,
+    "fillings-fit": fillings_fit,
     "required-field-is-always-filled": _required_field_is_always_filled,
     "derived-request-is-legal": derived_request_is_legal,
     "left-empty-is-legal": left_empty_is_legal,
@@ -249,6 +293,7 @@ RULES: Mapping[str, Callable[[Rpc], Iterator[str]]] = {
     "verify-request-is-derivable": _verify_request_is_derivable,
     "on-unknown-verify-names-verify": _on_unknown_verify_names_verify,
     "not-idempotent-is-not-resent": _not_idempotent_is_not_resent,
+    "identity-is-a-field": _identity_is_a_field,
     "effectful-request-has-identity": _effectful_request_has_identity,
     "identity-by-metadata-is-idempotent": _identity_by_metadata_is_idempotent,
     "timeout-is-sane": timeout_is_sane,
@@ -262,15 +307,21 @@ RULES: Mapping[str, Callable[[Rpc], Iterator[str]]] = {
 def _sources(rpc: Rpc, target: Rpc | None) -> tuple[FieldSource, ...]:
     if target is None:
         return ()
-    return field_sources(target.method.input_type, rpc.method.input_type, rpc.method.output_type)
+    method = rpc.method
+    return field_sources(target.method.input_type, method.input_type, method.output_type, rpc.fillings(target))
 
 
-def _service(rpc: Rpc) -> str:
-    return str(rpc.method.containing_service.name)
-
-
-def _known(rpc: Rpc) -> str:
-    return "it has " + ", ".join(method.name for method in rpc.method.containing_service.methods)
+def _unknown(rpc: Rpc, name: str) -> str:
+    """Why no rpc is found by this name."""
+    owner, _, _ = name.replace("/", ".").rpartition(".")
+    service = rpc.method.containing_service
+    if owner and owner != service.full_name:
+        try:
+            service = service.file.pool.FindServiceByName(owner)
+        except KeyError:
+            return f"is of a service that is not known here; correct the name, or import the stubs of {owner}, too"
+    known = ", ".join(method.name for method in service.methods)
+    return f"is no rpc of {service.name}; it has {known}"
 
 
 def _effect(rpc: Rpc) -> str:

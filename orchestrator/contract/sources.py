@@ -1,4 +1,4 @@
-"""Where each field of a derived message takes its value from: by name and type, and by what the contract says.
+"""Where each field of a derived message takes its value from: as the contract says, else by name and type.
 
 It reads descriptors alone, of any pool, so that the rules and the derivation agree.
 """
@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.descriptor import FieldDescriptor
 
-from orchestrator.contract.attributes import field_options
+from orchestrator.contract.options import field_options
 from saga.v1 import contract_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from google.protobuf.descriptor import Descriptor
+    from google.protobuf.struct_pb2 import Value
 
 
 class Origin(enum.Enum):
-    """Which of a command's two messages a field takes its value from; ``saga.v1.Source``."""
+    """Where a field takes its value from: one of a command's two messages, or the contract itself."""
 
     REQUEST = "request"
     RESPONSE = "response"
+    CONSTANT = "constant"
 
 
 class WhenUnknown(enum.Enum):
@@ -35,41 +39,84 @@ class WhenUnknown(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class FieldSource:
-    """A field of a derived message and the field that it takes its value from.
+    """A field of a derived message and where it takes its value from.
 
     Attributes:
         field: the field to fill.
-        origin: the message in which its value is looked for.
-        source: the field found there by name and type, or None.
+        origin: where its value is looked for.
+        path: the fields from the message of ``origin`` to the one that holds the value; empty where there is none of
+            this name and type, and for a constant.
         when_unknown: what the contract says for the case that the answer was lost.
+        constant: the value, where it is a constant.
+        stated: the contract says where the value comes from, for this command; else it follows from name and type.
     """
 
     field: FieldDescriptor
     origin: Origin
-    source: FieldDescriptor | None
-    when_unknown: WhenUnknown
+    path: tuple[FieldDescriptor, ...]
+    when_unknown: WhenUnknown = WhenUnknown.UNSPECIFIED
+    constant: Value | None = None
+    stated: bool = False
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether nothing fills the field."""
+        return not self.path and self.constant is None
+
+    @property
+    def is_always_set(self) -> bool:
+        """Whether every valid message holds a value of this field."""
+        return self.constant is not None or (bool(self.path) and all(map(is_always_set, self.path)))
 
 
-def field_sources(target: Descriptor, request: Descriptor, response: Descriptor) -> tuple[FieldSource, ...]:
-    """The source of each field of ``target`` among the fields of a command's request and response."""
-    sources = []
-    for field in target.fields:
-        options = field_options(field)
-        origin = Origin.RESPONSE if options.source == contract_pb2.SOURCE_RESPONSE else Origin.REQUEST
-        found = matching_field(response if origin is Origin.RESPONSE else request, field)
-        sources.append(FieldSource(field, origin, found, WhenUnknown(options.when_unknown)))
-    return tuple(sources)
+def field_sources(
+    target: Descriptor, request: Descriptor, response: Descriptor, fillings: Iterable[contract_pb2.Filling] = ()
+) -> tuple[FieldSource, ...]:
+    """The source of each field of ``target`` among the fields of a command's request and response.
+
+    Args:
+        target: the message to derive.
+        request: the command's request.
+        response: the command's response.
+        fillings: what the contract says of fields that are filled in another way than by name and type.
+    """
+    stated = {filling.field: filling for filling in fillings}
+    return tuple(
+        _stated_source(field, stated[field.name], request, response)
+        if field.name in stated
+        else _matching_source(field, request, response)
+        for field in target.fields
+    )
 
 
 def matching_field(message: Descriptor, wanted: FieldDescriptor) -> FieldDescriptor | None:
     """The field of ``message`` with the name and the type of ``wanted``."""
     found = message.fields_by_name.get(wanted.name)
-    return found if found is not None and _same_type(found, wanted) else None
+    return found if found is not None and same_type(found, wanted) else None
 
 
-def is_always_set(field: FieldDescriptor) -> bool:
-    """Whether every valid message holds a value of this field: the field is required, or has no absence."""
-    return bool(field.is_required or not field.has_presence)
+def find_path(message: Descriptor, path: str) -> tuple[FieldDescriptor, ...]:
+    """The fields on a way such as ``payer.customer_id``; fewer than its names where the way ends before.
+
+    Only a single message can be passed on the way: no list, and no map.
+    """
+    found: list[FieldDescriptor] = []
+    within: Descriptor | None = message
+    for name in path.split("."):
+        field = within.fields_by_name.get(name) if within is not None else None
+        if field is None:
+            break
+        found.append(field)
+        within = None if field.is_repeated else field.message_type
+    return tuple(found)
+
+
+def same_type(one: FieldDescriptor, other: FieldDescriptor) -> bool:
+    """Whether two fields hold the same, as their types are written.
+
+    Written types compare equal across pools, and so do two maps, whose entry types bear different names.
+    """
+    return type_name(one) == type_name(other)
 
 
 def type_name(field: FieldDescriptor) -> str:
@@ -82,9 +129,29 @@ def type_name(field: FieldDescriptor) -> str:
     return f"repeated {name}" if field.is_repeated else name
 
 
-def _same_type(one: FieldDescriptor, other: FieldDescriptor) -> bool:
-    # Written types compare equal across pools, and so do two maps, whose entry types bear different names.
-    return type_name(one) == type_name(other)
+def is_always_set(field: FieldDescriptor) -> bool:
+    """Whether every valid message holds a value of this field: the field is required, or has no absence."""
+    return bool(field.is_required or not field.has_presence)
+
+
+def _matching_source(field: FieldDescriptor, request: Descriptor, response: Descriptor) -> FieldSource:
+    options = field_options(field)
+    origin = Origin.RESPONSE if options.source == contract_pb2.SOURCE_RESPONSE else Origin.REQUEST
+    found = matching_field(response if origin is Origin.RESPONSE else request, field)
+    return FieldSource(field, origin, (found,) if found else (), WhenUnknown(options.when_unknown))
+
+
+def _stated_source(
+    field: FieldDescriptor, filling: contract_pb2.Filling, request: Descriptor, response: Descriptor
+) -> FieldSource:
+    if filling.WhichOneof("origin") == "constant":
+        return FieldSource(field, Origin.CONSTANT, (), constant=filling.constant, stated=True)
+    is_answer = filling.WhichOneof("origin") == "response"
+    origin, message = (Origin.RESPONSE, response) if is_answer else (Origin.REQUEST, request)
+    way = filling.response if is_answer else filling.request
+    path = find_path(message, way)
+    fits = len(path) == len(way.split(".")) and same_type(path[-1], field)
+    return FieldSource(field, origin, path if fits else (), WhenUnknown(filling.when_unknown), stated=True)
 
 
 _SCALARS = {

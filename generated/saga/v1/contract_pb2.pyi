@@ -10,6 +10,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf.internal import extension_dict as _extension_dict
@@ -198,14 +199,18 @@ class Command(_message.Message):
     NOT_IDEMPOTENT_FIELD_NUMBER: _builtins.int
     OUTCOMES_FIELD_NUMBER: _builtins.int
     IDENTITY_BY_METADATA_FIELD_NUMBER: _builtins.int
+    COMPENSATION_REQUEST_FIELD_NUMBER: _builtins.int
+    VERIFY_REQUEST_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
     effect: Global___Effect.ValueType
     """The effect of the command."""
     compensation: _builtins.str
-    """The method of the same service that compensates this one. Its request is derived, field by
-    field and by name and type, from this command's request.
+    """The method that compensates this one: `ReleaseStock` of the same service, or with its full name,
+    `shop.refund.v1.RefundService.Refund`, of another. Its request is derived, field by field and by name and type,
+    from this command's request.
     """
     verify: _builtins.str
-    """A query of the same service that tells whether this command took effect. OK means that it did. NOT_FOUND with
+    """A query, named like a compensation, that tells whether this command took effect. OK means that it did. NOT_FOUND with
     the reason COMMAND_NOT_SEEN means that it did not; so does a status that a rule among the query's own
     `outcomes` calls REJECTED. The query is sent with the metadata `verifies`: the command's idempotency key.
     """
@@ -233,6 +238,20 @@ class Command(_message.Message):
         that matches decides.
         """
 
+    @_builtins.property
+    def compensation_request(self) -> _containers.RepeatedCompositeFieldContainer[Global___Filling]:
+        """The fields of the compensation's request that are filled in another way than by name and type from this
+        command's request. They count before `(saga.v1.field).source`.
+        """
+
+    @_builtins.property
+    def verify_request(self) -> _containers.RepeatedCompositeFieldContainer[Global___Filling]:
+        """The same for the request of the verify query. None of them may come from the response."""
+
+    @_builtins.property
+    def identity(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fields of the request that identify the business case, where this is easier to say here than at the fields."""
+
     def __init__(
         self,
         *,
@@ -245,14 +264,61 @@ class Command(_message.Message):
         not_idempotent: _builtins.bool = ...,
         outcomes: _abc.Iterable[Global___OutcomeRule] | None = ...,
         identity_by_metadata: _builtins.bool = ...,
+        compensation_request: _abc.Iterable[Global___Filling] | None = ...,
+        verify_request: _abc.Iterable[Global___Filling] | None = ...,
+        identity: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["retry", b"retry", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["compensation", b"compensation", "effect", b"effect", "identity_by_metadata", b"identity_by_metadata", "not_idempotent", b"not_idempotent", "on_unknown", b"on_unknown", "outcomes", b"outcomes", "retry", b"retry", "timeout", b"timeout", "verify", b"verify"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compensation", b"compensation", "compensation_request", b"compensation_request", "effect", b"effect", "identity", b"identity", "identity_by_metadata", b"identity_by_metadata", "not_idempotent", b"not_idempotent", "on_unknown", b"on_unknown", "outcomes", b"outcomes", "retry", b"retry", "timeout", b"timeout", "verify", b"verify", "verify_request", b"verify_request"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Command: _TypeAlias = Command  # noqa: Y015
+
+@_typing.final
+class Filling(_message.Message):
+    """What fills one field of a derived request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    RESPONSE_FIELD_NUMBER: _builtins.int
+    CONSTANT_FIELD_NUMBER: _builtins.int
+    WHEN_UNKNOWN_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field to fill, by its name."""
+    request: _builtins.str
+    """A field of the command's request, of the same type. A field of a message in the request is named with
+    the way to it: `payer.customer_id`.
+    """
+    response: _builtins.str
+    """A field of the command's response, named in the same way."""
+    when_unknown: Global___WhenUnknown.ValueType
+    """With `response`: what to do when the answer was lost."""
+    @_builtins.property
+    def constant(self) -> _struct_pb2.Value:
+        """Always this value, as protobuf writes it in JSON."""
+
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        request: _builtins.str = ...,
+        response: _builtins.str = ...,
+        constant: _struct_pb2.Value | None = ...,
+        when_unknown: Global___WhenUnknown.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["constant", b"constant", "origin", b"origin", "request", b"request", "response", b"response"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["constant", b"constant", "field", b"field", "origin", b"origin", "request", b"request", "response", b"response", "when_unknown", b"when_unknown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_origin: _TypeAlias = _typing.Literal["request", "response", "constant"]  # noqa: Y015
+    _WhichOneofArgType_origin: _TypeAlias = _typing.Literal["origin", b"origin"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_origin) -> _WhichOneofReturnType_origin | None: ...
+
+Global___Filling: _TypeAlias = Filling  # noqa: Y015
 
 @_typing.final
 class OutcomeRule(_message.Message):

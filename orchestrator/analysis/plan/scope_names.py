@@ -13,6 +13,7 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
 
 from orchestrator.contract.constraints import flaw, violations
+from orchestrator.contract.options import is_sensitive
 from orchestrator.contract.probes import values_of, with_value
 from orchestrator.definition.context import SCOPE_NAME
 
@@ -40,7 +41,7 @@ def scope_faults(name: ast.expr, names: Names) -> Iterator[str]:
     for position, part in enumerate(parts):
         if not isinstance(part, FieldDescriptor):
             continue
-        if part.GetOptions().debug_redact:
+        if is_sensitive(part):
             yield f"`{part.name}` must not be shown, and the names of scopes are, in keys; name it after something else"
         elif (value := _illegal(part, parts, position)) is not None:
             yield (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from orchestrator.contract.derivation import Derivation
-from orchestrator.contract.rpc import identity_fields
 from orchestrator.testing.conformance.observers import observers_of
 from orchestrator.testing.samples import Sampler
 
@@ -50,18 +49,14 @@ class CommandUnderTest:
         """A request that the participant should refuse, where the user named one."""
         if self.example.rejected is None:
             return None
-        return _over(self.request(identity), self.example.rejected, keep=self._identities)
-
-    @property
-    def _identities(self) -> tuple[str, ...]:
-        return identity_fields(_descriptor(self.command))
+        return _over(self.request(identity), self.example.rejected, keep=self.command.identities)
 
 
 def valid_request(command: Command, example: Example, identity: str) -> Message:
     """A valid request, with what the example says, and its identities derived from ``identity``."""
     message = _over(Sampler(_SEED).message(command.request), example.request)
     fresh = Sampler(identity)
-    for name in identity_fields(_descriptor(command)):
+    for name in command.identities:
         field = _descriptor(command).fields_by_name[name]
         if field.message_type is None and not field.is_repeated:
             setattr(message, name, fresh.fresh(field))

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from orchestrator.contract.command import Effect
 from orchestrator.contract.derivation import Derivation
-from orchestrator.contract.rpc import identity_fields
 from orchestrator.contract.sources import FieldSource, Origin, field_sources, matching_field
 from orchestrator.testing.samples import violations
 
@@ -78,29 +77,28 @@ def _derived(command: Command, query: Command) -> Question | None:
     if not choices:
         return None
     # The fullest request and, among equals, the one that can be asked first.
-    holder, chosen = min(choices, key=lambda each: sum(source.source is None for source in each[1]))
+    holder, chosen = min(choices, key=lambda each: sum(source.is_missing for source in each[1]))
     return _question(query, chosen, holder)
 
 
 def _asks_about(sources: tuple[FieldSource, ...], command: Command) -> bool:
     """Whether all fields have a source, or the fields with a source name the command."""
-    identities = identity_fields(_descriptor(command.request))
-    return all(each.source for each in sources) or any(
-        each.source is not None and (each.origin is Origin.RESPONSE or each.source.name in identities)
-        for each in sources
+    return not any(each.is_missing for each in sources) or any(
+        each.path and (each.origin is Origin.RESPONSE or each.path[0].name in command.identities) for each in sources
     )
 
 
 def _or_from(source: FieldSource, message: Descriptor) -> FieldSource:
-    if source.source is not None:
+    if not source.is_missing:
         return source
-    return replace(source, origin=Origin.RESPONSE, source=matching_field(message, source.field))
+    found = matching_field(message, source.field)
+    return replace(source, origin=Origin.RESPONSE, path=(found,) if found else ())
 
 
 def _holders(response: Descriptor, sources: tuple[FieldSource, ...]) -> Iterator[tuple[str, Descriptor]]:
     """The response, and the messages in it, in which an id may stand; by the field that holds them."""
     yield "", response
-    if any(each.origin is Origin.RESPONSE and each.source for each in sources):
+    if any(each.origin is Origin.RESPONSE and each.path for each in sources):
         return  # the contract itself says that a value stands in the response
     for field in response.fields:
         if (message := _single(field)) is not None:

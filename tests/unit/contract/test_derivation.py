@@ -1,14 +1,17 @@
-"""The requests of a compensation and of a verify, and a lost answer, are derived by name and type."""
+"""The requests of a compensation and of a verify, and a lost answer, are derived: as said, else by name and type."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from google.protobuf import text_format
 
 from orchestrator.contract.derivation import Derivation
 from orchestrator.contract.reader import read_command
 from orchestrator.errors import CompensationUnderivable, ContractError
+from saga.v1 import contract_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +91,56 @@ def test_messages_lists_and_maps_are_copied_whole(book: Callable[..., Command]) 
     assert [seat.row for seat in derived.seats] == [2, 3]
     assert list(derived.names) == ["a", "b"]
     assert derived.by_name["a"].row == 4
+
+
+def fill(field: str, **origin: str) -> str:
+    said = " ".join(f"{name}: {value if value.startswith('{') else repr(value)}" for name, value in origin.items())
+    return f"{{ field: '{field}' {said} }}"
+
+
+def filled(command: Command, *fillings: str) -> Command:
+    """The command, as if its contract said what fills the request of its compensation."""
+    assert command.compensation
+    said = tuple(text_format.Parse(each.strip("{}"), contract_pb2.Filling()) for each in fillings)
+    return dataclasses.replace(command, fillings={command.compensation.name: said})
+
+
+def test_a_field_takes_the_value_of_a_field_of_another_name(book: Callable[..., Command]) -> None:
+    command = filled(
+        book("string reference = 1; int32 row = 2; string ticket = 3;"),
+        fill("reference", request="order_id"),
+        fill("row", request="seat.row"),
+        "{ field: 'ticket' response: 'ticket_id' when_unknown: WHEN_UNKNOWN_LEAVE_EMPTY }",
+    )
+
+    known = derived_from(command, command.response(ticket_id="t-1"), order_id="o-1", seat={"row": 7})
+    lost = derived_from(command, order_id="o-1")
+
+    assert (known.reference, known.row, known.ticket) == ("o-1", 7, "t-1")
+    assert (lost.reference, lost.row, lost.ticket) == ("o-1", 0, "")
+
+
+def test_a_field_from_a_lost_answer_is_not_made_up(book: Callable[..., Command]) -> None:
+    command = filled(book("string ticket = 1;"), fill("ticket", response="ticket_id"))
+
+    with pytest.raises(CompensationUnderivable, match="ticket"):
+        derived_from(command)
+
+
+def test_a_constant_is_a_value_of_the_type_of_its_field(book: Callable[..., Command]) -> None:
+    command = filled(
+        book("string why = 1; int64 weight = 2; repeated string names = 3; Seat seat = 4; Deck deck = 5;"),
+        fill("why", constant="{string_value: 'rolled back'}"),
+        fill("weight", constant="{number_value: 3}"),
+        fill("names", constant="{list_value: {values: {string_value: 'a'}}}"),
+        fill("seat", constant="{struct_value: {fields: {key: 'row' value: {number_value: 4}}}}"),
+        fill("deck", constant="{number_value: 1}"),
+    )
+
+    derived = derived_from(command)
+
+    assert (derived.why, derived.weight, derived.seat.row, derived.deck) == ("rolled back", 3, 4, 1)
+    assert list(derived.names) == ["a"]
 
 
 def test_a_derived_message_shares_no_part_with_the_request(book: Callable[..., Command]) -> None:

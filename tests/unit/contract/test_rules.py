@@ -47,6 +47,15 @@ LEFT_EMPTY = "source: SOURCE_RESPONSE when_unknown: WHEN_UNKNOWN_LEAVE_EMPTY"
 ANSWERED = "source: SOURCE_RESPONSE when_unknown: WHEN_UNKNOWN_SUSPEND"
 COMPENSABLE = 'effect: EFFECT_COMPENSABLE compensation: "Cancel"'
 
+TRIP = "message Trip { string trip_id = 1; int32 seats = 2; Ticket ticket = 3; }"
+
+
+def trip_id_from(way: str) -> str:
+    return f'identity: "trip_id" compensation_request: {{ field: "order_id" request: "{way}" }}'
+
+
+TRIP_ID = trip_id_from("trip_id")
+
 LEN = "[(buf.validate.field).string.min_len = 1]"
 
 # What a command's request says of a field, and what that of its compensation says, of the field and of the message.
@@ -103,6 +112,24 @@ LOOSER = [
 
 # From a rule to contracts of which each breaks that rule, once, and no other.
 BREAKING: dict[str, list[str]] = {
+    "fillings-fit": [
+        service(rpc(f"{COMPENSABLE} compensation_request: {{ {filling} }}"), CANCEL)
+        for filling in (
+            'field: "order" request: "order_id"',
+            'field: "order_id"',
+            'field: "order_id" request: "trip_id"',
+            'field: "order_id" request: "order_id.number"',
+            'field: "order_id" response: "ticket"',
+            'field: "order_id" constant: {number_value: 1}',
+            'field: "order_id" request: "order_id" when_unknown: WHEN_UNKNOWN_SUSPEND',
+        )
+    ]
+    + [
+        service(rpc(f"{COMPENSABLE} {filled}", request="Trip"), CANCEL, messages=TRIP)
+        for filled in (2 * TRIP_ID, trip_id_from("seats"), trip_id_from("ticket.seat"))
+    ]
+    + [service(rpc('effect: EFFECT_PIVOT compensation_request: {field: "order_id" request: "order_id"}'))],
+    "identity-is-a-field": [service(rpc('effect: EFFECT_PIVOT identity: "trip_id"'))],
     "states-effect": [
         service(rpc("timeout: {seconds: 1}")),
         service(rpc("timeout: {seconds: 1}"), GET),
@@ -112,7 +139,11 @@ BREAKING: dict[str, list[str]] = {
         service(rpc("effect: EFFECT_QUERY", request="stream Booking")),
     ],
     "compensable-names-compensation": [service(rpc("effect: EFFECT_COMPENSABLE"))],
-    "compensation-exists": [service(rpc('effect: EFFECT_COMPENSABLE compensation: "Cancle"'), CANCEL)],
+    "compensation-exists": [
+        service(rpc('effect: EFFECT_COMPENSABLE compensation: "ferry.v1.RefundService.Refund"')),
+        service(rpc('effect: EFFECT_COMPENSABLE compensation: "ferry.v1.FerryService/Cancle"'), CANCEL),
+        service(rpc('effect: EFFECT_COMPENSABLE compensation: "Cancle"'), CANCEL),
+    ],
     "compensation-is-retryable": [
         service(rpc('effect: EFFECT_COMPENSABLE compensation: "Get"'), GET),
         service(rpc('effect: EFFECT_COMPENSABLE compensation: "Book"')),
@@ -342,6 +373,12 @@ def test_a_contract_that_breaks_one_rule_has_the_violation_of_that_rule(
                 'effect: EFFECT_PIVOT outcomes: {code: UNKNOWN outcome: OUTCOME_REJECTED message_contains: "no funds"}'
                 " outcomes: {code: UNKNOWN outcome: OUTCOME_RETRY}"
             )
+        ),
+        service(rpc("effect: EFFECT_PIVOT identity: 'seat'", request="Anonymous")),
+        service(rpc(f"{COMPENSABLE} {TRIP_ID}", request="Trip"), CANCEL, messages=TRIP),
+        service(
+            rpc('effect: EFFECT_COMPENSABLE compensation: "ferry.v1.RefundService.Refund"'),
+            messages=f"service RefundService {{ {CANCEL.replace('Cancel', 'Refund')} }}",
         ),
         # An rpc that no saga calls needs no options.
         service(GET, "rpc Rename(Anonymous) returns (Ticket);", "rpc Watch(Booking) returns (stream Ticket);"),
