@@ -236,8 +236,8 @@ def _refuse_violations(definitions: Iterable[Definition]) -> None:
 
 
 def _services_of(definitions: Iterable[Definition]) -> dict[str, ServiceDescriptor]:
-    """The services that the sagas call, by their full names."""
-    return {p.service.full_name: p.service for definition in definitions for p in definition.participants}
+    """The services that the sagas call, or that compensate for them, by their full names."""
+    return {name: service for definition in definitions for name, service in definition.services.items()}
 
 
 def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> dict[str, str]:

@@ -25,6 +25,7 @@ class Settings(BaseSettings):
         state_dir: where the journal lies unless ``journal`` says otherwise.
         journal: the store, as :func:`orchestrator.store.opening.open_store` takes it. Default: a file in ``state_dir``.
         sagas: the modules or packages that hold the sagas to serve, separated by commas.
+        overlays: the files with options for contracts that are not ours to edit, separated by commas.
         participants: ``full.service.Name=host:port``, separated by commas; for services that are not at the
             ``google.api.default_host`` of their contract. ``grpc://host:port`` says the same.
         drain_seconds: how long a shutdown waits for answers in flight.
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     state_dir: Path = Field(default=Path(".state"), validation_alias="STATE_DIR")
     journal: str = Field(default="", validate_default=True)
     sagas: Annotated[tuple[str, ...], NoDecode] = ()
+    overlays: Annotated[tuple[Path, ...], NoDecode] = ()
     participants: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     drain_seconds: float = Field(default=10.0, ge=0)
     most_in_flight: int = Field(default=512, ge=1)
@@ -68,7 +70,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()
 
-    @field_validator("sagas", "failpoints", mode="before")
+    @field_validator("sagas", "overlays", "failpoints", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _parts(value) if isinstance(value, str) else value
@@ -111,6 +113,7 @@ _TAKES: Final = {
     "STATE_DIR": "a folder",
     "journal": known_urls(),
     "sagas": "names of modules, separated by commas",
+    "overlays": "names of files, separated by commas",
     "participants": "full.service.Name=host:port, separated by commas",
     "drain_seconds": "a number of seconds, 0 or more",
     "most_in_flight": "a whole number, 1 or more",

@@ -34,6 +34,7 @@ from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.analysis.plan.scope_names import SCOPE
 from orchestrator.contract.command import Effect
 from orchestrator.contract.constraint_rules import unjudged
+from orchestrator.contract.overlay.rules import check_overlays
 from orchestrator.contract.rules import check_service
 from orchestrator.contract.violation import Violation
 
@@ -45,13 +46,14 @@ if TYPE_CHECKING:
 
 
 def check_definition(definition: SagaDefinition[Any, Any, Any]) -> list[Violation]:
-    """What is wrong with a saga: with the contracts of its participants, then with its code.
+    """What is wrong with a saga: with overlays, with the contracts of its participants, then with its code.
 
     Raises:
         DefinitionError: its source cannot be read.
     """
-    contracts = [violation for each in definition.participants for violation in check_service(each.service)]
-    return contracts + check_plan(definition, read_plan(definition))
+    contracts = [violation for each in definition.services.values() for violation in check_service(each)]
+    overlays = check_overlays(definition.input.DESCRIPTOR.file.pool)
+    return overlays + contracts + check_plan(definition, read_plan(definition))
 
 
 def check_plan(definition: SagaDefinition[Any, Any, Any], plan: Plan) -> list[Violation]:
@@ -90,8 +92,7 @@ _NOT_FOR_SAGAS = (
 
 
 def _compensations(definition: SagaDefinition[Any, Any, Any]) -> frozenset[str]:
-    commands = (command for each in definition.participants for command in each.commands.values())
-    return frozenset(command.compensation.name for command in commands if command.compensation)
+    return frozenset(each.compensation.name for each in definition.commands.values() if each.compensation)
 
 
 def _broken(reached: Reached) -> list[tuple[str, str]]:
@@ -101,7 +102,7 @@ def _broken(reached: Reached) -> list[tuple[str, str]]:
 def _states_effect(reached: Reached) -> Iterator[str]:
     command = reached.issue.command
     if command.effect is Effect.UNSPECIFIED and not command.streaming:
-        yield f"nothing says what it does to the world; state its effect in {command.file}"
+        yield f"nothing says what it does to the world; state its effect in {command.file}, or in an overlay"
 
 
 def _does_not_stream(reached: Reached) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.api.application import servicers_in
 from orchestrator.cli.output.exit import refuse
+from orchestrator.cli.overlays import lay_overlays
 from orchestrator.definition.saga import definitions_in
 from orchestrator.errors import OrchestratorError
 
@@ -30,30 +31,36 @@ _SAGAS: Final = re.compile(r"^@(\w+\.)*saga\(", re.MULTILINE)
 _SAGAS_AND_SERVICERS: Final = re.compile(r"^@(\w+\.)*(saga\(|servicers\b)", re.MULTILINE)
 
 
-def load_definitions(modules: Iterable[str]) -> tuple[SagaDefinition[Any, Any, Any], ...]:
+def load_definitions(
+    modules: Iterable[str], overlays: Iterable[Path] | None = None
+) -> tuple[SagaDefinition[Any, Any, Any], ...]:
     """The saga definitions of some modules, which are imported, also from the working directory.
 
     Args:
         modules: their names; none for the modules of ``ORCHESTRATOR_SAGAS``.
+        overlays: what to say of contracts that are not ours to edit; none for the files of ``ORCHESTRATOR_OVERLAYS``.
 
     Raises:
         typer.Exit: with code 2, none is named, or one does not exist or holds no saga; with code 1, one cannot be
             imported.
         DefinitionError: a saga is declared in a way that cannot work.
+        ContractError: an overlay cannot be read.
     """
-    return definitions_in(_load_all(modules, _SAGAS))
+    return definitions_in(_load_all(modules, overlays, _SAGAS))
 
 
 def load_application(
     modules: Iterable[str],
+    overlays: Iterable[Path] | None = None,
 ) -> tuple[tuple[SagaDefinition[Any, Any, Any], ...], tuple[Servicers, ...]]:
     """The saga definitions of some modules, and what registers servicers beside them; see :func:`load_definitions`."""
-    loaded = _load_all(modules, _SAGAS_AND_SERVICERS)
+    loaded = _load_all(modules, overlays, _SAGAS_AND_SERVICERS)
     return definitions_in(loaded), tuple(servicers_in(loaded))
 
 
-def _load_all(modules: Iterable[str], declares: re.Pattern[str]) -> list[ModuleType]:
+def _load_all(modules: Iterable[str], overlays: Iterable[Path] | None, declares: re.Pattern[str]) -> list[ModuleType]:
     import_from_here()
+    lay_overlays(overlays)
     loaded = []
     for name in tuple(modules) or _configured():
         found = [_load(name), *map(_load, _declaring(name, declares))]

@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from google.protobuf import descriptor_pb2, duration_pb2, timestamp_pb2
+from google.protobuf import descriptor_pb2, duration_pb2, struct_pb2, timestamp_pb2
 
 from orchestrator.cli.importable import refuse_unimportable, refuse_unusable
 from orchestrator.contract.image import load_image
@@ -25,6 +26,9 @@ from saga.v1 import contract_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+Contracts: TypeAlias = Path | descriptor_pb2.FileDescriptorSet
+"""Contracts: the folder of their .proto files, or their descriptors with all that they import."""
 
 # Async only: then the type of `InventoryServiceStub` is that of a stub over a grpc.aio channel.
 _OUTPUTS = {"python": "", "grpc_python": "", "mypy": "", "mypy_grpc": "only_async:"}
@@ -36,10 +40,14 @@ _PLUGIN_PATHS = tuple(
 
 
 _KNOWN = "known.binpb"
+_DESCRIBED = "described.binpb"
+
+_IMPORTED: Final = ("google/", "buf/validate/", "saga/v1/", "grpc/")
+"""Where the files lie that contracts import and that installed packages bring."""
 
 
-def generate(protos: Path, out: Path) -> list[Path]:
-    """Write the Python stubs of every .proto file under ``protos`` into ``out``; return the sources.
+def generate(contracts: Contracts, out: Path) -> list[str]:
+    """Write the Python stubs of contracts into ``out``; return the names of the .proto files.
 
     Stubs in ``out`` whose .proto file is gone are removed. Files whose text would not change are left
     alone, so that a second run touches nothing.
@@ -47,28 +55,30 @@ def generate(protos: Path, out: Path) -> list[Path]:
     Raises:
         ContractError: a file does not compile, with protoc's message; or its stubs could not be used.
     """
-    sources, names = _sources(protos), import_names(protos)
+    names = import_names(contracts)
     refuse_unimportable(names, out)
-    refuse_unusable(load_image(describe(protos), frozenset(names)), out)
+    refuse_unusable(load_image(describe(contracts), frozenset(names)), out)
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch)
         outputs = [f"--{plugin}_out={options}{staged}" for plugin, options in _OUTPUTS.items()]
-        _run_protoc(protos, [*_PLUGIN_PATHS, *outputs, *names, *_stubless_imports(protos)])
+        _run_protoc(contracts, [*_PLUGIN_PATHS, *outputs, *names, *_stubless_imports(contracts)])
         _mirror(staged, out)
     # The search for modules of the same name has cached the old content of `out`.
     importlib.invalidate_caches()
-    return sources
+    return names
 
 
-def describe(protos: Path) -> descriptor_pb2.FileDescriptorSet:
-    """Compile every .proto file under ``protos``, with all it imports and its comments, in memory.
+def describe(contracts: Contracts) -> descriptor_pb2.FileDescriptorSet:
+    """The descriptors of contracts and of all they import; compiled in memory, with comments, where they are files.
 
     Raises:
         ContractError: a file does not compile; the message is protoc's.
     """
+    if isinstance(contracts, descriptor_pb2.FileDescriptorSet):
+        return contracts
     with tempfile.TemporaryDirectory() as scratch:
         image = Path(scratch) / "image.binpb"
-        write_image(protos, image)
+        write_image(contracts, image)
         return descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes())
 
 
@@ -82,13 +92,20 @@ def write_image(protos: Path, image: Path) -> None:
     _run_protoc(protos, [*flags, *import_names(protos)])
 
 
-def import_names(protos: Path) -> list[str]:
-    """The .proto files under ``protos`` as contracts import them, such as ``shop/inventory/v1/inventory.proto``.
+def import_names(contracts: Contracts) -> list[str]:
+    """The names of .proto files as contracts import them, such as ``shop/inventory/v1/inventory.proto``.
+
+    Of descriptors, those of installed packages are left out.
 
     Raises:
         ContractError: there are none.
     """
-    return [source.relative_to(protos).as_posix() for source in _sources(protos)]
+    if isinstance(contracts, Path):
+        return [source.relative_to(contracts).as_posix() for source in _sources(contracts)]
+    names = [file.name for file in contracts.file if not file.name.startswith(_IMPORTED)]
+    if not names:
+        raise ContractError("no contracts are described there")
+    return names
 
 
 def _sources(protos: Path) -> list[Path]:
@@ -98,22 +115,29 @@ def _sources(protos: Path) -> list[Path]:
     return sources
 
 
-def _stubless_imports(protos: Path) -> list[str]:
+def _stubless_imports(contracts: Contracts) -> list[str]:
     """``buf/validate`` has no stubs in any installed package; the project that owns ``saga/v1`` makes them."""
-    return ["buf/validate/validate.proto"] if (protos / "saga/v1/contract.proto").exists() else []
+    is_ours = isinstance(contracts, Path) and (contracts / "saga/v1/contract.proto").exists()
+    return ["buf/validate/validate.proto"] if is_ours else []
 
 
-def _run_protoc(protos: Path, arguments: list[str]) -> None:
+def _run_protoc(contracts: Contracts, arguments: list[str]) -> None:
     if importlib.util.find_spec("grpc_tools") is None:
         raise ContractError("grpcio-tools is not installed; install saga-orchestrator[generate]")
     with _imports() as imports:
-        roots = protos, imports, _package_root("grpc_tools") / "grpc_tools/_proto"
-        options = [*(f"-I{root}" for root in roots), f"--descriptor_set_in={imports / _KNOWN}"]
+        roots, described = [imports, _package_root("grpc_tools") / "grpc_tools/_proto"], [imports / _KNOWN]
+        if isinstance(contracts, Path):
+            roots.insert(0, contracts)
+        else:
+            described.append(imports / _DESCRIBED)
+            described[-1].write_bytes(contracts.SerializeToString())
+        options = [*(f"-I{root}" for root in roots), f"--descriptor_set_in={os.pathsep.join(map(str, described))}"]
         # Its own process, because protoc reports errors on the file descriptor of stderr.
         command = [sys.executable, "-m", "grpc_tools.protoc", *options, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell is involved
     if done.returncode:
-        raise ContractError(f"protoc refused the contracts under {protos}:\n{done.stderr.strip()}")
+        where = f" under {contracts}" if isinstance(contracts, Path) else ""
+        raise ContractError(f"protoc refused the contracts{where}:\n{done.stderr.strip()}")
 
 
 @contextlib.contextmanager
@@ -127,7 +151,7 @@ def _imports() -> Iterator[Path]:
     from protovalidate._gen.buf.validate import validate_pb  # noqa: PLC0415
 
     known = descriptor_pb2.FileDescriptorSet()
-    for module in (descriptor_pb2, duration_pb2, timestamp_pb2, contract_pb2):
+    for module in (descriptor_pb2, duration_pb2, struct_pb2, timestamp_pb2, contract_pb2):
         module.DESCRIPTOR.CopyToProto(known.file.add())
     known.file.add().MergeFromString(validate_pb.desc().proto.to_binary())
     with tempfile.TemporaryDirectory() as scratch:

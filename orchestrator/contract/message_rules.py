@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.attributes import sensitive_attributes
+from orchestrator.contract.options import Place, annotations_of
 from orchestrator.contract.violation import Violation
 
 if TYPE_CHECKING:
@@ -25,10 +26,16 @@ ATTRIBUTE_IS_NOT_SENSITIVE: Final = "attribute-is-not-sensitive"
 def check_messages(file: FileDescriptor) -> list[Violation]:
     """What is wrong with a file's messages."""
     return [
-        Violation(file.name, 0, f"{message.full_name}.{field}", ATTRIBUTE_IS_NOT_SENSITIVE, why_sensitive(field))
+        _violation(message, field)
         for message in _all(file.message_types_by_name.values())
         for field in sensitive_attributes(message)
     ]
+
+
+def _violation(message: Descriptor, field: str) -> Violation:
+    name = f"{message.full_name}.{field}"
+    place = annotations_of(message.file.pool).place(name, "attribute") or Place(message.file.name, 0)
+    return Violation(*place, name, ATTRIBUTE_IS_NOT_SENSITIVE, why_sensitive(field))
 
 
 def why_sensitive(field: str) -> str:

@@ -17,8 +17,12 @@ from orchestrator.definition.participants import Participant, read_participants
 from orchestrator.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from types import ModuleType
+
+    from google.protobuf.descriptor import ServiceDescriptor
+
+    from orchestrator.contract.command import Command
 
 Input = TypeVar("Input", bound=Message)
 Stubs = TypeVar("Stubs")
@@ -57,6 +61,26 @@ class SagaDefinition(Generic[Input, Stubs, Result]):
     attributes: tuple[str, ...]
     deadline: timedelta | None = None
     reserve: timedelta = timedelta(0)
+
+    @property
+    def commands(self) -> Mapping[str, Command]:
+        """Every rpc of the participants, and compensations and verifies in other services, by full name."""
+        own = {each.name: each for participant in self.participants for each in participant.commands.values()}
+        others = (other for each in own.values() for other in (each.compensation, each.verify) if other is not None)
+        return {other.name: other for other in others} | own
+
+    @property
+    def services(self) -> Mapping[str, ServiceDescriptor]:
+        """The services of the participants, and others of their compensations and verifies, by full name."""
+        own = {each.service.full_name: each.service for each in self.participants}
+        pools = {name: service.file.pool for name, service in own.items()}
+        others = {
+            other.service: pools[each.service].FindServiceByName(other.service)
+            for each in self.commands.values()
+            for other in (each.compensation, each.verify)
+            if other is not None and each.service in pools
+        }
+        return others | own
 
     def __call__(self, saga_input: Input, stubs: Stubs, /) -> Awaitable[Result]:
         """Call the function itself, as unit tests do with stubs of their own. The engine starts sagas durably."""

@@ -71,8 +71,7 @@ def find_command(definition: Definition, name: str) -> Command:
     """
     commands = {
         command.name: command
-        for participant in definition.participants
-        for command in participant.commands.values()
+        for command in definition.commands.values()
         if name in {command.method, command.short_name, command.name}
     } | {
         step.command.name: step.command

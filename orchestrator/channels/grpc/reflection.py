@@ -75,6 +75,29 @@ async def declarations(channel: grpc.aio.Channel, names: Iterable[str]) -> descr
         return _pool_of(await conversation.files_of(names))
 
 
+async def served_files(channel: grpc.aio.Channel) -> descriptor_pb2.FileDescriptorSet:
+    """The files of all services of a server, each after what it imports; health and reflection are left out.
+
+    Raises:
+        grpc.aio.AioRpcError: it cannot be asked.
+    """
+    async with _Conversation(channel) as conversation:
+        names = await conversation.services() or frozenset()
+        files = await conversation.files_of(sorted(name for name in names if not name.startswith("grpc.")))
+    ordered: dict[str, descriptor_pb2.FileDescriptorProto] = {}
+
+    def add(name: str) -> None:
+        file = files.get(name) or _known(name)
+        if file is not None and name not in ordered:
+            for each in file.dependency:
+                add(each)
+            ordered[name] = file
+
+    for name in files:
+        add(name)
+    return descriptor_pb2.FileDescriptorSet(file=ordered.values())
+
+
 class _Conversation:
     """One stream of questions and answers, in v1 where the server has it, else in v1alpha."""
 

@@ -20,46 +20,62 @@ from rich.text import Text
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.analysis.plan.text import plan_text
 from orchestrator.analysis.rules import check_plan
-from orchestrator.cli import protoc
+from orchestrator.cli.contracts import ContractSource, DescriptorSetOption, ReflectOption
 from orchestrator.cli.importable import stub_module
 from orchestrator.cli.modules import import_from_here, load_definitions
-from orchestrator.cli.output.exit import errors_reported, require_folder
-from orchestrator.contract.image import load_image, same_contract
+from orchestrator.cli.output.exit import errors_reported
+from orchestrator.cli.overlays import OverlayOption, lay_overlays
+from orchestrator.contract.image import same_contract
 from orchestrator.contract.message_rules import check_messages
+from orchestrator.contract.overlay.rules import check_overlays
 from orchestrator.contract.rpc import commands_of
 from orchestrator.contract.rules import check_service
 from orchestrator.contract.violation import Violation
+from orchestrator.settings import read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 
     from orchestrator.definition.saga import SagaDefinition
+
+    Definition = SagaDefinition[Any, Any, Any]
 
 _DEFAULT_PROTOS = Path("protos")
 
 
 def check(
     protos: Annotated[
-        Path | None, typer.Option(help="The folder of the .proto files. Default: protos, where there is one.")
+        Path | None, typer.Option(help="A folder of .proto files. Default: protos, where there is one.")
     ] = None,
+    descriptor_set: DescriptorSetOption = None,
+    reflect: ReflectOption = None,
     sagas: Annotated[
         list[str] | None,
         typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
     ] = None,
+    overlay: OverlayOption = None,
     *,
     plan: Annotated[bool, typer.Option("--plan", help="Show the plan of each saga.")] = False,
 ) -> None:
-    """Check contracts and sagas; exit with 1 when one breaks a rule."""
-    if protos is not None:
-        require_folder(protos, "--protos")
-    elif _DEFAULT_PROTOS.is_dir():
-        protos = _DEFAULT_PROTOS
+    """Check contracts and sagas; exit with 1 when one breaks a rule.
+
+    Contracts that are named are checked without any saga, too.
+    """
+    named = ContractSource(protos, descriptor_set, reflect)
+    source = ContractSource(_DEFAULT_PROTOS) if not named.is_named and _DEFAULT_PROTOS.is_dir() else named
     import_from_here()
     findings = Findings()
     with errors_reported():
-        if protos is not None:
-            _check_files(protos, findings)
-        for definition in load_definitions(sagas or ()):
+        lay_overlays(overlay)
+        modules = sagas or read_settings().sagas
+        # A module with sagas may bring an overlay of its own, so it is imported before any contract is checked.
+        definitions = load_definitions(modules, overlay) if modules or not named.is_named else ()
+        files = source.files() if source.is_named else ()
+        _check_overlays(definitions, files, findings)
+        _check_files(files, findings)
+        for definition in definitions:
             _check_saga(definition, findings)
     _show(findings, with_plans=plan)
     if findings.violations:
@@ -92,8 +108,14 @@ class Findings:
         return f"{', '.join(checked)}: {_counted(len(self.violations), 'violation')}"
 
 
-def _check_files(protos: Path, findings: Findings) -> None:
-    files = load_image(protoc.describe(protos), frozenset(protoc.import_names(protos)))
+def _check_overlays(definitions: Iterable[Definition], files: Iterable[FileDescriptor], findings: Findings) -> None:
+    """What is wrong with overlays: for the stubs of the sagas, as at every start; else for the files."""
+    pools = [each.input.DESCRIPTOR.file.pool for each in definitions] or [file.pool for file in files]
+    for pool in dict.fromkeys(pools):
+        findings.violations += check_overlays(pool)
+
+
+def _check_files(files: Iterable[FileDescriptor], findings: Findings) -> None:
     for file in files:
         for service in file.services_by_name.values():
             _check_contract(service, findings)
@@ -127,10 +149,10 @@ def _stale_stubs(file: FileDescriptor) -> Violation:
     return Violation(file.name, 0, stub_module(file.name), "stubs-are-fresh", message)
 
 
-def _check_saga(definition: SagaDefinition[Any, Any, Any], findings: Findings) -> None:
+def _check_saga(definition: Definition, findings: Findings) -> None:
     # A contract that was checked on disk is not checked again in its stubs.
-    for participant in definition.participants:
-        _check_contract(participant.service, findings)
+    for service in definition.services.values():
+        _check_contract(service, findings)
     plan = read_plan(definition)
     findings.plans.append(plan_text(plan))
     findings.violations += [replace(each, file=_from_here(each.file)) for each in check_plan(definition, plan)]

@@ -12,8 +12,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.contracts import load_services
+from orchestrator.cli.contracts import (  # typer reads the annotations
+    ContractSource,
+    DescriptorSetOption,
+    ProtosOption,
+    ReflectOption,
+    load_services,
+)
 from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
@@ -38,8 +45,11 @@ _CHANNEL_OPTIONS = (
 def conform(
     service: Annotated[str, typer.Argument(metavar="SERVICE", help="Such as shop.payment.v1.PaymentService.")],
     address: Annotated[str | None, typer.Option(help="host:port. Default: where the contract says.")] = None,
-    protos: Annotated[Path | None, typer.Option(help="Compile this folder of .proto files; needs no stubs.")] = None,
+    protos: ProtosOption = None,
+    descriptor_set: DescriptorSetOption = None,
+    reflect: ReflectOption = None,
     module: Annotated[list[str] | None, typer.Option(help="Import a module of stubs; may be repeated.")] = None,
+    overlay: OverlayOption = None,
     examples: Annotated[Path | None, typer.Option(help="A file of JSON with requests that it accepts.")] = None,
     restart_command: Annotated[
         str | None, typer.Option(help="A shell command that restarts it on the same state, and returns.")
@@ -66,7 +76,8 @@ def conform(
     from orchestrator.testing.conformance import Examples  # noqa: PLC0415
 
     with errors_reported():
-        (contract,) = load_services([service], modules=module or (), protos=protos)
+        contracts = ContractSource(protos, descriptor_set, reflect)
+        (contract,) = load_services([service], contracts, modules=module or (), overlays=overlay)
         known = Examples.read(contract, examples) if examples else Examples(contract)
         where = address or default_address(contract)
         if not where:

@@ -12,6 +12,7 @@ import typer
 from orchestrator.cli.modules import load_definitions
 from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.cli.output.terminal import open_terminal
+from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,7 @@ def faults(
         list[str] | None,
         typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
     ] = None,
+    overlay: OverlayOption = None,
     saga: Annotated[str | None, typer.Option(help="The saga, by its name. Default: all of them.")] = None,
     saga_input: Annotated[
         Path | None, typer.Option("--input", help="A file of JSON with its input. Default: made up.")
@@ -39,7 +41,7 @@ def faults(
 ) -> None:
     """Run a saga through every fault of every command, on mocks, in virtual time; exit with 1 when one ends wrongly."""
     with errors_reported():
-        chosen = _chosen(load_definitions(sagas or ()), saga)
+        chosen = _chosen(load_definitions(sagas or (), overlay), saga)
         if (saga_input or examples) and len(chosen) > 1:
             refuse(f"--input and --examples are for one saga; name it with --saga: {', '.join(map(str, chosen))}")
         matrices = [asyncio.run(_matrix(definition, saga_input, examples)) for definition in chosen]

@@ -8,15 +8,21 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import protoc
-from orchestrator.cli.output.exit import errors_reported, require_folder
+from orchestrator.cli.contracts import ContractSource, DescriptorSetOption, ReflectOption
+from orchestrator.cli.output.exit import errors_reported
+from orchestrator.contract.wording import counted
 
 
 def generate(
-    protos: Annotated[Path, typer.Option(help="The folder of the .proto files.")] = Path("protos"),
+    protos: Annotated[
+        Path | None, typer.Option(help="The folder of the .proto files. Default: protos.", show_default=False)
+    ] = None,
+    descriptor_set: DescriptorSetOption = None,
+    reflect: ReflectOption = None,
     out: Annotated[Path, typer.Option(help="The folder that the stubs are written to.")] = Path("generated"),
 ) -> None:
-    """Write the Python stubs of all .proto files of a folder, and remove those whose .proto file is gone."""
-    require_folder(protos, "--protos")
+    """Write the Python stubs of contracts, and remove those whose .proto file is gone."""
+    source = ContractSource(protos, descriptor_set, reflect)
     with errors_reported():
-        sources = protoc.generate(protos, out)
-    typer.echo(f"{out}: the stubs of {len(sources)} .proto files are up to date")
+        names = protoc.generate((source if source.is_named else ContractSource(Path("protos"))).contracts(), out)
+    typer.echo(f"{out}: the stubs of {counted(len(names), '.proto file')} are up to date")

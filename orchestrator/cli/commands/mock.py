@@ -6,13 +6,19 @@ import asyncio
 import json
 import signal
 from dataclasses import asdict
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from orchestrator.cli.contracts import load_services
+from orchestrator.cli.contracts import (  # typer reads the annotations
+    ContractSource,
+    DescriptorSetOption,
+    ProtosOption,
+    ReflectOption,
+    load_services,
+)
 from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,8 +34,11 @@ def mock(
     services: Annotated[
         list[str], typer.Argument(metavar="SERVICE...", help="Full names, such as shop.payment.v1.PaymentService.")
     ],
-    protos: Annotated[Path | None, typer.Option(help="Compile this folder of .proto files; needs no stubs.")] = None,
+    protos: ProtosOption = None,
+    descriptor_set: DescriptorSetOption = None,
+    reflect: ReflectOption = None,
     module: Annotated[list[str] | None, typer.Option(help="Import a module of stubs; may be repeated.")] = None,
+    overlay: OverlayOption = None,
     listen: Annotated[str | None, typer.Option(help="host:port. Default: where the contracts say.")] = None,
     latency: Annotated[str, typer.Option(help="How long a call takes: 20ms, or 5ms-50ms.")] = "0ms",
     reject: Annotated[str, typer.Option(help="The share of compensable commands and pivots to refuse: 1%.")] = "0%",
@@ -49,7 +58,8 @@ def mock(
     )
     ledger = EffectLedger(_print_effect) if log_effects else EffectLedger()
     with errors_reported():
-        found = load_services(services, modules=module or (), protos=protos)
+        contracts = ContractSource(protos, descriptor_set, reflect)
+        found = load_services(services, contracts, modules=module or (), overlays=overlay)
         asyncio.run(_serve(found, listen, dials, ledger))
     typer.echo(ledger.summary(), err=True)
 

@@ -8,6 +8,7 @@ import typer
 
 from orchestrator.cli.modules import load_application
 from orchestrator.cli.output.exit import errors_reported
+from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
 
 def serve(
@@ -17,6 +18,7 @@ def serve(
         list[str] | None,
         typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
     ] = None,
+    overlay: OverlayOption = None,
     participant: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,9 +46,10 @@ def serve(
             listen=listen,
             journal=journal,
             sagas=tuple(sagas) if sagas else None,
+            overlays=tuple(overlay) if overlay else None,
             participants=",".join(participant) if participant else None,
             drift_check=drift_check,
         )
-        definitions, servicers = load_application(settings.sagas)
+        definitions, servicers = load_application(settings.sagas, settings.overlays)
         configure_logs(settings.log_level)
         uvloop.run(run(settings, definitions, servicers))

@@ -11,6 +11,7 @@ import typer
 
 from orchestrator.cli.modules import load_definitions
 from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.contract.wording import counted
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def simulate(
         list[str] | None,
         typer.Option(help="A module with sagas; may be repeated. Default: our own.  [env: ORCHESTRATOR_SAGAS]"),
     ] = None,
+    overlay: OverlayOption = None,
     saga: Annotated[str | None, typer.Option(help="Start only this one, by its name. Default: all of them.")] = None,
     saga_input: Annotated[
         Path | None, typer.Option("--input", help="A file of JSON with its input. Default: made up.")
@@ -50,7 +52,7 @@ def simulate(
     from orchestrator.store.memory import MemoryJournal  # noqa: PLC0415
     from orchestrator.testing.simulation import simulate as simulate_world  # noqa: PLC0415
 
-    choice = _Choice(tuple(sagas or ()), saga, saga_input, examples)
+    choice = _Choice(tuple(sagas or ()), tuple(overlay or ()), saga, saga_input, examples)
     with errors_reported():
         under_test = _sagas_under_test(choice)
     if seed is not None:
@@ -75,6 +77,7 @@ class _Choice(NamedTuple):
     """What the command was asked to simulate; see its options."""
 
     modules: tuple[str, ...]
+    overlays: tuple[Path, ...]
     saga: str | None
     saga_input: Path | None
     examples: Path | None
@@ -82,6 +85,7 @@ class _Choice(NamedTuple):
     def command(self, seed: int) -> str:
         """The command that shows one world of it."""
         options = [f"--sagas {module}" for module in self.modules]
+        options += [f"--overlay {overlay}" for overlay in self.overlays]
         options += [
             f"--{name} {value}"
             for name, value in (("saga", self.saga), ("input", self.saga_input), ("examples", self.examples))
@@ -96,7 +100,7 @@ def _sagas_under_test(choice: _Choice) -> SagasUnderTest:
     from orchestrator.testing.simulation import sagas_under_test  # noqa: PLC0415 - as above
 
     modules = choice.modules or read_settings().sagas
-    definitions = load_definitions(modules or _OURS)
+    definitions = load_definitions(modules or _OURS, choice.overlays)
     started = _started(definitions, choice)
     saga_input, examples = choice.saga_input, choice.examples
     return sagas_under_test(

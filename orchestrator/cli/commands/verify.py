@@ -15,6 +15,7 @@ from orchestrator.cli.modules import load_definitions
 from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.cli.output.terminal import open_terminal
 from orchestrator.cli.output.text import visible
+from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.contract.wording import counted
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def verify(
     sagas: Annotated[
         list[str] | None, typer.Option(help="A module with sagas; may be repeated; default: ORCHESTRATOR_SAGAS.")
     ] = None,
+    overlay: OverlayOption = None,
 ) -> None:
     """Replay all unfinished journals, and exported ones, against the code at hand; exit with 1 when one diverges.
 
@@ -44,7 +46,7 @@ def verify(
 
     with errors_reported():
         settings = read_settings(journal=journal, sagas=tuple(sagas) if sagas else None)
-        definitions = load_definitions(settings.sagas)
+        definitions = load_definitions(settings.sagas, overlay)
         _refuse_violations(definitions)
         journals = [_read(file) for file in _files(exported or [])]
         reads_journal = journal is not None or not exported

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from orchestrator.analysis.plan.nodes import ChildSaga
     from orchestrator.contract.command import Command
-    from orchestrator.definition.participants import Participant
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.ports.channel import Caller, Participants
     from orchestrator.ports.clock import Clock
@@ -37,7 +36,7 @@ class Binding:
     Args:
         command: the command.
         participants: the way to them.
-        breaker: the circuit breaker in front of its participant.
+        breakers: the circuit breaker in front of each participant, by the full name of its service.
         compensates: it is sent as a compensation.
 
     Attributes:
@@ -64,18 +63,23 @@ class Binding:
     )
 
     def __init__(
-        self, command: Command, participants: Participants, breaker: CircuitBreaker, *, compensates: bool = False
+        self,
+        command: Command,
+        participants: Participants,
+        breakers: Mapping[str, CircuitBreaker],
+        *,
+        compensates: bool = False,
     ) -> None:
         self.compensates = compensates
         self.command = command
-        self.breaker = breaker
+        self.breaker = breakers[command.service]
         self.caller: Caller = participants.caller(command)
         self.timeout = command.timeout.total_seconds()
         self.is_query = command.effect is Effect.QUERY
         self.name = command.name
         self.short_name = command.short_name
-        self.compensation = _derived(command, command.compensation, participants, breaker, compensates=True)
-        self.verify = _derived(command, command.verify, participants, breaker)
+        self.compensation = _derived(command, command.compensation, participants, breakers, compensates=True)
+        self.verify = _derived(command, command.verify, participants, breakers)
 
     def flaw(self, reply: bytes) -> Failure | None:
         """Why a serialized reply cannot be used, if it cannot: then it does not answer this command."""
@@ -99,7 +103,7 @@ class Bindings:
     """Every command of every participant of the served sagas, by its full name and by its path on the wire.
 
     Args:
-        definitions: the participants of each saga.
+        definitions: the commands of each saga's participants, by their full names.
         participants: the way to them.
         clock: how the breakers' pauses pass.
         most_in_flight: calls that may be in flight to one participant at once.
@@ -110,18 +114,14 @@ class Bindings:
 
     def __init__(
         self,
-        definitions: Iterable[Iterable[Participant]],
+        definitions: Iterable[Mapping[str, Command]],
         participants: Participants,
         clock: Clock,
         *,
         most_in_flight: int = DEFAULT_MOST_IN_FLIGHT,
     ) -> None:
         commands = {
-            command.name: command
-            for definition in definitions
-            for participant in definition
-            for command in participant.commands.values()
-            if not command.streaming
+            name: command for definition in definitions for name, command in definition.items() if not command.streaming
         }
         self.breakers: Mapping[str, CircuitBreaker] = {
             service: CircuitBreaker(clock, partial(participants.is_serving, service), most_in_flight, service)
@@ -129,7 +129,7 @@ class Bindings:
         }
         self._children: dict[tuple[str, int], Binding] = {}
         self._by_name: dict[str, Binding] = {
-            name: Binding(command, participants, self.breakers[command.service]) for name, command in commands.items()
+            name: Binding(command, participants, self.breakers) for name, command in commands.items()
         }
         self._by_path: Mapping[str, Binding] = {binding.command.path: binding for binding in self._by_name.values()}
 
@@ -155,10 +155,10 @@ def _derived(
     command: Command,
     target: Command | None,
     participants: Participants,
-    breaker: CircuitBreaker,
+    breakers: Mapping[str, CircuitBreaker],
     *,
     compensates: bool = False,
 ) -> tuple[Binding, Derivation] | None:
     if target is None:
         return None
-    return Binding(target, participants, breaker, compensates=compensates), Derivation.of(command, target)
+    return Binding(target, participants, breakers, compensates=compensates), Derivation.of(command, target)

@@ -42,7 +42,7 @@ def assemble(
         plan_of: reads the plan of a definition; for those who have it already.
     """
     bindings = Bindings(
-        [definition.participants for definition in definitions],
+        [definition.commands for definition in definitions],
         adapters.participants,
         adapters.clock,
         most_in_flight=most_in_flight,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis.plan.child_command import ROLLBACK, child_command
+from orchestrator.analysis.plan.child_command import ROLLBACK, SERVICE, child_command
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.binding import Binding
 from orchestrator.engine.replica.acts import Acts
@@ -39,7 +39,7 @@ def add_children(worker: Worker, breaker: CircuitBreaker) -> None:
     """
     for served in worker.served:
         command = child_command(served.definition, served.plan)
-        worker.bindings.add_child(served.definition, Binding(command, _Children(worker, served), breaker))
+        worker.bindings.add_child(served.definition, Binding(command, _Children(worker, served), {SERVICE: breaker}))
 
 
 class _Children:

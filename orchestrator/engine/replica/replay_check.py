@@ -20,7 +20,7 @@ import enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
-from orchestrator.analysis.plan.child_command import child_command
+from orchestrator.analysis.plan.child_command import SERVICE, child_command
 from orchestrator.contract.redaction import redacted
 from orchestrator.definition.context import running_saga
 from orchestrator.engine.bindings.binding import Binding, Bindings
@@ -98,11 +98,11 @@ class Verifier:
 
     def __init__(self, sagas: Iterable[tuple[SagaDefinition[Any, Any, Any], Plan]]) -> None:
         sagas = tuple(sagas)
-        self._bindings = Bindings([definition.participants for definition, _ in sagas], _Nobody(), _Instant(0))
+        self._bindings = Bindings([definition.commands for definition, _ in sagas], _Nobody(), _Instant(0))
         self._served = ServedSagas(ServedSaga.over(definition, plan, self._bindings) for definition, plan in sagas)
-        breaker = CircuitBreaker(_Instant(0), _nobody_serves, 1)
+        breakers = {SERVICE: CircuitBreaker(_Instant(0), _nobody_serves, 1)}
         for definition, plan in sagas:
-            self._bindings.add_child(definition, Binding(child_command(definition, plan), _Nobody(), breaker))
+            self._bindings.add_child(definition, Binding(child_command(definition, plan), _Nobody(), breakers))
 
     async def verify(self, saga_id: str, entries: Sequence[Entry]) -> ReplayVerdict:
         """What recovery would find in a journal. One that has ended is replayed, too, up to its end."""

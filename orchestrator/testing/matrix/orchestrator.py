@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from orchestrator.analysis.plan.child_command import SERVICE
 from orchestrator.engine.bindings.binding import DEFAULT_MOST_IN_FLIGHT, Binding
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
 from orchestrator.engine.replica.assemble import assemble
@@ -50,7 +51,7 @@ class Orchestrator:
             assert issue.child is not None
             name = issue.command.name
             breaker = CircuitBreaker(clock, partial(_serves, connection, name), DEFAULT_MOST_IN_FLIGHT, name)
-            self.worker.bindings.add_child(issue.child, Binding(issue.command, connection, breaker))
+            self.worker.bindings.add_child(issue.child, Binding(issue.command, connection, {SERVICE: breaker}))
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run something in this orchestrator."""

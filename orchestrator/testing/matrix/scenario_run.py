@@ -88,7 +88,7 @@ class ScenarioRun:
         )
         self._journal = MemoryJournal()
         self._at_rest = asyncio.Event()
-        services = [participant.service for participant in saga_under_test.definition.participants]
+        services = saga_under_test.definition.services.values()
         self._participant = ContractParticipant(
             services, replies=saga_under_test.replies, children=[issue.command for issue in saga_under_test.children]
         )

@@ -75,11 +75,9 @@ def subjects_of(saga_under_test: SagaUnderTest, observations: Observations) -> t
         saga_under_test: the saga.
         observations: of a run without any fault.
     """
-    known = {
-        command.name: command
-        for participant in saga_under_test.definition.participants
-        for command in participant.commands.values()
-    } | {issue.command.name: issue.command for issue in saga_under_test.children}
+    known = {**saga_under_test.definition.commands} | {
+        issue.command.name: issue.command for issue in saga_under_test.children
+    }
     caught = _caught(saga_under_test.plan)
     states = list(observations.state.commands.values())
     compensable = [state.key for state in states if state.effect is Effect.COMPENSABLE]

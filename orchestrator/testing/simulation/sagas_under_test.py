@@ -53,20 +53,13 @@ class SagasUnderTest:
     @property
     def services(self) -> tuple[ServiceDescriptor, ...]:
         """The contracts of all participants."""
-        return tuple(
-            {each.service.full_name: each.service for d in self.definitions for each in d.participants}.values()
-        )
+        return tuple({name: each for d in self.definitions for name, each in d.services.items()}.values())
 
     def draw(self, random: Random) -> tuple[Definition, ...]:
         """What the replicas of one world serve: the code is always the same, what contracts may choose is drawn."""
         if not self.varies_contracts:
             return self.definitions
-        declared = {
-            command.name: command
-            for definition in self.definitions
-            for participant in definition.participants
-            for command in participant.commands.values()
-        }
+        declared = {name: each for definition in self.definitions for name, each in definition.commands.items()}
         drawn = {name: _draw_contract(command, random) for name, command in declared.items()}
 
         def redrawn(participant: Participant) -> Participant:

@@ -1,0 +1,1 @@
+"""Overlays: what contracts that are not ours to edit do not say, said from outside."""
