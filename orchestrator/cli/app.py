@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from orchestrator.cli.commands.annotate import annotate
 from orchestrator.cli.commands.check import check
 from orchestrator.cli.commands.conform import conform
 from orchestrator.cli.commands.export import export
@@ -66,6 +67,7 @@ app.command()(check)
 app.command()(verify)
 app.command()(export)
 app.command()(generate)
+app.command()(annotate)
 app.command()(mock)
 app.command()(conform)
 app.command()(faults)

@@ -12,8 +12,7 @@ rule                           what it asks for
 The first two rules are about the wire: with such a service, sagas would lose what they send. The other two are about
 names and options: no deploy changes these everywhere at once, so a difference is only a warning. A live contract
 without any command options was written without us, and does not differ; nor does one that says a part of what is said
-here by an overlay. Further rpcs and fields of the live service are
-ignored.
+here by an overlay. Further rpcs and fields of the live service are ignored.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from google.protobuf.message import DecodeError
 
+from orchestrator.contract.agreement import contradictions
 from orchestrator.contract.options import annotations_of, method_options
 from orchestrator.contract.sources import type_name
 from orchestrator.contract.violation import Violation
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
-
-    from saga.v1 import contract_pb2
 
 _RPC, _FIELDS, _NAMES, _COMMAND = "live-has-rpc", "live-reads-fields", "live-names-fields", "live-keeps-command"
 _OF_WORDS = frozenset({_NAMES, _COMMAND})
@@ -85,29 +83,16 @@ def _option_differences(known: MethodDescriptor, live: MethodDescriptor) -> list
     overlay = annotations_of(known.containing_service.file.pool).place(known.full_name)
     if overlay is None:
         return [(_COMMAND, f"here: {here}; live: {there}; deploy one contract")]
-    if _said_live(known, live) == there:
+    if not any(contradictions(method_options(live), method_options(known))):
         return []  # what an overlay says besides, the live contract need not say
     return [(_COMMAND, f"here: {here}; live: {there}; correct {overlay.file}:{overlay.line}")]
 
 
-def _said_live(known: MethodDescriptor, live: MethodDescriptor) -> str:
-    """What is said here, reduced to the options that the live contract states, too."""
-    here, stated = method_options(known), {field.name for field, _ in method_options(live).ListFields()}
-    for field, _ in here.ListFields():
-        if field.name not in stated:
-            here.ClearField(field.name)  # type: ignore[arg-type]  # it is one of its fields
-    return _shown(here)
-
-
 def _options(method: MethodDescriptor) -> str:
     try:
-        return _shown(method_options(method))
+        return "{" + " ".join(str(method_options(method)).split()) + "}"
     except DecodeError:
         return "options that cannot be read"
-
-
-def _shown(options: contract_pb2.Command) -> str:
-    return "{" + " ".join(str(options).split()) + "}"
 
 
 def _field_differences(known: Descriptor, live: Descriptor, seen: set[str]) -> Iterator[tuple[str, str]]:

@@ -46,9 +46,10 @@ class Annotations:
     sensitive: frozenset[str] = frozenset()
     places: Mapping[tuple[str, str], Place] = field(default_factory=dict)
 
-    def place(self, subject: str, option: str = "") -> Place | None:
-        """Where an option of a subject is said; else where the subject is named; None where no overlay names it."""
-        return self.places.get((subject, option)) or self.places.get((subject, ""))
+    def place(self, subject: str, *options: str) -> Place | None:
+        """Where the first of these options is said; else where the subject is named; None where no overlay names it."""
+        said = (self.places[subject, option] for option in (*options, "") if (subject, option) in self.places)
+        return next(said, None)
 
 
 _NOTHING: Final = Annotations()

@@ -81,25 +81,26 @@ def _checked(service: ServiceDescriptor, annotations: Annotations) -> tuple[Viol
 
 def _place(rpc: Rpc, rule: str, annotations: Annotations) -> tuple[str, int]:
     """The file and line of what breaks a rule: in the overlay that speaks of the rpc, else the contract's file."""
-    option = next((option for part, option in _OPTIONS.items() if part in rule), "")
-    return annotations.place(rpc.method.full_name, option) or (rpc.method.containing_service.file.name, 0)
+    options = next((options for part, options in _OPTIONS.items() if part in rule), ())
+    return annotations.place(rpc.method.full_name, *options) or (rpc.method.containing_service.file.name, 0)
 
 
-_OPTIONS: Mapping[str, str] = {
-    "compensation-request": "compensation_request",
-    "compensation": "compensation",
-    "verify-request": "verify_request",
-    "verify": "verify",
-    "on-unknown": "on_unknown",
-    "when-unknown": "compensation_request",
-    "not-idempotent": "not_idempotent",
-    "identity": "identity",
-    "timeout": "timeout",
-    "retry": "retry",
-    "outcomes": "outcomes",
-    "effect": "effect",
+_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "compensation-request": ("compensation_request", "compensation"),
+    "fillings": ("compensation_request", "verify_request"),
+    "compensation": ("compensation",),
+    "verify-request": ("verify_request", "verify"),
+    "verify": ("verify",),
+    "on-unknown": ("on_unknown",),
+    "when-unknown": ("compensation_request", "compensation"),
+    "not-idempotent": ("not_idempotent",),
+    "identity": ("identity",),
+    "timeout": ("timeout",),
+    "retry": ("retry",),
+    "outcomes": ("outcomes",),
+    "effect": ("effect",),
 }
-"""The option that a rule is about, by a part of the rule's name; the first part that is found counts."""
+"""The options that a rule is about, by a part of the rule's name; the first part that is found counts."""
 
 
 def _states_effect(rpc: Rpc) -> Iterator[str]:

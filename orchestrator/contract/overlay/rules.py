@@ -14,23 +14,20 @@ What an overlay adds is checked by the rules for contracts, as if the contract s
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from orchestrator.contract.agreement import contradictions
 from orchestrator.contract.options import annotations_of, declared_field_options, declared_method_options
 from orchestrator.contract.violation import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from google.protobuf.descriptor import FieldDescriptor
     from google.protobuf.descriptor_pool import DescriptorPool
     from google.protobuf.message import Message
 
 APPLIES: Final = "overlay-applies"
 AGREES: Final = "overlay-agrees"
-
-_ADDED: Final = "outcomes"
-"""The option to which an overlay adds; what it says of the others must be what the contract says."""
 
 
 def check_overlays(pool: DescriptorPool) -> list[Violation]:
@@ -88,36 +85,15 @@ def _contradictions(
     declared: Message, said: Message, stated: frozenset[str], file: str
 ) -> Iterator[tuple[str, str, str]]:
     """The options that the contract's file states, and the overlay states in another way."""
-    for option, own in declared.ListFields():
-        if option.name not in stated or option.name == _ADDED:
-            continue
-        other = getattr(said, option.name)
-        if not _same(own, other):
-            both = f"{file} says `{option.name}: {_written(own)}`, and this says {_written(other)}"
-            yield AGREES, option.name, f"{both}; keep to the contract, and remove this"
-
-
-def _same(own: Any, other: Any) -> bool:  # noqa: ANN401 - of any option
-    """Whether the overlay says what the contract says; of a message, in the parts that the overlay states."""
-    if hasattr(own, "ListFields"):
-        return all(_same(getattr(own, field.name), value) for field, value in other.ListFields() if _has(own, field))
-    return bool(own == other)
-
-
-def _has(message: Message, field: FieldDescriptor) -> bool:
-    return any(each.name == field.name for each, _ in message.ListFields())
-
-
-def _written(value: Any) -> str:  # noqa: ANN401 - of any option
-    if isinstance(value, (str, bool, int, float)):
-        return str(value)
-    if hasattr(value, "ListFields"):
-        return "{" + " ".join(str(value).split()) + "}"
-    return "[" + ", ".join(map(_written, value)) + "]"
+    for option, own, other in contradictions(declared, said, stated):
+        both = f"{file} says `{option}: {own}`, and this says {other}"
+        yield AGREES, option, f"{both}; keep to the contract, and remove this"
 
 
 def _stated(pool: DescriptorPool, name: str) -> frozenset[str]:
-    return frozenset(option for subject, option in annotations_of(pool).places if subject == name and option)
+    """The options that an entry states, and that the contract may state, too; outcome rules add to the contract's."""
+    stated = {option for subject, option in annotations_of(pool).places if subject == name}
+    return frozenset(stated - {"outcomes"})
 
 
 _HOW_KNOWN: Final = "correct the name, or import its stubs beside the sagas"

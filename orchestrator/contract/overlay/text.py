@@ -46,8 +46,8 @@ def read_yaml(text: str, file: str) -> Lines:
     Raises:
         ContractError: it is not YAML, or a key stands twice or has no value; the message starts with file and line.
     """
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             raise ContractError(f"{file}:1: it says nothing; start with `methods:`")
@@ -58,8 +58,6 @@ def read_yaml(text: str, file: str) -> Lines:
         raise ContractError(f"{file}:{line}: this is not YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise ContractError(f"{file}:1: this is not YAML: {' '.join(str(error).split())}") from error
-    finally:
-        loader.dispose()
 
 
 class _Reading:
