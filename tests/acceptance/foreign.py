@@ -104,7 +104,7 @@ class Foreign:
     """The running boutique.
 
     Attributes:
-        folder: where it was built: `protos` and `generated`, the Python stubs, lie in it.
+        folder: where it was built; from here, Python finds its stubs.
         protos: its contracts.
         addresses: ``host:port`` by the full name of the service. They stay when a process is started again.
     """
@@ -128,7 +128,7 @@ class Foreign:
         process = subprocess.Popen(
             ["sh", "-c", f"exec {command}"],
             cwd=self.folder,
-            env=environment(self.folder) | {"PYTHONPATH": str(self.folder / "generated")} | variables,
+            env=environment(self.folder) | {"PYTHONPATH": str(self.folder)} | variables,
             stdout=self._lines.end,
             stderr=subprocess.STDOUT,
         )
@@ -189,7 +189,7 @@ def _entries(lines: list[str]) -> list[dict[str, Any]]:
 def boutique(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the boutique, elsewhere, with the stubs of Python."""
     folder = copy_of(SOURCE, tmp_path_factory.mktemp("foreign") / "boutique")
-    done(folder, ".", "orchestrator generate --protos protos --out generated")
+    done(folder, ".", "orchestrator generate --protos protos --out .")
     return folder
 
 

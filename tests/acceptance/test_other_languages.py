@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import signal
-import subprocess
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -21,7 +18,7 @@ from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from services.chassis import guard, metadata
 from tests.support.blocking import reply_of, stub_over
 from tests.support.contracts import call, pool
-from tests.support.languages import PATIENCE, copy_of, done, environment, fetched, tell
+from tests.support.languages import PATIENCE, Process, copy_of, done, fetched, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,45 +36,10 @@ HOTEL_ADDRESS, AIRLINE_ADDRESS = "127.0.0.1:52001", "127.0.0.1:52002"
 ANY_PORT = "127.0.0.1:0"
 
 
-class Process(NamedTuple):
-    """A running service: where it is, what it said until it was ready, and what it says from then on."""
-
-    address: str
-    told: list[str]
-    says: IO[str]
-
-
 def commands(beginning: str) -> list[str]:
     """The lines of the page's one block of commands that begins so."""
     [found] = [code for language, code in BLOCKS if language == "sh" and code.startswith(beginning)]
     return found.replace("\\\n", " ").splitlines()
-
-
-@contextmanager
-def running(folder: Path, where: str, command: str) -> Iterator[Process]:
-    """A process that has said where it listens; ended at the end."""
-    tell(where, command)
-    with subprocess.Popen(
-        ["sh", "-c", f"exec {command}"],
-        cwd=folder / where,
-        env=environment(folder),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as started:
-        assert started.stdout is not None
-        told: list[str] = []
-        try:
-            for line in started.stdout:
-                told.append(line)
-                if ready := re.search(r"listening on (\S+)", line):
-                    yield Process(ready[1], told, started.stdout)
-                    break
-            else:
-                raise AssertionError(f"{command} ended before it was ready:\n{''.join(told)}")
-        finally:
-            started.send_signal(signal.SIGTERM)
-            started.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +180,21 @@ def test_a_participant_in_go_passes_every_check_of_its_guard(folder: Path, hotel
     assert set(verdicts.values()) == {"passed", "not applicable"}
     # What needs a restart, and constraints that its contract does not state.
     assert sum(verdict == "not applicable" for verdict in verdicts.values()) == 5
+
+
+def test_a_participant_in_go_repeats_its_rejection_after_the_compensation(hotel: Process) -> None:
+    known, nowhere = pool(SOURCE / "protos" / "theirs"), {"trip_id": "trip-0", "city": "Nowhere"}
+    rejections = []
+    for _ in range(2):
+        with pytest.raises(grpc.RpcError) as rejected:
+            call(known, hotel.address, f"{HOTEL}/BookRoom", nowhere, (metadata.IDEMPOTENCY_KEY, "booking"))
+        echoes = [
+            str(each.value) for each in rejected.value.trailing_metadata() if each.key == metadata.IDEMPOTENCY_KEY
+        ]
+        rejections.append((rejected.value.details(), echoes))
+        keys = (metadata.IDEMPOTENCY_KEY, "cancelling"), (metadata.COMPENSATES, "booking")
+        assert call(known, hotel.address, f"{HOTEL}/CancelRoom", {"trip_id": "trip-0"}, *keys) == {}
+    assert rejections == [("no hotel in Nowhere", ["booking"])] * 2
 
 
 def test_a_plain_service_in_node_fails_no_check(folder: Path, airline: Process) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 from google.protobuf import descriptor_pool, json_format, message_factory
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_PATIENCE = 60
+_PATIENCE: Final = 60
 
 
 def pool(protos: Path) -> descriptor_pool.DescriptorPool:
@@ -25,7 +25,11 @@ def pool(protos: Path) -> descriptor_pool.DescriptorPool:
 
 
 def call(
-    known: descriptor_pool.DescriptorPool, address: str, method: str, request: Mapping[str, Any]
+    known: descriptor_pool.DescriptorPool,
+    address: str,
+    method: str,
+    request: Mapping[str, Any],
+    *metadata: tuple[str, str],
 ) -> dict[str, Any]:
     """The reply of a method, ``package.Service/Method``, as its fields; those that are not set are not in it.
 
@@ -39,5 +43,5 @@ def call(
         send = channel.unary_unary(
             f"/{method}", request_serializer=asked.SerializeToString, response_deserializer=replied.FromString
         )
-        reply = send(json_format.ParseDict(dict(request), asked()), timeout=_PATIENCE)
+        reply = send(json_format.ParseDict(dict(request), asked()), timeout=_PATIENCE, metadata=metadata)
     return json_format.MessageToDict(reply, preserving_proto_field_name=True)

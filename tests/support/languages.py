@@ -1,4 +1,4 @@
-"""Commands of Go, Node and protoc, which tests run in a folder of their own.
+"""Commands of Go, Node and protoc, and the services that they build, in a folder of their own.
 
 Their modules come through the ordinary clients of these languages. Where a tool is missing, or its modules cannot be
 fetched, the test that needs it is skipped, and says why.
@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Final
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
@@ -20,12 +22,21 @@ from orchestrator.shop.demo.addresses import settings_removed
 from tests.support.repository import BIN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PATIENCE: Final = 60
 
 # The modules of others are fetched and compiled once for each machine, and that takes longer than any test.
 _FETCHING: Final = 400
+
+
+class Process(NamedTuple):
+    """A running service: where it is, what it said until it was ready, and what it says from then on."""
+
+    address: str
+    told: list[str]
+    says: IO[str]
 
 
 def copy_of(source: Path, folder: Path) -> Path:
@@ -76,3 +87,30 @@ def fetched(folder: Path, where: str, command: str) -> None:
     ended = run(folder, where, command, seconds=_FETCHING)
     if ended.returncode:
         pytest.skip(f"`{command}` could not fetch its modules: {ended.stderr.strip().splitlines()[-1:]}")
+
+
+@contextmanager
+def running(folder: Path, where: str, command: str) -> Iterator[Process]:
+    """A process that has said where it listens; ended at the end."""
+    tell(where, command)
+    with subprocess.Popen(
+        ["sh", "-c", f"exec {command}"],
+        cwd=folder / where,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as started:
+        assert started.stdout is not None
+        told: list[str] = []
+        try:
+            for line in started.stdout:
+                told.append(line)
+                if ready := re.search(r"listening on (\S+)", line):
+                    yield Process(ready[1], told, started.stdout)
+                    break
+            else:
+                raise AssertionError(f"{command} ended before it was ready:\n{''.join(told)}")
+        finally:
+            started.send_signal(signal.SIGTERM)
+            started.wait(PATIENCE)
