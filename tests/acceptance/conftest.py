@@ -16,12 +16,13 @@ import pytest
 from orchestrator.shop.demo.addresses import Addresses, settings_removed
 from orchestrator.shop.demo.processes import Processes
 from orchestrator.shop.demo.procfile import ROOT
+from tests.acceptance.foreign import boutique, built_boutique, foreign
 from tests.acceptance.trips import agency, project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["agency", "project"]  # fixtures of the whole folder
+__all__ = ["agency", "boutique", "built_boutique", "foreign", "project"]  # fixtures of the whole folder
 
 PATIENCE = 60
 BIN = Path(sys.executable).parent

@@ -1,36 +1,24 @@
-"""Participants in Go and in Node, built by the commands of `services/README.md`, and a saga over both.
-
-Their modules come through the ordinary clients of both languages. Where a tool is missing, or its modules cannot be
-fetched, the tests that need it are skipped, and say why.
-"""
+"""Participants in Go and in Node, built by the commands of `services/README.md`, and a saga over both."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import signal
-import stat
-import subprocess
-import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+from google.protobuf import descriptor_pb2, json_format, message_factory
 
-from orchestrator.cli.protoc import describe
-from orchestrator.shop.demo.addresses import settings_removed
 from orchestrator.shop.demo.procfile import ROOT
 from saga.v1.saga_pb2 import STATUS_COMPENSATED, STATUS_COMPLETED, Saga
 from saga.v1.saga_service_pb2 import StartSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from services.chassis import guard, metadata
-from tests.acceptance.conftest import BIN, PATIENCE
 from tests.support.blocking import reply_of, stub_over
+from tests.support.contracts import call, pool
+from tests.support.languages import PATIENCE, Process, copy_of, done, fetched, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,95 +36,16 @@ HOTEL_ADDRESS, AIRLINE_ADDRESS = "127.0.0.1:52001", "127.0.0.1:52002"
 ANY_PORT = "127.0.0.1:0"
 
 
-class Process(NamedTuple):
-    """A running service: where it is, what it said until it was ready, and what it says from then on."""
-
-    address: str
-    told: list[str]
-    says: IO[str]
-
-
 def commands(beginning: str) -> list[str]:
     """The lines of the page's one block of commands that begins so."""
     [found] = [code for language, code in BLOCKS if language == "sh" and code.startswith(beginning)]
     return found.replace("\\\n", " ").splitlines()
 
 
-def environment(folder: Path) -> dict[str, str]:
-    path = os.pathsep.join([str(folder / "tools"), str(BIN), os.environ["PATH"]])
-    return settings_removed(os.environ) | {"PATH": path, "GOFLAGS": "-mod=mod"}
-
-
-def tell(where: str, command: str) -> None:
-    print(f"{where}$ {command}")  # noqa: T201 - for who waits for it, with -s
-
-
-def run(folder: Path, where: str, command: str, *, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
-    tell(where, command)
-    return subprocess.run(
-        ["sh", "-c", command],
-        cwd=folder / where,
-        env=environment(folder),
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
-
-
-def done(folder: Path, where: str, command: str) -> str:
-    ended = run(folder, where, command)
-    assert ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
-    return ended.stdout
-
-
-def fetched(folder: Path, where: str, command: str) -> None:
-    """Run what only fetches and compiles the modules of others; skip what needs them where they are out of reach."""
-    tool = re.sub(r"^\w+=\S+ ", "", command).split()[0]
-    if shutil.which(tool) is None:
-        pytest.skip(f"{tool} is not installed")
-    ended = run(folder, where, command, seconds=400)
-    if ended.returncode:
-        pytest.skip(f"`{command}` could not fetch its modules: {ended.stderr.strip().splitlines()[-1:]}")
-
-
-@contextmanager
-def running(folder: Path, where: str, command: str) -> Iterator[Process]:
-    """A process that has said where it listens; ended at the end."""
-    tell(where, command)
-    with subprocess.Popen(
-        ["sh", "-c", f"exec {command}"],
-        cwd=folder / where,
-        env=environment(folder),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as started:
-        assert started.stdout is not None
-        told: list[str] = []
-        try:
-            for line in started.stdout:
-                told.append(line)
-                if ready := re.search(r"listening on (\S+)", line):
-                    yield Process(ready[1], told, started.stdout)
-                    break
-            else:
-                raise AssertionError(f"{command} ended before it was ready:\n{''.join(told)}")
-        finally:
-            started.send_signal(signal.SIGTERM)
-            started.wait(PATIENCE)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the examples, elsewhere, with the protoc of grpcio-tools as `protoc`."""
-    folder = tmp_path_factory.mktemp("elsewhere") / "travel"
-    shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    protoc = folder / "tools" / "protoc"
-    protoc.parent.mkdir()
-    protoc.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m grpc_tools.protoc "$@"\n')
-    protoc.chmod(protoc.stat().st_mode | stat.S_IXUSR)
-    return folder
+    """A copy of the examples, elsewhere."""
+    return copy_of(SOURCE, tmp_path_factory.mktemp("elsewhere") / "travel")
 
 
 @pytest.fixture(scope="module")
@@ -171,13 +80,6 @@ def orchestrator(folder: Path, hotel: Process, airline: Process) -> Iterator[Pro
         yield process
 
 
-def pool(protos: Path) -> descriptor_pool.DescriptorPool:
-    known = descriptor_pool.DescriptorPool()
-    for file in describe(protos).file:
-        known.AddSerializedFile(file.SerializeToString())
-    return known
-
-
 def travel(address: str, city: str, budget: int) -> tuple[Saga, dict[str, str]]:
     """Start a saga, wait for its end, and read its result, with the contract and no stubs of it."""
     known = pool(SOURCE / "protos" / "annotated")
@@ -197,20 +99,11 @@ def travel(address: str, city: str, budget: int) -> tuple[Saga, dict[str, str]]:
 
 def booking(address: str, trip: str) -> grpc.StatusCode:
     """What the hotel says of the room of a trip."""
-    known = pool(SOURCE / "protos" / "theirs")
-    request, reply = (
-        message_factory.GetMessageClass(known.FindMessageTypeByName(f"hotel.v1.GetBooking{name}"))
-        for name in ("Request", "Response")
-    )
-    with grpc.insecure_channel(address) as channel:
-        ask = channel.unary_unary(
-            f"/{HOTEL}/GetBooking", request_serializer=request.SerializeToString, response_deserializer=reply.FromString
-        )
-        try:
-            ask(request(trip_id=trip), timeout=PATIENCE)
-        except grpc.RpcError as error:
-            return error.code()
-        return grpc.StatusCode.OK
+    try:
+        call(pool(SOURCE / "protos" / "theirs"), address, f"{HOTEL}/GetBooking", {"trip_id": trip})
+    except grpc.RpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
 
 
 def compensated(saga: Saga) -> list[str]:
@@ -249,6 +142,12 @@ def test_the_page_shows_whole_files_of_go_node_and_python() -> None:
     assert (SOURCE / "travel_sagas.py").read_text() in shown
 
 
+def test_the_guard_in_go_has_less_than_sixty_lines_in_the_form_of_gofmt(folder: Path, hotel: Process) -> None:
+    assert hotel.address, "there is a Go to ask"
+    assert len((SOURCE / "go" / "guard.go").read_text().splitlines()) < 60
+    assert done(folder, "go", "gofmt -l guard.go main.go") == ""
+
+
 def test_the_links_of_the_page_lead_somewhere() -> None:
     text = re.sub(r"^```.*?^```", "", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
     links = re.findall(r"\]\(([^)]+)\)", text)
@@ -281,6 +180,21 @@ def test_a_participant_in_go_passes_every_check_of_its_guard(folder: Path, hotel
     assert set(verdicts.values()) == {"passed", "not applicable"}
     # What needs a restart, and constraints that its contract does not state.
     assert sum(verdict == "not applicable" for verdict in verdicts.values()) == 5
+
+
+def test_a_participant_in_go_repeats_its_rejection_after_the_compensation(hotel: Process) -> None:
+    known, nowhere = pool(SOURCE / "protos" / "theirs"), {"trip_id": "trip-0", "city": "Nowhere"}
+    rejections = []
+    for _ in range(2):
+        with pytest.raises(grpc.RpcError) as rejected:
+            call(known, hotel.address, f"{HOTEL}/BookRoom", nowhere, (metadata.IDEMPOTENCY_KEY, "booking"))
+        echoes = [
+            str(each.value) for each in rejected.value.trailing_metadata() if each.key == metadata.IDEMPOTENCY_KEY
+        ]
+        rejections.append((rejected.value.details(), echoes))
+        keys = (metadata.IDEMPOTENCY_KEY, "cancelling"), (metadata.COMPENSATES, "booking")
+        assert call(known, hotel.address, f"{HOTEL}/CancelRoom", {"trip_id": "trip-0"}, *keys) == {}
+    assert rejections == [("no hotel in Nowhere", ["booking"])] * 2
 
 
 def test_a_plain_service_in_node_fails_no_check(folder: Path, airline: Process) -> None:

@@ -13,56 +13,60 @@ import (
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
 
 	"hotel/hotelv1"
 )
 
 type hotel struct {
 	hotelv1.UnimplementedHotelServiceServer
-	guard    *guard
 	bookings map[string]*hotelv1.GetBookingResponse // by trip
 }
 
-func (h *hotel) BookRoom(
-	ctx context.Context, request *hotelv1.BookRoomRequest,
-) (*hotelv1.BookRoomResponse, error) {
-	if request.City == "" {
-		return nil, invalid("city", "must not be empty") // Before the guard: no record, and no echo.
+func (h *hotel) BookRoom(_ context.Context, request *hotelv1.BookRoomRequest) (*hotelv1.BookRoomResponse, error) {
+	if request.City == "Nowhere" {
+		return nil, refusal(codes.FailedPrecondition, "NO_HOTEL", "no hotel in Nowhere")
 	}
-	return command(ctx, h.guard, request, func() (*hotelv1.BookRoomResponse, error) {
-		if request.City == "Nowhere" {
-			return nil, refusal(codes.FailedPrecondition, "NO_HOTEL", "no hotel in Nowhere")
-		}
-		booking := &hotelv1.GetBookingResponse{Room: "Sea view, " + request.City, Price: 80}
-		h.bookings[request.TripId] = booking
-		return &hotelv1.BookRoomResponse{Room: booking.Room, Price: booking.Price}, nil
-	})
+	booking := &hotelv1.GetBookingResponse{Room: "Sea view, " + request.City, Price: 80}
+	h.bookings[request.TripId] = booking
+	return &hotelv1.BookRoomResponse{Room: booking.Room, Price: booking.Price}, nil
 }
 
-func (h *hotel) CancelRoom(
-	ctx context.Context, request *hotelv1.CancelRoomRequest,
-) (*hotelv1.CancelRoomResponse, error) {
-	return compensation(ctx, h.guard, request, func() (*hotelv1.CancelRoomResponse, error) {
-		delete(h.bookings, request.TripId)
-		return &hotelv1.CancelRoomResponse{}, nil
-	})
+func (h *hotel) CancelRoom(_ context.Context, request *hotelv1.CancelRoomRequest) (*hotelv1.CancelRoomResponse, error) {
+	delete(h.bookings, request.TripId)
+	return &hotelv1.CancelRoomResponse{}, nil
 }
 
-func (h *hotel) GetBooking(
-	ctx context.Context, request *hotelv1.GetBookingRequest,
-) (*hotelv1.GetBookingResponse, error) {
-	return query(ctx, h.guard, func() (*hotelv1.GetBookingResponse, error) {
-		if booking, ok := h.bookings[request.TripId]; ok {
-			return booking, nil
-		}
-		return nil, refusal(codes.NotFound, "NO_BOOKING", "no room is booked for this trip")
-	})
+func (h *hotel) GetBooking(_ context.Context, request *hotelv1.GetBookingRequest) (*hotelv1.GetBookingResponse, error) {
+	if booking, ok := h.bookings[request.TripId]; ok {
+		return booking, nil
+	}
+	return nil, refusal(codes.NotFound, "NO_BOOKING", "no room is booked for this trip")
 }
 
-func invalid(field, description string) error {
-	violation := &errdetails.BadRequest_FieldViolation{Field: field, Description: description}
-	details := &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{violation}}
-	return detailed(codes.InvalidArgument, field+": "+description, details)
+// valid stands before the guard: what is invalid leaves no record, and gets no echo.
+func valid(ctx context.Context, request any, _ *grpc.UnaryServerInfo, do grpc.UnaryHandler) (any, error) {
+	if booking, ok := request.(*hotelv1.BookRoomRequest); ok && booking.City == "" {
+		violation := &errdetails.BadRequest_FieldViolation{Field: "city", Description: "must not be empty"}
+		fields := &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{violation}}
+		return nil, detailed(codes.InvalidArgument, "city: must not be empty", fields)
+	}
+	return do(ctx, request)
+}
+
+// refusal is an error with a reason that a program can branch on.
+func refusal(code codes.Code, reason, message string) error {
+	return detailed(code, message, &errdetails.ErrorInfo{Reason: reason, Domain: "hotel"})
+}
+
+// detailed is a google.rpc.Status; gRPC sends it as `grpc-status-details-bin`.
+func detailed(code codes.Code, message string, detail protoadapt.MessageV1) error {
+	refused, err := status.New(code, message).WithDetails(detail)
+	if err != nil {
+		return status.Error(code, message)
+	}
+	return refused.Err()
 }
 
 func main() {
@@ -70,12 +74,13 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server := grpc.NewServer()
-	service := &hotel{
-		guard:    &guard{records: map[string]record{}},
-		bookings: map[string]*hotelv1.GetBookingResponse{},
-	}
-	hotelv1.RegisterHotelServiceServer(server, service)
+	guarded := guard(map[string]int{
+		hotelv1.HotelService_BookRoom_FullMethodName:   command,
+		hotelv1.HotelService_CancelRoom_FullMethodName: retryable,
+		hotelv1.HotelService_GetBooking_FullMethodName: query,
+	})
+	server := grpc.NewServer(grpc.ChainUnaryInterceptor(valid, guarded))
+	hotelv1.RegisterHotelServiceServer(server, &hotel{bookings: map[string]*hotelv1.GetBookingResponse{}})
 	serving := health.NewServer()
 	serving.SetServingStatus(hotelv1.HotelService_ServiceDesc.ServiceName, healthv1.HealthCheckResponse_SERVING)
 	healthv1.RegisterHealthServer(server, serving)
