@@ -7,9 +7,8 @@ in for it; what cannot be made sense of is not there.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import grpc
 import grpc.aio
@@ -48,11 +47,11 @@ class Described(NamedTuple):
 async def describe(channel: grpc.aio.Channel, service: str) -> Described:
     """The contract of a live service."""
     serves: frozenset[str] | None = None
+    conversation = _Conversation(channel)
     try:
-        async with _Conversation(channel) as conversation:
-            files = await conversation.files_of([service])
-            with contextlib.suppress(grpc.aio.AioRpcError):  # some know contracts, and cannot list
-                serves = await conversation.services()
+        files = await conversation.files_of([service])
+        with contextlib.suppress(grpc.aio.AioRpcError):  # some know contracts, and cannot list
+            serves = await conversation.services()
     except grpc.aio.AioRpcError as error:
         return Described(None, serves, _why(error))
     try:
@@ -71,8 +70,7 @@ async def declarations(channel: grpc.aio.Channel, names: Iterable[str]) -> descr
     Raises:
         grpc.aio.AioRpcError: it cannot be asked.
     """
-    async with _Conversation(channel) as conversation:
-        return _pool_of(await conversation.files_of(names))
+    return _pool_of(await _Conversation(channel).files_of(names))
 
 
 async def served_files(channel: grpc.aio.Channel) -> descriptor_pb2.FileDescriptorSet:
@@ -81,9 +79,9 @@ async def served_files(channel: grpc.aio.Channel) -> descriptor_pb2.FileDescript
     Raises:
         grpc.aio.AioRpcError: it cannot be asked.
     """
-    async with _Conversation(channel) as conversation:
-        names = await conversation.services() or frozenset()
-        files = await conversation.files_of(sorted(name for name in names if not name.startswith("grpc.")))
+    conversation = _Conversation(channel)
+    names = await conversation.services() or frozenset()
+    files = await conversation.files_of(sorted(name for name in names if not name.startswith("grpc.")))
     ordered: dict[str, descriptor_pb2.FileDescriptorProto] = {}
 
     def add(name: str) -> None:
@@ -99,19 +97,15 @@ async def served_files(channel: grpc.aio.Channel) -> descriptor_pb2.FileDescript
 
 
 class _Conversation:
-    """One stream of questions and answers, in v1 where the server has it, else in v1alpha."""
+    """Questions and answers, in v1 where the server has it, else in v1alpha.
+
+    Each question is a call of its own. In a stream of many, a question that is written to a call that has just ended
+    is an error of another kind than the one with which the call has ended.
+    """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._channel = channel
-        self._call: Any = None
-        self._version = ""
-
-    async def __aenter__(self) -> Self:
-        self._open(V1)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._call.cancel()
+        self._version = V1
 
     async def services(self) -> frozenset[str] | None:
         """The services that are served; ``None`` where that is not told."""
@@ -141,24 +135,22 @@ class _Conversation:
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.UNIMPLEMENTED or self._version == V1ALPHA:
                 raise
-        self._open(V1ALPHA)
+        self._version = V1ALPHA
         return await self._exchange(question)
 
     async def _exchange(self, question: ServerReflectionRequest) -> ServerReflectionResponse | None:
-        # Written to and read from: an iterator of questions would be left hanging where the service has no reflection.
-        with contextlib.suppress(asyncio.InvalidStateError):  # it has ended, and reading tells how
-            await self._call.write(question.SerializeToString())
-        answer = await self._call.read()
+        ask: Any = self._channel.unary_stream(f"/{self._version}/ServerReflectionInfo")
+        call = ask(question.SerializeToString(), timeout=_PATIENCE_SECONDS)
+        try:
+            answer = await call.read()
+        finally:
+            call.cancel()
         if answer is grpc.aio.EOF:
             return None
         try:
             return ServerReflectionResponse.FromString(answer)
         except DecodeError:
             return None
-
-    def _open(self, version: str) -> None:
-        self._version = version
-        self._call = self._channel.stream_stream(f"/{version}/ServerReflectionInfo")(timeout=_PATIENCE_SECONDS)
 
 
 def _why(error: grpc.aio.AioRpcError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,8 @@ from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from google.protobuf.descriptor import ServiceDescriptor
 
     from orchestrator.testing.conformance import Examples, Report
@@ -50,6 +53,12 @@ def conform(
     reflect: ReflectOption = None,
     module: Annotated[list[str] | None, typer.Option(help="Import a module of stubs; may be repeated.")] = None,
     overlay: OverlayOption = None,
+    participant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="full.service.Name=host:port of another service that compensates or verifies; may be repeated."
+        ),
+    ] = None,
     examples: Annotated[Path | None, typer.Option(help="A file of JSON with requests that it accepts.")] = None,
     restart_command: Annotated[
         str | None, typer.Option(help="A shell command that restarts it on the same state, and returns.")
@@ -82,7 +91,8 @@ def conform(
         where = address or default_address(contract)
         if not where:
             refuse(f"{service} names no google.api.default_host; say --address host:port")
-        report = asyncio.run(_check(where, contract, known, restart_command))
+        others = _other_services(contract, participant or ())
+        report = asyncio.run(_check(where, contract, known, restart_command, others))
     if as_json:
         typer.echo(json.dumps(report.as_json(), indent=2))
     else:
@@ -91,7 +101,32 @@ def conform(
         raise typer.Exit(1)
 
 
-async def _check(address: str, contract: ServiceDescriptor, examples: Examples, restart_command: str | None) -> Report:
+def _other_services(contract: ServiceDescriptor, named: Iterable[str]) -> dict[str, str]:
+    """The addresses of the other services in which compensations and verifies lie."""
+    from orchestrator.contract.addresses import default_address  # noqa: PLC0415 - as above
+    from orchestrator.contract.reader import read_service  # noqa: PLC0415 - as above
+
+    said = dict(each.split("=", 1) for each in named if "=" in each)
+    found: dict[str, str] = {}
+    for command in read_service(contract).values():
+        for other in (command.compensation, command.verify):
+            if other is None or other.service == command.service:
+                continue
+            service = contract.file.pool.FindServiceByName(other.service)
+            address = said.get(other.service) or default_address(service)
+            if not address:
+                refuse(f"{command.short_name} needs {other.name}; say --participant {other.service}=host:port")
+            found[other.service] = address
+    return found
+
+
+async def _check(
+    address: str,
+    contract: ServiceDescriptor,
+    examples: Examples,
+    restart_command: str | None,
+    others: Mapping[str, str],
+) -> Report:
     from orchestrator.channels.grpc.credentials import open_channel  # noqa: PLC0415 - as above
     from orchestrator.testing.conformance import check_participant  # noqa: PLC0415 - as above
 
@@ -100,9 +135,14 @@ async def _check(address: str, contract: ServiceDescriptor, examples: Examples, 
         if code := await process.wait():
             refuse(f"the restart command ended with exit code {code}", code=1)
 
-    async with open_channel(address, _CHANNEL_OPTIONS) as channel:
+    async with AsyncExitStack() as stack:
+        channel = await stack.enter_async_context(open_channel(address, _CHANNEL_OPTIONS))
+        beside = {
+            name: await stack.enter_async_context(open_channel(where, _CHANNEL_OPTIONS))
+            for name, where in others.items()
+        }
         try:
-            return await check_participant(channel, contract, examples, restart if restart_command else None)
+            return await check_participant(channel, contract, examples, restart if restart_command else None, beside)
         except TimeoutError as error:
             refuse(f"{address}: {error}", code=1)
 

@@ -151,14 +151,14 @@ def _fields(services: Iterable[ServiceDescriptor]) -> Iterator[str]:
     """Entries for the fields that may hold what must not be shown, of all messages that the services use."""
     methods = [method for service in services for method in service.methods]
     waiting = [message for method in methods for message in (method.input_type, method.output_type)]
-    seen = dict.fromkeys(message.full_name for message in waiting)
+    seen: set[str] = set()
     while waiting:
         message = waiting.pop(0)
+        if message.full_name in seen:
+            continue
+        seen.add(message.full_name)
+        waiting += [field.message_type for field in message.fields if field.message_type is not None]
         for field in message.fields:
-            nested = field.message_type
-            if nested is not None and nested.full_name not in seen:
-                seen[nested.full_name] = None
-                waiting.append(nested)
             if field.type not in _HARMLESS and looks_sensitive(message.name, field.name) and not is_sensitive(field):
                 yield f"- field: {field.full_name}"
                 yield "  sensitive: true"

@@ -27,7 +27,7 @@ from orchestrator.testing.conformance.undoing import shows
 from orchestrator.testing.samples import violations
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     import grpc.aio
     from google.protobuf.descriptor import ServiceDescriptor
@@ -52,6 +52,7 @@ async def check_participant(
     service: ServiceDescriptor,
     examples: Examples | None = None,
     restart: Restart | None = None,
+    others: Mapping[str, grpc.aio.Channel] | None = None,
 ) -> Report:
     """Check one service of a running participant.
 
@@ -61,6 +62,8 @@ async def check_participant(
         examples: requests that the participant accepts and refuses; other fields are made up from the contract.
         restart: ends the participant and starts it again on the same state. It returns a channel to the new process, or
             ``None`` where the old address is kept. Without it, the checks that need a restart do not apply.
+        others: channels to other services in which compensations or verifies of its commands lie, by the full names of
+            the services.
 
     Returns:
         One finding for each rpc and check.
@@ -69,8 +72,9 @@ async def check_participant(
         ContractError: a compensation or a verify cannot be derived; see `orchestrator check`.
         TimeoutError: the participant does not take connections within 30 seconds.
     """
-    await _ready(channel)
-    examination = _Examination(service, Sender(channel), examples or Examples(service))
+    for each in (channel, *(others or {}).values()):
+        await _ready(each)
+    examination = _Examination(service, Sender(channel, others), examples or Examples(service))
     await examination.run()
     await examination.run_restart(restart)
     return Report(service.full_name, examination.findings())
@@ -94,9 +98,9 @@ class _Examination:
 
     async def run(self) -> None:
         """All checks without a restart."""
-        compensations = {command.compensation.method for command in self._commands.values() if command.compensation}
+        compensations = {command.compensation.name for command in self._commands.values() if command.compensation}
         for name, command in self._commands.items():
-            if command.effect in _EFFECTFUL and name not in compensations:
+            if command.effect in _EFFECTFUL and command.name not in compensations:
                 await self._run_effectful(CommandUnderTest(command, self._commands, self._examples))
             await self._judge(name, *_INVALID, partial(self._refuses_invalid, command))
 

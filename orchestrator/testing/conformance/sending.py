@@ -10,6 +10,8 @@ import grpc.aio
 from orchestrator.testing.conformance.answers import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.message import Message
 
     from orchestrator.contract.command import Command
@@ -19,14 +21,16 @@ _PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class Sender:
-    """The way to one participant.
+    """The way to one participant, and to the services that compensate or verify its commands.
 
     Args:
         channel: plain; the kit does not close it.
+        others: the channels to other services, by their full names.
     """
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, others: Mapping[str, grpc.aio.Channel] | None = None) -> None:
         self.channel = channel
+        self._others = others or {}
 
     async def send(self, command: Command, request: Message, metadata: tuple[tuple[str, str], ...]) -> Answer:
         """The first definite answer or, once the attempts are spent, the last one."""
@@ -40,7 +44,8 @@ class Sender:
 
     async def send_once(self, command: Command, payload: bytes, metadata: tuple[tuple[str, str], ...]) -> Answer:
         """The answer to one attempt with these bytes, which may be no valid request."""
-        method: Any = self.channel.unary_unary(command.path, response_deserializer=command.response.FromString)
+        channel = self._others.get(command.service, self.channel)
+        method: Any = channel.unary_unary(command.path, response_deserializer=command.response.FromString)
         call = method(payload, metadata=metadata, timeout=command.timeout.total_seconds(), wait_for_ready=True)
         try:
             return Answer.completed(await call, await call.trailing_metadata())
