@@ -1,7 +1,8 @@
 """Writes the draft of an overlay, for a person to correct. What it does not know it asks, in comments.
 
-The draft is careful: a command that names no identity is ``not_idempotent``, so that it is never sent twice in doubt;
-and an rpc whose name tells nothing is left in comments, so that ``orchestrator check`` names it where a saga calls it.
+The draft is careful. A command that names no identity is ``not_idempotent``, so that it is never sent twice in doubt; a
+compensation that names none is refused by ``orchestrator check``, unless a field looks like one. An rpc whose name
+tells nothing is left in comments, so that ``orchestrator check`` names it where a saga calls it.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def _method(method: MethodDescriptor, undoes: str) -> Iterator[str]:
     if effect is Effect.COMPENSABLE:
         yield from _compensation(method, compensations)
     if effect is not Effect.QUERY:
-        yield from _identity(method)
+        yield from _identity(method, is_undo=bool(undoes))
     if effect in {Effect.COMPENSABLE, Effect.PIVOT}:
         yield "  # Question: how does it refuse? A status that is no definite refusal by itself needs a rule:"
         yield '  # outcomes: [{code: UNKNOWN, message_contains: "declined", outcome: REJECTED}]'
@@ -136,15 +137,17 @@ def _offered(message: Descriptor, wanted: FieldDescriptor) -> str:
     return ", ".join(field.name for field in message.fields if type_name(field) == type_name(wanted)) or "none"
 
 
-def _identity(method: MethodDescriptor) -> Iterator[str]:
+def _identity(method: MethodDescriptor, *, is_undo: bool) -> Iterator[str]:
+    """What is asked of a command whose request has no identity; a compensation is sent until it ends, and needs one."""
     if identity_fields(method):
         return
     likely = [field.name for field in method.input_type.fields if looks_like_identity(field.name)]
     yield "  # Question: does it recognise a repeated command? By fields of the request: `identity: [...]`;"
     yield "  # by the metadata idempotency-key: `identity_by_metadata: true`."
     if likely:
-        yield f"  # identity: [{', '.join(likely)}]"
-    yield "  not_idempotent: true"
+        yield f"  {'' if is_undo else '# '}identity: [{', '.join(likely)}]"
+    if not is_undo:
+        yield "  not_idempotent: true"
 
 
 def _fields(services: Iterable[ServiceDescriptor]) -> Iterator[str]:
