@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import grpc
 import grpc.aio
 import typer
+from google.protobuf.message import Message
 
 from orchestrator.channels.grpc.credentials import open_channel
 from orchestrator.cli.output.exit import refuse
@@ -18,8 +19,6 @@ from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-
-    from google.protobuf.message import Message
 
 T = TypeVar("T")
 
@@ -158,9 +157,10 @@ class _HarmlessAnswers(grpc.aio.UnaryStreamClientInterceptor):
         return _harmless(await continuation(client_call_details, request))
 
 
-async def _harmless(answers: AsyncIterator[Message]) -> AsyncIterator[Message]:
+async def _harmless(answers: AsyncIterator[Message | bytes]) -> AsyncIterator[Message | bytes]:
     async for answer in answers:
-        yield made_visible(answer)
+        # Reflection reads its answers itself.
+        yield made_visible(answer) if isinstance(answer, Message) else answer
 
 
 def _tell(error: grpc.aio.AioRpcError, address: str) -> None:

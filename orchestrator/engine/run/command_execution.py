@@ -21,23 +21,27 @@ compensated before the saga ends; a pivot is verified, or suspended; what is ret
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.contract.command import Effect, OnUnknown
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run.command_sender import Attempted
-from orchestrator.engine.run.stop_control import Suspend
+from orchestrator.engine.run.stop_control import RollBack, Suspend
 from orchestrator.engine.run.verify_query import verify
 from orchestrator.journal.entries import AttemptFailed, CommandAbandoned, CommandCompleted, CommandRefused
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Retry, Unknown
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from orchestrator.engine.bindings.binding import Binding
     from orchestrator.engine.run.context import RunContext
     from orchestrator.journal.state import CommandState
+
+
+NOT_SENT: Final = "NOT_SENT"
+"""The reason of a command that a rollback has overtaken: its intent is journalled, and no attempt was made."""
 
 
 class CommandExecution:
@@ -65,7 +69,8 @@ class CommandExecution:
             attempted = _interrupted(command)
         else:
             gives_up = command.best_effort or fragile or binding.command.on_unknown is not OnUnknown.RESEND
-            attempted = await self._attempt(binding, command, timeout, gives_up=gives_up)
+            unsent = None if doubtful else partial(self._note_unsent, command)
+            attempted = await self._attempt(binding, command, timeout, gives_up=gives_up, unsent=unsent)
         outcome = attempted.outcome
         if isinstance(outcome, Retry) and not command.doubtful:
             # The attempts are spent, and none of them can have had an effect.
@@ -109,7 +114,13 @@ class CommandExecution:
         return attempted
 
     def _attempt(
-        self, binding: Binding, command: CommandState, timeout: float, *, gives_up: bool
+        self,
+        binding: Binding,
+        command: CommandState,
+        timeout: float,
+        *,
+        gives_up: bool,
+        unsent: Callable[[], None] | None = None,
     ) -> Coroutine[Any, Any, Attempted]:
         state = self._writer.state
         # Nothing can be done about a pivot in doubt but to ask again, however late it is.
@@ -124,6 +135,7 @@ class CommandExecution:
             in_doubt=command.doubtful,
             until=0 if unhurried else state.forward_until,
             late=partial(self._note_late, command),
+            unsent=unsent,
         )
 
     def _note(self, command: CommandState, attempted: Attempted) -> None:
@@ -142,6 +154,15 @@ class CommandExecution:
             self._note_failed(command, attempted, attempted.outcome.failure)
         else:
             self._note(command, attempted)
+
+    def _note_unsent(self, command: CommandState) -> None:
+        """Journal that a rollback came before the first attempt: then there is no effect, and nothing is in doubt.
+
+        A saga that stops for another reason goes on later, and sends the command then.
+        """
+        if isinstance(self._stop_control.stop, RollBack):
+            now, failure = self._clock.now(), Failure(StatusCode.CANCELLED, "it was not sent any more", NOT_SENT)
+            self._writer.record(CommandRefused(now, command.key, 1, now, failure))
 
     def _note_failed(self, command: CommandState, attempted: Attempted, failure: Failure) -> None:
         if attempted.attempt > command.attempts:

@@ -95,6 +95,7 @@ class CommandSender:
         in_doubt: bool = False,
         about: tuple[tuple[str, str], ...] = (),
         late: Callable[[Attempted], None] | None = None,
+        unsent: Callable[[], None] | None = None,
         until: int = 0,
     ) -> Attempted:
         """Attempt until the outcome is definite or, where ``gives_up``, the contract's attempts are spent.
@@ -112,6 +113,7 @@ class CommandSender:
             about: further metadata, such as ``compensates``.
             until: when every attempt ends at the latest, nanoseconds since the epoch, UTC; 0 for never.
             late: takes the outcome of an attempt on which the saga's code has given up, as a ``TaskGroup`` does.
+            unsent: is told that the saga stops before there was any attempt.
         """
         most = binding.command.retry.attempts if binding.command.idempotent else 1
         failing_since = 0
@@ -119,7 +121,12 @@ class CommandSender:
             attempt = delivery.attempts + 1
             spent = attempt >= most
             if self._stop_control.stop is not None or not binding.breaker.try_enter():
-                await self._pass(binding, key, attempt, delivery.failure)
+                try:
+                    await self._pass(binding, key, attempt, delivery.failure)
+                except asyncio.CancelledError:
+                    if attempt == 1 and unsent is not None:
+                        unsent()
+                    raise
             started_at = self._clock.now()
             metadata = self._metadata(key, attempt, about)
             limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))

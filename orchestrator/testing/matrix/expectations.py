@@ -80,16 +80,16 @@ def unknowable(subject: Subject) -> Ends:
     return COMPLETED if tells_all else SUSPENDED
 
 
-def cancelled(subject: Subject, *, answered: bool) -> Ends:
-    """The saga is cancelled at this command.
+def cancelled(subject: Subject, *, lost: bool = False) -> Ends:
+    """The saga is cancelled at this command: it is not sent any more, or its answer is waited for.
 
     Args:
         subject: the command.
-        answered: its answer is known by then.
+        lost: it was sent, and its answer is lost.
     """
     if subject.cannot_go_back:
         return COMPLETED
-    return COMPENSATED if answered or not subject.needs_answer else SUSPENDED
+    return SUSPENDED if lost and subject.needs_answer else COMPENSATED
 
 
 def left_behind(subject: Subject) -> Ends:

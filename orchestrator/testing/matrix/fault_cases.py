@@ -58,7 +58,7 @@ def _late(subject: Subject) -> Scenario:
 def _late_ends(subject: Subject) -> Ends:
     if subject.compensation is None:
         return ends.unanswered_once(subject)
-    return ends.cancelled(subject, answered=False)
+    return ends.cancelled(subject, lost=True)
 
 
 def _not_recognised(subject: Subject) -> str:
@@ -153,17 +153,9 @@ def _cancelled(point: str) -> Callable[[Subject], Scenario]:
     return lambda subject: Scenario(cancel=Trigger(point, subject.key))
 
 
-def _cancelled_unsent(subject: Subject) -> Ends:
-    return ends.cancelled(subject, answered=False)
-
-
-def _cancelled_in_flight(subject: Subject) -> Ends:
-    return ends.cancelled(subject, answered=True)
-
-
 def _cancelled_answered(subject: Subject) -> Ends:
     """The saga's code may be faster."""
-    legal = ends.cancelled(subject, answered=True)
+    legal = ends.cancelled(subject)
     return legal | ends.COMPLETED if subject.commits_next else legal
 
 
@@ -294,9 +286,9 @@ FAULT_CASES: Final = (
         _undo_status_while_down,
     ),
     FaultCase(
-        "before", _C, "its intent is durable, it is not sent", _cancelled(INTENT_DURABLE), _cancelled_unsent, _no_intent
+        "before", _C, "its intent is durable, it is not sent", _cancelled(INTENT_DURABLE), ends.cancelled, _no_intent
     ),
-    FaultCase("during", _C, "it took effect, and is not answered", _cancelled(IN_FLIGHT), _cancelled_in_flight),
+    FaultCase("during", _C, "it took effect, and is not answered", _cancelled(IN_FLIGHT), ends.cancelled),
     FaultCase("after", _C, "it is answered", _cancelled("answered"), _cancelled_answered),
 )
 """Every column, in order; those of one kind stand together."""

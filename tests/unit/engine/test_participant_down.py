@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
+from orchestrator.engine.run.command_execution import NOT_SENT
 from orchestrator.journal.outcome import Failure, Unknown
 from orchestrator.journal.state import Status
-from tests.support.engine_world import SAGA, until
+from tests.support.engine_world import SAGA, Answer, until
 
 if TYPE_CHECKING:
     from tests.support.engine_world import EngineWorld
@@ -57,5 +59,28 @@ async def test_a_saga_that_waits_for_its_turn_is_cancelled_at_once(world: Engine
     state = await world.stopped()
 
     assert state.status is Status.COMPENSATED
-    assert "AuthorizePayment" not in world.participants.methods()
+    assert world.participants.methods()[-2:] == ["ReserveStock", "ReleaseStock"], "what was not sent needs no undo"
     assert breaker.in_flight == 0
+    refused = state.commands["PaymentService.AuthorizePayment#1"].failure
+    assert refused == Failure(StatusCode.CANCELLED, "it was not sent any more", NOT_SENT)
+
+
+async def test_what_an_earlier_process_may_have_sent_is_compensated_though_this_one_has_not_sent_it(
+    world: EngineWorld,
+) -> None:
+    world.participants.scripts["AuthorizePayment"].append(answer := Answer())
+    await world.process().worker.start(world.order())
+    await until(lambda: answer.asked)
+    world.crash()
+    process = world.process()
+    breaker = process.worker.bindings.breakers[PAYMENT]
+    breaker._limit.make_room(0)
+    opening = asyncio.ensure_future(process.worker.open())
+    await until(lambda: breaker.waiting)
+
+    await process.acts.cancel(SAGA, "enough", "ada")
+    breaker._close()  # for the compensations
+    await opening
+
+    assert (await world.stopped()).status is Status.COMPENSATED
+    assert world.participants.methods()[-3:] == ["AuthorizePayment", "VoidAuthorization", "ReleaseStock"]
