@@ -23,12 +23,12 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 
 from orchestrator.cli.protoc import describe
+from orchestrator.participant import guard, metadata
 from orchestrator.shop.demo.addresses import settings_removed
 from orchestrator.shop.demo.procfile import ROOT
 from saga.v1.saga_pb2 import STATUS_COMPENSATED, STATUS_COMPLETED, Saga
 from saga.v1.saga_service_pb2 import StartSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
-from services.chassis import guard, metadata
 from tests.acceptance.conftest import BIN, PATIENCE
 from tests.support.blocking import reply_of, stub_over
 
@@ -256,7 +256,7 @@ def test_the_links_of_the_page_lead_somewhere() -> None:
     assert all((PAGE.parent / link).exists() for link in links)
 
 
-def test_the_page_names_the_metadata_that_the_chassis_reads() -> None:
+def test_the_page_names_the_metadata_that_the_guard_reads() -> None:
     named = set(re.findall(r"^\| `([a-z-]+)` \|", PAGE.read_text(), flags=re.MULTILINE))
     values = vars(metadata)
     assert named == {values[name] for name in ("IDEMPOTENCY_KEY", "COMPENSATES", "VERIFIES", "SAGA_ID", "TRACEPARENT")}
