@@ -23,8 +23,17 @@ Public too are the errors, a replica in a process of one's own, and the testing 
     from orchestrator.testing.conformance import CheckFinding, Example, Examples, Report, check_participant
     from orchestrator.testing.matrix import Cell, Matrix, fault_matrix
 
-A participant, which is guarded by ``orchestrator.participant``, needs nothing of all this. So the names of this module
-are imported when they are first used (PEP 562).
+and the guard for a participant, which is told in ``orchestrator.participant``::
+
+    from orchestrator.participant import DEFINITE, GuardRefusal, Kind, Refusal, Rejection, connection, table_ddl
+    from orchestrator.participant.aio import GuardInterceptor
+    from orchestrator.participant.asgi import App, GuardMiddleware
+    from orchestrator.participant.drivers import DriverRecords
+    from orchestrator.participant.engines import AsyncEngineRecords, EngineRecords, guard_table
+    from orchestrator.participant.threads import GuardInterceptor
+
+A participant needs nothing else of all this. So the names of this module are imported when they are first used
+(PEP 562).
 
 Everything else may change from one release to the next. ``tests/typing`` proves this list.
 """
