@@ -36,23 +36,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from orchestrator.participant import transactions
 from orchestrator.participant.errors import GuardRefusal, PostponedError, RefusedError
 from orchestrator.participant.metadata import Kind
 from orchestrator.participant.records import KeyTakenError, Outcome, Record
-from orchestrator.participant.steps import (
-    Answer,
-    Call,
-    Find,
-    Forget,
-    Keep,
-    Rules,
-    Run,
-    Settle,
-    Steps,
-    Transaction,
-)
+from orchestrator.participant.steps import Answer, Call, Rules, Run, Steps, Transaction
 
-_NO_KEY: Final = ""
 # A compensation may lose the key of its command in one round and its own in the next; the third finds both.
 _ROUNDS: Final = 3
 
@@ -75,8 +64,8 @@ def guarded(call: Call) -> Rules:
         if call.kind is Kind.FOREIGN:
             return (yield from _foreign(call, key))
         if compensates is not None:
-            return (yield from _rounds(call, partial(_compensate, call, key, compensates)))
-        return (yield from _rounds(call, partial(_once, call, key)))
+            return (yield from _rounds(call, partial(transactions.compensate, call, key, compensates)))
+        return (yield from _rounds(call, partial(transactions.once, call, key)))
     except RefusedError as refused:
         # The business change is rolled back by now.
         if call.kind is not Kind.COMMAND or key is None:
@@ -97,15 +86,15 @@ def _rounds(call: Call, steps: Callable[[], Steps]) -> Rules:
 def _reject(call: Call, record: Record) -> Rules:
     # If another delivery of the same key was recorded since the rollback, that record answers both.
     try:
-        yield Transaction(partial(_keep, record))
+        yield Transaction(partial(transactions.keep, record))
     except KeyTakenError:
-        return (yield from _rounds(call, partial(_known, record.key)))
+        return (yield from _rounds(call, partial(transactions.known_record, record.key)))
     return _recorded(call, record)
 
 
 def _query(call: Call) -> Rules:
     try:
-        return Answer((yield Transaction(partial(_ask, call), writes=False)))
+        return Answer((yield Transaction(partial(transactions.ask, call), writes=False)))
     except RefusedError as refused:
         return Answer(refused.content, rejected=True)
 
@@ -115,97 +104,24 @@ def _foreign(call: Call, key: str | None) -> Rules:
         return Answer((yield Run()))
     outcome = Outcome.COMPLETED
     try:
-        known = yield Transaction(partial(_intend, call, key))
+        known = yield Transaction(partial(transactions.intend, call, key))
         if isinstance(known, Record):
             return _recorded(call, known)
         # No transaction is open while the foreign service is called.
         content = yield Run()
     except KeyTakenError:
-        return (yield from _rounds(call, partial(_known, key)))
+        return (yield from _rounds(call, partial(transactions.known_record, key)))
     except PostponedError:
-        yield Transaction(partial(_forget, key))
+        yield Transaction(partial(transactions.forget, key))
         raise
     except RefusedError as refused:
         outcome, content = Outcome.REJECTED, refused.content
     record = call.record(key, outcome, content)
     try:
-        yield Transaction(partial(_settle, record))
+        yield Transaction(partial(transactions.settle, record))
     except KeyTakenError:  # A person settled it first.
-        return (yield from _rounds(call, partial(_known, key)))
+        return (yield from _rounds(call, partial(transactions.known_record, key)))
     return _recorded(call, record)
-
-
-def _once(call: Call, key: str | None) -> Steps:
-    if key is not None:
-        record: Record | None = (yield Find(key)).get(key)
-        if record is not None:
-            return record
-    reply: bytes = yield Run()
-    if key is not None:
-        yield Keep(call.record(key, Outcome.COMPLETED, reply))
-    return reply
-
-
-def _compensate(call: Call, key: str | None, command: str) -> Steps:
-    known: dict[str, Record] = yield Find(key or _NO_KEY, command)
-    if key is not None and key in known:
-        return known[key]
-    undone = known.get(command)
-    if undone is not None and undone.outcome is Outcome.IN_DOUBT:
-        return undone
-    reply: bytes = (yield Run()) if undone is not None and undone.outcome is Outcome.COMPLETED else b""
-    if undone is None:
-        yield Keep(Record(command, call.method, Outcome.COMPENSATED))
-    if key is not None:
-        yield Keep(call.record(key, Outcome.COMPLETED, reply))
-    return reply
-
-
-def _ask(call: Call) -> Steps:
-    key = call.metadata.verifies
-    if key is not None:
-        record: Record | None = (yield Find(key)).get(key)
-        if record is not None and record.outcome is Outcome.IN_DOUBT:
-            raise _in_doubt(record)
-        if record is None or record.outcome is not Outcome.COMPLETED:
-            raise GuardRefusal.settled(
-                "COMMAND_NOT_SEEN",
-                "no command with this idempotency key took effect here",
-                code="NOT_FOUND",
-                metadata={"idempotency_key": key},
-            )
-    reply: bytes = yield Run()
-    return reply
-
-
-def _intend(call: Call, key: str) -> Steps:
-    record: Record | None = (yield Find(key)).get(key)
-    if record is not None:
-        return record
-    yield Keep(call.record(key, Outcome.IN_DOUBT))
-    return b""
-
-
-def _keep(record: Record) -> Steps:
-    yield Keep(record)
-    return record
-
-
-def _settle(record: Record) -> Steps:
-    yield Settle(record)
-    return record
-
-
-def _forget(key: str) -> Steps:
-    yield Forget(key)
-    return b""
-
-
-def _known(key: str) -> Steps:
-    record: Record | None = (yield Find(key)).get(key)
-    if record is None:
-        raise KeyTakenError(key)
-    return record
 
 
 def _recorded(call: Call, record: Record) -> Answer:
@@ -224,15 +140,6 @@ def _recorded(call: Call, record: Record) -> Answer:
             "IDEMPOTENCY_KEY_REUSED", "this idempotency key was used for another method or request", metadata=facts
         )
     if record.outcome is Outcome.IN_DOUBT:
-        raise _in_doubt(record)
+        raise transactions.in_doubt(record)
     assert record.answer is not None, "only a tombstone and a command in doubt have no answer"
     return Answer(record.answer, rejected=record.outcome is Outcome.REJECTED)
-
-
-def _in_doubt(record: Record) -> GuardRefusal:
-    return GuardRefusal(
-        "COMMAND_IN_DOUBT",
-        "the foreign service was called for this command, or is being called, and no answer is recorded",
-        code="UNKNOWN",
-        metadata={"idempotency_key": record.key, "method": record.method},
-    )

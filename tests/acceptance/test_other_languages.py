@@ -23,7 +23,7 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 
 from orchestrator.cli.protoc import describe
-from orchestrator.participant import guard, metadata
+from orchestrator.participant import guard, metadata, transactions
 from orchestrator.shop.demo.addresses import settings_removed
 from orchestrator.shop.demo.procfile import ROOT
 from saga.v1.saga_pb2 import STATUS_COMPENSATED, STATUS_COMPLETED, Saga
@@ -263,7 +263,8 @@ def test_the_page_names_the_metadata_that_the_guard_reads() -> None:
 
 
 def test_the_page_says_of_each_reason_of_the_guard() -> None:
-    raised = set(re.findall(r'"([A-Z]+_[A-Z_]+)"', Path(guard.__file__ or "").read_text()))
+    code = "".join(Path(module.__file__ or "").read_text() for module in (guard, transactions))
+    raised = set(re.findall(r'"([A-Z]+_[A-Z_]+)"', code))
     assert raised
     assert raised <= set(re.findall(r"`([A-Z_]+)`", PAGE.read_text()))
 

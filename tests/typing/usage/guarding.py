@@ -26,7 +26,7 @@ KINDS = {"hotel.v1.HotelService": {"BookRoom": Kind.COMMAND, "CancelRoom": Kind.
 async def coroutines(engine: AsyncEngine) -> grpc.aio.Server:
     records = AsyncEngineRecords(engine)
     await records.create_table()
-    assert_type(records.connection(), AsyncConnection)
+    await assert_type(records.connection(), AsyncConnection).rollback()
     return grpc.aio.server(interceptors=[GuardInterceptor(records, KINDS, validate=lambda _: None)])
 
 
