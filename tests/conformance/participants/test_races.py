@@ -163,3 +163,11 @@ async def test_the_loser_of_a_race_of_coroutines_takes_its_change_back(postgres_
         assert first == second
         async with records.transaction(writes=False):
             assert (await records.connection().execute(text("SELECT count(*) FROM effects"))).scalar_one() == 1
+
+
+def test_connections_that_commit_each_statement_by_themselves_are_refused(postgres_url: str) -> None:
+    url = make_url(postgres_url).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with pytest.raises(ValueError, match="without autocommit"):
+        answer(ADD, EngineRecords(engine), lambda: b"reply")
+    engine.dispose()
