@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from orchestrator.participant import opened, records
 from orchestrator.participant.records import KeyTakenError, Record
+from orchestrator.participant.turns import Turns
 
 ConnectionT = TypeVar("ConnectionT")
 
@@ -41,6 +42,7 @@ class DriverRecords(Generic[ConnectionT]):
         self.driver = driver
         self._connect = connect
         self._idle: deque[ConnectionT] = deque()
+        self._turns = Turns()
         self._errors: type[Exception] = driver.Error
         self.is_sqlite = "sqlite" in driver.__name__
 
@@ -62,18 +64,20 @@ class DriverRecords(Generic[ConnectionT]):
     @contextmanager
     def transaction(self, *, writes: bool) -> Iterator["CursorRecords"]:
         """One transaction; see ``orchestrator.participant.driving``."""
-        current = self._taken()
-        statements = CursorRecords(self.driver, current)
-        try:
-            if writes and self.is_sqlite:
-                statements.lock()
-            with opened.opened(current):
-                yield statements
-            _untyped(current).commit()
-        except BaseException:
-            self._roll_back(current)
-            raise
-        self._idle.append(current)
+        locks = writes and self.is_sqlite
+        with self._turns.taken(needed=locks):
+            current = self._taken()
+            statements = CursorRecords(self.driver, current)
+            try:
+                if locks:
+                    statements.lock()
+                with opened.opened(current):
+                    yield statements
+                _untyped(current).commit()
+            except BaseException:
+                self._roll_back(current)
+                raise
+            self._idle.append(current)
 
     def _roll_back(self, current: ConnectionT) -> None:
         try:

@@ -25,6 +25,7 @@ from sqlalchemy.exc import IntegrityError
 
 from orchestrator.participant import opened, records
 from orchestrator.participant.records import KeyTakenError, Record
+from orchestrator.participant.turns import AsyncTurns, Turns
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -103,6 +104,7 @@ class EngineRecords:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._turns = Turns()
 
     def create_table(self) -> None:
         """Create the guard's table where it is missing."""
@@ -116,7 +118,8 @@ class EngineRecords:
     @contextmanager
     def transaction(self, *, writes: bool) -> Iterator[ConnectionRecords]:
         """One transaction; see ``orchestrator.participant.driving``."""
-        with self._engine.begin() as connection, opened.opened(connection):
+        turn = self._turns.taken(needed=writes and self._engine.dialect.name == "sqlite")
+        with turn, self._engine.begin() as connection, opened.opened(connection):
             _prepare(connection, writes)
             yield ConnectionRecords(connection)
 
@@ -139,6 +142,7 @@ class AsyncEngineRecords:
 
     def __init__(self, engine: "AsyncEngine") -> None:
         self._engine = engine
+        self._turns = AsyncTurns()
 
     async def create_table(self) -> None:
         """Create the guard's table where it is missing."""
@@ -152,7 +156,8 @@ class AsyncEngineRecords:
     @asynccontextmanager
     async def transaction(self, *, writes: bool) -> AsyncIterator[AsyncConnectionRecords]:
         """One transaction; see ``orchestrator.participant.driving``."""
-        async with self._engine.begin() as connection:
+        turn = self._turns.taken(needed=writes and self._engine.dialect.name == "sqlite")
+        async with turn, self._engine.begin() as connection:
             with opened.opened(connection):
                 await connection.run_sync(_prepare, writes)
                 yield AsyncConnectionRecords(connection)

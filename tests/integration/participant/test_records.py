@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,7 +13,7 @@ import pytest
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from orchestrator.participant import Kind, connection
+from orchestrator.participant import Kind, connection, turns
 from orchestrator.participant.drivers import CursorRecords, DriverRecords
 from orchestrator.participant.driving import answer
 from orchestrator.participant.engines import EngineRecords
@@ -86,7 +89,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
             each.close()
 
 
-def test_a_transaction_that_writes_takes_the_write_lock_of_sqlite_before_it_reads(store: Store) -> None:
+def test_a_transaction_that_writes_takes_the_write_lock_of_sqlite_before_it_reads(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A turn would come first in this process, and does not in another.
+    monkeypatch.setattr(turns, "_PATIENCE", 0.0)
     with store.transaction(writes=True):
         with pytest.raises((sqlite3.OperationalError, OperationalError), match="locked"):
             store.transaction(writes=True).__enter__()
@@ -229,3 +236,32 @@ def test_a_connection_in_autocommit_is_refused() -> None:
 )
 def test_a_lost_race_is_told_by_the_code_that_every_driver_of_postgresql_gives(error: Any, duplicate: bool) -> None:  # noqa: ANN401
     assert is_duplicate(error) is duplicate
+
+
+def test_writers_of_one_process_wait_for_their_turn_before_they_begin(store: Store) -> None:
+    inside, order = threading.Event(), []
+
+    def write() -> None:
+        # With no patience for a lock of SQLite, it would fail at once.
+        inside.set()
+        with store.transaction(writes=True) as opened:
+            order.append("second")
+            opened.keep(Record("other", "Add", Outcome.COMPENSATED))
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.transaction(writes=True) as opened:
+            second = pool.submit(write)
+            inside.wait(20)
+            opened.keep(TOMBSTONE)
+            order.append("first")
+        second.result()
+    assert order == ["first", "second"]
+
+
+async def test_a_task_whose_turn_does_not_come_goes_on_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    taking = turns.AsyncTurns()
+    async with taking.taken(needed=True), taking.taken(needed=False):
+        monkeypatch.setattr(turns, "_PATIENCE", 0.0)
+        async with taking.taken(needed=True):
+            pass
+    assert await asyncio.wait_for(taking._has_turn(), 20)
