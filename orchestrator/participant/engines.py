@@ -18,7 +18,10 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    bindparam,
     func,
+    insert,
+    select,
     text,
 )
 from sqlalchemy.exc import IntegrityError
@@ -31,12 +34,6 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 ResultT = TypeVar("ResultT")
-
-# Built once: SQLAlchemy then finds their compiled form in its cache.
-_FIND: Final = text(records.FIND)
-_KEEP: Final = text(records.KEEP)
-_SETTLE: Final = text(records.SETTLE)
-_FORGET: Final = text(records.FORGET)
 
 
 def guard_table(metadata: MetaData) -> Table:
@@ -54,9 +51,20 @@ def guard_table(metadata: MetaData) -> Table:
     )
 
 
+_GUARD: Final = guard_table(MetaData())
+_COLUMNS: Final = tuple(_GUARD.c)[:5]
+# Built once: SQLAlchemy then finds their compiled form in its cache. The two of every call are no text, because
+# SQLAlchemy describes the rows of a text anew each time.
+_FIND_ONE: Final = select(*_COLUMNS).where(_GUARD.c.idempotency_key == bindparam("key"))
+_FIND_TWO: Final = select(*_COLUMNS).where(_GUARD.c.idempotency_key.in_((bindparam("key"), bindparam("other"))))
+_KEEP: Final = insert(_GUARD)
+_SETTLE: Final = text(records.SETTLE)
+_FORGET: Final = text(records.FORGET)
+
+
 def create_table(connection: Connection) -> None:
     """Create the guard's table where it is missing."""
-    guard_table(MetaData()).create(connection, checkfirst=True)
+    _GUARD.create(connection, checkfirst=True)
 
 
 class ConnectionRecords:
@@ -67,7 +75,10 @@ class ConnectionRecords:
 
     def find(self, key: str, other: str = "") -> dict[str, Record]:
         """Those of the two records that there are, by key."""
-        rows = self._connection.execute(_FIND, {"key": key, "other": other})
+        if other:
+            rows = self._connection.execute(_FIND_TWO, {"key": key, "other": other})
+        else:
+            rows = self._connection.execute(_FIND_ONE, {"key": key})
         return {row[0]: Record.of_row(row) for row in rows}
 
     def keep(self, record: Record) -> None:

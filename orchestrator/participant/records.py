@@ -48,16 +48,16 @@ class Record:
     @classmethod
     def of_row(cls, row: Any) -> "Record":  # noqa: ANN401 - each store has rows of its own
         """The record that a row of ``FIND`` holds; some drivers give bytes as a memoryview."""
-        digest, answer = (None if value is None else bytes(value) for value in (row[3], row[4]))
-        return cls(row[0], row[1], Outcome(row[2]), digest, answer)
+        key, method, outcome, digest, answer = row
+        return cls(key, method, Outcome(outcome), digest and bytes(digest), None if answer is None else bytes(answer))
 
     def row(self) -> dict[str, object]:
         """The parameters of ``KEEP`` and ``SETTLE``."""
         return {
-            "key": self.key,
+            "idempotency_key": self.key,
             "method": self.method,
             "outcome": self.outcome.value,
-            "digest": self.request_digest,
+            "request_digest": self.request_digest,
             "answer": self.answer,
         }
 
@@ -78,10 +78,11 @@ FIND: Final = (
 )
 KEEP: Final = (
     "INSERT INTO guard (idempotency_key, method, outcome, request_digest, answer)"
-    " VALUES (:key, :method, :outcome, :digest, :answer)"
+    " VALUES (:idempotency_key, :method, :outcome, :request_digest, :answer)"
 )
 SETTLE: Final = (
-    "UPDATE guard SET outcome = :outcome, answer = :answer WHERE idempotency_key = :key AND outcome = 'in doubt'"
+    "UPDATE guard SET outcome = :outcome, answer = :answer"
+    " WHERE idempotency_key = :idempotency_key AND outcome = 'in doubt'"
 )
 FORGET: Final = "DELETE FROM guard WHERE idempotency_key = :key AND outcome = 'in doubt'"
 # It changes no row, and makes SQLite take its write lock as the first thing in a transaction.
