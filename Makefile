@@ -67,6 +67,7 @@ bench-full: $(INSTALLED) ## the same with more rounds, more loads and 1,000,000 
 bench-micro: $(INSTALLED) ## what the parts cost: an append, a replay, a fold, a span, a guarded command
 	$(BIN)/pytest tests/bench/micro --benchmark-columns=min,median,iqr,rounds --benchmark-max-time=0.5
 	$(BIN)/python -m tests.bench.micro.guard
+	$(BIN)/python -m tests.bench.micro.forms
 
 mutants: $(INSTALLED) ## change the code on purpose, many times, and count what the tests notice
 	@$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))

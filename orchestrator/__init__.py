@@ -23,12 +23,38 @@ Public too are the errors, a replica in a process of one's own, and the testing 
     from orchestrator.testing.conformance import CheckFinding, Example, Examples, Report, check_participant
     from orchestrator.testing.matrix import Cell, Matrix, fault_matrix
 
+and the guard for a participant, which is told in ``orchestrator.participant``::
+
+    from orchestrator.participant import DEFINITE, GuardRefusal, Kind, Refusal, Rejection, connection, table_ddl
+    from orchestrator.participant.aio import GuardInterceptor
+    from orchestrator.participant.asgi import App, GuardMiddleware
+    from orchestrator.participant.drivers import DriverRecords
+    from orchestrator.participant.engines import AsyncEngineRecords, EngineRecords, guard_table
+    from orchestrator.participant.threads import GuardInterceptor
+
+A participant needs nothing else of all this. So the names of this module are imported when they are first used
+(PEP 562).
+
 Everything else may change from one release to the next. ``tests/typing`` proves this list.
 """
 
-from orchestrator.definition.context import best_effort, child, now, random, saga_id, scope, uuid4
-from orchestrator.definition.saga import saga
-from orchestrator.errors import CommandRejected, CommandUnknown, OrchestratorError, SagaRejected
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator.definition.context import best_effort, child, now, random, saga_id, scope, uuid4
+    from orchestrator.definition.saga import saga
+    from orchestrator.errors import CommandRejected, CommandUnknown, OrchestratorError, SagaRejected
+else:
+    # Hidden from type checkers, for which a module that has this function has every name.
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        homes = ("orchestrator.errors", "orchestrator.definition.saga", "orchestrator.definition.context")
+        value = next(getattr(home, name) for home in map(import_module, homes) if hasattr(home, name))
+        globals()[name] = value
+        return value
+
 
 __all__ = [
     "CommandRejected",

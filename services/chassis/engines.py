@@ -15,8 +15,6 @@ _SQLITE_READERS: Final = 2
 _POSTGRES_CONNECTIONS: Final = 8
 _SERIALIZATION_FAILURE: Final = "40001"
 _DEADLOCK_DETECTED: Final = "40P01"
-_UNIQUE_VIOLATION: Final = "23505"
-_DUPLICATE_SQLITE: Final = frozenset({sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE})
 _TRANSIENT_SQLITE: Final = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -107,10 +105,3 @@ def is_transient(error: DBAPIError) -> bool:
         # The low byte is the primary code, the rest its variety.
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _TRANSIENT_SQLITE
     return isinstance(error, (OperationalError, InterfaceError))
-
-
-def is_duplicate(error: DBAPIError) -> bool:
-    """Whether the row's key is taken; false for any other broken constraint."""
-    if isinstance(error.orig, sqlite3.Error):
-        return getattr(error.orig, "sqlite_errorcode", None) in _DUPLICATE_SQLITE
-    return getattr(error.orig, "sqlstate", None) == _UNIQUE_VIOLATION

@@ -19,17 +19,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from orchestrator import participant
+
 # The codes of a definite refusal. The other codes tell a caller to try again, or that the outcome is unknown.
-DEFINITE: Final = frozenset(
-    {
-        grpc.StatusCode.ALREADY_EXISTS,
-        grpc.StatusCode.FAILED_PRECONDITION,
-        grpc.StatusCode.INVALID_ARGUMENT,
-        grpc.StatusCode.NOT_FOUND,
-        grpc.StatusCode.OUT_OF_RANGE,
-        grpc.StatusCode.PERMISSION_DENIED,
-    }
-)
+DEFINITE: Final = frozenset(grpc.StatusCode[name] for name in participant.DEFINITE)
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 

@@ -1,50 +1,28 @@
-"""The participant's side of idempotency: every command takes effect at most once, whatever is repeated or late.
+"""The guard of the chassis: the rules of ``orchestrator.participant.guard``, one hop to a worker thread a transaction.
 
-The record of a command is committed together with its effect, so the two cannot disagree. The rules, by what
-is recorded of the command's idempotency key when a call arrives:
-
-    recorded     the command arrives         its compensation arrives     its verify query arrives
-    ---------    ------------------------    -------------------------    ------------------------
-    nothing      runs; records the answer    does nothing, succeeds;      NOT_FOUND
-                                             leaves a tombstone           COMMAND_NOT_SEEN
-    completed    the same reply              undoes it                    the query's reply
-    rejected     the same rejection          does nothing, succeeds       NOT_FOUND
-    tombstone    refused:                    does nothing, succeeds       NOT_FOUND
-                 COMMAND_COMPENSATED
-
-A compensation has a key, and so a record, of its own: repeated, it gets the same reply. A key that comes with
-another method or request is refused: IDEMPOTENCY_KEY_REUSED. A call without a key simply runs.
-
-A rejection that follows from a record is *settled*: it holds for every attempt of its key, and the interceptor
-says so by echoing the key. Two rejections are not settled: one that leaves no record (of a command that may succeed
-later), because another attempt may still arrive; and that of a reused key, because its first use may have had an
-effect. A query has no effect, so its rejections are settled without a record.
-
-The hot path costs two statements: one finds that there is no record, one inserts it at the end. Nobody holds a
-lock while the business change runs; of two transactions that race for a key, the second one's insert waits for
-the first, fails on the primary key, rolls its business change back and runs again to find the record. Records are
-kept for good, so a key can be lost in one round only, and a call has two keys at most.
+Here a call's business is a plain function of a connection, and requests, replies and rejections are messages. A
+rejection is *settled* where it holds for every attempt of its key; the interceptor then echoes the key.
 """
 
-import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
+from orchestrator.participant import GuardRefusal, Kind, guard, steps
+from orchestrator.participant.driving import follow, take
+from orchestrator.participant.engines import ConnectionRecords
+from orchestrator.participant.errors import RefusedError
+from orchestrator.participant.metadata import CallMetadata
+from orchestrator.participant.records import Record
 from services.chassis.database import Database
-from services.chassis.errors import Rejection, Unavailable
-from services.chassis.metadata import CallMetadata
-from services.chassis.records import KeyTakenError, Outcome, Record, find, find_both, keep
+from services.chassis.errors import Rejection, ServiceError, Unavailable
 
 ReplyT = TypeVar("ReplyT", bound=Message)
-_NO_KEY: Final = ""
-# A compensation may lose the key of its command in one round and its own in the next; the third finds both.
-_ROUNDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +44,20 @@ class Call(Generic[ReplyT]):
     reply_type: type[ReplyT]
     business: Callable[[Connection], ReplyT]
 
-    def digest(self) -> bytes:
-        """SHA-256 of the request."""
-        return hashlib.sha256(self.request.SerializeToString(deterministic=True)).digest()
+    def of(self, kind: Kind) -> steps.Call:
+        """This call as the rules know it."""
+        # What is not recorded is not compared either.
+        is_recorded = kind is not Kind.QUERY and self.metadata.idempotency_key is not None
+        request = self.request.SerializeToString(deterministic=True) if is_recorded else b""
+        return steps.Call(kind, self.method, request, self.metadata)
 
-    def completed(self, key: str, reply: ReplyT) -> Record:
-        """The record of this call under ``key``, answered with ``reply``."""
-        return Record(key, self.method, Outcome.COMPLETED, self.digest(), reply.SerializeToString(deterministic=True))
+    def run(self, connection: Connection) -> bytes:
+        """Run the business, as the rules know it."""
+        try:
+            reply = self.business(connection)
+        except Rejection as rejection:
+            raise RefusedError(rejection.to_bytes()) from rejection
+        return reply.SerializeToString(deterministic=True)
 
 
 class Guard:
@@ -87,13 +72,9 @@ class Guard:
         Raises:
             Rejection: by the business, now or when the key was first seen; or COMMAND_COMPENSATED or
                 IDEMPOTENCY_KEY_REUSED.
+            Unavailable: other calls kept recording the key, or the database is away.
         """
-        try:
-            return await self.retryable(call)
-        except _Refusal:
-            raise
-        except Rejection as rejection:
-            return await self._reject(call, rejection)
+        return await self._answer(call, Kind.COMMAND)
 
     async def retryable(self, call: Call[ReplyT]) -> ReplyT:
         """Run a command that is retried until it succeeds: a rejection leaves no record, so a retry may succeed.
@@ -101,10 +82,7 @@ class Guard:
         Raises:
             Rejection: by the business; or COMMAND_COMPENSATED or IDEMPOTENCY_KEY_REUSED.
         """
-        key = call.metadata.idempotency_key
-        if key is None:
-            return await self._database.transaction(call.business)
-        return await self._once(call, partial(_run_command, call, key))
+        return await self._answer(call, Kind.RETRYABLE)
 
     async def compensation(self, call: Call[ReplyT]) -> ReplyT:
         """Run a compensation: undo its command if that took effect, and otherwise make sure that it never will.
@@ -115,10 +93,7 @@ class Guard:
         Raises:
             Rejection: by the business, leaving no record; or IDEMPOTENCY_KEY_REUSED.
         """
-        command = call.metadata.compensates
-        if command is None:
-            return await self.retryable(call)
-        return await self._once(call, partial(_run_compensation, call, call.metadata.idempotency_key, command))
+        return await self._answer(call, Kind.COMPENSATION)
 
     async def query(self, call: Call[ReplyT]) -> ReplyT:
         """Run a query; with the metadata ``verifies``, only if the command of that key took effect here.
@@ -126,102 +101,35 @@ class Guard:
         Raises:
             Rejection: by the business; or COMMAND_NOT_SEEN.
         """
-        return await _settled(self._database.read(partial(_run_query, call)))
+        return await self._answer(call, Kind.QUERY)
 
     async def recording_query(self, call: Call[ReplyT]) -> ReplyT:
         """Run a query that writes records of its own and makes itself idempotent; raises as ``query`` does."""
-        return await _settled(self._database.transaction(partial(_run_query, call)))
+        return await self._answer(call, Kind.QUERY, writes=True)
 
-    async def _once(self, call: Call[ReplyT], run: Callable[[Connection], ReplyT | Record]) -> ReplyT:
-        for _ in range(_ROUNDS):
-            try:
-                result = await self._database.transaction(run)
-            except KeyTakenError:
-                continue  # The key has a record now, so the next round finds it.
-            return _answer(call, result) if isinstance(result, Record) else result
-        raise Unavailable("this idempotency key is being recorded by other calls")
+    async def _answer(self, call: Call[ReplyT], kind: Kind, *, writes: bool = False) -> ReplyT:
+        async def execute(unit: steps.Transaction | steps.Run) -> bytes | Record:
+            assert isinstance(unit, steps.Transaction), "no service of the chassis stands before a foreign one"
+            hop = self._database.transaction if writes or unit.writes else self._database.read
+            return await hop(partial(_take, unit, call))
 
-    async def _reject(self, call: Call[ReplyT], rejection: Rejection) -> ReplyT:
-        # The business change is rolled back by now. If another delivery of the same key was recorded since then,
-        # that record answers both.
-        key = call.metadata.idempotency_key
-        if key is None:
-            raise rejection
-        record = Record(key, call.method, Outcome.REJECTED, call.digest(), rejection.to_bytes())
         try:
-            await self._database.transaction(lambda connection: keep(connection, record))
-        except KeyTakenError:
-            return await self._once(call, partial(_find_record, key))
-        raise rejection.settle()
+            answer = await follow(guard.guarded(call.of(kind)), execute)
+        except GuardRefusal as refusal:
+            raise _refused(refusal) from refusal
+        if answer.rejected:
+            rejection = Rejection.from_bytes(answer.content)
+            raise rejection.settle() if answer.echo else rejection
+        return call.reply_type.FromString(answer.content)
 
 
-class _Refusal(Rejection):
-    """A refusal by the guard itself: it follows from a record, so it is not recorded."""
+def _take(unit: steps.Transaction, call: Call[ReplyT], connection: Connection) -> bytes | Record:
+    return take(unit.steps(), ConnectionRecords(connection), partial(call.run, connection))
 
 
-async def _settled(query: Awaitable[ReplyT]) -> ReplyT:
-    try:
-        return await query
-    except Rejection as rejection:
-        raise rejection.settle() from rejection
-
-
-def _run_command(call: Call[ReplyT], key: str, connection: Connection) -> ReplyT | Record:
-    record = find(connection, key)
-    if record is not None:
-        return record
-    reply = call.business(connection)
-    keep(connection, call.completed(key, reply))
-    return reply
-
-
-def _run_compensation(call: Call[ReplyT], key: str | None, command: str, connection: Connection) -> ReplyT | Record:
-    record, undone = find_both(connection, key or _NO_KEY, command)
-    if record is not None:
-        return record
-    if undone is not None and undone.outcome is Outcome.COMPLETED:
-        reply = call.business(connection)
-    else:
-        reply = call.reply_type()
-    if undone is None:
-        keep(connection, Record(command, call.method, Outcome.COMPENSATED))
-    if key is not None:
-        keep(connection, call.completed(key, reply))
-    return reply
-
-
-def _run_query(call: Call[ReplyT], connection: Connection) -> ReplyT:
-    key = call.metadata.verifies
-    if key is not None:
-        record = find(connection, key)
-        if record is None or record.outcome is not Outcome.COMPLETED:
-            raise Rejection(
-                "COMMAND_NOT_SEEN",
-                "no command with this idempotency key took effect here",
-                code=grpc.StatusCode.NOT_FOUND,
-                metadata={"idempotency_key": key},
-            )
-    return call.business(connection)
-
-
-def _find_record(key: str, connection: Connection) -> Record:
-    record = find(connection, key)
-    if record is None:
-        raise KeyTakenError(key)
-    return record
-
-
-def _answer(call: Call[ReplyT], record: Record) -> ReplyT:
-    """Answer a repeated key from its record."""
-    facts = {"idempotency_key": record.key, "method": record.method}
-    if record.outcome is Outcome.COMPENSATED:
-        refusal = _Refusal("COMMAND_COMPENSATED", "the compensation of this command came first", metadata=facts)
-        raise refusal.settle()
-    if record.method != call.method or record.request_digest != call.digest():
-        raise _Refusal(
-            "IDEMPOTENCY_KEY_REUSED", "this idempotency key was used for another method or request", metadata=facts
-        )
-    assert record.answer is not None, "only a tombstone has no answer"
-    if record.outcome is Outcome.REJECTED:
-        raise _Refusal.from_bytes(record.answer).settle()
-    return call.reply_type.FromString(record.answer)
+def _refused(refusal: GuardRefusal) -> ServiceError:
+    code = grpc.StatusCode[refusal.code]
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return Unavailable(refusal.message)
+    rejection = Rejection(refusal.reason, refusal.message, code=code, metadata=refusal.metadata)
+    return rejection.settle() if refusal.echo else rejection

@@ -15,8 +15,8 @@ import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
+from orchestrator.participant.metadata import IDEMPOTENCY_KEY, CallMetadata
 from services.chassis.errors import InternalError, ServiceError
-from services.chassis.metadata import IDEMPOTENCY_KEY, CallMetadata
 from services.chassis.participant import KIND
 from services.chassis.refusal import Context, refuse
 from services.chassis.spans import Tracing

@@ -25,16 +25,12 @@ import grpc.aio
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
+from orchestrator.participant.metadata import CallMetadata, Kind
 from services.chassis.guard import Call, Guard
-from services.chassis.metadata import CallMetadata
 from services.chassis.settings import Settings
 
+# The attribute of a method that says its kind.
 KIND: Final = "kind"
-# What the attribute `KIND` of a method may say.
-COMMAND: Final = "command"
-RETRYABLE: Final = "retryable"
-COMPENSATION: Final = "compensation"
-QUERY: Final = "query"
 
 
 class Participant:
@@ -57,34 +53,34 @@ Method: TypeAlias = Callable[
 
 def command(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
     """A command whose answer, reply or rejection, is final."""
-    return _guarded(business, Guard.command, kind=COMMAND)
+    return _guarded(business, Guard.command, kind=Kind.COMMAND)
 
 
 def retryable(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
     """A command that is retried until it succeeds."""
-    return _guarded(business, Guard.retryable, kind=RETRYABLE)
+    return _guarded(business, Guard.retryable, kind=Kind.RETRYABLE)
 
 
 def compensation(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
     """A compensation. It must succeed, doing nothing, where there is nothing to undo."""
-    return _guarded(business, Guard.compensation, kind=COMPENSATION)
+    return _guarded(business, Guard.compensation, kind=Kind.COMPENSATION)
 
 
 def query(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
     """A query, which only reads."""
-    return _guarded(business, Guard.query, kind=QUERY)
+    return _guarded(business, Guard.query, kind=Kind.QUERY)
 
 
 def recording_query(business: Business[SelfT, RequestT, ReplyT]) -> Method[SelfT, RequestT, ReplyT]:
     """A query that writes records of its own and makes itself idempotent."""
-    return _guarded(business, Guard.recording_query, kind=QUERY)
+    return _guarded(business, Guard.recording_query, kind=Kind.QUERY)
 
 
 def _guarded(
     business: Business[SelfT, RequestT, ReplyT],
     run: Callable[[Guard, Call[ReplyT]], Coroutine[Any, Any, ReplyT]],
     *,
-    kind: str,
+    kind: Kind,
 ) -> Method[SelfT, RequestT, ReplyT]:
     name = business.__name__
     reply_type = business.__annotations__["return"]

@@ -4,8 +4,8 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 import grpc.aio
 
+from orchestrator.participant.metadata import IDEMPOTENCY_KEY
 from services.chassis.errors import ServiceError
-from services.chassis.metadata import IDEMPOTENCY_KEY
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 

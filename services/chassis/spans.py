@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import grpc
 from google.protobuf.message import Message
 
-from services.chassis.metadata import CallMetadata
+from orchestrator.participant.metadata import CallMetadata
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 

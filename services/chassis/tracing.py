@@ -22,7 +22,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResou
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from services.chassis.metadata import CallMetadata
+from orchestrator.participant.metadata import CallMetadata
 
 # Attributes.
 RPC_SYSTEM: Final = "rpc.system"

@@ -11,11 +11,11 @@ import grpc
 import pytest
 from google.protobuf import descriptor_pb2, json_format, message_factory
 
+from orchestrator.participant import guard, metadata, transactions
 from orchestrator.shop.demo.procfile import ROOT
 from saga.v1.saga_pb2 import STATUS_COMPENSATED, STATUS_COMPLETED, Saga
 from saga.v1.saga_service_pb2 import StartSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
-from services.chassis import guard, metadata
 from tests.support.blocking import reply_of, stub_over
 from tests.support.contracts import call, pool
 from tests.support.languages import PATIENCE, Process, copy_of, done, fetched, running
@@ -155,14 +155,15 @@ def test_the_links_of_the_page_lead_somewhere() -> None:
     assert all((PAGE.parent / link).exists() for link in links)
 
 
-def test_the_page_names_the_metadata_that_the_chassis_reads() -> None:
+def test_the_page_names_the_metadata_that_the_guard_reads() -> None:
     named = set(re.findall(r"^\| `([a-z-]+)` \|", PAGE.read_text(), flags=re.MULTILINE))
     values = vars(metadata)
     assert named == {values[name] for name in ("IDEMPOTENCY_KEY", "COMPENSATES", "VERIFIES", "SAGA_ID", "TRACEPARENT")}
 
 
 def test_the_page_says_of_each_reason_of_the_guard() -> None:
-    raised = set(re.findall(r'"([A-Z]+_[A-Z_]+)"', Path(guard.__file__ or "").read_text()))
+    code = "".join(Path(module.__file__ or "").read_text() for module in (guard, transactions))
+    raised = set(re.findall(r'"([A-Z]+_[A-Z_]+)"', code))
     assert raised
     assert raised <= set(re.findall(r"`([A-Z_]+)`", PAGE.read_text()))
 

@@ -20,7 +20,8 @@ ROOMS = "The rooms of the engine stand upon one another"
 FACADE = "API and applications ask the engine through its facade alone"
 CIRCLES = "No circle of files, nor of folders"
 SERVICES = "Services know the chassis and nothing of one another"
-STRANGERS = "The orchestrator and the services know nothing of each other"
+ARROW = "The services know the participant of the orchestrator and nothing else of it"
+STRANGERS = "The orchestrator knows nothing of the services"
 TELEMETRY = "Only observability, the chassis' tracing and the demo's receiver import OpenTelemetry"
 
 
@@ -67,7 +68,8 @@ def test_the_house_is_in_order(house: Path) -> None:
         ("orchestrator/journal/state.py", "orchestrator.journal.codec", CIRCLES),
         ("services/payment/store.py", "services.inventory.domain", SERVICES),
         ("services/chassis/guard.py", "services.inventory.domain", SERVICES),
-        ("services/payment/store.py", "orchestrator.errors", STRANGERS),
+        ("services/payment/store.py", "orchestrator.errors", ARROW),
+        ("orchestrator/participant/guard.py", "orchestrator.errors", FLOORS),
         ("orchestrator/journal/codec.py", "services.chassis.errors", STRANGERS),
         ("orchestrator/journal/codec.py", "opentelemetry.trace", TELEMETRY),
         ("services/payment/store.py", "opentelemetry.trace", TELEMETRY),

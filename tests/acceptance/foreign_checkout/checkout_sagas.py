@@ -64,4 +64,4 @@ async def in_currency(price: pb.Money, currency: str, shop: Boutique) -> pb.Mone
 
 
 def nanos(money: pb.Money) -> int:
-    return money.units * BILLION + money.nanos
+    return int(money.units * BILLION + money.nanos)

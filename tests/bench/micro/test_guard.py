@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from sqlalchemy import insert
 
+from orchestrator.participant.metadata import CallMetadata
 from services.chassis.database import Database
 from services.chassis.guard import Call, Guard
-from services.chassis.metadata import CallMetadata
 from services.chassis.migration import migrate
 from services.inventory.__main__ import SERVICE
 from services.inventory.service import InventoryService

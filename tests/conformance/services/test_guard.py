@@ -12,11 +12,12 @@ from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from orchestrator.participant.engines import ConnectionRecords, guard_table
+from orchestrator.participant.metadata import CallMetadata
+from orchestrator.participant.records import KeyTakenError, Outcome, Record
 from services.chassis.database import Database
 from services.chassis.errors import Rejection, Unavailable
 from services.chassis.guard import Call, Guard
-from services.chassis.metadata import CallMetadata
-from services.chassis.records import KeyTakenError, Outcome, Record, guard_table, keep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -345,14 +346,14 @@ async def test_a_refusal_by_the_guard_names_the_key_and_the_method_of_its_record
 )
 async def test_an_invalid_record_is_refused_and_not_taken_for_a_lost_race(shop: Shop, broken: Record) -> None:
     with pytest.raises(IntegrityError):
-        await shop.database.transaction(lambda connection: keep(connection, broken))
+        await shop.database.transaction(lambda connection: ConnectionRecords(connection).keep(broken))
 
 
 async def test_a_second_record_of_a_key_is_a_lost_race(shop: Shop) -> None:
     tombstone = Record("key", "Add", Outcome.COMPENSATED)
-    await shop.database.transaction(lambda connection: keep(connection, tombstone))
+    await shop.database.transaction(lambda connection: ConnectionRecords(connection).keep(tombstone))
     with pytest.raises(KeyTakenError):
-        await shop.database.transaction(lambda connection: keep(connection, tombstone))
+        await shop.database.transaction(lambda connection: ConnectionRecords(connection).keep(tombstone))
 
 
 class ForgetfulDatabase:

@@ -10,9 +10,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
+from orchestrator.participant.engines import guard_table
 from services.chassis.engines import open_engines
 from services.chassis.migration import migrate
-from services.chassis.records import guard_table
 from services.inventory.__main__ import SERVICE as INVENTORY
 
 if TYPE_CHECKING:

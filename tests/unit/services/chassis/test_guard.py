@@ -8,10 +8,11 @@ import pytest
 from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 
+from orchestrator.participant.errors import RefusedError
+from orchestrator.participant.metadata import CallMetadata, Kind
+from orchestrator.participant.records import KeyTakenError, Outcome, Record
 from services.chassis.errors import Rejection, Unavailable
 from services.chassis.guard import Call, Guard
-from services.chassis.metadata import CallMetadata
-from services.chassis.records import KeyTakenError, Outcome, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +41,7 @@ class ContestedDatabase:
         return self.result
 
 
-def guard(taken: int, result: object = REPLY) -> Guard:
+def guard(taken: int, result: object = REPLY.SerializeToString()) -> Guard:
     return Guard(cast("Database", ContestedDatabase(taken, result)))
 
 
@@ -66,7 +67,7 @@ async def test_a_key_that_is_taken_in_every_round_is_a_passing_failure(method: C
 async def test_a_command_that_was_refused_before_costs_one_transaction(outcome: Outcome) -> None:
     request = call(idempotency_key="key")
     answer = Rejection("SOLD_OUT", "sold out").to_bytes() if outcome is Outcome.REJECTED else None
-    database = ContestedDatabase(0, Record("key", "Add", outcome, request.digest(), answer))
+    database = ContestedDatabase(0, Record("key", "Add", outcome, request.of(Kind.COMMAND).digest(), answer))
     with pytest.raises(Rejection) as caught:
         await Guard(cast("Database", database)).command(request)
     assert caught.value.settled
@@ -76,15 +77,15 @@ async def test_a_command_that_was_refused_before_costs_one_transaction(outcome: 
 def test_the_digest_of_a_request_does_not_depend_on_the_order_in_which_a_map_was_filled() -> None:
     names = [f"field {number}" for number in range(50)]
     first, second = (
-        Call("Add", Struct(fields={name: Value() for name in order}), CallMetadata(), Int64Value, lambda _: REPLY)
+        Call("Add", Struct(fields={name: Value() for name in order}), CallMetadata("key"), Int64Value, lambda _: REPLY)
         for order in (names, names[::-1])
     )
     assert first.request.SerializeToString() != second.request.SerializeToString()
-    assert first.digest() == second.digest()
+    assert first.of(Kind.COMMAND).digest() == second.of(Kind.COMMAND).digest()
 
 
 async def test_a_query_runs_beside_the_writers_and_a_recording_query_is_a_writer() -> None:
-    notes = ContestedDatabase(0, REPLY)
+    notes = ContestedDatabase(0, REPLY.SerializeToString())
     assert await Guard(cast("Database", notes)).recording_query(call()) == REPLY
     assert notes.transactions == 1
     with pytest.raises(AttributeError, match="read"):
@@ -96,7 +97,7 @@ class RejectingDatabase(ContestedDatabase):
 
     def __init__(self, then: list[Exception]) -> None:
         super().__init__(0, None)
-        self.then = [Rejection("SOLD_OUT", "sold out"), *then]
+        self.then = [RefusedError(Rejection("SOLD_OUT", "sold out").to_bytes()), *then]
 
     async def transaction(self, work: Callable[[Any], object]) -> object:
         del work

@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.participant.metadata import LONGEST_KEY, CallMetadata, Kind
 from services.chassis.errors import InvalidRequest
-from services.chassis.metadata import CallMetadata
-from services.chassis.participant import COMMAND, COMPENSATION, QUERY, RETRYABLE
-from services.chassis.validation import LONGEST_KEY, refuse_invalid
+from services.chassis.validation import refuse_invalid
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
 from shop.type.v1.type_pb2 import Line
 
 VALID = ReserveStockRequest(order_id="order-1", lines=[Line(sku="MUG-BLUE", quantity=1)])
 
 
-def violated(request: ReserveStockRequest, metadata: CallMetadata, kind: str = COMMAND) -> list[str]:
+def violated(request: ReserveStockRequest, metadata: CallMetadata, kind: str = Kind.COMMAND) -> list[str]:
     with pytest.raises(InvalidRequest) as caught:
         refuse_invalid(request, metadata, kind)
     return [field for field, _ in caught.value.violations]
@@ -30,20 +29,20 @@ def test_violations_are_named_by_their_path() -> None:
 @pytest.mark.parametrize(
     ("kind", "metadata"),
     [
-        (COMMAND, sent()),
-        (COMMAND, sent(idempotency_key="k" * LONGEST_KEY, saga_id="s" * LONGEST_KEY)),
-        (COMMAND, sent(idempotency_key="saga 1/~Service.Method#1", traceparent="00-1-2-01")),
-        (RETRYABLE, sent(idempotency_key="k")),
-        (COMPENSATION, sent(idempotency_key="k")),
-        (COMPENSATION, sent(compensates="c")),
-        (COMPENSATION, sent(idempotency_key="k", compensates="c", saga_id="s")),
-        (QUERY, sent(idempotency_key="k")),
-        (QUERY, sent(verifies="k")),
-        (QUERY, sent(idempotency_key="k", verifies="k", saga_id="s")),
-        (QUERY, sent(idempotency_key="q", verifies="k")),
-        (COMMAND, sent(traceparent="")),
-        (COMMAND, CallMetadata.read([("traceparent", "one"), ("traceparent", "two")])),
-        (COMMAND, CallMetadata.read([("idempotency-key", "k"), ("idempotency-key", "k")])),
+        (Kind.COMMAND, sent()),
+        (Kind.COMMAND, sent(idempotency_key="k" * LONGEST_KEY, saga_id="s" * LONGEST_KEY)),
+        (Kind.COMMAND, sent(idempotency_key="saga 1/~Service.Method#1", traceparent="00-1-2-01")),
+        (Kind.RETRYABLE, sent(idempotency_key="k")),
+        (Kind.COMPENSATION, sent(idempotency_key="k")),
+        (Kind.COMPENSATION, sent(compensates="c")),
+        (Kind.COMPENSATION, sent(idempotency_key="k", compensates="c", saga_id="s")),
+        (Kind.QUERY, sent(idempotency_key="k")),
+        (Kind.QUERY, sent(verifies="k")),
+        (Kind.QUERY, sent(idempotency_key="k", verifies="k", saga_id="s")),
+        (Kind.QUERY, sent(idempotency_key="q", verifies="k")),
+        (Kind.COMMAND, sent(traceparent="")),
+        (Kind.COMMAND, CallMetadata.read([("traceparent", "one"), ("traceparent", "two")])),
+        (Kind.COMMAND, CallMetadata.read([("idempotency-key", "k"), ("idempotency-key", "k")])),
     ],
 )
 def test_metadata_that_a_saga_may_send_pass(kind: str, metadata: CallMetadata) -> None:
@@ -57,7 +56,12 @@ def test_metadata_that_a_saga_may_send_pass(kind: str, metadata: CallMetadata) -
 )
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(COMMAND, "idempotency-key"), (COMMAND, "saga-id"), (COMPENSATION, "compensates"), (QUERY, "verifies")],
+    [
+        (Kind.COMMAND, "idempotency-key"),
+        (Kind.COMMAND, "saga-id"),
+        (Kind.COMPENSATION, "compensates"),
+        (Kind.QUERY, "verifies"),
+    ],
 )
 def test_a_key_that_cannot_be_kept_or_echoed_is_refused_by_name(kind: str, name: str, value: str) -> None:
     assert violated(VALID, CallMetadata.read([(name, value)]), kind) == [f"metadata.{name}"]
@@ -65,7 +69,12 @@ def test_a_key_that_cannot_be_kept_or_echoed_is_refused_by_name(kind: str, name:
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(COMMAND, "idempotency-key"), (COMMAND, "saga-id"), (COMPENSATION, "compensates"), (QUERY, "verifies")],
+    [
+        (Kind.COMMAND, "idempotency-key"),
+        (Kind.COMMAND, "saga-id"),
+        (Kind.COMPENSATION, "compensates"),
+        (Kind.QUERY, "verifies"),
+    ],
 )
 def test_a_key_sent_with_several_values_is_refused_by_name_once(kind: str, name: str) -> None:
     assert violated(VALID, CallMetadata.read([(name, "one"), (name, "two"), (name, "three"), (name, "one")]), kind) == [
@@ -73,18 +82,18 @@ def test_a_key_sent_with_several_values_is_refused_by_name_once(kind: str, name:
     ]
 
 
-@pytest.mark.parametrize("kind", [COMMAND, RETRYABLE, QUERY])
+@pytest.mark.parametrize("kind", [Kind.COMMAND, Kind.RETRYABLE, Kind.QUERY])
 def test_only_a_compensation_compensates(kind: str) -> None:
     assert violated(VALID, sent(idempotency_key="k", compensates="c"), kind) == ["metadata.compensates"]
 
 
-@pytest.mark.parametrize("kind", [COMMAND, RETRYABLE, COMPENSATION])
+@pytest.mark.parametrize("kind", [Kind.COMMAND, Kind.RETRYABLE, Kind.COMPENSATION])
 def test_only_a_query_verifies(kind: str) -> None:
     assert violated(VALID, sent(idempotency_key="k", verifies="k"), kind) == ["metadata.verifies"]
 
 
 def test_no_compensation_undoes_itself() -> None:
-    assert violated(VALID, sent(idempotency_key="k", compensates="k"), COMPENSATION) == ["metadata.compensates"]
+    assert violated(VALID, sent(idempotency_key="k", compensates="k"), Kind.COMPENSATION) == ["metadata.compensates"]
 
 
 def test_all_violations_are_reported_at_once() -> None:
