@@ -13,7 +13,8 @@ from its journal, under names that tell what they replace::
     orchestrator.random()  # instead of random.random()
     orchestrator.uuid4()   # instead of uuid.uuid4()
 
-and runs another saga as a part of itself with ``await child(fulfil_order, FulfilmentRequest(...))``.
+and runs another saga as a part of itself with ``await child(fulfil_order, FulfilmentRequest(...))``. Above its first
+saga it may name an overlay, for contracts that are not ours to edit: ``use_overlay("overlay.yaml")``.
 
 Public too are the errors, a replica in a process of one's own, and the testing kit::
 
@@ -43,6 +44,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from orchestrator.definition.context import best_effort, child, now, random, saga_id, scope, uuid4
+    from orchestrator.definition.overlays import use_overlay
     from orchestrator.definition.saga import saga
     from orchestrator.errors import CommandRejected, CommandUnknown, OrchestratorError, SagaRejected
 else:
@@ -50,11 +52,13 @@ else:
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        homes = ("orchestrator.errors", "orchestrator.definition.saga", "orchestrator.definition.context")
-        value = next(getattr(home, name) for home in map(import_module, homes) if hasattr(home, name))
+        homes = map(import_module, (f"orchestrator.{home}" for home in _HOMES))
+        value = next(getattr(home, name) for home in homes if hasattr(home, name))
         globals()[name] = value
         return value
 
+
+_HOMES = ("errors", "definition.saga", "definition.context", "definition.overlays")
 
 __all__ = [
     "CommandRejected",
@@ -68,5 +72,6 @@ __all__ = [
     "saga",
     "saga_id",
     "scope",
+    "use_overlay",
     "uuid4",
 ]

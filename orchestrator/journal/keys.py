@@ -8,7 +8,12 @@ earlier version has journalled in full keeps its full name: ask the journal befo
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.contract.command import Command
 
 LONGEST_KEY: Final = 500
 """Characters of the key of a command, as the operators' API takes it."""
@@ -40,3 +45,29 @@ _COMPENSATION = "compensation:"
 def compensation_key(key: str) -> str:
     """The key of the compensation of the command with this key."""
     return _COMPENSATION + key
+
+
+Relation: TypeAlias = Literal["compensates", "verifies"]
+"""What is sent about another command: its compensation, or the query that verifies it."""
+
+_FOREIGN: Final = "-foreign"
+
+
+def relation(word: Relation, key: str, method: str, target: Command) -> tuple[str, str]:
+    """The metadata that names the command which is compensated or verified.
+
+    Another service than the command's has never seen this key. A guard there would take the command for one that never
+    came: it would compensate nothing, and deny the effect. So there the key has another name.
+
+    Args:
+        word: what the target does.
+        key: the idempotency key of the command.
+        method: the full name of what was sent under that key.
+        target: its compensation, or its verify.
+    """
+    return word if method.startswith(f"{target.service}.") else word + _FOREIGN, key
+
+
+def related(word: Relation, metadata: Mapping[str, str]) -> str:
+    """The idempotency key of the command that is compensated or verified, in whichever service; else empty."""
+    return metadata.get(word) or metadata.get(word + _FOREIGN, "")

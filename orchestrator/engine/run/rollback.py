@@ -28,7 +28,7 @@ from orchestrator.journal.entries import (
     SagaPartiallyCompensated,
     SagaSuspended,
 )
-from orchestrator.journal.keys import compensation_key, idempotency_key
+from orchestrator.journal.keys import compensation_key, idempotency_key, relation
 from orchestrator.journal.outcome import Completed, Rejected
 from orchestrator.journal.reason import Reason, ReasonCode
 
@@ -128,6 +128,7 @@ class Rollback:
 
     async def _deliver(self, undo: Binding, command: CommandState, request: bytes) -> Attempted:
         assert command.compensation is not None
+        key = idempotency_key(self._writer.state.saga_id, command.key)
         attempted = await self._sender.send(
             undo,
             compensation_key(command.key),
@@ -135,7 +136,7 @@ class Rollback:
             command.compensation,
             timeout=undo.timeout,
             gives_up=undo.command.on_unknown is OnUnknown.SUSPEND,
-            about=(("compensates", idempotency_key(self._writer.state.saga_id, command.key)),),
+            about=(relation("compensates", key, command.method, undo.command),),
         )
         failpoints.reach("compensated", command.key)
         return attempted

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.contract.derivation import Derivation
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.journal.keys import idempotency_key
+from orchestrator.journal.keys import idempotency_key, relation
 from orchestrator.journal.outcome import Completed, Rejected
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ async def verify(
     assert binding.verify is not None
     query, derivation = binding.verify
     question = derivation.derive(binding.command.request.FromString(request)).SerializeToString()
-    about = (("verifies", idempotency_key(saga_id, key)),)
+    about = (relation("verifies", idempotency_key(saga_id, key), binding.name, query.command),)
     answer = await sender.ask(query, key, question, attempt, about)
     if isinstance(answer, Completed):
         return VerifyAnswer(took_effect=True, reply=_reply(binding, query, answer.reply))

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from orchestrator.contract.command import Effect
 from orchestrator.errors import CompensationUnderivable
-from orchestrator.journal.keys import compensation_key, idempotency_key
+from orchestrator.journal.keys import compensation_key, idempotency_key, relation
 from orchestrator.testing.conformance.answers import KEY
 from orchestrator.testing.conformance.command_under_test import valid_request
 from orchestrator.testing.conformance.report import CheckVerdict
@@ -167,7 +167,7 @@ class Trial:
         """Send the compensation, with its own key or another; see ``undo_request``."""
         command = self._subject.command.compensation
         assert command is not None
-        metadata = ((KEY, key or self.undo_key), ("compensates", self.key))
+        metadata = ((KEY, key or self.undo_key), relation("compensates", self.key, self._subject.command.name, command))
         return await self._send(command, self.undo_request(lost=lost), *metadata)
 
     async def verify(self) -> Answer:
@@ -175,7 +175,8 @@ class Trial:
         command, derivation = self._subject.command.verify, self._subject.verify
         assert command is not None
         assert derivation is not None
-        return await self._send(command, derivation.derive(self.request), ("verifies", self.key))
+        about = relation("verifies", self.key, self._subject.command.name, command)
+        return await self._send(command, derivation.derive(self.request), about)
 
     async def ask_verify(self) -> Shown:
         """The verify's answer, as a query shows it; empty where the contract names no verify."""

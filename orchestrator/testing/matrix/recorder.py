@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.contract.command import Effect
-from orchestrator.journal.keys import compensation_key, idempotency_key
+from orchestrator.journal.keys import compensation_key, idempotency_key, related
 from orchestrator.journal.outcome import Completed
 
 if TYPE_CHECKING:
@@ -51,16 +51,16 @@ class Recorder:
     def note_sent(self, command: Command, metadata: Metadata, state: SagaState) -> None:
         """An attempt leaves, while the journal leads to this state."""
         known = dict(metadata)
-        if "verifies" in known:
+        if related("verifies", known):
             return
-        sent_command = SentCommand(command, known["idempotency-key"], known.get("compensates", ""))
+        sent_command = SentCommand(command, known["idempotency-key"], related("compensates", known))
         self.sent.append(sent_command)
         found = self._misplaced_compensation if sent_command.compensates else self._misplaced_command
         self.broken += [f"{sent_command.key} was sent {wrong}" for wrong in found(sent_command, state)]
 
     def note_answered(self, metadata: Metadata, outcome: Outcome) -> None:
         """An attempt's outcome has reached its sender."""
-        compensates = dict(metadata).get("compensates", "")
+        compensates = related("compensates", dict(metadata))
         if compensates and isinstance(outcome, Completed) and compensates not in self.compensated:
             self.compensated.append(compensates)
 

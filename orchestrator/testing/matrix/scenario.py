@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from orchestrator.journal.keys import related
 from orchestrator.testing.mock import Fault
 from orchestrator.testing.world.virtual_loop import call_outside
 
@@ -90,7 +91,7 @@ class Script:
     def __call__(self, command: Command, metadata: Metadata) -> Fault:  # noqa: ARG002 - see Faults
         """What happens to this delivery; see :class:`orchestrator.testing.mock.Faults`."""
         known = dict(metadata)
-        if "verifies" in known:
+        if related("verifies", known):
             return Fault.NONE
         key = key_of(metadata)
         for injection in self._injections:

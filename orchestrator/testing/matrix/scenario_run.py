@@ -18,6 +18,7 @@ from orchestrator.engine.run import failpoints
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import ActRefused
 from orchestrator.journal.fold import fold
+from orchestrator.journal.keys import related
 from orchestrator.journal.outcome import Unknown
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.matrix.journal import ScriptedJournal
@@ -132,7 +133,7 @@ class ScenarioRun:
         outcome = self._participant.answer(
             self._participant.commands.get(command.name, command), request, metadata, fault
         )
-        if "verifies" not in dict(metadata) and self._script.reach(IN_FLIGHT, key_of(metadata)):
+        if not related("verifies", dict(metadata)) and self._script.reach(IN_FLIGHT, key_of(metadata)):
             await asyncio.sleep(_PAUSE_SECONDS)
         timed_out = isinstance(outcome, Unknown) and outcome.failure.code is StatusCode.DEADLINE_EXCEEDED
         await asyncio.sleep(timeout if timed_out else _WAY_SECONDS)

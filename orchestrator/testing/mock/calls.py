@@ -5,6 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from orchestrator.journal.keys import related
+
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
@@ -36,8 +38,7 @@ class Call(NamedTuple):
     def of(cls, command: Command, request: Message, metadata: Metadata) -> Call:
         """The call, with the parts of its metadata that concern a guard."""
         known = dict(metadata)
-        names = (KEY, "compensates", "verifies")
-        return cls(command, request, *(known.get(name, "") for name in names))
+        return cls(command, request, known.get(KEY, ""), related("compensates", known), related("verifies", known))
 
     def digest(self) -> str:
         """A digest that differs for every other rpc or request."""

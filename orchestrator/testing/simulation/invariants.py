@@ -33,7 +33,7 @@ from orchestrator.journal.entries import (
     SagaSuspended,
     ValueRecorded,
 )
-from orchestrator.journal.keys import compensation_key
+from orchestrator.journal.keys import compensation_key, related
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import SagaState, Status
 from orchestrator.testing.mock import EffectLedger
@@ -93,8 +93,8 @@ class Invariants:
         known = self.sagas.get(saga_id)
         if known is None:
             self.report(Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, f"{key} was sent before its saga's start was durable")
-        elif "compensates" in fields:
-            self._compensation_sent(replica, known, fields["compensates"].removeprefix(f"{saga_id}/"))
+        elif compensated := related("compensates", fields):
+            self._compensation_sent(replica, known, compensated.removeprefix(f"{saga_id}/"))
         else:
             self._command_sent(replica, known, key.removeprefix(f"{saga_id}/"), (command.name, request))
         if span := fields.get("traceparent"):

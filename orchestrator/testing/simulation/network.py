@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
+from orchestrator.journal.keys import related
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Retry, Unknown
 from orchestrator.testing.mock import ContractParticipant, Fault
 from orchestrator.testing.world.virtual_loop import call_outside
@@ -282,7 +283,7 @@ class _Call:
         fault_rates, command = self._network.fault_rates, self._command
         decisive = command.effect in {Effect.COMPENSABLE, Effect.PIVOT}
         share = fault_rates.refused if decisive else fault_rates.refused_for_now
-        undone = self._network.invariants.ledger.of(dict(self._metadata).get("compensates", ""))
+        undone = self._network.invariants.ledger.of(related("compensates", dict(self._metadata)))
         if undone is not None and (undone.compensated or undone.kept_out):
             return Fault.NONE  # what is done is not refused afterwards
         return Fault.REJECT if self._network.random.random() < share else Fault.NONE

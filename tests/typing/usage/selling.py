@@ -21,6 +21,7 @@ from orchestrator import (
     saga,
     saga_id,
     scope,
+    use_overlay,
     uuid4,
 )
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest, ReserveStockResponse
@@ -54,6 +55,8 @@ async def sell(order: StartOrderRequest, stubs: Stubs) -> Receipt:
     assert_type(orchestrator.now(), datetime)
     assert_type(random(), float)
     assert_type(uuid4(), UUID)
+    use_overlay("overlay.yaml")
+    use_overlay(Path(__file__).with_name("overlay.yaml"))
     try:
         assert_type(await stubs.inventory.ReserveStock(reserve), ReserveStockResponse)
     except CommandRejected as rejected:

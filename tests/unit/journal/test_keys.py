@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from orchestrator import child, saga, scope
 from orchestrator.engine.replica import children
 from orchestrator.engine.run import command_issuer
-from orchestrator.journal.keys import LONGEST_KEY, LONGEST_SAGA_ID, bounded
+from orchestrator.journal.keys import LONGEST_KEY, LONGEST_SAGA_ID, bounded, related, relation
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from shop.order.v1.order_pb2 import Receipt
@@ -21,6 +22,7 @@ from tests.support.engine_world import CONFIRM, RESERVE, SAGA, Answer, EngineWor
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from orchestrator.journal.keys import Relation
     from tests.support.engine_world import Definition
 
 WIDE = "w" * 64
@@ -159,3 +161,16 @@ async def test_a_crash_finds_the_commands_in_nested_scopes_by_the_keys_they_have
     after = list(world.state().commands)
     assert after[:2] == before
     assert len(after[2]) == LONGEST_KEY
+
+
+@pytest.mark.parametrize("word", ["compensates", "verifies"])
+def test_the_key_of_a_command_has_another_name_in_a_service_that_never_had_the_command(word: Relation) -> None:
+    target = SimpleNamespace(service="refunds.v1.RefundService")
+
+    own = relation(word, "saga-1/Refund#1", "refunds.v1.RefundService.Refund", target)  # type: ignore[arg-type]
+    foreign = relation(word, "saga-1/Charge#1", "boutique.PaymentService.Charge", target)  # type: ignore[arg-type]
+
+    assert own == (word, "saga-1/Refund#1")
+    assert foreign == (f"{word}-foreign", "saga-1/Charge#1")
+    assert [related(word, dict([each])) for each in (own, foreign)] == ["saga-1/Refund#1", "saga-1/Charge#1"]
+    assert related(word, {"idempotency-key": "saga-1/Refund#1"}) == ""
