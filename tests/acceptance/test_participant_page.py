@@ -25,9 +25,13 @@ from grpc_status import rpc_status
 from orchestrator.cli.protoc import describe
 from orchestrator.shop.demo.addresses import settings_removed
 from orchestrator.testing.conformance import CheckVerdict, Examples, check_participant
+from saga.v1.saga_pb2 import STATUS_COMPENSATED, STATUS_COMPLETED, STATUS_SUSPENDED, Saga
+from saga.v1.saga_service_pb2 import StartSagaRequest
+from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from tests.acceptance.conftest import BIN, PATIENCE
 from tests.acceptance.pages import PAGES
 from tests.conformance.participants.bridge import Bridge
+from tests.support.blocking import reply_of, stub_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +67,9 @@ def running(project: Path, *command: str) -> Iterator[tuple[str, subprocess.Pope
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            assert line.startswith("listening on "), line + process.stdout.read()
+            while line and "listening on " not in line:
+                line = process.stdout.readline()
+            assert line, f"{command} ended before it listened"
             yield line.split()[-1], process
         finally:
             process.kill()
@@ -134,6 +140,8 @@ class Cards:
         charges: how often it has charged.
         asked: set when it has charged.
         answers: whether it answers the next call.
+        refuses: whether it refuses all cards.
+        loses: whether its answers are lost.
     """
 
     def __init__(self) -> None:
@@ -142,6 +150,7 @@ class Cards:
         self.answers = threading.Event()
         self.answers.set()
         self.refuses = False
+        self.loses = False
         self._server = grpc.server(ThreadPoolExecutor(4))
         handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(self._charge)
         self._server.add_generic_rpc_handlers(
@@ -156,6 +165,8 @@ class Cards:
         self.charges += 1
         self.asked.set()
         self.answers.wait(PATIENCE)
+        if self.loses:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the connection broke")
         return b"\x0a\x02T%d" % self.charges
 
     def close(self) -> None:
@@ -260,3 +271,27 @@ def test_a_refusal_of_the_foreign_service_is_recorded(adapter: Path, cards: Card
         assert call(address, "Refund", REFUND, "undo", compensates="key") == ("OK", "", b"")
     assert cards.charges == 0
     assert refunds(adapter) == []
+
+
+def started(address: str, request: bytes) -> Saga:
+    """A saga that was waited for."""
+    start = StartSagaRequest(definition="purchase")
+    start.input.type_url, start.input.value = "type.googleapis.com/cards.v1.ChargeRequest", request
+    start.wait.FromSeconds(20)
+    with grpc.insecure_channel(address) as channel:
+        return reply_of(stub_over(channel, SagaServiceStub).StartSaga(start, timeout=PATIENCE)).saga
+
+
+def test_a_saga_over_the_adapter_charges_once_refunds_by_the_reply_and_stops_in_front_of_an_operator(
+    adapter: Path, cards: Cards
+) -> None:
+    with running(adapter, "adapter.py", "127.0.0.1:0", cards.address) as (charging, _):
+        serve = ["-m", "orchestrator", "serve", "--sagas", "purchase_sagas", "--listen", "127.0.0.1:0"]
+        with running(adapter, *serve, "--participant", f"charging.v1.ChargingService={charging}") as (address, _):
+            assert started(address, CHARGE).status == STATUS_COMPLETED
+            assert started(address, b"\x0a\x04card\x10\xbc\x37").status == STATUS_COMPENSATED
+            assert refunds(adapter) == [("T2", 7100)]
+            cards.loses = True
+            suspended = started(address, CHARGE)
+    assert suspended.status == STATUS_SUSPENDED
+    assert cards.charges == 3
