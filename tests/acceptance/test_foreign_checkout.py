@@ -190,12 +190,12 @@ def test_the_adapter_keeps_what_sagas_rely_on(checkout: Checkout) -> None:
 
 def test_the_draft_of_an_overlay_can_be_read_from_the_live_services(checkout: Checkout) -> None:
     goods = checkout.foreign.addresses["boutique.CartService"]
-    done(checkout.folder, ".", f"orchestrator annotate --reflect={goods} --out=draft.yaml")
+    done(checkout.folder, ".", f"orchestrator annotate --reflect={goods} --out=live.yaml")
 
-    draft = (checkout.folder / "draft.yaml").read_text()
+    draft = (checkout.folder / "live.yaml").read_text()
     assert "- method: boutique.CartService.GetCart\n  effect: QUERY\n" in draft
     assert "- field: boutique.CreditCard.number\n  sensitive: true\n" in draft
-    assert checkout.says("check", f"--reflect={goods}", "--overlay=draft.yaml")
+    assert checkout.says("check", f"--reflect={goods}", "--overlay=live.yaml")
 
 
 def test_an_order_is_charged_shipped_and_confirmed(checkout: Checkout) -> None:

@@ -193,7 +193,8 @@ def test_each_snippet_of_a_contract_keeps_the_rules(block: Block, tmp_path: Path
 
 def completed(code: str) -> str:
     """A contract of what a page shows of one, with the rpcs and messages that it only names."""
-    rpcs = "" if code.startswith("message ") else code
+    first = re.search(r"^message ", code, re.MULTILINE)
+    rpcs, messages = (code[: first.start()], code[first.start() :]) if first else (code, "")
     if not rpcs:
         rpcs = """
             rpc BookRoom(BookRoomRequest) returns (BookRoomResponse) {
@@ -204,7 +205,6 @@ def completed(code: str) -> str:
         for name in re.findall(rf'{part}: "(\w+)"', rpcs):
             option = f"option (saga.v1.command) = {{effect: EFFECT_{effect}}};"
             rpcs += f"rpc {name}({name}Request) returns ({name}Response) {{ {option} }}\n"
-    messages = code if code.startswith("message ") else ""
     named = dict.fromkeys(re.findall(r"\((\w+(?:Request|Response))\)", rpcs))
     for name in named:
         if f"message {name} " not in messages:

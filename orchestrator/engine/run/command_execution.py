@@ -158,9 +158,10 @@ class CommandExecution:
     def _note_unsent(self, command: CommandState) -> None:
         """Journal that a rollback came before the first attempt: then there is no effect, and nothing is in doubt.
 
-        A saga that stops for another reason goes on later, and sends the command then.
+        A saga that stops for another reason goes on later, and sends the command then. A branch that hears of the
+        rollback only when it has begun says nothing: its command is among those to compensate.
         """
-        if isinstance(self._stop_control.stop, RollBack):
+        if isinstance(self._stop_control.stop, RollBack) and not self._writer.state.rollback:
             now, failure = self._clock.now(), Failure(StatusCode.CANCELLED, "it was not sent any more", NOT_SENT)
             self._writer.record(CommandRefused(now, command.key, 1, now, failure))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from orchestrator.contract.command import Effect
+from orchestrator.engine.run.command_execution import NOT_SENT
 from orchestrator.journal.entries import (
     AttemptFailed,
     CommandAbandoned,
@@ -195,7 +196,7 @@ class Invariants:
             case CommandCompleted():
                 self._check_completed(state, state.commands[entry.key])
             case CommandRefused():
-                self._check_rejected(state, state.commands[entry.key])
+                self._check_rejected(state, entry)
             case CompensationCompleted() | CompensationResolved():
                 self._check_compensated(state, entry.key)
             case RollbackBegan():
@@ -242,11 +243,14 @@ class Invariants:
                 Promise.UNKNOWN_IS_NOT_FAILED, f"{state.saga_id}/{command.key} is completed, and never took effect"
             )
 
-    def _check_rejected(self, state: SagaState, command: CommandState) -> None:
-        key = f"{state.saga_id}/{command.key}"
+    def _check_rejected(self, state: SagaState, entry: CommandRefused) -> None:
+        key, command = f"{state.saga_id}/{entry.key}", state.commands[entry.key]
         if is_child(command):
             return
-        if key not in self._refused:
+        if entry.failure.reason == NOT_SENT:
+            if key in self._sent:
+                self.report(Promise.UNKNOWN_IS_NOT_FAILED, f"{key} was sent, and is journalled as not sent")
+        elif key not in self._refused:
             self.report(Promise.UNKNOWN_IS_NOT_FAILED, f"{key} is rejected, and nobody has refused it")
         # A retryable command that was refused may be accepted later, and is sent again once an operator says so.
         if command.effect is not Effect.RETRYABLE and self._applied(state, command.key):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, assert_type
 from uuid import UUID
 
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from shop.pricing.v1.pricing_pb2_grpc import PricingServiceStub
 
 
+use_overlay("overlay.yaml")
+use_overlay(Path(__file__).with_name("overlay.yaml"))
+
+
 @dataclass(frozen=True)
 class Stubs:
     """Who takes part."""
@@ -55,8 +60,6 @@ async def sell(order: StartOrderRequest, stubs: Stubs) -> Receipt:
     assert_type(orchestrator.now(), datetime)
     assert_type(random(), float)
     assert_type(uuid4(), UUID)
-    use_overlay("overlay.yaml")
-    use_overlay(Path(__file__).with_name("overlay.yaml"))
     try:
         assert_type(await stubs.inventory.ReserveStock(reserve), ReserveStockResponse)
     except CommandRejected as rejected:
