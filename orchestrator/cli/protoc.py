@@ -42,7 +42,10 @@ _PLUGIN_PATHS = tuple(
 _KNOWN = "known.binpb"
 _DESCRIBED = "described.binpb"
 
-_IMPORTED: Final = ("google/", "buf/validate/", "saga/v1/", "grpc/")
+_GRPC: Final = ("grpc/health/", "grpc/reflection/")
+"""Where the files of gRPC's own services lie. Their stubs would be hidden by the package of gRPC."""
+
+_IMPORTED: Final = ("google/", "buf/validate/", "saga/v1/", *_GRPC)
 """Where the files lie that contracts import and that installed packages bring."""
 
 
@@ -95,13 +98,14 @@ def write_image(protos: Path, image: Path) -> None:
 def import_names(contracts: Contracts) -> list[str]:
     """The names of .proto files as contracts import them, such as ``shop/inventory/v1/inventory.proto``.
 
-    Of descriptors, those of installed packages are left out.
+    Files of gRPC's own services are left out; of descriptors, all those of installed packages.
 
     Raises:
         ContractError: there are none.
     """
     if isinstance(contracts, Path):
-        return [source.relative_to(contracts).as_posix() for source in _sources(contracts)]
+        found = (source.relative_to(contracts).as_posix() for source in _sources(contracts))
+        return [name for name in found if not name.startswith(_GRPC)]
     names = [file.name for file in contracts.file if not file.name.startswith(_IMPORTED)]
     if not names:
         raise ContractError("no contracts are described there")

@@ -188,6 +188,20 @@ def test_the_adapter_keeps_what_sagas_rely_on(checkout: Checkout) -> None:
     assert said.splitlines()[-1] == "6 passed, 0 failed, 0 not seen, 0 not echoed, 12 not applicable"
 
 
+def test_a_conformance_check_sends_the_compensation_to_the_other_service(checkout: Checkout) -> None:
+    amount = {"currency_code": "EUR", "units": 3}
+    known = {"Charge": {"request": {"amount": amount, "credit_card": CARD}}}
+    (checkout.folder / "examples.json").write_text(json.dumps(known))
+    addresses = checkout._participants
+    before = len(checkout.refunded())
+    options = [f"--address={addresses['boutique.PaymentService']}", "--examples=examples.json"]
+    options.append(f"--participant=refunds.v1.RefundService={addresses['refunds.v1.RefundService']}")
+    said = checkout.says("conform", "boutique.PaymentService", "--protos=protos", "--overlay=overlay.yaml", *options)
+
+    assert " 0 failed, " in said
+    assert len(checkout.refunded()) > before
+
+
 def test_the_draft_of_an_overlay_can_be_read_from_the_live_services(checkout: Checkout) -> None:
     goods = checkout.foreign.addresses["boutique.CartService"]
     done(checkout.folder, ".", f"orchestrator annotate --reflect={goods} --out=live.yaml")

@@ -144,6 +144,15 @@ def test_contracts_may_come_as_a_set_of_descriptors(orchestrator: Callable[..., 
     assert Path("stubs/ferry/v1/ferry_pb2_grpc.py").is_file()
 
 
+def test_files_of_grpc_beside_a_contract_need_no_stubs(orchestrator: Callable[..., Answer]) -> None:
+    Path("protos/grpc/health/v1").mkdir(parents=True)
+    Path("protos/grpc/health/v1/health.proto").write_text('syntax = "proto3"; package grpc.health.v1; message Check {}')
+
+    answer = orchestrator("generate", "--protos", "protos", "--out", "stubs")
+
+    assert (answer.code, answer.out) == (0, "stubs: the stubs of 1 .proto file are up to date\n")
+
+
 def test_what_is_no_set_of_descriptors_is_refused(orchestrator: Callable[..., Answer]) -> None:
     missing = orchestrator("check", "--descriptor-set", "missing.binpb")
     text = orchestrator("check", "--descriptor-set", "ferry.yaml")
