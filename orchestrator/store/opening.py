@@ -5,6 +5,7 @@ A store is imported once it is named: so no process needs what the other stores 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,18 +19,19 @@ if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal, JournalReader
 
 
-async def open_store(url: str) -> Journal:
+async def open_store(url: str, now: Callable[[], int] = time.time_ns) -> Journal:
     """The store that is named, to be written by this process.
 
     Args:
         url: a scheme, and where the store is, such as ``sqlite:<path>``.
+        now: the time by which a store without a clock of its own judges leases; nanoseconds since the epoch, UTC.
 
     Raises:
         SettingsError: no store is named so.
         JournalUnavailable: it cannot be opened, or another process has it for itself.
     """
     store, place = _named(url)
-    return await store.open(place)
+    return await store.open(place, now)
 
 
 async def open_reader(url: str) -> JournalReader:
@@ -89,7 +91,7 @@ class _Store:
     """
 
     place: str
-    open: Callable[[str], Awaitable[Journal]]
+    open: Callable[[str, Callable[[], int]], Awaitable[Journal]]
     open_reader: Callable[[str], Awaitable[JournalReader]]
     note: Callable[[str], FrozenNote]
 
@@ -101,10 +103,10 @@ def _named(url: str) -> tuple[_Store, str]:
     return _STORES[scheme], place
 
 
-async def _open_sqlite(place: str) -> Journal:
+async def _open_sqlite(place: str, now: Callable[[], int]) -> Journal:
     from orchestrator.store.sqlite.journal import SqliteJournal  # noqa: PLC0415 - see above
 
-    return await SqliteJournal.open(Path(place))
+    return await SqliteJournal.open(Path(place), now)
 
 
 async def _read_sqlite(place: str) -> JournalReader:
@@ -117,10 +119,10 @@ def _note_beside_file(place: str) -> FrozenNote:
     return FrozenNote(Path(place))
 
 
-async def _open_memory(_place: str) -> Journal:
+async def _open_memory(_place: str, now: Callable[[], int]) -> Journal:
     from orchestrator.store.memory import MemoryJournal  # noqa: PLC0415 - see above
 
-    return MemoryJournal()
+    return MemoryJournal(now)
 
 
 async def _read_memory(_place: str) -> JournalReader:

@@ -20,7 +20,7 @@ from orchestrator.errors import JournalUnavailable, SagaExists, SagaNotFound
 from orchestrator.journal.entries import SagaRecovered, SagaStarted
 from orchestrator.journal.state import SagaState, Status
 from orchestrator.ports.catalogue import SagaFilter
-from orchestrator.ports.claims import Claim
+from orchestrator.ports.claims import Claim, Served
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.support.engine_world import (
@@ -509,9 +509,9 @@ async def test_what_was_claimed_when_the_journals_answer_was_lost_is_recovered(
     process = world.process()
     claim_unfinished = world.journal.claim_unfinished
 
-    async def claim(owner: str, now: int, limit: int) -> list[Claim]:
+    async def claim(owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         monkeypatch.setattr(world.journal, "claim_unfinished", claim_unfinished)
-        assert await claim_unfinished(owner, now, limit)
+        assert await claim_unfinished(owner, limit, served)
         raise JournalUnavailable("the connection broke")
 
     monkeypatch.setattr(world.journal, "claim_unfinished", claim)
@@ -546,7 +546,7 @@ async def test_a_replica_renews_its_lease_and_recovers_after_a_failure_of_the_jo
     world.clock.advance(21)
     await turns()
     other, answer = await started(world, "ReserveStock")
-    assert await world.journal.claim_unfinished("somebody", world.clock.now(), 10) == []
+    assert await world.journal.claim_unfinished("somebody", 10) == []
 
     other.kill()
     for _ in range(5):
@@ -687,13 +687,13 @@ async def test_a_replica_that_recovers_many_sagas_stays_alive(
     heir = world.process()
     heartbeat, claim = heir.journal.heartbeat, heir.journal.claim_unfinished
 
-    def beating(owner: str, now: int, lease: int) -> Awaitable[None]:
+    def beating(owner: str, lease: int) -> Awaitable[None]:
         beats.append("beat")
-        return heartbeat(owner, now, lease)
+        return heartbeat(owner, lease)
 
-    def claiming(owner: str, now: int, limit: int) -> Awaitable[list[Claim]]:
+    def claiming(owner: str, limit: int, served: Served | None = None) -> Awaitable[list[Claim]]:
         beats.append("claim")
-        return claim(owner, now, limit)
+        return claim(owner, limit, served)
 
     monkeypatch.setattr(heir.journal, "heartbeat", beating)
     monkeypatch.setattr(heir.journal, "claim_unfinished", claiming)
