@@ -6,17 +6,19 @@ A store is imported once it is named: so no process needs what the other stores 
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import SettingsError
-from orchestrator.store.frozen_note import FrozenNote
+from orchestrator.store.frozen_note import FrozenFile
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from orchestrator.ports.journal import Journal, JournalReader
+    from orchestrator.store.frozen_note import FrozenNote
 
 
 async def open_store(url: str, now: Callable[[], int] = time.time_ns) -> Journal:
@@ -67,7 +69,7 @@ def default_url(folder: Path) -> str:
 
 
 def known_urls() -> str:
-    """What :func:`open_store` takes, in words: ``sqlite:<path> or memory:``."""
+    """What :func:`open_store` takes, in words, such as ``sqlite:<path> or memory:``."""
     *others, last = (f"{scheme}:{store.place}" for scheme, store in _STORES.items())
     return f"{', '.join(others)} or {last}"
 
@@ -76,7 +78,9 @@ def is_known(url: str) -> bool:
     """Whether some store is named so. Whether it can be opened, opening tells."""
     scheme, colon, place = url.partition(":")
     store = _STORES.get(scheme)
-    return store is not None and bool(colon) and bool(place) == bool(store.place)
+    if store is None or not colon or bool(place) != bool(store.place):
+        return False
+    return not store.begins or (place.startswith(store.begins) and place != store.begins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class _Store:
 
     Attributes:
         place: what follows the colon, for messages; empty where nothing may.
+        begins: with what it begins.
         open: see :func:`open_store`.
         open_reader: see :func:`open_reader`.
         note: see :func:`frozen_note`.
@@ -94,6 +99,7 @@ class _Store:
     open: Callable[[str, Callable[[], int]], Awaitable[Journal]]
     open_reader: Callable[[str], Awaitable[JournalReader]]
     note: Callable[[str], FrozenNote]
+    begins: str = ""
 
 
 def _named(url: str) -> tuple[_Store, str]:
@@ -116,7 +122,39 @@ async def _read_sqlite(place: str) -> JournalReader:
 
 
 def _note_beside_file(place: str) -> FrozenNote:
-    return FrozenNote(Path(place))
+    return FrozenFile(Path(place))
+
+
+async def _open_postgres(place: str, _now: Callable[[], int]) -> Journal:
+    with _driver():
+        from orchestrator.store.postgres.journal import PostgresJournal  # noqa: PLC0415 - see above
+
+    return await PostgresJournal.open(f"postgresql:{place}")
+
+
+async def _read_postgres(place: str) -> JournalReader:
+    with _driver():
+        from orchestrator.store.postgres.reading import PostgresReader  # noqa: PLC0415 - see above
+
+    return await PostgresReader.beside(f"postgresql:{place}")
+
+
+def _note_in_database(place: str) -> FrozenNote:
+    with _driver():
+        from orchestrator.store.postgres.note import FrozenTable  # noqa: PLC0415 - see above
+
+    return FrozenTable(f"postgresql:{place}")
+
+
+@contextmanager
+def _driver() -> Iterator[None]:
+    """Within, what is not installed is told as what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"the store postgresql: needs {error.name}: pip install 'saga-orchestrator[postgres]'"
+        ) from None
 
 
 async def _open_memory(_place: str, now: Callable[[], int]) -> Journal:
@@ -130,10 +168,11 @@ async def _read_memory(_place: str) -> JournalReader:
 
 
 def _no_note(_place: str) -> FrozenNote:
-    return FrozenNote(None)
+    return FrozenFile(None)
 
 
 _STORES: Final = {
     "sqlite": _Store("<path>", _open_sqlite, _read_sqlite, _note_beside_file),
+    "postgresql": _Store("//<host>/<database>", _open_postgres, _read_postgres, _note_in_database, begins="//"),
     "memory": _Store("", _open_memory, _read_memory, _no_note),
 }

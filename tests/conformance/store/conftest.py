@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from orchestrator.store.opening import open_reader
-from tests.conformance.store.stores import DURABLE, EXCLUSIVE, READ_BESIDE, SHARED, STORES
+from tests.conformance.store.stores import DURABLE, EXCLUSIVE, LONG, READ_BESIDE, SHARED, STORES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from orchestrator.ports.journal import Journal, JournalReader
@@ -31,12 +31,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test on every store that has what it needs."""
     for fixture, names in NEEDED.items():
         if fixture in metafunc.fixturenames:
-            metafunc.parametrize("store", names, indirect=True)
+            marked = [pytest.param(name, marks=[pytest.mark.long] if name in LONG else []) for name in names]
+            metafunc.parametrize("store", marked, indirect=True)
 
 
 @pytest.fixture
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> EmptyStore:
-    return STORES[request.param](request, tmp_path)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmptyStore]:
+    with STORES[request.param](request, tmp_path) as store:
+        yield store
 
 
 @pytest.fixture

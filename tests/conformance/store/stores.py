@@ -7,15 +7,20 @@ many processes may have it at once each store must say: it is ``SHARED``, or ``E
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import psycopg
 
 from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store
 from orchestrator.testing.world.clock import JumpingClock
+from tests.support.postgres import new_database
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     import pytest
@@ -44,27 +49,59 @@ class EmptyStore:
     url: str = ""
 
 
-def _in_memory(_request: pytest.FixtureRequest, _folder: Path) -> EmptyStore:
+@contextmanager
+def _in_memory(_request: pytest.FixtureRequest, _folder: Path) -> Iterator[EmptyStore]:
     clock, state = JumpingClock(), MemoryState()
 
     async def open_it() -> Journal:
         return MemoryJournal(clock.now, state)
 
-    return EmptyStore(open_it, clock.advance)
+    yield EmptyStore(open_it, clock.advance)
 
 
-def _in_a_file(_request: pytest.FixtureRequest, folder: Path) -> EmptyStore:
+@contextmanager
+def _in_a_file(_request: pytest.FixtureRequest, folder: Path) -> Iterator[EmptyStore]:
     clock, url = JumpingClock(), f"sqlite:{folder}/journal.db"
-    return EmptyStore(lambda: open_store(url, clock.now), clock.advance, url)
+    yield EmptyStore(lambda: open_store(url, clock.now), clock.advance, url)
 
 
-STORES: Final[dict[str, Callable[[pytest.FixtureRequest, Path], EmptyStore]]] = {
+@contextmanager
+def _on_postgres(
+    request: pytest.FixtureRequest, _folder: Path, server: str = "postgres_server"
+) -> Iterator[EmptyStore]:
+    passed = 0
+
+    def let_pass(seconds: int) -> None:
+        nonlocal passed
+        passed += seconds
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "CREATE OR REPLACE FUNCTION journal_now() RETURNS bigint LANGUAGE sql VOLATILE AS "
+                f"$$ SELECT ((extract(epoch FROM clock_timestamp()) + {passed}) * 1000000000)::bigint $$"
+            )
+
+    with new_database(request.getfixturevalue(server)) as url:
+        yield EmptyStore(lambda: open_store(url), let_pass, url)
+
+
+def _on_oldest_postgres(request: pytest.FixtureRequest, folder: Path) -> AbstractContextManager[EmptyStore]:
+    return _on_postgres(request, folder, "oldest_postgres_server")
+
+
+STORES: Final[dict[str, Callable[[pytest.FixtureRequest, Path], AbstractContextManager[EmptyStore]]]] = {
     "memory": _in_memory,
     "sqlite": _in_a_file,
+    "postgresql": _on_postgres,
+    "postgresql of the oldest version": _on_oldest_postgres,
 }
-"""What makes an empty store, for a test and its folder."""
+"""What makes an empty store, for a test and its folder. The first word is the scheme of its URL."""
 
-DURABLE: Final = ("sqlite",)
-READ_BESIDE: Final = ("sqlite",)
+_POSTGRES: Final = ("postgresql", "postgresql of the oldest version")
+
+DURABLE: Final = ("sqlite", *_POSTGRES)
+READ_BESIDE: Final = ("sqlite", *_POSTGRES)
 EXCLUSIVE: Final = ("sqlite",)
-SHARED: Final = ("memory",)
+SHARED: Final = ("memory", *_POSTGRES)
+
+LONG: Final = ("postgresql of the oldest version",)
+"""Are tested by ``make test-long`` alone."""
