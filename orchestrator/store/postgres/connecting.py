@@ -26,6 +26,7 @@ A function of the database holds the statements, because its plans are kept by t
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -67,6 +68,7 @@ class Connection:
         self._raw = raw
         self._is_direct = is_direct
         self._prepared: dict[str, Any] = {}
+        self._names = itertools.count(1)
 
     @classmethod
     async def open(cls, url: str) -> Connection:
@@ -101,7 +103,7 @@ class Connection:
                 return await self._raw.fetch(sql, *values)  # type: ignore[no-any-return]
             statement = self._prepared.get(sql)
             if statement is None:
-                statement = self._prepared[sql] = await self._raw.prepare(sql)
+                statement = self._prepared[sql] = await self._raw.prepare(sql, name=f"journal_{next(self._names)}")
             return await statement.fetch(*values)  # type: ignore[no-any-return]
         except asyncpg.PostgresError as error:
             if error.sqlstate in _PREPARED_IS_GONE and self._is_direct:
@@ -112,7 +114,7 @@ class Connection:
             self._prepared.pop(sql, None)
             raise
         except TimeoutError:
-            self.terminate()
+            await self.close()  # the server is told to cancel it
             raise
 
     async def execute(self, script: str) -> None:

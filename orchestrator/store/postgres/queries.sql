@@ -61,21 +61,37 @@ WITH RECURSIVE owning (owner) AS (
     FROM owning AS w
     WHERE w.owner IS NOT NULL
       AND w.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > journal_now())
-), free AS (
-    SELECT o.saga_id
+), served AS (
+    SELECT v.definition, v.version FROM unnest($3::text[], $4::integer[]) AS v (definition, version)
+), abandoned AS (
+    SELECT f.saga_id, f.saga
+    FROM silent AS s
+    CROSS JOIN LATERAL (
+        SELECT o.saga_id, o.saga
+        FROM open_saga AS o
+        WHERE o.status IN (1, 4) AND o.owner = s.owner
+          AND ($3::text[] IS NULL OR (o.definition, o.version) IN (SELECT v.definition, v.version FROM served AS v))
+        ORDER BY o.saga
+        LIMIT $2
+        FOR UPDATE SKIP LOCKED
+    ) AS f
+), released AS (
+    SELECT o.saga_id, o.saga
     FROM open_saga AS o
-    WHERE o.status IN (1, 4)
-      AND (o.owner IS NULL OR o.owner = ANY (ARRAY(SELECT s.owner FROM silent AS s)))
-      AND ($3::text[] IS NULL
-           OR (o.definition, o.version) IN (SELECT v.definition, v.version
-                                            FROM unnest($3::text[], $4::integer[]) AS v (definition, version)))
+    WHERE o.status IN (1, 4) AND o.owner IS NULL
+      AND ($3::text[] IS NULL OR (o.definition, o.version) IN (SELECT v.definition, v.version FROM served AS v))
     ORDER BY o.saga
     LIMIT $2
-    FOR UPDATE OF o SKIP LOCKED
+    FOR UPDATE SKIP LOCKED
+), oldest AS (
+    SELECT f.saga_id
+    FROM (SELECT * FROM abandoned UNION ALL SELECT * FROM released) AS f
+    ORDER BY f.saga
+    LIMIT $2
 )
 UPDATE open_saga AS o
 SET owner = $1, token = o.token + 1
-FROM free AS f
+FROM oldest AS f
 WHERE o.saga_id = f.saga_id
 RETURNING o.saga, o.saga_id, o.token;
 
