@@ -114,8 +114,10 @@ class Recovery:
     def defer_recovery(self, claim: Claim) -> None:
         """The journal failed this saga: recover it once the journal is back.
 
-        A repeated start that failed believes in its own, first claim; the latest is the one that counts.
+        A repeated start that failed believes in its own, first claim; the latest is the one that counts. What was to be
+        written may come to stand later than it is looked for: so the journal is asked again what is claimed here.
         """
+        self._unsure = True
         known = self._deferred.get(claim.saga_id)
         if known is None or known.token < claim.token:
             self._deferred[claim.saga_id] = claim

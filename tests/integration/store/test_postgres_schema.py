@@ -29,7 +29,7 @@ async def connected(url: str) -> AsyncIterator[Connection]:
 
 def execute(url: str, sql: str) -> list[tuple[object, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(sql)  # type: ignore[call-overload]  # it wants a literal
+        cursor = connection.execute(sql)
         return cursor.fetchall() if cursor.description else []
 
 

@@ -151,7 +151,7 @@ async def test_a_database_that_does_not_wait_for_its_disk_does_for_a_journal(pos
     """What was acknowledged is durable, whatever the database's default is."""
     name = postgres_url.rpartition("/")[2]
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")  # type: ignore[call-overload]
+        connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
     journal = await PostgresJournal.open(postgres_url)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(
@@ -170,11 +170,11 @@ async def test_a_claim_reads_the_small_index_and_no_entries(journal: PostgresJou
     await Writing(journal, "left", owner="dead").start()
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("ANALYZE")
-    connection = await Connection.open(postgres_url)
+    asking = await Connection.open(postgres_url)
     sql = queries()["claim_unfinished"].rpartition("--")[2].partition("\n")[2]
-    rows = await connection.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {sql}", "b", 10, None, None)
+    rows = await asking.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {sql}", "b", 10, None, None)
     plan = "\n".join(line for (line,) in rows)
-    await connection.close()
+    await asking.close()
 
     tables = {line.rpartition(" on ")[2].split()[0] for line in plan.splitlines() if "Scan" in line and " on " in line}
     assert tables & {"saga", "ended_saga", "chunk"} == set(), plan

@@ -38,6 +38,7 @@ from tests.support.engine_world import (
     unknown,
     until,
 )
+from tests.support.journals import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -518,6 +519,25 @@ async def test_what_was_claimed_when_the_journals_answer_was_lost_is_recovered(
     with pytest.raises(JournalUnavailable):
         await process.worker.open()
     assert await process.worker.open() == 1
+    assert (await world.stopped()).status is Status.COMPLETED
+
+
+async def test_a_start_that_comes_to_stand_after_it_was_looked_for_is_recovered_all_the_same(
+    world: EngineWorld,
+) -> None:
+    """The connection broke, the journal is back and knows of no such saga, and only then the transaction ends."""
+    process = await world.open()
+    await process.run(saga_id="model")
+    process.journal.journal_is = "down"
+    with pytest.raises(JournalUnavailable):
+        await process.worker.start(world.order())
+    process.journal.switch("up")
+    await until(lambda: not process.worker.recovery._recovering_deferred)
+    assert not world.entries()
+
+    late = Writing(world.journal, SAGA, owner=process.worker.owner)
+    await late.start(world.entries("model")[0], definition="trip")
+    world.clock.advance(21)
     assert (await world.stopped()).status is Status.COMPLETED
 
 
