@@ -9,13 +9,13 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.errors import SettingsError
 from orchestrator.store.frozen_note import FrozenFile
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from orchestrator.ports.journal import Journal, JournalReader
     from orchestrator.store.frozen_note import FrozenNote
@@ -50,6 +50,17 @@ async def open_reader(url: str) -> JournalReader:
     return await store.open_reader(place)
 
 
+def refuse_missing(url: str) -> None:
+    """Check that a store is there, before opening it would make it.
+
+    Raises:
+        SettingsError: no store is named so, or its file is not there.
+    """
+    _, place = _named(url)
+    if url.startswith("sqlite:") and not Path(place).is_file():
+        raise SettingsError(f"there is no journal {place}")
+
+
 def frozen_note(url: str) -> FrozenNote:
     """The note of the sagas that kept the event loop to themselves, which lies beside the store.
 
@@ -61,6 +72,21 @@ def frozen_note(url: str) -> FrozenNote:
     """
     store, place = _named(url)
     return store.note(place)
+
+
+async def schema_of(url: str, *, apply: bool) -> StoreSchema:
+    """Which migrations a store has, and which are missing.
+
+    Args:
+        url: as for :func:`open_store`.
+        apply: bring it up to date first; those that are missing are then those that were.
+
+    Raises:
+        SettingsError: no store is named so, or it has no schema.
+        JournalUnavailable: it cannot be opened, or a newer version of this program made it.
+    """
+    store, place = _named(url)
+    return await store.schema(place, apply)
 
 
 def default_url(folder: Path) -> str:
@@ -83,6 +109,20 @@ def is_known(url: str) -> bool:
     return not store.begins or (place.startswith(store.begins) and place != store.begins)
 
 
+class StoreSchema(NamedTuple):
+    """What a store has of the migrations that this program knows.
+
+    Attributes:
+        version: the number of the newest that it had, 0 for none.
+        known: the number of the newest that this program knows.
+        missing: the names of those that it did not have, in order.
+    """
+
+    version: int
+    known: int
+    missing: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class _Store:
     """How the stores of one scheme are opened; each function takes what follows the scheme's colon.
@@ -93,12 +133,14 @@ class _Store:
         open: see :func:`open_store`.
         open_reader: see :func:`open_reader`.
         note: see :func:`frozen_note`.
+        schema: see :func:`schema_of`.
     """
 
     place: str
     open: Callable[[str, Callable[[], int]], Awaitable[Journal]]
     open_reader: Callable[[str], Awaitable[JournalReader]]
     note: Callable[[str], FrozenNote]
+    schema: Callable[[str, bool], Awaitable[StoreSchema]]
     begins: str = ""
 
 
@@ -121,6 +163,16 @@ async def _read_sqlite(place: str) -> JournalReader:
     return SqliteReader.beside(Path(place))
 
 
+async def _schema_of_sqlite(place: str, apply: bool) -> StoreSchema:
+    from orchestrator.store.sqlite.database import migration_names, version_of  # noqa: PLC0415 - see above
+    from orchestrator.store.sqlite.journal import SqliteJournal  # noqa: PLC0415 - see above
+
+    version, names = version_of(Path(place)), migration_names()
+    if apply:
+        await (await SqliteJournal.open(Path(place))).close()
+    return StoreSchema(version, len(names), names[version:])
+
+
 def _note_beside_file(place: str) -> FrozenNote:
     return FrozenFile(Path(place))
 
@@ -137,6 +189,14 @@ async def _read_postgres(place: str) -> JournalReader:
         from orchestrator.store.postgres.reading import PostgresReader  # noqa: PLC0415 - see above
 
     return await PostgresReader.beside(f"postgresql:{place}")
+
+
+async def _schema_of_postgres(place: str, apply: bool) -> StoreSchema:
+    with _driver():
+        from orchestrator.store.postgres.schema import look_at  # noqa: PLC0415 - see above
+
+    found, known = await look_at(f"postgresql:{place}", apply=apply)
+    return StoreSchema(found.version, len(known), [migration.name for migration in known[found.version :]])
 
 
 def _note_in_database(place: str) -> FrozenNote:
@@ -167,12 +227,18 @@ async def _read_memory(_place: str) -> JournalReader:
     raise SettingsError("the store memory: lies in the process that runs; name one that others can read: sqlite:<path>")
 
 
+async def _no_schema(_place: str, _apply: bool) -> StoreSchema:
+    raise SettingsError("the store memory: has no schema; name one that lasts: sqlite:<path>")
+
+
 def _no_note(_place: str) -> FrozenNote:
     return FrozenFile(None)
 
 
 _STORES: Final = {
-    "sqlite": _Store("<path>", _open_sqlite, _read_sqlite, _note_beside_file),
-    "postgresql": _Store("//<host>/<database>", _open_postgres, _read_postgres, _note_in_database, begins="//"),
-    "memory": _Store("", _open_memory, _read_memory, _no_note),
+    "sqlite": _Store("<path>", _open_sqlite, _read_sqlite, _note_beside_file, _schema_of_sqlite),
+    "postgresql": _Store(
+        "//<host>/<database>", _open_postgres, _read_postgres, _note_in_database, _schema_of_postgres, begins="//"
+    ),
+    "memory": _Store("", _open_memory, _read_memory, _no_note, _no_schema),
 }

@@ -26,6 +26,7 @@ _BY_CODE: Final[Mapping[str, str]] = {
     "25006": _STANDBY,
     "3D000": "create this database, or name another one",
     "42501": _RIGHTS,
+    "42P07": "its tables are not those of a journal: name another database",
     "42P01": "its tables are gone: bring them back from a backup, or run orchestrator migrate",
     "53100": _ROOM,
     "53300": "too many connections: raise max_connections, or put a pooler in front of it",

@@ -13,15 +13,12 @@ from __future__ import annotations
 import contextlib
 import re
 from importlib import resources
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.store.postgres.connecting import Failed
+from orchestrator.store.postgres.connecting import Connection, Failed
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.refusals import shown, unavailable
-
-if TYPE_CHECKING:
-    from orchestrator.store.postgres.connecting import Connection
 
 _NUMBER = re.compile(r"(\d{4})_\w+\.sql")
 _LAYOUT = re.compile(r"-- layout: (\d+)\n")
@@ -113,6 +110,23 @@ async def migrate(url: str, connection: Connection) -> list[Migration]:
     except Failed as error:
         raise unavailable(url, "cannot be brought up to date", error) from None
     return missing
+
+
+async def look_at(url: str, *, apply: bool) -> tuple[Schema, list[Migration]]:
+    """What a database had, and every migration that this program knows; brought up to date if that is to be applied.
+
+    Raises:
+        JournalUnavailable: it cannot be reached or changed, or a newer version of this program made its tables.
+    """
+    connection = await Connection.open(url)
+    try:
+        found = await schema_of(url, connection)
+        _refuse_newer(url, found)
+        if apply:
+            await migrate(url, connection)
+    finally:
+        await connection.close()
+    return found, migrations()
 
 
 def _refuse_newer(url: str, found: Schema) -> None:
