@@ -10,13 +10,19 @@ import pytest
 from orchestrator.errors import ClaimLost, JournalUnavailable, SagaExists
 from orchestrator.ports.claims import Claim
 from orchestrator.store.opening import open_store
+from tests.crash.customers import Customers
+from tests.crash.orders import draw
 from tests.support.journals import EVERY_ENTRY, Writing, recovered
 from tests.support.postgres import PostgresServer, running
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from pathlib import Path
 
     from orchestrator.ports.journal import Journal
+    from tests.crash.invariants import Invariants
+    from tests.crash.shop import Shop
 
 T = TypeVar("T")
 
@@ -184,3 +190,24 @@ async def test_a_replica_past_its_lease_appends_nothing_once_another_has_claimed
         await Writing(journal, sequence=2).write(recovered(2))
     assert await other.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]
     await other.close()
+
+
+async def test_every_order_ends_and_the_books_balance_though_the_database_is_restarted_twice(
+    shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path, server: PostgresServer
+) -> None:
+    orchestrator = shop.orchestrator(tmp_path, journal=server.url)
+    await orchestrator.restart()
+    modes: tuple[Literal["fast", "immediate"], ...] = ("fast", "immediate")
+    async with Customers(orchestrator.address, in_flight=100) as customers:
+        everything = [asyncio.ensure_future(customers.order_all(draw(chance, 12, run=run)))]
+        for mode in modes:
+            await customers.have_placed(customers.acknowledged + 3)
+            await asyncio.to_thread(server.stop, mode)
+            refusals = len(customers.refusals)
+            everything.append(asyncio.ensure_future(customers.order_all(draw(chance, 12, run=run))))
+            await customers.have_been_refused(refusals + 3)
+            await asyncio.to_thread(server.start)
+        await asyncio.gather(*everything)
+        assert {refusal.partition(":")[0] for refusal in customers.refusals} == {"UNAVAILABLE"}
+        assert await invariants.broken(customers) == []
+    orchestrator.end()

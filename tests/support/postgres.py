@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import warnings
 from contextlib import closing, contextmanager
@@ -27,6 +28,16 @@ if TYPE_CHECKING:
 OLDEST: Final = 16
 NEWEST: Final = 18
 """The versions that the wheel brings."""
+
+# With ``user=`` subprocess forks, and gRPC's threads do not survive that; without, it does not run Python in between.
+_AS_USER: Final = """
+import os, pwd, sys
+user = pwd.getpwnam(sys.argv[1])
+os.setgroups([])
+os.setgid(user.pw_gid)
+os.setuid(user.pw_uid)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class PostgresServer:
@@ -72,8 +83,10 @@ class PostgresServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _control(self, *arguments: str) -> None:
-        command = [self.binaries / "pg_ctl", "-w", "-D", self._data, *arguments]
-        subprocess.run(command, check=True, user=self.user, cwd="/", stdout=subprocess.DEVNULL)
+        command = [str(self.binaries / "pg_ctl"), "-w", "-D", str(self._data), *arguments]
+        if self.user is not None:
+            command = [sys.executable, "-I", "-S", "-c", _AS_USER, self.user, *command]
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
 
 
 @contextmanager

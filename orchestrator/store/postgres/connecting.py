@@ -50,7 +50,10 @@ _PREPARED_IS_GONE: Final = frozenset({"26000", "42P05"})
 _ELSEWHERE: Final = frozenset({"25006", "57P01", "57P02", "57P03"})
 """This server writes no more: another connection finds the one that does."""
 
-Failed: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError, TypeError)
+_BROKEN: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, EOFError)
+"""After one of these asyncpg may not know how far it has come with the server: the connection is of no use."""
+
+Failed: Final = (asyncpg.PostgresError, *_BROKEN, ValueError, TypeError)
 """Whatever asyncpg raises: of the server, of the driver, of the network, and of a value that it cannot encode."""
 
 
@@ -115,6 +118,11 @@ class Connection:
             raise
         except TimeoutError:
             await self.close()  # the server is told to cancel it
+            raise
+        except ValueError:  # a value that cannot be encoded: the server was not asked
+            raise
+        except _BROKEN:
+            self.terminate()
             raise
 
     async def execute(self, script: str) -> None:

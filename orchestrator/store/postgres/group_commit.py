@@ -18,6 +18,7 @@ appends in flight two of them wrote a quarter less, because their groups are hal
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import JournalUnavailable
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from orchestrator.store.postgres.groups import Place
 
     Batch = list[BatchedWrite[Append]]
+
+_log = logging.getLogger(__name__)
 
 _DISTANCE_SECONDS: Final = 0.002  # between the beginnings of two transactions, while most are elsewhere
 _MOST_TRIES: Final = 5
@@ -81,6 +84,16 @@ class GroupCommit:
         self._under_way = asyncio.ensure_future(self._carry_out(batch))
 
     async def _carry_out(self, batch: Batch) -> None:
+        """Write a batch, and let the next one begin, whatever happens."""
+        try:
+            await self._write_in_groups(batch)
+        except Exception as error:
+            _log.critical("the journal failed in a way that was not foreseen", exc_info=True)
+            self._fail(batch, unavailable(self._url, "cannot be written", error))
+        finally:
+            self._batches.ended()
+
+    async def _write_in_groups(self, batch: Batch) -> None:
         waiting = batch
         for tries in range(1, _MOST_TRIES + 1):
             places, later = grouped(waiting)
@@ -103,7 +116,6 @@ class GroupCommit:
                 break
         else:
             self._fail(waiting, JournalUnavailable(f"the journal cannot be written: nothing came of {tries} tries"))
-        self._batches.ended()
 
     async def _transaction(self, places: list[Place]) -> Batch:
         """Write one group, and tell what came of it; those that are to be tried again."""
