@@ -1,24 +1,24 @@
 """Connections to the database: the only importer of asyncpg, beside the refusals that tell its errors apart.
 
-asyncpg, and not psycopg 3, was chosen by measurement: one group of appends, in one call of ``append_group``, PostgreSQL
-18 on the same machine of two cores, uvloop. ``python -m tests.bench.micro.drivers`` measures it again.
+asyncpg, and not psycopg 3, was chosen by measurement: groups of appends, each in one call of ``append_group``, on
+PostgreSQL 18 on the same machine of two cores, with uvloop. ``python -m tests.bench.micro.drivers`` measures it again.
 
-=====================================  ==================  ====================  =====================
-appends in flight                      1                   32                    256
-=====================================  ==================  ====================  =====================
-asyncpg, prepared                      1990/s, 0.49 ms     38700/s, 0.75 ms      67700/s, 3.3 ms
-asyncpg, not prepared                  1310/s, 0.70 ms     31300/s, 0.89 ms      61400/s, 3.4 ms
-psycopg, prepared                      1520/s, 0.64 ms     30000/s, 0.89 ms      51200/s, 3.7 ms
-psycopg, not prepared                  1100/s, 0.76 ms     23500/s, 0.99 ms      53200/s, 3.6 ms
-psycopg, pipeline of single appends     920/s, 1.00 ms      3400/s, 9.7 ms        3900/s, 71 ms
-asyncpg through pgbouncer              1240/s, 0.69 ms     28200/s, 1.07 ms      63000/s, 3.8 ms
-psycopg through pgbouncer              1540/s, 0.59 ms     28200/s, 1.02 ms      62900/s, 3.7 ms
-=====================================  ==================  ====================  =====================
+=====================================  =====================  =====================  =====================
+appends in flight                      1                      32                     256
+=====================================  =====================  =====================  =====================
+asyncpg, prepared                      1740/s  0.53 ms        26400/s  1.08 ms       38500/s  5.9 ms
+asyncpg, not prepared                  1330/s  0.72 ms        23800/s  1.23 ms       30000/s  6.9 ms
+psycopg, prepared                      1210/s  0.77 ms        23400/s  1.22 ms       36500/s  6.0 ms
+psycopg, not prepared                  1240/s  0.76 ms        21200/s  1.29 ms       34900/s  6.1 ms
+psycopg, pipeline of single appends     900/s  1.07 ms         2400/s  13.5 ms        2500/s  101 ms
+asyncpg through pgbouncer              1050/s  0.86 ms        18800/s  1.44 ms       32600/s  6.6 ms
+psycopg through pgbouncer              1370/s  0.63 ms        20000/s  1.39 ms       32600/s  6.4 ms
+=====================================  =====================  =====================  =====================
 
-Each figure: appends per second, and the median from the call to the answer. asyncpg takes half of psycopg's CPU for a
-group of one, 88 µs to 172 µs, which the sagas beside it have then. Through a pooler, where nothing can be prepared, it
-asks twice for each statement, and psycopg once. A pipeline of single appends is one round trip too; but the server
-plans and the client reads as many answers as there are appends.
+Each figure: appends per second, and the median from the call to the answer. In large groups the two are alike; for a
+group of one, asyncpg is a third quicker, and takes half of the CPU, 139 µs to 276 µs, which the sagas beside it have
+then. Through a pooler, where nothing can be prepared, asyncpg asks twice for each statement, and psycopg once. A
+pipeline of single appends is one round trip too; but the server carries out, and the client reads, as many statements.
 
 A function of the database holds the statements, because its plans are kept by the server, behind a pooler as well.
 """

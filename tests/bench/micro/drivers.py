@@ -158,25 +158,29 @@ def _place(saga_id: str, sequence: int, done: asyncio.Future[None]) -> Place:
     return Place([BatchedWrite(append, done)])
 
 
-async def measure(make: Callable[[], Driver], url: str, in_flight: int) -> str:
+async def measure(make: Callable[[], Driver], url: str, in_flight: int, connections: int) -> str:
     """Appends per second, the median wait, and the CPU of this process for one append."""
-    driver = make()
-    await driver.open(url)
-    load = Load(driver, time.perf_counter() + SECONDS)
-    writing = asyncio.ensure_future(load.write())
+    drivers = [make() for _ in range(connections)]
+    for driver in drivers:
+        await driver.open(url)
+    loads = [Load(driver, time.perf_counter() + SECONDS) for driver in drivers]
+    writing = [asyncio.ensure_future(load.write()) for load in loads]
     began, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(load.append() for _ in range(in_flight)))
+    await asyncio.gather(*(loads[number % connections].append() for number in range(in_flight)))
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    writing.cancel()
-    await driver.close()
-    number = len(load.waits)
-    return f"{number / seconds:7.0f}/s {statistics.median(load.waits) * 1e3:6.2f} ms {cpu / number * 1e6:4.0f} us"
+    for task in writing:
+        task.cancel()
+    for driver in drivers:
+        await driver.close()
+    waits = [wait for load in loads for wait in load.waits]
+    number = len(waits)
+    return f"{number / seconds:7.0f}/s {statistics.median(waits) * 1e3:6.2f} ms {cpu / number * 1e6:4.0f} us"
 
 
-async def report(url: str, names: Sequence[str], where: str) -> None:
+async def report(url: str, names: Sequence[str], where: str, connections: int = 1) -> None:
     await (await open_store(url)).close()
     for name in names:
-        figures = [await measure(DRIVERS[name], url, in_flight) for in_flight in IN_FLIGHT]
+        figures = [await measure(DRIVERS[name], url, in_flight, connections) for in_flight in IN_FLIGHT]
         sys.stdout.write(f"{name + where:40}" + "  |".join(figures) + "\n")
         sys.stdout.flush()
 
@@ -185,6 +189,7 @@ def main() -> None:
     sys.stdout.write(f"{'in flight':40}" + "".join(f"{number:^30}" for number in IN_FLIGHT) + "\n")
     with running() as server:
         uvloop.run(report(server.url, tuple(DRIVERS), ""))
+        uvloop.run(report(server.url, ("asyncpg, prepared",), " on 2 connections", 2))
         with pooled(server.url, 2) as through:
             uvloop.run(report(through, THROUGH_POOLER, " through pgbouncer"))
 
