@@ -158,9 +158,9 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         stack.push_async_callback(live.close)
         if settings.drift_check:
             await live.refuse_drift()
-        journal = await open_store(settings.journal)
-        stack.push_async_callback(journal.close)
         clock, owner = SystemClock(), _owner()
+        journal = await open_store(settings.journal, clock.now)
+        stack.push_async_callback(journal.close)
         observer = open_observability(os.environ, where)
         republishing = Republishing(journal, observer, clock, owner=owner, lease=settings.lease_seconds)
         # After the sagas are stopped, and before the journal is closed: only what has arrived need not be told again.

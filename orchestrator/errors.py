@@ -24,6 +24,7 @@
     └── JournalError            the journal could not take an entry
         ├── ClaimLost           another replica advances the saga now
         ├── SequenceConflict    the journal is not where the writer believes it to be
+        ├── JournalsDiffer      a copy of a journal holds something else of a saga
         └── JournalUnavailable  the store cannot be reached, opened or written
 """
 
@@ -193,6 +194,18 @@ class ClaimLost(JournalError):
 
 class SequenceConflict(JournalError):
     """The journal is not where the writer believes it to be; nothing was written."""
+
+
+class JournalsDiffer(JournalError):
+    """A copy of a journal holds something else of a saga than the journal does; neither was changed.
+
+    Attributes:
+        saga_id: the saga.
+    """
+
+    def __init__(self, saga_id: str, how: str) -> None:
+        self.saga_id = saga_id
+        super().__init__(f"the two journals differ about saga {saga_id}: {how}")
 
 
 class JournalUnavailable(JournalError):

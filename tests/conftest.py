@@ -20,6 +20,8 @@ from hypothesis import settings
 
 _LONG: Final = ("acceptance", "crash")
 
+pytest_plugins = ["tests.support.postgres"]
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

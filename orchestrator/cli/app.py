@@ -15,7 +15,8 @@ from orchestrator.cli.commands.conform import conform
 from orchestrator.cli.commands.export import export
 from orchestrator.cli.commands.faults import faults
 from orchestrator.cli.commands.generate import generate
-from orchestrator.cli.commands.inspect import feed, journal, list_sagas, preview, show, stats, watch
+from orchestrator.cli.commands.inspect import feed, list_sagas, preview, show, stats, watch
+from orchestrator.cli.commands.journal import journal_commands, migrate
 from orchestrator.cli.commands.mock import mock
 from orchestrator.cli.commands.operator import act, cancel, pause, resolve, resume, retry, skip
 from orchestrator.cli.commands.serve import serve
@@ -66,6 +67,7 @@ app.command()(serve)
 app.command()(check)
 app.command()(verify)
 app.command()(export)
+app.command()(migrate)
 app.command()(generate)
 app.command()(annotate)
 app.command()(mock)
@@ -78,7 +80,7 @@ app.command("list", rich_help_panel=LOOK)(list_sagas)
 app.command(rich_help_panel=LOOK)(show)
 app.command(rich_help_panel=LOOK)(watch)
 app.command(rich_help_panel=LOOK)(feed)
-app.command(rich_help_panel=LOOK)(journal)
+app.add_typer(journal_commands, name="journal", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(preview)
 app.command(rich_help_panel=LOOK)(stats)
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from orchestrator.ports.journal import JournalReader
     from orchestrator.settings import Settings
 
-JournalOption = Annotated[str | None, typer.Option(help="sqlite:<path>; else ORCHESTRATOR_JOURNAL, else in STATE_DIR.")]
+JournalOption = Annotated[
+    str | None, typer.Option(help="A journal by its URL; else ORCHESTRATOR_JOURNAL, else in STATE_DIR.")
+]
 
 _PAGE: Final = 500
 

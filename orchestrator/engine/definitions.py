@@ -49,6 +49,11 @@ class ServedSagas:
         """All of them, by name and version."""
         return iter(self._sagas[key] for key in sorted(self._sagas))
 
+    @property
+    def versions(self) -> frozenset[tuple[str, int]]:
+        """The name and the version of each."""
+        return frozenset(self._sagas)
+
     def find(self, name: str, version: int) -> ServedSaga | None:
         """The definition of this name and version; version 0 stands for the newest."""
         if version:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Collection
+from typing import NamedTuple, TypeAlias
+
+Served: TypeAlias = Collection[tuple[str, int]]
+"""Definitions that a replica serves: the name and the version of each."""
 
 
 class Claim(NamedTuple):
@@ -13,7 +17,10 @@ class Claim(NamedTuple):
 
 
 class SilentReplica(NamedTuple):
-    """A replica that has been there, and until when its last heartbeat counted (nanoseconds, UTC)."""
+    """A replica that has been there, and until when its last heartbeat counted.
+
+    That is in nanoseconds since the epoch, UTC, by the clock of the store.
+    """
 
     owner: str
     alive_until: int

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import Status
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
-    from orchestrator.ports.claims import Claim, SilentReplica
+    from orchestrator.ports.claims import Claim, Served, SilentReplica
 
 
 class NewSaga(NamedTuple):
@@ -76,7 +76,15 @@ class Journal(JournalReader, Protocol):
     """The append-only truth about all sagas, shared by all replicas.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`; what it was to write may then stand or not.
+    Leases are judged by one clock, that of the store: what a replica takes for the time decides about no claim.
+
+    Attributes:
+        shared: other replicas may have this journal too, and serve what this one does not.
     """
+
+    @property
+    def shared(self) -> bool:
+        """See the class."""
 
     def append(self, append: Append) -> Future[None]:
         """Write entries; the future is done when they are durable. Appends of one saga keep their order.
@@ -87,11 +95,17 @@ class Journal(JournalReader, Protocol):
             SequenceConflict: the journal does not hold ``expected_sequence`` entries.
         """
 
-    async def heartbeat(self, owner: str, now: int, lease: int) -> None:
-        """Keep a replica's claims alive until ``now + lease``; both in nanoseconds."""
+    async def heartbeat(self, owner: str, lease: int) -> None:
+        """Keep a replica's claims alive for as long as ``lease``, in nanoseconds, from now on."""
 
-    async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
-        """Claim claimable sagas whose owner's lease has lapsed, or who have none. One that waits is not claimable."""
+    async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
+        """Claim claimable sagas whose owner's lease has lapsed, or who have none. One that waits is not claimable.
+
+        Args:
+            owner: the replica.
+            limit: how many at most.
+            served: only sagas of these; ``None`` for every saga.
+        """
 
     async def claimed(self, owner: str) -> list[Claim]:
         """The claimable sagas that a replica has claimed, known to it or not: a claim's answer may have been lost."""
@@ -106,7 +120,7 @@ class Journal(JournalReader, Protocol):
     async def release(self, owner: str) -> None:
         """Let go of everything that a replica has claimed. It counts as silent until it beats again."""
 
-    async def silent(self, now: int) -> list[SilentReplica]:
+    async def silent(self) -> list[SilentReplica]:
         """The replicas whose lease has lapsed, or that have released everything, and that were not forgotten."""
 
     async def forget(self, owners: Sequence[str]) -> None:

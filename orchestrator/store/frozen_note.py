@@ -1,21 +1,40 @@
-"""Which sagas kept the event loop to themselves when the process was ended: a small file beside the journal.
+"""Which sagas kept the event loop to themselves when the process was ended: what a store notes of that.
 
-The journal cannot hold it: only the loop writes there, and the loop is what hangs; a second connection would wait for a
-lock that the loop may hold. Invariant: a saga that stands here is suspended by the next start, before its code runs.
+Invariant: a saga that stands here is suspended by the next start, before its code runs.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class FrozenNote:
-    """The file of one journal.
+class FrozenNote(Protocol):
+    """The note of one journal."""
+
+    def read(self) -> dict[str, str]:
+        """Where each saga's code hung, by the saga's id."""
+
+    def write(self, saga_id: str, where: str) -> None:
+        """Note one more saga; from any thread.
+
+        Raises:
+            OSError: it cannot be noted.
+        """
+
+    def clear(self) -> None:
+        """All of them are suspended, or yield again."""
+
+
+class FrozenFile:
+    """A small file beside the file of the journal.
+
+    The journal cannot hold it: only the loop writes there, and the loop is what hangs; a second connection would wait
+    for a lock that the loop may hold.
 
     Args:
         journal: where the journal lies; ``None`` where the journal ends with the process, and so does the note.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,10 @@ from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, sa
 from orchestrator.store.paging import decode_page_token, encode_page_token
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestrator.journal.entries import Entry
+    from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append
 
 
@@ -40,11 +42,17 @@ class MemoryJournal:
     """A :class:`~orchestrator.ports.journal.Journal` in dictionaries.
 
     Args:
+        now: the time of the store, nanoseconds since the epoch, UTC: that of a clock, by default the machine's.
         state: what other handles have too, as processes share a database; ``None`` for a store of its own.
+
+    Attributes:
+        shared: see the port.
     """
 
-    def __init__(self, state: MemoryState | None = None) -> None:
+    def __init__(self, now: Callable[[], int] = time.time_ns, state: MemoryState | None = None) -> None:
+        self.shared = state is not None
         state = state or MemoryState()
+        self._now = now
         self._sagas = state.sagas
         self._alive_until = state.alive_until
 
@@ -86,17 +94,20 @@ class MemoryJournal:
         ordered = sorted(groups.items(), key=lambda group: (group[0][0], group[0][1].value))
         return [SagaCount(*key, len(started), min(started)) for key, started in ordered]
 
-    async def heartbeat(self, owner: str, now: int, lease: int) -> None:
+    async def heartbeat(self, owner: str, lease: int) -> None:
         """See the port."""
-        self._alive_until[owner] = now + lease
+        self._alive_until[owner] = self._now() + lease
 
-    async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
+    async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         """See the port."""
+        now = self._now()
         claims: list[Claim] = []
         for kept in self._sagas.values():
             if len(claims) == limit:
                 break
-            if not self._is_alive(kept.owner, now) and kept.record.status in CLAIMABLE:
+            record = kept.record
+            is_served = served is None or (record.definition, record.version) in served
+            if is_served and record.status in CLAIMABLE and not self._is_alive(kept.owner, now):
                 claims.append(_claim(kept, owner))
         return claims
 
@@ -122,8 +133,9 @@ class MemoryJournal:
             if kept.owner == owner:
                 kept.owner = None
 
-    async def silent(self, now: int) -> list[SilentReplica]:
+    async def silent(self) -> list[SilentReplica]:
         """See the port."""
+        now = self._now()
         return [SilentReplica(owner, abs(until)) for owner, until in self._alive_until.items() if until <= now]
 
     async def forget(self, owners: Sequence[str]) -> None:

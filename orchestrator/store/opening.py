@@ -5,31 +5,35 @@ A store is imported once it is named: so no process needs what the other stores 
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.errors import SettingsError
-from orchestrator.store.frozen_note import FrozenNote
+from orchestrator.store.frozen_note import FrozenFile
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from orchestrator.ports.journal import Journal, JournalReader
+    from orchestrator.store.frozen_note import FrozenNote
 
 
-async def open_store(url: str) -> Journal:
+async def open_store(url: str, now: Callable[[], int] = time.time_ns) -> Journal:
     """The store that is named, to be written by this process.
 
     Args:
         url: a scheme, and where the store is, such as ``sqlite:<path>``.
+        now: the time by which a store without a clock of its own judges leases; nanoseconds since the epoch, UTC.
 
     Raises:
         SettingsError: no store is named so.
         JournalUnavailable: it cannot be opened, or another process has it for itself.
     """
     store, place = _named(url)
-    return await store.open(place)
+    return await store.open(place, now)
 
 
 async def open_reader(url: str) -> JournalReader:
@@ -46,6 +50,17 @@ async def open_reader(url: str) -> JournalReader:
     return await store.open_reader(place)
 
 
+def refuse_missing(url: str) -> None:
+    """Check that a store is there, before opening it would make it.
+
+    Raises:
+        SettingsError: no store is named so, or its file is not there.
+    """
+    _, place = _named(url)
+    if url.startswith("sqlite:") and not Path(place).is_file():
+        raise SettingsError(f"there is no journal {place}")
+
+
 def frozen_note(url: str) -> FrozenNote:
     """The note of the sagas that kept the event loop to themselves, which lies beside the store.
 
@@ -59,13 +74,28 @@ def frozen_note(url: str) -> FrozenNote:
     return store.note(place)
 
 
+async def schema_of(url: str, *, apply: bool) -> StoreSchema:
+    """Which migrations a store has, and which are missing.
+
+    Args:
+        url: as for :func:`open_store`.
+        apply: bring it up to date first; those that are missing are then those that were.
+
+    Raises:
+        SettingsError: no store is named so, or it has no schema.
+        JournalUnavailable: it cannot be opened, or a newer version of this program made it.
+    """
+    store, place = _named(url)
+    return await store.schema(place, apply)
+
+
 def default_url(folder: Path) -> str:
     """The store that an orchestrator has which is told of none: a file in this folder."""
     return f"sqlite:{folder / 'orchestrator.db'}"
 
 
 def known_urls() -> str:
-    """What :func:`open_store` takes, in words: ``sqlite:<path> or memory:``."""
+    """What :func:`open_store` takes, in words, such as ``sqlite:<path> or memory:``."""
     *others, last = (f"{scheme}:{store.place}" for scheme, store in _STORES.items())
     return f"{', '.join(others)} or {last}"
 
@@ -74,7 +104,23 @@ def is_known(url: str) -> bool:
     """Whether some store is named so. Whether it can be opened, opening tells."""
     scheme, colon, place = url.partition(":")
     store = _STORES.get(scheme)
-    return store is not None and bool(colon) and bool(place) == bool(store.place)
+    if store is None or not colon or bool(place) != bool(store.place):
+        return False
+    return not store.begins or (place.startswith(store.begins) and place != store.begins)
+
+
+class StoreSchema(NamedTuple):
+    """What a store has of the migrations that this program knows.
+
+    Attributes:
+        version: the number of the newest that it had, 0 for none.
+        known: the number of the newest that this program knows.
+        missing: the names of those that it did not have, in order.
+    """
+
+    version: int
+    known: int
+    missing: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +129,19 @@ class _Store:
 
     Attributes:
         place: what follows the colon, for messages; empty where nothing may.
+        begins: with what it begins.
         open: see :func:`open_store`.
         open_reader: see :func:`open_reader`.
         note: see :func:`frozen_note`.
+        schema: see :func:`schema_of`.
     """
 
     place: str
-    open: Callable[[str], Awaitable[Journal]]
+    open: Callable[[str, Callable[[], int]], Awaitable[Journal]]
     open_reader: Callable[[str], Awaitable[JournalReader]]
     note: Callable[[str], FrozenNote]
+    schema: Callable[[str, bool], Awaitable[StoreSchema]]
+    begins: str = ""
 
 
 def _named(url: str) -> tuple[_Store, str]:
@@ -101,10 +151,10 @@ def _named(url: str) -> tuple[_Store, str]:
     return _STORES[scheme], place
 
 
-async def _open_sqlite(place: str) -> Journal:
+async def _open_sqlite(place: str, now: Callable[[], int]) -> Journal:
     from orchestrator.store.sqlite.journal import SqliteJournal  # noqa: PLC0415 - see above
 
-    return await SqliteJournal.open(Path(place))
+    return await SqliteJournal.open(Path(place), now)
 
 
 async def _read_sqlite(place: str) -> JournalReader:
@@ -113,25 +163,82 @@ async def _read_sqlite(place: str) -> JournalReader:
     return SqliteReader.beside(Path(place))
 
 
+async def _schema_of_sqlite(place: str, apply: bool) -> StoreSchema:
+    from orchestrator.store.sqlite.database import migration_names, version_of  # noqa: PLC0415 - see above
+    from orchestrator.store.sqlite.journal import SqliteJournal  # noqa: PLC0415 - see above
+
+    version, names = version_of(Path(place)), migration_names()
+    if apply:
+        await (await SqliteJournal.open(Path(place))).close()
+    return StoreSchema(version, len(names), names[version:])
+
+
 def _note_beside_file(place: str) -> FrozenNote:
-    return FrozenNote(Path(place))
+    return FrozenFile(Path(place))
 
 
-async def _open_memory(_place: str) -> Journal:
+async def _open_postgres(place: str, _now: Callable[[], int]) -> Journal:
+    with _driver():
+        from orchestrator.store.postgres.journal import PostgresJournal  # noqa: PLC0415 - see above
+
+    return await PostgresJournal.open(f"postgresql:{place}")
+
+
+async def _read_postgres(place: str) -> JournalReader:
+    with _driver():
+        from orchestrator.store.postgres.reading import PostgresReader  # noqa: PLC0415 - see above
+
+    return await PostgresReader.beside(f"postgresql:{place}")
+
+
+async def _schema_of_postgres(place: str, apply: bool) -> StoreSchema:
+    with _driver():
+        from orchestrator.store.postgres.schema import look_at  # noqa: PLC0415 - see above
+
+    found, known = await look_at(f"postgresql:{place}", apply=apply)
+    return StoreSchema(found.version, len(known), [migration.name for migration in known[found.version :]])
+
+
+def _note_in_database(place: str) -> FrozenNote:
+    with _driver():
+        from orchestrator.store.postgres.note import FrozenTable  # noqa: PLC0415 - see above
+
+    return FrozenTable(f"postgresql:{place}")
+
+
+@contextmanager
+def _driver() -> Iterator[None]:
+    """Within, what is not installed is told as what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"the store postgresql: needs {error.name}: pip install 'saga-orchestrator[postgres]'"
+        ) from None
+
+
+async def _open_memory(_place: str, now: Callable[[], int]) -> Journal:
     from orchestrator.store.memory import MemoryJournal  # noqa: PLC0415 - see above
 
-    return MemoryJournal()
+    return MemoryJournal(now)
 
 
 async def _read_memory(_place: str) -> JournalReader:
     raise SettingsError("the store memory: lies in the process that runs; name one that others can read: sqlite:<path>")
 
 
+async def _no_schema(_place: str, _apply: bool) -> StoreSchema:
+    raise SettingsError("the store memory: has no schema; name one that lasts: sqlite:<path>")
+
+
 def _no_note(_place: str) -> FrozenNote:
-    return FrozenNote(None)
+    return FrozenFile(None)
 
 
 _STORES: Final = {
-    "sqlite": _Store("<path>", _open_sqlite, _read_sqlite, _note_beside_file),
-    "memory": _Store("", _open_memory, _read_memory, _no_note),
+    "sqlite": _Store("<path>", _open_sqlite, _read_sqlite, _note_beside_file, _schema_of_sqlite),
+    "postgresql": _Store(
+        "//<host>/<database>", _open_postgres, _read_postgres, _note_in_database, _schema_of_postgres, begins="//"
+    ),
+    "memory": _Store("", _open_memory, _read_memory, _no_note, _no_schema),
 }

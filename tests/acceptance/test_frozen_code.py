@@ -18,7 +18,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 
 from orchestrator.shop.demo.addresses import settings_removed
 from orchestrator.shop.demo.orders import ORDERS
-from orchestrator.store.frozen_note import FrozenNote
+from orchestrator.store.frozen_note import FrozenFile
 from saga.v1.saga_pb2 import STATUS_COMPLETED, STATUS_RUNNING, STATUS_SUSPENDED, Saga
 from saga.v1.saga_service_pb2 import GetSagaRequest, ResumeSagaRequest, StartSagaRequest, WatchSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
@@ -226,7 +226,7 @@ def test_a_saga_that_cannot_be_interrupted_is_suspended_at_the_next_start_and_it
 
 
 def test_code_that_yields_after_all_is_not_suspended_at_the_next_start(tmp_path: Path) -> None:
-    note = FrozenNote(tmp_path / "journal.db")
+    note = FrozenFile(tmp_path / "journal.db")
     note.write("saga-1", "somewhere")
     note.write("saga-2", "elsewhere")
     assert note.read() == {"saga-1": "somewhere", "saga-2": "elsewhere"}

@@ -10,6 +10,8 @@ import pytest
 
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.journal.state import Status, StepOutcome
+from orchestrator.store.copying import copy_journal
+from orchestrator.store.opening import open_store
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.testing.world.participants import ScriptedParticipants
 from tests.golden.journal_file import (
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.engine.replica.worker import Worker
+    from orchestrator.ports.journal import Journal
 
 ENDS = {
     COMPLETED: Status.COMPLETED,
@@ -47,12 +50,23 @@ def participants() -> ScriptedParticipants:
     return participants
 
 
-@pytest.fixture
-async def worker(tmp_path: Path, participants: ScriptedParticipants) -> AsyncIterator[Worker]:
-    """A process of this version, before it has recovered anything."""
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Journal:
+    """The journal of the earlier version: its file, or the database to which it was moved."""
     path = tmp_path / "orchestrator.db"
     shutil.copy(FILE, path)
-    journal = await SqliteJournal.open(path)
+    left_behind = await SqliteJournal.open(path)
+    if request.param == "sqlite":
+        return left_behind
+    moved = await open_store(request.getfixturevalue("postgres_url"))
+    await copy_journal(left_behind, moved, lambda _: None)
+    await left_behind.close()
+    return moved
+
+
+@pytest.fixture
+async def worker(journal: Journal, participants: ScriptedParticipants) -> AsyncIterator[Worker]:
+    """A process of this version, before it has recovered anything."""
     worker = worker_on(journal, participants, "the-next")
     yield worker
     await worker.close(5)

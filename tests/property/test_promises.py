@@ -195,7 +195,7 @@ async def test_7_one_owner_also_before_the_new_one_has_written_a_word(world: Eng
     await zombie.worker.start(world.order())
     await until(lambda: held.asked)
     world.journal._alive_until.clear()
-    assert await world.journal.claim_unfinished("the new one", world.clock.now(), 10)
+    assert await world.journal.claim_unfinished("the new one", 10)
     written, sent = world.entries(), len(world.participants.calls)
 
     held.give()

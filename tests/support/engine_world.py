@@ -151,20 +151,20 @@ class EngineWorld:
 
     def __init__(self, *definitions: Definition) -> None:
         self.definitions = definitions
-        self.journal = MemoryJournal()
         self.participants = ScriptedParticipants()
         self.participants.on_call = self._note_call
         self.clock = JumpingClock()
+        self.journal = MemoryJournal(self.clock.now)
         self.observer = RecordingObserver()
         self.processes: list[EngineProcess] = []
         self.broken_promises: list[str] = []
         self._owners = itertools.count(1)
 
-    def process(self, *definitions: Definition) -> EngineProcess:
-        """A new replica; of other code than the world's, if given."""
+    def process(self, *definitions: Definition, clock: JumpingClock | None = None) -> EngineProcess:
+        """A new replica; of other code than the world's, and with a clock of its own, if given."""
         definitions = definitions or self.definitions
         name = f"replica-{next(self._owners)}"
-        process = EngineProcess(name, self.journal, self.participants, definitions, self.observer, self.clock)
+        process = EngineProcess(name, self.journal, self.participants, definitions, self.observer, clock or self.clock)
         self.processes.append(process)
         return process
 

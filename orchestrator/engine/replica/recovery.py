@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.executor import Executor
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import SagaState
-    from orchestrator.ports.claims import Claim
+    from orchestrator.ports.claims import Claim, Served
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.journal import Journal
 
@@ -43,6 +43,7 @@ class Recovery:
         clock: the time.
         owner: the replica's name.
         lease: seconds after which others may take over when this replica falls silent.
+        served: the definitions that this replica serves.
         live: what advances sagas here, by id.
         recover: advances a claimed saga with these entries, which lead to this state.
 
@@ -59,6 +60,7 @@ class Recovery:
         *,
         owner: str,
         lease: float,
+        served: Served,
         live: Mapping[str, Executor],
         recover: Callable[[Claim, Sequence[Entry], SagaState], object],
     ) -> None:
@@ -66,6 +68,9 @@ class Recovery:
         self._clock = clock
         self._owner = owner
         self._lease = lease
+        # What this replica does not serve, another one may, before a deploy and after it: it is left to that one. Where
+        # there can be no other, it is claimed all the same, and suspended in front of an operator.
+        self._served = served if journal.shared else None
         self._live = live
         self._recover_saga = recover
         self._deferred: dict[str, Claim] = {}
@@ -109,8 +114,10 @@ class Recovery:
     def defer_recovery(self, claim: Claim) -> None:
         """The journal failed this saga: recover it once the journal is back.
 
-        A repeated start that failed believes in its own, first claim; the latest is the one that counts.
+        A repeated start that failed believes in its own, first claim; the latest is the one that counts. What was to be
+        written may come to stand later than it is looked for: so the journal is asked again what is claimed here.
         """
+        self._unsure = True
         known = self._deferred.get(claim.saga_id)
         if known is None or known.token < claim.token:
             self._deferred[claim.saga_id] = claim
@@ -148,7 +155,7 @@ class Recovery:
             _log.info("recovering: %d of %d unfinished sagas so far", self.recovered, self.expected)
 
     async def _beat(self) -> None:
-        await self._journal.heartbeat(self._owner, self._clock.now(), int(self._lease * _NANOSECONDS))
+        await self._journal.heartbeat(self._owner, int(self._lease * _NANOSECONDS))
 
     async def _recover(self) -> None:
         while not self._closed:
@@ -166,7 +173,7 @@ class Recovery:
         """Claim what no replica advances; first, what was claimed when the journal's answer was lost."""
         found = await self._claimed_unknowingly() if self._unsure else []
         self._unsure = True  # until there is an answer
-        claims = await self._journal.claim_unfinished(self._owner, self._clock.now(), _CLAIM_BATCH)
+        claims = await self._journal.claim_unfinished(self._owner, _CLAIM_BATCH, self._served)
         self._unsure = False
         return found + claims
 

@@ -68,7 +68,7 @@ class Republishing:
         As many as an observer may hold back, the newest. A journal that fails makes the traces poorer, no more.
         """
         try:
-            silent = await self._journal.silent(self._clock.now())
+            silent = await self._journal.silent()
             self._retold = [replica.owner for replica in silent]
             if not self._observer.holds_back:
                 await self._forget_retold()

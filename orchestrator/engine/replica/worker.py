@@ -77,7 +77,13 @@ class Worker:
         self._digests: dict[str, bytes] = {}
         self._watchers = Watchers()
         self._recovery = Recovery(
-            adapters.journal, adapters.clock, owner=owner, lease=lease, live=self.live, recover=self._recover
+            adapters.journal,
+            adapters.clock,
+            owner=owner,
+            lease=lease,
+            served=served.versions,
+            live=self.live,
+            recover=self._recover,
         )
 
     async def open(self) -> int:

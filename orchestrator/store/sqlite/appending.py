@@ -17,7 +17,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.journal.state import CLAIMABLE, Status
+from orchestrator.journal.state import CLAIMABLE, ENDED, Status
 from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
 from orchestrator.store.chunk import pack
 from orchestrator.store.sqlite.queries import queries
@@ -33,6 +33,8 @@ class _Held:
     """A saga as the file has it, or will have it with the transaction at hand."""
 
     row: int
+    definition: str
+    started_at: int
     owner: str | None
     token: int
     status: Status
@@ -47,16 +49,19 @@ class Appending:
         self._held: dict[str, _Held] = {}
         self._chunks: list[tuple[int, int, bytes]] = []
         self._moves: list[tuple[int, int | None, str | None, int]] = []
+        self._ended: dict[tuple[str, int], tuple[int, int]] = {}
         statements = queries()
         self._create_saga = statements["create_saga"]
         self._append_chunk = statements["append_chunk"]
         self._change_status = statements["change_status"]
+        self._count_ended = statements["count_ended"]
 
     def forget(self) -> None:
         """Claims have changed, or a transaction was taken back: ask the file again."""
         self._held.clear()
         self._chunks.clear()
         self._moves.clear()
+        self._ended.clear()
 
     def held(self) -> int:
         """How many sagas are known to be advanced here."""
@@ -70,6 +75,9 @@ class Appending:
         if self._moves:
             self._database.executemany(self._change_status, self._moves)
             self._moves.clear()
+        if self._ended:
+            self._database.executemany(self._count_ended, [(*of, *counted) for of, counted in self._ended.items()])
+            self._ended.clear()
 
     def write(self, append: Append) -> None:
         """Write the entries, with the next :meth:`flush` at the latest.
@@ -112,8 +120,11 @@ class Appending:
         if new.attributes:
             rows = [(name, value, row) for name, value in new.attributes]
             self._database.executemany(queries()["create_attribute"], rows)
-        held = _Held(row, append.owner if claimable else None, append.token, append.status, 0)
+        owner = append.owner if claimable else None
+        held = _Held(row, new.definition, new.started_at, owner, append.token, append.status, 0)
         self._held[append.saga_id] = held
+        if append.status in ENDED:
+            self._count(held)
         return held
 
     def _refuse_shorter(self, append: Append) -> None:
@@ -134,8 +145,8 @@ class Appending:
         row = self._database.execute(queries()["held_saga"], (saga_id,)).fetchone()
         if row is None:
             return None
-        number, owner, token, status, sequence = row
-        return _Held(number, owner, token, Status(status), sequence)
+        number, definition, started_at, owner, token, status, sequence = row
+        return _Held(number, definition, started_at, owner, token, Status(status), sequence)
 
     def _move(self, held: _Held, append: Append) -> None:
         """Note another status, and end the claim to a saga that no replica has to advance now."""
@@ -143,4 +154,20 @@ class Appending:
             return
         owner = append.owner if append.status in CLAIMABLE else None
         self._moves.append((append.status.value, append.ended_at, owner, held.row))
-        held.status, held.owner = append.status, owner
+        before, held.status, held.owner = held.status, append.status, owner
+        if before is not held.status and before in ENDED:
+            self._uncount(held, before)
+        if before is not held.status and held.status in ENDED:
+            self._count(held)
+
+    def _count(self, held: _Held) -> None:
+        """Note one more that has ended so."""
+        of = held.definition, held.status.value
+        number, oldest = self._ended.get(of, (0, held.started_at))
+        self._ended[of] = number + 1, min(oldest, held.started_at)
+
+    def _uncount(self, held: _Held, before: Status) -> None:
+        """Take one back that had completed, and is rolled back with its parent."""
+        self.flush()
+        values = {"definition": held.definition, "status": before.value, "started_at": held.started_at}
+        self._database.execute(queries()["uncount_ended"], values)

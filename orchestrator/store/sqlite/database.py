@@ -120,9 +120,36 @@ def migrate(connection: sqlite3.Connection, path: Path) -> int:
     return len(scripts)
 
 
+def version_of(path: Path) -> int:
+    """The number of the newest migration that a file has; 0 for a file that is empty or not there. It only reads.
+
+    Raises:
+        JournalUnavailable: it cannot be read, or a newer version of this program wrote it.
+    """
+    if not path.exists():
+        return 0
+    try:
+        with contextlib.closing(sqlite3.connect(f"{resolved(path.absolute()).as_uri()}?mode=ro", uri=True)) as database:
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+    except (OSError, sqlite3.Error) as error:
+        raise unavailable(path, "cannot be read", error) from None
+    known = len(migration_names())
+    if version > known:
+        raise JournalUnavailable(
+            f"the journal {path} has schema {version}, this program knows up to {known}: a newer one wrote it"
+        )
+    return int(version)
+
+
 def migrations() -> list[str]:
-    """The text of each migration, in order of their numbers, which count from 1 without a gap."""
+    """The text of each migration, in order of their numbers."""
+    folder = resources.files(__package__).joinpath("migrations")
+    return [folder.joinpath(name).read_text() for name in migration_names()]
+
+
+def migration_names() -> list[str]:
+    """The file of each migration, in order of their numbers, which count from 1 without a gap."""
     folder = resources.files(__package__).joinpath("migrations")
     names = sorted(item.name for item in folder.iterdir() if _NUMBER.fullmatch(item.name))
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1)), names
-    return [folder.joinpath(name).read_text() for name in names]
+    return names

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sqlite3
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +30,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append
 
 
 class SqliteJournal(SqliteReader):
-    """A :class:`~orchestrator.ports.journal.Journal` in one file. Made by :meth:`open`."""
+    """A :class:`~orchestrator.ports.journal.Journal` in one file. Made by :meth:`open`.
 
-    def __init__(self, path: Path) -> None:
+    Attributes:
+        shared: see the port.
+    """
+
+    shared = False
+
+    def __init__(self, path: Path, now: Callable[[], int] = time.time_ns) -> None:
+        self._now = now
         self._loop = asyncio.get_running_loop()
         with contextlib.ExitStack() as opened:
             place = opened.enter_context(contextlib.closing(Place(path)))
@@ -63,25 +73,31 @@ class SqliteJournal(SqliteReader):
         )
 
     @classmethod
-    async def open(cls, path: Path) -> SqliteJournal:
+    async def open(cls, path: Path, now: Callable[[], int] = time.time_ns) -> SqliteJournal:
         """Open the file, making it and its folder if need be.
+
+        Args:
+            path: the file.
+            now: the time by which leases are judged, nanoseconds since the epoch, UTC; by default the machine's.
 
         Raises:
             JournalUnavailable: it cannot be opened, or another process has it.
         """
-        return cls(path)
+        return cls(path, now)
 
     def append(self, append: Append) -> asyncio.Future[None]:
         """See the port."""
         return self._write(partial(self._appending.write, append))
 
-    async def heartbeat(self, owner: str, now: int, lease: int) -> None:
+    async def heartbeat(self, owner: str, lease: int) -> None:
         """See the port."""
-        await self._write(partial(self._all, "beat", (owner, now + lease)))
+        await self._write(partial(self._all, "beat", (owner, self._now() + lease)))
 
-    async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
+    async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         """See the port."""
-        rows = await self._write(partial(self._claim, "claim_unfinished", (owner, now, limit)))
+        known = None if served is None else json.dumps(list(served))
+        values = {"owner": owner, "now": self._now(), "limit": limit, "served": known}
+        rows = await self._write(partial(self._claim, "claim_unfinished", values))
         return [Claim(saga_id, token) for _, saga_id, token in sorted(rows)]
 
     async def claimed(self, owner: str) -> list[Claim]:
@@ -98,9 +114,10 @@ class SqliteJournal(SqliteReader):
         await self._write(partial(self._claim, "release_sagas", (owner,)))
         await self._write(partial(self._all, "mute_replica", (owner,)))
 
-    async def silent(self, now: int) -> list[SilentReplica]:
+    async def silent(self) -> list[SilentReplica]:
         """See the port."""
-        return [SilentReplica(*row) for row in await self._write(partial(self._all, "silent_replicas", (now,)))]
+        rows = await self._write(partial(self._all, "silent_replicas", (self._now(),)))
+        return [SilentReplica(*row) for row in rows]
 
     async def forget(self, owners: Sequence[str]) -> None:
         """See the port."""

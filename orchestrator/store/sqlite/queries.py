@@ -1,17 +1,10 @@
-"""The named statements of ``queries.sql``."""
+"""The named statements of SQLite."""
 
 from __future__ import annotations
 
-import re
-from functools import cache
-from importlib import resources
-
-_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+from orchestrator.store.queries import queries_of
 
 
-@cache
 def queries() -> dict[str, str]:
     """Each statement by its name."""
-    text = resources.files(__package__).joinpath("queries.sql").read_text()
-    _, *parts = _NAME.split(text)
-    return {name: sql.strip() for name, sql in zip(parts[::2], parts[1::2], strict=True)}
+    return queries_of(__package__ or "")

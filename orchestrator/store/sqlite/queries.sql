@@ -13,7 +13,8 @@ INSERT INTO chunk (saga, sequence, entries) VALUES (?, ?, ?);
 UPDATE saga SET status = ?, ended_at = ?, owner = ? WHERE id = ?;
 
 -- name: held_saga
-SELECT s.id, s.owner, s.token, s.status, coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0)
+SELECT s.id, s.definition, s.started_at, s.owner, s.token, s.status,
+       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0)
 FROM saga AS s
 WHERE s.saga_id = ?;
 
@@ -33,10 +34,36 @@ ORDER BY s.id DESC
 LIMIT ?;
 
 -- name: count_sagas
+-- Those that have not ended, of which there are few, are counted; those that have, have been when they ended.
 SELECT s.definition, s.status, count(*), min(s.started_at)
-FROM saga AS s
+FROM saga AS s INDEXED BY saga_not_completed
+WHERE s.status IN (1, 2, 4, 6) AND s.status <> 3
 GROUP BY s.definition, s.status
-ORDER BY s.definition, s.status;
+UNION ALL
+SELECT e.definition, e.status, e.number, e.oldest_started_at
+FROM ended_count AS e
+WHERE e.number > 0
+ORDER BY 1, 2;
+
+-- name: count_ended
+INSERT INTO ended_count (definition, status, number, oldest_started_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (definition, status) DO UPDATE
+SET number = number + excluded.number,
+    oldest_started_at = iif(number = 0, excluded.oldest_started_at, min(oldest_started_at, excluded.oldest_started_at));
+
+-- name: uncount_ended
+-- One has left, and its row says so already. Only where it was the oldest, the oldest of the others is looked for.
+UPDATE ended_count
+SET number = number - 1,
+    oldest_started_at = iif(
+        oldest_started_at < :started_at,
+        oldest_started_at,
+        coalesce(
+            (SELECT min(s.started_at) FROM saga AS s WHERE s.definition = :definition AND s.status = :status),
+            :started_at
+        )
+    )
+WHERE definition = :definition AND status = :status;
 
 -- name: beat
 INSERT INTO replica (owner, alive_until) VALUES (?, ?)
@@ -44,14 +71,19 @@ ON CONFLICT (owner) DO UPDATE SET alive_until = excluded.alive_until;
 
 -- name: claim_unfinished
 UPDATE saga
-SET owner = ?, token = token + 1
+SET owner = :owner, token = token + 1
 WHERE id IN (
     SELECT s.id
     FROM saga AS s INDEXED BY saga_not_completed
     WHERE s.status IN (1, 4) AND s.status <> 3
-      AND (s.owner IS NULL OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > ?))
+      AND (s.owner IS NULL OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now))
+      AND (:served IS NULL OR EXISTS (
+          SELECT *
+          FROM json_each(:served) AS j
+          WHERE json_extract(j.value, '$[0]') = s.definition AND json_extract(j.value, '$[1]') = s.version
+      ))
     ORDER BY s.id
-    LIMIT ?
+    LIMIT :limit
 )
 RETURNING id, saga_id, token;
 

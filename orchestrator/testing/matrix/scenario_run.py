@@ -26,6 +26,7 @@ from orchestrator.testing.matrix.orchestrator import Orchestrator
 from orchestrator.testing.matrix.recorder import Recorder
 from orchestrator.testing.matrix.scenario import IN_FLIGHT, Script, key_of
 from orchestrator.testing.mock import ContractParticipant
+from orchestrator.testing.world.clock import VirtualClock
 from orchestrator.testing.world.network import NetworkConnection
 from orchestrator.testing.world.virtual_loop import Process, call_outside, spawn_outside
 
@@ -87,7 +88,7 @@ class ScenarioRun:
         self._script = Script(
             scenario, cancel=self._ask_cancel, kill=self._kill, injection_ended=self._note_status_during
         )
-        self._journal = MemoryJournal()
+        self._journal = MemoryJournal(VirtualClock().now)
         self._at_rest = asyncio.Event()
         services = saga_under_test.definition.services.values()
         self._participant = ContractParticipant(

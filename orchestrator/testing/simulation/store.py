@@ -58,7 +58,13 @@ class SimulatedStore:
 
 
 class SimulatedJournal(JournalConnection):
-    """One replica's connection to the store."""
+    """One replica's connection to the store.
+
+    Attributes:
+        shared: see the port.
+    """
+
+    shared = True
 
     def __init__(self, store: SimulatedStore, process: Process) -> None:
         super().__init__(store.journal, process)

@@ -30,6 +30,7 @@ from orchestrator.testing.simulation.promises import Broken, Promise
 from orchestrator.testing.simulation.replicas import SimulatedReplica
 from orchestrator.testing.simulation.store import SimulatedStore
 from orchestrator.testing.simulation.timeline import Timeline
+from orchestrator.testing.world.clock import VirtualClock
 from orchestrator.testing.world.virtual_loop import StandsStill, VirtualLoop
 
 if TYPE_CHECKING:
@@ -70,16 +71,17 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def simulate(seed: int, journal: Callable[[], Journal], sagas: SagasUnderTest) -> Outcome:
+def simulate(seed: int, journal: Callable[[Callable[[], int]], Journal], sagas: SagasUnderTest) -> Outcome:
     """Make one world and see what becomes of it.
 
     Args:
         seed: decides everything.
         sagas: what runs in it.
-        journal: makes the journal under test. Its methods must not wait for anything.
+        journal: makes the journal under test, for the time by which it judges leases: that of the world, and of no
+            replica. Its methods must not wait for anything.
     """
     with _without_garbage_collection(), contextlib.closing(VirtualLoop(Random(f"{seed}/schedule"))) as loop:  # noqa: S311 - no secret
-        world = _World(seed, loop, journal(), sagas)
+        world = _World(seed, loop, journal(VirtualClock().now), sagas)
         with _log_captured(world):
             world.run()
         return world.outcome()

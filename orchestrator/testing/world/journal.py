@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
-    from orchestrator.ports.claims import Claim, SilentReplica
+    from orchestrator.ports.claims import Claim, Served, SilentReplica
     from orchestrator.ports.journal import Append, Journal
     from orchestrator.testing.world.virtual_loop import Process
 
@@ -52,6 +52,11 @@ class JournalConnection:
         self.process = process
         self._waiting: Batch = []
         self._under_way = False
+
+    @property
+    def shared(self) -> bool:
+        """See the port."""
+        return self.journal.shared
 
     def delay(self) -> float:
         """Seconds that the next message takes, in one direction."""
@@ -133,15 +138,15 @@ class JournalConnection:
         """See the port."""
         return await self._ask(lambda: self.journal.search(where, limit, page_token))
 
-    async def heartbeat(self, owner: str, now: int, lease: int) -> None:
+    async def heartbeat(self, owner: str, lease: int) -> None:
         """See the port."""
-        await self._ask(lambda: self.journal.heartbeat(owner, now, lease))
+        await self._ask(lambda: self.journal.heartbeat(owner, lease))
 
-    async def claim_unfinished(self, owner: str, now: int, limit: int) -> list[Claim]:
+    async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         """See the port."""
 
         async def claim() -> list[Claim]:
-            claims = await self.journal.claim_unfinished(owner, now, limit)
+            claims = await self.journal.claim_unfinished(owner, limit, served)
             self.note_claims(claims)
             return claims
 
@@ -169,9 +174,9 @@ class JournalConnection:
         """See the port."""
         await self._ask(lambda: self.journal.release(owner))
 
-    async def silent(self, now: int) -> list[SilentReplica]:
+    async def silent(self) -> list[SilentReplica]:
         """See the port."""
-        return await self._ask(lambda: self.journal.silent(now))
+        return await self._ask(self.journal.silent)
 
     async def forget(self, owners: Sequence[str]) -> None:
         """See the port."""

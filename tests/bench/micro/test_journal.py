@@ -16,6 +16,7 @@ from orchestrator.journal.entries import CommandCompleted, CommandIntended, Saga
 from orchestrator.journal.state import Status
 from orchestrator.ports.journal import Append, NewSaga
 from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.opening import open_store
 from orchestrator.store.sqlite.journal import SqliteJournal
 
 if TYPE_CHECKING:
@@ -31,15 +32,23 @@ if TYPE_CHECKING:
 OWNER: Final = "replica-1"
 
 
-async def _memory(_folder: Path) -> Journal:
+async def _memory(_request: pytest.FixtureRequest, _folder: Path) -> Journal:
     return MemoryJournal()
 
 
-async def _sqlite(folder: Path) -> Journal:
+async def _sqlite(_request: pytest.FixtureRequest, folder: Path) -> Journal:
     return await SqliteJournal.open(folder / "journal.db")
 
 
-STORES: Final[dict[str, Callable[[Path], Awaitable[Journal]]]] = {"memory": _memory, "sqlite": _sqlite}
+async def _postgres(request: pytest.FixtureRequest, _folder: Path) -> Journal:
+    return await open_store(request.getfixturevalue("postgres_url"))
+
+
+STORES: Final[dict[str, Callable[[pytest.FixtureRequest, Path], Awaitable[Journal]]]] = {
+    "memory": _memory,
+    "sqlite": _sqlite,
+    "postgresql": _postgres,
+}
 
 
 @dataclass
@@ -66,13 +75,13 @@ class Writing:
 
 @pytest.fixture(params=STORES)
 def journal(request: pytest.FixtureRequest, loop: asyncio.AbstractEventLoop, tmp_path: Path) -> Iterator[Journal]:
-    opened = loop.run_until_complete(STORES[request.param](tmp_path))
+    opened = loop.run_until_complete(STORES[request.param](request, tmp_path))
     yield opened
     loop.run_until_complete(opened.close())
 
 
 @pytest.mark.benchmark(group="journal append")
-@pytest.mark.parametrize("group", [1, 32])
+@pytest.mark.parametrize("group", [1, 32, 256])
 def test_an_append(
     benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, journal: Journal, completed: Story, group: int
 ) -> None:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import warnings
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from uuid import uuid4
 
 import grpc.aio
-import psycopg
 import pytest
 from google.rpc import error_details_pb2
 from sqlalchemy import make_url
@@ -23,7 +18,7 @@ from services.chassis import Service, serving
 from tests.support.asynchronous import status_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from services.chassis import Participant
 
@@ -41,31 +36,10 @@ def declared(name: str) -> Service[Any]:
     return service
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a real PostgreSQL server, one for all tests."""
-    with warnings.catch_warnings():
-        # pgserver warns about the machine, not about us.
-        warnings.simplefilter("ignore")
-        # Imported here, because it looks for folders when imported; absent where it has no wheel.
-        pgserver = pytest.importorskip("pgserver")
-        # Not below pytest's own folder: every pytest that starts closes that to other users, and as root the
-        # server runs as one.
-        folder = Path(tempfile.mkdtemp(prefix="shop-postgres-"))
-        server = pgserver.get_server(folder / "data", cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.fixture
-def postgres_url(postgres: str) -> Iterator[str]:
-    """An empty PostgreSQL database."""
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        yield make_url(postgres).set(database=name, drivername="postgresql+psycopg").render_as_string(False)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def service_postgres_url(postgres_url: str) -> str:
+    """An empty PostgreSQL database, as SQLAlchemy names it."""
+    return make_url(postgres_url).set(drivername="postgresql+psycopg").render_as_string(False)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
@@ -73,7 +47,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/service.db"
-    return str(request.getfixturevalue("postgres_url"))
+    return str(request.getfixturevalue("service_postgres_url"))
 
 
 class Serve(Protocol):

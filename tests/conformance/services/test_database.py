@@ -67,8 +67,8 @@ async def test_every_one_of_many_concurrent_transactions_counts(database: Databa
     assert await database.read(count) == 50
 
 
-async def test_a_transaction_that_lost_a_deadlock_is_run_again(postgres_url: str) -> None:
-    database = await Database.open(postgres_url, prepare=prepare)
+async def test_a_transaction_that_lost_a_deadlock_is_run_again(service_postgres_url: str) -> None:
+    database = await Database.open(service_postgres_url, prepare=prepare)
     both_hold_one = threading.Barrier(2, timeout=30)
     runs = {1: 0, 2: 0}
 
@@ -85,8 +85,8 @@ async def test_a_transaction_that_lost_a_deadlock_is_run_again(postgres_url: str
     await database.close()
 
 
-async def test_a_dropped_connection_to_the_database_is_a_passing_failure(postgres_url: str) -> None:
-    database = await Database.open(postgres_url, prepare=prepare)
+async def test_a_dropped_connection_to_the_database_is_a_passing_failure(service_postgres_url: str) -> None:
+    database = await Database.open(service_postgres_url, prepare=prepare)
 
     def drop(connection: Connection) -> None:
         connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -143,8 +143,8 @@ async def test_an_error_of_the_database_shows_no_values(cards: Database, refused
     assert "cards" in told
 
 
-async def test_a_value_that_cannot_be_read_is_refused_without_quoting_it(postgres_url: str) -> None:
-    database = await Database.open(postgres_url, prepare=prepare)
+async def test_a_value_that_cannot_be_read_is_refused_without_quoting_it(service_postgres_url: str) -> None:
+    database = await Database.open(service_postgres_url, prepare=prepare)
     with pytest.raises(InvalidRequest) as caught:
         await database.read(lambda it: it.execute(text("SELECT CAST(:token AS integer)"), {"token": TOKEN}).all())
     assert "4111" not in "".join(traceback.format_exception(caught.value))

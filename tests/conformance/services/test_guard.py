@@ -274,8 +274,8 @@ async def test_of_two_rejections_that_race_the_first_recorded_one_answers_both(s
     assert await reason(shop.add()) == "SOLD_OUT"
 
 
-async def test_the_loser_of_a_race_for_a_key_takes_its_change_back(postgres_url: str) -> None:
-    database = await Database.open(postgres_url, prepare=TABLES.create_all)
+async def test_the_loser_of_a_race_for_a_key_takes_its_change_back(service_postgres_url: str) -> None:
+    database = await Database.open(service_postgres_url, prepare=TABLES.create_all)
     shop = Shop(database)
     # Both transactions have found no record before either goes on: only the insert can tell them apart.
     both_inside = threading.Barrier(2, timeout=30)

@@ -1,4 +1,4 @@
-"""Every store, by its URL, and what it can do. A new one joins the suite by a line in ``STORES``.
+"""Every store, and what it can do. A new one joins the suite by a line in ``STORES``.
 
 What not every store can do is a capability, and a store has it by a line in its table: to outlive its process
 (``DURABLE``); to be read beside the orchestrator that has it, as ``verify`` and ``export`` do (``READ_BESIDE``). How
@@ -7,40 +7,101 @@ many processes may have it at once each store must say: it is ``SHARED``, or ``E
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import psycopg
+
 from orchestrator.store.memory import MemoryJournal, MemoryState
+from orchestrator.store.opening import open_store
+from orchestrator.testing.world.clock import JumpingClock
+from tests.support.postgres import new_database
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    import pytest
 
     from orchestrator.ports.journal import Journal
 
     Open = Callable[[], Awaitable[Journal]]
     """Opens one more handle on a store."""
 
+    LetPass = Callable[[int], None]
+    """Lets so many seconds pass by the store's own clock."""
 
-def _handles_in_memory(_folder: Path) -> Open:
-    state = MemoryState()
+
+@dataclass(frozen=True)
+class EmptyStore:
+    """A store of its own for one test.
+
+    Attributes:
+        open: opens one more handle.
+        let_pass: moves the clock by which the store judges leases.
+        url: where processes reach it; empty where none can.
+    """
+
+    open: Open
+    let_pass: LetPass
+    url: str = ""
+
+
+@contextmanager
+def _in_memory(_request: pytest.FixtureRequest, _folder: Path) -> Iterator[EmptyStore]:
+    clock, state = JumpingClock(), MemoryState()
 
     async def open_it() -> Journal:
-        return MemoryJournal(state)
+        return MemoryJournal(clock.now, state)
 
-    return open_it
+    yield EmptyStore(open_it, clock.advance)
 
 
-STORES: Final = {"memory": "memory:", "sqlite": "sqlite:{folder}/journal.db"}
-"""The URL of an empty store, by the scheme."""
+@contextmanager
+def _in_a_file(_request: pytest.FixtureRequest, folder: Path) -> Iterator[EmptyStore]:
+    clock, url = JumpingClock(), f"sqlite:{folder}/journal.db"
+    yield EmptyStore(lambda: open_store(url, clock.now), clock.advance, url)
 
-DURABLE: Final = ("sqlite",)
-READ_BESIDE: Final = ("sqlite",)
+
+@contextmanager
+def _on_postgres(
+    request: pytest.FixtureRequest, _folder: Path, server: str = "postgres_server"
+) -> Iterator[EmptyStore]:
+    passed = 0
+
+    def let_pass(seconds: int) -> None:
+        nonlocal passed
+        passed += seconds
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "CREATE OR REPLACE FUNCTION journal_now() RETURNS bigint LANGUAGE sql VOLATILE AS "
+                f"$$ SELECT ((extract(epoch FROM clock_timestamp()) + {passed}) * 1000000000)::bigint $$"
+            )
+
+    with new_database(request.getfixturevalue(server)) as url:
+        yield EmptyStore(lambda: open_store(url), let_pass, url)
+
+
+def _on_oldest_postgres(request: pytest.FixtureRequest, folder: Path) -> AbstractContextManager[EmptyStore]:
+    return _on_postgres(request, folder, "oldest_postgres_server")
+
+
+STORES: Final[dict[str, Callable[[pytest.FixtureRequest, Path], AbstractContextManager[EmptyStore]]]] = {
+    "memory": _in_memory,
+    "sqlite": _in_a_file,
+    "postgresql": _on_postgres,
+    "postgresql of the oldest version": _on_oldest_postgres,
+}
+"""What makes an empty store, for a test and its folder. The first word is the scheme of its URL."""
+
+_POSTGRES: Final = ("postgresql", "postgresql of the oldest version")
+
+DURABLE: Final = ("sqlite", *_POSTGRES)
+READ_BESIDE: Final = ("sqlite", *_POSTGRES)
 EXCLUSIVE: Final = ("sqlite",)
-SHARED: Final[dict[str, Callable[[Path], Open]]] = {"memory": _handles_in_memory}
-"""What opens handles on one empty store, for a test's folder. A URL in memory leads each time to another store; where
-it leads every process to the same one, as to a server, to open it is enough."""
+SHARED: Final = ("memory", *_POSTGRES)
 
-
-def url_of(store: str, folder: Path) -> str:
-    """The URL of an empty store, for a test's folder."""
-    return STORES[store].format(folder=folder)
+LONG: Final = ("postgresql of the oldest version",)
+"""Are tested by ``make test-long`` alone."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.claims import Claim
-from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Writing, recovered
+from tests.support.journals import ATTRIBUTES, EVERY_ENTRY, Writing, recovered
 
 if TYPE_CHECKING:
     from tests.conformance.store.stores import Open
@@ -43,7 +43,7 @@ async def test_what_was_appended_just_before_closing_is_kept(open_durable: Open)
 async def test_tokens_grow_on_after_a_restart(open_durable: Open) -> None:
     journal = await open_durable()
     await Writing(journal).start()
-    assert await journal.claim_unfinished("b", AT, 10) == [Claim("saga-1", 2)]
+    assert await journal.claim_unfinished("b", 10) == [Claim("saga-1", 2)]
     await journal.close()
 
-    assert await (await open_durable()).claim_unfinished("b2", AT, 10) == [Claim("saga-1", 3)]
+    assert await (await open_durable()).claim_unfinished("b2", 10) == [Claim("saga-1", 3)]

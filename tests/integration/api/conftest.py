@@ -125,7 +125,8 @@ class Api:
 
 @pytest.fixture
 async def api() -> AsyncIterator[Api]:
-    mocks, journal, clock = Mocks(), MemoryJournal(), SystemClock()
+    mocks, clock = Mocks(), SystemClock()
+    journal = MemoryJournal(clock.now)
     adapters = Adapters(journal, mocks, open_observability({}), clock, random.random)
     replica = assemble([place_order], adapters, owner="test")
     worker = replica.worker

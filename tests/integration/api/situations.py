@@ -71,7 +71,7 @@ async def in_doubt(api: Api, order: Message, method: str) -> str:
     saga_id = await held_at(api, order, method)
     await api.worker.close(0)  # the process ends with the call in flight
     api.worker.live.clear()
-    await api.journal.claim_unfinished("operator", 0, 10)
+    await api.journal.claim_unfinished("operator", 10)
     entries = await api.journal.read(saga_id)
     suspended = SagaSuspended(1, Reason(ReasonCode.UNKNOWN, "nobody knows", AUTHORIZE))
     await api.journal.append(Append(saga_id, "operator", 2, len(entries), [suspended], Status.SUSPENDED))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
-    from orchestrator.ports.claims import Claim
+    from orchestrator.ports.claims import Claim, Served
     from tests.integration.api.conftest import Api
 
     AnOrder = Callable[..., StartOrderRequest]
@@ -39,9 +39,9 @@ async def recovery(api: Api, an_order: AnOrder) -> asyncio.Event:
     await api.journal.append(Append(OLD, "a dead process", 1, 0, entries, Status.RUNNING, new=new))
     claim, let_go = api.journal.claim_unfinished, asyncio.Event()
 
-    async def held(owner: str, now: int, limit: int) -> list[Claim]:
+    async def held(owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         await let_go.wait()
-        return await claim(owner, now, limit)
+        return await claim(owner, limit, served)
 
     api.journal.claim_unfinished = held  # type: ignore[method-assign]  # it waits for the test
     await api.worker.begin(lambda: None)

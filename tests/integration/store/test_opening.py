@@ -26,7 +26,11 @@ NO_STORES = [
     "memory",
     "memory:journal.db",
     "SQLITE:journal.db",
+    "postgresql:",
+    "postgresql:orders",
+    "postgresql://",
 ]
+KNOWN = "sqlite:<path>, postgresql://<host>/<database> or memory:"
 
 
 def files(folder: Path) -> list[str]:
@@ -84,7 +88,7 @@ async def test_a_url_of_no_store_is_refused_with_those_that_there_are(
 ) -> None:
     with pytest.raises(SettingsError) as refused:
         await opening(url)
-    assert str(refused.value) == f"no store is named {url!r}; a store is sqlite:<path> or memory:"
+    assert str(refused.value) == f"no store is named {url!r}; a store is {KNOWN}"
     assert not is_known(url)
 
 
@@ -115,10 +119,10 @@ def test_a_journal_of_no_store_is_refused_by_the_name_of_its_variable(
 
     with pytest.raises(SettingsError) as refused:
         read_settings()
-    assert str(refused.value) == f"ORCHESTRATOR_JOURNAL: expected sqlite:<path> or memory:, not {url!r}"
+    assert str(refused.value) == f"ORCHESTRATOR_JOURNAL: expected {KNOWN}, not {url!r}"
 
 
-@pytest.mark.parametrize("url", ["sqlite:journal.db", "memory:"])
+@pytest.mark.parametrize("url", ["sqlite:journal.db", "memory:", "postgresql://me@db/orders?sslmode=require"])
 def test_the_settings_keep_the_url_as_it_was_given(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_JOURNAL", url)
 

@@ -16,7 +16,7 @@ from orchestrator.ports.claims import Claim
 from orchestrator.store.sqlite.database import connect, migrate, migrations
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.place import Place
-from tests.support.journals import AT, Writing, recovered
+from tests.support.journals import Writing, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,13 +36,13 @@ def letter(path: Path) -> Iterator[Path]:
 async def test_what_the_process_before_had_claimed_is_claimed_at_once_whatever_its_lease(path: Path) -> None:
     """One process has the file, so every owner that is written in it has died."""
     journal = await SqliteJournal.open(path)
-    await journal.heartbeat("a", AT, 3600_000_000_000)
+    await journal.heartbeat("a", 3600_000_000_000)
     await Writing(journal).start()
-    assert await journal.claim_unfinished("b", AT, 10) == []
+    assert await journal.claim_unfinished("b", 10) == []
     await journal.close()
 
     journal = await SqliteJournal.open(path)
-    assert await journal.claim_unfinished("b", AT, 10) == [Claim("saga-1", 2)]
+    assert await journal.claim_unfinished("b", 10) == [Claim("saga-1", 2)]
     await journal.close()
 
 
@@ -152,6 +152,8 @@ def test_the_schema_is_the_sum_of_the_migrations(path: Path) -> None:
                 made[name] = statement
             case ["DROP", "TABLE" | "INDEX", name]:
                 del made[name]
+            case ["INSERT", "INTO", name, *_]:
+                assert name in made, f"fills what is not made: {statement}"
             case _:
                 assert not statement, f"neither makes nor drops anything: {statement}"
 

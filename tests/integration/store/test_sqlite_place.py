@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator.errors import ClaimLost, JournalUnavailable
 from orchestrator.store.sqlite.journal import SqliteJournal
-from tests.support.journals import AT, EVERY_ENTRY, Writing, recovered
+from tests.support.journals import EVERY_ENTRY, Writing, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,9 +117,9 @@ async def test_nothing_is_acknowledged_while_the_path_leads_elsewhere(
     with pytest.raises(JournalUnavailable, match=MOVED):
         await before.write(recovered(1))
     with pytest.raises(JournalUnavailable, match=MOVED):
-        await journal.heartbeat("a", AT, 1)
+        await journal.heartbeat("a", 1)
     with pytest.raises(JournalUnavailable, match=MOVED):
-        await journal.claim_unfinished("b", AT, 10)
+        await journal.claim_unfinished("b", 10)
     assert await journal.read("before") == [EVERY_ENTRY[0]], "what was acknowledged is read still"
     assert await journal.find("after-2") is None, "what is known to be astray is not written"
 

@@ -117,7 +117,10 @@ def test_counts_are_written_in_words_for_people() -> None:
     ("option", "told"),
     [
         ({"listen": "nowhere"}, "ORCHESTRATOR_LISTEN: expected host:port, such as 127.0.0.1:50100, not 'nowhere'"),
-        ({"journal": "mysql:x"}, "ORCHESTRATOR_JOURNAL: expected sqlite:<path> or memory:, not 'mysql:x'"),
+        (
+            {"journal": "mysql:x"},
+            "ORCHESTRATOR_JOURNAL: expected sqlite:<path>, postgresql://<host>/<database> or memory:, not 'mysql:x'",
+        ),
         ({"log_level": "LOUD"}, "ORCHESTRATOR_LOG_LEVEL: expected DEBUG, INFO, WARNING or ERROR, not 'LOUD'"),
         ({"most_in_flight": "0"}, "ORCHESTRATOR_MOST_IN_FLIGHT: expected a whole number, 1 or more, not '0'"),
     ],

@@ -99,7 +99,8 @@ def test_the_wheel_asks_for_nothing_that_only_developers_need(site_packages: Pat
     unasked = {name_of(each) for each in asked if "extra ==" not in each}
 
     assert unasked == {name_of(each) for each in project["dependencies"]}
-    assert set(re.findall(r"extra == '(\w+)'", "\n".join(asked))) == {"generate", "participant", "services"}
+    extras = {"generate", "participant", "postgres", "services"}
+    assert set(re.findall(r"extra == '(\w+)'", "\n".join(asked))) == extras
 
 
 def name_of(requirement: str) -> str:

@@ -13,7 +13,7 @@ from orchestrator.journal.state import Status
 from tests.support.engine_world import SAGA, Answer, until
 
 if TYPE_CHECKING:
-    from orchestrator.ports.claims import Claim
+    from orchestrator.ports.claims import Claim, Served
     from tests.support.engine_world import EngineProcess, EngineWorld
 
 
@@ -36,9 +36,9 @@ class Held:
         self._claim = world.journal.claim_unfinished
         world.journal.claim_unfinished = self.claim  # type: ignore[method-assign]
 
-    async def claim(self, owner: str, now: int, limit: int) -> list[Claim]:
+    async def claim(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         await self.let_go.wait()
-        return await self._claim(owner, now, limit)
+        return await self._claim(owner, limit, served)
 
 
 async def beginning(world: EngineWorld) -> EngineProcess:
@@ -128,10 +128,10 @@ async def test_a_recovery_that_the_journal_interrupts_goes_on_once_it_is_back(wo
     await left_behind(world, "old")
     claim, failures = world.journal.claim_unfinished, iter([True])
 
-    async def failing(owner: str, now: int, limit: int) -> list[Claim]:
+    async def failing(owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         if next(failures, False):
             raise JournalUnavailable("the disk is slow")
-        return await claim(owner, now, limit)
+        return await claim(owner, limit, served)
 
     world.journal.claim_unfinished = failing  # type: ignore[method-assign]
     process = await beginning(world)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from orchestrator.engine.replica.republish import ALL_IS_TOLD, HELD_BACK_SECONDS, Republishing
 from orchestrator.errors import JournalUnavailable
@@ -78,11 +79,12 @@ def retelling(journal: MemoryJournal, told: Told, clock: Now | None = None) -> R
 
 
 async def crashed(journal: MemoryJournal, owner: str = "crashed", last_beat: int = AT + 9 * MINUTE) -> None:
-    await journal.heartbeat(owner, last_beat, LEASE * SECOND)
+    with patch.object(journal, "_now", lambda: last_beat):
+        await journal.heartbeat(owner, LEASE * SECOND)
 
 
 async def test_a_crashed_replica_is_told_again_what_ended_in_its_last_moments() -> None:
-    journal, told = MemoryJournal(), Told()
+    journal, told = MemoryJournal(Now().now), Told()
     await crashed(journal)
     await ended(journal, "long ago", AT)
     await ended(journal, "shortly before", AT + 9 * MINUTE - MINUTE // 4)
@@ -93,7 +95,7 @@ async def test_a_crashed_replica_is_told_again_what_ended_in_its_last_moments() 
 
 
 async def test_what_was_suspended_in_the_last_moments_is_told_again_and_what_goes_on_is_not() -> None:
-    journal, told = MemoryJournal(), Told()
+    journal, told = MemoryJournal(Now().now), Told()
     await crashed(journal, last_beat=AT)
     await Writing(journal, "running").start()
     suspended = Writing(journal, "suspended")
@@ -104,7 +106,7 @@ async def test_what_was_suspended_in_the_last_moments_is_told_again_and_what_goe
 
 
 async def test_what_was_suspended_long_before_the_crash_is_not_told_again() -> None:
-    journal, told = MemoryJournal(), Told()
+    journal, told = MemoryJournal(Now().now), Told()
     await crashed(journal)
     suspended = Writing(journal, "suspended")
     await suspended.start()
@@ -114,7 +116,7 @@ async def test_what_was_suspended_long_before_the_crash_is_not_told_again() -> N
 
 
 async def test_nothing_is_told_again_after_a_drain() -> None:
-    journal, told = MemoryJournal(), Told()
+    journal, told = MemoryJournal(Now().now), Told()
     await ended(journal, "last", AT + 9 * MINUTE)
     before = retelling(journal, Told())
     await before.open()
@@ -126,7 +128,7 @@ async def test_nothing_is_told_again_after_a_drain() -> None:
 
 
 async def test_a_drain_that_could_not_pass_on_everything_counts_as_a_crash() -> None:
-    journal, told = MemoryJournal(), Told()
+    journal, told = MemoryJournal(Now().now), Told()
     await ended(journal, "last", AT + 9 * MINUTE)
     await crashed(journal, "following")
     await journal.release("following")
@@ -135,19 +137,20 @@ async def test_a_drain_that_could_not_pass_on_everything_counts_as_a_crash() -> 
 
 
 async def test_a_crashed_replica_is_forgotten_once_what_was_retold_has_had_time_to_leave() -> None:
-    journal, clock = MemoryJournal(), Now()
+    clock = Now()
+    journal = MemoryJournal(clock.now)
     await crashed(journal)
     following = retelling(journal, Told(), clock)
     await following.open()
     await until(lambda: clock.slept == [HELD_BACK_SECONDS])
-    assert await journal.silent(clock.now())
+    assert await journal.silent()
     clock.woken.set()
     await turns()
-    assert not await journal.silent(clock.now())
+    assert not await journal.silent()
 
 
 async def test_a_crash_soon_after_a_crash_tells_the_last_moments_of_both() -> None:
-    journal, told = MemoryJournal(), Told()
+    journal, told = MemoryJournal(Now().now), Told()
     await crashed(journal)
     await ended(journal, "last", AT + 9 * MINUTE)
     await retelling(journal, Told()).open()
@@ -156,16 +159,16 @@ async def test_a_crash_soon_after_a_crash_tells_the_last_moments_of_both() -> No
 
 
 async def test_an_observer_that_holds_nothing_back_needs_no_retelling() -> None:
-    journal, told = MemoryJournal(), Told()
+    journal, told = MemoryJournal(Now().now), Told()
     told.holds_back = False
     await crashed(journal)
     await ended(journal, "last", AT + 9 * MINUTE)
     assert await retelling(journal, told).open() == 0
-    assert not await journal.silent(Now().now())
+    assert not await journal.silent()
 
 
 async def test_a_journal_that_fails_is_no_reason_not_to_start(caplog: pytest.LogCaptureFixture) -> None:
-    told, journal = Told(), Unavailable()
+    told, journal = Told(), Unavailable(Now().now)
     await crashed(journal)
     assert await retelling(journal, told).open() == 0
     assert not told.sagas

@@ -109,3 +109,29 @@ async def test_what_verify_calls_diverged_recovery_suspends(world_of: Callable[.
         "the code waits for PaymentService.AuthorizePayment#1; the journal goes on with InventoryService.ReserveStock#1"
     )
     assert len(world.participants.calls) == sent
+
+
+async def test_on_a_shared_journal_a_replica_leaves_alone_what_it_does_not_serve(
+    world_of: Callable[..., EngineWorld],
+) -> None:
+    """Another one may serve it: the old version before a deploy is through, the new one before it has begun."""
+    world = world_of(sell)
+    world.journal.shared = True
+    await interrupted(world)
+    before = world.entries()
+    assert await world.process(sell_2).worker.open() == 0
+    assert world.entries() == before
+
+    await world.open(sell, sell_2)
+    await world.stopped()
+    assert result(world) == "as ever"
+
+
+async def test_where_no_other_replica_can_be_a_saga_of_a_version_that_is_not_served_is_suspended(
+    world_of: Callable[..., EngineWorld],
+) -> None:
+    world = world_of(sell)
+    await interrupted(world)
+    await world.open(sell_2)
+
+    assert (await world.stopped()).status is Status.SUSPENDED

@@ -20,7 +20,7 @@ from orchestrator.errors import JournalUnavailable, SagaExists, SagaNotFound
 from orchestrator.journal.entries import SagaRecovered, SagaStarted
 from orchestrator.journal.state import SagaState, Status
 from orchestrator.ports.catalogue import SagaFilter
-from orchestrator.ports.claims import Claim
+from orchestrator.ports.claims import Claim, Served
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from tests.support.engine_world import (
@@ -38,6 +38,7 @@ from tests.support.engine_world import (
     unknown,
     until,
 )
+from tests.support.journals import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -509,15 +510,34 @@ async def test_what_was_claimed_when_the_journals_answer_was_lost_is_recovered(
     process = world.process()
     claim_unfinished = world.journal.claim_unfinished
 
-    async def claim(owner: str, now: int, limit: int) -> list[Claim]:
+    async def claim(owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         monkeypatch.setattr(world.journal, "claim_unfinished", claim_unfinished)
-        assert await claim_unfinished(owner, now, limit)
+        assert await claim_unfinished(owner, limit, served)
         raise JournalUnavailable("the connection broke")
 
     monkeypatch.setattr(world.journal, "claim_unfinished", claim)
     with pytest.raises(JournalUnavailable):
         await process.worker.open()
     assert await process.worker.open() == 1
+    assert (await world.stopped()).status is Status.COMPLETED
+
+
+async def test_a_start_that_comes_to_stand_after_it_was_looked_for_is_recovered_all_the_same(
+    world: EngineWorld,
+) -> None:
+    """The connection broke, the journal is back and knows of no such saga, and only then the transaction ends."""
+    process = await world.open()
+    await process.run(saga_id="model")
+    process.journal.journal_is = "down"
+    with pytest.raises(JournalUnavailable):
+        await process.worker.start(world.order())
+    process.journal.switch("up")
+    await until(lambda: not process.worker.recovery._recovering_deferred)
+    assert not world.entries()
+
+    late = Writing(world.journal, SAGA, owner=process.worker.owner)
+    await late.start(world.entries("model")[0], definition="trip")
+    world.clock.advance(21)
     assert (await world.stopped()).status is Status.COMPLETED
 
 
@@ -546,7 +566,7 @@ async def test_a_replica_renews_its_lease_and_recovers_after_a_failure_of_the_jo
     world.clock.advance(21)
     await turns()
     other, answer = await started(world, "ReserveStock")
-    assert await world.journal.claim_unfinished("somebody", world.clock.now(), 10) == []
+    assert await world.journal.claim_unfinished("somebody", 10) == []
 
     other.kill()
     for _ in range(5):
@@ -687,13 +707,13 @@ async def test_a_replica_that_recovers_many_sagas_stays_alive(
     heir = world.process()
     heartbeat, claim = heir.journal.heartbeat, heir.journal.claim_unfinished
 
-    def beating(owner: str, now: int, lease: int) -> Awaitable[None]:
+    def beating(owner: str, lease: int) -> Awaitable[None]:
         beats.append("beat")
-        return heartbeat(owner, now, lease)
+        return heartbeat(owner, lease)
 
-    def claiming(owner: str, now: int, limit: int) -> Awaitable[list[Claim]]:
+    def claiming(owner: str, limit: int, served: Served | None = None) -> Awaitable[list[Claim]]:
         beats.append("claim")
-        return claim(owner, now, limit)
+        return claim(owner, limit, served)
 
     monkeypatch.setattr(heir.journal, "heartbeat", beating)
     monkeypatch.setattr(heir.journal, "claim_unfinished", claiming)

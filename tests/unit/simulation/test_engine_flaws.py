@@ -7,7 +7,7 @@ import pytest
 from tests.unit.simulation.built_in import world
 from tests.unit.simulation.engine_flaws import ENGINE_FLAWS, EngineFlaw
 
-MOST_SEEDS = 100
+MOST_SEEDS = 300
 
 
 @pytest.mark.parametrize("flaw", ENGINE_FLAWS, ids=[flaw.introduce.__name__ for flaw in ENGINE_FLAWS])

@@ -101,7 +101,7 @@ def test_an_entry_written_under_a_lost_claim_is_noticed_even_if_the_journal_take
 ) -> None:
     store = store_with()
     store.loop.run_until_complete(store.start())
-    (claim,) = store.loop.run_until_complete(store.connection.claim_unfinished("b", 10**18, 1))
+    (claim,) = store.loop.run_until_complete(store.connection.claim_unfinished("b", 1))
     assert claim.token == 2
     taken = store.loop.create_future()
     taken.set_result(None)

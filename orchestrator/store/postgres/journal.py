@@ -1,0 +1,114 @@
+"""The journal on PostgreSQL, shared by any number of replicas.
+
+Appends go through :class:`~orchestrator.store.postgres.group_commit.GroupCommit`, on a connection of their own; all
+else is one statement on one of a few others. A refused append has written nothing and does not disturb the others. A
+connection that breaks leaves open whether what was under way is written; who needs one next makes the new one. Leases
+are judged by the database's clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.ports.claims import Claim, SilentReplica
+from orchestrator.store.postgres.connecting import Connection, Link
+from orchestrator.store.postgres.group_commit import GroupCommit
+from orchestrator.store.postgres.reading import PostgresReader
+from orchestrator.store.postgres.schema import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.ports.claims import Served
+    from orchestrator.ports.journal import Append
+
+_PARTITIONS_SECONDS: Final = 86_400.0
+"""How often the partitions of the next months are seen to."""
+
+
+class PostgresJournal(PostgresReader):
+    """A :class:`~orchestrator.ports.journal.Journal` on PostgreSQL. Made by :meth:`open`.
+
+    Attributes:
+        shared: see the port.
+    """
+
+    shared = True
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._link = Link(url)
+        self._commits = GroupCommit(url, self._link)
+        self._loop = asyncio.get_running_loop()
+        self._partitions_due = self._loop.time() + _PARTITIONS_SECONDS
+
+    @classmethod
+    async def open(cls, url: str) -> PostgresJournal:
+        """Open the journal, making its tables if need be, or bringing them up to date.
+
+        Raises:
+            JournalUnavailable: it cannot be reached, or a newer version of this program made its tables.
+        """
+        connection = await Connection.open(url)
+        try:
+            await migrate(url, connection)
+        finally:
+            await connection.close()
+        return cls(url)
+
+    def append(self, append: Append) -> asyncio.Future[None]:
+        """See the port."""
+        if not self._closed:
+            return self._commits.submit(append)
+        refused: asyncio.Future[None] = self._loop.create_future()
+        refused.set_exception(self._is_closed())
+        return refused
+
+    async def heartbeat(self, owner: str, lease: int) -> None:
+        """See the port."""
+        await self._ask("beat", owner, lease)
+        if self._loop.time() >= self._partitions_due:
+            self._partitions_due = self._loop.time() + _PARTITIONS_SECONDS
+            await self._ask("make_partitions")
+
+    async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
+        """See the port."""
+        await self._commits.settled()
+        definitions = None if served is None else [definition for definition, _ in served]
+        versions = None if served is None else [version for _, version in served]
+        rows = await self._ask("claim_unfinished", owner, limit, definitions, versions)
+        return [Claim(saga_id, token) for _, saga_id, token in sorted(tuple(row) for row in rows)]
+
+    async def claimed(self, owner: str) -> list[Claim]:
+        """See the port."""
+        await self._commits.settled()
+        return [Claim(*row) for row in await self._ask("claimed", owner)]
+
+    async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
+        """See the port."""
+        await self._commits.settled()
+        ((token,),) = await self._ask("claim_resting", owner, saga_id)
+        return None if token is None else Claim(saga_id, token)
+
+    async def release(self, owner: str) -> None:
+        """See the port."""
+        await self._commits.settled()
+        await self._ask("release", owner)
+
+    async def silent(self) -> list[SilentReplica]:
+        """See the port."""
+        return [SilentReplica(*row) for row in await self._ask("silent_replicas")]
+
+    async def forget(self, owners: Sequence[str]) -> None:
+        """See the port."""
+        await self._ask("forget_replicas", list(owners))
+
+    async def close(self) -> None:
+        """See the port."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._commits.close()
+        await self._link.close()
+        await self._pool.close()

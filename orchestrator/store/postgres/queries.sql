@@ -1,0 +1,151 @@
+-- name: append_group
+SELECT append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                    $23, $24, $25);
+
+-- name: why_refused
+SELECT w.place, s.id IS NOT NULL, o.owner, o.token, o.sequence
+FROM unnest($1::integer[], $2::text[]) AS w (place, saga_id)
+LEFT JOIN saga AS s ON s.saga_id = w.saga_id
+LEFT JOIN open_saga AS o ON o.saga_id = w.saga_id;
+
+-- name: read_chunks
+SELECT c.entries
+FROM saga AS s JOIN chunk AS c ON c.saga = s.id AND c.month = s.month
+WHERE s.saga_id = $1
+ORDER BY c.sequence;
+
+-- name: search_sagas
+-- %s stands for the conditions that the filter asks for.
+SELECT s.id, s.saga_id, s.definition, s.version, coalesce(o.status, e.status), s.digest, s.started_at,
+       coalesce(o.ended_at, e.ended_at), s.attributes, coalesce(o.sequence, e.sequence)
+FROM saga AS s
+LEFT JOIN open_saga AS o ON o.saga_id = s.saga_id
+LEFT JOIN ended_saga AS e ON e.saga = s.id
+%s
+ORDER BY s.id DESC
+LIMIT $1;
+
+-- name: count_sagas
+-- Those that have not ended, of which there are few, are counted; those that have, have been when they ended.
+SELECT c.definition, c.status, sum(c.number)::bigint, min(c.oldest)
+FROM (
+    SELECT o.definition, o.status, count(*) AS number, min(o.started_at) AS oldest
+    FROM open_saga AS o
+    GROUP BY o.definition, o.status
+    UNION ALL
+    SELECT n.definition, n.status, n.number, n.oldest_started_at FROM ended_count AS n
+) AS c
+GROUP BY c.definition, c.status
+HAVING sum(c.number) > 0
+ORDER BY c.definition COLLATE "C", c.status;
+
+-- name: beat
+INSERT INTO replica (owner, alive_until) VALUES ($1, journal_now() + $2::bigint)
+ON CONFLICT (owner) DO UPDATE SET alive_until = excluded.alive_until;
+
+-- name: claim_unfinished
+-- The owners are few, and are found one after another in the index; so a claim reads what is free, and no saga of a
+-- replica that is alive.
+WITH RECURSIVE owning (owner) AS (
+    (SELECT o.owner FROM open_saga AS o WHERE o.status IN (1, 4) AND o.owner IS NOT NULL ORDER BY o.owner LIMIT 1)
+    UNION ALL
+    SELECT (SELECT o.owner
+            FROM open_saga AS o
+            WHERE o.status IN (1, 4) AND o.owner > w.owner
+            ORDER BY o.owner
+            LIMIT 1)
+    FROM owning AS w
+    WHERE w.owner IS NOT NULL
+), silent AS (
+    SELECT w.owner
+    FROM owning AS w
+    WHERE w.owner IS NOT NULL
+      AND w.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > journal_now())
+), served AS (
+    SELECT v.definition, v.version FROM unnest($3::text[], $4::integer[]) AS v (definition, version)
+), abandoned AS (
+    SELECT f.saga_id, f.saga
+    FROM silent AS s
+    CROSS JOIN LATERAL (
+        SELECT o.saga_id, o.saga
+        FROM open_saga AS o
+        WHERE o.status IN (1, 4) AND o.owner = s.owner
+          AND ($3::text[] IS NULL OR (o.definition, o.version) IN (SELECT v.definition, v.version FROM served AS v))
+        ORDER BY o.saga
+        LIMIT $2
+        FOR UPDATE SKIP LOCKED
+    ) AS f
+), released AS (
+    SELECT o.saga_id, o.saga
+    FROM open_saga AS o
+    WHERE o.status IN (1, 4) AND o.owner IS NULL
+      AND ($3::text[] IS NULL OR (o.definition, o.version) IN (SELECT v.definition, v.version FROM served AS v))
+    ORDER BY o.saga
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+), oldest AS (
+    SELECT f.saga_id
+    FROM (SELECT * FROM abandoned UNION ALL SELECT * FROM released) AS f
+    ORDER BY f.saga
+    LIMIT $2
+)
+UPDATE open_saga AS o
+SET owner = $1, token = o.token + 1
+FROM oldest AS f
+WHERE o.saga_id = f.saga_id
+RETURNING o.saga, o.saga_id, o.token;
+
+-- name: claimed
+SELECT o.saga_id, o.token
+FROM open_saga AS o
+WHERE o.status IN (1, 4) AND o.owner = $1
+ORDER BY o.saga;
+
+-- name: claim_resting
+SELECT claim_resting($1, $2);
+
+-- name: release
+-- It is remembered, and counts as silent: a negative instant is before every other.
+WITH freed AS (
+    UPDATE open_saga AS o SET owner = NULL WHERE o.owner = $1
+)
+UPDATE replica AS r SET alive_until = -abs(r.alive_until) WHERE r.owner = $1;
+
+-- name: silent_replicas
+SELECT r.owner, abs(r.alive_until) FROM replica AS r WHERE r.alive_until <= journal_now() ORDER BY r.owner;
+
+-- name: forget_replicas
+DELETE FROM replica AS r WHERE r.owner = ANY ($1);
+
+-- name: make_partitions
+SELECT make_partitions();
+
+-- name: read_frozen
+SELECT f.saga_id, f.place FROM frozen AS f;
+
+-- name: write_frozen
+INSERT INTO frozen (saga_id, place) VALUES ($1, $2)
+ON CONFLICT (saga_id) DO UPDATE SET place = excluded.place;
+
+-- name: clear_frozen
+DELETE FROM frozen AS f WHERE f.saga_id = ANY ($1);
+
+-- name: schema_exists
+SELECT to_regclass('journal_schema') IS NOT NULL;
+
+-- name: schema
+SELECT m.version, m.layout FROM journal_schema AS m ORDER BY m.version DESC LIMIT 1;
+
+-- name: create_schema
+CREATE TABLE IF NOT EXISTS journal_schema (
+    version    integer     PRIMARY KEY,
+    layout     integer     NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- name: lock_schema
+-- Let go of with the transaction: a lock of a session would stay with a pooler's connection.
+SELECT pg_advisory_xact_lock(7598805552112068193);
+
+-- name: note_schema
+INSERT INTO journal_schema (version, layout) VALUES ($1, $2);

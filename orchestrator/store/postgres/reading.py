@@ -1,0 +1,93 @@
+"""Reads the journal, on a few connections of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.errors import JournalUnavailable
+from orchestrator.journal.state import Status
+from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+from orchestrator.store.chunk import unpack
+from orchestrator.store.paging import decode_page_token, encode_page_token
+from orchestrator.store.postgres.connecting import Connection, Pool
+from orchestrator.store.postgres.queries import queries
+from orchestrator.store.postgres.refusals import shown
+from orchestrator.store.postgres.schema import refuse_unknown
+from orchestrator.store.postgres.searching import conditions, record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from orchestrator.journal.entries import Entry
+
+POOL_SIZE: Final = 4
+"""Connections of one process, beside the one that it appends on."""
+
+
+class PostgresReader:
+    """The reading half of a :class:`~orchestrator.ports.journal.Journal` on PostgreSQL.
+
+    Args:
+        url: the database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._closed = False
+        self._pool = Pool(url, POOL_SIZE)
+
+    @classmethod
+    async def beside(cls, url: str) -> PostgresReader:
+        """Read the journal beside the orchestrators that have it: nothing is migrated or written.
+
+        Raises:
+            JournalUnavailable: there is no such journal, or another version of this program wrote it.
+        """
+        connection = await Connection.open(url)
+        try:
+            await refuse_unknown(url, connection)
+        finally:
+            await connection.close()
+        return PostgresReader(url)
+
+    async def read(self, saga_id: str) -> list[Entry]:
+        """See the port."""
+        rows = await self._ask("read_chunks", saga_id) if "\0" not in saga_id else []
+        return [entry for (chunk,) in rows for entry in unpack(chunk)]
+
+    async def find(self, saga_id: str) -> SagaRecord | None:
+        """See the port."""
+        if "\0" in saga_id:
+            return None
+        rows = await self._fetch(queries()["search_sagas"].replace("%s", "WHERE s.saga_id = $2"), 1, saga_id)
+        return record(rows[0]) if rows else None
+
+    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+        """See the port. The position of a page is the number of the last saga on the page before."""
+        clause, values = conditions(where, decode_page_token(page_token), limit + 1)
+        rows = await self._fetch(queries()["search_sagas"].replace("%s", clause), *values)
+        token = encode_page_token(rows[limit - 1][0]) if len(rows) > limit else ""
+        return [record(row) for row in rows[:limit]], token
+
+    async def count(self) -> list[SagaCount]:
+        """See the port."""
+        rows = await self._ask("count_sagas")
+        return [SagaCount(definition, Status(status), *numbers) for definition, status, *numbers in rows]
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        if not self._closed:
+            self._closed = True
+            await self._pool.close()
+
+    async def _ask(self, statement: str, *values: object) -> Sequence[Sequence[Any]]:
+        return await self._fetch(queries()[statement], *values)
+
+    async def _fetch(self, sql: str, *values: object) -> Sequence[Sequence[Any]]:
+        if self._closed:
+            raise self._is_closed()
+        return await self._pool.fetch(sql, *values)
+
+    def _is_closed(self) -> JournalUnavailable:
+        return JournalUnavailable(f"the journal {shown(self._url)} is closed")

@@ -1,0 +1,214 @@
+"""A business moves from a file to PostgreSQL: every entry of every saga, once, and nobody advances one too early."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import subprocess
+import sys
+from contextlib import AsyncExitStack, closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.errors import JournalsDiffer, JournalUnavailable, SettingsError
+from orchestrator.journal.state import Status
+from orchestrator.ports.catalogue import SagaFilter
+from orchestrator.store import copying
+from orchestrator.store.copying import CopyProgress, copy_journal
+from orchestrator.store.memory import MemoryJournal, MemoryState
+from orchestrator.store.opening import open_store
+from orchestrator.store.sqlite.locking import JournalLock
+from tests.golden.journal_file import FILE
+from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Writing, recovered
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from orchestrator.ports.claims import Claim
+    from orchestrator.ports.journal import Journal
+
+    Both = tuple[Journal, Journal]
+
+SAGAS = 130
+
+
+@pytest.fixture
+async def both(tmp_path: Path, postgres_url: str) -> AsyncIterator[Both]:
+    """A file with sagas in every status, and an empty database."""
+    async with AsyncExitStack() as opened:
+        journals = [await open_store(url) for url in (f"sqlite:{tmp_path}/journal.db", postgres_url)]
+        for journal in journals:
+            opened.push_async_callback(journal.close)
+        await fill(journals[0])
+        yield journals[0], journals[1]
+
+
+async def fill(journal: Journal) -> None:
+    chance = random.Random(7)
+    for number in range(SAGAS):
+        writer = Writing(journal, f"saga-{number * 7 % SAGAS}")
+        await writer.start(
+            *(EVERY_ENTRY if number % 50 == 0 else EVERY_ENTRY[:1]),
+            definition=chance.choice(("buy", "sell")),
+            digest=bytes([number]),
+            started_at=AT + chance.randrange(1000),
+            attributes=ATTRIBUTES if number % 3 else (),
+        )
+        status = chance.choice(list(Status))
+        if status in {Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED}:
+            await writer.end(status)
+        else:
+            await writer.write(recovered(number), status=status)
+
+
+def ignored(_progress: CopyProgress) -> None:
+    """Nobody is told."""
+
+
+async def everything(journal: Journal) -> list[object]:
+    records, _ = await journal.search(SagaFilter(), 10_000, "")
+    return [(record, await journal.read(record.saga_id)) for record in records]
+
+
+async def test_the_new_journal_holds_what_the_old_one_does_in_the_same_order(both: Both) -> None:
+    source, target = both
+    told: list[CopyProgress] = []
+    before = await everything(source)
+
+    assert await copy_journal(source, target, told.append) == CopyProgress(SAGAS, SAGAS, 0, SAGAS)
+    assert await everything(target) == before == await everything(source)
+    assert list(await target.count()) == list(await source.count())
+    assert told[0].copied < SAGAS
+    assert told[-1] == CopyProgress(SAGAS, SAGAS, 0, SAGAS)
+
+
+async def test_what_can_go_on_is_claimed_once_the_copy_is_through_and_not_before(both: Both) -> None:
+    source, target = both
+    claims: list[asyncio.Task[list[Claim]]] = []
+
+    def claim_early(_progress: CopyProgress) -> None:
+        claims.append(asyncio.create_task(target.claim_unfinished("early", 1000)))
+
+    await copy_journal(source, target, claim_early)
+    early = await asyncio.gather(*claims[:-1])
+    assert early == [[]] * (len(claims) - 1)
+
+    mine = {claim.saga_id for claim in [*await target.claim_unfinished("late", 1000), *await claims[-1]]}
+    assert mine == {claim.saga_id for claim in await source.claim_unfinished("late", 1000)}
+    assert await target.silent() == []
+
+
+async def test_a_copy_that_is_repeated_copies_nothing_twice(both: Both) -> None:
+    source, target = both
+    await copy_journal(source, target, ignored)
+    before = await everything(target)
+
+    assert await copy_journal(source, target, ignored) == CopyProgress(SAGAS, 0, SAGAS, SAGAS)
+    assert await everything(target) == before
+
+
+async def test_a_copy_that_was_interrupted_goes_on_and_until_then_nobody_has_its_sagas(both: Both) -> None:
+    source, target = both
+
+    def interrupt(progress: CopyProgress) -> None:
+        if progress.copied == 100:
+            raise JournalUnavailable("the connection broke")
+
+    with pytest.raises(JournalUnavailable):
+        await copy_journal(source, target, interrupt)
+    assert await target.claim_unfinished("early", 1000) == []
+
+    assert await copy_journal(source, target, ignored) == CopyProgress(SAGAS, 30, 100, SAGAS)
+    assert await everything(target) == await everything(source)
+
+
+async def test_a_saga_that_a_replica_has_taken_further_already_is_no_difference(both: Both) -> None:
+    source, target = both
+    await copy_journal(source, target, ignored)
+    (claim,) = await target.claim_unfinished("a", 1)
+    record = await target.find(claim.saga_id)
+    assert record is not None
+    await Writing(target, claim.saga_id, token=claim.token, sequence=record.sequence).end()
+
+    assert (await copy_journal(source, target, ignored)).compared == SAGAS
+
+
+@pytest.mark.parametrize("what", ["an entry", "the start", "the status"])
+async def test_a_saga_of_which_the_new_journal_holds_something_else_is_told_and_nothing_is_let_go_of(
+    both: Both, what: str
+) -> None:
+    source, target = both
+    (record, *_), _ = await source.search(SagaFilter(statuses=frozenset({Status.SUSPENDED})), 1, "")
+    entries = await source.read(record.saga_id)
+    other = Writing(target, record.saga_id, owner=copying.OWNER)
+    await other.start(
+        *(entries if what != "an entry" else [*entries[:-1], recovered(99)]),
+        definition=record.definition,
+        digest=b"another" if what == "the start" else record.digest,
+        started_at=record.started_at,
+        attributes=record.attributes,
+    )
+
+    with pytest.raises(JournalsDiffer, match=f"differ about saga {record.saga_id}: ") as refused:
+        await copy_journal(source, target, ignored)
+    assert refused.value.saga_id == record.saga_id
+    assert await target.claim_unfinished("early", 1000) == []
+
+
+async def test_a_journal_that_others_may_write_is_not_copied(both: Both) -> None:
+    with pytest.raises(SettingsError, match="one process has for itself"):
+        await copy_journal(MemoryJournal(state=MemoryState()), both[1], ignored)
+
+
+async def test_a_journal_that_an_earlier_version_has_left_behind_moves_as_well(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    shutil.copy(FILE, tmp_path / "left_behind.db")
+    source, target = await open_store(f"sqlite:{tmp_path}/left_behind.db"), await open_store(postgres_url)
+    await copy_journal(source, target, ignored)
+
+    assert await everything(target) == await everything(source)
+    await source.close()
+    await target.close()
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "orchestrator", *arguments]
+    return subprocess.run(program, capture_output=True, text=True, check=False)
+
+
+def test_the_command_copies_tells_how_far_it_is_and_what_to_do_next(tmp_path: Path, postgres_url: str) -> None:
+    shutil.copy(FILE, tmp_path / "left_behind.db")
+    source = f"sqlite:{tmp_path}/left_behind.db"
+    done = command("journal", "copy", "--from", source, "--to", postgres_url)
+    again = command("journal", "copy", "--from", source, "--to", postgres_url)
+
+    assert (done.returncode, again.returncode) == (0, 0), done.stderr + again.stderr
+    assert "6 of 6 sagas are there, 0 compared" in done.stderr
+    assert "6 sagas copied, 0 had been there; every entry of 6 is the same" in done.stderr
+    assert "no sagas copied, 6 had been there; every entry of 6 is the same" in again.stderr
+
+
+def test_the_command_refuses_a_journal_that_is_not_there_or_is_in_use(tmp_path: Path, postgres_url: str) -> None:
+    absent = command("journal", "copy", "--from", f"sqlite:{tmp_path}/absent.db", "--to", postgres_url)
+    with closing(JournalLock(tmp_path / "used.db")):
+        used = command("journal", "copy", "--from", f"sqlite:{tmp_path}/used.db", "--to", postgres_url)
+
+    assert (absent.returncode, used.returncode) == (1, 1)
+    assert f"there is no journal {tmp_path}/absent.db" in absent.stderr
+    assert not (tmp_path / "absent.db").exists()
+    assert "in use by another orchestrator; stop that one" in used.stderr
+
+
+def test_migrate_shows_what_is_missing_and_applies_it(tmp_path: Path, postgres_url: str) -> None:
+    shutil.copy(FILE, tmp_path / "left_behind.db")
+    for url in (postgres_url, f"sqlite:{tmp_path}/left_behind.db"):
+        shown, applied, after = (command("migrate", "--journal", url, *dry) for dry in (["--dry-run"], [], []))
+        names = [line.removeprefix("missing: ") for line in shown.stderr.splitlines() if "missing: " in line]
+
+        assert names
+        assert [line for line in applied.stderr.splitlines() if "applied" in line] == [f"applied: {n}" for n in names]
+        assert after.stderr.startswith("the journal has schema ")

@@ -1,0 +1,162 @@
+"""The tables of PostgreSQL: made once, brought up to date, and shared by programs of two versions."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from orchestrator.errors import JournalUnavailable
+from orchestrator.store.opening import open_reader, open_store
+from orchestrator.store.postgres.connecting import Connection
+from orchestrator.store.postgres.schema import Schema, migrate, migrations, schema_of
+from tests.support.journals import EVERY_ENTRY, Writing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Connection]:
+    connection = await Connection.open(url)
+    yield connection
+    await connection.close()
+
+
+def execute(url: str, sql: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(sql)
+        return cursor.fetchall() if cursor.description else []
+
+
+async def test_the_schema_is_the_sum_of_the_migrations(postgres_url: str) -> None:
+    """Everything that the migrations make and do not drop is in the schema, and nothing else is."""
+    await (await open_store(postgres_url)).close()
+    made: set[str] = set()
+    for migration in migrations():
+        without_comments = re.sub(r"--[^\n]*", "", migration.script)
+        for verb, name in re.findall(r"^(CREATE|DROP) (?:TABLE|INDEX|FUNCTION) (\w+)", without_comments, re.MULTILINE):
+            (made.add if verb == "CREATE" else made.remove)(name)
+
+    relations = execute(postgres_url, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+    functions = execute(postgres_url, "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
+    found = {str(name) for (name,) in [*relations, *functions]}
+    of_constraints_and_months = re.compile(r"\w+_(pkey|key|seq)|chunk_\d{4}_\d\d|journal_schema")
+    assert {name for name in found if not of_constraints_and_months.fullmatch(name)} == made
+
+
+async def test_every_migration_can_be_the_one_that_is_missing(postgres_url: str) -> None:
+    newest = migrations()[-1]
+    async with connected(postgres_url) as connection:
+        assert await schema_of(postgres_url, connection) == Schema(0, 0)
+        assert await migrate(postgres_url, connection) == migrations()
+        assert await migrate(postgres_url, connection) == []
+        assert await schema_of(postgres_url, connection) == Schema(newest.number, newest.layout)
+
+
+async def test_replicas_that_open_an_empty_database_at_once_migrate_it_once(postgres_url: str) -> None:
+    journals = await asyncio.gather(*(open_store(postgres_url) for _ in range(5)))
+    await Writing(journals[0]).start()
+
+    assert [await journal.read("saga-1") for journal in journals] == [[EVERY_ENTRY[0]]] * 5
+    assert len(execute(postgres_url, "SELECT version FROM journal_schema")) == len(migrations())
+    for journal in journals:
+        await journal.close()
+
+
+async def test_an_older_program_goes_on_beside_tables_that_a_newer_one_of_its_layout_has_brought_up_to_date(
+    postgres_url: str,
+) -> None:
+    await (await open_store(postgres_url)).close()
+    execute(postgres_url, "ALTER TABLE saga ADD COLUMN invented_later text")
+    layout = migrations()[-1].layout
+    execute(postgres_url, f"INSERT INTO journal_schema (version, layout) VALUES (99, {layout})")
+
+    journal = await open_store(postgres_url)
+    await Writing(journal).start()
+    assert await journal.read("saga-1") == [EVERY_ENTRY[0]]
+    await journal.close()
+    await (await open_reader(postgres_url)).close()
+
+
+async def test_tables_of_a_newer_layout_are_refused_and_left_as_they_are(postgres_url: str) -> None:
+    await (await open_store(postgres_url)).close()
+    execute(postgres_url, "INSERT INTO journal_schema (version, layout) VALUES (99, 7)")
+
+    for opening in (open_store, open_reader):
+        with pytest.raises(JournalUnavailable, match=r"schema 99 of layout 7, this program knows layout \d+: a newer"):
+            await opening(postgres_url)
+    assert execute(postgres_url, "SELECT max(version) FROM journal_schema") == [(99,)]
+
+
+async def test_a_reader_makes_no_tables_and_says_what_does(postgres_url: str) -> None:
+    with pytest.raises(JournalUnavailable, match=r"has schema 0, this program reads \d+: .* with orchestrator migrate"):
+        await open_reader(postgres_url)
+    assert execute(postgres_url, "SELECT to_regclass('saga')") == [(None,)]
+
+
+async def test_tables_of_something_else_are_refused_and_left_as_they_are(postgres_url: str) -> None:
+    execute(postgres_url, "CREATE TABLE saga (story text)")
+
+    with pytest.raises(JournalUnavailable, match='cannot be brought up to date: relation "saga" already exists'):
+        await open_store(postgres_url)
+    assert execute(postgres_url, "SELECT to_regclass('chunk'), to_regclass('journal_schema')") == [(None, None)]
+
+
+async def test_a_role_that_may_only_write_opens_what_another_one_has_migrated(postgres_url: str) -> None:
+    await (await open_store(postgres_url)).close()
+    role = f"writer_{postgres_url.rpartition('_')[2]}"
+    execute(postgres_url, f"CREATE ROLE {role} LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+    try:
+        as_writer = re.sub(r"//\w+@", f"//{role}@", postgres_url)
+        journal = await open_store(as_writer)
+        await Writing(journal).start()
+        assert await journal.read("saga-1") == [EVERY_ENTRY[0]]
+        await journal.close()
+    finally:
+        execute(postgres_url, f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+async def test_entries_lie_in_the_partition_of_their_month_and_large_ones_out_of_line(postgres_url: str) -> None:
+    journal = await open_store(postgres_url)
+    await Writing(journal).start(*EVERY_ENTRY * 200)
+    (place,) = execute(postgres_url, "SELECT DISTINCT tableoid::regclass::text FROM chunk")
+    (months,) = execute(postgres_url, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'chunk'::regclass")
+    (storage,) = execute(
+        postgres_url,
+        f"SELECT attstorage::text, (SELECT reltoastrelid <> 0 FROM pg_class WHERE oid = attrelid) FROM pg_attribute "
+        f"WHERE attrelid = '{place[0]}'::regclass AND attname = 'entries'",
+    )
+    (toasted,) = execute(
+        postgres_url, f"SELECT pg_relation_size(reltoastrelid) > 0 FROM pg_class WHERE oid = '{place[0]}'::regclass"
+    )
+
+    assert re.fullmatch(r"chunk_\d{4}_\d\d", str(place[0]))
+    assert months == (4,), "three months, and what no month takes"
+    assert storage == ("e", True)
+    assert toasted == (True,)
+    assert await journal.read("saga-1") == list(EVERY_ENTRY * 200)
+    await journal.close()
+
+
+async def test_a_month_whose_partition_is_missing_loses_nothing(postgres_url: str) -> None:
+    journal = await open_store(postgres_url)
+    execute(
+        postgres_url,
+        "DO $$ DECLARE part text; BEGIN FOR part IN SELECT inhrelid::regclass::text FROM pg_inherits "
+        "WHERE inhparent = 'chunk'::regclass AND inhrelid <> 'chunk_other'::regclass LOOP "
+        "EXECUTE 'DROP TABLE ' || part; END LOOP; END $$",
+    )
+    writer = Writing(journal)
+    await writer.start()
+    await journal.close()
+
+    again = await open_store(postgres_url)
+    assert await again.read("saga-1") == [EVERY_ENTRY[0]]
+    await Writing(again, sequence=1).write(EVERY_ENTRY[1])
+    assert await again.read("saga-1") == list(EVERY_ENTRY[:2])
+    await again.close()
