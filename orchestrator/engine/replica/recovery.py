@@ -31,6 +31,8 @@ _CLAIM_BATCH = 500
 _READ_AT_ONCE = 50
 _TELL_SECONDS = 2
 _NANOSECONDS = 1_000_000_000
+_IN_DOUBT_LEASES = 4
+"""For so long after a failure of the journal a transaction may still come to stand; no store's takes as long."""
 RETRY_SECONDS = 1.0
 """How long to wait before asking the journal again."""
 
@@ -76,6 +78,7 @@ class Recovery:
         self._deferred: dict[str, Claim] = {}
         self._recovering_deferred = False
         self._unsure = False
+        self._in_doubt_until = 0
         self._background: set[asyncio.Task[None]] = set()
         self._closed = False
         self._told_at = 0
@@ -115,9 +118,10 @@ class Recovery:
         """The journal failed this saga: recover it once the journal is back.
 
         A repeated start that failed believes in its own, first claim; the latest is the one that counts. What was to be
-        written may come to stand later than it is looked for: so the journal is asked again what is claimed here.
+        written may come to stand later than it is looked for, under a claim of this replica, so that no other recovers
+        it: for a while the journal is asked with every heartbeat what is claimed here.
         """
-        self._unsure = True
+        self._in_doubt_until = self._clock.now() + int(_IN_DOUBT_LEASES * self._lease * _NANOSECONDS)
         known = self._deferred.get(claim.saga_id)
         if known is None or known.token < claim.token:
             self._deferred[claim.saga_id] = claim
@@ -171,7 +175,8 @@ class Recovery:
 
     async def _claim(self) -> list[Claim]:
         """Claim what no replica advances; first, what was claimed when the journal's answer was lost."""
-        found = await self._claimed_unknowingly() if self._unsure else []
+        in_doubt = self._unsure or self._clock.now() < self._in_doubt_until
+        found = await self._claimed_unknowingly() if in_doubt else []
         self._unsure = True  # until there is an answer
         claims = await self._journal.claim_unfinished(self._owner, _CLAIM_BATCH, self._served)
         self._unsure = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import JournalUnavailable
@@ -11,11 +10,12 @@ from orchestrator.testing.world.journal import JournalConnection, Results
 from orchestrator.testing.world.virtual_loop import call_outside
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
     from random import Random
 
     from orchestrator.journal.entries import Entry
-    from orchestrator.ports.claims import Claim, Served
+    from orchestrator.ports.claims import Claim
     from orchestrator.ports.journal import Append, Journal
     from orchestrator.testing.simulation.fault_rates import FaultRates
     from orchestrator.testing.simulation.invariants import Invariants
@@ -74,7 +74,6 @@ class SimulatedJournal(JournalConnection):
         super().__init__(store.journal, process)
         self._store = store
         self._clock = VirtualClock()
-        self._late: set[asyncio.Future[None]] = set()
 
     def delay(self) -> float:
         """See the base class."""
@@ -104,21 +103,12 @@ class SimulatedJournal(JournalConnection):
 
     def _put_off(self, appends: Sequence[Append]) -> None:
         """The server has not noticed yet that the connection is broken: it writes later, also without the replica."""
-        settled: asyncio.Future[None] = self._store.loop.create_future()
-        self._late.add(settled)
-        call_outside(self._store.random.uniform(*_LATE_SECONDS), self._write_late, appends, settled)
+        call_outside(self._store.random.uniform(*_LATE_SECONDS), self._write_late, appends)
 
-    def _write_late(self, appends: Sequence[Append], settled: asyncio.Future[None]) -> None:
+    def _write_late(self, appends: Sequence[Append]) -> None:
         self._note("late", *(append.saga_id for append in appends))
         for append in appends:
             self.write(append)
-        self._late.discard(settled)
-        _set(settled)
-
-    async def _settled(self) -> None:
-        """Wait until what this connection was given stands or never will, as every shared store does for its claims."""
-        while self._late:
-            await asyncio.wait(tuple(self._late))
 
     def write(self, append: Append) -> Exception | None:
         """See the base class."""
@@ -146,24 +136,8 @@ class SimulatedJournal(JournalConnection):
 
         await self._ask(beat)
 
-    async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
-        """See the port."""
-        await self._settled()
-        return await super().claim_unfinished(owner, limit, served)
-
-    async def claimed(self, owner: str) -> list[Claim]:
-        """See the port."""
-        await self._settled()
-        return await super().claimed(owner)
-
-    async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
-        """See the port."""
-        await self._settled()
-        return await super().claim_resting(owner, saga_id)
-
     async def release(self, owner: str) -> None:
         """See the port."""
-        await self._settled()
 
         async def let_go() -> None:
             await self.journal.release(owner)

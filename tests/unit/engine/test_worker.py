@@ -522,8 +522,9 @@ async def test_what_was_claimed_when_the_journals_answer_was_lost_is_recovered(
     assert (await world.stopped()).status is Status.COMPLETED
 
 
+@pytest.mark.parametrize("heartbeats", [0, 1, 5])
 async def test_a_start_that_comes_to_stand_after_it_was_looked_for_is_recovered_all_the_same(
-    world: EngineWorld,
+    world: EngineWorld, heartbeats: int
 ) -> None:
     """The connection broke, the journal is back and knows of no such saga, and only then the transaction ends."""
     process = await world.open()
@@ -533,12 +534,40 @@ async def test_a_start_that_comes_to_stand_after_it_was_looked_for_is_recovered_
         await process.worker.start(world.order())
     process.journal.switch("up")
     await until(lambda: not process.worker.recovery._recovering_deferred)
+    for _ in range(heartbeats):
+        world.clock.advance(21)
+        await turns()
     assert not world.entries()
 
     late = Writing(world.journal, SAGA, owner=process.worker.owner)
     await late.start(world.entries("model")[0], definition="trip")
     world.clock.advance(21)
     assert (await world.stopped()).status is Status.COMPLETED
+
+
+async def test_what_is_claimed_is_asked_for_a_while_after_the_journal_failed_and_not_for_ever(
+    world: EngineWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer holds every saga that is live here."""
+    process = await world.open()
+    process.journal.journal_is = "down"
+    with pytest.raises(JournalUnavailable):
+        await process.worker.start(world.order())
+    process.journal.switch("up")
+    await until(lambda: not process.worker.recovery._recovering_deferred)
+    asked: list[str] = []
+    claimed = world.journal.claimed
+
+    async def ask(owner: str) -> list[Claim]:
+        asked.append(owner)
+        return await claimed(owner)
+
+    monkeypatch.setattr(world.journal, "claimed", ask)
+    for _ in range(20):
+        world.clock.advance(21)
+        await turns()
+
+    assert 10 <= len(asked) <= 12, "four leases of a minute, every 21 seconds"
 
 
 async def test_a_saga_that_cannot_be_read_keeps_no_other_from_being_recovered(world: EngineWorld) -> None:
