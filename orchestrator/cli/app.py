@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from orchestrator.cli.commands.annotate import annotate
 from orchestrator.cli.commands.check import check
 from orchestrator.cli.commands.conform import conform
+from orchestrator.cli.commands.doctor import doctor
 from orchestrator.cli.commands.export import export
 from orchestrator.cli.commands.faults import faults
 from orchestrator.cli.commands.generate import generate
@@ -68,6 +69,7 @@ app.command()(check)
 app.command()(verify)
 app.command()(export)
 app.command()(migrate)
+app.command()(doctor)
 app.command()(generate)
 app.command()(annotate)
 app.command()(mock)

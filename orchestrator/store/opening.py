@@ -17,6 +17,7 @@ from orchestrator.store.frozen_note import FrozenFile
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+    from orchestrator.ports.findings import Finding
     from orchestrator.ports.journal import Journal, JournalReader
     from orchestrator.store.frozen_note import FrozenNote
 
@@ -89,6 +90,19 @@ async def schema_of(url: str, *, apply: bool) -> StoreSchema:
     return await store.schema(place, apply)
 
 
+async def examine_store(url: str) -> list[Finding]:
+    """What is wrong with a store, or will be, and what is fine. Nothing is locked or written.
+
+    Args:
+        url: as for :func:`open_store`.
+
+    Raises:
+        SettingsError: no store is named so.
+    """
+    store, place = _named(url)
+    return await store.examine(place)
+
+
 def default_url(folder: Path) -> str:
     """The store that an orchestrator has which is told of none: a file in this folder."""
     return f"sqlite:{folder / 'orchestrator.db'}"
@@ -134,6 +148,7 @@ class _Store:
         open_reader: see :func:`open_reader`.
         note: see :func:`frozen_note`.
         schema: see :func:`schema_of`.
+        examine: see :func:`examine_store`.
     """
 
     place: str
@@ -141,6 +156,7 @@ class _Store:
     open_reader: Callable[[str], Awaitable[JournalReader]]
     note: Callable[[str], FrozenNote]
     schema: Callable[[str, bool], Awaitable[StoreSchema]]
+    examine: Callable[[str], Awaitable[list[Finding]]]
     begins: str = ""
 
 
@@ -173,6 +189,12 @@ async def _schema_of_sqlite(place: str, apply: bool) -> StoreSchema:
     return StoreSchema(version, len(names), names[version:])
 
 
+async def _examine_sqlite(place: str) -> list[Finding]:
+    from orchestrator.store.sqlite.examining import examine  # noqa: PLC0415 - see above
+
+    return examine(Path(place))
+
+
 def _note_beside_file(place: str) -> FrozenNote:
     return FrozenFile(Path(place))
 
@@ -197,6 +219,13 @@ async def _schema_of_postgres(place: str, apply: bool) -> StoreSchema:
 
     found, known = await look_at(f"postgresql:{place}", apply=apply)
     return StoreSchema(found.version, len(known), [migration.name for migration in known[found.version :]])
+
+
+async def _examine_postgres(place: str) -> list[Finding]:
+    with _driver():
+        from orchestrator.store.postgres.examining import examine  # noqa: PLC0415 - see above
+
+    return await examine(f"postgresql:{place}")
 
 
 def _note_in_database(place: str) -> FrozenNote:
@@ -231,14 +260,27 @@ async def _no_schema(_place: str, _apply: bool) -> StoreSchema:
     raise SettingsError("the store memory: has no schema; name one that lasts: sqlite:<path>")
 
 
+async def _examine_memory(_place: str) -> list[Finding]:
+    from orchestrator.ports.findings import warning  # noqa: PLC0415 - see above
+
+    what = "the store memory: lies in the process that runs, and nothing of it survives that process"
+    return [warning("journal", what, "name one that lasts: sqlite:<path>")]
+
+
 def _no_note(_place: str) -> FrozenNote:
     return FrozenFile(None)
 
 
 _STORES: Final = {
-    "sqlite": _Store("<path>", _open_sqlite, _read_sqlite, _note_beside_file, _schema_of_sqlite),
+    "sqlite": _Store("<path>", _open_sqlite, _read_sqlite, _note_beside_file, _schema_of_sqlite, _examine_sqlite),
     "postgresql": _Store(
-        "//<host>/<database>", _open_postgres, _read_postgres, _note_in_database, _schema_of_postgres, begins="//"
+        "//<host>/<database>",
+        _open_postgres,
+        _read_postgres,
+        _note_in_database,
+        _schema_of_postgres,
+        _examine_postgres,
+        begins="//",
     ),
-    "memory": _Store("", _open_memory, _read_memory, _no_note, _no_schema),
+    "memory": _Store("", _open_memory, _read_memory, _no_note, _no_schema, _examine_memory),
 }

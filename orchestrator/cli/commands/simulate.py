@@ -68,7 +68,7 @@ def simulate(
         if outcome.broken:
             _explain(outcome)
         _judge(outcome, choice)
-    typer.echo(f"{progress}; every promise was kept")
+    typer.echo(f"{progress}; every promise was kept with the seeds {start} to {start + seeds - 1}")
     for never in [each for each, _ in under_test.starts if each.name not in progress.completed]:
         typer.echo(f"note: {never} has never completed; give an --input or --examples with which it does", err=True)
 

@@ -65,6 +65,7 @@ class SagaWriter:
 
     __slots__ = (
         "_buffer",
+        "_failure",
         "_journal",
         "_latest",
         "_loop",
@@ -102,6 +103,7 @@ class SagaWriter:
         if new is None:
             self.started.set_result(None)
         self._buffer: list[Entry] = []
+        self._failure: BaseException | None = None
         self._latest: _Write | None = None
 
     def record(self, entry: Entry) -> None:
@@ -155,6 +157,9 @@ class SagaWriter:
         if written.cancelled():  # the event loop is being closed
             return
         error = written.exception()
+        if error is not None:
+            # What follows a write in doubt is refused because that one does not stand, yet: it is in doubt as well.
+            error = self._failure = self._failure or error
         write.end(error)
         if append.new is not None and error is not None:
             self.started.set_exception(error)

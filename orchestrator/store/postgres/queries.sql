@@ -120,6 +120,61 @@ DELETE FROM replica AS r WHERE r.owner = ANY ($1);
 -- name: make_partitions
 SELECT make_partitions();
 
+-- name: examine_server
+SELECT current_setting('server_version'), current_setting('server_version_num')::integer, pg_is_in_recovery(),
+       current_setting('fsync') = 'on', current_setting('full_page_writes') = 'on',
+       current_setting('synchronous_commit'), current_setting('synchronous_standby_names'),
+       pg_has_role(current_user, 'pg_read_all_stats', 'usage');
+
+-- name: examine_clock
+SELECT (extract(epoch FROM clock_timestamp()) * 1000000000)::bigint;
+
+-- name: examine_standbys
+-- Neither a backup under way nor a subscriber to some tables is one.
+SELECT coalesce(r.application_name, '?'), r.sync_state
+FROM pg_stat_replication AS r
+WHERE r.state IS DISTINCT FROM 'backup'
+  AND NOT EXISTS (SELECT FROM pg_replication_slots AS s WHERE s.active_pid = r.pid AND s.slot_type = 'logical')
+ORDER BY r.application_name;
+
+-- name: examine_oldest_transaction
+SELECT t.who, extract(epoch FROM clock_timestamp() - t.since)::float8
+FROM (
+    SELECT format('the session %s of %s', a.pid, a.usename) AS who, a.xact_start AS since
+    FROM pg_stat_activity AS a
+    WHERE a.xact_start IS NOT NULL AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL)
+      AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
+    UNION ALL
+    SELECT format('the prepared transaction %s of %s', p.gid, p.owner), p.prepared FROM pg_prepared_xacts AS p
+) AS t
+ORDER BY t.since
+LIMIT 1;
+
+-- name: examine_connections
+SELECT (m.most - current_setting('superuser_reserved_connections')::integer
+        - coalesce(current_setting('reserved_connections', true)::integer, 0)
+        - (SELECT count(*) FROM pg_stat_activity AS a WHERE a.backend_type = 'client backend')::integer) AS free, m.most
+FROM (SELECT current_setting('max_connections')::integer AS most) AS m;
+
+-- name: examine_partitions
+SELECT to_char(m.first, 'YYYY-MM'), to_regclass('chunk_' || to_char(m.first, 'YYYY_MM')) IS NOT NULL
+FROM (
+    SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC') + make_interval(months => ahead) AS first
+    FROM generate_series(0, 2) AS ahead
+) AS m
+ORDER BY m.first;
+
+-- name: examine_replicas
+SELECT count(*) FROM replica AS r WHERE r.alive_until > journal_now();
+
+-- name: examine_unclaimed
+SELECT o.definition, o.version, count(*)
+FROM open_saga AS o
+WHERE o.status IN (1, 4)
+  AND NOT EXISTS (SELECT FROM replica AS r WHERE r.owner = o.owner AND r.alive_until > journal_now())
+GROUP BY o.definition, o.version
+ORDER BY o.definition, o.version;
+
 -- name: read_frozen
 SELECT f.saga_id, f.place FROM frozen AS f;
 

@@ -56,9 +56,14 @@ class Clients:
         data = random.choice(inputs).SerializeToString(deterministic=True)
         await asyncio.sleep(after)
         wait = random.choice((0.0, 0.0, random.uniform(0.0, _LONGEST_WAIT)))
-        request = StartSaga(saga_id, definition.name, definition.version, data, data)
+
+        def start(replica: ReplicaProcess) -> Awaitable[SagaState]:
+            # During a deploy, one that is not there yet starts the version that it has.
+            request = StartSaga(saga_id, definition.name, replica.serves(definition), data, data)
+            return replica.worker.start(request, wait)
+
         while True:
-            state = await self._ask("customer", "start", saga_id, lambda replica: replica.worker.start(request, wait))
+            state = await self._ask("customer", "start", saga_id, start, lambda replica: replica.serves(definition) > 0)
             if state is not None:
                 if saga_id not in self._invariants.sagas:
                     self._invariants.report(Promise.NOTHING_IS_LOST, f"{saga_id} was acknowledged, and is not durable")
@@ -159,9 +164,16 @@ class Clients:
     def _is_child(self, saga_id: str) -> bool:
         return bool(self._invariants.sagas[saga_id].state.parent_id)
 
-    async def _ask(self, who: str, what: str, saga_id: str, ask: Ask) -> SagaState | None:
-        """Ask a replica that seems to be there; what it answers, if it does."""
-        there = [replica for replica in self._replicas if replica.answers]
+    async def _ask(
+        self,
+        who: str,
+        what: str,
+        saga_id: str,
+        ask: Ask,
+        takes_it: Callable[[ReplicaProcess], bool] = lambda _: True,
+    ) -> SagaState | None:
+        """Ask a replica that seems to be there, and that takes such questions; what it answers, if it does."""
+        there = [replica for replica in self._replicas if replica.answers and takes_it(replica.current)]
         if not there:
             return None
         replica = self._random.choice(there).current

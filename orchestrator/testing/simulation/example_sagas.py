@@ -78,6 +78,18 @@ async def bundle(order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt(order_id=order_id, total=_PRICE)
 
 
+@saga("bundle", version=2)
+async def bundle_at_once(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """A later version of the same saga, whose journals look different; the earlier one is still served."""
+    order_id = saga_id()
+    await _ship(order, shop)
+    await shop.inventory.ReserveStock(ReserveStockRequest(order_id=order_id, lines=order.lines))
+    await _hold(order, shop)
+    await shop.payment.CapturePayment(CapturePaymentRequest(order_id=order_id, amount=_PRICE))
+    await _confirm(order, shop)
+    return Receipt(order_id=order_id, total=_PRICE)
+
+
 @saga("choices", version=1)
 async def choices(order: StartOrderRequest, shop: Shop) -> Receipt:
     """Takes another way when refused or left without an answer, decides by chance and the clock, gives up at times."""
@@ -121,6 +133,14 @@ async def parcel(order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt(order_id=saga_id())
 
 
+@saga("parcel", version=2)
+async def tracked_parcel(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """A later version of that child."""
+    await _ship(order, shop)
+    await shop.inventory.ReserveStock(ReserveStockRequest(order_id=saga_id(), lines=order.lines))
+    return Receipt(order_id=saga_id())
+
+
 @saga("till", version=1)
 async def till(order: StartOrderRequest, shop: Shop) -> Receipt:
     """A child with a pivot, which makes it a pivot of its parent."""
@@ -141,6 +161,15 @@ async def delivery(order: StartOrderRequest, shop: Shop) -> Receipt:
             await child(parcel, order)
 
     await asyncio.gather(send("first"), send("second"))
+    await child(till, order)
+    await _confirm(order, shop)
+    return Receipt(order_id=saga_id(), total=_PRICE)
+
+
+@saga("delivery", version=2)
+async def tracked_delivery(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """A later version of that parent, which runs a later version of its child."""
+    await child(tracked_parcel, order)
     await child(till, order)
     await _confirm(order, shop)
     return Receipt(order_id=saga_id(), total=_PRICE)

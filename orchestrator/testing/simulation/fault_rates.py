@@ -31,11 +31,13 @@ class FaultRates:
         journal_refuses: transactions that fail, and write nothing.
         journal_forgets: transactions that are written, and whose acknowledgement is lost.
         journal_slow: transactions that take a second.
+        journal_late: transactions whose connection breaks, and that are written seconds after that was told.
         participant_crashes: how often a participant dies.
         replica_crashes: how often a replica dies.
         replica_stops: how often a replica is stopped in good order.
         replica_pauses: how often a replica stands still, and goes on later as if nothing had happened.
         skew: seconds by which the replicas' clocks differ.
+        drift: the share by which their clocks run faster or slower than one another.
         operators: what operators do.
     """
 
@@ -52,11 +54,13 @@ class FaultRates:
     journal_refuses: float = 0.0
     journal_forgets: float = 0.0
     journal_slow: float = 0.0
+    journal_late: float = 0.0
     participant_crashes: float = 0.0
     replica_crashes: float = 0.0
     replica_stops: float = 0.0
     replica_pauses: float = 0.0
     skew: float = 0.0
+    drift: float = 0.0
     operators: float = 0.0
 
     @classmethod
@@ -85,11 +89,13 @@ _HIGHEST: Final = FaultRates(
     journal_refuses=0.08,
     journal_forgets=0.08,
     journal_slow=0.1,
+    journal_late=0.05,
     participant_crashes=0.08,
     replica_crashes=0.25,
     replica_stops=0.1,
     replica_pauses=0.25,
-    skew=2.0,
+    skew=30.0,
+    drift=0.2,
     operators=1.5,
 )
 _HIGHEST_BY_NAME: Final = tuple((field.name, getattr(_HIGHEST, field.name)) for field in fields(FaultRates))

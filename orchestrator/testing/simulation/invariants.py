@@ -38,6 +38,7 @@ from orchestrator.journal.keys import compensation_key, related
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import SagaState, Status
 from orchestrator.testing.mock import EffectLedger
+from orchestrator.testing.simulation.lease_check import LeaseCheck
 from orchestrator.testing.simulation.observed_saga import ObservedSaga, goes_on_without, is_child, started_after
 from orchestrator.testing.simulation.promises import Broken, Promise
 
@@ -64,6 +65,7 @@ class Invariants:
         ledger: what the participants have done.
         paused: the sagas that an operator has asked to pause.
         replies: what the participants have answered to commands that took effect, whether it arrived or not.
+        leases: holds claims to them.
     """
 
     def __init__(self, on_broken: Callable[[Broken], None]) -> None:
@@ -71,6 +73,7 @@ class Invariants:
         self.ledger = EffectLedger(self._effect_changed)
         self.paused: set[str] = set()
         self.replies: dict[str, bytes] = {}
+        self.leases = LeaseCheck(self.sagas, self.report)
         self._on_broken = on_broken
         self._sent: dict[str, tuple[str, bytes]] = {}
         self._places: dict[str, tuple[str, str]] = {}
@@ -166,7 +169,13 @@ class Invariants:
             )
         if known is None or append.new is not None:
             known = ObservedSaga(SagaState(append.saga_id), append.owner, append.token, advancing=True)
-        self.sagas[append.saga_id] = known
+        if append.expected_sequence != known.sequence:
+            self.report(
+                Promise.ONE_OWNER,
+                f"{append.owner} wrote to {append.saga_id} after {append.expected_sequence} entries; there were "
+                f"{known.sequence}",
+            )
+        self.sagas[append.saga_id] = known._replace(sequence=known.sequence + len(append.entries))
         for entry in append.entries:
             self._check(known.state, entry)
             entry.apply(known.state)
@@ -175,9 +184,10 @@ class Invariants:
                 Promise.NOTHING_IS_LOST, f"{append.saga_id} is listed as {append.status}, and is {known.state.status}"
             )
 
-    def claimed(self, owner: str, claim: Claim) -> None:
-        """The journal under test has given a claim."""
+    def claimed(self, owner: str, claim: Claim, now: int) -> None:
+        """The journal under test has given a claim, at this time of its clock."""
         known = self.sagas[claim.saga_id]
+        self.leases.claimed(owner, claim, now)
         if claim.token <= known.token:
             self.report(Promise.ONE_OWNER, f"{owner} claimed {claim.saga_id} with the old token {claim.token}")
         self.sagas[claim.saga_id] = known._replace(owner=owner, token=claim.token, advancing=False)

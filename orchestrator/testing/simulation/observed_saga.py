@@ -24,12 +24,14 @@ class ObservedSaga(NamedTuple):
         token: the token of that claim.
         advancing: its owner has begun to advance it. Until then, the owner may still send what it sent under an
             earlier claim that it has lost.
+        sequence: how many entries are durable.
     """
 
     state: SagaState
     owner: str
     token: int
     advancing: bool
+    sequence: int = 0
 
     def is_advanced_by(self, replica: str) -> bool:
         """The replica is the owner, and has begun to advance the saga."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from orchestrator.testing.simulation.store import SimulatedStore
     from orchestrator.testing.simulation.timeline import Timeline
 
+    Definition = SagaDefinition[Any, Any, Any]
+
 _LEASE_SECONDS: Final = 3.0
 _GRACE_SECONDS: Final = 2.0
 _RETRY_SECONDS: Final = 1.0
@@ -65,13 +67,14 @@ class ReplicaProcess:
         network: Network,
         store: SimulatedStore,
         sagas: SagasUnderTest,
-        definitions: Sequence[SagaDefinition[Any, Any, Any]],
+        definitions: Sequence[Definition],
         clock: VirtualClock,
     ) -> None:
         random = network.random
         self.name = name
         self.process = Process(name)
         connection = NetworkConnection(network, self.process)
+        self._invariants = network.invariants
         adapters = Adapters(
             SimulatedJournal(store, self.process),
             connection,
@@ -90,6 +93,11 @@ class ReplicaProcess:
         self.is_open = False
         self.is_stopping = False
         self.worker, self.acts = replica.worker, replica.acts
+        self._opening: asyncio.Task[Any] | None = None
+
+    def begin(self) -> None:
+        """Start it."""
+        self._opening = self.spawn(self.open())
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something in this replica."""
@@ -106,9 +114,22 @@ class ReplicaProcess:
         self.is_open = True
 
     async def close(self) -> None:
-        """Stop in good order."""
+        """Stop in good order, be it before it was open."""
+        if self._opening is not None and not self._opening.done():
+            self._opening.cancel()
+            await asyncio.wait((self._opening,))
         with contextlib.suppress(JournalError):
             await self.worker.close(_GRACE_SECONDS)
+            self._invariants.leases.handed_over(self.name, VirtualClock().now())
+
+    def serves(self, definition: Definition) -> int:
+        """The newest version of a saga that it serves and that takes the same input, this one at most; 0 for none."""
+        versions = [
+            served.definition.version
+            for served in self.worker.served
+            if served.definition.name == definition.name and served.definition.input is definition.input
+        ]
+        return max((version for version in versions if version <= definition.version), default=0)
 
 
 class SimulatedReplica:
@@ -124,7 +145,7 @@ class SimulatedReplica:
         network: Network,
         store: SimulatedStore,
         sagas: SagasUnderTest,
-        definitions: Sequence[SagaDefinition[Any, Any, Any]],
+        definitions: Sequence[Definition],
         timeline: Timeline,
     ) -> None:
         self._name = name
@@ -134,6 +155,7 @@ class SimulatedReplica:
         self._definitions = definitions
         self._timeline = timeline
         self._starts = 0
+        self._in_trouble = asyncio.Lock()
         self.current = self._begin()
 
     @property
@@ -143,12 +165,13 @@ class SimulatedReplica:
 
     def _begin(self) -> ReplicaProcess:
         self._starts += 1
-        random, skew = self._network.random, self._network.fault_rates.skew
-        clock = VirtualClock(random.uniform(-skew, skew) / 2)
+        random, rates = self._network.random, self._network.fault_rates
+        skew, drift = rates.skew / 2, rates.drift / 2
+        clock = VirtualClock(random.uniform(-skew, skew), random.uniform(-drift, drift))
         name = f"{self._name}.{self._starts}"
         self._timeline.note(name, "opened")
         process = ReplicaProcess(name, self._network, self._store, self._sagas, self._definitions, clock)
-        process.spawn(process.open())
+        process.begin()
         return process
 
     async def live(self, fault_rates: FaultRates, random: Random) -> None:
@@ -157,11 +180,21 @@ class SimulatedReplica:
         while sum(rates):
             await asyncio.sleep(random.expovariate(sum(rates)))
             (trouble,) = random.choices((self._crash, self._stop, self._pause), rates)
-            await trouble(random)
+            async with self._in_trouble:
+                await trouble(random)
 
-    def recover_now(self) -> None:
-        """End the present fault: restart what crashed, resume what is paused."""
-        if self.current.process.crashed or self.current.is_stopping:
+    async def deploy(self, definitions: Sequence[Definition], random: Random) -> None:
+        """Stop it in good order, and have its next process serve these sagas."""
+        async with self._in_trouble:
+            self._definitions = definitions
+            self._timeline.note(self._name, "deployed", *map(str, definitions))
+            await self._stop(random)
+
+    def recover_now(self, definitions: Sequence[Definition]) -> None:
+        """End the present fault: restart what crashed, resume what is paused, deploy what is not deployed yet."""
+        is_behind = self._definitions is not definitions
+        self._definitions = definitions
+        if self.current.process.crashed or self.current.is_stopping or is_behind:
             self.current.process.crash()
             self.current = self._begin()
         elif self.current.process.frozen:

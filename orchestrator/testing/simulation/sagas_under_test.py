@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,20 @@ class SagasUnderTest:
     def services(self) -> tuple[ServiceDescriptor, ...]:
         """The contracts of all participants."""
         return tuple({name: each for d in self.definitions for name, each in d.services.items()}.values())
+
+    @property
+    def outdated(self) -> frozenset[str]:
+        """What was served before the latest deploy, as ``str`` has it: all but the newest of several versions.
+
+        Empty where no saga has several.
+        """
+        newest = {each.name: each for each in sorted(self.definitions, key=lambda each: each.version)}
+        if len(newest) == len(self.definitions):
+            return frozenset()
+        alone = Counter(each.name for each in self.definitions)
+        return frozenset(
+            str(each) for each in self.definitions if newest[each.name] is not each or alone[each.name] == 1
+        )
 
     def draw(self, random: Random) -> tuple[Definition, ...]:
         """What the replicas of one world serve: the code is always the same, what contracts may choose is drawn."""

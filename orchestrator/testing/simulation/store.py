@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import JournalUnavailable
+from orchestrator.testing.world.clock import VirtualClock
 from orchestrator.testing.world.journal import JournalConnection, Results
 from orchestrator.testing.world.virtual_loop import call_outside
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Sequence
     from random import Random
 
     from orchestrator.journal.entries import Entry
-    from orchestrator.ports.claims import Claim
+    from orchestrator.ports.claims import Claim, Served
     from orchestrator.ports.journal import Append, Journal
     from orchestrator.testing.simulation.fault_rates import FaultRates
     from orchestrator.testing.simulation.invariants import Invariants
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _REFUSED: Final = "the simulated journal refuses"
 _FORGOT: Final = "the simulated journal's answer is lost"
+_BROKE: Final = "the simulated connection to the journal broke"
+_LATE_SECONDS: Final = (0.2, 4.0)
+"""Seconds after which a transaction stands whose connection broke."""
 _LOST_IN_CRASH: Final = 0.5
 """How many of the transactions on their way are lost when their process crashes."""
 
@@ -69,6 +73,8 @@ class SimulatedJournal(JournalConnection):
     def __init__(self, store: SimulatedStore, process: Process) -> None:
         super().__init__(store.journal, process)
         self._store = store
+        self._clock = VirtualClock()
+        self._late: set[asyncio.Future[None]] = set()
 
     def delay(self) -> float:
         """See the base class."""
@@ -86,11 +92,33 @@ class SimulatedJournal(JournalConnection):
         if drawn < rates.journal_refuses:
             self._note("unwritten", *(append.saga_id for append in appends))
             return [JournalUnavailable(_REFUSED) for _ in appends]
+        if store.random.random() < rates.journal_late:
+            self._note("broke", *(append.saga_id for append in appends))
+            self._put_off(appends)
+            return [JournalUnavailable(_BROKE) for _ in appends]
         results = [self.write(append) for append in appends]
         if store.random.random() < rates.journal_forgets:
             self._note("unacknowledged", *(append.saga_id for append in appends))
             return [JournalUnavailable(_FORGOT) for _ in appends]
         return results
+
+    def _put_off(self, appends: Sequence[Append]) -> None:
+        """The server has not noticed yet that the connection is broken: it writes later, also without the replica."""
+        settled: asyncio.Future[None] = self._store.loop.create_future()
+        self._late.add(settled)
+        call_outside(self._store.random.uniform(*_LATE_SECONDS), self._write_late, appends, settled)
+
+    def _write_late(self, appends: Sequence[Append], settled: asyncio.Future[None]) -> None:
+        self._note("late", *(append.saga_id for append in appends))
+        for append in appends:
+            self.write(append)
+        self._late.discard(settled)
+        _set(settled)
+
+    async def _settled(self) -> None:
+        """Wait until what this connection was given stands or never will, as every shared store does for its claims."""
+        while self._late:
+            await asyncio.wait(tuple(self._late))
 
     def write(self, append: Append) -> Exception | None:
         """See the base class."""
@@ -107,7 +135,42 @@ class SimulatedJournal(JournalConnection):
         """See the base class."""
         for claim in claims:
             self._note("claimed", claim.saga_id, claim.token)
-            self._store.invariants.claimed(self.process.name, claim)
+            self._store.invariants.claimed(self.process.name, claim, self._clock.now())
+
+    async def heartbeat(self, owner: str, lease: int) -> None:
+        """See the port."""
+
+        async def beat() -> None:
+            await self.journal.heartbeat(owner, lease)
+            self._store.invariants.leases.beat(owner, self._clock.now() + lease)
+
+        await self._ask(beat)
+
+    async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
+        """See the port."""
+        await self._settled()
+        return await super().claim_unfinished(owner, limit, served)
+
+    async def claimed(self, owner: str) -> list[Claim]:
+        """See the port."""
+        await self._settled()
+        return await super().claimed(owner)
+
+    async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
+        """See the port."""
+        await self._settled()
+        return await super().claim_resting(owner, saga_id)
+
+    async def release(self, owner: str) -> None:
+        """See the port."""
+        await self._settled()
+
+        async def let_go() -> None:
+            await self.journal.release(owner)
+            self._note("released")
+            self._store.invariants.leases.released(owner, await self.journal.claimed(owner))
+
+        await self._ask(let_go)
 
     async def travel(self, *, answered: bool) -> None:
         """See the base class."""

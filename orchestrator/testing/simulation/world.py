@@ -34,15 +34,21 @@ from orchestrator.testing.world.clock import VirtualClock
 from orchestrator.testing.world.virtual_loop import StandsStill, VirtualLoop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from orchestrator.definition.saga import SagaDefinition
     from orchestrator.ports.journal import Journal
     from orchestrator.testing.simulation.sagas_under_test import SagasUnderTest
+
+    Definition = SagaDefinition[Any, Any, Any]
 
 _FAULTY_SECONDS: Final = 25.0
 _LONGEST_RECOVERY_SECONDS: Final = 900.0
 _SAGAS: Final = (6, 14)
 _REPLICAS: Final = (2, 3)
+_DEPLOYS: Final = 0.4
+"""In how many worlds a new version is deployed, where some saga has several."""
+_LONGEST_DEPLOY_PAUSE: Final = 6.0
 _OPERATOR_ROUNDS: Final = 20
 _LATEST_ARRIVAL_SECONDS: Final = 30.0
 _ENGINE: Final = "orchestrator.engine"
@@ -127,10 +133,11 @@ class _World:
     async def _run_phases(self) -> None:
         random, timeline = self._random, self.timeline
         definitions = self._sagas.draw(random)
+        before = self._served_before(definitions)
         network = Network(self._sagas, self._loop, random, self._fault_rates, timeline, self._invariants)
         store = SimulatedStore(self._journal, self._loop, random, self._fault_rates, timeline, self._invariants)
         replicas = [
-            SimulatedReplica(f"replica-{number}", network, store, self._sagas, definitions, timeline)
+            SimulatedReplica(f"replica-{number}", network, store, self._sagas, before, timeline)
             for number in range(1, random.randint(*_REPLICAS) + 1)
         ]
         clients = Clients(replicas, self._sagas, random, timeline, self._invariants)
@@ -142,6 +149,7 @@ class _World:
             *(replica.live(self._fault_rates, random) for replica in replicas),
             *(host.live(self._fault_rates.participant_crashes, random, timeline) for host in network.hosts.values()),
             clients.operate(self._fault_rates.operators),
+            *([_deploy(replicas, definitions, random)] if before is not definitions else []),
         ]
         await self._inject_faults([self._loop.create_task(each) for each in faults])
         timeline.note("world", "no_more_faults")
@@ -149,9 +157,16 @@ class _World:
         for host in network.hosts.values():
             host.up = True
         for replica in replicas:
-            replica.recover_now()
+            replica.recover_now(definitions)
         await self._settle_all(starts, clients)
         await FinalCheck(self._invariants).check(self._journal)
+
+    def _served_before(self, definitions: Sequence[Definition]) -> Sequence[Definition]:
+        """What is served when the world begins: in some worlds, what was served before a deploy."""
+        outdated = self._sagas.outdated
+        if not outdated or self._random.random() >= _DEPLOYS:
+            return definitions
+        return tuple(definition for definition in definitions if str(definition) in outdated)
 
     async def _inject_faults(self, faults: list[asyncio.Task[None]]) -> None:
         await asyncio.sleep(_FAULTY_SECONDS)
@@ -213,6 +228,14 @@ class _World:
         happened = len(self.timeline.events)
         self._loop.sweep()
         del self.timeline.events[happened:]
+
+
+async def _deploy(replicas: Sequence[SimulatedReplica], definitions: Sequence[Definition], random: Random) -> None:
+    """One replica after another comes to serve what is new as well."""
+    await asyncio.sleep(random.uniform(0, _FAULTY_SECONDS / 2))
+    for replica in replicas:
+        await replica.deploy(definitions, random)
+        await asyncio.sleep(random.uniform(0, _LONGEST_DEPLOY_PAUSE))
 
 
 @contextlib.contextmanager

@@ -19,23 +19,25 @@ class VirtualClock:
     seconds, and everything else that is due in between happens before it ends.
 
     Args:
-        skew: seconds by which this clock differs from the loop's.
+        skew: seconds by which this clock differs from the loop's when the world begins.
+        drift: the share by which it runs faster; slower where negative.
     """
 
-    def __init__(self, skew: float = 0.0) -> None:
+    def __init__(self, skew: float = 0.0, drift: float = 0.0) -> None:
         self._skew = skew
+        self._pace = 1.0 + drift
 
     def now(self) -> int:
         """Nanoseconds since the epoch, as this clock shows them."""
-        return EPOCH + int((asyncio.get_running_loop().time() + self._skew) * 1e9)
+        return EPOCH + int((asyncio.get_running_loop().time() * self._pace + self._skew) * 1e9)
 
     async def sleep(self, seconds: float) -> None:
-        """Let virtual time pass."""
-        await asyncio.sleep(seconds)
+        """Let so many seconds of this clock pass."""
+        await asyncio.sleep(seconds / self._pace)
 
     def call_after(self, seconds: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
-        """Call ``callback`` after so many virtual seconds."""
-        return asyncio.get_running_loop().call_later(seconds, callback)
+        """Call ``callback`` after so many seconds of this clock."""
+        return asyncio.get_running_loop().call_later(seconds / self._pace, callback)
 
 
 class JumpingClock:

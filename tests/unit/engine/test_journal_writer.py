@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from orchestrator.engine.run.journal_writer import SagaWriter
-from orchestrator.errors import JournalUnavailable
+from orchestrator.errors import ClaimLost, JournalUnavailable
 from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaStarted
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import SagaState, Status
@@ -149,3 +149,28 @@ async def test_every_change_is_seen_by_who_watches() -> None:
     writer.record(SagaCompensated(3))
 
     assert seen == [Status.COMPENSATING, Status.COMPENSATED]
+
+
+async def test_a_write_that_follows_one_in_doubt_is_in_doubt_though_the_journal_refuses_it() -> None:
+    """The start comes to stand later, under the claim of this replica: nobody else would recover it."""
+    journal = SlowJournal()
+    writer = started_writer(journal)
+    start = writer.persist()
+    writer.record(RollbackBegan(2, Reason(ReasonCode.CANCELLED, "enough")))
+    follows = writer.persist()
+
+    journal.written[0].set_exception(JournalUnavailable("the connection broke"))
+    journal.written[1].set_exception(ClaimLost("there is no such saga"))
+    for persisted in (start, follows):
+        with pytest.raises(JournalUnavailable):
+            await persisted
+
+
+async def test_a_claim_that_was_lost_is_told_as_lost() -> None:
+    journal = SlowJournal()
+    writer = started_writer(journal)
+    persisted = writer.persist()
+
+    journal.written[0].set_exception(ClaimLost("another replica has it"))
+    with pytest.raises(ClaimLost):
+        await persisted

@@ -278,7 +278,12 @@ ENGINE_FLAWS = (
         Promise.UNKNOWN_IS_NOT_FAILED,
         Promise.ONLY_FORWARDS,
     ),
-    _flaw(replies_are_not_looked_at, Promise.UNKNOWN_IS_NOT_FAILED, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
+    _flaw(
+        replies_are_not_looked_at,
+        Promise.UNKNOWN_IS_NOT_FAILED,
+        Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR,
+        Promise.IN_REVERSE_ORDER,
+    ),
     _flaw(what_a_saga_goes_on_without_is_forgotten, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
     _flaw(every_attempt_has_a_key_of_its_own, Promise.SAME_INTENT_SAME_KEY),
     _flaw(cancel_is_never_refused, Promise.ONLY_FORWARDS),

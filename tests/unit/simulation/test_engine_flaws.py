@@ -6,11 +6,13 @@ import pytest
 
 from tests.unit.simulation.built_in import world
 from tests.unit.simulation.engine_flaws import ENGINE_FLAWS, EngineFlaw
+from tests.unit.simulation.replica_flaws import REPLICA_FLAWS
 
 MOST_SEEDS = 300
+FLAWS = (*ENGINE_FLAWS, *REPLICA_FLAWS)
 
 
-@pytest.mark.parametrize("flaw", ENGINE_FLAWS, ids=[flaw.introduce.__name__ for flaw in ENGINE_FLAWS])
+@pytest.mark.parametrize("flaw", FLAWS, ids=[flaw.introduce.__name__ for flaw in FLAWS])
 def test_a_flaw_of_the_engine_is_found(flaw: EngineFlaw) -> None:
     with flaw.introduce():
         for seed in range(MOST_SEEDS):

@@ -42,9 +42,9 @@ def test_everything_that_can_go_wrong_does() -> None:
         events.update(each.timeline.counts())
     assert {"completed", "compensated", "partially_compensated"} <= set(ends)
     for troubled in (
-        "busy", "cancel", "crashed", "intercepted", "lost", "nonsense", "pause", "paused", "refused", "rejected",
-        "reset", "resolve", "resume", "retry_now", "skip", "stopped", "unacknowledged", "unanswered", "unavailable",
-        "unwritten", "went_on",
+        "broke", "busy", "cancel", "crashed", "deployed", "intercepted", "late", "lost", "nonsense", "pause", "paused",
+        "refused", "rejected", "released", "reset", "resolve", "resume", "retry_now", "skip", "stopped",
+        "unacknowledged", "unanswered", "unavailable", "unwritten", "went_on",
     ):  # fmt: skip
         assert events[troubled], troubled
     entries = Counter(str(name).partition("(")[0] for each in worlds for name in _appended(each))
@@ -57,6 +57,20 @@ def test_everything_that_can_go_wrong_does() -> None:
         "OutcomeResolved",
     ):
         assert entries[rare], rare
+
+
+def test_a_replica_serves_what_it_served_before_while_another_serves_the_new_version_already() -> None:
+    """Sagas of both versions are started in the worlds of a deploy, and each comes to an end."""
+    deploys = [each for seed in range(SEEDS) if "deployed" in (each := cached_world(seed)).timeline.counts()]
+
+    assert len(deploys) > SEEDS // 10
+    assert not {"waiting", "running", "compensating"} & {end for each in deploys for end in each.ends}
+
+
+def test_what_was_served_before_a_deploy_is_all_but_the_newest_of_several_versions() -> None:
+    assert SAGAS.outdated == {
+        "place_order v1", "bundle v1", "choices v1", "hurry v1", "parcel v1", "till v1", "delivery v1",
+    }  # fmt: skip
 
 
 def _appended(outcome: Outcome) -> list[object]:

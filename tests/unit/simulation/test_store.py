@@ -81,6 +81,34 @@ def test_a_transaction_whose_acknowledgement_is_lost_is_durable(store_with: Call
     assert store.durable() == 1
 
 
+def test_a_transaction_whose_connection_broke_is_durable_later_and_claims_wait_for_that(
+    store_with: Callable[..., StoreInLoop],
+) -> None:
+    store = store_with(FaultRates(journal_late=1.0))
+    with pytest.raises(JournalUnavailable, match="broke"):
+        store.loop.run_until_complete(store.start())
+    assert store.durable() == 0
+
+    assert [claim.saga_id for claim in store.loop.run_until_complete(store.connection.claim_unfinished("b", 1))] == [
+        "saga-1"
+    ]
+    assert store.durable() == 1
+
+
+def test_a_claim_of_what_a_live_replica_has_is_noticed(
+    store_with: Callable[..., StoreInLoop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_with()
+    store.loop.run_until_complete(store.connection.heartbeat("a", 1_000_000_000))
+    store.loop.run_until_complete(store.start())
+    monkeypatch.setattr(store.journal, "_is_alive", lambda _owner, _now: False)
+    store.loop.run_until_complete(store.connection.claim_unfinished("b", 1))
+
+    assert [str(broken) for broken in store.broken] == [
+        "7. One owner: a claimed saga-1, whose owner a is alive",
+    ]
+
+
 def test_what_waits_for_the_next_transaction_is_lost_in_a_crash(store_with: Callable[..., StoreInLoop]) -> None:
     store = store_with()
     first = store.start()

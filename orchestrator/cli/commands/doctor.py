@@ -1,0 +1,84 @@
+"""``orchestrator doctor``: is the journal in order, and are the participants?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from orchestrator.cli.journal_file import JournalOption  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.output.exit import errors_reported
+from orchestrator.cli.output.text import visible
+from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.ports.findings import Finding
+    from orchestrator.settings import Settings
+
+_COLOURS: Final = {"fine": "green", "warning": "yellow", "error": "red"}
+
+
+def doctor(
+    journal: JournalOption = None,
+    sagas: Annotated[
+        list[str] | None,
+        typer.Option(help="A module with sagas, whose participants are looked at too; may be repeated."),
+    ] = None,
+    overlay: OverlayOption = None,
+    participant: Annotated[
+        list[str] | None,
+        typer.Option(help="full.service.Name=host:port; may be repeated.  [env: ORCHESTRATOR_PARTICIPANTS]"),
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
+) -> None:
+    """Look at the journal, and at the participants of sagas: what is fine, what is not, and what to do.
+
+    It changes nothing, and can run beside an orchestrator.
+
+    Exit codes:
+    - 0: nothing is wrong, whatever it warns of.
+    - 1: something is wrong, or cannot be looked at.
+    """
+    from orchestrator.cli.modules import load_definitions  # noqa: PLC0415 - other commands do without
+    from orchestrator.settings import read_settings  # noqa: PLC0415 - as above
+
+    with errors_reported():
+        settings = read_settings(journal=journal, participants=",".join(participant) if participant else None)
+        definitions = load_definitions(sagas, overlay) if sagas else ()
+        findings = asyncio.run(_examine(settings, definitions))
+    if as_json:
+        typer.echo(json.dumps([_as_json(finding) for finding in findings], indent=2))
+    else:
+        _show(findings)
+    if any(finding.severity.value == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+async def _examine(settings: Settings, definitions: Sequence[SagaDefinition[Any, Any, Any]]) -> list[Finding]:
+    from orchestrator.store.opening import examine_store  # noqa: PLC0415 - other commands do without
+
+    found = await examine_store(settings.journal)
+    if definitions:
+        from orchestrator.cli.participants import examine_participants  # noqa: PLC0415 - as above
+
+        found += await examine_participants(settings, definitions)
+    return found
+
+
+def _as_json(finding: Finding) -> dict[str, str]:
+    return {**finding._asdict(), "severity": finding.severity.value}
+
+
+def _show(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        severity = finding.severity.value
+        head = typer.style(f"{severity:<7}", fg=_COLOURS[severity])
+        typer.echo(f"{head}  {visible(finding.about)}: {visible(finding.what)}")
+        if finding.advice:
+            typer.echo(f"{'':<7}  do: {visible(finding.advice)}")
