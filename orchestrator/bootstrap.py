@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.ports.channel import Channel
     from orchestrator.settings import Settings
-    from orchestrator.store.frozen_note import FrozenNote
 
     Definition = SagaDefinition[Any, Any, Any]
 
@@ -82,12 +81,10 @@ class OpenedReplica:
     Attributes:
         sagas: the engine.
         participants: the way to the participants.
-        note: which sagas kept the event loop to themselves before; cleared once everything is recovered.
     """
 
     sagas: Replica
     participants: Router
-    note: FrozenNote
 
     @property
     def recovered(self) -> int:
@@ -142,7 +139,6 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
     """
     async with _assembled(settings, definitions) as replica:
         await replica.sagas.worker.open()
-        replica.note.clear()
         yield replica
 
 
@@ -177,10 +173,9 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             for service, breaker in worker.bindings.breakers.items():
                 breaker.on_return = partial(live.compare_again, service)
         await republishing.open()
-        note = frozen_note(settings.journal)
-        worker.frozen = note.read()
+        worker.note = frozen_note(settings.journal)
         stack.push_async_callback(worker.close, settings.drain_seconds)
-        yield OpenedReplica(replica, participants, note)
+        yield OpenedReplica(replica, participants)
 
 
 async def serve(settings: Settings, definitions: Sequence[Definition], servicers: Sequence[Servicers] = ()) -> None:
@@ -220,7 +215,9 @@ async def _serve(
     replica: OpenedReplica,
     stopping: asyncio.Event,
 ) -> None:
-    await replica.sagas.worker.begin(replica.note.clear)
+    worker = replica.sagas.worker
+    await worker.begin()
+    worker.recovery.reached = server.be_ready
     await server.start()
     _log.info("orchestrator listening on %s", server.address)
     _log.info("serving %s", ", ".join(map(str, definitions)))

@@ -76,6 +76,10 @@ class ApiServer:
         """Take calls from now on."""
         await self._server.start()
 
+    def be_ready(self, is_ready: bool) -> None:
+        """Say of the server's health whether it can do what it is asked for."""
+        self._health.be_ready(is_ready)
+
     async def drain(self, grace: float) -> None:
         """Take no new calls; let those in flight finish for up to ``grace`` seconds."""
         self._health.drain()
