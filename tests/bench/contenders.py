@@ -13,6 +13,7 @@ from bench.v1.bench_pb2_grpc import CheckoutServiceStub
 from orchestrator.errors import SagaNotCompleted
 from tests.bench.checkout.sagas import Shop, chain, checkout, take_back
 from tests.bench.processes import BenchFailed
+from tests.bench.rounds import closed_loop
 
 if TYPE_CHECKING:
     from orchestrator.bootstrap import OpenedReplica
@@ -39,6 +40,10 @@ class Bare:
     def __init__(self, channel: grpc.aio.Channel, *, refuse: bool = False) -> None:
         self._shop = Shop(CheckoutServiceStub(channel))
         self._order = order(refuse=refuse)
+
+    async def run(self, number: int, in_flight: int) -> list[float]:
+        """So many chains; the seconds of each."""
+        return await closed_loop(self.one, number, in_flight)
 
     async def one(self, number: int) -> None:
         """One chain."""
@@ -82,6 +87,10 @@ class Sagas:
         self._definition = definition
         self._request_ids = request_ids
         self._order = order(refuse=refuse)
+
+    async def run(self, number: int, in_flight: int) -> list[float]:
+        """So many sagas; the seconds of each."""
+        return await closed_loop(self.one, number, in_flight)
 
     async def one(self, _number: int) -> None:
         """One saga, to its end."""

@@ -23,7 +23,7 @@ from orchestrator.errors import SagaNotCompleted
 from tests.bench.checkout.sagas import checkout
 from tests.bench.contenders import Bare, order
 from tests.bench.processes import end_with_parent, resident_bytes
-from tests.bench.replicas import opened_replica
+from tests.bench.replicas import in_file, opened_replica
 from tests.bench.rounds import closed_loop
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ async def main() -> None:
         if kind == "bare":
             await _hold_bare(Bare(channel), control, steps)
         else:
-            async with opened_replica(Path(journal), participant, most_in_flight=_NO_LIMIT) as replica:
+            async with opened_replica(in_file(Path(journal)), participant, most_in_flight=_NO_LIMIT) as replica:
                 await _hold_sagas(replica, control, steps)
 
 

@@ -6,8 +6,9 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-WORKLOADS = ("forward", "rollback", "memory", "recovery", "stored")
+WORKLOADS = ("forward", "rollback", "postgres", "memory", "recovery", "stored")
 _ROLLBACK_IN_FLIGHT = (1, 32, 256)
+_POSTGRES_IN_FLIGHT = (32, 256)
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class Options:
     def rollback_in_flight(self) -> tuple[int, ...]:
         """The loads of the rollback: no more than three of those asked for, because it takes longest."""
         return tuple(each for each in self.in_flight if each in _ROLLBACK_IN_FLIGHT) or self.in_flight[:1]
+
+    @property
+    def in_flight_on_postgres(self) -> tuple[int, ...]:
+        """The loads on PostgreSQL: no more than two of those asked for, because there are six contenders."""
+        return tuple(each for each in self.in_flight if each in _POSTGRES_IN_FLIGHT) or self.in_flight[:1]
 
     def sagas_at(self, in_flight: int, calls: int = 4) -> int:
         """How many in each round; fewer of those that make more than four calls, and fewer one at a time."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.bench.results import Finding, Load, Results
     from tests.bench.spread import Spread
 
-PROCESSES = ("orchestrator", "participant", "receiver")
+PROCESSES = ("orchestrator", "participant", "receiver", "database")
 _THOUSAND = 1000
 
 
@@ -64,7 +64,7 @@ def load_table(loads: list[Load]) -> Table:
             "" if measured.contender == "bare" else told(measured.ratio),
             f"{measured.p50.median:.2f}",
             f"{measured.p99.median:.2f}",
-            *(f"{measured.cpu[name]:.0f}" for name in PROCESSES),
+            *(f"{measured.cpu[name]:.0f}" if name in measured.cpu else "" for name in PROCESSES),
             "" if load.flushes is None else f"{load.flushes:.2f}",
             "" if load.written is None else f"{load.written:.1f}",
             end_section=number + 1 == len(loads) or loads[number + 1].measured.contender == "bare",

@@ -12,7 +12,7 @@ from orchestrator.ports.catalogue import SagaFilter
 from tests.bench.checkout.sagas import checkout
 from tests.bench.contenders import Sagas, order
 from tests.bench.journals import fill, recorded
-from tests.bench.replicas import opened_replica
+from tests.bench.replicas import in_file, opened_replica
 from tests.bench.results import STORED_GOAL, Finding
 from tests.bench.rounds import closed_loop, interleaved
 from tests.bench.session import say
@@ -40,12 +40,12 @@ async def stored(session: Session) -> None:
     """Sagas on an empty store and on a filled one, in interleaved rounds; then what else the filled one is asked."""
     number, folder, address = session.options.stored, session.folder, session.participant.address
     async with contextlib.AsyncExitStack() as stack:
-        empty = await stack.enter_async_context(opened_replica(folder / "stored-none.db", address))
+        empty = await stack.enter_async_context(opened_replica(in_file(folder / "stored-none.db"), address))
         began = time.perf_counter()
         saga_ids = await fill(folder / "stored.db", await recorded(empty, checkout, order()), number)
         say(f"stored: {number} sagas written in {time.perf_counter() - began:.0f} s")
         began = time.perf_counter()
-        filled = await stack.enter_async_context(opened_replica(folder / "stored.db", address))
+        filled = await stack.enter_async_context(opened_replica(in_file(folder / "stored.db"), address))
         opening = time.perf_counter() - began
         _add(session, "open a replica", [opening])
         for request_ids in (False, True):

@@ -69,6 +69,11 @@ class PostgresServer:
         with (self._data / "postgresql.auto.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
 
+    @property
+    def pid(self) -> int:
+        """The number of its first process, while it runs; the others are its children."""
+        return int((self._data / "postmaster.pid").read_text(encoding="ascii").split(maxsplit=1)[0])
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         self._control("start", "-l", str(self._data / "log"))
