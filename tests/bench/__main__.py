@@ -65,7 +65,7 @@ from tests.bench.options import parse
 from tests.bench.plot import draw
 from tests.bench.processes import BenchFailed, Watched, started
 from tests.bench.receiver import SpanTally
-from tests.bench.report import as_json, finding_table, load_table
+from tests.bench.report import as_json, finding_table, load_table, share_table
 from tests.bench.session import Session, say
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ def main() -> int:
 def show(results: Results, options: Options) -> None:
     """Print and write what was found so far."""
     tables = [load_table(results.loads)] if results.loads else []
+    tables += [share_table(results.shares)] if results.shares else []
     tables += [finding_table(results.findings)] if results.findings else []
     if not tables:
         return

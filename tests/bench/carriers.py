@@ -30,6 +30,11 @@ class Carrier:
         self._process = process
         self.pid = process.pid
 
+    def kill(self) -> None:
+        """Kill it with -9; it is gone when this returns."""
+        self._process.kill()
+        self._process.wait()
+
     async def answer(self, order: str = "") -> Any:  # noqa: ANN401 - as the order has it
         """What it answers to an order; without one, what it says when it is ready.
 
@@ -95,28 +100,29 @@ class Carriers:
 
 async def bare(session: Session, stack: contextlib.ExitStack, name: str, parts: int) -> Carriers:
     """The bare chain, in so many processes."""
-    return await _started(session, stack, name, [["bare", session.participant.address]] * parts)
+    return Carriers(name, [await opened_carrier(session, stack) for _ in range(parts)])
 
 
 async def sagas(session: Session, stack: contextlib.ExitStack, name: str, parts: int, *, traced: bool) -> Carriers:
     """So many replicas on one empty database; traced, each has a receiver of its own, which counts its spans."""
-    journal, lines = session.databases.new(), []
-    for part in range(parts):
-        line = ["traced" if traced else "saga", session.participant.address, journal]
-        if traced:
-            spans = session.folder / f"spans-{name.replace(' ', '-')}-{part}"
-            SpanTally(spans)  # makes the file
-            receiver = stack.enter_context(started("receiver", "tests.bench.receiver", str(spans), path=session.stubs))
-            session.watched.add("receiver", receiver.pid)
-            line += [receiver.address, str(spans)]
-        lines.append(line)
-    return await _started(session, stack, name, lines)
-
-
-async def _started(session: Session, stack: contextlib.ExitStack, name: str, lines: list[list[str]]) -> Carriers:
-    carriers = []
-    for line in lines:  # one after another: a traced one counts, alone, how many spans a saga has
-        process = stack.enter_context(running("tests.bench.carrying", *line, path=session.stubs))
-        carriers.append(Carrier(process))
-        await carriers[-1].answer()
+    journal, carriers = ("--journal", session.databases.new()), []
+    for part in range(parts):  # one after another: a traced one counts, alone, how many spans a saga has
+        tracing = _traced(session, stack, f"{name.replace(' ', '-')}-{part}") if traced else ()
+        carriers.append(await opened_carrier(session, stack, *journal, *tracing))
     return Carriers(name, carriers)
+
+
+async def opened_carrier(session: Session, stack: contextlib.ExitStack, *arguments: str) -> Carrier:
+    """One process with these arguments, which is ready."""
+    line = (session.participant.address, *arguments)
+    carrier = Carrier(stack.enter_context(running("tests.bench.carrying", *line, path=session.stubs)))
+    await carrier.answer()
+    return carrier
+
+
+def _traced(session: Session, stack: contextlib.ExitStack, name: str) -> tuple[str, ...]:
+    spans = session.folder / f"spans-{name}"
+    SpanTally(spans)  # makes the file
+    receiver = stack.enter_context(started("receiver", "tests.bench.receiver", str(spans), path=session.stubs))
+    session.watched.add("receiver", receiver.pid)
+    return "--collector", receiver.address, "--tally", str(spans)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
@@ -99,6 +100,14 @@ class Sagas:
             await self.replica.run(self._definition, self._order, request_id=request_id)
         except SagaNotCompleted as error:
             if not self._order.refuse or error.status != "compensated":
+                raise
+
+    async def begin(self, _number: int) -> None:
+        """Start one saga, and wait for nothing but its start."""
+        try:
+            await self.replica.run(self._definition, self._order, wait=timedelta())
+        except SagaNotCompleted as error:
+            if error.status != "running":
                 raise
 
     async def catch_up(self, number: int) -> None:

@@ -41,10 +41,15 @@ class Databases:
     ) -> None:
         self._stack.close()
 
-    def new(self) -> str:
-        """The URL of an empty database; gone after the run."""
+    @property
+    def server(self) -> str:
+        """The URL of a database of the server."""
         if not self._server:
             server = self._stack.enter_context(running(NEWEST, **_SETTINGS))
             self._server = server.url
             self._watched.add_family("database", server.pid)
-        return self._stack.enter_context(new_database(self._server))
+        return self._server
+
+    def new(self) -> str:
+        """The URL of an empty database; gone after the run."""
+        return self._stack.enter_context(new_database(self.server))

@@ -25,9 +25,12 @@ _ROOM = 1.1
 
 
 def draw(loads: list[Load], path: Path) -> None:
-    """Write the plot to ``path``; its suffix is the format, such as ``.svg``."""
+    """Write the plot of loads that have a bare chain to ``path``; its suffix is the format, such as ``.svg``."""
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     cost, ratio = figure.subplots(1, 2)
+    loads = [load for load in loads if load.workload in _STYLES]
+    if not loads:
+        return
     for workload, contender in dict.fromkeys((load.workload, load.measured.contender) for load in loads):
         line = [load for load in loads if (load.workload, load.measured.contender) == (workload, contender)]
         _draw_cost(cost, workload, contender, line)

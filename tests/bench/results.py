@@ -73,12 +73,32 @@ class Load:
     written: float | None = None
 
 
+@dataclass(frozen=True)
+class Share:
+    """What one process has of one order of the shop.
+
+    Attributes:
+        store: of the orchestrator's journal.
+        in_flight: orders at any time.
+        process: its name.
+        cpu: microseconds.
+        flushes: transactions that it has the disk keep; ``None`` where it has no database.
+    """
+
+    store: str
+    in_flight: int
+    process: str
+    cpu: float
+    flushes: float | None
+
+
 @dataclass
 class Results:
     """All that was found so far."""
 
     loads: list[Load] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    shares: list[Share] = field(default_factory=list)
 
 
 def at_least(bound: float) -> Goal:
@@ -109,4 +129,7 @@ TWO_GOAL = at_least(1.6)
 
 RECOVERY_GOAL = at_least(0.5)
 MEMORY_GOAL = at_most(15)
+TAKEOVER_GOAL = at_most(5)
+"""Seconds from the end of the lease."""
+
 STORED_GOAL = at_most(1.1)
