@@ -60,11 +60,12 @@ from rich.console import Console
 
 from orchestrator.cli.protoc import generate
 from orchestrator.errors import OrchestratorError
+from tests.bench.databases import Databases
 from tests.bench.options import parse
 from tests.bench.plot import draw
 from tests.bench.processes import BenchFailed, Watched, started
 from tests.bench.receiver import SpanTally
-from tests.bench.report import as_json, finding_table, load_table
+from tests.bench.report import as_json, finding_table, load_table, share_table
 from tests.bench.session import Session, say
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ if TYPE_CHECKING:
     from tests.bench.results import Results
 
 _PROTOS = Path(__file__).parent / "checkout" / "protos"
-_WIDTH = 150
+_WIDTH = 170
 _INTERRUPTED = 130
 
 
@@ -98,7 +99,8 @@ def opened_session(options: Options) -> Iterator[Session]:
         participant = stack.enter_context(started("participant", "tests.bench.checkout.participant", path=stubs))
         receiver = stack.enter_context(started("receiver", "tests.bench.receiver", str(spans), path=stubs))
         watched = Watched({child.name: child.pid for child in (participant, receiver)})
-        yield Session(options, folder, stubs, participant, receiver, tally, watched)
+        databases = stack.enter_context(Databases(watched))
+        yield Session(options, folder, stubs, participant, receiver, tally, databases, watched)
 
 
 def main() -> int:
@@ -125,6 +127,7 @@ def main() -> int:
 def show(results: Results, options: Options) -> None:
     """Print and write what was found so far."""
     tables = [load_table(results.loads)] if results.loads else []
+    tables += [share_table(results.shares)] if results.shares else []
     tables += [finding_table(results.findings)] if results.findings else []
     if not tables:
         return
