@@ -109,6 +109,22 @@ def is_known(url: str) -> bool:
     return not store.begins or (place.startswith(store.begins) and place != store.begins)
 
 
+def refuse_unshared(url: str, processes: int) -> None:
+    """Check that a store can be had by so many processes at once.
+
+    Raises:
+        SettingsError: no store is named so, or it belongs to one process.
+    """
+    store, _ = _named(url)
+    if processes > 1 and not store.shared:
+        shared = " or ".join(f"{scheme}:{each.place}" for scheme, each in _STORES.items() if each.shared)
+        raise SettingsError(
+            f"ORCHESTRATOR_PROCESSES: {processes} processes need a journal that they share, and {url} belongs to one; "
+            f"set ORCHESTRATOR_JOURNAL={shared} (`orchestrator journal copy` moves what is in a file), "
+            "or start one process"
+        )
+
+
 class StoreSchema(NamedTuple):
     """What a store has of the migrations that this program knows.
 
@@ -130,6 +146,7 @@ class _Store:
     Attributes:
         place: what follows the colon, for messages; empty where nothing may.
         begins: with what it begins.
+        shared: whether several processes may have it at once.
         open: see :func:`open_store`.
         open_reader: see :func:`open_reader`.
         note: see :func:`frozen_note`.
@@ -142,6 +159,7 @@ class _Store:
     note: Callable[[str], FrozenNote]
     schema: Callable[[str, bool], Awaitable[StoreSchema]]
     begins: str = ""
+    shared: bool = False
 
 
 def _named(url: str) -> tuple[_Store, str]:
@@ -238,7 +256,13 @@ def _no_note(_place: str) -> FrozenNote:
 _STORES: Final = {
     "sqlite": _Store("<path>", _open_sqlite, _read_sqlite, _note_beside_file, _schema_of_sqlite),
     "postgresql": _Store(
-        "//<host>/<database>", _open_postgres, _read_postgres, _note_in_database, _schema_of_postgres, begins="//"
+        "//<host>/<database>",
+        _open_postgres,
+        _read_postgres,
+        _note_in_database,
+        _schema_of_postgres,
+        begins="//",
+        shared=True,
     ),
     "memory": _Store("", _open_memory, _read_memory, _no_note, _no_schema),
 }
