@@ -145,6 +145,7 @@ class ParentOfReplicas:
                 stdin=theirs.fileno(),
                 process_group=0,  # Ctrl-C reaches us alone
             )
+        _log.info("replica %d started (pid=%d)", number, process.pid)
         replica = self._replicas[number] = _Replica(process, ours)
         return replica
 
