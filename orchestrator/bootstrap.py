@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from orchestrator.analysis.rules import check_definition
 from orchestrator.api.admission import Admission, StartLimits
@@ -178,7 +178,22 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         yield OpenedReplica(replica, participants)
 
 
-async def serve(settings: Settings, definitions: Sequence[Definition], servicers: Sequence[Servicers] = ()) -> None:
+class Parent(Protocol):
+    """The process that has started this one, and others on the same port."""
+
+    def watch(self, gone: Callable[[], object]) -> None:
+        """Call this once when the parent has ended."""
+
+    def tell_listening(self) -> None:
+        """Tell the parent that this replica takes calls."""
+
+
+async def serve(
+    settings: Settings,
+    definitions: Sequence[Definition],
+    servicers: Sequence[Servicers] = (),
+    parent: Parent | None = None,
+) -> None:
     """Run one replica with its API until SIGTERM or SIGINT, then drain it.
 
     It serves, new sagas too, while what an earlier process has left is still being recovered: a new saga waits for
@@ -189,6 +204,8 @@ async def serve(settings: Settings, definitions: Sequence[Definition], servicers
         settings: of this process.
         definitions: the sagas that it runs.
         servicers: what registers the servicers of the application.
+        parent: the process whose port it shares with others, and which it does not outlive; ``None`` for a replica
+            that is alone on its port.
 
     Raises:
         SettingsError: a setting cannot work; and what else :func:`opened` raises.
@@ -202,10 +219,17 @@ async def serve(settings: Settings, definitions: Sequence[Definition], servicers
         grace=settings.drain_seconds,
         note=frozen_note(settings.journal),
     )
+    if parent is not None:
+        parent.watch(stopping.set)
     with watchdog:
         async with _assembled(settings, definitions) as replica:
-            server = ApiServer(settings.listen, _services(replica, servicers, settings), settings.most_message_bytes)
-            await _serve(server, settings, definitions, replica, stopping)
+            server = ApiServer(
+                settings.listen,
+                _services(replica, servicers, settings),
+                settings.most_message_bytes,
+                shared=parent is not None,
+            )
+            await _serve(server, settings, definitions, replica, stopping, parent)
 
 
 async def _serve(
@@ -214,6 +238,7 @@ async def _serve(
     definitions: Sequence[Definition],
     replica: OpenedReplica,
     stopping: asyncio.Event,
+    parent: Parent | None,
 ) -> None:
     worker = replica.sagas.worker
     await worker.begin()
@@ -221,6 +246,8 @@ async def _serve(
     await server.start()
     _log.info("orchestrator listening on %s", server.address)
     _log.info("serving %s", ", ".join(map(str, definitions)))
+    if parent is not None:
+        parent.tell_listening()
     await stopping.wait()
     _log.info("orchestrator draining")
     await server.drain(settings.drain_seconds)
