@@ -85,7 +85,8 @@ class ShopWorld(World):
     def beside(cls, shop: Shop, folder: Path) -> ShopWorld:
         """With commands that know where the shop is."""
         (folder / "protos").symlink_to(ROOT / "protos")
-        variables = environment(folder) | {"ORCHESTRATOR_ADDRESS": shop.addresses.orchestrator}
+        where = {"ORCHESTRATOR_PARTICIPANTS": shop.addresses.environment["ORCHESTRATOR_PARTICIPANTS"]}
+        variables = environment(folder) | where | {"ORCHESTRATOR_ADDRESS": shop.addresses.orchestrator}
         return cls(folder, variables, shop)
 
     def translated(self, command: str) -> str:

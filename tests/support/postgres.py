@@ -148,6 +148,15 @@ def new_database(server: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def set_store_clock(url: str, ahead: int) -> None:
+    """Let the clock by which a journal judges leases be so many seconds ahead of the server's."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION journal_now() RETURNS bigint LANGUAGE sql VOLATILE AS "
+            f"$$ SELECT ((extract(epoch FROM clock_timestamp()) + {ahead}) * 1000000000)::bigint $$"
+        )
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a server, one for all tests."""

@@ -11,12 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import psycopg
-
 from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store
 from orchestrator.testing.world.clock import JumpingClock
-from tests.support.postgres import new_database
+from tests.support.postgres import new_database, set_store_clock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -74,11 +72,7 @@ def _on_postgres(
     def let_pass(seconds: int) -> None:
         nonlocal passed
         passed += seconds
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(
-                "CREATE OR REPLACE FUNCTION journal_now() RETURNS bigint LANGUAGE sql VOLATILE AS "
-                f"$$ SELECT ((extract(epoch FROM clock_timestamp()) + {passed}) * 1000000000)::bigint $$"
-            )
+        set_store_clock(url, ahead=passed)
 
     with new_database(request.getfixturevalue(server)) as url:
         yield EmptyStore(lambda: open_store(url), let_pass, url)

@@ -7,33 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.journal.state import Status
-from orchestrator.testing.world.clock import JumpingClock
 from tests.support.engine_world import SAGA, Answer, turns, until
+from tests.support.wrong_clock import WrongClock
 
 if TYPE_CHECKING:
     from tests.support.engine_world import EngineWorld
 
 HOUR = 3600
-
-
-class WrongClock(JumpingClock):
-    """Moves with the world's clock, and shows another time.
-
-    Args:
-        world: the right clock.
-        wrong: by how many seconds.
-    """
-
-    def __init__(self, world: JumpingClock, wrong: int) -> None:
-        super().__init__()
-        self._world = world
-        self._wrong = wrong * 1_000_000_000
-
-    def now(self) -> int:
-        return self._world.now() + self._wrong
-
-    async def sleep(self, seconds: float) -> None:
-        await self._world.sleep(seconds)
 
 
 async def let_leases_be_renewed(world: EngineWorld) -> None:
