@@ -20,8 +20,9 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from orchestrator.engine.replica.elsewhere import Elsewhere
 from orchestrator.engine.replica.new_saga import started_now
-from orchestrator.engine.replica.recovery import RETRY_SECONDS, Recovery
+from orchestrator.engine.replica.recovery import Recovery
 from orchestrator.engine.replica.watching import Watchers
 from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.journal_writer import SagaWriter
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_READ_AT_ONCE = 50
 _BURST_SECONDS = 0.2
 """Changes of a saga within this are one to those who watch all sagas: fewer views, and still soon for a person."""
 
@@ -101,6 +103,7 @@ class Worker:
         self.beside: list[RunBeside] = []
         self._digests: dict[str, bytes] = {}
         self._watchers = Watchers()
+        self._elsewhere = Elsewhere(adapters.journal, adapters.clock, owner, self.live, self._watchers.notify)
         self._recovery = Recovery(
             adapters.journal,
             adapters.clock,
@@ -220,7 +223,8 @@ class Worker:
         executor = self.live.get(saga_id)
         if executor is not None:
             await self._wait_stopped(executor, seconds)
-        return await self.get(saga_id)
+            return await self.get(saga_id)
+        return await self._wait_elsewhere(saga_id, seconds)
 
     async def write_tombstone(self, start: StartSaga) -> None:
         """Write a saga down as compensated that never ran, so that a late start finds it.
@@ -239,7 +243,7 @@ class Worker:
         Raises:
             SagaNotFound: there is none of this id.
         """
-        with self._watchers.watching(saga_id) as changed:
+        with self._watchers.watching(saga_id) as changed, self._elsewhere.watching(saga_id):
             while True:
                 changed.clear()
                 state = await self.get(saga_id)
@@ -247,20 +251,25 @@ class Worker:
                 yield state
                 if has_ended:
                     return
-                if saga_id in self.live:
-                    await changed.wait()
-                else:
-                    await self.adapters.clock.sleep(RETRY_SECONDS)
+                await changed.wait()
 
     async def watch_all(self) -> AsyncIterator[SagaState]:
-        """Every saga that this replica advances, after each of its changes; those in a burst come as one. For ever."""
-        with self._watchers.feeding() as feed:
+        """Every saga, after each of its changes on any replica; those in a burst come as one. For ever."""
+        with self._watchers.feeding() as feed, self._elsewhere.feeding():
             while True:
-                for saga_id, rests in (await feed.take()).items():
-                    # A saga whose start the journal refused has never been.
-                    with contextlib.suppress(SagaNotFound, SagaExists):
-                        yield rests or await self.get(saga_id)
+                changed = list((await feed.take()).items())
+                for first in range(0, len(changed), _READ_AT_ONCE):
+                    at_once = changed[first : first + _READ_AT_ONCE]
+                    for state in await asyncio.gather(*(self._seen(*each) for each in at_once)):
+                        if state is not None:
+                            yield state
                 await self.adapters.clock.sleep(_BURST_SECONDS)
+
+    async def _seen(self, saga_id: str, rests: SagaState | None) -> SagaState | None:
+        # A saga whose start the journal refused has never been.
+        with contextlib.suppress(SagaNotFound, SagaExists):
+            return rests or await self.get(saga_id)
+        return None
 
     def _open_beside(self) -> None:
         for each in self.beside:
@@ -283,10 +292,27 @@ class Worker:
         record = await self.adapters.journal.find(start.saga_id)
         if record is None or record.digest != start.digest:
             raise _another_content(start.saga_id)
-        executor = self.live.get(start.saga_id)
-        if executor is not None and wait > 0:
-            await self._wait_stopped(executor, wait)
-        return await self.get(start.saga_id)
+        return await (self.wait(start.saga_id, wait) if wait > 0 else self.get(start.saga_id))
+
+    async def _wait_elsewhere(self, saga_id: str, seconds: float) -> SagaState:
+        is_over = False
+
+        def end() -> None:
+            nonlocal is_over
+            is_over = True
+            changed.set()
+
+        with self._watchers.watching(saga_id) as changed, self._elsewhere.watching(saga_id):
+            call = self.adapters.clock.call_after(seconds, end)
+            try:
+                while True:
+                    changed.clear()
+                    state = await self.get(saga_id)
+                    if is_over or state.status not in UNFINISHED:
+                        return state
+                    await changed.wait()
+            finally:
+                call.cancel()
 
     async def _wait_stopped(self, executor: Executor, seconds: float) -> None:
         either: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -377,7 +403,10 @@ class Worker:
         if self.live.get(saga_id) is executor:
             del self.live[saga_id]
             self._digests.pop(saga_id, None)
-        self._watchers.detach(writer, rests=not stopped.exception() and stopped.result() is None)
+        rests = not stopped.exception() and stopped.result() is None
+        if rests:
+            self._elsewhere.note_rest(saga_id)
+        self._watchers.detach(writer, rests=rests)
         if error := stopped.exception():
             _log.critical("saga %s: the engine itself failed", saga_id, exc_info=error)
             return
