@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from orchestrator.engine.replica.elsewhere import Elsewhere
 from orchestrator.engine.replica.new_saga import started_now
 from orchestrator.engine.replica.recovery import Recovery
+from orchestrator.engine.replica.watched import WatchedSagas
 from orchestrator.engine.replica.watching import Watchers
 from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.journal_writer import SagaWriter
@@ -32,11 +33,11 @@ from orchestrator.errors import ClaimLost, Recovering, SagaExists, SagaNotFound
 from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import ENDED, UNFINISHED, SagaState
+from orchestrator.journal.state import UNFINISHED, SagaState
 from orchestrator.ports.claims import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from orchestrator.engine.bindings.binding import Bindings
     from orchestrator.engine.definitions import ServedSagas
@@ -46,10 +47,6 @@ if TYPE_CHECKING:
     from orchestrator.ports.journal import NewSaga
 
 _log = logging.getLogger(__name__)
-
-_READ_AT_ONCE = 50
-_BURST_SECONDS = 0.2
-"""Changes of a saga within this are one to those who watch all sagas: fewer views, and still soon for a person."""
 
 
 class FrozenNote(Protocol):
@@ -85,6 +82,8 @@ class Worker:
     Attributes:
         live: the executors of the sagas that are being advanced here, by id.
         beside: what else is done as long as the replica is open.
+        watch: a saga, then after each of its changes, on whichever replica; see the facade, as for the following.
+        watch_all: every saga, after each of its changes on whichever replica.
         note: tells where the code of sagas hung when their process was ended; ``None`` where nobody notes it.
         frozen: what it told, by id: these are suspended instead.
     """
@@ -104,6 +103,10 @@ class Worker:
         self._digests: dict[str, bytes] = {}
         self._watchers = Watchers()
         self._elsewhere = Elsewhere(adapters.journal, adapters.clock, owner, self.live, self._watchers.notify)
+        self._watched = WatchedSagas(self.get, adapters.clock, self._watchers, self._elsewhere)
+        # Their own, and not called from here: nothing is to be added.
+        self.watch = self._watched.watch
+        self.watch_all = self._watched.watch_all
         self._recovery = Recovery(
             adapters.journal,
             adapters.clock,
@@ -224,7 +227,7 @@ class Worker:
         if executor is not None:
             await self._wait_stopped(executor, seconds)
             return await self.get(saga_id)
-        return await self._wait_elsewhere(saga_id, seconds)
+        return await self._watched.wait(saga_id, seconds)
 
     async def write_tombstone(self, start: StartSaga) -> None:
         """Write a saga down as compensated that never ran, so that a late start finds it.
@@ -236,40 +239,6 @@ class Worker:
         writer.record(RollbackBegan(now, Reason(ReasonCode.CANCELLED, "compensated before it was started")))
         writer.record(SagaCompensated(now))
         await writer.persist()
-
-    async def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
-        """The saga as it stands, then after every change, until it has ended. Changes in a burst come as one.
-
-        Raises:
-            SagaNotFound: there is none of this id.
-        """
-        with self._watchers.watching(saga_id) as changed, self._elsewhere.watching(saga_id):
-            while True:
-                changed.clear()
-                state = await self.get(saga_id)
-                has_ended = state.status in ENDED  # asked now: the state goes on while the watcher looks at it
-                yield state
-                if has_ended:
-                    return
-                await changed.wait()
-
-    async def watch_all(self) -> AsyncIterator[SagaState]:
-        """Every saga, after each of its changes on any replica; those in a burst come as one. For ever."""
-        with self._watchers.feeding() as feed, self._elsewhere.feeding():
-            while True:
-                changed = list((await feed.take()).items())
-                for first in range(0, len(changed), _READ_AT_ONCE):
-                    at_once = changed[first : first + _READ_AT_ONCE]
-                    for state in await asyncio.gather(*(self._seen(*each) for each in at_once)):
-                        if state is not None:
-                            yield state
-                await self.adapters.clock.sleep(_BURST_SECONDS)
-
-    async def _seen(self, saga_id: str, rests: SagaState | None) -> SagaState | None:
-        # A saga whose start the journal refused has never been.
-        with contextlib.suppress(SagaNotFound, SagaExists):
-            return rests or await self.get(saga_id)
-        return None
 
     def _open_beside(self) -> None:
         for each in self.beside:
@@ -293,26 +262,6 @@ class Worker:
         if record is None or record.digest != start.digest:
             raise _another_content(start.saga_id)
         return await (self.wait(start.saga_id, wait) if wait > 0 else self.get(start.saga_id))
-
-    async def _wait_elsewhere(self, saga_id: str, seconds: float) -> SagaState:
-        is_over = False
-
-        def end() -> None:
-            nonlocal is_over
-            is_over = True
-            changed.set()
-
-        with self._watchers.watching(saga_id) as changed, self._elsewhere.watching(saga_id):
-            call = self.adapters.clock.call_after(seconds, end)
-            try:
-                while True:
-                    changed.clear()
-                    state = await self.get(saga_id)
-                    if is_over or state.status not in UNFINISHED:
-                        return state
-                    await changed.wait()
-            finally:
-                call.cancel()
 
     async def _wait_stopped(self, executor: Executor, seconds: float) -> None:
         either: asyncio.Future[None] = asyncio.get_running_loop().create_future()

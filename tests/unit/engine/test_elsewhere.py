@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -138,6 +140,22 @@ async def test_the_end_of_a_saga_of_this_very_replica_is_told_once(world: Engine
 
     assert [status for _, status, _ in seen].count(Status.COMPLETED) == 1
     reading.cancel()
+
+
+async def test_a_version_that_nobody_serves_is_named_in_the_log_now_and_then(
+    world: EngineWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner = await world.open()
+    answer = await held(world, owner)
+    owner.kill()
+    await world.open(dataclasses.replace(trip, version=2))
+    with caplog.at_level(logging.WARNING, "orchestrator.engine.replica.recovery"):
+        await world.let_pass(500, step=1.0)
+
+    told = [record.getMessage() for record in caplog.records]
+    assert set(told) == {"no replica advances 1 sagas of trip v1: serve the code of that version"}
+    assert 2 <= len(told) <= 4
+    answer.give()
 
 
 async def test_nobody_looks_elsewhere_when_nobody_watches(world: EngineWorld) -> None:
