@@ -52,11 +52,13 @@ class Moving(NamedTuple):
     """The sagas that other replicas may have changed.
 
     Attributes:
-        sequences: how many entries each of them holds, by its id.
+        unended: how many entries each holds that has not ended, by its id.
+        ended: the same of those that have ended lately.
         position: after which sagas to look the next time.
     """
 
-    sequences: Mapping[str, int]
+    unended: Mapping[str, int]
+    ended: Mapping[str, int]
     position: int
 
 

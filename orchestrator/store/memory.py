@@ -145,12 +145,13 @@ class MemoryJournal(RequestsInMemory):
 
     async def moving(self, owner: str, after: int) -> Moving:
         """See the port. The position is the number of sagas."""
-        sequences = {
-            saga_id: kept.record.sequence
-            for number, (saga_id, kept) in enumerate(self._sagas.items())
-            if (number >= after if kept.record.status in ENDED else kept.owner != owner)
-        }
-        return Moving(sequences, len(self._sagas))
+        unended, ended = {}, {}
+        for number, (saga_id, kept) in enumerate(self._sagas.items()):
+            if kept.record.status in ENDED and number >= after:
+                ended[saga_id] = kept.record.sequence
+            elif kept.record.status not in ENDED and kept.owner != owner:
+                unended[saga_id] = kept.record.sequence
+        return Moving(unended, ended, len(self._sagas))
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""

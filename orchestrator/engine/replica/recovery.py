@@ -85,6 +85,8 @@ class Recovery:
         self._background: set[asyncio.Task[None]] = set()
         self._closed = False
         self._told_at = 0
+        self._unclaimed_at = 0
+        self._unclaimed: set[tuple[str, int]] = set()
         self.reached: Callable[[bool], None] = lambda _: None
         self.under_way = False
         self.recovered = 0
@@ -146,6 +148,7 @@ class Recovery:
             else:
                 self.reached(True)
                 self._end_first()
+                await self._tell_unclaimed()
             finally:
                 late.cancel()
 
@@ -153,6 +156,21 @@ class Recovery:
         if self.under_way:
             self.under_way = False
             _log.info("recovered %d sagas", self.recovered)
+
+    async def _tell_unclaimed(self) -> None:
+        """Say now and then which sagas nobody advances; only of those that were not claimed for two leases."""
+        now = self._clock.now()
+        if not self._journal.shared or now < self._unclaimed_at + int(2 * self._lease * _NANOSECONDS):
+            return
+        self._unclaimed_at = now
+        try:
+            unclaimed = {(each.definition, each.version): each for each in await self._journal.unclaimed()}
+        except JournalError:
+            return
+        for of in unclaimed.keys() & self._unclaimed:
+            number = unclaimed[of].number
+            _log.warning("no replica advances %d sagas of %s v%d: serve the code of that version", number, *of)
+        self._unclaimed = set(unclaimed)
 
     def _tell_progress(self) -> None:
         now = self._clock.now()

@@ -20,8 +20,10 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from orchestrator.engine.replica.elsewhere import Elsewhere
 from orchestrator.engine.replica.new_saga import started_now
-from orchestrator.engine.replica.recovery import RETRY_SECONDS, Recovery
+from orchestrator.engine.replica.recovery import Recovery
+from orchestrator.engine.replica.watched import WatchedSagas
 from orchestrator.engine.replica.watching import Watchers
 from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.journal_writer import SagaWriter
@@ -31,11 +33,11 @@ from orchestrator.errors import ClaimLost, Recovering, SagaExists, SagaNotFound
 from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import ENDED, UNFINISHED, SagaState
+from orchestrator.journal.state import UNFINISHED, SagaState
 from orchestrator.ports.claims import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from orchestrator.engine.bindings.binding import Bindings
     from orchestrator.engine.definitions import ServedSagas
@@ -45,9 +47,6 @@ if TYPE_CHECKING:
     from orchestrator.ports.journal import NewSaga
 
 _log = logging.getLogger(__name__)
-
-_BURST_SECONDS = 0.2
-"""Changes of a saga within this are one to those who watch all sagas: fewer views, and still soon for a person."""
 
 
 class FrozenNote(Protocol):
@@ -83,6 +82,8 @@ class Worker:
     Attributes:
         live: the executors of the sagas that are being advanced here, by id.
         beside: what else is done as long as the replica is open.
+        watch: a saga, then after each of its changes, on whichever replica; see the facade, as for the following.
+        watch_all: every saga, after each of its changes on whichever replica.
         note: tells where the code of sagas hung when their process was ended; ``None`` where nobody notes it.
         frozen: what it told, by id: these are suspended instead.
     """
@@ -101,6 +102,11 @@ class Worker:
         self.beside: list[RunBeside] = []
         self._digests: dict[str, bytes] = {}
         self._watchers = Watchers()
+        self._elsewhere = Elsewhere(adapters.journal, adapters.clock, owner, self.live, self._watchers.notify)
+        self._watched = WatchedSagas(self.get, adapters.clock, self._watchers, self._elsewhere)
+        # Their own, and not called from here: nothing is to be added.
+        self.watch = self._watched.watch
+        self.watch_all = self._watched.watch_all
         self._recovery = Recovery(
             adapters.journal,
             adapters.clock,
@@ -220,7 +226,8 @@ class Worker:
         executor = self.live.get(saga_id)
         if executor is not None:
             await self._wait_stopped(executor, seconds)
-        return await self.get(saga_id)
+            return await self.get(saga_id)
+        return await self._watched.wait(saga_id, seconds)
 
     async def write_tombstone(self, start: StartSaga) -> None:
         """Write a saga down as compensated that never ran, so that a late start finds it.
@@ -232,35 +239,6 @@ class Worker:
         writer.record(RollbackBegan(now, Reason(ReasonCode.CANCELLED, "compensated before it was started")))
         writer.record(SagaCompensated(now))
         await writer.persist()
-
-    async def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
-        """The saga as it stands, then after every change, until it has ended. Changes in a burst come as one.
-
-        Raises:
-            SagaNotFound: there is none of this id.
-        """
-        with self._watchers.watching(saga_id) as changed:
-            while True:
-                changed.clear()
-                state = await self.get(saga_id)
-                has_ended = state.status in ENDED  # asked now: the state goes on while the watcher looks at it
-                yield state
-                if has_ended:
-                    return
-                if saga_id in self.live:
-                    await changed.wait()
-                else:
-                    await self.adapters.clock.sleep(RETRY_SECONDS)
-
-    async def watch_all(self) -> AsyncIterator[SagaState]:
-        """Every saga that this replica advances, after each of its changes; those in a burst come as one. For ever."""
-        with self._watchers.feeding() as feed:
-            while True:
-                for saga_id, rests in (await feed.take()).items():
-                    # A saga whose start the journal refused has never been.
-                    with contextlib.suppress(SagaNotFound, SagaExists):
-                        yield rests or await self.get(saga_id)
-                await self.adapters.clock.sleep(_BURST_SECONDS)
 
     def _open_beside(self) -> None:
         for each in self.beside:
@@ -283,10 +261,7 @@ class Worker:
         record = await self.adapters.journal.find(start.saga_id)
         if record is None or record.digest != start.digest:
             raise _another_content(start.saga_id)
-        executor = self.live.get(start.saga_id)
-        if executor is not None and wait > 0:
-            await self._wait_stopped(executor, wait)
-        return await self.get(start.saga_id)
+        return await (self.wait(start.saga_id, wait) if wait > 0 else self.get(start.saga_id))
 
     async def _wait_stopped(self, executor: Executor, seconds: float) -> None:
         either: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -377,7 +352,10 @@ class Worker:
         if self.live.get(saga_id) is executor:
             del self.live[saga_id]
             self._digests.pop(saga_id, None)
-        self._watchers.detach(writer, rests=not stopped.exception() and stopped.result() is None)
+        rests = not stopped.exception() and stopped.result() is None
+        if rests:
+            self._elsewhere.note_rest(saga_id)
+        self._watchers.detach(writer, rests=rests)
         if error := stopped.exception():
             _log.critical("saga %s: the engine itself failed", saga_id, exc_info=error)
             return

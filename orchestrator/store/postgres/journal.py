@@ -101,8 +101,9 @@ class PostgresJournal(PostgresReader):
 
     async def moving(self, owner: str, after: int) -> Moving:
         """See the port. The position is the number of the newest saga."""
-        (_, newest), *rows = await self._ask("moving_sagas", owner, after)
-        return Moving(dict(map(tuple, rows)), newest)
+        (_, newest, _), *rows = await self._ask("moving_sagas", owner, after)
+        unended = {saga_id: sequence for saga_id, sequence, has_ended in rows if not has_ended}
+        return Moving(unended, {saga_id: sequence for saga_id, sequence, has_ended in rows if has_ended}, newest)
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""

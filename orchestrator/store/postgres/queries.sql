@@ -247,10 +247,10 @@ ORDER BY o.definition COLLATE "C", o.version;
 -- name: moving_sagas
 -- The first row holds the number of the newest saga. A transaction may get its numbers before another one, and commit
 -- after it: so the latest numbers are looked at again.
-SELECT NULL AS saga_id, coalesce(max(s.id), 0) AS sequence FROM saga AS s
+SELECT NULL AS saga_id, coalesce(max(s.id), 0) AS sequence, NULL AS has_ended FROM saga AS s
 UNION ALL
-SELECT o.saga_id, o.sequence FROM open_saga AS o WHERE o.owner IS DISTINCT FROM $1
+SELECT o.saga_id, o.sequence, false FROM open_saga AS o WHERE o.owner IS DISTINCT FROM $1
 UNION ALL
-SELECT s.saga_id, e.sequence
+SELECT s.saga_id, e.sequence, true
 FROM saga AS s JOIN ended_saga AS e ON e.saga = s.id
 WHERE s.id > $2::bigint - 1000;

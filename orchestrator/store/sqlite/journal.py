@@ -123,7 +123,8 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
         """See the port. The position is the number of the newest saga."""
         rows = await self._write(partial(self._all, "moving_sagas", {"owner": owner, "after": after}))
         ((newest,),) = await self._write(partial(self._all, "newest_saga", ()))
-        return Moving(dict(rows), newest)
+        unended = {saga_id: sequence for saga_id, sequence, has_ended in rows if not has_ended}
+        return Moving(unended, {saga_id: sequence for saga_id, sequence, has_ended in rows if has_ended}, newest)
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""

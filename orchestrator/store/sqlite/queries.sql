@@ -113,7 +113,7 @@ UPDATE replica SET alive_until = -abs(alive_until);
 SELECT owner, abs(alive_until) FROM replica WHERE alive_until <= ? ORDER BY owner;
 
 -- name: moving_sagas
-SELECT s.saga_id, coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0)
+SELECT s.saga_id, coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.status IN (3, 5, 7)
 FROM saga AS s
 WHERE s.status IN (1, 2, 4, 6) AND s.status <> 3 AND s.owner IS NOT :owner
    OR s.id > :after AND s.status IN (3, 5, 7);
