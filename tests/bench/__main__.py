@@ -58,6 +58,7 @@ from typing import TYPE_CHECKING
 import uvloop
 from rich.console import Console
 
+from orchestrator.bootstrap import look_for_cycles_seldom
 from orchestrator.cli.protoc import generate
 from orchestrator.errors import OrchestratorError
 from tests.bench.databases import Databases
@@ -109,6 +110,7 @@ def main() -> int:
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         with opened_session(options) as session:
+            look_for_cycles_seldom()  # as the process of an orchestrator does
             from tests.bench.workloads import run  # noqa: PLC0415 - imports the stubs that were made a moment ago
 
             try:
