@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import random
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("orchestrator")
 
 _WAIT: Final = timedelta(minutes=5)
+_YOUNG_OBJECTS: Final = 50_000
 
 
 class SystemClock:
@@ -211,6 +213,7 @@ async def serve(
         SettingsError: a setting cannot work; and what else :func:`opened` raises.
     """
     _arm_failpoints(settings.failpoints)
+    look_for_cycles_seldom()
     stopping = asyncio.Event()
     watchdog = Watchdog(
         asyncio.get_running_loop(),
@@ -230,6 +233,15 @@ async def serve(
                 shared=parent is not None,
             )
             await _serve(server, settings, definitions, replica, stopping, parent)
+
+
+def look_for_cycles_seldom() -> None:
+    """Have Python look for reference cycles after 50,000 new objects, and not after 700 as it does by itself.
+
+    Sagas leave no cycles. But hundreds in flight are so many objects that each look finds them alive, and was a tenth
+    of what a saga costs this process. It is for the process to say, so :func:`opened` leaves that to its caller.
+    """
+    gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
 
 
 async def _serve(

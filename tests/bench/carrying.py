@@ -27,6 +27,7 @@ from unittest.mock import patch
 import grpc.aio
 import uvloop
 
+from orchestrator.bootstrap import look_for_cycles_seldom
 from orchestrator.store.postgres.group_commit import GroupCommit
 from tests.bench.contenders import Bare, Sagas, TracedSagas
 from tests.bench.receiver import SpanTally
@@ -67,6 +68,7 @@ class Commits:
 async def main() -> None:
     """As the command line says."""
     options = _parsed()
+    look_for_cycles_seldom()  # as the process of an orchestrator does
     commits = Commits()
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(commits.counted())

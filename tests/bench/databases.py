@@ -1,7 +1,6 @@
 """The PostgreSQL of one run: a server of its own from the wheel, or one that is named; empty databases on it.
 
-It starts with the first database that is asked for. A server of its own is as a careful operator would have it, and
-durable: ``fsync`` and ``synchronous_commit`` are on, as PostgreSQL has them by itself.
+A server of its own keeps what it acknowledges: ``fsync`` and ``synchronous_commit`` are on, as they are by themselves.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _SETTINGS: Final = {"shared_buffers": "256MB", "max_wal_size": "4GB", "max_conne
 
 
 class Databases:
-    """A context manager that asks for nothing until it is asked.
+    """A context manager that does nothing until it is started.
 
     Args:
         watched: is told of a server of its own, the CPU of which then counts as ``database``.
@@ -41,13 +40,16 @@ class Databases:
     ) -> None:
         self._stack.close()
 
-    @property
-    def server(self) -> str:
-        """The URL of a database of the server."""
+    def start(self) -> None:
+        """Have a server."""
         if not self._server:
             server = self._stack.enter_context(running(NEWEST, **_SETTINGS))
             self._server = server.url
             self._watched.add_family("database", server.pid)
+
+    @property
+    def server(self) -> str:
+        """The URL of a database of the server."""
         return self._server
 
     def new(self) -> str:

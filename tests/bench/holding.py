@@ -18,6 +18,7 @@ import uvloop
 from bench.v1.bench_pb2 import CountHeldRequest, HoldRequest, LetGoRequest
 from bench.v1.bench_pb2_grpc import ControlServiceStub
 
+from orchestrator.bootstrap import look_for_cycles_seldom
 from tests.bench.contenders import Bare, Sagas
 from tests.bench.processes import end_with_parent, resident_bytes
 from tests.bench.replicas import in_file, opened_replica
@@ -40,6 +41,7 @@ _NO_LIMIT = 1_000_000
 async def main() -> None:
     """As the command line says."""
     kind, participant, journal, *numbers = sys.argv[1:]
+    look_for_cycles_seldom()  # as the process of an orchestrator does
     steps = [int(number) for number in numbers]
     async with grpc.aio.insecure_channel(participant) as channel:
         control: ControlServiceStub = ControlServiceStub(channel)

@@ -17,6 +17,7 @@ WORKLOADS = (
     "stored",
     "stored_on_postgres",
 )
+ON_POSTGRES = {"postgres", "shop", "takeover", "stored_on_postgres"}
 _ROLLBACK_IN_FLIGHT = (1, 32, 256)
 _POSTGRES_IN_FLIGHT = (32, 256)
 _SHOP_IN_FLIGHT = (1, 32)

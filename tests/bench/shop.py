@@ -100,11 +100,11 @@ class OpenedShop:
             orchestrators = {store: shop.orchestrator(folder / store, journal=url) for store, url in journals.items()}
             processes = {**shop.services, **orchestrators}
             for process in shop.services.values():
-                process.start(**_counted_in(folder / f"flushes-{process.name}" if counting else None))
+                process.start(**_counting(folder, process.name, counting=counting))
             for process in shop.services.values():
                 await process.serving()
             for store, process in orchestrators.items():
-                await process.restart(**_counted_in(folder / f"flushes-{store}" if counting else None))
+                await process.restart(**_counting(folder, store, counting=counting))
             channels = {
                 store: await stack.enter_async_context(grpc.aio.insecure_channel(processes[store].address))
                 for store in orchestrators
@@ -113,11 +113,19 @@ class OpenedShop:
             yield cls(contenders, orchestrators, shop.services)
 
 
-def _counted_in(file: Path | None) -> dict[str, str]:
-    """The environment of a process that counts its flushes in this file."""
-    if file is None:
-        return {}
+def counted_in(file: Path) -> dict[str, str]:
+    """The environment of a process that counts its flushes in this file; see :func:`flushes_in`."""
     return {"BENCH_FLUSHES": str(file), "PYTHONPATH": f"{_FLUSHES}{os.pathsep}{ROOT}"}
+
+
+def flushes_in(folder: Path) -> dict[str, int]:
+    """So far, by what follows ``flushes-`` in the names of the files."""
+    files = folder.glob("flushes-*")
+    return {file.name.removeprefix("flushes-"): int(_NUMBER.unpack(file.read_bytes())[0]) for file in files}
+
+
+def _counting(folder: Path, name: str, *, counting: bool) -> dict[str, str]:
+    return counted_in(folder / f"flushes-{name}") if counting else {}
 
 
 async def shop(session: Session) -> None:
@@ -163,21 +171,15 @@ async def _flushes(session: Session, store: str, in_flight: int) -> dict[str, fl
     async with OpenedShop.opened(session, folder, counting=True) as opened:
         orders = opened.contenders[store]
         await orders.run(in_flight, in_flight)
-        before = _counted(folder)
+        before = flushes_in(folder)
         on_the_server = await _wal_flushes(session)
         await orders.run(number, in_flight)
-        after = _counted(folder)
+        after = flushes_in(folder)
         for process in opened.orchestrators.values():
             process.end()  # the server counts what a connection did when it ends
         on_the_server = await _wal_flushes(session) - on_the_server
     found = {name: (many - before[name]) / number for name, many in after.items()}
     return {"orchestrator": found.pop(store), **found} | ({"database": on_the_server / number} if on_the_server else {})
-
-
-def _counted(folder: Path) -> dict[str, int]:
-    """So far, by the names of the processes."""
-    files = folder.glob("flushes-*")
-    return {file.name.removeprefix("flushes-"): int(_NUMBER.unpack(file.read_bytes())[0]) for file in files}
 
 
 async def _wal_flushes(session: Session) -> int:
