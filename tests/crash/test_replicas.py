@@ -1,4 +1,7 @@
-"""Three replicas on one PostgreSQL: they die, they freeze, they are deployed anew, and every order ends once."""
+"""Three replicas on one PostgreSQL: they die, they freeze, they are deployed anew, and every order ends once.
+
+With ``pytest -s`` each test tells how long sagas waited for another replica; no test asks a busy machine to be quick.
+"""
 
 from __future__ import annotations
 
