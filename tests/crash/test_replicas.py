@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from tests.crash.shop import Shop
 
 REPLICAS: Final = 3
-ROUNDS: Final = 8
+ROUNDS: Final = 6
 ORDERS_OF_A_ROUND: Final = 14
-RESTARTS: Final[dict[int, Literal["fast", "immediate"]]] = {2: "fast", 5: "immediate"}
+RESTARTS: Final[dict[int, Literal["fast", "immediate"]]] = {1: "fast", 4: "immediate"}
 """In which rounds the database is restarted, and how."""
 LEASE: Final = 2
 LONG_LEASE: Final = 6
@@ -147,8 +147,8 @@ async def test_a_deploy_of_another_version_suspends_nothing_and_keeps_no_saga_wa
 ) -> None:
     replicas = await replicas_of(shop, tmp_path, postgres_url, lease=LONG_LEASE)
     next_version = second_version_in(tmp_path)
-    first, *_ = replicas
-    async with Customers(in_turn(replicas), in_flight=24) as customers, Customers(first.address) as its_customers:
+    first, _, last = replicas
+    async with Customers(in_turn(replicas), in_flight=24) as customers:
         everything, left = [], list[str]()
         for replica in replicas:
             everything.append(asyncio.ensure_future(customers.order_all(draw(chance, 16, run=run))))
@@ -156,14 +156,17 @@ async def test_a_deploy_of_another_version_suspends_nothing_and_keeps_no_saga_wa
             replica.end()
             replica.set(**next_version)
             await replica.restart()
-            if replica is first:  # while nobody else serves version 2, its sagas must wait for it
-                everything.append(asyncio.ensure_future(its_customers.order_all(draw(chance, 16, run=run))))
-                await its_customers.have_placed(8)
-                first.kill()
-                left = await Takeovers(postgres_url).left_by(first)
-                await first.restart()
+            if replica is not last:
+                async with Customers(replica.address) as its_customers:
+                    ordering = asyncio.ensure_future(its_customers.order_all(draw(chance, 16, run=run)))
+                    await its_customers.have_placed(8)
+                    replica.kill()
+                    # While nobody else serves version 2, its sagas must wait for the first one.
+                    left = left or await Takeovers(postgres_url).left_by(replica)
+                    await replica.restart()
+                    await ordering
+                customers.placed += its_customers.placed
         await asyncio.gather(*everything)
-        customers.placed += its_customers.placed
         assert await invariants.broken(customers) == []
         journals = await journals_of(postgres_url, customers.placed)
 
@@ -174,9 +177,8 @@ async def test_a_deploy_of_another_version_suspends_nothing_and_keeps_no_saga_wa
     assert waited_for_it, "sagas of version 2 were in hand"
     assert all(f"-{first.pid}-" in recovered_by(entries)[0] for entries in waited_for_it)
     waits = sorted(wait for entries in journals.values() for wait in waits_for_another(entries))
-    longest = max(waits, default=0.0)
-    print(f"{len(waits)} sagas changed hands; the longest waited {longest:.2f} s")  # noqa: T201 - as above
-    assert longest <= LONG_LEASE + LATE
+    print(f"{len(waits)} sagas changed hands; the longest waited {waits[-1]:.2f} s")  # noqa: T201 - as above
+    assert waits[-1] <= LONG_LEASE + LATE
 
 
 def version_of(entries: list[Entry]) -> int:
