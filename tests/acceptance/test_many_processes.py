@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 from contextlib import contextmanager
@@ -13,10 +15,14 @@ import pytest
 
 from orchestrator.shop.demo.addresses import Addresses, settings_removed
 from orchestrator.shop.demo.procfile import ROOT
-from tests.acceptance.conftest import BIN, PATIENCE, run
+from tests.acceptance.conftest import BIN, PATIENCE, buf_curl, run
+from tests.acceptance.pages import PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.acceptance.trips import Agency
 
 
 @contextmanager
@@ -102,3 +108,60 @@ def test_a_port_that_other_replicas_share_is_refused(postgres_url: str) -> None:
             _, said = late.communicate(timeout=PATIENCE)
         assert late.returncode == 1
         assert f"error: cannot listen on {address}: port {address.rpartition(':')[2]} is in use" in said
+
+
+@contextmanager
+def shell(folder: Path, command: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that is typed in a folder; interrupted at the end, should it still run."""
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    with subprocess.Popen(
+        ["sh", "-c", command],
+        cwd=folder,
+        env=settings_removed(os.environ) | {"PATH": path},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=PATIENCE)
+
+
+def booked(address: str, city: str) -> str:
+    """How a trip to this city ends, as the page books it."""
+    order = {"@type": "type.googleapis.com/trip.v1.BookTripRequest", "city": city}
+    request = json.dumps({"definition": "book_trip", "input": order, "wait": "20s"})
+    told = buf_curl("-d", request, f"http://{address}/saga.v1.SagaService/StartSaga")
+    return str(json.loads(told.out)["saga"]["status"])
+
+
+def test_a_project_goes_from_one_file_to_three_replicas(
+    project: Path, agency: Agency, postgres_url: str, tmp_path: Path
+) -> None:
+    """Every command of the chapter, in the order of the page."""
+    folder = tmp_path / "trips"
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".state", "__pycache__"))
+    [chapter] = [block for block in PAGES["README.md"].blocks("sh") if "--processes" in block.code]
+    export, copy, serve = (
+        command.replace("postgresql://postgres@127.0.0.1:5432/trips", postgres_url).replace(
+            "127.0.0.1:52001", agency.participants
+        )
+        for command in chapter.commands
+    )
+    participants = serve[serve.index("--participant") :]
+    listen = f"ORCHESTRATOR_LISTEN={Addresses.free().orchestrator}"
+    with shell(folder, f"{listen} exec orchestrator serve --sagas trip_sagas {participants}") as alone:
+        address = says(alone, "listening on ").split()[-1]
+        assert booked(address, "Lisbon") == "STATUS_COMPLETED"
+    with shell(folder, f"{export}; {copy}") as copying:
+        assert "1 saga copied, 0 had been there" in says(copying, "copied")
+        assert copying.wait(PATIENCE) == 0
+    with shell(folder, f"{export}; {listen} exec {serve}") as replicas:
+        says(replicas, "all 3 replicas listen")
+        victim, *_ = psutil.Process(replicas.pid).children()
+        victim.kill()
+        victim.wait(PATIENCE)
+        assert booked(address, "Atlantis") == "STATUS_COMPENSATED"
+        listed = run(str(BIN / "orchestrator"), "list", "--address", address).out
+        assert listed.count("book_trip") == 2

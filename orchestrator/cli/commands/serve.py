@@ -42,7 +42,7 @@ def serve(
     processes: Annotated[
         int | None,
         typer.Option(
-            help="So many replicas on one port, each a process; the journal must be on PostgreSQL.  "
+            help="How many replicas share the port, each a process; more than one need a journal on PostgreSQL.  "
             "[env: ORCHESTRATOR_PROCESSES]"
         ),
     ] = None,
