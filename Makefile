@@ -7,6 +7,7 @@ ORDERS ?= 3000
 SEEDS ?= 1000
 SEED ?=
 ONLY ?=
+REPLICAS ?=
 
 BIN := $(VENV)/bin
 # What is newer than these files is done again, and nothing else is.
@@ -32,8 +33,8 @@ help: ## list what make can do here
 demo: $(INSTALLED) $(GENERATED) ## place five orders, see what becomes of them, and prove it
 	@$(BIN)/python -m orchestrator.shop.demo
 
-run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator; Ctrl-C stops them
-	@$(BIN)/python -m orchestrator.shop.demo.run
+run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator, or REPLICAS=3 of it; Ctrl-C stops them
+	@REPLICAS=$(REPLICAS) $(BIN)/python -m orchestrator.shop.demo.run
 
 # Each test is in one of two tiers: tests/conftest.py names the folders that take long.
 test: $(INSTALLED) ## run the tests that a change can break, in minutes: all but those of test-long

@@ -15,6 +15,7 @@
     │   ├── SagaNotFound        there is no such saga
     │   ├── SagaExists          the request id was used before, with another content
     │   ├── SagaNotCompleted    a saga whose result was waited for has none
+    │   ├── ActNoted            the owner of the saga has not carried out the act yet, and will
     │   └── ActRefused    the saga is not in a state in which this can be done to it
     │       └── CancelRefused   the saga is past its pivot, or has ended otherwise
     ├── InvalidInput            what a caller sent breaks the contract
@@ -134,6 +135,17 @@ class SagaNotCompleted(SagaError):
     def __init__(self, saga_id: str, status: str, reason: str) -> None:
         self.status = status
         super().__init__(saga_id, f"saga {saga_id} is {status}{f': {reason}' if reason else ''}")
+
+
+class ActNoted(SagaError):
+    """The owner of the saga has not answered yet. The act is durable: it is carried out, or refused, once, later."""
+
+    def __init__(self, saga_id: str, act: str) -> None:
+        super().__init__(
+            saga_id,
+            f"{act} of saga {saga_id} is noted, but not done yet: the replica that advances the saga, or the one that "
+            "recovers it, carries it out or refuses it; look at the saga later",
+        )
 
 
 class ActRefused(SagaError):

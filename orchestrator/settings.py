@@ -28,6 +28,7 @@ class Settings(BaseSettings):
         overlays: the files with options for contracts that are not ours to edit, separated by commas.
         participants: ``full.service.Name=host:port``, separated by commas; for services that are not at the
             ``google.api.default_host`` of their contract. ``grpc://host:port`` says the same.
+        processes: how many replicas ``orchestrator serve`` runs on ``listen``, each a process of its own.
         drain_seconds: how long a shutdown waits for answers in flight.
         most_in_flight: calls that may be in flight to one participant at once.
         most_starts_in_flight: starts that the API has in hand at once: until their sagas have ended, or have taken
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
     sagas: Annotated[tuple[str, ...], NoDecode] = ()
     overlays: Annotated[tuple[Path, ...], NoDecode] = ()
     participants: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    processes: int = Field(default=1, ge=1)
     drain_seconds: float = Field(default=10.0, ge=0)
     most_in_flight: int = Field(default=512, ge=1)
     most_starts_in_flight: int = Field(default=128, ge=1)
@@ -115,6 +117,7 @@ _TAKES: Final = {
     "sagas": "names of modules, separated by commas",
     "overlays": "names of files, separated by commas",
     "participants": "full.service.Name=host:port, separated by commas",
+    "processes": "a whole number, 1 or more",
     "drain_seconds": "a number of seconds, 0 or more",
     "most_in_flight": "a whole number, 1 or more",
     "most_starts_in_flight": "a whole number, 1 or more",

@@ -20,7 +20,7 @@ rule                            what it asks for
 ==============================  =====================================================================================
 
 :mod:`orchestrator.analysis.determinism.check` checks that the code does the same in every replay, and
-:mod:`orchestrator.contract.rules` checks the contracts of its participants.
+:mod:`orchestrator.contract.rules.services` checks the contracts of its participants.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from orchestrator.analysis.plan.call_faults import AWAITED, CALL
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.analysis.plan.scope_names import SCOPE
 from orchestrator.contract.command import Effect
-from orchestrator.contract.constraint_rules import unjudged
-from orchestrator.contract.overlay.rules import check_overlays
-from orchestrator.contract.rules import check_service
+from orchestrator.contract.rules.constraints import unjudged
+from orchestrator.contract.rules.overlays import check_overlays
+from orchestrator.contract.rules.services import check_service
 from orchestrator.contract.violation import Violation
 
 if TYPE_CHECKING:

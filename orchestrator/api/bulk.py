@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.api.searching import find_sagas
-from orchestrator.errors import InvalidInput, OrchestratorError
+from orchestrator.engine.sagas import PATIENCE_SECONDS
+from orchestrator.errors import ActNoted, InvalidInput, OrchestratorError
 from orchestrator.journal.acts import Act
 from saga.v1 import saga_service_pb2 as api
 
@@ -27,8 +28,15 @@ _ACTS: Final = {
 _TOGETHER: Final = 50
 
 
-async def act_on_sagas(request: api.ActOnSagasRequest, sagas: Sagas) -> AsyncIterator[api.ActOnSagasResponse]:
+async def act_on_sagas(
+    request: api.ActOnSagasRequest, sagas: Sagas, patience: float = PATIENCE_SECONDS
+) -> AsyncIterator[api.ActOnSagasResponse]:
     """What came of it for each saga that the filter matches.
+
+    Args:
+        request: the act, and the filter.
+        sagas: the engine.
+        patience: for how many seconds the answer of another replica is waited for.
 
     Raises:
         InvalidInput: the filter restricts nothing.
@@ -42,7 +50,9 @@ async def act_on_sagas(request: api.ActOnSagasRequest, sagas: Sagas) -> AsyncIte
             if request.dry_run:
                 await sagas.refuse_act(act, saga_id)
             else:
-                await sagas.act(act, saga_id, request.reason, request.requested_by)
+                await sagas.act(act, saga_id, request.reason, request.requested_by, patience=patience)
+        except ActNoted as noted:
+            return api.ActOnSagasResponse(saga_id=saga_id, refusal=str(noted), noted=True)
         except OrchestratorError as error:
             return api.ActOnSagasResponse(saga_id=saga_id, refusal=str(error))
         return api.ActOnSagasResponse(saga_id=saga_id, done=True)

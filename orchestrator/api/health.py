@@ -1,4 +1,4 @@
-"""The standard health service of the orchestrator: SERVING until the drain begins.
+"""The standard health service of the orchestrator: SERVING while the journal can be reached, until the drain begins.
 
 grpcio's own servicer leaves its watchers open for ever, so every drain would last until its deadline. Here a
 watcher is told NOT_SERVING and its stream ends.
@@ -35,11 +35,20 @@ class Health(HealthServicer):
 
     def __init__(self, services: frozenset[str]) -> None:
         self._known = services | {""}
-        self._draining = asyncio.Event()
+        self._is_ready = True
+        self._is_draining = False
+        self._changed = asyncio.Event()
+
+    def be_ready(self, is_ready: bool) -> None:
+        """Say whether what is asked for can be done now; until the drain."""
+        if is_ready is not self._is_ready:
+            self._is_ready = is_ready
+            self._tell()
 
     def drain(self) -> None:
         """From now on the answer is NOT_SERVING."""
-        self._draining.set()
+        self._is_draining = True
+        self._tell()
 
     async def Check(self, request: HealthCheckRequest, context: Context) -> HealthCheckResponse:
         """The current status; NOT_FOUND for a service that is not served here."""
@@ -52,14 +61,24 @@ class Health(HealthServicer):
         return _untyped.HealthListResponse(statuses={service: self._status(service) for service in self._known})
 
     async def Watch(self, request: HealthCheckRequest, context: Context) -> AsyncIterator[HealthCheckResponse]:
-        """The current status, and once more when the drain begins."""
-        yield self._status(request.service)
-        if not self._draining.is_set():
-            await self._draining.wait()
-            yield self._status(request.service)
+        """The current status, and each one after it, until the drain begins."""
+        told: int | None = None
+        while True:
+            changed, is_last = self._changed, self._is_draining
+            status = self._status(request.service)
+            if status.status != told:
+                told = status.status
+                yield status
+            if is_last:
+                return
+            await changed.wait()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def _status(self, service: str) -> HealthCheckResponse:
         if service not in self._known:
             return HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN)
-        draining = self._draining.is_set()
-        return HealthCheckResponse(status=HealthCheckResponse.NOT_SERVING if draining else HealthCheckResponse.SERVING)
+        serves = self._is_ready and not self._is_draining
+        return HealthCheckResponse(status=HealthCheckResponse.SERVING if serves else HealthCheckResponse.NOT_SERVING)

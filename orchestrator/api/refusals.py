@@ -43,6 +43,7 @@ REFUSALS: Final[dict[type[errors.OrchestratorError], Refusal]] = {
     errors.SagaNotFound: Refusal(StatusCode.NOT_FOUND, "SAGA_NOT_FOUND"),
     errors.SagaExists: Refusal(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
     errors.ActRefused: Refusal(StatusCode.FAILED_PRECONDITION),
+    errors.ActNoted: Refusal(StatusCode.DEADLINE_EXCEEDED, "ACT_NOTED"),
     errors.Overloaded: Refusal(StatusCode.RESOURCE_EXHAUSTED, passes=True),
     errors.Recovering: Refusal(StatusCode.UNAVAILABLE, "RECOVERING", passes=True),
     errors.ClaimLost: Refusal(StatusCode.ABORTED, "CLAIM_LOST", passes=True),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from google.protobuf.message import DecodeError, Message
 
+from orchestrator.engine.sagas import PATIENCE_SECONDS
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
 from orchestrator.journal.trace_ids import parse_traceparent
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Message)
 
 DEFAULT_PAGE_SIZE = 50
+_ANSWER_SECONDS = 0.3
 
 
 def unpack(packed: AnyMessage, message: M, field: str) -> M:
@@ -71,6 +73,12 @@ def instant(request: Message, field: str) -> int | None:
 def statuses(numbers: Iterable[int]) -> frozenset[Status]:
     """The statuses of their numbers in ``saga.v1.Status``."""
     return frozenset(Status(number) for number in numbers)
+
+
+def patience_of(context: ServicerContext[object, object]) -> float:
+    """How many seconds an act of this call may wait for another replica: so long that there is time for the answer."""
+    remaining = cast("float | None", context.time_remaining())  # its stubs know no call without a deadline
+    return PATIENCE_SECONDS if remaining is None else min(PATIENCE_SECONDS, max(0.0, remaining - _ANSWER_SECONDS))
 
 
 def traceparent_of(context: ServicerContext[object, object]) -> str:

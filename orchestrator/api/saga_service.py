@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.api.bulk import act_on_sagas
-from orchestrator.api.requests import DEFAULT_PAGE_SIZE, saga_filter, traceparent_of, unpack
+from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, saga_filter, traceparent_of, unpack
 from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for
 from orchestrator.api.starts import start_request
 from orchestrator.api.validation import refuse_invalid
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.clock import Clock
 
     Context = grpc.aio.ServicerContext[Any, Any]
+    _ActRequest = api.CancelSagaRequest | api.PauseSagaRequest | api.ResumeSagaRequest | api.RetryNowRequest
 
 
 class SagaService(SagaServiceServicer):
@@ -98,8 +99,9 @@ class SagaService(SagaServiceServicer):
 
     async def GetStatistics(self, request: api.GetStatisticsRequest, context: Context) -> api.GetStatisticsResponse:
         """See the contract."""
-        counts = await self._sagas.count()
-        return statistics_view(counts, self._sagas, self._starts.admission.statistics(), self._feed.statistics())
+        counts, unclaimed = await self._sagas.count(), await self._sagas.unclaimed()
+        admission, feed = self._starts.admission.statistics(), self._feed.statistics()
+        return statistics_view(counts, unclaimed, self._sagas, admission, feed)
 
     async def PreviewRollback(
         self, request: api.PreviewRollbackRequest, context: Context
@@ -110,22 +112,22 @@ class SagaService(SagaServiceServicer):
 
     async def CancelSaga(self, request: api.CancelSagaRequest, context: Context) -> api.CancelSagaResponse:
         """See the contract."""
-        state = await self._sagas.act(Act.CANCEL, request.saga_id, request.reason, request.requested_by)
+        state = await self._act(Act.CANCEL, request, context)
         return api.CancelSagaResponse(saga=self._view(state))
 
     async def PauseSaga(self, request: api.PauseSagaRequest, context: Context) -> api.PauseSagaResponse:
         """See the contract."""
-        state = await self._sagas.act(Act.PAUSE, request.saga_id, request.reason, request.requested_by)
+        state = await self._act(Act.PAUSE, request, context)
         return api.PauseSagaResponse(saga=self._view(state))
 
     async def ResumeSaga(self, request: api.ResumeSagaRequest, context: Context) -> api.ResumeSagaResponse:
         """See the contract."""
-        state = await self._sagas.act(Act.RESUME, request.saga_id, request.reason, request.requested_by)
+        state = await self._act(Act.RESUME, request, context)
         return api.ResumeSagaResponse(saga=self._view(state))
 
     async def RetryNow(self, request: api.RetryNowRequest, context: Context) -> api.RetryNowResponse:
         """See the contract."""
-        state = await self._sagas.act(Act.RETRY_NOW, request.saga_id, request.reason, request.requested_by)
+        state = await self._act(Act.RETRY_NOW, request, context)
         return api.RetryNowResponse(saga=self._view(state))
 
     async def ResolveOutcome(self, request: api.ResolveOutcomeRequest, context: Context) -> api.ResolveOutcomeResponse:
@@ -162,8 +164,13 @@ class SagaService(SagaServiceServicer):
         self, request: api.ActOnSagasRequest, context: Context
     ) -> AsyncIterator[api.ActOnSagasResponse]:
         """See the contract."""
-        async for answer in act_on_sagas(request, self._sagas):
+        async for answer in act_on_sagas(request, self._sagas, patience_of(context)):
             yield answer
+
+    async def _act(self, act: Act, request: _ActRequest, context: Context) -> SagaState:
+        return await self._sagas.act(
+            act, request.saga_id, request.reason, request.requested_by, patience=patience_of(context)
+        )
 
     async def _reply(self, request: api.ResolveOutcomeRequest) -> bytes | None:
         """The reply that the operator gives, checked against the command's contract."""

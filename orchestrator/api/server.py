@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 _UNBOUNDED: Final = 2**31 - 1
 _METADATA_BYTES: Final = 64 * 1024
 SERVER_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
-    # Without reuse of the port, a second process on the same one is an error instead of a rival.
-    ("grpc.so_reuseport", 0),
     # gRPC itself cancels calls that wait for the server, and logs nothing: at random beyond 1000, all beyond 3000,
     # and any after 30 seconds. What is too much is for Admission to say; taking up a call costs microseconds.
     ("grpc.server.max_pending_requests", _UNBOUNDED),
@@ -51,6 +49,8 @@ class ApiServer:
         address: ``host:port``; port 0 leaves the choice to the system.
         services: for each service's full name, the function that adds its servicer to a server.
         most_bytes: the largest request that is taken.
+        shared: other processes listen on the same port, each of which gets a part of the connections. Without, a
+            second process there is an error instead of a rival.
 
     Attributes:
         address: with the port that was really taken.
@@ -60,21 +60,34 @@ class ApiServer:
     """
 
     def __init__(
-        self, address: str, services: Mapping[str, Callable[[grpc.aio.Server], None]], most_bytes: int = MOST_BYTES
+        self,
+        address: str,
+        services: Mapping[str, Callable[[grpc.aio.Server], None]],
+        most_bytes: int = MOST_BYTES,
+        *,
+        shared: bool = False,
     ) -> None:
         names = frozenset(services)
-        options = (*SERVER_OPTIONS, ("grpc.max_receive_message_length", most_bytes))
+        options = (
+            *SERVER_OPTIONS,
+            ("grpc.max_receive_message_length", most_bytes),
+            ("grpc.so_reuseport", int(shared)),
+        )
         self._server = grpc.aio.server(interceptors=[Boundary(names)], options=options)
         self._health = Health(names)
         for add in services.values():
             add(self._server)
         add_HealthServicer_to_server(self._health, self._server)
         add_reflection((*services, health.SERVICE_NAME), self._server)
-        self.address = _listen(self._server, address)
+        self.address = _listen(self._server, address, shared=shared)
 
     async def start(self) -> None:
         """Take calls from now on."""
         await self._server.start()
+
+    def be_ready(self, is_ready: bool) -> None:
+        """Say of the server's health whether it can do what it is asked for."""
+        self._health.be_ready(is_ready)
 
     async def drain(self, grace: float) -> None:
         """Take no new calls; let those in flight finish for up to ``grace`` seconds."""
@@ -82,15 +95,18 @@ class ApiServer:
         await self._server.stop(grace)
 
 
-def _listen(server: grpc.aio.Server, address: str) -> str:
+def _listen(server: grpc.aio.Server, address: str, *, shared: bool) -> str:
     host, _, port = address.rpartition(":")
     try:
         # gRPC would fail too, but it hides the reason, and prints lines of its own.
         family, kind, _, _, target = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             probe.bind(target)
-            probe.listen()
+            if not shared:  # it would be given connections of the others
+                probe.listen()
         taken = server.add_insecure_port(address)
     except (OSError, ValueError, RuntimeError) as error:
         in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE

@@ -17,7 +17,7 @@ from orchestrator.cli.output.exit import refuse, require_folder
 from orchestrator.cli.overlays import lay_overlays
 from orchestrator.contract.image import load_image
 from orchestrator.contract.options import annotations_of, lay
-from orchestrator.contract.overlay.rules import check_overlays
+from orchestrator.contract.rules.overlays import check_overlays
 from orchestrator.errors import ContractError
 
 if TYPE_CHECKING:

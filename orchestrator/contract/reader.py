@@ -1,7 +1,7 @@
 """Reads commands from protobuf descriptors.
 
 It reads what a contract says and judges nothing: a compensation that does not exist is read as absent, and
-:mod:`orchestrator.contract.rules` says so.
+:mod:`orchestrator.contract.rules.services` says so.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from google.protobuf.message import Message
 
 from orchestrator.contract.attributes import attribute_fields, sensitive_attributes
-from orchestrator.contract.message_rules import why_sensitive
+from orchestrator.contract.rules.messages import why_sensitive
 from orchestrator.definition.participants import Participant, read_participants
 from orchestrator.errors import DefinitionError
 

@@ -6,7 +6,7 @@ Whatever carries sagas on, our replicas or another engine, stands behind this on
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from orchestrator.journal.state import StepOutcome
 
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import CommandState, SagaState
-    from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+    from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
+
+
+PATIENCE_SECONDS: Final = 5.0
+"""How long an act waits by default for the replica that advances the saga."""
 
 
 class Served(Protocol):
@@ -193,11 +197,14 @@ class Sagas(Protocol):
     async def count(self) -> Sequence[SagaCount]:
         """How many sagas there are, by definition and status."""
 
+    async def unclaimed(self) -> Sequence[UnclaimedCount]:
+        """How many sagas should be advanced and no replica has claimed, by definition and version."""
+
     def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
         """The saga as it stands, then after every change, until it has ended. Changes in a burst come as one."""
 
     def watch_all(self) -> AsyncIterator[SagaState]:
-        """Every saga that is advanced here, after each of its changes; those in a burst come as one. For ever."""
+        """Every saga, after each of its changes on whichever replica; those in a burst come as one. For ever."""
 
     def waiting(self, saga_id: str) -> list[Waiting]:
         """What a saga that is advanced here waits for at this moment."""
@@ -213,11 +220,21 @@ class Sagas(Protocol):
             Recovering: the saga is yet to be recovered; ask again soon.
         """
 
-    async def act(self, act: Act, saga_id: str, why: str, requested_by: str) -> SagaState:
+    async def act(
+        self, act: Act, saga_id: str, why: str, requested_by: str, *, patience: float = PATIENCE_SECONDS
+    ) -> SagaState:
         """Cancel, pause, resume, or retry now; the saga, once that is durable. Repeating it changes nothing.
+
+        Args:
+            act: which of these.
+            saga_id: the saga.
+            why: in a sentence.
+            requested_by: who wants it.
+            patience: for how many seconds the replica that advances the saga is waited for, where it is another one.
 
         Raises:
             ActRefused: the saga is not in a state for it.
+            ActNoted: that replica has not answered yet; the act is durable, and is carried out or refused later.
             Recovering: the saga is yet to be recovered; ask again soon.
         """
 

@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import Effect
 from orchestrator.errors import ActRefused, CancelRefused
+from orchestrator.journal.entries import RetryRequested, RollbackBegan, SagaResumed, SagaSuspended
 from orchestrator.journal.state import ENDED, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import CommandState, SagaState
 
     Check = Callable[[SagaState, bool], None]
@@ -107,6 +109,15 @@ def uncompensated(state: SagaState, name: str) -> CommandState:
         message = f"nothing is in the way of compensating {command.key}; what is: {obstacles or 'nothing'}"
         raise ActRefused(state.saga_id, "NOTHING_IN_THE_WAY", message)
     return command
+
+
+def was_carried_out(entries: Iterable[Entry], request_id: str) -> bool:
+    """Whether a saga's journal holds what was done on this request."""
+    return any(
+        entry.reason.request_id == request_id
+        for entry in entries
+        if isinstance(entry, (RollbackBegan, SagaSuspended, SagaResumed, RetryRequested))
+    )
 
 
 def _unscoped(key: str) -> str:

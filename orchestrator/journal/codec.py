@@ -160,7 +160,7 @@ def _read_attempt_failed(row: Row) -> e.AttemptFailed:
 
 
 def _resolved(entry: e.OutcomeResolved) -> Row:
-    detail = json.dumps({**entry.reason._asdict(), "took_effect": entry.took_effect})
+    detail = json.dumps({**_told(entry.reason), "took_effect": entry.took_effect})
     return Row(16, entry.at, entry.key, payload=entry.reply, detail=detail)
 
 
@@ -171,12 +171,19 @@ def _read_resolved(row: Row) -> e.OutcomeResolved:
     return e.OutcomeResolved(row.at, row.key, took_effect, _payload(row), _reason(detail))
 
 
+def _told(reason: Reason) -> dict[str, Any]:
+    detail = reason._asdict()
+    if not reason.request_id:
+        del detail["request_id"]
+    return detail
+
+
 def _reason(detail: dict[str, Any]) -> Reason:
     return Reason(**{**detail, "code": ReasonCode(detail["code"])})
 
 
 def _decided(kind: int) -> Callable[[Any], Row]:
-    return lambda entry: Row(kind, entry.at, entry.key, detail=json.dumps(entry.reason._asdict()))
+    return lambda entry: Row(kind, entry.at, entry.key, detail=json.dumps(_told(entry.reason)))
 
 
 def _read_decided(make: Callable[[int, str, Reason], Entry]) -> Callable[[Row], Entry]:
@@ -197,7 +204,7 @@ def _read_reasoned(make: Callable[[int, Reason], Entry]) -> Callable[[Row], Entr
 
 
 def _reasoned(kind: int) -> Callable[[Any], Row]:
-    return lambda entry: Row(kind, entry.at, detail=json.dumps(entry.reason._asdict()))
+    return lambda entry: Row(kind, entry.at, detail=json.dumps(_told(entry.reason)))
 
 
 def _compensation_began(entry: e.CompensationBegan) -> Row:

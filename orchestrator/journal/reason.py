@@ -53,9 +53,11 @@ class Reason(NamedTuple):
         message: a sentence for people.
         step_key: the command that gave rise to it, or empty.
         requested_by: who asked for it, or empty.
+        request_id: of the request on which the owner of the saga did it, where another replica was asked for it.
     """
 
     code: ReasonCode
     message: str
     step_key: str = ""
     requested_by: str = ""
+    request_id: str = ""

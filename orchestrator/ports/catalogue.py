@@ -46,6 +46,15 @@ class SagaCount(NamedTuple):
     oldest_started_at: int
 
 
+class UnclaimedCount(NamedTuple):
+    """How many sagas of a version no living replica has claimed; when the oldest started (nanoseconds, UTC)."""
+
+    definition: str
+    version: int
+    number: int
+    oldest_started_at: int
+
+
 class Listed(Protocol):
     """What a filter looks at: a record of the journal, a saga's state, a change of one."""
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from orchestrator.ports.requested_acts import RequestedActs
+
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import Status
-    from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+    from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
     from orchestrator.ports.claims import Claim, Served, SilentReplica
 
 
@@ -46,6 +48,20 @@ class Append(NamedTuple):
     new: NewSaga | None = None
 
 
+class Moving(NamedTuple):
+    """The sagas that other replicas may have changed.
+
+    Attributes:
+        unended: how many entries each holds that has not ended, by its id.
+        ended: the same of those that have ended lately.
+        position: after which sagas to look the next time.
+    """
+
+    unended: Mapping[str, int]
+    ended: Mapping[str, int]
+    position: int
+
+
 class JournalReader(Protocol):
     """What can be asked of a journal without changing it, also beside the orchestrators that have it.
 
@@ -57,6 +73,9 @@ class JournalReader(Protocol):
 
     async def find(self, saga_id: str) -> SagaRecord | None:
         """One saga, if there is one."""
+
+    async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
+        """Those of these sagas that there are, in any order."""
 
     async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
         """A page of sagas, the newest first, and the token of the next page, empty on the last.
@@ -72,7 +91,7 @@ class JournalReader(Protocol):
         """Let go of the store."""
 
 
-class Journal(JournalReader, Protocol):
+class Journal(JournalReader, RequestedActs, Protocol):
     """The append-only truth about all sagas, shared by all replicas.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`; what it was to write may then stand or not.
@@ -119,6 +138,17 @@ class Journal(JournalReader, Protocol):
 
     async def release(self, owner: str) -> None:
         """Let go of everything that a replica has claimed. It counts as silent until it beats again."""
+
+    async def moving(self, owner: str, after: int) -> Moving:
+        """The sagas that have not ended and that this replica does not advance, and those that have ended lately.
+
+        Args:
+            owner: the replica.
+            after: those count as lately that were started after this position, or not long before it; 0 for all.
+        """
+
+    async def unclaimed(self) -> list[UnclaimedCount]:
+        """How many claimable sagas no living replica has claimed, by definition and version."""
 
     async def silent(self) -> list[SilentReplica]:
         """The replicas whose lease has lapsed, or that have released everything, and that were not forgotten."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.api.application import Application, servicers
-from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, statuses, traceparent_of
+from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, patience_of, statuses, traceparent_of
 from orchestrator.api.starts import start_request
-from orchestrator.api.views.saga_view import reason_view, record_view, status_view, step_views
+from orchestrator.api.views.reason_view import reason_view
+from orchestrator.api.views.saga_view import record_view, status_view, step_views
 from orchestrator.api.views.seen_steps import SeenSteps, paced
 from orchestrator.api.views.timestamps import timestamp
 from orchestrator.errors import DefinitionError, SagaNotFound
@@ -107,7 +108,9 @@ class OrderService(OrderServiceServicer):
     ) -> order_service_pb2.CancelOrderResponse:
         """See the contract."""
         await self._order(request.order_id)
-        state = await self._sagas.act(Act.CANCEL, request.order_id, request.reason, _CUSTOMER)
+        state = await self._sagas.act(
+            Act.CANCEL, request.order_id, request.reason, _CUSTOMER, patience=patience_of(context)
+        )
         return order_service_pb2.CancelOrderResponse(order=self._view(state))
 
     async def GetOrderDetails(

@@ -1,6 +1,6 @@
 """Which sagas kept the event loop to themselves when the process was ended: what a store notes of that.
 
-Invariant: a saga that stands here is suspended by the next start, before its code runs.
+Invariant: a saga that stands here is suspended by whichever process recovers it, before its code runs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 
@@ -26,8 +27,8 @@ class FrozenNote(Protocol):
             OSError: it cannot be noted.
         """
 
-    def clear(self) -> None:
-        """All of them are suspended, or yield again."""
+    def clear(self, saga_ids: Collection[str]) -> None:
+        """These sagas are suspended, or yield again; from any thread."""
 
 
 class FrozenFile:
@@ -59,17 +60,25 @@ class FrozenFile:
         Raises:
             OSError: the file cannot be written.
         """
+        if self._path is not None:
+            self._replace({**self.read(), saga_id: where})
+
+    def clear(self, saga_ids: Collection[str]) -> None:
+        """These sagas are suspended, or yield again; from any thread."""
         if self._path is None:
             return
-        text = json.dumps({**self.read(), saga_id: where})
+        noted = self.read()
+        if rest := {saga_id: where for saga_id, where in noted.items() if saga_id not in saga_ids}:
+            if len(rest) < len(noted):
+                self._replace(rest)
+        else:
+            self._path.unlink(missing_ok=True)
+
+    def _replace(self, noted: Mapping[str, str]) -> None:
+        assert self._path is not None
         fresh = self._path.with_name(f"{self._path.name}.new")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
+            json.dump(noted, file)
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)
-
-    def clear(self) -> None:
-        """All of them are suspended, or yield again."""
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import OrchestratorError
-from orchestrator.journal.state import CLAIMABLE, Status
-from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+from orchestrator.journal.state import CLAIMABLE, ENDED, Status
+from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
 from orchestrator.ports.claims import Claim, SilentReplica
+from orchestrator.ports.journal import Moving
 from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
 from orchestrator.store.paging import decode_page_token, encode_page_token
+from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append
+    from orchestrator.ports.requested_acts import RequestedAct
 
 
 @dataclass(slots=True)
@@ -36,9 +39,11 @@ class MemoryState:
 
     sagas: dict[str, _Kept] = field(default_factory=dict)
     alive_until: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, RequestedAct] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
 
 
-class MemoryJournal:
+class MemoryJournal(RequestsInMemory):
     """A :class:`~orchestrator.ports.journal.Journal` in dictionaries.
 
     Args:
@@ -55,6 +60,7 @@ class MemoryJournal:
         self._now = now
         self._sagas = state.sagas
         self._alive_until = state.alive_until
+        super().__init__(self._standing_of, state.requests, state.answers)
 
     def append(self, append: Append) -> asyncio.Future[None]:
         """See the port."""
@@ -76,6 +82,10 @@ class MemoryJournal:
         """See the port."""
         kept = self._sagas.get(saga_id)
         return kept.record if kept else None
+
+    async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
+        """See the port."""
+        return [self._sagas[saga_id].record for saga_id in saga_ids if saga_id in self._sagas]
 
     async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
         """See the port. The position of a page is the number of sagas that started before it."""
@@ -133,6 +143,24 @@ class MemoryJournal:
             if kept.owner == owner:
                 kept.owner = None
 
+    async def moving(self, owner: str, after: int) -> Moving:
+        """See the port. The position is the number of sagas."""
+        unended, ended = {}, {}
+        for number, (saga_id, kept) in enumerate(self._sagas.items()):
+            if kept.record.status in ENDED and number >= after:
+                ended[saga_id] = kept.record.sequence
+            elif kept.record.status not in ENDED and kept.owner != owner:
+                unended[saga_id] = kept.record.sequence
+        return Moving(unended, ended, len(self._sagas))
+
+    async def unclaimed(self) -> list[UnclaimedCount]:
+        """See the port."""
+        now, groups = self._now(), dict[tuple[str, int], list[int]]()
+        for kept in self._sagas.values():
+            if kept.record.status in CLAIMABLE and not self._is_alive(kept.owner, now):
+                groups.setdefault((kept.record.definition, kept.record.version), []).append(kept.record.started_at)
+        return [UnclaimedCount(*of, len(started), min(started)) for of, started in sorted(groups.items())]
+
     async def silent(self) -> list[SilentReplica]:
         """See the port."""
         now = self._now()
@@ -145,6 +173,12 @@ class MemoryJournal:
 
     async def close(self) -> None:
         """See the port."""
+
+    async def _standing_of(self, saga_id: str) -> Standing | None:
+        kept = self._sagas.get(saga_id)
+        if kept is None:
+            return None
+        return Standing(kept.record.definition, kept.record.version, kept.record.status, kept.owner)
 
     def _mute(self, owner: str) -> None:
         """It is remembered, and counts as silent: a negative instant is before every other."""

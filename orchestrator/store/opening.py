@@ -123,6 +123,22 @@ def is_known(url: str) -> bool:
     return not store.begins or (place.startswith(store.begins) and place != store.begins)
 
 
+def refuse_unshared(url: str, processes: int) -> None:
+    """Check that a store can be had by so many processes at once.
+
+    Raises:
+        SettingsError: no store is named so, or it belongs to one process.
+    """
+    store, _ = _named(url)
+    if processes > 1 and not store.shared:
+        shared = " or ".join(f"{scheme}:{each.place}" for scheme, each in _STORES.items() if each.shared)
+        raise SettingsError(
+            f"ORCHESTRATOR_PROCESSES: {processes} processes need a journal that they share, and {url} belongs to one; "
+            f"set ORCHESTRATOR_JOURNAL={shared} (`orchestrator journal copy` moves what is in a file), "
+            "or start one process"
+        )
+
+
 class StoreSchema(NamedTuple):
     """What a store has of the migrations that this program knows.
 
@@ -144,6 +160,7 @@ class _Store:
     Attributes:
         place: what follows the colon, for messages; empty where nothing may.
         begins: with what it begins.
+        shared: whether several processes may have it at once.
         open: see :func:`open_store`.
         open_reader: see :func:`open_reader`.
         note: see :func:`frozen_note`.
@@ -158,6 +175,7 @@ class _Store:
     schema: Callable[[str, bool], Awaitable[StoreSchema]]
     examine: Callable[[str], Awaitable[list[Finding]]]
     begins: str = ""
+    shared: bool = False
 
 
 def _named(url: str) -> tuple[_Store, str]:
@@ -281,6 +299,7 @@ _STORES: Final = {
         _schema_of_postgres,
         _examine_postgres,
         begins="//",
+        shared=True,
     ),
     "memory": _Store("", _open_memory, _read_memory, _no_note, _no_schema, _examine_memory),
 }

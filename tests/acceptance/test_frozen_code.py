@@ -230,7 +230,9 @@ def test_code_that_yields_after_all_is_not_suspended_at_the_next_start(tmp_path:
     note.write("saga-1", "somewhere")
     note.write("saga-2", "elsewhere")
     assert note.read() == {"saga-1": "somewhere", "saga-2": "elsewhere"}
-    note.clear()
+    note.clear(["saga-1", "saga-3"])
+    assert note.read() == {"saga-2": "elsewhere"}
+    note.clear(["saga-2"])
     assert note.read() == {}
     assert not list(tmp_path.iterdir())
 

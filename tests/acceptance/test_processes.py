@@ -86,6 +86,32 @@ def test_run_tells_where_everything_is_and_stops_cleanly() -> None:
     assert all(re.search(rf"^{name} +\| stopped \(rc=0\)$", said, re.MULTILINE) for name in (*SERVICES, "orchestrator"))
 
 
+def test_run_shows_replicas_on_one_database_and_stops_all_of_it(tmp_path: Path) -> None:
+    addresses = Addresses.free()
+    command = (sys.executable, "-m", "orchestrator.shop.demo.run")
+    replicated = {**addresses.environment, "REPLICAS": "2", "STATE_DIR": str(tmp_path)}
+    with started(*command, until="all 2 replicas listen", **replicated) as running:
+        sagas = {"ORCHESTRATOR_ADDRESS": addresses.orchestrator}
+        assert run(str(BIN / "orchestrator"), "list", **sagas).err == "no sagas\n"
+        [database] = [child for child in psutil.Process(running.pid).children() if child.name() == "postgres"]
+        running.send_signal(signal.SIGINT)
+        assert running.stdout
+        said = running.stdout.read()
+        assert running.wait(PATIENCE) == 0
+        assert not database.is_running()
+    stopped = re.findall(r"^(\w+) +\| stopped \(rc=0\)$", said, re.MULTILINE)
+    assert {*stopped} == {*SERVICES, "orchestrator", "database"}
+    assert stopped[-1] == "database"
+    assert not processes_with(f"STATE_DIR={tmp_path}")
+
+
+@pytest.mark.parametrize("replicas", ["many", "0"])
+def test_a_number_of_replicas_that_cannot_be_is_refused(replicas: str) -> None:
+    done = run(sys.executable, "-m", "orchestrator.shop.demo.run", REPLICAS=replicas)
+    assert done.code == 2
+    assert done.err.startswith("error: REPLICAS: ")
+
+
 def test_nothing_is_started_where_another_program_has_a_port(tmp_path: Path) -> None:
     addresses = Addresses.free()
     address = addresses.services["shipping"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
@@ -13,6 +14,7 @@ from bench.v1.bench_pb2_grpc import CheckoutServiceStub
 from orchestrator.errors import SagaNotCompleted
 from tests.bench.checkout.sagas import Shop, chain, checkout, take_back
 from tests.bench.processes import BenchFailed
+from tests.bench.rounds import closed_loop
 
 if TYPE_CHECKING:
     from orchestrator.bootstrap import OpenedReplica
@@ -39,6 +41,10 @@ class Bare:
     def __init__(self, channel: grpc.aio.Channel, *, refuse: bool = False) -> None:
         self._shop = Shop(CheckoutServiceStub(channel))
         self._order = order(refuse=refuse)
+
+    async def run(self, number: int, in_flight: int) -> list[float]:
+        """So many chains; the seconds of each."""
+        return await closed_loop(self.one, number, in_flight)
 
     async def one(self, number: int) -> None:
         """One chain."""
@@ -83,6 +89,10 @@ class Sagas:
         self._request_ids = request_ids
         self._order = order(refuse=refuse)
 
+    async def run(self, number: int, in_flight: int) -> list[float]:
+        """So many sagas; the seconds of each."""
+        return await closed_loop(self.one, number, in_flight)
+
     async def one(self, _number: int) -> None:
         """One saga, to its end."""
         request_id = uuid.uuid4().hex if self._request_ids else ""
@@ -90,6 +100,14 @@ class Sagas:
             await self.replica.run(self._definition, self._order, request_id=request_id)
         except SagaNotCompleted as error:
             if not self._order.refuse or error.status != "compensated":
+                raise
+
+    async def begin(self, _number: int) -> None:
+        """Start one saga, and wait for nothing but its start."""
+        try:
+            await self.replica.run(self._definition, self._order, wait=timedelta())
+        except SagaNotCompleted as error:
+            if error.status != "running":
                 raise
 
     async def catch_up(self, number: int) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +18,10 @@ import uvloop
 from bench.v1.bench_pb2 import CountHeldRequest, HoldRequest, LetGoRequest
 from bench.v1.bench_pb2_grpc import ControlServiceStub
 
-from orchestrator.errors import SagaNotCompleted
-from tests.bench.checkout.sagas import checkout
-from tests.bench.contenders import Bare, order
+from orchestrator.bootstrap import look_for_cycles_seldom
+from tests.bench.contenders import Bare, Sagas
 from tests.bench.processes import end_with_parent, resident_bytes
-from tests.bench.replicas import opened_replica
+from tests.bench.replicas import in_file, opened_replica
 from tests.bench.rounds import closed_loop
 
 if TYPE_CHECKING:
@@ -43,13 +41,14 @@ _NO_LIMIT = 1_000_000
 async def main() -> None:
     """As the command line says."""
     kind, participant, journal, *numbers = sys.argv[1:]
+    look_for_cycles_seldom()  # as the process of an orchestrator does
     steps = [int(number) for number in numbers]
     async with grpc.aio.insecure_channel(participant) as channel:
         control: ControlServiceStub = ControlServiceStub(channel)
         if kind == "bare":
             await _hold_bare(Bare(channel), control, steps)
         else:
-            async with opened_replica(Path(journal), participant, most_in_flight=_NO_LIMIT) as replica:
+            async with opened_replica(in_file(Path(journal)), participant, most_in_flight=_NO_LIMIT) as replica:
                 await _hold_sagas(replica, control, steps)
 
 
@@ -65,20 +64,9 @@ async def _hold_bare(bare: Bare, control: ControlServiceStub, steps: list[int]) 
 
 
 async def _hold_sagas(replica: OpenedReplica, control: ControlServiceStub, steps: list[int]) -> None:
-    wanted = order()
-
-    async def begin(_number: int) -> None:
-        try:
-            await replica.run(checkout, wanted, wait=timedelta())
-        except SagaNotCompleted as error:
-            if error.status != "running":
-                raise
-
-    async def whole(_number: int) -> None:
-        await replica.run(checkout, wanted)
-
-    await closed_loop(whole, _WARM_UP, _IN_FLIGHT)
-    await _hold(begin, control, steps)
+    sagas = Sagas("saga", replica)
+    await closed_loop(sagas.one, _WARM_UP, _IN_FLIGHT)
+    await _hold(sagas.begin, control, steps)
     while replica.sagas.worker.live:  # noqa: ASYNC110 - nobody tells of the last one
         await asyncio.sleep(_PAUSE_SECONDS)
 

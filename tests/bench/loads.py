@@ -9,7 +9,7 @@ import grpc.aio
 
 from tests.bench.contenders import Bare, Sagas, TracedSagas
 from tests.bench.counting import Counted, counted
-from tests.bench.replicas import opened_replica
+from tests.bench.replicas import in_file, opened_replica
 from tests.bench.results import LATENCY_GOALS, RATE_GOALS, Finding, Load
 from tests.bench.rounds import interleaved
 from tests.bench.session import say
@@ -39,9 +39,9 @@ async def _measure(session: Session, workload: str, in_flights: Sequence[int], *
     address, folder = session.participant.address, session.folder
     async with contextlib.AsyncExitStack() as stack:
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
-        plain = await stack.enter_async_context(opened_replica(folder / f"{workload}.db", address))
+        plain = await stack.enter_async_context(opened_replica(in_file(folder / f"{workload}.db"), address))
         traced = await stack.enter_async_context(
-            opened_replica(folder / f"{workload}-traced.db", address, collector=session.receiver.address)
+            opened_replica(in_file(folder / f"{workload}-traced.db"), address, collector=session.receiver.address)
         )
         bare = Bare(channel, refuse=refuse)
         sagas = Sagas("saga", plain, refuse=refuse)

@@ -6,8 +6,21 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-WORKLOADS = ("forward", "rollback", "memory", "recovery", "stored")
+WORKLOADS = (
+    "forward",
+    "rollback",
+    "postgres",
+    "shop",
+    "memory",
+    "recovery",
+    "takeover",
+    "stored",
+    "stored_on_postgres",
+)
+ON_POSTGRES = {"postgres", "shop", "takeover", "stored_on_postgres"}
 _ROLLBACK_IN_FLIGHT = (1, 32, 256)
+_POSTGRES_IN_FLIGHT = (32, 256)
+_SHOP_IN_FLIGHT = (1, 32)
 
 
 @dataclass(frozen=True)
@@ -18,6 +31,7 @@ class Options:
         full: as ``make bench-full`` does.
         rounds: measured, besides one that warms up.
         sagas: in each round, and never less than four times those in flight.
+        orders: of the shop, in each round.
         in_flight: the loads.
         unfinished: sagas that are recovered.
         stored: finished sagas in the store.
@@ -29,6 +43,7 @@ class Options:
     full: bool
     rounds: int
     sagas: int
+    orders: int
     in_flight: tuple[int, ...]
     unfinished: int
     stored: int
@@ -40,6 +55,16 @@ class Options:
     def rollback_in_flight(self) -> tuple[int, ...]:
         """The loads of the rollback: no more than three of those asked for, because it takes longest."""
         return tuple(each for each in self.in_flight if each in _ROLLBACK_IN_FLIGHT) or self.in_flight[:1]
+
+    @property
+    def in_flight_on_postgres(self) -> tuple[int, ...]:
+        """The loads on PostgreSQL: no more than two of those asked for, because there are six contenders."""
+        return tuple(each for each in self.in_flight if each in _POSTGRES_IN_FLIGHT) or self.in_flight[:1]
+
+    @property
+    def shop_in_flight(self) -> tuple[int, ...]:
+        """The loads of the shop: no more than two of those asked for, because an order takes ten services."""
+        return tuple(each for each in self.in_flight if each in _SHOP_IN_FLIGHT) or self.in_flight[:1]
 
     def sagas_at(self, in_flight: int, calls: int = 4) -> int:
         """How many in each round; fewer of those that make more than four calls, and fewer one at a time."""
@@ -55,6 +80,7 @@ def parse(arguments: list[str] | None = None, *, description: str | None = None)
         full=full,
         rounds=given.rounds or (15 if full else 5),
         sagas=given.sagas or (3000 if full else 1500),
+        orders=given.orders or (500 if full else 200),
         in_flight=tuple(given.in_flight or ([1, 4, 16, 32, 64, 128, 256, 512] if full else [1, 32, 256])),
         unfinished=given.unfinished or 10_000,
         stored=given.stored or (1_000_000 if full else 100_000),
@@ -71,6 +97,7 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--full", action="store_true", help="more rounds, more loads, a million finished sagas")
     parser.add_argument("--rounds", type=_positive, metavar="N", help="measured rounds; default 5, with --full 15")
     parser.add_argument("--sagas", type=_positive, metavar="N", help="in each round; default 1500, with --full 3000")
+    parser.add_argument("--orders", type=_positive, metavar="N", help="of the shop, in each round; default 200, or 500")
     parser.add_argument("--in-flight", type=_positive, nargs="+", metavar="N", help="the loads; default 1 32 256")
     parser.add_argument("--unfinished", type=_positive, metavar="N", help="sagas to recover; default 10000")
     parser.add_argument("--stored", type=_positive, metavar="N", help="finished sagas in the store; default 100000")

@@ -17,19 +17,24 @@ if TYPE_CHECKING:
     from tests.bench.results import Load
 
 _COLOURS = {"bare": "tab:gray", "saga": "tab:blue", "traced": "tab:orange"}
-_STYLES = {"forward": "-", "rollback": "--"}
-_MARKERS = {"forward": "o", "rollback": "s"}
+_STYLES = {"forward": "-", "rollback": "--", "postgres": ":"}
+_MARKERS = {"forward": "o", "rollback": "s", "postgres": "D"}
+_BY_TWO = " by two"
+_OPACITY_OF_TWO = 0.5
 _ROOM = 1.1
 
 
 def draw(loads: list[Load], path: Path) -> None:
-    """Write the plot to ``path``; its suffix is the format, such as ``.svg``."""
+    """Write the plot of loads that have a bare chain to ``path``; its suffix is the format, such as ``.svg``."""
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     cost, ratio = figure.subplots(1, 2)
+    loads = [load for load in loads if load.workload in _STYLES]
+    if not loads:
+        return
     for workload, contender in dict.fromkeys((load.workload, load.measured.contender) for load in loads):
         line = [load for load in loads if (load.workload, load.measured.contender) == (workload, contender)]
         _draw_cost(cost, workload, contender, line)
-        if contender != "bare":
+        if not contender.startswith("bare"):
             _draw_ratio(ratio, workload, contender, line)
     _label(cost, loads, "CPU of the orchestrator's process", "microseconds a saga")
     _label(ratio, loads, "Rate over that of the bare chain", "ratio; a triangle is a goal")
@@ -42,7 +47,8 @@ def _draw_cost(axes: Axes, workload: str, contender: str, line: list[Load]) -> N
     axes.plot(
         [load.in_flight for load in line],
         [load.measured.cpu["orchestrator"] for load in line],
-        color=_COLOURS[contender],
+        color=_colour(contender),
+        alpha=_opacity(contender),
         linestyle=_STYLES[workload],
         marker=_MARKERS[workload],
         label=f"{workload}, {contender}",
@@ -58,7 +64,8 @@ def _draw_ratio(axes: Axes, workload: str, contender: str, line: list[Load]) -> 
             [ratio.median - ratio.lowest for ratio in ratios],
             [ratio.highest - ratio.median for ratio in ratios],
         ],
-        color=_COLOURS[contender],
+        color=_colour(contender),
+        alpha=_opacity(contender),
         linestyle=_STYLES[workload],
         marker=_MARKERS[workload],
         capsize=3,
@@ -66,9 +73,17 @@ def _draw_ratio(axes: Axes, workload: str, contender: str, line: list[Load]) -> 
     )
     goals = {load.in_flight: RATE_GOALS.get((workload, load.in_flight, contender)) for load in line}
     known = {in_flight: goal.bound for in_flight, goal in goals.items() if goal}
-    filled = _COLOURS[contender] if workload == "forward" else "none"
+    filled = _colour(contender) if workload == "forward" else "none"
     places = list(known), list(known.values())
-    axes.scatter(*places, facecolors=filled, edgecolors=_COLOURS[contender], marker=">", s=70, zorder=3)
+    axes.scatter(*places, facecolors=filled, edgecolors=_colour(contender), marker=">", s=70, zorder=3)
+
+
+def _colour(contender: str) -> str:
+    return _COLOURS[contender.removesuffix(_BY_TWO)]
+
+
+def _opacity(contender: str) -> float:
+    return _OPACITY_OF_TWO if contender.endswith(_BY_TWO) else 1.0
 
 
 def _label(axes: Axes, loads: list[Load], title: str, unit: str) -> None:

@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
 _PATIENCE_SECONDS = 30.0
@@ -112,11 +113,28 @@ class Watched:
     """
 
     def __init__(self, pids: Mapping[str, int]) -> None:
-        self._pids = {"orchestrator": os.getpid(), **pids}
+        self._clocks: dict[str, list[Callable[[], float]]] = {"orchestrator": [partial(_cpu_seconds, os.getpid())]}
+        for name, pid in pids.items():
+            self.add(name, pid)
+
+    def add(self, name: str, *pids: int) -> None:
+        """From now on these count too, under this name."""
+        self._clocks.setdefault(name, []).extend(partial(_cpu_seconds, pid) for pid in pids)
+
+    def add_family(self, name: str, pid: int) -> None:
+        """From now on this process counts too, with its children."""
+        self._clocks.setdefault(name, []).append(partial(_family_seconds, pid))
+
+    def instead(self, name: str, pids: Iterable[int]) -> Watched:
+        """The same, but that under this name others count than here."""
+        other = Watched({})
+        other._clocks = {**self._clocks, name: []}
+        other.add(name, *pids)
+        return other
 
     def cpu(self) -> dict[str, float]:
         """Seconds of CPU since their start, in user and system mode, by name."""
-        return {name: _cpu_seconds(pid) for name, pid in self._pids.items()}
+        return {name: sum(clock() for clock in clocks) for name, clocks in self._clocks.items()}
 
 
 def busy_seconds() -> float:
@@ -145,6 +163,17 @@ def _cpu_seconds(pid: int) -> float:
         return time.clock_gettime((~pid << 3) | 2)
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
+
+
+def _family_seconds(pid: int) -> float:
+    """Of a process, and of its children, those included that have ended; in hundredths for these."""
+    process = psutil.Process(pid)
+    ended = process.cpu_times()
+    total = _cpu_seconds(pid) + float(ended.children_user + ended.children_system)
+    for child in process.children():
+        with contextlib.suppress(OSError, psutil.Error):  # it has ended meanwhile, and counts as such the next time
+            total += _cpu_seconds(child.pid)
+    return total
 
 
 def _said_port(name: str, process: subprocess.Popen[bytes]) -> int:

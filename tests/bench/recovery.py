@@ -11,7 +11,7 @@ from tests.bench.checkout.sagas import checkout, delivery
 from tests.bench.contenders import Sagas, order
 from tests.bench.journals import fill, recorded, until_intended
 from tests.bench.processes import BenchFailed
-from tests.bench.replicas import opened_replica
+from tests.bench.replicas import in_file, opened_replica
 from tests.bench.results import RECOVERY_GOAL, Finding
 from tests.bench.rounds import closed_loop
 from tests.bench.session import say
@@ -37,7 +37,7 @@ async def recovery(session: Session) -> None:
     """
     number = session.options.unfinished
     rounds: list[tuple[float, float]] = []
-    async with opened_replica(session.folder / "recovery-new.db", session.participant.address) as replica:
+    async with opened_replica(in_file(session.folder / "recovery-new.db"), session.participant.address) as replica:
         left = until_intended(await recorded(replica, checkout, order()), _THIRD)
         new = Sagas("new", replica, definition=delivery)
         for turn in range(min(session.options.rounds, _MOST_ROUNDS)):
@@ -65,7 +65,7 @@ async def _recovery_rate(session: Session, path: Path, left: Sequence[Append]) -
     await fill(path, left, number)
     say(f"recovery: {number} unfinished sagas written")
     began = time.perf_counter()
-    async with opened_replica(path, session.participant.address) as replica:
+    async with opened_replica(in_file(path), session.participant.address) as replica:
         if stopped := [executor.stopped for executor in replica.sagas.worker.live.values()]:
             await asyncio.wait(stopped)
         seconds = time.perf_counter() - began

@@ -21,19 +21,30 @@ if TYPE_CHECKING:
 SERVICE = "bench.v1.CheckoutService"
 
 
+def in_file(path: Path) -> str:
+    """The URL of a journal in this file."""
+    return f"sqlite:{path}"
+
+
 @contextlib.asynccontextmanager
 async def opened_replica(
-    journal: Path, participant: str, *, collector: str = "", most_in_flight: int = 512
+    journal: str, participant: str, *, collector: str = "", most_in_flight: int = 512, lease_seconds: float = 15.0
 ) -> AsyncIterator[OpenedReplica]:
-    """A replica with its journal in SQLite, synchronous=FULL.
+    """A replica with its journal: in SQLite, synchronous=FULL, or on PostgreSQL.
 
     Args:
-        journal: its file, made if need be.
+        journal: its URL; the file, or the tables, are made if need be.
         participant: ``host:port``.
         collector: ``host:port`` of an OTLP receiver that gets every span; empty for no tracing.
         most_in_flight: calls that may be in flight to the participant.
+        lease_seconds: after how long others may take over what it advances.
     """
-    settings = Settings(journal=f"sqlite:{journal}", participants={SERVICE: participant}, most_in_flight=most_in_flight)
+    settings = Settings(
+        journal=journal,
+        participants={SERVICE: participant},
+        most_in_flight=most_in_flight,
+        lease_seconds=lease_seconds,
+    )
     async with contextlib.AsyncExitStack() as stack:
         with _environment(collector):  # the collector's address is read while it opens
             replica = await stack.enter_async_context(opened(settings, [checkout, delivery]))

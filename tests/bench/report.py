@@ -15,10 +15,12 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from tests.bench.options import Options
-    from tests.bench.results import Finding, Load, Results
+    from tests.bench.results import Finding, Load, Results, Share
     from tests.bench.spread import Spread
 
-PROCESSES = ("orchestrator", "participant", "receiver")
+PROCESSES = ("orchestrator", "participant", "receiver", "database")
+_NOT_TO_BARE = {"bare", "SQLite", "PostgreSQL"}
+"""Contenders that there is no bare chain for, and itself."""
 _THOUSAND = 1000
 
 
@@ -29,6 +31,7 @@ def as_json(results: Results, options: Options) -> str:
         "machine": machine(),
         "options": asdict(options) | {"out": str(options.out)},
         "loads": [_plain(asdict(load)) for load in results.loads],
+        "shares": [asdict(share) for share in results.shares],
         "findings": [_plain(asdict(finding)) | {"reached": finding.reached} for finding in results.findings],
     }
     return json.dumps(written, indent=2) + "\n"
@@ -61,14 +64,38 @@ def load_table(loads: list[Load]) -> Table:
             str(load.in_flight),
             measured.contender,
             f"{measured.rate.median:.0f}",
-            "" if measured.contender == "bare" else told(measured.ratio),
+            "" if measured.contender in _NOT_TO_BARE else told(measured.ratio),
             f"{measured.p50.median:.2f}",
             f"{measured.p99.median:.2f}",
-            *(f"{measured.cpu[name]:.0f}" for name in PROCESSES),
+            *(f"{measured.cpu[name]:.0f}" if name in measured.cpu else "" for name in PROCESSES),
             "" if load.flushes is None else f"{load.flushes:.2f}",
             "" if load.written is None else f"{load.written:.1f}",
-            end_section=number + 1 == len(loads) or loads[number + 1].measured.contender == "bare",
+            end_section=number + 1 == len(loads) or _loaded(loads[number + 1]) != _loaded(load),
         )
+    return table
+
+
+def _loaded(load: Load) -> tuple[str, int]:
+    return load.workload, load.in_flight
+
+
+def share_table(shares: list[Share]) -> Table:
+    """A row for each process, by the store of the orchestrator's journal."""
+    stores = list(dict.fromkeys(share.store for share in shares))
+    title = f"An order of the shop by process, {shares[0].in_flight} in flight"
+    table = Table(title=title, title_justify="left")
+    table.add_column("process", no_wrap=True)
+    for store in stores:
+        table.add_column(f"CPU µs\n{store}", no_wrap=True, justify="right")
+        table.add_column(f"flushes\n{store}", no_wrap=True, justify="right")
+    for process in dict.fromkeys(share.process for share in shares):
+        found = {share.store: share for share in shares if share.process == process}
+        row = [process]
+        for store in stores:
+            share = found.get(store)
+            flushes = None if share is None else share.flushes
+            row += ["" if share is None else f"{share.cpu:.0f}", "" if flushes is None else f"{flushes:.2f}"]
+        table.add_row(*row)
     return table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from tests.bench.spread import Spread, quantile
@@ -28,8 +28,8 @@ class Contender(Protocol):
 
     name: str
 
-    async def one(self, number: int) -> None:
-        """One saga, or one chain of calls."""
+    async def run(self, number: int, in_flight: int) -> list[float]:
+        """So many sagas, or chains of calls, so many of them at a time; the seconds of each."""
 
     async def catch_up(self, number: int) -> None:
         """Within the measured time, after so many: wait for what may not be left for later."""
@@ -62,6 +62,7 @@ class Measured:
         ratio: its rate over that of the first.
         p50_ratio: its median latency over that of the first.
         cpu: microseconds for each, by process: the medians.
+        rounds: of which all this is made.
     """
 
     contender: str
@@ -72,6 +73,7 @@ class Measured:
     p50_ratio: Spread
     cpu: dict[str, float]
     cpu_ratio: Spread
+    rounds: list[Round] = field(default_factory=list, repr=False)
 
 
 async def interleaved(
@@ -121,7 +123,7 @@ async def _round(contender: Contender, watched: Watched, number: int, in_flight:
     gc.collect()
     before = watched.cpu()
     began = time.perf_counter()
-    took = await closed_loop(contender.one, number, in_flight)
+    took = await contender.run(number, in_flight)
     await contender.catch_up(number)
     seconds = time.perf_counter() - began
     await contender.finish()
@@ -140,4 +142,5 @@ def _summary(name: str, rounds: list[Round], reference: list[Round]) -> Measured
         p50_ratio=Spread.of(each.p50 / other.p50 for each, other in pairs),
         cpu={process: Spread.of(each.cpu[process] for each in rounds).median for process in rounds[0].cpu},
         cpu_ratio=Spread.of(each.cpu["orchestrator"] / other.cpu["orchestrator"] for each, other in pairs),
+        rounds=rounds,
     )

@@ -11,6 +11,7 @@ from tests.bench.results import Results
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.bench.databases import Databases
     from tests.bench.options import Options
     from tests.bench.processes import Child, Watched
     from tests.bench.receiver import SpanTally
@@ -24,6 +25,7 @@ class Session:
         folder: for journals; gone after the run.
         stubs: the folder of the generated stubs.
         tally: of the spans that the receiver got.
+        databases: on PostgreSQL.
         watched: the CPU of all processes.
     """
 
@@ -33,6 +35,7 @@ class Session:
     participant: Child
     receiver: Child
     tally: SpanTally
+    databases: Databases
     watched: Watched
     results: Results = field(default_factory=Results)
 

@@ -13,13 +13,21 @@ from tests.bench.processes import busy_seconds
 from tests.bench.recovery import recovery
 from tests.bench.results import Finding
 from tests.bench.session import say
+from tests.bench.shared import postgres
+from tests.bench.shop import shop
 from tests.bench.spread import Spread
-from tests.bench.stored import stored
+from tests.bench.stored import stored, stored_on_postgres
+from tests.bench.takeover import takeover
 
 if TYPE_CHECKING:
     from tests.bench.session import Session
 
-_WORKLOADS = {"forward": forward, "rollback": rollback, "memory": memory, "recovery": recovery, "stored": stored}
+_WORKLOADS = {
+    each.__name__: each
+    for each in (forward, rollback, postgres, shop, memory, recovery, takeover, stored, stored_on_postgres)
+}
+_WITH_PROCESSES_THAT_END = {"postgres", "shop", "memory", "takeover"}
+"""Their CPU is gone with them."""
 
 
 async def run(session: Session) -> None:
@@ -31,7 +39,7 @@ async def run(session: Session) -> None:
         say(f"{name}: {(_WORKLOADS[name].__doc__ or '').splitlines()[0]}")
         before = _work(session)
         await _WORKLOADS[name](session)
-        if name != "memory":  # which has processes that are gone now, with their CPU
+        if name not in _WITH_PROCESSES_THAT_END:
             wall, busy, ours = (after - earlier for after, earlier in zip(_work(session), before, strict=True))
             others.append(max(0.0, busy - ours) / wall / (os.cpu_count() or 1))
     if others:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tests.crash.orders import Placed
+    from tests.crash.processes import Process
 
 _AWAY: Final = frozenset(
     {
@@ -34,15 +35,20 @@ _PAUSE_SECONDS: Final = 0.05
 _ATTEMPT_SECONDS: Final = 20.0
 
 
+def in_turn(replicas: Iterable[Process]) -> str:
+    """The address of several replicas: each call goes to the next one of those that are there."""
+    return "ipv4:" + ",".join(replica.address for replica in replicas)
+
+
 class OrderLost(Exception):
     """StartOrder has answered, and now there is no such order."""
 
 
 class Customers:
-    """Everybody who orders at one orchestrator; an async context manager.
+    """Everybody who orders at one orchestrator, or at several replicas in turn; an async context manager.
 
     Args:
-        address: the orchestrator's.
+        address: the orchestrator's, or :func:`in_turn`.
         in_flight: how many orders are under way at once.
         patience: seconds for which every other customer waits in the first call; the others only watch.
         forgiving: an order that the orchestrator has forgotten is placed again, instead of being an error.

@@ -36,6 +36,8 @@ CHANNEL_OPTIONS: Final = [
     ("grpc.max_reconnect_backoff_ms", 200),
     # A channel of its own, which knows nothing of earlier failures.
     ("grpc.use_local_subchannel_pool", 1),
+    # Where there are several addresses, each has its share.
+    ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
 ]
 """Of channels to processes that come and go."""
 
@@ -171,10 +173,20 @@ class Process:
             with contextlib.suppress(asyncio.CancelledError):
                 await checking
 
+    def set(self, **settings: str) -> None:
+        """From the next start on, further environment variables."""
+        self._environment |= settings
+
     async def restart(self, **further: str) -> None:
         """Start it, and wait until it serves."""
         self.start(**further)
         await self.serving()
+
+    async def says(self, *wanted: str) -> None:
+        """Wait until its log holds each of these."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while any(each not in self.log.read_text(errors="replace") for each in wanted):  # noqa: ASYNC110 - a file
+                await asyncio.sleep(_POLL_SECONDS)
 
     async def ended(self) -> int:
         """Wait until it has ended by itself; how it did, negative for a signal."""

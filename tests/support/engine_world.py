@@ -24,7 +24,7 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure, Rejected, Unknown
 from orchestrator.journal.state import ENDED, SagaState, Status
 from orchestrator.ports.adapters import Adapters
-from orchestrator.store.memory import MemoryJournal
+from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.testing.world.clock import JumpingClock
 from orchestrator.testing.world.journal import SwitchedJournal
 from orchestrator.testing.world.network import NetworkConnection
@@ -147,18 +147,32 @@ def plan_of(definition: Definition) -> Plan:
 
 
 class EngineWorld:
-    """A journal, participants, and as many processes, at once or one after another, as a test needs."""
+    """A journal, participants, and as many processes, at once or one after another, as a test needs.
 
-    def __init__(self, *definitions: Definition) -> None:
+    Args:
+        definitions: the sagas.
+        shared: the processes know that there are others. Then no time passes but in :meth:`let_pass`, because they look
+            again and again for what the others want.
+    """
+
+    def __init__(self, *definitions: Definition, shared: bool = False) -> None:
         self.definitions = definitions
         self.participants = ScriptedParticipants()
         self.participants.on_call = self._note_call
         self.clock = JumpingClock()
-        self.journal = MemoryJournal(self.clock.now)
+        self.journal = MemoryJournal(self.clock.now, MemoryState() if shared else None)
         self.observer = RecordingObserver()
         self.processes: list[EngineProcess] = []
         self.broken_promises: list[str] = []
         self._owners = itertools.count(1)
+        if shared:
+            self.clock.hold_from = 0.0
+
+    async def let_pass(self, seconds: float, step: float = 0.25) -> None:
+        """Let time pass in a shared world, in small steps, and everything happen that is due in between."""
+        for _ in range(round(seconds / step)):
+            self.clock.advance(step)
+            await turns()
 
     def process(self, *definitions: Definition, clock: JumpingClock | None = None) -> EngineProcess:
         """A new replica; of other code than the world's, and with a clock of its own, if given."""

@@ -97,6 +97,11 @@ class PostgresServer:
         self._programs.run("pg_basebackup", "-d", self.url, "-D", str(folder / "data"), "-R", "-c", "fast")
         return PostgresServer(folder, self._programs)
 
+    @property
+    def pid(self) -> int:
+        """The number of its first process, while it runs; the others are its children."""
+        return int((self._data / "postmaster.pid").read_text(encoding="ascii").split(maxsplit=1)[0])
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         self._control("start", "-l", str(self._data / "log"))

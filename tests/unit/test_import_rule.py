@@ -59,7 +59,7 @@ def test_the_house_is_in_order(house: Path) -> None:
         ("orchestrator/settings.py", "orchestrator.bootstrap", FLOORS),
         ("orchestrator/journal/codec.py", "orchestrator.store.memory", FLOORS),
         ("orchestrator/store/memory.py", "orchestrator.api.server", FLOORS),
-        ("orchestrator/contract/rules.py", "orchestrator.definition.saga", FLOORS),
+        ("orchestrator/contract/rules/services.py", "orchestrator.definition.saga", FLOORS),
         ("orchestrator/api/server.py", "orchestrator.shop.place_order", FLOORS),
         ("orchestrator/cli/app.py", "orchestrator.shop.demo.orders", FLOORS),
         ("orchestrator/api/server.py", "orchestrator.engine.replica.worker", FACADE),

@@ -502,6 +502,7 @@ class GetStatisticsResponse(_message.Message):
     ADMISSION_FIELD_NUMBER: _builtins.int
     RECOVERY_FIELD_NUMBER: _builtins.int
     FEED_FIELD_NUMBER: _builtins.int
+    UNCLAIMED_FIELD_NUMBER: _builtins.int
     live_sagas: _builtins.int
     """How many sagas this replica advances."""
     @_builtins.property
@@ -524,6 +525,12 @@ class GetStatisticsResponse(_message.Message):
     def feed(self) -> Global___FeedStatistics:
         """The readers of this replica's feed."""
 
+    @_builtins.property
+    def unclaimed(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnclaimedSagas]:
+        """The sagas that should be advanced, and that no replica has claimed. What a replica serves it claims within a
+        second, so no replica serves what stays here.
+        """
+
     def __init__(
         self,
         *,
@@ -533,14 +540,51 @@ class GetStatisticsResponse(_message.Message):
         admission: Global___AdmissionStatistics | None = ...,
         recovery: Global___RecoveryStatistics | None = ...,
         feed: Global___FeedStatistics | None = ...,
+        unclaimed: _abc.Iterable[Global___UnclaimedSagas] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission", "feed", b"feed", "recovery", b"recovery"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission", "counts", b"counts", "feed", b"feed", "live_sagas", b"live_sagas", "participants", b"participants", "recovery", b"recovery"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission", "counts", b"counts", "feed", b"feed", "live_sagas", b"live_sagas", "participants", b"participants", "recovery", b"recovery", "unclaimed", b"unclaimed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatisticsResponse: _TypeAlias = GetStatisticsResponse  # noqa: Y015
+
+@_typing.final
+class UnclaimedSagas(_message.Message):
+    """How many sagas of a version no replica advances."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEFINITION_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    OLDEST_STARTED_AT_FIELD_NUMBER: _builtins.int
+    definition: _builtins.str
+    """The name of the definition."""
+    version: _builtins.int
+    """The version of the definition."""
+    count: _builtins.int
+    """How many."""
+    @_builtins.property
+    def oldest_started_at(self) -> _timestamp_pb2.Timestamp:
+        """When the oldest of them started."""
+
+    def __init__(
+        self,
+        *,
+        definition: _builtins.str = ...,
+        version: _builtins.int = ...,
+        count: _builtins.int = ...,
+        oldest_started_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_started_at", b"oldest_started_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "definition", b"definition", "oldest_started_at", b"oldest_started_at", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnclaimedSagas: _TypeAlias = UnclaimedSagas  # noqa: Y015
 
 @_typing.final
 class AdmissionStatistics(_message.Message):
@@ -1245,22 +1289,28 @@ class ActOnSagasResponse(_message.Message):
     SAGA_ID_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
+    NOTED_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     done: _builtins.bool
     """Whether it was done; with dry_run, whether it would be."""
     refusal: _builtins.str
     """Why not, if not."""
+    noted: _builtins.bool
+    """It is not done yet, and not refused: the act is durable, and is carried out or refused by the replica that
+    advances the saga. Then done is false, and refusal says so.
+    """
     def __init__(
         self,
         *,
         saga_id: _builtins.str = ...,
         done: _builtins.bool = ...,
         refusal: _builtins.str = ...,
+        noted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "refusal", b"refusal", "saga_id", b"saga_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "noted", b"noted", "refusal", b"refusal", "saga_id", b"saga_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

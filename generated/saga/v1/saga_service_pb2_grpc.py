@@ -148,8 +148,8 @@ class SagaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchSagas(self, request, context):
-        """Sends every saga that the filter matches after each of its changes on this replica, without its input, result
-        and steps, for ever. Changes in a burst are sent as one. A reader that is too slow misses changes, and is told how
+        """Sends every saga that the filter matches after each of its changes, on whichever replica, without its input,
+        result and steps, for ever. Changes in a burst are sent as one. A reader that is too slow misses changes, and is told how
         many. When there are too many readers, the call is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -171,7 +171,13 @@ class SagaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelSaga(self, request, context):
-        """Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
+        """Any replica takes an act on any saga. Where another one advances the saga, that one carries the act out, and this
+        one waits for its answer, for 5 seconds at most and within the deadline of the call. If there is none by then, the
+        call fails with DEADLINE_EXCEEDED and the reason ACT_NOTED: the act is durable, and it is carried out or refused
+        once, by that replica or by the one that recovers the saga. This holds for CancelSaga, PauseSaga, ResumeSaga,
+        RetryNow and ActOnSagas.
+
+        Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
         changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

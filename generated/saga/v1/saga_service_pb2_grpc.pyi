@@ -30,8 +30,8 @@ class SagaServiceStub:
     WatchSaga: _aio.UnaryStreamMultiCallable[_saga_service_pb2.WatchSagaRequest, _saga_service_pb2.WatchSagaResponse]
     """Sends the saga as it stands, then after every change, until it has ended."""
     WatchSagas: _aio.UnaryStreamMultiCallable[_saga_service_pb2.WatchSagasRequest, _saga_service_pb2.WatchSagasResponse]
-    """Sends every saga that the filter matches after each of its changes on this replica, without its input, result
-    and steps, for ever. Changes in a burst are sent as one. A reader that is too slow misses changes, and is told how
+    """Sends every saga that the filter matches after each of its changes, on whichever replica, without its input,
+    result and steps, for ever. Changes in a burst are sent as one. A reader that is too slow misses changes, and is told how
     many. When there are too many readers, the call is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
     """
     GetStatistics: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.GetStatisticsRequest, _saga_service_pb2.GetStatisticsResponse]
@@ -39,7 +39,13 @@ class SagaServiceStub:
     PreviewRollback: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.PreviewRollbackRequest, _saga_service_pb2.PreviewRollbackResponse]
     """Shows what a rollback would do now: what it would compensate, in which order, and what it could not compensate."""
     CancelSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.CancelSagaRequest, _saga_service_pb2.CancelSagaResponse]
-    """Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
+    """Any replica takes an act on any saga. Where another one advances the saga, that one carries the act out, and this
+    one waits for its answer, for 5 seconds at most and within the deadline of the call. If there is none by then, the
+    call fails with DEADLINE_EXCEEDED and the reason ACT_NOTED: the act is durable, and it is carried out or refused
+    once, by that replica or by the one that recovers the saga. This holds for CancelSaga, PauseSaga, ResumeSaga,
+    RetryNow and ActOnSagas.
+
+    Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
     changes nothing.
     """
     PauseSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.PauseSagaRequest, _saga_service_pb2.PauseSagaResponse]
@@ -109,8 +115,8 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.WatchSagasRequest,
         context: _aio.ServicerContext[_saga_service_pb2.WatchSagasRequest, _abc.AsyncIterator[_saga_service_pb2.WatchSagasResponse]],
     ) -> _abc.AsyncIterator[_saga_service_pb2.WatchSagasResponse]:
-        """Sends every saga that the filter matches after each of its changes on this replica, without its input, result
-        and steps, for ever. Changes in a burst are sent as one. A reader that is too slow misses changes, and is told how
+        """Sends every saga that the filter matches after each of its changes, on whichever replica, without its input,
+        result and steps, for ever. Changes in a burst are sent as one. A reader that is too slow misses changes, and is told how
         many. When there are too many readers, the call is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo.
         """
 
@@ -136,7 +142,13 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.CancelSagaRequest,
         context: _aio.ServicerContext[_saga_service_pb2.CancelSagaRequest, _abc.Awaitable[_saga_service_pb2.CancelSagaResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.CancelSagaResponse]:
-        """Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
+        """Any replica takes an act on any saga. Where another one advances the saga, that one carries the act out, and this
+        one waits for its answer, for 5 seconds at most and within the deadline of the call. If there is none by then, the
+        call fails with DEADLINE_EXCEEDED and the reason ACT_NOTED: the act is durable, and it is carried out or refused
+        once, by that replica or by the one that recovers the saga. This holds for CancelSaga, PauseSaga, ResumeSaga,
+        RetryNow and ActOnSagas.
+
+        Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
         changes nothing.
         """
 

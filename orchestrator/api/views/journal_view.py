@@ -9,6 +9,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
 
 from orchestrator.api.views.failure_view import status_of
+from orchestrator.api.views.reason_view import reason_view
 from orchestrator.api.views.timestamps import timestamp
 from orchestrator.contract.redaction import redacted
 from orchestrator.journal import entries as e
@@ -90,7 +91,7 @@ def _entry_view(sequence: int, entry: Entry, payload: Message | None, unreadable
         attempt=told.attempt,
         payload=None if payload is None else pack(payload),
         error=None if told.failure is None else status_of(told.failure),
-        reason=None if told.reason is None else saga_pb2.Reason(**told.reason._asdict()),
+        reason=reason_view(told.reason),
         took_effect=told.took_effect,
         value=told.value,
         unreadable=unreadable,

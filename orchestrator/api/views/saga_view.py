@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from orchestrator.api.views.failure_view import status_of
 from orchestrator.api.views.journal_view import pack, shown
+from orchestrator.api.views.reason_view import reason_view
 from orchestrator.api.views.timestamps import duration, timestamp
 from orchestrator.journal.progress import steps
 from orchestrator.journal.trace_ids import trace_id
@@ -100,11 +101,6 @@ def step_views(
 ) -> list[saga_pb2.Step]:
     """Every step done, in progress, not yet begun and compensated."""
     return [(steps_seen or step_view)(step) for step in steps(state, served.plan if served else None)]
-
-
-def reason_view(reason: Reason | None) -> saga_pb2.Reason | None:
-    """Why a saga rolls back or is suspended."""
-    return None if reason is None else saga_pb2.Reason(**reason._asdict())
 
 
 def waiting_view(waiting: Waiting) -> saga_pb2.Waiting:

@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.engine.sagas import RecoveryProgress, Sagas
-    from orchestrator.ports.catalogue import SagaCount
+    from orchestrator.ports.catalogue import SagaCount, UnclaimedCount
 
 
 def statistics_view(
-    counts: Sequence[SagaCount], sagas: Sagas, admission: api.AdmissionStatistics, feed: api.FeedStatistics
+    counts: Sequence[SagaCount],
+    unclaimed: Sequence[UnclaimedCount],
+    sagas: Sagas,
+    admission: api.AdmissionStatistics,
+    feed: api.FeedStatistics,
 ) -> api.GetStatisticsResponse:
     """The journal's counts, and this replica's view of its participants and of itself."""
     return api.GetStatisticsResponse(
@@ -43,6 +47,15 @@ def statistics_view(
         admission=admission,
         recovery=_recovery(sagas.recovery()),
         feed=feed,
+        unclaimed=[
+            api.UnclaimedSagas(
+                definition=each.definition,
+                version=each.version,
+                count=each.number,
+                oldest_started_at=timestamp(each.oldest_started_at),
+            )
+            for each in unclaimed
+        ],
     )
 
 

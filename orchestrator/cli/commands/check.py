@@ -2,7 +2,7 @@
 
 Contracts are compiled from the .proto files on disk, so a mistake is found before the stubs are generated again. Sagas
 run on the stubs, so stubs that differ from the files are reported too (``stubs-are-fresh``). The other rules are those
-of :mod:`orchestrator.contract.rules`, :mod:`orchestrator.contract.message_rules` and
+of :mod:`orchestrator.contract.rules.services`, :mod:`orchestrator.contract.rules.messages` and
 :mod:`orchestrator.analysis.rules`.
 """
 
@@ -26,10 +26,10 @@ from orchestrator.cli.modules import import_from_here, load_definitions
 from orchestrator.cli.output.exit import errors_reported
 from orchestrator.cli.overlays import OverlayOption, lay_overlays
 from orchestrator.contract.image import same_contract
-from orchestrator.contract.message_rules import check_messages
-from orchestrator.contract.overlay.rules import check_overlays
 from orchestrator.contract.rpc import commands_of
-from orchestrator.contract.rules import check_service
+from orchestrator.contract.rules.messages import check_messages
+from orchestrator.contract.rules.overlays import check_overlays
+from orchestrator.contract.rules.services import check_service
 from orchestrator.contract.violation import Violation
 from orchestrator.settings import read_settings
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -164,7 +165,10 @@ def act(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell to which sagas it would be done.")] = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Do the same to all sagas that a filter matches; exit with 1 when one of them refuses."""
+    """Do the same to all sagas that a filter matches; exit with 1 when one of them refuses.
+
+    Those that are noted are advanced by another orchestrator, which has not done it yet.
+    """
     request = api.ActOnSagasRequest(
         filter=saga_filter(definition, status, attribute, backing_off=backing_off),
         action=action.number,
@@ -172,9 +176,10 @@ def act(
         reason=reason,
         requested_by=by,
     )
-    done, refused = asyncio.run(_act(request, address))
-    say(f"{done} {'would be ' if dry_run else ''}{action.done}, {refused} refused")
-    if refused:
+    counts = asyncio.run(_act(request, address))
+    noted = f", {counts['noted']} noted" if counts["noted"] else ""
+    say(f"{counts['done']} {'would be ' if dry_run else ''}{action.done}, {counts['refused']} refused{noted}")
+    if counts["refused"]:
         raise typer.Exit(1)
 
 
@@ -208,15 +213,15 @@ async def _typed_reply(saga_id: str, key: str, text: str, address: str) -> AnyMe
         return await reply_from_json(channel, methods.pop(), text) if len(methods) == 1 else None
 
 
-async def _act(request: api.ActOnSagasRequest, address: str) -> tuple[int, int]:
-    """The number of sagas that accepted the act, and of those that refused it."""
+async def _act(request: api.ActOnSagasRequest, address: str) -> Counter[str]:
+    """The number of sagas that accepted the act, of those that refused it, and of those for which it is noted."""
     console = open_console()
-    counts = {True: 0, False: 0}
+    counts: Counter[str] = Counter()
     async with sagas_at(address) as service:
         async for answer in service.ActOnSagas(request):
             console.print(acted_line(answer), soft_wrap=True)
-            counts[answer.done] += 1
-    return counts[True], counts[False]
+            counts["done" if answer.done else "noted" if answer.noted else "refused"] += 1
+    return counts
 
 
 def _tell_how_to_go_on(saga_id: str) -> None:

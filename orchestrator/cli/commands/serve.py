@@ -1,19 +1,26 @@
-"""``orchestrator serve``: run one replica."""
+"""``orchestrator serve``: run one replica, or be the parent of several."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from orchestrator.cli.modules import load_application
 from orchestrator.cli.output.exit import errors_reported
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
+from orchestrator.store.opening import known_urls, refuse_unshared
+
+if TYPE_CHECKING:
+    from orchestrator.settings import Settings
 
 
 def serve(
+    *,
     listen: Annotated[str | None, typer.Option(help="host:port of the API.  [env: ORCHESTRATOR_LISTEN]")] = None,
-    journal: Annotated[str | None, typer.Option(help="sqlite:<path> or memory:  [env: ORCHESTRATOR_JOURNAL]")] = None,
+    journal: Annotated[str | None, typer.Option(help=f"{known_urls()}  [env: ORCHESTRATOR_JOURNAL]")] = None,
     sagas: Annotated[
         list[str] | None,
         typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
@@ -32,13 +39,19 @@ def serve(
             help="Compare the contracts of live participants with those here.  [env: ORCHESTRATOR_DRIFT_CHECK]",
         ),
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            help="How many replicas share the port, each a process; more than one need a journal on PostgreSQL.  "
+            "[env: ORCHESTRATOR_PROCESSES]"
+        ),
+    ] = None,
+    replica: Annotated[
+        int | None, typer.Option(hidden=True, help="Which of several it is; its parent says so.")
+    ] = None,
 ) -> None:
     """Run the orchestrator until SIGTERM or Ctrl-C."""
-    # Imported here, so that `generate` runs while stubs do not fit the sagas, and no other command imports pydantic.
-    import uvloop  # noqa: PLC0415
-
-    from orchestrator.bootstrap import serve as run  # noqa: PLC0415
-    from orchestrator.observability.logs import configure_logs  # noqa: PLC0415
+    # Imported here, so that no other command imports pydantic.
     from orchestrator.settings import read_settings  # noqa: PLC0415
 
     with errors_reported():
@@ -49,7 +62,49 @@ def serve(
             overlays=tuple(overlay) if overlay else None,
             participants=",".join(participant) if participant else None,
             drift_check=drift_check,
+            processes=processes,
         )
-        definitions, servicers = load_application(settings.sagas, settings.overlays)
-        configure_logs(settings.log_level)
-        uvloop.run(run(settings, definitions, servicers))
+        refuse_unshared(settings.journal, settings.processes)
+        if replica is None and settings.processes > 1:
+            options = {"--journal": [journal], "--sagas": sagas, "--overlay": overlay, "--participant": participant}
+            checks = {True: ["--drift-check"], False: ["--no-drift-check"], None: []}[drift_check]
+            given = [
+                part
+                for name, values in options.items()
+                for value in values or ()
+                if value
+                for part in (name, str(value))
+            ]
+            _become_parent(settings, ["serve", *given, *checks])
+        _serve(settings, replica)
+
+
+def _serve(settings: Settings, replica: int | None) -> None:
+    """Run one replica in this process."""
+    # Imported here, so that `generate` runs while stubs do not fit the sagas.
+    import uvloop  # noqa: PLC0415
+
+    from orchestrator.bootstrap import serve as run  # noqa: PLC0415
+    from orchestrator.cli.processes.child import ParentProcess  # noqa: PLC0415
+    from orchestrator.observability.logs import configure_logs  # noqa: PLC0415
+
+    definitions, servicers = load_application(settings.sagas, settings.overlays)
+    configure_logs(settings.log_level, replica)
+    parent = None if replica is None else ParentProcess()
+    uvloop.run(run(settings, definitions, servicers, parent))
+
+
+def _become_parent(settings: Settings, arguments: list[str]) -> NoReturn:
+    """Let this process be the parent of several replicas, and nothing else any more: nothing that it imported is left.
+
+    Args:
+        settings: of each of them.
+        arguments: of the command line of ``orchestrator``, for each of them.
+    """
+    # A drain waits for the answers to customers, then for those of participants; the rest is for the last spans.
+    patience = 2 * settings.drain_seconds + 10
+    numbers = (str(settings.processes), settings.listen, str(patience), settings.log_level)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    command = [sys.executable, "-P", "-m", "orchestrator.cli.processes", *numbers, *arguments]
+    os.execv(sys.executable, command)  # noqa: S606 - it is this Python

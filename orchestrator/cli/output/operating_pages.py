@@ -54,7 +54,14 @@ def statistics_page(statistics: GetStatisticsResponse) -> RenderableType:
 
 
 def _replica_lines(statistics: GetStatisticsResponse) -> Iterator[Text]:
-    """The work and the limits of the replica that answers."""
+    """What no replica advances; the work and the limits of the replica that answers."""
+    for each in statistics.unclaimed:
+        oldest = instant_text(each.oldest_started_at)
+        yield Text(
+            f"no replica advances {each.count} of {each.definition} v{each.version}, the oldest since {oldest}: "
+            "serve the code of that version",
+            style="bold red",
+        )
     recovery, starts, feed = statistics.recovery, statistics.admission, statistics.feed
     if recovery.under_way:
         yield Text(f"recovery is under way: {recovery.recovered} of {recovery.expected} sagas so far", style="yellow")
@@ -86,6 +93,8 @@ def acted_line(answer: ActOnSagasResponse) -> Text:
     """The result of an act on one of many sagas."""
     if answer.done:
         return Text.assemble(("✓", "green"), f" {answer.saga_id}")
+    if answer.noted:
+        return Text.assemble(("…", "yellow"), f" {answer.saga_id}  noted, and done later")
     refusal = answer.refusal.removeprefix(f"saga {answer.saga_id} ")
     return Text.assemble(("✗", "bold red"), f" {answer.saga_id}  {refusal}")
 

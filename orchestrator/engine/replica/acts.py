@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from orchestrator.engine.run.stop_control import Fail, Halt
 from orchestrator.errors import ActRefused, ClaimLost, JournalError
-from orchestrator.journal.acts import Act, refuse_illegal, resolvable, uncompensated
+from orchestrator.journal.acts import Act, refuse_illegal, resolvable, uncompensated, was_carried_out
 from orchestrator.journal.entries import CompensationResolved, CompensationSkipped, OutcomeResolved, SagaResumed
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,19 +36,20 @@ class Acts:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
-    async def cancel(self, saga_id: str, why: str, requested_by: str) -> SagaState:
+    async def cancel(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
         """Roll a saga back; the saga, once that is durable. Repeating it changes nothing.
 
         Raises:
             CancelRefused: its pivot was accepted, or may have been, or it has completed.
         """
-        return await self._roll_back(saga_id, Reason(ReasonCode.CANCELLED, why, "", requested_by), _refuse_cancel)
+        reason = _asked(ReasonCode.CANCELLED, why, requested_by, request_id)
+        return await self._roll_back(saga_id, reason, _refuse_cancel)
 
     async def roll_back_child(self, saga_id: str, why: str) -> SagaState:
         """Roll a child back with its parent, even where it has completed; the child as it stands then."""
         return await self._roll_back(saga_id, Reason(ReasonCode.CANCELLED, why), lambda _: None)
 
-    async def pause(self, saga_id: str, why: str, requested_by: str) -> SagaState:
+    async def pause(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
         """Suspend a saga, forward or backward, once no attempt is in flight. Repeating it changes nothing.
 
         Raises:
@@ -55,25 +57,29 @@ class Acts:
         """
         executor = self._worker.live.get(saga_id)
         if executor is not None:
-            await executor.pause(Reason(ReasonCode.PAUSED, why, "", requested_by))
+            await executor.pause(_asked(ReasonCode.PAUSED, why, requested_by, request_id))
             _raise_failed(executor)
         state = await self._worker.get(saga_id)
         refuse_illegal(Act.PAUSE, state)
+        if state.status in UNFINISHED:
+            raise _advanced_elsewhere(saga_id)
         return state
 
-    async def resume(self, saga_id: str, why: str, requested_by: str) -> SagaState:
+    async def resume(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
         """Resume a suspended saga from where it stands.
 
         Raises:
             ActRefused: it is not suspended.
         """
         claim, state, entries = await self._claim(Act.RESUME, saga_id)
-        reason = Reason(ReasonCode.RESUMED, why, "", requested_by)
+        if request_id and was_carried_out(entries, request_id):
+            return state  # by another replica that found the request; the saga has stopped again since
+        reason = _asked(ReasonCode.RESUMED, why, requested_by, request_id)
         executor = self._worker.recover(claim, entries, state, entry=SagaResumed(self._now(), reason))
         await executor.ensure_persisted()
         return executor.state
 
-    async def retry_now(self, saga_id: str, why: str, requested_by: str) -> SagaState:
+    async def retry_now(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
         """Make at once the attempts that a live saga would make after its backoff.
 
         Raises:
@@ -83,7 +89,7 @@ class Acts:
         state = executor.state if executor else await self._worker.get(saga_id)
         refuse_illegal(Act.RETRY_NOW, state, backs_off=executor is not None and executor.backs_off)
         assert executor is not None
-        executor.retry_now(Reason(ReasonCode.RETRY_NOW, why, "", requested_by))
+        executor.retry_now(_asked(ReasonCode.RETRY_NOW, why, requested_by, request_id))
         await executor.ensure_persisted()
         return state
 
@@ -200,12 +206,20 @@ class Acts:
         """Claim a saga that rests; only now is what the journal says of it final."""
         claim = await self._worker.adapters.journal.claim_resting(self._worker.owner, saga_id)
         if claim is None:
-            raise ClaimLost(f"saga {saga_id} is being advanced by somebody else; ask again")
+            raise _advanced_elsewhere(saga_id)
         entries = await self._worker.adapters.journal.read(saga_id)
         return claim, fold(saga_id, entries), entries
 
     def _now(self) -> int:
         return self._worker.adapters.clock.now()
+
+
+def _asked(code: ReasonCode, why: str, requested_by: str, request_id: str) -> Reason:
+    return Reason(code, why, "", requested_by, request_id)
+
+
+def _advanced_elsewhere(saga_id: str) -> ClaimLost:
+    return ClaimLost(f"saga {saga_id} is being advanced by somebody else; ask again")
 
 
 def _refuse_cancel(state: SagaState) -> None:

@@ -16,7 +16,7 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.state import UNFINISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from orchestrator.engine.run.executor import Executor
     from orchestrator.journal.entries import Entry
@@ -33,6 +33,8 @@ _TELL_SECONDS = 2
 _NANOSECONDS = 1_000_000_000
 _IN_DOUBT_LEASES = 4
 """For so long after a failure of the journal a transaction may still come to stand; no store's takes as long."""
+CLAIM_SECONDS = 1.0
+"""How often a replica looks for sagas that no other one advances, where there are others."""
 RETRY_SECONDS = 1.0
 """How long to wait before asking the journal again."""
 
@@ -47,12 +49,14 @@ class Recovery:
         lease: seconds after which others may take over when this replica falls silent.
         served: the definitions that this replica serves.
         live: what advances sagas here, by id.
+        claimed: called when sagas were claimed, before they are advanced.
         recover: advances a claimed saga with these entries, which lead to this state.
 
     Attributes:
         under_way: what was there at the start is being recovered.
         recovered: how many sagas have been so far.
         expected: how many there were at the start, where that was asked.
+        reached: called again and again with whether the journal can be reached.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Recovery:
         lease: float,
         served: Served,
         live: Mapping[str, Executor],
+        claimed: Callable[[], Awaitable[None]],
         recover: Callable[[Claim, Sequence[Entry], SagaState], object],
     ) -> None:
         self._journal = journal
@@ -74,6 +79,7 @@ class Recovery:
         # there can be no other, it is claimed all the same, and suspended in front of an operator.
         self._served = served if journal.shared else None
         self._live = live
+        self._after_claim = claimed
         self._recover_saga = recover
         self._deferred: dict[str, Claim] = {}
         self._recovering_deferred = False
@@ -82,7 +88,9 @@ class Recovery:
         self._background: set[asyncio.Task[None]] = set()
         self._closed = False
         self._told_at = 0
-        self._all_recovered: Callable[[], None] = lambda: None
+        self._unclaimed_at = 0
+        self._unclaimed: set[tuple[str, int]] = set()
+        self.reached: Callable[[bool], None] = lambda _: None
         self.under_way = False
         self.recovered = 0
         self.expected = 0
@@ -94,13 +102,8 @@ class Recovery:
         self._spawn(self._keep_alive(self._pause))
         return self.recovered
 
-    async def begin(self, recovered: Callable[[], None]) -> None:
-        """The same in the background. From now on, what is started here is kept from other replicas.
-
-        Args:
-            recovered: called once everything that was there at the start is.
-        """
-        self._all_recovered = recovered
+    async def begin(self) -> None:
+        """The same in the background. From now on, what is started here is kept from other replicas."""
         await self._beat()
         counts = await self._journal.count()
         self.expected = sum(count.number for count in counts if count.status in UNFINISHED)
@@ -131,26 +134,47 @@ class Recovery:
 
     @property
     def _pause(self) -> float:
-        return self._lease / 3
+        """What another replica has released, or has let lapse, is looked for often: it is not advanced until then."""
+        return min(CLAIM_SECONDS, self._lease / 3) if self._journal.shared else self._lease / 3
 
     async def _keep_alive(self, pause: float) -> None:
         """After a pause, and then again and again: renew the lease, and take over what others have let lapse."""
         while True:
             await self._clock.sleep(pause)
             pause = self._pause
+            late = self._clock.call_after(self._lease / 3, lambda: self.reached(False))
             try:
                 await self._beat()
                 await self._recover()
             except JournalError as error:
                 _log.warning("the journal is unavailable, trying again: %s", error)
+                self.reached(False)
             else:
+                self.reached(True)
                 self._end_first()
+                await self._tell_unclaimed()
+            finally:
+                late.cancel()
 
     def _end_first(self) -> None:
         if self.under_way:
             self.under_way = False
-            self._all_recovered()
             _log.info("recovered %d sagas", self.recovered)
+
+    async def _tell_unclaimed(self) -> None:
+        """Say now and then which sagas nobody advances; only of those that were not claimed for two leases."""
+        now = self._clock.now()
+        if not self._journal.shared or now < self._unclaimed_at + int(2 * self._lease * _NANOSECONDS):
+            return
+        self._unclaimed_at = now
+        try:
+            unclaimed = {(each.definition, each.version): each for each in await self._journal.unclaimed()}
+        except JournalError:
+            return
+        for of in unclaimed.keys() & self._unclaimed:
+            number = unclaimed[of].number
+            _log.warning("no replica advances %d sagas of %s v%d: serve the code of that version", number, *of)
+        self._unclaimed = set(unclaimed)
 
     def _tell_progress(self) -> None:
         now = self._clock.now()
@@ -164,12 +188,15 @@ class Recovery:
     async def _recover(self) -> None:
         while not self._closed:
             claims = await self._claim()
+            if claims:
+                await self._after_claim()
             for first in range(0, len(claims), _READ_AT_ONCE):
                 at_once = claims[first : first + _READ_AT_ONCE]
                 await asyncio.gather(*map(self._recover_one, at_once))
                 self.recovered += len(at_once)
                 self._tell_progress()
-            await self._beat()  # there may be so many that the lease would lapse before their end
+            if claims:
+                await self._beat()  # there may be so many that the lease would lapse before their end
             if len(claims) < _CLAIM_BATCH:
                 break
 

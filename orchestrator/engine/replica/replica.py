@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.replica.acts import Acts
+from orchestrator.engine.replica.asking import Asking
+from orchestrator.engine.replica.carrying_out import CarryingOut
 from orchestrator.engine.run.preview import preview
-from orchestrator.engine.sagas import ParticipantHealth, RecoveryProgress
+from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress
+from orchestrator.errors import ClaimLost
 from orchestrator.journal.acts import Act, refuse_illegal
+from orchestrator.journal.state import UNFINISHED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import SagaState
-    from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+    from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
 
 
 class Replica:
@@ -30,7 +34,8 @@ class Replica:
 
     Attributes:
         worker: as given.
-        acts: what operators can do to the sagas.
+        acts: what operators can do to the sagas that are advanced here, or rest.
+        carrying_out: what other replicas want to be done to them.
         start: starts a saga; this and the following as the facade says.
         get: a saga as it stands.
         watch: a saga, then after each of its changes.
@@ -40,6 +45,10 @@ class Replica:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.acts = Acts(worker)
+        self.carrying_out = CarryingOut(worker, self.acts, worker.served.versions)
+        if worker.adapters.journal.shared:
+            worker.beside.append(self.carrying_out)
+        self._asking = Asking(worker.adapters, worker.owner, self.carrying_out.hurry)
         # The worker's own, and not called from here: nothing is to be added.
         self.start = worker.start
         self.get = worker.get
@@ -86,6 +95,12 @@ class Replica:
         """See the facade."""
         return await self.worker.adapters.journal.count()
 
+    async def unclaimed(self) -> Sequence[UnclaimedCount]:
+        """See the facade."""
+        # Where no other replica can be, this one claims all that it finds.
+        journal = self.worker.adapters.journal
+        return await journal.unclaimed() if journal.shared else []
+
     def waiting(self, saga_id: str) -> list[Waiting]:
         """See the facade."""
         executor = self.worker.live.get(saga_id)
@@ -101,11 +116,33 @@ class Replica:
         """See the facade."""
         await self.worker.ensure_recovered(saga_id)
         executor = self.worker.live.get(saga_id)
-        refuse_illegal(act, await self.get(saga_id), backs_off=executor is not None and executor.backs_off)
+        backs_off = executor.backs_off if executor is not None else await self.worker.is_elsewhere(saga_id)
+        refuse_illegal(act, await self.get(saga_id), backs_off=backs_off)
 
-    async def act(self, act: Act, saga_id: str, why: str, requested_by: str) -> SagaState:
+    async def act(
+        self, act: Act, saga_id: str, why: str, requested_by: str, *, patience: float = PATIENCE_SECONDS
+    ) -> SagaState:
         """See the facade."""
         await self.worker.ensure_recovered(saga_id)
+        if not await self._is_for_another(act, saga_id):
+            try:
+                return await self._act(act, saga_id, why, requested_by)
+            except ClaimLost:
+                if not self.worker.adapters.journal.shared:
+                    raise
+                # Another replica has the saga since: nothing was done here.
+        await self._asking.ask(act, saga_id, why, requested_by, patience)
+        return await self.get(saga_id)
+
+    async def _is_for_another(self, act: Act, saga_id: str) -> bool:
+        """Whether the saga is advanced elsewhere, or has to go on with code that is not served here."""
+        if not self.worker.adapters.journal.shared or saga_id in self.worker.live:
+            return False
+        state = await self.get(saga_id)
+        goes_on = act in {Act.CANCEL, Act.RESUME} and state.status is Status.SUSPENDED
+        return state.status in UNFINISHED or (goes_on and self.find(state.definition, state.version) is None)
+
+    async def _act(self, act: Act, saga_id: str, why: str, requested_by: str) -> SagaState:
         match act:
             case Act.CANCEL:
                 return await self.acts.cancel(saga_id, why, requested_by)

@@ -40,7 +40,7 @@ from orchestrator.engine.run.frozen import ADVICE, CodeFrozen
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from types import FrameType, TracebackType
 
 _log = logging.getLogger(__name__)
@@ -66,8 +66,8 @@ class Note(Protocol):
     def write(self, saga_id: str, where: str) -> None:
         """The code of this saga must not run again; may raise OSError."""
 
-    def clear(self) -> None:
-        """It has yielded after all."""
+    def clear(self, saga_ids: Collection[str]) -> None:
+        """These have yielded after all."""
 
 
 class Watchdog:
@@ -102,7 +102,7 @@ class Watchdog:
         self._interruptions = 0
         self._found: Frozen | None = None
         self._told: Frozen | None = None
-        self._noted = False
+        self._noted = ""
         self._closed = False
         self._main = threading.main_thread().ident or 0
         self._handlers: dict[signal.Signals, Any] = {}
@@ -176,8 +176,8 @@ class Watchdog:
         self._interruptions = 0
         self._found = self._told = None
         if self._noted:
-            self._noted = False
-            self._note.clear()
+            self._note.clear([self._noted])
+            self._noted = ""
 
     def _look(self, turn: int) -> None:
         """The loop is stalled: say who keeps it, interrupt it, and where that does not help, note it."""
@@ -214,10 +214,10 @@ class Watchdog:
         return whose(frame, None if caller is None else caller.f_locals["self"].issuer)
 
     def _write_note(self, found: Frozen) -> None:
-        self._noted = True
+        self._noted = found.saga_id
         _log.critical(
             "saga %s (%s): its code cannot be interrupted; end the process (SIGTERM, then SIGKILL): "
-            "the next start suspends the saga before its code runs",
+            "whoever recovers the saga suspends it before its code runs",
             found.saga_id,
             found.definition,
         )

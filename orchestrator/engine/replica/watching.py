@@ -1,4 +1,4 @@
-"""Who wants to know when a saga changes."""
+"""Who wants to know when a saga changes; what changes it elsewhere, ``elsewhere`` notices."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ class Watchers:
         saga_id = writer.state.saga_id
         if self._writers.get(saga_id) is writer:
             del self._writers[saga_id]
-            self._notify(saga_id, writer.state if rests else None)
+            self.notify(saga_id, writer.state if rests else None)
         else:
-            self._notify(saga_id)
+            self.notify(saga_id)
 
     def _connect_all(self) -> None:
         for saga_id in self._writers:
@@ -99,9 +99,10 @@ class Watchers:
             writer.on_change = self._notifier(saga_id) if self._feeds or saga_id in self._events else None
 
     def _notifier(self, saga_id: str) -> Callable[[], None]:
-        return lambda: self._notify(saga_id)
+        return lambda: self.notify(saga_id)
 
-    def _notify(self, saga_id: str, rests: SagaState | None = None) -> None:
+    def notify(self, saga_id: str, rests: SagaState | None = None) -> None:
+        """Wake the watchers of a saga that has changed; where it rests now, in this state."""
         for changed in self._events.get(saga_id, ()):
             changed.set()
         for feed in self._feeds:

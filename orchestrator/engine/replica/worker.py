@@ -18,10 +18,12 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from orchestrator.engine.replica.elsewhere import Elsewhere
 from orchestrator.engine.replica.new_saga import started_now
-from orchestrator.engine.replica.recovery import RETRY_SECONDS, Recovery
+from orchestrator.engine.replica.recovery import Recovery
+from orchestrator.engine.replica.watched import WatchedSagas
 from orchestrator.engine.replica.watching import Watchers
 from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.journal_writer import SagaWriter
@@ -31,11 +33,11 @@ from orchestrator.errors import ClaimLost, Recovering, SagaExists, SagaNotFound
 from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import ENDED, UNFINISHED, SagaState
+from orchestrator.journal.state import UNFINISHED, SagaState
 from orchestrator.ports.claims import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from orchestrator.engine.bindings.binding import Bindings
     from orchestrator.engine.definitions import ServedSagas
@@ -46,8 +48,25 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_BURST_SECONDS = 0.2
-"""Changes of a saga within this are one to those who watch all sagas: fewer views, and still soon for a person."""
+
+class FrozenNote(Protocol):
+    """Which sagas kept the loop of their process to themselves. Each method is called in a thread."""
+
+    def read(self) -> dict[str, str]:
+        """Where each saga's code hung, by the saga's id."""
+
+    def clear(self, saga_ids: Collection[str]) -> None:
+        """These are suspended."""
+
+
+class RunBeside(Protocol):
+    """What a replica does besides advancing its sagas, as long as it is open."""
+
+    def open(self) -> None:
+        """Begin."""
+
+    def close(self) -> None:
+        """End."""
 
 
 class Worker:
@@ -62,7 +81,11 @@ class Worker:
 
     Attributes:
         live: the executors of the sagas that are being advanced here, by id.
-        frozen: where the code of sagas hung when an earlier process was ended, by id: they are suspended instead.
+        beside: what else is done as long as the replica is open.
+        watch: a saga, then after each of its changes, on whichever replica; see the facade, as for the following.
+        watch_all: every saga, after each of its changes on whichever replica.
+        note: tells where the code of sagas hung when their process was ended; ``None`` where nobody notes it.
+        frozen: what it told, by id: these are suspended instead.
     """
 
     def __init__(
@@ -73,9 +96,17 @@ class Worker:
         self.adapters = adapters
         self.owner = owner
         self.live: dict[str, Executor] = {}
+        self.note: FrozenNote | None = None
         self.frozen: dict[str, str] = {}
+        self._clearing: asyncio.Future[None] | None = None
+        self.beside: list[RunBeside] = []
         self._digests: dict[str, bytes] = {}
         self._watchers = Watchers()
+        self._elsewhere = Elsewhere(adapters.journal, adapters.clock, owner, self.live, self._watchers.notify)
+        self._watched = WatchedSagas(self.get, adapters.clock, self._watchers, self._elsewhere)
+        # Their own, and not called from here: nothing is to be added.
+        self.watch = self._watched.watch
+        self.watch_all = self._watched.watch_all
         self._recovery = Recovery(
             adapters.journal,
             adapters.clock,
@@ -83,20 +114,20 @@ class Worker:
             lease=lease,
             served=served.versions,
             live=self.live,
+            claimed=self._read_note,
             recover=self._recover,
         )
 
     async def open(self) -> int:
         """Recover every saga that no replica advances, then keep doing so; how many there were."""
-        return await self._recovery.open()
+        recovered = await self._recovery.open()
+        self._open_beside()
+        return recovered
 
-    async def begin(self, recovered: Callable[[], None]) -> None:
-        """Take new sagas from now on, and recover in the background what no replica advances.
-
-        Args:
-            recovered: called once everything that was there at the start is.
-        """
-        await self._recovery.begin(recovered)
+    async def begin(self) -> None:
+        """Take new sagas from now on, and recover in the background what no replica advances."""
+        await self._recovery.begin()
+        self._open_beside()
 
     @property
     def recovery(self) -> Recovery:
@@ -104,21 +135,35 @@ class Worker:
         return self._recovery
 
     async def ensure_recovered(self, saga_id: str) -> None:
-        """Check that a saga is not one that this replica has yet to recover.
+        """Check that a saga is not one that this replica has yet to recover, where no other one can have it.
 
         Raises:
             Recovering: it is; nothing can be done to it until then.
         """
         recovery = self._recovery
+        if self.adapters.journal.shared:
+            return
         if recovery.under_way and saga_id not in self.live and (await self.get(saga_id)).status in UNFINISHED:
             raise Recovering(
                 f"saga {saga_id} is not recovered yet; {recovery.recovered} of {recovery.expected} unfinished sagas "
                 "are; ask again soon"
             )
 
+    async def is_elsewhere(self, saga_id: str) -> bool:
+        """Whether a saga is, or will be, advanced by another replica.
+
+        Raises:
+            SagaNotFound: there is none of this id.
+        """
+        if saga_id in self.live or not self.adapters.journal.shared:
+            return False
+        return (await self.get(saga_id)).status in UNFINISHED
+
     async def close(self, grace: float) -> None:
         """Stop every saga where it stands, for up to ``grace`` seconds of answers in flight; let the claims go."""
         self._recovery.close()
+        for each in self.beside:
+            each.close()
         for breaker in self.bindings.breakers.values():
             breaker.shut()
         live = list(self.live.values())
@@ -181,7 +226,8 @@ class Worker:
         executor = self.live.get(saga_id)
         if executor is not None:
             await self._wait_stopped(executor, seconds)
-        return await self.get(saga_id)
+            return await self.get(saga_id)
+        return await self._watched.wait(saga_id, seconds)
 
     async def write_tombstone(self, start: StartSaga) -> None:
         """Write a saga down as compensated that never ran, so that a late start finds it.
@@ -194,34 +240,9 @@ class Worker:
         writer.record(SagaCompensated(now))
         await writer.persist()
 
-    async def watch(self, saga_id: str) -> AsyncIterator[SagaState]:
-        """The saga as it stands, then after every change, until it has ended. Changes in a burst come as one.
-
-        Raises:
-            SagaNotFound: there is none of this id.
-        """
-        with self._watchers.watching(saga_id) as changed:
-            while True:
-                changed.clear()
-                state = await self.get(saga_id)
-                has_ended = state.status in ENDED  # asked now: the state goes on while the watcher looks at it
-                yield state
-                if has_ended:
-                    return
-                if saga_id in self.live:
-                    await changed.wait()
-                else:
-                    await self.adapters.clock.sleep(RETRY_SECONDS)
-
-    async def watch_all(self) -> AsyncIterator[SagaState]:
-        """Every saga that this replica advances, after each of its changes; those in a burst come as one. For ever."""
-        with self._watchers.feeding() as feed:
-            while True:
-                for saga_id, rests in (await feed.take()).items():
-                    # A saga whose start the journal refused has never been.
-                    with contextlib.suppress(SagaNotFound, SagaExists):
-                        yield rests or await self.get(saga_id)
-                await self.adapters.clock.sleep(_BURST_SECONDS)
+    def _open_beside(self) -> None:
+        for each in self.beside:
+            each.open()
 
     def _launch_new(self, start: StartSaga) -> Executor:
         writer = self._new_writer(start)
@@ -240,10 +261,7 @@ class Worker:
         record = await self.adapters.journal.find(start.saga_id)
         if record is None or record.digest != start.digest:
             raise _another_content(start.saga_id)
-        executor = self.live.get(start.saga_id)
-        if executor is not None and wait > 0:
-            await self._wait_stopped(executor, wait)
-        return await self.get(start.saga_id)
+        return await (self.wait(start.saga_id, wait) if wait > 0 else self.get(start.saga_id))
 
     async def _wait_stopped(self, executor: Executor, seconds: float) -> None:
         either: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -292,6 +310,16 @@ class Worker:
             writer.record(entry)
         return self._launch(writer, gate, rollback)
 
+    async def _read_note(self) -> None:
+        """What is claimed now may have kept its process busy until that was ended."""
+        if self.note is not None:
+            self.frozen = await asyncio.to_thread(self.note.read)
+
+    def _forget_frozen(self, saga_id: str, stopped: asyncio.Future[Stop | None]) -> None:
+        """The saga is durably suspended, unless the journal failed."""
+        if self.note is not None and stopped.exception() is None and stopped.result() is None:
+            self._clearing = asyncio.ensure_future(asyncio.to_thread(self.note.clear, [saga_id]))
+
     def _recover(self, claim: Claim, entries: Sequence[Entry], state: SagaState) -> Executor:
         return self.recover(
             claim, entries, state, entry=SagaRecovered(self.adapters.clock.now(), self.owner), told=False
@@ -307,12 +335,15 @@ class Worker:
     def _launch(self, writer: SagaWriter, gate: ReplayGate | None = None, rollback: Reason | None = None) -> Executor:
         state = writer.state
         served = self.served.find(state.definition, state.version)
-        if served is not None and (where := self.frozen.pop(state.saga_id, "")):
+        where = self.frozen.pop(state.saga_id, "")
+        if served is not None and where:
             served = replace(served, frozen=where)
         executor = Executor(served, writer, self.bindings, self.adapters.clock, self.adapters.random_source, gate)
         self.live[state.saga_id] = executor
         self._watchers.attach(writer)
         executor.stopped.add_done_callback(lambda stopped: self._stopped(executor, writer, stopped))
+        if where:
+            executor.stopped.add_done_callback(lambda stopped: self._forget_frozen(state.saga_id, stopped))
         executor.launch(rollback)
         return executor
 
@@ -321,7 +352,10 @@ class Worker:
         if self.live.get(saga_id) is executor:
             del self.live[saga_id]
             self._digests.pop(saga_id, None)
-        self._watchers.detach(writer, rests=not stopped.exception() and stopped.result() is None)
+        rests = not stopped.exception() and stopped.result() is None
+        if rests:
+            self._elsewhere.note_rest(saga_id)
+        self._watchers.detach(writer, rests=rests)
         if error := stopped.exception():
             _log.critical("saga %s: the engine itself failed", saga_id, exc_info=error)
             return

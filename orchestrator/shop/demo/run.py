@@ -2,6 +2,9 @@
 
 The ports are those of the contracts; ``PORT_BASE=51100 make run`` moves all of them, and the state with them. Nothing
 is started where another program has one of the ports: what answers there would be taken for ours.
+
+``make run REPLICAS=3`` starts so many replicas of the orchestrator, which share its port, and before them a PostgreSQL,
+which they share too: on the port after the last of the services. It is stopped after all others.
 """
 
 from __future__ import annotations
@@ -17,9 +20,11 @@ from typing import TYPE_CHECKING, Final
 import grpc.aio
 from google.protobuf.json_format import MessageToDict
 
+from orchestrator.shop.demo import database
 from orchestrator.shop.demo.addresses import Addresses
 from orchestrator.shop.demo.orders import ORDERS
 from orchestrator.shop.demo.processes import CHANNEL_OPTIONS, healthy
+from orchestrator.shop.demo.shared import Shared
 from orchestrator.shop.demo.supervisor import Supervisor, taken
 from shop.product.v1.product_pb2 import ListProductsRequest
 from shop.product.v1.product_pb2_grpc import ProductServiceStub
@@ -38,7 +43,12 @@ def main() -> int:
     except ValueError as error:
         print(f"error: PORT_BASE: {error}", file=sys.stderr)
         return 2
-    if complaints := list(taken(addresses.all)):
+    try:
+        shared = Shared.wanted(addresses, environment)
+    except ValueError as error:
+        print(f"error: REPLICAS: {error}", file=sys.stderr)
+        return 2
+    if complaints := list(taken(addresses.all | (shared.addresses if shared else {}))):
         print("\n".join(f"error: {complaint}" for complaint in complaints), file=sys.stderr)
         print(
             "Stop what runs there, or use other ports: PORT_BASE=51100 make run; or <NAME>_LISTEN=host:port for one.",
@@ -46,7 +56,7 @@ def main() -> int:
         )
         return 1
     with _terminal_to_ourselves():
-        return asyncio.run(_run(addresses, environment))
+        return asyncio.run(_run(addresses, environment, shared))
 
 
 def placed(environment: Mapping[str, str]) -> tuple[Addresses, dict[str, str]]:
@@ -64,14 +74,14 @@ def placed(environment: Mapping[str, str]) -> tuple[Addresses, dict[str, str]]:
     return addresses, {"STATE_DIR": f".state/{base}", **environment, **addresses.environment}
 
 
-async def _run(addresses: Addresses, environment: Mapping[str, str]) -> int:
+async def _run(addresses: Addresses, environment: Mapping[str, str], shared: Shared | None) -> int:
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     for number in _STOPPING:
         loop.add_signal_handler(number, stopping.set)
-    supervisor = Supervisor(environment)
+    supervisor = Supervisor(environment) if shared is None else shared.supervisor(environment)
     waiting = asyncio.create_task(stopping.wait())
     running = asyncio.create_task(supervisor.run())
-    telling = asyncio.create_task(_tell(addresses))
+    telling = asyncio.create_task(_tell(addresses, shared))
     await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
     ended = running.result() if running.done() else ""
     for task in (waiting, telling):
@@ -83,12 +93,16 @@ async def _run(addresses: Addresses, environment: Mapping[str, str]) -> int:
     return 0 if stopped_well and not ended else 1
 
 
-async def _tell(addresses: Addresses) -> None:
+async def _tell(addresses: Addresses, shared: Shared | None) -> None:
     """Say where the processes are, as soon as all of them are healthy."""
     for address in addresses.all.values():
         await healthy(address)
     order = json.dumps(MessageToDict(ORDERS[0].request, preserving_proto_field_name=True), separators=(",", ":"))
     listed = "\n".join(f"  {name:<14}{address}" for name, address in addresses.all.items())
+    if shared is not None:
+        listed += f"\n  {database.NAME:<14}{database.url(shared.port)}"
+        listed += f"\n\nThe orchestrator is {shared.replicas} replicas on one port. Kill one (its pid is in the log):"
+        listed += " another carries its sagas on."
     moved = addresses != Addresses.by_contract()
     where = f"export ORCHESTRATOR_ADDRESS={addresses.orchestrator}; " if moved else ""
     print(

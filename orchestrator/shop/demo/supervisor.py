@@ -24,44 +24,64 @@ if TYPE_CHECKING:
 _COLOURS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94, 37)
 _STOP_SECONDS: Final = 10
 _PAUSE_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.1
 _STOPPED: Final = frozenset({0, -signal.SIGTERM})
 
 
 class Supervisor:
-    """Runs all processes of the procfile, and prints what they say, each line under the name of its process.
+    """Runs all processes of the procfile, or others, and prints what they say, each line under the name of its process.
 
     Args:
         environment: theirs, whole, but that they find the commands of this Python first.
+        commands: what a shell runs, by the name of the process.
+        first: those that the others need, and where each of them listens: they are started before the others, and
+            stopped after them.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        commands: Mapping[str, str] = COMMANDS,
+        first: Mapping[str, str] | None = None,
+    ) -> None:
         path = f"{os.path.dirname(sys.executable)}{os.pathsep}{environment.get('PATH', os.defpath)}"  # noqa: PTH120
         self._environment = {**environment, "PATH": path, "PYTHONUNBUFFERED": "1"}
         self._running: dict[str, asyncio.subprocess.Process] = {}
-        self._colours = dict(zip(COMMANDS, itertools.cycle(_COLOURS), strict=False))
+        self._commands = commands
+        self._first = dict(first or {})
+        self._colours = dict(zip(commands, itertools.cycle(_COLOURS), strict=False))
         self._stopping = False
 
     async def run(self) -> str:
         """Run them until one gives up; which one, and how."""
-        runs = [asyncio.ensure_future(self._keep(name)) for name in COMMANDS]
+        runs = [asyncio.ensure_future(self._keep(name)) for name in self._first]
+        listening = asyncio.ensure_future(_all_listen(self._first.values()))
         try:
+            await asyncio.wait((*runs, listening), return_when=asyncio.FIRST_COMPLETED)
+            if listening.done():
+                runs += [asyncio.ensure_future(self._keep(name)) for name in self._commands if name not in self._first]
             done, _ = await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
             return next(iter(done)).result()
         finally:
-            for run in runs:
+            for run in (*runs, listening):
                 run.cancel()
 
     async def stop(self) -> bool:
         """Let all of them finish what they are at, and end; whether that went well."""
         self._stopping = True
-        ends = await asyncio.gather(*(self._end(name, process) for name, process in self._running.items()))
+        needed = {name: process for name, process in self._running.items() if name in self._first}
+        others = {name: process for name, process in self._running.items() if name not in self._first}
+        ends = [
+            *await asyncio.gather(*(self._end(name, process) for name, process in others.items())),
+            *await asyncio.gather(*(self._end(name, process) for name, process in needed.items())),
+        ]
         return all(ends)
 
     async def _keep(self, name: str) -> str:
         """Run one, again after each time that it was ended, until it gives up; how it did."""
-        while True:
+        while not self._stopping:
             process = await asyncio.create_subprocess_shell(
-                COMMANDS[name],
+                self._commands[name],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -81,6 +101,8 @@ class Supervisor:
             how = f"killed by {signal.Signals(-code).name}" if code else "told to end"
             self._print(name, f"{how}; it is started again")
             await asyncio.sleep(_PAUSE_SECONDS)
+        never: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        return await never
 
     async def _relay(self, name: str, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
@@ -99,12 +121,26 @@ class Supervisor:
         return code in _STOPPED
 
     def _print(self, name: str, line: str) -> None:
-        width = max(map(len, COMMANDS))
+        width = max(map(len, self._commands))
         shown = f"{name:<{width}}"
         if sys.stdout.isatty():
             shown = f"\x1b[{self._colours[name]}m{shown}\x1b[0m"
         with contextlib.suppress(OSError):  # the terminal may be gone
             print(f"{shown} | {line}", flush=True)
+
+
+async def _all_listen(addresses: Iterable[str]) -> None:
+    """Return as soon as a program listens at each address."""
+    for address in addresses:
+        host, port = split_address(address)
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(host, int(port))
+            except OSError:
+                await asyncio.sleep(_POLL_SECONDS)
+            else:
+                writer.close()
+                break
 
 
 def taken(addresses: Mapping[str, str]) -> Iterable[str]:

@@ -9,16 +9,21 @@ are judged by the database's clock.
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.journal.acts import Act
+from orchestrator.ports.catalogue import UnclaimedCount
 from orchestrator.ports.claims import Claim, SilentReplica
+from orchestrator.ports.journal import Moving
+from orchestrator.ports.requested_acts import RequestedAct
 from orchestrator.store.postgres.connecting import Connection, Link
 from orchestrator.store.postgres.group_commit import GroupCommit
 from orchestrator.store.postgres.reading import PostgresReader
 from orchestrator.store.postgres.schema import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append
@@ -75,9 +80,7 @@ class PostgresJournal(PostgresReader):
     async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         """See the port."""
         await self._commits.settled()
-        definitions = None if served is None else [definition for definition, _ in served]
-        versions = None if served is None else [version for _, version in served]
-        rows = await self._ask("claim_unfinished", owner, limit, definitions, versions)
+        rows = await self._ask("claim_unfinished", owner, limit, *_columns(served))
         return [Claim(saga_id, token) for _, saga_id, token in sorted(tuple(row) for row in rows)]
 
     async def claimed(self, owner: str) -> list[Claim]:
@@ -96,6 +99,34 @@ class PostgresJournal(PostgresReader):
         await self._commits.settled()
         await self._ask("release", owner)
 
+    async def moving(self, owner: str, after: int) -> Moving:
+        """See the port. The position is the number of the newest saga."""
+        (_, newest, _), *rows = await self._ask("moving_sagas", owner, after)
+        unended = {saga_id: sequence for saga_id, sequence, has_ended in rows if not has_ended}
+        return Moving(unended, {saga_id: sequence for saga_id, sequence, has_ended in rows if has_ended}, newest)
+
+    async def unclaimed(self) -> list[UnclaimedCount]:
+        """See the port."""
+        return [UnclaimedCount(*row) for row in await self._ask("unclaimed")]
+
+    async def request_act(self, requested: RequestedAct) -> None:
+        """See the port."""
+        text = json.dumps([requested.act.name, requested.why, requested.requested_by])
+        await self._ask("request_act", requested.request_id, requested.saga_id, text)
+
+    async def requested_acts(self, owner: str, limit: int, served: Served | None = None) -> Sequence[RequestedAct]:
+        """See the port."""
+        rows = await self._ask("requested_acts", owner, limit, *_columns(served))
+        return [_requested(*row) for row in rows]
+
+    async def answer_act(self, request_id: str, answer: str) -> None:
+        """See the port."""
+        await self._ask("answer_act", request_id, answer)
+
+    async def act_answers(self, request_ids: Sequence[str]) -> Mapping[str, str]:
+        """See the port."""
+        return dict(map(tuple, await self._ask("act_answers", list(request_ids))))
+
     async def silent(self) -> list[SilentReplica]:
         """See the port."""
         return [SilentReplica(*row) for row in await self._ask("silent_replicas")]
@@ -112,3 +143,14 @@ class PostgresJournal(PostgresReader):
         await self._commits.close()
         await self._link.close()
         await self._pool.close()
+
+
+def _columns(served: Served | None) -> tuple[list[str] | None, list[int] | None]:
+    if served is None:
+        return None, None
+    return [definition for definition, _ in served], [version for _, version in served]
+
+
+def _requested(request_id: str, saga_id: str, text: str) -> RequestedAct:
+    act, why, requested_by = json.loads(text)
+    return RequestedAct(request_id, saga_id, Act[act], why, requested_by)

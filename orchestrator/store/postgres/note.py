@@ -8,6 +8,7 @@ and a connection of its own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from orchestrator.store.postgres.connecting import Connection, Failed
 from orchestrator.store.postgres.queries import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 
 class FrozenTable:
@@ -28,16 +29,13 @@ class FrozenTable:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._known: set[str] = set()
 
     def read(self) -> dict[str, str]:
         """Where each saga's code hung, by the saga's id."""
         try:
-            noted = {str(saga_id): str(place) for saga_id, place in self._ask("read_frozen")}
+            return {str(saga_id): str(place) for saga_id, place in self._ask("read_frozen")}
         except OSError:
             return {}
-        self._known.update(noted)
-        return noted
 
     def write(self, saga_id: str, where: str) -> None:
         """Note one more saga; from any thread.
@@ -46,16 +44,11 @@ class FrozenTable:
             OSError: the database cannot be written.
         """
         self._ask("write_frozen", saga_id, where)
-        self._known.add(saga_id)
 
-    def clear(self) -> None:
-        """What was read or written here is suspended, or yields again; what other replicas have noted stays."""
-        if self._known:
-            try:
-                self._ask("clear_frozen", list(self._known))
-            except OSError:
-                return  # a saga that is suspended already is not suspended again
-            self._known.clear()
+    def clear(self, saga_ids: Collection[str]) -> None:
+        """These sagas are suspended, or yield again; from any thread."""
+        with contextlib.suppress(OSError):  # a saga that is suspended already is not suspended again
+            self._ask("clear_frozen", list(saga_ids))
 
     def _ask(self, statement: str, *values: object) -> Sequence[Sequence[Any]]:
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="frozen-note") as thread:

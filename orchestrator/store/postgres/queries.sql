@@ -204,3 +204,53 @@ SELECT pg_advisory_xact_lock(7598805552112068193);
 
 -- name: note_schema
 INSERT INTO journal_schema (version, layout) VALUES ($1, $2);
+
+-- name: request_act
+-- What was answered an hour ago or more, nobody waits for.
+WITH forgotten AS (
+    DELETE FROM requested_act AS a WHERE a.answered_at < journal_now() - 3600000000000
+)
+INSERT INTO requested_act (request_id, saga_id, request) VALUES ($1, $2, $3)
+ON CONFLICT (request_id) DO NOTHING;
+
+-- name: requested_acts
+-- A saga that has ended is not open; one that rests has no owner whom it needs.
+SELECT a.request_id, a.saga_id, a.request
+FROM requested_act AS a
+LEFT JOIN open_saga AS o ON o.saga_id = a.saga_id
+WHERE a.answer IS NULL
+  AND CASE
+          WHEN o.status IN (1, 4) THEN o.owner = $1
+          ELSE o.saga_id IS NULL OR o.status = 3 OR $3::text[] IS NULL
+               OR (o.definition, o.version) IN (SELECT * FROM unnest($3::text[], $4::integer[]))
+      END
+ORDER BY a.id
+LIMIT $2;
+
+-- name: answer_act
+UPDATE requested_act AS a
+SET answer = $2, answered_at = journal_now()
+WHERE a.request_id = $1 AND a.answer IS NULL;
+
+-- name: act_answers
+SELECT a.request_id, a.answer FROM requested_act AS a WHERE a.request_id = ANY ($1) AND a.answer IS NOT NULL;
+
+-- name: unclaimed
+-- Few: what a living replica serves, it claims within a second.
+SELECT o.definition, o.version, count(*), min(o.started_at)
+FROM open_saga AS o
+WHERE o.status IN (1, 4)
+  AND (o.owner IS NULL OR o.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > journal_now()))
+GROUP BY o.definition, o.version
+ORDER BY o.definition COLLATE "C", o.version;
+
+-- name: moving_sagas
+-- The first row holds the number of the newest saga. A transaction may get its numbers before another one, and commit
+-- after it: so the latest numbers are looked at again.
+SELECT NULL AS saga_id, coalesce(max(s.id), 0) AS sequence, NULL AS has_ended FROM saga AS s
+UNION ALL
+SELECT o.saga_id, o.sequence, false FROM open_saga AS o WHERE o.owner IS DISTINCT FROM $1
+UNION ALL
+SELECT s.saga_id, e.sequence, true
+FROM saga AS s JOIN ended_saga AS e ON e.saga = s.id
+WHERE s.id > $2::bigint - 1000;

@@ -63,6 +63,12 @@ class PostgresReader:
         rows = await self._fetch(queries()["search_sagas"].replace("%s", "WHERE s.saga_id = $2"), 1, saga_id)
         return record(rows[0]) if rows else None
 
+    async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
+        """See the port."""
+        known = [saga_id for saga_id in saga_ids if "\0" not in saga_id]
+        sql = queries()["search_sagas"].replace("%s", "WHERE s.saga_id = ANY ($2)")
+        return [record(row) for row in await self._fetch(sql, len(known), known)]
+
     async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
         """See the port. The position of a page is the number of the last saga on the page before."""
         clause, values = conditions(where, decode_page_token(page_token), limit + 1)

@@ -18,7 +18,11 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.journal.state import Status
+from orchestrator.ports.catalogue import UnclaimedCount
 from orchestrator.ports.claims import Claim, SilentReplica
+from orchestrator.ports.journal import Moving
+from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 from orchestrator.store.sqlite.appending import Appending
 from orchestrator.store.sqlite.database import connect, migrate, stretch_log
 from orchestrator.store.sqlite.group_commit import GroupCommit
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.journal import Append
 
 
-class SqliteJournal(SqliteReader):
+class SqliteJournal(SqliteReader, RequestsInMemory):
     """A :class:`~orchestrator.ports.journal.Journal` in one file. Made by :meth:`open`.
 
     Attributes:
@@ -52,7 +56,7 @@ class SqliteJournal(SqliteReader):
             self._writing = opened.enter_context(contextlib.closing(connect(place.path)))
             migrate(self._writing, path)
             stretch_log(self._writing, place.path)
-            super().__init__(path, opened.enter_context(contextlib.closing(connect(place.path))))
+            SqliteReader.__init__(self, path, opened.enter_context(contextlib.closing(connect(place.path))))
             try:
                 # Only one process can be here, so every replica that is written down as alive is dead.
                 self._writing.execute(queries()["mute_replicas"])
@@ -62,6 +66,7 @@ class SqliteJournal(SqliteReader):
                 raise self._unavailable(error) from None
             place.watch()
             self._opened = opened.pop_all()
+        RequestsInMemory.__init__(self, self._standing_of, {}, {})
         self._appending = Appending(self._writing)
         self._commits = GroupCommit(
             self._writing,
@@ -114,6 +119,17 @@ class SqliteJournal(SqliteReader):
         await self._write(partial(self._claim, "release_sagas", (owner,)))
         await self._write(partial(self._all, "mute_replica", (owner,)))
 
+    async def moving(self, owner: str, after: int) -> Moving:
+        """See the port. The position is the number of the newest saga."""
+        rows = await self._write(partial(self._all, "moving_sagas", {"owner": owner, "after": after}))
+        ((newest,),) = await self._write(partial(self._all, "newest_saga", ()))
+        unended = {saga_id: sequence for saga_id, sequence, has_ended in rows if not has_ended}
+        return Moving(unended, {saga_id: sequence for saga_id, sequence, has_ended in rows if has_ended}, newest)
+
+    async def unclaimed(self) -> list[UnclaimedCount]:
+        """See the port."""
+        return [UnclaimedCount(*row) for row in await self._write(partial(self._all, "unclaimed", (self._now(),)))]
+
     async def silent(self) -> list[SilentReplica]:
         """See the port."""
         rows = await self._write(partial(self._all, "silent_replicas", (self._now(),)))
@@ -132,6 +148,11 @@ class SqliteJournal(SqliteReader):
         await self._commits.close()
         self._reader.shutdown()
         self._opened.close()
+
+    async def _standing_of(self, saga_id: str) -> Standing | None:
+        for definition, version, status, owner in await self._write(partial(self._all, "standing", (saga_id,))):
+            return Standing(definition, version, Status(status), owner)
+        return None
 
     def _all(self, statement: str, values: Any) -> list[Any]:  # noqa: ANN401 - what sqlite3 binds
         self._appending.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -18,7 +19,7 @@ from orchestrator.store.sqlite.refusals import unavailable
 from orchestrator.store.sqlite.searching import conditions, record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from orchestrator.journal.entries import Entry
@@ -59,6 +60,12 @@ class SqliteReader:
         sql = queries()["search_sagas"].replace("%s", "WHERE s.saga_id = ?")
         row = await self._read(lambda db: db.execute(sql, (saga_id, 1)).fetchone())
         return None if row is None else record(row)
+
+    async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
+        """See the port."""
+        sql = queries()["search_sagas"].replace("%s", "WHERE s.saga_id IN (SELECT j.value FROM json_each(?) AS j)")
+        values = json.dumps(list(saga_ids)), len(saga_ids)
+        return [record(row) for row in await self._read(lambda db: db.execute(sql, values).fetchall())]
 
     async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
         """See the port. The position of a page is the number of the last saga on the page before."""

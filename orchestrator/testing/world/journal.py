@@ -22,12 +22,13 @@ from orchestrator.journal.fold import fold
 from orchestrator.testing.world.virtual_loop import call_outside
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from orchestrator.journal.entries import Entry
-    from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+    from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
     from orchestrator.ports.claims import Claim, Served, SilentReplica
-    from orchestrator.ports.journal import Append, Journal
+    from orchestrator.ports.journal import Append, Journal, Moving
+    from orchestrator.ports.requested_acts import RequestedAct
     from orchestrator.testing.world.virtual_loop import Process
 
 T = TypeVar("T")
@@ -134,6 +135,10 @@ class JournalConnection:
         """See the port."""
         return await self._ask(lambda: self.journal.find(saga_id))
 
+    async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
+        """See the port."""
+        return await self._ask(lambda: self.journal.find_each(saga_ids))
+
     async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
         """See the port."""
         return await self._ask(lambda: self.journal.search(where, limit, page_token))
@@ -173,6 +178,30 @@ class JournalConnection:
     async def release(self, owner: str) -> None:
         """See the port."""
         await self._ask(lambda: self.journal.release(owner))
+
+    async def moving(self, owner: str, after: int) -> Moving:
+        """See the port."""
+        return await self._ask(lambda: self.journal.moving(owner, after))
+
+    async def unclaimed(self) -> list[UnclaimedCount]:
+        """See the port."""
+        return await self._ask(self.journal.unclaimed)
+
+    async def request_act(self, requested: RequestedAct) -> None:
+        """See the port."""
+        await self._ask(lambda: self.journal.request_act(requested))
+
+    async def requested_acts(self, owner: str, limit: int, served: Served | None = None) -> Sequence[RequestedAct]:
+        """See the port."""
+        return await self._ask(lambda: self.journal.requested_acts(owner, limit, served))
+
+    async def answer_act(self, request_id: str, answer: str) -> None:
+        """See the port."""
+        await self._ask(lambda: self.journal.answer_act(request_id, answer))
+
+    async def act_answers(self, request_ids: Sequence[str]) -> Mapping[str, str]:
+        """See the port."""
+        return await self._ask(lambda: self.journal.act_answers(request_ids))
 
     async def silent(self) -> list[SilentReplica]:
         """See the port."""

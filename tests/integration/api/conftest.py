@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import defaultdict
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import grpc.aio
 import pytest
@@ -24,6 +25,7 @@ from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.cli.app import app
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.replica.assemble import assemble
+from orchestrator.errors import JournalError
 from orchestrator.journal.outcome import Failure, Rejected
 from orchestrator.observability import open_observability
 from orchestrator.ports.adapters import Adapters
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.journal.outcome import Outcome
+    from orchestrator.ports.journal import Journal
 
 NOBODY = "127.0.0.1:1"
 
@@ -123,12 +126,12 @@ class Api:
         await self.until(lambda: method in self.mocks.called)
 
 
-@pytest.fixture
-async def api() -> AsyncIterator[Api]:
-    mocks, clock = Mocks(), SystemClock()
-    journal = MemoryJournal(clock.now)
+@asynccontextmanager
+async def serving(journal: Journal, mocks: Mocks, owner: str, lease: float = 15.0) -> AsyncIterator[Api]:
+    """A replica with its API, as the composition root puts them together; its participants are mocks."""
+    clock = SystemClock()
     adapters = Adapters(journal, mocks, open_observability({}), clock, random.random)
-    replica = assemble([place_order], adapters, owner="test")
+    replica = assemble([place_order], adapters, owner=owner, lease=lease)
     worker = replica.worker
     nobody = GrpcChannel(NOBODY)
     limits = StartLimits(in_flight=256, queued=2000, live=50_000)
@@ -146,13 +149,22 @@ async def api() -> AsyncIterator[Api]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(nobody.close)
         await worker.open()
+        worker.recovery.reached = server.be_ready
         await server.start()
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(server.address))
-        yield Api(server, channel, replica, mocks, journal, admission, feed)
+        looked_into = cast("MemoryJournal", journal)  # by tests on a journal in memory
+        yield Api(server, channel, replica, mocks, looked_into, admission, feed)
         for event in mocks.held.values():
             event.set()
         await server.drain(0)
-        await worker.close(5)
+        with contextlib.suppress(JournalError):  # a test may have ended its database
+            await worker.close(5)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    async with serving(MemoryJournal(SystemClock().now), Mocks(), "test") as api:
+        yield api
 
 
 def an_order(**changes: Any) -> StartOrderRequest:  # noqa: ANN401 - any field

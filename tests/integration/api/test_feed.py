@@ -168,7 +168,7 @@ async def test_watchers_are_told_when_the_journal_cannot_be_read_and_may_come_ag
     get, api.worker.get = api.worker.get, failing  # type: ignore[method-assign, assignment]
     watching = [asyncio.ensure_future(until_completed(api)) for _ in range(2)]
     await api.until(lambda: api.feed.readers == 2)
-    api.worker._watchers._notify("a saga")
+    api.worker._watchers.notify("a saga")
 
     for each in watching:
         with pytest.raises(grpc.aio.AioRpcError) as refused:

@@ -44,7 +44,7 @@ async def recovery(api: Api, an_order: AnOrder) -> asyncio.Event:
         return await claim(owner, limit, served)
 
     api.journal.claim_unfinished = held  # type: ignore[method-assign]  # it waits for the test
-    await api.worker.begin(lambda: None)
+    await api.worker.begin()
     return let_go
 
 

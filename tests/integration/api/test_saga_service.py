@@ -117,15 +117,20 @@ async def test_an_act_is_asked_for_with_its_reason_and_with_who_asks(
 ) -> None:
     request_.saga_id = saga_id = (await start(api, an_order(), wait=10)).saga_id
     asked: list[tuple[object, ...]] = []
+    waits: list[float] = []
 
-    async def note(*said: object) -> SagaState:
+    async def note(*said: object, patience: float) -> SagaState:
         asked.append(said)
+        waits.append(patience)
         return await api.replica.get(saga_id)
 
     monkeypatch.setattr(api.replica, "act", note)
     await getattr(api.sagas, rpc)(request_)
+    await getattr(api.sagas, rpc)(request_, timeout=3)
 
-    assert asked == [(act, saga_id, "because", "ada")]
+    assert asked == [(act, saga_id, "because", "ada")] * 2
+    assert waits[0] == 5.0
+    assert 0.0 < waits[1] < 3.0, "there is time left to answer"
 
 
 async def test_a_preview_lists_what_a_rollback_would_do_and_does_nothing(api: Api, an_order: AnOrder) -> None:

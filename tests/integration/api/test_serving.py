@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import re
@@ -85,6 +86,18 @@ async def test_a_saga_that_breaks_a_rule_is_not_served() -> None:
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(DefinitionError, match=r"not served, because of:\n.*now\(\)"):
             await serve(settings(), [restless])
+
+
+async def test_an_orchestrator_has_python_look_for_cycles_seldom_and_a_replica_leaves_that_to_its_process() -> None:
+    before = gc.get_threshold()
+    try:
+        async with opened(Settings(journal="memory:"), []):
+            assert gc.get_threshold() == before
+        with pytest.raises(DefinitionError):
+            await serve(settings(), [restless])
+        assert gc.get_threshold() == (50_000, *before[1:])
+    finally:
+        gc.set_threshold(*before)
 
 
 @pytest.mark.parametrize("scheme", ["", "grpc://"])

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from orchestrator.api.views.journal_view import journal_view
 from orchestrator.api.views.preview_view import preview_view
+from orchestrator.api.views.reason_view import reason_view
 from orchestrator.api.views.saga_view import saga_view
 from orchestrator.contract.command import Effect
 from orchestrator.journal import entries as e
@@ -60,7 +61,7 @@ def test_every_kind_of_entry_is_shown_in_its_place(process: EngineProcess) -> No
         (e.CompensationCompleted(AT, "Shop.Buy#1", 2, AT), saga_pb2.JournalEntry(attempt=2)),
         (
             e.CompensationSkipped(AT, "Shop.Buy#1", REASON),
-            saga_pb2.JournalEntry(reason=saga_pb2.Reason(**REASON._asdict())),
+            saga_pb2.JournalEntry(reason=reason_view(REASON)),
         ),
         (e.ValueRecorded(AT, "Shop.Buy#1", "1700000000"), saga_pb2.JournalEntry(value="1700000000")),
     ],

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from tests.bench.options import parse
 from tests.bench.plot import draw
-from tests.bench.report import as_json, finding_table, load_table, told
-from tests.bench.results import Finding, Load, Results, at_least, at_most
+from tests.bench.report import as_json, finding_table, load_table, share_table, told
+from tests.bench.results import Finding, Load, Results, Share, at_least, at_most
 from tests.bench.rounds import Measured
 from tests.bench.spread import Spread
 
@@ -38,7 +38,7 @@ FINDINGS = [
 
 
 def text(table: Table) -> list[str]:
-    console = Console(width=150)
+    console = Console(width=170)
     with console.capture() as captured:
         console.print(table)
     return captured.get().splitlines()
@@ -60,9 +60,17 @@ def test_a_load_shows_its_rate_latency_cpu_and_what_it_cost_the_disk() -> None:
     bare, saga = [row for row in text(load_table(LOADS)) if "forward" in row]
 
     assert [cell.strip() for cell in saga.split("│")[1:-1]] == (
-        ["forward", "32", "saga", "1200", "0.90 (0.80-1.00)", "2.50", "9.00", "400", "500", "30", "0.50", "12.3"]
+        ["forward", "32", "saga", "1200", "0.90 (0.80-1.00)", "2.50", "9.00", "400", "500", "30", "", "0.50", "12.3"]
     )
     assert "0.90" not in bare
+
+
+def test_each_process_has_its_share_of_an_order_by_store() -> None:
+    shares = [Share("SQLite", 32, "orchestrator", 5000.0, 2.5), Share("PostgreSQL", 32, "database", 1700.4, None)]
+
+    rows = [[cell.strip() for cell in row.split("│")[1:-1]] for row in text(share_table(shares)) if row.startswith("│")]
+
+    assert rows == [["orchestrator", "5000", "2.50", "", ""], ["database", "", "", "1700", ""]]
 
 
 def test_programs_read_the_same() -> None:

@@ -7,12 +7,14 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from orchestrator.cli.output.operating_pages import statistics_page
+from orchestrator.cli.output.operating_pages import acted_line, statistics_page
 from saga.v1.saga_service_pb2 import (
+    ActOnSagasResponse,
     AdmissionStatistics,
     FeedStatistics,
     GetStatisticsResponse,
     RecoveryStatistics,
+    UnclaimedSagas,
 )
 
 
@@ -40,10 +42,27 @@ def page(statistics: GetStatisticsResponse) -> str:
             GetStatisticsResponse(recovery=RecoveryStatistics(under_way=True, recovered=300, expected=740)),
             "recovery is under way: 300 of 740 sagas so far",
         ),
+        (
+            GetStatisticsResponse(unclaimed=[UnclaimedSagas(definition="trip", version=7, count=3)]),
+            "no replica advances 3 of trip v7",
+        ),
     ],
 )
 def test_the_limits_and_the_work_under_way_are_shown(statistics: GetStatisticsResponse, shown: str) -> None:
     assert shown in page(statistics)
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (ActOnSagasResponse(saga_id="saga-1", done=True), "✓ saga-1"),
+        (ActOnSagasResponse(saga_id="saga-1", refusal="saga saga-1 has ended"), "✗ saga-1  has ended"),
+        (ActOnSagasResponse(saga_id="saga-1", refusal="later", noted=True), "… saga-1  noted, and done later"),
+    ],
+    ids=["done", "refused", "noted"],
+)
+def test_what_came_of_an_act_is_told_for_each_saga(answer: ActOnSagasResponse, shown: str) -> None:
+    assert acted_line(answer).plain == shown
 
 
 def test_fields_that_an_older_orchestrator_does_not_send_are_not_shown() -> None:

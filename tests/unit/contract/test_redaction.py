@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from google.protobuf import any_pb2, message_factory, text_format
 
-from orchestrator.contract.message_rules import check_messages
 from orchestrator.contract.redaction import MASK, redacted
+from orchestrator.contract.rules.messages import check_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.cli.protoc import describe
-from orchestrator.contract import rules
 from orchestrator.contract.image import load_image
-from orchestrator.contract.rules import check_service
+from orchestrator.contract.rules import services as rules
+from orchestrator.contract.rules.services import check_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable

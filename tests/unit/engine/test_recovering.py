@@ -44,7 +44,7 @@ class Held:
 async def beginning(world: EngineWorld) -> EngineProcess:
     """A replica that has begun to recover."""
     process = world.process()
-    await process.worker.begin(lambda: None)
+    await process.worker.begin()
     return process
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.errors import ActRefused
 from orchestrator.journal.entries import CompensationSkipped
+from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status
 from tests.support.engine_world import SAGA, Answer, rejected, until
 
@@ -83,7 +84,10 @@ async def test_what_stands_in_a_suspended_rollback_is_skipped_and_named(world: E
 
     skipped = world.entries()[-1]
     assert isinstance(skipped, CompensationSkipped)
-    assert (skipped.key, skipped.reason) == (STOCK, ("SKIPPED", "it was taken back by hand", STOCK, "ada"))
+    assert (skipped.key, skipped.reason) == (
+        STOCK,
+        Reason(ReasonCode.SKIPPED, "it was taken back by hand", STOCK, "ada"),
+    )
     await process.acts.resume(SAGA, "go on", "ada")
     assert (await world.stopped()).status is Status.PARTIALLY_COMPENSATED
 

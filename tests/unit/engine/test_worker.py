@@ -41,7 +41,7 @@ from tests.support.engine_world import (
 from tests.support.journals import Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from orchestrator.engine.replica.worker import Worker
     from tests.support.engine_world import EngineProcess, EngineWorld
@@ -782,6 +782,50 @@ async def test_changes_within_a_fifth_of_a_second_are_one_to_who_watches_all_sag
     watching.cancel()
 
     assert world.clock.slept.count(0.2) >= 1
+
+
+class Note:
+    """What the process that died has noted, as a store keeps it.
+
+    Attributes:
+        noted: where the code of sagas hung, by id.
+        cleared: is set when something of it was cleared.
+    """
+
+    def __init__(self) -> None:
+        self.noted: dict[str, str] = {}
+        self.cleared = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def read(self) -> dict[str, str]:
+        return dict(self.noted)
+
+    def clear(self, saga_ids: Collection[str]) -> None:
+        for saga_id in saga_ids:
+            self.noted.pop(saga_id, None)
+        self._loop.call_soon_threadsafe(self.cleared.set)
+
+
+async def test_code_that_hung_a_process_is_not_run_by_the_replica_that_takes_over(world: EngineWorld) -> None:
+    """That replica has been there for long: what it knew at its start tells nothing of this saga."""
+    note = Note()
+    survivor = world.process()
+    survivor.worker.note = note
+    await survivor.worker.open()
+    process, answer = await started(world, "AuthorizePayment")
+    process.kill()
+    note.noted = {SAGA: "the code has not yielded for 5 s, at sagas.py:7", "another": "elsewhere"}
+    calls = len(world.participants.calls)
+    await until(world.clock.is_held)
+    world.clock.advance(61)
+    await note.cleared.wait()
+
+    state = world.state()
+    assert state.suspension is not None
+    assert "at sagas.py:7" in state.suspension.message
+    assert len(world.participants.calls) == calls
+    assert note.noted == {"another": "elsewhere"}, "that saga is not suspended"
+    answer.give()
 
 
 async def test_code_that_hung_before_is_not_run_and_the_saga_tells_where_it_hung(world: EngineWorld) -> None:

@@ -113,6 +113,14 @@ def test_an_empty_entry_is_kept_as_one(entry: type[e.Entry]) -> None:
     assert decode(encode(nothing(entry))) == nothing(entry)
 
 
+def test_a_reason_is_written_as_before_unless_another_replica_was_asked() -> None:
+    reason = Reason(ReasonCode.PAUSED, "wait", "", "ada")
+    asked = e.SagaSuspended(1, reason._replace(request_id="replica-1/7"))
+
+    assert "request_id" not in (encode(e.SagaSuspended(1, reason)).detail or "")
+    assert decode(encode(asked)) == asked
+
+
 def test_each_class_has_a_kind_of_its_own_that_never_changes() -> None:
     assert {name_of(entry): encode(entry).kind for entry in EVERY_ENTRY} == {
         "SagaStarted": 1,

@@ -11,11 +11,11 @@ import pytest
 from orchestrator.observability.logs import SagaFormatter, configure_logs
 
 
-def line(message: str, **extra: object) -> str:
+def line(message: str, replica: int | None = None, **extra: object) -> str:
     record = logging.LogRecord("orchestrator.engine", logging.INFO, __file__, 1, message, None, None)
     record.created, record.msecs = 1_700_000_000.25, 250.0
     record.__dict__.update(extra)
-    return SagaFormatter().format(record)
+    return SagaFormatter(replica).format(record)
 
 
 def test_a_record_is_a_line_in_utc() -> None:
@@ -24,6 +24,10 @@ def test_a_record_is_a_line_in_utc() -> None:
 
 def test_a_record_about_a_saga_names_it() -> None:
     assert line("released", saga_id="order-1").endswith("orchestrator.engine: saga order-1: released")
+
+
+def test_a_record_of_one_of_several_replicas_tells_which() -> None:
+    assert line("listening", 2) == "2023-11-14T22:13:20.250Z INFO     [2] orchestrator.engine: listening"
 
 
 def test_a_traceback_stays_on_its_line() -> None:

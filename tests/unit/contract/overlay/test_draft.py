@@ -10,9 +10,9 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.options import lay
 from orchestrator.contract.overlay.draft import draft_overlay
 from orchestrator.contract.overlay.reading import read_overlays
-from orchestrator.contract.overlay.rules import check_overlays
 from orchestrator.contract.reader import read_service
-from orchestrator.contract.rules import check_service
+from orchestrator.contract.rules.overlays import check_overlays
+from orchestrator.contract.rules.services import check_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable

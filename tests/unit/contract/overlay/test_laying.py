@@ -12,14 +12,14 @@ from orchestrator.contract.attributes import attribute_fields
 from orchestrator.contract.command import Effect, Meaning, OnUnknown
 from orchestrator.contract.derivation import Derivation
 from orchestrator.contract.drift import check_drift
-from orchestrator.contract.message_rules import check_messages
 from orchestrator.contract.options import lay
-from orchestrator.contract.overlay import rules
 from orchestrator.contract.overlay.reading import read_overlays
-from orchestrator.contract.overlay.rules import check_overlays
 from orchestrator.contract.reader import read_command
 from orchestrator.contract.redaction import MASK, redacted
-from orchestrator.contract.rules import check_service
+from orchestrator.contract.rules import overlays as rules
+from orchestrator.contract.rules.messages import check_messages
+from orchestrator.contract.rules.overlays import check_overlays
+from orchestrator.contract.rules.services import check_service
 from orchestrator.contract.status_code import StatusCode
 
 if TYPE_CHECKING:

@@ -43,14 +43,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from orchestrator.contract.attempt_rules import outcomes_decide, retry_is_sane, timeout_is_sane
 from orchestrator.contract.command import Effect
-from orchestrator.contract.constraint_rules import constraints_compile, derived_request_is_legal, left_empty_is_legal
 from orchestrator.contract.derivation import describe_missing
-from orchestrator.contract.filling_rules import fillings_fit
 from orchestrator.contract.options import Annotations, annotations_of
 from orchestrator.contract.reader import identity_fields
 from orchestrator.contract.rpc import Rpc, commands_of
+from orchestrator.contract.rules.attempts import outcomes_decide, retry_is_sane, timeout_is_sane
+from orchestrator.contract.rules.constraints import constraints_compile, derived_request_is_legal, left_empty_is_legal
+from orchestrator.contract.rules.fillings import fillings_fit
 from orchestrator.contract.sources import Origin, WhenUnknown, field_sources
 from orchestrator.contract.violation import Violation
 from saga.v1 import contract_pb2

@@ -1,4 +1,4 @@
-"""Rules for a contract's buf.validate constraints; see :mod:`orchestrator.contract.rules`.
+"""Rules for a contract's buf.validate constraints; see :mod:`orchestrator.contract.rules.services`.
 
 The constraints are tried and not read: from requests that the command accepts, the compensation's request is derived,
 as in a rollback, and validated. So every kind of constraint is covered, and a violation shows an example.

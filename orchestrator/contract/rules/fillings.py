@@ -1,6 +1,6 @@
 """What a contract must say of the fields that a derived request takes from elsewhere.
 
-This is one of the rules in :mod:`orchestrator.contract.rules`.
+This is one of the rules in :mod:`orchestrator.contract.rules.services`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a contract must say of single attempts: their timeouts, delays and statuses.
 
-These are some of the rules in :mod:`orchestrator.contract.rules`.
+These are some of the rules in :mod:`orchestrator.contract.rules.services`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ rule                 what it asks for
 ===================  ================================================================================================
 
 What an overlay adds is checked by the rules for contracts, as if the contract said it:
-:mod:`orchestrator.contract.rules`.
+:mod:`orchestrator.contract.rules.services`.
 """
 
 from __future__ import annotations

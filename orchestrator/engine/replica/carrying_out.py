@@ -1,0 +1,150 @@
+r"""Carries out the acts that other replicas request of this one.
+
+Purpose: an act reaches the owner of its saga, through every death on the way. Invariant: an act is carried out once.
+It stands in the journal with the id of its request; whoever finds the request without an answer looks there first.
+
+::
+
+    request ──▶ does its id stand in the journal of the saga? ──yes──▶ answered: done
+                    │no                                                   ▲
+                    └──▶ done, as any act ──▶ durable, with the id ───────┘
+                              ├──▶ refused ──▶ answered: refused
+                              └──▶ the claim is lost, or the journal away: it stays, for the next owner
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.engine.replica.asking import DONE, refusal_of
+from orchestrator.errors import ActRefused, JournalError
+from orchestrator.journal.acts import Act, was_carried_out
+from orchestrator.journal.fold import fold
+from orchestrator.journal.state import UNFINISHED
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from orchestrator.engine.replica.acts import Acts
+    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.ports.claims import Served
+    from orchestrator.ports.requested_acts import RequestedAct
+
+_log = logging.getLogger(__name__)
+
+_BUSY_SECONDS: Final = 0.25
+_IDLE_SECONDS: Final = 1.0
+"""How often requests are looked for: while this replica advances sagas, and while it advances none."""
+
+_MOST_AT_ONCE: Final = 200
+
+
+class CarryingOut:
+    """Looks for the requests that one replica may carry out.
+
+    Args:
+        worker: the replica's.
+        acts: what it does to its sagas.
+        served: the definitions that it serves.
+    """
+
+    def __init__(self, worker: Worker, acts: Acts, served: Served) -> None:
+        self._worker = worker
+        self._acts = acts
+        self._served = served
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._asked_here = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+
+    @property
+    def _pause(self) -> float:
+        return _BUSY_SECONDS if self._worker.live or self._under_way else _IDLE_SECONDS
+
+    @property
+    def under_way(self) -> Collection[str]:
+        """The ids of the requests that are carried out at this moment."""
+        return self._under_way.keys()
+
+    def open(self) -> None:
+        """Look for requests from now on."""
+        self._looking = asyncio.ensure_future(self._look())
+
+    def close(self) -> None:
+        """Look for none any more. What is under way ends with its saga."""
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def hurry(self) -> None:
+        """Something was requested here: it may be about a saga of this very replica."""
+        self._asked_here.set()
+
+    async def look(self) -> None:
+        """Look once, and begin what is found.
+
+        Raises:
+            JournalUnavailable: it could not be looked for.
+        """
+        journal, owner = self._worker.adapters.journal, self._worker.owner
+        for requested in await journal.requested_acts(owner, _MOST_AT_ONCE, self._served):
+            if requested.request_id not in self._under_way:
+                task = asyncio.ensure_future(self._carry_out(requested))
+                self._under_way[requested.request_id] = task
+
+    async def _look(self) -> None:
+        clock = self._worker.adapters.clock
+        while True:
+            call = clock.call_after(self._pause, self.hurry)
+            await self._asked_here.wait()
+            self._asked_here.clear()
+            call.cancel()
+            try:
+                await self.look()
+            except JournalError as error:
+                _log.debug("requested acts cannot be looked for: %s", error)
+
+    async def _carry_out(self, requested: RequestedAct) -> None:
+        try:
+            answer = await self._answer(requested)
+            if answer:
+                await self._worker.adapters.journal.answer_act(requested.request_id, answer)
+        except JournalError as error:
+            _log.info("%s of saga %s stays requested: %s", requested.act.name, requested.saga_id, error)
+        except Exception:  # noqa: BLE001 - the request stays, and is not tried again here
+            _log.critical("%s of saga %s cannot be carried out", requested.act.name, requested.saga_id, exc_info=True)
+            return
+        del self._under_way[requested.request_id]
+
+    async def _answer(self, requested: RequestedAct) -> str:
+        """The answer; empty where this replica has not come so far.
+
+        Raises:
+            JournalError: what became of the act is not known, or another replica advances the saga.
+        """
+        worker, saga_id = self._worker, requested.saga_id
+        entries = await worker.adapters.journal.read(saga_id)
+        if was_carried_out(entries, requested.request_id):
+            return DONE
+        if saga_id not in worker.live and fold(saga_id, entries).status in UNFINISHED:
+            return ""  # this replica has the claim, and has yet to recover the saga
+        try:
+            await self._do(requested)
+        except ActRefused as error:
+            _log.warning("%s, as %s wants it, is refused: %s", requested.act.name, requested.requested_by, error)
+            return refusal_of(error)
+        return DONE
+
+    async def _do(self, requested: RequestedAct) -> None:
+        acts, of = self._acts, (requested.saga_id, requested.why, requested.requested_by, requested.request_id)
+        match requested.act:
+            case Act.CANCEL:
+                await acts.cancel(*of)
+            case Act.PAUSE:
+                await acts.pause(*of)
+            case Act.RESUME:
+                await acts.resume(*of)
+            case Act.RETRY_NOW:
+                await acts.retry_now(*of)
+            case Act.RESOLVE_OUTCOME | Act.RESOLVE_COMPENSATION | Act.SKIP_COMPENSATION:
+                raise ValueError(f"{requested.act} is about one command of a saga, and is not requested")
