@@ -165,7 +165,7 @@ async def test_watchers_are_told_when_the_journal_cannot_be_read_and_may_come_ag
     async def failing(_: str) -> object:
         raise JournalUnavailable("the disk is gone")
 
-    get, api.worker.get = api.worker.get, failing  # type: ignore[method-assign, assignment]
+    read, api.journal.read = api.journal.read, failing  # type: ignore[method-assign, assignment]
     watching = [asyncio.ensure_future(until_completed(api)) for _ in range(2)]
     await api.until(lambda: api.feed.readers == 2)
     api.worker._watchers.notify("a saga")
@@ -175,7 +175,7 @@ async def test_watchers_are_told_when_the_journal_cannot_be_read_and_may_come_ag
             await each
         assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
 
-    api.worker.get = get  # type: ignore[method-assign]
+    api.journal.read = read  # type: ignore[method-assign]
     again = asyncio.ensure_future(until_completed(api))
     await api.until(lambda: api.feed.readers == 1)
     await start(api, an_order(), wait=10)
