@@ -16,7 +16,7 @@ OverlayOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--overlay",
-        help="Options for contracts that are not ours to edit; may be repeated.  [env: ORCHESTRATOR_OVERLAYS]",
+        help="Options for contracts that are not ours to edit; may be repeated.  \\[env: ORCHESTRATOR_OVERLAYS]",
     ),
 ]
 """The option of every command that reads contracts."""

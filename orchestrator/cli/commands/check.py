@@ -53,7 +53,7 @@ def check(
     reflect: ReflectOption = None,
     sagas: Annotated[
         list[str] | None,
-        typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
+        typer.Option(help="A module or package with sagas; may be repeated.  \\[env: ORCHESTRATOR_SAGAS]"),
     ] = None,
     overlay: OverlayOption = None,
     *,

@@ -32,7 +32,7 @@ def doctor(
     overlay: OverlayOption = None,
     participant: Annotated[
         list[str] | None,
-        typer.Option(help="full.service.Name=host:port; may be repeated.  [env: ORCHESTRATOR_PARTICIPANTS]"),
+        typer.Option(help="full.service.Name=host:port; may be repeated.  \\[env: ORCHESTRATOR_PARTICIPANTS]"),
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,

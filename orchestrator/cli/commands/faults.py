@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def faults(
     sagas: Annotated[
         list[str] | None,
-        typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
+        typer.Option(help="A module or package with sagas; may be repeated.  \\[env: ORCHESTRATOR_SAGAS]"),
     ] = None,
     overlay: OverlayOption = None,
     saga: Annotated[str | None, typer.Option(help="The saga, by its name. Default: all of them.")] = None,

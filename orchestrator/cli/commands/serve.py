@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 def serve(
     *,
-    listen: Annotated[str | None, typer.Option(help="host:port of the API.  [env: ORCHESTRATOR_LISTEN]")] = None,
-    journal: Annotated[str | None, typer.Option(help=f"{known_urls()}  [env: ORCHESTRATOR_JOURNAL]")] = None,
+    listen: Annotated[str | None, typer.Option(help="host:port of the API.  \\[env: ORCHESTRATOR_LISTEN]")] = None,
+    journal: Annotated[str | None, typer.Option(help=f"{known_urls()}  \\[env: ORCHESTRATOR_JOURNAL]")] = None,
     sagas: Annotated[
         list[str] | None,
-        typer.Option(help="A module or package with sagas; may be repeated.  [env: ORCHESTRATOR_SAGAS]"),
+        typer.Option(help="A module or package with sagas; may be repeated.  \\[env: ORCHESTRATOR_SAGAS]"),
     ] = None,
     overlay: OverlayOption = None,
     participant: Annotated[
         list[str] | None,
         typer.Option(
-            help="full.service.Name=host:port, or =grpc://host:port; may be repeated.  [env: ORCHESTRATOR_PARTICIPANTS]"
+            help="full.service.Name=host:port, or =grpc://…; may be repeated.  \\[env: ORCHESTRATOR_PARTICIPANTS]"
         ),
     ] = None,
     drift_check: Annotated[
         bool | None,
         typer.Option(
             "--drift-check/--no-drift-check",
-            help="Compare the contracts of live participants with those here.  [env: ORCHESTRATOR_DRIFT_CHECK]",
+            help="Compare the contracts of live participants with those here.  \\[env: ORCHESTRATOR_DRIFT_CHECK]",
         ),
     ] = None,
     processes: Annotated[
         int | None,
         typer.Option(
             help="How many replicas share the port, each a process; more than one need a journal on PostgreSQL.  "
-            "[env: ORCHESTRATOR_PROCESSES]"
+            "\\[env: ORCHESTRATOR_PROCESSES]"
         ),
     ] = None,
     replica: Annotated[

@@ -30,7 +30,7 @@ _OURS: Final = ("orchestrator.shop", "orchestrator.testing.simulation.example_sa
 def simulate(
     sagas: Annotated[
         list[str] | None,
-        typer.Option(help="A module with sagas; may be repeated. Default: our own.  [env: ORCHESTRATOR_SAGAS]"),
+        typer.Option(help="A module with sagas; may be repeated. Default: our own.  \\[env: ORCHESTRATOR_SAGAS]"),
     ] = None,
     overlay: OverlayOption = None,
     saga: Annotated[str | None, typer.Option(help="Start only this one, by its name. Default: all of them.")] = None,

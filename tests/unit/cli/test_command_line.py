@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMMANDS = (
-    *("serve", "check", "verify", "export", "generate", "mock", "conform", "faults", "simulate", "list", "show"),
+    *("serve", "check", "verify", "export", "generate", "annotate", "mock", "conform", "faults", "simulate"),
+    *("doctor", "migrate", "list", "show"),
     *("watch", "feed", "journal", "preview", "stats", "cancel", "pause", "resume", "retry", "resolve", "skip", "act"),
 )
 
@@ -22,6 +23,13 @@ def test_every_command_has_h_for_help(orchestrator: Callable[..., object], comma
 
     assert short == long
     assert "Usage: " in str(short)
+
+
+def test_the_help_names_the_variable_of_each_setting(orchestrator: Callable[..., object]) -> None:
+    told = str(orchestrator("serve", "--help"))
+
+    for setting in ("LISTEN", "JOURNAL", "SAGAS", "OVERLAYS", "PARTICIPANTS", "DRIFT_CHECK", "PROCESSES"):
+        assert f"ORCHESTRATOR_{setting}" in told
 
 
 def test_the_version_is_printed(orchestrator: Callable[..., object]) -> None:
