@@ -25,7 +25,10 @@ def test_every_command_has_h_for_help(orchestrator: Callable[..., object], comma
     assert "Usage: " in str(short)
 
 
-def test_the_help_names_the_variable_of_each_setting(orchestrator: Callable[..., object]) -> None:
+def test_the_help_names_the_variable_of_each_setting(
+    orchestrator: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     told = str(orchestrator("serve", "--help"))
 
     for setting in ("LISTEN", "JOURNAL", "SAGAS", "OVERLAYS", "PARTICIPANTS", "DRIFT_CHECK", "PROCESSES"):
