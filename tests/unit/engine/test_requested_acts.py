@@ -168,12 +168,15 @@ async def test_an_act_that_was_done_before_its_owner_died_is_not_done_again(two:
     assert lost.is_set()
     two.owner.kill()
     two.world.participants.scripts["AuthorizePayment"] = [two.answer]
+    await two.other.sagas.act(Act.RESUME, SAGA, "go on", "ada")
+    await until(lambda: two.answer.asked)
     await two.world.let_pass(2)
 
-    assert (await pause).status is Status.SUSPENDED
-    await two.other.sagas.act(Act.RESUME, SAGA, "go on", "ada")
-    await two.world.let_pass(2)
-    assert two.world.state().status is Status.RUNNING
+    assert pause.done()
+    assert pause.result().status is Status.RUNNING, "as it stands now"
+    two.answer.give()
+    await two.world.stopped()
+    assert two.world.state().status is Status.COMPLETED
     assert two.decided(SagaSuspended) == ["PAUSE it"]
 
 
