@@ -22,6 +22,7 @@
     │   └── Undecodable         it is not even a message of the contract
     ├── Overloaded              there is more than can be taken; nothing was done
     ├── Recovering              it waits until this process has recovered the saga; nothing was done
+    ├── Draining                this process is about to end; another replica goes on
     └── JournalError            the journal could not take an entry
         ├── ClaimLost           another replica advances the saga now
         ├── SequenceConflict    the journal is not where the writer believes it to be
@@ -194,6 +195,10 @@ class Overloaded(OrchestratorError):
 
 class Recovering(OrchestratorError):
     """It waits until this process has recovered the saga; nothing was done, and the same may be asked again soon."""
+
+
+class Draining(OrchestratorError):
+    """This process is about to end; another replica goes on, or this one once it is back."""
 
 
 class JournalError(OrchestratorError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -12,7 +13,7 @@ from grpc_status import rpc_status
 from orchestrator.api.decoding import decoded, refuse_undecodable, tolerant
 from orchestrator.api.refusals import status_for
 from orchestrator.api.validation import refuse_invalid
-from orchestrator.errors import Undecodable
+from orchestrator.errors import Draining, Undecodable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -39,6 +40,11 @@ class Boundary(grpc.aio.ServerInterceptor):
     def __init__(self, services: frozenset[str]) -> None:
         self._services = services
         self._handlers: dict[str, Handler] = {}
+        self._streams = _Streams()
+
+    def drain(self) -> None:
+        """End the streams that would go on for ever; calls with one answer are let finish."""
+        self._streams.end()
 
     async def intercept_service(
         self,
@@ -53,10 +59,44 @@ class Boundary(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
+        is_ours = path.split("/")[1] in self._services
         self._handlers[path] = _wrapped(
-            handler, path, _checked if path.split("/")[1] in self._services else refuse_undecodable
+            handler, path, _checked if is_ours else refuse_undecodable, self._streams if is_ours else _Streams()
         )
         return self._handlers[path]
+
+
+class _Streams:
+    """The streams that are open, each in a task of its own; ended by a cancel, which is told as an error."""
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.Task[Any]] = set()
+        self.are_ended = False
+
+    def end(self) -> None:
+        self.are_ended = True
+        for task in self._open:
+            task.cancel()
+
+    async def until_the_end(self, messages: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        """The messages, as long as the process does not end.
+
+        Raises:
+            Draining: it does.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        try:
+            async for message in messages:
+                yield message
+        except asyncio.CancelledError:
+            if not self.are_ended:
+                raise
+            task.uncancel()
+            raise Draining("this replica is about to end; watch at another one, or here once it is back") from None
+        finally:
+            self._open.discard(task)
 
 
 def _checked(request: Message) -> None:
@@ -64,7 +104,7 @@ def _checked(request: Message) -> None:
     refuse_invalid(request)
 
 
-def _wrapped(handler: Handler, path: str, check: Check) -> Handler:
+def _wrapped(handler: Handler, path: str, check: Check, streams: _Streams) -> Handler:
     kind: dict[str, Any] = {
         "request_deserializer": tolerant(cast("Any", handler.request_deserializer)),
         "response_serializer": handler.response_serializer,
@@ -73,7 +113,8 @@ def _wrapped(handler: Handler, path: str, check: Check) -> Handler:
     if handler.stream_stream is not None:
         return grpc.stream_stream_rpc_method_handler(_conversed(cast("Any", handler.stream_stream), path), **kind)
     if handler.unary_stream is not None:
-        return grpc.unary_stream_rpc_method_handler(_streamed(cast("Any", handler.unary_stream), path, check), **kind)
+        streamed = _streamed(cast("Any", handler.unary_stream), path, check, streams)
+        return grpc.unary_stream_rpc_method_handler(streamed, **kind)
     assert handler.unary_unary is not None, f"{path}: no service here takes a stream and answers once"
     return grpc.unary_unary_rpc_method_handler(_answered(cast("Any", handler.unary_unary), path, check), **kind)
 
@@ -91,11 +132,13 @@ def _answered(behaviour: Callable[[Message, Context], Awaitable[Message]], path:
     return answer
 
 
-def _streamed(behaviour: Callable[[Message, Context], AsyncIterator[Message]], path: str, check: Check) -> Any:  # noqa: ANN401 - see _wrapped
+def _streamed(
+    behaviour: Callable[[Message, Context], AsyncIterator[Message]], path: str, check: Check, streams: _Streams
+) -> Any:  # noqa: ANN401 - see _wrapped
     async def stream(request: Message, context: Context) -> AsyncIterator[Message]:
         try:
             check(request)
-            async for message in behaviour(request, context):
+            async for message in streams.until_the_end(behaviour(request, context)):
                 yield message
         except grpc.aio.AbortError:
             raise

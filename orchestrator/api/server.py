@@ -73,7 +73,8 @@ class ApiServer:
             ("grpc.max_receive_message_length", most_bytes),
             ("grpc.so_reuseport", int(shared)),
         )
-        self._server = grpc.aio.server(interceptors=[Boundary(names)], options=options)
+        self._boundary = Boundary(names)
+        self._server = grpc.aio.server(interceptors=[self._boundary], options=options)
         self._health = Health(names)
         for add in services.values():
             add(self._server)
@@ -90,8 +91,9 @@ class ApiServer:
         self._health.be_ready(is_ready)
 
     async def drain(self, grace: float) -> None:
-        """Take no new calls; let those in flight finish for up to ``grace`` seconds."""
+        """Take no new calls; end streams, and let other calls in flight finish for up to ``grace`` seconds."""
         self._health.drain()
+        self._boundary.drain()
         await self._server.stop(grace)
 
 

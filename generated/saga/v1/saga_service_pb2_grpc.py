@@ -141,7 +141,8 @@ class SagaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchSaga(self, request, context):
-        """Sends the saga as it stands, then after every change, until it has ended.
+        """Sends the saga as it stands, then after every change, until it has ended. Like every stream here, it ends with
+        UNAVAILABLE and the reason DRAINING when this replica is about to end: watch at another one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -28,7 +28,9 @@ class SagaServiceStub:
     that does not exist is refused with INVALID_ARGUMENT.
     """
     WatchSaga: _aio.UnaryStreamMultiCallable[_saga_service_pb2.WatchSagaRequest, _saga_service_pb2.WatchSagaResponse]
-    """Sends the saga as it stands, then after every change, until it has ended."""
+    """Sends the saga as it stands, then after every change, until it has ended. Like every stream here, it ends with
+    UNAVAILABLE and the reason DRAINING when this replica is about to end: watch at another one.
+    """
     WatchSagas: _aio.UnaryStreamMultiCallable[_saga_service_pb2.WatchSagasRequest, _saga_service_pb2.WatchSagasResponse]
     """Sends every saga that the filter matches after each of its changes, on whichever replica, without its input,
     result and steps, for ever. Changes in a burst are sent as one. A reader that is too slow misses changes, and is told how
@@ -107,7 +109,9 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _saga_service_pb2.WatchSagaRequest,
         context: _aio.ServicerContext[_saga_service_pb2.WatchSagaRequest, _abc.AsyncIterator[_saga_service_pb2.WatchSagaResponse]],
     ) -> _abc.AsyncIterator[_saga_service_pb2.WatchSagaResponse]:
-        """Sends the saga as it stands, then after every change, until it has ended."""
+        """Sends the saga as it stands, then after every change, until it has ended. Like every stream here, it ends with
+        UNAVAILABLE and the reason DRAINING when this replica is about to end: watch at another one.
+        """
 
     @_abc_1.abstractmethod
     def WatchSagas(

@@ -24,7 +24,7 @@ from shop.order.v1.order_service_pb2 import (
     StartOrderRequest,
     WatchOrderRequest,
 )
-from tests.integration.api.situations import start
+from tests.integration.api.situations import held_at, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +60,30 @@ async def test_the_server_serves_until_it_drains(api: Api, service: str) -> None
     await draining
 
     assert told == [HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING]
+
+
+async def _to_the_end(stream: Any) -> None:  # noqa: ANN401 - of any rpc
+    while await stream.read() is not grpc.aio.EOF:
+        pass
+
+
+@pytest.mark.parametrize("rpc", ["WatchSagas", "WatchSaga"])
+async def test_who_watches_does_not_keep_the_server_from_draining(api: Api, an_order: AnOrder, rpc: str) -> None:
+    saga_id = await held_at(api, an_order(), "AuthorizePayment")
+    asked: Any = {"WatchSaga": pb.WatchSagaRequest(saga_id=saga_id), "WatchSagas": pb.WatchSagasRequest()}
+    watching: Any = getattr(api.sagas, rpc)(asked[rpc])
+    if rpc == "WatchSaga":
+        await watching.read()
+    else:
+        await api.until(lambda: api.feed.readers == 1)
+
+    draining = asyncio.ensure_future(api.server.drain(600))
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        await _to_the_end(watching)
+    await draining
+
+    assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "about to end" in str(ended.value.details())
 
 
 async def test_a_status_that_is_asked_for_while_it_drains_is_not_serving(api: Api) -> None:
