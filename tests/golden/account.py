@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.reason import Reason
     from orchestrator.journal.state import CommandState, SagaState
 
 VERIFIER = Verifier([(place_order, read_plan(place_order))])
@@ -47,7 +48,7 @@ def _end(state: SagaState) -> dict[str, Any]:
         "definition": f"{state.definition} v{state.version}",
         "status": state.status.name,
         "pivoted": state.pivoted,
-        "reason": list(state.reason) if state.reason else None,
+        "reason": _told(state.reason) if state.reason else None,
         "result": None if state.result is None else base64.b64encode(state.result).decode(),
         "ended_at": state.ended_at,
         "commands": {key: _command(command) for key, command in state.commands.items()},
@@ -63,3 +64,9 @@ def _command(command: CommandState) -> dict[str, Any]:
         "best_effort": command.best_effort,
         "compensated": compensation.position if compensation and compensation.ended_at is not None else None,
     }
+
+
+def _told(reason: Reason) -> list[str]:
+    """A reason; the request by which it was asked for, only where there is one, as in the accounts of earlier days."""
+    *others, request_id = reason
+    return [*others, request_id] if request_id else others

@@ -74,7 +74,9 @@ class MockParticipant:
         self._faults = faults
         self.participant = ContractParticipant(services, ledger)
         self._troubles = Troubles(dials or Dials())
-        self._server = grpc.aio.server(options=(*SERVER_OPTIONS, ("grpc.max_receive_message_length", MOST_BYTES)))
+        self._server = grpc.aio.server(
+            options=(*SERVER_OPTIONS, ("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MOST_BYTES))
+        )
         self._health = health.aio.HealthServicer()
         self._services = services
         for service in services:
