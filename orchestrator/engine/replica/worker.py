@@ -362,7 +362,8 @@ class Worker:
         match stopped.result():
             case Halt() | Fail(ClaimLost() | SagaExists()):
                 _log.info("saga %s is advanced here no more", saga_id)
-            case Fail():
+            case Fail(error):
+                _log.info("saga %s is advanced here no more, until the journal can be read again: %s", saga_id, error)
                 self._recovery.defer_recovery(Claim(saga_id, writer.token))
 
 
