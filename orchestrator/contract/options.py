@@ -1,7 +1,7 @@
 """What is said of methods and fields: in their own .proto files, and by overlays for files that are not ours to edit.
 
 All that asks for the options of ``saga.v1``, or whether a field may be shown, asks here. Overlays are laid on a pool of
-descriptors, because options belong to descriptors, too: whoever holds a descriptor can ask what is said of it. So no
+descriptors, because options belong to descriptors, too: code that has a descriptor can ask what is said of it. So no
 caller has to pass an overlay on, and no mask is forgotten on the way. The pool of the stubs is one for the whole
 process, and so are its overlays; they are laid before the sagas are imported.
 """

@@ -1,7 +1,7 @@
 """Lets the writers of one SQLite database take turns in this process.
 
 SQLite has one writer; a second one that waits for it sleeps and tries again, for longer each time. Here it is woken.
-Whoever has waited for long goes on without a turn, and SQLite itself says that its database is locked.
+A writer that has waited for long goes on without a turn, and SQLite itself says that its database is locked.
 """
 
 import asyncio

@@ -171,7 +171,7 @@ def _family_seconds(pid: int) -> float:
     ended = process.cpu_times()
     total = _cpu_seconds(pid) + float(ended.children_user + ended.children_system)
     for child in process.children():
-        with contextlib.suppress(OSError, psutil.Error):  # it has ended meanwhile, and counts as such the next time
+        with contextlib.suppress(OSError, psutil.Error):  # it has just ended, and counts as such the next time
             total += _cpu_seconds(child.pid)
     return total
 

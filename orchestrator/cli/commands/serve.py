@@ -14,6 +14,8 @@ from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads
 from orchestrator.store.opening import known_urls, refuse_unshared
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     from orchestrator.settings import Settings
 
 
@@ -66,17 +68,18 @@ def serve(
         )
         refuse_unshared(settings.journal, settings.processes)
         if replica is None and settings.processes > 1:
-            options = {"--journal": [journal], "--sagas": sagas, "--overlay": overlay, "--participant": participant}
+            given = {"--journal": [journal], "--sagas": sagas, "--overlay": overlay, "--participant": participant}
             checks = {True: ["--drift-check"], False: ["--no-drift-check"], None: []}[drift_check]
-            given = [
-                part
-                for name, values in options.items()
-                for value in values or ()
-                if value
-                for part in (name, str(value))
-            ]
-            _become_parent(settings, ["serve", *given, *checks])
+            _become_parent(settings, ["serve", *_arguments(given), *checks])
         _serve(settings, replica)
+
+
+def _arguments(given: Mapping[str, Iterable[object] | None]) -> Iterator[str]:
+    """The options of a command line, as they were given."""
+    for name, values in given.items():
+        for value in values or ():
+            if value is not None:
+                yield from (name, str(value))
 
 
 def _serve(settings: Settings, replica: int | None) -> None:

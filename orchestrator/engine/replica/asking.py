@@ -1,7 +1,7 @@
 r"""Asks the owner of a saga for an act.
 
 Purpose: an act on a saga that another replica advances is done as if it was asked for there. Invariant: once the
-request is durable, the act is carried out once, or refused, whoever dies; and what the caller is told is the owner's
+request is durable, the act is carried out once, or refused, whichever replica dies. The caller is told the owner's
 answer, or that there is none yet.
 
 ::

@@ -1,7 +1,7 @@
 r"""Carries out the acts that other replicas request of this one.
 
 Purpose: an act reaches the owner of its saga, through every death on the way. Invariant: an act is carried out once.
-It stands in the journal with the id of its request; whoever finds the request without an answer looks there first.
+The act stands in the journal with the id of its request; a replica that finds a request without an answer looks there.
 
 ::
 

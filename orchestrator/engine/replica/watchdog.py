@@ -217,7 +217,7 @@ class Watchdog:
         self._noted = found.saga_id
         _log.critical(
             "saga %s (%s): its code cannot be interrupted; end the process (SIGTERM, then SIGKILL): "
-            "whoever recovers the saga suspends it before its code runs",
+            "the replica that recovers the saga suspends it before its code runs",
             found.saga_id,
             found.definition,
         )

@@ -141,7 +141,7 @@ class Connection:
             self.terminate()
 
     def terminate(self) -> None:
-        """Close it without a word."""
+        """Close it at once, without telling the server."""
         self._raw.terminate()
 
 

@@ -151,8 +151,8 @@ class _Examination:
     async def _sagas(self) -> list[Finding]:
         """What nobody advances. Which versions a replica serves no table says; that nobody claims them does."""
         ((alive,),) = await self._ask("examine_replicas")
-        rows = await self._ask("examine_unclaimed")
-        waiting = ", ".join(f"{number} of {definition} v{version}" for definition, version, number in rows)
+        rows = await self._ask("unclaimed")
+        waiting = ", ".join(f"{number} of {definition} v{version}" for definition, version, number, _ in rows)
         if not waiting:
             return [fine("sagas", f"orchestrators alive: {alive}; every saga that goes on is advanced by one of them")]
         if not alive:

@@ -167,14 +167,6 @@ ORDER BY m.first;
 -- name: examine_replicas
 SELECT count(*) FROM replica AS r WHERE r.alive_until > journal_now();
 
--- name: examine_unclaimed
-SELECT o.definition, o.version, count(*)
-FROM open_saga AS o
-WHERE o.status IN (1, 4)
-  AND NOT EXISTS (SELECT FROM replica AS r WHERE r.owner = o.owner AND r.alive_until > journal_now())
-GROUP BY o.definition, o.version
-ORDER BY o.definition, o.version;
-
 -- name: read_frozen
 SELECT f.saga_id, f.place FROM frozen AS f;
 

@@ -1,7 +1,7 @@
 """The tables of the journal: made, and brought up to date, by numbered migrations.
 
 Purpose: replicas of two versions side by side, and as many at once as there are. Invariant: each migration is applied
-once, whoever comes first, because it is applied under a lock that ends with its transaction.
+once, however many replicas begin, because it is applied under a lock that ends with its transaction.
 
 A migration belongs to a *layout*, which it says in its first line. Within a layout, what a migration adds disturbs no
 code that does not know it: so during a rolling deploy an older replica goes on beside tables that a newer one has

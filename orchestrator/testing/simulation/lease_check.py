@@ -41,7 +41,7 @@ class LeaseCheck:
         self._alive_until[owner] = until
 
     def claimed(self, owner: str, claim: Claim, now: int) -> None:
-        """A replica was given a claim; of a saga that rests it may be, whoever claimed that before."""
+        """A replica was given a claim. A saga that rests may be claimed although another replica has a claim on it."""
         known = self._sagas[claim.saga_id]
         if known.state.status in CLAIMABLE and self._is_alive(known.owner, now):
             self._report(Promise.ONE_OWNER, f"{owner} claimed {claim.saga_id}, whose owner {known.owner} is alive")

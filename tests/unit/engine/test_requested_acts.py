@@ -1,4 +1,4 @@
-"""Acts on sagas that another replica advances: done there once, whoever dies, and answered as there."""
+"""Acts on sagas that another replica advances: done there once, whichever replica dies, and answered as there."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def sequence_is_not_checked() -> Iterator[None]:
 
 @contextlib.contextmanager
 def hand_over_forgets_a_saga() -> Iterator[None]:
-    """A replica that ends lets go of all its sagas but the first."""
+    """A replica that ends releases all its sagas but the first."""
 
     async def release(self: MemoryJournal, owner: str) -> None:
         claimed = [kept for kept in self._sagas.values() if kept.owner == owner]
