@@ -163,7 +163,7 @@ class CommandExecution:
         """
         if isinstance(self._stop_control.stop, RollBack) and not self._writer.state.rollback:
             now, failure = self._clock.now(), Failure(StatusCode.CANCELLED, "it was not sent any more", NOT_SENT)
-            self._writer.record(CommandRefused(now, command.key, 1, now, failure))
+            self._writer.record(CommandRefused(now, command.key, command.attempts, now, failure))
 
     def _note_failed(self, command: CommandState, attempted: Attempted, failure: Failure) -> None:
         if attempted.attempt > command.attempts:

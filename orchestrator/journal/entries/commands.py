@@ -78,7 +78,7 @@ class CommandCompleted(NamedTuple):
 
 
 class CommandRefused(NamedTuple):
-    """The participant refused a command; it has no effect."""
+    """The participant refused a command, or a rollback came before it was sent (attempt 0); it has no effect."""
 
     at: int
     key: str

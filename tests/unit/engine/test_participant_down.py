@@ -61,8 +61,9 @@ async def test_a_saga_that_waits_for_its_turn_is_cancelled_at_once(world: Engine
     assert state.status is Status.COMPENSATED
     assert world.participants.methods()[-2:] == ["ReserveStock", "ReleaseStock"], "what was not sent needs no undo"
     assert breaker.in_flight == 0
-    refused = state.commands["PaymentService.AuthorizePayment#1"].failure
-    assert refused == Failure(StatusCode.CANCELLED, "it was not sent any more", NOT_SENT)
+    unsent = state.commands["PaymentService.AuthorizePayment#1"]
+    assert unsent.failure == Failure(StatusCode.CANCELLED, "it was not sent any more", NOT_SENT)
+    assert unsent.attempts == 0, "no attempt, and so no span of one"
 
 
 async def test_what_an_earlier_process_may_have_sent_is_compensated_though_this_one_has_not_sent_it(
