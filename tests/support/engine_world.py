@@ -19,7 +19,9 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.definition.saga import saga
 from orchestrator.engine.replica.assemble import assemble
+from orchestrator.engine.run.command_execution import NOT_SENT
 from orchestrator.engine.sagas import StartSaga
+from orchestrator.journal.entries import CommandRefused
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure, Rejected, Unknown
 from orchestrator.journal.state import ENDED, SagaState, Status
@@ -245,7 +247,8 @@ class EngineWorld:
         assert not self.broken_promises
         for saga_id in self.journal._sagas:
             for entry in self.entries(saga_id):
-                assert getattr(entry, "attempt", 1) >= 1, entry
+                is_unsent = isinstance(entry, CommandRefused) and entry.failure.reason == NOT_SENT
+                assert (getattr(entry, "attempt", 1) == 0) is is_unsent, entry
                 assert 0 < getattr(entry, "started_at", 1) <= entry.at, entry
         for saga_id, seen in self.observer.entries.items():
             durable = Counter(self.entries(saga_id))
