@@ -41,17 +41,33 @@ The rules read descriptors of any pool, so that .proto files can be checked as t
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.contract.command import Effect
-from orchestrator.contract.derivation import describe_missing
 from orchestrator.contract.options import Annotations, annotations_of
 from orchestrator.contract.reader import identity_fields
 from orchestrator.contract.rpc import Rpc, commands_of
 from orchestrator.contract.rules.attempts import outcomes_decide, retry_is_sane, timeout_is_sane
+from orchestrator.contract.rules.compensations import (
+    compensable_names_compensation,
+    compensation_exists,
+    compensation_is_idempotent,
+    compensation_is_retryable,
+    compensation_request_is_derivable,
+    only_compensable_compensates_when_unknown,
+    only_compensable_names_compensation,
+    response_field_states_when_unknown,
+)
 from orchestrator.contract.rules.constraints import constraints_compile, derived_request_is_legal, left_empty_is_legal
 from orchestrator.contract.rules.fillings import fillings_fit
-from orchestrator.contract.sources import Origin, WhenUnknown, field_sources
+from orchestrator.contract.rules.targets import sources_of
+from orchestrator.contract.rules.verifies import (
+    on_unknown_verify_names_verify,
+    verify_exists,
+    verify_is_query,
+    verify_request_is_derivable,
+)
+from orchestrator.contract.sources import WhenUnknown
 from orchestrator.contract.violation import Violation
 from saga.v1 import contract_pb2
 
@@ -60,7 +76,17 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import ServiceDescriptor
 
-    from orchestrator.contract.sources import FieldSource
+
+class Rule(NamedTuple):
+    """One thing that a contract must keep to.
+
+    Attributes:
+        check: from an rpc to what is wrong with it.
+        options: what the rule is about, for the place of a violation; the first one that is stated counts.
+    """
+
+    check: Callable[[Rpc], Iterator[str]]
+    options: tuple[str, ...] = ()
 
 
 def check_service(service: ServiceDescriptor) -> list[Violation]:
@@ -72,35 +98,16 @@ def check_service(service: ServiceDescriptor) -> list[Violation]:
 def _checked(service: ServiceDescriptor, annotations: Annotations) -> tuple[Violation, ...]:
     # Several sagas use one service, and trying its constraints takes a while.
     return tuple(
-        Violation(*_place(rpc, rule, annotations), rpc=rpc.name, rule=rule, message=message)
+        Violation(*_place(rpc, rule, annotations), rpc=rpc.name, rule=name, message=message)
         for rpc in commands_of(service)
-        for rule, check in RULES.items()
-        for message in check(rpc)
+        for name, rule in RULES.items()
+        for message in rule.check(rpc)
     )
 
 
-def _place(rpc: Rpc, rule: str, annotations: Annotations) -> tuple[str, int]:
+def _place(rpc: Rpc, rule: Rule, annotations: Annotations) -> tuple[str, int]:
     """The file and line of what breaks a rule: in the overlay that speaks of the rpc, else the contract's file."""
-    options = next((options for part, options in _OPTIONS.items() if part in rule), ())
-    return annotations.place(rpc.method.full_name, *options) or (rpc.method.containing_service.file.name, 0)
-
-
-_OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "compensation-request": ("compensation_request", "compensation"),
-    "fillings": ("compensation_request", "verify_request"),
-    "compensation": ("compensation",),
-    "verify-request": ("verify_request", "verify"),
-    "verify": ("verify",),
-    "on-unknown": ("on_unknown",),
-    "when-unknown": ("compensation_request", "compensation"),
-    "not-idempotent": ("not_idempotent",),
-    "identity": ("identity",),
-    "timeout": ("timeout",),
-    "retry": ("retry",),
-    "outcomes": ("outcomes",),
-    "effect": ("effect",),
-}
-"""The options that a rule is about, by a part of the rule's name; the first part that is found counts."""
+    return annotations.place(rpc.method.full_name, *rule.options) or (rpc.method.containing_service.file.name, 0)
 
 
 def _states_effect(rpc: Rpc) -> Iterator[str]:
@@ -114,129 +121,6 @@ def _states_effect(rpc: Rpc) -> Iterator[str]:
 def _command_is_unary(rpc: Rpc) -> Iterator[str]:
     if rpc.is_command and rpc.is_streaming:
         yield "a saga cannot journal a stream; make it unary, or remove its (saga.v1.command)"
-
-
-def _compensable_names_compensation(rpc: Rpc) -> Iterator[str]:
-    if rpc.effect is Effect.COMPENSABLE and not rpc.options.compensation:
-        yield (
-            "it is compensable, and nothing says by what; name the rpc that takes its effect back in "
-            "`compensation:`, or state another effect"
-        )
-
-
-def _compensation_exists(rpc: Rpc) -> Iterator[str]:
-    name = rpc.options.compensation
-    if name and rpc.named(name) is None:
-        yield f"its compensation {name!r} {_unknown(rpc, name)}"
-
-
-def _compensation_is_retryable(rpc: Rpc) -> Iterator[str]:
-    compensation = rpc.compensation
-    if compensation and compensation.effect is not Effect.RETRYABLE:
-        yield (
-            f"its compensation {compensation.method.name} must be retried until it succeeds; "
-            f"make that one unary and state `effect: EFFECT_RETRYABLE` there"
-        )
-
-
-def _compensation_is_idempotent(rpc: Rpc) -> Iterator[str]:
-    compensation = rpc.compensation
-    if compensation and compensation.options.not_idempotent:
-        yield (
-            f"its compensation {compensation.method.name} is sent until it succeeds, so it must recognise "
-            "a repeated key; remove `not_idempotent` there once it does"
-        )
-
-
-def _compensation_request_is_derivable(rpc: Rpc) -> Iterator[str]:
-    compensation = rpc.compensation
-    for source in _sources(rpc, compensation):
-        if compensation and source.is_missing and not source.stated:
-            yield (
-                f"field `{source.field.name}` of {compensation.method.input_type.name} cannot be filled: "
-                f"{describe_missing(source)}; add the field there, or say where it comes from with "
-                "`compensation_request`, or with `(saga.v1.field).source`"
-            )
-
-
-def _required_field_is_always_filled(rpc: Rpc) -> Iterator[str]:
-    for target in filter(None, (rpc.compensation, rpc.verify)):
-        name = target.method.input_type.name
-        for source in _sources(rpc, target):
-            if source.is_missing or not source.field.is_required:
-                continue
-            if source.when_unknown is WhenUnknown.LEAVE_EMPTY:
-                yield (
-                    f"field `{source.field.name}` of {name} is `required`, and is left empty when the answer was lost, "
-                    "so that nothing could be sent; make it `optional`, or state `when_unknown: WHEN_UNKNOWN_SUSPEND`"
-                )
-            elif not source.is_always_set:
-                yield (
-                    f"field `{source.field.name}` of {name} is `required`, and comes from one that may be absent in "
-                    f"the {source.origin.value}, so that nothing could be sent; make it "
-                    "`optional`, or that one `required`"
-                )
-
-
-def _response_field_states_when_unknown(rpc: Rpc) -> Iterator[str]:
-    compensation = rpc.compensation
-    for source in _sources(rpc, compensation):
-        if source.is_missing and source.stated:
-            continue  # another rule reports it
-        if compensation and source.origin is Origin.RESPONSE and source.when_unknown is WhenUnknown.UNSPECIFIED:
-            yield (
-                f"field `{source.field.name}` of {compensation.method.input_type.name} comes from an answer that can "
-                "be lost; state `when_unknown:` WHEN_UNKNOWN_LEAVE_EMPTY or WHEN_UNKNOWN_SUSPEND"
-            )
-
-
-def _only_compensable_names_compensation(rpc: Rpc) -> Iterator[str]:
-    if rpc.options.compensation and rpc.effect not in {Effect.COMPENSABLE, Effect.UNSPECIFIED}:
-        yield (
-            f"it names the compensation {rpc.options.compensation}, but a {_effect(rpc)} is never compensated; "
-            "remove `compensation:`, or state `effect: EFFECT_COMPENSABLE`"
-        )
-
-
-def _only_compensable_compensates_when_unknown(rpc: Rpc) -> Iterator[str]:
-    compensates = rpc.options.on_unknown == contract_pb2.ON_UNKNOWN_COMPENSATE
-    if compensates and rpc.effect not in {Effect.COMPENSABLE, Effect.UNSPECIFIED}:
-        yield f"a {_effect(rpc)} cannot be compensated when its outcome is unknown; state another `on_unknown:`"
-
-
-def _verify_exists(rpc: Rpc) -> Iterator[str]:
-    name = rpc.options.verify
-    if name and rpc.named(name) is None:
-        yield f"its verify {name!r} {_unknown(rpc, name)}"
-
-
-def _verify_is_query(rpc: Rpc) -> Iterator[str]:
-    verify = rpc.verify
-    if verify and verify.effect is not Effect.QUERY:
-        yield (
-            f"its verify {verify.method.name} must have no effect of its own; name an rpc with `effect: EFFECT_QUERY`"
-        )
-
-
-def _verify_request_is_derivable(rpc: Rpc) -> Iterator[str]:
-    verify = rpc.verify
-    for source in _sources(rpc, verify):
-        if verify and source.origin is Origin.RESPONSE:
-            yield (
-                f"field `{source.field.name}` of {verify.method.input_type.name} comes from the answer, and a verify "
-                f"is asked because the answer was lost; fill it from {rpc.method.input_type.name}"
-            )
-        elif verify and source.is_missing and not source.stated:
-            yield (
-                f"field `{source.field.name}` of {verify.method.input_type.name} cannot be filled from "
-                f"{rpc.method.input_type.name}; add a field of that name and type there, or say where it comes from "
-                "with `verify_request`"
-            )
-
-
-def _on_unknown_verify_names_verify(rpc: Rpc) -> Iterator[str]:
-    if rpc.options.on_unknown == contract_pb2.ON_UNKNOWN_VERIFY and not rpc.options.verify:
-        yield "ON_UNKNOWN_VERIFY asks a query; name it in `verify:`"
 
 
 def _not_idempotent_is_not_resent(rpc: Rpc) -> Iterator[str]:
@@ -274,56 +158,53 @@ def _identity_by_metadata_is_idempotent(rpc: Rpc) -> Iterator[str]:
         )
 
 
-RULES: Mapping[str, Callable[[Rpc], Iterator[str]]] = {
-    "states-effect": _states_effect,
-    "command-is-unary": _command_is_unary,
-    "compensable-names-compensation": _compensable_names_compensation,
-    "compensation-exists": _compensation_exists,
-    "compensation-is-retryable": _compensation_is_retryable,
-    "compensation-is-idempotent": _compensation_is_idempotent,
-    "compensation-request-is-derivable": _compensation_request_is_derivable,
-    "fillings-fit": fillings_fit,
-    "required-field-is-always-filled": _required_field_is_always_filled,
-    "derived-request-is-legal": derived_request_is_legal,
-    "left-empty-is-legal": left_empty_is_legal,
-    "response-field-states-when-unknown": _response_field_states_when_unknown,
-    "only-compensable-names-compensation": _only_compensable_names_compensation,
-    "only-compensable-compensates-when-unknown": _only_compensable_compensates_when_unknown,
-    "verify-exists": _verify_exists,
-    "verify-is-query": _verify_is_query,
-    "verify-request-is-derivable": _verify_request_is_derivable,
-    "on-unknown-verify-names-verify": _on_unknown_verify_names_verify,
-    "not-idempotent-is-not-resent": _not_idempotent_is_not_resent,
-    "identity-is-a-field": _identity_is_a_field,
-    "effectful-request-has-identity": _effectful_request_has_identity,
-    "identity-by-metadata-is-idempotent": _identity_by_metadata_is_idempotent,
-    "timeout-is-sane": timeout_is_sane,
-    "retry-is-sane": retry_is_sane,
-    "outcomes-decide": outcomes_decide,
-    "constraints-compile": constraints_compile,
+def _required_field_is_always_filled(rpc: Rpc) -> Iterator[str]:
+    for target in filter(None, (rpc.compensation, rpc.verify)):
+        name = target.method.input_type.name
+        for source in sources_of(rpc, target):
+            if source.is_missing or not source.field.is_required:
+                continue
+            if source.when_unknown is WhenUnknown.LEAVE_EMPTY:
+                yield (
+                    f"field `{source.field.name}` of {name} is `required`, and is left empty when the answer was lost, "
+                    "so that nothing could be sent; make it `optional`, or state `when_unknown: WHEN_UNKNOWN_SUSPEND`"
+                )
+            elif not source.is_always_set:
+                yield (
+                    f"field `{source.field.name}` of {name} is `required`, and comes from one that may be absent in "
+                    f"the {source.origin.value}, so that nothing could be sent; make it "
+                    "`optional`, or that one `required`"
+                )
+
+
+_UNDONE_BY = ("compensation_request", "compensation")
+
+RULES: Mapping[str, Rule] = {
+    "states-effect": Rule(_states_effect, ("effect",)),
+    "command-is-unary": Rule(_command_is_unary),
+    "compensable-names-compensation": Rule(compensable_names_compensation, ("compensation",)),
+    "compensation-exists": Rule(compensation_exists, ("compensation",)),
+    "compensation-is-retryable": Rule(compensation_is_retryable, ("compensation",)),
+    "compensation-is-idempotent": Rule(compensation_is_idempotent, ("compensation",)),
+    "compensation-request-is-derivable": Rule(compensation_request_is_derivable, _UNDONE_BY),
+    "fillings-fit": Rule(fillings_fit, ("compensation_request", "verify_request")),
+    "required-field-is-always-filled": Rule(_required_field_is_always_filled),
+    "derived-request-is-legal": Rule(derived_request_is_legal),
+    "left-empty-is-legal": Rule(left_empty_is_legal),
+    "response-field-states-when-unknown": Rule(response_field_states_when_unknown, _UNDONE_BY),
+    "only-compensable-names-compensation": Rule(only_compensable_names_compensation, ("compensation",)),
+    "only-compensable-compensates-when-unknown": Rule(only_compensable_compensates_when_unknown, ("on_unknown",)),
+    "verify-exists": Rule(verify_exists, ("verify",)),
+    "verify-is-query": Rule(verify_is_query, ("verify",)),
+    "verify-request-is-derivable": Rule(verify_request_is_derivable, ("verify_request", "verify")),
+    "on-unknown-verify-names-verify": Rule(on_unknown_verify_names_verify, ("on_unknown",)),
+    "not-idempotent-is-not-resent": Rule(_not_idempotent_is_not_resent, ("on_unknown", "not_idempotent")),
+    "identity-is-a-field": Rule(_identity_is_a_field, ("identity",)),
+    "effectful-request-has-identity": Rule(_effectful_request_has_identity, ("identity",)),
+    "identity-by-metadata-is-idempotent": Rule(_identity_by_metadata_is_idempotent, ("identity_by_metadata",)),
+    "timeout-is-sane": Rule(timeout_is_sane, ("timeout",)),
+    "retry-is-sane": Rule(retry_is_sane, ("retry",)),
+    "outcomes-decide": Rule(outcomes_decide, ("outcomes",)),
+    "constraints-compile": Rule(constraints_compile),
 }
-"""Every rule by its stable name: from an rpc to what is wrong with it."""
-
-
-def _sources(rpc: Rpc, target: Rpc | None) -> tuple[FieldSource, ...]:
-    if target is None:
-        return ()
-    method = rpc.method
-    return field_sources(target.method.input_type, method.input_type, method.output_type, rpc.fillings(target))
-
-
-def _unknown(rpc: Rpc, name: str) -> str:
-    """Why no rpc is found by this name."""
-    owner, _, _ = name.replace("/", ".").rpartition(".")
-    service = rpc.method.containing_service
-    if owner and owner != service.full_name:
-        try:
-            service = service.file.pool.FindServiceByName(owner)
-        except KeyError:
-            return f"is of a service that is not known here; correct the name, or import the stubs of {owner}, too"
-    known = ", ".join(method.name for method in service.methods)
-    return f"is no rpc of {service.name}; it has {known}"
-
-
-def _effect(rpc: Rpc) -> str:
-    return rpc.effect.name.lower()
+"""Every rule by its stable name."""

@@ -224,6 +224,7 @@ COMPENSABLE = ("effect: COMPENSABLE", "identity: [trip]")
         ("identity-is-a-field", ["effect: RETRYABLE", "identity: [order]"], 4),
         ("effectful-request-has-identity", ["effect: RETRYABLE"], 2),
         ("verify-is-query", ["effect: PIVOT", "not_idempotent: true", "verify: Drop"], 5),
+        ("only-compensable-compensates-when-unknown", ["effect: QUERY", "on_unknown: COMPENSATE"], 4),
         ("timeout-is-sane", ["effect: QUERY", "timeout: 0s"], 4),
         (
             "outcomes-decide",
