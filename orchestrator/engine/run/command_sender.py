@@ -121,12 +121,7 @@ class CommandSender:
             attempt = delivery.attempts + 1
             spent = attempt >= most
             if self._stop_control.stop is not None or not binding.breaker.try_enter():
-                try:
-                    await self._pass(binding, key, attempt, delivery.failure)
-                except asyncio.CancelledError:
-                    if attempt == 1 and unsent is not None:
-                        unsent()
-                    raise
+                await self._pass(binding, key, attempt, delivery.failure, unsent if attempt == 1 else None)
             started_at = self._clock.now()
             metadata = self._metadata(key, attempt, about)
             limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))
@@ -192,8 +187,23 @@ class CommandSender:
         with self._backoff.waits.during(wait):
             await self._stop_control.interruptible(self._backoff.sleep(self._clock, delay))
 
-    async def _pass(self, binding: Binding, key: str, attempt: int, failure: Failure | None = None) -> None:
-        """Wait to be admitted to the participant; does not return where the saga is to stop."""
+    async def _pass(
+        self,
+        binding: Binding,
+        key: str,
+        attempt: int,
+        failure: Failure | None = None,
+        stopped: Callable[[], None] | None = None,
+    ) -> None:
+        """Wait to be admitted to the participant; does not return where the saga is to stop, and tells ``stopped``."""
+        try:
+            await self._admitted(binding, key, attempt, failure)
+        except asyncio.CancelledError:
+            if stopped is not None:
+                stopped()
+            raise
+
+    async def _admitted(self, binding: Binding, key: str, attempt: int, failure: Failure | None) -> None:
         if self._stop_control.stop is not None:
             await self._stop_control.await_cancellation()
         breaker = binding.breaker
