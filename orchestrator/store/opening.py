@@ -57,8 +57,8 @@ def refuse_missing(url: str) -> None:
     Raises:
         SettingsError: no store is named so, or its file is not there.
     """
-    _, place = _named(url)
-    if url.startswith("sqlite:") and not Path(place).is_file():
+    store, place = _named(url)
+    if store.is_file and not Path(place).is_file():
         raise SettingsError(f"there is no journal {place}")
 
 
@@ -161,6 +161,7 @@ class _Store:
         place: what follows the colon, for messages; empty where nothing may.
         begins: with what it begins.
         shared: whether several processes may have it at once.
+        is_file: what follows the colon is the path of a file.
         open: see :func:`open_store`.
         open_reader: see :func:`open_reader`.
         note: see :func:`frozen_note`.
@@ -176,6 +177,7 @@ class _Store:
     examine: Callable[[str], Awaitable[list[Finding]]]
     begins: str = ""
     shared: bool = False
+    is_file: bool = False
 
 
 def _named(url: str) -> tuple[_Store, str]:
@@ -290,7 +292,9 @@ def _no_note(_place: str) -> FrozenNote:
 
 
 _STORES: Final = {
-    "sqlite": _Store("<path>", _open_sqlite, _read_sqlite, _note_beside_file, _schema_of_sqlite, _examine_sqlite),
+    "sqlite": _Store(
+        "<path>", _open_sqlite, _read_sqlite, _note_beside_file, _schema_of_sqlite, _examine_sqlite, is_file=True
+    ),
     "postgresql": _Store(
         "//<host>/<database>",
         _open_postgres,

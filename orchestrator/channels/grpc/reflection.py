@@ -7,6 +7,7 @@ in for it; what cannot be made sense of is not there.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -100,12 +101,13 @@ class _Conversation:
     """Questions and answers, in v1 where the server has it, else in v1alpha.
 
     Each question is a call of its own. In a stream of many, a question that is written to a call that has just ended
-    is an error of another kind than the one with which the call has ended.
+    is an error of another kind than the one with which the call has ended. All of them together take two seconds at most.
     """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._channel = channel
         self._version = V1
+        self._until = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
 
     async def services(self) -> frozenset[str] | None:
         """The services that are served; ``None`` where that is not told."""
@@ -140,7 +142,8 @@ class _Conversation:
 
     async def _exchange(self, question: ServerReflectionRequest) -> ServerReflectionResponse | None:
         ask: Any = self._channel.unary_stream(f"/{self._version}/ServerReflectionInfo")
-        call = ask(question.SerializeToString(), timeout=_PATIENCE_SECONDS)
+        remaining = max(0.0, self._until - asyncio.get_running_loop().time())
+        call = ask(question.SerializeToString(), timeout=remaining)
         try:
             answer = await call.read()
         finally:
