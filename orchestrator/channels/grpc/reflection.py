@@ -101,7 +101,7 @@ class _Conversation:
     """Questions and answers, in v1 where the server has it, else in v1alpha.
 
     Each question is a call of its own. In a stream of many, a question that is written to a call that has just ended
-    is an error of another kind than the one with which the call has ended. All of them together take two seconds at most.
+    is an error of another kind than the one with which the call has ended. All together take two seconds at most.
     """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
