@@ -114,10 +114,12 @@ async def test_a_replica_that_is_stopped_past_its_lease_writes_nothing_and_sends
         await before.have_seen_the_end_of(10)
         stopped.freeze()
         left = await Takeovers(postgres_url).left_by(stopped)
-        assert left, "it had sagas in hand"
         ordering.cancel()
         await after.order_all(orders)  # those that are there already are found, and followed
         journals = await journals_of(postgres_url, orders)
+        # The end of a saga may have been on its way to the database: that one is taken over by nobody.
+        left = [saga_id for saga_id in left if recovered_by(journals[saga_id])]
+        assert left, "it had sagas in hand"
 
         thawed_at = time.time_ns()
         stopped.thaw()
