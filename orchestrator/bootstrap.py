@@ -18,6 +18,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from orchestrator.analysis.plan.sending import sent_by
 from orchestrator.analysis.rules import check_definition
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
@@ -152,7 +153,8 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         where = addresses(definitions, settings.participants)
         participants = Router(where, channel_kinds(settings))
         stack.push_async_callback(participants.close)
-        live = LiveContracts(_services_of(definitions).values(), participants.of_kind(GrpcChannel))
+        services, over_grpc = _services_of(definitions).values(), participants.of_kind(GrpcChannel)
+        live = LiveContracts(services, over_grpc, sent_by(definitions))
         stack.push_async_callback(live.close)
         if settings.drift_check:
             await live.refuse_drift()

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.analysis.plan.sending import sent_by
 from orchestrator.bootstrap import addresses, channel_kinds
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
@@ -34,7 +35,7 @@ async def examine_participants(
     async with AsyncExitStack() as stack:
         router = Router(where, channel_kinds(settings))
         stack.push_async_callback(router.close)
-        live = LiveContracts(services.values(), router.of_kind(GrpcChannel))
+        live = LiveContracts(services.values(), router.of_kind(GrpcChannel), sent_by(definitions))
         stack.push_async_callback(live.close)
         names = sorted(services)
         health = dict(zip(names, await asyncio.gather(*map(router.is_serving, names)), strict=True))

@@ -54,16 +54,21 @@ def split_address(address: str) -> tuple[str, str]:
 
 
 def is_loopback(address: str) -> bool:
-    """The address is this machine's own: ``localhost``, ``127.0.0.1:50100``, ``[::1]:50100``, a socket's path."""
+    """The address is this machine's own: ``localhost``, ``127.0.0.1:50100``, ``[::1]:50100``, a socket's path.
+
+    So is ``0.0.0.0:50100``, for one who calls it. One who listens there is reached from other machines, too.
+    """
     if address.startswith("unix"):
         return True
     host, _ = split_address(address)
     if host.lower().rstrip(".") == "localhost" or host.lower().endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        ip = ipaddress.ip_address(host)
     except ValueError:
         return False
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return ip.is_loopback or ip.is_unspecified
 
 
 def channel_options(address: str, *options: tuple[str, int]) -> ChannelOptions:

@@ -1,9 +1,9 @@
-"""The constraints on fields that contracts state as buf.validate annotations."""
+"""The constraints on fields that contracts state: by buf.validate annotations, and by `required` in proto2."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import protovalidate
 from google.protobuf import message_factory
@@ -15,11 +15,28 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor_pool import DescriptorPool
     from google.protobuf.message import Message
 
+_MISSING: Final = "must be given"
+
 
 def violations(message: Message) -> tuple[tuple[str, str], ...]:
     """For each field at fault, its path, such as ``lines[0].quantity``, and what is wrong with it."""
+    return annotated_violations(message) + tuple((path, _MISSING) for path in missing_fields(message))
+
+
+def annotated_violations(message: Message) -> tuple[tuple[str, str], ...]:
+    """The same for the annotations alone; rules that try them on messages leave ``required`` to a rule of its own."""
     found = _validator(message.DESCRIPTOR.file.pool).collect_violations(message)
     return tuple((_path(violation), for_people(violation.proto.message)) for violation in found)
+
+
+def missing_fields(message: Message) -> tuple[str, ...]:
+    """The paths of the ``required`` fields of proto2 that are absent, at any depth: without them nothing is sent.
+
+    A message is read without them all the same: only what is about to be written is refused by protobuf itself.
+    """
+    if message.IsInitialized():
+        return ()
+    return tuple(map(str, message.FindInitializationErrors()))  # type: ignore[attr-defined]  # left out of the stubs
 
 
 def flaw(message: Message) -> str | None:

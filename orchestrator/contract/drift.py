@@ -3,8 +3,9 @@
 =============================  ====================================================================================
 rule                           what it asks for
 =============================  ====================================================================================
-``live-has-rpc``               every rpc of the contract is there, and streams as it does here
-``live-reads-fields``          the live request and response know the same fields: number, type, cardinality
+``live-has-rpc``               every rpc that sagas may send is there, and streams as it does here
+``live-reads-fields``          the live request and response know the same fields: number, type, cardinality;
+                               and the live request requires no field that may be absent here
 ``live-names-fields``          they call them by the same names
 ``live-keeps-command``         the live contract says the same of it: effect, compensation, verify, retry, timeout
 =============================  ====================================================================================
@@ -12,7 +13,7 @@ rule                           what it asks for
 The first two rules are about the wire: with such a service, sagas would lose what they send. The other two are about
 names and options: no deploy changes these everywhere at once, so a difference is only a warning. A live contract
 without any command options was written without us, and does not differ; nor does one that says a part of what is said
-here by an overlay. Further rpcs and fields of the live service are ignored.
+here by an overlay. Rpcs that no saga sends, and further rpcs and fields of the live service, are ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from orchestrator.contract.sources import type_name
 from orchestrator.contract.violation import Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 
@@ -47,16 +48,19 @@ class Drift(NamedTuple):
     warnings: list[Violation]
 
 
-def check_drift(known: ServiceDescriptor, live: ServiceDescriptor) -> Drift:
+def check_drift(known: ServiceDescriptor, live: ServiceDescriptor, sent: Container[str]) -> Drift:
     """Compare a live service with the contract that is known here.
 
     Args:
         known: from the stubs.
         live: as its server reflection describes it; of any pool.
+        sent: the full names of the rpcs that sagas may send; others are not compared.
     """
     drift = Drift([], [])
     annotated = any(_options(method) != "{}" for method in live.methods)
     for method in known.methods:
+        if method.full_name not in sent:
+            continue
         there = live.methods_by_name.get(method.name)
         found = [(_RPC, "the live service has no such rpc")] if there is None else _differences(method, there)
         if annotated and there is not None:
@@ -71,8 +75,8 @@ def _differences(known: MethodDescriptor, live: MethodDescriptor) -> list[tuple[
     found: list[tuple[str, str]] = []
     if (known.client_streaming, known.server_streaming) != (live.client_streaming, live.server_streaming):
         found.append((_RPC, "the live rpc streams where this one does not, or the other way round"))
-    for ours, theirs in ((known.input_type, live.input_type), (known.output_type, live.output_type)):
-        found += _field_differences(ours, theirs, set())
+    found += _field_differences(known.input_type, live.input_type, set(), written_here=True)
+    found += _field_differences(known.output_type, live.output_type, set(), written_here=False)
     return found
 
 
@@ -95,11 +99,15 @@ def _options(method: MethodDescriptor) -> str:
         return "options that cannot be read"
 
 
-def _field_differences(known: Descriptor, live: Descriptor, seen: set[str]) -> Iterator[tuple[str, str]]:
+def _field_differences(
+    known: Descriptor, live: Descriptor, seen: set[str], *, written_here: bool
+) -> Iterator[tuple[str, str]]:
     """The fields of a message, and of the messages in it, that the live service declares otherwise or not at all."""
     if known.full_name in seen:
         return
     seen.add(known.full_name)
+    if written_here:
+        yield from _requirements(known, live)
     for field in known.fields:
         there = live.fields_by_number.get(field.number)
         if there is None:
@@ -110,7 +118,16 @@ def _field_differences(known: Descriptor, live: Descriptor, seen: set[str]) -> I
             if field.name != there.name:
                 yield _NAMES, f"{known.full_name}.{field.name}: the live service calls it {there.name}"
             if field.message_type is not None and there.message_type is not None:
-                yield from _field_differences(field.message_type, there.message_type, seen)
+                yield from _field_differences(field.message_type, there.message_type, seen, written_here=written_here)
+
+
+def _requirements(known: Descriptor, live: Descriptor) -> Iterator[tuple[str, str]]:
+    """The fields without which the live service cannot read a message, and which may be absent from those of here."""
+    for there in live.fields:
+        here = known.fields_by_number.get(there.number)
+        if there.is_required and not (here is not None and here.is_required):
+            what = "unknown here" if here is None else "may be absent here"
+            yield _FIELDS, f"{known.full_name}.{there.name}: {what}, and required by the live service"
 
 
 def _is_map(field: FieldDescriptor) -> bool:

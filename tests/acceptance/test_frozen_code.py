@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 GOES_ON = {STATUS_RUNNING, STATUS_COMPLETED}  # no participant takes its command, which is best effort
 SAGAS = """
 import asyncio
+import re
 from dataclasses import dataclass
 from orchestrator import best_effort, saga, saga_id
 from shop.order.v1.order_pb2 import Receipt
@@ -80,6 +81,12 @@ async def stuck_in_except(order: StartOrderRequest, shop: Shop) -> Receipt:
             page += 1  # HERE
         except Exception:
             page = 0
+    await credit(shop)
+    return Receipt()
+
+@saga("stuck_in_a_pattern", version=1)
+async def stuck_in_a_pattern(order: StartOrderRequest, shop: Shop) -> Receipt:
+    re.match("(a+)+$", "a" * 64 + order.customer_id)  # HERE: it never releases the interpreter's lock
     await credit(shop)
     return Receipt()
 
@@ -177,7 +184,7 @@ def served(folder: Path) -> Iterator[Running]:
             yield running
 
 
-@pytest.mark.parametrize("definition", ["stuck", "stuck_in_a_branch", "stuck_in_except"])
+@pytest.mark.parametrize("definition", ["stuck", "stuck_in_a_branch", "stuck_in_except", "stuck_in_a_pattern"])
 def test_a_saga_whose_code_never_yields_is_suspended_and_named_and_others_go_on(definition: str, folder: Path) -> None:
     with served(folder) as running:
         frozen = running.saga(running.start(definition).saga_id)

@@ -16,7 +16,7 @@ from orchestrator.contract.violation import Violation
 from orchestrator.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from google.protobuf.descriptor import ServiceDescriptor
 
@@ -38,11 +38,15 @@ class LiveContracts:
     Args:
         services: the known ones.
         channels: the ways to them, by the full name; what is not reached over gRPC is not compared.
+        sent: the full names of the rpcs that sagas may send; others are not compared.
     """
 
-    def __init__(self, services: Iterable[ServiceDescriptor], channels: Mapping[str, GrpcChannel]) -> None:
+    def __init__(
+        self, services: Iterable[ServiceDescriptor], channels: Mapping[str, GrpcChannel], sent: Container[str]
+    ) -> None:
         self._services = {service.full_name: service for service in services}
         self._channels = channels
+        self._sent = sent
         self._comparing: dict[str, asyncio.Task[None]] = {}
         self._told: dict[str, list[str]] = {}
 
@@ -100,7 +104,7 @@ class LiveContracts:
             return Compared(Drift([Violation(known.file.name, 0, name, "live-serves-service", message)], []))
         if live.contract is None:
             return Compared(Drift([], []), live.why)
-        return Compared(check_drift(known, live.contract))
+        return Compared(check_drift(known, live.contract, self._sent))
 
     def _warn(self, service: str, warnings: list[Violation]) -> None:
         """Tell what differs in words, once for each time that it becomes so."""

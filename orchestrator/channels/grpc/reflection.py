@@ -83,18 +83,7 @@ async def served_files(channel: grpc.aio.Channel) -> descriptor_pb2.FileDescript
     conversation = _Conversation(channel)
     names = await conversation.services() or frozenset()
     files = await conversation.files_of(sorted(name for name in names if not name.startswith("grpc.")))
-    ordered: dict[str, descriptor_pb2.FileDescriptorProto] = {}
-
-    def add(name: str) -> None:
-        file = files.get(name) or _known(name)
-        if file is not None and name not in ordered:
-            for each in file.dependency:
-                add(each)
-            ordered[name] = file
-
-    for name in files:
-        add(name)
-    return descriptor_pb2.FileDescriptorSet(file=ordered.values())
+    return descriptor_pb2.FileDescriptorSet(file=_in_order(files).values())
 
 
 class _Conversation:
@@ -176,19 +165,29 @@ def _read(answer: ServerReflectionResponse) -> Files:
 def _pool_of(files: Files) -> descriptor_pool.DescriptorPool:
     """The files in a pool, those that they need before them, known ones in place of what is missing."""
     pool = descriptor_pool.DescriptorPool()
-    added: dict[str, bool] = {}
-
-    def add(name: str) -> bool:
-        if name not in added:
-            added[name] = False  # should it import itself
-            file = files.get(name) or _known(name)
-            if file is not None:
-                added[name] = _add(pool, file, [each for each in file.dependency if add(each)])
-        return added[name]
-
-    for name in files:
-        add(name)
+    added: set[str] = set()
+    for name, file in _in_order(files).items():
+        if _add(pool, file, [each for each in file.dependency if each in added]):
+            added.add(name)
     return pool
+
+
+def _in_order(files: Files) -> Files:
+    """The files and the known ones that they import, each after what it imports, however long the chain of imports."""
+    ordered: Files = {}
+    begun: set[str] = set()
+    waiting = list(files)[::-1]
+    while waiting:
+        name = waiting[-1]
+        file = None if name in ordered else files.get(name) or _known(name)
+        if file is None or name in begun:  # its imports are in their places, except one that imports it in turn
+            waiting.pop()
+            if file is not None:
+                ordered[name] = file
+        else:
+            begun.add(name)
+            waiting += [each for each in reversed(file.dependency) if each not in begun]
+    return ordered
 
 
 def _add(pool: descriptor_pool.DescriptorPool, file: descriptor_pb2.FileDescriptorProto, found: list[str]) -> bool:

@@ -16,8 +16,10 @@ That the running code belongs to a saga stands in a context variable, which no o
 signal runs in the main thread, between two of its instructions, in the context of whatever runs there. Signals reach us
 through the wakeup pipe, which C code fills, so that SIGTERM is seen while the main thread gets no turn.
 
-Its limit: C code that never releases the interpreter's lock (``sum(range(10**12))``) keeps this thread waiting too, and
-only SIGKILL ends that.
+C code that never releases the interpreter's lock keeps this thread waiting too. So the kernel asks as well: each turn
+of the loop sets a timer anew, and where the process then works for as long as the patience without another turn,
+SIGVTALRM comes. A regular expression that tries for ever looks for signals, and is stopped so. The limit is C code that
+does not even look for signals (``sum(range(10**12))``): only SIGKILL ends that.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self
 
@@ -49,6 +52,9 @@ _TICK_SECONDS: Final = 0.1
 _MOST_INTERRUPTIONS: Final = 20
 """How often, a tick apart, saga code is interrupted before it counts as one that cannot be."""
 _QUESTION: Final = signal.SIGURG  # ignored where no handler is set
+_WORK: Final = signal.ITIMER_VIRTUAL
+"""Counts the time for which the process works, in all of its threads, and not that for which it waits or is halted."""
+_WORKED: Final = signal.SIGVTALRM
 _STOPPING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
@@ -96,6 +102,7 @@ class Watchdog:
         self._grace = grace
         self._note = note
         self._turns = 0
+        self._turned_at = 0.0
         self._silent = 0.0
         self._silent_since_stop: float | None = None
         self._asked_at_turn = -1
@@ -113,6 +120,7 @@ class Watchdog:
         self._writing.setblocking(False)
         self._handlers = {number: signal.signal(number, _heard) for number in _STOPPING}
         self._handlers[_QUESTION] = signal.signal(_QUESTION, self._answer)
+        self._handlers[_WORKED] = signal.signal(_WORKED, self._worked)
         signal.set_wakeup_fd(self._writing.fileno(), warn_on_full_buffer=False)
         self._turn()
         self._thread.start()
@@ -123,6 +131,7 @@ class Watchdog:
     ) -> None:
         self._closed = True
         self._thread.join()
+        signal.setitimer(_WORK, 0)
         signal.set_wakeup_fd(-1)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -133,7 +142,16 @@ class Watchdog:
         """In the loop: it turns."""
         self._turns += 1
         if not self._closed:
+            self._turned_at = time.monotonic()
+            signal.setitimer(_WORK, self._patience, self._patience)
             self._loop.call_later(_TICK_SECONDS, self._turn)
+
+    def _worked(self, number: int, frame: FrameType | None) -> None:
+        """In the main thread: the process has worked for as long as the patience since the loop has turned."""
+        if time.monotonic() - self._turned_at >= self._patience:  # else several threads have worked side by side
+            self._silent = max(self._silent, self._patience)
+            self._asked_at_turn = self._turns
+            self._answer(number, frame)
 
     def _answer(self, _number: int, frame: FrameType | None) -> None:
         """In the main thread, between two instructions of whatever runs there: stop it, if it is a saga's code."""

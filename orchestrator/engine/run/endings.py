@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.contract.constraints import missing_fields
 from orchestrator.engine.run.stop_control import RollBack, Suspend, diverged
 from orchestrator.errors import CommandError, CommandUnknown, SagaRejected
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -51,6 +52,9 @@ def misfit(
     expected = code.definition.result
     if not isinstance(result, expected):
         message = f"the code returned {type(result).__name__}, not {expected.__name__}"
+        return Suspend(Reason(ReasonCode.CODE_FAILED, message))
+    if missing := missing_fields(result):
+        message = f"the code returned {expected.__name__} without what it requires: {', '.join(missing)}"
         return Suspend(Reason(ReasonCode.CODE_FAILED, message))
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -38,6 +39,7 @@ class Telling:
         versions: under which names it is served.
         lists: the services that it lists; ``None`` where it cannot, ``()`` where it breaks.
         files: what it tells of a file by its name; ``None`` where it has none.
+        beside: files that it tells of with each one.
         refuses: the code of its refusal, where it refuses.
     """
 
@@ -45,6 +47,7 @@ class Telling:
         self.versions = [V1, V1ALPHA]
         self.lists: list[str] | tuple[()] | None = [SERVICE.full_name, "grpc.health.v1.Health"]
         self.files: Callable[[str], bytes | None] = _file
+        self.beside: list[bytes] = []
         self.refuses: grpc.StatusCode | None = None
 
     async def converse(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - gRPC's
@@ -70,7 +73,7 @@ class Telling:
             if told is None:
                 answer.error_response.error_code = 5
             else:
-                answer.file_descriptor_response.file_descriptor_proto.append(told)
+                answer.file_descriptor_response.file_descriptor_proto.extend([told, *self.beside])
             yield answer
 
 
@@ -118,7 +121,8 @@ async def live() -> AsyncIterator[Callable[[str], LiveContracts]]:
 
     def at(address: str) -> LiveContracts:
         channel = GrpcChannel(address)
-        opened.append((LiveContracts([SERVICE], {SERVICE.full_name: channel}), channel))
+        sent = {method.full_name for method in SERVICE.methods}
+        opened.append((LiveContracts([SERVICE], {SERVICE.full_name: channel}, sent), channel))
         return opened[-1][0]
 
     yield at
@@ -169,6 +173,22 @@ async def test_each_import_of_a_contract_is_asked_for_once(serve: Serve) -> None
 
     assert {file.name for file in SERVICE.file.dependencies} < set(asked)
     assert len(asked) == len(set(asked))
+
+
+async def test_a_chain_of_imports_is_followed_however_long_it_is(serve: Serve) -> None:
+    telling = Telling()
+    chain = [descriptor_pb2.FileDescriptorProto(name=f"n{each}.proto", syntax="proto3") for each in range(1500)]
+    for each, imported in pairwise(chain):
+        each.dependency.append(imported.name)
+    telling.beside = [each.SerializeToString() for each in chain]
+    telling.files = another(lambda file: file.dependency.append(chain[0].name))
+    address = await serve(telling)
+
+    async with grpc.aio.insecure_channel(address) as channel:
+        found = await describe(channel, SERVICE.full_name)
+
+    assert found.contract is not None, found.why
+    assert [method.name for method in found.contract.methods] == FOUND
 
 
 async def test_a_file_of_proto2_which_states_no_syntax_is_a_file(serve: Serve) -> None:

@@ -12,11 +12,11 @@ from orchestrator.contract.drift import check_drift
 from orchestrator.contract.image import load_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     Found = list[tuple[str, str]]
-    Drift = Callable[[str], tuple[Found, Found]]
+    Drift = Callable[..., tuple[Found, Found]]
 
 KNOWN = """
 syntax = "proto3";
@@ -35,18 +35,20 @@ message CancelRequest { string order_id = 1; }
 message CancelResponse {}
 """
 
+SENT = {"room.v1.RoomService.Book", "room.v1.RoomService.Cancel"}
+
 
 @pytest.fixture
 def drift(tmp_path: Path) -> Drift:
-    def of(live: str) -> tuple[Found, Found]:
-        services = []
-        for name, text in (("known", KNOWN), ("live", live)):
+    def of(live: str, known: str = KNOWN, sent: Collection[str] = SENT) -> tuple[Found, Found]:
+        services = {}
+        for name, text in (("known", known), ("live", live)):
             folder = tmp_path / name
             folder.mkdir()
             (folder / "room.proto").write_text(text)
             (file,) = load_image(protoc.describe(folder), {"room.proto"})
-            services.append(file.services_by_name["RoomService"])
-        errors, warnings = check_drift(*services)
+            services[name] = file.services_by_name["RoomService"]
+        errors, warnings = check_drift(services["known"], services["live"], sent)
         return [(each.rpc, each.rule) for each in errors], [(each.rpc, each.rule) for each in warnings]
 
     return of
@@ -64,6 +66,18 @@ def test_an_rpc_that_the_live_service_lacks_is_found(drift: Drift) -> None:
     live = "\n".join(line for line in KNOWN.splitlines() if "rpc Cancel" not in line)
 
     assert ("RoomService.Cancel", "live-has-rpc") in drift(live)[0]
+
+
+@pytest.mark.parametrize(
+    "live",
+    [
+        "\n".join(line for line in KNOWN.splitlines() if "rpc Cancel" not in line),
+        KNOWN.replace("message CancelRequest { string", "message CancelRequest { int64"),
+    ],
+    ids=["missing", "different"],
+)
+def test_an_rpc_that_no_saga_sends_may_be_missing_and_may_differ(drift: Drift, live: str) -> None:
+    assert drift(live, sent={"room.v1.RoomService.Book"}) == ([], [])
 
 
 def test_an_rpc_that_streams_on_the_live_side_is_found(drift: Drift) -> None:
@@ -124,3 +138,34 @@ def test_a_message_by_another_name_is_the_same_on_the_wire(drift: Drift) -> None
 )
 def test_a_field_that_the_live_service_reads_otherwise_is_found(drift: Drift, ours: str, theirs: str) -> None:
     assert drift(KNOWN.replace(ours, theirs)) == ([("RoomService.Book", "live-reads-fields")], [])
+
+
+PROTO2 = """
+syntax = "proto2";
+package room.v1;
+service RoomService {
+  rpc Book(BookRequest) returns (BookResponse);
+  rpc Cancel(CancelRequest) returns (CancelResponse);
+}
+message Guest { optional string name = 1; }
+message BookRequest { optional string order_id = 1; repeated Guest guests = 2; required string town = 3; }
+message BookResponse { optional string room = 1; }
+message CancelRequest { optional string order_id = 1; }
+message CancelResponse {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "found"),
+    [
+        ("optional string order_id = 1; repeated", "required string order_id = 1; repeated", 1),
+        ("optional string name = 1;", "optional string name = 1; required string title = 9;", 1),
+        ("optional string room = 1;", "optional string room = 1; required string floor = 9;", 0),
+        ("required string town = 3;", "optional string town = 3;", 0),
+    ],
+    ids=["may be absent here", "unknown here", "in the reply", "required here alone"],
+)
+def test_a_field_that_the_live_service_alone_requires_of_a_request_is_found(
+    drift: Drift, ours: str, theirs: str, found: int
+) -> None:
+    assert drift(PROTO2.replace(ours, theirs), PROTO2) == ([("RoomService.Book", "live-reads-fields")] * found, [])

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from google.protobuf.descriptor_pb2 import UninterpretedOption
 
 from orchestrator import CommandRejected, best_effort, saga, saga_id, scope
 from orchestrator.contract.command import Effect
@@ -332,12 +333,19 @@ async def test_an_answer_to_a_branch_that_a_task_group_gave_up_counts(
     assert (state.reason.code if state.reason else None) == reason
 
 
+NamePart = UninterpretedOption.NamePart  # its fields are required
+
+
 async def raises(_order: StartOrderRequest, _shop: Shop) -> Receipt:
     raise KeyError("sku")
 
 
 async def answers_nothing(_order: StartOrderRequest, _shop: Shop) -> Receipt:
     return None  # type: ignore[return-value]  # that is the point
+
+
+async def answers_in_part(_order: StartOrderRequest, _shop: Shop) -> NamePart:
+    return NamePart(name_part="deadline")
 
 
 async def awaits_what_was_cancelled(_order: StartOrderRequest, _shop: Shop) -> Receipt:
@@ -371,6 +379,7 @@ async def waits_for_ever(_order: StartOrderRequest, shop: Shop) -> Receipt:
         ),
         (raises, "KeyError: 'sku'"),
         (answers_nothing, "the code returned NoneType, not Receipt"),
+        (answers_in_part, "the code returned NamePart without what it requires: is_extension"),
         (awaits_what_was_cancelled, "CancelledError: "),
         (
             calls_after_the_pivot,
