@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import protovalidate
 from google.protobuf import message_factory
 
+from orchestrator.contract.bounds import beyond_bounds
 from orchestrator.contract.wording import for_people
 
 if TYPE_CHECKING:
@@ -17,7 +18,25 @@ if TYPE_CHECKING:
 
 
 def violations(message: Message) -> tuple[tuple[str, str], ...]:
-    """For each field at fault, its path, such as ``lines[0].quantity``, and what is wrong with it."""
+    """For each field at fault, its path, such as ``lines[0].quantity``, and what is wrong with it.
+
+    A message for which a constraint cannot be judged is at fault as a whole: the constraint holds for any other.
+    """
+    too_large = beyond_bounds(message)
+    if too_large:
+        return too_large
+    try:
+        return every_violation(message)
+    except protovalidate.EvaluationError as error:
+        return (("", f"cannot be judged: {_in_one_line(error)}"),)
+
+
+def every_violation(message: Message) -> tuple[tuple[str, str], ...]:
+    """The same, of the items of a list beyond its bounds, too.
+
+    Raises:
+        protovalidate.EvaluationError: a constraint cannot be judged for this message.
+    """
     found = _validator(message.DESCRIPTOR.file.pool).collect_violations(message)
     return tuple((_path(violation), for_people(violation.proto.message)) for violation in found)
 
@@ -29,9 +48,9 @@ def flaw(message: Message) -> str | None:
         message: a message of the type. A constraint that fails only on some values is found with such a value.
     """
     try:
-        violations(message)
+        every_violation(message)
     except (protovalidate.CompilationError, protovalidate.EvaluationError) as error:
-        return " ".join(str(error).split())
+        return _in_one_line(error)
     return None
 
 
@@ -51,6 +70,10 @@ def flaws(descriptor: Descriptor) -> tuple[tuple[str, str], ...]:
                 seen.add(field.message_type.full_name)
                 waiting.append(field.message_type)
     return tuple(found)
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 @lru_cache(maxsize=16)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from google.protobuf import message_factory, text_format
 
-from orchestrator.contract.constraints import flaw, flaws, violations
+from orchestrator.contract.constraints import every_violation, flaw, flaws
 from orchestrator.contract.derivation import Derivation
 from orchestrator.contract.probes import is_map, probes, with_value
 from orchestrator.contract.reader import read_command
@@ -176,7 +176,7 @@ def _at_fault(message: Message) -> dict[str, str]:
     if flaw(message):
         return {}
     found: dict[str, str] = {}
-    for path, why in violations(message):
+    for path, why in every_violation(message):
         found.setdefault(re.split(r"[.\[]", path, maxsplit=1)[0], why)
     return found
 
