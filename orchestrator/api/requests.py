@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from google.protobuf.message import DecodeError, Message
 
+from orchestrator.contract.wording import cut
 from orchestrator.engine.sagas import PATIENCE_SECONDS
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Message)
 
 DEFAULT_PAGE_SIZE = 50
+_SHOWN = 200
 _ANSWER_SECONDS = 0.3
 
 
@@ -38,9 +40,12 @@ def unpack(packed: AnyMessage, message: M, field: str) -> M:
         fits = packed.Unpack(message)
     except (DecodeError, ValueError):
         raise InvalidInput((field, f"cannot be read as {expected}")) from None
-    if not fits:
-        raise InvalidInput((field, f"must be a {expected}, not a {packed.TypeName() or 'message without a type'}"))
-    return message
+    if fits:
+        return message
+    kind = packed.TypeName()
+    if kind == expected:  # the name alone, which other readers of an Any would not understand either
+        raise InvalidInput((field, f"its type_url must have a slash before the name: type.googleapis.com/{expected}"))
+    raise InvalidInput((field, f"must be a {expected}, not a {cut(kind, _SHOWN) or 'message without a type'}"))
 
 
 def saga_filter(request: saga_service_pb2.SagaFilter) -> SagaFilter:

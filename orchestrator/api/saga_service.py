@@ -188,10 +188,9 @@ class SagaService(SagaServiceServicer):
     def _served(self, definition: str, version: int) -> Served:
         served = self._sagas.find(definition, version)
         if served is None:
-            known = ", ".join(str(saga.definition) for saga in self._sagas.served())
-            raise InvalidInput(
-                ("definition", f"no saga {definition} v{version or 'any'} is served; there are: {known}")
-            )
+            known = ", ".join(str(saga.definition) for saga in self._sagas.served()) or "none"
+            wanted = f"the saga {definition!r}" + (f", version {version}," if version else "")
+            raise InvalidInput(("definition", f"{wanted} is not served; there are: {known}"))
         return served
 
     def _find(self, state: SagaState) -> Served | None:

@@ -61,12 +61,10 @@ async def refuse_unknown(sagas: Sagas, where: SagaFilter) -> None:
     unknown = [name for name, _ in where.attributes if name not in known_names]
     if unknown:
         told = ", ".join(sorted(known_names)) or "none"
-        raise InvalidInput(
-            (
-                "filter.attributes",
-                f"{' and '.join(sorted(concerned))} has no attribute {unknown[0]!r}; there are: {told}",
-            )
+        none_has = (
+            f"{min(concerned)} has no" if len(concerned) == 1 else f"none of {', '.join(sorted(concerned))} has an"
         )
+        raise InvalidInput(("filter.attributes", f"{none_has} attribute {unknown[0]!r}; there are: {told}"))
 
 
 def waits_for(waiting: Iterable[Waiting], reasons: Iterable[int]) -> bool:

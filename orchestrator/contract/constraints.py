@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import protovalidate
 from google.protobuf import message_factory
 
+from orchestrator.contract.bounds import beyond_bounds
 from orchestrator.contract.wording import for_people
 
 if TYPE_CHECKING:
@@ -19,12 +20,28 @@ _MISSING: Final = "must be given"
 
 
 def violations(message: Message) -> tuple[tuple[str, str], ...]:
-    """For each field at fault, its path, such as ``lines[0].quantity``, and what is wrong with it."""
-    return annotated_violations(message) + tuple((path, _MISSING) for path in missing_fields(message))
+    """For each field at fault, its path, such as ``lines[0].quantity``, and what is wrong with it.
+
+    A message for which a constraint cannot be judged is at fault as a whole: the constraint holds for any other.
+    """
+    too_large = beyond_bounds(message)
+    if too_large:
+        return too_large
+    missing = tuple((path, _MISSING) for path in missing_fields(message))
+    try:
+        return annotated_violations(message) + missing
+    except protovalidate.EvaluationError as error:
+        return (("", f"cannot be judged: {_in_one_line(error)}"), *missing)
 
 
 def annotated_violations(message: Message) -> tuple[tuple[str, str], ...]:
-    """The same for the annotations alone; rules that try them on messages leave ``required`` to a rule of its own."""
+    """The same by the annotations alone, and of the items of a list beyond its bounds, too.
+
+    Rules that try the annotations on messages leave ``required`` to a rule of its own.
+
+    Raises:
+        protovalidate.EvaluationError: a constraint cannot be judged for this message.
+    """
     found = _validator(message.DESCRIPTOR.file.pool).collect_violations(message)
     return tuple((_path(violation), for_people(violation.proto.message)) for violation in found)
 
@@ -46,9 +63,9 @@ def flaw(message: Message) -> str | None:
         message: a message of the type. A constraint that fails only on some values is found with such a value.
     """
     try:
-        violations(message)
+        annotated_violations(message)
     except (protovalidate.CompilationError, protovalidate.EvaluationError) as error:
-        return " ".join(str(error).split())
+        return _in_one_line(error)
     return None
 
 
@@ -68,6 +85,10 @@ def flaws(descriptor: Descriptor) -> tuple[tuple[str, str], ...]:
                 seen.add(field.message_type.full_name)
                 waiting.append(field.message_type)
     return tuple(found)
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 @lru_cache(maxsize=16)

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 _SAID: Final = (
+    (re.compile(r"^(?:value|map) (must .*)$"), r"\1"),
     (re.compile(r"^value is empty, which is not (a valid .*)$"), r"must not be empty: give \1"),
     (re.compile(r"^must be at least 1 (character|byte)s$"), "must not be empty"),
     (re.compile(r"^must contain at least 1 item\(s\)$"), "must not be empty"),
@@ -16,6 +17,7 @@ _SAID: Final = (
     (re.compile(r"^(.*) item\(s\)$"), r"\1 items"),
     (re.compile(r"^(?:does not|must) match regex pattern `(.*)`$"), r"is not written as its contract demands (\1)"),
     (re.compile(r"^must be in list \[(.*)\]$"), r"must be one of: \1"),
+    (re.compile(r"^must not be in list \[0\]$"), "must be given, and not as 0"),
     (re.compile(r"^must not be in list \[(.*)\]$"), r"must be none of: \1"),
     (re.compile(r"^value is required$"), "must be given"),
     (re.compile(r"^must be one of the defined enum values$"), "must be one of the values that its contract names"),

@@ -5,9 +5,12 @@
 | 0         | SIGTERM or SIGINT; calls in flight have finished or the drain period is over |
 | 1         | it cannot start: its port is in use, its database cannot be used             |
 | 2         | a setting cannot be used                                                     |
+
+What it writes, its user alone can read: its database holds card tokens and addresses.
 """
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -20,6 +23,7 @@ from services.chassis.settings import SettingsError, SettingsT, load_settings
 
 _CANNOT_START: Final = 1
 _BAD_SETTINGS: Final = 2
+_OWNER_ALONE: Final = 0o077
 
 
 def run(service: Service[SettingsT]) -> NoReturn:
@@ -33,6 +37,8 @@ def _run(service: Service[SettingsT]) -> int:
     except SettingsError as error:
         return _complain(service, error, _BAD_SETTINGS)
     configure_logs(settings.log_level)
+    # SQLite makes files of its own beside the database, so the mode is not left to each place that makes a file.
+    os.umask(_OWNER_ALONE)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve_until_signalled(service, settings))

@@ -1,5 +1,6 @@
 """Refuses calls that break the constraints of their contract (buf.validate) or of their metadata."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import protovalidate
@@ -15,12 +16,18 @@ def refuse_invalid(request: Message, metadata: CallMetadata, kind: str) -> None:
     Raises:
         InvalidRequest: naming every violated field, such as ``lines[0].quantity`` or ``metadata.idempotency-key``.
     """
-    violations = [
-        (_path(violation), violation.proto.message) for violation in protovalidate.collect_violations(request)
-    ]
+    violations = list(_violations(request))
     violations.extend((f"metadata.{name}", nonsense) for name, nonsense in metadata.nonsense(kind))
     if violations:
         raise InvalidRequest(violations)
+
+
+def _violations(request: Message) -> Iterator[tuple[str, str]]:
+    try:
+        for violation in protovalidate.collect_violations(request):
+            yield _path(violation), violation.proto.message
+    except protovalidate.EvaluationError as error:  # a constraint has no answer for this request, as for one too long
+        yield "", f"cannot be judged: {' '.join(str(error).split())}"
 
 
 def _path(violation: protovalidate.Violation) -> str:

@@ -20,7 +20,7 @@ from saga.v1 import saga_service_pb2 as pb
 from saga.v1.saga_pb2 import STATUS_RUNNING
 from shop.order.v1 import order_service_pb2 as orders
 from shop.type.v1.type_pb2 import Line
-from tests.integration.api.situations import AUTHORIZE, BY, in_doubt
+from tests.integration.api.situations import AUTHORIZE, BY, in_doubt, packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -265,6 +265,42 @@ async def test_as_many_violations_are_told_as_there_is_room_for_and_how_many_mor
     assert len(told) > 10
     size = sum(len(key) + len(value) for key, value in error.trailing_metadata()) + 3 * len(error.details() or "")
     assert size < 8000
+
+
+@pytest.mark.parametrize("wrong", [Line(), Line(sku="MUG-BLUE", quantity=1)], ids=["empty lines", "good lines"])
+async def test_a_list_far_beyond_its_bound_is_one_violation_and_its_items_are_not_judged(
+    api: Api, an_order: AnOrder, wrong: Line
+) -> None:
+    order = an_order()
+    order.lines.extend([wrong] * 100_000)
+
+    for rpc, request in (
+        (api.orders.StartOrder, order),
+        (api.sagas.StartSaga, pb.StartSagaRequest(definition="place_order", input=packed(order))),
+    ):
+        (violation,) = violations(await refused(rpc, request))
+        assert violation.field.endswith("lines")
+        assert violation.description == "must contain no more than 100 items"
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        (pb.StartSagaRequest(definition="n\x1bo"), r"the saga 'n\x1bo' is not served; there are: place_order v1"),
+        (
+            pb.StartSagaRequest(definition="place_order", version=7),
+            "the saga 'place_order', version 7, is not served; there are: place_order v1",
+        ),
+    ],
+)
+async def test_a_saga_that_is_not_served_is_refused_with_those_that_are(
+    api: Api, an_order: AnOrder, request_: pb.StartSagaRequest, told: str
+) -> None:
+    request_.input.CopyFrom(packed(an_order()))
+
+    (violation,) = violations(await refused(api.sagas.StartSaga, request_))
+
+    assert (violation.field, violation.description) == ("definition", told)
 
 
 async def test_a_name_as_long_as_a_book_still_gets_an_answer(api: Api) -> None:

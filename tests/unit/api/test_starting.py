@@ -117,6 +117,13 @@ def test_a_message_is_taken_out_of_its_wrapping() -> None:
     assert unpack(packed, pb.SagaFilter(), "input") == INPUT
 
 
+def test_a_type_url_without_a_slash_is_refused_with_what_it_must_be() -> None:
+    packed = AnyMessage(type_url="saga.v1.SagaFilter", value=INPUT.SerializeToString())
+
+    with pytest.raises(InvalidInput, match=r"a slash before the name: type\.googleapis\.com/saga\.v1\.SagaFilter"):
+        unpack(packed, pb.SagaFilter(), "input")
+
+
 @pytest.mark.parametrize(
     ("packed", "told"),
     [

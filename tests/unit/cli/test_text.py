@@ -101,6 +101,10 @@ def test_a_payload_that_json_cannot_express_is_shown_as_text_or_type(payload: An
         ("must be greater than or equal to 0 and less than or equal to 9", "must be 0 or more and 9 or less"),
         ("does not match regex pattern `^a$`", "is not written as its contract demands (^a$)"),
         ("value is required", "must be given"),
+        ("value must be one of the defined enum values", "must be one of the values that its contract names"),
+        ("must not be in list [0]", "must be given, and not as 0"),
+        ("must not be in list [1, 2]", "must be none of: 1, 2"),
+        ("map must be at most 2 entries", "must be at most 2 entries"),
         ("of the contract's own", "of the contract's own"),
     ],
 )

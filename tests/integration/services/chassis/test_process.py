@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -223,6 +224,16 @@ async def test_the_state_folder_is_made_and_survives_a_restart(start: Start, tmp
     second = await after.ReserveStock(request, metadata=key)
     assert first.SerializeToString() == second.SerializeToString()
     assert (await after.GetStock(GetStockRequest(sku="PIANO-GRAND"))).reserved == 2
+
+
+async def test_the_state_of_a_service_can_be_read_by_its_owner_only(start: Start, tmp_path: Path) -> None:
+    request = ReserveStockRequest(order_id="order-1", lines=[Line(sku="PIANO-GRAND", quantity=2)])
+    await InventoryServiceStub((await start("inventory")).channel).ReserveStock(request)
+    folder = tmp_path / "state"
+    for_others = stat.S_IRWXG | stat.S_IRWXO
+
+    assert {"inventory.db", "inventory.db-wal", "inventory.db-shm"} <= {file.name for file in folder.iterdir()}
+    assert [file.name for file in (folder, *folder.iterdir()) if file.stat().st_mode & for_others] == []
 
 
 async def test_a_crash_after_the_reply_loses_nothing(start: Start) -> None:

@@ -6,6 +6,7 @@ from orchestrator.participant.metadata import LONGEST_KEY, CallMetadata, Kind
 from services.chassis.errors import InvalidRequest
 from services.chassis.validation import refuse_invalid
 from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
+from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.type.v1.type_pb2 import Line
 
 VALID = ReserveStockRequest(order_id="order-1", lines=[Line(sku="MUG-BLUE", quantity=1)])
@@ -24,6 +25,13 @@ def sent(**metadata: str) -> CallMetadata:
 def test_violations_are_named_by_their_path() -> None:
     request = ReserveStockRequest(lines=[Line(sku="MUG-BLUE", quantity=1), Line(sku="", quantity=0)])
     assert violated(request, CallMetadata()) == ["order_id", "lines[1].sku", "lines[1].quantity"]
+
+
+def test_a_list_too_long_for_its_constraints_to_be_judged_is_refused() -> None:
+    request = StartOrderRequest(lines=[Line(sku="MUG-BLUE", quantity=1)] * 100_000)
+
+    with pytest.raises(InvalidRequest, match="cannot be judged"):
+        refuse_invalid(request, CallMetadata(), Kind.QUERY)
 
 
 @pytest.mark.parametrize(
