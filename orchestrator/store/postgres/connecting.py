@@ -163,21 +163,51 @@ class Connection:
         self._raw.terminate()
 
 
-class Link:
-    """A connection that is made when it is needed, and again when it is lost: at once, then after growing pauses.
+class Absence:
+    """A database that cannot be reached is asked seldom: at once, then after growing pauses. Within one, nobody asks.
 
-    Within a pause nothing is asked: who needs the connection is refused at once.
-
-    Args:
-        url: of the database.
+    All connections of a process to one database have one of these: as soon as one of them is made, each can be.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: Connection | None = None
+    def __init__(self) -> None:
         self._pause = 0.0
         self._not_before = 0.0
         self._refusal = ""
+
+    def refuse(self) -> None:
+        """Check that no pause lasts.
+
+        Raises:
+            JournalUnavailable: one does.
+        """
+        if asyncio.get_running_loop().time() < self._not_before:
+            raise JournalUnavailable(self._refusal)
+
+    def begin(self, error: JournalUnavailable) -> None:
+        """The database could not be reached."""
+        now = asyncio.get_running_loop().time()
+        self._refusal = str(error)
+        if now >= self._not_before:  # else another connection has failed at the same time, and it is one failure
+            self._pause = min(max(2 * self._pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+            self._not_before = now + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+    def end(self) -> None:
+        """The database was reached."""
+        self._pause = self._not_before = 0.0
+
+
+class Link:
+    """A connection that is made when it is needed, and again when it is lost.
+
+    Args:
+        url: of the database.
+        absence: of that database.
+    """
+
+    def __init__(self, url: str, absence: Absence) -> None:
+        self._url = url
+        self._absence = absence
+        self._connection: Connection | None = None
 
     async def connection(self) -> Connection:
         """The connection.
@@ -187,17 +217,13 @@ class Link:
         """
         if self._connection is not None and self._connection.is_usable:
             return self._connection
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._not_before:
-            raise JournalUnavailable(self._refusal)
+        self._absence.refuse()
         try:
             self._connection = await Connection.open(self._url)
         except JournalUnavailable as error:
-            self._refusal = str(error)
-            self._pause = min(max(2 * self._pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
-            self._not_before = loop.time() + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+            self._absence.begin(error)
             raise
-        self._pause = 0.0
+        self._absence.end()
         return self._connection
 
     async def close(self) -> None:
@@ -211,15 +237,16 @@ class Pool:
 
     Args:
         url: of the database.
+        absence: of that database.
         size: how many.
         patience: seconds that a caller waits for one.
     """
 
-    def __init__(self, url: str, size: int, patience: float = STATEMENT_SECONDS) -> None:
+    def __init__(self, url: str, absence: Absence, size: int, patience: float = STATEMENT_SECONDS) -> None:
         self._url = url
         self._size = size
         self._patience = patience
-        self._links = [Link(url) for _ in range(size)]
+        self._links = [Link(url, absence) for _ in range(size)]
         self._free: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
         for link in self._links:
             self._free.put_nowait(link)

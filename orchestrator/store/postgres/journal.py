@@ -50,7 +50,7 @@ class PostgresJournal(PostgresReader):
 
     def __init__(self, url: str, listen: str = "") -> None:
         super().__init__(url)
-        self._link = Link(url)
+        self._link = Link(url, self._absence)
         self._telling = Telling(partial(self._pool.fetch, queries()["notify"], CHANNEL))
         self._listening = Listening(listen or url, self._telling.name)
         self._commits = GroupCommit(url, self._link, partial(self._telling.tell, Wake.SAGA))
