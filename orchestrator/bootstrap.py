@@ -159,7 +159,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         if settings.drift_check:
             await live.refuse_drift()
         clock, owner = SystemClock(), _owner()
-        journal = await open_store(settings.journal, clock.now)
+        journal = await open_store(settings.journal, clock.now, settings.journal_listen)
         stack.push_async_callback(journal.close)
         observer = open_observability(os.environ, where)
         republishing = Republishing(journal, observer, clock, owner=owner, lease=settings.lease_seconds)

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.errors import SettingsError
-from orchestrator.store.opening import default_url, is_known, known_urls
+from orchestrator.store.opening import default_url, is_known, known_urls, refuse_unheard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,8 @@ class Settings(BaseSettings):
         listen: ``host:port`` of the API; port 0 leaves the choice to the system.
         state_dir: where the journal lies unless ``journal`` says otherwise.
         journal: the store, as :func:`orchestrator.store.opening.open_store` takes it. Default: a file in ``state_dir``.
+        journal_listen: another URL of the same store, on which to hear of other replicas: where ``journal`` leads
+            through a pooler, one that leads to the database itself. Default: ``journal``.
         sagas: the modules or packages that hold the sagas to serve, separated by commas.
         overlays: the files with options for contracts that are not ours to edit, separated by commas.
         participants: ``full.service.Name=host:port``, separated by commas; for services that are not at the
@@ -54,6 +56,7 @@ class Settings(BaseSettings):
     listen: str = Field(default="127.0.0.1:50100", pattern=r"^\S+:\d{1,5}$")
     state_dir: Path = Field(default=Path(".state"), validation_alias="STATE_DIR")
     journal: str = Field(default="", validate_default=True)
+    journal_listen: str = ""
     sagas: Annotated[tuple[str, ...], NoDecode] = ()
     overlays: Annotated[tuple[Path, ...], NoDecode] = ()
     participants: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
@@ -85,6 +88,15 @@ class Settings(BaseSettings):
             raise ValueError(f"expected {known_urls()}")
         return url
 
+    @field_validator("journal_listen")
+    @classmethod
+    def _another_way(cls, value: str, info: ValidationInfo) -> str:
+        try:
+            refuse_unheard(info.data.get("journal", ""), value)
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
+        return value
+
     @field_validator("participants", mode="before")
     @classmethod
     def _addresses(cls, value: object) -> object:
@@ -114,6 +126,7 @@ _TAKES: Final = {
     "state_dir": "a folder",
     "STATE_DIR": "a folder",
     "journal": known_urls(),
+    "journal_listen": "another URL of a journal that processes share, postgresql://<host>/<database>",
     "sagas": "names of modules, separated by commas",
     "overlays": "names of files, separated by commas",
     "participants": "full.service.Name=host:port, separated by commas",

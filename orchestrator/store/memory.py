@@ -12,7 +12,9 @@ from orchestrator.journal.state import CLAIMABLE, ENDED, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
 from orchestrator.ports.claims import Claim, SilentReplica
 from orchestrator.ports.journal import Moving
+from orchestrator.ports.wakes import Wake
 from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
+from orchestrator.store.gathered_wakes import GatheredWakes
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append
     from orchestrator.ports.requested_acts import RequestedAct
+    from orchestrator.ports.wakes import Woken
 
 
 @dataclass(slots=True)
@@ -41,6 +44,7 @@ class MemoryState:
     alive_until: dict[str, int] = field(default_factory=dict)
     requests: dict[str, RequestedAct] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
+    wakes: list[GatheredWakes] = field(default_factory=list)
 
 
 class MemoryJournal(RequestsInMemory):
@@ -56,11 +60,20 @@ class MemoryJournal(RequestsInMemory):
 
     def __init__(self, now: Callable[[], int] = time.time_ns, state: MemoryState | None = None) -> None:
         self.shared = state is not None
-        state = state or MemoryState()
+        self._state = state = state or MemoryState()
         self._now = now
+        self._wakes = GatheredWakes()
+        self._wakes.add_all()
+        state.wakes.append(self._wakes)
         self._sagas = state.sagas
         self._alive_until = state.alive_until
         super().__init__(self._standing_of, state.requests, state.answers)
+
+    def handle(self) -> MemoryJournal:
+        """One more handle on the same store."""
+        handle = MemoryJournal(self._now, self._state)
+        handle.shared = self.shared
+        return handle
 
     def append(self, append: Append) -> asyncio.Future[None]:
         """See the port."""
@@ -71,6 +84,7 @@ class MemoryJournal(RequestsInMemory):
             written.set_exception(error)
         else:
             written.set_result(None)
+            self._tell(Wake.SAGA, append.saga_id)
         return written
 
     async def read(self, saga_id: str) -> list[Entry]:
@@ -142,6 +156,7 @@ class MemoryJournal(RequestsInMemory):
         for kept in self._sagas.values():
             if kept.owner == owner:
                 kept.owner = None
+        self._tell(Wake.CLAIMABLE)
 
     async def moving(self, owner: str, after: int) -> Moving:
         """See the port. The position is the number of sagas."""
@@ -171,8 +186,29 @@ class MemoryJournal(RequestsInMemory):
         for owner in owners:
             self._alive_until.pop(owner, None)
 
+    async def request_act(self, requested: RequestedAct) -> None:
+        """See the port."""
+        await super().request_act(requested)
+        self._tell(Wake.REQUESTED, requested.saga_id)
+
+    async def answer_act(self, request_id: str, answer: str) -> None:
+        """See the port."""
+        await super().answer_act(request_id, answer)
+        self._tell(Wake.ANSWERED)
+
+    async def woken(self) -> Woken:
+        """See the port."""
+        return await self._wakes.take()
+
     async def close(self) -> None:
         """See the port."""
+        if self._wakes in self._state.wakes:
+            self._state.wakes.remove(self._wakes)
+
+    def _tell(self, kind: Wake, saga_id: str = "") -> None:
+        for wakes in self._state.wakes:
+            if wakes is not self._wakes:
+                wakes.add(kind, (saga_id,) if saga_id else ())
 
     async def _standing_of(self, saga_id: str) -> Standing | None:
         kept = self._sagas.get(saga_id)

@@ -22,19 +22,21 @@ if TYPE_CHECKING:
     from orchestrator.store.frozen_note import FrozenNote
 
 
-async def open_store(url: str, now: Callable[[], int] = time.time_ns) -> Journal:
+async def open_store(url: str, now: Callable[[], int] = time.time_ns, listen: str = "") -> Journal:
     """The store that is named, to be written by this process.
 
     Args:
         url: a scheme, and where the store is, such as ``sqlite:<path>``.
         now: the time by which a store without a clock of its own judges leases; nanoseconds since the epoch, UTC.
+        listen: another way to the same store, on which to hear of other processes; empty for that of ``url``.
 
     Raises:
-        SettingsError: no store is named so.
+        SettingsError: no store is named so, or nobody can be heard of there.
         JournalUnavailable: it cannot be opened, or another process has it for itself.
     """
     store, place = _named(url)
-    return await store.open(place, now)
+    refuse_unheard(url, listen)
+    return await store.open(place, now, listen)
 
 
 async def open_reader(url: str) -> JournalReader:
@@ -139,6 +141,28 @@ def refuse_unshared(url: str, processes: int) -> None:
         )
 
 
+def refuse_unheard(url: str, listen: str) -> None:
+    """Check that another way, on which to hear of other processes, can lead to the same store.
+
+    Args:
+        url: as for :func:`open_store`.
+        listen: as there.
+
+    Raises:
+        SettingsError: one of the two names no store, or not such a one.
+    """
+    if not listen:
+        return
+    store, _ = _named(url)
+    listened, _ = _named(listen)
+    if listened is not store or not store.shared:
+        shared = " or ".join(f"{scheme}:{each.place}" for scheme, each in _STORES.items() if each.shared)
+        raise SettingsError(
+            f"ORCHESTRATOR_JOURNAL_LISTEN: expected {shared}, another way to the store of ORCHESTRATOR_JOURNAL, "
+            "for a journal that processes share"
+        )
+
+
 class StoreSchema(NamedTuple):
     """What a store has of the migrations that this program knows.
 
@@ -170,7 +194,7 @@ class _Store:
     """
 
     place: str
-    open: Callable[[str, Callable[[], int]], Awaitable[Journal]]
+    open: Callable[[str, Callable[[], int], str], Awaitable[Journal]]
     open_reader: Callable[[str], Awaitable[JournalReader]]
     note: Callable[[str], FrozenNote]
     schema: Callable[[str, bool], Awaitable[StoreSchema]]
@@ -187,7 +211,7 @@ def _named(url: str) -> tuple[_Store, str]:
     return _STORES[scheme], place
 
 
-async def _open_sqlite(place: str, now: Callable[[], int]) -> Journal:
+async def _open_sqlite(place: str, now: Callable[[], int], _listen: str) -> Journal:
     from orchestrator.store.sqlite.journal import SqliteJournal  # noqa: PLC0415 - see above
 
     return await SqliteJournal.open(Path(place), now)
@@ -219,11 +243,11 @@ def _note_beside_file(place: str) -> FrozenNote:
     return FrozenFile(Path(place))
 
 
-async def _open_postgres(place: str, _now: Callable[[], int]) -> Journal:
+async def _open_postgres(place: str, _now: Callable[[], int], listen: str) -> Journal:
     with _driver():
         from orchestrator.store.postgres.journal import PostgresJournal  # noqa: PLC0415 - see above
 
-    return await PostgresJournal.open(f"postgresql:{place}")
+    return await PostgresJournal.open(f"postgresql:{place}", listen)
 
 
 async def _read_postgres(place: str) -> JournalReader:
@@ -266,7 +290,7 @@ def _driver() -> Iterator[None]:
         ) from None
 
 
-async def _open_memory(_place: str, now: Callable[[], int]) -> Journal:
+async def _open_memory(_place: str, now: Callable[[], int], _listen: str) -> Journal:
     from orchestrator.store.memory import MemoryJournal  # noqa: PLC0415 - see above
 
     return MemoryJournal(now)

@@ -163,7 +163,7 @@ class Customers:
                 if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
                     await self._retry(error)
                     continue
-                order.refusal = _reason(error)
+                order.refusal = reason_of(error)
             else:
                 order.cancelled = True
             return
@@ -187,10 +187,10 @@ class Customers:
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-def _reason(error: grpc.aio.AioRpcError) -> str:
-    """The reason in the error's google.rpc.ErrorInfo."""
+def reason_of(error: grpc.aio.AioRpcError) -> str:
+    """The reason in the error's google.rpc.ErrorInfo; empty where it has none, as one that gRPC itself tells."""
     status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an AioRpcError has all that is read
     info = error_details_pb2.ErrorInfo()
-    assert status is not None
-    status.details[0].Unpack(info)
+    if status is not None and status.details:
+        status.details[0].Unpack(info)
     return str(info.reason)

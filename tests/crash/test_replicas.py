@@ -20,6 +20,7 @@ from orchestrator.shop import place_order as place_order_v1
 from orchestrator.store.opening import open_reader
 from tests.crash.customers import Customers, in_turn
 from tests.crash.orders import draw
+from tests.crash.replicas import replicas_of
 from tests.crash.takeovers import Takeovers, summary
 from tests.support.postgres import PostgresServer, running
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from tests.crash.invariants import Invariants
     from tests.crash.orders import Placed
-    from tests.crash.processes import Process
     from tests.crash.shop import Shop
 
 REPLICAS: Final = 3
@@ -39,7 +39,6 @@ ROUNDS: Final = 6
 ORDERS_OF_A_ROUND: Final = 14
 RESTARTS: Final[dict[int, Literal["fast", "immediate"]]] = {1: "fast", 4: "immediate"}
 """In which rounds the database is restarted, and how."""
-LEASE: Final = 2
 LONG_LEASE: Final = 6
 LATE: Final = 10.0
 """Seconds beyond a lease in which a busy machine gets a saga recovered; issue 12 wants five on one that is not."""
@@ -50,15 +49,6 @@ _NANOS: Final = 1_000_000_000
 def server() -> Iterator[PostgresServer]:
     with running() as server:
         yield server
-
-
-async def replicas_of(
-    shop: Shop, folder: Path, url: str, count: int = REPLICAS, *, lease: int = LEASE
-) -> list[Process]:
-    """So many that serve, all started at once on an empty database."""
-    replicas = [shop.orchestrator(folder, journal=url, lease_seconds=str(lease)) for _ in range(count)]
-    await asyncio.gather(*(replica.restart() for replica in replicas))
-    return replicas
 
 
 def second_version_in(folder: Path) -> dict[str, str]:
@@ -84,7 +74,7 @@ async def journals_of(url: str, orders: list[Placed]) -> dict[str, list[Entry]]:
 async def test_every_order_ends_once_though_replicas_are_killed_again_and_again_and_the_database_is_restarted_twice(
     shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path, server: PostgresServer
 ) -> None:
-    replicas = await replicas_of(shop, tmp_path, server.url)
+    replicas = await replicas_of(shop, tmp_path, server.url, REPLICAS)
     takeovers = Takeovers(server.url)
     async with Customers(in_turn(replicas), in_flight=24) as customers:
         everything = []
@@ -147,7 +137,7 @@ def keys_of(saga_id: str, entries: list[Entry]) -> Iterator[str]:
 async def test_a_deploy_of_another_version_suspends_nothing_and_keeps_no_saga_waiting_for_longer_than_the_lease(
     shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path, postgres_url: str
 ) -> None:
-    replicas = await replicas_of(shop, tmp_path, postgres_url, lease=LONG_LEASE)
+    replicas = await replicas_of(shop, tmp_path, postgres_url, REPLICAS, lease=LONG_LEASE)
     next_version = second_version_in(tmp_path)
     first, _, last = replicas
     async with Customers(in_turn(replicas), in_flight=24) as customers:

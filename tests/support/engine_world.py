@@ -121,7 +121,8 @@ class EngineProcess:
         clock: JumpingClock,
     ) -> None:
         self.process = Process(name)
-        self.journal = SwitchedJournal(journal, self.process)
+        beneath = journal.handle() if journal.shared else journal
+        self.journal = SwitchedJournal(beneath, self.process)
         connection = NetworkConnection(participants, self.process)
         ticking = cast("Clock", clock)  # it is one, but for what cancelling a task answers, which nobody reads
         adapters = Adapters(self.journal, connection, observer, ticking, lambda: 0.5)

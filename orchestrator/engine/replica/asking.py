@@ -17,6 +17,7 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.engine.replica.pause import Pause
 from orchestrator.errors import ActNoted, ActRefused, CancelRefused, JournalError
 from orchestrator.ports.requested_acts import RequestedAct
 
@@ -55,7 +56,13 @@ class Asking:
         self._asked = asked
         self._number = 0
         self._open: dict[str, asyncio.Future[str]] = {}
+        self._pause = Pause(adapters.clock)
         self._looking: asyncio.Task[None] | None = None
+
+    def hurry(self) -> None:
+        """A request was answered, perhaps one of these: look now."""
+        if self._open:
+            self._pause.end()
 
     async def ask(self, act: Act, saga_id: str, why: str, requested_by: str, patience: float) -> None:
         """Have an act done by the owner of a saga.
@@ -101,7 +108,7 @@ class Asking:
             if not self._open.keys() <= waited_for:  # somebody is new
                 pause = _FIRST_PAUSE_SECONDS
             waited_for = set(self._open)
-            await self._clock.sleep(pause)
+            await self._pause.last(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             with contextlib.suppress(JournalError):  # asked again: the request stands
                 for request_id, told in (await self._journal.act_answers(list(self._open))).items():

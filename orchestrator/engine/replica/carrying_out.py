@@ -19,6 +19,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.engine.replica.asking import DONE, refusal_of
+from orchestrator.engine.replica.pause import Pause
 from orchestrator.errors import ActRefused, JournalError
 from orchestrator.journal.acts import Act, was_carried_out
 from orchestrator.journal.fold import fold
@@ -36,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 _BUSY_SECONDS: Final = 0.25
 _IDLE_SECONDS: Final = 1.0
-"""How often requests are looked for: while this replica advances sagas, and while it advances none."""
+"""How often requests are looked for unasked: while this replica advances sagas, and while it advances none."""
 
 _MOST_AT_ONCE: Final = 200
 
@@ -55,11 +56,11 @@ class CarryingOut:
         self._acts = acts
         self._served = served
         self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._asked_here = asyncio.Event()
+        self._pause = Pause(worker.adapters.clock)
         self._looking: asyncio.Task[None] | None = None
 
     @property
-    def _pause(self) -> float:
+    def _seconds(self) -> float:
         return _BUSY_SECONDS if self._worker.live or self._under_way else _IDLE_SECONDS
 
     @property
@@ -77,8 +78,8 @@ class CarryingOut:
             self._looking.cancel()
 
     def hurry(self) -> None:
-        """Something was requested here: it may be about a saga of this very replica."""
-        self._asked_here.set()
+        """Something was requested: look for it now. Here, too: it may be about a saga of this very replica."""
+        self._pause.end()
 
     async def look(self) -> None:
         """Look once, and begin what is found.
@@ -93,12 +94,8 @@ class CarryingOut:
                 self._under_way[requested.request_id] = task
 
     async def _look(self) -> None:
-        clock = self._worker.adapters.clock
         while True:
-            call = clock.call_after(self._pause, self.hurry)
-            await self._asked_here.wait()
-            self._asked_here.clear()
-            call.cancel()
+            await self._pause.last(self._seconds)
             try:
                 await self.look()
             except JournalError as error:

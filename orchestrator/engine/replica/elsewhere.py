@@ -8,7 +8,9 @@ notices it, as long as somebody watches; and where nobody watches, the journal i
     watched sagas that are not advanced here ──one query for all──▶ longer than before? ──▶ their watchers are woken
     watchers of all sagas ──one query: what others advance, and what has ended lately──▶ the feeds are told
 
-The pause between two looks grows while nothing changes, and is short again after a change or a new watcher.
+The pause between two looks grows while nothing changes, and is short again after a change or a new watcher. It ends
+when another replica tells of a change; but as long as somebody watches all sagas, whom every change concerns, it lasts
+as long as when much changes.
 """
 
 from __future__ import annotations
@@ -18,16 +20,18 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.engine.replica.pause import Pause
 from orchestrator.errors import JournalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Callable, Collection, Container, Iterator
 
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.journal import Journal, Moving
 
 _log = logging.getLogger(__name__)
 
+_LEAST_PAUSE_SECONDS: Final = 0.05
 _FIRST_PAUSE_SECONDS: Final = 0.25
 _LONGEST_PAUSE_SECONDS: Final = 2.0
 _AFTER_ALL: Final = 2**62
@@ -58,7 +62,8 @@ class Elsewhere:
         self._feeds = 0
         self._moving: Moving | None = None
         self._rested_here: set[str] = set()
-        self._pause = _FIRST_PAUSE_SECONDS
+        self._seconds = _FIRST_PAUSE_SECONDS
+        self._pause = Pause(clock)
         self._looking: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
@@ -96,14 +101,21 @@ class Elsewhere:
         if self._feeds:
             self._rested_here.add(saga_id)
 
+    def hurry(self, saga_ids: Collection[str]) -> None:
+        """These sagas have changed; any, where none is named. Look soon, if one of them is watched."""
+        if self._feeds or not saga_ids or not self._watched.keys().isdisjoint(saga_ids):
+            self._pause.end()
+
     def _begin(self) -> None:
-        self._pause = _FIRST_PAUSE_SECONDS
+        self._seconds = _FIRST_PAUSE_SECONDS
         if self._looking is None or self._looking.done():
             self._looking = asyncio.ensure_future(self._look())
 
     async def _look(self) -> None:
         while self._watched or self._feeds:
-            await self._clock.sleep(self._pause)
+            least = _FIRST_PAUSE_SECONDS if self._feeds else _LEAST_PAUSE_SECONDS
+            await self._clock.sleep(least)
+            await self._pause.last(self._seconds - least)
             try:
                 changed = await self._look_at_watched()
                 if self._feeds:
@@ -111,7 +123,7 @@ class Elsewhere:
             except JournalError as error:
                 _log.debug("what other replicas change cannot be looked for: %s", error)
                 continue
-            self._pause = _FIRST_PAUSE_SECONDS if changed else min(1.5 * self._pause, _LONGEST_PAUSE_SECONDS)
+            self._seconds = _FIRST_PAUSE_SECONDS if changed else min(1.5 * self._seconds, _LONGEST_PAUSE_SECONDS)
             for saga_id in changed:
                 self._notify(saga_id)
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from orchestrator.engine.replica.pause import Pause
 from orchestrator.errors import JournalError
 from orchestrator.journal.fold import fold
 from orchestrator.journal.state import UNFINISHED
@@ -34,7 +35,7 @@ _NANOSECONDS = 1_000_000_000
 _IN_DOUBT_LEASES = 4
 """For so long after a failure of the journal a transaction may still come to stand; no store's takes as long."""
 CLAIM_SECONDS = 1.0
-"""How often a replica looks for sagas that no other one advances, where there are others."""
+"""How often a replica looks unasked for sagas that no other one advances, where there are others."""
 RETRY_SECONDS = 1.0
 """How long to wait before asking the journal again."""
 
@@ -90,6 +91,7 @@ class Recovery:
         self._told_at = 0
         self._unclaimed_at = 0
         self._unclaimed: set[tuple[str, int]] = set()
+        self._pause = Pause(clock)
         self.reached: Callable[[bool], None] = lambda _: None
         self.under_way = False
         self.recovered = 0
@@ -99,7 +101,7 @@ class Recovery:
         """Recover every saga that no replica advances, then keep doing so; how many there were."""
         await self._beat()
         await self._recover()
-        self._spawn(self._keep_alive(self._pause))
+        self._spawn(self._keep_alive(self._seconds))
         return self.recovered
 
     async def begin(self) -> None:
@@ -110,6 +112,10 @@ class Recovery:
         self._told_at = self._clock.now()
         self.under_way = True
         self._spawn(self._keep_alive(0.0))
+
+    def hurry(self) -> None:
+        """There is something to claim: look for it now."""
+        self._pause.end()
 
     def close(self) -> None:
         """Recover no more."""
@@ -133,15 +139,15 @@ class Recovery:
             self._spawn(self._recover_deferred())
 
     @property
-    def _pause(self) -> float:
+    def _seconds(self) -> float:
         """What another replica has released, or has let lapse, is looked for often: it is not advanced until then."""
         return min(CLAIM_SECONDS, self._lease / 3) if self._journal.shared else self._lease / 3
 
-    async def _keep_alive(self, pause: float) -> None:
+    async def _keep_alive(self, seconds: float) -> None:
         """After a pause, and then again and again: renew the lease, and take over what others have let lapse."""
         while True:
-            await self._clock.sleep(pause)
-            pause = self._pause
+            await self._pause.last(seconds)
+            seconds = self._seconds
             late = self._clock.call_after(self._lease / 3, lambda: self.reached(False))
             try:
                 await self._beat()

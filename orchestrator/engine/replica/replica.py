@@ -12,6 +12,7 @@ from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, Recov
 from orchestrator.errors import ClaimLost
 from orchestrator.journal.acts import Act, refuse_illegal
 from orchestrator.journal.state import UNFINISHED, Status
+from orchestrator.ports.wakes import Wake
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,6 +50,8 @@ class Replica:
         if worker.adapters.journal.shared:
             worker.beside.append(self.carrying_out)
         self._asking = Asking(worker.adapters, worker.owner, self.carrying_out.hurry)
+        worker.waking.on(Wake.REQUESTED, lambda _: self.carrying_out.hurry())
+        worker.waking.on(Wake.ANSWERED, lambda _: self._asking.hurry())
         # The worker's own, and not called from here: nothing is to be added.
         self.start = worker.start
         self.get = worker.get

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from orchestrator.engine.replica.elsewhere import Elsewhere
 from orchestrator.engine.replica.new_saga import started_now
 from orchestrator.engine.replica.recovery import Recovery
+from orchestrator.engine.replica.waking import Waking
 from orchestrator.engine.replica.watched import WatchedSagas
 from orchestrator.engine.replica.watching import Watchers
 from orchestrator.engine.run.executor import Executor
@@ -35,6 +36,7 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import UNFINISHED, SagaState
 from orchestrator.ports.claims import Claim
+from orchestrator.ports.wakes import Wake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -82,6 +84,7 @@ class Worker:
     Attributes:
         live: the executors of the sagas that are being advanced here, by id.
         beside: what else is done as long as the replica is open.
+        waking: has it look at once where others have done something.
         watch: a saga, then after each of its changes, on whichever replica; see the facade, as for the following.
         watch_all: every saga, after each of its changes on whichever replica.
         note: tells where the code of sagas hung when their process was ended; ``None`` where nobody notes it.
@@ -99,7 +102,8 @@ class Worker:
         self.note: FrozenNote | None = None
         self.frozen: dict[str, str] = {}
         self._clearing: asyncio.Future[None] | None = None
-        self.beside: list[RunBeside] = []
+        self.waking = Waking(adapters.journal)
+        self.beside: list[RunBeside] = [self.waking] if adapters.journal.shared else []
         self._digests: dict[str, bytes] = {}
         self._watchers = Watchers()
         self._elsewhere = Elsewhere(adapters.journal, adapters.clock, owner, self.live, self._watchers.notify)
@@ -117,6 +121,8 @@ class Worker:
             claimed=self._read_note,
             recover=self._recover,
         )
+        self.waking.on(Wake.SAGA, self._elsewhere.hurry)
+        self.waking.on(Wake.CLAIMABLE, lambda _: self._recovery.hurry())
 
     async def open(self) -> int:
         """Recover every saga that no replica advances, then keep doing so; how many there were."""

@@ -37,15 +37,17 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.store.postgres.refusals import shown, unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
 CONNECT_SECONDS: Final = 5.0
 STATEMENT_SECONDS: Final = 10.0
 """A statement that takes longer is cancelled at the server; what it was to write may stand."""
 
-_FIRST_PAUSE_SECONDS: Final = 0.1
-_LONGEST_PAUSE_SECONDS: Final = 5.0
+FIRST_PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 5.0
+"""Between two tries to connect."""
+
 _PREPARED_IS_GONE: Final = frozenset({"26000", "42P05"})
 _ELSEWHERE: Final = frozenset({"25006", "57P01", "57P02", "57P03"})
 """This server writes no more: another connection finds the one that does."""
@@ -63,13 +65,16 @@ class Connection:
     Args:
         url: for messages.
         raw: asyncpg's.
-        is_direct: no pooler is between: what is prepared is there the next time.
+        is_direct: as the attribute.
+
+    Attributes:
+        is_direct: no pooler is between: the session is one's own, and what is prepared is there the next time.
     """
 
     def __init__(self, url: str, raw: Any, *, is_direct: bool) -> None:  # noqa: ANN401 - asyncpg has no types
         self._url = url
         self._raw = raw
-        self._is_direct = is_direct
+        self.is_direct = is_direct
         self._prepared: dict[str, Any] = {}
         self._names = itertools.count(1)
 
@@ -84,8 +89,12 @@ class Connection:
         try:
             # Nothing is prepared unasked, because a pooler gives each transaction another server's connection.
             raw = await asyncpg.connect(dsn, timeout=seconds, command_timeout=STATEMENT_SECONDS, statement_cache_size=0)
-            # A pooler shows a process of its own.
-            pid = await raw.fetchval("SELECT pg_backend_pid()")
+            try:
+                # A pooler shows a process of its own.
+                pid = await raw.fetchval("SELECT pg_backend_pid()")
+            except BaseException:  # also where the caller gives up
+                raw.terminate()
+                raise
         except Failed as error:
             raise unavailable(url, "cannot be reached", error) from None
         return cls(url, raw, is_direct=pid == raw.get_server_pid())
@@ -102,15 +111,15 @@ class Connection:
             One of :data:`Failed`: then, unless the server says that it was refused, it may have been carried out.
         """
         try:
-            if not self._is_direct:
+            if not self.is_direct:
                 return await self._raw.fetch(sql, *values)  # type: ignore[no-any-return]
             statement = self._prepared.get(sql)
             if statement is None:
                 statement = self._prepared[sql] = await self._raw.prepare(sql, name=f"journal_{next(self._names)}")
             return await statement.fetch(*values)  # type: ignore[no-any-return]
         except asyncpg.PostgresError as error:
-            if error.sqlstate in _PREPARED_IS_GONE and self._is_direct:
-                self._is_direct = False  # there is a pooler all the same; nothing was carried out
+            if error.sqlstate in _PREPARED_IS_GONE and self.is_direct:
+                self.is_direct = False  # there is a pooler all the same; nothing was carried out
                 return await self._raw.fetch(sql, *values)  # type: ignore[no-any-return]
             if error.sqlstate in _ELSEWHERE:
                 self.terminate()
@@ -124,6 +133,15 @@ class Connection:
         except _BROKEN:
             self.terminate()
             raise
+
+    async def listen(self, channel: str, hear: Callable[[str], None], lost: Callable[[], None]) -> None:
+        """From now on, call ``hear`` with each text that is sent to a channel, and ``lost`` once the connection is.
+
+        Raises:
+            One of :data:`Failed`: it cannot be listened to.
+        """
+        self._raw.add_termination_listener(lambda _connection: lost())
+        await self._raw.add_listener(channel, lambda _connection, _pid, _channel, text: hear(text))
 
     async def execute(self, script: str) -> None:
         """Run statements without values, several with semicolons between."""
@@ -145,21 +163,51 @@ class Connection:
         self._raw.terminate()
 
 
-class Link:
-    """A connection that is made when it is needed, and again when it is lost: at once, then after growing pauses.
+class Absence:
+    """A database that cannot be reached is asked seldom: at once, then after growing pauses. Within one, nobody asks.
 
-    Within a pause nothing is asked: who needs the connection is refused at once.
-
-    Args:
-        url: of the database.
+    All connections of a process to one database have one of these: as soon as one of them is made, each can be.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: Connection | None = None
+    def __init__(self) -> None:
         self._pause = 0.0
         self._not_before = 0.0
         self._refusal = ""
+
+    def refuse(self) -> None:
+        """Check that no pause lasts.
+
+        Raises:
+            JournalUnavailable: one does.
+        """
+        if asyncio.get_running_loop().time() < self._not_before:
+            raise JournalUnavailable(self._refusal)
+
+    def begin(self, error: JournalUnavailable) -> None:
+        """The database could not be reached."""
+        now = asyncio.get_running_loop().time()
+        self._refusal = str(error)
+        if now >= self._not_before:  # else another connection has failed at the same time, and it is one failure
+            self._pause = min(max(2 * self._pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+            self._not_before = now + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+    def end(self) -> None:
+        """The database was reached."""
+        self._pause = self._not_before = 0.0
+
+
+class Link:
+    """A connection that is made when it is needed, and again when it is lost.
+
+    Args:
+        url: of the database.
+        absence: of that database.
+    """
+
+    def __init__(self, url: str, absence: Absence) -> None:
+        self._url = url
+        self._absence = absence
+        self._connection: Connection | None = None
 
     async def connection(self) -> Connection:
         """The connection.
@@ -169,17 +217,13 @@ class Link:
         """
         if self._connection is not None and self._connection.is_usable:
             return self._connection
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._not_before:
-            raise JournalUnavailable(self._refusal)
+        self._absence.refuse()
         try:
             self._connection = await Connection.open(self._url)
         except JournalUnavailable as error:
-            self._refusal = str(error)
-            self._pause = min(max(2 * self._pause, _FIRST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
-            self._not_before = loop.time() + self._pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+            self._absence.begin(error)
             raise
-        self._pause = 0.0
+        self._absence.end()
         return self._connection
 
     async def close(self) -> None:
@@ -193,15 +237,16 @@ class Pool:
 
     Args:
         url: of the database.
+        absence: of that database.
         size: how many.
         patience: seconds that a caller waits for one.
     """
 
-    def __init__(self, url: str, size: int, patience: float = STATEMENT_SECONDS) -> None:
+    def __init__(self, url: str, absence: Absence, size: int, patience: float = STATEMENT_SECONDS) -> None:
         self._url = url
         self._size = size
         self._patience = patience
-        self._links = [Link(url) for _ in range(size)]
+        self._links = [Link(url, absence) for _ in range(size)]
         self._free: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
         for link in self._links:
             self._free.put_nowait(link)

@@ -32,7 +32,7 @@ from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.refusals import unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestrator.ports.journal import Append
     from orchestrator.store.batching.batches import BatchedWrite
@@ -54,11 +54,13 @@ class GroupCommit:
     Args:
         url: of the database, for messages.
         link: the connection to write on, which nothing else uses.
+        written: called with the id of each saga that has more entries.
     """
 
-    def __init__(self, url: str, link: Link) -> None:
+    def __init__(self, url: str, link: Link, written: Callable[[str], None]) -> None:
         self._url = url
         self._link = link
+        self._written = written
         self._advancing: set[str] = set()
         self._batches: Batches[Append] = Batches(self._write, self._siblings, _DISTANCE_SECONDS)
         self._latest: asyncio.Future[None] | None = None
@@ -151,6 +153,7 @@ class GroupCommit:
         else:
             self._advancing.discard(last.saga_id)
         self._batches.tell(place.writes)
+        self._written(last.saga_id)
 
     def _refuse(self, place: Place, why: Exception) -> None:
         """What follows a refused append of the same saga is refused, too: it believes that the first one stands."""

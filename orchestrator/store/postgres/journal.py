@@ -3,13 +3,15 @@
 Appends go through :class:`~orchestrator.store.postgres.group_commit.GroupCommit`, on a connection of their own; all
 else is one statement on one of a few others. A refused append has written nothing and does not disturb the others. A
 connection that breaks leaves open whether what was under way is written; who needs one next makes the new one. Leases
-are judged by the database's clock.
+are judged by the database's clock. After what it has written, a handle tells the others, see
+:mod:`~orchestrator.store.postgres.telling`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.journal.acts import Act
@@ -17,16 +19,21 @@ from orchestrator.ports.catalogue import UnclaimedCount
 from orchestrator.ports.claims import Claim, SilentReplica
 from orchestrator.ports.journal import Moving
 from orchestrator.ports.requested_acts import RequestedAct
+from orchestrator.ports.wakes import Wake
 from orchestrator.store.postgres.connecting import Connection, Link
 from orchestrator.store.postgres.group_commit import GroupCommit
+from orchestrator.store.postgres.listening import Listening
+from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.reading import PostgresReader
 from orchestrator.store.postgres.schema import migrate
+from orchestrator.store.postgres.telling import CHANNEL, Telling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append
+    from orchestrator.ports.wakes import Woken
 
 _PARTITIONS_SECONDS: Final = 86_400.0
 """How often the partitions of the next months are seen to."""
@@ -41,16 +48,22 @@ class PostgresJournal(PostgresReader):
 
     shared = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, listen: str = "") -> None:
         super().__init__(url)
-        self._link = Link(url)
-        self._commits = GroupCommit(url, self._link)
+        self._link = Link(url, self._absence)
+        self._telling = Telling(partial(self._pool.fetch, queries()["notify"], CHANNEL))
+        self._listening = Listening(listen or url, self._telling.name)
+        self._commits = GroupCommit(url, self._link, partial(self._telling.tell, Wake.SAGA))
         self._loop = asyncio.get_running_loop()
         self._partitions_due = self._loop.time() + _PARTITIONS_SECONDS
 
     @classmethod
-    async def open(cls, url: str) -> PostgresJournal:
+    async def open(cls, url: str, listen: str = "") -> PostgresJournal:
         """Open the journal, making its tables if need be, or bringing them up to date.
+
+        Args:
+            url: the database.
+            listen: the way to the same database on which to hear of other replicas; empty for that of ``url``.
 
         Raises:
             JournalUnavailable: it cannot be reached, or a newer version of this program made its tables.
@@ -60,7 +73,7 @@ class PostgresJournal(PostgresReader):
             await migrate(url, connection)
         finally:
             await connection.close()
-        return cls(url)
+        return cls(url, listen)
 
     def append(self, append: Append) -> asyncio.Future[None]:
         """See the port."""
@@ -98,6 +111,7 @@ class PostgresJournal(PostgresReader):
         """See the port."""
         await self._commits.settled()
         await self._ask("release", owner)
+        self._telling.tell(Wake.CLAIMABLE)
 
     async def moving(self, owner: str, after: int) -> Moving:
         """See the port. The position is the number of the newest saga."""
@@ -113,6 +127,7 @@ class PostgresJournal(PostgresReader):
         """See the port."""
         text = json.dumps([requested.act.name, requested.why, requested.requested_by])
         await self._ask("request_act", requested.request_id, requested.saga_id, text)
+        self._telling.tell(Wake.REQUESTED, requested.saga_id)
 
     async def requested_acts(self, owner: str, limit: int, served: Served | None = None) -> Sequence[RequestedAct]:
         """See the port."""
@@ -122,10 +137,15 @@ class PostgresJournal(PostgresReader):
     async def answer_act(self, request_id: str, answer: str) -> None:
         """See the port."""
         await self._ask("answer_act", request_id, answer)
+        self._telling.tell(Wake.ANSWERED)
 
     async def act_answers(self, request_ids: Sequence[str]) -> Mapping[str, str]:
         """See the port."""
         return dict(map(tuple, await self._ask("act_answers", list(request_ids))))
+
+    async def woken(self) -> Woken:
+        """See the port."""
+        return await self._listening.woken()
 
     async def silent(self) -> list[SilentReplica]:
         """See the port."""
@@ -141,6 +161,8 @@ class PostgresJournal(PostgresReader):
             return
         self._closed = True
         await self._commits.close()
+        await self._telling.close()
+        await self._listening.close()
         await self._link.close()
         await self._pool.close()
 

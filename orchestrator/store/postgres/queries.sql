@@ -246,3 +246,7 @@ UNION ALL
 SELECT s.saga_id, e.sequence, true
 FROM saga AS s JOIN ended_saga AS e ON e.saga = s.id
 WHERE s.id > $2::bigint - 1000;
+
+-- name: notify
+-- A hint: that it is lost with the server is no harm, so its commit waits for no flush.
+SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2);

@@ -9,7 +9,7 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
 from orchestrator.store.chunk import unpack
 from orchestrator.store.paging import decode_page_token, encode_page_token
-from orchestrator.store.postgres.connecting import Connection, Pool
+from orchestrator.store.postgres.connecting import Absence, Connection, Pool
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.refusals import shown
 from orchestrator.store.postgres.schema import refuse_unknown
@@ -35,7 +35,8 @@ class PostgresReader:
     def __init__(self, url: str) -> None:
         self._url = url
         self._closed = False
-        self._pool = Pool(url, POOL_SIZE)
+        self._absence = Absence()
+        self._pool = Pool(url, self._absence, POOL_SIZE)
 
     @classmethod
     async def beside(cls, url: str) -> PostgresReader:

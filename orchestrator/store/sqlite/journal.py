@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append
+    from orchestrator.ports.wakes import Woken
 
 
 class SqliteJournal(SqliteReader, RequestsInMemory):
@@ -129,6 +130,10 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""
         return [UnclaimedCount(*row) for row in await self._write(partial(self._all, "unclaimed", (self._now(),)))]
+
+    async def woken(self) -> Woken:
+        """See the port. Nobody else has this store, so nobody tells anything."""
+        return await self._loop.create_future()  # type: ignore[no-any-return]  # it never returns
 
     async def silent(self) -> list[SilentReplica]:
         """See the port."""

@@ -32,6 +32,8 @@ class FaultRates:
         journal_forgets: transactions that are written, and whose acknowledgement is lost.
         journal_slow: transactions that take a second.
         journal_late: transactions whose connection breaks, and that are written seconds after that was told.
+        wakes_lost: wakes of which a replica never hears.
+        wakes_late: wakes of which a replica hears seconds later.
         participant_crashes: how often a participant dies.
         replica_crashes: how often a replica dies.
         replica_stops: how often a replica is stopped in good order.
@@ -55,6 +57,8 @@ class FaultRates:
     journal_forgets: float = 0.0
     journal_slow: float = 0.0
     journal_late: float = 0.0
+    wakes_lost: float = 0.0
+    wakes_late: float = 0.0
     participant_crashes: float = 0.0
     replica_crashes: float = 0.0
     replica_stops: float = 0.0
@@ -90,6 +94,8 @@ _HIGHEST: Final = FaultRates(
     journal_forgets=0.08,
     journal_slow=0.1,
     journal_late=0.05,
+    wakes_lost=0.8,
+    wakes_late=0.5,
     participant_crashes=0.08,
     replica_crashes=0.25,
     replica_stops=0.1,

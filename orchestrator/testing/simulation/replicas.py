@@ -56,7 +56,7 @@ class ReplicaProcess:
         name: its name.
         process: what runs it.
         worker: the worker.
-        acts: what operators can do here.
+        sagas: the facade, through which operators act on sagas of any replica.
         is_open: it has recovered what there was, and answers.
         is_stopping: it is being stopped in good order.
     """
@@ -92,7 +92,7 @@ class ReplicaProcess:
         )
         self.is_open = False
         self.is_stopping = False
-        self.worker, self.acts = replica.worker, replica.acts
+        self.sagas, self.worker = replica, replica.worker
         self._opening: asyncio.Task[Any] | None = None
 
     def begin(self) -> None:

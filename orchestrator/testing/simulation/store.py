@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.claims import Claim
-    from orchestrator.ports.journal import Append, Journal
+    from orchestrator.ports.journal import Append
+    from orchestrator.ports.wakes import Woken
+    from orchestrator.store.memory import MemoryJournal
     from orchestrator.testing.simulation.fault_rates import FaultRates
     from orchestrator.testing.simulation.invariants import Invariants
     from orchestrator.testing.simulation.timeline import Timeline
@@ -35,7 +37,7 @@ class SimulatedStore:
     """What all replicas of a simulated world write to.
 
     Args:
-        journal: the journal under test. Its methods must not wait for anything.
+        journal: the journal under test; each replica has a handle of its own on it.
         fault_rates: what can go wrong.
         timeline: is told what happens.
         invariants: sees what becomes durable.
@@ -46,7 +48,7 @@ class SimulatedStore:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: MemoryJournal,
         loop: VirtualLoop,
         random: Random,
         fault_rates: FaultRates,
@@ -71,7 +73,7 @@ class SimulatedJournal(JournalConnection):
     shared = True
 
     def __init__(self, store: SimulatedStore, process: Process) -> None:
-        super().__init__(store.journal, process)
+        super().__init__(store.journal.handle(), process)
         self._store = store
         self._clock = VirtualClock()
 
@@ -145,6 +147,19 @@ class SimulatedJournal(JournalConnection):
             self._store.invariants.leases.released(owner, await self.journal.claimed(owner))
 
         await self._ask(let_go)
+
+    async def woken(self) -> Woken:
+        """See the port. Nothing depends on a wake, so it is lost or late more often than anything else."""
+        store = self._store
+        while True:
+            woken = await super().woken()
+            if store.random.random() >= store.fault_rates.wakes_lost:
+                break
+        arrived: asyncio.Future[None] = store.loop.create_future()
+        is_late = store.random.random() < store.fault_rates.wakes_late
+        call_outside(store.random.uniform(*_LATE_SECONDS) if is_late else self.delay(), _set, arrived)
+        await arrived
+        return woken
 
     async def travel(self, *, answered: bool) -> None:
         """See the base class."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.ports.journal import Journal
+    from orchestrator.store.memory import MemoryJournal
     from orchestrator.testing.simulation.sagas_under_test import SagasUnderTest
 
     Definition = SagaDefinition[Any, Any, Any]
@@ -77,14 +77,14 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def simulate(seed: int, journal: Callable[[Callable[[], int]], Journal], sagas: SagasUnderTest) -> Outcome:
+def simulate(seed: int, journal: Callable[[Callable[[], int]], MemoryJournal], sagas: SagasUnderTest) -> Outcome:
     """Make one world and see what becomes of it.
 
     Args:
         seed: decides everything.
         sagas: what runs in it.
         journal: makes the journal under test, for the time by which it judges leases: that of the world, and of no
-            replica. Its methods must not wait for anything.
+            replica.
     """
     with _without_garbage_collection(), contextlib.closing(VirtualLoop(Random(f"{seed}/schedule"))) as loop:  # noqa: S311 - no secret
         world = _World(seed, loop, journal(VirtualClock().now), sagas)
@@ -96,7 +96,7 @@ def simulate(seed: int, journal: Callable[[Callable[[], int]], Journal], sagas: 
 class _World:
     """Everything in one world."""
 
-    def __init__(self, seed: int, loop: VirtualLoop, journal: Journal, sagas: SagasUnderTest) -> None:
+    def __init__(self, seed: int, loop: VirtualLoop, journal: MemoryJournal, sagas: SagasUnderTest) -> None:
         self._seed = seed
         self._sagas = sagas
         self._loop = loop

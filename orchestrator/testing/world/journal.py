@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.claims import Claim, Served, SilentReplica
     from orchestrator.ports.journal import Append, Journal, Moving
     from orchestrator.ports.requested_acts import RequestedAct
+    from orchestrator.ports.wakes import Woken
     from orchestrator.testing.world.virtual_loop import Process
 
 T = TypeVar("T")
@@ -203,6 +204,11 @@ class JournalConnection:
         """See the port."""
         return await self._ask(lambda: self.journal.act_answers(request_ids))
 
+    async def woken(self) -> Woken:
+        """See the port."""
+        await self._unless_crashed()
+        return await self.journal.woken()
+
     async def silent(self) -> list[SilentReplica]:
         """See the port."""
         return await self._ask(self.journal.silent)
@@ -236,6 +242,7 @@ class SwitchedJournal(JournalConnection):
         cut_after: the process crashes as soon as a saga's journal would hold more entries than this; those that fit
             are written.
         loses_acknowledgement: the process crashes, too, when it holds exactly that many.
+        is_deaf: no wake reaches the process.
     """
 
     def __init__(self, journal: Journal, process: Process) -> None:
@@ -243,6 +250,7 @@ class SwitchedJournal(JournalConnection):
         self.journal_is: Literal["up", "down", "held"] = "up"
         self.cut_after: int | None = None
         self.loses_acknowledgement = False
+        self.is_deaf = False
         self._held: list[tuple[Batch, asyncio.Future[Any]]] = []
 
     def switch(self, state: Literal["up", "down"]) -> None:
@@ -262,6 +270,13 @@ class SwitchedJournal(JournalConnection):
         """See the base class."""
         if not answered and self.journal_is == "down":
             raise JournalUnavailable("the disk is full")
+
+    async def woken(self) -> Woken:
+        """See the port."""
+        while True:
+            woken = await super().woken()
+            if not self.is_deaf:
+                return woken
 
     def commit(self, appends: Sequence[Append]) -> Results | None:
         """See the base class."""

@@ -88,6 +88,7 @@ async def test_the_new_journal_holds_what_the_old_one_does_in_the_same_order(bot
 async def test_what_can_go_on_is_claimed_once_the_copy_is_through_and_not_before(both: Both) -> None:
     source, target = both
     claims: list[asyncio.Task[list[Claim]]] = []
+    await asyncio.gather(*(target.count() for _ in range(4)))  # so that no claim waits until a connection is made
 
     def claim_early(_progress: CopyProgress) -> None:
         claims.append(asyncio.create_task(target.claim_unfinished("early", 1000)))

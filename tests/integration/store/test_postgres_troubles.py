@@ -11,7 +11,7 @@ import pytest
 from orchestrator.errors import JournalUnavailable
 from orchestrator.store.opening import frozen_note, open_store
 from orchestrator.store.postgres import connecting
-from orchestrator.store.postgres.connecting import Connection, Pool
+from orchestrator.store.postgres.connecting import Absence, Connection, Link, Pool
 from orchestrator.store.postgres.journal import PostgresJournal
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.refusals import shown
@@ -68,26 +68,51 @@ async def test_the_next_server_of_the_url_is_taken_where_the_first_is_away_or_on
 
 
 async def test_a_link_asks_again_after_growing_pauses_and_within_them_refuses_at_once() -> None:
-    link = connecting.Link(NOBODY)
+    absence = Absence()
+    link = Link(NOBODY, absence)
     with pytest.raises(JournalUnavailable, match="cannot be reached"):
         await link.connection()
-    pauses = [link._pause]
+    pauses = [absence._pause]
     for _ in range(8):
         with pytest.raises(JournalUnavailable):
             await link.connection()
-        link._not_before = 0.0
+        absence._not_before = 0.0
         with pytest.raises(JournalUnavailable):
             await link.connection()
-        pauses.append(link._pause)
+        pauses.append(absence._pause)
 
     assert pauses[:4] == [0.1, 0.2, 0.4, 0.8]
     assert pauses[-1] == 5.0
 
 
+async def test_as_soon_as_one_link_has_reached_the_database_no_other_one_refuses(postgres_url: str) -> None:
+    absence = Absence()
+    one, other = Link(postgres_url, absence), Link(postgres_url, absence)
+    connecting_now = asyncio.ensure_future(one.connection())
+    await asyncio.sleep(0)
+    absence.begin(JournalUnavailable("the database is starting up"))
+    absence._not_before += 3600.0
+    with pytest.raises(JournalUnavailable, match="starting up"):
+        await other.connection()
+    await connecting_now
+
+    assert (await other.connection()).is_usable
+    await one.close()
+    await other.close()
+
+
+async def test_links_that_fail_at_once_make_one_pause() -> None:
+    absence = Absence()
+    links = [Link(NOBODY, absence) for _ in range(5)]
+    await asyncio.gather(*(link.connection() for link in links), return_exceptions=True)
+
+    assert absence._pause == 0.1
+
+
 async def test_a_pool_all_of_whose_connections_are_in_use_is_unavailable_and_serves_again_later(
     postgres_url: str,
 ) -> None:
-    pool = Pool(postgres_url, 2, patience=0.2)
+    pool = Pool(postgres_url, Absence(), 2, patience=0.2)
     busy = [asyncio.ensure_future(pool.fetch("SELECT pg_sleep(1)")) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(JournalUnavailable, match=r"each of 2 connections has been in use for 0\.2 seconds"):
@@ -102,7 +127,7 @@ async def test_a_statement_that_takes_too_long_is_cancelled_at_the_server(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connecting, "STATEMENT_SECONDS", 0.2)
-    pool = Pool(postgres_url, 1)
+    pool = Pool(postgres_url, Absence(), 1)
     with pytest.raises(JournalUnavailable):
         await pool.fetch("SELECT pg_sleep(60)")
     monkeypatch.undo()

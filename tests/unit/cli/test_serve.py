@@ -31,3 +31,16 @@ def test_no_process_at_all_is_refused(orchestrator: Callable[..., Answer]) -> No
 
     assert told.code == 1
     assert told.err == "error: ORCHESTRATOR_PROCESSES: expected a whole number, 1 or more, not '0'\n"
+
+
+def test_another_way_to_a_journal_that_processes_do_not_share_is_refused(
+    orchestrator: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_JOURNAL_LISTEN", "postgresql://127.0.0.1/trips")
+    told = orchestrator("serve", "--journal", "sqlite:orders.db")
+
+    assert told.code == 1
+    assert told.err == (
+        "error: ORCHESTRATOR_JOURNAL_LISTEN: expected another URL of a journal that processes share, "
+        "postgresql://<host>/<database>, not 'postgresql://127.0.0.1/trips'\n"
+    )

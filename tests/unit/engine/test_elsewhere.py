@@ -122,6 +122,7 @@ async def test_who_watches_all_sagas_sees_those_of_every_replica(world: EngineWo
 
 async def test_who_watches_all_sagas_sees_one_that_starts_and_ends_between_two_looks(world: EngineWorld) -> None:
     owner, other = await world.open(), await world.open()
+    other.journal.is_deaf = True
     seen, reading = feed_of(other)
     await world.let_pass(4)
     await owner.run(saga_id="quick")

@@ -33,12 +33,14 @@ class Two:
         answer: an answer for which the saga waits, in some situations.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_deaf: bool = False) -> None:
         self.world = EngineWorld(trip, shared=True)
         self.answer = Answer()
+        self._is_deaf = is_deaf
 
     async def open(self, situation: str = "running") -> None:
         self.owner, self.other = await self.world.open(), await self.world.open()
+        self.owner.journal.is_deaf = self.other.journal.is_deaf = self._is_deaf
         await self._bring_into(situation)
 
     async def _bring_into(self, situation: str) -> None:
@@ -88,9 +90,9 @@ class Two:
         return [e.reason.message for e in self.world.entries() if isinstance(e, DECISIONS) and isinstance(e, kind)]
 
 
-@pytest.fixture
-async def two() -> AsyncIterator[Two]:
-    two = Two()
+@pytest.fixture(params=[False, True], ids=["woken", "by polling alone"])
+async def two(request: pytest.FixtureRequest) -> AsyncIterator[Two]:
+    two = Two(is_deaf=request.param)
     yield two
     two.world.check_promises()
     await two.world.end()
@@ -182,6 +184,7 @@ async def test_an_act_that_was_done_before_its_owner_died_is_not_done_again(two:
 
 async def test_an_act_on_a_saga_that_ends_before_its_owner_hears_of_it_is_refused(two: Two) -> None:
     await two.open("running")
+    two.owner.journal.is_deaf = True
     pause = two.ask(two.other, Act.PAUSE)
     await turns()
     assert not pause.done()

@@ -1,7 +1,7 @@
 """Flaws of replicas that share a store, each found by the simulator: claims, leases, appends and hand-overs gone wrong.
 
 They are mistakes that the port of the journal invites: to let each replica bring its own time, to take the token for
-enough, to count on a process that ends to say so.
+enough, to count on a process that ends to say so, to count on a wake.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
+from orchestrator.engine.replica.pause import Pause
 from orchestrator.engine.replica.recovery import Recovery
 from orchestrator.engine.replica.worker import Worker
 from orchestrator.ports.claims import Claim
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append
-    from orchestrator.store.memory import _Kept
+    from orchestrator.store.memory import MemoryState, _Kept
 
 
 @contextlib.contextmanager
@@ -52,11 +53,11 @@ def lease_is_judged_by_the_local_clock() -> Iterator[None]:
         local.set(self._clock.now)
         return await claim(self)
 
-    def with_the_callers_time(self: MemoryJournal, now: Callable[[], int]) -> None:
+    def with_the_callers_time(self: MemoryJournal, now: Callable[[], int], state: MemoryState | None = None) -> None:
         def time() -> int:
             return (local.get() or now)()
 
-        init(self, time)
+        init(self, time, state)
 
     with (
         patch.object(Recovery, "_beat", beat_with_own_time),
@@ -111,6 +112,18 @@ def hand_over_is_forgotten() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def replicas_look_only_when_woken() -> Iterator[None]:
+    """A replica that looks again and again waits for a wake, and for nothing else."""
+
+    async def wait_for_a_wake(self: Pause, _seconds: float) -> None:
+        await self._over.wait()
+        self._over.clear()
+
+    with patch.object(Pause, "last", wait_for_a_wake):
+        yield
+
+
+@contextlib.contextmanager
 def versions_are_not_looked_at() -> Iterator[None]:
     """A replica claims every saga, also those that only a newer replica serves."""
     claim = MemoryJournal.claim_unfinished
@@ -129,5 +142,6 @@ REPLICA_FLAWS: Final = (
     EngineFlaw(sequence_is_not_checked, frozenset({Promise.ONE_OWNER})),
     EngineFlaw(hand_over_forgets_a_saga, frozenset({Promise.NOTHING_IS_LOST})),
     EngineFlaw(hand_over_is_forgotten, frozenset({Promise.NOTHING_IS_LOST})),
+    EngineFlaw(replicas_look_only_when_woken, frozenset({Promise.NOTHING_IS_LOST})),
     EngineFlaw(versions_are_not_looked_at, frozenset({Promise.NOTHING_IS_LOST, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR})),
 )

@@ -98,7 +98,7 @@ def test_a_claim_of_what_a_live_replica_has_is_noticed(
     store = store_with()
     store.loop.run_until_complete(store.connection.heartbeat("a", 1_000_000_000))
     store.loop.run_until_complete(store.start())
-    monkeypatch.setattr(store.journal, "_is_alive", lambda _owner, _now: False)
+    monkeypatch.setattr(store.connection.journal, "_is_alive", lambda _owner, _now: False)
     store.loop.run_until_complete(store.connection.claim_unfinished("b", 1))
 
     assert [str(broken) for broken in store.broken] == [
@@ -130,7 +130,7 @@ def test_an_entry_written_under_a_lost_claim_is_noticed_even_if_the_journal_take
     assert claim.token == 2
     taken = store.loop.create_future()
     taken.set_result(None)
-    monkeypatch.setattr(store.journal, "append", lambda _append: taken)
+    monkeypatch.setattr(store.connection.journal, "append", lambda _append: taken)
     store.loop.run_until_complete(_end(Writing(store.connection, "saga-1", sequence=1)))
 
     assert [broken.promise for broken in store.broken] == [Promise.ONE_OWNER]
