@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -13,6 +14,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from orchestrator.channels.grpc.replaceable_channel import DEFAULT_SETTINGS, ChannelSettings, ReplaceableChannel
+from orchestrator.channels.grpc.silent_health import SilentHealth
 from orchestrator.channels.grpc.status import IDEMPOTENCY_KEY, REPLY_MISSING, outcome_of, too_large
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Completed, Failure, Outcome, Unknown
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 _NO_MESSAGE = Failure(StatusCode.INTERNAL, "the participant said OK and sent no reply", REPLY_MISSING)
 
 _HEALTH_SECONDS = 1.0
-# A participant that answers anything else is there; whether it serves, a trial tells.
+# A participant that answers anything else is there; whether it serves, a trial tells. A proxy says these in its place.
 _NOBODY_ANSWERS = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 _SAYS = {HealthCheckResponse.SERVING: True, HealthCheckResponse.NOT_SERVING: False}
 
@@ -96,6 +98,7 @@ class GrpcChannel:
         self.address = address
         self._settings = settings
         self._line = ReplaceableChannel(address, settings)
+        self._silent_health = SilentHealth()
 
     @property
     def current(self) -> grpc.aio.Channel:
@@ -114,11 +117,22 @@ class GrpcChannel:
             answer = await stub.Check(HealthCheckRequest(service=service), timeout=_HEALTH_SECONDS)
         except grpc.aio.AioRpcError as error:
             _note(self._line, channel, error.code())
-            return False if error.code() in _NOBODY_ANSWERS else None
+            if error.code() in _NOBODY_ANSWERS:
+                return self._unheard(service, channel)
+            answer = None
         except DecodeError:
-            return None
-        self._line.timeouts = 0
+            answer = None
+        else:
+            self._line.timeouts = 0
+        self._silent_health.end(service)
         return _SAYS.get(answer.status) if answer is not None else None
+
+    def _unheard(self, service: str, channel: grpc.aio.Channel) -> bool | None:
+        """What a health check without an answer says; a connection that stands was made with somebody."""
+        if channel.get_state() is not grpc.ChannelConnectivity.READY:
+            self._silent_health.end(service)
+            return False
+        return None if self._silent_health.is_doubted(service, time.monotonic()) else False
 
     async def close(self) -> None:
         """See the port."""

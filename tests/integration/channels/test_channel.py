@@ -13,6 +13,7 @@ from grpc_health.v1.health_pb2_grpc import HealthServicer, add_HealthServicer_to
 
 from orchestrator.channels.grpc import channel as module
 from orchestrator.channels.grpc.channel import GrpcChannel
+from orchestrator.channels.grpc.silent_health import SilentHealth
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -78,6 +79,30 @@ async def test_a_participant_that_does_not_answer_for_its_health_does_not_serve(
 
     async with asyncio.timeout(10):
         assert await channel.is_serving(SERVICE) is False
+
+
+@pytest.mark.parametrize("answer", [None, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED], ids=str)
+async def test_a_participant_whose_health_stays_silent_is_tried_in_the_end_if_its_connection_stands(
+    channel: GrpcChannel, health: Health, monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    monkeypatch.setattr(module, "_HEALTH_SECONDS", 0.05)
+    health.answer = HealthCheckResponse.SERVING
+    assert await channel.is_serving(SERVICE) is True
+    health.answer = answer
+    assert await channel.is_serving(SERVICE) is False
+
+    monkeypatch.setattr(SilentHealth, "is_doubted", lambda *_: True)
+
+    async with asyncio.timeout(10):
+        assert await channel.is_serving(SERVICE) is None
+
+
+async def test_where_nobody_takes_the_connection_nobody_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SilentHealth, "is_doubted", lambda *_: True)
+    nobody = GrpcChannel("127.0.0.1:1")
+
+    assert await nobody.is_serving(SERVICE) is False
+    await nobody.close()
 
 
 async def test_grpc_sends_nothing_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
