@@ -70,8 +70,8 @@ def instant(request: Message, field: str) -> int | None:
         return None
     try:
         nanoseconds: int = getattr(request, field).ToNanoseconds()
-    except ValueError as error:
-        raise InvalidInput((field, str(error))) from None
+    except ValueError:
+        raise InvalidInput((field, "is no instant: its seconds or its nanos are out of range")) from None
     return nanoseconds
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from importlib.metadata import version
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -23,18 +24,27 @@ from orchestrator.cli.commands.operator import act, cancel, pause, resolve, resu
 from orchestrator.cli.commands.serve import serve
 from orchestrator.cli.commands.simulate import simulate
 from orchestrator.cli.commands.verify import verify
+from orchestrator.cli.output.mistakes import end_with_mistake
 from orchestrator.cli.output.streams import prepare_streams
+
+_INTERRUPTED: Final = 1
 
 
 class _CommandLine(TyperGroup):
-    """Prepares the streams, so that every command, and its help, can write any text."""
+    """Prepares the streams, so that every command, and its help, can write any text; tells mistakes in one line."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - see click
         """See click."""
         prepare_streams()
         # Only `serve` shows the engine's log; in any other command it would mix with the output.
         logging.getLogger("orchestrator").addHandler(logging.NullHandler())
-        return super().main(*arguments, **options)
+        try:
+            ended = super().main(*arguments, **{**options, "standalone_mode": False})
+        except typer.TyperException as error:
+            end_with_mistake(error)
+        except typer.Abort:
+            sys.exit(_INTERRUPTED)
+        sys.exit(ended if isinstance(ended, int) else 0)
 
 
 app = typer.Typer(

@@ -37,7 +37,11 @@ _ANY_WAIT: Final = (
 )
 
 OfDefinition = Annotated[str, typer.Option("--definition", help="Only sagas of this definition.")]
-OfStatus = Annotated[list[StatusName] | None, typer.Option("--status", help="Only of this status; may be repeated.")]
+# The metavar that the library makes of the statuses is broken in the middle of a word on a narrow terminal.
+OfStatus = Annotated[
+    list[StatusName] | None,
+    typer.Option("--status", metavar="STATUS", help=f"Only of this status: {', '.join(StatusName)}; may be repeated."),
+]
 WithAttribute = Annotated[
     list[str] | None, typer.Option("--attribute", help="Only with this attribute, name=value; may be repeated.")
 ]

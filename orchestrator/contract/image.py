@@ -20,9 +20,9 @@ def load_image(image: descriptor_pb2.FileDescriptorSet, names: Collection[str]) 
         names: as contracts import them, such as ``shop/inventory/v1/inventory.proto``.
     """
     pool = descriptor_pool.DescriptorPool()
-    for file in image.file:
-        pool.AddSerializedFile(file.SerializeToString())
-    return tuple(pool.FindFileByName(file.name) for file in image.file if file.name in names)
+    # A pool does not find a file by a name that is not ASCII, though it holds the file.
+    files: list[FileDescriptor] = [pool.AddSerializedFile(file.SerializeToString()) for file in image.file]
+    return tuple(file for file in files if file.name in names)
 
 
 def same_contract(one: FileDescriptor, other: FileDescriptor) -> bool:

@@ -9,10 +9,12 @@ import ast
 import asyncio
 import inspect
 import math
+import operator
 from datetime import timedelta
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from orchestrator.analysis.plan.names import Function, Method
@@ -21,7 +23,7 @@ from orchestrator.contract.command import LONGEST_ATTEMPT
 from orchestrator.definition import context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from orchestrator.analysis.plan.names import Names
     from orchestrator.contract.command import Command
@@ -30,6 +32,14 @@ CALL: Final = "call-is-supported"
 AWAITED: Final = "call-is-awaited"
 
 _UNKNOWN: Final = object()
+_ARITHMETIC: Final[dict[type[ast.operator], Callable[[float, float], float]]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Pow: operator.pow,
+}
 
 
 def call_faults(call: ast.Call, command: Command, names: Names) -> Iterator[str]:
@@ -50,12 +60,21 @@ def call_faults(call: ast.Call, command: Command, names: Names) -> Iterator[str]
     if len(requests) != 1:
         yield f"it is called with {len(requests) or 'no'} requests; give it one {command.request.DESCRIPTOR.name}"
     for request in requests:
-        kind = names.object_of(request.func) if isinstance(request, ast.Call) else None
-        if isinstance(kind, type) and issubclass(kind, Message) and kind is not command.request:
-            yield f"it is given a {kind.DESCRIPTOR.name}; give it a {command.request.DESCRIPTOR.name}"
+        kind = _message_in(request, names)
+        if kind is not None and kind.full_name != command.request.DESCRIPTOR.full_name:
+            yield f"it is given a {kind.name}; give it a {command.request.DESCRIPTOR.name}"
     for keyword in call.keywords:
         if keyword.arg == "timeout":
             yield from _timeout_faults(keyword.value, names)
+
+
+def _message_in(request: ast.expr, names: Names) -> Descriptor | None:
+    """The type of the message that is written there, or that a name is known to hold."""
+    made = names.object_of(request.func) if isinstance(request, ast.Call) else None
+    if isinstance(made, type) and issubclass(made, Message):
+        return cast("Descriptor", made.DESCRIPTOR)  # of either implementation
+    known = names.type_of(request)
+    return known if isinstance(known, Descriptor) else None
 
 
 def _timeout_faults(written: ast.expr, names: Names) -> Iterator[str]:
@@ -76,10 +95,10 @@ def _value(written: ast.expr, names: Names) -> Any:  # noqa: ANN401, PLR0911 - a
     match written:
         case ast.Constant():
             return written.value
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
-            return -value
-        case ast.UnaryOp(op=ast.USub(), operand=operand) if isinstance(_value(operand, names), float):
+        case ast.UnaryOp(op=ast.USub(), operand=operand) if isinstance(_value(operand, names), int | float):
             return -_value(operand, names)
+        case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _ARITHMETIC:
+            return _computed(_ARITHMETIC[type(operation)], _value(left, names), _value(right, names))
         case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value=text)]):
             try:
                 return float(text)  # type: ignore[arg-type]  # what is no number raises
@@ -94,6 +113,15 @@ def _value(written: ast.expr, names: Names) -> Any:  # noqa: ANN401, PLR0911 - a
             return _UNKNOWN
 
 
+def _computed(operation: Callable[[float, float], float], left: Any, right: Any) -> Any:  # noqa: ANN401 - as above
+    if not isinstance(left, int | float) or not isinstance(right, int | float):
+        return _UNKNOWN
+    try:
+        return operation(float(left), float(right))  # a power of whole numbers may be too large to be computed
+    except ArithmeticError:
+        return math.inf
+
+
 def unawaited(expressions: Iterable[ast.expr | None], names: Names) -> Iterator[CodeFault]:
     """A fault for each expression that is a call whose answer is used, or dropped, before it is awaited."""
     for each in expressions:
@@ -103,6 +131,17 @@ def unawaited(expressions: Iterable[ast.expr | None], names: Names) -> Iterator[
                 f"`{written}(...)` is called and not awaited, so nothing comes of it; write `await {written}(...)`"
             )
             yield CodeFault(AWAITED, message, each.lineno, value.command if isinstance(value, Method) else None)
+
+
+def dropped(expression: ast.expr | None) -> list[ast.expr | None]:
+    """What is dropped with an expression that nothing uses: itself, and what a list written there is made of."""
+    match expression:
+        case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items) | ast.Dict(values=items):
+            return [expression, *items]
+        case ast.ListComp(elt=item) | ast.SetComp(elt=item) | ast.GeneratorExp(elt=item) | ast.DictComp(value=item):
+            return [expression, item]
+        case _:
+            return [expression]
 
 
 def _is_awaitable(call: ast.Call, names: Names) -> bool:
@@ -116,10 +155,12 @@ def _is_awaitable(call: ast.Call, names: Names) -> bool:
     return is_own or (isinstance(called, FunctionType) and inspect.iscoroutinefunction(called))
 
 
-def operands(node: ast.AST) -> list[ast.expr]:  # noqa: PLR0911 - a table
-    """The expressions whose value is needed at once, so that they must not be awaitables."""
+def operands(node: ast.AST) -> list[ast.expr | None]:  # noqa: PLR0911 - a table
+    """The expressions whose value is needed at once or never, so that they must not be awaitables."""
     match node:
-        case ast.Expr(value=value) | ast.Attribute(value=value) | ast.Subscript(value=value):
+        case ast.Expr(value=value):
+            return dropped(value)
+        case ast.Attribute(value=value) | ast.Subscript(value=value):
             return [value]
         case ast.FormattedValue(value=value) | ast.AugAssign(value=value) | ast.UnaryOp(operand=value):
             return [value]
@@ -129,7 +170,7 @@ def operands(node: ast.AST) -> list[ast.expr]:  # noqa: PLR0911 - a table
             return [left, right]
         case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test) | ast.Assert(test=test):
             return [test]
-        case ast.For(iter=several) | ast.comprehension(iter=several):
+        case ast.For(iter=several) | ast.AsyncFor(iter=several) | ast.comprehension(iter=several):
             return [several]
         case ast.Match(subject=subject):
             return [subject]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from google.protobuf.descriptor import Descriptor
 
 from orchestrator.analysis.plan.building import body_of, branch, loop, parallel
-from orchestrator.analysis.plan.call_faults import names_used, operands
+from orchestrator.analysis.plan.call_faults import dropped, names_used, operands
 from orchestrator.analysis.plan.expressions import ExpressionReader
 from orchestrator.analysis.plan.frame import Frame
 from orchestrator.analysis.plan.names import OTHER, Function, Group, Method, Stub, Stubs, function_of
@@ -120,7 +120,7 @@ class StatementReader(ExpressionReader):
                 kind = self.frame.names.type_of(value)
                 self.frame.names.note_type(target.id, kind if isinstance(kind, Descriptor) else None)
                 if target.id not in self.frame.used:
-                    self.refuse_unawaited([value])
+                    self.refuse_unawaited(dropped(value))
             if position == 0 or value is not pairs[0][1]:  # `a = b = call()` calls once
                 nodes += self.expression(value)
             nodes += self.rebind(target)

@@ -9,8 +9,6 @@ from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.contracts import (  # typer reads the annotations
@@ -21,6 +19,7 @@ from orchestrator.cli.contracts import (  # typer reads the annotations
     load_services,
 )
 from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.output.terminal import Records, open_terminal
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
 if TYPE_CHECKING:
@@ -150,16 +149,13 @@ async def _check(
 def _show(report: Report) -> None:
     from orchestrator.testing.conformance import CheckVerdict  # noqa: PLC0415 - as above
 
-    table = Table("rpc", "check", "verdict", "seen", title=report.service, title_justify="left")
-    rpc = ""
+    console = open_terminal()
+    console.print(Text(report.service, style="italic"))
+    table = Records(("rpc", "check", "verdict", "seen"), wrapped={"check", "seen"}, head=3, plain={"seen"})
     for finding in report.findings:
         failed = finding.verdict is CheckVerdict.FAILED
-        told = f"expected: {finding.expected}\nseen: {finding.seen}" if failed else finding.seen
-        # Participants' messages are plain text, and no markup.
-        cells = (Text(finding.check), Text(finding.verdict.value, _STYLES[finding.verdict.value]), Text(told))
-        table.add_row("" if finding.rpc == rpc else finding.rpc, *cells)
-        rpc = finding.rpc
-    console = Console()
+        told = f"expected: {finding.expected}; seen: {finding.seen}" if failed else finding.seen
+        table.add(finding.rpc, finding.check, Text(finding.verdict.value, _STYLES[finding.verdict.value]), told)
     console.print(table)
     counted = ", ".join(f"{count} {verdict.value}" for verdict, count in report.counts().items())
     style = "bold red" if not report.passed else "yellow" if report.advice else "green"

@@ -75,11 +75,13 @@ class Flow:
         pieces: the pieces, in order.
         between: the separator between two pieces.
         style: the style of separators, and of pieces without a style.
+        indent: how many columns stay free at the left.
     """
 
     pieces: Sequence[Text | str]
     between: str = "  "
     style: str = ""
+    indent: int = 0
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """See rich."""
@@ -88,7 +90,7 @@ class Flow:
             if line and line.cell_len + len(self.between) + piece.cell_len > options.max_width:
                 yield line if folds else _whole(line)
                 line = Text(style=self.style)
-            line.append(self.between if line else "").append_text(piece)
+            line.append(self.between if line else " " * self.indent).append_text(piece)
         if line:
             yield line if folds else _whole(line)
 
@@ -155,7 +157,7 @@ class Records:
             table.add_row(*row)
         return table
 
-    def _details(self, row: Sequence[Text], width: int) -> Iterator[Padding]:
+    def _details(self, row: Sequence[Text], width: int) -> Iterator[RenderableType]:
         short: list[Text] = []
         long: list[Text] = []
         for name, cell in list(zip(self.columns, row, strict=True))[self.head :]:
@@ -163,5 +165,7 @@ class Records:
                 continue
             piece = cell if name in self.plain else Text.assemble((f"{name} ", "dim"), cell)
             (long if name in self.wrapped and piece.cell_len > width else short).append(piece)
-        for part in ([Flow(short)] if short else []) + long:
-            yield Padding(part, (0, 0, 0, _INDENT))
+        if short:
+            yield Flow(short, indent=_INDENT)
+        # A padding cuts what is wider than itself; sentences are wrapped before.
+        yield from (Padding(sentence, (0, 0, 0, _INDENT)) for sentence in long)

@@ -81,7 +81,7 @@ class _KindView:
     def _table(self) -> Table:
         table = Table("command", title=self._title, title_justify="left", header_style="dim")
         for case in self._columns:
-            table.add_column(case.name, overflow="ignore")
+            table.add_column(case.name, overflow="fold")  # between words, as a narrower table is not shown
         for command, name in self._names.items():
             table.add_row(name, *(_text(self._cells[command, case.title]) for case in self._columns))
         return table

@@ -145,6 +145,8 @@ async def test_an_instant_that_is_none_is_a_violation_of_its_field(api: Api, ins
 
     assert fields(sagas) in (["filter.started_from"], ["started_from"])
     assert fields(listed) == ["placed_before"]
+    (told,) = (violation.description for violation in violations(listed))
+    assert told.startswith(("is no instant: ", "must be "))
 
 
 async def test_health_lists_every_service(api: Api) -> None:

@@ -9,7 +9,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
+from orchestrator.cli.app import app
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Failure, Rejected
 from saga.v1 import saga_pb2
@@ -17,7 +19,7 @@ from tests.integration.api.situations import paused_at, start
 from tests.integration.api.test_finding_sagas import waiting_for_inventory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from shop.order.v1.order_service_pb2 import StartOrderRequest
     from tests.integration.api.conftest import Api
@@ -28,6 +30,7 @@ EVIL = "no \x1b]0;owned\x07\x1b[2J\x1b]52;c;ZXZpbA==\x07 f\u202eunds\r\nsaga com
 STRANGE = "keine Deckung für José ☃"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 UNFIT = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029]")
+SHORTEST_FRAGMENT = 4
 WIDTHS, ENCODINGS = ("60", "80", "120"), ("utf-8", "ascii", "latin-1", "cp1252")
 
 
@@ -106,6 +109,68 @@ async def test_every_command_prints_whole_ids_and_whole_statuses(
         api, "act", "retry", "--definition", "place_order", "--reason", "?", "--dry-run", width=width, colour=colour
     )
     assert all(saga_id in acted.text for saga_id in sagas)
+
+
+def fragments(text: str, sagas: Iterable[str]) -> list[str]:
+    """The words of a text that are no more than the beginning of an id, or of the status of a saga or a step."""
+    kinds = (saga_pb2.Status, saga_pb2.StepState)
+    values = [name.partition("_")[2].removeprefix("STATE_").lower() for kind in kinds for name in kind.keys()]  # noqa: SIM118 - no dict
+    whole = {word for value in values for word in value.split("_")} | {*sagas}
+    return [
+        word
+        for word in re.findall(r"[\w-]+", text)
+        if len(word) > SHORTEST_FRAGMENT and word not in whole and any(each.startswith(word) for each in whole)
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_no_command_about_one_saga_breaks_an_id_or_a_status(
+    api: Api, an_order: AnOrder, width: str, encoding: str
+) -> None:
+    sagas = await one_of_each(api, an_order)
+    completed, suspended, compensated, waits = sagas
+
+    for command, saga_id, *options in (
+        *(("show", each) for each in sagas),
+        ("journal", compensated),
+        ("preview", suspended),
+        ("watch", completed),
+        ("pause", waits, "--reason", "looking"),
+        ("resolve", suspended, "Nothing", "--no-effect", "--evidence", "?"),
+        ("skip", suspended, "Nothing", "--evidence", "?"),
+        ("resume", suspended),
+        ("retry", completed),
+        ("cancel", completed),
+        ("cancel", waits),
+    ):
+        terminal = CliRunner(charset=encoding, env={"COLUMNS": width})
+        arguments = (command, saga_id, *options, "--address", api.address)
+        told = (await asyncio.to_thread(terminal.invoke, app, arguments, catch_exceptions=False)).output
+        assert told
+        assert fragments(told, sagas) == [], (command, told)
+        assert "…" not in told
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_each_line_of_the_feed_has_the_whole_id_and_the_whole_status(
+    api: Api, an_order: AnOrder, width: str
+) -> None:
+    kind = {"COLUMNS": width, "PYTHONUNBUFFERED": "1", "ORCHESTRATOR_ADDRESS": api.address}
+    feed = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "orchestrator", "feed"), env=kind, stdout=asyncio.subprocess.PIPE
+    )
+    assert feed.stdout is not None
+    try:
+        await api.until(lambda: api.feed.readers)
+        saga_id = (await start(api, an_order(), wait=10)).saga_id
+        line = ""
+        while "completed" not in line:
+            line = (await asyncio.wait_for(feed.stdout.readline(), 20)).decode()
+            assert line.startswith(f"{saga_id}  "), line
+    finally:
+        feed.kill()
+        await feed.wait()
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

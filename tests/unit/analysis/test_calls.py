@@ -101,6 +101,27 @@ async def _waits_for_a_year(_order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt()
 
 
+async def _waits_for_a_power_of_ten(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.inventory.ReserveStock(RESERVE, timeout=10**400)
+    return Receipt()
+
+
+async def _waits_for_so_many_days(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.inventory.ReserveStock(RESERVE, timeout=2 * 24 * 3600 + 0.5)
+    return Receipt()
+
+
+async def _gives_its_input(order: StartOrderRequest, shop: Shop) -> Receipt:
+    await shop.inventory.ReserveStock(order)  # type: ignore[arg-type]
+    return Receipt()
+
+
+async def _gives_the_reply_of_another_call(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    stock = await shop.inventory.GetStock(GetStockRequest())
+    await shop.inventory.ReserveStock(stock)  # type: ignore[arg-type]
+    return Receipt()
+
+
 async def _waits_for_a_timedelta(_order: StartOrderRequest, shop: Shop) -> Receipt:
     await shop.inventory.ReserveStock(RESERVE, timeout=timedelta(seconds=5))  # type: ignore[arg-type]
     return Receipt()
@@ -110,7 +131,8 @@ UNSUPPORTED = (
     *(_sets_metadata, _sets_wait_for_ready, _sets_credentials_within_a_function, _gives_a_second_argument),
     *(_gives_no_request, _gives_another_request, _spreads_its_arguments, _waits_for_ever),
     *(_waits_for_a_constant_without_end, _waits_for_no_number, _waits_for_less_than_nothing, _waits_for_a_year),
-    _waits_for_a_timedelta,
+    *(_waits_for_a_timedelta, _waits_for_a_power_of_ten, _waits_for_so_many_days),
+    *(_gives_its_input, _gives_the_reply_of_another_call),
 )
 
 
@@ -164,6 +186,22 @@ async def _drops_a_best_effort(_order: StartOrderRequest, shop: Shop) -> Receipt
     return Receipt()
 
 
+async def _drops_a_list_of_calls(order: StartOrderRequest, shop: Shop) -> Receipt:
+    calls = [shop.inventory.ReserveStock(RESERVE) for _ in order.lines]  # noqa: F841
+    return Receipt()
+
+
+async def _drops_a_pair_of_calls(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    (shop.inventory.ReserveStock(RESERVE), shop.inventory.ReserveStock(RESERVE))
+    return Receipt()
+
+
+async def _iterates_over_the_call(_order: StartOrderRequest, shop: Shop) -> Receipt:
+    async for _ in shop.inventory.ReserveStock(RESERVE):  # type: ignore[attr-defined]
+        pass
+    return Receipt()
+
+
 async def _returns_the_call(_order: StartOrderRequest, shop: Shop) -> Receipt:
     return shop.inventory.ReserveStock(RESERVE)  # type: ignore[return-value]
 
@@ -171,7 +209,8 @@ async def _returns_the_call(_order: StartOrderRequest, shop: Shop) -> Receipt:
 UNAWAITED = (
     *(_drops_the_call, _keeps_the_call_in_a_name_that_nobody_reads, _reads_the_reply_of_a_call),
     *(_asks_whether_a_call_is_true, _compares_a_call, _drops_a_function_that_calls, _drops_a_gather),
-    *(_drops_a_best_effort, _returns_the_call),
+    *(_drops_a_best_effort, _returns_the_call, _drops_a_list_of_calls, _drops_a_pair_of_calls),
+    _iterates_over_the_call,
 )
 
 
@@ -185,6 +224,8 @@ def test_a_call_that_is_awaited_later_or_elsewhere_breaks_no_rule() -> None:
         later = shop.inventory.ReserveStock(RESERVE, timeout=2.5)
         calls = [shop.inventory.ReserveStock(request=RESERVE, timeout=None)]
         await asyncio.gather(later, *calls)
+        for call in [shop.inventory.ReserveStock(RESERVE), shop.inventory.ReserveStock(RESERVE, timeout=2 * 60)]:
+            await call
         async with asyncio.TaskGroup() as group:
             group.create_task(shop.inventory.ReserveStock(RESERVE))  # type: ignore[arg-type]
         reserve = lambda: shop.inventory.ReserveStock(RESERVE)  # noqa: E731

@@ -10,11 +10,16 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.unit.cli.conftest import Answer
+
 COMMANDS = (
     *("serve", "check", "verify", "export", "generate", "annotate", "mock", "conform", "faults", "simulate"),
     *("doctor", "migrate", "list", "show"),
     *("watch", "feed", "journal", "preview", "stats", "cancel", "pause", "resume", "retry", "resolve", "skip", "act"),
 )
+
+
+STATUSES = "'running', 'waiting', 'completed', 'compensating', 'compensated', 'suspended', 'partially-compensated'"
 
 
 @pytest.mark.parametrize("command", [(), *((each,) for each in COMMANDS)])
@@ -79,3 +84,47 @@ def test_an_invalid_address_is_an_error(orchestrator: Callable[..., object]) -> 
     told = orchestrator("stats", "--address", "nowhere")
 
     assert "expected host:port" in " ".join(str(told).split())
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("list", "--status", "complete"), f"--status: 'complete' is not one of {STATUSES}"),
+        (("list", "--limit", "0"), "--limit: must be 1 or more"),
+        (("list", "--limit", "5000"), "--limit: must be 1000 or less"),
+        (("list", "--limit", "many"), "--limit: must be a whole number"),
+        (("list", "--limit"), "option '--limit' requires an argument"),
+        (("list", "--address", "nowhere"), "--address: expected host:port, such as 127.0.0.1:50100, not 'nowhere'"),
+        (("list", "--stauts", "x"), "no such option: --stauts; did you mean --status?"),
+        (("show",), "SAGA_ID must be given"),
+        (("show", "a", "b"), "too many arguments: b"),
+        (("show", "a", "\x1b[2Jb\n"), r"too many arguments: \x1b[2Jb\x0a"),
+        (("act", "cancl", "--reason", "?"), "ACTION: 'cancl' is not one of 'cancel', 'pause', 'resume', 'retry'"),
+        (("act", "cancel"), "--reason must be given"),
+        (("simulate", "--seeds", "0"), "--seeds: must be 1 or more"),
+        (("lst",), "no such command 'lst'. Did you mean 'list'?"),
+    ],
+)
+@pytest.mark.parametrize("width", ["60", "80"])
+def test_a_mistake_in_the_arguments_is_told_in_one_line_in_words(
+    orchestrator: Callable[..., Answer],
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    told: str,
+    width: str,
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    answer = orchestrator(*command)
+
+    assert answer.code == 2
+    assert answer.err.splitlines()[0] == f"error: {told}"
+    assert answer.err.splitlines()[1:] in ([], [f"see: orchestrator {command[0]} --help"], ["see: orchestrator --help"])
+    assert answer.out == ""
+
+
+def test_without_a_command_the_help_is_shown(orchestrator: Callable[..., Answer]) -> None:
+    answer = orchestrator()
+
+    assert answer.code == 2
+    assert "Usage: " in answer.out
+    assert answer.err == ""

@@ -168,6 +168,18 @@ async def pay(order: Order, shop: Shop) -> Order:
 """
 
 
+def test_a_folder_whose_name_is_not_ascii_is_generated_and_checked(
+    orchestrator: Callable[..., Any], tmp_path: Path
+) -> None:
+    contract = tmp_path / "protos" / "café" / "v1" / "menu.proto"
+    contract.parent.mkdir(parents=True)
+    contract.write_text('syntax = "proto3";\npackage cafe.v1;\nmessage Menu {}\n')
+
+    assert orchestrator("generate", "--protos", "protos", "--out", "stubs").code == 0
+    assert (tmp_path / "stubs" / "café" / "v1" / "menu_pb2.py").exists()
+    assert orchestrator("check", "--protos", "protos", "--sagas", "orchestrator.shop").code == 0
+
+
 def test_a_users_own_shop_contracts_do_not_collide_with_the_examples(
     orchestrator: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -176,6 +176,19 @@ def test_an_id_that_is_wider_than_the_terminal_is_left_to_it_whole(width: int) -
     assert any(long.key in line for line in narrow(saga_page(saga), width))
 
 
+@pytest.mark.parametrize("width", [20, 40, 60, 80])
+def test_a_detail_that_is_wider_than_the_terminal_is_left_to_it_whole(width: int) -> None:
+    definition = "fulfil_order_in_all_warehouses_of_the_north_and_tell_everybody"
+    saga = saga_pb2.Saga(
+        saga_id="0" * 36, definition=definition, version=1, status=saga_pb2.STATUS_COMPLETED, started_at=at(0)
+    )
+
+    lines = narrow(sagas_table([saga]), width)
+
+    assert any(line.strip() == f"{definition} v1" for line in lines)
+    assert any("started 2027-01-15 08:00:00 UTC" in line for line in lines)
+
+
 def test_a_clock_that_was_set_back_makes_no_negative_duration() -> None:
     saga = saga_pb2.Saga(status=saga_pb2.STATUS_COMPLETED, started_at=at(3600), ended_at=at(0))
 

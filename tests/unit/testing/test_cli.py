@@ -106,6 +106,27 @@ def test_a_check_that_is_not_seen_or_not_echoed_is_shown_and_ends_with_0(
     assert json.loads(as_json.stdout)["findings"][1]["verdict"] == verdict.value
 
 
+@pytest.mark.parametrize("width", ["60", "80", "120"])
+def test_what_a_participant_answers_to_a_check_moves_no_cursor_and_every_verdict_is_whole(
+    monkeypatch: pytest.MonkeyPatch, width: str
+) -> None:
+    findings = [
+        CheckFinding("ReserveStock", "compensation-key-with-another-request", each, "[bold]\x1b[2J\ndone", "nothing")
+        for each in CheckVerdict
+    ]
+
+    async def checked(*_: object) -> Report:
+        return Report(INVENTORY, tuple(findings))
+
+    monkeypatch.setattr("orchestrator.cli.commands.conform._check", checked)
+    told = CliRunner(env={"COLUMNS": width}).invoke(app, ("conform", INVENTORY), catch_exceptions=False).stdout
+
+    assert r"[bold]\x1b[2J\ndone" in "".join(told.split())
+    assert all(line.isprintable() for line in told.splitlines())
+    assert all(each.value in told for each in CheckVerdict)
+    assert told.count("compensation-key-with-another-request") == len(findings)
+
+
 def test_a_restart_command_that_fails_is_an_error() -> None:
     with mock(INVENTORY) as (_, address):
         result = call("conform", INVENTORY, "--address", address, "--restart-command", "exit 3")

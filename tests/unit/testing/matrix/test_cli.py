@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
 from orchestrator.shop.demo.procfile import ROOT
+from orchestrator.testing.matrix.fault_cases import FAULT_CASES
 
 OWN = ROOT / "tests" / "acceptance" / "own_saga"
 BIN = Path(sys.executable).parent / "orchestrator"
@@ -33,10 +35,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: str, width: str = "160") -> subprocess.CompletedProcess[str]:
     # Python's readline puts COLUMNS into the environment behind Python's back.
-    wide = os.environ | {"COLUMNS": "160"}
-    return subprocess.run([BIN, *arguments], cwd=folder, env=wide, capture_output=True, text=True, check=False)
+    kind = os.environ | {"COLUMNS": width}
+    return subprocess.run([BIN, *arguments], cwd=folder, env=kind, capture_output=True, text=True, check=False)
 
 
 def test_the_table_of_a_users_own_saga(project: Path) -> None:
@@ -45,6 +47,20 @@ def test_the_table_of_a_users_own_saga(project: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "│ BookRoom  │ ✓ compensated │ ✓ completed  │" in done.stdout
     assert "book_trip v1: 45 passed, 0 failed, 7 not applicable" in done.stdout
+
+
+@pytest.mark.parametrize("width", ["40", "60", "80", "120"])
+def test_faults_and_statuses_are_shown_whole_at_every_width(project: Path, width: str) -> None:
+    done = run(project, "faults", "--sagas", "trip_sagas", width=width)
+
+    words = re.findall(r"\w+", done.stdout)
+    names = {word for case in FAULT_CASES for word in re.findall(r"\w+", case.name)}
+    assert names <= set(words)
+    ends = {"completed", "compensated", "suspended"}
+    cut = {end[:length] for end in ends for length in range(4, len(end))} - {"compensate"}
+    assert ends <= set(words)
+    assert not cut & set(words)
+    assert "…" not in done.stdout
 
 
 def test_a_saga_that_fails_ends_with_1_and_is_told_why(project: Path) -> None:
