@@ -133,7 +133,7 @@ class Journal(JournalReader, RequestedActs, Protocol):
             served: only sagas of these; ``None`` for every saga.
         """
 
-    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None, *, anew: bool = False) -> DueClaims:
         """Claim parked sagas that are due by the clock of the store, and that no living replica has claimed.
 
         It costs the same however many others are parked. A saga stays parked, and so is claimed again when its owner
@@ -143,13 +143,12 @@ class Journal(JournalReader, RequestedActs, Protocol):
             owner: the replica.
             limit: how many at most; those that have been due for the longest time come first.
             served: only sagas of these; ``None`` for every saga.
+            anew: also those that this replica has claimed before, and has appended nothing to since: it may not know of
+                that claim, for its answer may have been lost.
         """
 
     async def claimed(self, owner: str) -> list[Claim]:
-        """The claimable and the due sagas that a replica has claimed, in the order of start.
-
-        They need not be known to it: a claim's answer may have been lost.
-        """
+        """The claimable sagas that a replica has claimed, known to it or not: a claim's answer may have been lost."""
 
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """Claim one saga that is suspended, parked or completed; ``None`` where it is none of these.

@@ -123,7 +123,7 @@ class MemoryJournal(RequestsInMemory):
                 claims.append(_claim(kept, owner))
         return claims
 
-    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None, *, anew: bool = False) -> DueClaims:
         """See the port."""
         now = self._now()
         timed = [
@@ -131,19 +131,21 @@ class MemoryJournal(RequestsInMemory):
             for kept in self._sagas.values()
             if kept.record.wake_at is not None and _is_served(kept.record, served)
         ]
-        due = [each for each in timed if each[0] <= now and not self._is_alive(each[1].owner, now)]
+        due = [
+            (wake_at, kept)
+            for wake_at, kept in timed
+            if wake_at <= now and (not self._is_alive(kept.owner, now) or (anew and kept.owner == owner))
+        ]
         due.sort(key=itemgetter(0))
         claims = [_claim(kept, owner)._replace(due=True) for _, kept in due[:limit]]
         return DueClaims(claims, min((wake_at - now for wake_at, _ in timed if wake_at > now), default=None))
 
     async def claimed(self, owner: str) -> list[Claim]:
         """See the port."""
-        now = self._now()
-        mine = [kept for kept in self._sagas.values() if kept.owner == owner]
         return [
-            Claim(kept.record.saga_id, kept.token, due=_is_due(kept.record, now))
-            for kept in mine
-            if kept.record.status in CLAIMABLE or _is_due(kept.record, now)
+            Claim(kept.record.saga_id, kept.token)
+            for kept in self._sagas.values()
+            if kept.owner == owner and kept.record.status in CLAIMABLE
         ]
 
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
@@ -243,10 +245,6 @@ class MemoryJournal(RequestsInMemory):
 
 def _is_served(record: SagaRecord, served: Served | None) -> bool:
     return served is None or (record.definition, record.version) in served
-
-
-def _is_due(record: SagaRecord, now: int) -> bool:
-    return record.wake_at is not None and record.wake_at <= now
 
 
 def _claim(kept: _Kept, owner: str) -> Claim:

@@ -84,9 +84,9 @@ class PostgresJournal(PostgresReader):
         rows = await self._ask("claim_unfinished", owner, limit, *_columns(served))
         return [Claim(saga_id, token) for _, saga_id, token in sorted(tuple(row) for row in rows)]
 
-    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None, *, anew: bool = False) -> DueClaims:
         """See the port."""
-        (next_in, *_), *rows = await self._ask("claim_due", owner, limit, *_columns(served))
+        (next_in, *_), *rows = await self._ask("claim_due", owner, limit, *_columns(served), anew)
         return DueClaims([Claim(each, token, due=True) for _, _, each, token in sorted(map(tuple, rows))], next_in)
 
     async def claimed(self, owner: str) -> list[Claim]:

@@ -115,6 +115,7 @@ WITH now (instant) AS MATERIALIZED (
         WHERE o.status = 2 AND o.definition = s.definition AND o.version = s.version
           AND o.wake_at <= (SELECT n.instant FROM now AS n)
           AND (o.owner IS NULL
+               OR $5 AND o.owner = $1
                OR o.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > (SELECT n.instant FROM now AS n)))
         ORDER BY o.wake_at, o.saga
         LIMIT $2
@@ -143,9 +144,9 @@ UNION ALL
 SELECT c.wake_at, c.saga, c.saga_id, c.token FROM claimed AS c;
 
 -- name: claimed
-SELECT o.saga_id, o.token, o.status = 2
+SELECT o.saga_id, o.token
 FROM open_saga AS o
-WHERE o.owner = $1 AND (o.status IN (1, 4) OR o.status = 2 AND o.wake_at <= (SELECT journal_now()))
+WHERE o.status IN (1, 4) AND o.owner = $1
 ORDER BY o.saga;
 
 -- name: claim_resting

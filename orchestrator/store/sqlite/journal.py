@@ -106,18 +106,17 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
         rows = await self._write(partial(self._claim, "claim_unfinished", values))
         return [Claim(saga_id, token) for _, saga_id, token in sorted(rows)]
 
-    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None, *, anew: bool = False) -> DueClaims:
         """See the port."""
         now = self._now()
-        values = {"owner": owner, "now": now, "limit": limit, "served": _known(served)}
+        values = {"owner": owner, "now": now, "limit": limit, "served": _known(served), "anew": anew}
         rows, upcoming = await self._write(partial(self._claim_due, values))
         claims = [Claim(saga_id, token, due=True) for _, _, saga_id, token in sorted(rows)]
         return DueClaims(claims, upcoming[0][0] - now if upcoming else None)
 
     async def claimed(self, owner: str) -> list[Claim]:
         """See the port."""
-        rows = await self._write(partial(self._all, "claimed", {"owner": owner, "now": self._now()}))
-        return [Claim(saga_id, token, bool(due)) for saga_id, token, due in rows]
+        return [Claim(*row) for row in await self._write(partial(self._all, "claimed", (owner,)))]
 
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """See the port."""

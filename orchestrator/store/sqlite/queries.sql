@@ -94,7 +94,9 @@ WHERE id IN (
     SELECT s.id
     FROM saga AS s INDEXED BY saga_due
     WHERE s.wake_at <= :now
-      AND (s.owner IS NULL OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now))
+      AND (s.owner IS NULL
+           OR :anew AND s.owner = :owner
+           OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now))
       AND (:served IS NULL OR EXISTS (
           SELECT *
           FROM json_each(:served) AS j
@@ -119,17 +121,10 @@ ORDER BY s.wake_at
 LIMIT 1;
 
 -- name: claimed
-SELECT c.saga_id, c.token, c.due
-FROM (
-    SELECT s.id, s.saga_id, s.token, false AS due
-    FROM saga AS s INDEXED BY saga_not_completed
-    WHERE s.status IN (1, 4) AND s.status <> 3 AND s.owner = :owner
-    UNION ALL
-    SELECT s.id, s.saga_id, s.token, true
-    FROM saga AS s INDEXED BY saga_due
-    WHERE s.wake_at <= :now AND s.owner = :owner
-) AS c
-ORDER BY c.id;
+SELECT saga_id, token
+FROM saga INDEXED BY saga_not_completed
+WHERE status IN (1, 4) AND status <> 3 AND owner = ?
+ORDER BY id;
 
 -- name: claim_resting
 UPDATE saga

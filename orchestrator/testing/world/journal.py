@@ -157,11 +157,11 @@ class JournalConnection:
 
         return await self._ask(claim)
 
-    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None, *, anew: bool = False) -> DueClaims:
         """See the port."""
 
         async def claim() -> DueClaims:
-            due = await self.journal.claim_due(owner, limit, served)
+            due = await self.journal.claim_due(owner, limit, served, anew=anew)
             self.note_claims(due.claims)
             return due
 
