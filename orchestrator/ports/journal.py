@@ -33,6 +33,7 @@ class Append(NamedTuple):
         owner: the replica that writes.
         token: the fencing token of its claim; 1 for a new saga.
         expected_sequence: how many entries the journal holds before these.
+        entries: none, where only the status changes.
         status: the saga's status after them. One that is not claimable ends the claim.
         ended_at: when the saga ended, if these entries end it.
         new: present with the first entries of a saga, which also claims it.
