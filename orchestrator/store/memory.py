@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import OrchestratorError
 from orchestrator.journal.state import CLAIMABLE, ENDED, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
-from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
+from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
 from orchestrator.ports.journal import Moving
 from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
 from orchestrator.store.paging import decode_page_token, encode_page_token
@@ -162,21 +162,26 @@ class MemoryJournal(RequestsInMemory):
             if kept.owner == owner:
                 kept.owner = None
 
-    async def moving(self, owner: str, after: int) -> Moving:
-        """See the port. The position is the number of sagas."""
-        unended, ended = {}, {}
+    async def moving(self, owner: str, before: Moving | None) -> Moving:
+        """See the port. The position is the number of sagas; all that are parked count as parked lately."""
+        unended: dict[str, int] = {}
+        ended: dict[str, int] = {}
+        parked: dict[str, int] = {}
         for number, (saga_id, kept) in enumerate(self._sagas.items()):
-            if kept.record.status in ENDED and number >= after:
-                ended[saga_id] = kept.record.sequence
+            if kept.record.status is Status.WAITING:
+                parked[saga_id] = kept.record.sequence
             elif kept.record.status not in ENDED and kept.owner != owner:
                 unended[saga_id] = kept.record.sequence
-        return Moving(unended, ended, len(self._sagas))
+            elif kept.record.status in ENDED and before is not None and number >= before.position:
+                ended[saga_id] = kept.record.sequence
+        return Moving(unended, ended, parked if before is not None else {}, len(self._sagas), self._now())
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""
         now, groups = self._now(), dict[tuple[str, int], list[int]]()
         for kept in self._sagas.values():
-            if kept.record.status in CLAIMABLE and not self._is_alive(kept.owner, now):
+            is_late = kept.record.wake_at is not None and kept.record.wake_at <= now - LATE_NANOSECONDS
+            if (kept.record.status in CLAIMABLE or is_late) and not self._is_alive(kept.owner, now):
                 groups.setdefault((kept.record.definition, kept.record.version), []).append(kept.record.started_at)
         return [UnclaimedCount(*of, len(started), min(started)) for of, started in sorted(groups.items())]
 

@@ -189,9 +189,9 @@ class JournalConnection:
         """See the port."""
         await self._ask(lambda: self.journal.release(owner))
 
-    async def moving(self, owner: str, after: int) -> Moving:
+    async def moving(self, owner: str, before: Moving | None) -> Moving:
         """See the port."""
-        return await self._ask(lambda: self.journal.moving(owner, after))
+        return await self._ask(lambda: self.journal.moving(owner, before))
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""
