@@ -25,7 +25,7 @@ from orchestrator.api.feed import SagaFeed
 from orchestrator.api.load import ThreadLoad
 from orchestrator.api.saga_service import SagaService
 from orchestrator.api.server import ApiServer
-from orchestrator.api.starts import Starts, start_request
+from orchestrator.api.starts import Starts
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
@@ -36,6 +36,7 @@ from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.replica.republish import Republishing
 from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
+from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
