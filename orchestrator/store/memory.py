@@ -15,6 +15,7 @@ from orchestrator.ports.journal import Moving
 from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
+from orchestrator.store.schedules_in_memory import SchedulesInMemory, SchedulesState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,9 +42,10 @@ class MemoryState:
     alive_until: dict[str, int] = field(default_factory=dict)
     requests: dict[str, RequestedAct] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
+    schedules: SchedulesState = field(default_factory=SchedulesState)
 
 
-class MemoryJournal(RequestsInMemory):
+class MemoryJournal(RequestsInMemory, SchedulesInMemory):
     """A :class:`~orchestrator.ports.journal.Journal` in dictionaries.
 
     Args:
@@ -60,7 +62,8 @@ class MemoryJournal(RequestsInMemory):
         self._now = now
         self._sagas = state.sagas
         self._alive_until = state.alive_until
-        super().__init__(self._standing_of, state.requests, state.answers)
+        RequestsInMemory.__init__(self, self._standing_of, state.requests, state.answers)
+        SchedulesInMemory.__init__(self, now, state.schedules)
 
     def append(self, append: Append) -> asyncio.Future[None]:
         """See the port."""

@@ -20,6 +20,7 @@ from orchestrator.ports.requested_acts import RequestedAct
 from orchestrator.store.postgres.connecting import Connection, Link
 from orchestrator.store.postgres.group_commit import GroupCommit
 from orchestrator.store.postgres.reading import PostgresReader
+from orchestrator.store.postgres.schedules import PostgresSchedules
 from orchestrator.store.postgres.schema import migrate
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _PARTITIONS_SECONDS: Final = 86_400.0
 """How often the partitions of the next months are seen to."""
 
 
-class PostgresJournal(PostgresReader):
+class PostgresJournal(PostgresReader, PostgresSchedules):
     """A :class:`~orchestrator.ports.journal.Journal` on PostgreSQL. Made by :meth:`open`.
 
     Attributes:
@@ -42,7 +43,8 @@ class PostgresJournal(PostgresReader):
     shared = True
 
     def __init__(self, url: str) -> None:
-        super().__init__(url)
+        PostgresReader.__init__(self, url)
+        PostgresSchedules.__init__(self, self._ask)
         self._link = Link(url)
         self._commits = GroupCommit(url, self._link)
         self._loop = asyncio.get_running_loop()
