@@ -6,6 +6,7 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.engine.schedules.facade import NewSchedule
 from orchestrator.ports.schedules import (
     Firing,
     Missed,
@@ -18,6 +19,8 @@ from orchestrator.ports.schedules import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from google.protobuf.message import Message
 
 MINUTE: Final = 60 * 1_000_000_000
 HOUR: Final = 60 * MINUTE
@@ -63,3 +66,23 @@ def schedule(number: int, **changes: Any) -> Schedule:  # noqa: ANN401 - any fie
 
 def names(schedules: Iterable[Schedule]) -> list[str]:
     return [each.name for each in schedules]
+
+
+def new_schedule(saga_input: Message, **changes: Any) -> NewSchedule:  # noqa: ANN401 - any field
+    """What creates one that starts ``trip`` every minute."""
+    new = NewSchedule(
+        name="trips",
+        cron="* * * * *",
+        zone="Europe/Berlin",
+        at=0,
+        definition="trip",
+        version=0,
+        input_type=saga_input.DESCRIPTOR.full_name,
+        input=saga_input.SerializeToString(deterministic=True),
+        overlap=Overlap.SKIP,
+        missed=Missed.RUN_LAST,
+        missed_limit=10,
+        window=MINUTE,
+        created_by="ada",
+    )
+    return new._replace(**changes)
