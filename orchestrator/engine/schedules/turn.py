@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 _NANOSECONDS: Final = 1_000_000_000
 HOLD_NANOSECONDS: Final = 5 * _NANOSECONDS
 """For so long what a replica has in hand is left to it. One that is slower does no harm: both start the same saga."""
-_LOOK_AGAIN_NANOSECONDS: Final = 2 * _NANOSECONDS
+_SHORTEST_NANOSECONDS: Final = 2 * _NANOSECONDS
+_LONGEST_NANOSECONDS: Final = 60 * _NANOSECONDS
 RECENT: Final = 10
 """Of so many instants it is remembered what became of them."""
 
@@ -75,7 +76,7 @@ def taken(schedule: Schedule, now: int, running: Collection[str]) -> Schedule:
     if schedule.buffered is not None and not schedule.running:
         return replace(_firing(schedule, schedule.buffered, now), buffered=None)
     if schedule.next_at is None or schedule.next_at > now:
-        return replace(schedule, not_before=now + _LOOK_AGAIN_NANOSECONDS)
+        return replace(schedule, not_before=_look_again(schedule, now))
     schedule = _without_missed(schedule, now)
     if schedule.next_at is None or schedule.next_at > now:
         return schedule
@@ -108,7 +109,13 @@ def _overlapping(schedule: Schedule, instant: int, now: int) -> Schedule:
     else:
         message = f"{schedule.running[0]} still runs"
         kept = _noted(schedule, PastStart(instant, StartOutcome.STILL_RUNNING, now, message=message))
-    return replace(_past(kept, instant), not_before=now + _LOOK_AGAIN_NANOSECONDS)
+    return replace(_past(kept, instant), not_before=_look_again(kept, now))
+
+
+def _look_again(schedule: Schedule, now: int) -> int:
+    """When to look whether the buffered instant can start: soon where it has waited for seconds, else less often."""
+    waited = now - (now if schedule.buffered is None else schedule.buffered)
+    return now + min(max(waited // 10, _SHORTEST_NANOSECONDS), _LONGEST_NANOSECONDS)
 
 
 def _firing(schedule: Schedule, instant: int, now: int) -> Schedule:

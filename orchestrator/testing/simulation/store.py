@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.claims import Claim
     from orchestrator.ports.journal import Append, Journal
+    from orchestrator.ports.schedules import Schedule
     from orchestrator.testing.simulation.fault_rates import FaultRates
     from orchestrator.testing.simulation.invariants import Invariants
     from orchestrator.testing.simulation.timeline import Timeline
@@ -145,6 +146,18 @@ class SimulatedJournal(JournalConnection):
             self._store.invariants.leases.released(owner, await self.journal.claimed(owner))
 
         await self._ask(let_go)
+
+    async def replace_schedule(self, schedule: Schedule) -> bool:
+        """See the port."""
+
+        async def change() -> bool:
+            changed = await self.journal.replace_schedule(schedule)
+            if changed:
+                self._note("scheduled", schedule.name, schedule.revision + 1, *schedule.firing)
+                self._store.invariants.check_instants(schedule, self._clock.now())
+            return changed
+
+        return await self._ask(change)
 
     async def travel(self, *, answered: bool) -> None:
         """See the base class."""

@@ -84,7 +84,7 @@ def test_one_instant_is_buffered_until_the_last_saga_has_ended_and_those_after_i
     later = taken(buffered, NOON + HOUR, ("saga-0",))
     assert (later.buffered, answers(later)) == (NOON, [(StartOutcome.STILL_RUNNING, 1)])
 
-    ended = run_until(later, NOON + HOUR + 10 * SECOND)
+    ended = run_until(later, NOON + HOUR + MINUTE)
     assert answers(ended) == [(StartOutcome.STILL_RUNNING, 1), (StartOutcome.STARTED, 0)]
     assert (ended.buffered, ended.next_at) == (None, NOON + 2 * HOUR)
 
