@@ -31,6 +31,7 @@ HOLD_NANOSECONDS: Final = 5 * _NANOSECONDS
 """For so long what a replica has in hand is left to it. One that is slower does no harm: both start the same saga."""
 _SHORTEST_NANOSECONDS: Final = 2 * _NANOSECONDS
 _LONGEST_NANOSECONDS: Final = 60 * _NANOSECONDS
+_MOST_RUNNING: Final = 100
 RECENT: Final = 10
 """Of so many instants it is remembered what became of them."""
 
@@ -96,7 +97,7 @@ def fired(schedule: Schedule, firing: Firing, past: PastStart) -> Schedule:
     rest = tuple(each for each in schedule.firing if each != firing)
     running = schedule.running
     if past.outcome is StartOutcome.STARTED and schedule.overlap is not Overlap.ALLOW_ALL:
-        running = (*running, past.saga_id)
+        running = (*running, past.saga_id)[-_MOST_RUNNING:]
     not_before = schedule.not_before if rest else 0
     done = _noted(replace(schedule, firing=rest, running=running, not_before=not_before), past)
     return done if firing.by or firing.instant != schedule.next_at else _past(done, firing.instant)
