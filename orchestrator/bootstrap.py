@@ -179,6 +179,8 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
                 breaker.on_return = partial(live.compare_again, service)
         await republishing.open()
         worker.note = frozen_note(settings.journal)
+        timers = worker.recovery.timers
+        timers.most_live, timers.load = settings.most_live_sagas, ThreadLoad()
         stack.push_async_callback(worker.close, settings.drain_seconds)
         yield OpenedReplica(replica, participants)
 

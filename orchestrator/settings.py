@@ -35,7 +35,8 @@ class Settings(BaseSettings):
             longer than two seconds. More make the process slower, not quicker. Other calls need no turn.
         most_starts_queued: starts that may wait for their turn; one more is refused with RESOURCE_EXHAUSTED.
         most_live_sagas: sagas that this replica may advance at once, at some 6 KiB each; a start beyond is refused
-            with RESOURCE_EXHAUSTED. Recovered and child sagas count, and are never refused.
+            with RESOURCE_EXHAUSTED. Recovered and child sagas count, and are never refused; parked ones do not count,
+            and their timers wait while the replica advances so many.
         most_watchers: calls of WatchSagas at once; one more is refused with RESOURCE_EXHAUSTED.
         most_message_bytes: the largest request to and reply of a participant, and the largest request to the API. A
             larger request of a saga is not sent and counts as rejected; a larger reply is a lost answer.

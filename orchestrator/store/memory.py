@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.journal.state import CLAIMABLE, ENDED, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
-from orchestrator.ports.claims import Claim, SilentReplica
+from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
 from orchestrator.ports.journal import Moving
 from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
 from orchestrator.store.paging import decode_page_token, encode_page_token
@@ -107,9 +108,11 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
         ordered = sorted(groups.items(), key=lambda group: (group[0][0], group[0][1].value))
         return [SagaCount(*key, len(started), min(started)) for key, started in ordered]
 
-    async def heartbeat(self, owner: str, lease: int) -> None:
+    async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""
-        self._alive_until[owner] = self._now() + lease
+        now = self._now()
+        self._alive_until[owner] = now + lease
+        return now
 
     async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         """See the port."""
@@ -118,11 +121,27 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
         for kept in self._sagas.values():
             if len(claims) == limit:
                 break
-            record = kept.record
-            is_served = served is None or (record.definition, record.version) in served
-            if is_served and record.status in CLAIMABLE and not self._is_alive(kept.owner, now):
+            is_claimable = kept.record.status in CLAIMABLE and not self._is_alive(kept.owner, now)
+            if is_claimable and _is_served(kept.record, served):
                 claims.append(_claim(kept, owner))
         return claims
+
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None, *, anew: bool = False) -> DueClaims:
+        """See the port."""
+        now = self._now()
+        timed = [
+            (kept.record.wake_at, kept)
+            for kept in self._sagas.values()
+            if kept.record.wake_at is not None and _is_served(kept.record, served)
+        ]
+        due = [
+            (wake_at, kept)
+            for wake_at, kept in timed
+            if wake_at <= now and (not self._is_alive(kept.owner, now) or (anew and kept.owner == owner))
+        ]
+        due.sort(key=itemgetter(0))
+        claims = [_claim(kept, owner)._replace(due=True) for _, kept in due[:limit]]
+        return DueClaims(claims, min((wake_at - now for wake_at, _ in timed if wake_at > now), default=None))
 
     async def claimed(self, owner: str) -> list[Claim]:
         """See the port."""
@@ -135,7 +154,7 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """See the port."""
         kept = self._sagas.get(saga_id)
-        if kept is None or kept.record.status not in {Status.SUSPENDED, Status.COMPLETED}:
+        if kept is None or kept.record.status not in {Status.SUSPENDED, Status.WAITING, Status.COMPLETED}:
             return None
         return _claim(kept, owner)
 
@@ -146,21 +165,26 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
             if kept.owner == owner:
                 kept.owner = None
 
-    async def moving(self, owner: str, after: int) -> Moving:
-        """See the port. The position is the number of sagas."""
-        unended, ended = {}, {}
+    async def moving(self, owner: str, before: Moving | None) -> Moving:
+        """See the port. The position is the number of sagas; all that are parked count as parked lately."""
+        unended: dict[str, int] = {}
+        ended: dict[str, int] = {}
+        parked: dict[str, int] = {}
         for number, (saga_id, kept) in enumerate(self._sagas.items()):
-            if kept.record.status in ENDED and number >= after:
-                ended[saga_id] = kept.record.sequence
+            if kept.record.status is Status.WAITING:
+                parked[saga_id] = kept.record.sequence
             elif kept.record.status not in ENDED and kept.owner != owner:
                 unended[saga_id] = kept.record.sequence
-        return Moving(unended, ended, len(self._sagas))
+            elif kept.record.status in ENDED and before is not None and number >= before.position:
+                ended[saga_id] = kept.record.sequence
+        return Moving(unended, ended, parked if before is not None else {}, len(self._sagas), self._now())
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""
         now, groups = self._now(), dict[tuple[str, int], list[int]]()
         for kept in self._sagas.values():
-            if kept.record.status in CLAIMABLE and not self._is_alive(kept.owner, now):
+            is_late = kept.record.wake_at is not None and kept.record.wake_at <= now - LATE_NANOSECONDS
+            if (kept.record.status in CLAIMABLE or is_late) and not self._is_alive(kept.owner, now):
                 groups.setdefault((kept.record.definition, kept.record.version), []).append(kept.record.started_at)
         return [UnclaimedCount(*of, len(started), min(started)) for of, started in sorted(groups.items())]
 
@@ -216,9 +240,19 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
         if kept.record.sequence != append.expected_sequence:
             raise sequence_conflict(append, kept.record.sequence)
         kept.entries.extend(append.entries)
-        kept.record = replace(kept.record, status=append.status, ended_at=append.ended_at, sequence=len(kept.entries))
+        kept.record = replace(
+            kept.record,
+            status=append.status,
+            ended_at=append.ended_at,
+            sequence=len(kept.entries),
+            wake_at=append.wake_at if append.status is Status.WAITING else None,
+        )
         if append.status not in CLAIMABLE:
             kept.owner = None
+
+
+def _is_served(record: SagaRecord, served: Served | None) -> bool:
+    return served is None or (record.definition, record.version) in served
 
 
 def _claim(kept: _Kept, owner: str) -> Claim:

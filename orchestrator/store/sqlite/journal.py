@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import UnclaimedCount
-from orchestrator.ports.claims import Claim, SilentReplica
-from orchestrator.ports.journal import Moving
+from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
+from orchestrator.store.moving import moving_of
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 from orchestrator.store.sqlite.appending import Appending
 from orchestrator.store.sqlite.database import connect, migrate, stretch_log
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.ports.claims import Served
-    from orchestrator.ports.journal import Append
+    from orchestrator.ports.journal import Append, Moving
 
 
 class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
@@ -96,16 +96,25 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
         """See the port."""
         return self._write(partial(self._appending.write, append))
 
-    async def heartbeat(self, owner: str, lease: int) -> None:
+    async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""
-        await self._write(partial(self._all, "beat", (owner, self._now() + lease)))
+        now = self._now()
+        await self._write(partial(self._all, "beat", (owner, now + lease)))
+        return now
 
     async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         """See the port."""
-        known = None if served is None else json.dumps(list(served))
-        values = {"owner": owner, "now": self._now(), "limit": limit, "served": known}
+        values = {"owner": owner, "now": self._now(), "limit": limit, "served": _known(served)}
         rows = await self._write(partial(self._claim, "claim_unfinished", values))
         return [Claim(saga_id, token) for _, saga_id, token in sorted(rows)]
+
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None, *, anew: bool = False) -> DueClaims:
+        """See the port."""
+        now = self._now()
+        values = {"owner": owner, "now": now, "limit": limit, "served": _known(served), "anew": anew}
+        rows, upcoming = await self._write(partial(self._claim_due, values))
+        claims = [Claim(saga_id, token, due=True) for _, _, saga_id, token in sorted(rows)]
+        return DueClaims(claims, upcoming[0][0] - now if upcoming else None)
 
     async def claimed(self, owner: str) -> list[Claim]:
         """See the port."""
@@ -118,19 +127,21 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
 
     async def release(self, owner: str) -> None:
         """See the port."""
-        await self._write(partial(self._claim, "release_sagas", (owner,)))
+        await self._write(partial(self._release, owner))
         await self._write(partial(self._all, "mute_replica", (owner,)))
 
-    async def moving(self, owner: str, after: int) -> Moving:
+    async def moving(self, owner: str, before: Moving | None) -> Moving:
         """See the port. The position is the number of the newest saga."""
+        after = None if before is None else before.position
         rows = await self._write(partial(self._all, "moving_sagas", {"owner": owner, "after": after}))
         ((newest,),) = await self._write(partial(self._all, "newest_saga", ()))
-        unended = {saga_id: sequence for saga_id, sequence, has_ended in rows if not has_ended}
-        return Moving(unended, {saga_id: sequence for saga_id, sequence, has_ended in rows if has_ended}, newest)
+        return moving_of(rows, newest, self._now())
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""
-        return [UnclaimedCount(*row) for row in await self._write(partial(self._all, "unclaimed", (self._now(),)))]
+        now = self._now()
+        values = {"now": now, "late": now - LATE_NANOSECONDS}
+        return [UnclaimedCount(*row) for row in await self._write(partial(self._all, "unclaimed", values))]
 
     async def silent(self) -> list[SilentReplica]:
         """See the port."""
@@ -162,8 +173,16 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
 
     def _claim(self, statement: str, values: Any) -> list[Any]:  # noqa: ANN401 - what sqlite3 binds
         rows = self._all(statement, values)
-        self._appending.forget()
+        if rows:
+            self._appending.forget()
         return rows
+
+    def _claim_due(self, values: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 - what sqlite3 binds
+        return self._claim("claim_due", values), self._all("next_due", values)
+
+    def _release(self, owner: str) -> None:
+        self._all("release_sagas", (owner,))
+        self._appending.forget()
 
     def _write(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
         if not self._closed:
@@ -171,3 +190,7 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
         refused: asyncio.Future[Any] = self._loop.create_future()
         refused.set_exception(self._is_closed())
         return refused
+
+
+def _known(served: Served | None) -> str | None:
+    return None if served is None else json.dumps(list(served))

@@ -1,6 +1,6 @@
 -- name: create_saga
-INSERT INTO saga (saga_id, definition, version, status, owner, token, digest, started_at, ended_at, attributes)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO saga (saga_id, definition, version, status, owner, token, digest, started_at, ended_at, attributes, wake_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (saga_id) DO NOTHING;
 
 -- name: create_attribute
@@ -10,7 +10,7 @@ INSERT INTO attribute (name, value, saga) VALUES (?, ?, ?);
 INSERT INTO chunk (saga, sequence, entries) VALUES (?, ?, ?);
 
 -- name: change_status
-UPDATE saga SET status = ?, ended_at = ?, owner = ? WHERE id = ?;
+UPDATE saga SET status = ?, ended_at = ?, owner = ?, wake_at = ? WHERE id = ?;
 
 -- name: held_saga
 SELECT s.id, s.definition, s.started_at, s.owner, s.token, s.status,
@@ -27,7 +27,7 @@ ORDER BY c.sequence;
 -- name: search_sagas
 -- %s stands for the conditions that the filter asks for.
 SELECT s.id, s.saga_id, s.definition, s.version, s.status, s.digest, s.started_at, s.ended_at, s.attributes,
-       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0)
+       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.wake_at
 FROM saga AS s
 %s
 ORDER BY s.id DESC
@@ -87,6 +87,39 @@ WHERE id IN (
 )
 RETURNING id, saga_id, token;
 
+-- name: claim_due
+UPDATE saga
+SET owner = :owner, token = token + 1
+WHERE id IN (
+    SELECT s.id
+    FROM saga AS s INDEXED BY saga_due
+    WHERE s.wake_at <= :now
+      AND (s.owner IS NULL
+           OR :anew AND s.owner = :owner
+           OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now))
+      AND (:served IS NULL OR EXISTS (
+          SELECT *
+          FROM json_each(:served) AS j
+          WHERE json_extract(j.value, '$[0]') = s.definition AND json_extract(j.value, '$[1]') = s.version
+      ))
+    ORDER BY s.wake_at
+    LIMIT :limit
+)
+RETURNING wake_at, id, saga_id, token;
+
+-- name: next_due
+-- In the order of time, so that the first one which is served ends the search.
+SELECT s.wake_at
+FROM saga AS s INDEXED BY saga_due
+WHERE s.wake_at > :now
+  AND (:served IS NULL OR EXISTS (
+      SELECT *
+      FROM json_each(:served) AS j
+      WHERE json_extract(j.value, '$[0]') = s.definition AND json_extract(j.value, '$[1]') = s.version
+  ))
+ORDER BY s.wake_at
+LIMIT 1;
+
 -- name: claimed
 SELECT saga_id, token
 FROM saga INDEXED BY saga_not_completed
@@ -96,7 +129,7 @@ ORDER BY id;
 -- name: claim_resting
 UPDATE saga
 SET owner = :owner, token = token + 1
-WHERE saga_id = :saga_id AND status IN (3, 6)
+WHERE saga_id = :saga_id AND status IN (2, 3, 6)
 RETURNING saga_id, token;
 
 -- name: release_sagas
@@ -113,21 +146,29 @@ UPDATE replica SET alive_until = -abs(alive_until);
 SELECT owner, abs(alive_until) FROM replica WHERE alive_until <= ? ORDER BY owner;
 
 -- name: moving_sagas
-SELECT s.saga_id, coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.status IN (3, 5, 7)
+-- All that are parked count as parked lately: no other process has this file, and so nobody asks.
+SELECT s.saga_id, coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.status
 FROM saga AS s
-WHERE s.status IN (1, 2, 4, 6) AND s.status <> 3 AND s.owner IS NOT :owner
-   OR s.id > :after AND s.status IN (3, 5, 7);
+WHERE s.status IN (1, 4, 6) AND s.status <> 3 AND s.owner IS NOT :owner
+   OR :after IS NOT NULL AND (s.id > :after AND s.status IN (3, 5, 7) OR s.status = 2);
 
 -- name: newest_saga
 SELECT coalesce(max(s.id), 0) FROM saga AS s;
 
 -- name: unclaimed
-SELECT s.definition, s.version, count(*), min(s.started_at)
-FROM saga AS s INDEXED BY saga_not_completed
-WHERE s.status IN (1, 4) AND s.status <> 3
-  AND (s.owner IS NULL OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > ?))
-GROUP BY s.definition, s.version
-ORDER BY s.definition, s.version;
+SELECT u.definition, u.version, count(*), min(u.started_at)
+FROM (
+    SELECT s.definition, s.version, s.started_at, s.owner
+    FROM saga AS s INDEXED BY saga_not_completed
+    WHERE s.status IN (1, 4) AND s.status <> 3
+    UNION ALL
+    SELECT s.definition, s.version, s.started_at, s.owner
+    FROM saga AS s INDEXED BY saga_due
+    WHERE s.wake_at <= :late
+) AS u
+WHERE u.owner IS NULL OR u.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now)
+GROUP BY u.definition, u.version
+ORDER BY u.definition, u.version;
 
 -- name: standing
 SELECT s.definition, s.version, s.status, s.owner FROM saga AS s WHERE s.saga_id = ?;

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
-    from orchestrator.ports.claims import Claim, Served, SilentReplica
+    from orchestrator.ports.claims import Claim, DueClaims, Served, SilentReplica
     from orchestrator.ports.journal import Append, Journal, Moving
     from orchestrator.ports.requested_acts import RequestedAct
     from orchestrator.testing.world.virtual_loop import Process
@@ -145,9 +145,9 @@ class JournalConnection(SchedulesConnection):
         """See the port."""
         return await self._ask(lambda: self.journal.search(where, limit, page_token))
 
-    async def heartbeat(self, owner: str, lease: int) -> None:
+    async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""
-        await self._ask(lambda: self.journal.heartbeat(owner, lease))
+        return await self._ask(lambda: self.journal.heartbeat(owner, lease))
 
     async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         """See the port."""
@@ -156,6 +156,16 @@ class JournalConnection(SchedulesConnection):
             claims = await self.journal.claim_unfinished(owner, limit, served)
             self.note_claims(claims)
             return claims
+
+        return await self._ask(claim)
+
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None, *, anew: bool = False) -> DueClaims:
+        """See the port."""
+
+        async def claim() -> DueClaims:
+            due = await self.journal.claim_due(owner, limit, served, anew=anew)
+            self.note_claims(due.claims)
+            return due
 
         return await self._ask(claim)
 
@@ -181,9 +191,9 @@ class JournalConnection(SchedulesConnection):
         """See the port."""
         await self._ask(lambda: self.journal.release(owner))
 
-    async def moving(self, owner: str, after: int) -> Moving:
+    async def moving(self, owner: str, before: Moving | None) -> Moving:
         """See the port."""
-        return await self._ask(lambda: self.journal.moving(owner, after))
+        return await self._ask(lambda: self.journal.moving(owner, before))
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""

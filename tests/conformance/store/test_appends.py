@@ -111,7 +111,8 @@ async def test_a_saga_is_listed_as_running_again_after_another_claimable_status(
     await writer.start()
     await writer.write(recovered(1), status=Status.COMPENSATING)
     if claims_anew:
-        ((_, writer.token),) = await journal.claim_unfinished("a", 10)
+        (claim,) = await journal.claim_unfinished("a", 10)
+        writer.token = claim.token
     await writer.write(recovered(2), status=Status.RUNNING)
     await writer.write(recovered(3), status=Status.RUNNING)
 
@@ -274,4 +275,17 @@ async def test_an_append_whose_caller_went_away_stands(journal: Journal) -> None
     writer.start().cancel()
     await writer.write(recovered(1))
 
+    assert await journal.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]
+
+
+async def test_an_append_without_entries_changes_the_status_alone(journal: Journal) -> None:
+    writer = Writing(journal)
+    await writer.start()
+    await writer.write(status=Status.COMPENSATING)
+    await writer.write(recovered(1), status=Status.COMPENSATING)
+    await writer.write(status=Status.WAITING)
+
+    record = await journal.find("saga-1")
+    assert record is not None
+    assert (record.status, record.sequence) == (Status.WAITING, 2)
     assert await journal.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]
