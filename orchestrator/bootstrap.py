@@ -25,8 +25,9 @@ from orchestrator.api.application import Application
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.load import ThreadLoad
 from orchestrator.api.saga_service import SagaService
+from orchestrator.api.schedule_service import ScheduleService
 from orchestrator.api.server import ApiServer
-from orchestrator.api.starts import Starts, start_request
+from orchestrator.api.starts import Starts
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
@@ -37,11 +38,13 @@ from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.replica.republish import Republishing
 from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
+from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.opening import frozen_note, open_store
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
+from saga.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -318,6 +321,8 @@ def _services(
     application = Application(sagas, starts, clock, partial(_channel_to, opened.participants.of_kind(GrpcChannel)))
     service = SagaService(sagas, starts, SagaFeed(sagas, clock, settings.most_watchers), clock)
     application.add("saga.v1.SagaService", add_SagaServiceServicer_to_server, service)
+    schedules = ScheduleService(sagas.schedules, sagas)
+    application.add("saga.v1.ScheduleService", add_ScheduleServiceServicer_to_server, schedules)
     for each in servicers:
         each.register(application)
     return application.services

@@ -18,6 +18,10 @@
     │   ├── ActNoted            the owner of the saga has not carried out the act yet, and will
     │   └── ActRefused    the saga is not in a state in which this can be done to it
     │       └── CancelRefused   the saga is past its pivot, or has ended otherwise
+    ├── ScheduleError           about one schedule; carries its name
+    │   ├── ScheduleNotFound    there is no such schedule
+    │   ├── ScheduleExists      its name is taken, or the request id was used before, with another content
+    │   └── ScheduleRefused     the schedule is not in a state in which this can be done to it
     ├── InvalidInput            what a caller sent breaks the contract
     │   └── Undecodable         it is not even a message of the contract
     ├── Overloaded              there is more than can be taken; nothing was done
@@ -163,6 +167,49 @@ class ActRefused(SagaError):
 
 class CancelRefused(ActRefused):
     """The saga is past its pivot, or may be, or has ended otherwise."""
+
+
+class ScheduleError(OrchestratorError):
+    """About one schedule.
+
+    Attributes:
+        name: of the schedule.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        self.name = name
+        super().__init__(message)
+
+
+class ScheduleNotFound(ScheduleError):
+    """There is no such schedule."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, f"there is no schedule {name!r}")
+
+
+class ScheduleExists(ScheduleError):
+    """There is a schedule of this name, or the request id was used before, with another content.
+
+    Attributes:
+        reason: which of these, in UPPER_SNAKE_CASE.
+    """
+
+    def __init__(self, name: str, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(name, message)
+
+
+class ScheduleRefused(ScheduleError):
+    """The schedule is not in a state in which this can be done to it.
+
+    Attributes:
+        reason: why, in UPPER_SNAKE_CASE, such as ``SCHEDULE_DELETED``.
+    """
+
+    def __init__(self, name: str, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(name, message)
 
 
 class InvalidInput(OrchestratorError):

@@ -42,6 +42,9 @@ REFUSALS: Final[dict[type[errors.OrchestratorError], Refusal]] = {
     errors.InvalidInput: Refusal(StatusCode.INVALID_ARGUMENT, "INVALID_INPUT"),
     errors.SagaNotFound: Refusal(StatusCode.NOT_FOUND, "SAGA_NOT_FOUND"),
     errors.SagaExists: Refusal(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
+    errors.ScheduleNotFound: Refusal(StatusCode.NOT_FOUND, "SCHEDULE_NOT_FOUND"),
+    errors.ScheduleExists: Refusal(StatusCode.ALREADY_EXISTS),
+    errors.ScheduleRefused: Refusal(StatusCode.FAILED_PRECONDITION),
     errors.ActRefused: Refusal(StatusCode.FAILED_PRECONDITION),
     errors.ActNoted: Refusal(StatusCode.DEADLINE_EXCEEDED, "ACT_NOTED"),
     errors.Overloaded: Refusal(StatusCode.RESOURCE_EXHAUSTED, passes=True),
@@ -78,6 +81,8 @@ def _details(error: Exception, refusal: Refusal) -> list[Message]:
     info = error_details_pb2.ErrorInfo(reason=refusal.reason or getattr(error, "reason", ""), domain=DOMAIN)
     if isinstance(error, errors.SagaError):
         info.metadata["saga_id"] = cut(error.saga_id, _FIELD_BYTES)
+    if isinstance(error, errors.ScheduleError):
+        info.metadata["schedule"] = cut(error.name, _FIELD_BYTES)
     details = [info]
     if isinstance(error, errors.InvalidInput):
         details.append(_bad_request(error.violations))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.api.bulk import act_on_sagas
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, saga_filter, traceparent_of, unpack
 from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for
-from orchestrator.api.starts import start_request
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.api.views.journal_view import journal_view
 from orchestrator.api.views.preview_view import preview_view
 from orchestrator.api.views.saga_view import record_view, saga_view
 from orchestrator.api.views.seen_steps import SeenSteps, paced
 from orchestrator.api.views.statistics_view import statistics_view
+from orchestrator.engine.starting import start_request
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.acts import Act, find_command
 from orchestrator.journal.state import Status

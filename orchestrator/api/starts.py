@@ -1,29 +1,13 @@
-"""Starts sagas for callers from outside: their ids, and a turn for each. A process's own sagas need no turn."""
+"""Starts sagas for callers from outside: a turn for each. A process's own sagas need no turn."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-import time
-import uuid
 from typing import TYPE_CHECKING
 
-from orchestrator.engine.sagas import StartSaga
-
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
     from orchestrator.api.admission import Admission
-    from orchestrator.engine.sagas import Sagas, Served
+    from orchestrator.engine.sagas import Sagas, StartSaga
     from orchestrator.journal.state import SagaState
-
-
-_NAMESPACE = uuid.UUID("6f1a4a52-54a2-4a43-a2c4-3a4a9d2b8c11")
-
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_FIXED_BITS = 0xF << 76 | 0x3 << 62
-_VERSION_AND_VARIANT = 7 << 76 | 2 << 62
 
 
 class Starts:
@@ -51,44 +35,3 @@ class Starts:
             return await self._sagas.start(start, wait)
         give_back = await self.admission.enter()
         return await self._sagas.start(start, wait, stopped=give_back)
-
-
-def start_request(served: Served, message: Message, request_id: str, traceparent: str) -> StartSaga:
-    """What to start.
-
-    Args:
-        served: the definition.
-        message: its input, which has been validated: by the interceptor where it is the request itself, else with
-            :func:`orchestrator.api.validation.refuse_invalid`. Here it is not validated again.
-        request_id: makes a repeated request safe (AIP-155); may be empty.
-        traceparent: the W3C trace context of the caller, or empty.
-
-    The saga's id is derived from the request id, so that whichever replica gets a repeated request finds the same
-    saga. Without a request id each request has an id of its own.
-    """
-    definition = served.definition
-    serialized = message.SerializeToString(deterministic=True)
-    digest = hashlib.sha256(f"{definition.name}\n{message.DESCRIPTOR.full_name}\n".encode() + serialized)
-    return StartSaga(
-        saga_id=_id_of(definition.name, request_id) if request_id else _time_ordered_id(),
-        definition=definition.name,
-        version=definition.version,
-        input=serialized,
-        digest=digest.digest(),
-        attributes=tuple((name, str(getattr(message, name))) for name in definition.attributes),
-        traceparent=traceparent,
-    )
-
-
-def _id_of(definition: str, request_id: str) -> str:
-    """The saga's id for a request id. A UUID is the same in capitals (RFC 9562); any other text is taken as it is."""
-    same = request_id.lower() if _UUID.fullmatch(request_id) else request_id
-    return str(uuid.uuid5(_NAMESPACE, f"{definition}/{same}"))
-
-
-def _time_ordered_id() -> str:
-    """A UUID of version 7 (RFC 9562): milliseconds, then chance. New ids are neighbours in the journal's index."""
-    chance = int.from_bytes(os.urandom(10), "big")
-    value = (time.time_ns() // 1_000_000 << 80 | chance) & ~_FIXED_BITS | _VERSION_AND_VARIANT
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -21,6 +21,7 @@ from orchestrator.cli.commands.inspect import feed, list_sagas, preview, show, s
 from orchestrator.cli.commands.journal import journal_commands, migrate
 from orchestrator.cli.commands.mock import mock
 from orchestrator.cli.commands.operator import act, cancel, pause, resolve, resume, retry, skip
+from orchestrator.cli.commands.schedules import schedule_commands
 from orchestrator.cli.commands.serve import serve
 from orchestrator.cli.commands.simulate import simulate
 from orchestrator.cli.commands.verify import verify
@@ -104,3 +105,4 @@ app.command(rich_help_panel=ACT)(retry)
 app.command(rich_help_panel=ACT)(resolve)
 app.command(rich_help_panel=ACT)(skip)
 app.command(rich_help_panel=ACT)(act)
+app.add_typer(schedule_commands, name="schedules", rich_help_panel=ACT)

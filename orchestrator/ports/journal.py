@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from orchestrator.ports.requested_acts import RequestedActs
+from orchestrator.ports.schedules import KeptSchedules
 from orchestrator.ports.wakes import Wakes
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class JournalReader(Protocol):
         """Let go of the store."""
 
 
-class Journal(JournalReader, RequestedActs, Wakes, Protocol):
+class Journal(JournalReader, RequestedActs, KeptSchedules, Wakes, Protocol):
     """The append-only truth about all sagas, shared by all replicas.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`; what it was to write may then stand or not.

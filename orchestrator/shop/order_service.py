@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.api.application import Application, servicers
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, patience_of, statuses, traceparent_of
-from orchestrator.api.starts import start_request
 from orchestrator.api.views.reason_view import reason_view
 from orchestrator.api.views.saga_view import record_view, status_view, step_views
 from orchestrator.api.views.seen_steps import SeenSteps, paced
 from orchestrator.api.views.timestamps import timestamp
+from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, SagaNotFound
 from orchestrator.journal.acts import Act
 from orchestrator.journal.trace_ids import trace_id

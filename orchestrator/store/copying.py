@@ -22,6 +22,7 @@ from orchestrator.errors import ClaimLost, JournalsDiffer, SettingsError
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.journal import Append, NewSaga
+from orchestrator.store.copying_schedules import copy_schedules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -67,6 +68,7 @@ async def copy_journal(source: Journal, target: Journal, told: Callable[[CopyPro
         SettingsError: other processes may write the source.
         JournalsDiffer: the new journal holds something else of a saga.
         SagaExists: a replica of the new journal has just started a saga of the same id.
+        ScheduleExists: the new journal has another schedule of the same name.
         JournalUnavailable: one of the two cannot be used; the copy goes on when it is repeated.
     """
     if source.shared:
@@ -84,6 +86,7 @@ async def copy_journal(source: Journal, target: Journal, told: Callable[[CopyPro
         await asyncio.gather(*(_compare(source, target, saga_id) for saga_id in batch))
         progress = progress._replace(compared=progress.compared + len(batch))
         told(progress)
+    await copy_schedules(source, target)
     for batch in _batches(saga_ids):
         await _park(source, target, batch)
     await target.release(OWNER)

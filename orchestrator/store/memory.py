@@ -18,6 +18,7 @@ from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, sa
 from orchestrator.store.gathered_wakes import GatheredWakes
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
+from orchestrator.store.schedules_in_memory import SchedulesInMemory, SchedulesState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,9 +47,10 @@ class MemoryState:
     requests: dict[str, RequestedAct] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
     wakes: list[GatheredWakes] = field(default_factory=list)
+    schedules: SchedulesState = field(default_factory=SchedulesState)
 
 
-class MemoryJournal(RequestsInMemory):
+class MemoryJournal(RequestsInMemory, SchedulesInMemory):
     """A :class:`~orchestrator.ports.journal.Journal` in dictionaries.
 
     Args:
@@ -68,7 +70,8 @@ class MemoryJournal(RequestsInMemory):
         state.wakes.append(self._wakes)
         self._sagas = state.sagas
         self._alive_until = state.alive_until
-        super().__init__(self._standing_of, state.requests, state.answers)
+        RequestsInMemory.__init__(self, self._standing_of, state.requests, state.answers)
+        SchedulesInMemory.__init__(self, now, state.schedules)
 
     def handle(self) -> MemoryJournal:
         """One more handle on the same store."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import grpc.aio
-    from google.protobuf.descriptor import MethodDescriptor
+    from google.protobuf.descriptor import Descriptor, MethodDescriptor
     from google.protobuf.descriptor_pool import DescriptorPool
 
 
@@ -83,11 +83,39 @@ async def reply_from_json(channel: grpc.aio.Channel, method: str, text: str) -> 
         rpc: MethodDescriptor = types.FindMethodByName(method)
     except KeyError:
         refuse(f"the orchestrator does not know the contract of {method}", code=1)
-    reply = GetMessageClass(rpc.output_type)()
+    return _packed(text, rpc.output_type, types, "--reply-json")
+
+
+async def message_from_json(channel: grpc.aio.Channel, text: str, option: str) -> AnyMessage:
+    """A message, written as JSON that names its type as ``@type``.
+
+    Args:
+        channel: to the orchestrator, which knows the type.
+        text: the JSON.
+        option: of the command line, for messages.
+
+    Raises:
+        typer.Exit: with code 2, this is no such message, or the orchestrator does not know the type.
+    """
     try:
-        json_format.Parse(text, reply, descriptor_pool=types)
+        content = json.loads(text)
+        name = content.pop("@type").rpartition("/")[2]
+    except (ValueError, AttributeError, KeyError, TypeError):
+        refuse(f'{option}: expected JSON that names its type, such as {{"@type": "type.googleapis.com/trip.v1.Trip"}}')
+    types = await declarations(channel, [name])
+    try:
+        kind = types.FindMessageTypeByName(name)
+    except KeyError:
+        refuse(f"{option}: the orchestrator does not know the type {name}")
+    return _packed(json.dumps(content), kind, types, option)
+
+
+def _packed(text: str, kind: Descriptor, types: DescriptorPool, option: str) -> AnyMessage:
+    message = GetMessageClass(kind)()
+    try:
+        json_format.Parse(text, message, descriptor_pool=types)
     except json_format.ParseError as error:
-        refuse(f"--reply-json: this is no {rpc.output_type.full_name}: {' '.join(str(error).split())}")
+        refuse(f"{option}: this is no {kind.full_name}: {' '.join(str(error).split())}")
     packed = AnyMessage()
-    packed.Pack(reply)
+    packed.Pack(message)
     return packed

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.asking import Asking
 from orchestrator.engine.replica.carrying_out import CarryingOut
+from orchestrator.engine.replica.schedule_acts import ScheduleActs
+from orchestrator.engine.replica.schedules import ScheduleRunner
 from orchestrator.engine.run.preview import preview
 from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress
 from orchestrator.errors import ClaimLost
@@ -37,6 +39,7 @@ class Replica:
         worker: as given.
         acts: what operators can do to the sagas that are advanced here, or rest.
         carrying_out: what other replicas want to be done to them.
+        schedules: when sagas start by themselves; see its own facade.
         start: starts a saga; this and the following as the facade says.
         get: a saga as it stands.
         watch: a saga, then after each of its changes.
@@ -49,6 +52,9 @@ class Replica:
         self.carrying_out = CarryingOut(worker, self.acts, worker.served.versions)
         if worker.adapters.journal.shared:
             worker.beside.append(self.carrying_out)
+        runner = ScheduleRunner(worker)
+        worker.beside.append(runner)
+        self.schedules = ScheduleActs(worker.adapters.journal, runner.hurry)
         self._asking = Asking(worker.adapters, worker.owner, self.carrying_out.hurry)
         worker.waking.on(Wake.REQUESTED, lambda _: self.carrying_out.hurry())
         worker.waking.on(Wake.ANSWERED, lambda _: self._asking.hurry())

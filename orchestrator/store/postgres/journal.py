@@ -25,6 +25,7 @@ from orchestrator.store.postgres.group_commit import GroupCommit
 from orchestrator.store.postgres.listening import Listening
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.reading import PostgresReader
+from orchestrator.store.postgres.schedules import PostgresSchedules
 from orchestrator.store.postgres.schema import migrate
 from orchestrator.store.postgres.telling import CHANNEL, Telling
 
@@ -39,7 +40,7 @@ _PARTITIONS_SECONDS: Final = 86_400.0
 """How often the partitions of the next months are seen to."""
 
 
-class PostgresJournal(PostgresReader):
+class PostgresJournal(PostgresReader, PostgresSchedules):
     """A :class:`~orchestrator.ports.journal.Journal` on PostgreSQL. Made by :meth:`open`.
 
     Attributes:
@@ -49,7 +50,8 @@ class PostgresJournal(PostgresReader):
     shared = True
 
     def __init__(self, url: str, listen: str = "") -> None:
-        super().__init__(url)
+        PostgresReader.__init__(self, url)
+        PostgresSchedules.__init__(self, self._ask)
         self._link = Link(url, self._absence)
         self._telling = Telling(partial(self._pool.fetch, queries()["notify"], CHANNEL))
         self._listening = Listening(listen or url, self._telling.name)

@@ -309,3 +309,52 @@ WHERE s.id > $2::bigint - 1000;
 -- name: notify
 -- A hint: that it is lost with the server is no harm, so its commit waits for no flush.
 SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2);
+
+-- name: store_now
+SELECT journal_now();
+
+-- name: create_schedule
+INSERT INTO schedule (uid, name, revision, definition, version, due_at, document)
+SELECT $1, $2, $3, $4, $5, $6, $7
+WHERE NOT EXISTS (SELECT FROM deleted_schedule AS d WHERE d.uid = $1)
+ON CONFLICT DO NOTHING
+RETURNING uid;
+
+-- name: find_schedule
+SELECT s.document, s.revision FROM schedule AS s WHERE s.name = $1;
+
+-- name: is_schedule_deleted
+SELECT d.uid FROM deleted_schedule AS d WHERE d.uid = $1;
+
+-- name: list_schedules
+SELECT s.document, s.revision FROM schedule AS s WHERE s.name > $1 ORDER BY s.name LIMIT $2;
+
+-- name: due_schedules
+-- At least one row: the time, and when the next of the others is due.
+WITH clock AS MATERIALIZED (
+    SELECT journal_now() AS now
+), due AS (
+    SELECT s.document, s.revision, s.due_at, s.name
+    FROM schedule AS s
+    WHERE s.due_at <= (SELECT c.now FROM clock AS c)
+      AND ($2::text[] IS NULL
+           OR s.version = 0 AND s.definition = ANY ($2::text[])
+           OR (s.definition, s.version) IN (SELECT * FROM unnest($2::text[], $3::integer[])))
+    ORDER BY s.due_at, s.name
+    LIMIT $1
+)
+SELECT c.now, (SELECT min(s.due_at) FROM schedule AS s WHERE s.due_at > c.now), d.document, d.revision
+FROM clock AS c LEFT JOIN due AS d ON true
+ORDER BY d.due_at, d.name;
+
+-- name: replace_schedule
+UPDATE schedule AS s
+SET revision = s.revision + 1, due_at = $3, document = $4
+WHERE s.uid = $1 AND s.revision = $2
+RETURNING s.revision;
+
+-- name: delete_schedule
+WITH gone AS (
+    DELETE FROM schedule AS s WHERE s.uid = $1 RETURNING s.uid, s.name
+)
+INSERT INTO deleted_schedule (uid, name, deleted_at) SELECT g.uid, g.name, journal_now() FROM gone AS g RETURNING uid;

@@ -29,6 +29,7 @@ from orchestrator.store.sqlite.group_commit import GroupCommit
 from orchestrator.store.sqlite.place import Place
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader
+from orchestrator.store.sqlite.schedules import SqliteSchedules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.wakes import Woken
 
 
-class SqliteJournal(SqliteReader, RequestsInMemory):
+class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
     """A :class:`~orchestrator.ports.journal.Journal` in one file. Made by :meth:`open`.
 
     Attributes:
@@ -68,6 +69,7 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
             place.watch()
             self._opened = opened.pop_all()
         RequestsInMemory.__init__(self, self._standing_of, {}, {})
+        SqliteSchedules.__init__(self, now, self._write, self._all)
         self._appending = Appending(self._writing)
         self._commits = GroupCommit(
             self._writing,

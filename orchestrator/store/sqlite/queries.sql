@@ -175,3 +175,46 @@ SELECT s.definition, s.version, s.status, s.owner FROM saga AS s WHERE s.saga_id
 
 -- name: forget_replica
 DELETE FROM replica WHERE owner = ?;
+
+-- name: create_schedule
+INSERT INTO schedule (uid, name, revision, definition, version, due_at, document)
+SELECT :uid, :name, :revision, :definition, :version, :due_at, :document
+WHERE NOT EXISTS (SELECT * FROM deleted_schedule AS d WHERE d.uid = :uid)
+ON CONFLICT DO NOTHING
+RETURNING uid;
+
+-- name: find_schedule
+SELECT s.document, s.revision FROM schedule AS s WHERE s.name = ?;
+
+-- name: is_schedule_deleted
+SELECT d.uid FROM deleted_schedule AS d WHERE d.uid = ?;
+
+-- name: list_schedules
+SELECT s.document, s.revision FROM schedule AS s WHERE s.name > ? ORDER BY s.name LIMIT ?;
+
+-- name: due_schedules
+SELECT s.document, s.revision
+FROM schedule AS s
+WHERE s.due_at <= :now
+  AND (:served IS NULL OR EXISTS (
+      SELECT *
+      FROM json_each(:served) AS j
+      WHERE json_extract(j.value, '$[0]') = s.definition AND s.version IN (0, json_extract(j.value, '$[1]'))
+  ))
+ORDER BY s.due_at, s.name
+LIMIT :limit;
+
+-- name: next_schedule
+SELECT min(s.due_at) FROM schedule AS s WHERE s.due_at > ?;
+
+-- name: replace_schedule
+UPDATE schedule
+SET revision = revision + 1, due_at = :due_at, document = :document
+WHERE uid = :uid AND revision = :revision
+RETURNING revision;
+
+-- name: delete_schedule
+DELETE FROM schedule WHERE uid = ? RETURNING name;
+
+-- name: remember_schedule
+INSERT INTO deleted_schedule (uid, name, deleted_at) VALUES (?, ?, ?);

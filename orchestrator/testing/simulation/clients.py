@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from orchestrator.engine.sagas import StartSaga
-from orchestrator.errors import ActNoted, ActRefused, JournalError, SagaNotFound
+from orchestrator.errors import ActNoted, ActRefused, JournalError, SagaNotFound, ScheduleError
 from orchestrator.journal.acts import Act
 from orchestrator.journal.state import Status
 from orchestrator.testing.simulation.promises import Promise
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from orchestrator.testing.simulation.sagas_under_test import SagasUnderTest
     from orchestrator.testing.simulation.timeline import Timeline
 
-    Ask = Callable[[ReplicaProcess], Awaitable[SagaState]]
+
+T = TypeVar("T")
 
 _ANSWER_SECONDS: Final = 5.0
 _LONGEST_WAIT: Final = 3.0
@@ -176,9 +177,9 @@ class Clients:
         who: str,
         what: str,
         saga_id: str,
-        ask: Ask,
+        ask: Callable[[ReplicaProcess], Awaitable[T]],
         takes_it: Callable[[ReplicaProcess], bool] = lambda _: True,
-    ) -> SagaState | None:
+    ) -> T | None:
         """Ask a replica that seems to be there, and that takes such questions; what it answers, if it does."""
         there = [replica for replica in self._replicas if replica.answers and takes_it(replica.current)]
         if not there:
@@ -190,9 +191,9 @@ class Clients:
         if not asked.done():
             self._timeline.note(who, "unanswered", what, saga_id)
             return None
-        answer: SagaState | Exception = asked.result()
+        answer: T | Exception = asked.result()
         if not isinstance(answer, Exception):
-            self._timeline.note(who, "was_told", what, saga_id, answer.status)
+            self._timeline.note(who, "was_told", what, saga_id, getattr(answer, "status", ""))
             return answer
         self._timeline.note(who, "was_told", what, saga_id, repr(answer))
         if not isinstance(answer, _EXPECTED):
@@ -200,10 +201,10 @@ class Clients:
         return None
 
 
-_EXPECTED: Final = (JournalError, SagaNotFound, ActRefused, ActNoted)
+_EXPECTED: Final = (JournalError, SagaNotFound, ActRefused, ActNoted, ScheduleError)
 
 
-async def _answer(ask: Ask, replica: ReplicaProcess) -> SagaState | Exception:
+async def _answer(ask: Callable[[ReplicaProcess], Awaitable[T]], replica: ReplicaProcess) -> T | Exception:
     try:
         return await ask(replica)
     except Exception as error:  # noqa: BLE001 - it is looked at where it was asked

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.state import CommandState
     from orchestrator.ports.claims import Claim
     from orchestrator.ports.journal import Append
+    from orchestrator.ports.schedules import Schedule
     from orchestrator.testing.mock import LedgerEntry
 
 
@@ -197,6 +198,12 @@ class Invariants:
         known = self.sagas[saga_id]
         if known.owner == owner:
             self.sagas[saga_id] = known._replace(advancing=True)
+
+    def check_instants(self, schedule: Schedule, now: int) -> None:
+        """A schedule was changed, at this time of the journal's clock: nothing starts before its instant."""
+        for firing in schedule.firing:
+            if firing.instant > now:
+                self.report(Promise.TIME_AND_SIGNALS_ARE_FACTS, f"{schedule.name} starts a saga before its instant")
 
     def _check(self, state: SagaState, entry: Entry) -> None:
         """Is what the entry says true, and may it be said now?"""

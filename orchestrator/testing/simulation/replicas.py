@@ -57,6 +57,7 @@ class ReplicaProcess:
         process: what runs it.
         worker: the worker.
         sagas: the facade, through which operators act on sagas of any replica.
+        schedules: when sagas start by themselves.
         is_open: it has recovered what there was, and answers.
         is_stopping: it is being stopped in good order.
     """
@@ -92,7 +93,7 @@ class ReplicaProcess:
         )
         self.is_open = False
         self.is_stopping = False
-        self.sagas, self.worker = replica, replica.worker
+        self.sagas, self.worker, self.schedules = replica, replica.worker, replica.schedules
         self._opening: asyncio.Task[Any] | None = None
 
     def begin(self) -> None:

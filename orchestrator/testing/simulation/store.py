@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.claims import Claim
     from orchestrator.ports.journal import Append
+    from orchestrator.ports.schedules import Schedule
     from orchestrator.ports.wakes import Woken
     from orchestrator.store.memory import MemoryJournal
     from orchestrator.testing.simulation.fault_rates import FaultRates
@@ -161,6 +162,18 @@ class SimulatedJournal(JournalConnection):
         call_outside(store.random.uniform(*_LATE_SECONDS) if is_late else self.delay(), _set, arrived)
         await arrived
         return woken
+
+    async def replace_schedule(self, schedule: Schedule) -> bool:
+        """See the port."""
+
+        async def change() -> bool:
+            changed = await self.journal.replace_schedule(schedule)
+            if changed:
+                self._note("scheduled", schedule.name, schedule.revision + 1, *schedule.firing)
+                self._store.invariants.check_instants(schedule, self._clock.now())
+            return changed
+
+        return await self._ask(change)
 
     async def travel(self, *, answered: bool) -> None:
         """See the base class."""

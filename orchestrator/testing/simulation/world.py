@@ -21,13 +21,13 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.journal.state import ENDED, Status
-from orchestrator.testing.simulation.clients import Clients
 from orchestrator.testing.simulation.fault_rates import NO_FAULTS, FaultRates
 from orchestrator.testing.simulation.final_check import FinalCheck
 from orchestrator.testing.simulation.invariants import Invariants
 from orchestrator.testing.simulation.network import Network
 from orchestrator.testing.simulation.promises import Broken, Promise
 from orchestrator.testing.simulation.replicas import SimulatedReplica
+from orchestrator.testing.simulation.scheduled import ScheduleClients
 from orchestrator.testing.simulation.store import SimulatedStore
 from orchestrator.testing.simulation.timeline import Timeline
 from orchestrator.testing.world.clock import VirtualClock
@@ -140,11 +140,12 @@ class _World:
             SimulatedReplica(f"replica-{number}", network, store, self._sagas, before, timeline)
             for number in range(1, random.randint(*_REPLICAS) + 1)
         ]
-        clients = Clients(replicas, self._sagas, random, timeline, self._invariants)
+        clients = ScheduleClients(replicas, self._sagas, random, timeline, self._invariants, self._seed)
         starts = [
             self._loop.create_task(clients.start(f"saga-{number}", random.uniform(0, _FAULTY_SECONDS * 0.6)))
             for number in range(1, random.randint(*_SAGAS) + 1)
         ]
+        starts += [self._loop.create_task(each) for each in clients.schedules()]
         faults = [
             *(replica.live(self._fault_rates, random) for replica in replicas),
             *(host.live(self._fault_rates.participant_crashes, random, timeline) for host in network.hosts.values()),
@@ -160,6 +161,7 @@ class _World:
             replica.recover_now(definitions)
         await self._settle_all(starts, clients)
         await FinalCheck(self._invariants).check(self._journal)
+        await clients.check_schedules(self._journal)
 
     def _served_before(self, definitions: Sequence[Definition]) -> Sequence[Definition]:
         """What is served when the world begins: in some worlds, what was served before a deploy."""
@@ -174,10 +176,10 @@ class _World:
             task.cancel()
         await asyncio.wait(faults)
 
-    async def _settle_all(self, starts: list[asyncio.Task[None]], clients: Clients) -> None:
+    async def _settle_all(self, starts: list[asyncio.Task[None]], clients: ScheduleClients) -> None:
         """Everything must end, or wait for an operator, who then decides."""
         for _ in range(_OPERATOR_ROUNDS):
-            await self._until_all_settled(starts)
+            await self._until_all_settled(starts, clients)
             suspended = clients.suspended()
             if not suspended:
                 break
@@ -185,13 +187,14 @@ class _World:
                 await clients.decide(saga_id)
         await asyncio.sleep(_LATEST_ARRIVAL_SECONDS)
 
-    async def _until_all_settled(self, starts: list[asyncio.Task[None]]) -> None:
+    async def _until_all_settled(self, starts: list[asyncio.Task[None]], clients: ScheduleClients) -> None:
         until = self._loop.time() + _LONGEST_RECOVERY_SECONDS
         while self._loop.time() < until:
             await asyncio.sleep(1.0)
-            if all(start.done() for start in starts) and not self._unsettled():
+            to_come = await clients.unsettled_schedules(self._journal)
+            if all(start.done() for start in starts) and not self._unsettled() and not to_come:
                 return
-        for saga_id in self._unsettled():
+        for saga_id in [*self._unsettled(), *await clients.unsettled_schedules(self._journal)]:
             self._invariants.report(Promise.NOTHING_IS_LOST, f"{saga_id} does not come to an end")
 
     def _unsettled(self) -> list[str]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.fold import fold
+from orchestrator.testing.world.schedules import SchedulesConnection
 from orchestrator.testing.world.virtual_loop import call_outside
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ Results: TypeAlias = "list[Exception | None]"
 """What each append of a transaction is answered with: an error, or ``None`` for done."""
 
 
-class JournalConnection:
+class JournalConnection(SchedulesConnection):
     """A connection with which nothing goes wrong, and that takes no time.
 
     It is a :class:`~orchestrator.ports.journal.Journal`. A subclass says what goes wrong, by overriding :meth:`delay`,
@@ -50,6 +51,7 @@ class JournalConnection:
     """
 
     def __init__(self, journal: Journal, process: Process) -> None:
+        super().__init__(journal, self._ask)
         self.journal = journal
         self.process = process
         self._waiting: Batch = []

@@ -2,7 +2,7 @@ import grpc
 
 from orchestrator.api.application import Application, servicers
 from orchestrator.api.requests import traceparent_of
-from orchestrator.api.starts import start_request
+from orchestrator.engine.starting import start_request
 from trip.v1.trip_pb2 import BookTripRequest, Trip
 from trip.v1.trip_pb2_grpc import TripServiceServicer, add_TripServiceServicer_to_server
 from trip_sagas import book_trip

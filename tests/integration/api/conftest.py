@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.saga_service import SagaService
+from orchestrator.api.schedule_service import ScheduleService
 from orchestrator.api.server import ApiServer
 from orchestrator.api.starts import Starts
 from orchestrator.bootstrap import SystemClock
@@ -35,6 +36,7 @@ from orchestrator.shop.place_order import place_order
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.mock import ContractParticipant
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub, add_SagaServiceServicer_to_server
+from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub, add_ScheduleServiceServicer_to_server
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub, add_OrderServiceServicer_to_server
 from shop.type.v1.type_pb2 import Address, Line
@@ -111,6 +113,7 @@ class Api:
         self.feed = feed
         self.orders = OrderServiceStub(channel)
         self.sagas = SagaServiceStub(channel)
+        self.schedules = ScheduleServiceStub(channel)
         self.replica = sagas
         self.worker = sagas.worker
         self.mocks = mocks
@@ -143,6 +146,9 @@ async def serving(journal: Journal, mocks: Mocks, owner: str, lease: float = 15.
         "127.0.0.1:0",
         {
             "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
+            "saga.v1.ScheduleService": partial(
+                add_ScheduleServiceServicer_to_server, ScheduleService(replica.schedules, replica)
+            ),
             "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
         },
     )

@@ -32,7 +32,12 @@ if TYPE_CHECKING:
 
     AnOrder = Callable[..., orders.StartOrderRequest]
 
-SERVICES = ("saga.v1.SagaService", "shop.order.v1.OrderService", "grpc.health.v1.Health")
+SERVICES = (
+    "saga.v1.SagaService",
+    "saga.v1.ScheduleService",
+    "shop.order.v1.OrderService",
+    "grpc.health.v1.Health",
+)
 METHODS = [
     method
     for name in (*SERVICES, "grpc.reflection.v1alpha.ServerReflection")
@@ -159,7 +164,7 @@ async def test_health_lists_every_service(api: Api) -> None:
     answer = await stub(health_pb2.HealthListRequest())  # type: ignore[attr-defined]
 
     assert {name: each.status for name, each in answer.statuses.items()} == dict.fromkeys(
-        ("", "saga.v1.SagaService", "shop.order.v1.OrderService"), health_pb2.HealthCheckResponse.SERVING
+        ("", *SERVICES[:3]), health_pb2.HealthCheckResponse.SERVING
     )
 
 
@@ -247,7 +252,7 @@ def unbounded(message: Any, seen: frozenset[str] = frozenset()) -> list[str]:  #
 
 
 def test_every_list_and_every_map_in_a_request_of_the_api_is_bounded() -> None:
-    requests = {method.input_type for method in METHODS if method.containing_service.full_name in SERVICES[:2]}
+    requests = {method.input_type for method in METHODS if method.containing_service.full_name in SERVICES[:3]}
 
     assert [name for request in requests for name in unbounded(request)] == []
 

@@ -8,11 +8,12 @@ import shutil
 import subprocess
 import sys
 from contextlib import AsyncExitStack, closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.errors import JournalsDiffer, JournalUnavailable, SettingsError
+from orchestrator.errors import JournalsDiffer, JournalUnavailable, ScheduleExists, SettingsError
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.store import copying
@@ -23,6 +24,7 @@ from orchestrator.store.sqlite.locking import JournalLock
 from tests.golden.journal_file import FILE
 from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Writing, recovered
 from tests.support.postgres import set_store_clock
+from tests.support.schedules import schedule
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -255,3 +257,25 @@ def test_migrate_shows_what_is_missing_and_applies_it(tmp_path: Path, postgres_u
         assert names
         assert [line for line in applied.stderr.splitlines() if "applied" in line] == [f"applied: {n}" for n in names]
         assert after.stderr.startswith("the journal has schema ")
+
+
+async def test_schedules_move_with_their_identity_and_what_was_copied_before_stays_as_it_is(both: Both) -> None:
+    source, target = both
+    for number in range(3):
+        await source.create_schedule(schedule(number, next_at=FAR))
+    await copy_journal(source, target, ignored)
+    copied = await target.list_schedules("", 10)
+    assert copied == await source.list_schedules("", 10)
+
+    assert await target.replace_schedule(replace(copied[0], created_by="bob"))
+    await copy_journal(source, target, ignored)
+    assert (await target.list_schedules("", 10))[0].created_by == "bob"
+
+
+async def test_another_schedule_of_the_same_name_is_not_overwritten(both: Both) -> None:
+    source, target = both
+    await source.create_schedule(schedule(1))
+    await target.create_schedule(replace(schedule(2), name="schedule-1"))
+
+    with pytest.raises(ScheduleExists, match="has another schedule 'schedule-1'"):
+        await copy_journal(source, target, ignored)

@@ -6,9 +6,9 @@ import uuid
 
 import pytest
 
-from orchestrator.api.starts import _time_ordered_id, start_request
 from orchestrator.definition.saga import saga
 from orchestrator.engine.definitions import ServedSaga
+from orchestrator.engine.starting import _time_ordered_id, start_request
 from orchestrator.shop.place_order import Shop, place_order
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest

@@ -12,7 +12,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from orchestrator.api.requests import saga_filter, unpack
-from orchestrator.api.starts import start_request
+from orchestrator.engine.starting import start_request
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter

@@ -43,7 +43,8 @@ def test_everything_that_can_go_wrong_does() -> None:
     assert {"completed", "compensated", "partially_compensated"} <= set(ends)
     for troubled in (
         "broke", "busy", "cancel", "crashed", "deployed", "intercepted", "late", "lost", "nonsense", "pause", "paused",
-        "refused", "rejected", "released", "reset", "resolve", "resume", "retry_now", "skip", "stopped",
+        "refused", "rejected", "released", "reset", "resolve", "resume", "retry_now", "run", "schedule", "scheduled",
+        "skip", "stopped",
         "unacknowledged", "unanswered", "unavailable", "unwritten", "went_on",
     ):  # fmt: skip
         assert events[troubled], troubled
@@ -110,7 +111,8 @@ def test_in_a_world_without_faults_nothing_goes_wrong(monkeypatch: pytest.Monkey
 
     assert not outcome.broken
     assert outcome.timeline.counts().keys() <= {
-        "opened", "start", "appended", "sent", "completed", "was_told", "no_more_faults", "refused",
+        "opened", "start", "appended", "sent", "completed", "was_told", "no_more_faults", "refused", "schedule",
+        "scheduled", "run",
     }  # fmt: skip
 
 

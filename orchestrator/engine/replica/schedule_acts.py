@@ -1,0 +1,192 @@
+"""What can be done to schedules, at any replica: they belong to no one, and change by revisions."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.engine.schedules.timetable import read_cron, read_zone
+from orchestrator.engine.schedules.turn import instant_after, request_id_of
+from orchestrator.engine.starting import saga_id_of
+from orchestrator.errors import InvalidInput, ScheduleExists, ScheduleNotFound, ScheduleRefused
+from orchestrator.ports.schedules import Firing, Pause, Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orchestrator.engine.schedules.facade import NewSchedule
+    from orchestrator.ports.journal import Journal
+
+_NAMESPACE: Final = uuid.UUID("2b1d7f06-6c0e-4d52-9d0a-5a0f3e0d4f7c")
+_MOST_BY_HAND: Final = 20
+
+
+class ScheduleActs:
+    """The schedules of one journal; see the facade for each method.
+
+    Args:
+        journal: where they are kept.
+        changed: called after each change: something may be due now.
+    """
+
+    def __init__(self, journal: Journal, changed: Callable[[], None]) -> None:
+        self._journal = journal
+        self._changed = changed
+
+    async def create(self, new: NewSchedule) -> Schedule:
+        """See the facade."""
+        digest = _digest(new)
+        found = await self._found_before(new, digest)
+        if found is not None:
+            return found
+        schedule = _of(new, digest, await self._journal.store_now())
+        if await self._journal.create_schedule(schedule):
+            self._changed()
+            return schedule
+        found = await self._found_before(new, digest)
+        if found is not None:
+            return found
+        raise ScheduleRefused(new.name, "SCHEDULE_DELETED", f"this request created {new.name}, which was deleted since")
+
+    async def get(self, name: str) -> Schedule:
+        """See the facade."""
+        schedule = await self._journal.find_schedule(name)
+        if schedule is None:
+            raise ScheduleNotFound(name)
+        return schedule
+
+    async def list_after(self, name: str, limit: int) -> Sequence[Schedule]:
+        """See the facade."""
+        return await self._journal.list_schedules(name, limit)
+
+    async def pause(self, name: str, why: str, by: str) -> Schedule:
+        """See the facade."""
+        now = await self._journal.store_now()
+        return await self._change(name, lambda it: it if it.pause else replace(it, pause=Pause(now, why, by)))
+
+    async def resume(self, name: str) -> Schedule:
+        """See the facade."""
+        now = await self._journal.store_now()
+
+        def resumed(schedule: Schedule) -> Schedule:
+            if schedule.pause is None:
+                return schedule
+            # What is decided is at its instant until that is done, and moves on from there.
+            next_at = schedule.next_at if _is_firing_next(schedule) else _from_now_on(schedule, now)
+            return replace(schedule, pause=None, next_at=next_at, not_before=0)
+
+        return await self._change(name, resumed)
+
+    async def delete(self, name: str) -> Schedule:
+        """See the facade."""
+        schedule = await self.get(name)
+        if not await self._journal.delete_schedule(schedule.uid):
+            raise ScheduleNotFound(name)
+        return schedule
+
+    async def run(self, name: str, request_id: str, by: str) -> tuple[Schedule, str]:
+        """See the facade."""
+        now = await self._journal.store_now()
+        schedule = await self.get(name)
+        firing = Firing(now, request_id_of(schedule.uid, request_id or str(uuid.uuid4())), by)
+        saga_id = saga_id_of(schedule.definition, firing.request_id)
+        if await self._journal.find(saga_id) is not None:
+            return schedule, saga_id
+
+        def asked(schedule: Schedule) -> Schedule:
+            if any(each.request_id == firing.request_id for each in schedule.firing):
+                return schedule
+            if len(schedule.firing) >= _MOST_BY_HAND:
+                what = f"{len(schedule.firing)} starts of {name} are not made yet: see that its saga is served"
+                raise ScheduleRefused(name, "TOO_MANY_STARTS", what)
+            # A replica may be at it: then it is left to that one for as long as it was.
+            return replace(schedule, firing=(*schedule.firing, firing))
+
+        return await self._change(name, asked, schedule.uid), saga_id
+
+    async def _change(self, name: str, change: Callable[[Schedule], Schedule], uid: str = "") -> Schedule:
+        """Change one, from whichever revision it has."""
+        while True:
+            schedule = await self.get(name)
+            if uid and schedule.uid != uid:
+                raise ScheduleNotFound(name)
+            changed = change(schedule)
+            if changed == schedule:
+                return schedule
+            if await self._journal.replace_schedule(changed):
+                self._changed()
+                return replace(changed, revision=schedule.revision + 1)
+
+    async def _found_before(self, new: NewSchedule, digest: bytes) -> Schedule | None:
+        """The schedule that this request created, if it did.
+
+        Raises:
+            ScheduleExists: the name is another one's.
+        """
+        schedule = await self._journal.find_schedule(new.name)
+        if schedule is None:
+            return None
+        if not new.request_id or schedule.uid != _uid(new):
+            raise ScheduleExists(new.name, "SCHEDULE_EXISTS", f"there is a schedule {new.name!r} already")
+        if schedule.digest != digest:
+            what = f"schedule {new.name!r} was created by the same request id with another content"
+            raise ScheduleExists(new.name, "REQUEST_ID_REUSED", what)
+        return schedule
+
+
+def _of(new: NewSchedule, digest: bytes, now: int) -> Schedule:
+    """A schedule that is created now.
+
+    Raises:
+        InvalidInput: its expression, zone or instant is none, or the instant lies in the past.
+    """
+    if new.cron:
+        next_at = read_cron(new.cron, new.zone).after(now)
+    else:
+        read_zone(new.zone)
+        next_at = new.at
+        if new.at <= now:
+            raise InvalidInput(("schedule.at", "lies in the past, by the clock of the store; run it by hand instead"))
+    return Schedule(
+        uid=_uid(new) if new.request_id else str(uuid.uuid4()),
+        name=new.name,
+        revision=1,
+        digest=digest,
+        cron=new.cron,
+        zone=new.zone,
+        at=new.at,
+        definition=new.definition,
+        version=new.version,
+        input_type=new.input_type,
+        input=new.input,
+        overlap=new.overlap,
+        missed=new.missed,
+        missed_limit=new.missed_limit,
+        window=new.window,
+        created_at=now,
+        created_by=new.created_by,
+        next_at=next_at,
+    )
+
+
+def _uid(new: NewSchedule) -> str:
+    """By name and request id, so that a repeated request finds what it created."""
+    return str(uuid.uuid5(_NAMESPACE, f"{new.name}/{new.request_id.lower()}"))
+
+
+def _digest(new: NewSchedule) -> bytes:
+    """Of everything that was asked for."""
+    told = new._replace(request_id="", overlap=new.overlap.value, missed=new.missed.value)  # type: ignore[arg-type]  # as numbers
+    return hashlib.sha256(repr(tuple(told)).encode()).digest()
+
+
+def _is_firing_next(schedule: Schedule) -> bool:
+    return any(each.instant == schedule.next_at and not each.by for each in schedule.firing)
+
+
+def _from_now_on(schedule: Schedule, now: int) -> int | None:
+    """The first instant that does not lie in the past."""
+    next_at = schedule.next_at
+    return next_at if next_at is None or next_at > now else instant_after(schedule, now)

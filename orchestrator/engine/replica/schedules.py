@@ -1,0 +1,168 @@
+r"""Starts what is due by schedule.
+
+Purpose: each due instant starts one saga, with any number of replicas, whichever of them die and wherever clocks jump.
+Invariant: nothing is started that is not decided, durably, in the schedule; and the schedule moves on only after the
+start is durable. Both changes hold only from the revision that was read, and the saga's id follows from the schedule
+and the instant: whoever comes second changes nothing, and starts nothing.
+
+::
+
+    due, by the store's clock ──▶ taken: decided (revision n + 1) ──▶ start, durable ──▶ moved on (n + 2)
+          ▲                            └─ another replica was first: left to it              │
+          └──────────── its replica died: due again after a few seconds ◀── no answer ───────┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from orchestrator.engine.schedules.turn import fired, taken
+from orchestrator.engine.starting import start_request
+from orchestrator.errors import JournalError, SagaExists
+from orchestrator.journal.state import ENDED
+from orchestrator.ports.schedules import PastStart, StartOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from orchestrator.engine.replica.worker import Worker
+    from orchestrator.engine.sagas import StartSaga
+    from orchestrator.ports.schedules import DueSchedules, Firing, Schedule
+
+_log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 10.0
+"""How often, at least, a replica looks for what another one may have created."""
+_RETRY_SECONDS: Final = 1.0
+_SHORTEST_SECONDS: Final = 0.01
+_AT_ONCE: Final = 50
+_NANOSECONDS: Final = 1_000_000_000
+
+
+class ScheduleRunner:
+    """Starts what is due, in one replica.
+
+    Args:
+        worker: the replica's.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._changed = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+        self._failed = False
+
+    def open(self) -> None:
+        """Look for what is due from now on."""
+        self._looking = asyncio.ensure_future(self._look_again_and_again())
+
+    def close(self) -> None:
+        """Look no more. What is decided and not started is due again for another replica."""
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def hurry(self) -> None:
+        """A schedule was changed here: it may be due earlier than what is waited for."""
+        self._changed.set()
+
+    async def look(self) -> DueSchedules:
+        """Look once, and do what is due; what was found.
+
+        Raises:
+            JournalUnavailable: it cannot be looked for.
+        """
+        self._failed = False
+        due = await self._worker.adapters.journal.due_schedules(_AT_ONCE, self._worker.served.versions)
+        await asyncio.gather(*(self._take(schedule, due.now) for schedule in due.schedules))
+        return due
+
+    async def _look_again_and_again(self) -> None:
+        clock = self._worker.adapters.clock
+        while True:
+            self._changed.clear()
+            pause = await self._pause()
+            call = clock.call_after(pause, self._changed.set)
+            await self._changed.wait()
+            call.cancel()
+
+    async def _pause(self) -> float:
+        """Look; seconds until the next look."""
+        try:
+            due = await self.look()
+        except JournalError as error:
+            _log.debug("schedules cannot be looked for: %s", error)
+            return _RETRY_SECONDS
+        if due.schedules:  # what was done may be due again
+            return _RETRY_SECONDS if self._failed else _SHORTEST_SECONDS
+        if due.next_at is None:
+            return LOOK_SECONDS
+        return min(LOOK_SECONDS, max(_SHORTEST_SECONDS, (due.next_at - due.now) / _NANOSECONDS))
+
+    async def _take(self, schedule: Schedule, now: int) -> None:
+        """Decide about one, unless another replica did; and do what is decided."""
+        try:
+            decided = taken(schedule, now, await self._running(schedule))
+            if await self._worker.adapters.journal.replace_schedule(decided):
+                kept = replace(decided, revision=decided.revision + 1)
+                for firing in decided.firing:
+                    kept = await self._note(kept, firing, await self._start(kept, firing, now))
+        except JournalError as error:
+            self._failed = True
+            _log.info("schedule %s is tried again in a few seconds: %s", schedule.name, error)
+        except Exception:  # noqa: BLE001 - one schedule must not keep the others waiting
+            self._failed = True
+            _log.critical("schedule %s cannot be carried out", schedule.name, exc_info=True)
+
+    async def _note(self, schedule: Schedule, firing: Firing, past: PastStart) -> Schedule:
+        """Let the schedule move on, from whichever revision it has now; as it is kept then.
+
+        Raises:
+            JournalError: whether it has moved on is not known.
+        """
+        journal = self._worker.adapters.journal
+        while firing in schedule.firing:
+            done = fired(schedule, firing, past)
+            if await journal.replace_schedule(done):
+                return replace(done, revision=done.revision + 1)
+            latest = await journal.find_schedule(schedule.name)  # somebody has paused it, or run it by hand
+            if latest is None or latest.uid != schedule.uid:
+                return schedule
+            schedule = latest
+        return schedule
+
+    async def _running(self, schedule: Schedule) -> Collection[str]:
+        """Those of the sagas that it started that have not ended."""
+        if not schedule.running:
+            return ()
+        records = await self._worker.adapters.journal.find_each(schedule.running)
+        return {record.saga_id for record in records if record.status not in ENDED}
+
+    async def _start(self, schedule: Schedule, firing: Firing, now: int) -> PastStart:
+        """Start a saga, or find it started; what became of it once that is durable.
+
+        Raises:
+            JournalError: whether it is durable is not known.
+        """
+        start = self._request(schedule, firing)
+        if isinstance(start, str):
+            _log.error("schedule %s starts nothing: %s", schedule.name, start)
+            return PastStart(firing.instant, StartOutcome.REFUSED, now, message=start)
+        try:
+            await self._worker.start(start)
+        except SagaExists as error:
+            _log.error("schedule %s starts nothing: %s", schedule.name, error)
+            return PastStart(firing.instant, StartOutcome.REFUSED, now, message=str(error))
+        message = f"by hand, by {firing.by}" if firing.by else ""
+        return PastStart(firing.instant, StartOutcome.STARTED, now, start.saga_id, message)
+
+    def _request(self, schedule: Schedule, firing: Firing) -> StartSaga | str:
+        """What to start; or why nothing can be."""
+        served = self._worker.served.find(schedule.definition, schedule.version)
+        assert served is not None, "only what is served here is due here"
+        takes = served.definition.input.DESCRIPTOR.full_name
+        if takes != schedule.input_type:
+            return f"its input is a {schedule.input_type}, and {served.definition} takes a {takes}: create it anew"
+        return start_request(served, served.definition.input.FromString(schedule.input), firing.request_id, "")
