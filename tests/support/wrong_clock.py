@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from orchestrator.testing.world.clock import JumpingClock
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
 
 
 class WrongClock(JumpingClock):
@@ -23,3 +29,6 @@ class WrongClock(JumpingClock):
 
     async def sleep(self, seconds: float) -> None:
         await self._world.sleep(seconds)
+
+    def call_after(self, seconds: float, callback: Callable[[], None]) -> asyncio.Future[None]:
+        return self._world.call_after(seconds, callback)

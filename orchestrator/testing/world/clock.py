@@ -66,23 +66,31 @@ class JumpingClock:
 
     async def sleep(self, seconds: float) -> None:
         """Move the time on, or wait for :meth:`advance`."""
-        due = self.time + int(seconds * 1e9)
         if seconds >= self.hold_from:
-            self._held.append((due, asyncio.get_running_loop().create_future()))
-            await self._held[-1][1]
+            await self._hold(seconds)
             return
+        due = self.time + int(seconds * 1e9)
         self.slept.append(seconds)
         self.time = max(self.time, due)
         await asyncio.sleep(0)
 
-    def call_after(self, seconds: float, callback: Callable[[], None]) -> asyncio.Task[None]:
+    def call_after(self, seconds: float, callback: Callable[[], None]) -> asyncio.Future[None]:
         """Call ``callback`` after such a sleep."""
+        if seconds >= self.hold_from:
+            held = self._hold(seconds)
+            held.add_done_callback(lambda ended: None if ended.cancelled() else callback())
+            return held
 
         async def wait() -> None:
             await self.sleep(seconds)
             callback()
 
         return asyncio.ensure_future(wait())
+
+    def _hold(self, seconds: float) -> asyncio.Future[None]:
+        held: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._held.append((self.time + int(seconds * 1e9), held))
+        return held
 
     def is_held(self) -> bool:
         """Whether a long sleep waits for :meth:`advance`."""

@@ -124,7 +124,9 @@ async def test_a_long_recovery_tells_how_far_it_has_come(world: EngineWorld, cap
         await world.stopped(saga_id)
 
 
-async def test_a_recovery_that_the_journal_interrupts_goes_on_once_it_is_back(world: EngineWorld) -> None:
+async def test_a_recovery_that_the_journal_interrupts_goes_on_once_it_is_back(
+    world: EngineWorld, caplog: pytest.LogCaptureFixture
+) -> None:
     await left_behind(world, "old")
     claim, failures = world.journal.claim_unfinished, iter([True])
 
@@ -135,7 +137,7 @@ async def test_a_recovery_that_the_journal_interrupts_goes_on_once_it_is_back(wo
 
     world.journal.claim_unfinished = failing  # type: ignore[method-assign]
     process = await beginning(world)
-    await until(world.clock.is_held)
+    await until(lambda: "trying again: the disk is slow" in caplog.text)
     assert process.worker.recovery.under_way
 
     world.clock.advance(21)
