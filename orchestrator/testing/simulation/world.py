@@ -158,7 +158,7 @@ class _World:
             host.up = True
         for replica in replicas:
             replica.recover_now(definitions)
-        await self._settle_all(starts, clients)
+        await self._settle_all(starts, clients, store)
         await FinalCheck(self._invariants).check(self._journal)
 
     def _served_before(self, definitions: Sequence[Definition]) -> Sequence[Definition]:
@@ -174,10 +174,10 @@ class _World:
             task.cancel()
         await asyncio.wait(faults)
 
-    async def _settle_all(self, starts: list[asyncio.Task[None]], clients: Clients) -> None:
+    async def _settle_all(self, starts: list[asyncio.Task[None]], clients: Clients, store: SimulatedStore) -> None:
         """Everything must end, or wait for an operator, who then decides."""
         for _ in range(_OPERATOR_ROUNDS):
-            await self._until_all_settled(starts)
+            await self._until_all_settled(starts, store)
             suspended = clients.suspended()
             if not suspended:
                 break
@@ -185,11 +185,11 @@ class _World:
                 await clients.decide(saga_id)
         await asyncio.sleep(_LATEST_ARRIVAL_SECONDS)
 
-    async def _until_all_settled(self, starts: list[asyncio.Task[None]]) -> None:
+    async def _until_all_settled(self, starts: list[asyncio.Task[None]], store: SimulatedStore) -> None:
         until = self._loop.time() + _LONGEST_RECOVERY_SECONDS
         while self._loop.time() < until:
             await asyncio.sleep(1.0)
-            if all(start.done() for start in starts) and not self._unsettled():
+            if all(start.done() for start in starts) and store.is_settled and not self._unsettled():
                 return
         for saga_id in self._unsettled():
             self._invariants.report(Promise.NOTHING_IS_LOST, f"{saga_id} does not come to an end")
