@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.crash.processes import Process
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
 LEASE: Final = 2
 
 
-async def replicas_of(shop: Shop, folder: Path, url: str, count: int, *, lease: int = LEASE) -> list[Process]:
-    """So many that serve, all started at once on an empty database."""
-    replicas = [shop.orchestrator(folder, journal=url, lease_seconds=str(lease)) for _ in range(count)]
+async def replicas_of(
+    shop: Shop, folder: Path, url: str, count: int, *, lease: int = LEASE, instead: Mapping[str, str] | None = None
+) -> list[Process]:
+    """So many that serve, all started at once on an empty database; see ``Shop.orchestrator`` for ``instead``."""
+    replicas = [shop.orchestrator(folder, instead=instead, journal=url, lease_seconds=str(lease)) for _ in range(count)]
     await asyncio.gather(*(replica.restart() for replica in replicas))
     return replicas

@@ -4,6 +4,14 @@ Purpose: a saga that a crashed or silent replica no longer advances is recovered
 has stopped here, and one that was parked and is due (:mod:`~orchestrator.engine.replica.timers`). Invariant: a claimed
 saga is live, or its recovery is deferred until the journal is back, or this version cannot read it, which is logged; it
 is never forgotten.
+
+A start or a claim that has failed may stand all the same, and it may come to stand at any time: while a synchronous
+standby does not answer, the transaction waits in the server for as long as that lasts. Then this replica owns a saga
+of which it does not know, and no other one claims what a living replica owns. So after a failure the journal is asked
+again and again what is claimed here: with each heartbeat for a while, and once in a lease for as long as the replica
+lives. (The other way was a new name for the replica after a failure, so that what stands under the old one lapses. But
+the sagas that are live have the old one, too: to leave them to others would send again what is in flight, and would
+suspend whatever cannot be sent again.)
 """
 
 from __future__ import annotations
@@ -36,7 +44,7 @@ _READ_AT_ONCE = 50
 _TELL_SECONDS = 2
 _NANOSECONDS = 1_000_000_000
 _IN_DOUBT_LEASES = 4
-"""For so long after a failure of the journal a transaction may still come to stand; no store's takes as long."""
+"""For so long after a failure of the journal it is asked with each heartbeat what has come to stand; then seldom."""
 CLAIM_SECONDS = 1.0
 """How often a replica looks unasked for sagas that no other one advances, where there are others."""
 RETRY_SECONDS = 1.0
@@ -108,8 +116,10 @@ class Recovery:
         )
         self._deferred: dict[str, Claim] = {}
         self._recovering_deferred = False
-        self._unsure = False
         self._in_doubt_until = 0
+        self._has_failed = False
+        self._asked_at = 0
+        self._being_recovered: set[str] = set()
         self._background: set[asyncio.Task[None]] = set()
         self._closed = False
         self._told_at = 0
@@ -152,11 +162,9 @@ class Recovery:
     def defer_recovery(self, claim: Claim) -> None:
         """The journal failed this saga: recover it once the journal is back.
 
-        A repeated start that failed believes in its own, first claim; the latest is the one that counts. What was to be
-        written may come to stand later than it is looked for, under a claim of this replica, so that no other recovers
-        it: for a while the journal is asked with every heartbeat what is claimed here.
+        A repeated start that failed believes in its own, first claim; the latest is the one that counts.
         """
-        self._in_doubt_until = self._clock.now() + int(_IN_DOUBT_LEASES * self._lease * _NANOSECONDS)
+        self._note_failed()
         known = self._deferred.get(claim.saga_id)
         if known is None or known.token < claim.token:
             self._deferred[claim.saga_id] = claim
@@ -232,23 +240,34 @@ class Recovery:
             if len(claims) < _CLAIM_BATCH:
                 break
 
+    def _note_failed(self) -> None:
+        """Something may stand, now or later, of which this replica does not know."""
+        self._has_failed = True
+        self._in_doubt_until = self._clock.now() + int(_IN_DOUBT_LEASES * self._lease * _NANOSECONDS)
+
     async def _claim(self) -> list[Claim]:
         """Claim what no replica advances; first, what was claimed when the journal's answer was lost."""
-        in_doubt = self._unsure or self._clock.now() < self._in_doubt_until
-        found = await self._claimed_unknowingly() if in_doubt else []
-        self._unsure = True  # until there is an answer
-        claims = await self._journal.claim_unfinished(self._owner, _CLAIM_BATCH, self._served)
-        self._unsure = False
-        return found + claims
+        found = await self._claimed_unknowingly() if self._is_in_doubt() else []
+        try:
+            return found + await self._journal.claim_unfinished(self._owner, _CLAIM_BATCH, self._served)
+        except JournalError:
+            self._note_failed()
+            raise
+
+    def _is_in_doubt(self) -> bool:
+        now = self._clock.now()
+        is_due = self._has_failed and now >= self._asked_at + int(self._lease * _NANOSECONDS)
+        return is_due or now < self._in_doubt_until
 
     async def _claimed_unknowingly(self) -> list[Claim]:
-        claims = [claim for claim in await self._journal.claimed(self._owner) if claim.saga_id not in self._deferred]
-        executors = [self._live.get(claim.saga_id) for claim in claims]
-        return [
-            claim
-            for claim, executor in zip(claims, executors, strict=True)
-            if executor is None or executor.token < claim.token
-        ]
+        claims = await self._journal.claimed(self._owner)
+        self._asked_at = self._clock.now()
+        return [claim for claim in claims if not self._is_known(claim)]
+
+    def _is_known(self, claim: Claim) -> bool:
+        executor = self._live.get(claim.saga_id)
+        is_live = executor is not None and executor.token >= claim.token
+        return is_live or claim.saga_id in self._deferred or claim.saga_id in self._being_recovered
 
     async def _recover_deferred(self) -> None:
         """Recover the sagas that the journal failed, as soon as the journal is back."""
@@ -260,6 +279,7 @@ class Recovery:
         self._recovering_deferred = False
 
     async def _recover_one(self, claim: Claim) -> Future[Any] | None:
+        self._being_recovered.add(claim.saga_id)
         try:
             entries = await self._journal.read(claim.saga_id)
             state = fold(claim.saga_id, entries)
@@ -271,6 +291,8 @@ class Recovery:
             self.defer_recovery(claim)
         except Exception:  # noqa: BLE001 - one saga that cannot be read must not keep the others waiting
             _log.critical("saga %s cannot be recovered by this version", claim.saga_id, exc_info=True)
+        finally:
+            self._being_recovered.discard(claim.saga_id)
         return None
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:

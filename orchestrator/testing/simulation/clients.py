@@ -27,6 +27,8 @@ T = TypeVar("T")
 _ANSWER_SECONDS: Final = 5.0
 _LONGEST_WAIT: Final = 3.0
 _HALF: Final = 0.5
+_GIVES_UP: Final = 0.25
+"""How many customers do, so that nobody looks for what they may have started."""
 
 
 class Clients:
@@ -52,8 +54,9 @@ class Clients:
         self._invariants = invariants
 
     async def start(self, saga_id: str, after: float) -> None:
-        """A customer starts a saga, and repeats that until a replica acknowledges it."""
+        """A customer starts a saga, and repeats that until a replica acknowledges it; or gives up, where one fails."""
         random = self._random
+        gives_up = random.random() < _GIVES_UP
         definition, inputs = random.choice(self._sagas.starts)
         data = random.choice(inputs).SerializeToString(deterministic=True)
         await asyncio.sleep(after)
@@ -69,6 +72,8 @@ class Clients:
             if state is not None:
                 if saga_id not in self._invariants.sagas:
                     self._invariants.report(Promise.NOTHING_IS_LOST, f"{saga_id} was acknowledged, and is not durable")
+                return
+            if gives_up:
                 return
             await asyncio.sleep(random.uniform(0.1, 1.0))
 

@@ -32,6 +32,7 @@ class FaultRates:
         journal_forgets: transactions that are written, and whose acknowledgement is lost.
         journal_slow: transactions that take a second.
         journal_late: transactions whose connection breaks, and that are written seconds after that was told.
+        journal_hangs: transactions that start a saga, and wait for a standby long after that was told as a failure.
         wakes_lost: wakes of which a replica never hears.
         wakes_late: wakes of which a replica hears seconds later.
         participant_crashes: how often a participant dies.
@@ -57,6 +58,7 @@ class FaultRates:
     journal_forgets: float = 0.0
     journal_slow: float = 0.0
     journal_late: float = 0.0
+    journal_hangs: float = 0.0
     wakes_lost: float = 0.0
     wakes_late: float = 0.0
     participant_crashes: float = 0.0
@@ -94,6 +96,7 @@ _HIGHEST: Final = FaultRates(
     journal_forgets=0.08,
     journal_slow=0.1,
     journal_late=0.05,
+    journal_hangs=0.2,
     wakes_lost=0.8,
     wakes_late=0.5,
     participant_crashes=0.08,

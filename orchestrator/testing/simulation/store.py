@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.testing.world.clock import VirtualClock
-from orchestrator.testing.world.journal import JournalConnection, Results
+from orchestrator.testing.world.journal import JournalConnection, Results, result_of
 from orchestrator.testing.world.virtual_loop import call_outside
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from orchestrator.journal.entries import Entry
-    from orchestrator.ports.claims import Claim
+    from orchestrator.ports.claims import Claim, Served
     from orchestrator.ports.journal import Append
     from orchestrator.ports.schedules import Schedule
     from orchestrator.ports.wakes import Woken
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
 
 _REFUSED: Final = "the simulated journal refuses"
 _FORGOT: Final = "the simulated journal's answer is lost"
+_LOCKED: Final = "a simulated transaction is about to start this saga"
 _BROKE: Final = "the simulated connection to the journal broke"
 _LATE_SECONDS: Final = (0.2, 4.0)
 """Seconds after which a transaction stands whose connection broke."""
+_HANGING_SECONDS: Final = (15.0, 90.0)
+"""Seconds after which a transaction stands that waits for a standby: many leases."""
 _LOST_IN_CRASH: Final = 0.5
 """How many of the transactions on their way are lost when their process crashes."""
 
@@ -45,6 +49,7 @@ class SimulatedStore:
 
     Attributes:
         fault_rates: as above; they change when the faults end.
+        locked: the new sagas of transactions that are yet to stand: nobody else can start them.
     """
 
     def __init__(
@@ -62,6 +67,12 @@ class SimulatedStore:
         self.fault_rates = fault_rates
         self.timeline = timeline
         self.invariants = invariants
+        self.locked = Counter[str]()
+
+    @property
+    def is_settled(self) -> bool:
+        """No transaction is yet to stand that starts a saga."""
+        return not self.locked.total()
 
 
 class SimulatedJournal(JournalConnection):
@@ -95,23 +106,35 @@ class SimulatedJournal(JournalConnection):
             self._note("unwritten", *(append.saga_id for append in appends))
             return [JournalUnavailable(_REFUSED) for _ in appends]
         if store.random.random() < rates.journal_late:
-            self._note("broke", *(append.saga_id for append in appends))
-            self._put_off(appends)
+            self._put_off(appends, store.random.uniform(*_LATE_SECONDS))
             return [JournalUnavailable(_BROKE) for _ in appends]
-        results = [self.write(append) for append in appends]
+        if any(append.new for append in appends) and store.random.random() < rates.journal_hangs:
+            self._put_off(appends, store.random.uniform(*_HANGING_SECONDS))
+            return [JournalUnavailable(_BROKE) for _ in appends]
+        results = [self._write_unless_locked(append) for append in appends]
         if store.random.random() < rates.journal_forgets:
             self._note("unacknowledged", *(append.saga_id for append in appends))
             return [JournalUnavailable(_FORGOT) for _ in appends]
         return results
 
-    def _put_off(self, appends: Sequence[Append]) -> None:
+    def _put_off(self, appends: Sequence[Append], seconds: float) -> None:
         """The server has not noticed yet that the connection is broken: it writes later, also without the replica."""
-        call_outside(self._store.random.uniform(*_LATE_SECONDS), self._write_late, appends)
+        self._note("broke", *(append.saga_id for append in appends))
+        new = [each.saga_id for each in appends if each.new and not result_of(self.journal.find(each.saga_id))]
+        self._store.locked.update(new)
+        call_outside(seconds, self._write_late, appends, new)
 
-    def _write_late(self, appends: Sequence[Append]) -> None:
+    def _write_late(self, appends: Sequence[Append], new: Sequence[str]) -> None:
         self._note("late", *(append.saga_id for append in appends))
+        self._store.locked.subtract(new)
         for append in appends:
             self.write(append)
+
+    def _write_unless_locked(self, append: Append) -> Exception | None:
+        if self._store.locked[append.saga_id]:
+            self._note("locked", append.saga_id)
+            return JournalUnavailable(_LOCKED)
+        return self.write(append)
 
     def write(self, append: Append) -> Exception | None:
         """See the base class."""
@@ -129,6 +152,17 @@ class SimulatedJournal(JournalConnection):
         for claim in claims:
             self._note("claimed", claim.saga_id, claim.token)
             self._store.invariants.claimed(self.process.name, claim, self._clock.now())
+
+    async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
+        """See the port. It may come to stand later than its failure is told, as an append may."""
+        if self._store.random.random() >= self._store.fault_rates.journal_late:
+            return await super().claim_unfinished(owner, limit, served)
+
+        def claim_late() -> None:
+            self.note_claims(result_of(self.journal.claim_unfinished(owner, limit, served)))
+
+        call_outside(self._store.random.uniform(*_LATE_SECONDS), claim_late)
+        raise JournalUnavailable(_BROKE)
 
     async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""

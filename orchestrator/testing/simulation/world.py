@@ -159,7 +159,7 @@ class _World:
             host.up = True
         for replica in replicas:
             replica.recover_now(definitions)
-        await self._settle_all(starts, clients)
+        await self._settle_all(starts, clients, store)
         await FinalCheck(self._invariants).check(self._journal)
         await clients.check_schedules(self._journal)
 
@@ -176,10 +176,12 @@ class _World:
             task.cancel()
         await asyncio.wait(faults)
 
-    async def _settle_all(self, starts: list[asyncio.Task[None]], clients: ScheduleClients) -> None:
+    async def _settle_all(
+        self, starts: list[asyncio.Task[None]], clients: ScheduleClients, store: SimulatedStore
+    ) -> None:
         """Everything must end, or wait for an operator, who then decides."""
         for _ in range(_OPERATOR_ROUNDS):
-            await self._until_all_settled(starts, clients)
+            await self._until_all_settled(starts, clients, store)
             suspended = clients.suspended()
             if not suspended:
                 break
@@ -187,12 +189,15 @@ class _World:
                 await clients.decide(saga_id)
         await asyncio.sleep(_LATEST_ARRIVAL_SECONDS)
 
-    async def _until_all_settled(self, starts: list[asyncio.Task[None]], clients: ScheduleClients) -> None:
+    async def _until_all_settled(
+        self, starts: list[asyncio.Task[None]], clients: ScheduleClients, store: SimulatedStore
+    ) -> None:
         until = self._loop.time() + _LONGEST_RECOVERY_SECONDS
         while self._loop.time() < until:
             await asyncio.sleep(1.0)
             to_come = await clients.unsettled_schedules(self._journal)
-            if all(start.done() for start in starts) and not self._unsettled() and not to_come:
+            is_settled = store.is_settled and not self._unsettled() and not to_come
+            if is_settled and all(start.done() for start in starts):
                 return
         for saga_id in [*self._unsettled(), *await clients.unsettled_schedules(self._journal)]:
             self._invariants.report(Promise.NOTHING_IS_LOST, f"{saga_id} does not come to an end")

@@ -311,12 +311,12 @@ class SwitchedJournal(JournalConnection):
     def _write_beginning(self, append: Append, entries: Sequence[Entry]) -> None:
         if not entries:
             return
-        state = fold(append.saga_id, [*_result(self.journal.read(append.saga_id)), *entries])
+        state = fold(append.saga_id, [*result_of(self.journal.read(append.saga_id)), *entries])
         assert state.status is not None
         self.journal.append(append._replace(entries=entries, status=state.status, ended_at=state.ended_at)).result()
 
 
-def _result(answer: Coroutine[Any, Any, T]) -> T:
+def result_of(answer: Coroutine[Any, Any, T]) -> T:
     """What a coroutine returns that waits for nothing."""
     try:
         answer.send(None)

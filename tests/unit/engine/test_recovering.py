@@ -10,11 +10,17 @@ import pytest
 
 from orchestrator.errors import JournalUnavailable, Recovering
 from orchestrator.journal.state import Status
-from tests.support.engine_world import SAGA, Answer, until
+from tests.support.engine_world import SAGA, Answer, EngineWorld, trip, until
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
     from orchestrator.ports.claims import Claim, Served
-    from tests.support.engine_world import EngineProcess, EngineWorld
+    from orchestrator.ports.journal import Append
+    from tests.support.engine_world import EngineProcess
+
+LEASE = 60.0
+"""Of every replica of a world."""
 
 
 async def left_behind(world: EngineWorld, *saga_ids: str) -> None:
@@ -143,3 +149,60 @@ async def test_a_recovery_that_the_journal_interrupts_goes_on_once_it_is_back(
     world.clock.advance(21)
     await until(lambda: not process.worker.recovery.under_way)
     assert (await world.stopped("old")).status is Status.COMPLETED
+
+
+@pytest.fixture
+async def replicas() -> AsyncIterator[EngineWorld]:
+    """A world in which no time passes by itself."""
+    world = EngineWorld(trip, shared=True)
+    yield world
+    world.check_promises()
+    await world.end()
+
+
+async def test_a_start_that_stands_long_after_it_has_failed_is_recovered_by_the_replica_that_lives_on(
+    replicas: EngineWorld,
+) -> None:
+    """As when a synchronous standby does not answer for minutes: nobody else may claim what a living replica owns."""
+    process = await replicas.open()
+    hanging: list[Append] = []
+
+    def hang(appends: Sequence[Append]) -> list[Exception | None]:
+        hanging.extend(appends)
+        return [JournalUnavailable("the connection broke") for _ in appends]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(process.journal, "commit", hang)
+        with pytest.raises(JournalUnavailable):
+            await process.worker.start(replicas.order())
+    await replicas.let_pass(20 * LEASE, step=LEASE / 4)
+    assert not replicas.entries()
+    start, *_ = hanging
+    replicas.journal.append(start).result()
+    await replicas.let_pass(LEASE + 2, step=1.0)
+
+    assert (await replicas.stopped()).status is Status.COMPLETED
+    assert replicas.journal._sagas[SAGA].token == 1
+
+
+async def test_a_claim_that_stands_long_after_it_has_failed_is_carried_out_by_the_replica_that_lives_on(
+    replicas: EngineWorld,
+) -> None:
+    process, dying = await replicas.open(), replicas.process()
+
+    async def hang(*_asked: object) -> list[Claim]:
+        raise JournalUnavailable("the connection broke")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(process.journal, "claim_unfinished", hang)
+        await replicas.let_pass(2)
+    await replicas.let_pass(20 * LEASE, step=LEASE / 4)
+    replicas.participants.scripts["ReserveStock"] = [answer := Answer()]
+    await dying.worker.start(replicas.order())
+    await until(lambda: answer.asked)
+    dying.kill()
+    assert await replicas.journal.claim_unfinished(process.worker.owner, 10), "it stands now, and nobody hears of it"
+    await replicas.let_pass(LEASE + 2, step=1.0)
+
+    assert (await replicas.stopped()).status is Status.COMPLETED
+    assert replicas.journal._sagas[SAGA].token == 2

@@ -112,6 +112,17 @@ def hand_over_is_forgotten() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def what_comes_to_stand_late_is_forgotten() -> Iterator[None]:
+    """Four leases after a failure, nobody asks any more what has come to stand."""
+
+    def only_for_a_while(self: Recovery) -> bool:
+        return self._clock.now() < self._in_doubt_until
+
+    with patch.object(Recovery, "_is_in_doubt", only_for_a_while):
+        yield
+
+
+@contextlib.contextmanager
 def replicas_look_only_when_woken() -> Iterator[None]:
     """A replica that looks again and again waits for a wake, and for nothing else."""
 
@@ -142,6 +153,10 @@ REPLICA_FLAWS: Final = (
     EngineFlaw(sequence_is_not_checked, frozenset({Promise.ONE_OWNER})),
     EngineFlaw(hand_over_forgets_a_saga, frozenset({Promise.NOTHING_IS_LOST})),
     EngineFlaw(hand_over_is_forgotten, frozenset({Promise.NOTHING_IS_LOST})),
+    EngineFlaw(what_comes_to_stand_late_is_forgotten, frozenset({Promise.NOTHING_IS_LOST})),
     EngineFlaw(replicas_look_only_when_woken, frozenset({Promise.NOTHING_IS_LOST})),
-    EngineFlaw(versions_are_not_looked_at, frozenset({Promise.NOTHING_IS_LOST, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR})),
+    EngineFlaw(
+        versions_are_not_looked_at,
+        frozenset({Promise.NOTHING_IS_LOST, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, Promise.ONLY_FORWARDS}),
+    ),
 )
