@@ -45,6 +45,7 @@ REFUSALS: Final[dict[type[errors.OrchestratorError], Refusal]] = {
     errors.ScheduleNotFound: Refusal(StatusCode.NOT_FOUND, "SCHEDULE_NOT_FOUND"),
     errors.ScheduleExists: Refusal(StatusCode.ALREADY_EXISTS),
     errors.ScheduleRefused: Refusal(StatusCode.FAILED_PRECONDITION),
+    errors.SagaDeleted: Refusal(StatusCode.ALREADY_EXISTS, "SAGA_DELETED"),
     errors.ActRefused: Refusal(StatusCode.FAILED_PRECONDITION),
     errors.ActNoted: Refusal(StatusCode.DEADLINE_EXCEEDED, "ACT_NOTED"),
     errors.Overloaded: Refusal(StatusCode.RESOURCE_EXHAUSTED, passes=True),

@@ -22,18 +22,21 @@ from orchestrator.ports.wakes import Wake
 from orchestrator.store.moving import moving_of
 from orchestrator.store.postgres.connecting import Connection, Link
 from orchestrator.store.postgres.group_commit import GroupCommit
+from orchestrator.store.postgres.groups import members_of
 from orchestrator.store.postgres.listening import Listening
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.reading import PostgresReader
 from orchestrator.store.postgres.schedules import PostgresSchedules
 from orchestrator.store.postgres.schema import migrate
 from orchestrator.store.postgres.telling import CHANNEL, Telling
+from orchestrator.store.tombstones import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append, Moving
+    from orchestrator.ports.retention import Tombstone
     from orchestrator.ports.wakes import Woken
 
 _PARTITIONS_SECONDS: Final = 86_400.0
@@ -162,6 +165,18 @@ class PostgresJournal(PostgresReader, PostgresSchedules):
     async def forget(self, owners: Sequence[str]) -> None:
         """See the port."""
         await self._ask("forget_replicas", list(owners))
+
+    async def delete_ended(self, saga_ids: Sequence[str]) -> list[str]:
+        """See the port."""
+        rows = await self._ask("families", list(range(len(saga_ids))), list(saga_ids))
+        values = members_of(rows)
+        return [saga_ids[place] for (place,) in await self._ask("delete_ended", *values)] if rows else []
+
+    async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
+        """See the port."""
+        columns = zip(*map(row_of, tombstones), strict=True)
+        if tombstones:
+            await self._ask("keep_tombstones", *map(list, columns))
 
     async def close(self) -> None:
         """See the port."""

@@ -1,6 +1,7 @@
 -- name: create_saga
 INSERT INTO saga (saga_id, definition, version, status, owner, token, digest, started_at, ended_at, attributes, wake_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+WHERE NOT EXISTS (SELECT * FROM deleted_saga AS d WHERE d.key = ?)
 ON CONFLICT (saga_id) DO NOTHING;
 
 -- name: create_attribute
@@ -218,3 +219,39 @@ DELETE FROM schedule WHERE uid = ? RETURNING name;
 
 -- name: remember_schedule
 INSERT INTO deleted_schedule (uid, name, deleted_at) VALUES (?, ?, ?);
+
+-- name: ended_sagas
+SELECT s.id, s.saga_id, s.definition, s.status, s.ended_at FROM saga AS s WHERE s.id > ? ORDER BY s.id LIMIT ?;
+
+-- name: family
+-- A slash comes right before the digit 0, so between the two lies all that goes on with a slash.
+SELECT s.saga_id
+FROM saga AS s
+WHERE s.saga_id = :saga_id OR s.saga_id > :saga_id || '/' AND s.saga_id < :saga_id || '0'
+ORDER BY s.saga_id;
+
+-- name: whole_family
+SELECT s.id, s.saga_id, s.definition, s.status, s.owner, s.ended_at, s.attributes
+FROM saga AS s
+WHERE s.saga_id = :saga_id OR s.saga_id > :saga_id || '/' AND s.saga_id < :saga_id || '0';
+
+-- name: delete_chunks
+DELETE FROM chunk WHERE saga = ?;
+
+-- name: delete_attribute
+DELETE FROM attribute WHERE name = ? AND value = ? AND saga = ?;
+
+-- name: delete_saga
+DELETE FROM saga WHERE id = ?;
+
+-- name: uncount_deleted
+UPDATE ended_count SET number = number - 1 WHERE definition = ? AND status = ?;
+
+-- name: keep_tombstone
+INSERT INTO deleted_saga (key, status, ended_at, deleted_at) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING;
+
+-- name: find_tombstone
+SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.key = ?;
+
+-- name: tombstones
+SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.key > ? ORDER BY d.key LIMIT ?;
