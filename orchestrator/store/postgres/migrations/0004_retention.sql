@@ -7,7 +7,7 @@ CREATE TABLE deleted_saga (
     deleted_at bigint   NOT NULL
 );
 
-CREATE FUNCTION tombstone_key(saga_id text) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION tombstone_of(saga_id text) RETURNS bytea LANGUAGE sql IMMUTABLE AS $$
     SELECT substr(sha256(convert_to(saga_id, 'UTF8')), 1, 16)
 $$;
 
@@ -15,7 +15,7 @@ $$;
 -- is there already.
 CREATE FUNCTION refuse_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM deleted_saga AS d WHERE d.key = tombstone_key(new.saga_id)) THEN
+    IF EXISTS (SELECT FROM deleted_saga AS d WHERE d.key = tombstone_of(new.saga_id)) THEN
         RETURN NULL;
     END IF;
     RETURN new;
@@ -28,7 +28,7 @@ CREATE TRIGGER saga_refuse_deleted BEFORE INSERT ON saga FOR EACH ROW EXECUTE FU
 -- gets so far is told to try again, and then finds the tombstone.
 CREATE FUNCTION refuse_just_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM started AS s JOIN deleted_saga AS d ON d.key = tombstone_key(s.saga_id)) THEN
+    IF EXISTS (SELECT FROM started AS s JOIN deleted_saga AS d ON d.key = tombstone_of(s.saga_id)) THEN
         RAISE EXCEPTION 'a saga was deleted just now' USING ERRCODE = 'serialization_failure';
     END IF;
     RETURN NULL;
