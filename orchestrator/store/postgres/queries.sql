@@ -370,6 +370,9 @@ WITH member AS (
 )
 SELECT DISTINCT g.place FROM gone AS g;
 
+-- name: drop_empty_partition
+SELECT drop_empty_partition();
+
 -- name: keep_tombstones
 INSERT INTO deleted_saga (key, status, ended_at, deleted_at)
 SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::bigint[], $4::bigint[])
