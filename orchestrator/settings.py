@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.errors import SettingsError
-from orchestrator.journal.retention import Action, Rules, parse_rule
+from orchestrator.journal.retention import TAKES, Action, Rules, parse_rule
 from orchestrator.store.opening import default_url, is_known, known_urls, refuse_unheard
 
 if TYPE_CHECKING:
@@ -168,14 +168,18 @@ _TAKES: Final = {
     "most_message_bytes": "a whole number of bytes, 1024 or more",
     "lease_seconds": "a number of seconds, more than 0",
     "log_level": "DEBUG, INFO, WARNING or ERROR",
+    "retention": f"{TAKES}, separated by commas",
+    "retention_archive": "a folder",
     "failpoints": "names, separated by commas",
 }
+_RULES: Final = ("retention", "retention_archive")
 
 
 def _told(wrong: Mapping[str, Any]) -> str:
     field = str(wrong["loc"][0])
-    takes = _TAKES.get(field)
-    told = f"expected {takes}, not {str(wrong['input'])!r}" if takes else wrong["msg"]
+    # What is said of a rule tells which one.
+    takes = None if field in _RULES and wrong["type"] == "value_error" else _TAKES.get(field)
+    told = f"expected {takes}, not {str(wrong['input'])!r}" if takes else wrong["msg"].removeprefix("Value error, ")
     return f"{_variable(field)}: {told}"
 
 

@@ -94,6 +94,11 @@ class Rules:
         """The rule for sagas of this definition that ended so, if there is one."""
         return self._rules.get((definition, status)) or self._rules.get((ANY, status))
 
+    def due(self, definition: str, status: Status, ended_at: int, now: int) -> Rule | None:
+        """The same, where such a saga which ended then is old enough; instants are nanoseconds since the epoch."""
+        rule = self.find(definition, status)
+        return rule if rule is not None and ended_at <= now - rule.age else None
+
 
 def _by_what(rules: Iterable[Rule]) -> Mapping[tuple[str, Status], Rule]:
     found: dict[tuple[str, Status], Rule] = {}

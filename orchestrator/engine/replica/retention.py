@@ -94,6 +94,7 @@ class RetentionPasses:
                 await self._delete(old[first : first + _AT_ONCE])
                 await self._rest_since(began)
             if page.position is None:
+                await self._journal.shrink()
                 return self.deleted - before
             position = page.position
 
@@ -108,8 +109,7 @@ class RetentionPasses:
                 _log.log(logging.INFO if deleted else logging.DEBUG, "retention has deleted %d sagas", deleted)
 
     def _is_old(self, saga: EndedSaga) -> bool:
-        rule = self._rules.find(saga.definition, saga.status)
-        return rule is not None and saga.ended_at <= self._clock.now() - rule.age
+        return self._rules.due(saga.definition, saga.status, saga.ended_at, self._clock.now()) is not None
 
     async def _delete(self, sagas: Sequence[EndedSaga]) -> None:
         for saga in sagas:

@@ -61,6 +61,7 @@ class PostgresJournal(PostgresReader, PostgresSchedules):
         self._commits = GroupCommit(url, self._link, partial(self._telling.tell, Wake.SAGA))
         self._loop = asyncio.get_running_loop()
         self._partitions_due = self._loop.time() + _PARTITIONS_SECONDS
+        self._shrink_due = 0.0
 
     @classmethod
     async def open(cls, url: str, listen: str = "") -> PostgresJournal:
@@ -171,6 +172,14 @@ class PostgresJournal(PostgresReader, PostgresSchedules):
         rows = await self._ask("families", list(range(len(saga_ids))), list(saga_ids))
         values = members_of(rows)
         return [saga_ids[place] for (place,) in await self._ask("delete_ended", *values)] if rows else []
+
+    async def shrink(self) -> None:
+        """See the port. The partitions of months that are over and empty are dropped; so it is once a day."""
+        if self._loop.time() < self._shrink_due:
+            return
+        self._shrink_due = self._loop.time() + _PARTITIONS_SECONDS
+        while (await self._ask("drop_empty_partition"))[0][0] is not None:
+            pass
 
     async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
         """See the port."""

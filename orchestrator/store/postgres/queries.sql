@@ -6,7 +6,7 @@ SELECT append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
 SELECT w.place, s.id IS NOT NULL, o.owner, o.token, o.sequence, d.key, d.status, d.ended_at, d.deleted_at
 FROM unnest($1::integer[], $2::text[]) AS w (place, saga_id)
 LEFT JOIN saga AS s ON s.saga_id = w.saga_id
-LEFT JOIN deleted_saga AS d ON d.key = tombstone_key(w.saga_id)
+LEFT JOIN deleted_saga AS d ON d.key = tombstone_of(w.saga_id)
 LEFT JOIN open_saga AS o ON o.saga_id = w.saga_id;
 
 -- name: read_chunks
@@ -411,7 +411,7 @@ WITH member AS (
     WHERE a.digest = l.digest AND a.saga = l.saga AND l.saga IN (SELECT g.saga FROM gone AS g)
 ), kept AS (
     INSERT INTO deleted_saga (key, status, ended_at, deleted_at)
-    SELECT tombstone_key(s.saga_id), s.status, s.ended_at, journal_now() FROM started AS s
+    SELECT tombstone_of(s.saga_id), s.status, s.ended_at, journal_now() FROM started AS s
     ON CONFLICT (key) DO NOTHING
 ), counted AS (
     INSERT INTO ended_count AS n (definition, status, slot, number, oldest_started_at)
@@ -422,6 +422,9 @@ WITH member AS (
     ON CONFLICT (definition, status, slot) DO UPDATE SET number = n.number + excluded.number
 )
 SELECT DISTINCT g.place FROM gone AS g;
+
+-- name: drop_empty_partition
+SELECT drop_empty_partition();
 
 -- name: keep_tombstones
 INSERT INTO deleted_saga (key, status, ended_at, deleted_at)

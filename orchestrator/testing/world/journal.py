@@ -250,6 +250,10 @@ class JournalConnection(SchedulesConnection):
         """See the port."""
         return await self._ask(lambda: self.journal.tombstones(after, limit))
 
+    async def shrink(self) -> None:
+        """See the port."""
+        await self._ask(self.journal.shrink)
+
     async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
         """See the port."""
         await self._ask(lambda: self.journal.keep_tombstones(tombstones))
