@@ -218,3 +218,9 @@ DELETE FROM schedule WHERE uid = ? RETURNING name;
 
 -- name: remember_schedule
 INSERT INTO deleted_schedule (uid, name, deleted_at) VALUES (?, ?, ?);
+
+-- name: examine_timers
+SELECT count(*), min(s.wake_at) FROM saga AS s WHERE s.wake_at IS NOT NULL AND s.status = 2 AND s.wake_at <= ?;
+
+-- name: examine_schedules
+SELECT s.document, s.revision FROM schedule AS s ORDER BY s.name;
