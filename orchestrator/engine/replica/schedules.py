@@ -153,8 +153,11 @@ class ScheduleRunner:
         try:
             await self._worker.start(start)
         except SagaExists as error:
-            _log.error("schedule %s starts nothing: %s", schedule.name, error)
-            return PastStart(firing.instant, StartOutcome.REFUSED, now, message=str(error))
+            # Another version of this program may write the same input in other bytes: its saga is the same one.
+            record = await self._worker.adapters.journal.find(start.saga_id)
+            if record is None or record.definition != schedule.definition:
+                _log.error("schedule %s starts nothing: %s", schedule.name, error)
+                return PastStart(firing.instant, StartOutcome.REFUSED, now, message=str(error))
         message = f"by hand, by {firing.by}" if firing.by else ""
         return PastStart(firing.instant, StartOutcome.STARTED, now, start.saga_id, message)
 

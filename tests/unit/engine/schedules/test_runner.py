@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.engine.sagas import StartSaga
 from orchestrator.engine.schedules.turn import request_id_of
 from orchestrator.engine.starting import saga_id_of
 from orchestrator.journal.state import Status
@@ -154,6 +155,19 @@ async def test_a_start_that_can_never_be_made_is_written_down_and_the_schedule_g
     assert (past.outcome, started(shared)) == (StartOutcome.REFUSED, [])
     assert past.message.startswith("its input is a shop.payment.v1.CapturePaymentRequest, and trip v1 takes a ")
     assert (await kept(shared)).next_at == FIRST + MINUTE
+
+
+async def test_a_saga_that_another_version_of_the_program_has_started_in_other_bytes_is_the_same_one(
+    shared: EngineWorld,
+) -> None:
+    one = await shared.open()
+    schedule = await one.sagas.schedules.create(SAID)
+    saga_id = saga_at(schedule, FIRST)
+    await one.worker.start(StartSaga(saga_id, "trip", 1, ORDER.SerializeToString(), b"another digest"))
+    await to_the_first_instant(shared)
+
+    (past,) = (await kept(shared)).recent
+    assert (past.outcome, past.saga_id, started(shared)) == (StartOutcome.STARTED, saga_id, [saga_id])
 
 
 async def test_a_replica_that_does_not_serve_the_saga_leaves_the_schedule_to_one_that_does(
