@@ -15,7 +15,8 @@ from orchestrator.store.opening import default_url, is_known, known_urls, refuse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PREFIX = "ORCHESTRATOR_"
+PREFIX: Final = "ORCHESTRATOR_"
+"""With this begins every variable of the orchestrator."""
 
 
 class Settings(BaseSettings):
@@ -56,7 +57,7 @@ class Settings(BaseSettings):
             itself, ``name`` or ``name:n`` for the n-th time, separated by commas.
     """
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True)
 
     listen: str = Field(default="127.0.0.1:50100", pattern=r"^\S+:\d{1,5}$")
     state_dir: Path = Field(default=Path(".state"), validation_alias="STATE_DIR")
@@ -133,6 +134,12 @@ class Settings(BaseSettings):
         return {service: address for service, _, address in pairs}
 
 
+def variables() -> frozenset[str]:
+    """The names of the variables that the settings are read from."""
+    fields = Settings.model_fields.items()
+    return frozenset(_variable(str(field.validation_alias or name)) for name, field in fields)
+
+
 def read_settings(**options: Any) -> Settings:  # noqa: ANN401 - the options are the fields
     """The settings from the environment; an option that is not ``None`` wins.
 
@@ -184,7 +191,7 @@ def _told(wrong: Mapping[str, Any]) -> str:
 
 
 def _variable(field: str) -> str:
-    return field if field.isupper() else f"{_PREFIX}{field.upper()}"
+    return field if field.isupper() else f"{PREFIX}{field.upper()}"
 
 
 def _parts(value: str) -> tuple[str, ...]:

@@ -65,6 +65,8 @@ def test_the_house_is_in_order(house: Path) -> None:
         ("orchestrator/api/server.py", "orchestrator.engine.replica.worker", FACADE),
         ("orchestrator/shop/order_service.py", "orchestrator.store.memory", FACADE),
         ("orchestrator/engine/run/backoff.py", "orchestrator.engine.replica.worker", ROOMS),
+        ("orchestrator/engine/schedules/turn.py", "orchestrator.engine.replica.worker", ROOMS),
+        ("orchestrator/engine/starting.py", "orchestrator.engine.schedules.turn", ROOMS),
         ("orchestrator/journal/state.py", "orchestrator.journal.codec", CIRCLES),
         ("services/payment/store.py", "services.inventory.domain", SERVICES),
         ("services/chassis/guard.py", "services.inventory.domain", SERVICES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -12,6 +13,8 @@ from orchestrator.cli.journal_file import JournalOption  # noqa: TC001 - typer r
 from orchestrator.cli.output.exit import errors_reported
 from orchestrator.cli.output.text import visible
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
+from orchestrator.errors import JournalUnavailable, SettingsError
+from orchestrator.ports.findings import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +30,9 @@ def doctor(
     journal: JournalOption = None,
     sagas: Annotated[
         list[str] | None,
-        typer.Option(help="A module with sagas, whose participants are looked at too; may be repeated."),
+        typer.Option(
+            help="A module with sagas, whose participants are looked at; may be repeated.  \\[env: ORCHESTRATOR_SAGAS]"
+        ),
     ] = None,
     overlay: OverlayOption = None,
     participant: Annotated[
@@ -37,7 +42,7 @@ def doctor(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
 ) -> None:
-    """Look at the journal, and at the participants of sagas: what is fine, what is not, and what to do.
+    """Look at the journal, the participants of sagas and the settings: what is fine, what is not, and what to do.
 
     It changes nothing, and can run beside an orchestrator.
 
@@ -50,7 +55,8 @@ def doctor(
 
     with errors_reported():
         settings = read_settings(journal=journal, participants=",".join(participant) if participant else None)
-        definitions = load_definitions(sagas, overlay) if sagas else ()
+        modules, overlays = sagas or settings.sagas, overlay or settings.overlays
+        definitions = load_definitions(modules, overlays) if modules else ()
         findings = asyncio.run(_examine(settings, definitions))
     if as_json:
         typer.echo(json.dumps([_as_json(finding) for finding in findings], indent=2))
@@ -61,14 +67,33 @@ def doctor(
 
 
 async def _examine(settings: Settings, definitions: Sequence[SagaDefinition[Any, Any, Any]]) -> list[Finding]:
-    from orchestrator.store.opening import examine_store  # noqa: PLC0415 - other commands do without
+    from orchestrator.cli.environment import examine_environment  # noqa: PLC0415 - other commands do without
+    from orchestrator.store.opening import examine_store  # noqa: PLC0415 - as above
 
-    found = await examine_store(settings.journal)
+    found = [*await examine_store(settings.journal), *await _examine_sagas(settings.journal)]
+    found.append(examine_environment(os.environ))
     if definitions:
         from orchestrator.cli.participants import examine_participants  # noqa: PLC0415 - as above
 
         found += await examine_participants(settings, definitions)
     return found
+
+
+async def _examine_sagas(journal: str) -> list[Finding]:
+    """The journals of the sagas that have not ended; nothing where the store cannot be read, which it says itself."""
+    from orchestrator.store.health import examine_journals  # noqa: PLC0415 - other commands do without
+    from orchestrator.store.opening import open_reader  # noqa: PLC0415 - as above
+
+    try:
+        reader = await open_reader(journal)
+    except (JournalUnavailable, SettingsError):
+        return []
+    try:
+        return await examine_journals(reader)
+    except JournalUnavailable as away:
+        return [unavailable("journals", away)]
+    finally:
+        await reader.close()
 
 
 def _as_json(finding: Finding) -> dict[str, str]:

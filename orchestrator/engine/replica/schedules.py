@@ -10,6 +10,9 @@ and the instant: whoever comes second changes nothing, and starts nothing.
     due, by the store's clock ──▶ taken: decided (revision n + 1) ──▶ start, durable ──▶ moved on (n + 2)
           ▲                            └─ another replica was first: left to it              │
           └──────────── its replica died: due again after a few seconds ◀── no answer ───────┘
+
+Where thousands are due at once, they start in the order of their instants, at a pace that leaves room for other work:
+so many are in hand at most, each until its saga has ended or half a second has passed, for then it waits for others.
 """
 
 from __future__ import annotations
@@ -38,7 +41,8 @@ LOOK_SECONDS: Final = 10.0
 """How often, at least, a replica looks for what another one may have created."""
 _RETRY_SECONDS: Final = 1.0
 _SHORTEST_SECONDS: Final = 0.01
-_AT_ONCE: Final = 50
+_TURN_SECONDS: Final = 0.5
+_MOST_IN_HAND: Final = 50
 _NANOSECONDS: Final = 1_000_000_000
 
 
@@ -54,6 +58,7 @@ class ScheduleRunner:
         self._changed = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
         self._failed = False
+        self._in_hand: dict[str, int] = {}
 
     def open(self) -> None:
         """Look for what is due from now on."""
@@ -69,13 +74,14 @@ class ScheduleRunner:
         self._changed.set()
 
     async def look(self) -> DueSchedules:
-        """Look once, and do what is due; what was found.
+        """Look once, and do what is due and has room; what was found.
 
         Raises:
             JournalUnavailable: it cannot be looked for.
         """
         self._failed = False
-        due = await self._worker.adapters.journal.due_schedules(_AT_ONCE, self._worker.served.versions)
+        room = max(0, self._room())
+        due = await self._worker.adapters.journal.due_schedules(room, self._worker.served.versions)
         await asyncio.gather(*(self._take(schedule, due.now) for schedule in due.schedules))
         return due
 
@@ -90,6 +96,8 @@ class ScheduleRunner:
 
     async def _pause(self) -> float:
         """Look; seconds until the next look."""
+        if self._room() <= 0:
+            return _TURN_SECONDS / 5
         try:
             due = await self.look()
         except JournalError as error:
@@ -100,6 +108,12 @@ class ScheduleRunner:
         if due.next_at is None:
             return LOOK_SECONDS
         return min(LOOK_SECONDS, max(_SHORTEST_SECONDS, (due.next_at - due.now) / _NANOSECONDS))
+
+    def _room(self) -> int:
+        """How many more may be started now."""
+        worker, now = self._worker, self._worker.adapters.clock.now()
+        self._in_hand = {each: until for each, until in self._in_hand.items() if each in worker.live and until > now}
+        return min(_MOST_IN_HAND - len(self._in_hand), worker.recovery.timers.most_live - len(worker.live))
 
     async def _take(self, schedule: Schedule, now: int) -> None:
         """Decide about one, unless another replica did; and do what is decided."""
@@ -153,8 +167,12 @@ class ScheduleRunner:
         try:
             await self._worker.start(start)
         except SagaExists as error:
-            _log.error("schedule %s starts nothing: %s", schedule.name, error)
-            return PastStart(firing.instant, StartOutcome.REFUSED, now, message=str(error))
+            # Another version of this program may write the same input in other bytes: its saga is the same one.
+            record = await self._worker.adapters.journal.find(start.saga_id)
+            if record is None or record.definition != schedule.definition:
+                _log.error("schedule %s starts nothing: %s", schedule.name, error)
+                return PastStart(firing.instant, StartOutcome.REFUSED, now, message=str(error))
+        self._in_hand[start.saga_id] = self._worker.adapters.clock.now() + int(_TURN_SECONDS * _NANOSECONDS)
         message = f"by hand, by {firing.by}" if firing.by else ""
         return PastStart(firing.instant, StartOutcome.STARTED, now, start.saga_id, message)
 

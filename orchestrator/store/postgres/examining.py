@@ -16,6 +16,8 @@ from orchestrator.store.postgres.reading import POOL_SIZE
 from orchestrator.store.postgres.refusals import shown
 from orchestrator.store.postgres.refusals import unavailable as refusal
 from orchestrator.store.postgres.schema import migrations, schema_of
+from orchestrator.store.punctuality import examined_schedules, examined_timers
+from orchestrator.store.schedule_document import from_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,9 +102,9 @@ class _Examination:
         if missing:
             what = f"schema {schema.version}, this program knows {len(known)}; missing: {missing}"
             found.append(warning("schema", what, "run orchestrator migrate; an orchestrator does so when it starts"))
-        else:
-            found.append(fine("schema", f"schema {schema.version}, nothing is missing"))
-        return [*found, await self._partitions(), *await self._sagas()]
+            return [*found, await self._partitions(), *await self._sagas()]
+        found.append(fine("schema", f"schema {schema.version}, nothing is missing"))
+        return [*found, await self._partitions(), *await self._sagas(), *await self._punctuality()]
 
     async def _ask(self, statement: str) -> Sequence[Sequence[Any]]:
         return await self._connection.fetch(queries()[statement])
@@ -147,6 +149,12 @@ class _Examination:
             advice = "run orchestrator migrate with a role that may make tables; until then entries go to chunk_other"
             return warning("partitions", f"there is none for {missing}", advice)
         return fine("partitions", f"there are those of {', '.join(month for month, there in months if there)}")
+
+    async def _punctuality(self) -> list[Finding]:
+        """Whether what is due by the clock of the database is done."""
+        ((now, due, longest),) = await self._ask("examine_timers")
+        schedules = [from_document(document, revision) for document, revision in await self._ask("examine_schedules")]
+        return [examined_timers(due, longest, now), *examined_schedules(schedules, now)]
 
     async def _sagas(self) -> list[Finding]:
         """What nobody advances. Which versions a replica serves no table says; that nobody claims them does."""

@@ -213,6 +213,15 @@ FROM (
 ) AS m
 ORDER BY m.first;
 
+-- name: examine_timers
+-- The time, how many parked sagas are due, and since when the first of them is.
+SELECT journal_now(), count(*), min(o.wake_at)
+FROM open_saga AS o
+WHERE o.status = 2 AND o.wake_at IS NOT NULL AND o.wake_at <= journal_now();
+
+-- name: examine_schedules
+SELECT s.document, s.revision FROM schedule AS s ORDER BY s.name;
+
 -- name: examine_replicas
 SELECT count(*) FROM replica AS r WHERE r.alive_until > journal_now();
 

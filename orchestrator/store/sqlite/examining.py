@@ -6,17 +6,23 @@ import contextlib
 import shutil
 import sqlite3
 import stat
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.findings import error, fine, unavailable, warning
+from orchestrator.store.punctuality import examined_schedules, examined_timers
+from orchestrator.store.schedule_document import from_document
 from orchestrator.store.sqlite.database import migration_names, version_of
 from orchestrator.store.sqlite.locking import refuse_several_names
 from orchestrator.store.sqlite.place import resolved
+from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.refusals import unavailable as refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestrator.ports.findings import Finding
 
 MOUNTS: Final = Path("/proc/self/mountinfo")
@@ -27,6 +33,7 @@ _IN_MEMORY: Final = frozenset({"tmpfs", "ramfs"})
 _LITTLE_BYTES: Final = 1 << 30
 _TOO_LITTLE_BYTES: Final = 64 << 20
 _MEBIBYTE: Final = 1 << 20
+_MOST_CHECKED_BYTES: Final = 4 << 30
 
 
 def examine(path: Path) -> list[Finding]:
@@ -47,11 +54,45 @@ def examine(path: Path) -> list[Finding]:
         return [unavailable("journal", refused), *around]
     except (OSError, sqlite3.Error) as failed:
         return [unavailable("journal", refusal(path, "cannot be read", failed)), *around]
-    return [fine("journal", f"the file {file}"), _readers(file), *around, _journal_mode(mode), _schema(version)]
+    found = [fine("journal", f"the file {file}"), _readers(file), *around, _journal_mode(mode), _schema(version)]
+    try:
+        return [*found, *_content(file, version)]
+    except sqlite3.Error as failed:
+        return [*found, unavailable("content", refusal(path, "cannot be read", failed))]
+
+
+def _content(file: Path, version: int) -> list[Finding]:
+    """Whether the file is whole, and whether what is due is done."""
+    now = time.time_ns()
+    with _opened(file) as database:
+        found = [_whole(file, database)]
+        if version < len(migration_names()):
+            return found
+        ((due, longest),) = database.execute(queries()["examine_timers"], (now,))
+        schedules = [from_document(*row) for row in database.execute(queries()["examine_schedules"])]
+    return [*found, examined_timers(due, longest, now), *examined_schedules(schedules, now)]
+
+
+def _whole(file: Path, database: sqlite3.Connection) -> Finding:
+    size = file.stat().st_size
+    if size > _MOST_CHECKED_BYTES:
+        what = f"not checked: the file has {size // _MEBIBYTE:,} MiB, of which every page would be read"
+        return warning("content", what, f"sqlite3 {file} 'PRAGMA quick_check'")
+    ((told,),) = database.execute("PRAGMA quick_check(1)")
+    if told == "ok":
+        return fine("content", "every page of the file is in order")
+    advice = "stop, and put the file back from a backup, or save what is left with sqlite3's .recover"
+    return error("content", f"the file is spoilt: {told}", advice)
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+        yield database
 
 
 def _mode(file: Path) -> str:
-    with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+    with _opened(file) as database:
         (mode,) = database.execute("PRAGMA journal_mode").fetchone()
     return str(mode)
 

@@ -255,3 +255,9 @@ SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.
 
 -- name: tombstones
 SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.key > ? ORDER BY d.key LIMIT ?;
+
+-- name: examine_timers
+SELECT count(*), min(s.wake_at) FROM saga AS s WHERE s.wake_at IS NOT NULL AND s.status = 2 AND s.wake_at <= ?;
+
+-- name: examine_schedules
+SELECT s.document, s.revision FROM schedule AS s ORDER BY s.name;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.engine.starting import saga_id_of
 from orchestrator.errors import JournalUnavailable
 from orchestrator.testing.world.clock import VirtualClock
 from orchestrator.testing.world.journal import JournalConnection, Results, result_of
@@ -203,7 +204,8 @@ class SimulatedJournal(JournalConnection):
         async def change() -> bool:
             changed = await self.journal.replace_schedule(schedule)
             if changed:
-                self._note("scheduled", schedule.name, schedule.revision + 1, *schedule.firing)
+                sagas = [saga_id_of(schedule.definition, each.request_id) for each in schedule.firing]
+                self._note("scheduled", schedule.name, schedule.revision + 1, *sagas)
                 self._store.invariants.check_instants(schedule, self._clock.now())
             return changed
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SAGA: Final = re.compile(r"\bsaga-\d+")
+_SAGA: Final = re.compile(r"\bsaga-\d+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""What customers call a saga, or the id of one that starts by schedule."""
 
 
 class Event(NamedTuple):

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 import psycopg
 
+from orchestrator.journal.state import Status
 from orchestrator.ports.findings import Severity
 from orchestrator.store.opening import examine_store, open_store
 from orchestrator.store.postgres import examining
 from orchestrator.store.postgres.schema import Migration, migrations
 from tests.support.journals import Writing
-from tests.support.postgres import PostgresServer, running
+from tests.support.postgres import PostgresServer, running, set_store_clock
+from tests.support.schedules import schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +70,7 @@ async def test_a_journal_in_order_is_fine_in_every_respect(postgres_url: str) ->
     assert {finding.severity for finding in found.values()} == {FINE}, found
     assert [*found] == [
         "connection", "durability", "clock", "standbys", "vacuum", "connections", "schema", "partitions", "sagas",
+        "timers", "schedules",
     ]  # fmt: skip
     assert found["connection"].what.startswith("PostgreSQL 1")
     assert found["sagas"].what == "orchestrators alive: 1; every saga that goes on is advanced by one of them"
@@ -219,3 +222,21 @@ async def test_a_standby_is_told_by_whether_commits_wait_for_it() -> None:
     assert waits_for_less.severity is WARNING
     assert "synchronous_commit is local" in waits_for_less.what
     assert (gone.severity, gone.what) == (ERROR, "commits wait for a standby of *; there is none")
+
+
+async def test_what_is_due_by_the_clock_of_the_database_and_not_done_is_told(postgres_url: str) -> None:
+    journal = await open_store(postgres_url)
+    now = await journal.store_now()
+    writer = Writing(journal)
+    await writer.start()
+    await writer.write(status=Status.WAITING, wake_at=now + LONG)
+    await journal.create_schedule(schedule(1, next_at=now + LONG))
+    await journal.close()
+    found = await look(postgres_url)
+    assert (found["timers"].severity, found["schedules"].severity) == (FINE, FINE)
+
+    await asyncio.to_thread(set_store_clock, postgres_url, 3700)
+    found = await look(postgres_url)
+    assert (found["timers"].severity, found["schedules"].severity) == (WARNING, WARNING)
+    assert found["timers"].what.startswith("1 parked saga is due and not woken, the first for 10")
+    assert found["schedules"].what.startswith("1 of 1 schedule due and not started, the first for 10")

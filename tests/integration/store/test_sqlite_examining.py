@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import time
 from collections import namedtuple
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.journal.state import Status
 from orchestrator.ports.findings import Severity
 from orchestrator.store.opening import examine_store, open_store
 from orchestrator.store.sqlite import examining
+from tests.support.journals import Writing
+from tests.support.schedules import HOUR, schedule
 
 if TYPE_CHECKING:
     import subprocess
@@ -41,7 +45,9 @@ async def made(path: Path) -> Path:
 async def test_a_journal_in_order_is_fine_in_every_respect(made: Path) -> None:
     found = await look(made)
 
-    assert [*found] == ["journal", "readers", "file system", "free space", "journal mode", "schema"]
+    assert [*found] == [
+        "journal", "readers", "file system", "free space", "journal mode", "schema", "content", "timers", "schedules",
+    ]  # fmt: skip
     assert {each.severity for about, each in found.items() if about != "file system"} == {FINE}, found
     assert found["journal mode"].what == "wal"
 
@@ -134,6 +140,12 @@ async def test_a_system_that_does_not_tell_its_mounts_is_no_reason_to_warn(
     assert (await look(made))["file system"].severity is FINE
 
 
+def _spoil(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[20 * 4096 : 40 * 4096] = os.urandom(20 * 4096)
+    path.write_bytes(content)
+
+
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
@@ -143,3 +155,38 @@ async def test_a_store_in_memory_is_told_to_be_lost() -> None:
     (found,) = await examine_store("memory:")
 
     assert found.severity is WARNING
+
+
+async def test_what_is_due_and_not_done_is_told(made: Path) -> None:
+    journal = await open_store(f"sqlite:{made}")
+    writer = Writing(journal)
+    await writer.start()
+    await writer.write(status=Status.WAITING, wake_at=time.time_ns() - HOUR)
+    await journal.create_schedule(schedule(1, next_at=time.time_ns() - HOUR))
+    await journal.close()
+    found = await look(made)
+
+    assert found["timers"].what.startswith("1 parked saga is due and not woken, the first for 3,6")
+    assert found["schedules"].what.startswith("1 of 1 schedule due and not started, the first for 3,6")
+    assert found["timers"].severity is found["schedules"].severity is WARNING
+
+
+async def test_a_file_whose_pages_are_spoilt_is_an_error(made: Path) -> None:
+    journal = await open_store(f"sqlite:{made}")
+    for number in range(200):
+        await Writing(journal, f"saga-{number}").start()
+    await journal.close()
+    _spoil(made)
+    found = await look(made)
+
+    assert found["content"].severity is ERROR
+    assert "backup" in found["content"].advice
+
+
+async def test_a_large_file_is_not_read_through_and_the_doctor_says_so(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examining, "_MOST_CHECKED_BYTES", 1)
+    found = (await look(made))["content"]
+
+    assert (found.severity, found.advice) == (WARNING, f"sqlite3 {made} 'PRAGMA quick_check'")

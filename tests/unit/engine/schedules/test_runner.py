@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.engine.sagas import StartSaga
 from orchestrator.engine.schedules.turn import request_id_of
 from orchestrator.engine.starting import saga_id_of
 from orchestrator.journal.state import Status
@@ -145,6 +146,41 @@ async def test_an_instant_waits_for_the_saga_that_runs_where_one_is_buffered(sha
     assert started(shared) == [saga_at(schedule, FIRST), saga_at(schedule, FIRST + MINUTE)]
 
 
+async def test_a_replica_that_advances_as_many_sagas_as_it_may_starts_no_more_until_there_is_room(
+    shared: EngineWorld,
+) -> None:
+    one = await shared.open()
+    one.worker.recovery.timers.most_live = 3
+    shared.participants.scripts["AuthorizePayment"] += [answer := Answer()] * 3
+    for number in range(5):
+        await one.sagas.schedules.create(SAID._replace(name=f"trips-{number}", cron="", at=FIRST))
+    await to_the_first_instant(shared)
+    assert len(started(shared)) == 3
+
+    answer.give()
+    await shared.let_pass(2)
+    assert len(started(shared)) == 5
+
+
+async def test_where_many_are_due_at_once_they_start_in_the_order_of_their_instants_and_not_all_at_once(
+    shared: EngineWorld,
+) -> None:
+    one = await shared.open()
+    shared.participants.scripts["AuthorizePayment"] += [Answer() for _ in range(70)]
+    instants = {}
+    for number in range(70):
+        said = SAID._replace(name=f"trips-{number}", cron="", at=FIRST - number)
+        instants[saga_at(await one.sagas.schedules.create(said), said.at)] = said.at
+    await shared.let_pass(TO_THE_FIRST - 1, step=1)
+    await shared.let_pass(1.25)
+    first = started(shared)
+    assert len(first) == 50
+    assert {instants[saga_id] for saga_id in first} == set(sorted(instants.values())[:50])
+
+    await shared.let_pass(1)
+    assert len(started(shared)) == 70
+
+
 async def test_a_start_that_can_never_be_made_is_written_down_and_the_schedule_goes_on(shared: EngineWorld) -> None:
     one = await shared.open()
     await one.sagas.schedules.create(SAID._replace(input_type=CapturePaymentRequest.DESCRIPTOR.full_name))
@@ -154,6 +190,19 @@ async def test_a_start_that_can_never_be_made_is_written_down_and_the_schedule_g
     assert (past.outcome, started(shared)) == (StartOutcome.REFUSED, [])
     assert past.message.startswith("its input is a shop.payment.v1.CapturePaymentRequest, and trip v1 takes a ")
     assert (await kept(shared)).next_at == FIRST + MINUTE
+
+
+async def test_a_saga_that_another_version_of_the_program_has_started_in_other_bytes_is_the_same_one(
+    shared: EngineWorld,
+) -> None:
+    one = await shared.open()
+    schedule = await one.sagas.schedules.create(SAID)
+    saga_id = saga_at(schedule, FIRST)
+    await one.worker.start(StartSaga(saga_id, "trip", 1, ORDER.SerializeToString(), b"another digest"))
+    await to_the_first_instant(shared)
+
+    (past,) = (await kept(shared)).recent
+    assert (past.outcome, past.saga_id, started(shared)) == (StartOutcome.STARTED, saga_id, [saga_id])
 
 
 async def test_a_replica_that_does_not_serve_the_saga_leaves_the_schedule_to_one_that_does(

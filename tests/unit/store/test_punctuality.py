@@ -1,0 +1,63 @@
+"""What is found of timers and schedules that are late, and of schedules that can start nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.ports.findings import Severity
+from orchestrator.ports.schedules import Firing, PastStart, Pause, StartOutcome
+from orchestrator.store.punctuality import examined_schedules, examined_timers
+from tests.support.schedules import HOUR, schedule
+
+NOW = 100 * HOUR
+SECOND = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("due", "longest", "told"),
+    [
+        (0, None, "no parked saga has been due for more than 10 s"),
+        (3, NOW - 9 * SECOND, "no parked saga has been due for more than 10 s"),
+        (3, NOW - HOUR, "3 parked sagas are due and not woken, the first for 3,600 s"),
+        (1, NOW - 11 * SECOND, "1 parked saga is due and not woken, the first for 11 s"),
+    ],
+)
+def test_the_lag_of_timers_is_told_once_it_is_more_than_a_live_replica_needs(
+    due: int, longest: int | None, told: str
+) -> None:
+    found = examined_timers(due, longest, NOW)
+
+    assert found.what == told
+    assert (found.severity is Severity.WARNING) is ("not woken" in told) is bool(found.advice)
+
+
+def test_schedules_that_start_what_is_due_are_fine() -> None:
+    kept = [
+        schedule(1, next_at=NOW + HOUR),
+        schedule(2, next_at=NOW - SECOND),
+        schedule(3, next_at=1, pause=Pause(1, "wait", "ada")),
+        schedule(4, next_at=NOW + HOUR, firing=(Firing(NOW - SECOND, "by hand", "ada"),)),
+        schedule(5, next_at=None),
+    ]
+    (found,) = examined_schedules(kept, NOW)
+
+    assert (found.severity, found.what) == (Severity.FINE, "5 schedules, 1 paused; nothing that is due waits")
+
+
+def test_schedules_that_are_late_are_named_the_latest_first() -> None:
+    kept = [schedule(number, next_at=NOW - number * HOUR) for number in range(1, 6)]
+    kept.append(schedule(9, next_at=NOW + HOUR, firing=(Firing(NOW - 9 * HOUR, "by hand", "ada"),)))
+    (found,) = examined_schedules(kept, NOW)
+
+    assert found.severity is Severity.WARNING
+    assert found.what == (
+        "6 of 6 schedules due and not started, the first for 32,400 s: schedule-9, schedule-5, schedule-4 and 3 more"
+    )
+
+
+def test_a_schedule_that_can_start_nothing_is_told_with_the_reason() -> None:
+    past = PastStart(NOW, StartOutcome.REFUSED, NOW, message="its input is another one")
+    (found,) = examined_schedules([schedule(1, next_at=NOW + HOUR, recent=(past,))], NOW)
+
+    assert found.severity is Severity.WARNING
+    assert found.what == "schedule-1 can start nothing: its input is another one"
