@@ -23,6 +23,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.run.retry import delay_before
+from orchestrator.engine.run.time_limit import time_limits
 from orchestrator.engine.run.waiting import Wait
 from orchestrator.journal.entries import AttemptFailed
 from orchestrator.journal.keys import idempotency_key
@@ -65,9 +66,13 @@ def nobody_there(failure: Failure) -> bool:
 
 
 class CommandSender:
-    """Delivers the commands and compensations of one saga."""
+    """Delivers the commands and compensations of one saga.
 
-    __slots__ = ("_backoff", "_clock", "_random_source", "_stop_control", "_writer")
+    Attributes:
+        in_flight: the number and the start of each attempt that is in flight, by the key of what is delivered.
+    """
+
+    __slots__ = ("_backoff", "_clock", "_random_source", "_stop_control", "_writer", "in_flight")
 
     def __init__(
         self,
@@ -82,6 +87,7 @@ class CommandSender:
         self._backoff = backoff
         self._clock = clock
         self._random_source = random_source
+        self.in_flight: dict[str, tuple[int, int]] = {}
 
     async def send(
         self,
@@ -125,8 +131,9 @@ class CommandSender:
             started_at = self._clock.now()
             metadata = self._metadata(key, attempt, about)
             limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))
-            call = self._call(binding, request, metadata, limit)
-            if self._stop_control.is_own_task():
+            self.in_flight[key] = attempt, started_at
+            call = self._call(binding, request, metadata, limit, key)
+            if self._stop_control.is_own_task() and not time_limits.get():
                 # Only the stop control stops the saga's own task, and it waits for answers.
                 answer = await call
             else:
@@ -162,7 +169,7 @@ class CommandSender:
         while True:
             if self._stop_control.stop is not None or not binding.breaker.try_enter():
                 await self._pass(binding, key, asked)
-            answer = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout)
+            answer = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout, key)
             outcome = _weighed(answer, binding, in_doubt=False, spent=asked >= binding.command.retry.attempts)
             if isinstance(outcome, (Completed, Rejected)) or (isinstance(outcome, Unknown) and outcome.final):
                 return outcome
@@ -220,6 +227,7 @@ class CommandSender:
         request: bytes,
         metadata: tuple[tuple[str, str], ...],
         timeout: float,  # noqa: ASYNC109 - sent along
+        key: str,
     ) -> Outcome:
         """Make one attempt, admitted."""
         reached = True
@@ -229,6 +237,7 @@ class CommandSender:
             reached = not (isinstance(outcome, Unknown) and nobody_there(outcome.failure))
             return outcome
         finally:
+            self.in_flight.pop(key, None)
             binding.breaker.leave(reached=reached)
             self._stop_control.leave()
 

@@ -27,12 +27,17 @@ from orchestrator.journal.entries import (
     RollbackBegan,
     SagaCompensated,
     SagaCompleted,
+    SagaParked,
     SagaPartiallyCompensated,
     SagaRecovered,
     SagaResumed,
     SagaStarted,
     SagaSuspended,
+    SagaWoken,
+    SignalReceived,
     ValueRecorded,
+    WaitBegan,
+    WaitEnded,
 )
 from orchestrator.journal.keys import compensation_key, related
 from orchestrator.journal.reason import ReasonCode
@@ -229,6 +234,11 @@ class Invariants:
                 | RetryRequested()
                 | OutcomeResolved()
                 | CompensationSkipped()
+                | WaitBegan()
+                | SignalReceived()
+                | WaitEnded()
+                | SagaParked()
+                | SagaWoken()
             ):
                 pass  # the final check looks at what became of the saga
             case _:
