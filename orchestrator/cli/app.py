@@ -21,6 +21,7 @@ from orchestrator.cli.commands.journal import journal_commands, migrate
 from orchestrator.cli.commands.mock import mock
 from orchestrator.cli.commands.operator import act, cancel, pause, resolve, resume, retry, skip
 from orchestrator.cli.commands.serve import serve
+from orchestrator.cli.commands.signal import approve, reject, signal
 from orchestrator.cli.commands.simulate import simulate
 from orchestrator.cli.commands.verify import verify
 from orchestrator.cli.output.streams import prepare_streams
@@ -94,3 +95,6 @@ app.command(rich_help_panel=ACT)(retry)
 app.command(rich_help_panel=ACT)(resolve)
 app.command(rich_help_panel=ACT)(skip)
 app.command(rich_help_panel=ACT)(act)
+app.command(rich_help_panel=ACT)(signal)
+app.command(rich_help_panel=ACT)(approve)
+app.command(rich_help_panel=ACT)(reject)
