@@ -37,6 +37,7 @@ class Replica:
     Attributes:
         worker: as given.
         acts: what operators can do to the sagas that are advanced here, or rest.
+        signals: gives these sagas signals.
         carrying_out: what other replicas want to be done to them.
         start: starts a saga; this and the following as the facade says.
         get: a saga as it stands.
@@ -47,8 +48,8 @@ class Replica:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.acts = Acts(worker)
-        self._signals = Signals(worker, self.acts)
-        self.carrying_out = CarryingOut(worker, self.acts, self._signals, worker.served.versions)
+        self.signals = Signals(worker, self.acts)
+        self.carrying_out = CarryingOut(worker, self.acts, self.signals, worker.served.versions)
         if worker.adapters.journal.shared:
             worker.beside.append(self.carrying_out)
         self._asking = Asking(worker.adapters, worker.owner, self.carrying_out.hurry)
@@ -163,7 +164,7 @@ class Replica:
         await self.worker.ensure_recovered(saga_id)
         if not await self._is_for_another(Act.SIGNAL, saga_id):
             try:
-                return await self._signals.give(saga_id, signal)
+                return await self.signals.give(saga_id, signal)
             except ClaimLost:
                 if not self.worker.adapters.journal.shared:
                     raise
