@@ -88,7 +88,7 @@ class CommandExecution:
         there is no effect.
         """
         now = self._clock.now()
-        attempt, started_at = self._sender.in_flight.get(command.key, (command.attempts, now))
+        attempt, started_at = self._sender.latest.get(command.key, (command.attempts, now))
         failure = Failure(StatusCode.DEADLINE_EXCEEDED, f"cut off by {limit_key}", CUT_OFF)
         if attempt == 0 and not command.doubtful:
             self._writer.record(CommandRefused(now, command.key, 0, now, failure._replace(reason=NOT_SENT)))

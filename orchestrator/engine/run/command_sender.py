@@ -69,10 +69,10 @@ class CommandSender:
     """Delivers the commands and compensations of one saga.
 
     Attributes:
-        in_flight: the number and the start of each attempt that is in flight, by the key of what is delivered.
+        latest: the number and the start of the latest attempt that was made here, by the key of what is delivered.
     """
 
-    __slots__ = ("_backoff", "_clock", "_random_source", "_stop_control", "_writer", "in_flight")
+    __slots__ = ("_backoff", "_clock", "_random_source", "_stop_control", "_writer", "latest")
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class CommandSender:
         self._backoff = backoff
         self._clock = clock
         self._random_source = random_source
-        self.in_flight: dict[str, tuple[int, int]] = {}
+        self.latest: dict[str, tuple[int, int]] = {}
 
     async def send(
         self,
@@ -131,8 +131,8 @@ class CommandSender:
             started_at = self._clock.now()
             metadata = self._metadata(key, attempt, about)
             limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))
-            self.in_flight[key] = attempt, started_at
-            call = self._call(binding, request, metadata, limit, key)
+            self.latest[key] = attempt, started_at
+            call = self._call(binding, request, metadata, limit)
             if self._stop_control.is_own_task() and not time_limits.get():
                 # Only the stop control stops the saga's own task, and it waits for answers.
                 answer = await call
@@ -169,7 +169,7 @@ class CommandSender:
         while True:
             if self._stop_control.stop is not None or not binding.breaker.try_enter():
                 await self._pass(binding, key, asked)
-            answer = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout, key)
+            answer = await self._call(binding, request, self._metadata(key, attempt, about), binding.timeout)
             outcome = _weighed(answer, binding, in_doubt=False, spent=asked >= binding.command.retry.attempts)
             if isinstance(outcome, (Completed, Rejected)) or (isinstance(outcome, Unknown) and outcome.final):
                 return outcome
@@ -227,7 +227,6 @@ class CommandSender:
         request: bytes,
         metadata: tuple[tuple[str, str], ...],
         timeout: float,  # noqa: ASYNC109 - sent along
-        key: str,
     ) -> Outcome:
         """Make one attempt, admitted."""
         reached = True
@@ -237,7 +236,6 @@ class CommandSender:
             reached = not (isinstance(outcome, Unknown) and nobody_there(outcome.failure))
             return outcome
         finally:
-            self.in_flight.pop(key, None)
             binding.breaker.leave(reached=reached)
             self._stop_control.leave()
 
