@@ -61,7 +61,8 @@ class Signals:
             with contextlib.suppress(SagaExists):  # a repeated start looks like a new one for a moment
                 if await executor.signal(lambda state: self._received(state, signal)):
                     return executor.state
-                raise_failed(executor)
+                if executor.stopped.done():
+                    raise_failed(executor)
 
     async def _give_resting(self, saga_id: str, signal: Signal) -> SagaState:
         state = await self._worker.get(saga_id)

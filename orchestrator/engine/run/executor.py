@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.journal_writer import SagaWriter
     from orchestrator.engine.run.replay import ReplayGate
     from orchestrator.engine.sagas import Waiting
+    from orchestrator.errors import OrchestratorError
     from orchestrator.journal.entries import SignalReceived
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
@@ -207,12 +208,11 @@ class Executor:
             JournalError: it is not durable.
         """
         await self.ensure_started()
-        if self.state.status is not Status.RUNNING or self._stop_control.stop is not None:
-            received(self.state)
-            await first_done(self._rollback_began, self.stopped)
-            return False
         entry = received(self.state)
         if entry is not None:
+            if self.state.status is not Status.RUNNING or self._stop_control.stop is not None:
+                await first_done(self._rollback_began, self.stopped)
+                return False
             self._writer.record(entry)
             if self._forward is not None:
                 self._forward.issuer.waits.wake()
@@ -243,7 +243,9 @@ class Executor:
             JournalError: it is not.
         """
         # Shielded: the caller may go away, the write may not.
-        await asyncio.shield(asyncio.ensure_future(self._persist_now()))
+        error = await asyncio.shield(asyncio.ensure_future(self._persist_now()))
+        if error is not None:
+            raise error
         if isinstance(self._stop_control.stop, Fail):
             raise self._stop_control.stop.error
 
@@ -388,11 +390,14 @@ class Executor:
         except JournalError:
             return
 
-    async def _persist_now(self) -> None:
+    async def _persist_now(self) -> OrchestratorError | None:
+        """Make everything durable; why it is not, if it is not. Then the saga stops, unless it is stopping already."""
         try:
             await self._writer.persist()
         except (JournalError, SagaExists) as error:
             self._stop_control.request_stop(Fail(error))
+            return error
+        return None
 
     def _finish(self, task: asyncio.Task[Stop | None]) -> None:
         self._stop_control.detach()
