@@ -42,6 +42,7 @@ REFUSALS: Final[dict[type[errors.OrchestratorError], Refusal]] = {
     errors.InvalidInput: Refusal(StatusCode.INVALID_ARGUMENT, "INVALID_INPUT"),
     errors.SagaNotFound: Refusal(StatusCode.NOT_FOUND, "SAGA_NOT_FOUND"),
     errors.SagaExists: Refusal(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
+    errors.SagaDeleted: Refusal(StatusCode.ALREADY_EXISTS, "SAGA_DELETED"),
     errors.ActRefused: Refusal(StatusCode.FAILED_PRECONDITION),
     errors.SignalTypeDiffers: Refusal(StatusCode.INVALID_ARGUMENT),
     errors.RequestIdUsed: Refusal(StatusCode.ALREADY_EXISTS),

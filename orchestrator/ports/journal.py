@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from orchestrator.ports.requested_acts import RequestedActs
+from orchestrator.ports.retention import EndedReader, Retention
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -56,17 +57,21 @@ class Moving(NamedTuple):
     """The sagas that other replicas may have changed.
 
     Attributes:
-        unended: how many entries each holds that has not ended, by its id.
+        unended: how many entries each holds that has not ended and is not parked, by its id.
         ended: the same of those that have ended lately.
+        parked: the same of those that were parked lately, or have got an entry while they are.
         position: after which sagas to look the next time.
+        looked_at: what the clock of the store showed, in nanoseconds.
     """
 
     unended: Mapping[str, int]
     ended: Mapping[str, int]
+    parked: Mapping[str, int]
     position: int
+    looked_at: int
 
 
-class JournalReader(Protocol):
+class JournalReader(EndedReader, Protocol):
     """What can be asked of a journal without changing it, also beside the orchestrators that have it.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`.
@@ -95,7 +100,7 @@ class JournalReader(Protocol):
         """Let go of the store."""
 
 
-class Journal(JournalReader, RequestedActs, Protocol):
+class Journal(JournalReader, RequestedActs, Retention, Protocol):
     """The append-only truth about all sagas, shared by all replicas.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`; what it was to write may then stand or not.
@@ -114,6 +119,7 @@ class Journal(JournalReader, RequestedActs, Protocol):
 
         The future raises:
             SagaExists: ``new`` is given and there is a saga of this id.
+            SagaDeleted: ``new`` is given and a saga of this id was deleted.
             ClaimLost: the token is not the saga's latest.
             SequenceConflict: the journal does not hold ``expected_sequence`` entries.
         """
@@ -161,16 +167,20 @@ class Journal(JournalReader, RequestedActs, Protocol):
     async def release(self, owner: str) -> None:
         """Let go of everything that a replica has claimed. It counts as silent until it beats again."""
 
-    async def moving(self, owner: str, after: int) -> Moving:
-        """The sagas that have not ended and that this replica does not advance, and those that have ended lately.
+    async def moving(self, owner: str, before: Moving | None) -> Moving:
+        """The sagas that have not ended and that this replica does not advance, and those that ended or parked lately.
 
         Args:
             owner: the replica.
-            after: those count as lately that were started after this position, or not long before it; 0 for all.
+            before: what was found the last time. Those have ended lately that were started since, or not long before,
+                and those were parked lately that have been since, or shortly before; none, where it is ``None``.
         """
 
     async def unclaimed(self) -> list[UnclaimedCount]:
-        """How many claimable sagas no living replica has claimed, by definition and version."""
+        """How many sagas no living replica has claimed, by definition and version: claimable ones, and parked ones.
+
+        The latter count when they have been due for a minute: until then, those who serve them may have much to do.
+        """
 
     async def silent(self) -> list[SilentReplica]:
         """The replicas whose lease has lapsed, or that have released everything, and that were not forgotten."""

@@ -94,9 +94,10 @@ class Waker:
         stopped = self._journal.append(
             Append(claim.saga_id, OWNER, claim.token, len(entries), [end], Status.COMPLETED, now)
         )
-        stopped.add_done_callback(lambda _: self._end(claim.saga_id))
+        stopped.add_done_callback(lambda stopped: self._end(claim.saga_id, stopped))
         return stopped
 
-    def _end(self, saga_id: str) -> None:
-        self.ended += 1
-        self._live.discard(saga_id)
+    def _end(self, saga_id: str, stopped: Future[Any]) -> None:
+        if stopped.exception() is None:  # else it was claimed anew, once in a lease, before its end was durable
+            self.ended += 1
+            self._live.discard(saga_id)

@@ -197,7 +197,7 @@ class Recovery:
             unclaimed = {(each.definition, each.version): each for each in await self._journal.unclaimed()}
         except JournalError:
             return
-        for of in unclaimed.keys() & self._unclaimed:
+        for of in (unclaimed.keys() & self._unclaimed).difference(self._served or ()):
             number = unclaimed[of].number
             _log.warning("no replica advances %d sagas of %s v%d: serve the code of that version", number, *of)
         self._unclaimed = set(unclaimed)

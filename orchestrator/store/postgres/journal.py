@@ -15,18 +15,21 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.journal.acts import Act
 from orchestrator.ports.catalogue import UnclaimedCount
 from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
-from orchestrator.ports.journal import Moving
 from orchestrator.ports.requested_acts import RequestedAct
+from orchestrator.store.moving import moving_of
 from orchestrator.store.postgres.connecting import Connection, Link
 from orchestrator.store.postgres.group_commit import GroupCommit
+from orchestrator.store.postgres.groups import members_of
 from orchestrator.store.postgres.reading import PostgresReader
 from orchestrator.store.postgres.schema import migrate
+from orchestrator.store.tombstones import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.ports.claims import Served
-    from orchestrator.ports.journal import Append
+    from orchestrator.ports.journal import Append, Moving
+    from orchestrator.ports.retention import Tombstone
 
 _PARTITIONS_SECONDS: Final = 86_400.0
 """How often the partitions of the next months are seen to."""
@@ -105,11 +108,11 @@ class PostgresJournal(PostgresReader):
         await self._commits.settled()
         await self._ask("release", owner)
 
-    async def moving(self, owner: str, after: int) -> Moving:
+    async def moving(self, owner: str, before: Moving | None) -> Moving:
         """See the port. The position is the number of the newest saga."""
-        (_, newest, _), *rows = await self._ask("moving_sagas", owner, after)
-        unended = {saga_id: sequence for saga_id, sequence, has_ended in rows if not has_ended}
-        return Moving(unended, {saga_id: sequence for saga_id, sequence, has_ended in rows if has_ended}, newest)
+        after = (None, None) if before is None else (before.position, before.looked_at)
+        (_, newest, _), (_, looked_at, _), *rows = await self._ask("moving_sagas", owner, *after)
+        return moving_of(map(tuple, rows), newest, looked_at)
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""
@@ -140,6 +143,18 @@ class PostgresJournal(PostgresReader):
     async def forget(self, owners: Sequence[str]) -> None:
         """See the port."""
         await self._ask("forget_replicas", list(owners))
+
+    async def delete_ended(self, saga_ids: Sequence[str]) -> list[str]:
+        """See the port."""
+        rows = await self._ask("families", list(range(len(saga_ids))), list(saga_ids))
+        values = members_of(rows)
+        return [saga_ids[place] for (place,) in await self._ask("delete_ended", *values)] if rows else []
+
+    async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
+        """See the port."""
+        columns = zip(*map(row_of, tombstones), strict=True)
+        if tombstones:
+            await self._ask("keep_tombstones", *map(list, columns))
 
     async def close(self) -> None:
         """See the port."""

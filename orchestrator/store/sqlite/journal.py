@@ -20,22 +20,25 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import UnclaimedCount
-from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
-from orchestrator.ports.journal import Moving
+from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
+from orchestrator.store.moving import moving_of
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 from orchestrator.store.sqlite.appending import Appending
 from orchestrator.store.sqlite.database import connect, migrate, stretch_log
+from orchestrator.store.sqlite.deleting import delete_family
 from orchestrator.store.sqlite.group_commit import GroupCommit
 from orchestrator.store.sqlite.place import Place
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader
+from orchestrator.store.tombstones import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from orchestrator.ports.claims import Served
-    from orchestrator.ports.journal import Append
+    from orchestrator.ports.journal import Append, Moving
+    from orchestrator.ports.retention import Tombstone
 
 
 class SqliteJournal(SqliteReader, RequestsInMemory):
@@ -128,16 +131,18 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
         await self._write(partial(self._release, owner))
         await self._write(partial(self._all, "mute_replica", (owner,)))
 
-    async def moving(self, owner: str, after: int) -> Moving:
+    async def moving(self, owner: str, before: Moving | None) -> Moving:
         """See the port. The position is the number of the newest saga."""
+        after = None if before is None else before.position
         rows = await self._write(partial(self._all, "moving_sagas", {"owner": owner, "after": after}))
         ((newest,),) = await self._write(partial(self._all, "newest_saga", ()))
-        unended = {saga_id: sequence for saga_id, sequence, has_ended in rows if not has_ended}
-        return Moving(unended, {saga_id: sequence for saga_id, sequence, has_ended in rows if has_ended}, newest)
+        return moving_of(rows, newest, self._now())
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""
-        return [UnclaimedCount(*row) for row in await self._write(partial(self._all, "unclaimed", (self._now(),)))]
+        now = self._now()
+        values = {"now": now, "late": now - LATE_NANOSECONDS}
+        return [UnclaimedCount(*row) for row in await self._write(partial(self._all, "unclaimed", values))]
 
     async def silent(self) -> list[SilentReplica]:
         """See the port."""
@@ -148,6 +153,15 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
         """See the port."""
         for owner in owners:
             await self._write(partial(self._all, "forget_replica", (owner,)))
+
+    async def delete_ended(self, saga_ids: Sequence[str]) -> list[str]:
+        """See the port."""
+        return list(await self._write(partial(self._delete, saga_ids)))
+
+    async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
+        """See the port."""
+        rows = [row_of(tombstone) for tombstone in tombstones]
+        await self._write(lambda: self._writing.executemany(queries()["keep_tombstone"], rows))
 
     async def close(self) -> None:
         """See the port."""
@@ -175,6 +189,13 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
 
     def _claim_due(self, values: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 - what sqlite3 binds
         return self._claim("claim_due", values), self._all("next_due", values)
+
+    def _delete(self, saga_ids: Sequence[str]) -> list[str]:
+        self._appending.flush()
+        now = self._now()
+        deleted = [saga_id for saga_id in saga_ids if delete_family(self._writing, saga_id, now)]
+        self._appending.forget()
+        return deleted
 
     def _release(self, owner: str) -> None:
         self._all("release_sagas", (owner,))

@@ -1,6 +1,7 @@
 -- name: create_saga
 INSERT INTO saga (saga_id, definition, version, status, owner, token, digest, started_at, ended_at, attributes, wake_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+WHERE NOT EXISTS (SELECT * FROM deleted_saga AS d WHERE d.key = ?)
 ON CONFLICT (saga_id) DO NOTHING;
 
 -- name: create_attribute
@@ -146,24 +147,68 @@ UPDATE replica SET alive_until = -abs(alive_until);
 SELECT owner, abs(alive_until) FROM replica WHERE alive_until <= ? ORDER BY owner;
 
 -- name: moving_sagas
-SELECT s.saga_id, coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.status IN (3, 5, 7)
+-- All that are parked count as parked lately: no other process has this file, and so nobody asks.
+SELECT s.saga_id, coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.status
 FROM saga AS s
-WHERE s.status IN (1, 2, 4, 6) AND s.status <> 3 AND s.owner IS NOT :owner
-   OR s.id > :after AND s.status IN (3, 5, 7);
+WHERE s.status IN (1, 4, 6) AND s.status <> 3 AND s.owner IS NOT :owner
+   OR :after IS NOT NULL AND (s.id > :after AND s.status IN (3, 5, 7) OR s.status = 2);
 
 -- name: newest_saga
 SELECT coalesce(max(s.id), 0) FROM saga AS s;
 
 -- name: unclaimed
-SELECT s.definition, s.version, count(*), min(s.started_at)
-FROM saga AS s INDEXED BY saga_not_completed
-WHERE s.status IN (1, 4) AND s.status <> 3
-  AND (s.owner IS NULL OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > ?))
-GROUP BY s.definition, s.version
-ORDER BY s.definition, s.version;
+SELECT u.definition, u.version, count(*), min(u.started_at)
+FROM (
+    SELECT s.definition, s.version, s.started_at, s.owner
+    FROM saga AS s INDEXED BY saga_not_completed
+    WHERE s.status IN (1, 4) AND s.status <> 3
+    UNION ALL
+    SELECT s.definition, s.version, s.started_at, s.owner
+    FROM saga AS s INDEXED BY saga_due
+    WHERE s.wake_at <= :late
+) AS u
+WHERE u.owner IS NULL OR u.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now)
+GROUP BY u.definition, u.version
+ORDER BY u.definition, u.version;
 
 -- name: standing
 SELECT s.definition, s.version, s.status, s.owner FROM saga AS s WHERE s.saga_id = ?;
 
 -- name: forget_replica
 DELETE FROM replica WHERE owner = ?;
+
+-- name: ended_sagas
+SELECT s.id, s.saga_id, s.definition, s.status, s.ended_at FROM saga AS s WHERE s.id > ? ORDER BY s.id LIMIT ?;
+
+-- name: family
+-- A slash comes right before the digit 0, so between the two lies all that goes on with a slash.
+SELECT s.saga_id
+FROM saga AS s
+WHERE s.saga_id = :saga_id OR s.saga_id > :saga_id || '/' AND s.saga_id < :saga_id || '0'
+ORDER BY s.saga_id;
+
+-- name: whole_family
+SELECT s.id, s.saga_id, s.definition, s.status, s.owner, s.ended_at, s.attributes
+FROM saga AS s
+WHERE s.saga_id = :saga_id OR s.saga_id > :saga_id || '/' AND s.saga_id < :saga_id || '0';
+
+-- name: delete_chunks
+DELETE FROM chunk WHERE saga = ?;
+
+-- name: delete_attribute
+DELETE FROM attribute WHERE name = ? AND value = ? AND saga = ?;
+
+-- name: delete_saga
+DELETE FROM saga WHERE id = ?;
+
+-- name: uncount_deleted
+UPDATE ended_count SET number = number - 1 WHERE definition = ? AND status = ?;
+
+-- name: keep_tombstone
+INSERT INTO deleted_saga (key, status, ended_at, deleted_at) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO NOTHING;
+
+-- name: find_tombstone
+SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.key = ?;
+
+-- name: tombstones
+SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.key > ? ORDER BY d.key LIMIT ?;
