@@ -24,6 +24,7 @@ from orchestrator.cli.commands.operator import act, cancel, pause, resolve, resu
 from orchestrator.cli.commands.retention import retention
 from orchestrator.cli.commands.schedules import schedule_commands
 from orchestrator.cli.commands.serve import serve
+from orchestrator.cli.commands.signal import approve, reject, signal
 from orchestrator.cli.commands.simulate import simulate
 from orchestrator.cli.commands.verify import verify
 from orchestrator.cli.output.mistakes import end_with_mistake
@@ -108,3 +109,6 @@ app.command(rich_help_panel=ACT)(resolve)
 app.command(rich_help_panel=ACT)(skip)
 app.command(rich_help_panel=ACT)(act)
 app.add_typer(schedule_commands, name="schedules", rich_help_panel=ACT)
+app.command(rich_help_panel=ACT)(signal)
+app.command(rich_help_panel=ACT)(approve)
+app.command(rich_help_panel=ACT)(reject)

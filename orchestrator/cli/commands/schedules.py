@@ -17,7 +17,7 @@ from rich.text import Text
 from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, channel_to
 from orchestrator.cli.commands.operator import UNSAID, By, Reason
 from orchestrator.cli.output.exit import refuse
-from orchestrator.cli.output.payloads import Payloads, message_from_json
+from orchestrator.cli.output.payloads import Payloads, self_named_from_json
 from orchestrator.cli.output.rendering import open_console
 from orchestrator.cli.output.schedule_pages import schedule_page, schedules_table
 from orchestrator.cli.output.text import say
@@ -151,7 +151,7 @@ async def _schedules_at(address: str) -> AsyncIterator[tuple[ScheduleServiceStub
 
 async def _create(request: api.CreateScheduleRequest, saga_input: str, address: str) -> None:
     async with _schedules_at(address) as (service, channel):
-        request.schedule.input.CopyFrom(await message_from_json(channel, saga_input, "--input"))
+        request.schedule.input.CopyFrom(await self_named_from_json(channel, saga_input, "--input"))
         answer = await service.CreateSchedule(request, timeout=PATIENCE_SECONDS)
         await _print(answer.schedule, channel)
 

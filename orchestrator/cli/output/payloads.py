@@ -86,7 +86,7 @@ async def reply_from_json(channel: grpc.aio.Channel, method: str, text: str) -> 
     return _packed(text, rpc.output_type, types, "--reply-json")
 
 
-async def message_from_json(channel: grpc.aio.Channel, text: str, option: str) -> AnyMessage:
+async def self_named_from_json(channel: grpc.aio.Channel, text: str, option: str) -> AnyMessage:
     """A message, written as JSON that names its type as ``@type``.
 
     Args:
@@ -102,12 +102,17 @@ async def message_from_json(channel: grpc.aio.Channel, text: str, option: str) -
         name = content.pop("@type").rpartition("/")[2]
     except (ValueError, AttributeError, KeyError, TypeError):
         refuse(f'{option}: expected JSON that names its type, such as {{"@type": "type.googleapis.com/trip.v1.Trip"}}')
+    return await message_from_json(channel, name, json.dumps(content), option)
+
+
+async def message_from_json(channel: grpc.aio.Channel, name: str, text: str, option: str) -> AnyMessage:
+    """A message of the type with this full name, written as JSON; the rest is as above."""
     types = await declarations(channel, [name])
     try:
         kind = types.FindMessageTypeByName(name)
     except KeyError:
         refuse(f"{option}: the orchestrator does not know the type {name}")
-    return _packed(json.dumps(content), kind, types, option)
+    return _packed(text, kind, types, option)
 
 
 def _packed(text: str, kind: Descriptor, types: DescriptorPool, option: str) -> AnyMessage:
