@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from orchestrator.ports.noted_waits import NotedWaits
 from orchestrator.ports.requested_acts import RequestedActs
 from orchestrator.ports.wakes import Wakes
 
@@ -92,7 +93,7 @@ class JournalReader(Protocol):
         """Let go of the store."""
 
 
-class Journal(JournalReader, RequestedActs, Wakes, Protocol):
+class Journal(JournalReader, RequestedActs, Wakes, NotedWaits, Protocol):
     """The append-only truth about all sagas, shared by all replicas.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`; what it was to write may then stand or not.

@@ -270,7 +270,9 @@ class SagaFilter(_message.Message):
 
     @_builtins.property
     def waiting_for(self) -> _containers.RepeatedScalarFieldContainer[_saga_pb2.WaitReason.ValueType]:
-        """Only sagas that this replica advances and that wait for one of these reasons at this moment."""
+        """Only sagas that wait for one of these reasons: those that this replica advances, at this moment; those of others,
+        where they have been waiting for some seconds. A feed tells only of sagas that this replica advances.
+        """
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.asking import Asking
 from orchestrator.engine.replica.carrying_out import CarryingOut
+from orchestrator.engine.replica.noted_waits import NotingWaits
 from orchestrator.engine.run.preview import preview
 from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress
 from orchestrator.errors import ClaimLost
@@ -15,7 +16,7 @@ from orchestrator.journal.state import UNFINISHED, Status
 from orchestrator.ports.wakes import Wake
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from orchestrator.contract.command import Command
     from orchestrator.engine.definitions import ServedSaga
@@ -47,8 +48,10 @@ class Replica:
         self.worker = worker
         self.acts = Acts(worker)
         self.carrying_out = CarryingOut(worker, self.acts, worker.served.versions)
-        if worker.adapters.journal.shared:
-            worker.beside.append(self.carrying_out)
+        journal, clock = worker.adapters.journal, worker.adapters.clock
+        self._noting_waits = NotingWaits(journal, clock, worker.owner, worker.live)
+        if journal.shared:
+            worker.beside += (self.carrying_out, self._noting_waits)
         self._asking = Asking(worker.adapters, worker.owner, self.carrying_out.hurry)
         worker.waking.on(Wake.REQUESTED, lambda _: self.carrying_out.hurry())
         worker.waking.on(Wake.ANSWERED, lambda _: self._asking.hurry())
@@ -114,6 +117,10 @@ class Replica:
         for executor in self.worker.live.values():
             if waiting := executor.waiting:
                 yield executor.state, waiting
+
+    async def waiting_elsewhere(self, reasons: Collection[int]) -> Sequence[SagaRecord]:
+        """See the facade."""
+        return await self._noting_waits.elsewhere(reasons)
 
     async def refuse_act(self, act: Act, saga_id: str) -> None:
         """See the facade."""
