@@ -270,8 +270,9 @@ class SagaFilter(_message.Message):
 
     @_builtins.property
     def waiting_for(self) -> _containers.RepeatedScalarFieldContainer[_saga_pb2.WaitReason.ValueType]:
-        """Only sagas that wait for one of these reasons at this moment. Of timers and signals all replicas know; of the
-        others, only the replica that advances the saga. The two kinds cannot be asked for together.
+        """Only sagas that wait for one of these reasons. Of timers and signals the journal tells. For the others: the sagas
+        that this replica advances, at this moment, and those of other replicas, where they have been waiting for some
+        seconds. The two kinds cannot be asked for together. A feed tells only of sagas that this replica advances.
         """
 
     def __init__(

@@ -157,6 +157,8 @@ SELECT claim_by_name($1, $2);
 -- It is remembered, and counts as silent: a negative instant is before every other.
 WITH freed AS (
     UPDATE open_saga AS o SET owner = NULL WHERE o.owner = $1
+), waits AS (
+    DELETE FROM noted_wait AS w WHERE w.owner = $1
 )
 UPDATE replica AS r SET alive_until = -abs(r.alive_until) WHERE r.owner = $1;
 
@@ -164,6 +166,9 @@ UPDATE replica AS r SET alive_until = -abs(r.alive_until) WHERE r.owner = $1;
 SELECT r.owner, abs(r.alive_until) FROM replica AS r WHERE r.alive_until <= journal_now() ORDER BY r.owner;
 
 -- name: forget_replicas
+WITH waits AS (
+    DELETE FROM noted_wait AS w WHERE w.owner = ANY ($1)
+)
 DELETE FROM replica AS r WHERE r.owner = ANY ($1);
 
 -- name: make_partitions
@@ -445,3 +450,19 @@ SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.
 
 -- name: tombstones
 SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.key > $1 ORDER BY d.key LIMIT $2;
+
+-- name: note_waits
+WITH ended AS (
+    DELETE FROM noted_wait AS w WHERE w.owner = $1 AND w.saga_id = ANY ($4::text[])
+)
+INSERT INTO noted_wait (saga_id, owner, reasons)
+SELECT b.saga_id, $1, string_to_array(b.reasons, ',')::smallint[]
+FROM unnest($2::text[], $3::text[]) AS b (saga_id, reasons)
+ORDER BY b.saga_id
+ON CONFLICT (saga_id) DO UPDATE SET owner = excluded.owner, reasons = excluded.reasons;
+
+-- name: noted_waits
+SELECT w.saga_id, w.reasons
+FROM noted_wait AS w JOIN open_saga AS o ON o.saga_id = w.saga_id AND o.owner = w.owner
+WHERE o.status IN (1, 4) AND w.owner <> $1
+  AND w.owner IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > journal_now());
