@@ -177,6 +177,9 @@ SELECT s.definition, s.version, s.status, s.owner FROM saga AS s WHERE s.saga_id
 -- name: forget_replica
 DELETE FROM replica WHERE owner = ?;
 
+-- name: examine_timers
+SELECT count(*), max(:now - s.wake_at) FROM saga AS s INDEXED BY saga_due WHERE s.wake_at < :now - 5000000000;
+
 -- name: ended_sagas
 SELECT s.id, s.saga_id, s.definition, s.status, s.ended_at FROM saga AS s WHERE s.id > ? ORDER BY s.id LIMIT ?;
 
