@@ -35,12 +35,14 @@ from orchestrator.channels.router import Router
 from orchestrator.contract.addresses import GRPC, default_address
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.replica.republish import Republishing
+from orchestrator.engine.replica.retention import RetentionPasses
 from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
+from orchestrator.store.archive import FolderArchive
 from orchestrator.store.opening import frozen_note, open_store
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
@@ -179,6 +181,8 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
                 breaker.on_return = partial(live.compare_again, service)
         await republishing.open()
         worker.note = frozen_note(settings.journal)
+        archive = None if settings.retention_archive is None else FolderArchive(settings.retention_archive)
+        worker.beside.append(RetentionPasses(journal, clock, settings.retention_rules, archive))
         timers = worker.recovery.timers
         timers.most_live, timers.load = settings.most_live_sagas, ThreadLoad()
         stack.push_async_callback(worker.close, settings.drain_seconds)

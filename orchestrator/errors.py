@@ -14,6 +14,7 @@
     ├── SagaError               about one saga; carries its id
     │   ├── SagaNotFound        there is no such saga
     │   ├── SagaExists          the request id was used before, with another content
+    │   │   └── SagaDeleted     the request id was used before, and the saga has been deleted since
     │   ├── SagaNotCompleted    a saga whose result was waited for has none
     │   ├── ActNoted            the owner of the saga has not carried out the act yet, and will
     │   └── ActRefused    the saga is not in a state in which this can be done to it
@@ -27,6 +28,7 @@
     ├── Overloaded              there is more than can be taken; nothing was done
     ├── Recovering              it waits until this process has recovered the saga; nothing was done
     ├── Draining                this process is about to end; another replica goes on
+    ├── ArchiveUnavailable      the journals of sagas that are to be deleted cannot be kept
     └── JournalError            the journal could not take an entry
         ├── ClaimLost           another replica advances the saga now
         ├── SequenceConflict    the journal is not where the writer believes it to be
@@ -35,6 +37,8 @@
 """
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 
 class OrchestratorError(Exception):
@@ -128,6 +132,26 @@ class SagaNotFound(SagaError):
 
 class SagaExists(SagaError):
     """The request id was used before, with another content."""
+
+
+class SagaDeleted(SagaExists):
+    """The request id was used before: the saga has ended, and retention has deleted it. It is not started again.
+
+    Attributes:
+        status: how it had ended, such as ``completed``.
+        ended_at: and when, nanoseconds since the epoch, UTC.
+        deleted_at: when it was deleted.
+    """
+
+    def __init__(self, saga_id: str, status: str, ended_at: int, deleted_at: int) -> None:
+        self.status = status
+        self.ended_at = ended_at
+        self.deleted_at = deleted_at
+        super().__init__(
+            saga_id,
+            f"saga {saga_id} was started by this request before: it was {status} at {_shown(ended_at)}, and retention "
+            f"has deleted it at {_shown(deleted_at)}; it is not started again, use a new request id for a new saga",
+        )
 
 
 class SagaNotCompleted(SagaError):
@@ -248,6 +272,10 @@ class Draining(OrchestratorError):
     """This process is about to end; another replica goes on, or this one once it is back."""
 
 
+class ArchiveUnavailable(OrchestratorError):
+    """The journals of sagas to be deleted cannot be kept, and so none is deleted; the message says what to do."""
+
+
 class JournalError(OrchestratorError):
     """The journal could not take an entry."""
 
@@ -274,3 +302,7 @@ class JournalsDiffer(JournalError):
 
 class JournalUnavailable(JournalError):
     """The store cannot be reached, opened or written; the message says what to do."""
+
+
+def _shown(nanoseconds: int) -> str:
+    return datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC).isoformat()

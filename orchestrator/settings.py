@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.errors import SettingsError
+from orchestrator.journal.retention import TAKES, Action, Rules, parse_rule
 from orchestrator.store.opening import default_url, is_known, known_urls
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ class Settings(BaseSettings):
             flight, before it is tested; 0 for never.
         drift_check: whether the contracts of live participants are compared with those known here.
         lease_seconds: after how long others may take over when this replica falls silent.
+        retention: how long sagas are kept that have ended, by definition and status, and what becomes of them then; see
+            :mod:`orchestrator.journal.retention`. What no rule is for, is kept for ever.
+        retention_archive: the folder for the journals that a rule wants archived.
         stall_seconds: after how long the code of a saga that keeps the event loop to itself is interrupted.
         log_level: of the orchestrator's own log.
         failpoints: for crash tests: names of :mod:`orchestrator.engine.run.failpoints` at which the process kills
@@ -72,12 +76,32 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=15.0, gt=0)
     stall_seconds: float = Field(default=5.0, gt=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    retention: Annotated[tuple[str, ...], NoDecode] = ()
+    retention_archive: Path | None = Field(default=None, validate_default=True)
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()
 
-    @field_validator("sagas", "overlays", "failpoints", mode="before")
+    @field_validator("sagas", "overlays", "retention", "failpoints", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _parts(value) if isinstance(value, str) else value
+
+    @field_validator("retention")
+    @classmethod
+    def _rules(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        Rules(map(parse_rule, value))
+        return value
+
+    @field_validator("retention_archive")
+    @classmethod
+    def _archive(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is None and any(parse_rule(each).action is Action.ARCHIVE for each in info.data.get("retention", ())):
+            raise ValueError("a rule of ORCHESTRATOR_RETENTION archives: name the folder")
+        return value
+
+    @property
+    def retention_rules(self) -> Rules:
+        """The rules that ``retention`` says."""
+        return Rules(map(parse_rule, self.retention))
 
     @field_validator("journal")
     @classmethod
@@ -138,14 +162,18 @@ _TAKES: Final = {
     "most_message_bytes": "a whole number of bytes, 1024 or more",
     "lease_seconds": "a number of seconds, more than 0",
     "log_level": "DEBUG, INFO, WARNING or ERROR",
+    "retention": f"{TAKES}, separated by commas",
+    "retention_archive": "a folder",
     "failpoints": "names, separated by commas",
 }
+_RULES: Final = ("retention", "retention_archive")
 
 
 def _told(wrong: Mapping[str, Any]) -> str:
     field = str(wrong["loc"][0])
-    takes = _TAKES.get(field)
-    told = f"expected {takes}, not {str(wrong['input'])!r}" if takes else wrong["msg"]
+    # What is said of a rule tells which one.
+    takes = None if field in _RULES and wrong["type"] == "value_error" else _TAKES.get(field)
+    told = f"expected {takes}, not {str(wrong['input'])!r}" if takes else wrong["msg"].removeprefix("Value error, ")
     return f"{_variable(field)}: {told}"
 
 

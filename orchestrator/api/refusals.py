@@ -42,6 +42,7 @@ REFUSALS: Final[dict[type[errors.OrchestratorError], Refusal]] = {
     errors.InvalidInput: Refusal(StatusCode.INVALID_ARGUMENT, "INVALID_INPUT"),
     errors.SagaNotFound: Refusal(StatusCode.NOT_FOUND, "SAGA_NOT_FOUND"),
     errors.SagaExists: Refusal(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
+    errors.SagaDeleted: Refusal(StatusCode.ALREADY_EXISTS, "SAGA_DELETED"),
     errors.ScheduleNotFound: Refusal(StatusCode.NOT_FOUND, "SCHEDULE_NOT_FOUND"),
     errors.ScheduleExists: Refusal(StatusCode.ALREADY_EXISTS),
     errors.ScheduleRefused: Refusal(StatusCode.FAILED_PRECONDITION),

@@ -20,6 +20,7 @@ from orchestrator.cli.commands.inspect import feed, list_sagas, preview, show, s
 from orchestrator.cli.commands.journal import journal_commands, migrate
 from orchestrator.cli.commands.mock import mock
 from orchestrator.cli.commands.operator import act, cancel, pause, resolve, resume, retry, skip
+from orchestrator.cli.commands.retention import retention
 from orchestrator.cli.commands.schedules import schedule_commands
 from orchestrator.cli.commands.serve import serve
 from orchestrator.cli.commands.simulate import simulate
@@ -70,6 +71,7 @@ app.command()(check)
 app.command()(verify)
 app.command()(export)
 app.command()(migrate)
+app.command()(retention)
 app.command()(doctor)
 app.command()(generate)
 app.command()(annotate)

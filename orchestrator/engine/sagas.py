@@ -178,6 +178,7 @@ class Sagas(Protocol):
 
         Raises:
             SagaExists: a saga of this id was started with another content.
+            SagaDeleted: it was started before, has ended, and was deleted.
             JournalUnavailable: it is not started.
         """
 

@@ -40,7 +40,10 @@ class SagaRecord:
 
 
 class SagaCount(NamedTuple):
-    """How many sagas of a definition have a status, and when the oldest of them started (nanoseconds, UTC)."""
+    """How many sagas of a definition have a status, and when the oldest of them started (nanoseconds, UTC).
+
+    Where some that had ended so were deleted, the oldest of all that ever were may count.
+    """
 
     definition: str
     status: Status

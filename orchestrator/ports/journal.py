@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from orchestrator.ports.requested_acts import RequestedActs
+from orchestrator.ports.retention import EndedReader, Retention
 from orchestrator.ports.schedules import KeptSchedules
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Moving(NamedTuple):
     looked_at: int
 
 
-class JournalReader(Protocol):
+class JournalReader(EndedReader, Protocol):
     """What can be asked of a journal without changing it, also beside the orchestrators that have it.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`.
@@ -100,7 +101,7 @@ class JournalReader(Protocol):
         """Let go of the store."""
 
 
-class Journal(JournalReader, RequestedActs, KeptSchedules, Protocol):
+class Journal(JournalReader, RequestedActs, Retention, KeptSchedules, Protocol):
     """The append-only truth about all sagas, shared by all replicas.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`; what it was to write may then stand or not.
@@ -119,6 +120,7 @@ class Journal(JournalReader, RequestedActs, KeptSchedules, Protocol):
 
         The future raises:
             SagaExists: ``new`` is given and there is a saga of this id.
+            SagaDeleted: ``new`` is given and a saga of this id was deleted.
             ClaimLost: the token is not the saga's latest.
             SequenceConflict: the journal does not hold ``expected_sequence`` entries.
         """

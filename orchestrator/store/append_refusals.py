@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import ClaimLost, SagaExists, SequenceConflict
+from orchestrator.errors import ClaimLost, SagaDeleted, SagaExists, SequenceConflict
 
 if TYPE_CHECKING:
     from orchestrator.ports.journal import Append
+    from orchestrator.ports.retention import Tombstone
 
 
 def saga_exists(append: Append) -> SagaExists:
     """It would start a saga, and there is one of this id."""
     return SagaExists(append.saga_id, f"there is a saga {append.saga_id} already")
+
+
+def saga_deleted(append: Append, kept: Tombstone) -> SagaDeleted:
+    """It would start a saga, and one of this id was there and is deleted."""
+    status = kept.status.name.lower().replace("_", " ")
+    return SagaDeleted(append.saga_id, status, kept.ended_at, kept.deleted_at)
 
 
 def claim_lost(append: Append) -> ClaimLost:

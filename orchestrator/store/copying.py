@@ -89,6 +89,7 @@ async def copy_journal(source: Journal, target: Journal, told: Callable[[CopyPro
     await copy_schedules(source, target)
     for batch in _batches(saga_ids):
         await _park(source, target, batch)
+    await _keep_tombstones(source, target)
     await target.release(OWNER)
     await target.forget([OWNER])
     return progress
@@ -144,6 +145,14 @@ async def _park(source: Journal, target: Journal, saga_ids: Sequence[str]) -> No
             raise JournalsDiffer(append.saga_id, "it is parked, and a replica of the new journal has claimed it before")
         if isinstance(answer, BaseException):
             raise answer
+
+
+async def _keep_tombstones(source: JournalReader, target: Journal) -> None:
+    """Whoever was deleted in the old journal is not started again in the new one."""
+    tombstones = await source.tombstones(b"", _PAGE)
+    while tombstones:
+        await target.keep_tombstones(tombstones)
+        tombstones = await source.tombstones(tombstones[-1].key, _PAGE)
 
 
 async def _compare(source: Journal, target: Journal, saga_id: str) -> None:

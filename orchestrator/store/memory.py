@@ -13,10 +13,18 @@ from orchestrator.journal.state import CLAIMABLE, ENDED, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
 from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
 from orchestrator.ports.journal import Moving
-from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
+from orchestrator.ports.retention import Tombstone, tombstone_key
+from orchestrator.store.append_refusals import (
+    claim_lost,
+    new_and_not_empty,
+    saga_deleted,
+    saga_exists,
+    sequence_conflict,
+)
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 from orchestrator.store.schedules_in_memory import SchedulesInMemory, SchedulesState
+from orchestrator.store.tombstones import page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,10 +33,12 @@ if TYPE_CHECKING:
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append
     from orchestrator.ports.requested_acts import RequestedAct
+    from orchestrator.ports.retention import EndedPage
 
 
 @dataclass(slots=True)
 class _Kept:
+    number: int  # in the order of start
     record: SagaRecord
     owner: str | None
     token: int
@@ -39,11 +49,13 @@ class _Kept:
 class MemoryState:
     """All that one store in memory holds, for all handles on it."""
 
+    started: int = 0
     sagas: dict[str, _Kept] = field(default_factory=dict)
     alive_until: dict[str, int] = field(default_factory=dict)
     requests: dict[str, RequestedAct] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
     schedules: SchedulesState = field(default_factory=SchedulesState)
+    tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
 
 
 class MemoryJournal(RequestsInMemory, SchedulesInMemory):
@@ -61,10 +73,12 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
         self.shared = state is not None
         state = state or MemoryState()
         self._now = now
+        self._state = state
         self._sagas = state.sagas
         self._alive_until = state.alive_until
         RequestsInMemory.__init__(self, self._standing_of, state.requests, state.answers)
         SchedulesInMemory.__init__(self, now, state.schedules)
+        self._tombstones = state.tombstones
 
     def append(self, append: Append) -> asyncio.Future[None]:
         """See the port."""
@@ -92,13 +106,13 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
         return [self._sagas[saga_id].record for saga_id in saga_ids if saga_id in self._sagas]
 
     async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
-        """See the port. The position of a page is the number of sagas that started before it."""
+        """See the port. The position of a page is the number of the last saga on the page before."""
         position = decode_page_token(page_token)
-        oldest_first = [kept.record for kept in self._sagas.values()]
-        numbered = list(enumerate(oldest_first))[:position]
-        found = [(number, record) for number, record in reversed(numbered) if where.matches(record)]
-        token = encode_page_token(found[limit - 1][0]) if len(found) > limit else ""
-        return [record for _, record in found[:limit]], token
+        newest_first = reversed(self._sagas.values())
+        earlier = (kept for kept in newest_first if position is None or kept.number < position)
+        found = [kept for kept in earlier if where.matches(kept.record)]
+        token = encode_page_token(found[limit - 1].number) if len(found) > limit else ""
+        return [kept.record for kept in found[:limit]], token
 
     async def count(self) -> list[SagaCount]:
         """See the port."""
@@ -166,18 +180,18 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
                 kept.owner = None
 
     async def moving(self, owner: str, before: Moving | None) -> Moving:
-        """See the port. The position is the number of sagas; all that are parked count as parked lately."""
+        """See the port. The position is the number of the newest saga; all that are parked count as parked lately."""
         unended: dict[str, int] = {}
         ended: dict[str, int] = {}
         parked: dict[str, int] = {}
-        for number, (saga_id, kept) in enumerate(self._sagas.items()):
+        for saga_id, kept in self._sagas.items():
             if kept.record.status is Status.WAITING:
                 parked[saga_id] = kept.record.sequence
             elif kept.record.status not in ENDED and kept.owner != owner:
                 unended[saga_id] = kept.record.sequence
-            elif kept.record.status in ENDED and before is not None and number >= before.position:
+            elif kept.record.status in ENDED and before is not None and kept.number > before.position:
                 ended[saga_id] = kept.record.sequence
-        return Moving(unended, ended, parked if before is not None else {}, len(self._sagas), self._now())
+        return Moving(unended, ended, parked if before is not None else {}, self._state.started, self._now())
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""
@@ -198,8 +212,50 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
         for owner in owners:
             self._alive_until.pop(owner, None)
 
+    async def ended(self, position: int, limit: int) -> EndedPage:
+        """See the port. A position is the number of a saga."""
+        later = [(kept.number, kept.record) for kept in self._sagas.values() if kept.number > position][:limit]
+        return page_of([(number, r.saga_id, r.definition, r.status.value, r.ended_at) for number, r in later], limit)
+
+    async def family(self, saga_id: str) -> list[str]:
+        """See the port."""
+        return sorted(each for each in self._sagas if each == saga_id or each.startswith(f"{saga_id}/"))
+
+    async def delete_ended(self, saga_ids: Sequence[str]) -> list[str]:
+        """See the port."""
+        now, deleted = self._now(), []
+        for saga_id in saga_ids:
+            members = [self._sagas[member] for member in await self.family(saga_id)]
+            if members and all(kept.record.status in ENDED and kept.owner is None for kept in members):
+                deleted.append(saga_id)
+                for kept in members:
+                    self._bury(kept.record, now)
+        return deleted
+
+    async def find_tombstone(self, saga_id: str) -> Tombstone | None:
+        """See the port."""
+        return self._tombstones.get(tombstone_key(saga_id))
+
+    async def tombstones(self, after: bytes, limit: int) -> list[Tombstone]:
+        """See the port."""
+        return [self._tombstones[key] for key in sorted(self._tombstones) if key > after][:limit]
+
+    async def shrink(self) -> None:
+        """See the port. The room is used again."""
+
+    async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
+        """See the port."""
+        for tombstone in tombstones:
+            self._tombstones.setdefault(tombstone.key, tombstone)
+
     async def close(self) -> None:
         """See the port."""
+
+    def _bury(self, record: SagaRecord, now: int) -> None:
+        assert record.ended_at is not None
+        key = tombstone_key(record.saga_id)
+        self._tombstones.setdefault(key, Tombstone(key, record.status, record.ended_at, now))
+        del self._sagas[record.saga_id]
 
     async def _standing_of(self, saga_id: str) -> Standing | None:
         kept = self._sagas.get(saga_id)
@@ -220,6 +276,8 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
         if append.new is not None:
             if saga_id in self._sagas:
                 raise saga_exists(append)
+            if tombstone := self._tombstones.get(tombstone_key(saga_id)):
+                raise saga_deleted(append, tombstone)
             if append.expected_sequence:
                 raise new_and_not_empty(append)
             record = SagaRecord(
@@ -233,7 +291,8 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
                 attributes=append.new.attributes,
                 sequence=0,
             )
-            self._sagas[saga_id] = _Kept(record, append.owner, append.token, [])
+            self._state.started += 1
+            self._sagas[saga_id] = _Kept(self._state.started, record, append.owner, append.token, [])
         kept = self._sagas.get(saga_id)
         if kept is None or (kept.owner, kept.token) != (append.owner, append.token):
             raise claim_lost(append)

@@ -15,7 +15,7 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.binding import Binding
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.sagas import StartSaga
-from orchestrator.errors import JournalError, SagaExists
+from orchestrator.errors import JournalError, SagaDeleted, SagaExists
 from orchestrator.journal.keys import LONGEST_SAGA_ID, bounded
 from orchestrator.journal.outcome import Completed, Failure, Rejected, Unknown
 from orchestrator.journal.state import ENDED, Status
@@ -64,6 +64,8 @@ class _Children:
             return _outcome(await self._worker.start(start, wait=timeout))
         except JournalError as error:
             return _unavailable(error)
+        except SagaDeleted as error:
+            return _deleted(error)
 
     async def _roll_back(
         self,
@@ -77,6 +79,8 @@ class _Children:
             state = await self._undone(start, timeout)
         except JournalError as error:
             return _unavailable(error)
+        except SagaDeleted as error:
+            return _deleted(error)
         if state.status is Status.PARTIALLY_COMPENSATED:
             return Rejected(_partly(state), echoed=True)
         if state.status in ENDED:
@@ -90,6 +94,8 @@ class _Children:
         """The child once it is rolled back, or as it stands after so many seconds."""
         try:
             await self._worker.write_tombstone(start)
+        except SagaDeleted:
+            raise
         except SagaExists:
             await Acts(self._worker).roll_back_child(start.saga_id, "its parent is rolled back")
         return await self._worker.wait(start.saga_id, timeout)
@@ -124,6 +130,11 @@ class _Children:
 def _unavailable(error: JournalError) -> Unknown:
     """The journal failed: what is durable is unknown. The reason tells this failure from a participant that is gone."""
     return Unknown(Failure(StatusCode.UNAVAILABLE, str(error), "JOURNAL_UNAVAILABLE"))
+
+
+def _deleted(error: SagaDeleted) -> Unknown:
+    """Children are deleted with their parent, so this parent was, too: whoever asks has lost its claim long ago."""
+    return Unknown(Failure(StatusCode.ABORTED, str(error), "SAGA_DELETED"), final=True)
 
 
 def _outcome(state: SagaState) -> Outcome:

@@ -29,7 +29,7 @@ from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.replay import ReplayGate
 from orchestrator.engine.run.stop_control import Fail, Halt, Stop
-from orchestrator.errors import ClaimLost, Recovering, SagaExists, SagaNotFound
+from orchestrator.errors import ClaimLost, Recovering, SagaDeleted, SagaExists, SagaNotFound
 from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -185,6 +185,7 @@ class Worker:
 
         Raises:
             SagaExists: a saga of this id was started with another content.
+            SagaDeleted: it was started before, has ended, and was deleted.
             JournalUnavailable: it is not started.
         """
         executor = self.live.get(start.saga_id)
@@ -199,6 +200,8 @@ class Worker:
             if wait > 0:
                 await self._wait_stopped(executor, wait)
             state = await executor.settled_state()
+        except SagaDeleted:
+            raise
         except SagaExists:
             return await self._started_before(start, wait)
         return state or await self.get(start.saga_id)

@@ -24,12 +24,19 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import CLAIMABLE
-from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
+from orchestrator.store.append_refusals import (
+    claim_lost,
+    new_and_not_empty,
+    saga_deleted,
+    saga_exists,
+    sequence_conflict,
+)
 from orchestrator.store.batching.batches import Batches
 from orchestrator.store.postgres.connecting import Failed, Link
 from orchestrator.store.postgres.groups import grouped, values_of
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.refusals import unavailable
+from orchestrator.store.tombstones import tombstone_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,10 +175,12 @@ class GroupCommit:
 
 def _refusal(append: Append, found: Sequence[object]) -> Exception | None:
     """Why an append was refused, by what is found now; ``None`` where what refused it is gone."""
-    exists, owner, token, sequence = found
+    exists, owner, token, sequence, *kept = found
     if append.new is not None:
         if exists:
             return saga_exists(append)
+        if kept[0] is not None:
+            return saga_deleted(append, tombstone_of(kept))
         return new_and_not_empty(append) if append.expected_sequence else None
     if (owner, token) != (append.owner, append.token):
         return claim_lost(append)

@@ -16,7 +16,8 @@ from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.store.chunk import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from orchestrator.ports.journal import Append
     from orchestrator.store.batching.batches import BatchedWrite
@@ -103,6 +104,17 @@ def values_of(places: list[Place]) -> tuple[list[object], ...]:
             if append.entries:
                 _add(chunks, number, append.expected_sequence + len(append.entries), pack(append.entries))
     return columns
+
+
+def members_of(rows: Sequence[Sequence[Any]]) -> tuple[list[object], ...]:
+    """The arguments of ``delete_ended``, of rows of a family's place, a member's number, its month, its attributes."""
+    members: tuple[list[object], ...] = ([], [])
+    attributes: tuple[list[object], ...] = ([], [])
+    for place, saga, _, text in rows:
+        _add(members, place, saga)
+        for name, value in json.loads(text).items():
+            _add(attributes, digest(name, value), saga)
+    return (*members, list({month for _, _, month, _ in rows}), *attributes)
 
 
 def digest(name: str, value: str) -> bytes:

@@ -19,15 +19,18 @@ from orchestrator.ports.requested_acts import RequestedAct
 from orchestrator.store.moving import moving_of
 from orchestrator.store.postgres.connecting import Connection, Link
 from orchestrator.store.postgres.group_commit import GroupCommit
+from orchestrator.store.postgres.groups import members_of
 from orchestrator.store.postgres.reading import PostgresReader
 from orchestrator.store.postgres.schedules import PostgresSchedules
 from orchestrator.store.postgres.schema import migrate
+from orchestrator.store.tombstones import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append, Moving
+    from orchestrator.ports.retention import Tombstone
 
 _PARTITIONS_SECONDS: Final = 86_400.0
 """How often the partitions of the next months are seen to."""
@@ -49,6 +52,7 @@ class PostgresJournal(PostgresReader, PostgresSchedules):
         self._commits = GroupCommit(url, self._link)
         self._loop = asyncio.get_running_loop()
         self._partitions_due = self._loop.time() + _PARTITIONS_SECONDS
+        self._shrink_due = 0.0
 
     @classmethod
     async def open(cls, url: str) -> PostgresJournal:
@@ -142,6 +146,26 @@ class PostgresJournal(PostgresReader, PostgresSchedules):
     async def forget(self, owners: Sequence[str]) -> None:
         """See the port."""
         await self._ask("forget_replicas", list(owners))
+
+    async def delete_ended(self, saga_ids: Sequence[str]) -> list[str]:
+        """See the port."""
+        rows = await self._ask("families", list(range(len(saga_ids))), list(saga_ids))
+        values = members_of(rows)
+        return [saga_ids[place] for (place,) in await self._ask("delete_ended", *values)] if rows else []
+
+    async def shrink(self) -> None:
+        """See the port. The partitions of months that are over and empty are dropped; so it is once a day."""
+        if self._loop.time() < self._shrink_due:
+            return
+        self._shrink_due = self._loop.time() + _PARTITIONS_SECONDS
+        while (await self._ask("drop_empty_partition"))[0][0] is not None:
+            pass
+
+    async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
+        """See the port."""
+        columns = zip(*map(row_of, tombstones), strict=True)
+        if tombstones:
+            await self._ask("keep_tombstones", *map(list, columns))
 
     async def close(self) -> None:
         """See the port."""

@@ -3,9 +3,10 @@ SELECT append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
                     $23, $24, $25, $26, $27, $28);
 
 -- name: why_refused
-SELECT w.place, s.id IS NOT NULL, o.owner, o.token, o.sequence
+SELECT w.place, s.id IS NOT NULL, o.owner, o.token, o.sequence, d.key, d.status, d.ended_at, d.deleted_at
 FROM unnest($1::integer[], $2::text[]) AS w (place, saga_id)
 LEFT JOIN saga AS s ON s.saga_id = w.saga_id
+LEFT JOIN deleted_saga AS d ON d.key = tombstone_of(w.saga_id)
 LEFT JOIN open_saga AS o ON o.saga_id = w.saga_id;
 
 -- name: read_chunks
@@ -212,17 +213,16 @@ FROM (
 ) AS m
 ORDER BY m.first;
 
--- name: examine_timers
--- The time, how many parked sagas are due, and since when the first of them is.
-SELECT journal_now(), count(*), min(o.wake_at)
-FROM open_saga AS o
-WHERE o.status = 2 AND o.wake_at IS NOT NULL AND o.wake_at <= journal_now();
-
 -- name: examine_schedules
 SELECT s.document, s.revision FROM schedule AS s ORDER BY s.name;
 
 -- name: examine_replicas
 SELECT count(*) FROM replica AS r WHERE r.alive_until > journal_now();
+
+-- name: examine_timers
+SELECT count(*), max((SELECT journal_now()) - o.wake_at)
+FROM open_saga AS o
+WHERE o.status = 2 AND o.wake_at < (SELECT journal_now()) - 5000000000;
 
 -- name: read_frozen
 SELECT f.saga_id, f.place FROM frozen AS f;
@@ -363,3 +363,80 @@ WITH gone AS (
     DELETE FROM schedule AS s WHERE s.uid = $1 RETURNING s.uid, s.name
 )
 INSERT INTO deleted_schedule (uid, name, deleted_at) SELECT g.uid, g.name, journal_now() FROM gone AS g RETURNING uid;
+
+-- name: ended_sagas
+SELECT s.id, s.saga_id, s.definition, e.status, e.ended_at
+FROM saga AS s
+LEFT JOIN ended_saga AS e ON e.saga = s.id
+WHERE s.id > $1
+ORDER BY s.id
+LIMIT $2;
+
+-- name: family
+-- A slash comes right before the digit 0, so between the two lies all that goes on with a slash.
+SELECT s.saga_id
+FROM saga AS s
+WHERE s.saga_id = $1 OR s.saga_id > $1 || '/' AND s.saga_id < $1 || '0'
+ORDER BY s.saga_id;
+
+-- name: families
+SELECT w.place, s.id, s.month, s.attributes
+FROM unnest($1::integer[], $2::text[]) AS w (place, saga_id)
+JOIN saga AS s ON s.saga_id = w.saga_id OR s.saga_id > w.saga_id || '/' AND s.saga_id < w.saga_id || '0';
+
+-- name: delete_ended
+-- Whoever would claim one of them meanwhile waits for this, and finds it gone. A member of a family that is locked here,
+-- or has not ended, keeps the family.
+WITH member AS (
+    SELECT m.place, m.saga FROM unnest($1::integer[], $2::bigint[]) AS m (place, saga)
+), held AS (
+    SELECT e.saga FROM ended_saga AS e WHERE e.saga = ANY ($2) ORDER BY e.saga FOR UPDATE SKIP LOCKED
+), whole AS (
+    SELECT m.place
+    FROM member AS m
+    LEFT JOIN held AS h ON h.saga = m.saga
+    GROUP BY m.place
+    HAVING bool_and(h.saga IS NOT NULL)
+), gone AS (
+    DELETE FROM ended_saga AS e
+    USING member AS m
+    WHERE e.saga = m.saga AND m.place IN (SELECT w.place FROM whole AS w)
+    RETURNING e.saga, e.status, e.ended_at, m.place
+), started AS (
+    DELETE FROM saga AS s
+    USING gone AS g
+    WHERE s.id = g.saga
+    RETURNING s.saga_id, s.definition, g.status, g.ended_at, g.place
+), written AS (
+    DELETE FROM chunk AS c USING gone AS g WHERE c.saga = g.saga AND c.month = ANY ($3::date[])
+), listed AS (
+    DELETE FROM attribute AS a
+    USING unnest($4::bytea[], $5::bigint[]) AS l (digest, saga)
+    WHERE a.digest = l.digest AND a.saga = l.saga AND l.saga IN (SELECT g.saga FROM gone AS g)
+), kept AS (
+    INSERT INTO deleted_saga (key, status, ended_at, deleted_at)
+    SELECT tombstone_of(s.saga_id), s.status, s.ended_at, journal_now() FROM started AS s
+    ON CONFLICT (key) DO NOTHING
+), counted AS (
+    INSERT INTO ended_count AS n (definition, status, slot, number, oldest_started_at)
+    SELECT s.definition, s.status, pg_backend_pid() % 32, -count(*), 9223372036854775807
+    FROM started AS s
+    GROUP BY s.definition, s.status
+    ORDER BY s.definition, s.status
+    ON CONFLICT (definition, status, slot) DO UPDATE SET number = n.number + excluded.number
+)
+SELECT DISTINCT g.place FROM gone AS g;
+
+-- name: drop_empty_partition
+SELECT drop_empty_partition();
+
+-- name: keep_tombstones
+INSERT INTO deleted_saga (key, status, ended_at, deleted_at)
+SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::bigint[], $4::bigint[])
+ON CONFLICT (key) DO NOTHING;
+
+-- name: find_tombstone
+SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.key = $1;
+
+-- name: tombstones
+SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.key > $1 ORDER BY d.key LIMIT $2;

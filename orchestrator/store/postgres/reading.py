@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+from orchestrator.ports.retention import tombstone_key
 from orchestrator.store.chunk import unpack
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.postgres.connecting import Connection, Pool
@@ -14,12 +15,14 @@ from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.refusals import shown
 from orchestrator.store.postgres.schema import refuse_unknown
 from orchestrator.store.postgres.searching import conditions, record
+from orchestrator.store.tombstones import page_of, tombstone_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
     from orchestrator.journal.entries import Entry
+    from orchestrator.ports.retention import EndedPage, Tombstone
 
 POOL_SIZE: Final = 4
 """Connections of one process, beside the one that it appends on."""
@@ -80,6 +83,23 @@ class PostgresReader:
         """See the port."""
         rows = await self._ask("count_sagas")
         return [SagaCount(definition, Status(status), *numbers) for definition, status, *numbers in rows]
+
+    async def ended(self, position: int, limit: int) -> EndedPage:
+        """See the port. A position is the number of a saga."""
+        return page_of(await self._ask("ended_sagas", position, limit), limit)
+
+    async def family(self, saga_id: str) -> list[str]:
+        """See the port."""
+        return [member for (member,) in await self._ask("family", saga_id)] if "\0" not in saga_id else []
+
+    async def find_tombstone(self, saga_id: str) -> Tombstone | None:
+        """See the port."""
+        rows = await self._ask("find_tombstone", tombstone_key(saga_id))
+        return tombstone_of(rows[0]) if rows else None
+
+    async def tombstones(self, after: bytes, limit: int) -> list[Tombstone]:
+        """See the port."""
+        return [tombstone_of(row) for row in await self._ask("tombstones", after, limit)]
 
     async def close(self) -> None:
         """Let go of the database."""

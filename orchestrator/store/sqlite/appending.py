@@ -18,13 +18,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.journal.state import CLAIMABLE, ENDED, Status
-from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
+from orchestrator.ports.retention import tombstone_key
+from orchestrator.store.append_refusals import (
+    claim_lost,
+    new_and_not_empty,
+    saga_deleted,
+    saga_exists,
+    sequence_conflict,
+)
 from orchestrator.store.chunk import pack
 from orchestrator.store.sqlite.queries import queries
+from orchestrator.store.tombstones import tombstone_of
 
 if TYPE_CHECKING:
     import sqlite3
 
+    from orchestrator.errors import SagaExists
     from orchestrator.ports.journal import Append
 
 
@@ -113,10 +122,11 @@ class Appending:
             append.ended_at,
             attributes,
             _wake_at(append),
+            tombstone_key(append.saga_id),
         )
         created = self._database.execute(self._create_saga, values)
         if not created.rowcount:
-            raise saga_exists(append)
+            raise self._there_before(append)
         row = created.lastrowid
         assert row is not None
         if new.attributes:
@@ -128,6 +138,11 @@ class Appending:
         if append.status in ENDED:
             self._count(held)
         return held
+
+    def _there_before(self, append: Append) -> SagaExists:
+        key = tombstone_key(append.saga_id)
+        row = self._database.execute(queries()["find_tombstone"], (key,)).fetchone()
+        return saga_exists(append) if row is None else saga_deleted(append, tombstone_of(row))
 
     def _refuse_shorter(self, append: Append) -> None:
         if self._look_up(append.saga_id) is None:

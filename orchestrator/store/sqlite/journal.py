@@ -25,11 +25,13 @@ from orchestrator.store.moving import moving_of
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 from orchestrator.store.sqlite.appending import Appending
 from orchestrator.store.sqlite.database import connect, migrate, stretch_log
+from orchestrator.store.sqlite.deleting import delete_family
 from orchestrator.store.sqlite.group_commit import GroupCommit
 from orchestrator.store.sqlite.place import Place
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader
 from orchestrator.store.sqlite.schedules import SqliteSchedules
+from orchestrator.store.tombstones import row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append, Moving
+    from orchestrator.ports.retention import Tombstone
 
 
 class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
@@ -153,6 +156,18 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
         for owner in owners:
             await self._write(partial(self._all, "forget_replica", (owner,)))
 
+    async def delete_ended(self, saga_ids: Sequence[str]) -> list[str]:
+        """See the port."""
+        return list(await self._write(partial(self._delete, saga_ids)))
+
+    async def shrink(self) -> None:
+        """See the port. The room is used again."""
+
+    async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
+        """See the port."""
+        rows = [row_of(tombstone) for tombstone in tombstones]
+        await self._write(lambda: self._writing.executemany(queries()["keep_tombstone"], rows))
+
     async def close(self) -> None:
         """See the port."""
         if self._closed:
@@ -179,6 +194,13 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
 
     def _claim_due(self, values: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 - what sqlite3 binds
         return self._claim("claim_due", values), self._all("next_due", values)
+
+    def _delete(self, saga_ids: Sequence[str]) -> list[str]:
+        self._appending.flush()
+        now = self._now()
+        deleted = [saga_id for saga_id in saga_ids if delete_family(self._writing, saga_id, now)]
+        self._appending.forget()
+        return deleted
 
     def _release(self, owner: str) -> None:
         self._all("release_sagas", (owner,))

@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, TypeVar
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+from orchestrator.ports.retention import tombstone_key
 from orchestrator.store.chunk import unpack
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.sqlite.database import connect_to_read
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.refusals import unavailable
 from orchestrator.store.sqlite.searching import conditions, record
+from orchestrator.store.tombstones import page_of, tombstone_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from orchestrator.journal.entries import Entry
+    from orchestrator.ports.retention import EndedPage, Tombstone
 
 T = TypeVar("T")
 
@@ -79,6 +82,27 @@ class SqliteReader:
         """See the port."""
         rows = await self._read(lambda db: db.execute(queries()["count_sagas"]).fetchall())
         return [SagaCount(definition, Status(status), *numbers) for definition, status, *numbers in rows]
+
+    async def ended(self, position: int, limit: int) -> EndedPage:
+        """See the port. A position is the number of a saga."""
+        sql = queries()["ended_sagas"]
+        return page_of(await self._read(lambda db: db.execute(sql, (position, limit)).fetchall()), limit)
+
+    async def family(self, saga_id: str) -> list[str]:
+        """See the port."""
+        sql, values = queries()["family"], {"saga_id": saga_id}
+        return [member for (member,) in await self._read(lambda db: db.execute(sql, values).fetchall())]
+
+    async def find_tombstone(self, saga_id: str) -> Tombstone | None:
+        """See the port."""
+        sql, values = queries()["find_tombstone"], (tombstone_key(saga_id),)
+        row = await self._read(lambda db: db.execute(sql, values).fetchone())
+        return None if row is None else tombstone_of(row)
+
+    async def tombstones(self, after: bytes, limit: int) -> list[Tombstone]:
+        """See the port."""
+        sql = queries()["tombstones"]
+        return [tombstone_of(row) for row in await self._read(lambda db: db.execute(sql, (after, limit)).fetchall())]
 
     async def close(self) -> None:
         """Let go of the file."""

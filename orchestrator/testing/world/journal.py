@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.claims import Claim, DueClaims, Served, SilentReplica
     from orchestrator.ports.journal import Append, Journal, Moving
     from orchestrator.ports.requested_acts import RequestedAct
+    from orchestrator.ports.retention import EndedPage, Tombstone
     from orchestrator.testing.world.virtual_loop import Process
 
 T = TypeVar("T")
@@ -222,6 +223,34 @@ class JournalConnection(SchedulesConnection):
     async def forget(self, owners: Sequence[str]) -> None:
         """See the port."""
         await self._ask(lambda: self.journal.forget(owners))
+
+    async def ended(self, position: int, limit: int) -> EndedPage:
+        """See the port."""
+        return await self._ask(lambda: self.journal.ended(position, limit))
+
+    async def family(self, saga_id: str) -> list[str]:
+        """See the port."""
+        return await self._ask(lambda: self.journal.family(saga_id))
+
+    async def delete_ended(self, saga_ids: Sequence[str]) -> list[str]:
+        """See the port."""
+        return await self._ask(lambda: self.journal.delete_ended(saga_ids))
+
+    async def find_tombstone(self, saga_id: str) -> Tombstone | None:
+        """See the port."""
+        return await self._ask(lambda: self.journal.find_tombstone(saga_id))
+
+    async def tombstones(self, after: bytes, limit: int) -> list[Tombstone]:
+        """See the port."""
+        return await self._ask(lambda: self.journal.tombstones(after, limit))
+
+    async def shrink(self) -> None:
+        """See the port."""
+        await self._ask(self.journal.shrink)
+
+    async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
+        """See the port."""
+        await self._ask(lambda: self.journal.keep_tombstones(tombstones))
 
     async def close(self) -> None:
         """See the port. The journal beneath stays open: other replicas use it."""

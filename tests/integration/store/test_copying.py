@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.errors import JournalsDiffer, JournalUnavailable, ScheduleExists, SettingsError
+from orchestrator.errors import JournalsDiffer, JournalUnavailable, SagaDeleted, ScheduleExists, SettingsError
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.store import copying
@@ -117,16 +117,17 @@ async def test_a_parked_saga_is_woken_once_the_copy_is_through_and_not_before(bo
     source, target = both
     claims: list[asyncio.Task[DueClaims]] = []
 
-    def claim_early(_progress: CopyProgress) -> None:
-        claims.append(asyncio.create_task(target.claim_due("early", 1000)))
+    def claim_early(progress: CopyProgress) -> None:
+        if not progress.compared:
+            claims.append(asyncio.create_task(target.claim_due("early", 1000)))
 
     await copy_journal(source, target, claim_early)
-    early = [due.claims for due in await asyncio.gather(*claims[:-1])]
-    assert early == [[]] * (len(claims) - 1)
+    assert [due.claims for due in await asyncio.gather(*claims)] == [[], []]
 
-    mine = {claim.saga_id for due in (await target.claim_due("late", 1000), await claims[-1]) for claim in due.claims}
-    assert mine == {claim.saga_id for claim in (await source.claim_due("late", 1000)).claims}
-    assert mine
+    late = [await journal.claim_due("late", 1000) for journal in (source, target)]
+    there, here = ({claim.saga_id for claim in due.claims} for due in late)
+    assert there
+    assert there == here
 
 
 async def test_a_parked_saga_that_a_replica_of_the_new_journal_has_claimed_before_is_told(
@@ -143,6 +144,21 @@ async def test_a_parked_saga_that_a_replica_of_the_new_journal_has_claimed_befor
     monkeypatch.setattr(source, "find_each", claimed_before)
     with pytest.raises(JournalsDiffer, match="it is parked, and a replica of the new journal has claimed it before"):
         await copy_journal(source, target, ignored)
+
+
+async def test_what_was_deleted_in_the_old_journal_is_not_started_in_the_new_one(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "_PAGE", 2)
+    source, target = both
+    page = await source.ended(0, SAGAS)
+    deleted = await source.delete_ended([saga.saga_id for saga in page.sagas[:5]])
+    assert len(deleted) == 5
+
+    await copy_journal(source, target, ignored)
+    assert await target.tombstones(b"", 10) == await source.tombstones(b"", 10)
+    with pytest.raises(SagaDeleted):
+        await Writing(target, deleted[0]).start()
 
 
 async def test_a_copy_that_is_repeated_copies_nothing_twice(both: Both) -> None:

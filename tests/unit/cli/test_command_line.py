@@ -11,7 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMMANDS = (
-    *("serve", "check", "verify", "export", "generate", "annotate", "mock", "conform", "faults", "simulate"),
+    *(
+        "serve",
+        "check",
+        "verify",
+        "export",
+        "retention",
+        "generate",
+        "annotate",
+        "mock",
+        "conform",
+        "faults",
+        "simulate",
+    ),
     *("doctor", "migrate", "list", "show"),
     *("watch", "feed", "journal", "preview", "stats", "cancel", "pause", "resume", "retry", "resolve", "skip", "act"),
 )
