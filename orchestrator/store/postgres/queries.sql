@@ -218,17 +218,16 @@ FROM (
 ) AS m
 ORDER BY m.first;
 
--- name: examine_timers
--- The time, how many parked sagas are due, and since when the first of them is.
-SELECT journal_now(), count(*), min(o.wake_at)
-FROM open_saga AS o
-WHERE o.status = 2 AND o.wake_at IS NOT NULL AND o.wake_at <= journal_now();
-
 -- name: examine_schedules
 SELECT s.document, s.revision FROM schedule AS s ORDER BY s.name;
 
 -- name: examine_replicas
 SELECT count(*) FROM replica AS r WHERE r.alive_until > journal_now();
+
+-- name: examine_timers
+SELECT count(*), max((SELECT journal_now()) - o.wake_at)
+FROM open_saga AS o
+WHERE o.status = 2 AND o.wake_at < (SELECT journal_now()) - 5000000000;
 
 -- name: read_frozen
 SELECT f.saga_id, f.place FROM frozen AS f;
