@@ -13,6 +13,13 @@ from its journal, under names that tell what they replace::
     orchestrator.random()  # instead of random.random()
     orchestrator.uuid4()   # instead of uuid.uuid4()
 
+waits for a time, a signal or a decision, for days if need be::
+
+    await orchestrator.sleep(timedelta(days=2))
+    payment = await orchestrator.signal("paid", Payment, timeout=timedelta(days=7))
+    decision = await orchestrator.approval(timeout=timedelta(hours=24))
+    async with orchestrator.timeout(timedelta(minutes=5)): ...
+
 and runs another saga as a part of itself with ``await child(fulfil_order, FulfilmentRequest(...))``. Above its first
 saga it may name an overlay, for contracts that are not ours to edit: ``use_overlay("overlay.yaml")``.
 
@@ -46,7 +53,15 @@ if TYPE_CHECKING:
     from orchestrator.definition.context import best_effort, child, now, random, saga_id, scope, uuid4
     from orchestrator.definition.overlays import use_overlay
     from orchestrator.definition.saga import saga
-    from orchestrator.errors import CommandRejected, CommandUnknown, OrchestratorError, SagaRejected
+    from orchestrator.definition.waiting import approval, signal, sleep, sleep_until, timeout
+    from orchestrator.errors import (
+        CommandRejected,
+        CommandUnknown,
+        OrchestratorError,
+        SagaRejected,
+        SignalTimedOut,
+        TimeLimitPassed,
+    )
 else:
     # Hidden from type checkers, for which a module that has this function has every name.
     def __getattr__(name: str) -> object:
@@ -58,13 +73,16 @@ else:
         return value
 
 
-_HOMES = ("errors", "definition.saga", "definition.context", "definition.overlays")
+_HOMES = ("errors", "definition.saga", "definition.context", "definition.overlays", "definition.waiting")
 
 __all__ = [
     "CommandRejected",
     "CommandUnknown",
     "OrchestratorError",
     "SagaRejected",
+    "SignalTimedOut",
+    "TimeLimitPassed",
+    "approval",
     "best_effort",
     "child",
     "now",
@@ -72,6 +90,10 @@ __all__ = [
     "saga",
     "saga_id",
     "scope",
+    "signal",
+    "sleep",
+    "sleep_until",
+    "timeout",
     "use_overlay",
     "uuid4",
 ]

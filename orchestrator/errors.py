@@ -8,6 +8,8 @@
     ├── SettingsError           a setting is missing or wrong
     ├── CompensationUnderivable an answer was lost that a compensation's request cannot do without
     ├── SagaRejected            raised by saga code: the saga itself gives up, and is rolled back
+    ├── TimeLimitPassed         raised into saga code: a timeout(...) was over before the block that it is around
+    │   └── SignalTimedOut      no signal came in time
     ├── CommandError            raised into saga code by a call to a participant
     │   ├── CommandRejected     the participant refused the command; it had no effect
     │   └── CommandUnknown      the attempts are spent, and whether it took effect is unknown
@@ -18,7 +20,10 @@
     │   ├── SagaNotCompleted    a saga whose result was waited for has none
     │   ├── ActNoted            the owner of the saga has not carried out the act yet, and will
     │   └── ActRefused    the saga is not in a state in which this can be done to it
-    │       └── CancelRefused   the saga is past its pivot, or has ended otherwise
+    │       ├── CancelRefused   the saga is past its pivot, or has ended otherwise
+    │       ├── UnknownSignal       its code asks for no signal of this name
+    │       ├── SignalTypeDiffers   its code asks for another type of message
+    │       └── RequestIdUsed       another signal was given with this request id
     ├── InvalidInput            what a caller sent breaks the contract
     │   └── Undecodable         it is not even a message of the contract
     ├── Overloaded              there is more than can be taken; nothing was done
@@ -79,6 +84,30 @@ class SagaRejected(OrchestratorError):
         self.reason = reason
         self.message = message
         super().__init__(f"{reason}: {message}")
+
+
+class TimeLimitPassed(OrchestratorError, TimeoutError):
+    """A ``timeout(...)`` was over before the block that it is around. Saga code may catch this and go on.
+
+    Attributes:
+        key: the key of the wait within its saga, such as ``timeout#1``.
+    """
+
+    def __init__(self, key: str, message: str) -> None:
+        self.key = key
+        super().__init__(f"{key}: {message}")
+
+
+class SignalTimedOut(TimeLimitPassed):
+    """No signal came in time. Saga code may catch this and go on.
+
+    Attributes:
+        name: of the signal.
+    """
+
+    def __init__(self, key: str, name: str) -> None:
+        self.name = name
+        super().__init__(key, f"no signal {name!r} came in time")
 
 
 class CommandError(OrchestratorError):
@@ -187,6 +216,18 @@ class ActRefused(SagaError):
 
 class CancelRefused(ActRefused):
     """The saga is past its pivot, or may be, or has ended otherwise."""
+
+
+class UnknownSignal(ActRefused):
+    """The saga's code asks for no signal of this name."""
+
+
+class SignalTypeDiffers(ActRefused):
+    """The saga's code asks for a signal of this name with another type of message."""
+
+
+class RequestIdUsed(ActRefused):
+    """Another signal was given to the saga with this request id."""
 
 
 class InvalidInput(OrchestratorError):

@@ -22,6 +22,7 @@ from orchestrator.analysis.plan.nodes import (
     Node,
     Parallel,
     Sequence,
+    TimeLimit,
     Try,
     Way,
     walk,
@@ -124,9 +125,12 @@ class _Walker:
             case FunctionCall():
                 body = self.enter(node.body, sides, around)
                 flow = body.joined(body.below | body.by(Way.RETURN), without=[Way.RETURN])
+            case TimeLimit():
+                body = self.enter(node.body, sides, around)
+                flow = body.joined(body.below, _Flow(_NOWHERE, {Way.RAISE: sides | body.below}))
             case Leave():
                 flow = _Flow(_NOWHERE, {node.way: sides})
-            case _:  # Unread: it may fail
+            case _:  # Wait, Unread: it may fail
                 flow = _Flow(sides, {Way.RAISE: sides})
         return flow
 

@@ -16,6 +16,8 @@ rule                            what it asks for
 ``retryable-follows-pivot``     a retryable comes after the pivot on every path, or is best effort
 ``pivot-runs-once``             no pivot is in a loop or a fan-out
 ``pivot-runs-alone``            no effectful command runs side by side with the pivot
+``limit-cuts-off-compensable``  within ``timeout(...)`` are only commands that may be cut off: queries and compensables
+``signal-is-readable``          a signal's name is written out, and its message is one generated class for each name
 ``child-is-no-ancestor``        no saga is a child of itself, nor of its own children
 ==============================  =====================================================================================
 
@@ -32,6 +34,7 @@ from orchestrator.analysis.pivot_paths import Reached, Side, reach
 from orchestrator.analysis.plan.call_faults import AWAITED, CALL
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.analysis.plan.scope_names import SCOPE
+from orchestrator.analysis.plan.waits import SIGNAL
 from orchestrator.contract.command import Effect
 from orchestrator.contract.rules.constraints import unjudged
 from orchestrator.contract.rules.overlays import check_overlays
@@ -82,7 +85,7 @@ UNREADABLE = "plan-is-readable"
 MESSAGES_JUDGED = "messages-are-judged"
 COMPENSATION_CALLED = "compensation-is-not-called"
 
-OTHERS = (UNREADABLE, COMPENSATION_CALLED, CALL, AWAITED, SCOPE, MESSAGES_JUDGED)
+OTHERS = (UNREADABLE, COMPENSATION_CALLED, CALL, AWAITED, SCOPE, SIGNAL, MESSAGES_JUDGED)
 """The rules that are not about one command at its place in the plan."""
 
 _NOT_FOR_SAGAS = (
@@ -145,6 +148,13 @@ def _child_is_no_ancestor(reached: Reached) -> Iterator[str]:
         yield f"it would never end: {' > '.join(reached.issue.circle)}; write a loop, or a saga of its own"
 
 
+def _limit_cuts_off(reached: Reached) -> Iterator[str]:
+    issue = reached.issue
+    uncut = issue.command.effect in {Effect.PIVOT, Effect.RETRYABLE}
+    if issue.limited and uncut and not issue.best_effort:
+        yield "timeout(...) may cut it off, and nothing would take its effect back; call it outside the block"
+
+
 def _is_pivot(reached: Reached) -> bool:
     return reached.issue.command.effect is Effect.PIVOT
 
@@ -157,6 +167,7 @@ RULES: Mapping[str, Callable[[Reached], Iterator[str]]] = {
     "retryable-follows-pivot": _retryable_follows_pivot,
     "pivot-runs-once": _pivot_runs_once,
     "pivot-runs-alone": _pivot_runs_alone,
+    "limit-cuts-off-compensable": _limit_cuts_off,
     "child-is-no-ancestor": _child_is_no_ancestor,
 }
 """The rules of single commands by their stable names: from a command in the plan to what is wrong with it."""

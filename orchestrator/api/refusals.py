@@ -44,6 +44,8 @@ REFUSALS: Final[dict[type[errors.OrchestratorError], Refusal]] = {
     errors.SagaExists: Refusal(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
     errors.SagaDeleted: Refusal(StatusCode.ALREADY_EXISTS, "SAGA_DELETED"),
     errors.ActRefused: Refusal(StatusCode.FAILED_PRECONDITION),
+    errors.SignalTypeDiffers: Refusal(StatusCode.INVALID_ARGUMENT),
+    errors.RequestIdUsed: Refusal(StatusCode.ALREADY_EXISTS),
     errors.ActNoted: Refusal(StatusCode.DEADLINE_EXCEEDED, "ACT_NOTED"),
     errors.Overloaded: Refusal(StatusCode.RESOURCE_EXHAUSTED, passes=True),
     errors.Recovering: Refusal(StatusCode.UNAVAILABLE, "RECOVERING", passes=True),

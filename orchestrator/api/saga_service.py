@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.api.bulk import act_on_sagas
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, saga_filter, traceparent_of, unpack
 from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for
+from orchestrator.api.signals import signal_of
 from orchestrator.api.starts import start_request
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.api.views.journal_view import journal_view
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from orchestrator.api.feed import SagaFeed
     from orchestrator.api.starts import Starts
-    from orchestrator.engine.sagas import Sagas, Served, Waiting
+    from orchestrator.engine.sagas import Sagas, Served
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.catalogue import SagaRecord
     from orchestrator.ports.clock import Clock
@@ -80,7 +81,7 @@ class SagaService(SagaServiceServicer):
 
         def view(state: SagaState) -> api.WatchSagaResponse:
             return api.WatchSagaResponse(
-                saga=saga_view(state, self._find(state), self._waiting(state.saga_id), seen.view)
+                saga=saga_view(state, self._find(state), self._sagas.waiting(state), seen.view)
             )
 
         async for answer in paced(self._sagas.watch(request.saga_id), view, self._clock):
@@ -94,7 +95,7 @@ class SagaService(SagaServiceServicer):
         await refuse_unknown(self._sagas, where)
         async for answer in self._feed.read(where):
             saga_id = answer.saga.saga_id
-            if not (reasons and saga_id) or waits_for(self._sagas.waiting(saga_id), reasons):
+            if not (reasons and saga_id) or waits_for(self._sagas.waiting(await self._sagas.get(saga_id)), reasons):
                 yield answer
 
     async def GetStatistics(self, request: api.GetStatisticsRequest, context: Context) -> api.GetStatisticsResponse:
@@ -129,6 +130,12 @@ class SagaService(SagaServiceServicer):
         """See the contract."""
         state = await self._act(Act.RETRY_NOW, request, context)
         return api.RetryNowResponse(saga=self._view(state))
+
+    async def SignalSaga(self, request: api.SignalSagaRequest, context: Context) -> api.SignalSagaResponse:
+        """See the contract."""
+        signal = signal_of(request, self._find(await self._sagas.get(request.saga_id)))
+        state = await self._sagas.signal(request.saga_id, signal, patience=patience_of(context))
+        return api.SignalSagaResponse(saga=self._view(state))
 
     async def ResolveOutcome(self, request: api.ResolveOutcomeRequest, context: Context) -> api.ResolveOutcomeResponse:
         """See the contract."""
@@ -198,12 +205,10 @@ class SagaService(SagaServiceServicer):
         return self._sagas.find(state.definition, state.version)
 
     def _view(self, state: SagaState) -> saga_pb2.Saga:
-        return saga_view(state, self._find(state), self._waiting(state.saga_id))
-
-    def _waiting(self, saga_id: str) -> list[Waiting]:
-        return self._sagas.waiting(saga_id)
+        return saga_view(state, self._find(state), self._sagas.waiting(state))
 
     async def _listed(self, record: SagaRecord) -> saga_pb2.Saga:
         suspended = record.status is Status.SUSPENDED
         reason = await suspension_of(self._sagas, record.saga_id) if suspended else None
-        return record_view(record, reason, self._waiting(record.saga_id))
+        waits = record.status is Status.WAITING or self._sagas.is_live(record.saga_id)
+        return record_view(record, reason, self._sagas.waiting(await self._sagas.get(record.saga_id)) if waits else ())

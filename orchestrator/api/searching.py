@@ -1,16 +1,20 @@
-"""Which sagas a filter of the API is about: those of the journal, or those of this replica that wait.
+"""Which sagas a filter of the API is about: those of the journal, or those of this replica that wait to send something.
 
 A filter that finds nothing and names what does not exist is a mistake in writing, and refused as one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.api.requests import saga_filter
+from orchestrator.engine.sagas import WaitReason
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.entries import SagaSuspended
+from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaRecord
 
 if TYPE_CHECKING:
@@ -23,6 +27,10 @@ if TYPE_CHECKING:
     from saga.v1 import saga_service_pb2 as api
 
 
+_JOURNALLED: Final = frozenset({WaitReason.TIMER.value, WaitReason.SIGNAL.value})
+"""What the code of a saga waits for is in the journal, wherever the saga is."""
+
+
 async def find_sagas(
     sagas: Sagas, request: api.SagaFilter, limit: int, page_token: str
 ) -> tuple[list[SagaRecord], str]:
@@ -32,7 +40,11 @@ async def find_sagas(
         InvalidInput: nothing matches, and the filter names a definition or an attribute that does not exist.
     """
     where = saga_filter(request)
-    if request.waiting_for:
+    if request.waiting_for and _JOURNALLED.issuperset(request.waiting_for):
+        found, token = await _journalled(sagas, request, where, limit, page_token)
+    elif _JOURNALLED.intersection(request.waiting_for):
+        raise InvalidInput(("filter.waiting_for", "timers and signals cannot be asked for together with other reasons"))
+    elif request.waiting_for:
         found, token = _waiting(sagas, request, where, limit, page_token)
     else:
         found, token = await sagas.search(where, limit, page_token)
@@ -79,6 +91,18 @@ async def suspension_of(sagas: Sagas, saga_id: str) -> Reason | None:
     """Why a suspended saga is: the last word of its journal about it."""
     entries = await sagas.entries(saga_id)
     return next((entry.reason for entry in reversed(entries) if isinstance(entry, SagaSuspended)), None)
+
+
+async def _journalled(
+    sagas: Sagas, request: api.SagaFilter, where: SagaFilter, limit: int, page_token: str
+) -> tuple[list[SagaRecord], str]:
+    """Of the parked sagas, those that wait for one of the reasons. A page may hold fewer than there is room for."""
+    if where.statuses and Status.WAITING not in where.statuses:
+        return [], ""
+    records, token = await sagas.search(replace(where, statuses=frozenset({Status.WAITING})), limit, page_token)
+    states = await asyncio.gather(*(sagas.get(record.saga_id) for record in records))
+    found = zip(records, states, strict=True)
+    return [record for record, state in found if waits_for(sagas.waiting(state), request.waiting_for)], token
 
 
 def _waiting(

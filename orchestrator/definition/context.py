@@ -1,7 +1,7 @@
 """What saga code may say besides calling stubs.
 
 ``saga_id``, ``scope``, ``best_effort``, ``child``; and ``now``, ``random`` and ``uuid4``, whose values are journalled,
-so that a replay finds the same values.
+so that a replay finds the same values. What a saga may wait for, :mod:`orchestrator.definition.waiting` says.
 
 Each function reaches the running saga through a context variable, which the engine sets while the saga's code runs.
 """
@@ -19,7 +19,8 @@ from orchestrator.errors import CommandError, DefinitionError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
-    from datetime import datetime
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime, timedelta
 
     from google.protobuf.message import Message
 
@@ -54,6 +55,15 @@ class RunningSaga(Protocol):
     def issue_child(self, definition: SagaDefinition[Any, Any, R], saga_input: Message) -> Awaitable[R]:
         """Fix the key of a child saga; awaiting what comes back runs it."""
 
+    def issue_sleep(self, until: timedelta | datetime) -> Awaitable[None]:
+        """Fix the key of a timer; awaiting what comes back waits for it: a span from then on, or an aware instant."""
+
+    def issue_signal(self, name: str, message: type[R], timeout: timedelta | None) -> Awaitable[R]:
+        """Fix the key of a wait for a signal; awaiting what comes back waits for it, and answers with its message."""
+
+    def issue_timeout(self, span: timedelta) -> AbstractAsyncContextManager[None]:
+        """A block that may take so long; its key is fixed when it is entered."""
+
 
 running_saga: ContextVar[RunningSaga] = ContextVar("running_saga")
 scope_path: ContextVar[str] = ContextVar("scope_path", default="")
@@ -66,7 +76,7 @@ def saga_id() -> str:
     Raises:
         DefinitionError: no saga is running here.
     """
-    return _here("saga_id()").saga_id
+    return here("saga_id()").saga_id
 
 
 def now() -> datetime:
@@ -75,7 +85,7 @@ def now() -> datetime:
     Raises:
         DefinitionError: no saga is running here.
     """
-    return _here("now()").record_now()
+    return here("now()").record_now()
 
 
 def random() -> float:
@@ -84,7 +94,7 @@ def random() -> float:
     Raises:
         DefinitionError: no saga is running here.
     """
-    return _here("random()").record_random()
+    return here("random()").record_random()
 
 
 def uuid4() -> UUID:
@@ -93,10 +103,10 @@ def uuid4() -> UUID:
     Raises:
         DefinitionError: no saga is running here.
     """
-    here = _here("uuid4()")
+    running = here("uuid4()")
     bits = 0
     for _ in range(_DRAWS_PER_UUID):
-        bits = bits << _BITS_PER_DRAW | int(here.record_random() * (1 << _BITS_PER_DRAW))
+        bits = bits << _BITS_PER_DRAW | int(running.record_random() * (1 << _BITS_PER_DRAW))
     return UUID(int=bits & _UUID_BITS, version=4)
 
 
@@ -113,10 +123,18 @@ def child(definition: SagaDefinition[Input, Any, R], saga_input: Input) -> Await
     Raises:
         DefinitionError: no saga is running here, or the definition is not served.
     """
-    return _here(f"child({definition.name})").issue_child(definition, saga_input)
+    return here(f"child({definition.name})").issue_child(definition, saga_input)
 
 
-def _here(what: str) -> RunningSaga:
+def here(what: str) -> RunningSaga:
+    """The running saga.
+
+    Args:
+        what: is called, as the code has it.
+
+    Raises:
+        DefinitionError: no saga is running here.
+    """
     try:
         return running_saga.get()
     except LookupError:

@@ -5,7 +5,9 @@ Whatever carries sagas on, our replicas or another engine, stands behind this on
 
 from __future__ import annotations
 
+import base64
 import enum
+import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from orchestrator.journal.state import StepOutcome
@@ -64,24 +66,58 @@ class StartSaga(NamedTuple):
     parent_id: str = ""
 
 
+class Signal(NamedTuple):
+    """What a saga is told.
+
+    Attributes:
+        request_id: the same for a repeated request, which changes nothing.
+        name: of the signal.
+        message_type: the full name of its message.
+        payload: the serialized message.
+        requested_by: who gives it, or empty.
+    """
+
+    request_id: str
+    name: str
+    message_type: str
+    payload: bytes
+    requested_by: str = ""
+
+    def written(self) -> str:
+        """As text, for the replica that advances the saga."""
+        payload = base64.b64encode(self.payload).decode()
+        return json.dumps([self.request_id, self.name, self.message_type, payload])
+
+    @classmethod
+    def read(cls, text: str, requested_by: str) -> Signal:
+        """From that text."""
+        request_id, name, message_type, payload = json.loads(text)
+        return cls(request_id, name, message_type, base64.b64decode(payload), requested_by)
+
+
 class WaitReason(enum.Enum):
-    """Why a command is not sent now; the numbers of ``saga.v1.WaitReason``."""
+    """Why a saga does not go on now; the numbers of ``saga.v1.WaitReason``."""
 
     BACKOFF = 1
     PARTICIPANT_DOWN = 2
     PARTICIPANT_BUSY = 3
+    TIMER = 4
+    SIGNAL = 5
 
 
 class Waiting(NamedTuple):
-    """What is to be sent, and why it is not sent now. Instants are nanoseconds since the epoch, UTC.
+    """What a saga waits for. Instants are nanoseconds since the epoch, UTC.
 
     Attributes:
-        key: the key of the command whose attempt, query or compensation it is.
-        service: the full name of the participant's service.
-        attempt: the number of the attempt that is to come.
+        key: the key of the command whose attempt, query or compensation it is, or of the wait.
+        service: the full name of the participant's service; empty for a wait of the code.
+        attempt: the number of the attempt that is to come; 0 for a wait of the code.
         since: since when: the first of the attempts that failed in a row; of a participant, when it went down.
-        until: when the attempt comes, or when a participant that is down is asked for its health again; 0 if unknown.
+        until: when the attempt comes, or when a participant that is down is asked for its health again; when the time
+            of a wait comes; 0 if unknown, or never.
         failure: how the latest attempt failed, if one did.
+        signal: the name of the signal that is waited for, or empty.
+        message_type: the full name of its message, or empty.
     """
 
     reason: WaitReason
@@ -91,6 +127,8 @@ class Waiting(NamedTuple):
     since: int
     until: int
     failure: Failure | None
+    signal: str = ""
+    message_type: str = ""
 
 
 class PlannedCompensation(NamedTuple):
@@ -207,8 +245,8 @@ class Sagas(Protocol):
     def watch_all(self) -> AsyncIterator[SagaState]:
         """Every saga, after each of its changes on whichever replica; those in a burst come as one. For ever."""
 
-    def waiting(self, saga_id: str) -> list[Waiting]:
-        """What a saga that is advanced here waits for at this moment."""
+    def waiting(self, state: SagaState) -> list[Waiting]:
+        """What a saga waits for at this moment: what its journal says and, where it is advanced here, what else."""
 
     def all_waiting(self) -> Iterable[tuple[SagaState, list[Waiting]]]:
         """Every saga that is advanced here and waits for something at this moment."""
@@ -236,6 +274,23 @@ class Sagas(Protocol):
         Raises:
             ActRefused: the saga is not in a state for it.
             ActNoted: that replica has not answered yet; the act is durable, and is carried out or refused later.
+            Recovering: the saga is yet to be recovered; ask again soon.
+        """
+
+    async def signal(self, saga_id: str, signal: Signal, *, patience: float = PATIENCE_SECONDS) -> SagaState:
+        """Give a saga a signal; the saga, once that is durable. Repeating it changes nothing.
+
+        Args:
+            saga_id: the saga.
+            signal: what it is told.
+            patience: as for :meth:`act`.
+
+        Raises:
+            UnknownSignal: its code asks for no signal of this name.
+            SignalTypeDiffers: its code asks for another type of message.
+            RequestIdUsed: another signal was given with this request id.
+            ActRefused: it comes too late, or the saga's code is not served by any replica that could be asked.
+            ActNoted: the replica that advances the saga has not answered yet; the signal is durable.
             Recovering: the saga is yet to be recovered; ask again soon.
         """
 

@@ -9,6 +9,7 @@ pause          yes                yes           ended      ended
 resume         no                 yes           no         no
 retry now      while it backs off same          ended      ended
 resolve, skip  no                 yes           no         no
+signal         until it rolls back              ended      ended
 =============  =================  ============  =========  ======================
 
 *Until the pivot* was accepted, or may have been. What resolve and skip ask of the command besides,
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.contract.command import Effect
 from orchestrator.errors import ActRefused, CancelRefused
 from orchestrator.journal.entries import RetryRequested, RollbackBegan, SagaResumed, SagaSuspended
+from orchestrator.journal.keys import unscoped
 from orchestrator.journal.state import ENDED, Status
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Act(enum.Enum):
     RESOLVE_OUTCOME = enum.auto()
     RESOLVE_COMPENSATION = enum.auto()
     SKIP_COMPENSATION = enum.auto()
+    SIGNAL = enum.auto()
 
 
 def refuse_illegal(act: Act, state: SagaState, *, backs_off: bool = False) -> None:
@@ -70,7 +73,7 @@ def find_command(state: SagaState, name: str) -> CommandState:
     command = state.commands.get(name)
     if command is not None:
         return command
-    candidates = [key for key in state.commands if name in (key.partition("#")[0], _unscoped(key))]
+    candidates = [key for key in state.commands if name in (key.partition("#")[0], unscoped(key))]
     if len(candidates) == 1:
         return state.commands[candidates[0]]
     if candidates:
@@ -120,9 +123,21 @@ def was_carried_out(entries: Iterable[Entry], request_id: str) -> bool:
     )
 
 
-def _unscoped(key: str) -> str:
-    """The name in a key, without its scopes and its number."""
-    return key.rpartition("/")[2].partition("#")[0]
+def signal_capacity(state: SagaState, name: str, asked: int | None, now: int) -> int | None:
+    """How many more signals of a name a saga's code can take; ``None`` for any number.
+
+    Args:
+        state: of the saga.
+        name: of the signal.
+        asked: how often the code asks for it at most; ``None`` where that cannot be told.
+        now: by the clock of the store: a wait whose time has come takes none, be it journalled yet or not.
+    """
+    if asked is None:
+        return None
+    waits = [wait for wait in state.waits.values() if wait.signal == name]
+    over = sum(wait.how is not None or 0 < wait.due_at <= now for wait in waits)
+    unused = sum(signal.name == name and not signal.wait for signal in state.signals.values())
+    return max(0, asked - over - unused)
 
 
 def _is_obstacle(state: SagaState, command: CommandState) -> bool:
@@ -156,6 +171,11 @@ def _refuse_past_pivot(state: SagaState, _backs_off: bool) -> None:
     if pivot_in_doubt := state.pivot_in_doubt:
         message = f"saga {state.saga_id} may be past its point of no return: {pivot_in_doubt.key} is in doubt"
         raise CancelRefused(state.saga_id, "PIVOT_IN_DOUBT", message)
+
+
+def _refuse_rolling_back(state: SagaState, _backs_off: bool) -> None:
+    if state.rollback:
+        raise ActRefused(state.saga_id, "TOO_LATE", f"saga {state.saga_id} rolls back: {state.rollback.message}")
 
 
 def _refuse_unless_suspended(state: SagaState, _backs_off: bool) -> None:
@@ -192,4 +212,10 @@ _TABLE: Final[Mapping[Act, Mapping[Status, Check]]] = {
     Act.RESOLVE_OUTCOME: _SUSPENDED_ONLY,
     Act.RESOLVE_COMPENSATION: _SUSPENDED_ONLY,
     Act.SKIP_COMPENSATION: _SUSPENDED_ONLY,
+    Act.SIGNAL: _row(
+        _refuse_rolling_back,
+        completed=_refuse_ended,
+        compensated=_refuse_ended,
+        partially_compensated=_refuse_ended,
+    ),
 }

@@ -15,6 +15,7 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.waits import WaitEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,6 +226,45 @@ def _recovered(entry: e.SagaRecovered) -> Row:
     return Row(11, entry.at, detail=json.dumps({"owner": entry.owner}))
 
 
+def _wait_began(entry: e.WaitBegan) -> Row:
+    detail = {"signal": entry.signal, "message_type": entry.message_type, "due_at": entry.due_at}
+    return Row(23, entry.at, entry.key, detail=json.dumps({name: value for name, value in detail.items() if value}))
+
+
+def _read_wait_began(row: Row) -> e.WaitBegan:
+    assert row.key is not None
+    return e.WaitBegan(row.at, row.key, **_detail(row))
+
+
+def _signal_received(entry: e.SignalReceived) -> Row:
+    detail = {
+        "request_id": entry.request_id,
+        "name": entry.name,
+        "message_type": entry.message_type,
+        "requested_by": entry.requested_by,
+    }
+    return Row(24, entry.at, payload=entry.payload, detail=json.dumps(detail))
+
+
+def _read_signal_received(row: Row) -> e.SignalReceived:
+    return e.SignalReceived(row.at, payload=_payload(row), **_detail(row))
+
+
+def _wait_ended(entry: e.WaitEnded) -> Row:
+    detail = {"how": entry.how} | ({"request_id": entry.request_id} if entry.request_id else {})
+    return Row(25, entry.at, entry.key, detail=json.dumps(detail))
+
+
+def _read_wait_ended(row: Row) -> e.WaitEnded:
+    assert row.key is not None
+    detail = _detail(row)
+    return e.WaitEnded(row.at, row.key, WaitEnd(detail["how"]), detail.get("request_id", ""))
+
+
+def _woken(entry: e.SagaWoken) -> Row:
+    return Row(27, entry.at, detail=json.dumps({"owner": entry.owner, "why": entry.why}))
+
+
 def _payload(row: Row) -> bytes:
     return bytes(row.payload or b"")
 
@@ -287,6 +327,16 @@ def _encoder_of(entry: Entry) -> Callable[[Any], Row]:  # noqa: C901, PLR0911, P
             return lambda each: Row(21, each.at, each.key, detail=each.value)
         case e.CompensationResolved():
             return _decided(22)
+        case e.WaitBegan():
+            return _wait_began
+        case e.SignalReceived():
+            return _signal_received
+        case e.WaitEnded():
+            return _wait_ended
+        case e.SagaParked():
+            return lambda each: Row(26, each.at, detail=json.dumps({"wake_at": each.wake_at}))
+        case e.SagaWoken():
+            return _woken
         case _:
             assert_never(entry)
 
@@ -315,6 +365,11 @@ _DECODERS: dict[int, Callable[[Row], Entry]] = {
     20: lambda row: e.DeadlinePassed(row.at),
     21: _read_value,
     22: _read_decided(e.CompensationResolved),
+    23: _read_wait_began,
+    24: _read_signal_received,
+    25: _read_wait_ended,
+    26: lambda row: e.SagaParked(row.at, _detail(row)["wake_at"]),
+    27: lambda row: e.SagaWoken(row.at, **_detail(row)),
 }
 _ENCODERS: dict[type[Any], Callable[[Any], Row]] = {}
 """Those that were needed so far: a look-up by class is several times as quick as the match."""

@@ -34,6 +34,11 @@ def bounded(key: str, longest: int) -> str:
     return head + key[len(head) - longest :]
 
 
+def unscoped(key: str) -> str:
+    """The name in a key, without its scopes and its number."""
+    return key.rpartition("/")[2].partition("#")[0]
+
+
 def idempotency_key(saga_id: str, key: str) -> str:
     """What a participant sees: the same for every attempt, after every restart and from every replica."""
     return f"{saga_id}/{key}"

@@ -13,6 +13,8 @@ class ReasonCode(enum.StrEnum):
     """A participant refused a command, or the saga's code decided to give up."""
     UNKNOWN = "UNKNOWN"
     """The attempts of a command were spent without an answer."""
+    TIMED_OUT = "TIMED_OUT"
+    """No signal came in time, or a time limit in the saga's code passed."""
     CANCELLED = "CANCELLED"
     """A caller or an operator cancelled the saga."""
     DEADLINE = "DEADLINE"

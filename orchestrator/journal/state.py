@@ -24,6 +24,7 @@ from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
     from orchestrator.journal.outcome import Failure
+    from orchestrator.journal.waits import SignalState, WaitState
 
 
 class Status(enum.Enum):
@@ -186,13 +187,16 @@ class SagaState:
 
     Attributes:
         commands: in the order of their intents.
-        settled: the keys of those whose outcome is known, in the order in which it became so.
+        waits: what the code waits or waited for besides, in the order in which that began.
+        signals: those received, by request id, in the order of their arrival.
+        settled: the keys of the commands and waits whose outcome is known, in the order in which it became so.
         values: what the code drew from the clock or from chance, by key.
         deadline_at: nanoseconds since the epoch, UTC; 0 for none.
         forward_until: when the forward run stops for the deadline's sake, leaving the reserve; 0 for never.
         overdue: the deadline passed after the pivot.
         rollback: why the saga rolls back, once it does.
         suspension: why the saga is suspended, while it is.
+        wake_at: when a parked saga is due, nanoseconds since the epoch, UTC, by the clock of the store; 0 for never.
     """
 
     __slots__ = (
@@ -211,12 +215,15 @@ class SagaState:
         "saga_id",
         "sampled",
         "settled",
+        "signals",
         "started_at",
         "status",
         "suspension",
         "traceparent",
         "values",
         "version",
+        "waits",
+        "wake_at",
     )
 
     def __init__(self, saga_id: str) -> None:
@@ -232,6 +239,9 @@ class SagaState:
         self.status: Status | None = _BEFORE_START
         self.commands: dict[str, CommandState] = {}
         self.settled: dict[str, None] = {}
+        self.waits: dict[str, WaitState] = {}
+        self.signals: dict[str, SignalState] = {}
+        self.wake_at = 0
         self.values: dict[str, str] = {}
         self.parent_id = ""
         self.deadline_at = 0
@@ -292,6 +302,7 @@ class SagaState:
         if status not in _LEGAL[self.status]:
             raise ValueError(f"saga {self.saga_id} cannot move from {self.status} to {status}")
         self.status = status
+        self.wake_at = 0
 
     def intend_compensation(self, key: str, method: str, at: int, request: bytes | None) -> None:
         """Give the compensation of the command with this key the next place."""

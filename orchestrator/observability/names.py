@@ -32,6 +32,11 @@ def attempt_span(service: str, method: str) -> str:
     return f"{service}/{method}"
 
 
+def wait_span(what: str) -> str:
+    """What the code waited for, such as ``wait sleep``, ``wait signal:approval`` or ``wait timeout``."""
+    return f"wait {what}"
+
+
 STARTED_SPAN: Final = "saga started"
 """Without duration, sent at once: a saga that takes days can be found from its first second."""
 SUSPENDED_SPAN: Final = "saga suspended"
@@ -52,6 +57,12 @@ OPERATOR_ACTED_EVENT: Final = "saga.operator_acted"
 """An operator resolved an outcome, skipped a compensation or asked for an attempt at once; with who and why."""
 DEADLINE_PASSED_EVENT: Final = "saga.deadline_passed"
 """The deadline passed after the pivot; the saga kept going."""
+PARKED_EVENT: Final = "saga.parked"
+"""The saga waits for long, and was taken out of memory."""
+WOKEN_EVENT: Final = "saga.woken"
+"""A replica goes on with a parked saga; with its name."""
+SIGNAL_EVENT: Final = "saga.signal_received"
+"""Somebody gave the saga a signal; with its name, and who did."""
 SETTLED_EVENT: Final = "saga.settled"
 """The outcome of a command became known after its last attempt had ended: a verify query or an operator told it."""
 
@@ -87,11 +98,17 @@ SAGA_REASON_MESSAGE: Final = "saga.reason.message"
 SAGA_REQUESTED_BY: Final = "saga.requested_by"
 """Who asked for what happened."""
 SAGA_OWNER: Final = "saga.owner"
-"""The replica that took the saga over."""
+"""The replica that took the saga over, or that goes on with it after it was parked."""
 SAGA_RECOVERED: Final = "saga.recovered"
 """True on the root of a saga that was taken over at least once."""
 SAGA_ATTRIBUTE: Final = "saga.attribute."
 """Prefix of the values by which the saga can be listed, such as ``saga.attribute.customer_id``."""
+
+# Attributes of a wait.
+SAGA_SIGNAL: Final = "saga.signal"
+"""The name of the signal that is waited for, or that was received."""
+SAGA_WAIT_END: Final = "saga.wait.end"
+"""``due``, ``signal`` or ``left``: the time came, the signal came, or the code waited no more."""
 
 # Attributes of an attempt.
 SAGA_STEP: Final = "saga.step"

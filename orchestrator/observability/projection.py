@@ -10,6 +10,7 @@ left the old process when it died are not lost, and the others are recognised by
     an attempt's end ──▶ CLIENT span of the attempt       (a compensation's links to its command's)
     SagaRecovered ──▶ CLIENT spans of the interrupted attempts
     SagaSuspended ──▶ "saga suspended"                    (zero length)
+    WaitEnded ──▶ a span from the beginning of the wait   (a parked saga has left this process until then)
     SagaCompleted, SagaCompensated ──▶ the root of all of them
 
 Invariant: every attempt that a participant can have seen has exactly one span, so the participant's span has a parent.
@@ -21,13 +22,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, assert_never
 
 from orchestrator.journal import entries as e
-from orchestrator.journal.keys import compensation_key
+from orchestrator.journal.keys import compensation_key, unscoped
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status, StepOutcome
 from orchestrator.journal.trace_ids import STARTED
 from orchestrator.observability import names
 from orchestrator.observability.attempt_spans import AttemptSpans, Sending
-from orchestrator.observability.spans import SagaSpans, error, event, told
+from orchestrator.observability.spans import SagaSpans, error, event, prepare_wait, told
 from orchestrator.observability.wire import Value, attributes
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class SagaTrace:
 
     Attributes:
         projected: how many entries were projected.
-        resting: nothing follows in this process: the saga has ended or is suspended.
+        resting: nothing follows in this process: the saga has ended, is suspended or is parked.
     """
 
     __slots__ = (
@@ -68,6 +69,7 @@ class SagaTrace:
         "_spans",
         "_start",
         "_suspensions",
+        "_waits",
         "projected",
         "resting",
     )
@@ -84,6 +86,7 @@ class SagaTrace:
         self._recovered = False
         self._has_root = False
         self._suspensions = 0
+        self._waits: dict[str, e.WaitBegan] = {}
 
     def project(self, entry: Entry) -> Sequence[bytes]:
         """The spans to which the next entry leads, serialized."""
@@ -136,6 +139,16 @@ class SagaTrace:
                 return cls._deadline_passed
             case e.ValueRecorded():
                 return cls._value_recorded
+            case e.WaitBegan():
+                return cls._wait_began
+            case e.SignalReceived():
+                return cls._signal_received
+            case e.WaitEnded():
+                return cls._wait_ended
+            case e.SagaParked():
+                return cls._saga_parked
+            case e.SagaWoken():
+                return cls._saga_woken
             case _:
                 assert_never(entry)
 
@@ -239,6 +252,33 @@ class SagaTrace:
         return ()
 
     def _value_recorded(self, _entry: e.ValueRecorded) -> Sequence[bytes]:
+        return ()
+
+    def _wait_began(self, entry: e.WaitBegan) -> Sequence[bytes]:
+        self._waits[entry.key] = entry
+        return ()
+
+    def _signal_received(self, entry: e.SignalReceived) -> Sequence[bytes]:
+        about: dict[str, Value] = {names.SAGA_SIGNAL: entry.name, names.SAGA_REQUESTED_BY: entry.requested_by}
+        self._events.append(event(names.SIGNAL_EVENT, entry.at, about))
+        return ()
+
+    def _wait_ended(self, entry: e.WaitEnded) -> Sequence[bytes]:
+        began = self._waits.pop(entry.key)
+        prepared = prepare_wait(unscoped(entry.key), entry.how.lower())
+        about: dict[str, Value] = {names.SAGA_STEP: entry.key}
+        if began.signal:
+            about[names.SAGA_SIGNAL] = began.signal
+        return (self._spans.child(prepared, entry.key, 0, began.at, entry.at) + attributes(about),)
+
+    def _saga_parked(self, entry: e.SagaParked) -> Sequence[bytes]:
+        self.resting = True
+        self._events.append(event(names.PARKED_EVENT, entry.at, {}))
+        return ()
+
+    def _saga_woken(self, entry: e.SagaWoken) -> Sequence[bytes]:
+        self.resting = False
+        self._events.append(event(names.WOKEN_EVENT, entry.at, {names.SAGA_OWNER: entry.owner}))
         return ()
 
     def _root(self, ended_at: int, status: Status) -> bytes:

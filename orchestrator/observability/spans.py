@@ -112,6 +112,18 @@ def prepare_attempt(method: str, effect: Effect | None, outcome: StepOutcome, ad
     return span.SerializeToString() + attributes(about)
 
 
+@lru_cache(maxsize=1024)
+def prepare_wait(what: str, how: str) -> bytes:
+    """What all waits of one kind that ended in the same way have in common.
+
+    Args:
+        what: their name, such as ``signal:approval``.
+        how: how they ended.
+    """
+    span = Span(name=names.wait_span(what), kind=Span.SPAN_KIND_INTERNAL)
+    return span.SerializeToString() + attributes({names.SAGA_WAIT_END: how})
+
+
 @lru_cache(maxsize=16)
 def _prepare_mark(name: str) -> bytes:
     return Span(name=name, kind=Span.SPAN_KIND_INTERNAL).SerializeToString()

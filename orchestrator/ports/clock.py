@@ -19,7 +19,10 @@ class Clock(Protocol):
     """Time, as it passes for the engine."""
 
     def now(self) -> int:
-        """Nanoseconds since the epoch, UTC."""
+        """Nanoseconds since the epoch, UTC. An administrator or a time service may set it, forward or back."""
+
+    def elapsed(self) -> int:
+        """Nanoseconds since an instant of its own. Nobody sets it; it may stand still while a machine is suspended."""
 
     async def sleep(self, seconds: float) -> None:
         """Let time pass."""

@@ -10,6 +10,7 @@ from orchestrator.journal import entries as e
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status
+from orchestrator.journal.waits import WaitEnd
 from orchestrator.ports.journal import Append, NewSaga
 
 if TYPE_CHECKING:
@@ -49,6 +50,13 @@ EVERY_ENTRY: tuple[e.Entry, ...] = (
     e.ValueRecorded(AT + 23, "now#1", "1700000000"),
     e.CompensationBegan(AT + 24, "Shop.Pay#1", "shop.v1.Shop.Refund", b""),
     e.CompensationResolved(AT + 25, "Shop.Pay#1", REASON),
+    e.WaitBegan(AT + 26, "item-1/signal:approval#1", "approval", "saga.v1.Decision", AT + 60),
+    e.WaitBegan(AT + 27, "sleep#1", due_at=AT + 50),
+    e.SignalReceived(AT + 28, "request-1", "approval", "saga.v1.Decision", b"\x08\x01", "ada"),
+    e.WaitEnded(AT + 29, "item-1/signal:approval#1", WaitEnd.SIGNAL, "request-1"),
+    e.WaitEnded(AT + 30, "sleep#1", WaitEnd.DUE),
+    e.SagaParked(AT + 31, AT + 50),
+    e.SagaWoken(AT + 32, "host-1-abc", "timer"),
 )
 """One of every kind, in an order that no saga would have: a store does not care."""
 

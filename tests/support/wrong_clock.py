@@ -21,5 +21,8 @@ class WrongClock(JumpingClock):
     def now(self) -> int:
         return self._world.now() + self._wrong
 
+    def elapsed(self) -> int:
+        return self._world.elapsed()
+
     async def sleep(self, seconds: float) -> None:
         await self._world.sleep(seconds)

@@ -38,9 +38,13 @@ class _WaitReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WaitReason
     """The participant seems to be down; its health is asked for until it is back."""
     WAIT_REASON_PARTICIPANT_BUSY: _WaitReason.ValueType  # 3
     """The greatest number of calls to the participant is in flight."""
+    WAIT_REASON_TIMER: _WaitReason.ValueType  # 4
+    """Its code waits for a time to come."""
+    WAIT_REASON_SIGNAL: _WaitReason.ValueType  # 5
+    """Its code waits for a signal."""
 
 class WaitReason(_WaitReason, metaclass=_WaitReasonEnumTypeWrapper):
-    """Why a command is not sent now."""
+    """Why a saga does not go on now."""
 
 WAIT_REASON_UNSPECIFIED: WaitReason.ValueType  # 0
 """Not known."""
@@ -50,6 +54,10 @@ WAIT_REASON_PARTICIPANT_DOWN: WaitReason.ValueType  # 2
 """The participant seems to be down; its health is asked for until it is back."""
 WAIT_REASON_PARTICIPANT_BUSY: WaitReason.ValueType  # 3
 """The greatest number of calls to the participant is in flight."""
+WAIT_REASON_TIMER: WaitReason.ValueType  # 4
+"""Its code waits for a time to come."""
+WAIT_REASON_SIGNAL: WaitReason.ValueType  # 5
+"""Its code waits for a signal."""
 Global___WaitReason: _TypeAlias = WaitReason  # noqa: Y015
 
 class _Status:
@@ -276,7 +284,7 @@ Global___Saga: _TypeAlias = Saga  # noqa: Y015
 
 @_typing.final
 class Waiting(_message.Message):
-    """What a saga waits for before it sends a command or a compensation."""
+    """What a saga waits for: before it sends a command or a compensation, or because its code says so."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -287,22 +295,30 @@ class Waiting(_message.Message):
     SINCE_FIELD_NUMBER: _builtins.int
     UNTIL_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    MESSAGE_TYPE_FIELD_NUMBER: _builtins.int
     reason: Global___WaitReason.ValueType
-    """Why the command or compensation is not sent now."""
+    """Why the saga does not go on now."""
     step_key: _builtins.str
-    """The step, by its key."""
+    """The step or the wait, by its key."""
     service: _builtins.str
     """The participant that is to receive it: the full name of the service."""
     attempt: _builtins.int
     """The number of the next attempt, from 1."""
+    signal: _builtins.str
+    """The name of the signal that is waited for, if one is."""
+    message_type: _builtins.str
+    """The full name of its message."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp:
-        """Since when: since the first of the attempts that failed in a row, or since the participant is down."""
+        """Since when: since the first of the attempts that failed in a row, since the participant is down, or since the
+        code waits.
+        """
 
     @_builtins.property
     def until(self) -> _timestamp_pb2.Timestamp:
-        """When the next attempt comes or, where the participant is down, when its health is asked for again; absent
-        where that is not known.
+        """When the next attempt comes or, where the participant is down, when its health is asked for again; when the time
+        of a wait comes. Absent where that is not known.
         """
 
     @_builtins.property
@@ -319,14 +335,46 @@ class Waiting(_message.Message):
         since: _timestamp_pb2.Timestamp | None = ...,
         until: _timestamp_pb2.Timestamp | None = ...,
         error: _status_pb2.Status | None = ...,
+        signal: _builtins.str = ...,
+        message_type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "error", b"error", "reason", b"reason", "service", b"service", "since", b"since", "step_key", b"step_key", "until", b"until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "error", b"error", "message_type", b"message_type", "reason", b"reason", "service", b"service", "signal", b"signal", "since", b"since", "step_key", b"step_key", "until", b"until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Waiting: _TypeAlias = Waiting  # noqa: Y015
+
+@_typing.final
+class Decision(_message.Message):
+    """A person's yes or no, for which a saga waits with `approval(...)`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPROVED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
+    approved: _builtins.bool
+    """Whether it is a yes."""
+    reason: _builtins.str
+    """Why, in a sentence."""
+    decided_by: _builtins.str
+    """Who decided."""
+    def __init__(
+        self,
+        *,
+        approved: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        decided_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "decided_by", b"decided_by", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Decision: _TypeAlias = Decision  # noqa: Y015
 
 @_typing.final
 class JournalEntry(_message.Message):
@@ -346,6 +394,11 @@ class JournalEntry(_message.Message):
     TOOK_EFFECT_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     UNREADABLE_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    HOW_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Its place in the journal, from 1."""
     kind: _builtins.str
@@ -362,6 +415,14 @@ class JournalEntry(_message.Message):
     """The time or the random number that the code asked for, where the entry records one."""
     unreadable: _builtins.str
     """The type and the size of a payload that cannot be read; empty where it can be read."""
+    signal: _builtins.str
+    """The name of the signal that was received or is waited for; empty for a timer."""
+    how: _builtins.str
+    """How a wait ended: `DUE`, `SIGNAL` or `LEFT`."""
+    request_id: _builtins.str
+    """The request with which a signal was given."""
+    by: _builtins.str
+    """Who gave a signal, or the replica that woke the saga."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it was written."""
@@ -378,6 +439,10 @@ class JournalEntry(_message.Message):
     def reason(self) -> Global___Reason:
         """Why, and who asked for it, if someone did."""
 
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """When the time of a wait, or of a parked saga, comes, by the clock of the journal; absent for never."""
+
     def __init__(
         self,
         *,
@@ -393,10 +458,15 @@ class JournalEntry(_message.Message):
         took_effect: _builtins.bool | None = ...,
         value: _builtins.str = ...,
         unreadable: _builtins.str = ...,
+        signal: _builtins.str = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        how: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        by: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_took_effect", b"_took_effect", "at", b"at", "error", b"error", "payload", b"payload", "reason", b"reason", "took_effect", b"took_effect"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_took_effect", b"_took_effect", "at", b"at", "due_at", b"due_at", "error", b"error", "payload", b"payload", "reason", b"reason", "took_effect", b"took_effect"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_took_effect", b"_took_effect", "at", b"at", "attempt", b"attempt", "error", b"error", "key", b"key", "kind", b"kind", "method", b"method", "payload", b"payload", "reason", b"reason", "sequence", b"sequence", "took_effect", b"took_effect", "unreadable", b"unreadable", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_took_effect", b"_took_effect", "at", b"at", "attempt", b"attempt", "by", b"by", "due_at", b"due_at", "error", b"error", "how", b"how", "key", b"key", "kind", b"kind", "method", b"method", "payload", b"payload", "reason", b"reason", "request_id", b"request_id", "sequence", b"sequence", "signal", b"signal", "took_effect", b"took_effect", "unreadable", b"unreadable", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__took_effect: _TypeAlias = _typing.Literal["took_effect"]  # noqa: Y015
     _WhichOneofArgType__took_effect: _TypeAlias = _typing.Literal["_took_effect", b"_took_effect"]  # noqa: Y015

@@ -270,7 +270,9 @@ class SagaFilter(_message.Message):
 
     @_builtins.property
     def waiting_for(self) -> _containers.RepeatedScalarFieldContainer[_saga_pb2.WaitReason.ValueType]:
-        """Only sagas that this replica advances and that wait for one of these reasons at this moment."""
+        """Only sagas that wait for one of these reasons at this moment. Of timers and signals all replicas know; of the
+        others, only the replica that advances the saga. The two kinds cannot be asked for together.
+        """
 
     def __init__(
         self,
@@ -364,6 +366,70 @@ class WatchSagaResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchSagaResponse: _TypeAlias = WatchSagaResponse  # noqa: Y015
+
+@_typing.final
+class SignalSagaRequest(_message.Message):
+    """Which saga is told what."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    saga_id: _builtins.str
+    """The saga's identity."""
+    name: _builtins.str
+    """The name of the signal, as the saga's code has it."""
+    request_id: _builtins.str
+    """A UUID that makes repeating this request safe (AIP-155). Without one, each request is a signal of its own."""
+    requested_by: _builtins.str
+    """Who gives it."""
+    @_builtins.property
+    def message(self) -> _any_pb2.Any:
+        """The signal's message, of the type for which the saga's code asks."""
+
+    def __init__(
+        self,
+        *,
+        saga_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        message: _any_pb2.Any | None = ...,
+        request_id: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "name", b"name", "request_id", b"request_id", "requested_by", b"requested_by", "saga_id", b"saga_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalSagaRequest: _TypeAlias = SignalSagaRequest  # noqa: Y015
+
+@_typing.final
+class SignalSagaResponse(_message.Message):
+    """The saga after the signal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def saga(self) -> _saga_pb2.Saga:
+        """The saga, which may have gone on since."""
+
+    def __init__(
+        self,
+        *,
+        saga: _saga_pb2.Saga | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalSagaResponse: _TypeAlias = SignalSagaResponse  # noqa: Y015
 
 @_typing.final
 class CancelSagaRequest(_message.Message):

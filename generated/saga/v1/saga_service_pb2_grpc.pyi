@@ -45,7 +45,7 @@ class SagaServiceStub:
     one waits for its answer, for 5 seconds at most and within the deadline of the call. If there is none by then, the
     call fails with DEADLINE_EXCEEDED and the reason ACT_NOTED: the act is durable, and it is carried out or refused
     once, by that replica or by the one that recovers the saga. This holds for CancelSaga, PauseSaga, ResumeSaga,
-    RetryNow and ActOnSagas.
+    RetryNow, ActOnSagas and SignalSaga.
 
     Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
     changes nothing.
@@ -56,6 +56,13 @@ class SagaServiceStub:
     """Lets a paused or suspended saga go on, forward or backward, from where it stopped."""
     RetryNow: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.RetryNowRequest, _saga_service_pb2.RetryNowResponse]
     """Attempts at once what a saga would attempt after its backoff."""
+    SignalSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.SignalSagaRequest, _saga_service_pb2.SignalSagaResponse]
+    """Gives a saga a signal, for which its code waits or will wait; a parked saga goes on at once. Durable when it is
+    answered. A repeated request id with the same content changes nothing and is answered in the same way; with other
+    content it is refused with ALREADY_EXISTS. Refused with FAILED_PRECONDITION and the reason UNKNOWN_SIGNAL where the
+    code asks for no signal of this name, TOO_LATE where it takes none any more, and SAGA_ENDED; with INVALID_ARGUMENT
+    and the reason WRONG_SIGNAL_TYPE where the code asks for another type of message.
+    """
     ResolveOutcome: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ResolveOutcomeRequest, _saga_service_pb2.ResolveOutcomeResponse]
     """Tells a suspended saga the outcome of a command in doubt, or that a command that was refused after the pivot was
     done by hand. ResumeSaga then lets the saga go on.
@@ -150,7 +157,7 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         one waits for its answer, for 5 seconds at most and within the deadline of the call. If there is none by then, the
         call fails with DEADLINE_EXCEEDED and the reason ACT_NOTED: the act is durable, and it is carried out or refused
         once, by that replica or by the one that recovers the saga. This holds for CancelSaga, PauseSaga, ResumeSaga,
-        RetryNow and ActOnSagas.
+        RetryNow, ActOnSagas and SignalSaga.
 
         Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
         changes nothing.
@@ -179,6 +186,19 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_saga_service_pb2.RetryNowRequest, _abc.Awaitable[_saga_service_pb2.RetryNowResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.RetryNowResponse]:
         """Attempts at once what a saga would attempt after its backoff."""
+
+    @_abc_1.abstractmethod
+    def SignalSaga(
+        self,
+        request: _saga_service_pb2.SignalSagaRequest,
+        context: _aio.ServicerContext[_saga_service_pb2.SignalSagaRequest, _abc.Awaitable[_saga_service_pb2.SignalSagaResponse]],
+    ) -> _abc.Awaitable[_saga_service_pb2.SignalSagaResponse]:
+        """Gives a saga a signal, for which its code waits or will wait; a parked saga goes on at once. Durable when it is
+        answered. A repeated request id with the same content changes nothing and is answered in the same way; with other
+        content it is refused with ALREADY_EXISTS. Refused with FAILED_PRECONDITION and the reason UNKNOWN_SIGNAL where the
+        code asks for no signal of this name, TOO_LATE where it takes none any more, and SAGA_ENDED; with INVALID_ARGUMENT
+        and the reason WRONG_SIGNAL_TYPE where the code asks for another type of message.
+        """
 
     @_abc_1.abstractmethod
     def ResolveOutcome(

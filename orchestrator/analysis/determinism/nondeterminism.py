@@ -34,8 +34,13 @@ VISIBLE: Final = "code-is-visible"
 FORBIDDEN: Final = (
     Forbidden(
         WAITS,
-        ("time.sleep", "asyncio.sleep", "asyncio.wait_for", "asyncio.timeout", "asyncio.timeout_at", "sched.*"),
-        "waits in this process alone, and anew in each replay; give the saga a deadline, or the call a timeout=",
+        ("asyncio.wait_for", "asyncio.timeout", "asyncio.timeout_at"),
+        "cuts off in this process alone, and anew in each replay; write `async with orchestrator.timeout(span):`",
+    ),
+    Forbidden(
+        WAITS,
+        ("time.sleep", "asyncio.sleep", "sched.*"),
+        "waits in this process alone, and anew in each replay; write `await orchestrator.sleep(span)`",
     ),
     Forbidden(
         TIME,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.analysis.determinism.nondeterminism import VALUES, forbidden
 from orchestrator.analysis.determinism.set_order import SetOrder, is_set_annotation
 from orchestrator.analysis.determinism.symbols import Scope, is_beside
-from orchestrator.definition import context
+from orchestrator.definition import context, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,14 +21,22 @@ AWAITS: Final = "awaits-are-commands"
 ORDER: Final = "order-is-fixed"
 
 _FOREIGN: Final = (
-    "is awaited and is no command; await commands, child(...), asyncio.gather and functions of this module, "
-    "and let a participant do the rest"
+    "is awaited and is no command; await commands, child(...), sleep(...), signal(...), asyncio.gather and functions "
+    "of this module, and let a participant do the rest"
 )
 _IN_ANY_ORDER: Final = "is a set, whose order differs from process to process; go through sorted(...) of it"
 _NOT_JOURNALLED: Final = "is a variable of the module, which is not in the journal; keep it in the saga's function"
 
 # The functions that take awaitables and join them, or are awaited themselves.
 _JOINS: Final = (asyncio.gather, context.best_effort)
+_LANGUAGE: Final = (
+    context.child,
+    waiting.sleep,
+    waiting.sleep_until,
+    waiting.signal,
+    waiting.approval,
+    waiting.timeout,
+)
 _CREATE_TASK: Final = "create_task"
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -195,7 +203,7 @@ class DeterminismReader(ast.NodeVisitor):
         if symbol is not None:
             if _forbidden(symbol) is not None:  # another rule reports it
                 return True
-            return _is_one_of(symbol, *_JOINS, context.child, asyncio.TaskGroup) or self._may_be_read(symbol.value)
+            return _is_one_of(symbol, *_JOINS, *_LANGUAGE, asyncio.TaskGroup) or self._may_be_read(symbol.value)
         match call.func:
             case ast.Name():
                 return True  # a nested function, or a parameter

@@ -125,7 +125,9 @@ def _attribute(owner: Symbol, attribute: str) -> Symbol:
     name = f"{owner.name}.{attribute}"
     if not isinstance(owner.value, ModuleType | type):
         return Symbol(name)
-    value = vars(owner.value).get(attribute, UNKNOWN)
+    # The names of the language are found when they are first used.
+    is_ours = owner.name == "orchestrator" and isinstance(owner.value, ModuleType)
+    value = getattr(owner.value, attribute, UNKNOWN) if is_ours else vars(owner.value).get(attribute, UNKNOWN)
     # What a module merely imports is known by the name that it has at home.
     elsewhere = isinstance(owner.value, ModuleType) and isinstance(value, (*_NAMED, ModuleType))
     return Symbol(name_of(value) if elsewhere else name, value)

@@ -15,6 +15,7 @@ from orchestrator.analysis.plan.nodes import (
     Parallel,
     Sequence,
     Unread,
+    Wait,
     Way,
     walk,
 )
@@ -22,6 +23,9 @@ from orchestrator.analysis.plan.nodes import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Sequence as Several
+
+
+_TELLING = (Issue, Wait, Unread)
 
 
 def branch(arms: Iterable[Arm]) -> list[Node]:
@@ -57,4 +61,4 @@ def body_of(nodes: Several[Node]) -> Sequence:
 def call_of(function: str, nodes: Several[Node], line: int) -> list[Node]:
     """A call of a function with these nodes, unless they have nothing to do with commands."""
     body = body_of(nodes)
-    return [FunctionCall(function, body, line)] if any(isinstance(node, Issue | Unread) for node in walk(body)) else []
+    return [FunctionCall(function, body, line)] if any(isinstance(node, _TELLING) for node in walk(body)) else []

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from orchestrator.analysis.plan.names import Function, Method
 from orchestrator.analysis.plan.plan import CodeFault
 from orchestrator.contract.command import LONGEST_ATTEMPT
-from orchestrator.definition import context
+from orchestrator.definition import context, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,6 +30,7 @@ CALL: Final = "call-is-supported"
 AWAITED: Final = "call-is-awaited"
 
 _UNKNOWN: Final = object()
+_WAITS: Final = (waiting.sleep, waiting.sleep_until, waiting.signal, waiting.approval)
 
 
 def call_faults(call: ast.Call, command: Command, names: Names) -> Iterator[str]:
@@ -112,7 +113,7 @@ def _is_awaitable(call: ast.Call, names: Names) -> bool:
         case Function(node=node):
             return isinstance(node, ast.AsyncFunctionDef)
     called = names.object_of(call.func)
-    is_own = any(called is each for each in (context.child, context.best_effort, asyncio.gather))
+    is_own = any(called is each for each in (context.child, context.best_effort, asyncio.gather, *_WAITS))
     return is_own or (isinstance(called, FunctionType) and inspect.iscoroutinefunction(called))
 
 

@@ -30,6 +30,7 @@ from orchestrator.analysis.plan.names import (
 )
 from orchestrator.analysis.plan.nodes import Arm, ChildSaga, Issue, Node, Sequence, Unread, walk
 from orchestrator.analysis.plan.plan import CodeFault, Plan
+from orchestrator.analysis.plan.waits import read_wait
 from orchestrator.definition import context
 from orchestrator.definition.saga import SagaDefinition
 from orchestrator.errors import DefinitionError
@@ -149,7 +150,8 @@ class ExpressionReader(ABC):
         arguments = (*call.args, *(keyword.value for keyword in call.keywords))
         match self.frame.names.value_of(call.func):
             case Method(command):
-                issue = Issue(command, call.lineno, self.frame.best_effort, self.frame.scope)
+                frame = self.frame
+                issue = Issue(command, call.lineno, frame.best_effort, frame.scope, limited=frame.limited)
                 faults = call_faults(call, command, self.frame.names)
                 self.frame.faults.extend(CodeFault(CALL, message, call.lineno, command) for message in faults)
                 return [*self.expressions(arguments), issue]
@@ -161,6 +163,8 @@ class ExpressionReader(ABC):
             nodes = self._best_effort(call, arguments)
         elif called is context.child:
             nodes = self._child(call)
+        elif (wait := read_wait(call, called, self.frame)) is not None:
+            nodes = [*self.expressions(arguments), wait]
         elif isinstance(called, FunctionType):
             nodes = self._call_of_module_function(called, call)
         else:
@@ -264,7 +268,7 @@ class ExpressionReader(ABC):
             circle = next(circles, ())
         child = ChildSaga(plan.name, plan.version, plan.root)
         command = child_command(definition, plan)
-        return Issue(command, line, self.frame.best_effort, self.frame.scope, child, circle)
+        return Issue(command, line, self.frame.best_effort, self.frame.scope, child, circle, self.frame.limited)
 
     def _inline(self, function: Function, call: ast.Call) -> list[Node]:
         """The arguments, then the function's body with its parameters bound to the stubs among them."""

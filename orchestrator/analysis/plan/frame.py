@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
     from orchestrator.analysis.plan.names import Names, Place
     from orchestrator.analysis.plan.plan import CodeFault
     from orchestrator.definition.saga import SagaDefinition
@@ -20,9 +22,11 @@ class Frame:
         module: the name of the module that is read.
         scope: the scopes around.
         best_effort: within ``best_effort(...)``.
+        limited: within ``timeout(...)``.
         calls: the functions being read, the outermost first.
         sagas: the sagas being read, each a child of the one before.
         used: the names that the function's code reads.
+        signals: the class of the message of each signal that was read so far.
         faults: where the readers of one saga note what is wrong with how it is written.
     """
 
@@ -30,7 +34,9 @@ class Frame:
     module: str
     scope: str = ""
     best_effort: bool = False
+    limited: bool = False
     calls: tuple[Place, ...] = ()
     sagas: tuple[SagaDefinition[Any, Any, Any], ...] = ()
     used: frozenset[str] = frozenset()
+    signals: dict[str, type[Message]] = field(default_factory=dict)
     faults: list[CodeFault] = field(default_factory=list)

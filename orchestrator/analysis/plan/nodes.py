@@ -3,6 +3,8 @@
 ::
 
     Sequence ─┬─ Issue         a command, or a child saga
+              ├─ Wait          sleep, sleep_until, signal, approval
+              ├─ TimeLimit     async with timeout(...): a block that may be cut off
               ├─ Branch        one of several ways: if, match, `x if y else z`, `and`, `or`
               ├─ Try           a body, the handlers of its errors, what follows in any case
               ├─ Loop          for, while, comprehensions: any number of times
@@ -21,6 +23,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from google.protobuf.message import Message
+
     from orchestrator.contract.command import Command
 
 
@@ -34,6 +38,7 @@ class Issue:
         best_effort: the saga goes on without it.
         scope: the scopes around it, such as ``item-{line.sku}``; empty outside any.
         child: the child saga that the command is, if it is one.
+        limited: within a block that may be cut off.
         circle: how the child leads back to a saga around it, as ``("sell v1", "fulfil v1", "sell v1")``.
     """
 
@@ -43,6 +48,7 @@ class Issue:
     scope: str = ""
     child: ChildSaga | None = None
     circle: tuple[str, ...] = ()
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,32 @@ class ChildSaga:
     name: str
     version: int
     root: Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The code waits here for a time or a signal.
+
+    Attributes:
+        what: as it is written, such as ``sleep(timedelta(days=2))``.
+        line: of the call, counted from 1.
+        signal: the name of the signal; empty for a timer.
+        message: the generated class of its message.
+    """
+
+    what: str
+    line: int
+    signal: str = ""
+    message: type[Message] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """A block that may be cut off, labelled as its code begins."""
+
+    label: str
+    body: Sequence
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +182,7 @@ class Unread:
     line: int
 
 
-Node = Issue | Sequence | Branch | Try | Loop | Parallel | FunctionCall | Leave | Unread
+Node = Issue | Wait | TimeLimit | Sequence | Branch | Try | Loop | Parallel | FunctionCall | Leave | Unread
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -169,11 +201,11 @@ def children(node: Node) -> tuple[Node, ...]:
             return tuple(arm.body for arm in arms)
         case Try():
             return (node.body, *(handler.body for handler in node.handlers), node.otherwise, node.finally_)
-        case Loop() | FunctionCall():
+        case Loop() | FunctionCall() | TimeLimit():
             return (node.body,)
         case Parallel(branches):
             return branches
-        case Issue() | Leave() | Unread():
+        case Issue() | Wait() | Leave() | Unread():
             return ()
 
 

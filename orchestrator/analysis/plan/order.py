@@ -26,6 +26,7 @@ from orchestrator.analysis.plan.nodes import (
     Node,
     Parallel,
     Sequence,
+    TimeLimit,
     Try,
     leaves_early,
 )
@@ -117,7 +118,7 @@ class _Reader:
                 part = self._try(node, fanned_out=fanned_out)
             case Loop(body=body):
                 part = self._loop(self.read(body, fanned_out=fanned_out), fanned_out=fanned_out)
-            case FunctionCall(body=body):
+            case FunctionCall(body=body) | TimeLimit(body=body):
                 part = self.read(body, fanned_out=fanned_out)
             case Parallel(branches):
                 part = self._parallel([self.read(branch, fanned_out=True) for branch in branches])

@@ -18,6 +18,7 @@ from orchestrator.analysis.plan.nodes import (
     Sequence,
     Try,
     Unread,
+    Wait,
     children,
     leaves_early,
     walk,
@@ -26,7 +27,9 @@ from orchestrator.analysis.plan.order import PlanOrder, order_of
 from orchestrator.contract.command import Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from google.protobuf.message import Message
 
     from orchestrator.contract.command import Command
 
@@ -67,6 +70,19 @@ class CodeFault:
     command: Command | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedSignal:
+    """A signal for which the code asks.
+
+    Attributes:
+        message: the generated class of its message.
+        asked: how often the code asks for it at most; ``None`` where that cannot be told.
+    """
+
+    message: type[Message]
+    asked: int | None
+
+
 @dataclass(frozen=True)
 class Plan:
     """The plan of one saga definition.
@@ -103,6 +119,24 @@ class Plan:
         """Which of the steps may come after which."""
         return order_of(self.root)
 
+    @cached_property
+    def signals(self) -> Mapping[str, PlannedSignal]:
+        """The signals for which the code asks, by name."""
+        found: dict[str, PlannedSignal] = {}
+        for wait, repeated in _waits(self.root, repeated=False):
+            if wait.message is None:
+                continue
+            known = found.get(wait.signal)
+            before = 0 if known is None else known.asked
+            asked = None if repeated or before is None else before + 1
+            found[wait.signal] = PlannedSignal(wait.message, asked)
+        return found
+
+    def signal_type(self, name: str) -> type[Message] | None:
+        """The generated class of a signal's message, where the code asks for a signal of this name."""
+        planned = self.signals.get(name)
+        return None if planned is None else planned.message
+
     def unread(self) -> tuple[Unread, ...]:
         """The places at which the plan may be incomplete."""
         return tuple(node for node in walk(self.root) if isinstance(node, Unread))
@@ -113,6 +147,14 @@ def _steps(node: Node, *, conditional: bool, repeated: bool) -> Iterator[Planned
         yield PlannedStep(node.command, conditional, repeated, node.best_effort, node.line)
     for child, skippable in _skippable(node):
         yield from _steps(child, conditional=conditional or skippable, repeated=repeated or isinstance(node, Loop))
+
+
+def _waits(node: Node, *, repeated: bool) -> Iterator[tuple[Wait, bool]]:
+    """The waits in a node, and whether each may begin more than once."""
+    if isinstance(node, Wait):
+        yield node, repeated
+    for child in children(node):
+        yield from _waits(child, repeated=repeated or isinstance(node, Loop))
 
 
 def _skippable(node: Node) -> Iterator[tuple[Node, bool]]:

@@ -21,10 +21,10 @@ from orchestrator.analysis.plan.call_faults import names_used, operands
 from orchestrator.analysis.plan.expressions import ExpressionReader
 from orchestrator.analysis.plan.frame import Frame
 from orchestrator.analysis.plan.names import OTHER, Function, Group, Method, Stub, Stubs, function_of
-from orchestrator.analysis.plan.nodes import Arm, Leave, Node, Sequence, Try, Way
+from orchestrator.analysis.plan.nodes import Arm, Leave, Node, Sequence, TimeLimit, Try, Way
 from orchestrator.analysis.plan.plan import CodeFault, Plan
 from orchestrator.analysis.plan.scope_names import SCOPE, scope_faults
-from orchestrator.definition import context
+from orchestrator.definition import context, waiting
 from orchestrator.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -201,12 +201,21 @@ class StatementReader(ExpressionReader):
             group = Group()
             self.frame.names.bind(first.optional_vars.id, group)
             return parallel(self._tasks(group, statement.body), statement.lineno)
-        if called is contextlib.suppress:
-            body = Sequence(tuple(self.block(rest, statement)))
-            errors = ", ".join(map(ast.unparse, entered.args))
-            handler = Arm(f"except {errors}", Sequence(), statement.lineno)
-            return [Try(body, (handler,), Sequence(), Sequence(), statement.lineno)] if body.nodes else []
+        if called is waiting.timeout or called is contextlib.suppress:
+            return self._guarded(entered, rest, statement, limited=called is waiting.timeout)
         return [*self._enter(first), *self.block(rest, statement)]
+
+    def _guarded(
+        self, entered: ast.Call, rest: list[ast.withitem], statement: ast.With | ast.AsyncWith, *, limited: bool
+    ) -> list[Node]:
+        """A block that may be cut off, or whose errors are suppressed."""
+        frame = replace(self.frame, limited=self.frame.limited or limited)
+        body = Sequence(tuple(self.within(frame).block(rest, statement)))
+        if limited:
+            return [*self.expressions(entered.args), TimeLimit(ast.unparse(entered), body, statement.lineno)]
+        errors = ", ".join(map(ast.unparse, entered.args))
+        handler = Arm(f"except {errors}", Sequence(), statement.lineno)
+        return [Try(body, (handler,), Sequence(), Sequence(), statement.lineno)] if body.nodes else []
 
     def _enter(self, item: ast.withitem) -> list[Node]:
         nodes = self.expression(item.context_expr)

@@ -15,7 +15,9 @@ from orchestrator.analysis.plan.nodes import (
     Node,
     Parallel,
     Sequence,
+    TimeLimit,
     Try,
+    Wait,
 )
 from orchestrator.contract.command import Effect
 
@@ -55,12 +57,16 @@ def _drawn(lines: tuple[_Line, ...]) -> Iterator[str]:
         yield from (stem + below for below in _drawn(line.below))
 
 
-def _lines(node: Node) -> tuple[_Line, ...]:
+def _lines(node: Node) -> tuple[_Line, ...]:  # noqa: C901 - a table
     match node:
         case Sequence(nodes):
             lines = [line for each in nodes for line in _lines(each)]
         case Issue():
             lines = [_Line(_issue(node), _lines(node.child.root) if node.child else ())]
+        case Wait():
+            lines = [_Line(_wait(node))]
+        case TimeLimit():
+            lines = [_Line(_short(node.label), _lines(node.body))]
         case Branch(arms):
             lines = list(_arms(arms))
         case Try():
@@ -101,6 +107,11 @@ def _issue(issue: Issue) -> str:
     if issue.scope:
         says.append(f"scope {issue.scope}")
     return f"{command.short_name}  {', '.join(says)}"
+
+
+def _wait(wait: Wait) -> str:
+    kind = f"  a {wait.message.DESCRIPTOR.full_name}" if wait.message is not None else ""
+    return f"{_short(f'wait for {wait.what}')}{kind}"
 
 
 def _short(label: str) -> str:

@@ -78,6 +78,11 @@ class _Told(NamedTuple):
     reason: Reason | None = None
     took_effect: bool | None = None
     value: str = ""
+    signal: str = ""
+    due_at: int = 0
+    how: str = ""
+    request_id: str = ""
+    by: str = ""
 
 
 def _entry_view(sequence: int, entry: Entry, payload: Message | None, unreadable: str) -> saga_pb2.JournalEntry:
@@ -95,10 +100,15 @@ def _entry_view(sequence: int, entry: Entry, payload: Message | None, unreadable
         took_effect=told.took_effect,
         value=told.value,
         unreadable=unreadable,
+        signal=told.signal,
+        due_at=timestamp(told.due_at) if told.due_at else None,
+        how=told.how,
+        request_id=told.request_id,
+        by=told.by,
     )
 
 
-def _told(entry: Entry) -> _Told:  # noqa: PLR0911 - one way for each form of entry
+def _told(entry: Entry) -> _Told:  # noqa: C901, PLR0911, PLR0912 - one way for each form of entry
     match entry:
         case e.CommandIntended() | e.CompensationBegan():
             return _Told(entry.key, entry.method)
@@ -114,6 +124,16 @@ def _told(entry: Entry) -> _Told:  # noqa: PLR0911 - one way for each form of en
             return _Told(reason=entry.reason)
         case e.ValueRecorded():
             return _Told(entry.key, value=entry.value)
+        case e.WaitBegan():
+            return _Told(entry.key, signal=entry.signal, due_at=entry.due_at)
+        case e.SignalReceived():
+            return _Told(signal=entry.name, request_id=entry.request_id, by=entry.requested_by)
+        case e.WaitEnded():
+            return _Told(entry.key, how=entry.how, request_id=entry.request_id)
+        case e.SagaParked():
+            return _Told(due_at=entry.wake_at)
+        case e.SagaWoken():
+            return _Told(by=entry.owner, value=entry.why)
         case (
             e.SagaStarted()
             | e.SagaRecovered()
@@ -127,7 +147,7 @@ def _told(entry: Entry) -> _Told:  # noqa: PLR0911 - one way for each form of en
             assert_never(entry)
 
 
-def _payload(
+def _payload(  # noqa: PLR0911 - one way for each form of entry
     entry: Entry, methods: dict[str, str], served: Served | None, contract: Contract
 ) -> tuple[Message | None, str]:
     """What an entry carries, or why that cannot be read."""
@@ -146,6 +166,9 @@ def _payload(
         case e.CompensationBegan():
             command = contract(entry.method)
             return shown(command.request, entry.request) if command and entry.request is not None else (None, "")
+        case e.SignalReceived():
+            kind = served.plan.signal_type(entry.name) if served else None
+            return shown(kind, entry.payload) if kind is not None else (None, "")
         case (
             e.ValueRecorded()
             | e.RollbackBegan()
@@ -163,6 +186,10 @@ def _payload(
             | e.RetryRequested()
             | e.CompensationSkipped()
             | e.CompensationResolved()
+            | e.WaitBegan()
+            | e.WaitEnded()
+            | e.SagaParked()
+            | e.SagaWoken()
         ):
             return None, ""
         case _:

@@ -113,6 +113,8 @@ def waiting_view(waiting: Waiting) -> saga_pb2.Waiting:
         since=timestamp(waiting.since),
         until=timestamp(waiting.until) if waiting.until else None,
         error=None if waiting.failure is None else status_of(waiting.failure),
+        signal=waiting.signal,
+        message_type=waiting.message_type,
     )
 
 

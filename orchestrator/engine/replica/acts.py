@@ -1,7 +1,7 @@
 """What operators do to sagas: cancel, pause, resume, retry now, resolve, skip. Every act is journalled.
 
-A live saga is asked through its executor. One that rests (suspended, or a completed child) is claimed first, so that
-no two replicas change it at once.
+A live saga is asked through its executor. One that rests (suspended, parked, or a completed child) is claimed first,
+so that no two replicas change it at once. What a signal does, :mod:`orchestrator.engine.replica.signals` says.
 """
 
 from __future__ import annotations
@@ -9,12 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.run.stop_control import Fail, Halt
+from orchestrator.engine.run.suspension import tell_suspended
 from orchestrator.errors import ActRefused, ClaimLost, JournalError
 from orchestrator.journal.acts import Act, refuse_illegal, resolvable, uncompensated, was_carried_out
-from orchestrator.journal.entries import CompensationResolved, CompensationSkipped, OutcomeResolved, SagaResumed
+from orchestrator.journal.entries import (
+    CompensationResolved,
+    CompensationSkipped,
+    OutcomeResolved,
+    SagaResumed,
+    SagaSuspended,
+)
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import UNFINISHED
+from orchestrator.journal.state import UNFINISHED, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,12 +62,15 @@ class Acts:
         Raises:
             ActRefused: it has ended.
         """
+        reason = _asked(ReasonCode.PAUSED, why, requested_by, request_id)
         executor = self._worker.live.get(saga_id)
         if executor is not None:
-            await executor.pause(_asked(ReasonCode.PAUSED, why, requested_by, request_id))
-            _raise_failed(executor)
+            await executor.pause(reason)
+            raise_failed(executor)
         state = await self._worker.get(saga_id)
         refuse_illegal(Act.PAUSE, state)
+        if state.status is Status.WAITING:
+            return await self._suspend_parked(saga_id, reason)
         if state.status in UNFINISHED:
             raise _advanced_elsewhere(saga_id)
         return state
@@ -75,7 +85,7 @@ class Acts:
         if request_id and was_carried_out(entries, request_id):
             return state  # by another replica that found the request; the saga has stopped again since
         reason = _asked(ReasonCode.RESUMED, why, requested_by, request_id)
-        executor = self._worker.recover(claim, entries, state, entry=SagaResumed(self._now(), reason))
+        executor = self._worker.recover(claim, entries, state, going_on=[SagaResumed(self._now(), reason)])
         await executor.ensure_persisted()
         return executor.state
 
@@ -175,15 +185,27 @@ class Acts:
                 refuse(state)
                 if state.rollback:
                     return state
-                claim, state, entries = await self._claim_resting(saga_id)
+                claim, state, entries = await self.claim_resting(saga_id)
                 refuse(state)  # it may have come further until it was claimed
                 if state.rollback:
                     return state
-                executor = self._worker.recover(claim, entries, state, rollback=reason)
+                woken = [self._worker.woken("act")] if state.status is Status.WAITING else []
+                executor = self._worker.recover(claim, entries, state, going_on=woken, rollback=reason)
             if await executor.cancel(reason, refuse):
                 return executor.state
             # It was stopped for another reason: there may be something to roll back, or nothing more to do.
-            _raise_failed(executor)
+            raise_failed(executor)
+
+    async def _suspend_parked(self, saga_id: str, reason: Reason) -> SagaState:
+        """Pause a saga that waits outside memory."""
+        claim, state, entries = await self.claim_resting(saga_id)
+        if state.status is not Status.WAITING:
+            raise _advanced_elsewhere(saga_id)
+        writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
+        writer.record(SagaSuspended(self._now(), reason))
+        await writer.persist()
+        tell_suspended(state, reason)
+        return state
 
     async def _note(self, act: Act, saga_id: str, entry: Callable[[SagaState], Entry]) -> SagaState:
         """Journal an act on a suspended saga, which stays suspended."""
@@ -198,11 +220,11 @@ class Acts:
 
     async def _claim(self, act: Act, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
         refuse_illegal(act, await self._worker.get(saga_id))
-        claim, state, entries = await self._claim_resting(saga_id)
+        claim, state, entries = await self.claim_resting(saga_id)
         refuse_illegal(act, state)  # another replica may have let it go on until it was claimed
         return claim, state, entries
 
-    async def _claim_resting(self, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
+    async def claim_resting(self, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
         """Claim a saga that rests; only now is what the journal says of it final."""
         claim = await self._worker.adapters.journal.claim_resting(self._worker.owner, saga_id)
         if claim is None:
@@ -232,7 +254,7 @@ def _refuse_if_gone_on(state: SagaState, command: CommandState, *, took_effect: 
         raise ActRefused(state.saga_id, "GONE_ON_WITHOUT", message)
 
 
-def _raise_failed(executor: Executor) -> None:
+def raise_failed(executor: Executor) -> None:
     """Say that a saga could not be changed, where its executor stopped because of the journal, or with the process.
 
     Raises:

@@ -17,7 +17,15 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.errors import ActNoted, ActRefused, CancelRefused, JournalError
+from orchestrator.errors import (
+    ActNoted,
+    ActRefused,
+    CancelRefused,
+    JournalError,
+    RequestIdUsed,
+    SignalTypeDiffers,
+    UnknownSignal,
+)
 from orchestrator.ports.requested_acts import RequestedAct
 
 if TYPE_CHECKING:
@@ -28,7 +36,8 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 0.5
-_KINDS: Final = {kind.__name__: kind for kind in (ActRefused, CancelRefused)}
+_REFUSALS: Final = (ActRefused, CancelRefused, UnknownSignal, SignalTypeDiffers, RequestIdUsed)
+_KINDS: Final = {kind.__name__: kind for kind in _REFUSALS}
 
 DONE: Final = json.dumps({"done": True})
 """The answer to an act that was carried out."""

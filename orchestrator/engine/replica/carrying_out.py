@@ -19,15 +19,17 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.engine.replica.asking import DONE, refusal_of
+from orchestrator.engine.sagas import Signal
 from orchestrator.errors import ActRefused, JournalError
 from orchestrator.journal.acts import Act, was_carried_out
 from orchestrator.journal.fold import fold
-from orchestrator.journal.state import UNFINISHED
+from orchestrator.journal.state import CLAIMABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from orchestrator.engine.replica.acts import Acts
+    from orchestrator.engine.replica.signals import Signals
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.ports.claims import Served
     from orchestrator.ports.requested_acts import RequestedAct
@@ -47,12 +49,14 @@ class CarryingOut:
     Args:
         worker: the replica's.
         acts: what it does to its sagas.
+        signals: gives them signals.
         served: the definitions that it serves.
     """
 
-    def __init__(self, worker: Worker, acts: Acts, served: Served) -> None:
+    def __init__(self, worker: Worker, acts: Acts, signals: Signals, served: Served) -> None:
         self._worker = worker
         self._acts = acts
+        self._signals = signals
         self._served = served
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._asked_here = asyncio.Event()
@@ -126,7 +130,7 @@ class CarryingOut:
         entries = await worker.adapters.journal.read(saga_id)
         if was_carried_out(entries, requested.request_id):
             return DONE
-        if saga_id not in worker.live and fold(saga_id, entries).status in UNFINISHED:
+        if saga_id not in worker.live and fold(saga_id, entries).status in CLAIMABLE:
             return ""  # this replica has the claim, and has yet to recover the saga
         try:
             await self._do(requested)
@@ -146,5 +150,7 @@ class CarryingOut:
                 await acts.resume(*of)
             case Act.RETRY_NOW:
                 await acts.retry_now(*of)
+            case Act.SIGNAL:
+                await self._signals.give(requested.saga_id, Signal.read(requested.why, requested.requested_by))
             case Act.RESOLVE_OUTCOME | Act.RESOLVE_COMPENSATION | Act.SKIP_COMPENSATION:
                 raise ValueError(f"{requested.act} is about one command of a saga, and is not requested")

@@ -9,20 +9,24 @@ from orchestrator.journal.entries import SagaStarted
 from orchestrator.ports.journal import NewSaga
 
 if TYPE_CHECKING:
+    from orchestrator.engine.run.journal_time import JournalTime
     from orchestrator.engine.sagas import Served, StartSaga
     from orchestrator.ports.adapters import Adapters
 
 
-def started_now(start: StartSaga, served: Served | None, adapters: Adapters) -> tuple[NewSaga, SagaStarted]:
+def started_now(
+    start: StartSaga, served: Served | None, adapters: Adapters, time: JournalTime
+) -> tuple[NewSaga, SagaStarted]:
     """What the journal keeps of a saga that is started now, and its first entry.
 
     Args:
         start: what is started.
         served: its definition, where it is served.
         adapters: tell the time, and whether its trace is exported.
+        time: by the journal's clock, which decides about the deadline.
     """
     now = adapters.clock.now()
-    deadline_at, forward_until = _deadline(served, now)
+    deadline_at, forward_until = _deadline(served, time.now())
     started = SagaStarted(
         now,
         start.definition,

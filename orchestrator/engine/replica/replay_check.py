@@ -31,12 +31,15 @@ from orchestrator.engine.run.command_issuer import CommandIssuer
 from orchestrator.engine.run.command_sender import CommandSender
 from orchestrator.engine.run.context import RunContext
 from orchestrator.engine.run.forward import Forward
+from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.preview import preview
 from orchestrator.engine.run.replay import ReplayGate, replayed
 from orchestrator.engine.run.stop_control import Halt, RollBack, StopControl, Suspend
+from orchestrator.engine.run.wait_issuer import TIMEOUT
 from orchestrator.journal.entries import RollbackBegan
 from orchestrator.journal.fold import fold
+from orchestrator.journal.keys import unscoped
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import ENDED, SagaState, Status
 
@@ -51,7 +54,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.channel import Caller
 
 # Why a saga has ended, where its own code has ended it.
-_GIVEN_UP: Final = frozenset({ReasonCode.REJECTED, ReasonCode.UNKNOWN})
+_GIVEN_UP: Final = frozenset({ReasonCode.REJECTED, ReasonCode.UNKNOWN, ReasonCode.TIMED_OUT})
 
 
 class Finding(enum.Enum):
@@ -134,12 +137,13 @@ class Verifier:
         """Where the code leads; None where it waits for something that is no command."""
         stop_control, writer, clock, gate = StopControl(), _Scratch(state), _Instant(now), ReplayGate(state)
         sender = CommandSender(writer, stop_control, InterruptibleBackoff(), clock, _middling)
-        context = RunContext(writer, stop_control, sender, clock, _middling)
+        context = RunContext(writer, stop_control, sender, clock, _middling, JournalTime(clock))
         forward = Forward(served, context, CommandIssuer(served, context, None, self._bindings, gate))
 
         def end(waiting: list[str]) -> None:
-            first = waiting[0]
-            key = first if first in state.commands else f"{first}, which is new"
+            # A time limit is around what the code waits for.
+            first = next((key for key in waiting if unscoped(key) != TIMEOUT), waiting[0])
+            key = first if first in state.commands or first in state.waits else f"{first}, which is new"
             stop_control.request_stop(_EndOfJournal(Reason(ReasonCode.PAUSED, key)))
 
         gate.at_end = end
@@ -176,6 +180,10 @@ class _Instant:
     def now(self) -> int:
         """See the port."""
         return self._now
+
+    def elapsed(self) -> int:
+        """See the port."""
+        return 0
 
     async def sleep(self, _seconds: float) -> None:
         """See the port."""

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.asking import Asking
 from orchestrator.engine.replica.carrying_out import CarryingOut
+from orchestrator.engine.replica.signals import Signals
 from orchestrator.engine.run.preview import preview
+from orchestrator.engine.run.waiting import code_waits
 from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress
 from orchestrator.errors import ClaimLost
 from orchestrator.journal.acts import Act, refuse_illegal
-from orchestrator.journal.state import UNFINISHED, Status
+from orchestrator.journal.state import CLAIMABLE, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.engine.definitions import ServedSaga
     from orchestrator.engine.replica.worker import Worker
-    from orchestrator.engine.sagas import PlannedCompensation, Waiting
+    from orchestrator.engine.sagas import PlannedCompensation, Signal, Waiting
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import SagaState
@@ -35,6 +37,7 @@ class Replica:
     Attributes:
         worker: as given.
         acts: what operators can do to the sagas that are advanced here, or rest.
+        signals: gives these sagas signals.
         carrying_out: what other replicas want to be done to them.
         start: starts a saga; this and the following as the facade says.
         get: a saga as it stands.
@@ -45,7 +48,8 @@ class Replica:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.acts = Acts(worker)
-        self.carrying_out = CarryingOut(worker, self.acts, worker.served.versions)
+        self.signals = Signals(worker, self.acts)
+        self.carrying_out = CarryingOut(worker, self.acts, self.signals, worker.served.versions)
         if worker.adapters.journal.shared:
             worker.beside.append(self.carrying_out)
         self._asking = Asking(worker.adapters, worker.owner, self.carrying_out.hurry)
@@ -101,15 +105,15 @@ class Replica:
         journal = self.worker.adapters.journal
         return await journal.unclaimed() if journal.shared else []
 
-    def waiting(self, saga_id: str) -> list[Waiting]:
+    def waiting(self, state: SagaState) -> list[Waiting]:
         """See the facade."""
-        executor = self.worker.live.get(saga_id)
-        return [] if executor is None else executor.waiting
+        executor = self.worker.live.get(state.saga_id)
+        return ([] if executor is None else executor.waiting) + code_waits(state)
 
     def all_waiting(self) -> Iterable[tuple[SagaState, list[Waiting]]]:
         """See the facade."""
         for executor in self.worker.live.values():
-            if waiting := executor.waiting:
+            if waiting := executor.waiting + code_waits(executor.state):
                 yield executor.state, waiting
 
     async def refuse_act(self, act: Act, saga_id: str) -> None:
@@ -139,8 +143,8 @@ class Replica:
         if not self.worker.adapters.journal.shared or saga_id in self.worker.live:
             return False
         state = await self.get(saga_id)
-        goes_on = act in {Act.CANCEL, Act.RESUME} and state.status is Status.SUSPENDED
-        return state.status in UNFINISHED or (goes_on and self.find(state.definition, state.version) is None)
+        goes_on = act in {Act.CANCEL, Act.RESUME, Act.SIGNAL} and state.status in {Status.SUSPENDED, Status.WAITING}
+        return state.status in CLAIMABLE or (goes_on and self.find(state.definition, state.version) is None)
 
     async def _act(self, act: Act, saga_id: str, why: str, requested_by: str) -> SagaState:
         match act:
@@ -152,8 +156,20 @@ class Replica:
                 return await self.acts.resume(saga_id, why, requested_by)
             case Act.RETRY_NOW:
                 return await self.acts.retry_now(saga_id, why, requested_by)
-            case Act.RESOLVE_OUTCOME | Act.RESOLVE_COMPENSATION | Act.SKIP_COMPENSATION:
-                raise ValueError(f"{act} is about one command of a saga; it has a method of its own")
+            case Act.RESOLVE_OUTCOME | Act.RESOLVE_COMPENSATION | Act.SKIP_COMPENSATION | Act.SIGNAL:
+                raise ValueError(f"{act} says more than that; it has a method of its own")
+
+    async def signal(self, saga_id: str, signal: Signal, *, patience: float = PATIENCE_SECONDS) -> SagaState:
+        """See the facade."""
+        await self.worker.ensure_recovered(saga_id)
+        if not await self._is_for_another(Act.SIGNAL, saga_id):
+            try:
+                return await self.signals.give(saga_id, signal)
+            except ClaimLost:
+                if not self.worker.adapters.journal.shared:
+                    raise
+        await self._asking.ask(Act.SIGNAL, saga_id, signal.written(), signal.requested_by, patience)
+        return await self.get(saga_id)
 
     async def resolve_outcome(
         self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: str

@@ -6,9 +6,9 @@ process or by another replica once this one's lease has lapsed.
 
 ::
 
-    start() ──────────────────▶ live ──stopped──▶ (ended or suspended: read from the journal from now on)
+    start() ──────────────────▶ live ──stopped──▶ (ended, suspended or parked: read from the journal from now on)
     claim_unfinished() ─recover─▶ ▲ │
-                                  │ └── the journal refused: claim lost (another replica's now), or
+    claim_due() ──────────wake──▶ │ └── the journal refused: claim lost (another replica's now), or
                                   └──── unavailable: deferred, and recovered once the journal is back
 """
 
@@ -26,14 +26,17 @@ from orchestrator.engine.replica.recovery import Recovery
 from orchestrator.engine.replica.watched import WatchedSagas
 from orchestrator.engine.replica.watching import Watchers
 from orchestrator.engine.run.executor import Executor
+from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.replay import ReplayGate
 from orchestrator.engine.run.stop_control import Fail, Halt, Stop
 from orchestrator.errors import ClaimLost, Recovering, SagaDeleted, SagaExists, SagaNotFound
-from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered
+from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered, SagaWoken, WaitEnded
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import UNFINISHED, SagaState
+from orchestrator.journal.state import CLAIMABLE, SagaState, Status
+from orchestrator.journal.waiting import due_waits, matches
+from orchestrator.journal.waits import WaitEnd
 from orchestrator.ports.claims import Claim
 
 if TYPE_CHECKING:
@@ -86,6 +89,7 @@ class Worker:
         watch_all: every saga, after each of its changes on whichever replica.
         note: tells where the code of sagas hung when their process was ended; ``None`` where nobody notes it.
         frozen: what it told, by id: these are suspended instead.
+        time: the time by the journal's clock.
     """
 
     def __init__(
@@ -96,6 +100,7 @@ class Worker:
         self.adapters = adapters
         self.owner = owner
         self.live: dict[str, Executor] = {}
+        self.time = JournalTime(adapters.clock)
         self.note: FrozenNote | None = None
         self.frozen: dict[str, str] = {}
         self._clearing: asyncio.Future[None] | None = None
@@ -117,6 +122,7 @@ class Worker:
             claimed=self._read_note,
             recover=self._recover,
         )
+        self._recovery.noted_time = self.time.note
 
     async def open(self) -> int:
         """Recover every saga that no replica advances, then keep doing so; how many there were."""
@@ -143,7 +149,7 @@ class Worker:
         recovery = self._recovery
         if self.adapters.journal.shared:
             return
-        if recovery.under_way and saga_id not in self.live and (await self.get(saga_id)).status in UNFINISHED:
+        if recovery.under_way and saga_id not in self.live and (await self.get(saga_id)).status in CLAIMABLE:
             raise Recovering(
                 f"saga {saga_id} is not recovered yet; {recovery.recovered} of {recovery.expected} unfinished sagas "
                 "are; ask again soon"
@@ -157,7 +163,7 @@ class Worker:
         """
         if saga_id in self.live or not self.adapters.journal.shared:
             return False
-        return (await self.get(saga_id)).status in UNFINISHED
+        return (await self.get(saga_id)).status in CLAIMABLE
 
     async def close(self, grace: float) -> None:
         """Stop every saga where it stands, for up to ``grace`` seconds of answers in flight; let the claims go."""
@@ -197,14 +203,13 @@ class Worker:
         if self._digests.get(start.saga_id) != start.digest:
             return await self._started_before(start, wait)
         try:
-            if wait > 0:
-                await self._wait_stopped(executor, wait)
+            left = await self._wait_stopped(executor, wait) if wait > 0 else 0.0
             state = await executor.settled_state()
         except SagaDeleted:
             raise
         except SagaExists:
             return await self._started_before(start, wait)
-        return state or await self.get(start.saga_id)
+        return await self._until_rest(state or await self.get(start.saga_id), left)
 
     async def get(self, saga_id: str) -> SagaState:
         """A saga as it stands.
@@ -227,10 +232,14 @@ class Worker:
     async def wait(self, saga_id: str, seconds: float) -> SagaState:
         """A saga once it has ended or is suspended, or as it stands after so many seconds."""
         executor = self.live.get(saga_id)
-        if executor is not None:
-            await self._wait_stopped(executor, seconds)
-            return await self.get(saga_id)
-        return await self._watched.wait(saga_id, seconds)
+        if executor is None:
+            return await self._watched.wait(saga_id, seconds)
+        left = await self._wait_stopped(executor, seconds)
+        return await self._until_rest(await self.get(saga_id), left)
+
+    async def _until_rest(self, state: SagaState, left: float) -> SagaState:
+        """A saga that is advanced here no more; where it was parked, it has not ended, and its end is waited for."""
+        return await self._watched.wait(state.saga_id, left) if state.status is Status.WAITING and left > 0 else state
 
     async def write_tombstone(self, start: StartSaga) -> None:
         """Write a saga down as compensated that never ran, so that a late start finds it.
@@ -254,7 +263,8 @@ class Worker:
 
     def _new_writer(self, start: StartSaga) -> SagaWriter:
         """Writes the journal of a new saga, whose start it has recorded."""
-        new, started = started_now(start, self.served.find(start.definition, start.version), self.adapters)
+        served = self.served.find(start.definition, start.version)
+        new, started = started_now(start, served, self.adapters, self.time)
         writer = self.writer(SagaState(start.saga_id), token=1, sequence=0, new=new)
         writer.record(started)
         return writer
@@ -266,7 +276,9 @@ class Worker:
             raise _another_content(start.saga_id)
         return await (self.wait(start.saga_id, wait) if wait > 0 else self.get(start.saga_id))
 
-    async def _wait_stopped(self, executor: Executor, seconds: float) -> None:
+    async def _wait_stopped(self, executor: Executor, seconds: float) -> float:
+        """Wait until an executor does no more, for up to so many seconds; those that are left."""
+        asked_at = self.adapters.clock.elapsed()
         either: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def wake(_: object = None) -> None:
@@ -281,6 +293,7 @@ class Worker:
         finally:
             executor.stopped.remove_done_callback(wake)
             call.cancel()
+        return seconds - (self.adapters.clock.elapsed() - asked_at) / 1e9
 
     def recover(
         self,
@@ -288,7 +301,7 @@ class Worker:
         entries: Sequence[Entry],
         state: SagaState,
         *,
-        entry: Entry | None = None,
+        going_on: Sequence[Entry] = (),
         rollback: Reason | None = None,
         told: bool = True,
     ) -> Executor:
@@ -298,7 +311,7 @@ class Worker:
             claim: this replica's.
             entries: the whole journal.
             state: to which the entries lead.
-            entry: why the saga goes on; journalled before anything else.
+            going_on: why the saga goes on; journalled before anything else.
             rollback: a reason to go backward.
             told: the saga rested, so the process that wrote the entries had the time to tell the observer.
         """
@@ -307,11 +320,24 @@ class Worker:
                 return other  # this claim was lost, and another one won, while the journal was read
             other.give_way()
         self.adapters.observer.recovered(claim.saga_id, entries, told=told)
-        gate = ReplayGate(state)
         writer = self.writer(state, token=claim.token, sequence=len(entries))
-        if entry is not None:
-            writer.record(entry)
-        return self._launch(writer, gate, rollback)
+        for each in going_on:
+            writer.record(each)
+        if rollback is None and not state.rollback:
+            self._end_waits(writer)
+        # What was just recorded is part of what the code is given.
+        return self._launch(writer, ReplayGate(state), rollback)
+
+    def _end_waits(self, writer: SagaWriter) -> None:
+        """Record the ends of the waits whose time has come, in the order of their times.
+
+        Where a signal came in time, it goes first, and the code itself takes what follows.
+        """
+        state, now = writer.state, self.adapters.clock.now()
+        if any(matches(state)):
+            return
+        for wait in due_waits(state, self.time.now()):
+            writer.record(WaitEnded(now, wait.key, WaitEnd.DUE))
 
     async def _read_note(self) -> None:
         """What is claimed now may have kept its process busy until that was ended."""
@@ -324,9 +350,14 @@ class Worker:
             self._clearing = asyncio.ensure_future(asyncio.to_thread(self.note.clear, [saga_id]))
 
     def _recover(self, claim: Claim, entries: Sequence[Entry], state: SagaState) -> Executor:
-        return self.recover(
-            claim, entries, state, entry=SagaRecovered(self.adapters.clock.now(), self.owner), told=False
-        )
+        if state.status is Status.WAITING:
+            return self.recover(claim, entries, state, going_on=[self.woken("timer")])
+        recovered = SagaRecovered(self.adapters.clock.now(), self.owner)
+        return self.recover(claim, entries, state, going_on=[recovered], told=False)
+
+    def woken(self, why: str) -> SagaWoken:
+        """What is journalled first where a parked saga goes on: for a timer, a signal or an act."""
+        return SagaWoken(self.adapters.clock.now(), self.owner, why)
 
     def writer(self, state: SagaState, *, token: int, sequence: int, new: NewSaga | None = None) -> SagaWriter:
         """The journal writer of a saga that this replica has claimed."""
@@ -341,7 +372,9 @@ class Worker:
         where = self.frozen.pop(state.saga_id, "")
         if served is not None and where:
             served = replace(served, frozen=where)
-        executor = Executor(served, writer, self.bindings, self.adapters.clock, self.adapters.random_source, gate)
+        executor = Executor(
+            served, writer, self.bindings, self.adapters.clock, self.adapters.random_source, self.time, gate
+        )
         self.live[state.saga_id] = executor
         self._watchers.attach(writer)
         executor.stopped.add_done_callback(lambda stopped: self._stopped(executor, writer, stopped))
@@ -358,6 +391,8 @@ class Worker:
         rests = not stopped.exception() and stopped.result() is None
         if rests:
             self._elsewhere.note_rest(saga_id)
+            if executor.state.status is Status.WAITING:
+                self._recovery.timers.hurry()
         self._watchers.detach(writer, rests=rests)
         if error := stopped.exception():
             _log.critical("saga %s: the engine itself failed", saga_id, exc_info=error)

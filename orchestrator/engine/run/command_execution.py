@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from orchestrator.journal.state import CommandState
 
 
+CUT_OFF: Final = "CUT_OFF"
+"""The reason of a command whose time limit in the saga's code has passed: it may have had an effect."""
 NOT_SENT: Final = "NOT_SENT"
 """The reason of a command that a rollback has overtaken: its intent is journalled, and no attempt was made."""
 
@@ -78,6 +80,20 @@ class CommandExecution:
         elif isinstance(outcome, (Retry, Unknown)) and not command.best_effort:
             attempted = await self._resolve(binding, command, timeout, attempted)
         self._note(command, attempted)
+
+    def cut_off(self, command: CommandState, limit_key: str) -> None:
+        """Journal that the code waits no more for a command, because a time limit has passed.
+
+        It is in doubt from now on, whatever answer still comes: the code will not know it. Where nothing was sent,
+        there is no effect.
+        """
+        now = self._clock.now()
+        attempt, started_at = self._sender.latest.get(command.key, (command.attempts, now))
+        failure = Failure(StatusCode.DEADLINE_EXCEEDED, f"cut off by {limit_key}", CUT_OFF)
+        if attempt == 0 and not command.doubtful:
+            self._writer.record(CommandRefused(now, command.key, 0, now, failure._replace(reason=NOT_SENT)))
+        else:
+            self._writer.record(CommandAbandoned(now, command.key, attempt, started_at, failure))
 
     async def _resolve(
         self,
@@ -149,7 +165,12 @@ class CommandExecution:
             self._writer.record(CommandAbandoned(now, command.key, attempt, started_at, outcome.failure))
 
     def _note_late(self, command: CommandState, attempted: Attempted) -> None:
-        """Journal the answer to an attempt on which the code has given up; without one, the command is in doubt."""
+        """Journal the answer to an attempt on which the code has given up; without one, the command is in doubt.
+
+        Where a time limit has cut it off, it stays in doubt: what the code does not know is compensated.
+        """
+        if command.outcome is not None:
+            return
         if isinstance(attempted.outcome, (Retry, Unknown)):
             self._note_failed(command, attempted, attempted.outcome.failure)
         else:

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.contract.command import Effect
-from orchestrator.definition.context import is_best_effort, scope_path
+from orchestrator.definition.context import is_best_effort
 from orchestrator.engine.run import failpoints
+from orchestrator.engine.run.issuing import Issuing
 from orchestrator.engine.run.replay import mismatch
-from orchestrator.engine.run.stop_control import diverged
+from orchestrator.engine.run.time_limit import cut_off_by, time_limits
+from orchestrator.engine.run.wait_issuer import WaitIssuer
 from orchestrator.errors import CommandError, CommandUnknown, DefinitionError
 from orchestrator.errors import CommandRejected as CommandRejectedError
 from orchestrator.journal.entries import CommandIntended, ValueRecorded
-from orchestrator.journal.keys import LONGEST_KEY, bounded
 from orchestrator.journal.state import StepOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
+    from contextlib import AbstractAsyncContextManager
 
     from google.protobuf.message import Message
 
@@ -50,22 +52,20 @@ class CommandIssuer:
         gate: of a recovered saga: gives the code what the journal holds.
 
     Attributes:
-        unawaited: the keys of the commands that the code has called and not awaited yet.
+        issuing: which commands and waits are under way.
+        waits: carries out the waits of the code.
     """
 
     __slots__ = (
         "_bindings",
-        "_calls",
         "_clock",
         "_code",
         "_execution",
-        "_gate",
         "_random_source",
         "_stop_control",
-        "_under_way",
-        "_waiting",
         "_writer",
-        "unawaited",
+        "issuing",
+        "waits",
     )
 
     def __init__(
@@ -83,11 +83,8 @@ class CommandIssuer:
         self._stop_control = context.stop_control
         self._execution = execution
         self._clock = context.clock
-        self._gate = gate
-        self._calls: dict[str, int] = {}
-        self.unawaited: set[str] = set()
-        self._under_way = 0
-        self._waiting: list[asyncio.Future[None]] = []
+        self.issuing = Issuing(context, gate)
+        self.waits = WaitIssuer(context, self.issuing)
 
     @property
     def saga_id(self) -> str:
@@ -107,8 +104,8 @@ class CommandIssuer:
         timeout: float | None,
     ) -> Coroutine[Any, Any, Reply]:
         """Fix the key of a command; awaiting what comes back carries it out."""
-        key = self._next_key(binding.short_name)
-        self.unawaited.add(key)
+        key = self.issuing.next_key(binding.short_name)
+        self.issuing.unawaited.add(key)
         return self._carry_out(binding, key, request, deserialize, timeout)
 
     def issue_child(
@@ -119,6 +116,18 @@ class CommandIssuer:
         if binding is None:
             raise DefinitionError(f"the child saga {definition} is not served here; serve the module that holds it")
         return self.issue(binding, saga_input.SerializeToString(), definition.result.FromString, None)
+
+    def issue_sleep(self, until: timedelta | datetime) -> Awaitable[None]:
+        """Fix the key of a timer; awaiting what comes back waits for it."""
+        return self.waits.sleep(until)
+
+    def issue_signal(self, name: str, message: type[Reply], timeout: timedelta | None) -> Awaitable[Reply]:
+        """Fix the key of a wait for a signal; awaiting what comes back waits for it."""
+        return self.waits.signal(name, message, timeout)
+
+    def issue_timeout(self, span: timedelta) -> AbstractAsyncContextManager[None]:
+        """A block that may take so long."""
+        return self.waits.timeout(span)
 
     def record_now(self) -> datetime:
         """The time, as it was when the code first asked; aware, UTC."""
@@ -132,34 +141,15 @@ class CommandIssuer:
     async def pivot_settled(self) -> None:
         """Wait until no pivot is under way."""
         while (pivot := self._writer.state.pivot_in_doubt) is not None and pivot.outcome is None:
-            await self._next_settled()
-
-    async def branches_end(self) -> None:
-        """The code has returned: wait for what a gather or a TaskGroup that failed may have left behind."""
-        while self._under_way:
-            await self._next_settled()
-        await self._stop_control.idle()
-
-    async def missing(self) -> list[str]:
-        """The journalled commands that the code, come to rest, has not asked for."""
-        return [] if self._gate is None else await self._gate.missing()
+            await self.issuing.next_settled()
 
     def _recorded(self, kind: str, draw: Callable[[], str]) -> str:
         """A value of the code's own, drawn once, written with what follows: no effect leaves before it is durable."""
-        key = self._next_key(kind)
+        key = self.issuing.next_key(kind)
         values = self._writer.state.values
         if key not in values:
             self._writer.record(ValueRecorded(self._clock.now(), key, draw()))
         return values[key]
-
-    def _next_key(self, name: str) -> str:
-        prefix = f"{scope_path.get()}{name}"
-        number = self._calls.get(prefix, 0) + 1
-        self._calls[prefix] = number
-        key = f"{prefix}#{number}"
-        if len(key) <= LONGEST_KEY or key in self._writer.state.commands or key in self._writer.state.values:
-            return key
-        return bounded(key, LONGEST_KEY)
 
     async def _carry_out(
         self,
@@ -170,46 +160,36 @@ class CommandIssuer:
         timeout: float | None,  # noqa: ASYNC109 - per attempt, and sent along
     ) -> Reply:
         """The reply to a command: from the journal, or from its participant."""
-        self.unawaited.discard(key)
-        self._under_way += 1
-        try:
-            if self._stop_control.stop is not None:
-                await self._stop_control.await_cancellation()
-            command = self._writer.state.commands.get(key)
-            if command is None:
-                self._refuse_illegal(binding, key)
-            if self._gate is not None:
-                command = await self._replay(self._gate, command, binding, key, request, timeout or binding.timeout)
-            elif command is None:
-                command = await self._go_live(None, binding, key, request, timeout or binding.timeout)
-            if command.outcome is StepOutcome.COMPLETED:
-                assert command.reply is not None
-                return deserialize(command.reply)
-            raise _error(command)
-        finally:
-            self._under_way -= 1
-            self._wake()
+        with self.issuing.awaited(key):
+            try:
+                command = await self._settled(binding, key, request, timeout or binding.timeout)
+            except asyncio.CancelledError:
+                self._note_cut_off(key)
+                raise
+        if command.outcome is StepOutcome.COMPLETED:
+            assert command.reply is not None
+            return deserialize(command.reply)
+        raise _error(command)
 
-    async def _replay(
+    async def _settled(
         self,
-        gate: ReplayGate,
-        command: CommandState | None,
         binding: Binding,
         key: str,
         request: bytes,
-        timeout: float,  # noqa: ASYNC109 - per attempt, and sent along
+        timeout: float,  # noqa: ASYNC109 - as above
     ) -> CommandState:
-        """A command of a recovered saga, settled; if the journal holds another one, this is the end."""
-        if command is not None and (misfit := mismatch(command, binding, request)):
-            await self._diverge(misfit)
-        if not gate.is_live:
-            await self._stop_control.interruptible(gate.turn(key))
-            if self._stop_control.stop is not None:
-                await self._stop_control.await_cancellation()
+        """A command once it is settled; if the journal of a recovered saga holds another one, this is the end."""
+        if self._stop_control.stop is not None:
+            await self._stop_control.await_stop()
+        command = self._writer.state.commands.get(key)
+        if command is None:
+            self._refuse_illegal(binding, key)
+        elif self.issuing.gate is not None and (misfit := mismatch(command, binding, request)):
+            await self.issuing.diverge(misfit)
+        await self.issuing.turn(key)
         if command is not None and command.outcome is not None:
             return command
-        # The code runs on the gate's loop, and what waits for the world on the process's.
-        return await gate.loop.outside(self._go_live(command, binding, key, request, timeout))
+        return await self.issuing.outside(self._go_live(command, binding, key, request, timeout))
 
     async def _go_live(
         self,
@@ -226,12 +206,25 @@ class CommandIssuer:
         await self._execution.settle(binding, command, timeout, doubtful=doubtful)
         return command
 
+    def _note_cut_off(self, key: str) -> None:
+        """The code waits no more for a command. Where a time limit has passed, the command is in doubt from now on."""
+        limit, command = cut_off_by(), self._writer.state.commands.get(key)
+        if limit is None or command is None or self._stop_control.stop is not None or self._execution is None:
+            return
+        if command.outcome in (None, StepOutcome.COMPLETED):
+            self._execution.cut_off(command, limit.key)
+
     def _refuse_illegal(self, binding: Binding, key: str) -> None:
         effect = binding.command.effect
         if self._writer.state.pivoted and effect in (Effect.COMPENSABLE, Effect.PIVOT):
             raise DefinitionError(f"{key}: a {effect.name.lower()} command cannot follow the pivot")
         if effect is Effect.UNSPECIFIED:
             raise DefinitionError(f"{binding.name}: its contract does not state its effect")
+        if time_limits.get() and effect in (Effect.PIVOT, Effect.RETRYABLE) and not is_best_effort.get():
+            raise DefinitionError(
+                f"{key}: a {effect.name.lower()} command cannot be cut off, because nothing takes it back; "
+                "call it outside timeout(...)"
+            )
 
     async def _intend(self, binding: Binding, key: str, request: bytes) -> CommandState:
         """Journal the intent: durable for an effect, riding along for a query."""
@@ -244,23 +237,6 @@ class CommandIssuer:
             await self._stop_control.persist(self._writer)
             failpoints.reach("intended", key)
         return state.commands[key]
-
-    async def _diverge(self, message: str) -> NoReturn:
-        """Stop here and now: no handler of the code's own may get over it."""
-        self._stop_control.request_stop(diverged(message))
-        await self._stop_control.await_cancellation()
-
-    async def _next_settled(self) -> None:
-        # No asyncio.Event, which belongs to one loop: the code of a recovered saga has one of its own.
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiting)
-        await waiting
-
-    def _wake(self) -> None:
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_result(None)
-        self._waiting.clear()
 
 
 def _error(command: CommandState) -> CommandError:

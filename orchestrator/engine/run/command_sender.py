@@ -23,6 +23,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.run.retry import delay_before
+from orchestrator.engine.run.time_limit import time_limits
 from orchestrator.engine.run.waiting import Wait
 from orchestrator.journal.entries import AttemptFailed
 from orchestrator.journal.keys import idempotency_key
@@ -65,9 +66,13 @@ def nobody_there(failure: Failure) -> bool:
 
 
 class CommandSender:
-    """Delivers the commands and compensations of one saga."""
+    """Delivers the commands and compensations of one saga.
 
-    __slots__ = ("_backoff", "_clock", "_random_source", "_stop_control", "_writer")
+    Attributes:
+        latest: the number and the start of the latest attempt that was made here, by the key of what is delivered.
+    """
+
+    __slots__ = ("_backoff", "_clock", "_random_source", "_stop_control", "_writer", "latest")
 
     def __init__(
         self,
@@ -82,6 +87,7 @@ class CommandSender:
         self._backoff = backoff
         self._clock = clock
         self._random_source = random_source
+        self.latest: dict[str, tuple[int, int]] = {}
 
     async def send(
         self,
@@ -125,8 +131,9 @@ class CommandSender:
             started_at = self._clock.now()
             metadata = self._metadata(key, attempt, about)
             limit = timeout if until == 0 else max(_SHORTEST_SECONDS, min(timeout, (until - started_at) / 1e9))
+            self.latest[key] = attempt, started_at
             call = self._call(binding, request, metadata, limit)
-            if self._stop_control.is_own_task():
+            if self._stop_control.is_own_task() and not time_limits.get():
                 # Only the stop control stops the saga's own task, and it waits for answers.
                 answer = await call
             else:

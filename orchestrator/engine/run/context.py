@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.run.command_sender import CommandSender
+    from orchestrator.engine.run.journal_time import JournalTime
     from orchestrator.engine.run.journal_writer import SagaWriter
     from orchestrator.engine.run.stop_control import StopControl
     from orchestrator.ports.clock import Clock
@@ -22,6 +23,7 @@ class RunContext(NamedTuple):
         sender: sends its commands.
         clock: the time.
         random_source: where its random numbers come from.
+        time: the time by the journal's clock.
     """
 
     writer: SagaWriter
@@ -29,6 +31,7 @@ class RunContext(NamedTuple):
     sender: CommandSender
     clock: Clock
     random_source: RandomSource
+    time: JournalTime
 
 
 class SagaCode(Protocol):

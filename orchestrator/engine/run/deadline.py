@@ -17,7 +17,6 @@ from orchestrator.journal.state import UNFINISHED
 if TYPE_CHECKING:
     from orchestrator.engine.run.context import RunContext
     from orchestrator.engine.run.forward import Forward
-    from orchestrator.ports.clock import Clock
 
 _log = logging.getLogger(__name__)
 
@@ -29,8 +28,8 @@ async def watch_deadline(context: RunContext, forward: Forward | None) -> None:
         context: of its run.
         forward: runs its code, where that is at hand.
     """
-    clock, state = context.clock, context.writer.state
-    await _sleep_until(clock, state.forward_until)
+    state = context.writer.state
+    await context.time.sleep_until(state.forward_until)
     if forward is not None:
         await forward.issuer.pivot_settled()
     if state.rollback or state.status not in UNFINISHED:  # it goes forward no more
@@ -38,11 +37,7 @@ async def watch_deadline(context: RunContext, forward: Forward | None) -> None:
     if not state.pivoted:
         context.stop_control.request_stop(RollBack(Reason(ReasonCode.DEADLINE, "the saga's deadline passed")))
     elif not state.overdue:
-        await _sleep_until(clock, state.deadline_at)
-        context.writer.record(DeadlinePassed(clock.now()))
+        await context.time.sleep_until(state.deadline_at)
+        context.writer.record(DeadlinePassed(context.clock.now()))
         await context.stop_control.persist(context.writer)
         _log.warning("saga %s is overdue, and past its pivot: it keeps going", state.saga_id)
-
-
-async def _sleep_until(clock: Clock, instant: int) -> None:
-    await clock.sleep(max(0.0, (instant - clock.now()) / 1e9))

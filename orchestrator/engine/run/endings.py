@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.run.stop_control import RollBack, Suspend, diverged
-from orchestrator.errors import CommandError, CommandUnknown, SagaRejected
+from orchestrator.errors import CommandError, CommandUnknown, SagaRejected, TimeLimitPassed
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ def stop_for(error: BaseException, state: SagaState) -> RollBack | Suspend:
     if isinstance(error, BaseExceptionGroup):
         # A TaskGroup wraps what its branches raised; the first of them is why the saga stops.
         return stop_for(error.exceptions[0], state)
-    if isinstance(error, (CommandError, SagaRejected)):
+    if isinstance(error, TimeLimitPassed) and not state.pivoted:
+        return RollBack(Reason(ReasonCode.TIMED_OUT, str(error), error.key))
+    if isinstance(error, (CommandError, SagaRejected, TimeLimitPassed)):
         key = getattr(error, "key", "")
         if state.pivoted:
             return Suspend(Reason(ReasonCode.REJECTED_AFTER_PIVOT, str(error), key))

@@ -8,7 +8,7 @@ Invariant: no effectful command leaves before its intent is durable, and no comp
     launch ──▶ forward: the saga's code ──returned──▶ SagaCompleted
                   │            │
                   │ rejected,  │ diverged, broken code, refused after the pivot
-                  │ cancelled  ▼
+                  │ cancelled  ▼                   waits for long ──▶ SagaParked
                   ▼         SagaSuspended      (what the code went on without is compensated before SagaCompleted)
                RollbackBegan ──▶ compensations, in reverse ──▶ SagaCompensated
                                        │ refused, or an effect that nothing takes back
@@ -38,21 +38,25 @@ from orchestrator.engine.run.first_done import first_done
 from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.replay import replayed
 from orchestrator.engine.run.rollback import Rollback
-from orchestrator.engine.run.stop_control import Fail, Halt, RollBack, Stop, StopControl, Suspend
+from orchestrator.engine.run.stop_control import Fail, Halt, Park, RollBack, Stop, StopControl, Suspend
 from orchestrator.engine.run.suspension import tell_suspended
 from orchestrator.errors import ClaimLost, JournalError, SagaExists
-from orchestrator.journal.entries import RetryRequested, RollbackBegan, SagaCompleted, SagaSuspended
+from orchestrator.journal.entries import RetryRequested, RollbackBegan, SagaCompleted, SagaParked, SagaSuspended
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import UNFINISHED, Status
+from orchestrator.journal.waiting import next_due
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from orchestrator.engine.bindings.binding import Bindings
     from orchestrator.engine.run.context import SagaCode
+    from orchestrator.engine.run.journal_time import JournalTime
     from orchestrator.engine.run.journal_writer import SagaWriter
     from orchestrator.engine.run.replay import ReplayGate
     from orchestrator.engine.sagas import Waiting
+    from orchestrator.errors import OrchestratorError
+    from orchestrator.journal.entries import SignalReceived
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.random import RandomSource
@@ -64,8 +68,8 @@ class Executor:
     """Advances one saga under one claim.
 
     Attributes:
-        stopped: done when this executor does no more. Its result is ``None`` when the saga has ended or is
-            suspended, ``Halt`` when the process ends, ``Fail`` when the journal refused.
+        stopped: done when this executor does no more. Its result is ``None`` when the saga has ended, is
+            suspended or parked, ``Halt`` when the process ends, ``Fail`` when the journal refused.
     """
 
     __slots__ = (
@@ -78,6 +82,7 @@ class Executor:
         "_random_source",
         "_rollback_began",
         "_stop_control",
+        "_time",
         "_writer",
         "stopped",
     )
@@ -89,9 +94,11 @@ class Executor:
         bindings: Bindings,
         clock: Clock,
         random_source: RandomSource,
+        time: JournalTime,
         gate: ReplayGate | None = None,
     ) -> None:
         self._gate = gate
+        self._time = time
         loop = asyncio.get_running_loop()
         self.stopped: asyncio.Future[Stop | None] = loop.create_future()
         self._rollback_began: asyncio.Future[None] = loop.create_future()
@@ -188,6 +195,30 @@ class Executor:
         await first_done(self._rollback_began, self.stopped)
         return self._rollback_began.done()
 
+    async def signal(self, received: Callable[[SagaState], SignalReceived | None]) -> bool:
+        """Give the saga a signal, and wait until that is durable; whether it is.
+
+        It is not where the saga was stopped before: then it is asked again, as it stands by then.
+
+        Args:
+            received: what is to be journalled; ``None`` where it is already. It raises where the saga's state forbids
+                it.
+
+        Raises:
+            JournalError: it is not durable.
+        """
+        await self.ensure_started()
+        entry = received(self.state)
+        if entry is not None:
+            if self.state.status is not Status.RUNNING or self._stop_control.stop is not None:
+                await first_done(self._rollback_began, self.stopped)
+                return False
+            self._writer.record(entry)
+            if self._forward is not None:
+                self._forward.issuer.waits.wake()
+        await self.ensure_persisted()
+        return True
+
     async def pause(self, reason: Reason) -> None:
         """Suspend the saga, forward or backward, once no attempt is in flight; returns when that is durable."""
         self._stop_control.request_stop(Suspend(reason))
@@ -212,7 +243,9 @@ class Executor:
             JournalError: it is not.
         """
         # Shielded: the caller may go away, the write may not.
-        await asyncio.shield(asyncio.ensure_future(self._persist_now()))
+        error = await asyncio.shield(asyncio.ensure_future(self._persist_now()))
+        if error is not None:
+            raise error
         if isinstance(self._stop_control.stop, Fail):
             raise self._stop_control.stop.error
 
@@ -286,7 +319,7 @@ class Executor:
     def _context(self) -> RunContext:
         """What a run from here on works with."""
         sender = CommandSender(self._writer, self._stop_control, self._backoff, self._clock, self._random_source)
-        return RunContext(self._writer, self._stop_control, sender, self._clock, self._random_source)
+        return RunContext(self._writer, self._stop_control, sender, self._clock, self._random_source, self._time)
 
     async def _settle_abandoned(self, result: bytes) -> Stop | bytes:
         """The code has returned: compensate what it went on without; its result, or why the saga stops."""
@@ -312,7 +345,11 @@ class Executor:
             self._writer.record(SagaCompleted(self._clock.now(), end))
             await self._stop_control.persist(self._writer)
             return None
+        overtaken = self._stop_control.overtaken
         self._renew_stop_control()
+        if isinstance(end, Park):
+            await self._park(overtaken=overtaken)
+            return None
         end = weighed_end(end, self.state)
         if isinstance(end, RollBack):
             return end.reason
@@ -326,6 +363,13 @@ class Executor:
         task = asyncio.current_task()
         assert task is not None
         self._stop_control.attach(task)
+
+    async def _park(self, *, overtaken: bool) -> None:
+        """Journal that the saga waits; where its code went on since that was decided, it is due at once."""
+        now = self._clock.now()
+        due = next_due(self.state)
+        self._writer.record(SagaParked(now, min(due or self._time.now(), self._time.now()) if overtaken else due))
+        await self._stop_control.persist(self._writer)
 
     async def _suspend(self, reason: Reason) -> None:
         self._writer.record(SagaSuspended(self._clock.now(), reason))
@@ -346,16 +390,21 @@ class Executor:
         except JournalError:
             return
 
-    async def _persist_now(self) -> None:
+    async def _persist_now(self) -> OrchestratorError | None:
+        """Make everything durable; why it is not, if it is not. Then the saga stops, unless it is stopping already."""
         try:
             await self._writer.persist()
         except (JournalError, SagaExists) as error:
             self._stop_control.request_stop(Fail(error))
+            return error
+        return None
 
     def _finish(self, task: asyncio.Task[Stop | None]) -> None:
         self._stop_control.detach()
         if self._deadline is not None:
             self._deadline.cancel()
+        if self._forward is not None:
+            self._forward.issuer.waits.parking.close()
         if self.stopped.done():
             return
         if task.cancelled():

@@ -59,8 +59,8 @@ class Forward:
         """Run the code; its serialized result, or why it stopped."""
         try:
             result = await self._call()
-            await self.issuer.branches_end()
-            unasked = await self.issuer.missing()
+            await self.issuer.issuing.branches_end()
+            unasked = await self.issuer.issuing.missing()
         except asyncio.CancelledError as error:
             if self._stop_control.stop is not None:
                 return self._stop_control.uncancel()
@@ -70,12 +70,15 @@ class Forward:
             return await self._stop_control.settle(stop_for(error, self._writer.state))
         except (Exception, CodeFrozen, BaseExceptionGroup) as error:  # noqa: BLE001 - whatever the code raises has a place
             stop = stop_for(error, self._writer.state)
-            if stop.reason.code != ReasonCode.CODE_FAILED and (missing := await self.issuer.missing()):
+            if stop.reason.code != ReasonCode.CODE_FAILED and (missing := await self.issuer.issuing.missing()):
                 stop = diverged(
                     f"the code now gives up ({stop.reason.message}); the journal goes on with {', '.join(missing)}"
                 )
             return await self._stop_control.settle(stop)
-        end = self._stop_control.stop or misfit(self._writer.state, unasked, self.issuer.unawaited, result, self._code)
+        self._stop_control.overtaken = True
+        end = self._stop_control.stop or misfit(
+            self._writer.state, unasked, self.issuer.issuing.unawaited, result, self._code
+        )
         return await self._stop_control.settle(end) if end else result.SerializeToString()
 
 

@@ -1,9 +1,9 @@
 r"""Gives a recovered saga's code the journalled outcomes in the order in which it once got them, then lets it go on.
 
-Purpose: recovery runs the saga's code from the top; commands whose outcome is journalled answer from the journal.
-Invariant: nothing is sent, neither a new command nor one in doubt, while the journal still holds one that the code has
-not asked for; if the code comes to rest like that, it no longer matches its journal. After the pivot, what is in doubt
-may be one that an operator has reopened, so it is sent although others wait for it.
+Purpose: recovery runs the saga's code from the top; commands and waits whose outcome is journalled answer from the
+journal. Invariant: nothing is sent, neither a new command nor one in doubt, while the journal still holds one that the
+code has not asked for; if the code comes to rest like that, it no longer matches its journal. After the pivot, what is
+in doubt may be one that an operator has reopened, so it is sent although others wait for it.
 
 ::
 
@@ -51,7 +51,7 @@ class ReplayGate:
 
     def __init__(self, state: SagaState) -> None:
         self._state = state
-        self._unasked = set(state.commands)
+        self._unasked = {*state.commands, *state.waits}
         self._outcomes = dict(state.settled)
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._resting: list[asyncio.Future[None]] = []
@@ -61,9 +61,13 @@ class ReplayGate:
         self.stuck: Callable[[], None] = lambda: None
         self.loop = ReplayLoop(asyncio.get_running_loop(), self._at_rest)
 
-    async def turn(self, key: str) -> None:
-        """The code asks for a command: wait until its outcome is due or, if it has none yet, until it may be sent."""
+    def note_asked(self, key: str) -> None:
+        """The code has come to the command or the wait with this key."""
         self._unasked.discard(key)
+
+    async def turn(self, key: str) -> None:
+        """The code asks for a command or waits: wait until the outcome is due or, if there is none yet, until live."""
+        self.note_asked(key)
         if self.is_live:
             return
         self._waiting[key] = asyncio.get_running_loop().create_future()
@@ -103,8 +107,9 @@ class ReplayGate:
 
     def _end(self) -> None:
         """All that the code waits for is new or in doubt."""
-        new = [key for key in self._waiting if key not in self._state.commands]
-        may_be_reopened = self._state.pivoted and len(new) < len(self._waiting)
+        state = self._state
+        new = [key for key in self._waiting if key not in state.commands and key not in state.waits]
+        may_be_reopened = state.pivoted and any(key in state.commands for key in self._waiting)
         if self._unasked and not may_be_reopened:
             does = f"now calls {new[0]}" if new else f"waits for {next(iter(self._waiting))}"
             self.diverge(f"the code {does}; the journal goes on with {', '.join(sorted(self._unasked))}")

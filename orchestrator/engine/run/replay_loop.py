@@ -38,10 +38,13 @@ class ReplayLoop:
     Args:
         process: the process's loop, which is running.
         at_rest: called, from the process's loop, each time that the queue has become empty.
+
+    Attributes:
+        process: as given.
     """
 
     def __init__(self, process: asyncio.AbstractEventLoop, at_rest: Callable[[], None]) -> None:
-        self._process = process
+        self.process = process
         self._at_rest = at_rest
         self._ready: deque[asyncio.Handle] = deque()
         self._scheduled = False
@@ -53,7 +56,7 @@ class ReplayLoop:
     async def outside(self, work: Coroutine[Any, Any, T]) -> T:
         """Await something that waits for the outside; a caller that stops waiting for it cancels it."""
         answer: asyncio.Future[T] = self.create_future()
-        task = self._process.create_task(work)
+        task = self.process.create_task(work)
 
         def hand_over(done: asyncio.Task[T]) -> None:
             if answer.done():
@@ -77,7 +80,7 @@ class ReplayLoop:
         self._ready.append(handle)
         if not self._scheduled:
             self._scheduled = True
-            self._process.call_soon(self._run_slice)
+            self.process.call_soon(self._run_slice)
         return handle
 
     def call_later(
@@ -88,7 +91,7 @@ class ReplayLoop:
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Put a callback into the queue after a time: what a saga's code should not ask for."""
-        return self._process.call_later(delay, lambda: self.call_soon(callback, *args, context=context))
+        return self.process.call_later(delay, lambda: self.call_soon(callback, *args, context=context))
 
     def call_at(
         self,
@@ -102,7 +105,7 @@ class ReplayLoop:
 
     def time(self) -> float:
         """The time of the process's loop."""
-        return self._process.time()
+        return self.process.time()
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future whose callbacks run here."""
@@ -114,7 +117,7 @@ class ReplayLoop:
 
     def get_debug(self) -> bool:
         """As the process's loop."""
-        return self._process.get_debug()
+        return self.process.get_debug()
 
     def is_running(self) -> bool:
         """Whenever it is asked."""
@@ -122,11 +125,11 @@ class ReplayLoop:
 
     def is_closed(self) -> bool:
         """Only together with the process's loop."""
-        return self._process.is_closed()
+        return self.process.is_closed()
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """As the process's loop does."""
-        self._process.call_exception_handler(context)
+        self.process.call_exception_handler(context)
 
     def _run_slice(self) -> None:
         """Run what is in the queue, as a callback of the process's loop, in which no task is running now."""
@@ -139,9 +142,9 @@ class ReplayLoop:
                 if not handle.cancelled():
                     handle._run()  # noqa: SLF001 - as above
         finally:
-            asyncio._set_running_loop(self._process)  # noqa: SLF001 - as above
+            asyncio._set_running_loop(self.process)  # noqa: SLF001 - as above
         if self._ready:
-            self._process.call_soon(self._run_slice)
+            self.process.call_soon(self._run_slice)
             return
         self._scheduled = False
         self._at_rest()

@@ -48,7 +48,11 @@ class Fail(NamedTuple):
     error: OrchestratorError
 
 
-Stop = RollBack | Suspend | Halt | Fail
+class Park(NamedTuple):
+    """Stop because the saga only waits, and for long: it leaves the memory."""
+
+
+Stop = RollBack | Suspend | Halt | Fail | Park
 
 
 def diverged(message: str) -> Suspend:
@@ -61,12 +65,14 @@ class StopControl:
 
     Attributes:
         stop: why the saga's code is to stop; ``None`` while it is going.
+        overtaken: since then, the code has gone on by itself, or wanted to: it does not rest.
     """
 
-    __slots__ = ("_cancelled", "_code_ended", "_idle", "_in_flight", "_resting", "_task", "stop")
+    __slots__ = ("_cancelled", "_code_ended", "_idle", "_in_flight", "_resting", "_task", "overtaken", "stop")
 
     def __init__(self) -> None:
         self.stop: Stop | None = None
+        self.overtaken = False
         self._task: asyncio.Task[object] | None = None
         self._code_ended = False
         self._in_flight = 0
@@ -97,11 +103,17 @@ class StopControl:
 
     async def settle(self, stop: Stop) -> Stop:
         """The saga's code has ended by itself: stop what it left behind; the reason to stop that came first."""
+        self.overtaken = True
         self._code_ended = True
         if self.stop is None:
             self.stop = stop
         await self._drain()
         return self.stop
+
+    async def await_stop(self) -> NoReturn:
+        """The code wants to do something, and is stopping: wait to be cancelled."""
+        self.overtaken = True
+        await self.await_cancellation()
 
     async def idle(self) -> None:
         """Wait until nothing is in flight."""

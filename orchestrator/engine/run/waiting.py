@@ -1,6 +1,7 @@
-"""What a live saga waits for before it sends something: known to its executor, and never journalled.
+"""What a saga waits for: before it sends something, or because its code says so.
 
-Noted only where a wait really begins, so that a saga on its way pays nothing.
+The former is known to the executor of a live saga, and never journalled; it is noted only where a wait really begins,
+so that a saga on its way pays nothing. The latter is in the journal, and so known of every saga, wherever it is.
 """
 
 from __future__ import annotations
@@ -10,12 +11,35 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.engine.sagas import Waiting, WaitReason
 from orchestrator.journal.keys import compensation_key
+from orchestrator.journal.state import ENDED
+from orchestrator.journal.waiting import open_waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
     from orchestrator.journal.outcome import Failure
+    from orchestrator.journal.state import SagaState
+
+
+def code_waits(state: SagaState) -> list[Waiting]:
+    """What the code of a saga that goes forward waits for, in the order in which that began."""
+    if state.rollback or state.status in ENDED:
+        return []
+    return [
+        Waiting(
+            WaitReason.SIGNAL if wait.signal else WaitReason.TIMER,
+            wait.key,
+            "",
+            0,
+            wait.began_at,
+            wait.due_at,
+            None,
+            wait.signal,
+            wait.message_type,
+        )
+        for wait in open_waits(state)
+    ]
 
 
 class Wait(NamedTuple):

@@ -36,6 +36,7 @@ from orchestrator.journal.entries.sagas import (
     SagaSuspended,
     ValueRecorded,
 )
+from orchestrator.journal.entries.waits import SagaParked, SagaWoken, SignalReceived, WaitBegan, WaitEnded
 
 __all__ = [
     "AttemptFailed",
@@ -55,12 +56,17 @@ __all__ = [
     "RollbackBegan",
     "SagaCompensated",
     "SagaCompleted",
+    "SagaParked",
     "SagaPartiallyCompensated",
     "SagaRecovered",
     "SagaResumed",
     "SagaStarted",
     "SagaSuspended",
+    "SagaWoken",
+    "SignalReceived",
     "ValueRecorded",
+    "WaitBegan",
+    "WaitEnded",
 ]
 
 Entry: TypeAlias = (
@@ -86,4 +92,9 @@ Entry: TypeAlias = (
     | RetryRequested
     | DeadlinePassed
     | ValueRecorded
+    | WaitBegan
+    | SignalReceived
+    | WaitEnded
+    | SagaParked
+    | SagaWoken
 )

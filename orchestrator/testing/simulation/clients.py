@@ -1,14 +1,16 @@
-"""Customers, who start sagas and insist, and operators, who do what operators do."""
+"""Customers, who start sagas and insist; operators, who do what operators do; and people for whom sagas wait."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.engine.sagas import StartSaga
+from orchestrator.engine.sagas import Signal, StartSaga
 from orchestrator.errors import ActRefused, JournalError, SagaNotFound
 from orchestrator.journal.state import Status
 from orchestrator.testing.simulation.promises import Promise
+from orchestrator.testing.world.participants import sample
+from saga.v1.saga_pb2 import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _ANSWER_SECONDS: Final = 5.0
 _LONGEST_WAIT: Final = 3.0
 _HALF: Final = 0.5
+_MOSTLY: Final = 0.8
 
 
 class Clients:
@@ -48,6 +51,7 @@ class Clients:
         self._random = random
         self._timeline = timeline
         self._invariants = invariants
+        self._signals: list[tuple[str, Signal]] = []
 
     async def start(self, saga_id: str, after: float) -> None:
         """A customer starts a saga, and repeats that until a replica acknowledges it."""
@@ -80,7 +84,8 @@ class Clients:
             if suspended and random.random() < _HALF:
                 await self.decide(random.choice(suspended))
             elif sagas:
-                await random.choice((self.cancel, self.pause, self.retry_now))(random.choice(sagas))
+                acts = (self.cancel, self.pause, self.retry_now, self.signal, self.signal, self.repeat_signal)
+                await random.choice(acts)(random.choice(sagas))
 
     async def decide(self, saga_id: str) -> None:
         """An operator looks at a suspended saga, and does something about it."""
@@ -116,6 +121,32 @@ class Clients:
     async def retry_now(self, saga_id: str) -> None:
         """Have its next attempt made at once."""
         await self._ask("operator", "retry_now", saga_id, lambda replica: replica.acts.retry_now(saga_id, "", "ada"))
+
+    async def signal(self, saga_id: str) -> None:
+        """Tell it something for which its code asks. What was acknowledged must be durable."""
+        random, state = self._random, self._invariants.sagas[saga_id].state
+        signals = self._sagas.plans[f"{state.definition} v{state.version}"].signals
+        if not signals:
+            return
+        name = random.choice(sorted(signals))
+        kind = signals[name].message
+        message = Decision(approved=random.random() < _MOSTLY) if kind is Decision else sample(kind)
+        payload = message.SerializeToString(deterministic=True)
+        signal = Signal(f"request-{len(self._signals) + 1}", name, kind.DESCRIPTOR.full_name, payload, "grace")
+        self._signals.append((saga_id, signal))
+        await self._give(saga_id, signal)
+
+    async def repeat_signal(self, _saga_id: str) -> None:
+        """Repeat what was said before, be it that the answer was lost."""
+        if self._signals:
+            await self._give(*self._random.choice(self._signals))
+
+    async def _give(self, saga_id: str, signal: Signal) -> None:
+        told = await self._ask("colleague", "signal", saga_id, lambda replica: replica.signals.give(saga_id, signal))
+        if told is not None and signal.request_id not in self._invariants.sagas[saga_id].state.signals:
+            self._invariants.report(
+                Promise.TIME_AND_SIGNALS_ARE_FACTS, f"{saga_id} was told {signal.request_id}, which is not durable"
+            )
 
     async def skip(self, saga_id: str) -> None:
         """Let an effect stand whose compensation was refused."""

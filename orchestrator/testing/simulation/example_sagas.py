@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from google.protobuf.wrappers_pb2 import StringValue
 from google.type.money_pb2 import Money
 
-from orchestrator import CommandRejected, CommandUnknown, SagaRejected, best_effort, saga, saga_id, scope
+from orchestrator import (
+    CommandRejected,
+    CommandUnknown,
+    SagaRejected,
+    SignalTimedOut,
+    TimeLimitPassed,
+    approval,
+    best_effort,
+    saga,
+    saga_id,
+    scope,
+    signal,
+    sleep,
+    timeout,
+)
 from orchestrator.definition import context
 from orchestrator.definition.context import child
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
@@ -125,6 +141,32 @@ async def hurry(order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt(order_id=order_id, total=_PRICE)
 
 
+@saga("patience", version=1)
+async def patience(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """Waits for times, signals and a decision, alone, side by side and within limits."""
+    order_id = saga_id()
+    await shop.inventory.ReserveStock(ReserveStockRequest(order_id=order_id, lines=order.lines))
+    await sleep(timedelta(seconds=5))
+    try:
+        async with timeout(timedelta(seconds=4)):
+            await asyncio.gather(_hold(order, shop), _ship(order, shop))
+    except TimeLimitPassed:
+        with scope("instead"):
+            await _hold(order, shop)
+    await asyncio.gather(sleep(timedelta(seconds=3)), _noted(), _noted())
+    try:
+        async with timeout(timedelta(seconds=40)):
+            decision = await approval(timeout=timedelta(seconds=30))
+    except SignalTimedOut:
+        decision = await approval()
+    if not decision.approved:
+        raise SagaRejected("NOT_APPROVED", "somebody said no")
+    await shop.payment.CapturePayment(CapturePaymentRequest(order_id=order_id, amount=_PRICE))
+    await sleep(timedelta(seconds=1))
+    await _confirm(order, shop)
+    return Receipt(order_id=order_id, total=_PRICE)
+
+
 @saga("parcel", version=1)
 async def parcel(order: StartOrderRequest, shop: Shop) -> Receipt:
     """A child that can be compensated."""
@@ -173,6 +215,11 @@ async def tracked_delivery(order: StartOrderRequest, shop: Shop) -> Receipt:
     await child(till, order)
     await _confirm(order, shop)
     return Receipt(order_id=saga_id(), total=_PRICE)
+
+
+async def _noted() -> None:
+    with contextlib.suppress(SignalTimedOut):
+        await signal("note", StringValue, timeout=timedelta(seconds=8))
 
 
 async def _hold(order: StartOrderRequest, shop: Shop) -> None:

@@ -27,12 +27,17 @@ from orchestrator.journal.entries import (
     RollbackBegan,
     SagaCompensated,
     SagaCompleted,
+    SagaParked,
     SagaPartiallyCompensated,
     SagaRecovered,
     SagaResumed,
     SagaStarted,
     SagaSuspended,
+    SagaWoken,
+    SignalReceived,
     ValueRecorded,
+    WaitBegan,
+    WaitEnded,
 )
 from orchestrator.journal.keys import compensation_key, related
 from orchestrator.journal.reason import ReasonCode
@@ -41,6 +46,7 @@ from orchestrator.testing.mock import EffectLedger
 from orchestrator.testing.simulation.lease_check import LeaseCheck
 from orchestrator.testing.simulation.observed_saga import ObservedSaga, goes_on_without, is_child, started_after
 from orchestrator.testing.simulation.promises import Broken, Promise
+from orchestrator.testing.simulation.wait_check import WaitCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +80,7 @@ class Invariants:
         self.paused: set[str] = set()
         self.replies: dict[str, bytes] = {}
         self.leases = LeaseCheck(self.sagas, self.report)
+        self._waits = WaitCheck(self.report)
         self._on_broken = on_broken
         self._sent: dict[str, tuple[str, bytes]] = {}
         self._places: dict[str, tuple[str, str]] = {}
@@ -179,6 +186,7 @@ class Invariants:
         for entry in append.entries:
             self._check(known.state, entry)
             entry.apply(known.state)
+        self._waits.check_rest(known.state)
         if known.state.status is not append.status:
             self.report(
                 Promise.NOTHING_IS_LOST, f"{append.saga_id} is listed as {append.status}, and is {known.state.status}"
@@ -213,6 +221,10 @@ class Invariants:
                 self._check_rollback(state)
             case SagaSuspended():
                 self._check_suspension(state, entry.reason)
+            case WaitEnded():
+                self._waits.check_end(state, entry)
+            case SignalReceived():
+                self._waits.check_signal(state, entry)
             case (
                 SagaStarted()
                 | ValueRecorded()
@@ -229,6 +241,9 @@ class Invariants:
                 | RetryRequested()
                 | OutcomeResolved()
                 | CompensationSkipped()
+                | WaitBegan()
+                | SagaParked()
+                | SagaWoken()
             ):
                 pass  # the final check looks at what became of the saga
             case _:

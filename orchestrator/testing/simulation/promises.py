@@ -20,6 +20,7 @@ class Promise(enum.Enum):
     ONE_OWNER = "7. One owner"
     REPLAY_IS_SILENT = "8. Replay is silent"
     ONE_TRACE = "9. One trace"
+    TIME_AND_SIGNALS_ARE_FACTS = "11. Time and signals are facts"
 
 
 class Broken(NamedTuple):

@@ -57,6 +57,7 @@ class ReplicaProcess:
         process: what runs it.
         worker: the worker.
         acts: what operators can do here.
+        signals: what anybody can tell its sagas.
         is_open: it has recovered what there was, and answers.
         is_stopping: it is being stopped in good order.
     """
@@ -92,7 +93,7 @@ class ReplicaProcess:
         )
         self.is_open = False
         self.is_stopping = False
-        self.worker, self.acts = replica.worker, replica.acts
+        self.worker, self.acts, self.signals = replica.worker, replica.acts, replica.signals
         self._opening: asyncio.Task[Any] | None = None
 
     def begin(self) -> None:

@@ -20,7 +20,8 @@ import warnings
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from orchestrator.journal.state import ENDED, Status
+from orchestrator.journal.state import ENDED, UNFINISHED, Status
+from orchestrator.journal.waiting import open_waits
 from orchestrator.testing.simulation.clients import Clients
 from orchestrator.testing.simulation.fault_rates import NO_FAULTS, FaultRates
 from orchestrator.testing.simulation.final_check import FinalCheck
@@ -30,7 +31,7 @@ from orchestrator.testing.simulation.promises import Broken, Promise
 from orchestrator.testing.simulation.replicas import SimulatedReplica
 from orchestrator.testing.simulation.store import SimulatedStore
 from orchestrator.testing.simulation.timeline import Timeline
-from orchestrator.testing.world.clock import VirtualClock
+from orchestrator.testing.world.clock import EPOCH, VirtualClock
 from orchestrator.testing.world.virtual_loop import StandsStill, VirtualLoop
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ class _World:
     async def _settle_all(self, starts: list[asyncio.Task[None]], clients: Clients) -> None:
         """Everything must end, or wait for an operator, who then decides."""
         for _ in range(_OPERATOR_ROUNDS):
-            await self._until_all_settled(starts)
+            await self._until_all_settled(starts, clients)
             suspended = clients.suspended()
             if not suspended:
                 break
@@ -185,12 +186,14 @@ class _World:
                 await clients.decide(saga_id)
         await asyncio.sleep(_LATEST_ARRIVAL_SECONDS)
 
-    async def _until_all_settled(self, starts: list[asyncio.Task[None]]) -> None:
+    async def _until_all_settled(self, starts: list[asyncio.Task[None]], clients: Clients) -> None:
         until = self._loop.time() + _LONGEST_RECOVERY_SECONDS
-        while self._loop.time() < until:
+        while self._loop.time() < max(until, self._latest_timer() + _LONGEST_RECOVERY_SECONDS):
             await asyncio.sleep(1.0)
             if all(start.done() for start in starts) and not self._unsettled():
                 return
+            for saga_id in self._awaiting_signals():
+                await clients.signal(saga_id)
         for saga_id in self._unsettled():
             self._invariants.report(Promise.NOTHING_IS_LOST, f"{saga_id} does not come to an end")
 
@@ -201,6 +204,21 @@ class _World:
             while saga_id := self._invariants.sagas[saga_id].state.parent_id:
                 resting.add(saga_id)
         return [saga_id for saga_id in self._invariants.sagas if saga_id not in resting]
+
+    def _latest_timer(self) -> float:
+        """When the last timer of all is due, in seconds of the world."""
+        states = [known.state for known in self._invariants.sagas.values() if known.state.status in UNFINISHED]
+        times = [wait.due_at for state in states for wait in open_waits(state)]
+        return (max(times, default=0) - EPOCH) / 1e9
+
+    def _awaiting_signals(self) -> list[str]:
+        """The sagas that go on when somebody tells them something."""
+        going = [(saga_id, known.state) for saga_id, known in self._invariants.sagas.items()]
+        return [
+            saga_id
+            for saga_id, state in going
+            if state.status in UNFINISHED and not state.rollback and any(wait.signal for wait in open_waits(state))
+        ]
 
     def _in(self, statuses: set[Status]) -> list[str]:
         return [saga_id for saga_id, known in self._invariants.sagas.items() if known.state.status in statuses]

@@ -31,6 +31,10 @@ class VirtualClock:
         """Nanoseconds since the epoch, as this clock shows them."""
         return EPOCH + int((asyncio.get_running_loop().time() * self._pace + self._skew) * 1e9)
 
+    def elapsed(self) -> int:
+        """Nanoseconds since the world began, as this clock counts them."""
+        return int(asyncio.get_running_loop().time() * self._pace * 1e9)
+
     async def sleep(self, seconds: float) -> None:
         """Let so many seconds of this clock pass."""
         await asyncio.sleep(seconds / self._pace)
@@ -63,6 +67,10 @@ class JumpingClock:
         """Nanoseconds since the epoch, UTC."""
         self.time += 1000
         return self.time
+
+    def elapsed(self) -> int:
+        """Nanoseconds since the world began."""
+        return self.time - EPOCH
 
     async def sleep(self, seconds: float) -> None:
         """Move the time on, or wait for :meth:`advance`."""

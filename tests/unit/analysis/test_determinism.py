@@ -116,6 +116,7 @@ BROKEN = [
     ("waits-are-durable", "import time", "time.sleep(1)"),
     ("waits-are-durable", "", "await asyncio.sleep(1)"),
     ("waits-are-durable", "from asyncio import sleep", "await sleep(1)"),
+    ("waits-are-durable", "", "async with asyncio.timeout(1): await shop.inventory.ReserveStock(REQUEST)"),
     ("waits-are-durable", "", "await asyncio.wait_for(shop.inventory.ReserveStock(REQUEST), 1)"),
     ("branches-are-joined", "", "asyncio.create_task(shop.inventory.ReserveStock(REQUEST))"),
     ("branches-are-joined", "", "await asyncio.to_thread(print)"),

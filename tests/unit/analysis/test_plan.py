@@ -8,12 +8,13 @@ import asyncio
 import contextlib
 import functools
 from dataclasses import dataclass
+from datetime import timedelta
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator import CommandRejected, best_effort, saga, scope
+from orchestrator import CommandRejected, approval, best_effort, saga, scope, signal, sleep, timeout
 from orchestrator.analysis.plan.nodes import Parallel, walk
 from orchestrator.analysis.plan.plan import Plan
 from orchestrator.analysis.plan.reader import read_plan
@@ -429,3 +430,31 @@ def test_a_plan_reads_as_a_tree() -> None:
            │     └─ RewardsService.CreditPoints  retryable
            └─ AnalyticsService.RecordOrder  retryable, best effort"""
     )
+
+
+def test_waits_and_time_limits_are_shown_and_signals_are_known_by_name() -> None:
+    async def place(order: StartOrderRequest, shop: Shop) -> Receipt:
+        await sleep(timedelta(days=1))
+        async with timeout(timedelta(minutes=5)):
+            await shop.inventory.ReserveStock(RESERVE)
+            await approval()
+        for _ in order.lines:
+            await signal("note", Receipt)
+        await approval("second")
+        await approval("second")
+        return Receipt()
+
+    plan = plan_of(place)
+
+    assert plan_text(plan).splitlines()[1:] == [
+        "├─ wait for sleep(timedelta(days=1))",
+        "├─ timeout(timedelta(minutes=5))",
+        "│  ├─ InventoryService.ReserveStock  compensable, by ReleaseStock",
+        "│  └─ wait for approval()  a saga.v1.Decision",
+        "├─ for _ in order.lines",
+        "│  └─ wait for signal('note', Receipt)  a shop.order.v1.Receipt",
+        "├─ wait for approval('second')  a saga.v1.Decision",
+        "└─ wait for approval('second')  a saga.v1.Decision",
+    ]
+    assert {name: each.asked for name, each in plan.signals.items()} == {"approval": 1, "note": None, "second": 2}
+    assert [step.conditional for step in plan.steps()] == [False]

@@ -8,10 +8,21 @@ import asyncio
 import contextlib
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import CommandRejected, best_effort, child, saga
+from orchestrator import (
+    CommandRejected,
+    approval,
+    best_effort,
+    child,
+    saga,
+    signal,
+    sleep,
+    sleep_until,
+    timeout,
+)
 from orchestrator.analysis import rules
 from orchestrator.analysis.rules import check_definition
 from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReleaseStockRequest, ReserveStockRequest
@@ -36,6 +47,7 @@ class Shop:
     rewards: RewardsServiceStub
 
 
+NOTE = "note"
 ELSEWHERE = [Path(__file__).with_name("test_calls.py"), Path(__file__).parents[1] / "definition" / "test_saga.py"]
 
 RESERVE, CAPTURE, CREDIT, STOCK = (
@@ -320,6 +332,52 @@ def test_a_violation_names_file_line_rpc_and_rule() -> None:
     assert str(violation).startswith(
         f"{__file__}:{line}: RewardsService.CreditPoints: [retryable-follows-pivot] it has"
     )
+
+
+def test_limit_cuts_off_compensable() -> None:
+    async def place(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        async with timeout(timedelta(minutes=1)):
+            await shop.inventory.ReserveStock(RESERVE)
+            await shop.payment.CapturePayment(CAPTURE)
+            await best_effort(shop.rewards.CreditPoints(CREDIT))
+        return Receipt()
+
+    assert broken_by(place) == ["CapturePayment limit-cuts-off-compensable"]
+
+
+def test_signal_is_readable() -> None:
+    async def place(order: StartOrderRequest, _shop: Shop) -> Receipt:
+        await signal(order.customer_id, Receipt)
+        await signal(NOTE, Receipt)
+        await signal("note", StartOrderRequest)
+        await signal("Note", Receipt)
+        await signal("kind", type(order))
+        await approval()
+        return Receipt()
+
+    assert broken_by(place) == ["tried v1 signal-is-readable"] * 4
+
+
+def test_waits_break_no_rule() -> None:
+    async def place(order: StartOrderRequest, shop: Shop) -> Receipt:
+        await shop.inventory.ReserveStock(RESERVE)
+        await asyncio.gather(sleep(timedelta(days=1)), signal(NOTE, Receipt, timeout=timedelta(hours=1)))
+        for _ in order.lines:
+            await sleep_until(datetime(2030, 1, 1, tzinfo=UTC))
+        decision = await approval(timeout=timedelta(days=2))
+        if decision.approved:
+            await shop.payment.CapturePayment(CAPTURE)
+        return Receipt()
+
+    assert broken_by(place) == []
+
+
+def test_call_is_awaited_also_where_it_only_waits() -> None:
+    async def place(_order: StartOrderRequest, _shop: Shop) -> Receipt:
+        sleep(timedelta(days=1))
+        return Receipt()
+
+    assert broken_by(place) == ["tried v1 call-is-awaited"]
 
 
 def test_the_documented_rules_are_the_rules_and_each_has_a_test() -> None:

@@ -23,6 +23,9 @@ class StepClock:
     def now(self) -> int:
         return 0
 
+    def elapsed(self) -> int:
+        return 0
+
     def call_after(self, _seconds: float, _callback: Callable[[], None]) -> NoReturn:
         raise AssertionError("a circuit breaker asks for no later call")
 

@@ -66,6 +66,9 @@ class Now:
     def now(self) -> int:
         return AT + 10 * MINUTE
 
+    def elapsed(self) -> int:
+        return AT
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         await self.woken.wait()

@@ -25,6 +25,7 @@ REFUSED: Final[Mapping[Act, Mapping[Status, str | None]]] = {
     Act.RESOLVE_OUTCOME: _SUSPENDED_ONLY,
     Act.RESOLVE_COMPENSATION: _SUSPENDED_ONLY,
     Act.SKIP_COMPENSATION: _SUSPENDED_ONLY,
+    Act.SIGNAL: {**_UNREFUSED, **_ENDED},
 }
 
 

@@ -13,6 +13,7 @@ from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CommandState, CompensationState, SagaState, Status, StepOutcome
+from orchestrator.journal.waits import WaitEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,10 @@ WHY = Reason(ReasonCode.CANCELLED, "enough", KEY, "ada")
 STARTED = e.SagaStarted(1, "buy", 3, b"input", "00-a", True, (("a", "1"),), 90, 80, "saga-0")
 INTENDED = e.CommandIntended(2, KEY, "shop.v1.Shop.Buy", Effect.COMPENSABLE, b"request", best_effort=True)
 PAID = e.CommandIntended(2, KEY, "shop.v1.Shop.Pay", Effect.PIVOT, b"")
+WAIT = "signal:paid#1"
+ASKED = e.WaitBegan(2, WAIT, "paid", "shop.v1.Payment", 50)
+PARKED = e.SagaParked(4, 50)
+CANCELLED = {"rollback": WHY, "status": Status.COMPENSATING}
 DONE = e.CommandCompleted(4, KEY, 1, 3, b"reply")
 ROLLING_BACK = (STARTED, INTENDED, DONE, e.RollbackBegan(5, WHY), e.CompensationBegan(6, KEY, "shop.v1.Shop.Return"))
 
@@ -30,7 +35,7 @@ ROLLING_BACK = (STARTED, INTENDED, DONE, e.RollbackBegan(5, WHY), e.Compensation
 def fields(told: SagaState | CommandState | CompensationState) -> dict[str, object]:
     """Everything that a part of the state holds, the parts of it aside."""
     names = {name for kind in type(told).__mro__ for name in getattr(kind, "__slots__", ())}
-    return {name: getattr(told, name) for name in names - {"commands", "compensation"}}
+    return {name: getattr(told, name) for name in names - {"commands", "compensation", "waits", "signals"}}
 
 
 def changed(
@@ -77,6 +82,7 @@ def test_of_a_saga_that_was_not_started_nothing_is_known() -> None:
         "suspension": None,
         "result": None,
         "settled": {},
+        "wake_at": 0,
     }
     assert SagaState("saga-1").commands == {}
 
@@ -211,6 +217,11 @@ SETTLED: dict[str, object] = {"settled": {KEY: None}}
         ((STARTED,), e.RetryRequested(5, WHY), {}),
         ((STARTED,), e.DeadlinePassed(5), {"overdue": True}),
         ((STARTED,), e.ValueRecorded(5, "now#1", "17"), {"values": {"now#1": "17"}}),
+        ((STARTED, ASKED), e.SagaParked(5, 90), {"status": Status.WAITING, "wake_at": 90}),
+        ((STARTED, ASKED, PARKED), e.SagaWoken(7, "me", "timer"), {"status": Status.RUNNING, "wake_at": 0}),
+        ((STARTED, ASKED, PARKED), e.RollbackBegan(7, WHY), {**CANCELLED, "wake_at": 0}),
+        ((STARTED, ASKED), e.WaitEnded(9, WAIT, WaitEnd.DUE), {"settled": {WAIT: None}}),
+        ((STARTED, ASKED), e.WaitEnded(9, WAIT, WaitEnd.LEFT), {}),
         ((STARTED, PAID), e.CommandCompleted(4, KEY, 1, 3, b""), {"pivoted": True, **SETTLED}),
         ((STARTED, PAID), e.OutcomeResolved(4, KEY, True, b"", WHY), {"pivoted": True, **SETTLED}),
         ((STARTED, PAID), e.OutcomeResolved(4, KEY, False, b"", WHY), SETTLED),

@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator import child, saga, scope
 from orchestrator.engine.replica import children
-from orchestrator.engine.run import command_issuer
+from orchestrator.engine.run import issuing
 from orchestrator.journal.keys import LONGEST_KEY, LONGEST_SAGA_ID, bounded, related, relation
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
@@ -148,7 +148,7 @@ async def test_a_crash_finds_the_commands_in_nested_scopes_by_the_keys_they_have
     never = Answer()
     world.participants.scripts["ReserveStock"] = [None, never]
     if keys_were_unbounded:
-        monkeypatch.setattr(command_issuer, "LONGEST_KEY", UNBOUNDED)
+        monkeypatch.setattr(issuing, "LONGEST_KEY", UNBOUNDED)
     run = asyncio.ensure_future(world.process().worker.start(order_of(deeply_scoped), wait=1e6))
     await until(lambda: never.asked)
     run.cancel()

@@ -293,6 +293,11 @@ ENGINE_FLAWS = (
     _flaw(nothing_is_recovered, Promise.NOTHING_IS_LOST),
     _flaw(attempts_are_counted_anew, Promise.ONE_TRACE),
     _flaw(failed_journal_is_given_up, Promise.NOTHING_IS_LOST),
-    _flaw(nothing_to_write_is_taken_for_written, Promise.REPLAY_IS_SILENT, Promise.ONE_TRACE),
+    _flaw(
+        nothing_to_write_is_taken_for_written,
+        Promise.REPLAY_IS_SILENT,
+        Promise.ONE_TRACE,
+        Promise.TIME_AND_SIGNALS_ARE_FACTS,
+    ),
     _flaw(guard_is_missing, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR),
 )

@@ -55,6 +55,9 @@ def test_everything_that_can_go_wrong_does() -> None:
         "CompensationSkipped",
         "DeadlinePassed",
         "OutcomeResolved",
+        "SagaParked",
+        "SagaWoken",
+        "SignalReceived",
     ):
         assert entries[rare], rare
 
@@ -69,7 +72,7 @@ def test_a_replica_serves_what_it_served_before_while_another_serves_the_new_ver
 
 def test_what_was_served_before_a_deploy_is_all_but_the_newest_of_several_versions() -> None:
     assert SAGAS.outdated == {
-        "place_order v1", "bundle v1", "choices v1", "hurry v1", "parcel v1", "till v1", "delivery v1",
+        "place_order v1", "bundle v1", "choices v1", "hurry v1", "patience v1", "parcel v1", "till v1", "delivery v1",
     }  # fmt: skip
 
 
@@ -110,7 +113,8 @@ def test_in_a_world_without_faults_nothing_goes_wrong(monkeypatch: pytest.Monkey
 
     assert not outcome.broken
     assert outcome.timeline.counts().keys() <= {
-        "opened", "start", "appended", "sent", "completed", "was_told", "no_more_faults", "refused",
+        "opened", "start", "appended", "sent", "completed", "was_told", "no_more_faults", "refused", "claimed",
+        "signal",
     }  # fmt: skip
 
 

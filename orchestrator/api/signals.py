@@ -1,0 +1,52 @@
+"""Signals as callers give them: a message in an Any, checked against the type for which the saga's code asks."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from orchestrator.api.requests import unpack
+from orchestrator.api.validation import refuse_invalid
+from orchestrator.engine.sagas import Signal
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from orchestrator.engine.sagas import Served
+    from saga.v1 import saga_service_pb2 as api
+
+
+def signal_of(request: api.SignalSagaRequest, served: Served | None) -> Signal:
+    """The signal of a request.
+
+    Args:
+        request: which, except for what an Any hides, is valid.
+        served: the saga's definition, where it is served here; only then its message can be checked.
+
+    Raises:
+        InvalidInput: the message breaks its constraints, or cannot be read.
+    """
+    kind = request.message.TypeName()
+    expected = served.plan.signal_type(request.name) if served else None
+    if expected is None or expected.DESCRIPTOR.full_name != kind:
+        # The engine says what is wrong with it, if it is another replica's.
+        return Signal(_id(request.request_id), request.name, kind, request.message.value, request.requested_by)
+    return typed_signal(
+        request.name, unpack(request.message, expected(), "message"), request.request_id, request.requested_by
+    )
+
+
+def typed_signal(name: str, message: Message, request_id: str, requested_by: str) -> Signal:
+    """A signal with this message.
+
+    Raises:
+        InvalidInput: the message breaks its constraints.
+    """
+    refuse_invalid(message)
+    payload = message.SerializeToString(deterministic=True)
+    return Signal(_id(request_id), name, message.DESCRIPTOR.full_name, payload, requested_by)
+
+
+def _id(request_id: str) -> str:
+    """A UUID is the same in capitals (RFC 9562); without one, each request has an id of its own."""
+    return request_id.lower() or str(uuid.uuid4())

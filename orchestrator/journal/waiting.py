@@ -1,0 +1,56 @@
+"""Which waits of a saga are open, which one a signal ends, and when a saga is due. Pure.
+
+Invariant: each signal ends at most one wait, and each wait ends once; signals of one name are given out in the order of
+their arrival, to the waits in the order in which they began.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.journal.state import SagaState
+    from orchestrator.journal.waits import SignalState, WaitState
+
+
+def match_of(state: SagaState, wait: WaitState) -> SignalState | None:
+    """The signal that ends an open wait, if one is there."""
+    return next((signal for each, signal in matches(state) if each is wait), None)
+
+
+def open_waits(state: SagaState) -> list[WaitState]:
+    """The waits that have not ended, in the order in which they began."""
+    return [wait for wait in state.waits.values() if wait.how is None]
+
+
+def due_waits(state: SagaState, now: int) -> list[WaitState]:
+    """The open waits whose time has come by this instant, in the order of their times."""
+    due = [wait for wait in open_waits(state) if 0 < wait.due_at <= now]
+    return sorted(due, key=lambda wait: wait.due_at)
+
+
+def matches(state: SagaState) -> Iterator[tuple[WaitState, SignalState]]:
+    """The open waits that signals end which came in time, each with its signal."""
+    unused = [signal for signal in state.signals.values() if not signal.wait]
+    for wait in open_waits(state) if unused else ():
+        signal = next((each for each in unused if each.name == wait.signal and _is_in_time(each, wait)), None)
+        if signal is not None:
+            unused.remove(signal)
+            yield wait, signal
+
+
+def _is_in_time(signal: SignalState, wait: WaitState) -> bool:
+    """A signal that came when the time was over has lost, also where nobody has noticed yet that it was over."""
+    return not wait.due_at or signal.position <= wait.signals_before or signal.received_at < wait.due_at
+
+
+def next_due(state: SagaState) -> int:
+    """When a saga has to be advanced, whatever comes: at its next timer or for its deadline's sake; 0 for never."""
+    times = [wait.due_at for wait in open_waits(state) if wait.due_at]
+    if state.forward_until and not state.pivoted:
+        times.append(state.forward_until)
+    elif state.deadline_at and not state.overdue:
+        times.append(state.deadline_at)
+    return min(times, default=0)
