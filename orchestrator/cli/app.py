@@ -22,6 +22,7 @@ from orchestrator.cli.commands.mock import mock
 from orchestrator.cli.commands.operator import act, cancel, pause, resolve, resume, retry, skip
 from orchestrator.cli.commands.retention import retention
 from orchestrator.cli.commands.serve import serve
+from orchestrator.cli.commands.signal import approve, reject, signal
 from orchestrator.cli.commands.simulate import simulate
 from orchestrator.cli.commands.verify import verify
 from orchestrator.cli.output.streams import prepare_streams
@@ -96,3 +97,6 @@ app.command(rich_help_panel=ACT)(retry)
 app.command(rich_help_panel=ACT)(resolve)
 app.command(rich_help_panel=ACT)(skip)
 app.command(rich_help_panel=ACT)(act)
+app.command(rich_help_panel=ACT)(signal)
+app.command(rich_help_panel=ACT)(approve)
+app.command(rich_help_panel=ACT)(reject)

@@ -51,19 +51,43 @@ BackingOff = Annotated[
 ]
 
 
+class WaitName(StrEnum):
+    """What the code of a saga may wait for, as it is typed."""
+
+    TIMER = "timer"
+    SIGNAL = "signal"
+
+    @property
+    def number(self) -> saga_pb2.WaitReason.ValueType:
+        """The reason that the API knows."""
+        return saga_pb2.WaitReason.Value(f"WAIT_REASON_{self.name}")
+
+
+WaitingFor = Annotated[
+    WaitName | None, typer.Option("--waiting-for", help="Only those whose code waits for this, on whichever replica.")
+]
+
+
 def saga_filter(
-    definition: str, statuses: list[StatusName] | None, attributes: list[str] | None, *, backing_off: bool = False
+    definition: str,
+    statuses: list[StatusName] | None,
+    attributes: list[str] | None,
+    *,
+    backing_off: bool = False,
+    waiting_for: WaitName | None = None,
 ) -> SagaFilter:
     """The filter that the API knows.
 
     Raises:
-        typer.Exit: with code 2, an attribute is not of the form name=value.
+        typer.Exit: with code 2, an attribute is not of the form name=value, or two kinds of waits are asked for.
     """
+    if backing_off and waiting_for:
+        refuse("say one of --backing-off and --waiting-for")
     return SagaFilter(
         definition=definition,
         statuses=[each.number for each in statuses or []],
         attributes=dict(map(_pair, attributes or [])),
-        waiting_for=_ANY_WAIT if backing_off else (),
+        waiting_for=_ANY_WAIT if backing_off else [waiting_for.number] if waiting_for else (),
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import grpc.aio
-    from google.protobuf.descriptor import MethodDescriptor
+    from google.protobuf.descriptor import Descriptor, MethodDescriptor
     from google.protobuf.descriptor_pool import DescriptorPool
 
 
@@ -83,11 +83,35 @@ async def reply_from_json(channel: grpc.aio.Channel, method: str, text: str) -> 
         rpc: MethodDescriptor = types.FindMethodByName(method)
     except KeyError:
         refuse(f"the orchestrator does not know the contract of {method}", code=1)
-    reply = GetMessageClass(rpc.output_type)()
+    return _packed(rpc.output_type, text, types, "--reply-json")
+
+
+async def message_from_json(channel: grpc.aio.Channel, name: str, text: str, option: str) -> AnyMessage:
+    """A message, written as JSON.
+
+    Args:
+        channel: to the orchestrator, which knows its type.
+        name: the full name of the type.
+        text: the JSON.
+        option: the option in which it was typed.
+
+    Raises:
+        typer.Exit: with code 1, the orchestrator does not know the type; with code 2, this is no such message.
+    """
+    types = await declarations(channel, [name])
     try:
-        json_format.Parse(text, reply, descriptor_pool=types)
+        kind = types.FindMessageTypeByName(name)
+    except KeyError:
+        refuse(f"the orchestrator does not know the message {name}", code=1)
+    return _packed(kind, text, types, option)
+
+
+def _packed(kind: Descriptor, text: str, types: DescriptorPool, option: str) -> AnyMessage:
+    message = GetMessageClass(kind)()
+    try:
+        json_format.Parse(text, message, descriptor_pool=types)
     except json_format.ParseError as error:
-        refuse(f"--reply-json: this is no {rpc.output_type.full_name}: {' '.join(str(error).split())}")
+        refuse(f"{option}: this is no {kind.full_name}: {' '.join(str(error).split())}")
     packed = AnyMessage()
-    packed.Pack(reply)
+    packed.Pack(message)
     return packed

@@ -136,6 +136,10 @@ def waiting_text(waiting: saga_pb2.Waiting) -> Text:
         case saga_pb2.WAIT_REASON_PARTICIPANT_BUSY:
             text = Text.assemble((f"{step} waits", "bold yellow"), f" since {since}")
             return text.append(f": as many calls as may be are in flight to {waiting.service}")
+        case saga_pb2.WAIT_REASON_TIMER | saga_pb2.WAIT_REASON_SIGNAL:
+            what = f"the signal {waiting.signal!r}" if waiting.signal else step
+            text = Text.assemble(("waits", "cyan"), f" for {what} since {since}")
+            return text.append(f", until {instant_text(waiting.until)}" if waiting.HasField("until") else "")
         case _:
             text = Text.assemble((f"{step} backs off", "bold yellow"), f" since {since}")
             text.append(f", attempt {waiting.attempt} at {_clock(waiting.until)}" if waiting.HasField("until") else "")

@@ -1,0 +1,118 @@
+"""``orchestrator signal``, ``approve`` and ``reject``: what people and scripts tell sagas that wait for it.
+
+These commands are clients of ``saga.v1.SagaService``, as those of operators are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from google.protobuf.any_pb2 import Any as AnyMessage
+
+from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, SagaId, channel_to, whole_id
+from orchestrator.cli.commands.operator import By  # noqa: TC001 - typer reads the annotations
+from orchestrator.cli.output.exit import refuse
+from orchestrator.cli.output.payloads import message_from_json
+from orchestrator.cli.output.rendering import open_console, saga_page
+from saga.v1 import saga_pb2
+from saga.v1 import saga_service_pb2 as api
+from saga.v1.saga_service_pb2_grpc import SagaServiceStub
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import grpc.aio
+
+    Message = Callable[[grpc.aio.Channel, saga_pb2.Saga], Awaitable[AnyMessage]]
+
+_APPROVAL: Final = "approval"
+
+Name = Annotated[str, typer.Argument(help="The signal's name, as the saga's code has it.", show_default=False)]
+Approval = Annotated[str, typer.Option("--name", help="The signal's name, where the saga's code gives it another.")]
+Why = Annotated[str, typer.Option("--reason", help="Why, in a sentence.")]
+RequestId = Annotated[
+    str, typer.Option("--request-id", help="A UUID that makes repeating the command safe.", show_default="a new one")
+]
+
+
+def signal(
+    saga_id: SagaId,
+    name: Name,
+    by: By,
+    message: Annotated[str, typer.Option("--input", help="The signal's message, as JSON.")] = "{}",
+    message_type: Annotated[
+        str,
+        typer.Option(
+            "--type",
+            help="The full name of its message; needed where the saga does not wait for it yet.",
+            metavar="NAME",
+        ),
+    ] = "",
+    request_id: RequestId = "",
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Give one saga a signal, for which its code waits or will wait."""
+
+    async def typed(channel: grpc.aio.Channel, saga: saga_pb2.Saga) -> AnyMessage:
+        awaited = (each.message_type for each in saga.waiting if each.signal == name)
+        kind = message_type or next(awaited, "")
+        if not kind:
+            refuse(f"the saga does not wait for the signal {name!r} now; name the type of its message: --type <name>")
+        return await message_from_json(channel, kind, message, "--input")
+
+    asyncio.run(_give(saga_id, name, by, typed, request_id, address))
+
+
+def approve(
+    saga_id: SagaId,
+    by: By,
+    reason: Why = "",
+    name: Approval = _APPROVAL,
+    request_id: RequestId = "",
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Say yes to one saga that waits for an approval."""
+    _decide(saga_id, saga_pb2.Decision(approved=True, reason=reason, decided_by=by), name, request_id, address)
+
+
+def reject(
+    saga_id: SagaId,
+    by: By,
+    reason: Why = "",
+    name: Approval = _APPROVAL,
+    request_id: RequestId = "",
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Say no to one saga that waits for an approval."""
+    _decide(saga_id, saga_pb2.Decision(approved=False, reason=reason, decided_by=by), name, request_id, address)
+
+
+def _decide(saga_id: str, decision: saga_pb2.Decision, name: str, request_id: str, address: str) -> None:
+    packed = AnyMessage()
+    packed.Pack(decision)
+
+    async def decided(_channel: grpc.aio.Channel, _saga: saga_pb2.Saga) -> AnyMessage:
+        return packed
+
+    asyncio.run(_give(saga_id, name, decision.decided_by, decided, request_id, address))
+
+
+async def _give(saga_id: str, name: str, by: str, message: Message, request_id: str, address: str) -> None:
+    async with channel_to(address) as channel:
+        service = SagaServiceStub(channel)
+        request = api.GetSagaRequest(saga_id=await whole_id(service, saga_id))
+        saga = (await service.GetSaga(request, timeout=PATIENCE_SECONDS)).saga
+        answer = await service.SignalSaga(
+            api.SignalSagaRequest(
+                saga_id=saga.saga_id,
+                name=name,
+                message=await message(channel, saga),
+                request_id=request_id or str(uuid.uuid4()),
+                requested_by=by,
+            ),
+            timeout=PATIENCE_SECONDS,
+        )
+    open_console().print(saga_page(answer.saga))
