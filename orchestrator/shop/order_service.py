@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.api.application import Application, servicers
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, patience_of, statuses, traceparent_of
+from orchestrator.api.signals import typed_signal
 from orchestrator.api.starts import start_request
 from orchestrator.api.views.reason_view import reason_view
-from orchestrator.api.views.saga_view import record_view, status_view, step_views
+from orchestrator.api.views.saga_view import record_view, status_view, step_views, waiting_view
 from orchestrator.api.views.seen_steps import SeenSteps, paced
 from orchestrator.api.views.timestamps import timestamp
-from orchestrator.errors import DefinitionError, SagaNotFound
+from orchestrator.definition.waiting import APPROVAL
+from orchestrator.errors import ActRefused, DefinitionError, SagaNotFound
 from orchestrator.journal.acts import Act
 from orchestrator.journal.trace_ids import trace_id
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.shop.order_details import OrderDetails
+from saga.v1.saga_pb2 import Decision
 from shop.order.v1 import order_pb2, order_service_pb2
 from shop.order.v1.order_service_pb2_grpc import OrderServiceServicer, add_OrderServiceServicer_to_server
 
@@ -33,9 +36,13 @@ if TYPE_CHECKING:
     from saga.v1 import saga_pb2
 
     Context = grpc.aio.ServicerContext[Any, Any]
+    _Decision = order_service_pb2.ApproveOrderRequest | order_service_pb2.RejectOrderRequest
 
 DEFINITION: Final = "place_order"
 """What StartOrder starts: the newest version of it that is served, wherever that lives."""
+
+# What an order that takes no decision, or no more, says of one; version 1 asks for none.
+_NOT_IN_TIME: Final = frozenset({"TOO_LATE", "SAGA_ENDED", "UNKNOWN_SIGNAL"})
 
 # Who cancels, as far as this API knows: it is the customer's side.
 _CUSTOMER = "customer"
@@ -113,6 +120,20 @@ class OrderService(OrderServiceServicer):
         )
         return order_service_pb2.CancelOrderResponse(order=self._view(state))
 
+    async def ApproveOrder(
+        self, request: order_service_pb2.ApproveOrderRequest, context: Context
+    ) -> order_service_pb2.ApproveOrderResponse:
+        """See the contract."""
+        state, in_time = await self._decide(request, context, approved=True)
+        return order_service_pb2.ApproveOrderResponse(order=self._view(state), in_time=in_time)
+
+    async def RejectOrder(
+        self, request: order_service_pb2.RejectOrderRequest, context: Context
+    ) -> order_service_pb2.RejectOrderResponse:
+        """See the contract."""
+        state, in_time = await self._decide(request, context, approved=False)
+        return order_service_pb2.RejectOrderResponse(order=self._view(state), in_time=in_time)
+
     async def GetOrderDetails(
         self, request: order_service_pb2.GetOrderDetailsRequest, context: Context
     ) -> order_service_pb2.GetOrderDetailsResponse:
@@ -121,6 +142,19 @@ class OrderService(OrderServiceServicer):
         details = await self._details.gather(state.saga_id, _input(state))
         details.order.CopyFrom(self._view(state))
         return details
+
+    async def _decide(self, request: _Decision, context: Context, *, approved: bool) -> tuple[SagaState, bool]:
+        """Give an order somebody's decision; the order, and whether the decision came in time."""
+        await self._order(request.order_id)
+        decision = Decision(approved=approved, reason=request.reason, decided_by=request.decided_by)
+        signal = typed_signal(APPROVAL, decision, request.request_id, request.decided_by)
+        try:
+            state = await self._sagas.signal(request.order_id, signal, patience=patience_of(context))
+        except ActRefused as refused:
+            if refused.reason not in _NOT_IN_TIME:
+                raise
+            return await self._order(request.order_id), False
+        return state, True
 
     async def _order(self, order_id: str) -> SagaState:
         """The order's saga; a saga of another definition is no order."""
@@ -142,6 +176,7 @@ class OrderService(OrderServiceServicer):
             ended_at=timestamp(state.ended_at) if state.ended_at is not None else None,
             trace_id=trace_id(state.saga_id, state.traceparent),
             lines=order.lines,
+            waiting=map(waiting_view, self._sagas.waiting(state)),
         )
 
 

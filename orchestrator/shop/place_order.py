@@ -1,30 +1,33 @@
 """How the shop sells something.
 
 Everything up to the capture of the payment can be compensated; from the capture on, the order only goes
-forward. What compensates what is declared in the services' contracts, under ``protos/shop``.
+forward. What compensates what is declared in the services' contracts, under ``protos/shop``. Orders that started with
+version 1 stay on it; in version 2, an expensive order waits until somebody has approved it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, NamedTuple
 
-from orchestrator import SagaRejected, best_effort, saga, saga_id
+from orchestrator import SagaRejected, approval, best_effort, saga, saga_id
 from shop.analytics.v1.analytics_pb2 import RecordOrderRequest
 from shop.analytics.v1.analytics_pb2_grpc import AnalyticsServiceStub
 from shop.email.v1.email_pb2 import SendConfirmationRequest
 from shop.email.v1.email_pb2_grpc import EmailServiceStub
 from shop.fraud.v1.fraud_pb2 import VERDICT_ACCEPT, AssessOrderRequest
 from shop.fraud.v1.fraud_pb2_grpc import FraudServiceStub
-from shop.inventory.v1.inventory_pb2 import ReserveStockRequest
+from shop.inventory.v1.inventory_pb2 import ReserveStockRequest, ReserveStockResponse
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, CapturePaymentRequest
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
-from shop.pricing.v1.pricing_pb2 import PriceOrderRequest
+from shop.pricing.v1.pricing_pb2 import PriceOrderRequest, PriceOrderResponse
 from shop.pricing.v1.pricing_pb2_grpc import PricingServiceStub
-from shop.product.v1.product_pb2 import CreateOrderRequest
+from shop.product.v1.product_pb2 import CreateOrderRequest, CreateOrderResponse
 from shop.product.v1.product_pb2_grpc import ProductServiceStub
 from shop.rewards.v1.rewards_pb2 import CreditPointsRequest
 from shop.rewards.v1.rewards_pb2_grpc import RewardsServiceStub
@@ -32,6 +35,11 @@ from shop.shipping.v1.shipping_pb2 import ArrangeShipmentRequest
 from shop.shipping.v1.shipping_pb2_grpc import ShippingServiceStub
 from shop.warehouse.v1.warehouse_pb2 import FulfilOrderRequest, PickLine
 from shop.warehouse.v1.warehouse_pb2_grpc import WarehouseServiceStub
+
+APPROVAL_LIMIT: Final = 25_000
+"""An order of so many units of its currency or more waits for an approval."""
+APPROVAL_TIME: Final = timedelta(hours=24)
+"""For so long at most."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +58,34 @@ class Shop:
     analytics: AnalyticsServiceStub
 
 
+class Reserved(NamedTuple):
+    """What is known of an order before its payment."""
+
+    cart: CreateOrderResponse
+    stock: ReserveStockResponse
+    price: PriceOrderResponse
+
+
 @saga("place_order", version=1)
 async def place_order(order: StartOrderRequest, shop: Shop) -> Receipt:
     """Sell, pay, ship; then tell everybody who waits for it."""
+    reserved = await reserve(order, shop)
+    return await pay_and_ship(order, shop, reserved)
+
+
+@saga("place_order", version=2)
+async def place_order_2(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """The same, but an order above a limit waits for somebody's yes before it is paid."""
+    reserved = await reserve(order, shop)
+    if reserved.price.total.units >= APPROVAL_LIMIT:
+        decision = await approval(timeout=APPROVAL_TIME)
+        if not decision.approved:
+            raise SagaRejected("NOT_APPROVED", f"{decision.decided_by or 'somebody'} said no: {decision.reason}")
+    return await pay_and_ship(order, shop, reserved)
+
+
+async def reserve(order: StartOrderRequest, shop: Shop) -> Reserved:
+    """Know who buys what for how much, and keep the stock for it."""
     order_id = saga_id()
 
     cart = await shop.product.CreateOrder(
@@ -74,6 +107,13 @@ async def place_order(order: StartOrderRequest, shop: Shop) -> Receipt:
     price = await shop.pricing.PriceOrder(
         PriceOrderRequest(lines=order.lines, coupon_codes=order.coupon_codes, country=order.ship_to.country)
     )
+    return Reserved(cart, stock, price)
+
+
+async def pay_and_ship(order: StartOrderRequest, shop: Shop, reserved: Reserved) -> Receipt:
+    """Take the money, and do what was paid for."""
+    order_id = saga_id()
+    cart, stock, price = reserved
     await shop.payment.AuthorizePayment(
         AuthorizePaymentRequest(
             order_id=order_id, customer_id=order.customer_id, amount=price.total, card_token=order.card_token

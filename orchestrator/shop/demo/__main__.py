@@ -1,8 +1,8 @@
 """The demo: ``python -m orchestrator.shop.demo``, or rather ``make demo``.
 
-Starts every service and the orchestrator as processes of their own, on ports and state of their own; places five
-orders; kills the orchestrator during the last one; shows what became of each; and exits with 0 only if all of it
-is as promised.
+Starts every service and the orchestrator as processes of their own, on ports and state of their own; places six
+orders; kills the orchestrator during one of them, while another one waits for an approval; shows what became of each;
+and exits with 0 only if all of it is as promised.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from orchestrator.shop.demo.promises import (
     broken_by_trace,
     told_by_effects,
 )
+from saga.v1.saga_pb2 import STATUS_WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -185,7 +186,8 @@ async def _run(stage: Stage) -> Told:
 
 
 async def _place(stage: Stage, customers: Customers, services: Services, progress: Progress) -> dict[int, str]:
-    """Place all orders; the last one when the others are done with, because the orchestrator is killed during it."""
+    """Place all orders; one when the others are done with or parked, because the orchestrator is killed during it."""
+    parked, restarted = asyncio.Event(), asyncio.Event()
 
     async def cancel(order_id: str) -> None:
         await services.hold_taken(order_id)
@@ -199,18 +201,30 @@ async def _place(stage: Stage, customers: Customers, services: Services, progres
         progress.tell("order 5: the orchestrator is started again")
         stage.orchestrator.start()
         await stage.orchestrator.serving([stage.addresses.orchestrator])
+        restarted.set()
+
+    async def approve(order_id: str) -> None:
+        progress.tell("order 6: waits for an approval, and is out of memory")
+        parked.set()
+        await restarted.wait()
+        progress.tell("order 6: approved")
+        await customers.approve(order_id)
 
     async def place(order: DemoOrder) -> str:
+        if order.killed:
+            await parked.wait()
         return await customers.place(order, cancel if order.cancelled else kill if order.killed else None)
 
-    undisturbed = [order for order in ORDERS if not order.killed]
-    placed = dict(
-        zip((each.number for each in undisturbed), await asyncio.gather(*map(place, undisturbed)), strict=True)
-    )
-    for order in ORDERS:
-        if order.killed:
-            placed[order.number] = await place(order)
-    return placed
+    async def place_awaiting(order: DemoOrder) -> str:
+        return await customers.place(order, approve, is_there=lambda view: view.status == STATUS_WAITING)
+
+    undisturbed = [order for order in ORDERS if not (order.killed or order.approved)]
+    async with asyncio.TaskGroup() as tasks:
+        placed = {order.number: tasks.create_task(place_awaiting(order)) for order in ORDERS if order.approved}
+        placed |= {order.number: tasks.create_task(place(order)) for order in undisturbed}
+        await asyncio.gather(*(placed[order.number] for order in undisturbed))
+        placed |= {order.number: tasks.create_task(place(order)) for order in ORDERS if order.killed}
+    return {number: task.result() for number, task in placed.items()}
 
 
 def _verdict(console: Console, told: Told, seconds: float) -> bool:

@@ -15,7 +15,7 @@ from orchestrator.shop.demo.progress import half_way
 from saga.v1.saga_pb2 import STATUS_SUSPENDED, Saga
 from saga.v1.saga_service_pb2 import GetSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
-from shop.order.v1.order_service_pb2 import CancelOrderRequest, WatchOrderRequest
+from shop.order.v1.order_service_pb2 import ApproveOrderRequest, CancelOrderRequest, WatchOrderRequest
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 
 if TYPE_CHECKING:
@@ -46,12 +46,18 @@ class Customers:
         """Close the channel."""
         await self._channel.close()
 
-    async def place(self, order: DemoOrder, half_way_there: Callable[[str], Awaitable[None]] | None = None) -> str:
+    async def place(
+        self,
+        order: DemoOrder,
+        half_way_there: Callable[[str], Awaitable[None]] | None = None,
+        is_there: Callable[[Order], bool] = lambda view: half_way(view, AUTHORIZE),
+    ) -> str:
         """Place an order and watch it until it has ended or waits for an operator; its id.
 
         Args:
             order: what to order.
-            half_way_there: is called once, with the order's id, as soon as its payment is being authorised.
+            half_way_there: is called once, with the order's id, as soon as it is there.
+            is_there: whether it is; by default, when its payment is being authorised.
         """
         placed = (await self._orders.StartOrder(order.request, timeout=_SECONDS, wait_for_ready=True)).order
         async with asyncio.TaskGroup() as tasks:
@@ -59,7 +65,7 @@ class Customers:
             def look(view: Order) -> None:
                 nonlocal half_way_there
                 self._progress.update(order, view)
-                if half_way_there and half_way(view, AUTHORIZE):
+                if half_way_there and is_there(view):
                     tasks.create_task(half_way_there(placed.order_id))  # type: ignore[arg-type]
                     half_way_there = None
 
@@ -70,6 +76,11 @@ class Customers:
         """Cancel an order."""
         request = CancelOrderRequest(order_id=order_id, reason="the customer changed their mind")
         await self._orders.CancelOrder(request, timeout=_SECONDS)
+
+    async def approve(self, order_id: str) -> None:
+        """Approve an order."""
+        request = ApproveOrderRequest(order_id=order_id, decided_by="grace", reason="they have ordered before")
+        await self._orders.ApproveOrder(request, timeout=_SECONDS, wait_for_ready=True)
 
     async def saga(self, order_id: str) -> Saga:
         """The order's saga, as operators see it."""

@@ -1,4 +1,4 @@
-"""The five orders of the demo, and what is promised of each.
+"""The six orders of the demo, and what is promised of each.
 
 Each is of a product of its own, so that its effect on the stock can be told from that of the others.
 """
@@ -30,6 +30,7 @@ class DemoOrder:
         held: money was put on hold for it.
         cancelled: it is cancelled while its payment is being authorised.
         killed: the orchestrator is killed while its payment is being authorised.
+        approved: it waits for an approval, which comes after the orchestrator was killed and started again.
     """
 
     number: int
@@ -41,6 +42,7 @@ class DemoOrder:
     held: bool = True
     cancelled: bool = False
     killed: bool = False
+    approved: bool = False
 
     @property
     def line(self) -> Line:
@@ -74,7 +76,7 @@ ORDERS: Final = (
     DemoOrder(
         number=2,
         title="the card is declined",
-        request=_request("bob", "TEE-M", 1, "tok_declined"),
+        request=_request("bob", "CHAIR-OAK", 1, "tok_declined"),
         ends=saga_pb2.STATUS_COMPENSATED,
         reason="REJECTED",
         step_key=AUTHORIZE,
@@ -102,5 +104,12 @@ ORDERS: Final = (
         request=_request("erin", "LAMP-DESK", 1, "tok_slow"),
         ends=saga_pb2.STATUS_COMPLETED,
         killed=True,
+    ),
+    DemoOrder(
+        number=6,
+        title="waits for an approval, also over the kill of order 5",
+        request=_request("frank", "TEE-M", 1000, "tok_visa"),
+        ends=saga_pb2.STATUS_COMPLETED,
+        approved=True,
     ),
 )

@@ -28,7 +28,7 @@ from saga.v1 import saga_pb2 as saga_dot_v1_dot_saga__pb2
 from shop.type.v1 import type_pb2 as shop_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19shop/order/v1/order.proto\x12\rshop.order.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x12saga/v1/saga.proto\x1a\x17shop/type/v1/type.proto\"\xc9\x02\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x1f\n\x06status\x18\x03 \x01(\x0e\x32\x0f.saga.v1.Status\x12\x1c\n\x05steps\x18\x04 \x03(\x0b\x32\r.saga.v1.Step\x12\x1f\n\x06reason\x18\x05 \x01(\x0b\x32\x0f.saga.v1.Reason\x12\'\n\x07receipt\x18\x06 \x01(\x0b\x32\x16.shop.order.v1.Receipt\x12-\n\tplaced_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08trace_id\x18\t \x01(\t\x12!\n\x05lines\x18\n \x03(\x0b\x32\x12.shop.type.v1.Line\"\x8c\x01\n\x07Receipt\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12!\n\x05total\x18\x02 \x01(\x0b\x32\x12.google.type.Money\x12\x12\n\npayment_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63\x61rrier\x18\x04 \x01(\t\x12\x17\n\x0ftracking_number\x18\x05 \x01(\t\x12\x0e\n\x06points\x18\x06 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19shop/order/v1/order.proto\x12\rshop.order.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x12saga/v1/saga.proto\x1a\x17shop/type/v1/type.proto\"\xec\x02\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x1f\n\x06status\x18\x03 \x01(\x0e\x32\x0f.saga.v1.Status\x12\x1c\n\x05steps\x18\x04 \x03(\x0b\x32\r.saga.v1.Step\x12\x1f\n\x06reason\x18\x05 \x01(\x0b\x32\x0f.saga.v1.Reason\x12\'\n\x07receipt\x18\x06 \x01(\x0b\x32\x16.shop.order.v1.Receipt\x12-\n\tplaced_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08trace_id\x18\t \x01(\t\x12!\n\x05lines\x18\n \x03(\x0b\x32\x12.shop.type.v1.Line\x12!\n\x07waiting\x18\x0b \x03(\x0b\x32\x10.saga.v1.Waiting\"\x8c\x01\n\x07Receipt\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12!\n\x05total\x18\x02 \x01(\x0b\x32\x12.google.type.Money\x12\x12\n\npayment_id\x18\x03 \x01(\t\x12\x0f\n\x07\x63\x61rrier\x18\x04 \x01(\t\x12\x17\n\x0ftracking_number\x18\x05 \x01(\t\x12\x0e\n\x06points\x18\x06 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,7 +36,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shop.order.v1.order_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ORDER']._serialized_start=148
-  _globals['_ORDER']._serialized_end=477
-  _globals['_RECEIPT']._serialized_start=480
-  _globals['_RECEIPT']._serialized_end=620
+  _globals['_ORDER']._serialized_end=512
+  _globals['_RECEIPT']._serialized_start=515
+  _globals['_RECEIPT']._serialized_end=655
 # @@protoc_insertion_point(module_scope)

@@ -38,6 +38,7 @@ class Order(_message.Message):
     ENDED_AT_FIELD_NUMBER: _builtins.int
     TRACE_ID_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order's identity; also that of its saga."""
     customer_id: _builtins.str
@@ -70,6 +71,10 @@ class Order(_message.Message):
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[_type_pb2.Line]:
         """What was ordered."""
 
+    @_builtins.property
+    def waiting(self) -> _containers.RepeatedCompositeFieldContainer[_saga_pb2.Waiting]:
+        """What it waits for at this moment, such as an approval."""
+
     def __init__(
         self,
         *,
@@ -83,10 +88,11 @@ class Order(_message.Message):
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         trace_id: _builtins.str = ...,
         lines: _abc.Iterable[_type_pb2.Line] | None = ...,
+        waiting: _abc.Iterable[_saga_pb2.Waiting] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "placed_at", b"placed_at", "reason", b"reason", "receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "ended_at", b"ended_at", "lines", b"lines", "order_id", b"order_id", "placed_at", b"placed_at", "reason", b"reason", "receipt", b"receipt", "status", b"status", "steps", b"steps", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "ended_at", b"ended_at", "lines", b"lines", "order_id", b"order_id", "placed_at", b"placed_at", "reason", b"reason", "receipt", b"receipt", "status", b"status", "steps", b"steps", "trace_id", b"trace_id", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -60,6 +60,16 @@ class OrderServiceStub:
                 request_serializer=shop_dot_order_dot_v1_dot_order__service__pb2.CancelOrderRequest.SerializeToString,
                 response_deserializer=shop_dot_order_dot_v1_dot_order__service__pb2.CancelOrderResponse.FromString,
                 _registered_method=True)
+        self.ApproveOrder = channel.unary_unary(
+                '/shop.order.v1.OrderService/ApproveOrder',
+                request_serializer=shop_dot_order_dot_v1_dot_order__service__pb2.ApproveOrderRequest.SerializeToString,
+                response_deserializer=shop_dot_order_dot_v1_dot_order__service__pb2.ApproveOrderResponse.FromString,
+                _registered_method=True)
+        self.RejectOrder = channel.unary_unary(
+                '/shop.order.v1.OrderService/RejectOrder',
+                request_serializer=shop_dot_order_dot_v1_dot_order__service__pb2.RejectOrderRequest.SerializeToString,
+                response_deserializer=shop_dot_order_dot_v1_dot_order__service__pb2.RejectOrderResponse.FromString,
+                _registered_method=True)
         self.GetOrderDetails = channel.unary_unary(
                 '/shop.order.v1.OrderService/GetOrderDetails',
                 request_serializer=shop_dot_order_dot_v1_dot_order__service__pb2.GetOrderDetailsRequest.SerializeToString,
@@ -109,6 +119,21 @@ class OrderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ApproveOrder(self, request, context):
+        """Approves an order that is so expensive that it waits for that. A repeated request id changes nothing, and is
+        answered in the same way. The answer says whether the decision came in time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RejectOrder(self, request, context):
+        """Rejects such an order, which is then rolled back. As ApproveOrder otherwise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetOrderDetails(self, request, context):
         """Gathers what a web page needs from several services at once. A service that cannot be reached is named in the
         answer, which has the other parts.
@@ -144,6 +169,16 @@ def add_OrderServiceServicer_to_server(servicer, server):
                     servicer.CancelOrder,
                     request_deserializer=shop_dot_order_dot_v1_dot_order__service__pb2.CancelOrderRequest.FromString,
                     response_serializer=shop_dot_order_dot_v1_dot_order__service__pb2.CancelOrderResponse.SerializeToString,
+            ),
+            'ApproveOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveOrder,
+                    request_deserializer=shop_dot_order_dot_v1_dot_order__service__pb2.ApproveOrderRequest.FromString,
+                    response_serializer=shop_dot_order_dot_v1_dot_order__service__pb2.ApproveOrderResponse.SerializeToString,
+            ),
+            'RejectOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.RejectOrder,
+                    request_deserializer=shop_dot_order_dot_v1_dot_order__service__pb2.RejectOrderRequest.FromString,
+                    response_serializer=shop_dot_order_dot_v1_dot_order__service__pb2.RejectOrderResponse.SerializeToString,
             ),
             'GetOrderDetails': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrderDetails,
@@ -287,6 +322,60 @@ class OrderService:
             '/shop.order.v1.OrderService/CancelOrder',
             shop_dot_order_dot_v1_dot_order__service__pb2.CancelOrderRequest.SerializeToString,
             shop_dot_order_dot_v1_dot_order__service__pb2.CancelOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.order.v1.OrderService/ApproveOrder',
+            shop_dot_order_dot_v1_dot_order__service__pb2.ApproveOrderRequest.SerializeToString,
+            shop_dot_order_dot_v1_dot_order__service__pb2.ApproveOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RejectOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shop.order.v1.OrderService/RejectOrder',
+            shop_dot_order_dot_v1_dot_order__service__pb2.RejectOrderRequest.SerializeToString,
+            shop_dot_order_dot_v1_dot_order__service__pb2.RejectOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -31,6 +31,12 @@ class OrderServiceStub:
     """Cancels an order. Refused with FAILED_PRECONDITION once the payment was captured. Repeating it
     changes nothing.
     """
+    ApproveOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.ApproveOrderRequest, _order_service_pb2.ApproveOrderResponse]
+    """Approves an order that is so expensive that it waits for that. A repeated request id changes nothing, and is
+    answered in the same way. The answer says whether the decision came in time.
+    """
+    RejectOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.RejectOrderRequest, _order_service_pb2.RejectOrderResponse]
+    """Rejects such an order, which is then rolled back. As ApproveOrder otherwise."""
     GetOrderDetails: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderDetailsRequest, _order_service_pb2.GetOrderDetailsResponse]
     """Gathers what a web page needs from several services at once. A service that cannot be reached is named in the
     answer, which has the other parts.
@@ -83,6 +89,24 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         """Cancels an order. Refused with FAILED_PRECONDITION once the payment was captured. Repeating it
         changes nothing.
         """
+
+    @_abc_1.abstractmethod
+    def ApproveOrder(
+        self,
+        request: _order_service_pb2.ApproveOrderRequest,
+        context: _aio.ServicerContext[_order_service_pb2.ApproveOrderRequest, _abc.Awaitable[_order_service_pb2.ApproveOrderResponse]],
+    ) -> _abc.Awaitable[_order_service_pb2.ApproveOrderResponse]:
+        """Approves an order that is so expensive that it waits for that. A repeated request id changes nothing, and is
+        answered in the same way. The answer says whether the decision came in time.
+        """
+
+    @_abc_1.abstractmethod
+    def RejectOrder(
+        self,
+        request: _order_service_pb2.RejectOrderRequest,
+        context: _aio.ServicerContext[_order_service_pb2.RejectOrderRequest, _abc.Awaitable[_order_service_pb2.RejectOrderResponse]],
+    ) -> _abc.Awaitable[_order_service_pb2.RejectOrderResponse]:
+        """Rejects such an order, which is then rolled back. As ApproveOrder otherwise."""
 
     @_abc_1.abstractmethod
     def GetOrderDetails(
