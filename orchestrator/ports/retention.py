@@ -88,5 +88,8 @@ class Retention(EndedReader, Protocol):
         is not deleted again. Nothing else waits for this: it is one short transaction.
         """
 
+    async def shrink(self) -> None:
+        """Give room back to the disk, where a store can without keeping others; else it uses the room again."""
+
     async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
         """Keep these, which another journal has; those that are here already stay as they are."""

@@ -94,6 +94,7 @@ class RetentionPasses:
                 await self._delete(old[first : first + _AT_ONCE])
                 await self._rest_since(began)
             if page.position is None:
+                await self._journal.shrink()
                 return self.deleted - before
             position = page.position
 

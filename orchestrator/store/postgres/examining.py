@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.findings import error, fine, unavailable, warning
+from orchestrator.store.late_timers import timers
 from orchestrator.store.postgres.connecting import Connection, Failed
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.reading import POOL_SIZE
@@ -100,9 +101,9 @@ class _Examination:
         if missing:
             what = f"schema {schema.version}, this program knows {len(known)}; missing: {missing}"
             found.append(warning("schema", what, "run orchestrator migrate; an orchestrator does so when it starts"))
-        else:
-            found.append(fine("schema", f"schema {schema.version}, nothing is missing"))
-        return [*found, await self._partitions(), *await self._sagas()]
+            return [*found, await self._partitions()]
+        found.append(fine("schema", f"schema {schema.version}, nothing is missing"))
+        return [*found, await self._partitions(), *await self._sagas(), await self._timers()]
 
     async def _ask(self, statement: str) -> Sequence[Sequence[Any]]:
         return await self._connection.fetch(queries()[statement])
@@ -147,6 +148,10 @@ class _Examination:
             advice = "run orchestrator migrate with a role that may make tables; until then entries go to chunk_other"
             return warning("partitions", f"there is none for {missing}", advice)
         return fine("partitions", f"there are those of {', '.join(month for month, there in months if there)}")
+
+    async def _timers(self) -> Finding:
+        ((late, nanoseconds),) = await self._ask("examine_timers")
+        return timers(late, (nanoseconds or 0) / _NANOSECONDS)
 
     async def _sagas(self) -> list[Finding]:
         """What nobody advances. Which versions a replica serves no table says; that nobody claims them does."""

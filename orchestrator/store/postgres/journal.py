@@ -50,6 +50,7 @@ class PostgresJournal(PostgresReader):
         self._commits = GroupCommit(url, self._link)
         self._loop = asyncio.get_running_loop()
         self._partitions_due = self._loop.time() + _PARTITIONS_SECONDS
+        self._shrink_due = 0.0
 
     @classmethod
     async def open(cls, url: str) -> PostgresJournal:
@@ -149,6 +150,14 @@ class PostgresJournal(PostgresReader):
         rows = await self._ask("families", list(range(len(saga_ids))), list(saga_ids))
         values = members_of(rows)
         return [saga_ids[place] for (place,) in await self._ask("delete_ended", *values)] if rows else []
+
+    async def shrink(self) -> None:
+        """See the port. The partitions of months that are over and empty are dropped; so it is once a day."""
+        if self._loop.time() < self._shrink_due:
+            return
+        self._shrink_due = self._loop.time() + _PARTITIONS_SECONDS
+        while (await self._ask("drop_empty_partition"))[0][0] is not None:
+            pass
 
     async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
         """See the port."""

@@ -216,6 +216,11 @@ ORDER BY m.first;
 -- name: examine_replicas
 SELECT count(*) FROM replica AS r WHERE r.alive_until > journal_now();
 
+-- name: examine_timers
+SELECT count(*), max((SELECT journal_now()) - o.wake_at)
+FROM open_saga AS o
+WHERE o.status = 2 AND o.wake_at < (SELECT journal_now()) - 5000000000;
+
 -- name: read_frozen
 SELECT f.saga_id, f.place FROM frozen AS f;
 
@@ -369,6 +374,9 @@ WITH member AS (
     ON CONFLICT (definition, status, slot) DO UPDATE SET number = n.number + excluded.number
 )
 SELECT DISTINCT g.place FROM gone AS g;
+
+-- name: drop_empty_partition
+SELECT drop_empty_partition();
 
 -- name: keep_tombstones
 INSERT INTO deleted_saga (key, status, ended_at, deleted_at)

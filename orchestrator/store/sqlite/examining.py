@@ -6,14 +6,17 @@ import contextlib
 import shutil
 import sqlite3
 import stat
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.findings import error, fine, unavailable, warning
+from orchestrator.store.late_timers import timers
 from orchestrator.store.sqlite.database import migration_names, version_of
 from orchestrator.store.sqlite.locking import refuse_several_names
 from orchestrator.store.sqlite.place import resolved
+from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.refusals import unavailable as refusal
 
 if TYPE_CHECKING:
@@ -43,17 +46,24 @@ def examine(path: Path) -> list[Finding]:
     try:
         refuse_several_names(path, file.stat())
         mode, version = _mode(file), version_of(path)
+        late = [_timers(file)] if version == len(migration_names()) else []
     except JournalUnavailable as refused:
         return [unavailable("journal", refused), *around]
     except (OSError, sqlite3.Error) as failed:
         return [unavailable("journal", refusal(path, "cannot be read", failed)), *around]
-    return [fine("journal", f"the file {file}"), _readers(file), *around, _journal_mode(mode), _schema(version)]
+    return [fine("journal", f"the file {file}"), _readers(file), *around, _journal_mode(mode), _schema(version), *late]
 
 
 def _mode(file: Path) -> str:
     with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
         (mode,) = database.execute("PRAGMA journal_mode").fetchone()
     return str(mode)
+
+
+def _timers(file: Path) -> Finding:
+    with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+        late, nanoseconds = database.execute(queries()["examine_timers"], {"now": time.time_ns()}).fetchone()
+    return timers(late, (nanoseconds or 0) / 1e9)
 
 
 def _journal_mode(mode: str) -> Finding:

@@ -158,6 +158,9 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
         """See the port."""
         return list(await self._write(partial(self._delete, saga_ids)))
 
+    async def shrink(self) -> None:
+        """See the port. The room is used again."""
+
     async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
         """See the port."""
         rows = [row_of(tombstone) for tombstone in tombstones]

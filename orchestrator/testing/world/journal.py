@@ -242,6 +242,10 @@ class JournalConnection:
         """See the port."""
         return await self._ask(lambda: self.journal.tombstones(after, limit))
 
+    async def shrink(self) -> None:
+        """See the port."""
+        await self._ask(self.journal.shrink)
+
     async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
         """See the port."""
         await self._ask(lambda: self.journal.keep_tombstones(tombstones))

@@ -67,7 +67,8 @@ async def test_a_journal_in_order_is_fine_in_every_respect(postgres_url: str) ->
 
     assert {finding.severity for finding in found.values()} == {FINE}, found
     assert [*found] == [
-        "connection", "durability", "clock", "standbys", "vacuum", "connections", "schema", "partitions", "sagas",
+        "connection", "durability", "clock", "standbys", "vacuum", "connections",
+        "schema", "partitions", "sagas", "timers",
     ]  # fmt: skip
     assert found["connection"].what.startswith("PostgreSQL 1")
     assert found["sagas"].what == "orchestrators alive: 1; every saga that goes on is advanced by one of them"
@@ -176,6 +177,20 @@ async def test_sagas_that_no_live_replica_has_claimed_are_counted_by_version(pos
     assert alone.severity is not_served.severity is WARNING
     assert alone.what == "no orchestrator is alive; sagas that wait for one: 1 of place_order v1"
     assert not_served.what == "orchestrators alive: 1; sagas that none of them has claimed: 1 of place_order v1"
+
+
+async def test_parked_sagas_that_nobody_wakes_are_counted(postgres_url: str) -> None:
+    journal = await open_store(postgres_url)
+    now = await journal.heartbeat("a", 1)
+    for number, seconds in enumerate((100, 50, 1, -50)):
+        writer = Writing(journal, f"saga-{number}")
+        await writer.start()
+        await writer.park(now - seconds * 1_000_000_000)
+    found = (await look(postgres_url))["timers"]
+    await journal.close()
+
+    assert found.severity is WARNING
+    assert found.what.startswith("parked sagas that are due and were not woken: 2, the first of them for 1")
 
 
 async def test_a_database_with_few_connections_left_is_told_how_many() -> None:

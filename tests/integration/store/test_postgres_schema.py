@@ -49,6 +49,57 @@ async def test_the_schema_is_the_sum_of_the_migrations(postgres_url: str) -> Non
     assert {name for name in found if not of_constraints_and_months.fullmatch(name)} == made
 
 
+async def test_the_partition_of_a_month_that_is_over_is_dropped_when_nothing_is_left_in_it(postgres_url: str) -> None:
+    journal = await open_store(postgres_url)
+    months = ("2001_01", "2001_02")
+    for month, begin, end in zip(months, ("2001-01-01", "2001-02-01"), ("2001-02-01", "2001-03-01"), strict=True):
+        execute(
+            postgres_url,
+            f"CREATE TABLE chunk_{month} PARTITION OF chunk FOR VALUES FROM ('{begin}') TO ('{end}')",
+        )
+    for number, month in enumerate(("2001-01-01", "2001-02-01")):
+        writer = Writing(journal, f"saga-{number}")
+        await writer.start()
+        await writer.end()
+        for table in ("chunk", "saga"):
+            column = "saga" if table == "chunk" else "id"
+            of = f"{column} = (SELECT id FROM saga WHERE saga_id = 'saga-{number}')"
+            execute(postgres_url, f"UPDATE {table} SET month = '{month}' WHERE {of}")
+    before = partitions(postgres_url)
+    assert await journal.delete_ended(["saga-1"]) == ["saga-1"]
+    await journal.shrink()
+
+    assert partitions(postgres_url) == before - {"chunk_2001_02"}
+    assert len(await journal.read("saga-0")) == 2
+    await Writing(journal, "new").start()
+    await journal.close()
+
+
+async def test_a_partition_that_is_in_use_is_dropped_another_time_and_keeps_no_append_waiting(
+    postgres_url: str,
+) -> None:
+    journal = await open_store(postgres_url)
+    execute(
+        postgres_url, "CREATE TABLE chunk_2001_01 PARTITION OF chunk FOR VALUES FROM ('2001-01-01') TO ('2001-02-01')"
+    )
+    with psycopg.connect(postgres_url) as reading:
+        reading.execute("SELECT count(*) FROM chunk")
+        await asyncio.gather(journal.shrink(), Writing(journal).start())
+    assert "chunk_2001_01" in partitions(postgres_url)
+    await journal.close()
+
+    another = await open_store(postgres_url)
+    await another.shrink()
+    assert "chunk_2001_01" not in partitions(postgres_url)
+    await another.close()
+
+
+def partitions(url: str) -> set[str]:
+    """The names of those that are there."""
+    found = execute(url, "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'chunk'::regclass")
+    return {str(name) for (name,) in found}
+
+
 async def test_every_migration_can_be_the_one_that_is_missing(postgres_url: str) -> None:
     newest = migrations()[-1]
     async with connected(postgres_url) as connection:

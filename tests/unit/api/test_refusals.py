@@ -19,6 +19,7 @@ CODE = StatusCode
         (errors.Undecodable(("", "is none")), CODE.INVALID_ARGUMENT, "INVALID_INPUT", False),
         (errors.SagaNotFound("id"), CODE.NOT_FOUND, "SAGA_NOT_FOUND", False),
         (errors.SagaExists("id", "there is one"), CODE.ALREADY_EXISTS, "REQUEST_ID_REUSED", False),
+        (errors.SagaDeleted("id", "completed", 1, 2), CODE.ALREADY_EXISTS, "SAGA_DELETED", False),
         (errors.ActNoted("id", "cancel"), CODE.DEADLINE_EXCEEDED, "ACT_NOTED", False),
         (errors.ActRefused("id", "SAGA_ENDED", "so"), CODE.FAILED_PRECONDITION, "SAGA_ENDED", False),
         (errors.CancelRefused("id", "PAST_PIVOT", "so"), CODE.FAILED_PRECONDITION, "PAST_PIVOT", False),
