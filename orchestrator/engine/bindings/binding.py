@@ -142,6 +142,11 @@ class Bindings:
         """The binding of a saga as a child, if it is served."""
         return self._children.get((definition.name, definition.version))
 
+    def return_gradually(self) -> None:
+        """Many sagas are about to go on at once: each participant gets few calls at first, and then more and more."""
+        for breaker in self.breakers.values():
+            breaker.return_gradually()
+
     def by_name(self, name: str) -> Binding | None:
         """The binding of the rpc with this full name, if a served saga's participants have it."""
         return self._by_name.get(name)

@@ -11,7 +11,8 @@ call is admitted but one trial.
                    health cannot tell: one trial     ▼  │
                                                   half-open ──the trial was answered──▶ closed
 
-How many calls it takes while it is closed, the :mod:`~orchestrator.engine.bindings.concurrency_limit` says.
+How many calls it takes while it is closed, the :mod:`~orchestrator.engine.bindings.concurrency_limit` says; once it
+has closed, these are few at first (:mod:`~orchestrator.engine.bindings.gradual_return`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 from orchestrator.engine.bindings.concurrency_limit import ConcurrencyLimit
+from orchestrator.engine.bindings.gradual_return import GradualReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,9 +66,9 @@ class CircuitBreaker:
         "_clock",
         "_failures",
         "_limit",
-        "_most",
         "_name",
         "_prober",
+        "_return",
         "_trial",
         "down_since",
         "enter",
@@ -80,10 +82,10 @@ class CircuitBreaker:
         self._name = name
         self._clock = clock
         self._check = check
-        self._most = most_in_flight
         self._failures = 0
         self._trial = False
         self._limit = ConcurrencyLimit(most_in_flight)
+        self._return = GradualReturn(clock, self._limit, most_in_flight)
         # Its own methods, and not called from here: every command enters.
         self.try_enter = self._limit.try_enter
         self.enter = self._limit.enter
@@ -109,6 +111,8 @@ class CircuitBreaker:
         Args:
             reached: the participant was there, whatever the answer.
         """
+        if self._return.under_way:
+            self._return.note(reached=reached)
         if reached:
             self._failures = 0
             if self._trial:
@@ -122,8 +126,14 @@ class CircuitBreaker:
                 self._open()
         self._limit.leave()
 
+    def return_gradually(self) -> None:
+        """Many sagas are about to call at once: admit few of their calls at first, and then more and more."""
+        if not (self.is_open or self._return.under_way):
+            self._return.begin()
+
     def shut(self) -> None:
         """Ask no more; the process ends."""
+        self._return.shut()
         if self._prober is not None:
             self._prober.cancel()
 
@@ -145,7 +155,7 @@ class CircuitBreaker:
 
     def _open(self) -> None:
         self.is_open = True
-        self._limit.make_room(0)
+        self._return.end(0)
         self.down_since = self._clock.now()
         self._prober = asyncio.ensure_future(self._probe())
         _log.warning(
@@ -163,6 +173,6 @@ class CircuitBreaker:
         self._failures = 0
         self._trial = False
         self._prober = None
-        self._limit.make_room(self._most)
+        self._return.begin()
         if self.on_return is not None:
             self.on_return()

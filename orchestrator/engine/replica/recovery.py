@@ -49,7 +49,7 @@ class Recovery:
         lease: seconds after which others may take over when this replica falls silent.
         served: the definitions that this replica serves.
         live: what advances sagas here, by id.
-        claimed: called when sagas were claimed, before they are advanced.
+        claimed: called with the number of the sagas that were claimed, before they are advanced.
         recover: advances a claimed saga with these entries, which lead to this state.
 
     Attributes:
@@ -68,7 +68,7 @@ class Recovery:
         lease: float,
         served: Served,
         live: Mapping[str, Executor],
-        claimed: Callable[[], Awaitable[None]],
+        claimed: Callable[[int], Awaitable[None]],
         recover: Callable[[Claim, Sequence[Entry], SagaState], object],
     ) -> None:
         self._journal = journal
@@ -189,7 +189,7 @@ class Recovery:
         while not self._closed:
             claims = await self._claim()
             if claims:
-                await self._after_claim()
+                await self._after_claim(len(claims))
             for first in range(0, len(claims), _READ_AT_ONCE):
                 at_once = claims[first : first + _READ_AT_ONCE]
                 await asyncio.gather(*map(self._recover_one, at_once))

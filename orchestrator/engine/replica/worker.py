@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from orchestrator.engine.replica.elsewhere import Elsewhere
 from orchestrator.engine.replica.new_saga import started_now
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from orchestrator.ports.journal import NewSaga
 
 _log = logging.getLogger(__name__)
+
+_MANY: Final = 32
+"""So many sagas that go on at once could overrun a participant."""
 
 
 class FrozenNote(Protocol):
@@ -114,7 +117,7 @@ class Worker:
             lease=lease,
             served=served.versions,
             live=self.live,
-            claimed=self._read_note,
+            claimed=self._make_ready,
             recover=self._recover,
         )
 
@@ -310,8 +313,10 @@ class Worker:
             writer.record(entry)
         return self._launch(writer, gate, rollback)
 
-    async def _read_note(self) -> None:
-        """What is claimed now may have kept its process busy until that was ended."""
+    async def _make_ready(self, number: int) -> None:
+        """So many sagas were claimed: they go on at once, and may have kept their process busy until it was ended."""
+        if number >= _MANY:
+            self.bindings.return_gradually()
         if self.note is not None:
             self.frozen = await asyncio.to_thread(self.note.read)
 
