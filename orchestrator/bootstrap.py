@@ -33,6 +33,7 @@ from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
 from orchestrator.channels.router import Router
 from orchestrator.contract.addresses import GRPC, default_address
 from orchestrator.engine.replica.assemble import assemble
+from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.replica.republish import Republishing
 from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
@@ -168,7 +169,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             Adapters(journal, participants, observer, clock, random.random),
             owner=owner,
             lease=settings.lease_seconds,
-            most_in_flight=settings.most_in_flight,
+            limits=_limits(settings, definitions),
         )
         worker = replica.worker
         if settings.drift_check:
@@ -283,9 +284,7 @@ def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> di
         SettingsError: an address is missing, or is set for a service that no saga uses.
     """
     services = _services_of(definitions)
-    if unused := sorted(set(set_here) - set(services)):
-        known = ", ".join(sorted(services))
-        raise SettingsError(f"ORCHESTRATOR_PARTICIPANTS: no saga uses {', '.join(unused)}; there are: {known}")
+    _refuse_unused("PARTICIPANTS", set_here, services)
     found = {name: set_here.get(name) or default_address(service) for name, service in services.items()}
     if missing := sorted(name for name, address in found.items() if not address):
         raise SettingsError(
@@ -293,6 +292,22 @@ def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> di
             "contract an option (google.api.default_host)"
         )
     return found
+
+
+def _limits(settings: Settings, definitions: Iterable[Definition]) -> Limits:
+    """How much is done at once.
+
+    Raises:
+        SettingsError: a limit is set for what no saga uses.
+    """
+    _refuse_unused("RATES", settings.rates, _services_of(definitions))
+    return Limits(in_flight=settings.most_in_flight, rates=settings.rates)
+
+
+def _refuse_unused(variable: str, set_here: Iterable[str], known: Iterable[str]) -> None:
+    if unused := sorted(set(set_here) - set(known)):
+        there_are = ", ".join(sorted(known))
+        raise SettingsError(f"ORCHESTRATOR_{variable}: no saga uses {', '.join(unused)}; there are: {there_are}")
 
 
 def channel_kinds(settings: Settings) -> dict[str, Callable[[str], Channel]]:

@@ -9,12 +9,15 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.errors import SettingsError
+from orchestrator.ports.quotas import Rate
 from orchestrator.store.opening import default_url, is_known, known_urls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PREFIX = "ORCHESTRATOR_"
+_SECONDS: Final = {"s": 1, "min": 60}
+_MOST_CALLS: Final = 100_000
 
 
 class Settings(BaseSettings):
@@ -31,6 +34,8 @@ class Settings(BaseSettings):
         processes: how many replicas ``orchestrator serve`` runs on ``listen``, each a process of its own.
         drain_seconds: how long a shutdown waits for answers in flight.
         most_in_flight: calls that may be in flight to one participant at once.
+        rates: ``full.service.Name=50/s`` or ``=30/min``, separated by commas: how often participants may be called, by
+            all replicas together; the others at will. Compensations and queries count too.
         most_starts_in_flight: starts that the API has in hand at once: until their sagas have ended, or have taken
             longer than two seconds. More make the process slower, not quicker. Other calls need no turn.
         most_starts_queued: starts that may wait for their turn; one more is refused with RESOURCE_EXHAUSTED.
@@ -60,6 +65,7 @@ class Settings(BaseSettings):
     processes: int = Field(default=1, ge=1)
     drain_seconds: float = Field(default=10.0, ge=0)
     most_in_flight: int = Field(default=512, ge=1)
+    rates: Annotated[dict[str, Rate], NoDecode] = Field(default_factory=dict)
     most_starts_in_flight: int = Field(default=128, ge=1)
     most_starts_queued: int = Field(default=1000, ge=0)
     most_live_sagas: int = Field(default=50_000, ge=1)
@@ -88,12 +94,14 @@ class Settings(BaseSettings):
     @field_validator("participants", mode="before")
     @classmethod
     def _addresses(cls, value: object) -> object:
+        return _pairs(value) if isinstance(value, str) else value
+
+    @field_validator("rates", mode="before")
+    @classmethod
+    def _rates(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        pairs = [part.partition("=") for part in _parts(value)]
-        if any(not (service and address) for service, _, address in pairs):
-            raise ValueError("expected full.service.Name=host:port, separated by commas")
-        return {service: address for service, _, address in pairs}
+        return {service: _rate(text) for service, text in _pairs(value).items()}
 
 
 def read_settings(**options: Any) -> Settings:  # noqa: ANN401 - the options are the fields
@@ -117,6 +125,7 @@ _TAKES: Final = {
     "sagas": "names of modules, separated by commas",
     "overlays": "names of files, separated by commas",
     "participants": "full.service.Name=host:port, separated by commas",
+    "rates": "full.service.Name=50/s or =30/min, separated by commas",
     "processes": "a whole number, 1 or more",
     "drain_seconds": "a number of seconds, 0 or more",
     "most_in_flight": "a whole number, 1 or more",
@@ -143,6 +152,20 @@ def _told(wrong: Mapping[str, Any]) -> str:
 
 def _variable(field: str) -> str:
     return field if field.isupper() else f"{_PREFIX}{field.upper()}"
+
+
+def _pairs(value: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in _parts(value)]
+    if any(not (name and text) for name, _, text in pairs):
+        raise ValueError("expected name=value, separated by commas")
+    return {name: text for name, _, text in pairs}
+
+
+def _rate(text: str) -> Rate:
+    calls, _, unit = text.partition("/")
+    if unit not in _SECONDS or not calls.isdecimal() or not 0 < int(calls) <= _MOST_CALLS:
+        raise ValueError(f"expected a rate such as 50/s or 30/min, not {text!r}")
+    return Rate(int(calls), _SECONDS[unit])
 
 
 def _parts(value: str) -> tuple[str, ...]:

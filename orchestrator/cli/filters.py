@@ -34,6 +34,7 @@ _ANY_WAIT: Final = (
     saga_pb2.WAIT_REASON_BACKOFF,
     saga_pb2.WAIT_REASON_PARTICIPANT_DOWN,
     saga_pb2.WAIT_REASON_PARTICIPANT_BUSY,
+    saga_pb2.WAIT_REASON_RATE,
 )
 
 OfDefinition = Annotated[str, typer.Option("--definition", help="Only sagas of this definition.")]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
+    from orchestrator.ports.quotas import Rate
 
 
 PATIENCE_SECONDS: Final = 5.0
@@ -70,6 +71,7 @@ class WaitReason(enum.Enum):
     BACKOFF = 1
     PARTICIPANT_DOWN = 2
     PARTICIPANT_BUSY = 3
+    RATE = 7
 
 
 class Waiting(NamedTuple):
@@ -122,12 +124,14 @@ class ParticipantHealth(NamedTuple):
         in_flight: calls that are in flight to it.
         waiting: calls that wait to be admitted.
         down_since: since when it is believed to be down, nanoseconds since the epoch, UTC; 0 where it is not.
+        rate: how often all replicas together may call it; ``None`` for as often as they like.
     """
 
     service: str
     in_flight: int
     waiting: int
     down_since: int
+    rate: Rate | None = None
 
 
 class RecoveryProgress(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from orchestrator.ports.quotas import Quotas
 from orchestrator.ports.requested_acts import RequestedActs
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class JournalReader(Protocol):
         """Let go of the store."""
 
 
-class Journal(JournalReader, RequestedActs, Protocol):
+class Journal(JournalReader, RequestedActs, Quotas, Protocol):
     """The append-only truth about all sagas, shared by all replicas.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`; what it was to write may then stand or not.

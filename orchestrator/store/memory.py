@@ -41,6 +41,7 @@ class MemoryState:
     alive_until: dict[str, int] = field(default_factory=dict)
     requests: dict[str, RequestedAct] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
+    quotas: dict[str, int] = field(default_factory=dict)
 
 
 class MemoryJournal(RequestsInMemory):
@@ -60,6 +61,7 @@ class MemoryJournal(RequestsInMemory):
         self._now = now
         self._sagas = state.sagas
         self._alive_until = state.alive_until
+        self._quotas = state.quotas
         super().__init__(self._standing_of, state.requests, state.answers)
 
     def append(self, append: Append) -> asyncio.Future[None]:
@@ -170,6 +172,13 @@ class MemoryJournal(RequestsInMemory):
         """See the port."""
         for owner in owners:
             self._alive_until.pop(owner, None)
+
+    async def take_portion(self, name: str, interval: int, number: int) -> int:
+        """See the port."""
+        now = self._now()
+        first_at = max(self._quotas.get(name, now), now - interval * number)
+        self._quotas[name] = first_at + interval * number
+        return first_at - now
 
     async def close(self) -> None:
         """See the port."""

@@ -38,6 +38,10 @@ class _WaitReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WaitReason
     """The participant seems to be down; its health is asked for until it is back."""
     WAIT_REASON_PARTICIPANT_BUSY: _WaitReason.ValueType  # 3
     """The greatest number of calls to the participant is in flight."""
+    WAIT_REASON_QUEUED: _WaitReason.ValueType  # 6
+    """The saga has not begun: it is queued, because there is more to do than can be done at once."""
+    WAIT_REASON_RATE: _WaitReason.ValueType  # 7
+    """The participant may be called only so often, by all replicas together."""
 
 class WaitReason(_WaitReason, metaclass=_WaitReasonEnumTypeWrapper):
     """Why a command is not sent now."""
@@ -50,6 +54,10 @@ WAIT_REASON_PARTICIPANT_DOWN: WaitReason.ValueType  # 2
 """The participant seems to be down; its health is asked for until it is back."""
 WAIT_REASON_PARTICIPANT_BUSY: WaitReason.ValueType  # 3
 """The greatest number of calls to the participant is in flight."""
+WAIT_REASON_QUEUED: WaitReason.ValueType  # 6
+"""The saga has not begun: it is queued, because there is more to do than can be done at once."""
+WAIT_REASON_RATE: WaitReason.ValueType  # 7
+"""The participant may be called only so often, by all replicas together."""
 Global___WaitReason: _TypeAlias = WaitReason  # noqa: Y015
 
 class _Status:
@@ -63,7 +71,7 @@ class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Status.ValueTy
     STATUS_RUNNING: _Status.ValueType  # 1
     """It goes forward."""
     STATUS_WAITING: _Status.ValueType  # 2
-    """It waits for a timer or a signal."""
+    """It waits for a timer, for a signal, or for its turn to begin."""
     STATUS_COMPLETED: _Status.ValueType  # 3
     """It ended; every effect stands."""
     STATUS_COMPENSATING: _Status.ValueType  # 4
@@ -83,7 +91,7 @@ STATUS_UNSPECIFIED: Status.ValueType  # 0
 STATUS_RUNNING: Status.ValueType  # 1
 """It goes forward."""
 STATUS_WAITING: Status.ValueType  # 2
-"""It waits for a timer or a signal."""
+"""It waits for a timer, for a signal, or for its turn to begin."""
 STATUS_COMPLETED: Status.ValueType  # 3
 """It ended; every effect stands."""
 STATUS_COMPENSATING: Status.ValueType  # 4

@@ -40,6 +40,7 @@ def statistics_view(
                 waiting=each.waiting,
                 is_down=bool(each.down_since),
                 down_since=timestamp(each.down_since) if each.down_since else None,
+                rate=str(each.rate or ""),
             )
             for each in sagas.participants()
         ],

@@ -49,6 +49,8 @@ def statistics_page(statistics: GetStatisticsResponse) -> RenderableType:
     for each in statistics.participants:
         since = f" since {instant_text(each.down_since)}" if each.HasField("down_since") else ""
         state = Text(f"down{since}", style="bold red") if each.is_down else Text("up", style="green")
+        if each.rate:
+            state.append(f", at most {each.rate}", style="dim")
         participants.add(each.service, str(each.in_flight), str(each.waiting), state)
     return Group(sagas, *_replica_lines(statistics), "", participants)
 

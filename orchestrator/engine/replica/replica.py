@@ -181,7 +181,7 @@ class Replica:
     def participants(self) -> list[ParticipantHealth]:
         """See the facade."""
         return [
-            ParticipantHealth(service, breaker.in_flight, breaker.waiting, breaker.down_since)
+            ParticipantHealth(service, breaker.in_flight, breaker.waiting, breaker.down_since, breaker.rate)
             for service, breaker in self.worker.bindings.breakers.items()
         ]
 

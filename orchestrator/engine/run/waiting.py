@@ -37,9 +37,11 @@ class Wait(NamedTuple):
         """How it stands."""
         reason, since, until = WaitReason.BACKOFF, self.since, self.until
         if self.breaker is not None:
-            reason = WaitReason.PARTICIPANT_DOWN if self.breaker.is_open else WaitReason.PARTICIPANT_BUSY
-            until = self.breaker.next_check_at if self.breaker.is_open else 0
-            since = self.breaker.down_since if self.breaker.is_open else since
+            reason, until = WaitReason.PARTICIPANT_BUSY, 0
+            if self.breaker.is_open:
+                reason, since, until = WaitReason.PARTICIPANT_DOWN, self.breaker.down_since, self.breaker.next_check_at
+            elif self.breaker.is_paced:
+                reason, until = WaitReason.RATE, self.breaker.paced_until
         key = self.key.removeprefix(compensation_key(""))
         return Waiting(reason, key, self.service, self.attempt, since, until, self.failure)
 

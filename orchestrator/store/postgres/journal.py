@@ -135,6 +135,11 @@ class PostgresJournal(PostgresReader):
         """See the port."""
         await self._ask("forget_replicas", list(owners))
 
+    async def take_portion(self, name: str, interval: int, number: int) -> int:
+        """See the port."""
+        ((first_in,),) = await self._ask("take_portion", name, interval, number)
+        return int(first_in)
+
     async def close(self) -> None:
         """See the port."""
         if self._closed:

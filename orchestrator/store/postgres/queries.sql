@@ -246,3 +246,10 @@ UNION ALL
 SELECT s.saga_id, e.sequence, true
 FROM saga AS s JOIN ended_saga AS e ON e.saga = s.id
 WHERE s.id > $2::bigint - 1000;
+
+-- name: take_portion
+-- The first portion of all is not in the past: it begins now.
+INSERT INTO quota AS q (name, next_at) VALUES ($1, journal_now() + $2::bigint * $3::bigint)
+ON CONFLICT (name) DO UPDATE
+SET next_at = greatest(q.next_at, journal_now() - $2::bigint * $3::bigint) + $2::bigint * $3::bigint
+RETURNING q.next_at - $2::bigint * $3::bigint - journal_now();

@@ -140,6 +140,12 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
         for owner in owners:
             await self._write(partial(self._all, "forget_replica", (owner,)))
 
+    async def take_portion(self, name: str, interval: int, number: int) -> int:
+        """See the port."""
+        values = {"name": name, "now": self._now(), "interval": interval, "number": number}
+        ((first_in,),) = await self._write(partial(self._all, "take_portion", values))
+        return int(first_in)
+
     async def close(self) -> None:
         """See the port."""
         if self._closed:

@@ -134,3 +134,9 @@ SELECT s.definition, s.version, s.status, s.owner FROM saga AS s WHERE s.saga_id
 
 -- name: forget_replica
 DELETE FROM replica WHERE owner = ?;
+
+-- name: take_portion
+-- The first portion of all is not in the past: it begins now.
+INSERT INTO quota (name, next_at) VALUES (:name, :now + :interval * :number)
+ON CONFLICT (name) DO UPDATE SET next_at = max(next_at, :now - :interval * :number) + :interval * :number
+RETURNING next_at - :interval * :number - :now;

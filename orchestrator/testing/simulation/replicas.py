@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.engine.replica.assemble import assemble
+from orchestrator.engine.replica.limits import Limits
 from orchestrator.errors import JournalError
 from orchestrator.ports.adapters import Adapters
 from orchestrator.testing.simulation.store import SimulatedJournal
@@ -87,7 +88,7 @@ class ReplicaProcess:
             adapters,
             owner=name,
             lease=_LEASE_SECONDS,
-            most_in_flight=_MOST_IN_FLIGHT,
+            limits=Limits(in_flight=_MOST_IN_FLIGHT),
             plan_of=lambda definition: sagas.plans[str(definition)],
         )
         self.is_open = False

@@ -211,6 +211,10 @@ class JournalConnection:
         """See the port."""
         await self._ask(lambda: self.journal.forget(owners))
 
+    async def take_portion(self, name: str, interval: int, number: int) -> int:
+        """See the port."""
+        return await self._ask(lambda: self.journal.take_portion(name, interval, number))
+
     async def close(self) -> None:
         """See the port. The journal beneath stays open: other replicas use it."""
 
