@@ -24,6 +24,7 @@ class SagaRecord:
         digest: of the definition and the input, to tell a repeated request from another one.
         started_at: nanoseconds since the epoch, UTC; so is ended_at, ``None`` until the end.
         sequence: how many entries its journal holds.
+        wake_at: of one that is parked, when it is due by the clock of the store; ``None`` where no time wakes it.
     """
 
     saga_id: str
@@ -35,6 +36,7 @@ class SagaRecord:
     ended_at: int | None
     attributes: tuple[tuple[str, str], ...]
     sequence: int
+    wake_at: int | None = None
 
 
 class SagaCount(NamedTuple):

@@ -10,10 +10,28 @@ Served: TypeAlias = Collection[tuple[str, int]]
 
 
 class Claim(NamedTuple):
-    """The exclusive right to advance a saga, until another replica's claim has a larger token."""
+    """The exclusive right to advance a saga, until another replica's claim has a larger token.
+
+    Attributes:
+        due: the saga was parked, and its time has come by the clock of the store.
+    """
 
     saga_id: str
     token: int
+    due: bool = False
+
+
+class DueClaims(NamedTuple):
+    """Sagas that were parked until a time which has come.
+
+    Attributes:
+        claims: in the order of that time.
+        next_in: nanoseconds, by the clock of the store, until the next one is due; ``None`` where no other parked saga,
+            of those that were asked for, waits for a time to come.
+    """
+
+    claims: list[Claim]
+    next_in: int | None
 
 
 class SilentReplica(NamedTuple):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import Status
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
-    from orchestrator.ports.claims import Claim, Served, SilentReplica
+    from orchestrator.ports.claims import Claim, DueClaims, Served, SilentReplica
 
 
 class NewSaga(NamedTuple):
@@ -37,6 +37,8 @@ class Append(NamedTuple):
         status: the saga's status after them. One that is not claimable ends the claim.
         ended_at: when the saga ended, if these entries end it.
         new: present with the first entries of a saga, which also claims it.
+        wake_at: with the status *waiting*, when the saga is due, in nanoseconds by the clock of the store; ``None``
+            where no time wakes it, but only an act or a signal. It counts until the next append.
     """
 
     saga_id: str
@@ -47,6 +49,7 @@ class Append(NamedTuple):
     status: Status
     ended_at: int | None = None
     new: NewSaga | None = None
+    wake_at: int | None = None
 
 
 class Moving(NamedTuple):
@@ -115,8 +118,12 @@ class Journal(JournalReader, RequestedActs, Quotas, Protocol):
             SequenceConflict: the journal does not hold ``expected_sequence`` entries.
         """
 
-    async def heartbeat(self, owner: str, lease: int) -> None:
-        """Keep a replica's claims alive for as long as ``lease``, in nanoseconds, from now on."""
+    async def heartbeat(self, owner: str, lease: int) -> int:
+        """Keep a replica's claims alive for as long as ``lease``, in nanoseconds, from now on.
+
+        Returns:
+            What the clock of the store shows: nanoseconds since the epoch, UTC.
+        """
 
     async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         """Claim claimable sagas whose owner's lease has lapsed, or who have none. One that waits is not claimable.
@@ -127,11 +134,26 @@ class Journal(JournalReader, RequestedActs, Quotas, Protocol):
             served: only sagas of these; ``None`` for every saga.
         """
 
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+        """Claim parked sagas that are due by the clock of the store, and that no living replica has claimed.
+
+        It costs the same however many others are parked. A saga stays parked, and so is claimed again when its owner
+        falls silent, until something is appended to it.
+
+        Args:
+            owner: the replica.
+            limit: how many at most; those that have been due for the longest time come first.
+            served: only sagas of these; ``None`` for every saga.
+        """
+
     async def claimed(self, owner: str) -> list[Claim]:
-        """The claimable sagas that a replica has claimed, known to it or not: a claim's answer may have been lost."""
+        """The claimable and the due sagas that a replica has claimed, in the order of start.
+
+        They need not be known to it: a claim's answer may have been lost.
+        """
 
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
-        """Claim one suspended or completed saga; ``None`` where it is neither.
+        """Claim one saga that is suspended, parked or completed; ``None`` where it is none of these.
 
         A replica that claimed the saga before and wrote nothing since loses that claim, alive or not: that replica may
         not even know of its claim.

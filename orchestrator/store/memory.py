@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.journal.state import CLAIMABLE, ENDED, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
-from orchestrator.ports.claims import Claim, SilentReplica
+from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
 from orchestrator.ports.journal import Moving
 from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
 from orchestrator.store.paging import decode_page_token, encode_page_token
@@ -106,9 +107,11 @@ class MemoryJournal(RequestsInMemory):
         ordered = sorted(groups.items(), key=lambda group: (group[0][0], group[0][1].value))
         return [SagaCount(*key, len(started), min(started)) for key, started in ordered]
 
-    async def heartbeat(self, owner: str, lease: int) -> None:
+    async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""
-        self._alive_until[owner] = self._now() + lease
+        now = self._now()
+        self._alive_until[owner] = now + lease
+        return now
 
     async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         """See the port."""
@@ -117,24 +120,38 @@ class MemoryJournal(RequestsInMemory):
         for kept in self._sagas.values():
             if len(claims) == limit:
                 break
-            record = kept.record
-            is_served = served is None or (record.definition, record.version) in served
-            if is_served and record.status in CLAIMABLE and not self._is_alive(kept.owner, now):
+            is_claimable = kept.record.status in CLAIMABLE and not self._is_alive(kept.owner, now)
+            if is_claimable and _is_served(kept.record, served):
                 claims.append(_claim(kept, owner))
         return claims
 
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+        """See the port."""
+        now = self._now()
+        timed = [
+            (kept.record.wake_at, kept)
+            for kept in self._sagas.values()
+            if kept.record.wake_at is not None and _is_served(kept.record, served)
+        ]
+        due = [each for each in timed if each[0] <= now and not self._is_alive(each[1].owner, now)]
+        due.sort(key=itemgetter(0))
+        claims = [_claim(kept, owner)._replace(due=True) for _, kept in due[:limit]]
+        return DueClaims(claims, min((wake_at - now for wake_at, _ in timed if wake_at > now), default=None))
+
     async def claimed(self, owner: str) -> list[Claim]:
         """See the port."""
+        now = self._now()
+        mine = [kept for kept in self._sagas.values() if kept.owner == owner]
         return [
-            Claim(kept.record.saga_id, kept.token)
-            for kept in self._sagas.values()
-            if kept.owner == owner and kept.record.status in CLAIMABLE
+            Claim(kept.record.saga_id, kept.token, due=_is_due(kept.record, now))
+            for kept in mine
+            if kept.record.status in CLAIMABLE or _is_due(kept.record, now)
         ]
 
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """See the port."""
         kept = self._sagas.get(saga_id)
-        if kept is None or kept.record.status not in {Status.SUSPENDED, Status.COMPLETED}:
+        if kept is None or kept.record.status not in {Status.SUSPENDED, Status.WAITING, Status.COMPLETED}:
             return None
         return _claim(kept, owner)
 
@@ -222,9 +239,23 @@ class MemoryJournal(RequestsInMemory):
         if kept.record.sequence != append.expected_sequence:
             raise sequence_conflict(append, kept.record.sequence)
         kept.entries.extend(append.entries)
-        kept.record = replace(kept.record, status=append.status, ended_at=append.ended_at, sequence=len(kept.entries))
+        kept.record = replace(
+            kept.record,
+            status=append.status,
+            ended_at=append.ended_at,
+            sequence=len(kept.entries),
+            wake_at=append.wake_at if append.status is Status.WAITING else None,
+        )
         if append.status not in CLAIMABLE:
             kept.owner = None
+
+
+def _is_served(record: SagaRecord, served: Served | None) -> bool:
+    return served is None or (record.definition, record.version) in served
+
+
+def _is_due(record: SagaRecord, now: int) -> bool:
+    return record.wake_at is not None and record.wake_at <= now
 
 
 def _claim(kept: _Kept, owner: str) -> Claim:

@@ -87,15 +87,20 @@ class Writing:
         status: Status = Status.RUNNING,
         ended_at: int | None = None,
         new: NewSaga | None = None,
+        wake_at: int | None = None,
     ) -> Future[None]:
         """Write entries after those before."""
-        append = Append(self.saga_id, self.owner, self.token, self.sequence, entries, status, ended_at, new)
+        append = Append(self.saga_id, self.owner, self.token, self.sequence, entries, status, ended_at, new, wake_at)
         self.sequence += len(entries)
         return self.journal.append(append)
 
     def end(self, status: Status = Status.COMPLETED) -> Future[None]:
         """Write an end."""
         return self.write(e.SagaCompleted(AT + 99, b""), status=status, ended_at=AT + 99)
+
+    def park(self, wake_at: int | None) -> Future[None]:
+        """Write that the saga waits until then; ``None`` where no time wakes it."""
+        return self.write(recovered(self.sequence), status=Status.WAITING, wake_at=wake_at)
 
     def suspend(self) -> Future[None]:
         """Write that an operator must decide."""

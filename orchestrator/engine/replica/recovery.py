@@ -206,8 +206,9 @@ class Recovery:
         found = await self._claimed_unknowingly() if in_doubt else []
         self._unsure = True  # until there is an answer
         claims = await self._journal.claim_unfinished(self._owner, _CLAIM_BATCH, self._served)
+        due = await self._journal.claim_due(self._owner, _CLAIM_BATCH, self._served)
         self._unsure = False
-        return found + claims
+        return found + claims + due.claims
 
     async def _claimed_unknowingly(self) -> list[Claim]:
         claims = [claim for claim in await self._journal.claimed(self._owner) if claim.saga_id not in self._deferred]

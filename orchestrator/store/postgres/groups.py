@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.journal.state import CLAIMABLE
+from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.store.chunk import pack
 
 if TYPE_CHECKING:
@@ -72,8 +72,14 @@ def values_of(places: list[Place]) -> tuple[list[object], ...]:
 
     A new saga that is believed to hold entries already is left out: it is not written, and so is refused.
     """
-    columns: tuple[list[object], ...] = tuple([] for _ in range(25))
-    new, more, chunks, attributes = columns[:12], columns[12:20], columns[20:23], columns[23:]
+    columns: tuple[list[object], ...] = tuple([] for _ in range(28))
+    new, more, chunks, attributes, parked = (
+        columns[:12],
+        columns[12:20],
+        columns[20:23],
+        columns[23:25],
+        columns[25:],
+    )
     for number, place in enumerate(places):
         first, last = place.first, place.last
         if first.new is not None and first.expected_sequence:
@@ -90,6 +96,8 @@ def values_of(places: list[Place]) -> tuple[list[object], ...]:
         else:
             expected = first.expected_sequence
             _add(more, number, first.saga_id, first.owner, first.token, expected, length, status, ended_at)
+        if last.status is Status.WAITING:
+            _add(parked, number, last.saga_id, last.wake_at)
         for write in place.writes:
             append = write.work
             _add(chunks, number, append.expected_sequence + len(append.entries), pack(append.entries))

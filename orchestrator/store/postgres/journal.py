@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.journal.acts import Act
 from orchestrator.ports.catalogue import UnclaimedCount
-from orchestrator.ports.claims import Claim, SilentReplica
+from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
 from orchestrator.ports.journal import Moving
 from orchestrator.ports.requested_acts import RequestedAct
 from orchestrator.store.postgres.connecting import Connection, Link
@@ -70,18 +70,24 @@ class PostgresJournal(PostgresReader):
         refused.set_exception(self._is_closed())
         return refused
 
-    async def heartbeat(self, owner: str, lease: int) -> None:
+    async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""
-        await self._ask("beat", owner, lease)
+        ((now,),) = await self._ask("beat", owner, lease)
         if self._loop.time() >= self._partitions_due:
             self._partitions_due = self._loop.time() + _PARTITIONS_SECONDS
             await self._ask("make_partitions")
+        return int(now)
 
     async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         """See the port."""
         await self._commits.settled()
         rows = await self._ask("claim_unfinished", owner, limit, *_columns(served))
         return [Claim(saga_id, token) for _, saga_id, token in sorted(tuple(row) for row in rows)]
+
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+        """See the port."""
+        (next_in, *_), *rows = await self._ask("claim_due", owner, limit, *_columns(served))
+        return DueClaims([Claim(each, token, due=True) for _, _, each, token in sorted(map(tuple, rows))], next_in)
 
     async def claimed(self, owner: str) -> list[Claim]:
         """See the port."""

@@ -1,6 +1,6 @@
 -- name: append_group
 SELECT append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                    $23, $24, $25);
+                    $23, $24, $25, $26, $27, $28);
 
 -- name: why_refused
 SELECT w.place, s.id IS NOT NULL, o.owner, o.token, o.sequence
@@ -17,7 +17,8 @@ ORDER BY c.sequence;
 -- name: search_sagas
 -- %s stands for the conditions that the filter asks for.
 SELECT s.id, s.saga_id, s.definition, s.version, coalesce(o.status, e.status), s.digest, s.started_at,
-       coalesce(o.ended_at, e.ended_at), s.attributes, coalesce(o.sequence, e.sequence)
+       coalesce(o.ended_at, e.ended_at), s.attributes, coalesce(o.sequence, e.sequence),
+       CASE o.status WHEN 2 THEN o.wake_at END
 FROM saga AS s
 LEFT JOIN open_saga AS o ON o.saga_id = s.saga_id
 LEFT JOIN ended_saga AS e ON e.saga = s.id
@@ -41,7 +42,8 @@ ORDER BY c.definition COLLATE "C", c.status;
 
 -- name: beat
 INSERT INTO replica (owner, alive_until) VALUES ($1, journal_now() + $2::bigint)
-ON CONFLICT (owner) DO UPDATE SET alive_until = excluded.alive_until;
+ON CONFLICT (owner) DO UPDATE SET alive_until = excluded.alive_until
+RETURNING alive_until - $2::bigint;
 
 -- name: claim_unfinished
 -- The owners are few, and are found one after another in the index; so a claim reads what is free, and no saga of a
@@ -95,14 +97,59 @@ FROM oldest AS f
 WHERE o.saga_id = f.saga_id
 RETURNING o.saga, o.saga_id, o.token;
 
+-- name: claim_due
+-- Each definition and version is looked for by itself, so that what is not served lies in nobody's way. The first row
+-- holds the time until the next one.
+WITH now (instant) AS MATERIALIZED (
+    SELECT journal_now()
+), served AS (
+    SELECT v.definition, v.version FROM unnest($3::text[], $4::integer[]) AS v (definition, version)
+    UNION
+    SELECT o.definition, o.version FROM open_saga AS o WHERE $3::text[] IS NULL AND o.status = 2 AND o.wake_at IS NOT NULL
+), due AS (
+    SELECT f.saga_id, f.wake_at, f.saga
+    FROM served AS s
+    CROSS JOIN LATERAL (
+        SELECT o.saga_id, o.wake_at, o.saga
+        FROM open_saga AS o
+        WHERE o.status = 2 AND o.definition = s.definition AND o.version = s.version
+          AND o.wake_at <= (SELECT n.instant FROM now AS n)
+          AND (o.owner IS NULL
+               OR o.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > (SELECT n.instant FROM now AS n)))
+        ORDER BY o.wake_at, o.saga
+        LIMIT $2
+        FOR UPDATE SKIP LOCKED
+    ) AS f
+), earliest AS (
+    SELECT d.saga_id FROM due AS d ORDER BY d.wake_at, d.saga LIMIT $2
+), claimed AS (
+    UPDATE open_saga AS o
+    SET owner = $1, token = o.token + 1
+    FROM earliest AS e
+    WHERE o.saga_id = e.saga_id
+    RETURNING o.wake_at, o.saga, o.saga_id, o.token
+)
+SELECT min(f.wake_at) - (SELECT n.instant FROM now AS n) AS wake_at, NULL AS saga, NULL AS saga_id, NULL AS token
+FROM served AS s
+CROSS JOIN LATERAL (
+    SELECT o.wake_at
+    FROM open_saga AS o
+    WHERE o.status = 2 AND o.definition = s.definition AND o.version = s.version
+      AND o.wake_at > (SELECT n.instant FROM now AS n)
+    ORDER BY o.wake_at
+    LIMIT 1
+) AS f
+UNION ALL
+SELECT c.wake_at, c.saga, c.saga_id, c.token FROM claimed AS c;
+
 -- name: claimed
-SELECT o.saga_id, o.token
+SELECT o.saga_id, o.token, o.status = 2
 FROM open_saga AS o
-WHERE o.status IN (1, 4) AND o.owner = $1
+WHERE o.owner = $1 AND (o.status IN (1, 4) OR o.status = 2 AND o.wake_at <= (SELECT journal_now()))
 ORDER BY o.saga;
 
 -- name: claim_resting
-SELECT claim_resting($1, $2);
+SELECT claim_by_name($1, $2);
 
 -- name: release
 -- It is remembered, and counts as silent: a negative instant is before every other.

@@ -83,7 +83,7 @@ def _bound(values: list[Any], value: object) -> str:
 
 def record(row: Sequence[Any]) -> SagaRecord:
     """The record of a row of ``search_sagas``."""
-    _, saga_id, definition, version, status, digest_of_start, started_at, ended_at, attributes, sequence = row
+    _, saga_id, definition, version, status, digest_of_start, started_at, ended_at, attributes, sequence, wake_at = row
     return SagaRecord(
         saga_id=saga_id,
         definition=definition,
@@ -94,4 +94,5 @@ def record(row: Sequence[Any]) -> SagaRecord:
         ended_at=ended_at,
         attributes=tuple(json.loads(attributes).items()),
         sequence=sequence,
+        wake_at=wake_at,
     )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import UnclaimedCount
-from orchestrator.ports.claims import Claim, SilentReplica
+from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
 from orchestrator.ports.journal import Moving
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 from orchestrator.store.sqlite.appending import Appending
@@ -94,20 +94,30 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
         """See the port."""
         return self._write(partial(self._appending.write, append))
 
-    async def heartbeat(self, owner: str, lease: int) -> None:
+    async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""
-        await self._write(partial(self._all, "beat", (owner, self._now() + lease)))
+        now = self._now()
+        await self._write(partial(self._all, "beat", (owner, now + lease)))
+        return now
 
     async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         """See the port."""
-        known = None if served is None else json.dumps(list(served))
-        values = {"owner": owner, "now": self._now(), "limit": limit, "served": known}
+        values = {"owner": owner, "now": self._now(), "limit": limit, "served": _known(served)}
         rows = await self._write(partial(self._claim, "claim_unfinished", values))
         return [Claim(saga_id, token) for _, saga_id, token in sorted(rows)]
 
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+        """See the port."""
+        now = self._now()
+        values = {"owner": owner, "now": now, "limit": limit, "served": _known(served)}
+        rows, upcoming = await self._write(partial(self._claim_due, values))
+        claims = [Claim(saga_id, token, due=True) for _, _, saga_id, token in sorted(rows)]
+        return DueClaims(claims, upcoming[0][0] - now if upcoming else None)
+
     async def claimed(self, owner: str) -> list[Claim]:
         """See the port."""
-        return [Claim(*row) for row in await self._write(partial(self._all, "claimed", (owner,)))]
+        rows = await self._write(partial(self._all, "claimed", {"owner": owner, "now": self._now()}))
+        return [Claim(saga_id, token, bool(due)) for saga_id, token, due in rows]
 
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """See the port."""
@@ -116,7 +126,7 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
 
     async def release(self, owner: str) -> None:
         """See the port."""
-        await self._write(partial(self._claim, "release_sagas", (owner,)))
+        await self._write(partial(self._release, owner))
         await self._write(partial(self._all, "mute_replica", (owner,)))
 
     async def moving(self, owner: str, after: int) -> Moving:
@@ -166,8 +176,16 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
 
     def _claim(self, statement: str, values: Any) -> list[Any]:  # noqa: ANN401 - what sqlite3 binds
         rows = self._all(statement, values)
-        self._appending.forget()
+        if rows:
+            self._appending.forget()
         return rows
+
+    def _claim_due(self, values: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 - what sqlite3 binds
+        return self._claim("claim_due", values), self._all("next_due", values)
+
+    def _release(self, owner: str) -> None:
+        self._all("release_sagas", (owner,))
+        self._appending.forget()
 
     def _write(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
         if not self._closed:
@@ -175,3 +193,7 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
         refused: asyncio.Future[Any] = self._loop.create_future()
         refused.set_exception(self._is_closed())
         return refused
+
+
+def _known(served: Served | None) -> str | None:
+    return None if served is None else json.dumps(list(served))

@@ -1,6 +1,6 @@
 -- name: create_saga
-INSERT INTO saga (saga_id, definition, version, status, owner, token, digest, started_at, ended_at, attributes)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO saga (saga_id, definition, version, status, owner, token, digest, started_at, ended_at, attributes, wake_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (saga_id) DO NOTHING;
 
 -- name: create_attribute
@@ -10,7 +10,7 @@ INSERT INTO attribute (name, value, saga) VALUES (?, ?, ?);
 INSERT INTO chunk (saga, sequence, entries) VALUES (?, ?, ?);
 
 -- name: change_status
-UPDATE saga SET status = ?, ended_at = ?, owner = ? WHERE id = ?;
+UPDATE saga SET status = ?, ended_at = ?, owner = ?, wake_at = ? WHERE id = ?;
 
 -- name: held_saga
 SELECT s.id, s.definition, s.started_at, s.owner, s.token, s.status,
@@ -27,7 +27,7 @@ ORDER BY c.sequence;
 -- name: search_sagas
 -- %s stands for the conditions that the filter asks for.
 SELECT s.id, s.saga_id, s.definition, s.version, s.status, s.digest, s.started_at, s.ended_at, s.attributes,
-       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0)
+       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.wake_at
 FROM saga AS s
 %s
 ORDER BY s.id DESC
@@ -87,16 +87,54 @@ WHERE id IN (
 )
 RETURNING id, saga_id, token;
 
+-- name: claim_due
+UPDATE saga
+SET owner = :owner, token = token + 1
+WHERE id IN (
+    SELECT s.id
+    FROM saga AS s INDEXED BY saga_due
+    WHERE s.wake_at <= :now
+      AND (s.owner IS NULL OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now))
+      AND (:served IS NULL OR EXISTS (
+          SELECT *
+          FROM json_each(:served) AS j
+          WHERE json_extract(j.value, '$[0]') = s.definition AND json_extract(j.value, '$[1]') = s.version
+      ))
+    ORDER BY s.wake_at
+    LIMIT :limit
+)
+RETURNING wake_at, id, saga_id, token;
+
+-- name: next_due
+-- In the order of time, so that the first one which is served ends the search.
+SELECT s.wake_at
+FROM saga AS s INDEXED BY saga_due
+WHERE s.wake_at > :now
+  AND (:served IS NULL OR EXISTS (
+      SELECT *
+      FROM json_each(:served) AS j
+      WHERE json_extract(j.value, '$[0]') = s.definition AND json_extract(j.value, '$[1]') = s.version
+  ))
+ORDER BY s.wake_at
+LIMIT 1;
+
 -- name: claimed
-SELECT saga_id, token
-FROM saga INDEXED BY saga_not_completed
-WHERE status IN (1, 4) AND status <> 3 AND owner = ?
-ORDER BY id;
+SELECT c.saga_id, c.token, c.due
+FROM (
+    SELECT s.id, s.saga_id, s.token, false AS due
+    FROM saga AS s INDEXED BY saga_not_completed
+    WHERE s.status IN (1, 4) AND s.status <> 3 AND s.owner = :owner
+    UNION ALL
+    SELECT s.id, s.saga_id, s.token, true
+    FROM saga AS s INDEXED BY saga_due
+    WHERE s.wake_at <= :now AND s.owner = :owner
+) AS c
+ORDER BY c.id;
 
 -- name: claim_resting
 UPDATE saga
 SET owner = :owner, token = token + 1
-WHERE saga_id = :saga_id AND status IN (3, 6)
+WHERE saga_id = :saga_id AND status IN (2, 3, 6)
 RETURNING saga_id, token;
 
 -- name: release_sagas

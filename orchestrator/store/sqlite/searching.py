@@ -67,7 +67,7 @@ def _condition(criterion: Criterion) -> tuple[str, list[Any]]:
 
 def record(row: tuple[Any, ...]) -> SagaRecord:
     """The record of a row of ``search_sagas``."""
-    _, saga_id, definition, version, status, digest, started_at, ended_at, attributes, sequence = row
+    _, saga_id, definition, version, status, digest, started_at, ended_at, attributes, sequence, wake_at = row
     return SagaRecord(
         saga_id=saga_id,
         definition=definition,
@@ -78,4 +78,5 @@ def record(row: tuple[Any, ...]) -> SagaRecord:
         ended_at=ended_at,
         attributes=tuple(json.loads(attributes).items()),
         sequence=sequence,
+        wake_at=wake_at,
     )

@@ -127,14 +127,15 @@ class SimulatedJournal(JournalConnection):
             self._note("claimed", claim.saga_id, claim.token)
             self._store.invariants.claimed(self.process.name, claim, self._clock.now())
 
-    async def heartbeat(self, owner: str, lease: int) -> None:
+    async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""
 
-        async def beat() -> None:
-            await self.journal.heartbeat(owner, lease)
+        async def beat() -> int:
+            now = await self.journal.heartbeat(owner, lease)
             self._store.invariants.leases.beat(owner, self._clock.now() + lease)
+            return now
 
-        await self._ask(beat)
+        return await self._ask(beat)
 
     async def release(self, owner: str) -> None:
         """See the port."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
-    from orchestrator.ports.claims import Claim, Served, SilentReplica
+    from orchestrator.ports.claims import Claim, DueClaims, Served, SilentReplica
     from orchestrator.ports.journal import Append, Journal, Moving
     from orchestrator.ports.requested_acts import RequestedAct
     from orchestrator.testing.world.virtual_loop import Process
@@ -143,9 +143,9 @@ class JournalConnection:
         """See the port."""
         return await self._ask(lambda: self.journal.search(where, limit, page_token))
 
-    async def heartbeat(self, owner: str, lease: int) -> None:
+    async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""
-        await self._ask(lambda: self.journal.heartbeat(owner, lease))
+        return await self._ask(lambda: self.journal.heartbeat(owner, lease))
 
     async def claim_unfinished(self, owner: str, limit: int, served: Served | None = None) -> list[Claim]:
         """See the port."""
@@ -154,6 +154,16 @@ class JournalConnection:
             claims = await self.journal.claim_unfinished(owner, limit, served)
             self.note_claims(claims)
             return claims
+
+        return await self._ask(claim)
+
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+        """See the port."""
+
+        async def claim() -> DueClaims:
+            due = await self.journal.claim_due(owner, limit, served)
+            self.note_claims(due.claims)
+            return due
 
         return await self._ask(claim)
 

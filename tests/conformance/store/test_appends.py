@@ -111,7 +111,8 @@ async def test_a_saga_is_listed_as_running_again_after_another_claimable_status(
     await writer.start()
     await writer.write(recovered(1), status=Status.COMPENSATING)
     if claims_anew:
-        ((_, writer.token),) = await journal.claim_unfinished("a", 10)
+        (claim,) = await journal.claim_unfinished("a", 10)
+        writer.token = claim.token
     await writer.write(recovered(2), status=Status.RUNNING)
     await writer.write(recovered(3), status=Status.RUNNING)
 

@@ -180,7 +180,6 @@ async def test_a_saga_that_waits_is_not_claimed(journal: Journal) -> None:
     await writer.write(recovered(1), status=Status.WAITING)
 
     assert [claim.saga_id for claim in await journal.claim_unfinished("b", 10)] == ["saga-2"]
-    assert await journal.claim_resting("b", "saga-1") is None
 
 
 async def test_a_saga_that_waits_is_nobodys(journal: Journal) -> None:

@@ -736,7 +736,7 @@ async def test_a_replica_that_recovers_many_sagas_stays_alive(
     heir = world.process()
     heartbeat, claim = heir.journal.heartbeat, heir.journal.claim_unfinished
 
-    def beating(owner: str, lease: int) -> Awaitable[None]:
+    def beating(owner: str, lease: int) -> Awaitable[int]:
         beats.append("beat")
         return heartbeat(owner, lease)
 
