@@ -44,6 +44,7 @@ class _Change(NamedTuple):
     definition: str
     status: Status
     started_at: int
+    turn_at: int | None
     attributes: frozenset[tuple[str, str]]
     message: api.WatchSagasResponse
 
@@ -52,7 +53,7 @@ class _Change(NamedTuple):
         assert state.status is not None
         message = api.WatchSagasResponse(saga=feed_view(state))
         attributes = frozenset(state.attributes)
-        return cls(state.saga_id, state.definition, state.status, state.started_at, attributes, message)
+        return cls(state.saga_id, state.definition, state.status, state.started_at, state.turn_at, attributes, message)
 
 
 class SagaFeed:

@@ -14,6 +14,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.outcome import Failure
+from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -225,6 +226,15 @@ def _recovered(entry: e.SagaRecovered) -> Row:
     return Row(11, entry.at, detail=json.dumps({"owner": entry.owner}))
 
 
+def _queued(entry: e.SagaQueued) -> Row:
+    return Row(30, entry.at, detail=json.dumps({"priority": entry.priority.name, "turn_at": entry.turn_at}))
+
+
+def _read_queued(row: Row) -> e.SagaQueued:
+    detail = _detail(row)
+    return e.SagaQueued(row.at, Priority[detail["priority"]], detail["turn_at"])
+
+
 def _payload(row: Row) -> bytes:
     return bytes(row.payload or b"")
 
@@ -287,6 +297,10 @@ def _encoder_of(entry: Entry) -> Callable[[Any], Row]:  # noqa: C901, PLR0911, P
             return lambda each: Row(21, each.at, each.key, detail=each.value)
         case e.CompensationResolved():
             return _decided(22)
+        case e.SagaQueued():
+            return _queued
+        case e.SagaAdmitted():
+            return lambda each: Row(31, each.at, detail=json.dumps({"owner": each.owner}))
         case _:
             assert_never(entry)
 
@@ -315,6 +329,8 @@ _DECODERS: dict[int, Callable[[Row], Entry]] = {
     20: lambda row: e.DeadlinePassed(row.at),
     21: _read_value,
     22: _read_decided(e.CompensationResolved),
+    30: _read_queued,
+    31: lambda row: e.SagaAdmitted(row.at, _detail(row)["owner"]),
 }
 _ENCODERS: dict[type[Any], Callable[[Any], Row]] = {}
 """Those that were needed so far: a look-up by class is several times as quick as the match."""

@@ -136,6 +136,10 @@ class SagaTrace:
                 return cls._deadline_passed
             case e.ValueRecorded():
                 return cls._value_recorded
+            case e.SagaQueued():
+                return cls._saga_queued
+            case e.SagaAdmitted():
+                return cls._saga_admitted
             case _:
                 assert_never(entry)
 
@@ -236,6 +240,16 @@ class SagaTrace:
 
     def _deadline_passed(self, entry: e.DeadlinePassed) -> Sequence[bytes]:
         self._events.append(event(names.DEADLINE_PASSED_EVENT, entry.at, {}))
+        return ()
+
+    def _saga_queued(self, entry: e.SagaQueued) -> Sequence[bytes]:
+        self.resting = True
+        self._events.append(event(names.QUEUED_EVENT, entry.at, {names.SAGA_PRIORITY: entry.priority.name.lower()}))
+        return ()
+
+    def _saga_admitted(self, entry: e.SagaAdmitted) -> Sequence[bytes]:
+        self.resting = False
+        self._events.append(event(names.ADMITTED_EVENT, entry.at, {names.SAGA_OWNER: entry.owner}))
         return ()
 
     def _value_recorded(self, _entry: e.ValueRecorded) -> Sequence[bytes]:

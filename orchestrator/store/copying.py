@@ -114,7 +114,7 @@ async def _whole(source: Journal, saga_id: str) -> Append:
     """All of a saga in one append."""
     record, entries = await _found(source, saga_id), await source.read(saga_id)
     new = NewSaga(record.definition, record.version, record.digest, record.started_at, record.attributes)
-    return Append(saga_id, OWNER, 1, 0, entries, record.status, record.ended_at, new)
+    return Append(saga_id, OWNER, 1, 0, entries, record.status, record.ended_at, new, record.wake_at, record.turn_at)
 
 
 async def _compare(source: Journal, target: Journal, saga_id: str) -> None:

@@ -13,12 +13,13 @@ from orchestrator.journal.state import CLAIMABLE, ENDED, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
 from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
 from orchestrator.ports.journal import Moving
+from orchestrator.ports.queues import QueuedCount
 from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.claims import Served
@@ -190,6 +191,26 @@ class MemoryJournal(RequestsInMemory):
         for owner in owners:
             self._alive_until.pop(owner, None)
 
+    async def queued(self) -> list[QueuedCount]:
+        """See the port."""
+        groups: dict[tuple[str, int], list[int]] = {}
+        for record in [kept.record for kept in self._sagas.values() if kept.record.turn_at is not None]:
+            groups.setdefault((record.definition, record.version), []).append(record.started_at)
+        return [QueuedCount(*of, len(started), min(started)) for of, started in sorted(groups.items())]
+
+    async def claim_queued(self, owner: str, wanted: Mapping[str, int], served: Served | None = None) -> list[Claim]:
+        """See the port."""
+        now, left = self._now(), dict(wanted)
+        queued = [(kept.record.turn_at, kept) for kept in self._sagas.values() if kept.record.turn_at is not None]
+        claims: list[Claim] = []
+        for _, kept in sorted(queued, key=itemgetter(0)):
+            definition = kept.record.definition
+            if left.get(definition) and _is_served(kept.record, served) and not self._is_alive(kept.owner, now):
+                left[definition] -= 1
+                kept.record = replace(kept.record, status=Status.RUNNING, wake_at=None, turn_at=None)
+                claims.append(_claim(kept, owner))
+        return claims
+
     async def take_portion(self, name: str, interval: int, number: int) -> int:
         """See the port."""
         now = self._now()
@@ -245,6 +266,7 @@ class MemoryJournal(RequestsInMemory):
             ended_at=append.ended_at,
             sequence=len(kept.entries),
             wake_at=append.wake_at if append.status is Status.WAITING else None,
+            turn_at=append.turn_at if append.status is Status.WAITING else None,
         )
         if append.status not in CLAIMABLE:
             kept.owner = None

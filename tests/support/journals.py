@@ -8,6 +8,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.outcome import Failure
+from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status
 from orchestrator.ports.journal import Append, NewSaga
@@ -49,6 +50,8 @@ EVERY_ENTRY: tuple[e.Entry, ...] = (
     e.ValueRecorded(AT + 23, "now#1", "1700000000"),
     e.CompensationBegan(AT + 24, "Shop.Pay#1", "shop.v1.Shop.Refund", b""),
     e.CompensationResolved(AT + 25, "Shop.Pay#1", REASON),
+    e.SagaQueued(AT + 26, Priority.HIGH, AT - 300),
+    e.SagaAdmitted(AT + 27, "host-1-abc"),
 )
 """One of every kind, in an order that no saga would have: a store does not care."""
 
@@ -76,10 +79,12 @@ class Writing:
         digest: bytes = b"digest",
         started_at: int = AT,
         attributes: tuple[tuple[str, str], ...] = (),
+        turn_at: int | None = None,
     ) -> Future[None]:
-        """Write the first entries, which claim the saga."""
+        """Write the first entries, which claim the saga; or queue it, where it is to have a turn."""
         new = NewSaga(definition, 1, digest, started_at, attributes)
-        return self.write(*(entries or EVERY_ENTRY[:1]), new=new)
+        status = Status.RUNNING if turn_at is None else Status.WAITING
+        return self.write(*(entries or EVERY_ENTRY[:1]), status=status, new=new, turn_at=turn_at)
 
     def write(
         self,
@@ -88,9 +93,11 @@ class Writing:
         ended_at: int | None = None,
         new: NewSaga | None = None,
         wake_at: int | None = None,
+        turn_at: int | None = None,
     ) -> Future[None]:
         """Write entries after those before."""
-        append = Append(self.saga_id, self.owner, self.token, self.sequence, entries, status, ended_at, new, wake_at)
+        standing = (status, ended_at, new, wake_at, turn_at)
+        append = Append(self.saga_id, self.owner, self.token, self.sequence, entries, *standing)
         self.sequence += len(entries)
         return self.journal.append(append)
 

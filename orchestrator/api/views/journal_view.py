@@ -114,9 +114,12 @@ def _told(entry: Entry) -> _Told:  # noqa: PLR0911 - one way for each form of en
             return _Told(reason=entry.reason)
         case e.ValueRecorded():
             return _Told(entry.key, value=entry.value)
+        case e.SagaQueued():
+            return _Told(value=entry.priority.name.lower())
         case (
             e.SagaStarted()
             | e.SagaRecovered()
+            | e.SagaAdmitted()
             | e.SagaCompleted()
             | e.SagaCompensated()
             | e.SagaPartiallyCompensated()
@@ -150,6 +153,8 @@ def _payload(
             e.ValueRecorded()
             | e.RollbackBegan()
             | e.DeadlinePassed()
+            | e.SagaQueued()
+            | e.SagaAdmitted()
             | e.SagaRecovered()
             | e.SagaSuspended()
             | e.SagaCompensated()

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.run import failpoints
+from orchestrator.journal.state import Status
 from orchestrator.ports.journal import Append, NewSaga
 
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ class SagaWriter:
             state.status,  # type: ignore[arg-type]  # SagaStarted, the first entry of all, has set it
             state.ended_at,
             new,
+            (state.wake_at or None) if state.status is Status.WAITING else None,
+            state.turn_at,
         )
         self._sequence += len(entries)
         write = _Write()

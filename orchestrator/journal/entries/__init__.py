@@ -28,9 +28,11 @@ from orchestrator.journal.entries.decisions import (
 from orchestrator.journal.entries.sagas import (
     DeadlinePassed,
     RollbackBegan,
+    SagaAdmitted,
     SagaCompensated,
     SagaCompleted,
     SagaPartiallyCompensated,
+    SagaQueued,
     SagaRecovered,
     SagaStarted,
     SagaSuspended,
@@ -53,9 +55,11 @@ __all__ = [
     "OutcomeResolved",
     "RetryRequested",
     "RollbackBegan",
+    "SagaAdmitted",
     "SagaCompensated",
     "SagaCompleted",
     "SagaPartiallyCompensated",
+    "SagaQueued",
     "SagaRecovered",
     "SagaResumed",
     "SagaStarted",
@@ -86,4 +90,6 @@ Entry: TypeAlias = (
     | RetryRequested
     | DeadlinePassed
     | ValueRecorded
+    | SagaQueued
+    | SagaAdmitted
 )

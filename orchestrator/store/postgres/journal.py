@@ -16,6 +16,7 @@ from orchestrator.journal.acts import Act
 from orchestrator.ports.catalogue import UnclaimedCount
 from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
 from orchestrator.ports.journal import Moving
+from orchestrator.ports.queues import QueuedCount
 from orchestrator.ports.requested_acts import RequestedAct
 from orchestrator.store.postgres.connecting import Connection, Link
 from orchestrator.store.postgres.group_commit import GroupCommit
@@ -140,6 +141,16 @@ class PostgresJournal(PostgresReader):
     async def forget(self, owners: Sequence[str]) -> None:
         """See the port."""
         await self._ask("forget_replicas", list(owners))
+
+    async def queued(self) -> list[QueuedCount]:
+        """See the port."""
+        return [QueuedCount(*row) for row in await self._ask("queued_sagas")]
+
+    async def claim_queued(self, owner: str, wanted: Mapping[str, int], served: Served | None = None) -> list[Claim]:
+        """See the port."""
+        await self._commits.settled()
+        rows = await self._ask("claim_queued", owner, list(wanted), list(wanted.values()), *_columns(served))
+        return [Claim(saga_id, token) for _, saga_id, token in sorted(tuple(row) for row in rows)]
 
     async def take_portion(self, name: str, interval: int, number: int) -> int:
         """See the port."""

@@ -22,6 +22,7 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import UnclaimedCount
 from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
 from orchestrator.ports.journal import Moving
+from orchestrator.ports.queues import QueuedCount
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 from orchestrator.store.sqlite.appending import Appending
 from orchestrator.store.sqlite.database import connect, migrate, stretch_log
@@ -31,7 +32,7 @@ from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from orchestrator.ports.claims import Served
@@ -150,6 +151,16 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
         for owner in owners:
             await self._write(partial(self._all, "forget_replica", (owner,)))
 
+    async def queued(self) -> list[QueuedCount]:
+        """See the port."""
+        return [QueuedCount(*row) for row in await self._write(partial(self._all, "queued_sagas", ()))]
+
+    async def claim_queued(self, owner: str, wanted: Mapping[str, int], served: Served | None = None) -> list[Claim]:
+        """See the port."""
+        values = {"owner": owner, "now": self._now(), "served": _known(served)}
+        rows = await self._write(partial(self._claim_queued, wanted, values))
+        return [Claim(saga_id, token) for _, saga_id, token in sorted(rows)]
+
     async def take_portion(self, name: str, interval: int, number: int) -> int:
         """See the port."""
         values = {"name": name, "now": self._now(), "interval": interval, "number": number}
@@ -182,6 +193,10 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
 
     def _claim_due(self, values: Any) -> tuple[list[Any], list[Any]]:  # noqa: ANN401 - what sqlite3 binds
         return self._claim("claim_due", values), self._all("next_due", values)
+
+    def _claim_queued(self, wanted: Mapping[str, int], values: Mapping[str, object]) -> list[Any]:
+        each = [{**values, "definition": definition, "limit": number} for definition, number in wanted.items()]
+        return [row for of_one in each for row in self._claim("claim_queued", of_one)]
 
     def _release(self, owner: str) -> None:
         self._all("release_sagas", (owner,))

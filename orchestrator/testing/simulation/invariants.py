@@ -25,9 +25,11 @@ from orchestrator.journal.entries import (
     OutcomeResolved,
     RetryRequested,
     RollbackBegan,
+    SagaAdmitted,
     SagaCompensated,
     SagaCompleted,
     SagaPartiallyCompensated,
+    SagaQueued,
     SagaRecovered,
     SagaResumed,
     SagaStarted,
@@ -217,6 +219,8 @@ class Invariants:
                 SagaStarted()
                 | ValueRecorded()
                 | DeadlinePassed()
+                | SagaQueued()
+                | SagaAdmitted()
                 | SagaRecovered()
                 | SagaCompleted()
                 | SagaCompensated()

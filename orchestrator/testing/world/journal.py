@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
     from orchestrator.ports.claims import Claim, DueClaims, Served, SilentReplica
     from orchestrator.ports.journal import Append, Journal, Moving
+    from orchestrator.ports.queues import QueuedCount
     from orchestrator.ports.requested_acts import RequestedAct
     from orchestrator.testing.world.virtual_loop import Process
 
@@ -220,6 +221,20 @@ class JournalConnection:
     async def forget(self, owners: Sequence[str]) -> None:
         """See the port."""
         await self._ask(lambda: self.journal.forget(owners))
+
+    async def queued(self) -> list[QueuedCount]:
+        """See the port."""
+        return await self._ask(self.journal.queued)
+
+    async def claim_queued(self, owner: str, wanted: Mapping[str, int], served: Served | None = None) -> list[Claim]:
+        """See the port."""
+
+        async def claim() -> list[Claim]:
+            claims = await self.journal.claim_queued(owner, wanted, served)
+            self.note_claims(claims)
+            return claims
+
+        return await self._ask(claim)
 
     async def take_portion(self, name: str, interval: int, number: int) -> int:
         """See the port."""

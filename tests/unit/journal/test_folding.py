@@ -11,8 +11,9 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
+from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import CommandState, CompensationState, SagaState, Status, StepOutcome
+from orchestrator.journal.state import CommandState, CompensationState, Queued, SagaState, Status, StepOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +77,8 @@ def test_of_a_saga_that_was_not_started_nothing_is_known() -> None:
         "rollback": None,
         "suspension": None,
         "result": None,
+        "queued": None,
+        "wake_at": 0,
         "settled": {},
     }
     assert SagaState("saga-1").commands == {}
@@ -180,6 +183,8 @@ def test_what_an_entry_changes_in_its_compensation(entry: e.Entry, expected: dic
     assert changed(compensation, ROLLING_BACK, entry) == expected
 
 
+QUEUED = e.SagaQueued(6, Priority.HIGH, 2)
+UNQUEUED = {"queued": None, "wake_at": 0}
 SUSPENDED = e.SagaSuspended(6, WHY)
 SETTLED: dict[str, object] = {"settled": {KEY: None}}
 
@@ -209,6 +214,10 @@ SETTLED: dict[str, object] = {"settled": {KEY: None}}
         ((STARTED, SUSPENDED), e.SagaResumed(7, WHY), {"suspension": None, "status": Status.RUNNING}),
         ((*ROLLING_BACK, SUSPENDED), e.SagaResumed(7, WHY), {"suspension": None, "status": Status.COMPENSATING}),
         ((STARTED,), e.RetryRequested(5, WHY), {}),
+        ((STARTED,), QUEUED, {"queued": Queued(6, Priority.HIGH, 2), "wake_at": 80, "status": Status.WAITING}),
+        ((STARTED, QUEUED), e.SagaAdmitted(7, "me"), {**UNQUEUED, "status": Status.RUNNING}),
+        ((STARTED, QUEUED), SUSPENDED, {**UNQUEUED, "suspension": WHY, "status": Status.SUSPENDED}),
+        ((STARTED, QUEUED), e.RollbackBegan(7, WHY), {**UNQUEUED, "rollback": WHY, "status": Status.COMPENSATING}),
         ((STARTED,), e.DeadlinePassed(5), {"overdue": True}),
         ((STARTED,), e.ValueRecorded(5, "now#1", "17"), {"values": {"now#1": "17"}}),
         ((STARTED, PAID), e.CommandCompleted(4, KEY, 1, 3, b""), {"pivoted": True, **SETTLED}),
