@@ -300,14 +300,28 @@ def _limits(settings: Settings, definitions: Iterable[Definition]) -> Limits:
     Raises:
         SettingsError: a limit is set for what no saga uses.
     """
+    definitions = list(definitions)
+    names = {definition.name for definition in definitions}
     _refuse_unused("RATES", settings.rates, _services_of(definitions))
-    return Limits(in_flight=settings.most_in_flight, rates=settings.rates)
+    _refuse_unused("MOST_LIVE_BY_DEFINITION", settings.most_live_by_definition, names)
+    _refuse_unused("MOST_QUEUED_BY_DEFINITION", settings.most_queued_by_definition, names)
+    _refuse_unused("WEIGHTS", settings.weights, names)
+    return Limits(
+        in_flight=settings.most_in_flight,
+        rates=settings.rates,
+        live=settings.most_live_sagas,
+        live_by_definition=settings.most_live_by_definition,
+        queued=settings.most_queued_sagas,
+        queued_by_definition=settings.most_queued_by_definition,
+        weights=settings.weights,
+    )
 
 
 def _refuse_unused(variable: str, set_here: Iterable[str], known: Iterable[str]) -> None:
     if unused := sorted(set(set_here) - set(known)):
         there_are = ", ".join(sorted(known))
-        raise SettingsError(f"ORCHESTRATOR_{variable}: no saga uses {', '.join(unused)}; there are: {there_are}")
+        told = f"no saga that is served is or uses {', '.join(unused)}; there are: {there_are}"
+        raise SettingsError(f"ORCHESTRATOR_{variable}: {told}")
 
 
 def channel_kinds(settings: Settings) -> dict[str, Callable[[str], Channel]]:
@@ -324,8 +338,8 @@ def _services(
     opened: OpenedReplica, servicers: Iterable[Servicers], settings: Settings
 ) -> dict[str, Callable[[grpc.aio.Server], None]]:
     sagas, clock = opened.sagas, SystemClock()
-    limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued, settings.most_live_sagas)
-    starts = Starts(sagas, Admission(limits, sagas, ThreadLoad()))
+    limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued)
+    starts = Starts(sagas, Admission(limits, ThreadLoad()))
     application = Application(sagas, starts, clock, partial(_channel_to, opened.participants.of_kind(GrpcChannel)))
     service = SagaService(sagas, starts, SagaFeed(sagas, clock, settings.most_watchers), clock)
     application.add("saga.v1.SagaService", add_SagaServiceServicer_to_server, service)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _PREFIX = "ORCHESTRATOR_"
 _SECONDS: Final = {"s": 1, "min": 60}
 _MOST_CALLS: Final = 100_000
+_Whole = Annotated[int, Field(ge=1)]
+_WholeOrNone = Annotated[int, Field(ge=0)]
 
 
 class Settings(BaseSettings):
@@ -39,8 +41,12 @@ class Settings(BaseSettings):
         most_starts_in_flight: starts that the API has in hand at once: until their sagas have ended, or have taken
             longer than two seconds. More make the process slower, not quicker. Other calls need no turn.
         most_starts_queued: starts that may wait for their turn; one more is refused with RESOURCE_EXHAUSTED.
-        most_live_sagas: sagas that this replica may advance at once, at some 6 KiB each; a start beyond is refused
-            with RESOURCE_EXHAUSTED. Recovered and child sagas count, and are never refused.
+        most_live_sagas: sagas that this replica may advance at once, at some 6 KiB each; a start beyond is queued.
+            Recovered and child sagas count, and are never queued.
+        most_live_by_definition: ``place_order=200``, separated by commas: the same for sagas of some definitions.
+        most_queued_sagas: sagas that may be queued, at all replicas; one more is refused with RESOURCE_EXHAUSTED.
+        most_queued_by_definition: the same for sagas of some definitions; of each other one, half of all.
+        weights: ``place_order=3``, separated by commas: how the room for queued sagas is shared between definitions.
         most_watchers: calls of WatchSagas at once; one more is refused with RESOURCE_EXHAUSTED.
         most_message_bytes: the largest request to and reply of a participant, and the largest request to the API. A
             larger request of a saga is not sent and counts as rejected; a larger reply is a lost answer.
@@ -69,6 +75,10 @@ class Settings(BaseSettings):
     most_starts_in_flight: int = Field(default=128, ge=1)
     most_starts_queued: int = Field(default=1000, ge=0)
     most_live_sagas: int = Field(default=50_000, ge=1)
+    most_live_by_definition: Annotated[dict[str, _Whole], NoDecode] = Field(default_factory=dict)
+    most_queued_sagas: int = Field(default=100_000, ge=0)
+    most_queued_by_definition: Annotated[dict[str, _WholeOrNone], NoDecode] = Field(default_factory=dict)
+    weights: Annotated[dict[str, _Whole], NoDecode] = Field(default_factory=dict)
     most_watchers: int = Field(default=256, ge=0)
     most_message_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, lt=2**31)
     keepalive_seconds: float = Field(default=20.0, ge=0, le=86_400)
@@ -91,9 +101,9 @@ class Settings(BaseSettings):
             raise ValueError(f"expected {known_urls()}")
         return url
 
-    @field_validator("participants", mode="before")
+    @field_validator("participants", "most_live_by_definition", "most_queued_by_definition", "weights", mode="before")
     @classmethod
-    def _addresses(cls, value: object) -> object:
+    def _named(cls, value: object) -> object:
         return _pairs(value) if isinstance(value, str) else value
 
     @field_validator("rates", mode="before")
@@ -132,6 +142,10 @@ _TAKES: Final = {
     "most_starts_in_flight": "a whole number, 1 or more",
     "most_starts_queued": "a whole number, 0 or more",
     "most_live_sagas": "a whole number, 1 or more",
+    "most_live_by_definition": "place_order=200, separated by commas; each 1 or more",
+    "most_queued_sagas": "a whole number, 0 or more",
+    "most_queued_by_definition": "place_order=200, separated by commas; each 0 or more",
+    "weights": "place_order=3, separated by commas; each 1 or more",
     "most_watchers": "a whole number, 0 or more",
     "stall_seconds": "a number of seconds, more than 0",
     "keepalive_seconds": "a number of seconds from 0, for never, to 86400",

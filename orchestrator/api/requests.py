@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from google.protobuf.message import DecodeError, Message
 
-from orchestrator.engine.sagas import PATIENCE_SECONDS
+from orchestrator.engine.sagas import PATIENCE_SECONDS, WaitReason
 from orchestrator.errors import InvalidInput
+from orchestrator.journal.priority import Priority
 from orchestrator.journal.state import Status
 from orchestrator.journal.trace_ids import parse_traceparent
 from orchestrator.ports.catalogue import SagaFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from google.protobuf.any_pb2 import Any as AnyMessage
     from grpc.aio import ServicerContext
@@ -25,6 +26,7 @@ M = TypeVar("M", bound=Message)
 
 DEFAULT_PAGE_SIZE = 50
 _ANSWER_SECONDS = 0.3
+PRIORITY_METADATA = "saga-priority"
 
 
 def unpack(packed: AnyMessage, message: M, field: str) -> M:
@@ -52,7 +54,21 @@ def saga_filter(request: saga_service_pb2.SagaFilter) -> SagaFilter:
         started_before=instant(request, "started_before"),
         attributes=tuple(request.attributes.items()),
         id_prefix=request.id_prefix,
+        queued=bool(request.waiting_for) and is_about_queued(request.waiting_for),
     )
+
+
+def is_about_queued(reasons: Sequence[int]) -> bool:
+    """Whether a filter is about queued sagas. They are found in the journal, whichever replica has queued them.
+
+    Raises:
+        InvalidInput: it is also about sagas that wait for something else, which only their replica knows.
+    """
+    if WaitReason.QUEUED.value not in reasons:
+        return False
+    if len(reasons) > 1:
+        raise InvalidInput(("filter.waiting_for", "WAIT_REASON_QUEUED stands alone: ask for the others by themselves"))
+    return True
 
 
 def instant(request: Message, field: str) -> int | None:
@@ -79,6 +95,22 @@ def patience_of(context: ServicerContext[object, object]) -> float:
     """How many seconds an act of this call may wait for another replica: so long that there is time for the answer."""
     remaining = cast("float | None", context.time_remaining())  # its stubs know no call without a deadline
     return PATIENCE_SECONDS if remaining is None else min(PATIENCE_SECONDS, max(0.0, remaining - _ANSWER_SECONDS))
+
+
+def priority_of(context: ServicerContext[object, object]) -> Priority:
+    """How urgent the caller says that a start is, in the metadata ``saga-priority``: low, normal or high.
+
+    Raises:
+        InvalidInput: it says something else.
+    """
+    for key, value in context.invocation_metadata() or ():
+        if key == PRIORITY_METADATA:
+            try:
+                return Priority[str(value).upper()]
+            except KeyError:
+                known = ", ".join(each.name.lower() for each in Priority)
+                raise InvalidInput((PRIORITY_METADATA, f"is one of {known}, not {value!r}")) from None
+    return Priority.NORMAL
 
 
 def traceparent_of(context: ServicerContext[object, object]) -> str:

@@ -32,7 +32,7 @@ async def find_sagas(
         InvalidInput: nothing matches, and the filter names a definition or an attribute that does not exist.
     """
     where = saga_filter(request)
-    if request.waiting_for:
+    if request.waiting_for and not where.queued:
         found, token = _waiting(sagas, request, where, limit, page_token)
     else:
         found, token = await sagas.search(where, limit, page_token)

@@ -10,6 +10,8 @@ import uuid
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.sagas import StartSaga
+from orchestrator.errors import Overloaded
+from orchestrator.journal.priority import Priority
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -50,10 +52,16 @@ class Starts:
         if self._sagas.is_live(start.saga_id):  # nothing is started: it needs no turn
             return await self._sagas.start(start, wait)
         give_back = await self.admission.enter()
-        return await self._sagas.start(start, wait, stopped=give_back)
+        try:
+            return await self._sagas.start(start, wait, stopped=give_back)
+        except Overloaded:
+            self.admission.refused += 1
+            raise
 
 
-def start_request(served: Served, message: Message, request_id: str, traceparent: str) -> StartSaga:
+def start_request(
+    served: Served, message: Message, request_id: str, traceparent: str, priority: Priority = Priority.NORMAL
+) -> StartSaga:
     """What to start.
 
     Args:
@@ -62,6 +70,7 @@ def start_request(served: Served, message: Message, request_id: str, traceparent
             :func:`orchestrator.api.validation.refuse_invalid`. Here it is not validated again.
         request_id: makes a repeated request safe (AIP-155); may be empty.
         traceparent: the W3C trace context of the caller, or empty.
+        priority: how urgent it is, should there be no room for it now; a repeated request may say another one.
 
     The saga's id is derived from the request id, so that whichever replica gets a repeated request finds the same
     saga. Without a request id each request has an id of its own.
@@ -77,6 +86,7 @@ def start_request(served: Served, message: Message, request_id: str, traceparent
         digest=digest.digest(),
         attributes=tuple((name, str(getattr(message, name))) for name in definition.attributes),
         traceparent=traceparent,
+        priority=priority,
     )
 
 

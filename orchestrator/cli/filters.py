@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli.output.exit import refuse
 from saga.v1 import saga_pb2
-from saga.v1.saga_pb2 import Status
+from saga.v1.saga_pb2 import Status, WaitReason
 from saga.v1.saga_service_pb2 import SagaFilter
 
 
@@ -52,19 +52,46 @@ BackingOff = Annotated[
 ]
 
 
+class WaitName(StrEnum):
+    """The reasons to wait as they are typed."""
+
+    BACKOFF = "backoff"
+    PARTICIPANT_DOWN = "participant-down"
+    PARTICIPANT_BUSY = "participant-busy"
+    QUEUED = "queued"
+    RATE = "rate"
+
+    @property
+    def number(self) -> WaitReason.ValueType:
+        """The reason that the API knows."""
+        return WaitReason.Value(f"WAIT_REASON_{self.name}")
+
+
+WaitingFor = Annotated[
+    list[WaitName] | None,
+    typer.Option("--waiting-for", help="Only those that wait for this; may be repeated, but for queued."),
+]
+
+
 def saga_filter(
-    definition: str, statuses: list[StatusName] | None, attributes: list[str] | None, *, backing_off: bool = False
+    definition: str,
+    statuses: list[StatusName] | None,
+    attributes: list[str] | None,
+    *,
+    backing_off: bool = False,
+    waiting_for: list[WaitName] | None = None,
 ) -> SagaFilter:
     """The filter that the API knows.
 
     Raises:
         typer.Exit: with code 2, an attribute is not of the form name=value.
     """
+    reasons = [each.number for each in waiting_for or []]
     return SagaFilter(
         definition=definition,
         statuses=[each.number for each in statuses or []],
         attributes=dict(map(_pair, attributes or [])),
-        waiting_for=_ANY_WAIT if backing_off else (),
+        waiting_for=_ANY_WAIT if backing_off else reasons,
     )
 
 

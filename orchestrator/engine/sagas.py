@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from orchestrator.journal.priority import Priority
 from orchestrator.journal.state import StepOutcome
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class StartSaga(NamedTuple):
         attributes: the values by which the saga can be listed.
         traceparent: the W3C trace context of the caller, or empty.
         parent_id: the saga of which it is a child, or empty.
+        priority: how urgent it is, where it is queued.
     """
 
     saga_id: str
@@ -63,6 +65,7 @@ class StartSaga(NamedTuple):
     attributes: tuple[tuple[str, str], ...] = ()
     traceparent: str = ""
     parent_id: str = ""
+    priority: Priority = Priority.NORMAL
 
 
 class WaitReason(enum.Enum):
@@ -71,6 +74,7 @@ class WaitReason(enum.Enum):
     BACKOFF = 1
     PARTICIPANT_DOWN = 2
     PARTICIPANT_BUSY = 3
+    QUEUED = 6
     RATE = 7
 
 
@@ -134,6 +138,38 @@ class ParticipantHealth(NamedTuple):
     rate: Rate | None = None
 
 
+class Load(NamedTuple):
+    """How much there is to do of one definition.
+
+    Attributes:
+        live: how many of its sagas this process advances.
+        most_live: how many it may advance; a start beyond is queued. 0 where only the limit of all sagas counts.
+        queued: how many are queued, whichever process took them.
+        most_queued: how many may be queued; a start beyond is refused.
+        oldest_queued_at: when the oldest of those was started, nanoseconds since the epoch, UTC; 0 where none is.
+    """
+
+    definition: str
+    live: int
+    most_live: int
+    queued: int
+    most_queued: int
+    oldest_queued_at: int
+
+
+class Loads(NamedTuple):
+    """How much there is to do, by definition, and how much of it in all.
+
+    Attributes:
+        most_live: sagas that this process may advance.
+        most_queued: sagas that may be queued, at all processes.
+    """
+
+    definitions: Sequence[Load]
+    most_live: int
+    most_queued: int
+
+
 class RecoveryProgress(NamedTuple):
     """How far a process has come with what it found at its start.
 
@@ -182,6 +218,7 @@ class Sagas(Protocol):
 
         Raises:
             SagaExists: a saga of this id was started with another content.
+            Overloaded: there is no room for it, and none in the queue; it is not started.
             JournalUnavailable: it is not started.
         """
 
@@ -209,6 +246,9 @@ class Sagas(Protocol):
 
     def watch_all(self) -> AsyncIterator[SagaState]:
         """Every saga, after each of its changes on whichever replica; those in a burst come as one. For ever."""
+
+    async def loads(self) -> Loads:
+        """How much there is to do of each definition that is served or queued."""
 
     def waiting(self, saga_id: str) -> list[Waiting]:
         """What a saga that is advanced here waits for at this moment."""

@@ -65,7 +65,7 @@ def feed_view(state: SagaState, waiting: Iterable[Waiting] = ()) -> saga_pb2.Sag
         deadline_at=timestamp(state.deadline_at) if state.deadline_at else None,
         overdue=state.overdue,
         parent_id=state.parent_id,
-        waiting=map(waiting_view, waiting),
+        waiting=[*map(waiting_view, waiting), *(_queued_view(state.queued.since) if state.queued else ())],
     )
 
 
@@ -86,7 +86,7 @@ def record_view(record: SagaRecord, reason: Reason | None = None, waiting: Itera
         ended_at=None if record.ended_at is None else timestamp(record.ended_at),
         attributes=dict(record.attributes),
         reason=reason_view(reason),
-        waiting=map(waiting_view, waiting),
+        waiting=[*map(waiting_view, waiting), *(_queued_view(record.started_at) if record.turn_at is not None else ())],
     )
 
 
@@ -101,6 +101,11 @@ def step_views(
 ) -> list[saga_pb2.Step]:
     """Every step done, in progress, not yet begun and compensated."""
     return [(steps_seen or step_view)(step) for step in steps(state, served.plan if served else None)]
+
+
+def _queued_view(since: int) -> tuple[saga_pb2.Waiting]:
+    """That a saga waits for its turn to begin: the journal says so, and no process advances it."""
+    return (saga_pb2.Waiting(reason=saga_pb2.WAIT_REASON_QUEUED, since=timestamp(since)),)
 
 
 def waiting_view(waiting: Waiting) -> saga_pb2.Waiting:

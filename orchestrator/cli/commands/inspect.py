@@ -23,7 +23,7 @@ from orchestrator.cli.client import (
     sagas_at,
     whole_id,
 )
-from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WithAttribute, saga_filter
+from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WaitingFor, WithAttribute, saga_filter
 from orchestrator.cli.output.journal_page import journal_lines
 from orchestrator.cli.output.operating_pages import feed_line, preview_lines, statistics_page
 from orchestrator.cli.output.payloads import Payloads
@@ -52,11 +52,12 @@ def list_sagas(
     attribute: WithAttribute = None,
     *,
     backing_off: BackingOff = False,
+    waiting_for: WaitingFor = None,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=1000)] = 50,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """List sagas, the newest first."""
-    where = saga_filter(definition, status, attribute, backing_off=backing_off)
+    where = saga_filter(definition, status, attribute, backing_off=backing_off, waiting_for=waiting_for)
     request = ListSagasRequest(page_size=limit, filter=where)
     asyncio.run(_list(request, address))
 

@@ -24,7 +24,7 @@ from orchestrator.cli.client import (
     sagas_at,
     whole_id,
 )
-from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WithAttribute, saga_filter
+from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WaitingFor, WithAttribute, saga_filter
 from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.operating_pages import acted_line
 from orchestrator.cli.output.payloads import reply_from_json
@@ -162,6 +162,7 @@ def act(
     attribute: WithAttribute = None,
     *,
     backing_off: BackingOff = False,
+    waiting_for: WaitingFor = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell to which sagas it would be done.")] = False,
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
@@ -170,7 +171,7 @@ def act(
     Those that are noted are advanced by another orchestrator, which has not done it yet.
     """
     request = api.ActOnSagasRequest(
-        filter=saga_filter(definition, status, attribute, backing_off=backing_off),
+        filter=saga_filter(definition, status, attribute, backing_off=backing_off, waiting_for=waiting_for),
         action=action.number,
         dry_run=dry_run,
         reason=reason,

@@ -136,6 +136,8 @@ def waiting_text(waiting: saga_pb2.Waiting) -> Text:
         case saga_pb2.WAIT_REASON_PARTICIPANT_BUSY:
             text = Text.assemble((f"{step} waits", "bold yellow"), f" since {since}")
             return text.append(f": as many calls as may be are in flight to {waiting.service}")
+        case saga_pb2.WAIT_REASON_QUEUED:
+            return Text.assemble(("queued", "bold yellow"), f" since {since}: it begins when there is room")
         case saga_pb2.WAIT_REASON_RATE:
             text = Text.assemble((f"{step} waits", "bold yellow"), f" since {since}")
             return text.append(f": {waiting.service} is called as often as it may be")

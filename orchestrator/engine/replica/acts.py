@@ -9,12 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.run.stop_control import Fail, Halt
+from orchestrator.engine.run.suspension import tell_suspended
 from orchestrator.errors import ActRefused, ClaimLost, JournalError
 from orchestrator.journal.acts import Act, refuse_illegal, resolvable, uncompensated, was_carried_out
-from orchestrator.journal.entries import CompensationResolved, CompensationSkipped, OutcomeResolved, SagaResumed
+from orchestrator.journal.entries import (
+    CompensationResolved,
+    CompensationSkipped,
+    OutcomeResolved,
+    SagaResumed,
+    SagaSuspended,
+)
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import UNFINISHED
+from orchestrator.journal.state import CLAIMABLE, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,8 +68,10 @@ class Acts:
             _raise_failed(executor)
         state = await self._worker.get(saga_id)
         refuse_illegal(Act.PAUSE, state)
-        if state.status in UNFINISHED:
+        if state.status in CLAIMABLE:
             raise _advanced_elsewhere(saga_id)
+        if state.status is Status.WAITING:
+            return await self._suspend_waiting(saga_id, _asked(ReasonCode.PAUSED, why, requested_by, request_id))
         return state
 
     async def resume(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
@@ -184,6 +193,16 @@ class Acts:
                 return executor.state
             # It was stopped for another reason: there may be something to roll back, or nothing more to do.
             _raise_failed(executor)
+
+    async def _suspend_waiting(self, saga_id: str, reason: Reason) -> SagaState:
+        """Suspend a saga that waits, and that nobody advances."""
+        claim, state, entries = await self._claim(Act.PAUSE, saga_id)
+        writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
+        if state.status is not Status.SUSPENDED:  # it may have been until it was claimed
+            writer.record(SagaSuspended(self._now(), reason))
+        await writer.persist()
+        tell_suspended(state, reason)
+        return state
 
     async def _note(self, act: Act, saga_id: str, entry: Callable[[SagaState], Entry]) -> SagaState:
         """Journal an act on a suspended saga, which stays suspended."""

@@ -54,7 +54,7 @@ def assemble(
         },
     )
     served = ServedSagas(ServedSaga.over(definition, plan_of(definition), bindings) for definition in definitions)
-    worker = Worker(served, bindings, adapters, owner=owner, lease=lease)
+    worker = Worker(served, bindings, adapters, owner=owner, lease=lease, limits=limits)
     add_children(worker, CircuitBreaker(adapters.clock, _always_serving, limits.in_flight))
     return Replica(worker)
 

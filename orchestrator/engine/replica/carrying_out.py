@@ -22,7 +22,7 @@ from orchestrator.engine.replica.asking import DONE, refusal_of
 from orchestrator.errors import ActRefused, JournalError
 from orchestrator.journal.acts import Act, was_carried_out
 from orchestrator.journal.fold import fold
-from orchestrator.journal.state import UNFINISHED
+from orchestrator.journal.state import CLAIMABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -126,7 +126,7 @@ class CarryingOut:
         entries = await worker.adapters.journal.read(saga_id)
         if was_carried_out(entries, requested.request_id):
             return DONE
-        if saga_id not in worker.live and fold(saga_id, entries).status in UNFINISHED:
+        if saga_id not in worker.live and fold(saga_id, entries).status in CLAIMABLE:
             return ""  # this replica has the claim, and has yet to recover the saga
         try:
             await self._do(requested)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import JournalError
 from orchestrator.journal.fold import fold
-from orchestrator.journal.state import UNFINISHED
+from orchestrator.journal.state import CLAIMABLE, UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -106,7 +106,7 @@ class Recovery:
         """The same in the background. From now on, what is started here is kept from other replicas."""
         await self._beat()
         counts = await self._journal.count()
-        self.expected = sum(count.number for count in counts if count.status in UNFINISHED)
+        self.expected = sum(count.number for count in counts if count.status in CLAIMABLE)
         self._told_at = self._clock.now()
         self.under_way = True
         self._spawn(self._keep_alive(0.0))
@@ -117,6 +117,14 @@ class Recovery:
         for task in self._background:
             task.cancel()
 
+    async def take(self, claims: Sequence[Claim]) -> None:
+        """Go on with sagas that were claimed; with those that the journal fails, once it is back."""
+        await asyncio.gather(*map(self._recover_one, claims))
+
+    def doubt(self) -> None:
+        """Something may be claimed here whose answer is lost: ask for a while, with every heartbeat, what is."""
+        self._in_doubt_until = self._clock.now() + int(_IN_DOUBT_LEASES * self._lease * _NANOSECONDS)
+
     def defer_recovery(self, claim: Claim) -> None:
         """The journal failed this saga: recover it once the journal is back.
 
@@ -124,7 +132,7 @@ class Recovery:
         written may come to stand later than it is looked for, under a claim of this replica, so that no other recovers
         it: for a while the journal is asked with every heartbeat what is claimed here.
         """
-        self._in_doubt_until = self._clock.now() + int(_IN_DOUBT_LEASES * self._lease * _NANOSECONDS)
+        self.doubt()
         known = self._deferred.get(claim.saga_id)
         if known is None or known.token < claim.token:
             self._deferred[claim.saga_id] = claim
@@ -192,7 +200,7 @@ class Recovery:
                 await self._after_claim(len(claims))
             for first in range(0, len(claims), _READ_AT_ONCE):
                 at_once = claims[first : first + _READ_AT_ONCE]
-                await asyncio.gather(*map(self._recover_one, at_once))
+                await self.take(at_once)
                 self.recovered += len(at_once)
                 self._tell_progress()
             if claims:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.asking import Asking
 from orchestrator.engine.replica.carrying_out import CarryingOut
+from orchestrator.engine.replica.loads import loads_of
 from orchestrator.engine.run.preview import preview
 from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress
 from orchestrator.errors import ClaimLost
 from orchestrator.journal.acts import Act, refuse_illegal
-from orchestrator.journal.state import UNFINISHED, Status
+from orchestrator.journal.state import CLAIMABLE, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.engine.definitions import ServedSaga
     from orchestrator.engine.replica.worker import Worker
-    from orchestrator.engine.sagas import PlannedCompensation, Waiting
+    from orchestrator.engine.sagas import Loads, PlannedCompensation, Waiting
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import SagaState
@@ -101,6 +102,10 @@ class Replica:
         journal = self.worker.adapters.journal
         return await journal.unclaimed() if journal.shared else []
 
+    async def loads(self) -> Loads:
+        """See the facade."""
+        return await loads_of(self.worker.queueing, {saga.definition.name for saga in self.worker.served})
+
     def waiting(self, saga_id: str) -> list[Waiting]:
         """See the facade."""
         executor = self.worker.live.get(saga_id)
@@ -140,7 +145,7 @@ class Replica:
             return False
         state = await self.get(saga_id)
         goes_on = act in {Act.CANCEL, Act.RESUME} and state.status is Status.SUSPENDED
-        return state.status in UNFINISHED or (goes_on and self.find(state.definition, state.version) is None)
+        return state.status in CLAIMABLE or (goes_on and self.find(state.definition, state.version) is None)
 
     async def _act(self, act: Act, saga_id: str, why: str, requested_by: str) -> SagaState:
         match act:

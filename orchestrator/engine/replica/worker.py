@@ -22,18 +22,20 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from orchestrator.engine.replica.elsewhere import Elsewhere
 from orchestrator.engine.replica.new_saga import started_now
+from orchestrator.engine.replica.queueing import Queueing
 from orchestrator.engine.replica.recovery import Recovery
+from orchestrator.engine.replica.room import Room
 from orchestrator.engine.replica.watched import WatchedSagas
 from orchestrator.engine.replica.watching import Watchers
 from orchestrator.engine.run.executor import Executor
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.replay import ReplayGate
 from orchestrator.engine.run.stop_control import Fail, Halt, Stop
-from orchestrator.errors import ClaimLost, Recovering, SagaExists, SagaNotFound
-from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered
+from orchestrator.errors import ClaimLost, Overloaded, Recovering, SagaExists, SagaNotFound
+from orchestrator.journal.entries import RollbackBegan, SagaAdmitted, SagaCompensated, SagaQueued, SagaRecovered
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import UNFINISHED, SagaState
+from orchestrator.journal.state import CLAIMABLE, SagaState
 from orchestrator.ports.claims import Claim
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.bindings.binding import Bindings
     from orchestrator.engine.definitions import ServedSagas
+    from orchestrator.engine.replica.limits import Limits
     from orchestrator.engine.sagas import StartSaga
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.adapters import Adapters
@@ -80,6 +83,7 @@ class Worker:
         bindings: the commands of their participants.
         adapters: the adapters.
         owner: this replica's name, of its own for each process.
+        limits: how much it does at once.
         lease: seconds after which others may take over when this replica falls silent.
 
     Attributes:
@@ -89,10 +93,11 @@ class Worker:
         watch_all: every saga, after each of its changes on whichever replica.
         note: tells where the code of sagas hung when their process was ended; ``None`` where nobody notes it.
         frozen: what it told, by id: these are suspended instead.
+        queueing: what is begun later, because there is no room now.
     """
 
     def __init__(
-        self, served: ServedSagas, bindings: Bindings, adapters: Adapters, *, owner: str, lease: float
+        self, served: ServedSagas, bindings: Bindings, adapters: Adapters, *, owner: str, lease: float, limits: Limits
     ) -> None:
         self.served = served
         self.bindings = bindings
@@ -120,6 +125,17 @@ class Worker:
             claimed=self._make_ready,
             recover=self._recover,
         )
+        self._room = Room(limits)
+        self.queueing = Queueing(
+            adapters.journal,
+            adapters.clock,
+            owner=owner,
+            served=served.versions,
+            limits=limits,
+            room=self._room,
+            recovery=self._recovery,
+        )
+        self.beside.append(self.queueing)
 
     async def open(self) -> int:
         """Recover every saga that no replica advances, then keep doing so; how many there were."""
@@ -146,7 +162,7 @@ class Worker:
         recovery = self._recovery
         if self.adapters.journal.shared:
             return
-        if recovery.under_way and saga_id not in self.live and (await self.get(saga_id)).status in UNFINISHED:
+        if recovery.under_way and saga_id not in self.live and (await self.get(saga_id)).status in CLAIMABLE:
             raise Recovering(
                 f"saga {saga_id} is not recovered yet; {recovery.recovered} of {recovery.expected} unfinished sagas "
                 "are; ask again soon"
@@ -160,7 +176,7 @@ class Worker:
         """
         if saga_id in self.live or not self.adapters.journal.shared:
             return False
-        return (await self.get(saga_id)).status in UNFINISHED
+        return (await self.get(saga_id)).status in CLAIMABLE
 
     async def close(self, grace: float) -> None:
         """Stop every saga where it stands, for up to ``grace`` seconds of answers in flight; let the claims go."""
@@ -188,10 +204,15 @@ class Worker:
 
         Raises:
             SagaExists: a saga of this id was started with another content.
+            Overloaded: there is no room for it, and none in the queue; it is not started.
             JournalUnavailable: it is not started.
         """
         executor = self.live.get(start.saga_id)
         if executor is None:
+            # A child is never queued: its parent waits for it, and holds its room.
+            if not start.parent_id and self.queueing.must_wait(start.definition):
+                stopped()
+                return await self._queue(start, wait)
             executor = self._launch_new(start)
             executor.stopped.add_done_callback(lambda _: stopped())
         else:
@@ -259,6 +280,26 @@ class Worker:
         writer.record(started)
         return writer
 
+    async def _queue(self, start: StartSaga, wait: float) -> SagaState:
+        """Write a saga down that is to be begun in its turn; the saga as for :meth:`start`."""
+        try:
+            await self.queueing.reserve(start.definition)
+        except Overloaded:
+            if await self.adapters.journal.find(start.saga_id) is None:
+                raise
+            return await self._started_before(start, wait)
+        writer = self._new_writer(start)
+        now = writer.state.started_at
+        writer.record(SagaQueued(now, start.priority, start.priority.turn_at(now)))
+        try:
+            await writer.persist()
+        except SagaExists:
+            self.queueing.give_back(start.definition)
+            return await self._started_before(start, wait)
+        self.queueing.hurry()
+        self._watchers.notify(start.saga_id, writer.state)
+        return await self.wait(start.saga_id, wait) if wait > 0 else writer.state
+
     async def _started_before(self, start: StartSaga, wait: float) -> SagaState:
         """The request id was used before, by this or another process."""
         record = await self.adapters.journal.find(start.saga_id)
@@ -303,8 +344,8 @@ class Worker:
             told: the saga rested, so the process that wrote the entries had the time to tell the observer.
         """
         if (other := self.live.get(claim.saga_id)) is not None:
-            if other.token > claim.token:
-                return other  # this claim was lost, and another one won, while the journal was read
+            if other.token >= claim.token:
+                return other  # while the journal was read, it was recovered already, or by a later claim
             other.give_way()
         self.adapters.observer.recovered(claim.saga_id, entries, told=told)
         gate = ReplayGate(state)
@@ -326,9 +367,14 @@ class Worker:
             self._clearing = asyncio.ensure_future(asyncio.to_thread(self.note.clear, [saga_id]))
 
     def _recover(self, claim: Claim, entries: Sequence[Entry], state: SagaState) -> Executor:
-        return self.recover(
-            claim, entries, state, entry=SagaRecovered(self.adapters.clock.now(), self.owner), told=False
-        )
+        now = self.adapters.clock.now()
+        if state.queued is None:
+            return self.recover(claim, entries, state, entry=SagaRecovered(now, self.owner), told=False)
+        if claim.due:
+            reason = Reason(ReasonCode.DEADLINE, "the saga's deadline passed while it was queued")
+            return self.recover(claim, entries, state, rollback=reason)
+        self.queueing.note_begun(state.definition)
+        return self.recover(claim, entries, state, entry=SagaAdmitted(now, self.owner))
 
     def writer(self, state: SagaState, *, token: int, sequence: int, new: NewSaga | None = None) -> SagaWriter:
         """The journal writer of a saga that this replica has claimed."""
@@ -344,6 +390,8 @@ class Worker:
         if served is not None and where:
             served = replace(served, frozen=where)
         executor = Executor(served, writer, self.bindings, self.adapters.clock, self.adapters.random_source, gate)
+        if state.saga_id not in self.live:
+            self._room.enter(state.definition)
         self.live[state.saga_id] = executor
         self._watchers.attach(writer)
         executor.stopped.add_done_callback(lambda stopped: self._stopped(executor, writer, stopped))
@@ -356,6 +404,8 @@ class Worker:
         saga_id = executor.state.saga_id
         if self.live.get(saga_id) is executor:
             del self.live[saga_id]
+            self._room.leave(executor.state.definition)
+            self.queueing.hurry()
             self._digests.pop(saga_id, None)
         rests = not stopped.exception() and stopped.result() is None
         if rests:
