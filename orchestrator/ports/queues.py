@@ -31,7 +31,10 @@ class Queues(Protocol):
         """How many sagas are queued, by definition and version; it costs the same however many others there are."""
 
     async def claim_queued(self, owner: str, wanted: Mapping[str, int], served: Served | None = None) -> list[Claim]:
-        """Claim queued sagas that no living replica has claimed; they are running from now on.
+        """Claim queued sagas; they are running from now on.
+
+        A replica that claimed one by its name, and wrote nothing since, loses that claim, alive or not: the journal may
+        have failed it, and it may not even know of its claim.
 
         Args:
             owner: the replica.

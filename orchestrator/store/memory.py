@@ -200,12 +200,12 @@ class MemoryJournal(RequestsInMemory):
 
     async def claim_queued(self, owner: str, wanted: Mapping[str, int], served: Served | None = None) -> list[Claim]:
         """See the port."""
-        now, left = self._now(), dict(wanted)
+        left = dict(wanted)
         queued = [(kept.record.turn_at, kept) for kept in self._sagas.values() if kept.record.turn_at is not None]
         claims: list[Claim] = []
         for _, kept in sorted(queued, key=itemgetter(0)):
             definition = kept.record.definition
-            if left.get(definition) and _is_served(kept.record, served) and not self._is_alive(kept.owner, now):
+            if left.get(definition) and _is_served(kept.record, served):
                 left[definition] -= 1
                 kept.record = replace(kept.record, status=Status.RUNNING, wake_at=None, turn_at=None)
                 claims.append(_claim(kept, owner))

@@ -310,9 +310,7 @@ ORDER BY o.definition COLLATE "C", o.version;
 
 -- name: claim_queued
 -- Running from now on: whoever recovers sagas recovers these too.
-WITH now (instant) AS MATERIALIZED (
-    SELECT journal_now()
-), wanted AS (
+WITH wanted AS (
     SELECT w.definition, w.number FROM unnest($2::text[], $3::integer[]) AS w (definition, number)
 ), next AS (
     SELECT f.saga_id, f.turn_at
@@ -321,8 +319,6 @@ WITH now (instant) AS MATERIALIZED (
         SELECT o.saga_id, o.turn_at
         FROM open_saga AS o
         WHERE o.status = 2 AND o.turn_at IS NOT NULL AND o.definition = w.definition
-          AND (o.owner IS NULL
-               OR o.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > (SELECT n.instant FROM now AS n)))
           AND ($4::text[] IS NULL
                OR (o.definition, o.version) IN (SELECT * FROM unnest($4::text[], $5::integer[])))
         ORDER BY o.turn_at, o.saga

@@ -157,7 +157,7 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
 
     async def claim_queued(self, owner: str, wanted: Mapping[str, int], served: Served | None = None) -> list[Claim]:
         """See the port."""
-        values = {"owner": owner, "now": self._now(), "served": _known(served)}
+        values = {"owner": owner, "served": _known(served)}
         rows = await self._write(partial(self._claim_queued, wanted, values))
         return [Claim(saga_id, token) for _, saga_id, token in sorted(rows)]
 

@@ -196,7 +196,6 @@ WHERE id IN (
     SELECT s.id
     FROM saga AS s INDEXED BY saga_queued
     WHERE s.definition = :definition AND s.turn_at IS NOT NULL
-      AND (s.owner IS NULL OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now))
       AND (:served IS NULL OR EXISTS (
           SELECT *
           FROM json_each(:served) AS j

@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.engine.sagas import StartSaga
-from orchestrator.errors import ActRefused, JournalError, SagaNotFound
+from orchestrator.errors import ActRefused, JournalError, Overloaded, SagaNotFound
+from orchestrator.journal.priority import Priority
 from orchestrator.journal.state import Status
 from orchestrator.testing.simulation.promises import Promise
 
@@ -54,13 +55,14 @@ class Clients:
         random = self._random
         definition, inputs = random.choice(self._sagas.starts)
         data = random.choice(inputs).SerializeToString(deterministic=True)
+        priority = Priority(1 + sum(map(ord, saga_id)) % len(Priority))
         await asyncio.sleep(after)
         wait = random.choice((0.0, 0.0, random.uniform(0.0, _LONGEST_WAIT)))
 
         def start(replica: ReplicaProcess) -> Awaitable[SagaState]:
             # During a deploy, one that is not there yet starts the version that it has.
             request = StartSaga(saga_id, definition.name, replica.serves(definition), data, data)
-            return replica.worker.start(request, wait)
+            return replica.worker.start(request._replace(priority=priority), wait)
 
         while True:
             state = await self._ask("customer", "start", saga_id, start, lambda replica: replica.serves(definition) > 0)
@@ -193,7 +195,7 @@ class Clients:
         return None
 
 
-_EXPECTED: Final = (JournalError, SagaNotFound, ActRefused)
+_EXPECTED: Final = (JournalError, SagaNotFound, ActRefused, Overloaded)
 
 
 async def _answer(ask: Ask, replica: ReplicaProcess) -> SagaState | Exception:

@@ -127,6 +127,12 @@ class SimulatedJournal(JournalConnection):
             self._note("claimed", claim.saga_id, claim.token)
             self._store.invariants.claimed(self.process.name, claim, self._clock.now())
 
+    def note_begun(self, claims: Sequence[Claim]) -> None:
+        """See the base class."""
+        self.note_claims(claims)
+        for claim in claims:
+            self._store.invariants.begun(claim)
+
     async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""
 

@@ -42,7 +42,7 @@ class JournalConnection:
     """A connection with which nothing goes wrong, and that takes no time.
 
     It is a :class:`~orchestrator.ports.journal.Journal`. A subclass says what goes wrong, by overriding :meth:`delay`,
-    :meth:`commit`, :meth:`travel` and :meth:`note_claims`.
+    :meth:`commit`, :meth:`travel`, :meth:`note_claims` and :meth:`note_begun`.
 
     Args:
         journal: the journal beneath. Its methods must not wait for anything.
@@ -86,6 +86,9 @@ class JournalConnection:
 
     def note_claims(self, claims: Sequence[Claim]) -> None:
         """The journal beneath has given these claims to the process."""
+
+    def note_begun(self, claims: Sequence[Claim]) -> None:
+        """The same of claims to sagas that were queued."""
 
     def write(self, append: Append) -> Exception | None:
         """Write one append to the journal beneath; the error that it answers with."""
@@ -231,7 +234,7 @@ class JournalConnection:
 
         async def claim() -> list[Claim]:
             claims = await self.journal.claim_queued(owner, wanted, served)
-            self.note_claims(claims)
+            self.note_begun(claims)
             return claims
 
         return await self._ask(claim)

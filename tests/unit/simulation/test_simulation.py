@@ -55,6 +55,8 @@ def test_everything_that_can_go_wrong_does() -> None:
         "CompensationSkipped",
         "DeadlinePassed",
         "OutcomeResolved",
+        "SagaAdmitted",
+        "SagaQueued",
     ):
         assert entries[rare], rare
 
