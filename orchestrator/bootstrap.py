@@ -177,6 +177,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
                 breaker.on_return = partial(live.compare_again, service)
         await republishing.open()
         worker.note = frozen_note(settings.journal)
+        worker.recovery.timers.load = ThreadLoad()
         stack.push_async_callback(worker.close, settings.drain_seconds)
         yield OpenedReplica(replica, participants)
 

@@ -42,7 +42,8 @@ class Settings(BaseSettings):
             longer than two seconds. More make the process slower, not quicker. Other calls need no turn.
         most_starts_queued: starts that may wait for their turn; one more is refused with RESOURCE_EXHAUSTED.
         most_live_sagas: sagas that this replica may advance at once, at some 6 KiB each; a start beyond is queued.
-            Recovered and child sagas count, and are never queued.
+            Recovered and child sagas count, and are never queued; parked ones do not count, and their timers wait
+            while the replica advances so many.
         most_live_by_definition: ``place_order=200``, separated by commas: the same for sagas of some definitions.
         most_queued_sagas: sagas that may be queued, at all replicas; one more is refused with RESOURCE_EXHAUSTED.
         most_queued_by_definition: the same for sagas of some definitions; of each other one, half of all.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
+
+LATE_NANOSECONDS: Final = 60 * 1_000_000_000
+"""A parked saga that was not woken for so long after its time: perhaps nobody serves it."""
 
 Served: TypeAlias = Collection[tuple[str, int]]
 """Definitions that a replica serves: the name and the version of each."""

@@ -35,6 +35,7 @@ class Append(NamedTuple):
         owner: the replica that writes.
         token: the fencing token of its claim; 1 for a new saga.
         expected_sequence: how many entries the journal holds before these.
+        entries: none, where only the status changes.
         status: the saga's status after them. One that is not claimable ends the claim.
         ended_at: when the saga ended, if these entries end it.
         new: present with the first entries of a saga, which also claims it.
@@ -60,14 +61,18 @@ class Moving(NamedTuple):
     """The sagas that other replicas may have changed.
 
     Attributes:
-        unended: how many entries each holds that has not ended, by its id.
+        unended: how many entries each holds that has not ended and is not parked, by its id.
         ended: the same of those that have ended lately.
+        parked: the same of those that were parked lately, or have got an entry while they are.
         position: after which sagas to look the next time.
+        looked_at: what the clock of the store showed, in nanoseconds.
     """
 
     unended: Mapping[str, int]
     ended: Mapping[str, int]
+    parked: Mapping[str, int]
     position: int
+    looked_at: int
 
 
 class JournalReader(Protocol):
@@ -138,7 +143,7 @@ class Journal(JournalReader, RequestedActs, Queues, Quotas, Protocol):
             served: only sagas of these; ``None`` for every saga.
         """
 
-    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None, *, anew: bool = False) -> DueClaims:
         """Claim parked sagas that are due by the clock of the store, and that no living replica has claimed.
 
         It costs the same however many others are parked. A saga stays parked, and so is claimed again when its owner
@@ -148,13 +153,12 @@ class Journal(JournalReader, RequestedActs, Queues, Quotas, Protocol):
             owner: the replica.
             limit: how many at most; those that have been due for the longest time come first.
             served: only sagas of these; ``None`` for every saga.
+            anew: also those that this replica has claimed before, and has appended nothing to since: it may not know of
+                that claim, for its answer may have been lost.
         """
 
     async def claimed(self, owner: str) -> list[Claim]:
-        """The claimable and the due sagas that a replica has claimed, in the order of start.
-
-        They need not be known to it: a claim's answer may have been lost.
-        """
+        """The claimable sagas that a replica has claimed, known to it or not: a claim's answer may have been lost."""
 
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """Claim one saga that is suspended, parked or completed; ``None`` where it is none of these.
@@ -166,16 +170,20 @@ class Journal(JournalReader, RequestedActs, Queues, Quotas, Protocol):
     async def release(self, owner: str) -> None:
         """Let go of everything that a replica has claimed. It counts as silent until it beats again."""
 
-    async def moving(self, owner: str, after: int) -> Moving:
-        """The sagas that have not ended and that this replica does not advance, and those that have ended lately.
+    async def moving(self, owner: str, before: Moving | None) -> Moving:
+        """The sagas that have not ended and that this replica does not advance, and those that ended or parked lately.
 
         Args:
             owner: the replica.
-            after: those count as lately that were started after this position, or not long before it; 0 for all.
+            before: what was found the last time. Those have ended lately that were started since, or not long before,
+                and those were parked lately that have been since, or shortly before; none, where it is ``None``.
         """
 
     async def unclaimed(self) -> list[UnclaimedCount]:
-        """How many claimable sagas no living replica has claimed, by definition and version."""
+        """How many sagas no living replica has claimed, by definition and version: claimable ones, and parked ones.
+
+        The latter count when they have been due for a minute: until then, those who serve them may have much to do.
+        """
 
     async def silent(self) -> list[SilentReplica]:
         """The replicas whose lease has lapsed, or that have released everything, and that were not forgotten."""

@@ -9,7 +9,8 @@ compared; and what was copied before an interruption is compared, and not copied
                                 ──there────────────────────────────────────────────▶ compared ──▶ all are released
                                                                                        └─ differs: JournalsDiffer
 
-The old journal is opened for the copy alone, so its orchestrator has stopped. It is left as it was.
+A parked saga counts as running there until all is compared: else its timer might wake it before. The old journal is
+opened for the copy alone, so its orchestrator has stopped. It is left as it was.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from orchestrator.errors import JournalsDiffer, SettingsError
+from orchestrator.errors import ClaimLost, JournalsDiffer, SettingsError
+from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.journal import Append, NewSaga
 
@@ -82,6 +84,8 @@ async def copy_journal(source: Journal, target: Journal, told: Callable[[CopyPro
         await asyncio.gather(*(_compare(source, target, saga_id) for saga_id in batch))
         progress = progress._replace(compared=progress.compared + len(batch))
         told(progress)
+    for batch in _batches(saga_ids):
+        await _park(source, target, batch)
     await target.release(OWNER)
     await target.forget([OWNER])
     return progress
@@ -114,7 +118,38 @@ async def _whole(source: Journal, saga_id: str) -> Append:
     """All of a saga in one append."""
     record, entries = await _found(source, saga_id), await source.read(saga_id)
     new = NewSaga(record.definition, record.version, record.digest, record.started_at, record.attributes)
-    return Append(saga_id, OWNER, 1, 0, entries, record.status, record.ended_at, new, record.wake_at, record.turn_at)
+    return Append(saga_id, OWNER, 1, 0, entries, _meanwhile(record.status), record.ended_at, new)
+
+
+def _meanwhile(status: Status) -> Status:
+    """What a saga counts as until all is compared."""
+    return Status.RUNNING if status is Status.WAITING else status
+
+
+async def _park(source: Journal, target: Journal, saga_ids: Sequence[str]) -> None:
+    """Park those sagas that are parked in the old journal, and that no replica has taken further in the new one."""
+    there = {record.saga_id: record for record in await target.find_each(saga_ids)}
+    parked = [
+        Append(
+            record.saga_id,
+            OWNER,
+            1,
+            record.sequence,
+            (),
+            record.status,
+            wake_at=record.wake_at,
+            turn_at=record.turn_at,
+        )
+        for record in await source.find_each(saga_ids)
+        if record.status is Status.WAITING
+        and (there[record.saga_id].status, there[record.saga_id].sequence) == (Status.RUNNING, record.sequence)
+    ]
+    answers = await asyncio.gather(*map(target.append, parked), return_exceptions=True)
+    for append, answer in zip(parked, answers, strict=True):
+        if isinstance(answer, ClaimLost):
+            raise JournalsDiffer(append.saga_id, "it is parked, and a replica of the new journal has claimed it before")
+        if isinstance(answer, BaseException):
+            raise answer
 
 
 async def _compare(source: Journal, target: Journal, saga_id: str) -> None:
@@ -126,7 +161,8 @@ async def _compare(source: Journal, target: Journal, saga_id: str) -> None:
     record, there = await _found(source, saga_id), await _found(target, saga_id)
     if _lasting(record) != _lasting(there):
         raise JournalsDiffer(saga_id, "it was started with something else")
-    if len(copied) == len(entries) and (record.status, record.ended_at) != (there.status, there.ended_at):
+    statuses = {record.status, _meanwhile(record.status)}
+    if len(copied) == len(entries) and (there.status not in statuses or record.ended_at != there.ended_at):
         raise JournalsDiffer(saga_id, f"it is {there.status.name.lower()}, not {record.status.name.lower()}")
 
 

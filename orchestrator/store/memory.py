@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import OrchestratorError
 from orchestrator.journal.state import CLAIMABLE, ENDED, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
-from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
+from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
 from orchestrator.ports.journal import Moving
 from orchestrator.ports.queues import QueuedCount
 from orchestrator.store.append_refusals import claim_lost, new_and_not_empty, saga_exists, sequence_conflict
@@ -126,7 +126,7 @@ class MemoryJournal(RequestsInMemory):
                 claims.append(_claim(kept, owner))
         return claims
 
-    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None, *, anew: bool = False) -> DueClaims:
         """See the port."""
         now = self._now()
         timed = [
@@ -134,19 +134,21 @@ class MemoryJournal(RequestsInMemory):
             for kept in self._sagas.values()
             if kept.record.wake_at is not None and _is_served(kept.record, served)
         ]
-        due = [each for each in timed if each[0] <= now and not self._is_alive(each[1].owner, now)]
+        due = [
+            (wake_at, kept)
+            for wake_at, kept in timed
+            if wake_at <= now and (not self._is_alive(kept.owner, now) or (anew and kept.owner == owner))
+        ]
         due.sort(key=itemgetter(0))
         claims = [_claim(kept, owner)._replace(due=True) for _, kept in due[:limit]]
         return DueClaims(claims, min((wake_at - now for wake_at, _ in timed if wake_at > now), default=None))
 
     async def claimed(self, owner: str) -> list[Claim]:
         """See the port."""
-        now = self._now()
-        mine = [kept for kept in self._sagas.values() if kept.owner == owner]
         return [
-            Claim(kept.record.saga_id, kept.token, due=_is_due(kept.record, now))
-            for kept in mine
-            if kept.record.status in CLAIMABLE or _is_due(kept.record, now)
+            Claim(kept.record.saga_id, kept.token)
+            for kept in self._sagas.values()
+            if kept.owner == owner and kept.record.status in CLAIMABLE
         ]
 
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
@@ -163,21 +165,26 @@ class MemoryJournal(RequestsInMemory):
             if kept.owner == owner:
                 kept.owner = None
 
-    async def moving(self, owner: str, after: int) -> Moving:
-        """See the port. The position is the number of sagas."""
-        unended, ended = {}, {}
+    async def moving(self, owner: str, before: Moving | None) -> Moving:
+        """See the port. The position is the number of sagas; all that are parked count as parked lately."""
+        unended: dict[str, int] = {}
+        ended: dict[str, int] = {}
+        parked: dict[str, int] = {}
         for number, (saga_id, kept) in enumerate(self._sagas.items()):
-            if kept.record.status in ENDED and number >= after:
-                ended[saga_id] = kept.record.sequence
+            if kept.record.status is Status.WAITING:
+                parked[saga_id] = kept.record.sequence
             elif kept.record.status not in ENDED and kept.owner != owner:
                 unended[saga_id] = kept.record.sequence
-        return Moving(unended, ended, len(self._sagas))
+            elif kept.record.status in ENDED and before is not None and number >= before.position:
+                ended[saga_id] = kept.record.sequence
+        return Moving(unended, ended, parked if before is not None else {}, len(self._sagas), self._now())
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""
         now, groups = self._now(), dict[tuple[str, int], list[int]]()
         for kept in self._sagas.values():
-            if kept.record.status in CLAIMABLE and not self._is_alive(kept.owner, now):
+            is_late = kept.record.wake_at is not None and kept.record.wake_at <= now - LATE_NANOSECONDS
+            if (kept.record.status in CLAIMABLE or is_late) and not self._is_alive(kept.owner, now):
                 groups.setdefault((kept.record.definition, kept.record.version), []).append(kept.record.started_at)
         return [UnclaimedCount(*of, len(started), min(started)) for of, started in sorted(groups.items())]
 
@@ -274,10 +281,6 @@ class MemoryJournal(RequestsInMemory):
 
 def _is_served(record: SagaRecord, served: Served | None) -> bool:
     return served is None or (record.definition, record.version) in served
-
-
-def _is_due(record: SagaRecord, now: int) -> bool:
-    return record.wake_at is not None and record.wake_at <= now
 
 
 def _claim(kept: _Kept, owner: str) -> Claim:

@@ -68,13 +68,13 @@ async def fill(path: Path, appends: Sequence[Append], number: int) -> list[str]:
     return saga_ids
 
 
-def drawn_ids(number: int) -> list[str]:
+def drawn_ids(number: int, seed: int = _SEED) -> list[str]:
     """Ids of so many sagas that began one every millisecond until now.
 
     Every second one is in the order of time, as for a start without a request id; the others are as for one with it,
     which is derived and lies anywhere.
     """
-    draw = random.Random(_SEED)
+    draw = random.Random(seed)
     begin = time.time_ns() // 1_000_000 - number
     moments = (begin + each for each in range(0, number, 2))
     times = (f"{moment:012x}7{draw.getrandbits(12):03x}8{draw.getrandbits(60):015x}" for moment in moments)

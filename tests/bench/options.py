@@ -16,8 +16,9 @@ WORKLOADS = (
     "takeover",
     "stored",
     "stored_on_postgres",
+    "waiting",
 )
-ON_POSTGRES = {"postgres", "shop", "takeover", "stored_on_postgres"}
+ON_POSTGRES = {"postgres", "shop", "takeover", "stored_on_postgres", "waiting"}
 _ROLLBACK_IN_FLIGHT = (1, 32, 256)
 _POSTGRES_IN_FLIGHT = (32, 256)
 _SHOP_IN_FLIGHT = (1, 32)
@@ -35,6 +36,7 @@ class Options:
         in_flight: the loads.
         unfinished: sagas that are recovered.
         stored: finished sagas in the store.
+        parked: sagas that sleep.
         held: sagas in flight at the first and at the second look at the memory.
         only: the workloads.
         out: the folder of the results.
@@ -47,6 +49,7 @@ class Options:
     in_flight: tuple[int, ...]
     unfinished: int
     stored: int
+    parked: int
     held: tuple[int, ...]
     only: tuple[str, ...]
     out: Path
@@ -84,6 +87,7 @@ def parse(arguments: list[str] | None = None, *, description: str | None = None)
         in_flight=tuple(given.in_flight or ([1, 4, 16, 32, 64, 128, 256, 512] if full else [1, 32, 256])),
         unfinished=given.unfinished or 10_000,
         stored=given.stored or (1_000_000 if full else 100_000),
+        parked=given.parked or 100_000,
         held=tuple(sorted(given.held or ([2000, 10_000] if full else [1000, 4000]))),
         only=tuple(each for each in WORKLOADS if not given.only or each in given.only),
         out=given.out,
@@ -101,6 +105,7 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--in-flight", type=_positive, nargs="+", metavar="N", help="the loads; default 1 32 256")
     parser.add_argument("--unfinished", type=_positive, metavar="N", help="sagas to recover; default 10000")
     parser.add_argument("--stored", type=_positive, metavar="N", help="finished sagas in the store; default 100000")
+    parser.add_argument("--parked", type=_positive, metavar="N", help="sagas that sleep; default 100000")
     parser.add_argument(
         "--held", type=_positive, nargs=2, metavar="N", help="sagas in flight while memory is measured, from and to"
     )

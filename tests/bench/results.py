@@ -133,3 +133,8 @@ TAKEOVER_GOAL = at_most(5)
 """Seconds from the end of the lease."""
 
 STORED_GOAL = at_most(1.1)
+PARKED_MEMORY_GOAL = at_most(50)
+"""MiB of 100,000."""
+
+LATE_GOAL = at_most(1.0)
+"""Seconds after its time that a timer fires."""

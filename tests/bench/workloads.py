@@ -18,15 +18,16 @@ from tests.bench.shop import shop
 from tests.bench.spread import Spread
 from tests.bench.stored import stored, stored_on_postgres
 from tests.bench.takeover import takeover
+from tests.bench.waiting import waiting
 
 if TYPE_CHECKING:
     from tests.bench.session import Session
 
 _WORKLOADS = {
     each.__name__: each
-    for each in (forward, rollback, postgres, shop, memory, recovery, takeover, stored, stored_on_postgres)
+    for each in (forward, rollback, postgres, shop, memory, recovery, takeover, stored, stored_on_postgres, waiting)
 }
-_WITH_PROCESSES_THAT_END = {"postgres", "shop", "memory", "takeover"}
+_WITH_PROCESSES_THAT_END = {"postgres", "shop", "memory", "takeover", "waiting"}
 """Their CPU is gone with them."""
 
 

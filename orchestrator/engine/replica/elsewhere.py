@@ -30,8 +30,6 @@ _log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS: Final = 0.25
 _LONGEST_PAUSE_SECONDS: Final = 2.0
-_AFTER_ALL: Final = 2**62
-"""A position that no journal reaches."""
 
 
 class Elsewhere:
@@ -128,8 +126,8 @@ class Elsewhere:
 
     async def _look_at_all(self) -> list[str]:
         before = self._moving
-        first = before or await self._journal.moving(self._owner, _AFTER_ALL)
-        now = await self._journal.moving(self._owner, first.position)
+        first = before or await self._journal.moving(self._owner, None)
+        now = await self._journal.moving(self._owner, first)
         if not self._feeds:
             return []
         self._moving = now
@@ -137,7 +135,10 @@ class Elsewhere:
             return []
         changed = [saga_id for saga_id, length in now.unended.items() if before.unended.get(saga_id) != length]
         changed += [saga_id for saga_id, length in now.ended.items() if before.ended.get(saga_id) != length]
-        changed += [each for each in before.unended if each not in now.unended and each not in now.ended]
+        changed += [saga_id for saga_id, length in now.parked.items() if before.parked.get(saga_id) != length]
+        # It has ended, and had started long before; or it has gone on here.
+        there = now.unended.keys() | now.ended.keys() | now.parked.keys()
+        changed += [saga_id for saga_id in before.unended if saga_id not in there]
         news = [saga_id for saga_id in changed if saga_id not in self._live and saga_id not in self._rested_here]
         self._rested_here.difference_update(changed)
         return news

@@ -1,21 +1,24 @@
 """Claims the sagas that no replica advances, and keeps this replica's claims alive.
 
 Purpose: a saga that a crashed or silent replica no longer advances is recovered, and so is one that a failing journal
-has stopped here. Invariant: a claimed saga is live, or its recovery is deferred until the journal is back, or this
-version cannot read it, which is logged; it is never forgotten.
+has stopped here, and one that was parked and is due (:mod:`~orchestrator.engine.replica.timers`). Invariant: a claimed
+saga is live, or its recovery is deferred until the journal is back, or this version cannot read it, which is logged; it
+is never forgotten.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
+from orchestrator.engine.replica.timers import Timers
 from orchestrator.errors import JournalError
 from orchestrator.journal.fold import fold
-from orchestrator.journal.state import CLAIMABLE, UNFINISHED
+from orchestrator.journal.state import UNFINISHED, Status
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from orchestrator.engine.run.executor import Executor
@@ -39,6 +42,14 @@ RETRY_SECONDS = 1.0
 """How long to wait before asking the journal again."""
 
 
+class Recovered(Protocol):
+    """A saga that goes on."""
+
+    @property
+    def stopped(self) -> Future[Any]:
+        """It is advanced here no more."""
+
+
 class Recovery:
     """Recovers sagas for one worker.
 
@@ -50,13 +61,16 @@ class Recovery:
         served: the definitions that this replica serves.
         live: what advances sagas here, by id.
         claimed: called with the number of the sagas that were claimed, before they are advanced.
-        recover: advances a claimed saga with these entries, which lead to this state.
+        recover: advances a claimed saga with these entries, which lead to this state. The claim says whether it was
+            parked and is due.
 
     Attributes:
+        timers: wakes those that are due.
         under_way: what was there at the start is being recovered.
         recovered: how many sagas have been so far.
         expected: how many there were at the start, where that was asked.
         reached: called again and again with whether the journal can be reached.
+        noted_time: called after each heartbeat with what the clock of the journal has just shown, in nanoseconds.
     """
 
     def __init__(
@@ -69,7 +83,7 @@ class Recovery:
         served: Served,
         live: Mapping[str, Executor],
         claimed: Callable[[int], Awaitable[None]],
-        recover: Callable[[Claim, Sequence[Entry], SagaState], object],
+        recover: Callable[[Claim, Sequence[Entry], SagaState], Recovered],
     ) -> None:
         self._journal = journal
         self._clock = clock
@@ -81,6 +95,16 @@ class Recovery:
         self._live = live
         self._after_claim = claimed
         self._recover_saga = recover
+        self.timers = Timers(
+            journal,
+            clock,
+            owner=owner,
+            served=self._served,
+            live=live,
+            longest_pause=self._pause,
+            lease=lease,
+            recover=self._recover_one,
+        )
         self._deferred: dict[str, Claim] = {}
         self._recovering_deferred = False
         self._unsure = False
@@ -91,6 +115,7 @@ class Recovery:
         self._unclaimed_at = 0
         self._unclaimed: set[tuple[str, int]] = set()
         self.reached: Callable[[bool], None] = lambda _: None
+        self.noted_time: Callable[[int], None] = lambda _: None
         self.under_way = False
         self.recovered = 0
         self.expected = 0
@@ -100,16 +125,17 @@ class Recovery:
         await self._beat()
         await self._recover()
         self._spawn(self._keep_alive(self._pause))
+        self._spawn(self.timers.run())
         return self.recovered
 
     async def begin(self) -> None:
         """The same in the background. From now on, what is started here is kept from other replicas."""
         await self._beat()
-        counts = await self._journal.count()
-        self.expected = sum(count.number for count in counts if count.status in CLAIMABLE)
+        self.expected = sum(count.number for count in await self._journal.unclaimed())
         self._told_at = self._clock.now()
         self.under_way = True
         self._spawn(self._keep_alive(0.0))
+        self._spawn(self.timers.run())
 
     def close(self) -> None:
         """Recover no more."""
@@ -179,7 +205,7 @@ class Recovery:
             unclaimed = {(each.definition, each.version): each for each in await self._journal.unclaimed()}
         except JournalError:
             return
-        for of in unclaimed.keys() & self._unclaimed:
+        for of in (unclaimed.keys() & self._unclaimed).difference(self._served or ()):
             number = unclaimed[of].number
             _log.warning("no replica advances %d sagas of %s v%d: serve the code of that version", number, *of)
         self._unclaimed = set(unclaimed)
@@ -191,7 +217,7 @@ class Recovery:
             _log.info("recovering: %d of %d unfinished sagas so far", self.recovered, self.expected)
 
     async def _beat(self) -> None:
-        await self._journal.heartbeat(self._owner, int(self._lease * _NANOSECONDS))
+        self.noted_time(await self._journal.heartbeat(self._owner, int(self._lease * _NANOSECONDS)))
 
     async def _recover(self) -> None:
         while not self._closed:
@@ -214,9 +240,8 @@ class Recovery:
         found = await self._claimed_unknowingly() if in_doubt else []
         self._unsure = True  # until there is an answer
         claims = await self._journal.claim_unfinished(self._owner, _CLAIM_BATCH, self._served)
-        due = await self._journal.claim_due(self._owner, _CLAIM_BATCH, self._served)
         self._unsure = False
-        return found + claims + due.claims
+        return found + claims
 
     async def _claimed_unknowingly(self) -> list[Claim]:
         claims = [claim for claim in await self._journal.claimed(self._owner) if claim.saga_id not in self._deferred]
@@ -236,17 +261,20 @@ class Recovery:
                 await self._recover_one(self._deferred.pop(saga_id))
         self._recovering_deferred = False
 
-    async def _recover_one(self, claim: Claim) -> None:
+    async def _recover_one(self, claim: Claim) -> Future[Any] | None:
         try:
             entries = await self._journal.read(claim.saga_id)
             state = fold(claim.saga_id, entries)
-            if state.status in UNFINISHED:
-                self._recover_saga(claim, entries, state)
+            # One that is parked, and was claimed for an act which failed, stays parked until it is due. A queued one
+            # had its turn.
+            if state.status in UNFINISHED and (claim.due or state.queued or state.status is not Status.WAITING):
+                return self._recover_saga(claim, entries, state).stopped
         except JournalError as error:
             _log.warning("saga %s waits for the journal: %s", claim.saga_id, error)
             self.defer_recovery(claim)
         except Exception:  # noqa: BLE001 - one saga that cannot be read must not keep the others waiting
             _log.critical("saga %s cannot be recovered by this version", claim.saga_id, exc_info=True)
+        return None
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -125,6 +125,7 @@ class Worker:
             claimed=self._make_ready,
             recover=self._recover,
         )
+        self._recovery.timers.most_live = limits.live
         self._room = Room(limits)
         self.queueing = Queueing(
             adapters.journal,
@@ -370,7 +371,7 @@ class Worker:
         now = self.adapters.clock.now()
         if state.queued is None:
             return self.recover(claim, entries, state, entry=SagaRecovered(now, self.owner), told=False)
-        if claim.due:
+        if claim.due or 0 < state.forward_until <= now:
             reason = Reason(ReasonCode.DEADLINE, "the saga's deadline passed while it was queued")
             return self.recover(claim, entries, state, rollback=reason)
         self.queueing.note_begun(state.definition)

@@ -100,7 +100,8 @@ def values_of(places: list[Place]) -> tuple[list[object], ...]:
             _add(parked, number, last.saga_id, last.wake_at, last.turn_at)
         for write in place.writes:
             append = write.work
-            _add(chunks, number, append.expected_sequence + len(append.entries), pack(append.entries))
+            if append.entries:
+                _add(chunks, number, append.expected_sequence + len(append.entries), pack(append.entries))
     return columns
 
 

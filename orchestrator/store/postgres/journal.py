@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.journal.acts import Act
 from orchestrator.ports.catalogue import UnclaimedCount
 from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
-from orchestrator.ports.journal import Moving
 from orchestrator.ports.queues import QueuedCount
 from orchestrator.ports.requested_acts import RequestedAct
+from orchestrator.store.moving import moving_of
 from orchestrator.store.postgres.connecting import Connection, Link
 from orchestrator.store.postgres.group_commit import GroupCommit
 from orchestrator.store.postgres.reading import PostgresReader
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.ports.claims import Served
-    from orchestrator.ports.journal import Append
+    from orchestrator.ports.journal import Append, Moving
 
 _PARTITIONS_SECONDS: Final = 86_400.0
 """How often the partitions of the next months are seen to."""
@@ -85,9 +85,9 @@ class PostgresJournal(PostgresReader):
         rows = await self._ask("claim_unfinished", owner, limit, *_columns(served))
         return [Claim(saga_id, token) for _, saga_id, token in sorted(tuple(row) for row in rows)]
 
-    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None, *, anew: bool = False) -> DueClaims:
         """See the port."""
-        (next_in, *_), *rows = await self._ask("claim_due", owner, limit, *_columns(served))
+        (next_in, *_), *rows = await self._ask("claim_due", owner, limit, *_columns(served), anew)
         return DueClaims([Claim(each, token, due=True) for _, _, each, token in sorted(map(tuple, rows))], next_in)
 
     async def claimed(self, owner: str) -> list[Claim]:
@@ -106,11 +106,11 @@ class PostgresJournal(PostgresReader):
         await self._commits.settled()
         await self._ask("release", owner)
 
-    async def moving(self, owner: str, after: int) -> Moving:
+    async def moving(self, owner: str, before: Moving | None) -> Moving:
         """See the port. The position is the number of the newest saga."""
-        (_, newest, _), *rows = await self._ask("moving_sagas", owner, after)
-        unended = {saga_id: sequence for saga_id, sequence, has_ended in rows if not has_ended}
-        return Moving(unended, {saga_id: sequence for saga_id, sequence, has_ended in rows if has_ended}, newest)
+        after = (None, None) if before is None else (before.position, before.looked_at)
+        (_, newest, _), (_, looked_at, _), *rows = await self._ask("moving_sagas", owner, *after)
+        return moving_of(map(tuple, rows), newest, looked_at)
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""

@@ -115,6 +115,7 @@ WITH now (instant) AS MATERIALIZED (
         WHERE o.status = 2 AND o.definition = s.definition AND o.version = s.version
           AND o.wake_at <= (SELECT n.instant FROM now AS n)
           AND (o.owner IS NULL
+               OR $5 AND o.owner = $1
                OR o.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > (SELECT n.instant FROM now AS n)))
         ORDER BY o.wake_at, o.saga
         LIMIT $2
@@ -143,9 +144,9 @@ UNION ALL
 SELECT c.wake_at, c.saga, c.saga_id, c.token FROM claimed AS c;
 
 -- name: claimed
-SELECT o.saga_id, o.token, o.status = 2
+SELECT o.saga_id, o.token
 FROM open_saga AS o
-WHERE o.owner = $1 AND (o.status IN (1, 4) OR o.status = 2 AND o.wake_at <= (SELECT journal_now()))
+WHERE o.status IN (1, 4) AND o.owner = $1
 ORDER BY o.saga;
 
 -- name: claim_resting
@@ -275,22 +276,33 @@ WHERE a.request_id = $1 AND a.answer IS NULL;
 SELECT a.request_id, a.answer FROM requested_act AS a WHERE a.request_id = ANY ($1) AND a.answer IS NOT NULL;
 
 -- name: unclaimed
--- Few: what a living replica serves, it claims within a second.
+-- Few: what a living replica serves, it claims within a second, and what was parked, when it is due.
 SELECT o.definition, o.version, count(*), min(o.started_at)
-FROM open_saga AS o
-WHERE o.status IN (1, 4)
-  AND (o.owner IS NULL OR o.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > journal_now()))
+FROM (
+    SELECT a.definition, a.version, a.started_at, a.owner FROM open_saga AS a WHERE a.status IN (1, 4)
+    UNION ALL
+    SELECT p.definition, p.version, p.started_at, p.owner
+    FROM open_saga AS p
+    WHERE p.status = 2 AND p.wake_at <= (SELECT journal_now()) - 60000000000
+) AS o
+WHERE o.owner IS NULL OR o.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > (SELECT journal_now()))
 GROUP BY o.definition, o.version
 ORDER BY o.definition COLLATE "C", o.version;
 
 -- name: moving_sagas
--- The first row holds the number of the newest saga. A transaction may get its numbers before another one, and commit
--- after it: so the latest numbers are looked at again.
-SELECT NULL AS saga_id, coalesce(max(s.id), 0) AS sequence, NULL AS has_ended FROM saga AS s
+-- The first row holds the number of the newest saga, the second one the time. A transaction may get its numbers, or look
+-- at the clock, before another one, and commit after it: so the latest are looked at again.
+SELECT NULL AS saga_id, coalesce(max(s.id), 0) AS sequence, 0 AS status FROM saga AS s
 UNION ALL
-SELECT o.saga_id, o.sequence, false FROM open_saga AS o WHERE o.owner IS DISTINCT FROM $1
+SELECT NULL, journal_now(), 1
 UNION ALL
-SELECT s.saga_id, e.sequence, true
+SELECT o.saga_id, o.sequence, o.status FROM open_saga AS o WHERE o.status IN (1, 4) AND (o.owner IS NULL OR o.owner <> $1)
+UNION ALL
+SELECT o.saga_id, o.sequence, 6 FROM open_saga AS o WHERE o.status IN (3, 6) AND o.owner IS DISTINCT FROM $1
+UNION ALL
+SELECT o.saga_id, o.sequence, 2 FROM open_saga AS o WHERE o.status = 2 AND o.parked_at > $3::bigint - 10000000000
+UNION ALL
+SELECT s.saga_id, e.sequence, e.status
 FROM saga AS s JOIN ended_saga AS e ON e.saga = s.id
 WHERE s.id > $2::bigint - 1000;
 

@@ -87,7 +87,8 @@ class Appending:
         """
         held = self._create(append) if append.new is not None else self._fenced(append)
         sequence = append.expected_sequence + len(append.entries)
-        self._chunks.append((held.row, sequence, pack(append.entries)))
+        if append.entries:
+            self._chunks.append((held.row, sequence, pack(append.entries)))
         held.sequence = sequence
         if append.status is not Status.RUNNING or held.status is not Status.RUNNING:
             self._move(held, append)

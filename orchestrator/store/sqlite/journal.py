@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import UnclaimedCount
-from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
-from orchestrator.ports.journal import Moving
+from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
 from orchestrator.ports.queues import QueuedCount
+from orchestrator.store.moving import moving_of
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 from orchestrator.store.sqlite.appending import Appending
 from orchestrator.store.sqlite.database import connect, migrate, stretch_log
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.ports.claims import Served
-    from orchestrator.ports.journal import Append
+    from orchestrator.ports.journal import Append, Moving
 
 
 class SqliteJournal(SqliteReader, RequestsInMemory):
@@ -107,18 +107,17 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
         rows = await self._write(partial(self._claim, "claim_unfinished", values))
         return [Claim(saga_id, token) for _, saga_id, token in sorted(rows)]
 
-    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None, *, anew: bool = False) -> DueClaims:
         """See the port."""
         now = self._now()
-        values = {"owner": owner, "now": now, "limit": limit, "served": _known(served)}
+        values = {"owner": owner, "now": now, "limit": limit, "served": _known(served), "anew": anew}
         rows, upcoming = await self._write(partial(self._claim_due, values))
         claims = [Claim(saga_id, token, due=True) for _, _, saga_id, token in sorted(rows)]
         return DueClaims(claims, upcoming[0][0] - now if upcoming else None)
 
     async def claimed(self, owner: str) -> list[Claim]:
         """See the port."""
-        rows = await self._write(partial(self._all, "claimed", {"owner": owner, "now": self._now()}))
-        return [Claim(saga_id, token, bool(due)) for saga_id, token, due in rows]
+        return [Claim(*row) for row in await self._write(partial(self._all, "claimed", (owner,)))]
 
     async def claim_resting(self, owner: str, saga_id: str) -> Claim | None:
         """See the port."""
@@ -130,16 +129,18 @@ class SqliteJournal(SqliteReader, RequestsInMemory):
         await self._write(partial(self._release, owner))
         await self._write(partial(self._all, "mute_replica", (owner,)))
 
-    async def moving(self, owner: str, after: int) -> Moving:
+    async def moving(self, owner: str, before: Moving | None) -> Moving:
         """See the port. The position is the number of the newest saga."""
+        after = None if before is None else before.position
         rows = await self._write(partial(self._all, "moving_sagas", {"owner": owner, "after": after}))
         ((newest,),) = await self._write(partial(self._all, "newest_saga", ()))
-        unended = {saga_id: sequence for saga_id, sequence, has_ended in rows if not has_ended}
-        return Moving(unended, {saga_id: sequence for saga_id, sequence, has_ended in rows if has_ended}, newest)
+        return moving_of(rows, newest, self._now())
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""
-        return [UnclaimedCount(*row) for row in await self._write(partial(self._all, "unclaimed", (self._now(),)))]
+        now = self._now()
+        values = {"now": now, "late": now - LATE_NANOSECONDS}
+        return [UnclaimedCount(*row) for row in await self._write(partial(self._all, "unclaimed", values))]
 
     async def silent(self) -> list[SilentReplica]:
         """See the port."""

@@ -96,7 +96,9 @@ WHERE id IN (
     SELECT s.id
     FROM saga AS s INDEXED BY saga_due
     WHERE s.wake_at <= :now
-      AND (s.owner IS NULL OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now))
+      AND (s.owner IS NULL
+           OR :anew AND s.owner = :owner
+           OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now))
       AND (:served IS NULL OR EXISTS (
           SELECT *
           FROM json_each(:served) AS j
@@ -121,17 +123,10 @@ ORDER BY s.wake_at
 LIMIT 1;
 
 -- name: claimed
-SELECT c.saga_id, c.token, c.due
-FROM (
-    SELECT s.id, s.saga_id, s.token, false AS due
-    FROM saga AS s INDEXED BY saga_not_completed
-    WHERE s.status IN (1, 4) AND s.status <> 3 AND s.owner = :owner
-    UNION ALL
-    SELECT s.id, s.saga_id, s.token, true
-    FROM saga AS s INDEXED BY saga_due
-    WHERE s.wake_at <= :now AND s.owner = :owner
-) AS c
-ORDER BY c.id;
+SELECT saga_id, token
+FROM saga INDEXED BY saga_not_completed
+WHERE status IN (1, 4) AND status <> 3 AND owner = ?
+ORDER BY id;
 
 -- name: claim_resting
 UPDATE saga
@@ -153,21 +148,29 @@ UPDATE replica SET alive_until = -abs(alive_until);
 SELECT owner, abs(alive_until) FROM replica WHERE alive_until <= ? ORDER BY owner;
 
 -- name: moving_sagas
-SELECT s.saga_id, coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.status IN (3, 5, 7)
+-- All that are parked count as parked lately: no other process has this file, and so nobody asks.
+SELECT s.saga_id, coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.status
 FROM saga AS s
-WHERE s.status IN (1, 2, 4, 6) AND s.status <> 3 AND s.owner IS NOT :owner
-   OR s.id > :after AND s.status IN (3, 5, 7);
+WHERE s.status IN (1, 4, 6) AND s.status <> 3 AND s.owner IS NOT :owner
+   OR :after IS NOT NULL AND (s.id > :after AND s.status IN (3, 5, 7) OR s.status = 2);
 
 -- name: newest_saga
 SELECT coalesce(max(s.id), 0) FROM saga AS s;
 
 -- name: unclaimed
-SELECT s.definition, s.version, count(*), min(s.started_at)
-FROM saga AS s INDEXED BY saga_not_completed
-WHERE s.status IN (1, 4) AND s.status <> 3
-  AND (s.owner IS NULL OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > ?))
-GROUP BY s.definition, s.version
-ORDER BY s.definition, s.version;
+SELECT u.definition, u.version, count(*), min(u.started_at)
+FROM (
+    SELECT s.definition, s.version, s.started_at, s.owner
+    FROM saga AS s INDEXED BY saga_not_completed
+    WHERE s.status IN (1, 4) AND s.status <> 3
+    UNION ALL
+    SELECT s.definition, s.version, s.started_at, s.owner
+    FROM saga AS s INDEXED BY saga_due
+    WHERE s.wake_at <= :late
+) AS u
+WHERE u.owner IS NULL OR u.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now)
+GROUP BY u.definition, u.version
+ORDER BY u.definition, u.version;
 
 -- name: standing
 SELECT s.definition, s.version, s.status, s.owner FROM saga AS s WHERE s.saga_id = ?;

@@ -161,11 +161,11 @@ class JournalConnection:
 
         return await self._ask(claim)
 
-    async def claim_due(self, owner: str, limit: int, served: Served | None = None) -> DueClaims:
+    async def claim_due(self, owner: str, limit: int, served: Served | None = None, *, anew: bool = False) -> DueClaims:
         """See the port."""
 
         async def claim() -> DueClaims:
-            due = await self.journal.claim_due(owner, limit, served)
+            due = await self.journal.claim_due(owner, limit, served, anew=anew)
             self.note_claims(due.claims)
             return due
 
@@ -193,9 +193,9 @@ class JournalConnection:
         """See the port."""
         await self._ask(lambda: self.journal.release(owner))
 
-    async def moving(self, owner: str, after: int) -> Moving:
+    async def moving(self, owner: str, before: Moving | None) -> Moving:
         """See the port."""
-        return await self._ask(lambda: self.journal.moving(owner, after))
+        return await self._ask(lambda: self.journal.moving(owner, before))
 
     async def unclaimed(self) -> list[UnclaimedCount]:
         """See the port."""

@@ -276,3 +276,16 @@ async def test_an_append_whose_caller_went_away_stands(journal: Journal) -> None
     await writer.write(recovered(1))
 
     assert await journal.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]
+
+
+async def test_an_append_without_entries_changes_the_status_alone(journal: Journal) -> None:
+    writer = Writing(journal)
+    await writer.start()
+    await writer.write(status=Status.COMPENSATING)
+    await writer.write(recovered(1), status=Status.COMPENSATING)
+    await writer.write(status=Status.WAITING)
+
+    record = await journal.find("saga-1")
+    assert record is not None
+    assert (record.status, record.sequence) == (Status.WAITING, 2)
+    assert await journal.read("saga-1") == [EVERY_ENTRY[0], recovered(1)]

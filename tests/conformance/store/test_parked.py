@@ -189,20 +189,29 @@ async def test_a_claim_by_name_wins_over_one_that_was_due_and_has_written_nothin
     await Writing(journal, owner="c", token=3, sequence=2).write(recovered(8))
 
 
-async def test_a_replica_is_told_of_due_sagas_that_it_has_claimed_and_of_no_others_that_are_parked(
+async def test_a_replica_can_claim_anew_what_it_has_claimed_without_knowing_and_nothing_of_others(
     journal: Journal,
 ) -> None:
-    """It may not know: the answer to its claim may have been lost."""
+    """The answer to its claim may have been lost, or it has claimed the saga by name and come no further."""
     now = await now_of(journal)
-    await park(journal, "due", now)
-    await park(journal, "undue", now + HOUR * SECOND)
-    await park(journal, "timeless", None)
-    await Writing(journal, "running", owner="b").start()
+    await park(journal, "lost", now)
+    await journal.heartbeat("b", LEASE)
     await journal.claim_due("b", 10)
-    for saga_id in ("undue", "timeless"):
-        await journal.claim_resting("b", saga_id)
+    await park(journal, "by-name", now)
+    await journal.claim_resting("b", "by-name")
+    await park(journal, "of-another", now)
+    await journal.claim_resting("a", "of-another")
 
-    assert await journal.claimed("b") == [Claim("due", 2, due=True), Claim("running", 1)]
+    assert (await journal.claim_due("b", 10)).claims == []
+    claims = (await journal.claim_due("b", 10, anew=True)).claims
+    assert sorted(claims) == [Claim("by-name", 3, due=True), Claim("lost", 3, due=True)]
+
+
+async def test_a_parked_saga_is_not_among_those_that_a_replica_is_told_to_have_claimed(journal: Journal) -> None:
+    await park(journal, "saga-1", await now_of(journal))
+    await journal.claim_due("b", 10)
+
+    assert await journal.claimed("b") == []
 
 
 async def test_a_due_saga_that_was_claimed_and_released_can_be_claimed_at_once(journal: Journal) -> None:

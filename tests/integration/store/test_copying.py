@@ -22,17 +22,21 @@ from orchestrator.store.opening import open_store
 from orchestrator.store.sqlite.locking import JournalLock
 from tests.golden.journal_file import FILE
 from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Writing, recovered
+from tests.support.postgres import set_store_clock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-    from orchestrator.ports.claims import Claim
+    from orchestrator.ports.catalogue import SagaRecord
+    from orchestrator.ports.claims import Claim, DueClaims
     from orchestrator.ports.journal import Journal
 
     Both = tuple[Journal, Journal]
 
 SAGAS = 130
+FAR = 2**62
+"""No clock shows this."""
 
 
 @pytest.fixture
@@ -44,6 +48,11 @@ async def both(tmp_path: Path, postgres_url: str) -> AsyncIterator[Both]:
             opened.push_async_callback(journal.close)
         await fill(journals[0])
         yield journals[0], journals[1]
+
+
+@pytest.fixture
+def let_lease_lapse(postgres_url: str) -> Callable[[], None]:
+    return lambda: set_store_clock(postgres_url, ahead=2 * 86_400)
 
 
 async def fill(journal: Journal) -> None:
@@ -61,7 +70,8 @@ async def fill(journal: Journal) -> None:
         if status in {Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED}:
             await writer.end(status)
         else:
-            await writer.write(recovered(number), status=status)
+            wake_at = chance.choice((None, AT, FAR)) if status is Status.WAITING else None
+            await writer.write(recovered(number), status=status, wake_at=wake_at)
 
 
 def ignored(_progress: CopyProgress) -> None:
@@ -99,6 +109,38 @@ async def test_what_can_go_on_is_claimed_once_the_copy_is_through_and_not_before
     mine = {claim.saga_id for claim in [*await target.claim_unfinished("late", 1000), *await claims[-1]]}
     assert mine == {claim.saga_id for claim in await source.claim_unfinished("late", 1000)}
     assert await target.silent() == []
+
+
+async def test_a_parked_saga_is_woken_once_the_copy_is_through_and_not_before(both: Both) -> None:
+    source, target = both
+    claims: list[asyncio.Task[DueClaims]] = []
+
+    def claim_early(_progress: CopyProgress) -> None:
+        claims.append(asyncio.create_task(target.claim_due("early", 1000)))
+
+    await copy_journal(source, target, claim_early)
+    early = [due.claims for due in await asyncio.gather(*claims[:-1])]
+    assert early == [[]] * (len(claims) - 1)
+
+    mine = {claim.saga_id for due in (await target.claim_due("late", 1000), await claims[-1]) for claim in due.claims}
+    assert mine == {claim.saga_id for claim in (await source.claim_due("late", 1000)).claims}
+    assert mine
+
+
+async def test_a_parked_saga_that_a_replica_of_the_new_journal_has_claimed_before_is_told(
+    both: Both, let_lease_lapse: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = both
+    find_each = source.find_each
+
+    async def claimed_before(saga_ids: Sequence[str]) -> list[SagaRecord]:
+        let_lease_lapse()
+        await target.claim_unfinished("hasty", 1000)
+        return await find_each(saga_ids)
+
+    monkeypatch.setattr(source, "find_each", claimed_before)
+    with pytest.raises(JournalsDiffer, match="it is parked, and a replica of the new journal has claimed it before"):
+        await copy_journal(source, target, ignored)
 
 
 async def test_a_copy_that_is_repeated_copies_nothing_twice(both: Both) -> None:

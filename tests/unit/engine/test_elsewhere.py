@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.journal.state import Status
 from tests.support.engine_world import FORWARD, SAGA, Answer, EngineWorld, trip, turns, until
+from tests.support.journals import Writing, recovered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -128,6 +129,26 @@ async def test_who_watches_all_sagas_sees_one_that_starts_and_ends_between_two_l
     await world.let_pass(4)
 
     assert seen == [("quick", Status.COMPLETED, len(FORWARD))]
+    reading.cancel()
+
+
+async def test_who_watches_all_sagas_sees_one_parked_and_woken_elsewhere_between_two_looks(world: EngineWorld) -> None:
+    _, other = await world.open(), await world.open()
+    seen, reading = feed_of(other)
+    parked = Writing(world.journal, "parked", owner="elsewhere")
+    await parked.start()
+    await parked.park(None)
+    await world.let_pass(4)
+    assert not seen, "it was parked before anybody watched"
+
+    for length in (1, 2):
+        claim = await world.journal.claim_resting("elsewhere", "parked")
+        assert claim is not None
+        parked.token = claim.token
+        await parked.write(recovered(length))
+        await parked.park(None)
+        await world.let_pass(4)
+        assert [saga_id for saga_id, _, _ in seen] == ["parked"] * length
     reading.cancel()
 
 

@@ -280,15 +280,14 @@ async def test_a_deadline_passes_in_the_queue_too(world_of: Any) -> None:  # noq
     busy = await Busy.open(world, Limits(live=1))
     await busy.start("second")
     assert busy.world.journal._sagas["second"].record.wake_at == world.state("second").forward_until
-    world.participants.scripts["AuthorizePayment"] = [Answer()]
 
     world.clock.advance(21)
+    busy.answer.give(rejected())
     await until(lambda: world.state("second").status is Status.COMPENSATED)
 
     state = world.state("second")
     assert state.rollback is not None
     assert (state.rollback.code, state.commands) == ("DEADLINE", {})
-    busy.answer.give(rejected())
 
 
 async def test_children_are_not_queued(busy: Busy) -> None:

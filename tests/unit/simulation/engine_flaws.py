@@ -280,6 +280,7 @@ ENGINE_FLAWS = (
     ),
     _flaw(
         replies_are_not_looked_at,
+        Promise.NOTHING_IS_LOST,
         Promise.UNKNOWN_IS_NOT_FAILED,
         Promise.ONLY_FORWARDS,
         Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR,

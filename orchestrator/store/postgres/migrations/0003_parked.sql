@@ -1,9 +1,15 @@
 -- layout: 1
--- When a parked saga is due: it counts with the status *waiting* alone. The index holds those that time wakes, and finds
--- those of one definition and version in the order of their time; so what nobody serves is in nobody's way.
+-- When a parked saga is due, and when it was parked: both count with the status *waiting* alone.
 ALTER TABLE open_saga ADD COLUMN wake_at bigint;
+ALTER TABLE open_saga ADD COLUMN parked_at bigint;
 
+-- Those that time wakes, those of one definition and version in the order of their time; so what nobody serves is in
+-- nobody's way.
 CREATE INDEX open_saga_due ON open_saga (definition, version, wake_at) WHERE status = 2 AND wake_at IS NOT NULL;
+
+-- Who watches all sagas reads what was parked lately, and what rests, without those that have slept for days.
+CREATE INDEX open_saga_parked ON open_saga (parked_at) WHERE status = 2;
+CREATE INDEX open_saga_resting ON open_saga (saga) WHERE status IN (3, 6);
 
 -- The same as without the last two, which say when the places that are parked now are due.
 CREATE FUNCTION append_group(
@@ -25,7 +31,7 @@ DECLARE
 BEGIN
     IF cardinality(parked_places) > 0 THEN
         UPDATE open_saga AS o
-        SET wake_at = p.wake_at
+        SET wake_at = p.wake_at, parked_at = journal_now()
         FROM unnest(parked_places, parked_ids, parked_until) AS p (place, saga_id, wake_at)
         WHERE o.saga_id = p.saga_id AND p.place = ANY (written);
     END IF;
