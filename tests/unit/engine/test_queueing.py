@@ -211,6 +211,22 @@ async def test_the_next_process_begins_what_an_earlier_one_has_queued(busy: Busy
         assert (await busy.world.stopped(saga_id)).status is Status.COMPLETED
 
 
+@pytest.mark.parametrize("cut", range(2, 16))
+async def test_a_crash_after_any_entry_forgets_no_queued_saga(busy: Busy, cut: int) -> None:
+    await busy.start("second")
+    await busy.start("third")
+    busy.process.journal.cut_after = cut
+    busy.answer.give()
+    await turns(500)
+
+    await busy.world.recover()
+
+    for saga_id in ("first", "second", "third"):
+        assert (await busy.world.stopped(saga_id)).status is Status.COMPLETED
+        admitted = [entry for entry in busy.world.entries(saga_id) if isinstance(entry, SagaAdmitted)]
+        assert len(admitted) == (0 if saga_id == "first" else 1)
+
+
 async def test_what_was_claimed_before_a_crash_is_recovered(busy: Busy) -> None:
     await busy.start("second")
     (claim,) = await busy.world.journal.claim_queued("replica-1", {"trip": 1})
