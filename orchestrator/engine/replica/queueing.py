@@ -26,7 +26,7 @@ from orchestrator.engine.replica.turns import Turns
 from orchestrator.errors import JournalError, Overloaded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from orchestrator.engine.replica.limits import Limits
     from orchestrator.engine.replica.recovery import Recovery
@@ -45,6 +45,8 @@ _IDLE_SECONDS: Final = 1.0
 _GATHER_SECONDS: Final = 0.02
 """For so long room is gathered, so that one claim is for many sagas."""
 _MOST_AT_ONCE: Final = 200
+_MANY: Final = 32
+"""So many sagas that begin at once could overrun a participant."""
 
 
 class Queueing:
@@ -58,6 +60,7 @@ class Queueing:
         limits: how much there may be.
         room: how much it has.
         recovery: begins what was claimed.
+        on_many: called before many sagas are begun at once.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Queueing:
         limits: Limits,
         room: Room,
         recovery: Recovery,
+        on_many: Callable[[], None],
     ) -> None:
         self._journal = journal
         self._clock = clock
@@ -79,6 +83,7 @@ class Queueing:
         self.limits = limits
         self.room = room
         self._recovery = recovery
+        self._on_many = on_many
         self._turns = Turns(limits.weights)
         self._queued: Counter[str] = Counter()
         self._takable: Counter[str] = Counter()
@@ -113,7 +118,7 @@ class Queueing:
             Overloaded: there is none.
             JournalUnavailable: it cannot be asked.
         """
-        if self._clock.now() >= self._counted_at + int(_COUNT_SECONDS * 1e9):
+        if self._is_stale:
             await self.count()
         most, total = self.limits.queued_of(definition), self._queued.total()
         if self._queued[definition] >= most:
@@ -189,11 +194,16 @@ class Queueing:
             if call is not None:
                 call.cancel()
             try:
-                if self._clock.now() >= self._counted_at + int(_COUNT_SECONDS * 1e9):
+                if self._is_stale:
                     await self.count()
                 await self._begin_some()
             except JournalError as error:
                 _log.debug("queued sagas cannot be looked for: %s", error)
+
+    @property
+    def _is_stale(self) -> bool:
+        """The count is a while ago, or the clock was set back."""
+        return not 0 <= self._clock.now() - self._counted_at < _COUNT_SECONDS * 1e9
 
     @property
     def _pause(self) -> float | None:
@@ -210,16 +220,19 @@ class Queueing:
             raise
 
     async def _begin_some(self) -> None:
-        """Claim as many as there is room for, in their turn."""
-        while not self._recovery.under_way:
-            could = {each: min(number, self.room.own(each)) for each, number in self._takable.items()}
-            wanted = self._turns.share(min(self.room.total, _MOST_AT_ONCE), could)
-            if not wanted:
-                return
-            before = self._begun.copy()
-            await self._recovery.take(claims := await self._claim(wanted))
-            for definition, number in wanted.items():
-                if self._begun[definition] - before[definition] < number:
-                    self._set_takable(definition, 0)  # the others were quicker, until the next count
-            if len(claims) < _MOST_AT_ONCE:
-                return
+        """Claim as many as there is room for, in their turn; but so many at once that others have theirs in between."""
+        if self._recovery.under_way:
+            return
+        could = {each: min(number, self.room.own(each)) for each, number in self._takable.items()}
+        wanted = self._turns.share(min(self.room.total, _MOST_AT_ONCE), could)
+        if not wanted:
+            return
+        before = self._begun.copy()
+        claims = await self._claim(wanted)
+        if len(claims) >= _MANY:
+            self._on_many()
+        await self._recovery.take(claims)
+        for definition, number in wanted.items():
+            if self._begun[definition] - before[definition] < number:
+                self._set_takable(definition, 0)  # the others were quicker, until the next count
+        self.hurry()

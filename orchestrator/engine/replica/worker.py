@@ -135,6 +135,7 @@ class Worker:
             limits=limits,
             room=self._room,
             recovery=self._recovery,
+            on_many=bindings.return_gradually,
         )
         self.beside.append(self.queueing)
 

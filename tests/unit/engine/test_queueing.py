@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.engine.bindings.gradual_return import FIRST_ROOM
 from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.sagas import Load
 from orchestrator.errors import ActRefused, JournalUnavailable, Overloaded, SagaExists
@@ -17,6 +18,7 @@ from orchestrator.journal.entries import SagaAdmitted, SagaQueued, SagaRecovered
 from orchestrator.journal.priority import Priority
 from orchestrator.journal.state import Status
 from tests.support.engine_world import ORDER, Answer, EngineWorld, order_of, rejected, trip, turns, until
+from tests.support.wrong_clock import WrongClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -225,6 +227,36 @@ async def test_a_crash_after_any_entry_forgets_no_queued_saga(busy: Busy, cut: i
         assert (await busy.world.stopped(saga_id)).status is Status.COMPLETED
         admitted = [entry for entry in busy.world.entries(saga_id) if isinstance(entry, SagaAdmitted)]
         assert len(admitted) == (0 if saga_id == "first" else 1)
+
+
+async def test_many_queued_sagas_that_are_begun_at_once_call_their_participants_gradually(world: EngineWorld) -> None:
+    busy = await Busy.open(world, Limits(live=1))
+    for number in range(40):
+        await busy.start(f"queued-{number}")
+    world.limits = Limits(live=100)
+    world.clock.hold_from = 0.4  # no step of a gradual return passes
+    answers = [Answer() for _ in range(41)]
+    world.participants.scripts["ReserveStock"] = [*answers]
+
+    await world.recover()
+    await until(lambda: len(busy.began()) == 40)
+    await turns()
+
+    assert sum(bool(answer.asked) for answer in answers) <= FIRST_ROOM + 1
+
+
+async def test_a_clock_that_is_set_back_keeps_no_queue_waiting(shared: EngineWorld) -> None:
+    busy = await Busy.open(shared, Limits(live=1))
+    clock = WrongClock(shared.clock, wrong=0)
+    two = shared.process(clock=clock)
+    await two.worker.open()
+    await shared.let_pass(2)
+    clock._wrong = -3600 * 10**9
+    await busy.start("second")
+    await shared.let_pass(2)
+
+    (admitted,) = (entry for entry in shared.entries("second") if isinstance(entry, SagaAdmitted))
+    assert admitted.owner == two.worker.owner
 
 
 async def test_what_was_claimed_before_a_crash_is_recovered(busy: Busy) -> None:
