@@ -165,6 +165,12 @@ class SimulatedJournal(JournalConnection):
         call_outside(self._store.random.uniform(*_LATE_SECONDS), claim_late)
         raise JournalUnavailable(_BROKE)
 
+    def note_begun(self, claims: Sequence[Claim]) -> None:
+        """See the base class."""
+        self.note_claims(claims)
+        for claim in claims:
+            self._store.invariants.begun(claim)
+
     async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""
 

@@ -16,8 +16,7 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.catalogue import SagaFilter
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
-from tests.integration.api.situations import held_at, start
-from tests.integration.api.test_overload import details
+from tests.integration.api.situations import held_at, retry_of, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +120,7 @@ async def test_one_watcher_too_many_is_refused_with_a_reason(api: Api) -> None:
         [answer async for answer in api.sagas.WatchSagas(pb.WatchSagasRequest())]
 
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert details(refused.value) == ("TOO_MANY_WATCHERS", 1.0)
+    assert retry_of(refused.value) == ("TOO_MANY_WATCHERS", 1.0)
     statistics = (await api.sagas.GetStatistics(pb.GetStatisticsRequest())).feed
     assert (statistics.watchers, statistics.most_watchers) == (2, 2)
     for each in watching:
