@@ -129,5 +129,8 @@ REPLICA_FLAWS: Final = (
     EngineFlaw(sequence_is_not_checked, frozenset({Promise.ONE_OWNER})),
     EngineFlaw(hand_over_forgets_a_saga, frozenset({Promise.NOTHING_IS_LOST})),
     EngineFlaw(hand_over_is_forgotten, frozenset({Promise.NOTHING_IS_LOST})),
-    EngineFlaw(versions_are_not_looked_at, frozenset({Promise.NOTHING_IS_LOST, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR})),
+    EngineFlaw(
+        versions_are_not_looked_at,
+        frozenset({Promise.NOTHING_IS_LOST, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, Promise.ONLY_FORWARDS}),
+    ),
 )
