@@ -1,4 +1,4 @@
-"""Which sagas a filter of the API is about: those of the journal, or those of this replica that wait to send something.
+"""Which sagas a filter of the API is about: those of the journal, or those of any replica that wait.
 
 A filter that finds nothing and names what does not exist is a mistake in writing, and refused as one.
 """
@@ -46,7 +46,7 @@ async def find_sagas(
         message = "timers, signals and the queue cannot be asked for together with other reasons"
         raise InvalidInput(("filter.waiting_for", message))
     elif request.waiting_for:
-        found, token = _waiting(sagas, request, where, limit, page_token)
+        found, token = await _waiting(sagas, request, where, limit, page_token)
     else:
         found, token = await sagas.search(where, limit, page_token)
     if not found and not page_token:
@@ -109,15 +109,19 @@ async def _journalled(
     return [record for record, state in found if waits_for(sagas.waiting(state), request.waiting_for)], token
 
 
-def _waiting(
+async def _waiting(
     sagas: Sagas, request: api.SagaFilter, where: SagaFilter, limit: int, page_token: str
 ) -> tuple[list[SagaRecord], str]:
     before = _position(page_token)
-    found = [
-        _record(state)
+    elsewhere = await sagas.waiting_elsewhere(request.waiting_for)
+    known = {record.saga_id: record for record in elsewhere if where.matches(record)}
+    # What is advanced here is known as it is now; a note of another replica may be older.
+    known |= {
+        state.saga_id: _record(state)
         for state, waiting in sagas.all_waiting()
         if waits_for(waiting, request.waiting_for) and where.matches(state)
-    ]
+    }
+    found = list(known.values())
     found.sort(key=_place, reverse=True)
     found = [record for record in found if before is None or _place(record) < before]
     token = _token(found[limit - 1]) if len(found) > limit else ""

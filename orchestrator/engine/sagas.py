@@ -14,7 +14,7 @@ from orchestrator.journal.priority import Priority
 from orchestrator.journal.state import StepOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 
     from google.protobuf.message import Message
 
@@ -294,6 +294,9 @@ class Sagas(Protocol):
 
     def all_waiting(self) -> Iterable[tuple[SagaState, list[Waiting]]]:
         """Every saga that is advanced here and waits for something at this moment."""
+
+    async def waiting_elsewhere(self, reasons: Collection[int]) -> Sequence[SagaRecord]:
+        """The sagas that other replicas advance, and that have been waiting for one of these reasons for a while."""
 
     async def refuse_act(self, act: Act, saga_id: str) -> None:
         """Say why an act cannot be done, if it cannot: a dry run.

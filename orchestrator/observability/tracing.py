@@ -101,12 +101,14 @@ class TracingObserver:
         """A saga with these durable entries goes on in this process: another process may have died with unsent spans.
 
         All entries are projected, because later entries depend on them. Only spans that no process has sent are sent.
+        What follows the entries that this process has seen, it may have written itself, in a transaction whose answer
+        was lost: then nobody else has sent the spans.
         """
         known = self._traces.pop(saga_id, None)
-        projected = known.projected if known else 0
-        first = next(
-            (at for at, entry in enumerate(entries) if at >= projected and entry.at >= self.told_before), len(entries)
-        )
+        if known is not None:
+            first = known.projected
+        else:
+            first = next((at for at, entry in enumerate(entries) if entry.at >= self.told_before), len(entries))
         self._project(saga_id, entries, len(entries) if told else first, rests=not told)
 
     async def close(self) -> bool:

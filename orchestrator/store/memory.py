@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append
+    from orchestrator.ports.noted_waits import NotedWait
     from orchestrator.ports.requested_acts import RequestedAct
     from orchestrator.ports.retention import EndedPage
     from orchestrator.ports.wakes import Woken
@@ -58,6 +59,7 @@ class MemoryState:
     alive_until: dict[str, int] = field(default_factory=dict)
     requests: dict[str, RequestedAct] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
+    waits: dict[str, tuple[str, NotedWait]] = field(default_factory=dict)
     wakes: list[GatheredWakes] = field(default_factory=list)
     schedules: SchedulesState = field(default_factory=SchedulesState)
     tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
@@ -238,6 +240,22 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
         """See the port."""
         await super().answer_act(request_id, answer)
         self._tell(Wake.ANSWERED)
+
+    async def note_waits(self, owner: str, begun: Sequence[NotedWait], ended: Sequence[str]) -> None:
+        """See the port."""
+        for saga_id in ended:
+            if self._state.waits.get(saga_id, ("",))[0] == owner:
+                del self._state.waits[saga_id]
+        self._state.waits.update((wait.saga_id, (owner, wait)) for wait in begun)
+
+    async def noted_waits(self, but_of: str) -> Sequence[NotedWait]:
+        """See the port."""
+        now, sagas = self._now(), self._sagas
+        return [
+            wait
+            for saga_id, (owner, wait) in self._state.waits.items()
+            if owner != but_of and self._is_alive(owner, now) and saga_id in sagas and sagas[saga_id].owner == owner
+        ]
 
     async def woken(self) -> Woken:
         """See the port."""

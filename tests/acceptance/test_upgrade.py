@@ -23,13 +23,13 @@ from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.acceptance.conftest import PATIENCE, Done
 from tests.support.blocking import replies_of, reply_of, stub_over
+from tests.support.place_order_source import V1, only_first_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 PYTHON = sys.executable
-V1 = '@saga("place_order", version=1)\nasync def place_order('
 V2 = '@saga("place_order", version=2)\nasync def place_order_2('
 
 
@@ -133,6 +133,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def project(tmp_path: Path, product: str) -> Project:
     for name in ("orchestrator", "generated"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "orchestrator" / "shop" / "place_order.py").write_text(only_first_version())
     return Project(tmp_path, product)
 
 
@@ -177,7 +178,7 @@ def test_a_second_version_is_deployed_beside_the_first_and_replaces_it(
     missed = project.verify()
     assert missed.code == 1
     assert f"{old} (place_order v1, running)" in missed.out
-    project.sagas.joinpath("place_order_1.py").write_text((ROOT / "orchestrator/shop/place_order.py").read_text())
+    project.sagas.joinpath("place_order_1.py").write_text(only_first_version())
     with project.served() as channel:
         assert cancel(channel, old).status == STATUS_COMPENSATED
 

@@ -1,6 +1,6 @@
 """The database is away for a while, under load: what was acknowledged ends, and nobody is kept waiting until then.
 
-``OUTAGE_SECONDS`` says for how long: 5 by default, which is longer than a lease; issue 12 wants 60.
+``OUTAGE_SECONDS`` says for how long: 5 by default; a minute is what issue 12 asks for.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 OUTAGE_SECONDS: Final = float(os.environ.get("OUTAGE_SECONDS", "5"))
 REPLICAS: Final = 2
+LEASE: Final = 90
+"""Longer than the outage: each replica goes on with its own sagas. That others take them over, other tests show."""
 ACKNOWLEDGED: Final = 12
 """Orders that are acknowledged before the database goes away."""
 HANG: Final = 30.0
@@ -88,7 +90,7 @@ async def test_an_outage_of_the_database_under_load_loses_no_order_and_keeps_nob
     shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path
 ) -> None:
     with running() as server:
-        replicas = await replicas_of(shop, tmp_path, server.url, REPLICAS)
+        replicas = await replicas_of(shop, tmp_path, server.url, REPLICAS, lease=LEASE)
         visitors = [Visitor(replica) for replica in replicas]
         healths = [visitor.healths() for visitor in visitors]
         async with Customers(in_turn(replicas), in_flight=48) as customers, asyncio.timeout(OUTAGE_SECONDS + 150):

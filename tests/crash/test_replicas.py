@@ -6,7 +6,6 @@ With ``pytest -s`` each test tells how long sagas waited for another replica; no
 from __future__ import annotations
 
 import asyncio
-import inspect
 import time
 from collections import Counter
 from itertools import pairwise
@@ -16,12 +15,12 @@ import pytest
 
 from orchestrator.journal.entries import CommandIntended, SagaRecovered, SagaStarted, SagaSuspended
 from orchestrator.journal.keys import compensation_key, idempotency_key
-from orchestrator.shop import place_order as place_order_v1
 from orchestrator.store.opening import open_reader
 from tests.crash.customers import Customers, in_turn
 from tests.crash.orders import draw
 from tests.crash.replicas import replicas_of
 from tests.crash.takeovers import Takeovers, summary
+from tests.support.place_order_source import V1, only_first_version
 from tests.support.postgres import PostgresServer, running
 
 if TYPE_CHECKING:
@@ -52,15 +51,12 @@ def server() -> Iterator[PostgresServer]:
 
 
 def second_version_in(folder: Path) -> dict[str, str]:
-    """The environment of replicas that serve version 2 of the shop's saga beside version 1.
+    """The environment of replicas that serve a version of the shop's saga beside those that all replicas serve.
 
     The code is the same; what counts here is that a replica without this version must leave its sagas to others.
     """
-    first = '@saga("place_order", version=1)\nasync def place_order('
-    second = '@saga("place_order", version=2)\nasync def place_order_2('
-    code = inspect.getsource(place_order_v1)
-    assert first in code
-    (folder / "next_order.py").write_text(code.replace(first, second))
+    newest = '@saga("place_order", version=3)\nasync def place_order_3('
+    (folder / "next_order.py").write_text(only_first_version().replace(V1, newest))
     return {"ORCHESTRATOR_SAGAS": "orchestrator.shop,next_order", "PYTHONPATH": str(folder)}
 
 
@@ -153,7 +149,7 @@ async def test_a_deploy_of_another_version_suspends_nothing_and_keeps_no_saga_wa
                     ordering = asyncio.ensure_future(its_customers.order_all(draw(chance, 16, run=run)))
                     await its_customers.have_placed(8)
                     replica.kill()
-                    # While nobody else serves version 2, its sagas must wait for the first one.
+                    # While nobody else serves version 3, its sagas must wait for the first one.
                     left = left or await Takeovers(postgres_url).left_by(replica)
                     await replica.restart()
                     await ordering
@@ -163,10 +159,10 @@ async def test_a_deploy_of_another_version_suspends_nothing_and_keeps_no_saga_wa
         journals = await journals_of(postgres_url, customers.placed)
 
     entries = [entry for entries in journals.values() for entry in entries]
-    assert {entry.version for entry in entries if isinstance(entry, SagaStarted)} == {1, 2}
+    assert {entry.version for entry in entries if isinstance(entry, SagaStarted)} == {2, 3}
     assert not [entry for entry in entries if isinstance(entry, SagaSuspended)]
-    waited_for_it = [journals.pop(saga_id) for saga_id in left if version_of(journals[saga_id]) == 2]
-    assert waited_for_it, "sagas of version 2 were in hand"
+    waited_for_it = [journals.pop(saga_id) for saga_id in left if version_of(journals[saga_id]) == 3]
+    assert waited_for_it, "sagas of version 3 were in hand"
     assert all(f"-{first.pid}-" in recovered_by(entries)[0] for entries in waited_for_it)
     waits = sorted(wait for entries in journals.values() for wait in waits_for_another(entries))
     print(f"{len(waits)} sagas changed hands; the longest waited {waits[-1]:.2f} s")  # noqa: T201 - as above

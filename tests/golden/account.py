@@ -12,7 +12,7 @@ from orchestrator.engine.replica.replay_check import Verifier
 from orchestrator.engine.run.preview import preview
 from orchestrator.journal.compensation_plan import plan_compensations
 from orchestrator.journal.fold import fold
-from orchestrator.shop.place_order import place_order
+from orchestrator.shop.place_order import place_order, place_order_2
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.reason import Reason
     from orchestrator.journal.state import CommandState, SagaState
 
-VERIFIER = Verifier([(place_order, read_plan(place_order))])
+VERIFIER = Verifier([(each, read_plan(each)) for each in (place_order, place_order_2)])
 
 
 def account(saga_id: str, entries: Sequence[Entry]) -> dict[str, Any]:

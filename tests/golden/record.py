@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from google.type.money_pb2 import Money
 
 from orchestrator.journal.export import write_journal
-from orchestrator.shop.place_order import place_order
+from orchestrator.journal.state import Status
+from orchestrator.shop.place_order import APPROVAL_LIMIT, place_order, place_order_2
 from shop.fraud.v1.fraud_pb2 import VERDICT_ACCEPT, VERDICT_DECLINE, AssessOrderResponse
 from shop.inventory.v1.inventory_pb2 import ReservedLine, ReserveStockResponse
 from shop.order.v1.order_service_pb2 import StartOrderRequest
@@ -28,13 +29,19 @@ from shop.shipping.v1.shipping_pb2 import ArrangeShipmentResponse, Shipment
 from shop.type.v1.type_pb2 import Address, Line
 from tests.golden.account import account
 from tests.support.engine_world import Answer, EngineWorld, order_of, rejected, turns, unknown, until
+from tests.support.waiting_sagas import DAY, decision
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from google.protobuf.message import Message
 
+    from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.sagas import StartSaga
     from orchestrator.journal.entries import Entry
+    from tests.support.engine_world import EngineProcess
+
+    Definition = SagaDefinition[Any, Any, Any]
 
 FOLDER: Final = Path(__file__).parent
 ORDER_ID: Final = "0198c0de-0000-7000-8000-000000000001"
@@ -73,8 +80,52 @@ REPLIES: Final[Mapping[str, Message]] = {
 
 async def run(world: EngineWorld) -> None:
     """The saga from its start to where it comes to rest."""
-    order = order_of(place_order, ORDER, ORDER_ID)._replace(attributes=(("customer_id", "ada"),))
-    await world.process().worker.start(order, wait=1e6)
+    await world.process().worker.start(_order(world), wait=1e6)
+
+
+def _order(world: EngineWorld) -> StartSaga:
+    return order_of(world.definitions[0], ORDER, ORDER_ID)._replace(attributes=(("customer_id", "ada"),))
+
+
+async def parked(world: EngineWorld) -> EngineProcess:
+    """A replica that has parked an order above the limit, which waits for an approval."""
+    expensive = PriceOrderResponse()
+    expensive.MergeFromString(REPLIES["PriceOrder"].SerializeToString())
+    expensive.total.units = APPROVAL_LIMIT
+    world.participants.replies["PriceOrder"] = expensive
+    process = await world.open()
+    await process.worker.start(_order(world))
+    await until(lambda: world.state(ORDER_ID).status is Status.WAITING and ORDER_ID not in process.worker.live)
+    return process
+
+
+async def approved(world: EngineWorld) -> None:
+    """Somebody approves the order, on another replica than the one that has parked it."""
+    await parked(world)
+    process = await world.recover()
+    await process.sagas.signal(ORDER_ID, decision())
+    await world.stopped(ORDER_ID)
+
+
+async def not_approved(world: EngineWorld) -> None:
+    """Somebody says no."""
+    process = await parked(world)
+    await process.sagas.signal(ORDER_ID, decision(approved=False))
+    await world.stopped(ORDER_ID)
+
+
+async def approved_too_late(world: EngineWorld) -> None:
+    """Nobody says anything for a day."""
+    await parked(world)
+    world.clock.advance(DAY + 1)
+    await world.stopped(ORDER_ID)
+
+
+async def cancelled_while_it_waited(world: EngineWorld) -> None:
+    """The customer cancels an order that waits for its approval."""
+    process = await parked(world)
+    await process.acts.cancel(ORDER_ID, "changed her mind", "ada")
+    await world.stopped(ORDER_ID)
 
 
 async def completed(world: EngineWorld) -> None:
@@ -166,9 +217,19 @@ STORIES: Final[tuple[Callable[[EngineWorld], Awaitable[None]], ...]] = (
 )
 
 
-async def entries_of(story: Callable[[EngineWorld], Awaitable[None]]) -> list[Entry]:
-    """The journal of a story."""
-    world = EngineWorld(place_order)
+STORIES_2: Final[tuple[Callable[[EngineWorld], Awaitable[None]], ...]] = (
+    completed,
+    approved,
+    not_approved,
+    approved_too_late,
+    cancelled_while_it_waited,
+)
+"""Those of version 2, in which an order may wait for its approval."""
+
+
+async def entries_of(definition: Definition, story: Callable[[EngineWorld], Awaitable[None]]) -> list[Entry]:
+    """The journal of a story of a version of the saga."""
+    world = EngineWorld(definition)
     world.participants.replies.update(REPLIES)
     await story(world)
     world.check_promises()
@@ -179,11 +240,12 @@ async def entries_of(story: Callable[[EngineWorld], Awaitable[None]]) -> list[En
 
 def main() -> None:
     """Write what is not there."""
-    for story in STORIES:
-        name = f"{place_order.name}_v{place_order.version}_{story.__name__}"
+    stories = [(place_order, story) for story in STORIES] + [(place_order_2, story) for story in STORIES_2]
+    for definition, story in stories:
+        name = f"{definition.name}_v{definition.version}_{story.__name__}"
         if (FOLDER / f"{name}.json").exists():
             continue
-        entries = asyncio.run(entries_of(story))
+        entries = asyncio.run(entries_of(definition, story))
         told = json.dumps(account(ORDER_ID, entries), indent=2, ensure_ascii=False) + "\n"
         for file, text in ((f"{name}.json", write_journal(ORDER_ID, entries)), (f"{name}.account.json", told)):
             with (FOLDER / file).open("x", encoding="utf-8") as out:

@@ -69,6 +69,15 @@ async def approved(order: StartOrderRequest, shop: Shop) -> Receipt:
     return Receipt(order_id=order.customer_id, carrier="yes" if answer.approved else "no")
 
 
+@saga("hurried", version=1, deadline=timedelta(hours=2), reserve=timedelta(hours=1))
+async def hurried(order: StartOrderRequest, shop: Shop) -> Receipt:
+    """It waits for longer than its deadline allows."""
+    await shop.inventory.ReserveStock(RESERVE)
+    await approval()
+    await shop.payment.CapturePayment(CAPTURE)
+    return Receipt(order_id=order.customer_id)
+
+
 @saga("patient", version=1)
 async def patient(order: StartOrderRequest, shop: Shop) -> Receipt:
     """Two notes of one name, and then a third if it comes."""

@@ -270,8 +270,9 @@ class SagaFilter(_message.Message):
 
     @_builtins.property
     def waiting_for(self) -> _containers.RepeatedScalarFieldContainer[_saga_pb2.WaitReason.ValueType]:
-        """Only sagas that wait for one of these reasons at this moment. Of timers, signals and the queue all replicas know; of
-        the others, only the replica that advances the saga. The two kinds cannot be asked for together.
+        """Only sagas that wait for one of these reasons. Of timers, signals and the queue the journal tells. For the others: the
+        sagas that this replica advances, at this moment, and those of other replicas, where they have been waiting for some
+        seconds. The two kinds cannot be asked for together. Of the second kind, a feed tells only what this replica advances.
         """
 
     def __init__(

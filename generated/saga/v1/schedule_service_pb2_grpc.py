@@ -125,8 +125,9 @@ class ScheduleServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RunSchedule(self, request, context):
-        """Starts the saga of a schedule once, now, whatever runs and whether it is paused. The start is durable when this
-        answers; a replica that serves the saga makes it. A repeated request id starts nothing more.
+        """Starts the saga of a schedule once, now, whatever runs and whether it is paused. That it starts is durable when this
+        answers; a replica that serves the saga starts it a moment later, and until then GetSaga does not find it. A repeated
+        request id starts nothing more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

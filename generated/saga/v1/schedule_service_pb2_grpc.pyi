@@ -37,8 +37,9 @@ class ScheduleServiceStub:
     DeleteSchedule: _aio.UnaryUnaryMultiCallable[_schedule_service_pb2.DeleteScheduleRequest, _schedule_service_pb2.DeleteScheduleResponse]
     """Deletes a schedule. The sagas that it has started go on."""
     RunSchedule: _aio.UnaryUnaryMultiCallable[_schedule_service_pb2.RunScheduleRequest, _schedule_service_pb2.RunScheduleResponse]
-    """Starts the saga of a schedule once, now, whatever runs and whether it is paused. The start is durable when this
-    answers; a replica that serves the saga makes it. A repeated request id starts nothing more.
+    """Starts the saga of a schedule once, now, whatever runs and whether it is paused. That it starts is durable when this
+    answers; a replica that serves the saga starts it a moment later, and until then GetSaga does not find it. A repeated
+    request id starts nothing more.
     """
 
 class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -106,8 +107,9 @@ class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _schedule_service_pb2.RunScheduleRequest,
         context: _aio.ServicerContext[_schedule_service_pb2.RunScheduleRequest, _abc.Awaitable[_schedule_service_pb2.RunScheduleResponse]],
     ) -> _abc.Awaitable[_schedule_service_pb2.RunScheduleResponse]:
-        """Starts the saga of a schedule once, now, whatever runs and whether it is paused. The start is durable when this
-        answers; a replica that serves the saga makes it. A repeated request id starts nothing more.
+        """Starts the saga of a schedule once, now, whatever runs and whether it is paused. That it starts is durable when this
+        answers; a replica that serves the saga starts it a moment later, and until then GetSaga does not find it. A repeated
+        request id starts nothing more.
         """
 
 def add_ScheduleServiceServicer_to_server(servicer: ScheduleServiceServicer, server: _aio.Server) -> None: ...

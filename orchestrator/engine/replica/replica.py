@@ -8,6 +8,7 @@ from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.asking import Asking
 from orchestrator.engine.replica.carrying_out import CarryingOut
 from orchestrator.engine.replica.loads import loads_of
+from orchestrator.engine.replica.noted_waits import NotingWaits
 from orchestrator.engine.replica.schedule_acts import ScheduleActs
 from orchestrator.engine.replica.schedules import ScheduleRunner
 from orchestrator.engine.replica.signals import Signals
@@ -20,7 +21,7 @@ from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.ports.wakes import Wake
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from orchestrator.contract.command import Command
     from orchestrator.engine.definitions import ServedSaga
@@ -55,11 +56,13 @@ class Replica:
         self.acts = Acts(worker)
         self.signals = Signals(worker, self.acts)
         self.carrying_out = CarryingOut(worker, self.acts, self.signals, worker.served.versions)
-        if worker.adapters.journal.shared:
-            worker.beside.append(self.carrying_out)
+        journal, clock = worker.adapters.journal, worker.adapters.clock
         runner = ScheduleRunner(worker)
         worker.beside.append(runner)
-        self.schedules = ScheduleActs(worker.adapters.journal, runner.hurry)
+        self.schedules = ScheduleActs(journal, runner.hurry)
+        self._noting_waits = NotingWaits(journal, clock, worker.owner, worker.live)
+        if journal.shared:
+            worker.beside += (self.carrying_out, self._noting_waits)
         self._asking = Asking(worker.adapters, worker.owner, self.carrying_out.hurry)
         worker.waking.on(Wake.REQUESTED, lambda _: self.carrying_out.hurry())
         worker.waking.on(Wake.ANSWERED, lambda _: self._asking.hurry())
@@ -129,6 +132,10 @@ class Replica:
         for executor in self.worker.live.values():
             if waiting := executor.waiting + journalled_waits(executor.state):
                 yield executor.state, waiting
+
+    async def waiting_elsewhere(self, reasons: Collection[int]) -> Sequence[SagaRecord]:
+        """See the facade."""
+        return await self._noting_waits.elsewhere(reasons)
 
     async def refuse_act(self, act: Act, saga_id: str) -> None:
         """See the facade."""

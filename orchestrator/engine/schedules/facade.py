@@ -79,7 +79,7 @@ class Schedules(Protocol):
     async def run(self, name: str, request_id: str, by: str) -> tuple[Schedule, str]:
         """Start its saga once, now, whatever runs and whether it is paused; the schedule, and the id of the saga.
 
-        The start is durable when this returns, and a replica that serves the saga makes it.
+        That it starts is durable when this returns; a replica that serves the saga starts it a moment later.
 
         Args:
             name: of the schedule.

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.findings import error, fine, unavailable, warning
+from orchestrator.store.late_schedules import examined_schedules
+from orchestrator.store.late_timers import timers
 from orchestrator.store.postgres.connecting import Connection, Failed
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.reading import POOL_SIZE
 from orchestrator.store.postgres.refusals import shown
 from orchestrator.store.postgres.refusals import unavailable as refusal
 from orchestrator.store.postgres.schema import migrations, schema_of
-from orchestrator.store.punctuality import examined_schedules, examined_timers
 from orchestrator.store.schedule_document import from_document
 
 if TYPE_CHECKING:
@@ -102,9 +103,9 @@ class _Examination:
         if missing:
             what = f"schema {schema.version}, this program knows {len(known)}; missing: {missing}"
             found.append(warning("schema", what, "run orchestrator migrate; an orchestrator does so when it starts"))
-            return [*found, await self._partitions(), *await self._sagas()]
+            return [*found, await self._partitions()]
         found.append(fine("schema", f"schema {schema.version}, nothing is missing"))
-        return [*found, await self._partitions(), *await self._sagas(), *await self._punctuality()]
+        return [*found, await self._partitions(), *await self._sagas(), await self._timers(), *await self._schedules()]
 
     async def _ask(self, statement: str) -> Sequence[Sequence[Any]]:
         return await self._connection.fetch(queries()[statement])
@@ -150,11 +151,15 @@ class _Examination:
             return warning("partitions", f"there is none for {missing}", advice)
         return fine("partitions", f"there are those of {', '.join(month for month, there in months if there)}")
 
-    async def _punctuality(self) -> list[Finding]:
-        """Whether what is due by the clock of the database is done."""
-        ((now, due, longest),) = await self._ask("examine_timers")
-        schedules = [from_document(document, revision) for document, revision in await self._ask("examine_schedules")]
-        return [examined_timers(due, longest, now), *examined_schedules(schedules, now)]
+    async def _timers(self) -> Finding:
+        ((late, nanoseconds),) = await self._ask("examine_timers")
+        return timers(late, (nanoseconds or 0) / _NANOSECONDS)
+
+    async def _schedules(self) -> list[Finding]:
+        """Whether what is due by the clock of the database is started."""
+        ((now,),) = await self._ask("store_now")
+        rows = await self._ask("examine_schedules")
+        return examined_schedules([from_document(document, revision) for document, revision in rows], now)
 
     async def _sagas(self) -> list[Finding]:
         """What nobody advances. Which versions a replica serves no table says; that nobody claims them does."""

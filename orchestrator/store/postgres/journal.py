@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.journal.acts import Act
 from orchestrator.ports.catalogue import UnclaimedCount
 from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
+from orchestrator.ports.noted_waits import NotedWait
 from orchestrator.ports.queues import QueuedCount
 from orchestrator.ports.requested_acts import RequestedAct
 from orchestrator.ports.wakes import Wake
@@ -155,6 +156,16 @@ class PostgresJournal(PostgresReader, PostgresSchedules):
     async def act_answers(self, request_ids: Sequence[str]) -> Mapping[str, str]:
         """See the port."""
         return dict(map(tuple, await self._ask("act_answers", list(request_ids))))
+
+    async def note_waits(self, owner: str, begun: Sequence[NotedWait], ended: Sequence[str]) -> None:
+        """See the port."""
+        # The driver takes no list of lists of different lengths.
+        texts = [",".join(map(str, wait.reasons)) for wait in begun]
+        await self._ask("note_waits", owner, [wait.saga_id for wait in begun], texts, list(ended))
+
+    async def noted_waits(self, but_of: str) -> Sequence[NotedWait]:
+        """See the port."""
+        return [NotedWait(saga_id, tuple(reasons)) for saga_id, reasons in await self._ask("noted_waits", but_of)]
 
     async def woken(self) -> Woken:
         """See the port."""

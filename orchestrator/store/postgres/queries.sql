@@ -157,6 +157,8 @@ SELECT claim_by_name($1, $2);
 -- It is remembered, and counts as silent: a negative instant is before every other.
 WITH freed AS (
     UPDATE open_saga AS o SET owner = NULL WHERE o.owner = $1
+), waits AS (
+    DELETE FROM noted_wait AS w WHERE w.owner = $1
 )
 UPDATE replica AS r SET alive_until = -abs(r.alive_until) WHERE r.owner = $1;
 
@@ -164,6 +166,9 @@ UPDATE replica AS r SET alive_until = -abs(r.alive_until) WHERE r.owner = $1;
 SELECT r.owner, abs(r.alive_until) FROM replica AS r WHERE r.alive_until <= journal_now() ORDER BY r.owner;
 
 -- name: forget_replicas
+WITH waits AS (
+    DELETE FROM noted_wait AS w WHERE w.owner = ANY ($1)
+)
 DELETE FROM replica AS r WHERE r.owner = ANY ($1);
 
 -- name: make_partitions
@@ -213,17 +218,16 @@ FROM (
 ) AS m
 ORDER BY m.first;
 
--- name: examine_timers
--- The time, how many parked sagas are due, and since when the first of them is.
-SELECT journal_now(), count(*), min(o.wake_at)
-FROM open_saga AS o
-WHERE o.status = 2 AND o.wake_at IS NOT NULL AND o.wake_at <= journal_now();
-
 -- name: examine_schedules
 SELECT s.document, s.revision FROM schedule AS s ORDER BY s.name;
 
 -- name: examine_replicas
 SELECT count(*) FROM replica AS r WHERE r.alive_until > journal_now();
+
+-- name: examine_timers
+SELECT count(*), max((SELECT journal_now()) - o.wake_at)
+FROM open_saga AS o
+WHERE o.status = 2 AND o.wake_at < (SELECT journal_now()) - 5000000000;
 
 -- name: read_frozen
 SELECT f.saga_id, f.place FROM frozen AS f;
@@ -483,3 +487,19 @@ SET owner = $1, token = o.token + 1, status = 1, turn_at = NULL, wake_at = NULL
 FROM next AS f
 WHERE o.saga_id = f.saga_id
 RETURNING o.saga, o.saga_id, o.token;
+
+-- name: note_waits
+WITH ended AS (
+    DELETE FROM noted_wait AS w WHERE w.owner = $1 AND w.saga_id = ANY ($4::text[])
+)
+INSERT INTO noted_wait (saga_id, owner, reasons)
+SELECT b.saga_id, $1, string_to_array(b.reasons, ',')::smallint[]
+FROM unnest($2::text[], $3::text[]) AS b (saga_id, reasons)
+ORDER BY b.saga_id
+ON CONFLICT (saga_id) DO UPDATE SET owner = excluded.owner, reasons = excluded.reasons;
+
+-- name: noted_waits
+SELECT w.saga_id, w.reasons
+FROM noted_wait AS w JOIN open_saga AS o ON o.saga_id = w.saga_id AND o.owner = w.owner
+WHERE o.status IN (1, 4) AND w.owner <> $1
+  AND w.owner IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > journal_now());

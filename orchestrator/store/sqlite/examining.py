@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.findings import error, fine, unavailable, warning
-from orchestrator.store.punctuality import examined_schedules, examined_timers
+from orchestrator.store.late_schedules import examined_schedules
+from orchestrator.store.late_timers import timers
 from orchestrator.store.schedule_document import from_document
 from orchestrator.store.sqlite.database import migration_names, version_of
 from orchestrator.store.sqlite.locking import refuse_several_names
@@ -50,11 +51,12 @@ def examine(path: Path) -> list[Finding]:
     try:
         refuse_several_names(path, file.stat())
         mode, version = _mode(file), version_of(path)
+        late = [_timers(file)] if version == len(migration_names()) else []
     except JournalUnavailable as refused:
         return [unavailable("journal", refused), *around]
     except (OSError, sqlite3.Error) as failed:
         return [unavailable("journal", refusal(path, "cannot be read", failed)), *around]
-    found = [fine("journal", f"the file {file}"), _readers(file), *around, _journal_mode(mode), _schema(version)]
+    found = [fine("journal", f"the file {file}"), _readers(file), *around, _journal_mode(mode), _schema(version), *late]
     try:
         return [*found, *_content(file, version)]
     except sqlite3.Error as failed:
@@ -62,15 +64,14 @@ def examine(path: Path) -> list[Finding]:
 
 
 def _content(file: Path, version: int) -> list[Finding]:
-    """Whether the file is whole, and whether what is due is done."""
+    """Whether the file is whole, and whether schedules start what is due."""
     now = time.time_ns()
     with _opened(file) as database:
         found = [_whole(file, database)]
         if version < len(migration_names()):
             return found
-        ((due, longest),) = database.execute(queries()["examine_timers"], (now,))
         schedules = [from_document(*row) for row in database.execute(queries()["examine_schedules"])]
-    return [*found, examined_timers(due, longest, now), *examined_schedules(schedules, now)]
+    return [*found, *examined_schedules(schedules, now)]
 
 
 def _whole(file: Path, database: sqlite3.Connection) -> Finding:
@@ -95,6 +96,12 @@ def _mode(file: Path) -> str:
     with _opened(file) as database:
         (mode,) = database.execute("PRAGMA journal_mode").fetchone()
     return str(mode)
+
+
+def _timers(file: Path) -> Finding:
+    with contextlib.closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+        late, nanoseconds = database.execute(queries()["examine_timers"], {"now": time.time_ns()}).fetchone()
+    return timers(late, (nanoseconds or 0) / 1e9)
 
 
 def _journal_mode(mode: str) -> Finding:

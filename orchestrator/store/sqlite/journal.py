@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append, Moving
+    from orchestrator.ports.noted_waits import NotedWait
     from orchestrator.ports.retention import Tombstone
     from orchestrator.ports.wakes import Woken
 
@@ -147,6 +148,13 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
         now = self._now()
         values = {"now": now, "late": now - LATE_NANOSECONDS}
         return [UnclaimedCount(*row) for row in await self._write(partial(self._all, "unclaimed", values))]
+
+    async def note_waits(self, owner: str, begun: Sequence[NotedWait], ended: Sequence[str]) -> None:
+        """See the port. Nobody else would read a note."""
+
+    async def noted_waits(self, but_of: str) -> Sequence[NotedWait]:  # noqa: ARG002 - the port's
+        """See the port. Nobody else has noted anything."""
+        return ()
 
     async def woken(self) -> Woken:
         """See the port. Nobody else has this store, so nobody tells anything."""

@@ -40,8 +40,13 @@ LIMIT ?;
 -- Those that have not ended, of which there are few, are counted; those that have, have been when they ended.
 SELECT s.definition, s.status, count(*), min(s.started_at)
 FROM saga AS s INDEXED BY saga_not_completed
-WHERE s.status IN (1, 2, 4, 6) AND s.status <> 3
+WHERE s.status IN (1, 4, 6) AND s.status <> 3
 GROUP BY s.definition, s.status
+UNION ALL
+SELECT s.definition, 2, count(*), min(s.started_at)
+FROM saga AS s INDEXED BY saga_parked
+WHERE s.status = 2
+GROUP BY s.definition
 UNION ALL
 SELECT e.definition, e.status, e.number, e.oldest_started_at
 FROM ended_count AS e
@@ -95,8 +100,8 @@ UPDATE saga
 SET owner = :owner, token = token + 1
 WHERE id IN (
     SELECT s.id
-    FROM saga AS s INDEXED BY saga_due
-    WHERE s.wake_at <= :now
+    FROM saga AS s INDEXED BY saga_parked
+    WHERE s.status = 2 AND s.wake_at <= :now
       AND (s.owner IS NULL
            OR :anew AND s.owner = :owner
            OR s.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now))
@@ -113,8 +118,8 @@ RETURNING wake_at, id, saga_id, token;
 -- name: next_due
 -- In the order of time, so that the first one which is served ends the search.
 SELECT s.wake_at
-FROM saga AS s INDEXED BY saga_due
-WHERE s.wake_at > :now
+FROM saga AS s INDEXED BY saga_parked
+WHERE s.status = 2 AND s.wake_at > :now
   AND (:served IS NULL OR EXISTS (
       SELECT *
       FROM json_each(:served) AS j
@@ -166,8 +171,8 @@ FROM (
     WHERE s.status IN (1, 4) AND s.status <> 3
     UNION ALL
     SELECT s.definition, s.version, s.started_at, s.owner
-    FROM saga AS s INDEXED BY saga_due
-    WHERE s.wake_at <= :late
+    FROM saga AS s INDEXED BY saga_parked
+    WHERE s.status = 2 AND s.wake_at <= :late
 ) AS u
 WHERE u.owner IS NULL OR u.owner NOT IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > :now)
 GROUP BY u.definition, u.version
@@ -221,6 +226,14 @@ DELETE FROM schedule WHERE uid = ? RETURNING name;
 
 -- name: remember_schedule
 INSERT INTO deleted_schedule (uid, name, deleted_at) VALUES (?, ?, ?);
+
+-- name: examine_schedules
+SELECT s.document, s.revision FROM schedule AS s ORDER BY s.name;
+
+-- name: examine_timers
+SELECT count(*), max(:now - s.wake_at)
+FROM saga AS s INDEXED BY saga_parked
+WHERE s.status = 2 AND s.wake_at < :now - 5000000000;
 
 -- name: ended_sagas
 SELECT s.id, s.saga_id, s.definition, s.status, s.ended_at FROM saga AS s WHERE s.id > ? ORDER BY s.id LIMIT ?;

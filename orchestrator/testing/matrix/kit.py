@@ -25,6 +25,7 @@ from orchestrator.testing.matrix.saga_under_test import SagaUnderTest
 from orchestrator.testing.matrix.scenario import Scenario
 from orchestrator.testing.matrix.scenario_run import Observations, ScenarioRun
 from orchestrator.testing.matrix.subjects import subjects_of, unreached
+from orchestrator.testing.matrix.wait_cases import WAIT_CASES, waits_of
 from orchestrator.testing.samples import Sampler, violations
 from orchestrator.testing.world.virtual_loop import VirtualLoop
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.testing.matrix.fault_case import FaultCase
     from orchestrator.testing.matrix.subjects import Subject
+    from orchestrator.testing.matrix.wait_cases import WaitCase, WaitSubject
 
 _one_at_a_time: Final = threading.Lock()
 
@@ -75,7 +77,10 @@ async def fault_matrix(
         for subject in subjects
         for fault_case in FAULT_CASES
     ]
-    return Matrix(str(definition), tuple(cells), unreached(saga_under_test, subjects))
+    waits = [
+        await _wait_cell(saga_under_test, wait, wait_case) for wait in waits_of(baseline) for wait_case in WAIT_CASES
+    ]
+    return Matrix(str(definition), tuple(cells), unreached(saga_under_test, subjects), tuple(waits))
 
 
 async def _cell(
@@ -93,6 +98,17 @@ async def _cell(
     verdict = Verdict.FAILED if missing + wrong else Verdict.PASSED
     explanation = "; ".join(missing + wrong) or _account(observations)
     return Cell(subject.key, fault_case.title, observations.state.status, verdict, explanation)
+
+
+async def _wait_cell(saga_under_test: SagaUnderTest, wait: WaitSubject, wait_case: WaitCase) -> Cell:
+    if not_applicable := wait_case.not_applicable(wait):
+        return Cell(wait.key, wait_case.title, None, Verdict.NOT_APPLICABLE, not_applicable)
+    observations = await _run(saga_under_test, wait_case.scenario(wait))
+    wrong = [f"it did not happen: {what}" for what in observations.not_happened]
+    wrong += faults_found(observations, wait_case.legal(wait))
+    verdict = Verdict.FAILED if wrong else Verdict.PASSED
+    explanation = "; ".join(wrong) or _account(observations)
+    return Cell(wait.key, wait_case.title, observations.state.status, verdict, explanation)
 
 
 async def _run(saga_under_test: SagaUnderTest, scenario: Scenario) -> Observations:

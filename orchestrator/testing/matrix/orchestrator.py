@@ -35,6 +35,7 @@ class Orchestrator:
         process: what it runs in.
         worker: advances the saga.
         acts: what can be done to the saga.
+        signals: what can be said to it.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Orchestrator:
         replica = assemble(
             [saga_under_test.definition], adapters, owner=process.name, plan_of=lambda _: saga_under_test.plan
         )
-        self.worker, self.acts = replica.worker, replica.acts
+        self.worker, self.acts, self.signals = replica.worker, replica.acts, replica.signals
         for issue in saga_under_test.children:
             assert issue.child is not None
             name = issue.command.name

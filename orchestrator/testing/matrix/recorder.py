@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from orchestrator.contract.command import Effect
 from orchestrator.journal.keys import compensation_key, idempotency_key, related
 from orchestrator.journal.outcome import Completed
+from orchestrator.journal.state import StepOutcome
 
 if TYPE_CHECKING:
     from orchestrator.contract.command import Command
@@ -77,9 +78,12 @@ class Recorder:
 
     def _misplaced_compensation(self, sent_command: SentCommand, state: SagaState) -> list[str]:
         wrong: list[str] = []
-        if not state.rollback:
+        done_without = self._is_done_without(sent_command.compensates, state)
+        if not (state.rollback or done_without):
             wrong.append("before the rollback was durable")
-        if any(self._is_accepted_pivot(command.key, command.effect, state) for command in state.commands.values()):
+        if not done_without and any(
+            self._is_accepted_pivot(command.key, command.effect, state) for command in state.commands.values()
+        ):
             wrong.append("although the pivot was accepted")
         of = {idempotency_key(state.saga_id, key): key for key in state.commands}
         key = of.get(sent_command.compensates)
@@ -91,6 +95,12 @@ class Recorder:
         if unfinished:
             wrong.append(f"while the compensation of {', '.join(sorted(unfinished))} had not succeeded")
         return wrong
+
+    def _is_done_without(self, compensates: str, state: SagaState) -> bool:
+        """The saga has gone on without an answer to the command, and takes it back before it completes."""
+        keys = {idempotency_key(state.saga_id, key): command for key, command in state.commands.items()}
+        command = keys.get(compensates)
+        return command is not None and command.outcome is StepOutcome.UNKNOWN and command.compensation is not None
 
     def _is_accepted_pivot(self, key: str, effect: Effect, state: SagaState) -> bool:
         entry = self._ledger.of(idempotency_key(state.saga_id, key))

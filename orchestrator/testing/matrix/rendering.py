@@ -16,6 +16,7 @@ from orchestrator.testing.matrix.cell import Cell, Verdict
 from orchestrator.testing.matrix.fault_case import FaultKind
 from orchestrator.testing.matrix.fault_cases import FAULT_CASES
 from orchestrator.testing.matrix.oracle import word
+from orchestrator.testing.matrix.wait_cases import WAIT_CASES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,19 +29,26 @@ _WIDTH: Final = 160
 _WIDEST: Final = 10_000
 
 
-def matrix_view(saga: str, cells: Sequence[Cell], unreached: Sequence[str], summary: Text) -> RenderableType:
+def matrix_view(
+    saga: str, cells: Sequence[Cell], waits: Sequence[Cell], unreached: Sequence[str], summary: Text
+) -> RenderableType:
     """The tables, what failed in words, and the counts.
 
     Args:
         saga: its name and version.
         cells: by command, in the order of the rows.
+        waits: by wait, likewise.
         unreached: short names of the commands that have no row.
         summary: the counts in one line.
     """
     parts: list[RenderableType] = []
     for kind in FaultKind:
-        parts += [_KindView(saga, cells, kind), Text("")]
-    parts += [Text(str(cell), style="red") for cell in cells if cell.verdict is Verdict.FAILED]
+        columns = [(case.name, case.title) for case in FAULT_CASES if case.kind is kind]
+        parts += [_KindView(f"{saga}: {kind.value}", cells, columns), Text("")]
+    if waits:
+        columns = [(case.name, case.title) for case in WAIT_CASES]
+        parts += [_KindView(f"{saga}: the code waits", waits, columns), Text("")]
+    parts += [Text(str(cell), style="red") for cell in (*cells, *waits) if cell.verdict is Verdict.FAILED]
     if unreached:
         parts.append(Text(f"not reached with this input: {', '.join(unreached)}", style="yellow"))
     return Group(*parts, summary)
@@ -57,11 +65,11 @@ def plain_text(view: RenderableType) -> str:
 class _KindView:
     """A table; where it does not fit, a line for each cell, so that no status is broken in two."""
 
-    def __init__(self, saga: str, cells: Sequence[Cell], kind: FaultKind) -> None:
-        self._title = f"{saga}: {kind.value}"
+    def __init__(self, title: str, cells: Sequence[Cell], columns: Sequence[tuple[str, str]]) -> None:
+        self._title = title
         self._cells = {(cell.command, cell.fault): cell for cell in cells}
         self._names = _names(tuple(dict.fromkeys(cell.command for cell in cells)))
-        self._columns = [case for case in FAULT_CASES if case.kind is kind]
+        self._columns = columns
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """See rich."""
@@ -75,15 +83,15 @@ class _KindView:
         yield Text(self._title, style="italic")
         for command, name in self._names.items():
             yield Text(name, style="bold", no_wrap=True, overflow="ignore")
-            for case in self._columns:
-                yield Text.assemble("  ", _text(self._cells[command, case.title]), (f"  {case.name}", "dim"))
+            for column, case in self._columns:
+                yield Text.assemble("  ", _text(self._cells[command, case]), (f"  {column}", "dim"))
 
     def _table(self) -> Table:
         table = Table("command", title=self._title, title_justify="left", header_style="dim")
-        for case in self._columns:
-            table.add_column(case.name, overflow="fold")  # between words, as a narrower table is not shown
+        for column, _ in self._columns:
+            table.add_column(column, overflow="fold")  # between words, as a narrower table is not shown
         for command, name in self._names.items():
-            table.add_row(name, *(_text(self._cells[command, case.title]) for case in self._columns))
+            table.add_row(name, *(_text(self._cells[command, case]) for _, case in self._columns))
         return table
 
 
@@ -98,6 +106,7 @@ def _text(cell: Cell) -> Text:
 
 def _names(commands: tuple[str, ...]) -> dict[str, str]:
     """Each command by its method alone, where that tells it from the others."""
-    methods = {command: command.rpartition("/")[2].partition(".")[2].partition("#")[0] for command in commands}
+    unscoped = {command: command.rpartition("/")[2].partition("#")[0] for command in commands}
+    methods = {command: name.partition(".")[2] or name for command, name in unscoped.items()}
     counts = Counter(methods.values())
     return {command: method if counts[method] == 1 else command for command, method in methods.items()}

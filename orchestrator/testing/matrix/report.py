@@ -24,21 +24,27 @@ class Matrix:
         cells: by command, in the order in which the saga sends them; each command meets every fault.
         unreached: short names of commands of the plan that the saga does not send with this input. They are not
             in the cells: make another matrix, with an input that leads there.
+        waits: by wait of the saga's code, in the order in which they begin; each meets every column of waits.
     """
 
     saga: str
     cells: tuple[Cell, ...]
     unreached: tuple[str, ...] = ()
+    waits: tuple[Cell, ...] = ()
+
+    @property
+    def _all(self) -> tuple[Cell, ...]:
+        return self.cells + self.waits
 
     @property
     def passed(self) -> bool:
         """No cell failed, and at least one passed."""
-        return not self.failures and any(cell.verdict is Verdict.PASSED for cell in self.cells)
+        return not self.failures and any(cell.verdict is Verdict.PASSED for cell in self._all)
 
     @property
     def failures(self) -> tuple[Cell, ...]:
         """The cells that failed."""
-        return tuple(cell for cell in self.cells if cell.verdict is Verdict.FAILED)
+        return tuple(cell for cell in self._all if cell.verdict is Verdict.FAILED)
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -51,11 +57,11 @@ class Matrix:
         Raises:
             KeyError: there is none.
         """
-        return {(cell.command, cell.fault): cell for cell in self.cells}[command, fault]
+        return {(cell.command, cell.fault): cell for cell in self._all}[command, fault]
 
     def counts(self) -> dict[Verdict, int]:
         """How many cells have which verdict."""
-        return {verdict: sum(cell.verdict is verdict for cell in self.cells) for verdict in Verdict}
+        return {verdict: sum(cell.verdict is verdict for cell in self._all) for verdict in Verdict}
 
     def summary(self) -> str:
         """One line, such as ``place_order v1: 180 passed, 0 failed, 40 not applicable``."""
@@ -72,13 +78,13 @@ class Matrix:
                 "verdict": cell.verdict.value,
                 "explanation": cell.explanation,
             }
-            for cell in self.cells
+            for cell in self._all
         ]
         return {"saga": self.saga, "passed": self.passed, "unreached": list(self.unreached), "cells": cells}
 
     def __rich__(self) -> RenderableType:
         style = "green" if self.passed else "bold red"
-        return matrix_view(self.saga, self.cells, self.unreached, Text(self.summary(), style=style))
+        return matrix_view(self.saga, self.cells, self.waits, self.unreached, Text(self.summary(), style=style))
 
     def __str__(self) -> str:
         return plain_text(self.__rich__())

@@ -23,6 +23,13 @@ INTENT_DURABLE: Final = "intent durable"
 """The command's intent is in the journal; its orchestrator is about to be told so, and to send the command."""
 
 
+WAITING: Final = "waiting"
+"""That the saga's code waits is in the journal; its orchestrator is about to be told so."""
+
+PARKED: Final = "parked"
+"""The saga is parked while it waits."""
+
+
 class FaultInjection(NamedTuple):
     """A fault that is injected into deliveries.
 
@@ -53,11 +60,15 @@ class Scenario(NamedTuple):
         injections: what goes wrong with deliveries.
         cancel: when the saga is cancelled.
         kill: when the orchestrator that advances it dies. Another one is started soon after.
+        unsaid: the key of the wait for which nobody gives the signal; all others get theirs after a few seconds.
+        repeated: the key of the wait for which the signal is given twice.
     """
 
     injections: tuple[FaultInjection, ...] = ()
     cancel: Trigger | None = None
     kill: Trigger | None = None
+    unsaid: str = ""
+    repeated: str = ""
 
 
 class Script:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run import failpoints
-from orchestrator.engine.sagas import StartSaga
-from orchestrator.errors import ActRefused
+from orchestrator.engine.sagas import Signal, StartSaga
+from orchestrator.errors import ActRefused, JournalError
 from orchestrator.journal.fold import fold
 from orchestrator.journal.keys import related
 from orchestrator.journal.outcome import Unknown
@@ -26,15 +26,17 @@ from orchestrator.testing.matrix.orchestrator import Orchestrator
 from orchestrator.testing.matrix.recorder import Recorder
 from orchestrator.testing.matrix.scenario import IN_FLIGHT, Script, key_of
 from orchestrator.testing.mock import ContractParticipant
-from orchestrator.testing.world.clock import VirtualClock
+from orchestrator.testing.world.clock import EPOCH, VirtualClock
 from orchestrator.testing.world.network import NetworkConnection
+from orchestrator.testing.world.participants import sample
 from orchestrator.testing.world.virtual_loop import Process, call_outside, spawn_outside
+from saga.v1.saga_pb2 import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.contract.command import Command
-    from orchestrator.journal.entries import Entry
+    from orchestrator.journal.entries import Entry, WaitBegan
     from orchestrator.journal.outcome import Outcome
     from orchestrator.journal.state import SagaState, Status
     from orchestrator.testing.matrix.saga_under_test import SagaUnderTest
@@ -49,6 +51,7 @@ ACCEPTED: Final = "accepted"
 _PATIENCE_SECONDS: Final = 4 * 60 * 60.0
 _AFTERWARDS_SECONDS: Final = 60.0
 _RESTART_SECONDS: Final = 1.0
+_SIGNAL_SECONDS: Final = 30.0
 _WAY_SECONDS: Final = 0.005
 _PAUSE_SECONDS: Final = 0.05
 
@@ -85,6 +88,8 @@ class ScenarioRun:
 
     def __init__(self, saga_under_test: SagaUnderTest, scenario: Scenario) -> None:
         self._saga_under_test = saga_under_test
+        self._scenario = scenario
+        self._until = 0.0
         self._script = Script(
             scenario, cancel=self._ask_cancel, kill=self._kill, injection_ended=self._note_status_during
         )
@@ -109,14 +114,46 @@ class ScenarioRun:
         try:
             await self._open()
             self._watch(self._orchestrators[0].spawn(self._orchestrators[0].worker.start(self._start())))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._at_rest.wait(), _PATIENCE_SECONDS)
+            await self._rest()
             await asyncio.sleep(_AFTERWARDS_SECONDS)
             self._participant.deliver_late()
             await asyncio.sleep(_AFTERWARDS_SECONDS)
             return await self._observations()
         finally:
             failpoints.disarm_all()
+
+    async def _rest(self) -> None:
+        """Wait until the saga rests, for hours; where its code waits for a time, until that time and hours more."""
+        loop = asyncio.get_running_loop()
+        self._until = loop.time() + _PATIENCE_SECONDS
+        while not self._at_rest.is_set() and (left := self._until - loop.time()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._at_rest.wait(), left)
+
+    def _answer_wait(self, wait: WaitBegan) -> None:
+        """Somebody gives the signal that the code waits for, a while later, unless the scenario says otherwise."""
+        if wait.due_at:
+            self._until = max(self._until, (wait.due_at - EPOCH) / 1e9 + _PATIENCE_SECONDS)
+        if not wait.signal or wait.key == self._scenario.unsaid:
+            return
+        for number in range(1 + (wait.key == self._scenario.repeated)):
+            call_outside(_SIGNAL_SECONDS + number, partial(self._say, wait))
+
+    def _say(self, wait: WaitBegan) -> None:
+        self._watch(spawn_outside(self._say_until_heard(wait)))
+
+    async def _say_until_heard(self, wait: WaitBegan) -> None:
+        kind = self._saga_under_test.plan.signals[wait.signal].message
+        message = Decision(approved=True) if kind is Decision else sample(kind)
+        signal = Signal(wait.key, wait.signal, wait.message_type, message.SerializeToString(), "fault matrix")
+        while True:
+            orchestrator = self._orchestrators[-1]
+            asked = orchestrator.spawn(orchestrator.signals.give(SAGA_ID, signal))
+            await asyncio.wait((asked,), timeout=_SIGNAL_SECONDS)
+            if asked.done() and not isinstance(asked.exception(), JournalError):
+                if not isinstance(asked.exception(), ActRefused):  # a saga that is rolled back takes none
+                    asked.result()
+                return
 
     async def send(
         self,
@@ -151,7 +188,7 @@ class ScenarioRun:
     async def _open(self) -> None:
         """Start another orchestrator."""
         process = Process(f"replica-{len(self._orchestrators) + 1}")
-        journal = ScriptedJournal(self._journal, process, self._script, self._at_rest)
+        journal = ScriptedJournal(self._journal, process, self._script, self._at_rest, self._answer_wait)
         orchestrator = Orchestrator(process, journal, NetworkConnection(self, process), self._saga_under_test)
         self._orchestrators.append(orchestrator)
         await orchestrator.spawn(orchestrator.worker.open())

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
     from orchestrator.ports.claims import Claim, DueClaims, Served, SilentReplica
     from orchestrator.ports.journal import Append, Journal, Moving
+    from orchestrator.ports.noted_waits import NotedWait
     from orchestrator.ports.queues import QueuedCount
     from orchestrator.ports.requested_acts import RequestedAct
     from orchestrator.ports.retention import EndedPage, Tombstone
@@ -220,6 +221,14 @@ class JournalConnection(SchedulesConnection):
     async def act_answers(self, request_ids: Sequence[str]) -> Mapping[str, str]:
         """See the port."""
         return await self._ask(lambda: self.journal.act_answers(request_ids))
+
+    async def note_waits(self, owner: str, begun: Sequence[NotedWait], ended: Sequence[str]) -> None:
+        """See the port."""
+        await self._ask(lambda: self.journal.note_waits(owner, begun, ended))
+
+    async def noted_waits(self, but_of: str) -> Sequence[NotedWait]:
+        """See the port."""
+        return await self._ask(lambda: self.journal.noted_waits(but_of))
 
     async def woken(self) -> Woken:
         """See the port."""

@@ -42,13 +42,16 @@ from shop.order.v1.order_service_pb2_grpc import OrderServiceStub, add_OrderServ
 from shop.type.v1.type_pb2 import Address, Line
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from orchestrator.contract.command import Command
+    from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.replica.limits import Limits
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.journal.outcome import Outcome
     from orchestrator.ports.journal import Journal
+
+    Definition = SagaDefinition[Any, Any, Any]
 
 NOBODY = "127.0.0.1:1"
 
@@ -132,12 +135,17 @@ class Api:
 
 @asynccontextmanager
 async def serving(
-    journal: Journal, mocks: Mocks, owner: str, lease: float = 15.0, limits: Limits = DEFAULT_LIMITS
+    journal: Journal,
+    mocks: Mocks,
+    owner: str,
+    lease: float = 15.0,
+    limits: Limits = DEFAULT_LIMITS,
+    others: Sequence[Definition] = (),
 ) -> AsyncIterator[Api]:
     """A replica with its API, as the composition root puts them together; its participants are mocks."""
     clock = SystemClock()
     adapters = Adapters(journal, mocks, open_observability({}), clock, random.random)
-    replica = assemble([place_order], adapters, owner=owner, lease=lease, limits=limits)
+    replica = assemble([place_order, *others], adapters, owner=owner, lease=lease, limits=limits)
     worker = replica.worker
     nobody = GrpcChannel(NOBODY)
     admission = Admission(StartLimits(in_flight=256, queued=2000), lambda: 1.0)

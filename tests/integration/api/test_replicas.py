@@ -15,6 +15,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
+from orchestrator.engine.replica import noted_waits
 from orchestrator.engine.replica.assemble import DEFAULT_LIMITS
 from orchestrator.engine.replica.limits import Limits
 from orchestrator.journal.entries import RollbackBegan, SagaAdmitted, SagaRecovered
@@ -24,6 +25,7 @@ from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_service_pb2 import CancelOrderRequest
 from tests.integration.api.conftest import Mocks, an_order, serving
 from tests.integration.api.situations import held_at, packed
+from tests.integration.api.test_finding_sagas import ANY_WAIT, listed, waiting_for_inventory
 from tests.support.postgres import running
 
 if TYPE_CHECKING:
@@ -217,6 +219,27 @@ async def test_a_version_that_no_replica_serves_is_shown_by_every_replica(replic
 
     (unclaimed,) = (await other.sagas.GetStatistics(pb.GetStatisticsRequest())).unclaimed
     assert (unclaimed.definition, unclaimed.version, unclaimed.count) == ("place_order", 7, 1)
+
+
+async def test_what_backs_off_at_one_replica_is_listed_and_acted_on_at_another(
+    replicas: Replicas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noted_waits, "LASTS_SECONDS", 0.0)
+    owner, other = await replicas.open(), await replicas.open()
+    saga_ids = [await waiting_for_inventory(owner, an_order()) for _ in range(3)]
+    where = pb.SagaFilter(waiting_for=ANY_WAIT)
+    found: list[saga_pb2.Saga] = []
+    while len(found) < len(saga_ids):
+        found = await listed(other, where, size=2)
+
+    assert [saga.saga_id for saga in found] == saga_ids[::-1]
+    assert [saga.saga_id for saga in await listed(owner, where)] == saga_ids[::-1]
+    assert await listed(other, pb.SagaFilter(waiting_for=[saga_pb2.WAIT_REASON_BACKOFF])) == []
+    paused = other.sagas.ActOnSagas(
+        pb.ActOnSagasRequest(filter=where, action=pb.ACTION_PAUSE, reason="the inventory is down", requested_by="ada")
+    )
+    assert {answer.saga_id async for answer in paused if answer.done} == {*saga_ids}
+    assert {await status_of(other, saga_id) for saga_id in saga_ids} == {saga_pb2.STATUS_SUSPENDED}
 
 
 async def test_a_replica_is_ready_as_long_as_it_reaches_its_database_and_comes_back_by_itself() -> None:

@@ -181,6 +181,20 @@ async def test_sagas_that_no_live_replica_has_claimed_are_counted_by_version(pos
     assert not_served.what == "orchestrators alive: 1; sagas that none of them has claimed: 1 of place_order v1"
 
 
+async def test_parked_sagas_that_nobody_wakes_are_counted(postgres_url: str) -> None:
+    journal = await open_store(postgres_url)
+    now = await journal.heartbeat("a", 1)
+    for number, seconds in enumerate((100, 50, 1, -50)):
+        writer = Writing(journal, f"saga-{number}")
+        await writer.start()
+        await writer.park(now - seconds * 1_000_000_000)
+    found = (await look(postgres_url))["timers"]
+    await journal.close()
+
+    assert found.severity is WARNING
+    assert found.what.startswith("parked sagas that are due and were not woken: 2, the first of them for 1")
+
+
 async def test_a_database_with_few_connections_left_is_told_how_many() -> None:
     with running(max_connections="6", superuser_reserved_connections="1", max_wal_senders="0") as server:
         found = (await look(server.url))["connections"]
@@ -238,5 +252,5 @@ async def test_what_is_due_by_the_clock_of_the_database_and_not_done_is_told(pos
     await asyncio.to_thread(set_store_clock, postgres_url, 3700)
     found = await look(postgres_url)
     assert (found["timers"].severity, found["schedules"].severity) == (WARNING, WARNING)
-    assert found["timers"].what.startswith("1 parked saga is due and not woken, the first for 10")
+    assert "were not woken: 1, the first of them for 10" in found["timers"].what
     assert found["schedules"].what.startswith("1 of 1 schedule due and not started, the first for 10")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import time
@@ -46,10 +47,26 @@ async def test_a_journal_in_order_is_fine_in_every_respect(made: Path) -> None:
     found = await look(made)
 
     assert [*found] == [
-        "journal", "readers", "file system", "free space", "journal mode", "schema", "content", "timers", "schedules",
+        "journal", "readers", "file system", "free space", "journal mode", "schema", "timers", "content", "schedules",
     ]  # fmt: skip
     assert {each.severity for about, each in found.items() if about != "file system"} == {FINE}, found
     assert found["journal mode"].what == "wal"
+
+
+async def test_parked_sagas_that_nobody_wakes_are_counted(path: Path) -> None:
+    journal = await open_store(f"sqlite:{path}")
+    now = await journal.heartbeat("a", 1)
+    for number, seconds in enumerate((100, 50, 1, -50)):
+        writer = Writing(journal, f"saga-{number}")
+        await writer.start()
+        await writer.park(now - seconds * 1_000_000_000)
+    await journal.close()
+    found = (await look(path))["timers"]
+
+    assert found.severity is WARNING
+    assert re.fullmatch(
+        r"parked sagas that are due and were not woken: 2, the first of them for 1\d\d s", found.what
+    ), found.what
 
 
 async def test_a_journal_that_another_process_has_is_looked_at(path: Path, elsewhere: subprocess.Popen[bytes]) -> None:
@@ -166,7 +183,7 @@ async def test_what_is_due_and_not_done_is_told(made: Path) -> None:
     await journal.close()
     found = await look(made)
 
-    assert found["timers"].what.startswith("1 parked saga is due and not woken, the first for 3,6")
+    assert "were not woken: 1, the first of them for 3,6" in found["timers"].what
     assert found["schedules"].what.startswith("1 of 1 schedule due and not started, the first for 3,6")
     assert found["timers"].severity is found["schedules"].severity is WARNING
 

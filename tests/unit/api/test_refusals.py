@@ -27,6 +27,7 @@ CODE = StatusCode
             "SCHEDULE_DELETED",
             False,
         ),
+        (errors.SagaDeleted("id", "completed", 1, 2), CODE.ALREADY_EXISTS, "SAGA_DELETED", False),
         (errors.ActNoted("id", "cancel"), CODE.DEADLINE_EXCEEDED, "ACT_NOTED", False),
         (errors.ActRefused("id", "SAGA_ENDED", "so"), CODE.FAILED_PRECONDITION, "SAGA_ENDED", False),
         (errors.CancelRefused("id", "PAST_PIVOT", "so"), CODE.FAILED_PRECONDITION, "PAST_PIVOT", False),

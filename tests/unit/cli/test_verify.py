@@ -79,7 +79,7 @@ def edited(tmp_path: Path) -> str:
     text = (ROOT / "orchestrator" / "shop" / "place_order.py").read_text()
     first = text.index("    stock = await")
     second = text.index("    price = await")
-    third = text.index("    await shop.payment.AuthorizePayment(")
+    third = text.index("    return Reserved(")
     swapped = text[:first] + text[second:third].replace("country=order.ship_to.country", 'country="DE"')
     (tmp_path / "edited_sagas.py").write_text(swapped + text[first:second] + text[third:])
     return "edited_sagas"
@@ -109,7 +109,7 @@ def test_a_saga_that_was_edited_in_place_is_reported_with_both_sides(
 
 def test_a_missing_definition_is_reported(orchestrator: Orchestrator, journal: str, tmp_path: Path) -> None:
     text = (ROOT / "orchestrator" / "shop" / "place_order.py").read_text()
-    (tmp_path / "newer_sagas.py").write_text(text.replace('"place_order", version=1', '"place_order", version=2'))
+    (tmp_path / "newer_sagas.py").write_text(text.replace('"place_order", version=1', '"place_order", version=3'))
     answer = orchestrator("verify", "--journal", journal, "--sagas", "newer_sagas")
 
     assert answer.code == 1

@@ -153,6 +153,23 @@ async def test_who_watches_all_sagas_sees_one_parked_and_woken_elsewhere_between
     reading.cancel()
 
 
+async def test_a_replica_that_wakes_late_what_it_serves_does_not_say_that_nobody_serves_it(
+    world: EngineWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    for process in (await world.open(), await world.open()):
+        process.worker.recovery.timers.most_live = 0
+    late, foreign = Writing(world.journal, "late", owner="x"), Writing(world.journal, "foreign", owner="x")
+    await late.start(definition="trip")
+    await foreign.start(definition="not_served")
+    for each in (late, foreign):
+        await each.park(world.clock.now())
+    with caplog.at_level(logging.WARNING, "orchestrator.engine.replica.recovery"):
+        await world.let_pass(500, step=1.0)
+
+    told = {record.getMessage() for record in caplog.records if record.name.endswith("recovery")}
+    assert told == {"no replica advances 1 sagas of not_served v1: serve the code of that version"}
+
+
 async def test_the_end_of_a_saga_of_this_very_replica_is_told_once(world: EngineWorld) -> None:
     own, _ = await world.open(), await world.open()
     seen, reading = feed_of(own)

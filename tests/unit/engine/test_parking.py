@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.journal import entries as e
+from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import Status
 from orchestrator.journal.waits import WaitEnd
 from tests.support.engine_world import SAGA, EngineWorld, turns, until
-from tests.support.waiting_sagas import DAY, INSTANT, brief, punctual, sleepy
+from tests.support.waiting_sagas import DAY, INSTANT, brief, hurried, punctual, sleepy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,6 +94,20 @@ async def test_a_span_of_nothing_or_less_is_over_at_once(world_of: WorldOf) -> N
         "sleep#3",
     ]
     assert not any(isinstance(entry, e.SagaParked) for entry in world.entries())
+
+
+async def test_the_deadline_of_a_parked_saga_rolls_it_back_in_time_for_its_reserve(world_of: WorldOf) -> None:
+    world = world_of(hurried)
+    await parked(world)
+    assert world.state().wake_at == world.state().forward_until
+
+    world.clock.advance(3_600 + 30)
+    state = await world.stopped()
+
+    assert state.status is Status.COMPENSATED
+    assert state.rollback is not None
+    assert state.rollback.code == ReasonCode.DEADLINE
+    assert [call.method for call in world.participants.calls] == ["ReserveStock", "ReleaseStock"]
 
 
 async def test_a_crash_while_a_saga_sleeps_changes_nothing_about_its_time(world_of: WorldOf) -> None:

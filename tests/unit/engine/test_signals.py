@@ -292,3 +292,27 @@ async def test_whoever_waits_for_the_end_of_a_saga_waits_over_its_parking(world_
     await process.sagas.signal(SAGA, decision())
 
     assert carrier(await ended) == "yes"
+
+
+async def test_a_signal_at_another_replica_reaches_the_one_that_advances_the_saga() -> None:
+    world = EngineWorld(patient, shared=True)
+    owner, other = await world.open(), await world.open()
+    never = Answer()
+    world.participants.scripts["ReserveStock"] = [never]
+    await owner.worker.start(world.order())
+    await until(lambda: never.asked)
+
+    given = [asyncio.ensure_future(other.sagas.signal(SAGA, note(each, each))) for each in ("one", "two")]
+    refused = asyncio.ensure_future(other.sagas.signal(SAGA, note("x", "x", name="vote")))
+    await world.let_pass(3)
+
+    assert [await each for each in given]
+    assert list(world.state().signals) == ["one", "two"]
+    with pytest.raises(UnknownSignal):
+        await refused
+    never.give()
+    await world.let_pass(5)
+    assert world.state().status is Status.WAITING
+    await world.let_pass(3700, step=5)
+    assert carrier(world.state()) == "one two none"
+    await world.end()

@@ -178,6 +178,16 @@ async def test_spans_that_an_earlier_process_has_sent_are_not_sent_again(
     assert recorded.names == ["saga place_order"]
 
 
+async def test_the_spans_of_entries_whose_acknowledgement_was_lost_are_sent_when_the_saga_is_recovered(
+    observer: TracingObserver, recorded: Recorded
+) -> None:
+    observer.told_before = COMPLETED.at + 1
+    observer.journalled("order-1", [STARTED])
+    observer.recovered("order-1", [STARTED, COMPLETED])
+    await observer.close()
+    assert recorded.names == ["saga started", "saga place_order"]
+
+
 async def test_the_spans_of_a_suspended_saga_are_not_sent_again_when_the_saga_goes_on(
     observer: TracingObserver, recorded: Recorded
 ) -> None:

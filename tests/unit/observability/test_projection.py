@@ -20,15 +20,21 @@ from orchestrator.journal.entries import (
     RollbackBegan,
     SagaCompensated,
     SagaCompleted,
+    SagaParked,
     SagaRecovered,
     SagaStarted,
     SagaSuspended,
+    SagaWoken,
+    SignalReceived,
+    WaitBegan,
+    WaitEnded,
 )
 from orchestrator.journal.fold import fold
 from orchestrator.journal.keys import compensation_key
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.trace_ids import attempt_traceparent, parse_traceparent
+from orchestrator.journal.waits import WaitEnd
 from orchestrator.observability.projection import SagaTrace
 from orchestrator.shop.demo.otlp import Span, Trace, loose_links, orphans, read_span, roots
 
@@ -113,6 +119,29 @@ def test_the_root_spans_the_whole_saga_and_says_how_it_ended() -> None:
         "saga.status": "completed",
         "saga.attribute.customer_id": "c-7",
     }
+
+
+def test_a_wait_is_a_span_of_the_same_trace_however_long_its_saga_was_parked() -> None:
+    wait = "item-1/signal:approval#1"
+    trace = project(
+        STARTED,
+        WaitBegan(1_010_000, wait, "approval", "saga.v1.Decision", 9_000_000),
+        WaitBegan(1_010_000, "sleep#1", due_at=2_000_000),
+        SagaParked(1_020_000, 2_000_000),
+        SagaWoken(5_000_000, "replica-2", "signal"),
+        WaitEnded(5_001_000, "sleep#1", WaitEnd.DUE),
+        SignalReceived(5_002_000, "request-1", "approval", "saga.v1.Decision", b"", "grace"),
+        WaitEnded(5_003_000, wait, WaitEnd.SIGNAL, "request-1"),
+        SagaCompleted(6_000_000, b""),
+    )
+
+    assert_whole(trace)
+    approval, slept = only(trace, "wait signal:approval"), only(trace, "wait sleep")
+    assert (approval.started_at, approval.ended_at) == (1_010_000, 5_003_000)
+    assert approval.attributes["saga.signal"] == "approval"
+    assert (approval.attributes["saga.wait.end"], slept.attributes["saga.wait.end"]) == ("signal", "due")
+    (root,) = roots(trace)
+    assert [event.name for event in root.events] == ["saga.parked", "saga.woken", "saga.signal_received"]
 
 
 def test_a_long_saga_is_visible_at_once() -> None:

@@ -157,6 +157,7 @@ REPLICA_FLAWS: Final = (
     EngineFlaw(replicas_look_only_when_woken, frozenset({Promise.NOTHING_IS_LOST})),
     EngineFlaw(
         versions_are_not_looked_at,
+        # A saga is suspended for want of its code, wherever it stands.
         frozenset({Promise.NOTHING_IS_LOST, Promise.EVERY_EFFECT_IS_ACCOUNTED_FOR, Promise.ONLY_FORWARDS}),
     ),
 )

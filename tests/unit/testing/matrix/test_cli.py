@@ -79,10 +79,11 @@ def test_a_saga_that_fails_ends_with_1_and_is_told_why(project: Path) -> None:
         (
             ("--sagas", "orchestrator.shop", "--saga", "plac_order"),
             2,
-            "there is no saga 'plac_order'; there are: place_order v1",
+            "there is no saga 'plac_order'; there are: place_order v1, place_order v2",
         ),
         (("--sagas", "nowhere"), 2, "there is no module 'nowhere'"),
-        (("--sagas", "orchestrator.shop", "--input", "nowhere.json"), 1, "nowhere.json"),
+        (("--sagas", "orchestrator.shop", "--saga", "place_order v1", "--input", "nowhere.json"), 1, "nowhere.json"),
+        (("--sagas", "orchestrator.shop", "--input", "nowhere.json"), 2, "place_order v1, place_order v2"),
     ],
 )
 def test_what_is_not_there_is_told_in_one_line(arguments: tuple[str, ...], code: int, said: str) -> None:

@@ -1,34 +1,14 @@
-"""What is found of timers and schedules that are late, and of schedules that can start nothing."""
+"""What is found of schedules that are late, and of those that can start nothing."""
 
 from __future__ import annotations
 
-import pytest
-
 from orchestrator.ports.findings import Severity
 from orchestrator.ports.schedules import Firing, PastStart, Pause, StartOutcome
-from orchestrator.store.punctuality import examined_schedules, examined_timers
+from orchestrator.store.late_schedules import examined_schedules
 from tests.support.schedules import HOUR, schedule
 
 NOW = 100 * HOUR
 SECOND = 1_000_000_000
-
-
-@pytest.mark.parametrize(
-    ("due", "longest", "told"),
-    [
-        (0, None, "no parked saga has been due for more than 10 s"),
-        (3, NOW - 9 * SECOND, "no parked saga has been due for more than 10 s"),
-        (3, NOW - HOUR, "3 parked sagas are due and not woken, the first for 3,600 s"),
-        (1, NOW - 11 * SECOND, "1 parked saga is due and not woken, the first for 11 s"),
-    ],
-)
-def test_the_lag_of_timers_is_told_once_it_is_more_than_a_live_replica_needs(
-    due: int, longest: int | None, told: str
-) -> None:
-    found = examined_timers(due, longest, NOW)
-
-    assert found.what == told
-    assert (found.severity is Severity.WARNING) is ("not woken" in told) is bool(found.advice)
 
 
 def test_schedules_that_start_what_is_due_are_fine() -> None:

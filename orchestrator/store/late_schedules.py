@@ -1,4 +1,4 @@
-"""What is found of timers and schedules: whether what is due, by the clock of the store, is done. Pure."""
+"""What an examination says of schedules: whether what is due is started. The same for every store."""
 
 from __future__ import annotations
 
@@ -20,21 +20,6 @@ LATE_SECONDS: Final = 10
 _NANOSECONDS: Final = 1_000_000_000
 _SHOWN: Final = 3
 _SERVE: Final = "start an orchestrator that serves these sagas; if one runs, see its log and orchestrator stats"
-
-
-def examined_timers(due: int, longest: int | None, now: int) -> Finding:
-    """The lag of timers.
-
-    Args:
-        due: how many parked sagas are due, and not woken.
-        longest: since when the first of them is; ``None`` where none is.
-        now: the clock of the store.
-    """
-    late = 0.0 if longest is None else (now - longest) / _NANOSECONDS
-    if late <= LATE_SECONDS:
-        return fine("timers", f"no parked saga has been due for more than {LATE_SECONDS} s")
-    waiting = f"{counted(due, 'parked saga')} {'is' if due == 1 else 'are'} due and not woken"
-    return warning("timers", f"{waiting}, the first for {late:,.0f} s", _SERVE)
 
 
 def examined_schedules(schedules: Sequence[Schedule], now: int) -> list[Finding]:
