@@ -19,8 +19,9 @@ from saga.v1 import saga_service_pb2 as pb
 from tests.integration.api.situations import held_at, retry_of, start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from orchestrator.engine.sagas import Waiting
     from orchestrator.journal.state import SagaState
     from shop.order.v1.order_service_pb2 import StartOrderRequest
     from tests.integration.api.conftest import Api
@@ -33,10 +34,10 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The status of each view that is built for the feed."""
     built: list[str] = []
 
-    def counted(state: SagaState) -> saga_pb2.Saga:
+    def counted(state: SagaState, waiting: Iterable[Waiting]) -> saga_pb2.Saga:
         assert state.status is not None
         built.append(state.status.name)
-        return feed_view(state)
+        return feed_view(state, waiting)
 
     monkeypatch.setattr(feed_module, "feed_view", counted)
     return built

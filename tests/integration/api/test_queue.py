@@ -111,7 +111,15 @@ async def test_queued_sagas_are_listed_and_counted(api: Api, an_order: AnOrder) 
     assert (statistics.admission.most_live_sagas, statistics.admission.most_queued_sagas) == (1, 3)
 
 
-async def test_queued_sagas_are_not_asked_for_together_with_others_that_wait(api: Api) -> None:
+async def test_queued_sagas_are_listed_together_with_those_that_wait_for_timers(api: Api, an_order: AnOrder) -> None:
+    queued = await start(api, an_order())
+    either = pb.SagaFilter(waiting_for=[saga_pb2.WAIT_REASON_QUEUED, saga_pb2.WAIT_REASON_TIMER])
+
+    assert [saga.saga_id for saga in await listed(api, either)] == [queued.saga_id]
+    assert await listed(api, pb.SagaFilter(waiting_for=[saga_pb2.WAIT_REASON_TIMER])) == []
+
+
+async def test_queued_sagas_are_not_asked_for_together_with_those_that_back_off(api: Api) -> None:
     both = pb.SagaFilter(waiting_for=[saga_pb2.WAIT_REASON_QUEUED, saga_pb2.WAIT_REASON_BACKOFF])
 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
