@@ -35,6 +35,7 @@ from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
 from orchestrator.channels.router import Router
 from orchestrator.contract.addresses import GRPC, default_address
 from orchestrator.engine.replica.assemble import assemble
+from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.replica.republish import Republishing
 from orchestrator.engine.replica.retention import RetentionPasses
 from orchestrator.engine.replica.watchdog import Watchdog
@@ -176,7 +177,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             Adapters(journal, participants, observer, clock, random.random),
             owner=owner,
             lease=settings.lease_seconds,
-            most_in_flight=settings.most_in_flight,
+            limits=_limits(settings, definitions),
         )
         worker = replica.worker
         if settings.drift_check:
@@ -186,8 +187,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         worker.note = frozen_note(settings.journal)
         archive = None if settings.retention_archive is None else FolderArchive(settings.retention_archive)
         worker.beside.append(RetentionPasses(journal, clock, settings.retention_rules, archive))
-        timers = worker.recovery.timers
-        timers.most_live, timers.load = settings.most_live_sagas, ThreadLoad()
+        worker.recovery.timers.load = ThreadLoad()
         stack.push_async_callback(worker.close, settings.drain_seconds)
         yield OpenedReplica(replica, participants)
 
@@ -295,9 +295,7 @@ def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> di
         SettingsError: an address is missing, or is set for a service that no saga uses.
     """
     services = _services_of(definitions)
-    if unused := sorted(set(set_here) - set(services)):
-        known = ", ".join(sorted(services))
-        raise SettingsError(f"ORCHESTRATOR_PARTICIPANTS: no saga uses {', '.join(unused)}; there are: {known}")
+    _refuse_unused("PARTICIPANTS", set_here, services)
     found = {name: set_here.get(name) or default_address(service) for name, service in services.items()}
     if missing := sorted(name for name, address in found.items() if not address):
         raise SettingsError(
@@ -305,6 +303,36 @@ def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> di
             "contract an option (google.api.default_host)"
         )
     return found
+
+
+def _limits(settings: Settings, definitions: Iterable[Definition]) -> Limits:
+    """How much is done at once.
+
+    Raises:
+        SettingsError: a limit is set for what no saga uses.
+    """
+    definitions = list(definitions)
+    names = {definition.name for definition in definitions}
+    _refuse_unused("RATES", settings.rates, _services_of(definitions))
+    _refuse_unused("MOST_LIVE_BY_DEFINITION", settings.most_live_by_definition, names)
+    _refuse_unused("MOST_QUEUED_BY_DEFINITION", settings.most_queued_by_definition, names)
+    _refuse_unused("WEIGHTS", settings.weights, names)
+    return Limits(
+        in_flight=settings.most_in_flight,
+        rates=settings.rates,
+        live=settings.most_live_sagas,
+        live_by_definition=settings.most_live_by_definition,
+        queued=settings.most_queued_sagas,
+        queued_by_definition=settings.most_queued_by_definition,
+        weights=settings.weights,
+    )
+
+
+def _refuse_unused(variable: str, set_here: Iterable[str], known: Iterable[str]) -> None:
+    if unused := sorted(set(set_here) - set(known)):
+        there_are = ", ".join(sorted(known))
+        told = f"no saga that is served is or uses {', '.join(unused)}; there are: {there_are}"
+        raise SettingsError(f"ORCHESTRATOR_{variable}: {told}")
 
 
 def channel_kinds(settings: Settings) -> dict[str, Callable[[str], Channel]]:
@@ -321,8 +349,8 @@ def _services(
     opened: OpenedReplica, servicers: Iterable[Servicers], settings: Settings
 ) -> dict[str, Callable[[grpc.aio.Server], None]]:
     sagas, clock = opened.sagas, SystemClock()
-    limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued, settings.most_live_sagas)
-    starts = Starts(sagas, Admission(limits, sagas, ThreadLoad()))
+    limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued)
+    starts = Starts(sagas, Admission(limits, ThreadLoad()))
     application = Application(sagas, starts, clock, partial(_channel_to, opened.participants.of_kind(GrpcChannel)))
     service = SagaService(sagas, starts, SagaFeed(sagas, clock, settings.most_watchers), clock)
     application.add("saga.v1.SagaService", add_SagaServiceServicer_to_server, service)

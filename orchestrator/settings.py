@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.errors import SettingsError
 from orchestrator.journal.retention import TAKES, Action, Rules, parse_rule
+from orchestrator.ports.quotas import Rate
 from orchestrator.store.opening import default_url, is_known, known_urls, refuse_unheard
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "ORCHESTRATOR_"
 """With this begins every variable of the orchestrator."""
+
+_SECONDS: Final = {"s": 1, "min": 60}
+_MOST_CALLS: Final = 100_000
+_Whole = Annotated[int, Field(ge=1)]
+_WholeOrNone = Annotated[int, Field(ge=0)]
 
 
 class Settings(BaseSettings):
@@ -35,12 +41,18 @@ class Settings(BaseSettings):
         processes: how many replicas ``orchestrator serve`` runs on ``listen``, each a process of its own.
         drain_seconds: how long a shutdown waits for answers in flight.
         most_in_flight: calls that may be in flight to one participant at once.
+        rates: ``full.service.Name=50/s`` or ``=30/min``, separated by commas: how often participants may be called, by
+            all replicas together; the others at will. Compensations and queries count too.
         most_starts_in_flight: starts that the API has in hand at once: until their sagas have ended, or have taken
             longer than two seconds. More make the process slower, not quicker. Other calls need no turn.
         most_starts_queued: starts that may wait for their turn; one more is refused with RESOURCE_EXHAUSTED.
-        most_live_sagas: sagas that this replica may advance at once, at some 6 KiB each; a start beyond is refused
-            with RESOURCE_EXHAUSTED. Recovered and child sagas count, and are never refused; parked ones do not count,
-            and their timers wait while the replica advances so many.
+        most_live_sagas: sagas that this replica may advance at once, at some 6 KiB each; a start beyond is queued.
+            Recovered and child sagas count, and are never queued; parked ones do not count, and their timers wait
+            while the replica advances so many.
+        most_live_by_definition: ``place_order=200``, separated by commas: the same for sagas of some definitions.
+        most_queued_sagas: sagas that may be queued, at all replicas; one more is refused with RESOURCE_EXHAUSTED.
+        most_queued_by_definition: the same for sagas of some definitions; of each other one, half of all.
+        weights: ``place_order=3``, separated by commas: how the room for queued sagas is shared between definitions.
         most_watchers: calls of WatchSagas at once; one more is refused with RESOURCE_EXHAUSTED.
         most_message_bytes: the largest request to and reply of a participant, and the largest request to the API. A
             larger request of a saga is not sent and counts as rejected; a larger reply is a lost answer.
@@ -69,9 +81,14 @@ class Settings(BaseSettings):
     processes: int = Field(default=1, ge=1)
     drain_seconds: float = Field(default=10.0, ge=0)
     most_in_flight: int = Field(default=512, ge=1)
+    rates: Annotated[dict[str, Rate], NoDecode] = Field(default_factory=dict)
     most_starts_in_flight: int = Field(default=128, ge=1)
     most_starts_queued: int = Field(default=1000, ge=0)
     most_live_sagas: int = Field(default=50_000, ge=1)
+    most_live_by_definition: Annotated[dict[str, _Whole], NoDecode] = Field(default_factory=dict)
+    most_queued_sagas: int = Field(default=100_000, ge=0)
+    most_queued_by_definition: Annotated[dict[str, _WholeOrNone], NoDecode] = Field(default_factory=dict)
+    weights: Annotated[dict[str, _Whole], NoDecode] = Field(default_factory=dict)
     most_watchers: int = Field(default=256, ge=0)
     most_message_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, lt=2**31)
     keepalive_seconds: float = Field(default=20.0, ge=0, le=86_400)
@@ -123,15 +140,17 @@ class Settings(BaseSettings):
             raise ValueError(str(error)) from None
         return value
 
-    @field_validator("participants", mode="before")
+    @field_validator("participants", "most_live_by_definition", "most_queued_by_definition", "weights", mode="before")
     @classmethod
-    def _addresses(cls, value: object) -> object:
+    def _named(cls, value: object) -> object:
+        return _pairs(value) if isinstance(value, str) else value
+
+    @field_validator("rates", mode="before")
+    @classmethod
+    def _rates(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        pairs = [part.partition("=") for part in _parts(value)]
-        if any(not (service and address) for service, _, address in pairs):
-            raise ValueError("expected full.service.Name=host:port, separated by commas")
-        return {service: address for service, _, address in pairs}
+        return {service: _rate(text) for service, text in _pairs(value).items()}
 
 
 def variables() -> frozenset[str]:
@@ -162,12 +181,17 @@ _TAKES: Final = {
     "sagas": "names of modules, separated by commas",
     "overlays": "names of files, separated by commas",
     "participants": "full.service.Name=host:port, separated by commas",
+    "rates": "full.service.Name=50/s or =30/min, separated by commas",
     "processes": "a whole number, 1 or more",
     "drain_seconds": "a number of seconds, 0 or more",
     "most_in_flight": "a whole number, 1 or more",
     "most_starts_in_flight": "a whole number, 1 or more",
     "most_starts_queued": "a whole number, 0 or more",
     "most_live_sagas": "a whole number, 1 or more",
+    "most_live_by_definition": "place_order=200, separated by commas; each 1 or more",
+    "most_queued_sagas": "a whole number, 0 or more",
+    "most_queued_by_definition": "place_order=200, separated by commas; each 0 or more",
+    "weights": "place_order=3, separated by commas; each 1 or more",
     "most_watchers": "a whole number, 0 or more",
     "stall_seconds": "a number of seconds, more than 0",
     "keepalive_seconds": "a number of seconds from 0, for never, to 86400",
@@ -192,6 +216,20 @@ def _told(wrong: Mapping[str, Any]) -> str:
 
 def _variable(field: str) -> str:
     return field if field.isupper() else f"{PREFIX}{field.upper()}"
+
+
+def _pairs(value: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in _parts(value)]
+    if any(not (name and text) for name, _, text in pairs):
+        raise ValueError("expected name=value, separated by commas")
+    return {name: text for name, _, text in pairs}
+
+
+def _rate(text: str) -> Rate:
+    calls, _, unit = text.partition("/")
+    if unit not in _SECONDS or not calls.isdecimal() or not 0 < int(calls) <= _MOST_CALLS:
+        raise ValueError(f"expected a rate such as 50/s or 30/min, not {text!r}")
+    return Rate(int(calls), _SECONDS[unit])
 
 
 def _parts(value: str) -> tuple[str, ...]:

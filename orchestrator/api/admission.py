@@ -1,6 +1,6 @@
 """Which starts are taken: so many in hand, so many that wait, and beyond that an answer at once.
 
-Purpose: under more starts than can be carried out, each is either started or refused before anything is journalled,
+Purpose: under more starts at once than can be taken, each is either started or refused before anything is journalled,
 and whatever else is asked of the process is still answered. gRPC takes up one call in two turns of the event loop, so
 a loop that is busy with sagas hardly gets to refuse one: few sagas at once are as quick, and leave it short turns.
 Invariant: a turn that was given is given back once.
@@ -23,7 +23,6 @@ from saga.v1 import saga_service_pb2 as api
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.engine.sagas import Sagas
 
 _LOOK_SECONDS: Final = 0.1
 _HOLD_SECONDS: Final = 2.0
@@ -37,12 +36,10 @@ class StartLimits(NamedTuple):
     Attributes:
         in_flight: starts that are in hand.
         queued: starts that wait for their turn.
-        live: sagas that are being advanced.
     """
 
     in_flight: int
     queued: int
-    live: int
 
 
 class Admission:
@@ -50,7 +47,6 @@ class Admission:
 
     Args:
         limits: how many.
-        sagas: whose number alive is limited.
         load: tells the share of the time since it was last asked in which the thread of the loop was busy.
 
     Attributes:
@@ -58,10 +54,9 @@ class Admission:
         refused: how many starts have been refused so far.
     """
 
-    def __init__(self, limits: StartLimits, sagas: Sagas, load: Callable[[], float]) -> None:
+    def __init__(self, limits: StartLimits, load: Callable[[], float]) -> None:
         self.limits = limits
         self.refused = 0
-        self._sagas = sagas
         self._load = load
         self._given: dict[object, float] = {}  # when; the oldest first
         self._waiting: dict[asyncio.Future[Callable[[], None]], None] = {}
@@ -84,7 +79,6 @@ class Admission:
             queued=self.queued,
             most_in_flight=self.limits.in_flight,
             most_queued=self.limits.queued,
-            most_live_sagas=self.limits.live,
             refused=self.refused,
         )
 
@@ -95,8 +89,6 @@ class Admission:
             Overloaded: there are too many; nothing has been done.
         """
         limits = self.limits
-        if self._sagas.live >= limits.live:
-            self._refuse(f"this replica advances {limits.live} sagas, as many as it may; ask again later")
         if self.in_flight < limits.in_flight:  # then no start waits
             return self._give()
         if self.queued >= limits.queued:

@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.api.views.saga_view import feed_view
 from orchestrator.errors import Overloaded
+from orchestrator.journal.state import Status
 from saga.v1 import saga_service_pb2 as api
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
-    from orchestrator.engine.sagas import Sagas
-    from orchestrator.journal.state import SagaState, Status
+    from orchestrator.engine.sagas import Sagas, Waiting
+    from orchestrator.journal.state import SagaState
     from orchestrator.ports.catalogue import SagaFilter
     from orchestrator.ports.clock import Clock
 
@@ -44,15 +45,16 @@ class _Change(NamedTuple):
     definition: str
     status: Status
     started_at: int
+    turn_at: int | None
     attributes: frozenset[tuple[str, str]]
     message: api.WatchSagasResponse
 
     @classmethod
-    def of(cls, state: SagaState) -> _Change:
+    def of(cls, state: SagaState, waiting: Iterable[Waiting] = ()) -> _Change:
         assert state.status is not None
-        message = api.WatchSagasResponse(saga=feed_view(state))
+        message = api.WatchSagasResponse(saga=feed_view(state, waiting))
         attributes = frozenset(state.attributes)
-        return cls(state.saga_id, state.definition, state.status, state.started_at, attributes, message)
+        return cls(state.saga_id, state.definition, state.status, state.started_at, state.turn_at, attributes, message)
 
 
 class SagaFeed:
@@ -149,7 +151,9 @@ class SagaFeed:
     async def _tell(self) -> None:
         try:
             async for state in self._sagas.watch_all():
-                self._put(_Change.of(state))
+                # What else a saga waits for changes without an entry, and so is not told here.
+                waiting = self._sagas.waiting(state) if state.status is Status.WAITING else ()
+                self._put(_Change.of(state, waiting))
         finally:
             asyncio.get_running_loop().call_soon(self._wake)  # when this task is done
 

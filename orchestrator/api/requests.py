@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from google.protobuf.message import DecodeError, Message
 
 from orchestrator.contract.wording import cut
-from orchestrator.engine.sagas import PATIENCE_SECONDS
+from orchestrator.engine.sagas import PATIENCE_SECONDS, WaitReason
 from orchestrator.errors import InvalidInput
+from orchestrator.journal.priority import Priority
 from orchestrator.journal.state import Status
 from orchestrator.journal.trace_ids import parse_traceparent
 from orchestrator.ports.catalogue import SagaFilter
@@ -27,6 +28,7 @@ M = TypeVar("M", bound=Message)
 DEFAULT_PAGE_SIZE = 50
 _SHOWN = 200
 _ANSWER_SECONDS = 0.3
+PRIORITY_METADATA = "saga-priority"
 
 
 def unpack(packed: AnyMessage, message: M, field: str) -> M:
@@ -57,6 +59,7 @@ def saga_filter(request: saga_service_pb2.SagaFilter) -> SagaFilter:
         started_before=instant(request, "started_before"),
         attributes=tuple(request.attributes.items()),
         id_prefix=request.id_prefix,
+        queued={*request.waiting_for} == {WaitReason.QUEUED.value},
     )
 
 
@@ -84,6 +87,22 @@ def patience_of(context: ServicerContext[object, object]) -> float:
     """How many seconds an act of this call may wait for another replica: so long that there is time for the answer."""
     remaining = cast("float | None", context.time_remaining())  # its stubs know no call without a deadline
     return PATIENCE_SECONDS if remaining is None else min(PATIENCE_SECONDS, max(0.0, remaining - _ANSWER_SECONDS))
+
+
+def priority_of(context: ServicerContext[object, object]) -> Priority:
+    """How urgent the caller says that a start is, in the metadata ``saga-priority``: low, normal or high.
+
+    Raises:
+        InvalidInput: it says something else.
+    """
+    for key, value in context.invocation_metadata() or ():
+        if key == PRIORITY_METADATA:
+            try:
+                return Priority[str(value).upper()]
+            except KeyError:
+                known = ", ".join(each.name.lower() for each in Priority)
+                raise InvalidInput((PRIORITY_METADATA, f"is one of {known}, not {value!r}")) from None
+    return Priority.NORMAL
 
 
 def traceparent_of(context: ServicerContext[object, object]) -> str:

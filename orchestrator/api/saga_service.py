@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.api.bulk import act_on_sagas
-from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, saga_filter, traceparent_of, unpack
+from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, priority_of, saga_filter, traceparent_of, unpack
 from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for
 from orchestrator.api.signals import signal_of
 from orchestrator.api.validation import refuse_invalid
@@ -23,7 +23,7 @@ from saga.v1 import saga_service_pb2 as api
 from saga.v1.saga_service_pb2_grpc import SagaServiceServicer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     import grpc.aio
 
@@ -52,7 +52,7 @@ class SagaService(SagaServiceServicer):
         served = self._served(request.definition, request.version)
         message = unpack(request.input, served.definition.input(), "input")
         refuse_invalid(message)  # the interceptor cannot: to it, an Any is bytes
-        start = start_request(served, message, request.request_id, traceparent_of(context))
+        start = start_request(served, message, request.request_id, traceparent_of(context), priority_of(context))
         state = await self._starts.start(start, request.wait.ToTimedelta().total_seconds())
         return api.StartSagaResponse(saga=self._view(state))
 
@@ -95,14 +95,15 @@ class SagaService(SagaServiceServicer):
         await refuse_unknown(self._sagas, where)
         async for answer in self._feed.read(where):
             saga_id = answer.saga.saga_id
-            if not (reasons and saga_id) or waits_for(self._sagas.waiting(await self._sagas.get(saga_id)), reasons):
+            # Where only queued sagas are asked for, the feed has found them: by now they may have begun.
+            if where.queued or not (reasons and saga_id) or await self._waits_for(saga_id, reasons):
                 yield answer
 
     async def GetStatistics(self, request: api.GetStatisticsRequest, context: Context) -> api.GetStatisticsResponse:
         """See the contract."""
-        counts, unclaimed = await self._sagas.count(), await self._sagas.unclaimed()
+        counts, unclaimed, loads = await self._sagas.count(), await self._sagas.unclaimed(), await self._sagas.loads()
         admission, feed = self._starts.admission.statistics(), self._feed.statistics()
-        return statistics_view(counts, unclaimed, self._sagas, admission, feed)
+        return statistics_view(counts, unclaimed, loads, self._sagas, admission, feed)
 
     async def PreviewRollback(
         self, request: api.PreviewRollbackRequest, context: Context
@@ -205,6 +206,9 @@ class SagaService(SagaServiceServicer):
 
     def _view(self, state: SagaState) -> saga_pb2.Saga:
         return saga_view(state, self._find(state), self._sagas.waiting(state))
+
+    async def _waits_for(self, saga_id: str, reasons: Iterable[int]) -> bool:
+        return waits_for(self._sagas.waiting(await self._sagas.get(saga_id)), reasons)
 
     async def _listed(self, record: SagaRecord) -> saga_pb2.Saga:
         suspended = record.status is Status.SUSPENDED

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from saga.v1 import saga_service_pb2 as api
 
 
-_JOURNALLED: Final = frozenset({WaitReason.TIMER.value, WaitReason.SIGNAL.value})
-"""What the code of a saga waits for is in the journal, wherever the saga is."""
+_JOURNALLED: Final = frozenset({WaitReason.TIMER.value, WaitReason.SIGNAL.value, WaitReason.QUEUED.value})
+"""What the code of a saga waits for, and that it is queued, is in the journal, wherever the saga is."""
 
 
 async def find_sagas(
@@ -43,7 +43,8 @@ async def find_sagas(
     if request.waiting_for and _JOURNALLED.issuperset(request.waiting_for):
         found, token = await _journalled(sagas, request, where, limit, page_token)
     elif _JOURNALLED.intersection(request.waiting_for):
-        raise InvalidInput(("filter.waiting_for", "timers and signals cannot be asked for together with other reasons"))
+        message = "timers, signals and the queue cannot be asked for together with other reasons"
+        raise InvalidInput(("filter.waiting_for", message))
     elif request.waiting_for:
         found, token = await _waiting(sagas, request, where, limit, page_token)
     else:
@@ -94,10 +95,15 @@ async def suspension_of(sagas: Sagas, saga_id: str) -> Reason | None:
 async def _journalled(
     sagas: Sagas, request: api.SagaFilter, where: SagaFilter, limit: int, page_token: str
 ) -> tuple[list[SagaRecord], str]:
-    """Of the parked sagas, those that wait for one of the reasons. A page may hold fewer than there is room for."""
+    """Of those that wait outside memory, the sagas that wait for one of the reasons.
+
+    A page may hold fewer than there is room for, but where only queued sagas are asked for: those the store finds.
+    """
     if where.statuses and Status.WAITING not in where.statuses:
         return [], ""
     records, token = await sagas.search(replace(where, statuses=frozenset({Status.WAITING})), limit, page_token)
+    if where.queued:
+        return records, token
     states = await asyncio.gather(*(sagas.get(record.saga_id) for record in records))
     found = zip(records, states, strict=True)
     return [record for record, state in found if waits_for(sagas.waiting(state), request.waiting_for)], token

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.errors import Overloaded
+
 if TYPE_CHECKING:
     from orchestrator.api.admission import Admission
     from orchestrator.engine.sagas import Sagas, StartSaga
@@ -34,4 +36,8 @@ class Starts:
         if self._sagas.is_live(start.saga_id):  # nothing is started: it needs no turn
             return await self._sagas.start(start, wait)
         give_back = await self.admission.enter()
-        return await self._sagas.start(start, wait, stopped=give_back)
+        try:
+            return await self._sagas.start(start, wait, stopped=give_back)
+        except Overloaded:
+            self.admission.refused += 1
+            raise

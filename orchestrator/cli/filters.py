@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli.output.exit import refuse
 from saga.v1 import saga_pb2
-from saga.v1.saga_pb2 import Status
+from saga.v1.saga_pb2 import Status, WaitReason
 from saga.v1.saga_service_pb2 import SagaFilter
 
 
@@ -34,6 +34,7 @@ _ANY_WAIT: Final = (
     saga_pb2.WAIT_REASON_BACKOFF,
     saga_pb2.WAIT_REASON_PARTICIPANT_DOWN,
     saga_pb2.WAIT_REASON_PARTICIPANT_BUSY,
+    saga_pb2.WAIT_REASON_RATE,
 )
 
 OfDefinition = Annotated[str, typer.Option("--definition", help="Only sagas of this definition.")]
@@ -56,19 +57,30 @@ BackingOff = Annotated[
 
 
 class WaitName(StrEnum):
-    """What the code of a saga may wait for, as it is typed."""
+    """The reasons to wait as they are typed."""
 
+    BACKOFF = "backoff"
+    PARTICIPANT_DOWN = "participant-down"
+    PARTICIPANT_BUSY = "participant-busy"
     TIMER = "timer"
     SIGNAL = "signal"
+    QUEUED = "queued"
+    RATE = "rate"
 
     @property
-    def number(self) -> saga_pb2.WaitReason.ValueType:
+    def number(self) -> WaitReason.ValueType:
         """The reason that the API knows."""
-        return saga_pb2.WaitReason.Value(f"WAIT_REASON_{self.name}")
+        return WaitReason.Value(f"WAIT_REASON_{self.name}")
 
 
 WaitingFor = Annotated[
-    WaitName | None, typer.Option("--waiting-for", help="Only those whose code waits for this, on whichever replica.")
+    list[WaitName] | None,
+    typer.Option(
+        "--waiting-for",
+        metavar="REASON",
+        help=f"Only those that wait for this: {', '.join(WaitName)}; may be repeated, but timer, signal and queued, of "
+        "which every replica knows, not together with the others.",
+    ),
 ]
 
 
@@ -78,7 +90,7 @@ def saga_filter(
     attributes: list[str] | None,
     *,
     backing_off: bool = False,
-    waiting_for: WaitName | None = None,
+    waiting_for: list[WaitName] | None = None,
 ) -> SagaFilter:
     """The filter that the API knows.
 
@@ -91,7 +103,7 @@ def saga_filter(
         definition=definition,
         statuses=[each.number for each in statuses or []],
         attributes=dict(map(_pair, attributes or [])),
-        waiting_for=_ANY_WAIT if backing_off else [waiting_for.number] if waiting_for else (),
+        waiting_for=_ANY_WAIT if backing_off else [each.number for each in waiting_for or []],
     )
 
 

@@ -10,6 +10,7 @@ import enum
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from orchestrator.journal.priority import Priority
 from orchestrator.journal.state import StepOutcome
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
+    from orchestrator.ports.quotas import Rate
 
 
 PATIENCE_SECONDS: Final = 5.0
@@ -54,6 +56,7 @@ class StartSaga(NamedTuple):
         attributes: the values by which the saga can be listed.
         traceparent: the W3C trace context of the caller, or empty.
         parent_id: the saga of which it is a child, or empty.
+        priority: how urgent it is, where it is queued.
     """
 
     saga_id: str
@@ -64,6 +67,7 @@ class StartSaga(NamedTuple):
     attributes: tuple[tuple[str, str], ...] = ()
     traceparent: str = ""
     parent_id: str = ""
+    priority: Priority = Priority.NORMAL
 
 
 class Signal(NamedTuple):
@@ -103,6 +107,8 @@ class WaitReason(enum.Enum):
     PARTICIPANT_BUSY = 3
     TIMER = 4
     SIGNAL = 5
+    QUEUED = 6
+    RATE = 7
 
 
 class Waiting(NamedTuple):
@@ -160,12 +166,46 @@ class ParticipantHealth(NamedTuple):
         in_flight: calls that are in flight to it.
         waiting: calls that wait to be admitted.
         down_since: since when it is believed to be down, nanoseconds since the epoch, UTC; 0 where it is not.
+        rate: how often all replicas together may call it; ``None`` for as often as they like.
     """
 
     service: str
     in_flight: int
     waiting: int
     down_since: int
+    rate: Rate | None = None
+
+
+class Load(NamedTuple):
+    """How much there is to do of one definition.
+
+    Attributes:
+        live: how many of its sagas this process advances.
+        most_live: how many it may advance; a start beyond is queued. 0 where only the limit of all sagas counts.
+        queued: how many are queued, whichever process took them.
+        most_queued: how many may be queued; a start beyond is refused.
+        oldest_queued_at: when the oldest of those was started, nanoseconds since the epoch, UTC; 0 where none is.
+    """
+
+    definition: str
+    live: int
+    most_live: int
+    queued: int
+    most_queued: int
+    oldest_queued_at: int
+
+
+class Loads(NamedTuple):
+    """How much there is to do, by definition, and how much of it in all.
+
+    Attributes:
+        most_live: sagas that this process may advance.
+        most_queued: sagas that may be queued, at all processes.
+    """
+
+    definitions: Sequence[Load]
+    most_live: int
+    most_queued: int
 
 
 class RecoveryProgress(NamedTuple):
@@ -217,6 +257,7 @@ class Sagas(Protocol):
         Raises:
             SagaExists: a saga of this id was started with another content.
             SagaDeleted: it was started before, has ended, and was deleted.
+            Overloaded: there is no room for it, and none in the queue; it is not started.
             JournalUnavailable: it is not started.
         """
 
@@ -244,6 +285,9 @@ class Sagas(Protocol):
 
     def watch_all(self) -> AsyncIterator[SagaState]:
         """Every saga, after each of its changes on whichever replica; those in a burst come as one. For ever."""
+
+    async def loads(self) -> Loads:
+        """How much there is to do of each definition that is served or queued."""
 
     def waiting(self, state: SagaState) -> list[Waiting]:
         """What a saga waits for at this moment: what its journal says and, where it is advanced here, what else."""

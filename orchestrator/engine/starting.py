@@ -13,6 +13,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.sagas import StartSaga
+from orchestrator.journal.priority import Priority
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -26,7 +27,9 @@ _FIXED_BITS = 0xF << 76 | 0x3 << 62
 _VERSION_AND_VARIANT = 7 << 76 | 2 << 62
 
 
-def start_request(served: Served, message: Message, request_id: str, traceparent: str) -> StartSaga:
+def start_request(
+    served: Served, message: Message, request_id: str, traceparent: str, priority: Priority = Priority.NORMAL
+) -> StartSaga:
     """What to start.
 
     Args:
@@ -35,6 +38,7 @@ def start_request(served: Served, message: Message, request_id: str, traceparent
             :func:`orchestrator.api.validation.refuse_invalid`. Here it is not validated again.
         request_id: makes a repeated request safe (AIP-155); may be empty.
         traceparent: the W3C trace context of the caller, or empty.
+        priority: how urgent it is, should there be no room for it now; a repeated request may say another one.
 
     The saga's id is derived from the request id, so that whichever replica gets a repeated request finds the same
     saga. Without a request id each request has an id of its own.
@@ -50,6 +54,7 @@ def start_request(served: Served, message: Message, request_id: str, traceparent
         digest=digest.digest(),
         attributes=tuple((name, str(getattr(message, name))) for name in definition.attributes),
         traceparent=traceparent,
+        priority=priority,
     )
 
 

@@ -14,6 +14,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.outcome import Failure
+from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.waits import WaitEnd
 
@@ -265,6 +266,15 @@ def _woken(entry: e.SagaWoken) -> Row:
     return Row(27, entry.at, detail=json.dumps({"owner": entry.owner, "why": entry.why}))
 
 
+def _queued(entry: e.SagaQueued) -> Row:
+    return Row(30, entry.at, detail=json.dumps({"priority": entry.priority.name, "turn_at": entry.turn_at}))
+
+
+def _read_queued(row: Row) -> e.SagaQueued:
+    detail = _detail(row)
+    return e.SagaQueued(row.at, Priority[detail["priority"]], detail["turn_at"])
+
+
 def _payload(row: Row) -> bytes:
     return bytes(row.payload or b"")
 
@@ -337,6 +347,10 @@ def _encoder_of(entry: Entry) -> Callable[[Any], Row]:  # noqa: C901, PLR0911, P
             return lambda each: Row(26, each.at, detail=json.dumps({"wake_at": each.wake_at}))
         case e.SagaWoken():
             return _woken
+        case e.SagaQueued():
+            return _queued
+        case e.SagaAdmitted():
+            return lambda each: Row(31, each.at, detail=json.dumps({"owner": each.owner}))
         case _:
             assert_never(entry)
 
@@ -370,6 +384,8 @@ _DECODERS: dict[int, Callable[[Row], Entry]] = {
     25: _read_wait_ended,
     26: lambda row: e.SagaParked(row.at, _detail(row)["wake_at"]),
     27: lambda row: e.SagaWoken(row.at, **_detail(row)),
+    30: _read_queued,
+    31: lambda row: e.SagaAdmitted(row.at, _detail(row)["owner"]),
 }
 _ENCODERS: dict[type[Any], Callable[[Any], Row]] = {}
 """Those that were needed so far: a look-up by class is several times as quick as the match."""

@@ -17,13 +17,14 @@ completed compensation, queries and best-effort commands aside.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.contract.command import Effect
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
     from orchestrator.journal.outcome import Failure
+    from orchestrator.journal.priority import Priority
     from orchestrator.journal.waits import SignalState, WaitState
 
 
@@ -182,6 +183,18 @@ class CommandState(Delivery):
         return self.outcome is None and self.effect is not Effect.QUERY and not self.best_effort
 
 
+class Queued(NamedTuple):
+    """That a saga is queued.
+
+    Attributes:
+        since: when it was queued; so is turn_at, after which others it is begun: nanoseconds since the epoch, UTC.
+    """
+
+    since: int
+    priority: Priority
+    turn_at: int
+
+
 class SagaState:
     """Everything that the journal tells about one saga.
 
@@ -196,6 +209,7 @@ class SagaState:
         overdue: the deadline passed after the pivot.
         rollback: why the saga rolls back, once it does.
         suspension: why the saga is suspended, while it is.
+        queued: that it is queued, while it is: it was started, and nobody has begun to advance it.
         wake_at: when a parked saga is due, nanoseconds since the epoch, UTC, by the clock of the store; 0 for never.
     """
 
@@ -210,6 +224,7 @@ class SagaState:
         "overdue",
         "parent_id",
         "pivoted",
+        "queued",
         "result",
         "rollback",
         "saga_id",
@@ -251,6 +266,12 @@ class SagaState:
         self.rollback: Reason | None = None
         self.suspension: Reason | None = None
         self.result: bytes | None = None
+        self.queued: Queued | None = None
+
+    @property
+    def turn_at(self) -> int | None:
+        """After which others a queued saga is begun; ``None`` where it is not queued."""
+        return None if self.queued is None else self.queued.turn_at
 
     @property
     def reason(self) -> Reason | None:
@@ -303,6 +324,7 @@ class SagaState:
             raise ValueError(f"saga {self.saga_id} cannot move from {self.status} to {status}")
         self.status = status
         self.wake_at = 0
+        self.queued = None
 
     def intend_compensation(self, key: str, method: str, at: int, request: bytes | None) -> None:
         """Give the compensation of the command with this key the next place."""

@@ -149,6 +149,10 @@ class SagaTrace:
                 return cls._saga_parked
             case e.SagaWoken():
                 return cls._saga_woken
+            case e.SagaQueued():
+                return cls._saga_queued
+            case e.SagaAdmitted():
+                return cls._saga_admitted
             case _:
                 assert_never(entry)
 
@@ -249,6 +253,16 @@ class SagaTrace:
 
     def _deadline_passed(self, entry: e.DeadlinePassed) -> Sequence[bytes]:
         self._events.append(event(names.DEADLINE_PASSED_EVENT, entry.at, {}))
+        return ()
+
+    def _saga_queued(self, entry: e.SagaQueued) -> Sequence[bytes]:
+        self.resting = True
+        self._events.append(event(names.QUEUED_EVENT, entry.at, {names.SAGA_PRIORITY: entry.priority.name.lower()}))
+        return ()
+
+    def _saga_admitted(self, entry: e.SagaAdmitted) -> Sequence[bytes]:
+        self.resting = False
+        self._events.append(event(names.ADMITTED_EVENT, entry.at, {names.SAGA_OWNER: entry.owner}))
         return ()
 
     def _value_recorded(self, _entry: e.ValueRecorded) -> Sequence[bytes]:

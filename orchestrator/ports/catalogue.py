@@ -25,6 +25,7 @@ class SagaRecord:
         started_at: nanoseconds since the epoch, UTC; so is ended_at, ``None`` until the end.
         sequence: how many entries its journal holds.
         wake_at: of one that is parked, when it is due by the clock of the store; ``None`` where no time wakes it.
+        turn_at: of one that is queued, after which others its turn comes (nanoseconds, UTC); ``None`` of any other.
     """
 
     saga_id: str
@@ -37,6 +38,7 @@ class SagaRecord:
     attributes: tuple[tuple[str, str], ...]
     sequence: int
     wake_at: int | None = None
+    turn_at: int | None = None
 
 
 class SagaCount(NamedTuple):
@@ -78,6 +80,10 @@ class Listed(Protocol):
     @property
     def started_at(self) -> int:
         """Nanoseconds since the epoch, UTC."""
+
+    @property
+    def turn_at(self) -> int | None:
+        """Where it is queued; ``None`` where it is not."""
 
     @property
     def attributes(self) -> Collection[tuple[str, str]]:
@@ -151,7 +157,16 @@ class IdBegins:
         return saga.saga_id.startswith(self.prefix) and "/" not in saga.saga_id[len(self.prefix) :]
 
 
-Criterion = DefinitionIs | StatusIn | StartedFrom | StartedBefore | HasAttribute | IdBegins
+@dataclass(frozen=True, slots=True)
+class IsQueued:
+    """The saga is queued: it was started, and nobody has begun to advance it."""
+
+    def matches(self, saga: Listed) -> bool:
+        """Whether the saga meets it."""
+        return saga.turn_at is not None
+
+
+Criterion = DefinitionIs | StatusIn | StartedFrom | StartedBefore | HasAttribute | IdBegins | IsQueued
 """What a filter can ask for: each knows by itself which sagas meet it."""
 
 
@@ -161,6 +176,7 @@ class SagaFilter:
 
     Attributes:
         id_prefix: how their ids begin. A saga stands for its children here: what follows holds no ``/``.
+        queued: only those that are queued.
         criteria: the same as a list: a saga is listed if it meets them all.
     """
 
@@ -170,6 +186,7 @@ class SagaFilter:
     started_before: int | None = None
     attributes: tuple[tuple[str, str], ...] = ()
     id_prefix: str = ""
+    queued: bool = False
     criteria: tuple[Criterion, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -193,3 +210,5 @@ class SagaFilter:
             yield HasAttribute(name, value)
         if self.id_prefix:
             yield IdBegins(self.id_prefix)
+        if self.queued:
+            yield IsQueued()

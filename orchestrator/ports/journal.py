@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from orchestrator.ports.noted_waits import NotedWaits
+from orchestrator.ports.queues import Queues
+from orchestrator.ports.quotas import Quotas
 from orchestrator.ports.requested_acts import RequestedActs
 from orchestrator.ports.retention import EndedReader, Retention
 from orchestrator.ports.schedules import KeptSchedules
@@ -43,6 +45,8 @@ class Append(NamedTuple):
         new: present with the first entries of a saga, which also claims it.
         wake_at: with the status *waiting*, when the saga is due, in nanoseconds by the clock of the store; ``None``
             where no time wakes it, but only an act or a signal. It counts until the next append.
+        turn_at: with the status *waiting*, the saga is queued, and is begun after those with an earlier turn;
+            nanoseconds since the epoch, UTC. ``None`` where it is not queued. It counts until the next append.
     """
 
     saga_id: str
@@ -54,6 +58,7 @@ class Append(NamedTuple):
     ended_at: int | None = None
     new: NewSaga | None = None
     wake_at: int | None = None
+    turn_at: int | None = None
 
 
 class Moving(NamedTuple):
@@ -103,7 +108,7 @@ class JournalReader(EndedReader, Protocol):
         """Let go of the store."""
 
 
-class Journal(JournalReader, RequestedActs, KeptSchedules, Retention, Wakes, NotedWaits, Protocol):
+class Journal(JournalReader, RequestedActs, Queues, Quotas, KeptSchedules, Retention, Wakes, NotedWaits, Protocol):
     """The append-only truth about all sagas, shared by all replicas.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`; what it was to write may then stand or not.

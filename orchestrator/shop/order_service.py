@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.api.application import Application, servicers
-from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, patience_of, statuses, traceparent_of
+from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, patience_of, priority_of, statuses, traceparent_of
 from orchestrator.api.signals import typed_signal
 from orchestrator.api.views.reason_view import reason_view
 from orchestrator.api.views.saga_view import record_view, status_view, step_views, waiting_view
@@ -74,7 +74,8 @@ class OrderService(OrderServiceServicer):
         # How the request was made is no part of the order, nor of what makes two requests the same.
         request.ClearField("request_id")
         request.ClearField("wait")
-        state = await self._starts.start(start_request(served, request, request_id, traceparent_of(context)), wait)
+        start = start_request(served, request, request_id, traceparent_of(context), priority_of(context))
+        state = await self._starts.start(start, wait)
         return order_service_pb2.StartOrderResponse(order=self._view(state))
 
     async def GetOrder(

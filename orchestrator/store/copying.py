@@ -134,7 +134,16 @@ async def _park(source: Journal, target: Journal, saga_ids: Sequence[str]) -> No
     """Park those sagas that are parked in the old journal, and that no replica has taken further in the new one."""
     there = {record.saga_id: record for record in await target.find_each(saga_ids)}
     parked = [
-        Append(record.saga_id, OWNER, 1, record.sequence, (), record.status, wake_at=record.wake_at)
+        Append(
+            record.saga_id,
+            OWNER,
+            1,
+            record.sequence,
+            (),
+            record.status,
+            wake_at=record.wake_at,
+            turn_at=record.turn_at,
+        )
         for record in await source.find_each(saga_ids)
         if record.status is Status.WAITING
         and (there[record.saga_id].status, there[record.saga_id].sequence) == (Status.RUNNING, record.sequence)

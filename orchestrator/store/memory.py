@@ -13,6 +13,7 @@ from orchestrator.journal.state import CLAIMABLE, ENDED, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
 from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
 from orchestrator.ports.journal import Moving
+from orchestrator.ports.queues import QueuedCount
 from orchestrator.ports.retention import Tombstone, tombstone_key
 from orchestrator.ports.wakes import Wake
 from orchestrator.store.append_refusals import (
@@ -29,7 +30,7 @@ from orchestrator.store.schedules_in_memory import SchedulesInMemory, SchedulesS
 from orchestrator.store.tombstones import page_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.claims import Served
@@ -62,6 +63,7 @@ class MemoryState:
     wakes: list[GatheredWakes] = field(default_factory=list)
     schedules: SchedulesState = field(default_factory=SchedulesState)
     tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
+    quotas: dict[str, int] = field(default_factory=dict)
 
 
 class MemoryJournal(RequestsInMemory, SchedulesInMemory):
@@ -85,6 +87,7 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
         self._sagas = state.sagas
         self._alive_until = state.alive_until
         self._tombstones = state.tombstones
+        self._quotas = state.quotas
         RequestsInMemory.__init__(self, self._standing_of, state.requests, state.answers)
         SchedulesInMemory.__init__(self, now, state.schedules)
 
@@ -294,6 +297,33 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
         for tombstone in tombstones:
             self._tombstones.setdefault(tombstone.key, tombstone)
 
+    async def queued(self) -> list[QueuedCount]:
+        """See the port."""
+        groups: dict[tuple[str, int], list[int]] = {}
+        for record in [kept.record for kept in self._sagas.values() if kept.record.turn_at is not None]:
+            groups.setdefault((record.definition, record.version), []).append(record.started_at)
+        return [QueuedCount(*of, len(started), min(started)) for of, started in sorted(groups.items())]
+
+    async def claim_queued(self, owner: str, wanted: Mapping[str, int], served: Served | None = None) -> list[Claim]:
+        """See the port."""
+        left = dict(wanted)
+        queued = [(kept.record.turn_at, kept) for kept in self._sagas.values() if kept.record.turn_at is not None]
+        claims: list[Claim] = []
+        for _, kept in sorted(queued, key=itemgetter(0)):
+            definition = kept.record.definition
+            if left.get(definition) and _is_served(kept.record, served):
+                left[definition] -= 1
+                kept.record = replace(kept.record, status=Status.RUNNING, wake_at=None, turn_at=None)
+                claims.append(_claim(kept, owner))
+        return claims
+
+    async def take_portion(self, name: str, interval: int, number: int) -> int:
+        """See the port."""
+        now = self._now()
+        first_at = max(self._quotas.get(name, now), now - interval * number)
+        self._quotas[name] = first_at + interval * number
+        return first_at - now
+
     async def close(self) -> None:
         """See the port."""
         if self._wakes in self._state.wakes:
@@ -358,6 +388,7 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
             ended_at=append.ended_at,
             sequence=len(kept.entries),
             wake_at=append.wake_at if append.status is Status.WAITING else None,
+            turn_at=append.turn_at if append.status is Status.WAITING else None,
         )
         if append.status not in CLAIMABLE:
             kept.owner = None

@@ -19,6 +19,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.definition.saga import saga
 from orchestrator.engine.replica.assemble import assemble
+from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.run.command_execution import NOT_SENT
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.journal.entries import CommandRefused
@@ -119,6 +120,7 @@ class EngineProcess:
         definitions: Sequence[Definition],
         observer: Observer,
         clock: JumpingClock,
+        limits: Limits,
     ) -> None:
         self.process = Process(name)
         beneath = journal.handle() if journal.shared else journal
@@ -126,7 +128,7 @@ class EngineProcess:
         connection = NetworkConnection(participants, self.process)
         ticking = cast("Clock", clock)  # it is one, but for what cancelling a task answers, which nobody reads
         adapters = Adapters(self.journal, connection, observer, ticking, lambda: 0.5)
-        self.sagas = assemble(definitions, adapters, owner=name, lease=60.0, plan_of=plan_of)
+        self.sagas = assemble(definitions, adapters, owner=name, lease=60.0, limits=limits, plan_of=plan_of)
         self.worker, self.acts = self.sagas.worker, self.sagas.acts
 
     @property
@@ -156,6 +158,9 @@ class EngineWorld:
         definitions: the sagas.
         shared: the processes know that there are others. Then no time passes but in :meth:`let_pass`, because they look
             again and again for what the others want.
+
+    Attributes:
+        limits: what the next processes may do at once.
     """
 
     def __init__(self, *definitions: Definition, shared: bool = False) -> None:
@@ -167,6 +172,7 @@ class EngineWorld:
         self.observer = RecordingObserver()
         self.processes: list[EngineProcess] = []
         self.broken_promises: list[str] = []
+        self.limits = Limits()
         self._owners = itertools.count(1)
         if shared:
             self.clock.hold_from = 0.0
@@ -181,7 +187,9 @@ class EngineWorld:
         """A new replica; of other code than the world's, and with a clock of its own, if given."""
         definitions = definitions or self.definitions
         name = f"replica-{next(self._owners)}"
-        process = EngineProcess(name, self.journal, self.participants, definitions, self.observer, clock or self.clock)
+        process = EngineProcess(
+            name, self.journal, self.participants, definitions, self.observer, clock or self.clock, self.limits
+        )
         self.processes.append(process)
         return process
 

@@ -8,6 +8,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.outcome import Failure
+from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status
 from orchestrator.journal.waits import WaitEnd
@@ -57,6 +58,8 @@ EVERY_ENTRY: tuple[e.Entry, ...] = (
     e.WaitEnded(AT + 30, "sleep#1", WaitEnd.DUE),
     e.SagaParked(AT + 31, AT + 50),
     e.SagaWoken(AT + 32, "host-1-abc", "timer"),
+    e.SagaQueued(AT + 33, Priority.HIGH, AT - 300),
+    e.SagaAdmitted(AT + 34, "host-1-abc"),
 )
 """One of every kind, in an order that no saga would have: a store does not care."""
 
@@ -84,10 +87,12 @@ class Writing:
         digest: bytes = b"digest",
         started_at: int = AT,
         attributes: tuple[tuple[str, str], ...] = (),
+        turn_at: int | None = None,
     ) -> Future[None]:
-        """Write the first entries, which claim the saga."""
+        """Write the first entries, which claim the saga; or queue it, where it is to have a turn."""
         new = NewSaga(definition, 1, digest, started_at, attributes)
-        return self.write(*(entries or EVERY_ENTRY[:1]), new=new)
+        status = Status.RUNNING if turn_at is None else Status.WAITING
+        return self.write(*(entries or EVERY_ENTRY[:1]), status=status, new=new, turn_at=turn_at)
 
     def write(
         self,
@@ -96,9 +101,11 @@ class Writing:
         ended_at: int | None = None,
         new: NewSaga | None = None,
         wake_at: int | None = None,
+        turn_at: int | None = None,
     ) -> Future[None]:
         """Write entries after those before."""
-        append = Append(self.saga_id, self.owner, self.token, self.sequence, entries, status, ended_at, new, wake_at)
+        standing = (status, ended_at, new, wake_at, turn_at)
+        append = Append(self.saga_id, self.owner, self.token, self.sequence, entries, *standing)
         self.sequence += len(entries)
         return self.journal.append(append)
 

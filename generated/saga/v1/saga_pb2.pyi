@@ -42,6 +42,10 @@ class _WaitReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WaitReason
     """Its code waits for a time to come."""
     WAIT_REASON_SIGNAL: _WaitReason.ValueType  # 5
     """Its code waits for a signal."""
+    WAIT_REASON_QUEUED: _WaitReason.ValueType  # 6
+    """The saga has not begun: it is queued, because there is more to do than can be done at once."""
+    WAIT_REASON_RATE: _WaitReason.ValueType  # 7
+    """The participant may be called only so often, by all replicas together."""
 
 class WaitReason(_WaitReason, metaclass=_WaitReasonEnumTypeWrapper):
     """Why a saga does not go on now."""
@@ -58,6 +62,10 @@ WAIT_REASON_TIMER: WaitReason.ValueType  # 4
 """Its code waits for a time to come."""
 WAIT_REASON_SIGNAL: WaitReason.ValueType  # 5
 """Its code waits for a signal."""
+WAIT_REASON_QUEUED: WaitReason.ValueType  # 6
+"""The saga has not begun: it is queued, because there is more to do than can be done at once."""
+WAIT_REASON_RATE: WaitReason.ValueType  # 7
+"""The participant may be called only so often, by all replicas together."""
 Global___WaitReason: _TypeAlias = WaitReason  # noqa: Y015
 
 class _Status:
@@ -71,7 +79,7 @@ class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Status.ValueTy
     STATUS_RUNNING: _Status.ValueType  # 1
     """It goes forward."""
     STATUS_WAITING: _Status.ValueType  # 2
-    """It waits for a timer or a signal."""
+    """It waits for a timer, for a signal, or for its turn to begin."""
     STATUS_COMPLETED: _Status.ValueType  # 3
     """It ended; every effect stands."""
     STATUS_COMPENSATING: _Status.ValueType  # 4
@@ -91,7 +99,7 @@ STATUS_UNSPECIFIED: Status.ValueType  # 0
 STATUS_RUNNING: Status.ValueType  # 1
 """It goes forward."""
 STATUS_WAITING: Status.ValueType  # 2
-"""It waits for a timer or a signal."""
+"""It waits for a timer, for a signal, or for its turn to begin."""
 STATUS_COMPLETED: Status.ValueType  # 3
 """It ended; every effect stands."""
 STATUS_COMPENSATING: Status.ValueType  # 4

@@ -270,9 +270,9 @@ class SagaFilter(_message.Message):
 
     @_builtins.property
     def waiting_for(self) -> _containers.RepeatedScalarFieldContainer[_saga_pb2.WaitReason.ValueType]:
-        """Only sagas that wait for one of these reasons. Of timers and signals the journal tells. For the others: the sagas
-        that this replica advances, at this moment, and those of other replicas, where they have been waiting for some
-        seconds. The two kinds cannot be asked for together. A feed tells only of sagas that this replica advances.
+        """Only sagas that wait for one of these reasons. Of timers, signals and the queue the journal tells. For the others: the
+        sagas that this replica advances, at this moment, and those of other replicas, where they have been waiting for some
+        seconds. The two kinds cannot be asked for together. Of the second kind, a feed tells only what this replica advances.
         """
 
     def __init__(
@@ -570,6 +570,7 @@ class GetStatisticsResponse(_message.Message):
     RECOVERY_FIELD_NUMBER: _builtins.int
     FEED_FIELD_NUMBER: _builtins.int
     UNCLAIMED_FIELD_NUMBER: _builtins.int
+    LOADS_FIELD_NUMBER: _builtins.int
     live_sagas: _builtins.int
     """How many sagas this replica advances."""
     @_builtins.property
@@ -598,6 +599,10 @@ class GetStatisticsResponse(_message.Message):
         second, so no replica serves what stays here.
         """
 
+    @_builtins.property
+    def loads(self) -> _containers.RepeatedCompositeFieldContainer[Global___DefinitionLoad]:
+        """How much of each definition is advanced here, and queued at all replicas."""
+
     def __init__(
         self,
         *,
@@ -608,14 +613,59 @@ class GetStatisticsResponse(_message.Message):
         recovery: Global___RecoveryStatistics | None = ...,
         feed: Global___FeedStatistics | None = ...,
         unclaimed: _abc.Iterable[Global___UnclaimedSagas] | None = ...,
+        loads: _abc.Iterable[Global___DefinitionLoad] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission", "feed", b"feed", "recovery", b"recovery"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission", "counts", b"counts", "feed", b"feed", "live_sagas", b"live_sagas", "participants", b"participants", "recovery", b"recovery", "unclaimed", b"unclaimed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admission", b"admission", "counts", b"counts", "feed", b"feed", "live_sagas", b"live_sagas", "loads", b"loads", "participants", b"participants", "recovery", b"recovery", "unclaimed", b"unclaimed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatisticsResponse: _TypeAlias = GetStatisticsResponse  # noqa: Y015
+
+@_typing.final
+class DefinitionLoad(_message.Message):
+    """How much there is to do of a definition."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEFINITION_FIELD_NUMBER: _builtins.int
+    LIVE_FIELD_NUMBER: _builtins.int
+    MOST_LIVE_FIELD_NUMBER: _builtins.int
+    QUEUED_FIELD_NUMBER: _builtins.int
+    MOST_QUEUED_FIELD_NUMBER: _builtins.int
+    OLDEST_QUEUED_AT_FIELD_NUMBER: _builtins.int
+    definition: _builtins.str
+    """The name of the definition."""
+    live: _builtins.int
+    """How many of its sagas this replica advances."""
+    most_live: _builtins.int
+    """How many it may advance; a start beyond is queued. 0 where only the limit of all sagas counts."""
+    queued: _builtins.int
+    """How many are queued, whichever replica took them."""
+    most_queued: _builtins.int
+    """How many may be queued; a start beyond is refused."""
+    @_builtins.property
+    def oldest_queued_at(self) -> _timestamp_pb2.Timestamp:
+        """When the oldest of those that are queued was started; absent where none is."""
+
+    def __init__(
+        self,
+        *,
+        definition: _builtins.str = ...,
+        live: _builtins.int = ...,
+        most_live: _builtins.int = ...,
+        queued: _builtins.int = ...,
+        most_queued: _builtins.int = ...,
+        oldest_queued_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_queued_at", b"oldest_queued_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["definition", b"definition", "live", b"live", "most_live", b"most_live", "most_queued", b"most_queued", "oldest_queued_at", b"oldest_queued_at", "queued", b"queued"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DefinitionLoad: _TypeAlias = DefinitionLoad  # noqa: Y015
 
 @_typing.final
 class UnclaimedSagas(_message.Message):
@@ -665,6 +715,7 @@ class AdmissionStatistics(_message.Message):
     MOST_QUEUED_FIELD_NUMBER: _builtins.int
     MOST_LIVE_SAGAS_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
+    MOST_QUEUED_SAGAS_FIELD_NUMBER: _builtins.int
     in_flight: _builtins.int
     """Starts in flight."""
     queued: _builtins.int
@@ -674,9 +725,11 @@ class AdmissionStatistics(_message.Message):
     most_queued: _builtins.int
     """How many may wait; more are refused."""
     most_live_sagas: _builtins.int
-    """How many sagas may be advanced at once; a start beyond is refused."""
+    """How many sagas may be advanced at once; a start beyond is queued."""
     refused: _builtins.int
     """How many starts were refused since this replica started."""
+    most_queued_sagas: _builtins.int
+    """How many sagas may be queued in all; a start beyond is refused."""
     def __init__(
         self,
         *,
@@ -686,10 +739,11 @@ class AdmissionStatistics(_message.Message):
         most_queued: _builtins.int = ...,
         most_live_sagas: _builtins.int = ...,
         refused: _builtins.int = ...,
+        most_queued_sagas: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_flight", b"in_flight", "most_in_flight", b"most_in_flight", "most_live_sagas", b"most_live_sagas", "most_queued", b"most_queued", "queued", b"queued", "refused", b"refused"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_flight", b"in_flight", "most_in_flight", b"most_in_flight", "most_live_sagas", b"most_live_sagas", "most_queued", b"most_queued", "most_queued_sagas", b"most_queued_sagas", "queued", b"queued", "refused", b"refused"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -798,6 +852,7 @@ class ParticipantStatistics(_message.Message):
     WAITING_FIELD_NUMBER: _builtins.int
     IS_DOWN_FIELD_NUMBER: _builtins.int
     DOWN_SINCE_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     """The full name of the service."""
     in_flight: _builtins.int
@@ -806,6 +861,8 @@ class ParticipantStatistics(_message.Message):
     """Calls that wait until they may be made."""
     is_down: _builtins.bool
     """The participant seems to be down, and its health is asked for until it is back."""
+    rate: _builtins.str
+    """How often all replicas together may call it, such as `50/s`; empty where there is no such limit."""
     @_builtins.property
     def down_since(self) -> _timestamp_pb2.Timestamp:
         """Since when it is down."""
@@ -818,10 +875,11 @@ class ParticipantStatistics(_message.Message):
         waiting: _builtins.int = ...,
         is_down: _builtins.bool = ...,
         down_since: _timestamp_pb2.Timestamp | None = ...,
+        rate: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["down_since", b"down_since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["down_since", b"down_since", "in_flight", b"in_flight", "is_down", b"is_down", "service", b"service", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["down_since", b"down_since", "in_flight", b"in_flight", "is_down", b"is_down", "rate", b"rate", "service", b"service", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -123,8 +123,11 @@ class SagaServiceServicer:
 
     def StartSaga(self, request, context):
         """Starts a saga. A repeated request id with the same content answers with the saga that it
-        started; with other content it is refused with ALREADY_EXISTS. When there are more starts than the replica can
-        take, the request is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and no saga is started.
+        started; with other content it is refused with ALREADY_EXISTS. When the replica advances as many sagas as it may,
+        the saga is queued: it is durable, its status is STATUS_WAITING, and any replica begins it once there is room.
+        Before others are begun those with the metadata `saga-priority: high`, and after others those with `low`; see the
+        page of the engine. When the queue is full too, or there are more starts at once than the replica can take, the
+        request is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and no saga is started.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -18,8 +18,11 @@ class SagaServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.StartSagaRequest, _saga_service_pb2.StartSagaResponse]
     """Starts a saga. A repeated request id with the same content answers with the saga that it
-    started; with other content it is refused with ALREADY_EXISTS. When there are more starts than the replica can
-    take, the request is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and no saga is started.
+    started; with other content it is refused with ALREADY_EXISTS. When the replica advances as many sagas as it may,
+    the saga is queued: it is durable, its status is STATUS_WAITING, and any replica begins it once there is room.
+    Before others are begun those with the metadata `saga-priority: high`, and after others those with `low`; see the
+    page of the engine. When the queue is full too, or there are more starts at once than the replica can take, the
+    request is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and no saga is started.
     """
     GetSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.GetSagaRequest, _saga_service_pb2.GetSagaResponse]
     """Answers with one saga as it stands."""
@@ -88,8 +91,11 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_saga_service_pb2.StartSagaRequest, _abc.Awaitable[_saga_service_pb2.StartSagaResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.StartSagaResponse]:
         """Starts a saga. A repeated request id with the same content answers with the saga that it
-        started; with other content it is refused with ALREADY_EXISTS. When there are more starts than the replica can
-        take, the request is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and no saga is started.
+        started; with other content it is refused with ALREADY_EXISTS. When the replica advances as many sagas as it may,
+        the saga is queued: it is durable, its status is STATUS_WAITING, and any replica begins it once there is room.
+        Before others are begun those with the metadata `saga-priority: high`, and after others those with `low`; see the
+        page of the engine. When the queue is full too, or there are more starts at once than the replica can take, the
+        request is refused with RESOURCE_EXHAUSTED and a google.rpc.RetryInfo, and no saga is started.
         """
 
     @_abc_1.abstractmethod

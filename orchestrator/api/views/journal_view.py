@@ -134,9 +134,12 @@ def _told(entry: Entry) -> _Told:  # noqa: C901, PLR0911, PLR0912 - one way for 
             return _Told(due_at=entry.wake_at)
         case e.SagaWoken():
             return _Told(by=entry.owner, value=entry.why)
+        case e.SagaQueued():
+            return _Told(value=entry.priority.name.lower())
         case (
             e.SagaStarted()
             | e.SagaRecovered()
+            | e.SagaAdmitted()
             | e.SagaCompleted()
             | e.SagaCompensated()
             | e.SagaPartiallyCompensated()
@@ -173,6 +176,8 @@ def _payload(  # noqa: PLR0911 - one way for each form of entry
             e.ValueRecorded()
             | e.RollbackBegan()
             | e.DeadlinePassed()
+            | e.SagaQueued()
+            | e.SagaAdmitted()
             | e.SagaRecovered()
             | e.SagaSuspended()
             | e.SagaCompensated()

@@ -11,18 +11,20 @@ from saga.v1 import saga_service_pb2 as api
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.engine.sagas import RecoveryProgress, Sagas
+    from orchestrator.engine.sagas import Loads, RecoveryProgress, Sagas
     from orchestrator.ports.catalogue import SagaCount, UnclaimedCount
 
 
 def statistics_view(
     counts: Sequence[SagaCount],
     unclaimed: Sequence[UnclaimedCount],
+    loads: Loads,
     sagas: Sagas,
     admission: api.AdmissionStatistics,
     feed: api.FeedStatistics,
 ) -> api.GetStatisticsResponse:
     """The journal's counts, and this replica's view of its participants and of itself."""
+    admission.most_live_sagas, admission.most_queued_sagas = loads.most_live, loads.most_queued
     return api.GetStatisticsResponse(
         counts=[
             api.SagaCount(
@@ -40,6 +42,7 @@ def statistics_view(
                 waiting=each.waiting,
                 is_down=bool(each.down_since),
                 down_since=timestamp(each.down_since) if each.down_since else None,
+                rate=str(each.rate or ""),
             )
             for each in sagas.participants()
         ],
@@ -55,6 +58,17 @@ def statistics_view(
                 oldest_started_at=timestamp(each.oldest_started_at),
             )
             for each in unclaimed
+        ],
+        loads=[
+            api.DefinitionLoad(
+                definition=each.definition,
+                live=each.live,
+                most_live=each.most_live,
+                queued=each.queued,
+                most_queued=each.most_queued,
+                oldest_queued_at=timestamp(each.oldest_queued_at) if each.oldest_queued_at else None,
+            )
+            for each in loads.definitions
         ],
     )
 

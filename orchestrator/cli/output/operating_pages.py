@@ -49,8 +49,30 @@ def statistics_page(statistics: GetStatisticsResponse) -> RenderableType:
     for each in statistics.participants:
         since = f" since {instant_text(each.down_since)}" if each.HasField("down_since") else ""
         state = Text(f"down{since}", style="bold red") if each.is_down else Text("up", style="green")
+        if each.rate:
+            state.append(f", at most {each.rate}", style="dim")
         participants.add(each.service, str(each.in_flight), str(each.waiting), state)
-    return Group(sagas, *_replica_lines(statistics), "", participants)
+    return Group(sagas, *_replica_lines(statistics), *_queue(statistics), "", participants)
+
+
+def _queue(statistics: GetStatisticsResponse) -> Iterator[RenderableType]:
+    """What is queued, by definition; and which definitions have a limit of their own."""
+    shown = [each for each in statistics.loads if each.queued or each.most_live]
+    if not shown:
+        return
+    table = Records(("definition", "advanced here", "at most", "queued", "at most", "oldest"), head=2)
+    for each in shown:
+        most, oldest = each.most_live, each.oldest_queued_at
+        table.add(
+            each.definition,
+            str(each.live),
+            str(most) if most else "",
+            Text(str(each.queued), style="yellow" if each.queued else ""),
+            str(each.most_queued),
+            instant_text(oldest) if each.HasField("oldest_queued_at") else "",
+        )
+    yield ""
+    yield table
 
 
 def _replica_lines(statistics: GetStatisticsResponse) -> Iterator[Text]:

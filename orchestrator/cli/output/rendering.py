@@ -140,6 +140,11 @@ def waiting_text(waiting: saga_pb2.Waiting) -> Text:
             what = f"the signal {waiting.signal!r}" if waiting.signal else step
             text = Text.assemble(("waits", "cyan"), f" for {what} since {since}")
             return text.append(f", until {instant_text(waiting.until)}" if waiting.HasField("until") else "")
+        case saga_pb2.WAIT_REASON_QUEUED:
+            return Text.assemble(("queued", "bold yellow"), f" since {since}: it begins when there is room")
+        case saga_pb2.WAIT_REASON_RATE:
+            text = Text.assemble((f"{step} waits", "bold yellow"), f" since {since}")
+            return text.append(f": {waiting.service} is called as often as it may be")
         case _:
             text = Text.assemble((f"{step} backs off", "bold yellow"), f" since {since}")
             text.append(f", attempt {waiting.attempt} at {_clock(waiting.until)}" if waiting.HasField("until") else "")

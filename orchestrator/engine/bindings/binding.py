@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import DecodeError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.plan.nodes import ChildSaga
     from orchestrator.contract.command import Command
     from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.bindings.rate_limit import RateLimit
     from orchestrator.ports.channel import Caller, Participants
     from orchestrator.ports.clock import Clock
 
@@ -107,6 +109,7 @@ class Bindings:
         participants: the way to them.
         clock: how the breakers' pauses pass.
         most_in_flight: calls that may be in flight to one participant at once.
+        rate_limits: how often participants may be called, by the full names of their services; the others at will.
 
     Attributes:
         breakers: the circuit breaker in front of each participant, by the full name of its service.
@@ -119,12 +122,15 @@ class Bindings:
         clock: Clock,
         *,
         most_in_flight: int = DEFAULT_MOST_IN_FLIGHT,
+        rate_limits: Mapping[str, RateLimit] = MappingProxyType({}),
     ) -> None:
         commands = {
             name: command for definition in definitions for name, command in definition.items() if not command.streaming
         }
         self.breakers: Mapping[str, CircuitBreaker] = {
-            service: CircuitBreaker(clock, partial(participants.is_serving, service), most_in_flight, service)
+            service: CircuitBreaker(
+                clock, partial(participants.is_serving, service), most_in_flight, service, rate_limits.get(service)
+            )
             for service in sorted({command.service for command in commands.values()})
         }
         self._children: dict[tuple[str, int], Binding] = {}
@@ -141,6 +147,11 @@ class Bindings:
     def child(self, definition: SagaDefinition[Any, Any, Any]) -> Binding | None:
         """The binding of a saga as a child, if it is served."""
         return self._children.get((definition.name, definition.version))
+
+    def return_gradually(self) -> None:
+        """Many sagas are about to go on at once: each participant gets few calls at first, and then more and more."""
+        for breaker in self.breakers.values():
+            breaker.return_gradually()
 
     def by_name(self, name: str) -> Binding | None:
         """The binding of the rpc with this full name, if a served saga's participants have it."""

@@ -11,21 +11,26 @@ call is admitted but one trial.
                    health cannot tell: one trial     ▼  │
                                                   half-open ──the trial was answered──▶ closed
 
-How many calls it takes while it is closed, the :mod:`~orchestrator.engine.bindings.concurrency_limit` says.
+How many calls it takes while it is closed, the :mod:`~orchestrator.engine.bindings.concurrency_limit` says; once it
+has closed, these are few at first (:mod:`~orchestrator.engine.bindings.gradual_return`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from orchestrator.engine.bindings.concurrency_limit import ConcurrencyLimit
+from orchestrator.engine.bindings.gradual_return import GradualReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestrator.engine.bindings.rate_limit import RateLimit
     from orchestrator.ports.clock import Clock
+    from orchestrator.ports.quotas import Rate
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +54,7 @@ class CircuitBreaker:
         check: asks whether the participant serves.
         most_in_flight: calls that may be in flight at once.
         name: of the participant, for the log: the full name of its service.
+        rate_limit: how often it may be called, by all replicas together; ``None`` for as often as one likes.
 
     Attributes:
         try_enter: admits a call now, if that may be.
@@ -64,9 +70,10 @@ class CircuitBreaker:
         "_clock",
         "_failures",
         "_limit",
-        "_most",
         "_name",
         "_prober",
+        "_rate_limit",
+        "_return",
         "_trial",
         "down_since",
         "enter",
@@ -76,17 +83,28 @@ class CircuitBreaker:
         "try_enter",
     )
 
-    def __init__(self, clock: Clock, check: HealthCheck, most_in_flight: int, name: str = "") -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        check: HealthCheck,
+        most_in_flight: int,
+        name: str = "",
+        rate_limit: RateLimit | None = None,
+    ) -> None:
         self._name = name
         self._clock = clock
         self._check = check
-        self._most = most_in_flight
         self._failures = 0
         self._trial = False
         self._limit = ConcurrencyLimit(most_in_flight)
+        self._return = GradualReturn(clock, self._limit, most_in_flight)
         # Its own methods, and not called from here: every command enters.
         self.try_enter = self._limit.try_enter
         self.enter = self._limit.enter
+        self._rate_limit = rate_limit
+        if rate_limit is not None:
+            self.try_enter = partial(self._try_enter_at, rate_limit)
+            self.enter = partial(self._enter_at, rate_limit)
         self._prober: asyncio.Task[None] | None = None
         self.is_open = False
         self.down_since = 0
@@ -96,12 +114,31 @@ class CircuitBreaker:
     @property
     def in_flight(self) -> int:
         """Calls that are in flight."""
-        return self._limit.in_flight
+        return self._limit.in_flight - self._awaiting_instant
 
     @property
     def waiting(self) -> int:
         """How many calls wait to be admitted."""
-        return self._limit.waiting
+        return self._limit.waiting + self._awaiting_instant
+
+    @property
+    def rate(self) -> Rate | None:
+        """How often all replicas together may call; ``None`` for as often as they like."""
+        return self._rate_limit.rate if self._rate_limit is not None else None
+
+    @property
+    def paced_until(self) -> int:
+        """When the next of the calls that wait for the rate goes, nanoseconds since the epoch, UTC; 0 where unknown."""
+        return self._rate_limit.next_at if self._rate_limit is not None and self._rate_limit.waiting else 0
+
+    @property
+    def is_paced(self) -> bool:
+        """Calls wait because there may be only so many in a time."""
+        return self._awaiting_instant > 0
+
+    @property
+    def _awaiting_instant(self) -> int:
+        return self._rate_limit.waiting if self._rate_limit is not None else 0
 
     def leave(self, *, reached: bool) -> None:
         """A call has ended.
@@ -109,6 +146,8 @@ class CircuitBreaker:
         Args:
             reached: the participant was there, whatever the answer.
         """
+        if self._return.under_way:
+            self._return.note(reached=reached)
         if reached:
             self._failures = 0
             if self._trial:
@@ -122,10 +161,39 @@ class CircuitBreaker:
                 self._open()
         self._limit.leave()
 
+    def return_gradually(self) -> None:
+        """Many sagas are about to call at once: admit few of their calls at first, and then more and more."""
+        if not (self.is_open or self._return.under_way):
+            self._return.begin()
+
     def shut(self) -> None:
         """Ask no more; the process ends."""
+        self._return.shut()
+        if self._rate_limit is not None:
+            self._rate_limit.shut()
         if self._prober is not None:
             self._prober.cancel()
+
+    def _try_enter_at(self, rate_limit: RateLimit) -> bool:
+        if not self._limit.try_enter():
+            return False
+        if rate_limit.try_take():
+            return True
+        self._limit.leave()
+        return False
+
+    async def _enter_at(self, rate_limit: RateLimit) -> None:
+        """A call takes its turn first, so that none takes an instant while the participant is down."""
+        while True:
+            await self._limit.enter()
+            try:
+                await rate_limit.take()
+            except asyncio.CancelledError:
+                self._limit.leave()
+                raise
+            if not self.is_open or self._trial:
+                return
+            self._limit.leave()
 
     async def _probe(self) -> None:
         """While the circuit is open, ask again and again, at growing distances."""
@@ -145,7 +213,7 @@ class CircuitBreaker:
 
     def _open(self) -> None:
         self.is_open = True
-        self._limit.make_room(0)
+        self._return.end(0)
         self.down_since = self._clock.now()
         self._prober = asyncio.ensure_future(self._probe())
         _log.warning(
@@ -163,6 +231,6 @@ class CircuitBreaker:
         self._failures = 0
         self._trial = False
         self._prober = None
-        self._limit.make_room(self._most)
+        self._return.begin()
         if self.on_return is not None:
             self.on_return()

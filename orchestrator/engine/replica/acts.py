@@ -21,7 +21,7 @@ from orchestrator.journal.entries import (
 )
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import UNFINISHED, Status
+from orchestrator.journal.state import CLAIMABLE, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,10 +69,10 @@ class Acts:
             raise_failed(executor)
         state = await self._worker.get(saga_id)
         refuse_illegal(Act.PAUSE, state)
-        if state.status is Status.WAITING:
-            return await self._suspend_parked(saga_id, reason)
-        if state.status in UNFINISHED:
+        if state.status in CLAIMABLE:
             raise _advanced_elsewhere(saga_id)
+        if state.status is Status.WAITING:
+            return await self._suspend_waiting(saga_id, reason)
         return state
 
     async def resume(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
@@ -196,13 +196,12 @@ class Acts:
             # It was stopped for another reason: there may be something to roll back, or nothing more to do.
             raise_failed(executor)
 
-    async def _suspend_parked(self, saga_id: str, reason: Reason) -> SagaState:
-        """Pause a saga that waits outside memory."""
-        claim, state, entries = await self.claim_resting(saga_id)
-        if state.status is not Status.WAITING:
-            raise _advanced_elsewhere(saga_id)
+    async def _suspend_waiting(self, saga_id: str, reason: Reason) -> SagaState:
+        """Pause a saga that waits outside memory: parked or queued."""
+        claim, state, entries = await self._claim(Act.PAUSE, saga_id)
         writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
-        writer.record(SagaSuspended(self._now(), reason))
+        if state.status is not Status.SUSPENDED:  # it may have been until it was claimed
+            writer.record(SagaSuspended(self._now(), reason))
         await writer.persist()
         tell_suspended(state, reason)
         return state

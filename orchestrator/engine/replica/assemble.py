@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.analysis.plan.reader import read_plan
-from orchestrator.engine.bindings.binding import DEFAULT_MOST_IN_FLIGHT, Bindings
+from orchestrator.engine.bindings.binding import Bindings
 from orchestrator.engine.bindings.circuit_breaker import CircuitBreaker
+from orchestrator.engine.bindings.rate_limit import RateLimit
 from orchestrator.engine.definitions import ServedSaga, ServedSagas
 from orchestrator.engine.replica.children import add_children
+from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.replica.replica import Replica
 from orchestrator.engine.replica.worker import Worker
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.adapters import Adapters
 
 DEFAULT_LEASE_SECONDS: Final = 15.0
+DEFAULT_LIMITS: Final = Limits()
 
 
 def assemble(
@@ -28,7 +31,7 @@ def assemble(
     *,
     owner: str,
     lease: float = DEFAULT_LEASE_SECONDS,
-    most_in_flight: int = DEFAULT_MOST_IN_FLIGHT,
+    limits: Limits = DEFAULT_LIMITS,
     plan_of: Callable[[SagaDefinition[Any, Any, Any]], Plan] = read_plan,
 ) -> Replica:
     """A replica that serves these definitions, each also as a child of another; it has recovered nothing yet.
@@ -38,18 +41,21 @@ def assemble(
         adapters: what stands behind its ports.
         owner: its name, of its own for each process.
         lease: seconds after which others may take over when it falls silent.
-        most_in_flight: calls that may be in flight to one participant at once, and children at once.
+        limits: how much is done at once.
         plan_of: reads the plan of a definition; for those who have it already.
     """
     bindings = Bindings(
         [definition.commands for definition in definitions],
         adapters.participants,
         adapters.clock,
-        most_in_flight=most_in_flight,
+        most_in_flight=limits.in_flight,
+        rate_limits={
+            name: RateLimit(name, rate, adapters.journal, adapters.clock) for name, rate in limits.rates.items()
+        },
     )
     served = ServedSagas(ServedSaga.over(definition, plan_of(definition), bindings) for definition in definitions)
-    worker = Worker(served, bindings, adapters, owner=owner, lease=lease)
-    add_children(worker, CircuitBreaker(adapters.clock, _always_serving, most_in_flight))
+    worker = Worker(served, bindings, adapters, owner=owner, lease=lease, limits=limits)
+    add_children(worker, CircuitBreaker(adapters.clock, _always_serving, limits.in_flight))
     return Replica(worker)
 
 

@@ -69,7 +69,7 @@ class Recovery:
         lease: seconds after which others may take over when this replica falls silent.
         served: the definitions that this replica serves.
         live: what advances sagas here, by id.
-        claimed: called when sagas were claimed, before they are advanced.
+        claimed: called with the number of the sagas that were claimed, before they are advanced.
         recover: advances a claimed saga with these entries, which lead to this state. The claim says whether it was
             parked and is due.
 
@@ -91,7 +91,7 @@ class Recovery:
         lease: float,
         served: Served,
         live: Mapping[str, Executor],
-        claimed: Callable[[], Awaitable[None]],
+        claimed: Callable[[int], Awaitable[None]],
         recover: Callable[[Claim, Sequence[Entry], SagaState], Recovered],
     ) -> None:
         self._journal = journal
@@ -159,12 +159,21 @@ class Recovery:
         for task in self._background:
             task.cancel()
 
+    async def take(self, claims: Sequence[Claim]) -> None:
+        """Go on with sagas that were claimed; with those that the journal fails, once it is back."""
+        await asyncio.gather(*map(self._recover_one, claims))
+
+    def doubt(self) -> None:
+        """Something may stand, now or later, of which this replica does not know: ask what is claimed here."""
+        self._has_failed = True
+        self._in_doubt_until = self._clock.now() + int(_IN_DOUBT_LEASES * self._lease * _NANOSECONDS)
+
     def defer_recovery(self, claim: Claim) -> None:
         """The journal failed this saga: recover it once the journal is back.
 
         A repeated start that failed believes in its own, first claim; the latest is the one that counts.
         """
-        self._note_failed()
+        self.doubt()
         known = self._deferred.get(claim.saga_id)
         if known is None or known.token < claim.token:
             self._deferred[claim.saga_id] = claim
@@ -229,10 +238,10 @@ class Recovery:
         while not self._closed:
             claims = await self._claim()
             if claims:
-                await self._after_claim()
+                await self._after_claim(len(claims))
             for first in range(0, len(claims), _READ_AT_ONCE):
                 at_once = claims[first : first + _READ_AT_ONCE]
-                await asyncio.gather(*map(self._recover_one, at_once))
+                await self.take(at_once)
                 self.recovered += len(at_once)
                 self._tell_progress()
             if claims:
@@ -240,18 +249,13 @@ class Recovery:
             if len(claims) < _CLAIM_BATCH:
                 break
 
-    def _note_failed(self) -> None:
-        """Something may stand, now or later, of which this replica does not know."""
-        self._has_failed = True
-        self._in_doubt_until = self._clock.now() + int(_IN_DOUBT_LEASES * self._lease * _NANOSECONDS)
-
     async def _claim(self) -> list[Claim]:
         """Claim what no replica advances; first, what was claimed when the journal's answer was lost."""
         found = await self._claimed_unknowingly() if self._is_in_doubt() else []
         try:
             return found + await self._journal.claim_unfinished(self._owner, _CLAIM_BATCH, self._served)
         except JournalError:
-            self._note_failed()
+            self.doubt()
             raise
 
     def _is_in_doubt(self) -> bool:
@@ -283,8 +287,9 @@ class Recovery:
         try:
             entries = await self._journal.read(claim.saga_id)
             state = fold(claim.saga_id, entries)
-            # One that is parked, and was claimed for an act which failed, stays parked until it is due.
-            if state.status in UNFINISHED and (claim.due or state.status is not Status.WAITING):
+            # One that is parked, and was claimed for an act which failed, stays parked until it is due. A queued one
+            # had its turn.
+            if state.status in UNFINISHED and (claim.due or state.queued or state.status is not Status.WAITING):
                 return self._recover_saga(claim, entries, state).stopped
         except JournalError as error:
             _log.warning("saga %s waits for the journal: %s", claim.saga_id, error)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.asking import Asking
 from orchestrator.engine.replica.carrying_out import CarryingOut
+from orchestrator.engine.replica.loads import loads_of
 from orchestrator.engine.replica.noted_waits import NotingWaits
 from orchestrator.engine.replica.schedule_acts import ScheduleActs
 from orchestrator.engine.replica.schedules import ScheduleRunner
 from orchestrator.engine.replica.signals import Signals
 from orchestrator.engine.run.preview import preview
-from orchestrator.engine.run.waiting import code_waits
+from orchestrator.engine.run.waiting import journalled_waits
 from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress
 from orchestrator.errors import ClaimLost
 from orchestrator.journal.acts import Act, refuse_illegal
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.engine.definitions import ServedSaga
     from orchestrator.engine.replica.worker import Worker
-    from orchestrator.engine.sagas import PlannedCompensation, Signal, Waiting
+    from orchestrator.engine.sagas import Loads, PlannedCompensation, Signal, Waiting
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import SagaState
@@ -117,15 +118,19 @@ class Replica:
         journal = self.worker.adapters.journal
         return await journal.unclaimed() if journal.shared else []
 
+    async def loads(self) -> Loads:
+        """See the facade."""
+        return await loads_of(self.worker.queueing, {saga.definition.name for saga in self.worker.served})
+
     def waiting(self, state: SagaState) -> list[Waiting]:
         """See the facade."""
         executor = self.worker.live.get(state.saga_id)
-        return ([] if executor is None else executor.waiting) + code_waits(state)
+        return ([] if executor is None else executor.waiting) + journalled_waits(state)
 
     def all_waiting(self) -> Iterable[tuple[SagaState, list[Waiting]]]:
         """See the facade."""
         for executor in self.worker.live.values():
-            if waiting := executor.waiting + code_waits(executor.state):
+            if waiting := executor.waiting + journalled_waits(executor.state):
                 yield executor.state, waiting
 
     async def waiting_elsewhere(self, reasons: Collection[int]) -> Sequence[SagaRecord]:
@@ -213,7 +218,7 @@ class Replica:
     def participants(self) -> list[ParticipantHealth]:
         """See the facade."""
         return [
-            ParticipantHealth(service, breaker.in_flight, breaker.waiting, breaker.down_since)
+            ParticipantHealth(service, breaker.in_flight, breaker.waiting, breaker.down_since, breaker.rate)
             for service, breaker in self.worker.bindings.breakers.items()
         ]
 

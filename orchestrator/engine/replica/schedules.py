@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.engine.schedules.turn import fired, taken
 from orchestrator.engine.starting import start_request
-from orchestrator.errors import JournalError, SagaExists
+from orchestrator.errors import JournalError, Overloaded, SagaExists
 from orchestrator.journal.state import ENDED
 from orchestrator.ports.schedules import PastStart, StartOutcome
 
@@ -111,9 +111,9 @@ class ScheduleRunner:
 
     def _room(self) -> int:
         """How many more may be started now."""
-        worker, now = self._worker, self._worker.adapters.clock.now()
-        self._in_hand = {each: until for each, until in self._in_hand.items() if each in worker.live and until > now}
-        return min(_MOST_IN_HAND - len(self._in_hand), worker.recovery.timers.most_live - len(worker.live))
+        live, now = self._worker.live, self._worker.adapters.clock.now()
+        self._in_hand = {each: until for each, until in self._in_hand.items() if each in live and until > now}
+        return _MOST_IN_HAND - len(self._in_hand)
 
     async def _take(self, schedule: Schedule, now: int) -> None:
         """Decide about one, unless another replica did; and do what is decided."""
@@ -123,7 +123,7 @@ class ScheduleRunner:
                 kept = replace(decided, revision=decided.revision + 1)
                 for firing in decided.firing:
                     kept = await self._note(kept, firing, await self._start(kept, firing, now))
-        except JournalError as error:
+        except (JournalError, Overloaded) as error:
             self._failed = True
             _log.info("schedule %s is tried again in a few seconds: %s", schedule.name, error)
         except Exception:  # noqa: BLE001 - one schedule must not keep the others waiting
@@ -155,10 +155,11 @@ class ScheduleRunner:
         return {record.saga_id for record in records if record.status not in ENDED}
 
     async def _start(self, schedule: Schedule, firing: Firing, now: int) -> PastStart:
-        """Start a saga, or find it started; what became of it once that is durable.
+        """Start a saga, or find it started; what became of it once that is durable. It may be queued.
 
         Raises:
             JournalError: whether it is durable is not known.
+            Overloaded: there is no room for it, and none in the queue; it is not started.
         """
         start = self._request(schedule, firing)
         if isinstance(start, str):

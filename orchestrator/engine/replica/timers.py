@@ -63,6 +63,7 @@ class Timers:
 
     Attributes:
         most_live: how many sagas the replica may advance at once; beyond, none is woken.
+        waits_for_room: it advances so many.
         load: tells the share of the time since it was last asked in which the thread of the loop was busy.
     """
 
@@ -91,13 +92,18 @@ class Timers:
         self._hurried = asyncio.Event()
         self._has_more = False
         self._is_busy = False
-        self._is_full = False
+        self.waits_for_room = False
         self.most_live = _DEFAULT_MOST_LIVE
         self.load: Callable[[], float] = lambda: 0.0
 
     def hurry(self) -> None:
         """A saga was parked, or something may be due, or there is room again: look now."""
         self._hurried.set()
+
+    def note_room(self) -> None:
+        """A saga is advanced here no more: where that was waited for, look now, before a queued saga takes its room."""
+        if self.waits_for_room:
+            self.hurry()
 
     async def run(self) -> None:
         """Wake what is due, again and again."""
@@ -141,9 +147,9 @@ class Timers:
 
     def _room_in_memory(self) -> int:
         room = self.most_live - len(self._live)
-        if room <= 0 and not self._is_full:
+        if room <= 0 and not self.waits_for_room:
             _log.warning("this replica advances %d sagas, as many as it may: timers wait", len(self._live))
-        self._is_full = room <= 0
+        self.waits_for_room = room <= 0
         return room
 
     async def _wake(self, claim: Claim) -> None:

@@ -18,11 +18,13 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from orchestrator.engine.replica.elsewhere import Elsewhere
 from orchestrator.engine.replica.new_saga import started_now
+from orchestrator.engine.replica.queueing import Queueing
 from orchestrator.engine.replica.recovery import Recovery
+from orchestrator.engine.replica.room import Room
 from orchestrator.engine.replica.waking import Waking
 from orchestrator.engine.replica.watched import WatchedSagas
 from orchestrator.engine.replica.watching import Watchers
@@ -31,8 +33,16 @@ from orchestrator.engine.run.journal_time import JournalTime
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.replay import ReplayGate
 from orchestrator.engine.run.stop_control import Fail, Halt, Stop
-from orchestrator.errors import ClaimLost, Recovering, SagaDeleted, SagaExists, SagaNotFound
-from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaRecovered, SagaWoken, WaitEnded
+from orchestrator.errors import ClaimLost, Overloaded, Recovering, SagaDeleted, SagaExists, SagaNotFound
+from orchestrator.journal.entries import (
+    RollbackBegan,
+    SagaAdmitted,
+    SagaCompensated,
+    SagaQueued,
+    SagaRecovered,
+    SagaWoken,
+    WaitEnded,
+)
 from orchestrator.journal.fold import fold
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CLAIMABLE, SagaState, Status
@@ -46,12 +56,16 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.bindings.binding import Bindings
     from orchestrator.engine.definitions import ServedSagas
+    from orchestrator.engine.replica.limits import Limits
     from orchestrator.engine.sagas import StartSaga
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.adapters import Adapters
     from orchestrator.ports.journal import NewSaga
 
 _log = logging.getLogger(__name__)
+
+_MANY: Final = 32
+"""So many sagas that go on at once could overrun a participant."""
 
 
 class FrozenNote(Protocol):
@@ -82,6 +96,7 @@ class Worker:
         bindings: the commands of their participants.
         adapters: the adapters.
         owner: this replica's name, of its own for each process.
+        limits: how much it does at once.
         lease: seconds after which others may take over when this replica falls silent.
 
     Attributes:
@@ -93,10 +108,11 @@ class Worker:
         note: tells where the code of sagas hung when their process was ended; ``None`` where nobody notes it.
         frozen: what it told, by id: these are suspended instead.
         time: the time by the journal's clock.
+        queueing: what is begun later, because there is no room now.
     """
 
     def __init__(
-        self, served: ServedSagas, bindings: Bindings, adapters: Adapters, *, owner: str, lease: float
+        self, served: ServedSagas, bindings: Bindings, adapters: Adapters, *, owner: str, lease: float, limits: Limits
     ) -> None:
         self.served = served
         self.bindings = bindings
@@ -123,12 +139,25 @@ class Worker:
             lease=lease,
             served=served.versions,
             live=self.live,
-            claimed=self._read_note,
+            claimed=self._make_ready,
             recover=self._recover,
         )
         self.waking.on(Wake.SAGA, self._elsewhere.hurry)
         self.waking.on(Wake.CLAIMABLE, lambda _: self._recovery.hurry())
         self._recovery.noted_time = self.time.note
+        self._recovery.timers.most_live = limits.live
+        self._room = Room(limits)
+        self.queueing = Queueing(
+            adapters.journal,
+            adapters.clock,
+            owner=owner,
+            served=served.versions,
+            limits=limits,
+            room=self._room,
+            recovery=self._recovery,
+            on_many=bindings.return_gradually,
+        )
+        self.beside.append(self.queueing)
 
     async def open(self) -> int:
         """Recover every saga that no replica advances, then keep doing so; how many there were."""
@@ -198,10 +227,15 @@ class Worker:
         Raises:
             SagaExists: a saga of this id was started with another content.
             SagaDeleted: it was started before, has ended, and was deleted.
+            Overloaded: there is no room for it, and none in the queue; it is not started.
             JournalUnavailable: it is not started.
         """
         executor = self.live.get(start.saga_id)
         if executor is None:
+            # A child is never queued: its parent waits for it, and holds its room.
+            if not start.parent_id and self.queueing.must_wait(start.definition):
+                stopped()
+                return await self._queue(start, wait)
             executor = self._launch_new(start)
             executor.stopped.add_done_callback(lambda _: stopped())
         else:
@@ -275,6 +309,28 @@ class Worker:
         writer.record(started)
         return writer
 
+    async def _queue(self, start: StartSaga, wait: float) -> SagaState:
+        """Write a saga down that is to be begun in its turn; the saga as for :meth:`start`."""
+        try:
+            await self.queueing.reserve(start.definition)
+        except Overloaded:
+            if await self.adapters.journal.find(start.saga_id) is None:
+                raise
+            return await self._started_before(start, wait)
+        writer = self._new_writer(start)
+        now = writer.state.started_at
+        writer.record(SagaQueued(now, start.priority, start.priority.turn_at(now)))
+        try:
+            await writer.persist()
+        except SagaExists as error:
+            self.queueing.give_back(start.definition)
+            if isinstance(error, SagaDeleted):
+                raise
+            return await self._started_before(start, wait)
+        self.queueing.hurry()
+        self._watchers.notify(start.saga_id, writer.state)
+        return await self.wait(start.saga_id, wait) if wait > 0 else writer.state
+
     async def _started_before(self, start: StartSaga, wait: float) -> SagaState:
         """The request id was used before, by this or another process."""
         record = await self.adapters.journal.find(start.saga_id)
@@ -322,8 +378,8 @@ class Worker:
             told: the saga rested, so the process that wrote the entries had the time to tell the observer.
         """
         if (other := self.live.get(claim.saga_id)) is not None:
-            if other.token > claim.token:
-                return other  # this claim was lost, and another one won, while the journal was read
+            if other.token >= claim.token:
+                return other  # while the journal was read, it was recovered already, or by a later claim
             other.give_way()
         self.adapters.observer.recovered(claim.saga_id, entries, told=told)
         writer = self.writer(state, token=claim.token, sequence=len(entries))
@@ -345,8 +401,10 @@ class Worker:
         for wait in due_waits(state, self.time.now()):
             writer.record(WaitEnded(now, wait.key, WaitEnd.DUE))
 
-    async def _read_note(self) -> None:
-        """What is claimed now may have kept its process busy until that was ended."""
+    async def _make_ready(self, number: int) -> None:
+        """So many sagas were claimed: they go on at once, and may have kept their process busy until it was ended."""
+        if number >= _MANY:
+            self.bindings.return_gradually()
         if self.note is not None:
             self.frozen = await asyncio.to_thread(self.note.read)
 
@@ -356,10 +414,16 @@ class Worker:
             self._clearing = asyncio.ensure_future(asyncio.to_thread(self.note.clear, [saga_id]))
 
     def _recover(self, claim: Claim, entries: Sequence[Entry], state: SagaState) -> Executor:
-        if state.status is Status.WAITING:
+        now = self.adapters.clock.now()
+        if state.status is not Status.WAITING:
+            return self.recover(claim, entries, state, going_on=[SagaRecovered(now, self.owner)], told=False)
+        if state.queued is None:
             return self.recover(claim, entries, state, going_on=[self.woken("timer")])
-        recovered = SagaRecovered(self.adapters.clock.now(), self.owner)
-        return self.recover(claim, entries, state, going_on=[recovered], told=False)
+        if claim.due or 0 < state.forward_until <= self.time.now():
+            reason = Reason(ReasonCode.DEADLINE, "the saga's deadline passed while it was queued")
+            return self.recover(claim, entries, state, going_on=[self.woken("timer")], rollback=reason)
+        self.queueing.note_begun(state.definition)
+        return self.recover(claim, entries, state, going_on=[SagaAdmitted(now, self.owner)])
 
     def woken(self, why: str) -> SagaWoken:
         """What is journalled first where a parked saga goes on: for a timer, a signal or an act."""
@@ -381,6 +445,8 @@ class Worker:
         executor = Executor(
             served, writer, self.bindings, self.adapters.clock, self.adapters.random_source, self.time, gate
         )
+        if state.saga_id not in self.live:
+            self._room.enter(state.definition)
         self.live[state.saga_id] = executor
         self._watchers.attach(writer)
         executor.stopped.add_done_callback(lambda stopped: self._stopped(executor, writer, stopped))
@@ -393,6 +459,9 @@ class Worker:
         saga_id = executor.state.saga_id
         if self.live.get(saga_id) is executor:
             del self.live[saga_id]
+            self._room.leave(executor.state.definition)
+            self._recovery.timers.note_room()
+            self.queueing.hurry()
             self._digests.pop(saga_id, None)
         rests = not stopped.exception() and stopped.result() is None
         if rests:

@@ -148,6 +148,7 @@ class SagaWriter:
             state.ended_at,
             new,
             (state.wake_at or None) if state.status is Status.WAITING else None,
+            state.turn_at,
         )
         self._sequence += len(entries)
         write = _Write()

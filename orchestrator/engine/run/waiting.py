@@ -1,7 +1,7 @@
-"""What a saga waits for: before it sends something, or because its code says so.
+"""What a saga waits for: before it sends something, because its code says so, or because it is queued.
 
-The former is known to the executor of a live saga, and never journalled; it is noted only where a wait really begins,
-so that a saga on its way pays nothing. The latter is in the journal, and so known of every saga, wherever it is.
+The first is known to the executor of a live saga, and never journalled; it is noted only where a wait really begins,
+so that a saga on its way pays nothing. The others are in the journal, and so known of every saga, wherever it is.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from orchestrator.journal.state import SagaState
 
 
-def code_waits(state: SagaState) -> list[Waiting]:
-    """What the code of a saga that goes forward waits for, in the order in which that began."""
+def journalled_waits(state: SagaState) -> list[Waiting]:
+    """What a saga that goes forward waits for as its journal says: its turn, or what its code waits for, in order."""
     if state.rollback or state.status in ENDED:
         return []
+    if state.queued is not None:
+        return [Waiting(WaitReason.QUEUED, "", "", 0, state.queued.since, 0, None)]
     return [
         Waiting(
             WaitReason.SIGNAL if wait.signal else WaitReason.TIMER,
@@ -61,9 +63,11 @@ class Wait(NamedTuple):
         """How it stands."""
         reason, since, until = WaitReason.BACKOFF, self.since, self.until
         if self.breaker is not None:
-            reason = WaitReason.PARTICIPANT_DOWN if self.breaker.is_open else WaitReason.PARTICIPANT_BUSY
-            until = self.breaker.next_check_at if self.breaker.is_open else 0
-            since = self.breaker.down_since if self.breaker.is_open else since
+            reason, until = WaitReason.PARTICIPANT_BUSY, 0
+            if self.breaker.is_open:
+                reason, since, until = WaitReason.PARTICIPANT_DOWN, self.breaker.down_since, self.breaker.next_check_at
+            elif self.breaker.is_paced:
+                reason, until = WaitReason.RATE, self.breaker.paced_until
         key = self.key.removeprefix(compensation_key(""))
         return Waiting(reason, key, self.service, self.attempt, since, until, self.failure)
 

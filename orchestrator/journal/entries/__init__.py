@@ -28,9 +28,11 @@ from orchestrator.journal.entries.decisions import (
 from orchestrator.journal.entries.sagas import (
     DeadlinePassed,
     RollbackBegan,
+    SagaAdmitted,
     SagaCompensated,
     SagaCompleted,
     SagaPartiallyCompensated,
+    SagaQueued,
     SagaRecovered,
     SagaStarted,
     SagaSuspended,
@@ -54,10 +56,12 @@ __all__ = [
     "OutcomeResolved",
     "RetryRequested",
     "RollbackBegan",
+    "SagaAdmitted",
     "SagaCompensated",
     "SagaCompleted",
     "SagaParked",
     "SagaPartiallyCompensated",
+    "SagaQueued",
     "SagaRecovered",
     "SagaResumed",
     "SagaStarted",
@@ -97,4 +101,6 @@ Entry: TypeAlias = (
     | WaitEnded
     | SagaParked
     | SagaWoken
+    | SagaQueued
+    | SagaAdmitted
 )

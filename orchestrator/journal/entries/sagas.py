@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.journal.priority import Priority  # noqa: TC001 - as above
 from orchestrator.journal.reason import Reason  # noqa: TC001 - as the types of all fields, it can be read at run time
-from orchestrator.journal.state import Status
+from orchestrator.journal.state import Queued, Status
 
 if TYPE_CHECKING:
     from orchestrator.journal.state import SagaState
@@ -46,6 +47,35 @@ class SagaStarted(NamedTuple):
         state.forward_until = self.forward_until
         state.parent_id = self.parent_id
         state.started_at = self.at
+        state.move(Status.RUNNING)
+
+
+class SagaQueued(NamedTuple):
+    """There was no room for the saga when it was started: it waits for its turn, and nobody has claimed it.
+
+    Attributes:
+        turn_at: after which others it is begun, nanoseconds since the epoch, UTC; see ``Priority``.
+    """
+
+    at: int
+    priority: Priority
+    turn_at: int
+
+    def apply(self, state: SagaState) -> None:
+        """The saga waits; its deadline does not."""
+        state.move(Status.WAITING)
+        state.queued = Queued(self.at, self.priority, self.turn_at)
+        state.wake_at = state.forward_until
+
+
+class SagaAdmitted(NamedTuple):
+    """The turn of a queued saga has come: a replica has claimed it, and advances it."""
+
+    at: int
+    owner: str
+
+    def apply(self, state: SagaState) -> None:
+        """The saga runs."""
         state.move(Status.RUNNING)
 
 

@@ -73,7 +73,7 @@ def values_of(places: list[Place]) -> tuple[list[object], ...]:
 
     A new saga that is believed to hold entries already is left out: it is not written, and so is refused.
     """
-    columns: tuple[list[object], ...] = tuple([] for _ in range(28))
+    columns: tuple[list[object], ...] = tuple([] for _ in range(29))
     new, more, chunks, attributes, parked = (
         columns[:12],
         columns[12:20],
@@ -98,7 +98,7 @@ def values_of(places: list[Place]) -> tuple[list[object], ...]:
             expected = first.expected_sequence
             _add(more, number, first.saga_id, first.owner, first.token, expected, length, status, ended_at)
         if last.status is Status.WAITING:
-            _add(parked, number, last.saga_id, last.wake_at)
+            _add(parked, number, last.saga_id, last.wake_at, last.turn_at)
         for write in place.writes:
             append = write.work
             if append.entries:

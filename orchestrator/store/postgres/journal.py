@@ -18,6 +18,7 @@ from orchestrator.journal.acts import Act
 from orchestrator.ports.catalogue import UnclaimedCount
 from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
 from orchestrator.ports.noted_waits import NotedWait
+from orchestrator.ports.queues import QueuedCount
 from orchestrator.ports.requested_acts import RequestedAct
 from orchestrator.ports.wakes import Wake
 from orchestrator.store.moving import moving_of
@@ -197,6 +198,21 @@ class PostgresJournal(PostgresReader, PostgresSchedules):
         columns = zip(*map(row_of, tombstones), strict=True)
         if tombstones:
             await self._ask("keep_tombstones", *map(list, columns))
+
+    async def queued(self) -> list[QueuedCount]:
+        """See the port."""
+        return [QueuedCount(*row) for row in await self._ask("queued_sagas")]
+
+    async def claim_queued(self, owner: str, wanted: Mapping[str, int], served: Served | None = None) -> list[Claim]:
+        """See the port."""
+        await self._commits.settled()
+        rows = await self._ask("claim_queued", owner, list(wanted), list(wanted.values()), *_columns(served))
+        return [Claim(saga_id, token) for _, saga_id, token in sorted(tuple(row) for row in rows)]
+
+    async def take_portion(self, name: str, interval: int, number: int) -> int:
+        """See the port."""
+        ((first_in,),) = await self._ask("take_portion", name, interval, number)
+        return int(first_in)
 
     async def close(self) -> None:
         """See the port."""

@@ -1,6 +1,6 @@
 -- name: append_group
 SELECT append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                    $23, $24, $25, $26, $27, $28);
+                    $23, $24, $25, $26, $27, $28, $29);
 
 -- name: why_refused
 SELECT w.place, s.id IS NOT NULL, o.owner, o.token, o.sequence, d.key, d.status, d.ended_at, d.deleted_at
@@ -19,7 +19,7 @@ ORDER BY c.sequence;
 -- %s stands for the conditions that the filter asks for.
 SELECT s.id, s.saga_id, s.definition, s.version, coalesce(o.status, e.status), s.digest, s.started_at,
        coalesce(o.ended_at, e.ended_at), s.attributes, coalesce(o.sequence, e.sequence),
-       CASE o.status WHEN 2 THEN o.wake_at END
+       CASE o.status WHEN 2 THEN o.wake_at END, CASE o.status WHEN 2 THEN o.turn_at END
 FROM saga AS s
 LEFT JOIN open_saga AS o ON o.saga_id = s.saga_id
 LEFT JOIN ended_saga AS e ON e.saga = s.id
@@ -449,6 +449,44 @@ SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.
 
 -- name: tombstones
 SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.key > $1 ORDER BY d.key LIMIT $2;
+
+-- name: take_portion
+-- The first portion of all is not in the past: it begins now.
+INSERT INTO quota AS q (name, next_at) VALUES ($1, journal_now() + $2::bigint * $3::bigint)
+ON CONFLICT (name) DO UPDATE
+SET next_at = greatest(q.next_at, journal_now() - $2::bigint * $3::bigint) + $2::bigint * $3::bigint
+RETURNING q.next_at - $2::bigint * $3::bigint - journal_now();
+
+-- name: queued_sagas
+SELECT o.definition, o.version, count(*), min(o.started_at)
+FROM open_saga AS o
+WHERE o.status = 2 AND o.turn_at IS NOT NULL
+GROUP BY o.definition, o.version
+ORDER BY o.definition COLLATE "C", o.version;
+
+-- name: claim_queued
+-- Running from now on: whoever recovers sagas recovers these too.
+WITH wanted AS (
+    SELECT w.definition, w.number FROM unnest($2::text[], $3::integer[]) AS w (definition, number)
+), next AS (
+    SELECT f.saga_id, f.turn_at
+    FROM wanted AS w
+    CROSS JOIN LATERAL (
+        SELECT o.saga_id, o.turn_at
+        FROM open_saga AS o
+        WHERE o.status = 2 AND o.turn_at IS NOT NULL AND o.definition = w.definition
+          AND ($4::text[] IS NULL
+               OR (o.definition, o.version) IN (SELECT * FROM unnest($4::text[], $5::integer[])))
+        ORDER BY o.turn_at, o.saga
+        LIMIT w.number
+        FOR UPDATE SKIP LOCKED
+    ) AS f
+)
+UPDATE open_saga AS o
+SET owner = $1, token = o.token + 1, status = 1, turn_at = NULL, wake_at = NULL
+FROM next AS f
+WHERE o.saga_id = f.saga_id
+RETURNING o.saga, o.saga_id, o.token;
 
 -- name: note_waits
 WITH ended AS (

@@ -10,6 +10,7 @@ from orchestrator.ports.catalogue import (
     DefinitionIs,
     HasAttribute,
     IdBegins,
+    IsQueued,
     SagaRecord,
     StartedBefore,
     StartedFrom,
@@ -47,7 +48,7 @@ def conditions(where: SagaFilter, before: int | None, limit: int) -> tuple[str, 
     return "WHERE " + " AND ".join(parts) if parts else "", values
 
 
-def _condition(criterion: Criterion, values: list[Any]) -> str:
+def _condition(criterion: Criterion, values: list[Any]) -> str:  # noqa: PLR0911 - a table that the type checker reads
     """What a criterion is in SQL; its values are added."""
     match criterion:
         case DefinitionIs(name):
@@ -64,6 +65,8 @@ def _condition(criterion: Criterion, values: list[Any]) -> str:
             first, after = _bound(values, prefix), _bound(values, prefix + _LAST)
             rest = _bound(values, len(prefix) + 1)
             return f"s.saga_id >= {first} AND s.saga_id < {after} AND strpos(substr(s.saga_id, {rest}), '/') = 0"
+        case IsQueued():
+            return f"s.id IN ({_OPEN} = 2 AND l.turn_at IS NOT NULL)"
         case _:
             assert_never(criterion)
 
@@ -83,7 +86,7 @@ def _bound(values: list[Any], value: object) -> str:
 
 def record(row: Sequence[Any]) -> SagaRecord:
     """The record of a row of ``search_sagas``."""
-    _, saga_id, definition, version, status, digest_of_start, started_at, ended_at, attributes, sequence, wake_at = row
+    _, saga_id, definition, version, status, digest_of_start, started_at, ended_at, attributes, sequence, *due = row
     return SagaRecord(
         saga_id=saga_id,
         definition=definition,
@@ -94,5 +97,6 @@ def record(row: Sequence[Any]) -> SagaRecord:
         ended_at=ended_at,
         attributes=tuple(json.loads(attributes).items()),
         sequence=sequence,
-        wake_at=wake_at,
+        wake_at=due[0],
+        turn_at=due[1],
     )

@@ -57,7 +57,7 @@ class Appending:
         self._database = database
         self._held: dict[str, _Held] = {}
         self._chunks: list[tuple[int, int, bytes]] = []
-        self._moves: list[tuple[int, int | None, str | None, int | None, int]] = []
+        self._moves: list[tuple[int, int | None, str | None, int | None, int | None, int]] = []
         self._ended: dict[tuple[str, int], tuple[int, int]] = {}
         statements = queries()
         self._create_saga = statements["create_saga"]
@@ -121,7 +121,7 @@ class Appending:
             new.started_at,
             append.ended_at,
             attributes,
-            _wake_at(append),
+            *_due(append),
             tombstone_key(append.saga_id),
         )
         created = self._database.execute(self._create_saga, values)
@@ -170,7 +170,7 @@ class Appending:
         if append.status is held.status and append.status in CLAIMABLE:
             return
         owner = append.owner if append.status in CLAIMABLE else None
-        self._moves.append((append.status.value, append.ended_at, owner, _wake_at(append), held.row))
+        self._moves.append((append.status.value, append.ended_at, owner, *_due(append), held.row))
         before, held.status, held.owner = held.status, append.status, owner
         if before is not held.status and before in ENDED:
             self._uncount(held, before)
@@ -190,5 +190,6 @@ class Appending:
         self._database.execute(queries()["uncount_ended"], values)
 
 
-def _wake_at(append: Append) -> int | None:
-    return append.wake_at if append.status is Status.WAITING else None
+def _due(append: Append) -> tuple[int | None, int | None]:
+    """When the saga is woken, and when its turn comes, where it waits."""
+    return (append.wake_at, append.turn_at) if append.status is Status.WAITING else (None, None)

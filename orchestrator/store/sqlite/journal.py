@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import UnclaimedCount
 from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
+from orchestrator.ports.queues import QueuedCount
 from orchestrator.store.moving import moving_of
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 from orchestrator.store.sqlite.appending import Appending
@@ -34,7 +35,7 @@ from orchestrator.store.sqlite.schedules import SqliteSchedules
 from orchestrator.store.tombstones import row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from orchestrator.ports.claims import Served
@@ -181,6 +182,22 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
         rows = [row_of(tombstone) for tombstone in tombstones]
         await self._write(lambda: self._writing.executemany(queries()["keep_tombstone"], rows))
 
+    async def queued(self) -> list[QueuedCount]:
+        """See the port."""
+        return [QueuedCount(*row) for row in await self._write(partial(self._all, "queued_sagas", ()))]
+
+    async def claim_queued(self, owner: str, wanted: Mapping[str, int], served: Served | None = None) -> list[Claim]:
+        """See the port."""
+        values = {"owner": owner, "served": _known(served)}
+        rows = await self._write(partial(self._claim_queued, wanted, values))
+        return [Claim(saga_id, token) for _, saga_id, token in sorted(rows)]
+
+    async def take_portion(self, name: str, interval: int, number: int) -> int:
+        """See the port."""
+        values = {"name": name, "now": self._now(), "interval": interval, "number": number}
+        ((first_in,),) = await self._write(partial(self._all, "take_portion", values))
+        return int(first_in)
+
     async def close(self) -> None:
         """See the port."""
         if self._closed:
@@ -214,6 +231,10 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
         deleted = [saga_id for saga_id in saga_ids if delete_family(self._writing, saga_id, now)]
         self._appending.forget()
         return deleted
+
+    def _claim_queued(self, wanted: Mapping[str, int], values: Mapping[str, object]) -> list[Any]:
+        each = [{**values, "definition": definition, "limit": number} for definition, number in wanted.items()]
+        return [row for of_one in each for row in self._claim("claim_queued", of_one)]
 
     def _release(self, owner: str) -> None:
         self._all("release_sagas", (owner,))

@@ -1,6 +1,8 @@
 -- name: create_saga
-INSERT INTO saga (saga_id, definition, version, status, owner, token, digest, started_at, ended_at, attributes, wake_at)
-SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+INSERT INTO saga (
+    saga_id, definition, version, status, owner, token, digest, started_at, ended_at, attributes, wake_at, turn_at
+)
+SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 WHERE NOT EXISTS (SELECT * FROM deleted_saga AS d WHERE d.key = ?)
 ON CONFLICT (saga_id) DO NOTHING;
 
@@ -11,7 +13,7 @@ INSERT INTO attribute (name, value, saga) VALUES (?, ?, ?);
 INSERT INTO chunk (saga, sequence, entries) VALUES (?, ?, ?);
 
 -- name: change_status
-UPDATE saga SET status = ?, ended_at = ?, owner = ?, wake_at = ? WHERE id = ?;
+UPDATE saga SET status = ?, ended_at = ?, owner = ?, wake_at = ?, turn_at = ? WHERE id = ?;
 
 -- name: held_saga
 SELECT s.id, s.definition, s.started_at, s.owner, s.token, s.status,
@@ -28,7 +30,7 @@ ORDER BY c.sequence;
 -- name: search_sagas
 -- %s stands for the conditions that the filter asks for.
 SELECT s.id, s.saga_id, s.definition, s.version, s.status, s.digest, s.started_at, s.ended_at, s.attributes,
-       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.wake_at
+       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.wake_at, s.turn_at
 FROM saga AS s
 %s
 ORDER BY s.id DESC
@@ -268,3 +270,40 @@ SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.
 
 -- name: tombstones
 SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.key > ? ORDER BY d.key LIMIT ?;
+
+-- name: examine_timers
+SELECT count(*), min(s.wake_at) FROM saga AS s WHERE s.wake_at IS NOT NULL AND s.status = 2 AND s.wake_at <= ?;
+
+-- name: examine_schedules
+SELECT s.document, s.revision FROM schedule AS s ORDER BY s.name;
+
+-- name: take_portion
+-- The first portion of all is not in the past: it begins now.
+INSERT INTO quota (name, next_at) VALUES (:name, :now + :interval * :number)
+ON CONFLICT (name) DO UPDATE SET next_at = max(next_at, :now - :interval * :number) + :interval * :number
+RETURNING next_at - :interval * :number - :now;
+
+-- name: queued_sagas
+SELECT s.definition, s.version, count(*), min(s.started_at)
+FROM saga AS s INDEXED BY saga_queued
+WHERE s.turn_at IS NOT NULL
+GROUP BY s.definition, s.version
+ORDER BY s.definition, s.version;
+
+-- name: claim_queued
+-- Running from now on: whoever recovers sagas recovers these too.
+UPDATE saga
+SET owner = :owner, token = token + 1, status = 1, turn_at = NULL, wake_at = NULL
+WHERE id IN (
+    SELECT s.id
+    FROM saga AS s INDEXED BY saga_queued
+    WHERE s.definition = :definition AND s.turn_at IS NOT NULL
+      AND (:served IS NULL OR EXISTS (
+          SELECT *
+          FROM json_each(:served) AS j
+          WHERE json_extract(j.value, '$[0]') = s.definition AND json_extract(j.value, '$[1]') = s.version
+      ))
+    ORDER BY s.turn_at, s.id
+    LIMIT :limit
+)
+RETURNING id, saga_id, token;

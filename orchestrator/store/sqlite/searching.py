@@ -10,6 +10,7 @@ from orchestrator.ports.catalogue import (
     DefinitionIs,
     HasAttribute,
     IdBegins,
+    IsQueued,
     SagaRecord,
     StartedBefore,
     StartedFrom,
@@ -44,7 +45,7 @@ def conditions(where: SagaFilter, before: int | None) -> tuple[str, list[Any]]:
     return "WHERE " + " AND ".join(sql for sql, _ in parts), [value for _, values in parts for value in values]
 
 
-def _condition(criterion: Criterion) -> tuple[str, list[Any]]:
+def _condition(criterion: Criterion) -> tuple[str, list[Any]]:  # noqa: PLR0911 - a table that the type checker reads
     """What a criterion is in SQL, and its values."""
     match criterion:
         case DefinitionIs(name):
@@ -61,13 +62,15 @@ def _condition(criterion: Criterion) -> tuple[str, list[Any]]:
             return "s.id IN (SELECT a.saga FROM attribute AS a WHERE a.name = ? AND a.value = ?)", [name, value]
         case IdBegins(prefix):
             return _NAMED, [prefix, prefix + _LAST, len(prefix) + 1]
+        case IsQueued():
+            return "s.turn_at IS NOT NULL", []
         case _:
             assert_never(criterion)
 
 
 def record(row: tuple[Any, ...]) -> SagaRecord:
     """The record of a row of ``search_sagas``."""
-    _, saga_id, definition, version, status, digest, started_at, ended_at, attributes, sequence, wake_at = row
+    _, saga_id, definition, version, status, digest, started_at, ended_at, attributes, sequence, *due = row
     return SagaRecord(
         saga_id=saga_id,
         definition=definition,
@@ -78,5 +81,6 @@ def record(row: tuple[Any, ...]) -> SagaRecord:
         ended_at=ended_at,
         attributes=tuple(json.loads(attributes).items()),
         sequence=sequence,
-        wake_at=wake_at,
+        wake_at=due[0],
+        turn_at=due[1],
     )

@@ -6,8 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from orchestrator.engine.sagas import Signal, StartSaga
-from orchestrator.errors import ActNoted, ActRefused, JournalError, SagaNotFound, ScheduleError
+from orchestrator.errors import ActNoted, ActRefused, JournalError, Overloaded, SagaNotFound, ScheduleError
 from orchestrator.journal.acts import Act
+from orchestrator.journal.priority import Priority
 from orchestrator.journal.state import Status
 from orchestrator.testing.simulation.promises import Promise
 from orchestrator.testing.world.participants import sample
@@ -63,13 +64,14 @@ class Clients:
         gives_up = random.random() < _GIVES_UP
         definition, inputs = random.choice(self._sagas.starts)
         data = random.choice(inputs).SerializeToString(deterministic=True)
+        priority = Priority(1 + sum(map(ord, saga_id)) % len(Priority))
         await asyncio.sleep(after)
         wait = random.choice((0.0, 0.0, random.uniform(0.0, _LONGEST_WAIT)))
 
         def start(replica: ReplicaProcess) -> Awaitable[SagaState]:
             # During a deploy, one that is not there yet starts the version that it has.
             request = StartSaga(saga_id, definition.name, replica.serves(definition), data, data)
-            return replica.worker.start(request, wait)
+            return replica.worker.start(request._replace(priority=priority), wait)
 
         while True:
             state = await self._ask("customer", "start", saga_id, start, lambda replica: replica.serves(definition) > 0)
@@ -237,7 +239,7 @@ class Clients:
         return None
 
 
-_EXPECTED: Final = (JournalError, SagaNotFound, ActRefused, ActNoted, ScheduleError)
+_EXPECTED: Final = (JournalError, SagaNotFound, ActRefused, ActNoted, ScheduleError, Overloaded)
 
 
 async def _answer(ask: Callable[[ReplicaProcess], Awaitable[T]], replica: ReplicaProcess) -> T | Exception:

@@ -25,10 +25,12 @@ from orchestrator.journal.entries import (
     OutcomeResolved,
     RetryRequested,
     RollbackBegan,
+    SagaAdmitted,
     SagaCompensated,
     SagaCompleted,
     SagaParked,
     SagaPartiallyCompensated,
+    SagaQueued,
     SagaRecovered,
     SagaResumed,
     SagaStarted,
@@ -183,7 +185,8 @@ class Invariants:
                 f"{append.owner} wrote to {append.saga_id} after {append.expected_sequence} entries; there were "
                 f"{known.sequence}",
             )
-        self.sagas[append.saga_id] = known._replace(sequence=known.sequence + len(append.entries))
+        sequence = known.sequence + len(append.entries)
+        self.sagas[append.saga_id] = known._replace(sequence=sequence, begun=False)
         for entry in append.entries:
             self._check(known.state, entry)
             entry.apply(known.state)
@@ -200,6 +203,13 @@ class Invariants:
         if claim.token <= known.token:
             self.report(Promise.ONE_OWNER, f"{owner} claimed {claim.saga_id} with the old token {claim.token}")
         self.sagas[claim.saga_id] = known._replace(owner=owner, token=claim.token, advancing=False)
+
+    def begun(self, claim: Claim) -> None:
+        """That claim was the turn of a queued saga."""
+        known = self.sagas[claim.saga_id]
+        if known.begun:
+            self.report(Promise.ONE_OWNER, f"{claim.saga_id} was begun twice, at last by {known.owner}")
+        self.sagas[claim.saga_id] = known._replace(begun=True)
 
     def note_advancing(self, owner: str, saga_id: str) -> None:
         """A replica begins to advance a saga that it has claimed."""
@@ -236,6 +246,8 @@ class Invariants:
                 SagaStarted()
                 | ValueRecorded()
                 | DeadlinePassed()
+                | SagaQueued()
+                | SagaAdmitted()
                 | SagaRecovered()
                 | SagaCompleted()
                 | SagaCompensated()

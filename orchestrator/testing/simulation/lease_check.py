@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.journal.state import CLAIMABLE
 from orchestrator.testing.simulation.promises import Promise
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class LeaseCheck:
     def claimed(self, owner: str, claim: Claim, now: int) -> None:
         """A replica was given a claim. A saga that rests may be claimed although another replica has a claim on it."""
         known = self._sagas[claim.saga_id]
-        if known.state.status in CLAIMABLE and self._is_alive(known.owner, now):
+        if known.is_owned and self._is_alive(known.owner, now):
             self._report(Promise.ONE_OWNER, f"{owner} claimed {claim.saga_id}, whose owner {known.owner} is alive")
 
     def released(self, owner: str, left: Sequence[Claim]) -> None:
@@ -57,7 +56,7 @@ class LeaseCheck:
         if not self._is_alive(owner, now):
             return
         for saga_id, known in self._sagas.items():
-            if known.owner == owner and known.state.status in CLAIMABLE:
+            if known.owner == owner and known.is_owned:
                 self._report(Promise.NOTHING_IS_LOST, f"{owner} has ended, and has not handed over {saga_id}")
 
     def _is_alive(self, owner: str, now: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.contract.command import Effect
-from orchestrator.journal.state import StepOutcome
+from orchestrator.journal.state import CLAIMABLE, StepOutcome
 
 if TYPE_CHECKING:
     from orchestrator.journal.state import CommandState, SagaState
@@ -25,6 +25,7 @@ class ObservedSaga(NamedTuple):
         advancing: its owner has begun to advance it. Until then, the owner may still send what it sent under an
             earlier claim that it has lost.
         sequence: how many entries are durable.
+        begun: it was queued, and its turn has come: its owner must advance it.
     """
 
     state: SagaState
@@ -32,6 +33,12 @@ class ObservedSaga(NamedTuple):
     token: int
     advancing: bool
     sequence: int = 0
+    begun: bool = False
+
+    @property
+    def is_owned(self) -> bool:
+        """Nobody may claim it while its owner is alive, and it is to be handed over."""
+        return self.begun or self.state.status in CLAIMABLE
 
     def is_advanced_by(self, replica: str) -> bool:
         """The replica is the owner, and has begun to advance the saga."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.replica.limits import Limits
     from orchestrator.journal.entries import Entry
     from orchestrator.testing.simulation.fault_rates import FaultRates
     from orchestrator.testing.simulation.invariants import Invariants
@@ -34,7 +35,6 @@ _LEASE_SECONDS: Final = 3.0
 _GRACE_SECONDS: Final = 2.0
 _RETRY_SECONDS: Final = 1.0
 _LONGEST_ABSENCE: Final = 8.0
-_MOST_IN_FLIGHT: Final = 8
 
 
 class InvariantsObserver(NullObserver):
@@ -70,6 +70,7 @@ class ReplicaProcess:
         sagas: SagasUnderTest,
         definitions: Sequence[Definition],
         clock: VirtualClock,
+        limits: Limits,
     ) -> None:
         random = network.random
         self.name = name
@@ -88,7 +89,7 @@ class ReplicaProcess:
             adapters,
             owner=name,
             lease=_LEASE_SECONDS,
-            most_in_flight=_MOST_IN_FLIGHT,
+            limits=limits,
             plan_of=lambda definition: sagas.plans[str(definition)],
         )
         self.is_open = False
@@ -148,6 +149,7 @@ class SimulatedReplica:
         sagas: SagasUnderTest,
         definitions: Sequence[Definition],
         timeline: Timeline,
+        limits: Limits,
     ) -> None:
         self._name = name
         self._network = network
@@ -155,6 +157,7 @@ class SimulatedReplica:
         self._sagas = sagas
         self._definitions = definitions
         self._timeline = timeline
+        self._limits = limits
         self._starts = 0
         self._in_trouble = asyncio.Lock()
         self.current = self._begin()
@@ -171,7 +174,7 @@ class SimulatedReplica:
         clock = VirtualClock(random.uniform(-skew, skew), random.uniform(-drift, drift))
         name = f"{self._name}.{self._starts}"
         self._timeline.note(name, "opened")
-        process = ReplicaProcess(name, self._network, self._store, self._sagas, self._definitions, clock)
+        process = ReplicaProcess(name, self._network, self._store, self._sagas, self._definitions, clock, self._limits)
         process.begin()
         return process
 

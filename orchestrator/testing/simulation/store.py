@@ -128,8 +128,10 @@ class SimulatedJournal(JournalConnection):
     def _write_late(self, appends: Sequence[Append], new: Sequence[str]) -> None:
         self._note("late", *(append.saga_id for append in appends))
         self._store.locked.subtract(new)
+        refused = set[str]()  # what a transaction writes of one saga stands as a whole, or not at all
         for append in appends:
-            self.write(append)
+            if append.saga_id not in refused and self.write(append) is not None:
+                refused.add(append.saga_id)
 
     def _write_unless_locked(self, append: Append) -> Exception | None:
         if self._store.locked[append.saga_id]:
@@ -164,6 +166,12 @@ class SimulatedJournal(JournalConnection):
 
         call_outside(self._store.random.uniform(*_LATE_SECONDS), claim_late)
         raise JournalUnavailable(_BROKE)
+
+    def note_begun(self, claims: Sequence[Claim]) -> None:
+        """See the base class."""
+        self.note_claims(claims)
+        for claim in claims:
+            self._store.invariants.begun(claim)
 
     async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.journal.state import ENDED, UNFINISHED, Status
 from orchestrator.journal.waiting import open_waits
+from orchestrator.testing.simulation.drawn_limits import draw_limits
 from orchestrator.testing.simulation.fault_rates import NO_FAULTS, FaultRates
 from orchestrator.testing.simulation.final_check import FinalCheck
 from orchestrator.testing.simulation.invariants import Invariants
@@ -50,7 +51,7 @@ _REPLICAS: Final = (2, 3)
 _DEPLOYS: Final = 0.4
 """In how many worlds a new version is deployed, where some saga has several."""
 _LONGEST_DEPLOY_PAUSE: Final = 6.0
-_OPERATOR_ROUNDS: Final = 20
+_OPERATOR_ROUNDS: Final = 40
 _LATEST_ARRIVAL_SECONDS: Final = 30.0
 _ENGINE: Final = "orchestrator.engine"
 _YOUNGEST: Final = 0
@@ -137,8 +138,9 @@ class _World:
         before = self._served_before(definitions)
         network = Network(self._sagas, self._loop, random, self._fault_rates, timeline, self._invariants)
         store = SimulatedStore(self._journal, self._loop, random, self._fault_rates, timeline, self._invariants)
+        limits = draw_limits(self._seed, [service.full_name for service in self._sagas.services])
         replicas = [
-            SimulatedReplica(f"replica-{number}", network, store, self._sagas, before, timeline)
+            SimulatedReplica(f"replica-{number}", network, store, self._sagas, before, timeline, limits)
             for number in range(1, random.randint(*_REPLICAS) + 1)
         ]
         clients = ScheduleClients(replicas, self._sagas, random, timeline, self._invariants, self._seed)
@@ -206,9 +208,12 @@ class _World:
             self._invariants.report(Promise.NOTHING_IS_LOST, f"{saga_id} does not come to an end")
 
     def _unsettled(self) -> list[str]:
-        """The sagas that go on: neither ended, nor suspended, nor waiting for a child that is."""
+        """The sagas that go on: neither ended, nor suspended, nor waiting for a child that is, or for its room."""
         resting = set(self._in({*ENDED, Status.SUSPENDED}))
-        for saga_id in self._in({Status.SUSPENDED}):
+        suspended = self._in({Status.SUSPENDED})
+        if suspended:
+            resting.update(saga_id for saga_id, known in self._invariants.sagas.items() if known.state.queued)
+        for saga_id in suspended:
             while saga_id := self._invariants.sagas[saga_id].state.parent_id:
                 resting.add(saga_id)
         return [saga_id for saga_id in self._invariants.sagas if saga_id not in resting]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.claims import Claim, DueClaims, Served, SilentReplica
     from orchestrator.ports.journal import Append, Journal, Moving
     from orchestrator.ports.noted_waits import NotedWait
+    from orchestrator.ports.queues import QueuedCount
     from orchestrator.ports.requested_acts import RequestedAct
     from orchestrator.ports.retention import EndedPage, Tombstone
     from orchestrator.ports.wakes import Woken
@@ -45,7 +46,7 @@ class JournalConnection(SchedulesConnection):
     """A connection with which nothing goes wrong, and that takes no time.
 
     It is a :class:`~orchestrator.ports.journal.Journal`. A subclass says what goes wrong, by overriding :meth:`delay`,
-    :meth:`commit`, :meth:`travel` and :meth:`note_claims`.
+    :meth:`commit`, :meth:`travel`, :meth:`note_claims` and :meth:`note_begun`.
 
     Args:
         journal: the journal beneath. Its methods must not wait for anything.
@@ -90,6 +91,9 @@ class JournalConnection(SchedulesConnection):
 
     def note_claims(self, claims: Sequence[Claim]) -> None:
         """The journal beneath has given these claims to the process."""
+
+    def note_begun(self, claims: Sequence[Claim]) -> None:
+        """The same of claims to sagas that were queued."""
 
     def write(self, append: Append) -> Exception | None:
         """Write one append to the journal beneath; the error that it answers with."""
@@ -266,6 +270,24 @@ class JournalConnection(SchedulesConnection):
     async def keep_tombstones(self, tombstones: Sequence[Tombstone]) -> None:
         """See the port."""
         await self._ask(lambda: self.journal.keep_tombstones(tombstones))
+
+    async def queued(self) -> list[QueuedCount]:
+        """See the port."""
+        return await self._ask(self.journal.queued)
+
+    async def claim_queued(self, owner: str, wanted: Mapping[str, int], served: Served | None = None) -> list[Claim]:
+        """See the port."""
+
+        async def claim() -> list[Claim]:
+            claims = await self.journal.claim_queued(owner, wanted, served)
+            self.note_begun(claims)
+            return claims
+
+        return await self._ask(claim)
+
+    async def take_portion(self, name: str, interval: int, number: int) -> int:
+        """See the port."""
+        return await self._ask(lambda: self.journal.take_portion(name, interval, number))
 
     async def close(self) -> None:
         """See the port. The journal beneath stays open: other replicas use it."""

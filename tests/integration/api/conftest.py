@@ -25,7 +25,7 @@ from orchestrator.bootstrap import SystemClock
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.cli.app import app
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.engine.replica.assemble import assemble
+from orchestrator.engine.replica.assemble import DEFAULT_LIMITS, assemble
 from orchestrator.errors import JournalError
 from orchestrator.journal.outcome import Failure, Rejected
 from orchestrator.observability import open_observability
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.engine.replica.limits import Limits
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.journal.outcome import Outcome
     from orchestrator.ports.journal import Journal
@@ -134,16 +135,20 @@ class Api:
 
 @asynccontextmanager
 async def serving(
-    journal: Journal, mocks: Mocks, owner: str, lease: float = 15.0, others: Sequence[Definition] = ()
+    journal: Journal,
+    mocks: Mocks,
+    owner: str,
+    lease: float = 15.0,
+    limits: Limits = DEFAULT_LIMITS,
+    others: Sequence[Definition] = (),
 ) -> AsyncIterator[Api]:
     """A replica with its API, as the composition root puts them together; its participants are mocks."""
     clock = SystemClock()
     adapters = Adapters(journal, mocks, open_observability({}), clock, random.random)
-    replica = assemble([place_order, *others], adapters, owner=owner, lease=lease)
+    replica = assemble([place_order, *others], adapters, owner=owner, lease=lease, limits=limits)
     worker = replica.worker
     nobody = GrpcChannel(NOBODY)
-    limits = StartLimits(in_flight=256, queued=2000, live=50_000)
-    admission = Admission(limits, replica, lambda: 1.0)
+    admission = Admission(StartLimits(in_flight=256, queued=2000), lambda: 1.0)
     starts, feed = Starts(replica, admission), SagaFeed(replica, clock)
     sagas = SagaService(replica, starts, feed, clock)
     orders = OrderService(replica, starts, clock, OrderDetails(lambda _: nobody.current))

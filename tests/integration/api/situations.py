@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 from orchestrator.journal.entries import SagaSuspended
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -15,11 +17,21 @@ from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 
 if TYPE_CHECKING:
+    import grpc.aio
     from google.protobuf.message import Message
 
     from tests.integration.api.conftest import Api
 
 AUTHORIZE = "PaymentService.AuthorizePayment#1"
+
+
+def retry_of(error: grpc.aio.AioRpcError) -> tuple[str, float]:
+    """The reason, and after how many seconds to ask again."""
+    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an AioRpcError has all that is read
+    assert status is not None, error
+    assert all(any(packed.Unpack(detail) for packed in status.details) for detail in (info, retry)), status
+    return info.reason, retry.retry_delay.ToTimedelta().total_seconds()
 
 
 class Operator(TypedDict):

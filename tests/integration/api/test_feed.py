@@ -16,12 +16,12 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.catalogue import SagaFilter
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
-from tests.integration.api.situations import held_at, start
-from tests.integration.api.test_overload import details
+from tests.integration.api.situations import held_at, retry_of, start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from orchestrator.engine.sagas import Waiting
     from orchestrator.journal.state import SagaState
     from shop.order.v1.order_service_pb2 import StartOrderRequest
     from tests.integration.api.conftest import Api
@@ -34,10 +34,10 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The status of each view that is built for the feed."""
     built: list[str] = []
 
-    def counted(state: SagaState) -> saga_pb2.Saga:
+    def counted(state: SagaState, waiting: Iterable[Waiting]) -> saga_pb2.Saga:
         assert state.status is not None
         built.append(state.status.name)
-        return feed_view(state)
+        return feed_view(state, waiting)
 
     monkeypatch.setattr(feed_module, "feed_view", counted)
     return built
@@ -121,7 +121,7 @@ async def test_one_watcher_too_many_is_refused_with_a_reason(api: Api) -> None:
         [answer async for answer in api.sagas.WatchSagas(pb.WatchSagasRequest())]
 
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert details(refused.value) == ("TOO_MANY_WATCHERS", 1.0)
+    assert retry_of(refused.value) == ("TOO_MANY_WATCHERS", 1.0)
     statistics = (await api.sagas.GetStatistics(pb.GetStatisticsRequest())).feed
     assert (statistics.watchers, statistics.most_watchers) == (2, 2)
     for each in watching:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import grpc.aio
 import pytest
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from orchestrator.api import admission
 from orchestrator.api.admission import StartLimits
@@ -18,7 +16,7 @@ from orchestrator.ports.catalogue import SagaFilter
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_service_pb2 import CancelOrderRequest, StartOrderRequest
-from tests.integration.api.situations import packed, start
+from tests.integration.api.situations import packed, retry_of, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,21 +26,12 @@ if TYPE_CHECKING:
     AnOrder = Callable[..., StartOrderRequest]
 
 
-def details(error: grpc.aio.AioRpcError) -> tuple[str, float]:
-    """The reason, and after how many seconds to ask again."""
-    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an AioRpcError has all that is read
-    assert status is not None, error
-    assert all(any(packed.Unpack(detail) for packed in status.details) for detail in (info, retry)), status
-    return info.reason, retry.retry_delay.ToTimedelta().total_seconds()
-
-
 async def told(api: Api, order: StartOrderRequest) -> str:
     """The order's id, or the name of the code with which it was refused."""
     try:
         return (await api.orders.StartOrder(order)).order.order_id
     except grpc.aio.AioRpcError as error:
-        return error.code().name if details(error)[0] == "TOO_MANY_STARTS" else str(error)
+        return error.code().name if retry_of(error)[0] == "TOO_MANY_STARTS" else str(error)
 
 
 def slow_journal(api: Api) -> asyncio.Event:
@@ -61,7 +50,7 @@ def slow_journal(api: Api) -> asyncio.Event:
 
 
 async def test_of_five_thousand_starts_at_once_on_one_channel_none_is_cancelled(api: Api, an_order: AnOrder) -> None:
-    api.admission.limits = StartLimits(in_flight=16, queued=100, live=50_000)
+    api.admission.limits = StartLimits(in_flight=16, queued=100)
     api.mocks.refused["CreateOrder"] = 5000  # so that each is soon over
 
     answers = Counter(
@@ -79,7 +68,7 @@ async def test_of_five_thousand_starts_at_once_on_one_channel_none_is_cancelled(
 async def test_a_start_beyond_the_queue_is_refused_with_a_reason_and_nothing_is_journalled(
     api: Api, an_order: AnOrder
 ) -> None:
-    api.admission.limits = StartLimits(in_flight=1, queued=1, live=50_000)
+    api.admission.limits = StartLimits(in_flight=1, queued=1)
     taken = slow_journal(api)
     first, second = (asyncio.ensure_future(told(api, an_order())) for _ in range(2))
     await api.until(lambda: api.admission.queued)
@@ -88,14 +77,14 @@ async def test_a_start_beyond_the_queue_is_refused_with_a_reason_and_nothing_is_
         await start(api, an_order())
 
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert details(refused.value) == ("TOO_MANY_STARTS", 1.0)
+    assert retry_of(refused.value) == ("TOO_MANY_STARTS", 1.0)
     taken.set()
     await asyncio.gather(first, second)
     assert len(api.journal._sagas) == 2
 
 
 async def test_a_start_has_its_turn_until_its_saga_has_ended(api: Api, an_order: AnOrder) -> None:
-    api.admission.limits = StartLimits(in_flight=1, queued=0, live=50_000)
+    api.admission.limits = StartLimits(in_flight=1, queued=0)
     held = api.mocks.hold("PriceOrder")
     waiting = asyncio.ensure_future(told(api, an_order(wait=60)))
     await api.called("PriceOrder")
@@ -112,7 +101,7 @@ async def test_a_saga_that_waits_for_somebody_else_keeps_no_turn_from_others(
     monkeypatch.setattr(admission, "_LOOK_SECONDS", 0.001)
     monkeypatch.setattr(admission, "_HOLD_SECONDS", 3600.0)
     monkeypatch.setattr(api.admission, "_load", lambda: 0.3)
-    api.admission.limits = StartLimits(in_flight=1, queued=1, live=50_000)
+    api.admission.limits = StartLimits(in_flight=1, queued=1)
     held = api.mocks.hold("CreateOrder")
 
     answers = [await told(api, an_order()) for _ in range(5)]
@@ -134,7 +123,7 @@ async def test_a_busy_loop_takes_turns_back_only_after_a_while(
         return 0.9
 
     monkeypatch.setattr(api.admission, "_load", busy)
-    api.admission.limits = StartLimits(in_flight=1, queued=0, live=50_000)
+    api.admission.limits = StartLimits(in_flight=1, queued=0)
     held = api.mocks.hold("CreateOrder")
     await told(api, an_order())
     await api.until(lambda: len(looked) > 2)
@@ -147,7 +136,7 @@ async def test_a_busy_loop_takes_turns_back_only_after_a_while(
 
 
 async def test_a_start_whose_caller_went_away_leaves_the_queue(api: Api, an_order: AnOrder) -> None:
-    api.admission.limits = StartLimits(in_flight=1, queued=5, live=50_000)
+    api.admission.limits = StartLimits(in_flight=1, queued=5)
     taken = slow_journal(api)
     first = asyncio.ensure_future(told(api, an_order()))
     await api.until(lambda: api.admission.in_flight)
@@ -162,18 +151,8 @@ async def test_a_start_whose_caller_went_away_leaves_the_queue(api: Api, an_orde
     assert len(api.journal._sagas) == 1
 
 
-async def test_no_more_sagas_are_started_than_may_live(api: Api, an_order: AnOrder) -> None:
-    api.admission.limits = StartLimits(in_flight=10, queued=10, live=2)
-    api.mocks.hold("CreateOrder")
-
-    answers = [await told(api, an_order()) for _ in range(3)]
-
-    assert answers[2] == "RESOURCE_EXHAUSTED"
-    assert len(api.worker.live) == 2
-
-
 async def test_operators_are_answered_while_starts_are_refused(api: Api, an_order: AnOrder) -> None:
-    api.admission.limits = StartLimits(in_flight=1, queued=0, live=1)
+    api.admission.limits = StartLimits(in_flight=1, queued=0)
     api.mocks.hold("PriceOrder")
     order_id = (await api.orders.StartOrder(an_order())).order.order_id
     await api.called("PriceOrder")
@@ -189,7 +168,7 @@ async def test_operators_are_answered_while_starts_are_refused(api: Api, an_orde
 
 
 async def test_repeated_starts_find_one_saga_however_many_are_refused(api: Api, an_order: AnOrder) -> None:
-    api.admission.limits = StartLimits(in_flight=1, queued=3, live=50_000)
+    api.admission.limits = StartLimits(in_flight=1, queued=3)
     request_id = str(uuid.uuid4())
 
     answers = await asyncio.gather(*(told(api, an_order(request_id=request_id)) for _ in range(500)))
@@ -204,13 +183,13 @@ async def test_a_live_saga_is_found_again_without_a_turn(api: Api, an_order: AnO
     api.mocks.hold("CreateOrder")
     order = an_order(request_id=str(uuid.uuid4()))
     order_id = await told(api, order)
-    api.admission.limits = StartLimits(in_flight=1, queued=0, live=1)
+    api.admission.limits = StartLimits(in_flight=1, queued=0)
 
     assert await told(api, order) == order_id
 
 
 async def test_statistics_show_the_limits_and_what_was_refused(api: Api, an_order: AnOrder) -> None:
-    api.admission.limits = StartLimits(in_flight=1, queued=1, live=7)
+    api.admission.limits = StartLimits(in_flight=1, queued=1)
     taken = slow_journal(api)
     starts = [asyncio.ensure_future(told(api, an_order())) for _ in range(4)]
     await api.until(lambda: api.admission.refused == 2)
@@ -218,14 +197,20 @@ async def test_statistics_show_the_limits_and_what_was_refused(api: Api, an_orde
     shown = (await api.sagas.GetStatistics(pb.GetStatisticsRequest())).admission
 
     assert shown == pb.AdmissionStatistics(
-        in_flight=1, queued=1, most_in_flight=1, most_queued=1, most_live_sagas=7, refused=2
+        in_flight=1,
+        queued=1,
+        most_in_flight=1,
+        most_queued=1,
+        most_live_sagas=50_000,
+        most_queued_sagas=100_000,
+        refused=2,
     )
     taken.set()
     await asyncio.gather(*starts)
 
 
 async def test_a_saga_input_of_the_generic_api_takes_a_turn_too(api: Api, an_order: AnOrder) -> None:
-    api.admission.limits = StartLimits(in_flight=1, queued=0, live=1)
+    api.admission.limits = StartLimits(in_flight=1, queued=0)
     api.mocks.hold("CreateOrder")
     await start(api, an_order())
 

@@ -13,8 +13,7 @@ from orchestrator.ports.journal import Append, NewSaga
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_service_pb2 import CancelOrderRequest, StartOrderRequest
-from tests.integration.api.situations import BY, ended, get, start
-from tests.integration.api.test_overload import details
+from tests.integration.api.situations import BY, ended, get, retry_of, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +74,7 @@ async def test_an_act_on_a_saga_that_waits_for_recovery_is_told_to_come_again(
         await getattr(api.orders if rpc == "CancelOrder" else api.sagas, rpc)(request_)
 
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert details(refused.value) == ("RECOVERING", 1.0)
+    assert retry_of(refused.value) == ("RECOVERING", 1.0)
     assert "0 of 1 unfinished sagas" in (refused.value.details() or "")
 
 

@@ -10,18 +10,21 @@ import grpc
 import grpc.aio
 import psycopg
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
 from orchestrator.engine.replica import noted_waits
-from orchestrator.journal.entries import RollbackBegan, SagaRecovered
+from orchestrator.engine.replica.assemble import DEFAULT_LIMITS
+from orchestrator.engine.replica.limits import Limits
+from orchestrator.journal.entries import RollbackBegan, SagaAdmitted, SagaRecovered
 from orchestrator.store.opening import open_store
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_service_pb2 import CancelOrderRequest
 from tests.integration.api.conftest import Mocks, an_order, serving
-from tests.integration.api.situations import held_at
+from tests.integration.api.situations import held_at, packed
 from tests.integration.api.test_finding_sagas import ANY_WAIT, listed, waiting_for_inventory
 from tests.support.postgres import running
 
@@ -50,11 +53,12 @@ class Replicas:
         self.mocks = Mocks()
         self._opened = 0
 
-    async def open(self, lease: float = 15.0) -> Api:
+    async def open(self, lease: float = 15.0, limits: Limits = DEFAULT_LIMITS) -> Api:
         self._opened += 1
         journal = await open_store(self.url)
         self._stack.push_async_callback(journal.close)
-        return await self._stack.enter_async_context(serving(journal, self.mocks, f"replica-{self._opened}", lease))
+        served = serving(journal, self.mocks, f"replica-{self._opened}", lease, limits)
+        return await self._stack.enter_async_context(served)
 
     def let_go(self) -> None:
         for event in self.mocks.held.values():
@@ -80,6 +84,27 @@ def stops(replica: Api, saga_id: str) -> bool:
 async def ended(replica: Api, saga_id: str) -> list[saga_pb2.Saga]:
     """Every view of a saga that is watched at a replica, until its end."""
     return [answer.saga async for answer in replica.sagas.WatchSaga(pb.WatchSagaRequest(saga_id=saga_id))]
+
+
+async def test_what_one_replica_has_queued_another_one_begins_and_the_caller_is_told(
+    replicas: Replicas,
+) -> None:
+    full = await replicas.open(limits=Limits(live=1))
+    await held_at(full, an_order(), "ArrangeShipment")
+    request = pb.StartSagaRequest(definition="place_order", input=packed(an_order()), wait=Duration(seconds=30))
+    start = asyncio.ensure_future(full.sagas.StartSaga(request))
+    queued = pb.ListSagasRequest(filter=pb.SagaFilter(waiting_for=[saga_pb2.WAIT_REASON_QUEUED]))
+    while not (listed := (await full.sagas.ListSagas(queued)).sagas):
+        pass
+
+    other = await replicas.open()
+    held = replicas.mocks.held.pop("ArrangeShipment")
+
+    saga = (await start).saga
+    assert (saga.saga_id, saga.status) == (listed[0].saga_id, saga_pb2.STATUS_COMPLETED)
+    entries = await other.journal.read(saga.saga_id)
+    assert [entry.owner for entry in entries if isinstance(entry, SagaAdmitted)] == ["replica-2"]
+    held.set()
 
 
 async def test_a_cancel_at_another_replica_reaches_the_owner_and_is_answered_with_the_rollback(

@@ -131,6 +131,17 @@ async def test_a_parked_saga_is_woken_once_the_copy_is_through_and_not_before(bo
     assert there == here
 
 
+async def test_a_queued_saga_keeps_its_place_in_the_queue(both: Both) -> None:
+    source, target = both
+    for saga_id, turn_at in (("second", 8), ("first", 7)):
+        await Writing(source, saga_id).start(definition="order", turn_at=turn_at)
+
+    await copy_journal(source, target, ignored)
+
+    assert await target.queued() == await source.queued()
+    assert [claim.saga_id for claim in await target.claim_queued("late", {"order": 1})] == ["first"]
+
+
 async def test_a_parked_saga_that_a_replica_of_the_new_journal_has_claimed_before_is_told(
     both: Both, let_lease_lapse: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

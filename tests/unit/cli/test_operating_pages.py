@@ -5,14 +5,17 @@ from __future__ import annotations
 from io import StringIO
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 
 from orchestrator.cli.output.operating_pages import acted_line, statistics_page
 from saga.v1.saga_service_pb2 import (
     ActOnSagasResponse,
     AdmissionStatistics,
+    DefinitionLoad,
     FeedStatistics,
     GetStatisticsResponse,
+    ParticipantStatistics,
     RecoveryStatistics,
     UnclaimedSagas,
 )
@@ -50,6 +53,25 @@ def page(statistics: GetStatisticsResponse) -> str:
 )
 def test_the_limits_and_the_work_under_way_are_shown(statistics: GetStatisticsResponse, shown: str) -> None:
     assert shown in page(statistics)
+
+
+def test_what_is_queued_is_shown_by_definition() -> None:
+    loads = [
+        DefinitionLoad(definition="trip", live=7, most_live=8, queued=12, most_queued=50, oldest_queued_at=Timestamp()),
+        DefinitionLoad(definition="order", live=3, most_queued=50),
+    ]
+
+    shown = page(GetStatisticsResponse(loads=loads))
+
+    (line,) = (line for line in shown.splitlines() if line.startswith("trip"))
+    assert line.split()[:5] == ["trip", "7", "8", "12", "50"]
+    assert "order" not in shown, "it has no limit of its own, and nothing is queued"
+
+
+def test_a_rate_is_shown_with_its_participant() -> None:
+    participants = [ParticipantStatistics(service="shop.v1.Bank", rate="50/s")]
+
+    assert "up, at most 50/s" in page(GetStatisticsResponse(participants=participants))
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,22 @@ def test_a_step_that_backs_off_says_since_when_until_when_and_why() -> None:
     assert waiting_text(waiting).plain.endswith(": nobody answers there")
 
 
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        (saga_pb2.WAIT_REASON_QUEUED, "queued since 2027-01-15 08:00:00 UTC: it begins when there is room"),
+        (
+            saga_pb2.WAIT_REASON_RATE,
+            "PaymentService.Hold waits since 2027-01-15 08:00:00 UTC: shop.v1.Bank is called as often as it may be",
+        ),
+    ],
+)
+def test_a_saga_that_waits_its_turn_says_for_which(reason: saga_pb2.WaitReason.ValueType, shown: str) -> None:
+    waiting = saga_pb2.Waiting(reason=reason, step_key="PaymentService.Hold#1", service="shop.v1.Bank", since=at(0))
+
+    assert waiting_text(waiting).plain == shown
+
+
 def test_markup_and_control_characters_are_text() -> None:
     saga = saga_pb2.Saga(saga_id="[bold]x[/bold]\x1b[2J", definition="d", version=1, started_at=at(0))
 

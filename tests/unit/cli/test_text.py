@@ -14,6 +14,7 @@ from orchestrator.cli.output.payloads import Payloads
 from orchestrator.cli.output.text import made_visible, visible
 from orchestrator.contract.wording import counted, for_people
 from orchestrator.errors import SettingsError
+from orchestrator.ports.quotas import Rate
 from orchestrator.settings import Settings, read_settings
 from saga.v1 import saga_pb2
 
@@ -127,12 +128,41 @@ def test_counts_are_written_in_words_for_people() -> None:
         ),
         ({"log_level": "LOUD"}, "ORCHESTRATOR_LOG_LEVEL: expected DEBUG, INFO, WARNING or ERROR, not 'LOUD'"),
         ({"most_in_flight": "0"}, "ORCHESTRATOR_MOST_IN_FLIGHT: expected a whole number, 1 or more, not '0'"),
+        (
+            {"rates": "a.Shop=fast"},
+            "ORCHESTRATOR_RATES: expected full.service.Name=50/s or =30/min, separated by commas, not 'a.Shop=fast'",
+        ),
+        (
+            {"weights": "trip"},
+            "ORCHESTRATOR_WEIGHTS: expected place_order=3, separated by commas; each 1 or more, not 'trip'",
+        ),
     ],
 )
 def test_the_error_of_a_setting_says_which_values_are_valid(option: dict[str, str], told: str) -> None:
     with pytest.raises(SettingsError) as refused:
         read_settings(**option)
     assert str(refused.value) == told
+
+
+@pytest.mark.parametrize("rate", ["0/s", "-1/s", "50", "50/h", "1.5/s", "100001/s", "/s"])
+def test_a_rate_is_a_whole_number_of_calls_in_a_second_or_a_minute(rate: str) -> None:
+    with pytest.raises(SettingsError, match="ORCHESTRATOR_RATES"):
+        read_settings(rates=f"shop.v1.Shop={rate}")
+
+
+@pytest.mark.parametrize("field", ["most_live_by_definition", "weights"])
+def test_no_definition_is_starved_by_a_setting(field: str) -> None:
+    with pytest.raises(SettingsError, match="each 1 or more"):
+        read_settings(**{field: "trip=0"})
+
+
+def test_limits_are_read_by_name() -> None:
+    settings = read_settings(
+        rates="shop.v1.Shop=50/s, shop.v1.Bank=30/min", most_live_by_definition="trip=2,order=3", weights="trip=5"
+    )
+
+    assert settings.rates == {"shop.v1.Shop": Rate(50, 1), "shop.v1.Bank": Rate(30, 60)}
+    assert (settings.most_live_by_definition, settings.weights) == ({"trip": 2, "order": 3}, {"trip": 5})
 
 
 def test_every_setting_says_in_words_which_values_are_valid() -> None:

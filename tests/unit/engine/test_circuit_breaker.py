@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 
 from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN, CircuitBreaker
+from orchestrator.engine.bindings.gradual_return import FIRST_ROOM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+class Later:
+    """A call that is to come, unless it is cancelled."""
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.callback = callback
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
 class StepClock:
-    """A sleep lasts until the test lets it end."""
+    """A sleep lasts until the test lets it end, and a later call comes when the test lets a step pass."""
 
     def __init__(self) -> None:
         self.pauses: list[float] = []
         self._sleeping: list[asyncio.Future[None]] = []
+        self._later: list[Later] = []
 
     def now(self) -> int:
         return 0
@@ -26,8 +39,15 @@ class StepClock:
     def elapsed(self) -> int:
         return 0
 
-    def call_after(self, _seconds: float, _callback: Callable[[], None]) -> NoReturn:
-        raise AssertionError("a circuit breaker asks for no later call")
+    def call_after(self, _seconds: float, callback: Callable[[], None]) -> Later:
+        self._later.append(Later(callback))
+        return self._later[-1]
+
+    def pass_step(self) -> None:
+        later, self._later = self._later, []
+        for call in later:
+            if not call.is_cancelled:
+                call.callback()
 
     async def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -228,3 +248,103 @@ async def test_a_question_that_is_answered_after_the_trial_does_not_half_open_a_
     fail(breaker, 1)
 
     assert breaker.try_enter(), "one call that nobody answered does not keep the next ones out"
+
+
+async def down_and_back(
+    clock: StepClock, health: Health, most: int, waiting: int
+) -> tuple[CircuitBreaker, list[asyncio.Task[None]]]:
+    """A participant that was down and is back, and the calls that have waited for it."""
+    breaker = CircuitBreaker(clock, health, most_in_flight=most)
+    fail(breaker)
+    calls = [asyncio.ensure_future(breaker.enter()) for _ in range(waiting)]
+    await turns()
+    health.answer = True
+    await clock.wake()
+    return breaker, calls
+
+
+async def test_the_calls_that_waited_for_a_participant_return_gradually(clock: StepClock, health: Health) -> None:
+    breaker, calls = await down_and_back(clock, health, most=100, waiting=400)
+
+    admitted = []
+    for _ in range(6):
+        admitted.append(breaker.in_flight)
+        for _ in range(breaker.in_flight):
+            breaker.leave(reached=True)
+        await turns()
+        clock.pass_step()
+        await turns()
+
+    assert admitted == [FIRST_ROOM, 8, 16, 32, 64, 100]
+    for call in calls:
+        call.cancel()
+
+
+async def test_a_participant_that_answers_nothing_gets_no_more_calls_when_it_is_back(
+    clock: StepClock, health: Health
+) -> None:
+    breaker, calls = await down_and_back(clock, health, most=100, waiting=400)
+
+    for _ in range(3):
+        clock.pass_step()
+        await turns()
+
+    assert breaker.in_flight == FIRST_ROOM
+    for call in calls:
+        call.cancel()
+
+
+async def test_a_participant_that_falters_when_it_is_back_gets_few_calls_again(
+    clock: StepClock, health: Health
+) -> None:
+    breaker, calls = await down_and_back(clock, health, most=100, waiting=400)
+    for _ in range(3):
+        breaker.leave(reached=True)
+        clock.pass_step()
+        await turns()
+    assert breaker.in_flight == FIRST_ROOM * 8
+
+    for _ in range(FIRST_ROOM * 8 - 1):
+        breaker.leave(reached=True)
+    breaker.leave(reached=False)
+    await turns()
+
+    assert breaker.in_flight <= FIRST_ROOM * 8
+    while breaker.in_flight > FIRST_ROOM:
+        breaker.leave(reached=True)
+    await turns()
+    assert breaker.in_flight == FIRST_ROOM
+    assert not breaker.is_open
+    for call in calls:
+        call.cancel()
+
+
+async def test_many_recovered_sagas_leave_the_calls_in_flight_as_they_are(clock: StepClock, health: Health) -> None:
+    breaker = CircuitBreaker(clock, health, most_in_flight=100)
+    assert all(breaker.try_enter() for _ in range(20))
+
+    breaker.return_gradually()
+
+    assert not breaker.try_enter(), "as many as there were"
+    breaker.leave(reached=True)
+    assert breaker.try_enter()
+    clock.pass_step()
+    assert all(breaker.try_enter() for _ in range(20)), "then twice as many"
+    assert not breaker.try_enter()
+    breaker.shut()
+
+
+async def test_a_return_ends_where_the_circuit_opens(clock: StepClock, health: Health) -> None:
+    breaker, calls = await down_and_back(clock, health, most=100, waiting=4)
+    health.answer = False
+    for _ in range(FIRST_ROOM):
+        breaker.leave(reached=False)
+    fail(breaker, 1)
+    assert breaker.is_open
+
+    clock.pass_step()
+
+    assert not breaker.try_enter()
+    for call in calls:
+        call.cancel()
+    breaker.shut()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.engine.bindings.gradual_return import FIRST_ROOM
 from orchestrator.errors import JournalUnavailable, Recovering
 from orchestrator.journal.state import Status
 from tests.support.engine_world import SAGA, Answer, EngineWorld, trip, until
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 LEASE = 60.0
 """Of every replica of a world."""
+
+
+INVENTORY = "shop.inventory.v1.InventoryService"
 
 
 async def left_behind(world: EngineWorld, *saga_ids: str) -> None:
@@ -120,6 +124,7 @@ async def test_a_long_recovery_tells_how_far_it_has_come(world: EngineWorld, cap
         return await read(saga_id)
 
     world.journal.read = slow_read  # type: ignore[method-assign, assignment]
+    world.clock.hold_from = 0.4  # only reading takes time, and no step of a gradual return
     with caplog.at_level(logging.INFO, "orchestrator.engine.replica.recovery"):
         process = await beginning(world)
         await until(lambda: not process.worker.recovery.under_way)
@@ -206,3 +211,17 @@ async def test_a_claim_that_stands_long_after_it_has_failed_is_carried_out_by_th
 
     assert (await replicas.stopped()).status is Status.COMPLETED
     assert replicas.journal._sagas[SAGA].token == 2
+
+
+async def test_many_recovered_sagas_call_their_participants_gradually(world: EngineWorld) -> None:
+    saga_ids = [f"old-{number}" for number in range(40)]
+    await left_behind(world, *saga_ids)
+    world.clock.hold_from = 0.4  # no step passes
+    answers = [Answer() for _ in saga_ids]
+    world.participants.scripts["ReserveStock"] = [*answers]
+
+    process = await beginning(world)
+    await until(lambda: not process.worker.recovery.under_way)
+
+    await until(lambda: sum(bool(answer.asked) for answer in answers) == FIRST_ROOM)
+    assert process.worker.bindings.breakers[INVENTORY].waiting == len(saga_ids) - FIRST_ROOM

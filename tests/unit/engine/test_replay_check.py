@@ -12,6 +12,7 @@ import pytest
 import orchestrator
 from orchestrator import CommandRejected, SagaRejected, child, saga, scope
 from orchestrator.analysis.plan.reader import read_plan
+from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.replica.replay_check import Finding, ReplayVerdict, Verifier
 from orchestrator.journal.codec import encode
 from orchestrator.journal.entries import RollbackBegan, SagaStarted
@@ -83,6 +84,21 @@ async def test_wherever_a_saga_was_interrupted_its_own_code_is_in_line(world: En
     await interrupted(world, method)
 
     assert await verdict(world) == ReplayVerdict(SAGA, "trip v1", Status.RUNNING, Finding.IN_LINE)
+
+
+async def test_a_queued_saga_is_in_line_with_its_code_before_it_is_begun_and_after(world: EngineWorld) -> None:
+    world.limits = Limits(live=1)
+    process, answer = world.process(), Answer()
+    world.participants.scripts["ReserveStock"].append(answer)
+    await process.worker.open()
+    await process.worker.start(world.order(saga_id="first"))
+    await process.worker.start(world.order())
+
+    assert await verdict(world) == ReplayVerdict(SAGA, "trip v1", Status.WAITING, Finding.IN_LINE)
+    answer.give()
+    await world.stopped()
+    for number in range(2, len(world.entries()) + 1):
+        assert (await verdict(world, entries=world.entries()[:number])).finding is Finding.IN_LINE
 
 
 @pytest.mark.parametrize("refused", [None, *FORWARD[1:5]])

@@ -18,6 +18,7 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.codec import Row, decode, encode, name_of
 from orchestrator.journal.outcome import Failure
+from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.waits import WaitEnd
 from tests.support.journals import EVERY_ENTRY
@@ -60,6 +61,7 @@ KINDS: dict[object, Kind] = {
         (), (("b", "1"), ("a", "")), st.dictionaries(TEXTS, TEXTS).map(lambda attributes: tuple(attributes.items()))
     ),
     WaitEnd: Kind(WaitEnd.DUE, WaitEnd.LEFT, st.sampled_from(WaitEnd)),
+    Priority: Kind(Priority.NORMAL, Priority.HIGH, st.sampled_from(Priority)),
     bytes | None: Kind(None, b"", st.none() | st.binary()),
 }
 
@@ -152,6 +154,8 @@ def test_each_class_has_a_kind_of_its_own_that_never_changes() -> None:
         "WaitEnded": 25,
         "SagaParked": 26,
         "SagaWoken": 27,
+        "SagaQueued": 30,
+        "SagaAdmitted": 31,
     }
 
 

@@ -11,8 +11,9 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.fold import fold
 from orchestrator.journal.outcome import Failure
+from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
-from orchestrator.journal.state import CommandState, CompensationState, SagaState, Status, StepOutcome
+from orchestrator.journal.state import CommandState, CompensationState, Queued, SagaState, Status, StepOutcome
 from orchestrator.journal.waits import WaitEnd
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def test_of_a_saga_that_was_not_started_nothing_is_known() -> None:
         "rollback": None,
         "suspension": None,
         "result": None,
+        "queued": None,
         "settled": {},
         "wake_at": 0,
     }
@@ -186,6 +188,8 @@ def test_what_an_entry_changes_in_its_compensation(entry: e.Entry, expected: dic
     assert changed(compensation, ROLLING_BACK, entry) == expected
 
 
+QUEUED = e.SagaQueued(6, Priority.HIGH, 2)
+UNQUEUED = {"queued": None, "wake_at": 0}
 SUSPENDED = e.SagaSuspended(6, WHY)
 SETTLED: dict[str, object] = {"settled": {KEY: None}}
 
@@ -215,6 +219,10 @@ SETTLED: dict[str, object] = {"settled": {KEY: None}}
         ((STARTED, SUSPENDED), e.SagaResumed(7, WHY), {"suspension": None, "status": Status.RUNNING}),
         ((*ROLLING_BACK, SUSPENDED), e.SagaResumed(7, WHY), {"suspension": None, "status": Status.COMPENSATING}),
         ((STARTED,), e.RetryRequested(5, WHY), {}),
+        ((STARTED,), QUEUED, {"queued": Queued(6, Priority.HIGH, 2), "wake_at": 80, "status": Status.WAITING}),
+        ((STARTED, QUEUED), e.SagaAdmitted(7, "me"), {**UNQUEUED, "status": Status.RUNNING}),
+        ((STARTED, QUEUED), SUSPENDED, {**UNQUEUED, "suspension": WHY, "status": Status.SUSPENDED}),
+        ((STARTED, QUEUED), e.RollbackBegan(7, WHY), {**UNQUEUED, "rollback": WHY, "status": Status.COMPENSATING}),
         ((STARTED,), e.DeadlinePassed(5), {"overdue": True}),
         ((STARTED,), e.ValueRecorded(5, "now#1", "17"), {"values": {"now#1": "17"}}),
         ((STARTED, ASKED), e.SagaParked(5, 90), {"status": Status.WAITING, "wake_at": 90}),

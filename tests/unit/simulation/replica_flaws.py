@@ -46,12 +46,18 @@ def lease_is_judged_by_the_local_clock() -> Iterator[None]:
     beat, claim, init = Recovery._beat, Recovery._claim, MemoryJournal.__init__
 
     async def beat_with_own_time(self: Recovery) -> None:
-        local.set(self._clock.now)
-        await beat(self)
+        before = local.set(self._clock.now)
+        try:
+            await beat(self)
+        finally:
+            local.reset(before)
 
     async def claim_with_own_time(self: Recovery) -> list[Claim]:
-        local.set(self._clock.now)
-        return await claim(self)
+        before = local.set(self._clock.now)
+        try:
+            return await claim(self)
+        finally:
+            local.reset(before)
 
     def with_the_callers_time(self: MemoryJournal, now: Callable[[], int], state: MemoryState | None = None) -> None:
         def time() -> int:

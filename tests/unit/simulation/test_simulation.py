@@ -59,6 +59,8 @@ def test_everything_that_can_go_wrong_does() -> None:
         "SagaParked",
         "SagaWoken",
         "SignalReceived",
+        "SagaAdmitted",
+        "SagaQueued",
     ):
         assert entries[rare], rare
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.engine.schedules.turn import request_id_of
 from orchestrator.engine.starting import saga_id_of
@@ -52,6 +53,17 @@ def started(world: EngineWorld) -> list[str]:
 
 async def to_the_first_instant(world: EngineWorld) -> None:
     await world.let_pass(TO_THE_FIRST + 1, step=1)
+
+
+async def with_five_due_at_once(world: EngineWorld, limits: Limits) -> Answer:
+    """A replica for which five schedules were due; what each saga waits for that was begun."""
+    world.limits = limits
+    one = await world.open()
+    world.participants.scripts["AuthorizePayment"] += [answer := Answer()] * 3
+    for number in range(5):
+        await one.sagas.schedules.create(SAID._replace(name=f"trips-{number}", cron="", at=FIRST))
+    await to_the_first_instant(world)
+    return answer
 
 
 async def test_a_due_instant_starts_one_saga_though_two_replicas_look(shared: EngineWorld) -> None:
@@ -146,20 +158,23 @@ async def test_an_instant_waits_for_the_saga_that_runs_where_one_is_buffered(sha
     assert started(shared) == [saga_at(schedule, FIRST), saga_at(schedule, FIRST + MINUTE)]
 
 
-async def test_a_replica_that_advances_as_many_sagas_as_it_may_starts_no_more_until_there_is_room(
-    shared: EngineWorld,
-) -> None:
-    one = await shared.open()
-    one.worker.recovery.timers.most_live = 3
-    shared.participants.scripts["AuthorizePayment"] += [answer := Answer()] * 3
-    for number in range(5):
-        await one.sagas.schedules.create(SAID._replace(name=f"trips-{number}", cron="", at=FIRST))
-    await to_the_first_instant(shared)
-    assert len(started(shared)) == 3
+async def test_what_is_due_is_queued_where_a_replica_advances_as_many_sagas_as_it_may(shared: EngineWorld) -> None:
+    answer = await with_five_due_at_once(shared, Limits(live=3, queued=10))
+    assert sum(state.queued is not None for state in map(shared.state, started(shared))) == 2
+    assert len(started(shared)) == 5
 
     answer.give()
     await shared.let_pass(2)
-    assert len(started(shared)) == 5
+    assert {shared.state(saga_id).status for saga_id in started(shared)} == {Status.COMPLETED}
+
+
+async def test_what_is_due_is_started_later_where_the_queue_is_full(shared: EngineWorld) -> None:
+    answer = await with_five_due_at_once(shared, Limits(live=3, queued=1))
+    assert len(started(shared)) == 4
+
+    answer.give()
+    await shared.let_pass(20, step=0.5)
+    assert [shared.state(saga_id).status for saga_id in started(shared)] == [Status.COMPLETED] * 5
 
 
 async def test_where_many_are_due_at_once_they_start_in_the_order_of_their_instants_and_not_all_at_once(
