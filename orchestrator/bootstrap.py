@@ -18,8 +18,13 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from orchestrator.access.narrowed import NarrowedSagas
+from orchestrator.access.opening import AccessSettings, open_authentication, refuse_exposed
+from orchestrator.access.signed_tokens import TokenRules
+from orchestrator.access.subject import roles_named
 from orchestrator.analysis.plan.sending import sent_by
 from orchestrator.analysis.rules import check_definition
+from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
 from orchestrator.api.feed import SagaFeed
@@ -41,6 +46,7 @@ from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.opening import frozen_note, open_store
+from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 
 if TYPE_CHECKING:
@@ -215,6 +221,8 @@ async def serve(
         SettingsError: a setting cannot work; and what else :func:`opened` raises.
     """
     _arm_failpoints(settings.failpoints)
+    callers = access_settings(settings)
+    refuse_exposed(settings.listen, callers, encrypted=False, insecure=settings.insecure)
     look_for_cycles_seldom()
     stopping = asyncio.Event()
     watchdog = Watchdog(
@@ -231,6 +239,7 @@ async def serve(
             server = ApiServer(
                 settings.listen,
                 _services(replica, servicers, settings),
+                open_authentication(callers, SystemClock.now),
                 settings.most_message_bytes,
                 shared=parent is not None,
             )
@@ -307,15 +316,30 @@ def channel_settings(settings: Settings) -> ChannelSettings:
     return ChannelSettings(most_bytes=settings.most_message_bytes, keepalive=settings.keepalive_seconds)
 
 
+def access_settings(settings: Settings) -> AccessSettings:
+    """How callers are known."""
+    rules = TokenRules(
+        settings.jwt_issuer,
+        settings.jwt_audience,
+        settings.jwt_leeway_seconds,
+        settings.jwt_roles,
+        {theirs: next(iter(roles_named([ours]))) for theirs, ours in settings.jwt_role_names.items()},
+        settings.jwt_definitions,
+        settings.jwt_attributes,
+    )
+    return AccessSettings(settings.state_dir, settings.subjects, settings.jwt_keys, rules)
+
+
 def _services(
     opened: OpenedReplica, servicers: Iterable[Servicers], settings: Settings
 ) -> dict[str, Callable[[grpc.aio.Server], None]]:
-    sagas, clock = opened.sagas, SystemClock()
+    sagas, clock = NarrowedSagas(opened.sagas), SystemClock()
     limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued, settings.most_live_sagas)
-    starts = Starts(sagas, Admission(limits, sagas, ThreadLoad()))
+    starts = Starts(sagas, Admission(limits, opened.sagas, ThreadLoad()))
     application = Application(sagas, starts, clock, partial(_channel_to, opened.participants.of_kind(GrpcChannel)))
-    service = SagaService(sagas, starts, SagaFeed(sagas, clock, settings.most_watchers), clock)
+    service = SagaService(sagas, starts, SagaFeed(opened.sagas, clock, settings.most_watchers), clock)
     application.add("saga.v1.SagaService", add_SagaServiceServicer_to_server, service)
+    application.add("saga.v1.AccessService", add_AccessServiceServicer_to_server, AccessService())
     for each in servicers:
         each.register(application)
     return application.services

@@ -18,6 +18,10 @@
     │   ├── ActNoted            the owner of the saga has not carried out the act yet, and will
     │   └── ActRefused    the saga is not in a state in which this can be done to it
     │       └── CancelRefused   the saga is past its pivot, or has ended otherwise
+    ├── AccessRefused           a caller may not do what it asks for; nothing was done
+    │   ├── NotAuthenticated    nobody knows who calls: no credentials, or wrong or expired ones
+    │   └── NotAllowed          it is known who calls, and their roles do not allow it
+    ├── KeysUnavailable         a token cannot be verified, because no keys could be read so far
     ├── InvalidInput            what a caller sent breaks the contract
     │   └── Undecodable         it is not even a message of the contract
     ├── Overloaded              there is more than can be taken; nothing was done
@@ -163,6 +167,30 @@ class ActRefused(SagaError):
 
 class CancelRefused(ActRefused):
     """The saga is past its pivot, or may be, or has ended otherwise."""
+
+
+class AccessRefused(OrchestratorError):
+    """A caller may not do what it asks for; nothing was done.
+
+    Attributes:
+        reason: why, in UPPER_SNAKE_CASE, such as ``TOKEN_EXPIRED``.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class NotAuthenticated(AccessRefused):
+    """Nobody knows who calls: there are no credentials, or they are wrong or have expired."""
+
+
+class NotAllowed(AccessRefused):
+    """It is known who calls, and their roles do not allow it."""
+
+
+class KeysUnavailable(OrchestratorError):
+    """A token cannot be verified, because no keys could be read so far; the same may be asked again soon."""
 
 
 class InvalidInput(OrchestratorError):

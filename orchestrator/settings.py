@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from orchestrator.access.subject import roles_named
 from orchestrator.errors import SettingsError
 from orchestrator.store.opening import default_url, is_known, known_urls, refuse_unheard
 
@@ -22,7 +23,7 @@ class Settings(BaseSettings):
 
     Attributes:
         listen: ``host:port`` of the API; port 0 leaves the choice to the system.
-        state_dir: where the journal lies unless ``journal`` says otherwise.
+        state_dir: where the journal lies unless ``journal`` says otherwise, and the local operator's token.
         journal: the store, as :func:`orchestrator.store.opening.open_store` takes it. Default: a file in ``state_dir``.
         journal_listen: another URL of the same store, on which to hear of other replicas: where ``journal`` leads
             through a pooler, one that leads to the database itself. Default: ``journal``.
@@ -46,6 +47,17 @@ class Settings(BaseSettings):
         drift_check: whether the contracts of live participants are compared with those known here.
         lease_seconds: after how long others may take over when this replica falls silent.
         stall_seconds: after how long the code of a saga that keeps the event loop to itself is interrupted.
+        subjects: the file that names who may do what, as :mod:`orchestrator.access.subjects_file` reads it.
+        jwt_keys: the JWKS, a file or a URL, of the keys that sign tokens which are believed.
+        jwt_issuer: by whom they must be issued.
+        jwt_audience: for whom they must be issued.
+        jwt_leeway_seconds: by how much the clocks may differ.
+        jwt_roles: the claim that holds the roles; with dots for a claim within a claim.
+        jwt_role_names: ``theirs=ours``, separated by commas, where the claim calls the roles by other names.
+        jwt_definitions: the claim that holds the definitions to which the caller is narrowed; empty for none.
+        jwt_attributes: ``attribute=claim``, separated by commas: the claims whose values narrow the caller to sagas
+            with these attributes.
+        insecure: listen to a network without TLS, or with nobody known but the local operator; logged at each start.
         log_level: of the orchestrator's own log.
         failpoints: for crash tests: names of :mod:`orchestrator.engine.run.failpoints` at which the process kills
             itself, ``name`` or ``name:n`` for the n-th time, separated by commas.
@@ -72,6 +84,16 @@ class Settings(BaseSettings):
     drift_check: bool = True
     lease_seconds: float = Field(default=15.0, gt=0)
     stall_seconds: float = Field(default=5.0, gt=0)
+    subjects: Path | None = None
+    jwt_keys: str = ""
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
+    jwt_leeway_seconds: float = Field(default=30.0, ge=0, le=300)
+    jwt_roles: str = Field(default="roles", min_length=1)
+    jwt_role_names: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    jwt_definitions: str = ""
+    jwt_attributes: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    insecure: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()
 
@@ -102,10 +124,18 @@ class Settings(BaseSettings):
     def _addresses(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        pairs = [part.partition("=") for part in _parts(value)]
-        if any(not (service and address) for service, _, address in pairs):
-            raise ValueError("expected full.service.Name=host:port, separated by commas")
-        return {service: address for service, _, address in pairs}
+        return _pairs(value, _TAKES["participants"])
+
+    @field_validator("jwt_role_names", "jwt_attributes", mode="before")
+    @classmethod
+    def _names(cls, value: object, info: ValidationInfo) -> object:
+        return _pairs(value, _TAKES[str(info.field_name)]) if isinstance(value, str) else value
+
+    @field_validator("jwt_role_names")
+    @classmethod
+    def _roles(cls, value: dict[str, str]) -> dict[str, str]:
+        roles_named(list(value.values()))
+        return value
 
 
 def read_settings(**options: Any) -> Settings:  # noqa: ANN401 - the options are the fields
@@ -142,6 +172,12 @@ _TAKES: Final = {
     "drift_check": "true or false",
     "most_message_bytes": "a whole number of bytes, 1024 or more",
     "lease_seconds": "a number of seconds, more than 0",
+    "subjects": "a file",
+    "jwt_leeway_seconds": "a number of seconds from 0 to 300",
+    "jwt_roles": "the name of a claim",
+    "jwt_role_names": "their name=viewer, starter, operator, approver or admin, separated by commas",
+    "jwt_attributes": "attribute=claim, separated by commas",
+    "insecure": "true or false",
     "log_level": "DEBUG, INFO, WARNING or ERROR",
     "failpoints": "names, separated by commas",
 }
@@ -152,6 +188,13 @@ def _told(wrong: Mapping[str, Any]) -> str:
     takes = _TAKES.get(field)
     told = f"expected {takes}, not {str(wrong['input'])!r}" if takes else wrong["msg"]
     return f"{_variable(field)}: {told}"
+
+
+def _pairs(value: str, takes: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in _parts(value)]
+    if any(not (name and said) for name, _, said in pairs):
+        raise ValueError(f"expected {takes}")
+    return {name: said for name, _, said in pairs}
 
 
 def _variable(field: str) -> str:

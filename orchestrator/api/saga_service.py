@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.access.narrowed import can_be_seen
 from orchestrator.api.bulk import act_on_sagas
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, saga_filter, traceparent_of, unpack
 from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for
@@ -94,6 +95,8 @@ class SagaService(SagaServiceServicer):
         await refuse_unknown(self._sagas, where)
         async for answer in self._feed.read(where):
             saga_id = answer.saga.saga_id
+            if not can_be_seen(answer.saga.definition, answer.saga.attributes.items()):
+                continue
             if not (reasons and saga_id) or waits_for(self._sagas.waiting(saga_id), reasons):
                 yield answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from typing import TYPE_CHECKING, Final
@@ -10,6 +11,7 @@ import grpc.aio
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
+from orchestrator.api.access_interceptor import AccessInterceptor, required_roles
 from orchestrator.api.health import Health
 from orchestrator.api.interceptor import Boundary
 from orchestrator.api.reflection_service import add_reflection
@@ -17,6 +19,8 @@ from orchestrator.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from orchestrator.access.authentication import Authentication
 
 _UNBOUNDED: Final = 2**31 - 1
 _METADATA_BYTES: Final = 64 * 1024
@@ -48,6 +52,7 @@ class ApiServer:
     Args:
         address: ``host:port``; port 0 leaves the choice to the system.
         services: for each service's full name, the function that adds its servicer to a server.
+        authentication: tells who calls.
         most_bytes: the largest request that is taken.
         shared: other processes listen on the same port, each of which gets a part of the connections. Without, a
             second process there is an error instead of a rival.
@@ -57,12 +62,14 @@ class ApiServer:
 
     Raises:
         SettingsError: the address cannot be used.
+        DefinitionError: a contract does not say of an rpc who may call it.
     """
 
     def __init__(
         self,
         address: str,
         services: Mapping[str, Callable[[grpc.aio.Server], None]],
+        authentication: Authentication,
         most_bytes: int = MOST_BYTES,
         *,
         shared: bool = False,
@@ -73,8 +80,10 @@ class ApiServer:
             ("grpc.max_receive_message_length", most_bytes),
             ("grpc.so_reuseport", int(shared)),
         )
+        access = AccessInterceptor(authentication, required_roles(services))
+        self._authentication = authentication
         self._boundary = Boundary(names)
-        self._server = grpc.aio.server(interceptors=[self._boundary], options=options)
+        self._server = grpc.aio.server(interceptors=[access, self._boundary], options=options)
         self._health = Health(names)
         for add in services.values():
             add(self._server)
@@ -84,6 +93,7 @@ class ApiServer:
 
     async def start(self) -> None:
         """Take calls from now on."""
+        self._keeping_fresh = asyncio.create_task(self._authentication.keep_fresh())
         await self._server.start()
 
     def be_ready(self, is_ready: bool) -> None:
@@ -95,6 +105,7 @@ class ApiServer:
         self._health.drain()
         self._boundary.drain()
         await self._server.stop(grace)
+        self._keeping_fresh.cancel()
 
 
 def _listen(server: grpc.aio.Server, address: str, *, shared: bool) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from orchestrator.cli.commands.access import token, whoami
 from orchestrator.cli.commands.annotate import annotate
 from orchestrator.cli.commands.check import check
 from orchestrator.cli.commands.conform import conform
@@ -76,6 +77,7 @@ app.command()(mock)
 app.command()(conform)
 app.command()(faults)
 app.command()(simulate)
+app.command()(token)
 
 LOOK = "Looking at sagas"
 app.command("list", rich_help_panel=LOOK)(list_sagas)
@@ -85,6 +87,7 @@ app.command(rich_help_panel=LOOK)(feed)
 app.add_typer(journal_commands, name="journal", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(preview)
 app.command(rich_help_panel=LOOK)(stats)
+app.command(rich_help_panel=LOOK)(whoami)
 
 ACT = "Acting on sagas"
 app.command(rich_help_panel=ACT)(cancel)

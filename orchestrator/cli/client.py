@@ -10,7 +10,9 @@ import grpc.aio
 import typer
 from google.protobuf.message import Message
 
+from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.credentials import open_channel
+from orchestrator.cli.credentials import token_for
 from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.text import made_visible, visible
 from orchestrator.contract.addresses import default_address
@@ -59,6 +61,10 @@ _SHORTEST_PREFIX: Final = 4
 CANDIDATES: Final = 5
 """How many ids are listed, where the beginning of an id is not unique."""
 
+_UNKNOWN: Final = (
+    "the orchestrator at {address} does not know who you are: {why} (--token-file, ORCHESTRATOR_TOKEN, or STATE_DIR "
+    "for the local operator's token in its state folder)"
+)
 _GONE: Final = "the orchestrator at {address} went away before it had answered; ask again"
 # gRPC's own message is about its internals.
 _WITHOUT_DETAILS: Final = {
@@ -74,13 +80,13 @@ _WITHOUT_DETAILS: Final = {
 
 @contextlib.asynccontextmanager
 async def channel_to(address: str) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to the orchestrator at ``host:port``. A call that fails ends the command with one line.
+    """A channel to the orchestrator at ``host:port``, with the caller's token. A call that fails ends the command.
 
     Raises:
         typer.Exit: with code 2, there is no such saga; with code 1, the call failed otherwise.
     """
-    harmless = [_HarmlessAnswer(), _HarmlessAnswers()]
-    async with open_channel(address, _OPTIONS, harmless) as channel:
+    interceptors = [_HarmlessAnswer(), _HarmlessAnswers(), *with_token(token_for(address))]
+    async with open_channel(address, _OPTIONS, interceptors) as channel:
         try:
             yield channel
         except grpc.aio.AioRpcError as error:
@@ -166,6 +172,8 @@ async def _harmless(answers: AsyncIterator[Message | bytes]) -> AsyncIterator[Me
 def _tell(error: grpc.aio.AioRpcError, address: str) -> None:
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         refuse(f"the orchestrator at {address} did not answer within {PATIENCE_SECONDS:.0f} s", code=1)
+    if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+        refuse(_UNKNOWN.format(address=address, why=visible(error.details() or "")), code=1)
     # An error of the orchestrator itself carries details.
     if not error.trailing_metadata():
         refuse(_WITHOUT_DETAILS.get(error.code(), _GONE).format(address=address), code=1)

@@ -17,6 +17,7 @@ import grpc.aio
 from google.protobuf import json_format
 from google.type.money_pb2 import Money
 
+from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.shop.demo.addresses import Addresses
 from saga.v1.saga_service_pb2 import CancelSagaRequest, PauseSagaRequest, WatchSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
@@ -27,6 +28,7 @@ from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 from tests.acceptance.conftest import BIN, PATIENCE, order
 from tests.acceptance.pages import ROOT
 from tests.acceptance.trips import environment
+from tests.support.tokens import TOKEN, keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +87,7 @@ class ShopWorld(World):
     def beside(cls, shop: Shop, folder: Path) -> ShopWorld:
         """With commands that know where the shop is."""
         (folder / "protos").symlink_to(ROOT / "protos")
+        keep_token(folder / ".state")
         where = {"ORCHESTRATOR_PARTICIPANTS": shop.addresses.environment["ORCHESTRATOR_PARTICIPANTS"]}
         variables = environment(folder) | where | {"ORCHESTRATOR_ADDRESS": shop.addresses.orchestrator}
         return cls(folder, variables, shop)
@@ -155,7 +158,7 @@ class ShopWorld(World):
             return True
 
     def _channel(self, name: str = "orchestrator") -> grpc.aio.Channel:
-        return grpc.aio.insecure_channel(self.shop.addresses.all[name])
+        return grpc.aio.insecure_channel(self.shop.addresses.all[name], interceptors=with_token(TOKEN))
 
 
 _SITUATIONS: Final = (

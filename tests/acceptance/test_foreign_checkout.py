@@ -26,6 +26,7 @@ from tests.support import contracts
 from tests.support.blocking import replies_of, reply_of, stub_over
 from tests.support.languages import PATIENCE, done, environment, running
 from tests.support.repository import BIN
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,7 @@ class Checkout:
         stack.callback(self._log.close)
         self._process: subprocess.Popen[bytes] | None = None
         self.address = ""
+        keep_token(folder / ".state")
         self.start()
         stack.callback(self.kill)
 

@@ -24,6 +24,7 @@ from saga.v1.saga_service_pb2 import GetSagaRequest, ResumeSagaRequest, StartSag
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from tests.acceptance.conftest import PATIENCE
 from tests.support.blocking import replies_of, reply_of, stub_over
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,6 +149,7 @@ class Running:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "freezing_sagas.py").write_text(textwrap.dedent(SAGAS))
+    keep_token(tmp_path / "state")
     return tmp_path
 
 

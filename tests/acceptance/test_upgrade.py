@@ -23,6 +23,7 @@ from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.acceptance.conftest import PATIENCE, Done
 from tests.support.blocking import replies_of, reply_of, stub_over
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +134,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def project(tmp_path: Path, product: str) -> Project:
     for name in ("orchestrator", "generated"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    keep_token(tmp_path / "state")
     return Project(tmp_path, product)
 
 

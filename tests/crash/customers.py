@@ -11,9 +11,11 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from orchestrator.channels.grpc.bearer import with_token
 from shop.order.v1.order_service_pb2 import CancelOrderRequest, StartOrderRequest, WatchOrderRequest
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.crash.processes import CHANNEL_OPTIONS, PATIENCE_SECONDS
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -68,7 +70,7 @@ class Customers:
         forgiving: bool = False,
         operated: bool = False,
     ) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS, interceptors=with_token(TOKEN))
         self.orders = OrderServiceStub(self._channel)
         self.placed: list[Placed] = []
         self.refusals: list[str] = []

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final, Self
 import grpc
 import grpc.aio
 
+from orchestrator.channels.grpc.bearer import with_token
 from saga.v1 import saga_pb2
 from saga.v1.saga_service_pb2 import GetSagaRequest, ListSagasRequest, ResumeSagaRequest, SagaFilter
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from tests.crash.processes import CHANNEL_OPTIONS
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -41,7 +43,7 @@ class Operator:
     def __init__(self, address: str) -> None:
         self.resumed = Counter[str]()
         self._of_saga = Counter[str]()
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS, interceptors=with_token(TOKEN))
         self._sagas = SagaServiceStub(self._channel)
 
     async def __aenter__(self) -> Self:

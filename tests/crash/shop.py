@@ -11,6 +11,7 @@ import grpc.aio
 from orchestrator.shop.demo.otlp import Collector
 from orchestrator.shop.place_order import place_order
 from tests.crash.processes import CHANNEL_OPTIONS, Guardian, Process, clean_environment, free_addresses
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,6 +106,7 @@ class Shop:
             settings: further ``ORCHESTRATOR_`` settings, in lower case.
         """
         (address,) = free_addresses(1)
+        keep_token(folder)
         addresses = {name: process.address for name, process in self.services.items()} | dict(instead or {})
         environment = {
             "STATE_DIR": str(folder),

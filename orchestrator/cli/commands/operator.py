@@ -24,6 +24,7 @@ from orchestrator.cli.client import (
     sagas_at,
     whole_id,
 )
+from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WithAttribute, saga_filter
 from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.operating_pages import acted_line
@@ -87,25 +88,33 @@ Step = Annotated[
 UNSAID = "asked for on the command line"
 
 
-def cancel(saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS) -> None:
+def cancel(
+    saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None
+) -> None:
     """Roll one saga back; refused once its pivot was accepted."""
     request = api.CancelSagaRequest(saga_id=saga_id, reason=reason, requested_by=by)
     asyncio.run(_ask("CancelSaga", request, address))
 
 
-def pause(saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS) -> None:
+def pause(
+    saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None
+) -> None:
     """Suspend one saga once no attempt is in flight, until it is resumed."""
     request = api.PauseSagaRequest(saga_id=saga_id, reason=reason, requested_by=by)
     asyncio.run(_ask("PauseSaga", request, address))
 
 
-def resume(saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS) -> None:
+def resume(
+    saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None
+) -> None:
     """Carry on with one suspended saga, forward or backward, from where it stands."""
     request = api.ResumeSagaRequest(saga_id=saga_id, reason=reason, requested_by=by)
     asyncio.run(_ask("ResumeSaga", request, address))
 
 
-def retry(saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS) -> None:
+def retry(
+    saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None
+) -> None:
     """Attempt at once what one saga would attempt after its backoff."""
     request = api.RetryNowRequest(saga_id=saga_id, reason=reason, requested_by=by)
     asyncio.run(_ask("RetryNow", request, address))
@@ -129,6 +138,7 @@ def resolve(
         str | None, typer.Option(help="The reply, as JSON; needed to go forward with what took effect.")
     ] = None,
     address: Address = DEFAULT_ADDRESS,
+    _token_file: TokenFile = None,
 ) -> None:
     """Tell one suspended saga what came of a command in doubt, or that an effect was already taken back."""
     if compensated == (took_effect is not None):
@@ -146,7 +156,14 @@ def resolve(
     _tell_how_to_go_on(saga_id)
 
 
-def skip(saga_id: SagaId, step: Step, evidence: Evidence, by: By, address: Address = DEFAULT_ADDRESS) -> None:
+def skip(
+    saga_id: SagaId,
+    step: Step,
+    evidence: Evidence,
+    by: By,
+    address: Address = DEFAULT_ADDRESS,
+    _token_file: TokenFile = None,
+) -> None:
     """Let an effect stand that a suspended rollback cannot compensate."""
     request = api.SkipCompensationRequest(saga_id=saga_id, key=step, evidence=evidence, requested_by=by)
     asyncio.run(_ask("SkipCompensation", request, address))
@@ -164,6 +181,7 @@ def act(
     backing_off: BackingOff = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell to which sagas it would be done.")] = False,
     address: Address = DEFAULT_ADDRESS,
+    _token_file: TokenFile = None,
 ) -> None:
     """Do the same to all sagas that a filter matches; exit with 1 when one of them refuses.
 

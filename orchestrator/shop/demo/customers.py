@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import grpc
 import grpc.aio
 
+from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.cli.output.rendering import ENDED
 from orchestrator.shop.demo.orders import AUTHORIZE, DemoOrder
 from orchestrator.shop.demo.processes import CHANNEL_OPTIONS
@@ -33,11 +34,12 @@ class Customers:
 
     Args:
         address: that of the orchestrator.
+        token: the local operator's.
         progress: is told of every change.
     """
 
-    def __init__(self, address: str, progress: Progress) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+    def __init__(self, address: str, token: str, progress: Progress) -> None:
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS, interceptors=with_token(token))
         self._orders = OrderServiceStub(self._channel)
         self._sagas = SagaServiceStub(self._channel)
         self._progress = progress

@@ -157,7 +157,8 @@ async def test_health_lists_every_service(api: Api) -> None:
     answer = await stub(health_pb2.HealthListRequest())  # type: ignore[attr-defined]
 
     assert {name: each.status for name, each in answer.statuses.items()} == dict.fromkeys(
-        ("", "saga.v1.SagaService", "shop.order.v1.OrderService"), health_pb2.HealthCheckResponse.SERVING
+        ("", "saga.v1.AccessService", "saga.v1.SagaService", "shop.order.v1.OrderService"),
+        health_pb2.HealthCheckResponse.SERVING,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import pytest
 
 from saga.v1 import saga_pb2
 from tests.integration.api.situations import AUTHORIZE, ended, get, held_at, in_doubt, paused_at, start
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -228,6 +230,7 @@ async def test_an_attribute_without_a_value_is_one_line(orchestrator: Orchestrat
 async def test_feed_tells_what_changes_until_it_is_interrupted(api: Api, an_order: AnOrder) -> None:
     feed = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "orchestrator", "feed", "--attribute", "customer_id=bob", "--address", api.address),
+        env=os.environ | {"ORCHESTRATOR_TOKEN": TOKEN},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

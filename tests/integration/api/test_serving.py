@@ -20,7 +20,9 @@ from grpc_reflection.v1alpha import reflection
 
 from orchestrator import saga
 from orchestrator.bootstrap import _channel_to, channel_settings, opened, serve
+from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.channel import GrpcChannel
+from orchestrator.cli.credentials import local_token
 from orchestrator.errors import DefinitionError, SettingsError
 from orchestrator.settings import Settings, read_settings
 from orchestrator.shop.place_order import Shop, place_order
@@ -204,7 +206,7 @@ async def test_every_line_that_a_real_orchestrator_logs_is_one_record(tmp_path: 
             while not said or " listening on " not in said[-1]:
                 assert process.stdout is not None
                 said.append((await process.stdout.readline()).decode())
-            call = _undecodable(said[-1].split()[-1])
+            call = _undecodable(said[-1].split()[-1], local_token(tmp_path))
             with pytest.raises(grpc.aio.AioRpcError):
                 await call
             process.send_signal(signal.SIGTERM)
@@ -219,8 +221,8 @@ async def test_every_line_that_a_real_orchestrator_logs_is_one_record(tmp_path: 
     assert process.returncode == 0
 
 
-async def _undecodable(address: str) -> None:
-    async with grpc.aio.insecure_channel(address) as channel:
+async def _undecodable(address: str, token: str) -> None:
+    async with grpc.aio.insecure_channel(address, interceptors=with_token(token)) as channel:
         rpc: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/saga.v1.SagaService/GetSaga")
         await rpc(b"\x0a\xff")
 
