@@ -21,8 +21,8 @@ from orchestrator.access.local_token import LocalToken
 from orchestrator.access.signed_tokens import SignedTokens, TokenRules
 from orchestrator.access.subjects_file import SubjectsFile
 from orchestrator.access.trusted_keys import trusted_keys
-from orchestrator.contract.addresses import is_loopback
 from orchestrator.errors import SettingsError
+from orchestrator.participant.exposure import is_exposed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +86,7 @@ def refuse_exposed(listen: str, settings: AccessSettings, *, encrypted: bool, in
     Raises:
         SettingsError: it is refused; the message says what to set.
     """
-    if is_loopback(listen) or (encrypted and settings.is_configured):
+    if not is_exposed(listen) or (encrypted and settings.is_configured):
         return
     missing = [*([] if encrypted else ["TLS"]), *([] if settings.is_configured else ["a way to know who calls"])]
     if insecure:
