@@ -36,7 +36,9 @@ from orchestrator.api.validation import refuse_invalid
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
 from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
+from orchestrator.channels.grpc.securing import SecurityFiles, open_security
 from orchestrator.channels.router import Router
+from orchestrator.connections.tls import keep_fresh, open_server_tls
 from orchestrator.contract.addresses import GRPC, default_address
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.replica.republish import Republishing
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
     from orchestrator.api.application import Servicers
+    from orchestrator.channels.grpc.credentials import Security
     from orchestrator.definition.saga import Input, Result, SagaDefinition
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.ports.channel import Channel
@@ -157,8 +160,11 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
         where = addresses(definitions, settings.participants)
-        participants = Router(where, channel_kinds(settings))
+        security = security_of(settings, where)
+        participants = Router(where, channel_kinds(settings, security))
         stack.push_async_callback(participants.close)
+        if sources := security.sources():
+            stack.callback(asyncio.create_task(keep_fresh(sources)).cancel)
         services, over_grpc = _services_of(definitions).values(), participants.of_kind(GrpcChannel)
         live = LiveContracts(services, over_grpc, sent_by(definitions))
         stack.push_async_callback(live.close)
@@ -222,7 +228,8 @@ async def serve(
     """
     _arm_failpoints(settings.failpoints)
     callers = access_settings(settings)
-    refuse_exposed(settings.listen, callers, encrypted=False, insecure=settings.insecure)
+    tls = open_server_tls(settings.tls_certificate, settings.tls_key, settings.tls_ca)
+    refuse_exposed(settings.listen, callers, encrypted=tls is not None, insecure=settings.insecure)
     look_for_cycles_seldom()
     stopping = asyncio.Event()
     watchdog = Watchdog(
@@ -242,6 +249,7 @@ async def serve(
                 open_authentication(callers, SystemClock.now),
                 settings.most_message_bytes,
                 shared=parent is not None,
+                tls=tls,
             )
             await _serve(server, settings, definitions, replica, stopping, parent)
 
@@ -306,14 +314,30 @@ def addresses(definitions: Iterable[Definition], set_here: dict[str, str]) -> di
     return found
 
 
-def channel_kinds(settings: Settings) -> dict[str, Callable[[str], Channel]]:
+def security_of(settings: Settings, where: Mapping[str, str]) -> Security:
+    """What the connections to participants at these addresses are secured with.
+
+    Raises:
+        SettingsError: see :func:`orchestrator.channels.grpc.securing.open_security`.
+    """
+    files = SecurityFiles(
+        settings.participant_tls_ca,
+        settings.participant_tls_certificate,
+        settings.participant_tls_key,
+        settings.participant_tls_names,
+        settings.participant_tokens,
+    )
+    return open_security(files, where, insecure=settings.insecure)
+
+
+def channel_kinds(settings: Settings, security: Security) -> dict[str, Callable[[str], Channel]]:
     """What opens a channel to a participant, by the scheme of its address."""
-    return {GRPC: partial(GrpcChannel, settings=channel_settings(settings))}
+    return {GRPC: partial(GrpcChannel, settings=channel_settings(settings, security))}
 
 
-def channel_settings(settings: Settings) -> ChannelSettings:
+def channel_settings(settings: Settings, security: Security) -> ChannelSettings:
     """How participants are reached over gRPC."""
-    return ChannelSettings(most_bytes=settings.most_message_bytes, keepalive=settings.keepalive_seconds)
+    return ChannelSettings(settings.most_message_bytes, settings.keepalive_seconds, security=security)
 
 
 def access_settings(settings: Settings) -> AccessSettings:

@@ -57,7 +57,19 @@ class Settings(BaseSettings):
         jwt_definitions: the claim that holds the definitions to which the caller is narrowed; empty for none.
         jwt_attributes: ``attribute=claim``, separated by commas: the claims whose values narrow the caller to sagas
             with these attributes.
-        insecure: listen to a network without TLS, or with nobody known but the local operator; logged at each start.
+        tls_certificate: the file of the API's certificate with the chain, in PEM; without, the API has no TLS.
+        tls_key: the file of its private key, in PEM without a password.
+        tls_ca: the file of the authorities whose certificates callers of the API need; without, they need none.
+        participant_tls_ca: the file of the authorities whose certificates participants must have; without, no
+            participant is reached over TLS, and with it, all are.
+        participant_tls_certificate: the file of the certificate that is shown to participants, with the chain.
+        participant_tls_key: the file of its private key, without a password.
+        participant_tls_names: ``full.service.Name=name``, separated by commas; for participants whose certificate is
+            not that of the host in their address.
+        participant_tokens: ``full.service.Name=file``, separated by commas: what is sent to a participant as
+            ``authorization: Bearer <token>``.
+        insecure: listen to a network without TLS, send commands over one without TLS, or listen to one with nobody
+            known but the local operator; logged at each start.
         log_level: of the orchestrator's own log.
         failpoints: for crash tests: names of :mod:`orchestrator.engine.run.failpoints` at which the process kills
             itself, ``name`` or ``name:n`` for the n-th time, separated by commas.
@@ -93,6 +105,14 @@ class Settings(BaseSettings):
     jwt_role_names: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     jwt_definitions: str = ""
     jwt_attributes: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_ca: Path | None = None
+    participant_tls_ca: Path | None = None
+    participant_tls_certificate: Path | None = None
+    participant_tls_key: Path | None = None
+    participant_tls_names: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    participant_tokens: Annotated[dict[str, Path], NoDecode] = Field(default_factory=dict)
     insecure: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()
@@ -126,7 +146,7 @@ class Settings(BaseSettings):
             return value
         return _pairs(value, _TAKES["participants"])
 
-    @field_validator("jwt_role_names", "jwt_attributes", mode="before")
+    @field_validator("jwt_role_names", "jwt_attributes", "participant_tls_names", "participant_tokens", mode="before")
     @classmethod
     def _names(cls, value: object, info: ValidationInfo) -> object:
         return _pairs(value, _TAKES[str(info.field_name)]) if isinstance(value, str) else value
@@ -177,6 +197,14 @@ _TAKES: Final = {
     "jwt_roles": "the name of a claim",
     "jwt_role_names": "their name=viewer, starter, operator, approver or admin, separated by commas",
     "jwt_attributes": "attribute=claim, separated by commas",
+    "tls_certificate": "a file",
+    "tls_key": "a file",
+    "tls_ca": "a file",
+    "participant_tls_ca": "a file",
+    "participant_tls_certificate": "a file",
+    "participant_tls_key": "a file",
+    "participant_tls_names": "full.service.Name=name, separated by commas",
+    "participant_tokens": "full.service.Name=file, separated by commas",
     "insecure": "true or false",
     "log_level": "DEBUG, INFO, WARNING or ERROR",
     "failpoints": "names, separated by commas",

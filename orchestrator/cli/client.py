@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.credentials import open_channel
+from orchestrator.cli.certificates import tls_for
 from orchestrator.cli.credentials import token_for
 from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.text import made_visible, visible
@@ -86,7 +87,7 @@ async def channel_to(address: str) -> AsyncIterator[grpc.aio.Channel]:
         typer.Exit: with code 2, there is no such saga; with code 1, the call failed otherwise.
     """
     interceptors = [_HarmlessAnswer(), _HarmlessAnswers(), *with_token(token_for(address))]
-    async with open_channel(address, _OPTIONS, interceptors) as channel:
+    async with open_channel(address, _OPTIONS, interceptors, tls_for(address)) as channel:
         try:
             yield channel
         except grpc.aio.AioRpcError as error:

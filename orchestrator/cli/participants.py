@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.plan.sending import sent_by
-from orchestrator.bootstrap import addresses, channel_kinds
+from orchestrator.bootstrap import addresses, channel_kinds, security_of
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
 from orchestrator.channels.router import Router
@@ -33,7 +33,7 @@ async def examine_participants(
     services = {name: service for each in definitions for name, service in each.services.items()}
     where = addresses(definitions, settings.participants)
     async with AsyncExitStack() as stack:
-        router = Router(where, channel_kinds(settings))
+        router = Router(where, channel_kinds(settings, security_of(settings, where)))
         stack.push_async_callback(router.close)
         live = LiveContracts(services.values(), router.of_kind(GrpcChannel), sent_by(definitions))
         stack.push_async_callback(live.close)

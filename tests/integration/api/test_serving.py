@@ -20,6 +20,7 @@ from grpc_reflection.v1alpha import reflection
 
 from orchestrator import saga
 from orchestrator.bootstrap import _channel_to, channel_settings, opened, serve
+from orchestrator.channels.grpc.credentials import Security
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.cli.credentials import local_token
@@ -164,7 +165,7 @@ def test_what_is_set_reaches_every_channel(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("ORCHESTRATOR_KEEPALIVE_SECONDS", "3")
     monkeypatch.setenv("ORCHESTRATOR_MOST_MESSAGE_BYTES", "2000000")
 
-    options = dict(channel_settings(read_settings()).options())
+    options = dict(channel_settings(read_settings(), Security()).options())
 
     assert options["grpc.keepalive_time_ms"] == 3000
     assert options["grpc.max_receive_message_length"] == 2_000_000
