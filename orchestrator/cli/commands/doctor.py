@@ -1,9 +1,10 @@
-"""``orchestrator doctor``: is the journal in order, and are the participants?"""
+"""``orchestrator doctor``: is the journal in order, and are the certificates and the participants?"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -37,7 +38,7 @@ def doctor(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
 ) -> None:
-    """Look at the journal, and at the participants of sagas: what is fine, what is not, and what to do.
+    """Look at the journal, at certificates and at the participants of sagas: what is fine, what is not, what to do.
 
     It changes nothing, and can run beside an orchestrator.
 
@@ -64,11 +65,24 @@ async def _examine(settings: Settings, definitions: Sequence[SagaDefinition[Any,
     from orchestrator.store.opening import examine_store  # noqa: PLC0415 - other commands do without
 
     found = await examine_store(settings.journal)
+    found += _examine_certificates(settings)
     if definitions:
         from orchestrator.cli.participants import examine_participants  # noqa: PLC0415 - as above
 
         found += await examine_participants(settings, definitions)
     return found
+
+
+def _examine_certificates(settings: Settings) -> list[Finding]:
+    from orchestrator.connections.examining import examine_certificates  # noqa: PLC0415 - as above
+
+    files = {
+        "ORCHESTRATOR_TLS_CERTIFICATE": settings.tls_certificate,
+        "ORCHESTRATOR_TLS_CA": settings.tls_ca,
+        "ORCHESTRATOR_PARTICIPANT_TLS_CERTIFICATE": settings.participant_tls_certificate,
+        "ORCHESTRATOR_PARTICIPANT_TLS_CA": settings.participant_tls_ca,
+    }
+    return examine_certificates({name: path for name, path in files.items() if path}, datetime.now(UTC))
 
 
 def _as_json(finding: Finding) -> dict[str, str]:
