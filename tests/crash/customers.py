@@ -14,7 +14,7 @@ from grpc_status import rpc_status
 from orchestrator.channels.grpc.bearer import with_token
 from shop.order.v1.order_service_pb2 import CancelOrderRequest, StartOrderRequest, WatchOrderRequest
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
-from tests.crash.processes import CHANNEL_OPTIONS, PATIENCE_SECONDS
+from tests.crash.processes import PATIENCE_SECONDS, connect_in_plain
 from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tests.crash.orders import Placed
-    from tests.crash.processes import Process
+    from tests.crash.processes import Connect, Process
 
 _AWAY: Final = frozenset(
     {
@@ -55,6 +55,7 @@ class Customers:
         patience: seconds for which every other customer waits in the first call; the others only watch.
         forgiving: an order that the orchestrator has forgotten is placed again, instead of being an error.
         operated: an operator resumes what is suspended; they wait for the end behind that.
+        connect: opens a channel to the orchestrator.
 
     Attributes:
         placed: every order that was begun.
@@ -69,8 +70,9 @@ class Customers:
         patience: int = 2,
         forgiving: bool = False,
         operated: bool = False,
+        connect: Connect = connect_in_plain,
     ) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS, interceptors=with_token(TOKEN))
+        self._channel = connect(address, with_token(TOKEN))
         self.orders = OrderServiceStub(self._channel)
         self.placed: list[Placed] = []
         self.refusals: list[str] = []
