@@ -12,6 +12,7 @@ from tests.bench.memory import memory
 from tests.bench.processes import busy_seconds
 from tests.bench.recovery import recovery
 from tests.bench.results import Finding
+from tests.bench.secured import tls
 from tests.bench.session import say
 from tests.bench.shared import postgres
 from tests.bench.shop import shop
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 _WORKLOADS = {
     each.__name__: each
-    for each in (forward, rollback, postgres, shop, memory, recovery, takeover, stored, stored_on_postgres)
+    for each in (forward, rollback, tls, postgres, shop, memory, recovery, takeover, stored, stored_on_postgres)
 }
-_WITH_PROCESSES_THAT_END = {"postgres", "shop", "memory", "takeover"}
+_WITH_PROCESSES_THAT_END = {"tls", "postgres", "shop", "memory", "takeover"}
 """Their CPU is gone with them."""
 
 
