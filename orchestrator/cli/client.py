@@ -23,6 +23,8 @@ from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+    from orchestrator.connections.tls import ClientTls
+
 T = TypeVar("T")
 
 DEFAULT_ADDRESS: Final = default_address(DESCRIPTOR.services_by_name["SagaService"])
@@ -70,7 +72,8 @@ _GONE: Final = "the orchestrator at {address} went away before it had answered; 
 # gRPC's own message is about its internals.
 _WITHOUT_DETAILS: Final = {
     grpc.StatusCode.UNAVAILABLE: (
-        "no orchestrator answers at {address}; start one (`make run`), or name another --address"
+        "no orchestrator answers at {address}; start one (`make run`), name another --address, or say --tls-ca where "
+        "it listens with TLS"
     ),
     grpc.StatusCode.UNIMPLEMENTED: (
         "what answers at {address} is no orchestrator, or an older one; name another --address"
@@ -87,10 +90,13 @@ async def channel_to(address: str) -> AsyncIterator[grpc.aio.Channel]:
         typer.Exit: with code 2, there is no such saga; with code 1, the call failed otherwise.
     """
     interceptors = [_HarmlessAnswer(), _HarmlessAnswers(), *with_token(token_for(address))]
-    async with open_channel(address, _OPTIONS, interceptors, tls_for(address)) as channel:
+    tls = tls_for(address)
+    async with open_channel(address, _OPTIONS, interceptors, tls) as channel:
         try:
             yield channel
         except grpc.aio.AioRpcError as error:
+            if tls is not None and error.code() is grpc.StatusCode.UNAVAILABLE:
+                await _tell_why_unconnected(address, tls)
             _tell(error, address)
 
 
@@ -168,6 +174,15 @@ async def _harmless(answers: AsyncIterator[Message | bytes]) -> AsyncIterator[Me
     async for answer in answers:
         # Reflection reads its answers itself.
         yield made_visible(answer) if isinstance(answer, Message) else answer
+
+
+async def _tell_why_unconnected(address: str, tls: ClientTls) -> None:
+    """End the command with the reason, where it is TLS that makes no connection."""
+    from orchestrator.connections.handshake import meet  # noqa: PLC0415 - seldom needed
+
+    met = await meet(address, tls)
+    if met.is_there and met.why:
+        refuse(f"no connection is made to the orchestrator at {address}: {visible(met.why)}", code=1)
 
 
 def _tell(error: grpc.aio.AioRpcError, address: str) -> None:

@@ -20,9 +20,9 @@ from grpc_reflection.v1alpha import reflection
 
 from orchestrator import saga
 from orchestrator.bootstrap import _channel_to, channel_settings, opened, serve
-from orchestrator.channels.grpc.credentials import Security
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.channel import GrpcChannel
+from orchestrator.channels.grpc.credentials import Security
 from orchestrator.cli.credentials import local_token
 from orchestrator.errors import DefinitionError, SettingsError
 from orchestrator.settings import Settings, read_settings
