@@ -67,15 +67,15 @@ def _orchestrator(
 
 
 app.command()(serve)
-app.command()(check)
+app.command()(connecting(check))
 app.command()(verify)
 app.command()(export)
 app.command()(migrate)
 app.command()(doctor)
 app.command()(generate)
-app.command()(annotate)
+app.command()(connecting(annotate))
 app.command()(mock)
-app.command()(conform)
+app.command()(connecting(conform))
 app.command()(faults)
 app.command()(simulate)
 app.command()(token)

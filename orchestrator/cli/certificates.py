@@ -1,4 +1,4 @@
-"""How a command connects to an orchestrator over TLS: whom it trusts there, and which certificate it shows.
+"""How a command connects over TLS to an orchestrator or a participant: whom it trusts, which certificate it shows.
 
 A command that connects is registered as :func:`connecting`, which gives it these options and remembers them.
 """
@@ -24,7 +24,7 @@ _OPTIONS: Final = {
     "ca": "The authorities that you trust, in PEM; with it, the connection is made over TLS.",
     "certificate": "Your certificate with the chain, in PEM.",
     "key": "The key of your certificate, in PEM without a password.",
-    "name": "For whom the orchestrator's certificate is, where it is not for the host in the address.",
+    "name": "For whom the certificate of the other side is, where it is not for the host in the address.",
 }
 _PREFIX: Final = "ORCHESTRATOR_CLIENT_TLS_"
 
@@ -32,7 +32,7 @@ _given: ContextVar[dict[str, str]] = ContextVar("tls", default={})  # noqa: B039
 
 
 def connecting(command: Callable[..., None]) -> Callable[..., None]:
-    """A command that connects to an orchestrator, with the options for that."""
+    """A command that connects, with the options for that."""
 
     @functools.wraps(command)
     def connected(**options: Any) -> None:  # noqa: ANN401 - those of the command, too
@@ -60,7 +60,7 @@ def _parameter(name: str, told: str) -> inspect.Parameter:
 
 
 def tls_for(address: str) -> ClientTls | None:
-    """What a connection to the orchestrator at ``host:port`` is secured with; ``None`` for nothing.
+    """What a connection to ``host:port`` is secured with; ``None`` for nothing.
 
     Raises:
         typer.Exit: with code 1, a file cannot be used.

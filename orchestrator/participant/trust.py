@@ -147,7 +147,7 @@ def _needed(kind: str, metadata: CallMetadata) -> Role | None:
     if kind == Kind.QUERY:
         is_of_saga = metadata != CallMetadata(traceparent=metadata.traceparent)
         return Role.ORCHESTRATOR if is_of_saga else None
-    if kind == Kind.COMPENSATION and metadata.compensates is None:
+    if kind == Kind.COMPENSATION and metadata.compensates is None and metadata.compensates_foreign is None:
         return Role.OPERATOR
     return Role.ORCHESTRATOR
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOTHING = CallMetadata()
 WITH_KEY = CallMetadata(idempotency_key="order-1/Add#1", saga_id="order-1")
 OF_COMMAND = CallMetadata(idempotency_key="order-1/Undo#1", compensates="order-1/Add#1")
+OF_ANOTHER_SERVICE = CallMetadata.read([("idempotency-key", "order-1/Refund#1"), ("compensates-foreign", "Charge#1")])
 VERIFYING = CallMetadata(verifies="order-1/Add#1")
 TRACED = CallMetadata(traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
@@ -52,6 +53,7 @@ def needs(kind: Kind, metadata: CallMetadata) -> Role | None:
         (Kind.RETRYABLE, NOTHING, Role.ORCHESTRATOR),
         (Kind.FOREIGN, NOTHING, Role.ORCHESTRATOR),
         (Kind.COMPENSATION, OF_COMMAND, Role.ORCHESTRATOR),
+        (Kind.COMPENSATION, OF_ANOTHER_SERVICE, Role.ORCHESTRATOR),
         (Kind.COMPENSATION, WITH_KEY, Role.OPERATOR),
         (Kind.COMPENSATION, NOTHING, Role.OPERATOR),
     ],

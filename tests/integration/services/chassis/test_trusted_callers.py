@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -19,6 +22,8 @@ from shop.payment.v1.payment_pb2 import (
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 from shop.type.v1.type_pb2 import Line
 from tests.support.certificates import Authority, Files, put
+from tests.support.processes import PATIENCE
+from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +33,6 @@ if TYPE_CHECKING:
 FIRST, SECOND, OPERATOR = "orchestrator.first.example", "orchestrator.second.example", "alice.first.example"
 RESERVE = ReserveStockRequest(order_id="order-1", lines=[Line(sku="MUG-BLUE", quantity=2)])
 RELEASE = ReleaseStockRequest(order_id="order-1")
-OF_A_SAGA = (("idempotency-key", "order-1/ReserveStock#1"), ("saga-id", "order-1"))
 
 
 def key(name: str, *more: tuple[str, str]) -> tuple[tuple[str, str], ...]:
@@ -242,3 +246,24 @@ async def test_a_certificate_that_cannot_be_used_is_a_clear_error(
     assert code == 1
     assert told in said
     assert said.count("\n") == 1
+
+
+async def test_the_command_line_asks_a_service_with_tls_as_whom_it_trusts(
+    authority: Authority, tmp_path: Path, start: Start
+) -> None:
+    inventory = await start("inventory", **environment(authority, "inventory", host="inventory.first.example"))
+    both = authority.issue(FIRST, OPERATOR, into="both")
+    tls = ["--tls-ca", str(both.ca), "--tls-certificate", str(both.certificate), "--tls-key", str(both.key)]
+    contract = "shop.inventory.v1.InventoryService"
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "orchestrator", "conform", contract, "--address", inventory.address),
+        *(*tls, "--tls-name", "inventory.first.example"),
+        cwd=ROOT,
+        env=os.environ | {"STATE_DIR": str(tmp_path)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+
+    assert "is not a product of ours" in " ".join(output.decode().split())  # it came to the business behind the guard
