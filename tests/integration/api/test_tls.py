@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.acceptance.pages import PAGES
 from tests.support.certificates import Authority, Files, put
 from tests.support.processes import PATIENCE, end
 from tests.support.repository import ROOT
@@ -128,3 +129,21 @@ async def test_an_orchestrator_on_a_network_does_not_start_without_tls_and_subje
 
     assert process.returncode == 1
     assert told in output.decode()
+
+
+async def test_the_steps_of_the_first_page_lead_to_an_orchestrator_with_tls(tmp_path: Path) -> None:
+    [block] = [each for each in PAGES["README.md"].blocks("sh") if "trustme" in each.code]
+    make, export, serve, look = block.commands
+    variables = dict(pair.split("=") for pair in export.split()[1:])
+    assert serve.startswith("orchestrator serve")
+    tool = make.replace("python", sys.executable, 1)
+    made = await asyncio.create_subprocess_shell(tool, cwd=tmp_path, stdout=asyncio.subprocess.DEVNULL)
+    assert await made.wait() == 0
+
+    environment = {name: str(tmp_path / path) for name, path in variables.items()}
+    async with serving(tmp_path / "state", ORCHESTRATOR_LISTEN="127.0.0.1:0", **environment) as (address, _):
+        command = [str(tmp_path / word) if word.startswith(".tls") else word for word in look.split()[1:]]
+        process = await spawn(tmp_path / "state", *command, "--address", address)
+        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+
+    assert process.returncode == 0, output.decode()
