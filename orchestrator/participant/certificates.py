@@ -1,7 +1,8 @@
 """Certificates in PEM: whose they are, when they end, and whether a key belongs to them.
 
-A certificate is whose *names* it holds: its subject alternative names (DNS, URI, IP), then its common name. Of a chain,
-the first certificate is the one that counts. Instants are aware and in UTC.
+A certificate is whose *names* it holds: its subject alternative names (DNS, URI, IP), and its common name only where it
+has none of these, because an authority may let anybody choose that one. Of a chain, the first certificate is the one
+that counts. Instants are aware and in UTC.
 """
 
 from __future__ import annotations
@@ -106,18 +107,20 @@ def _loaded(pem: bytes) -> list[x509.Certificate]:
 
 
 def _certificate(loaded: x509.Certificate) -> Certificate:
-    names = tuple(dict.fromkeys(_names(loaded)))
+    names = tuple(dict.fromkeys(_alternative(loaded))) or tuple(_common(loaded))
     return Certificate(names, loaded.not_valid_before_utc, loaded.not_valid_after_utc)
 
 
-def _names(loaded: x509.Certificate) -> Iterator[str]:
+def _alternative(loaded: x509.Certificate) -> Iterator[str]:
     try:
         alternative = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
-        pass
-    else:
-        yield from alternative.get_values_for_type(x509.DNSName)
-        yield from alternative.get_values_for_type(x509.UniformResourceIdentifier)
-        yield from map(str, alternative.get_values_for_type(x509.IPAddress))
+        return
+    yield from alternative.get_values_for_type(x509.DNSName)
+    yield from alternative.get_values_for_type(x509.UniformResourceIdentifier)
+    yield from map(str, alternative.get_values_for_type(x509.IPAddress))
+
+
+def _common(loaded: x509.Certificate) -> Iterator[str]:
     for attribute in loaded.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
         yield str(attribute.value)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.bootstrap import OpenedReplica
-    from tests.support.certificates import Files
+    from tests.support.certificate_files import Files
 
 SERVICE = "bench.v1.CheckoutService"
 

@@ -14,7 +14,7 @@ from tests.bench.results import TLS_GOAL, Finding, Load
 from tests.bench.rounds import interleaved
 from tests.bench.session import say
 from tests.bench.spread import Spread
-from tests.support.certificates import Authority
+from tests.support.certificate_files import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

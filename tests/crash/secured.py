@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 
 from tests.crash.processes import CHANNEL_OPTIONS
-from tests.support.certificates import Authority, Files, put
+from tests.support.certificate_files import Authority, Files, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -17,7 +17,7 @@ from tests.crash.invariants import Invariants
 from tests.crash.orders import COMPLETED, draw
 from tests.crash.secured import Secured
 from tests.crash.shop import FULL_NAMES, Shop
-from tests.support.certificates import Authority
+from tests.support.certificate_files import Authority
 from tests.support.processes import running
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.acceptance.pages import PAGES
-from tests.support.certificates import Authority, Files, put
+from tests.support.certificate_files import Authority, Files, put
 from tests.support.processes import PATIENCE, end
 from tests.support.repository import ROOT
 

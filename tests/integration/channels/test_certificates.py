@@ -18,7 +18,7 @@ from orchestrator.journal.outcome import Completed, Unknown
 from orchestrator.participant.callers import caller_of
 from orchestrator.participant.tls import ServerTls
 from tests.integration.channels.conftest import COMMAND, Wild
-from tests.support.certificates import Authority, Files, put
+from tests.support.certificate_files import Authority, Files, put
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

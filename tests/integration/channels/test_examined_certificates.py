@@ -11,7 +11,7 @@ from orchestrator.cli.participants import examine_participants
 from orchestrator.connections.examining import examine_certificates
 from orchestrator.ports.findings import Severity
 from orchestrator.settings import read_settings
-from tests.support.certificates import Authority, Files, put
+from tests.support.certificate_files import Authority, Files, put
 from tests.support.processes import running
 from tests.unit.testing.matrix.selling_saga import sell
 

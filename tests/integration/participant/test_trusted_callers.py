@@ -14,7 +14,7 @@ from orchestrator.participant.asgi import GuardMiddleware
 from orchestrator.participant.engines import AsyncEngineRecords
 from orchestrator.participant.trust import TrustedCallers
 from tests.integration.participant.counter import Counter, call, serving
-from tests.support.certificates import Authority, put
+from tests.support.certificate_files import Authority, put
 
 if TYPE_CHECKING:
     from pathlib import Path

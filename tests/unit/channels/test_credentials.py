@@ -13,7 +13,7 @@ import orchestrator
 from orchestrator.channels.grpc.credentials import Security
 from orchestrator.channels.grpc.securing import SecurityFiles, open_security
 from orchestrator.errors import SettingsError
-from tests.support.certificates import Authority
+from tests.support.certificate_files import Authority
 
 LIBRARY = Path(orchestrator.__file__).parent
 OPENS = {"insecure_channel", "secure_channel"}

@@ -11,7 +11,7 @@ from orchestrator.participant import GuardRefusal, Kind
 from orchestrator.participant.exposure import is_exposed
 from orchestrator.participant.metadata import CallMetadata
 from orchestrator.participant.trust import Caller, Role, TrustedCallers, everybody, refuse_untrusted
-from tests.support.certificates import put
+from tests.support.certificate_files import put
 
 if TYPE_CHECKING:
     from collections.abc import Collection

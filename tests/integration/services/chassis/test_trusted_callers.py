@@ -21,7 +21,7 @@ from shop.payment.v1.payment_pb2 import (
 )
 from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 from shop.type.v1.type_pb2 import Line
-from tests.support.certificates import Authority, Files, put
+from tests.support.certificate_files import Authority, Files, put
 from tests.support.processes import PATIENCE
 from tests.support.repository import ROOT
 
