@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
 
@@ -88,6 +89,8 @@ def _started(entry: e.SagaStarted) -> Row:
         detail |= {"deadline_at": entry.deadline_at, "forward_until": entry.forward_until}
     if entry.parent_id:
         detail["parent_id"] = entry.parent_id
+    if entry.started_by:
+        detail["started_by"] = entry.started_by._asdict()
     return Row(1, entry.at, payload=entry.input, detail=json.dumps(detail))
 
 
@@ -104,6 +107,7 @@ def _read_started(row: Row) -> e.SagaStarted:
         deadline_at=detail.get("deadline_at", 0),
         forward_until=detail.get("forward_until", 0),
         parent_id=detail.get("parent_id", ""),
+        started_by=Actor(**detail["started_by"]) if "started_by" in detail else None,
     )
 
 
@@ -172,10 +176,8 @@ def _read_resolved(row: Row) -> e.OutcomeResolved:
 
 
 def _told(reason: Reason) -> dict[str, Any]:
-    detail = reason._asdict()
-    if not reason.request_id:
-        del detail["request_id"]
-    return detail
+    seldom = ("request_id", "authority", "peer")
+    return {name: value for name, value in reason._asdict().items() if value or name not in seldom}
 
 
 def _reason(detail: dict[str, Any]) -> Reason:

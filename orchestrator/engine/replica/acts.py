@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.engine.run.executor import Executor
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.claims import Claim
@@ -36,20 +37,20 @@ class Acts:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
-    async def cancel(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
+    async def cancel(self, saga_id: str, why: str, requested_by: Actor, request_id: str = "") -> SagaState:
         """Roll a saga back; the saga, once that is durable. Repeating it changes nothing.
 
         Raises:
             CancelRefused: its pivot was accepted, or may have been, or it has completed.
         """
-        reason = _asked(ReasonCode.CANCELLED, why, requested_by, request_id)
+        reason = Reason.asked(ReasonCode.CANCELLED, why, requested_by, request_id=request_id)
         return await self._roll_back(saga_id, reason, _refuse_cancel)
 
     async def roll_back_child(self, saga_id: str, why: str) -> SagaState:
         """Roll a child back with its parent, even where it has completed; the child as it stands then."""
         return await self._roll_back(saga_id, Reason(ReasonCode.CANCELLED, why), lambda _: None)
 
-    async def pause(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
+    async def pause(self, saga_id: str, why: str, requested_by: Actor, request_id: str = "") -> SagaState:
         """Suspend a saga, forward or backward, once no attempt is in flight. Repeating it changes nothing.
 
         Raises:
@@ -57,7 +58,7 @@ class Acts:
         """
         executor = self._worker.live.get(saga_id)
         if executor is not None:
-            await executor.pause(_asked(ReasonCode.PAUSED, why, requested_by, request_id))
+            await executor.pause(Reason.asked(ReasonCode.PAUSED, why, requested_by, request_id=request_id))
             _raise_failed(executor)
         state = await self._worker.get(saga_id)
         refuse_illegal(Act.PAUSE, state)
@@ -65,7 +66,7 @@ class Acts:
             raise _advanced_elsewhere(saga_id)
         return state
 
-    async def resume(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
+    async def resume(self, saga_id: str, why: str, requested_by: Actor, request_id: str = "") -> SagaState:
         """Resume a suspended saga from where it stands.
 
         Raises:
@@ -74,12 +75,12 @@ class Acts:
         claim, state, entries = await self._claim(Act.RESUME, saga_id)
         if request_id and was_carried_out(entries, request_id):
             return state  # by another replica that found the request; the saga has stopped again since
-        reason = _asked(ReasonCode.RESUMED, why, requested_by, request_id)
+        reason = Reason.asked(ReasonCode.RESUMED, why, requested_by, request_id=request_id)
         executor = self._worker.recover(claim, entries, state, entry=SagaResumed(self._now(), reason))
         await executor.ensure_persisted()
         return executor.state
 
-    async def retry_now(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
+    async def retry_now(self, saga_id: str, why: str, requested_by: Actor, request_id: str = "") -> SagaState:
         """Make at once the attempts that a live saga would make after its backoff.
 
         Raises:
@@ -89,12 +90,12 @@ class Acts:
         state = executor.state if executor else await self._worker.get(saga_id)
         refuse_illegal(Act.RETRY_NOW, state, backs_off=executor is not None and executor.backs_off)
         assert executor is not None
-        executor.retry_now(_asked(ReasonCode.RETRY_NOW, why, requested_by, request_id))
+        executor.retry_now(Reason.asked(ReasonCode.RETRY_NOW, why, requested_by, request_id=request_id))
         await executor.ensure_persisted()
         return state
 
     async def resolve_outcome(
-        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: str
+        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: Actor
     ) -> SagaState:
         """Say what came of a command of a suspended saga that is in doubt, or was refused after the pivot.
 
@@ -114,7 +115,7 @@ class Acts:
 
         def entry(state: SagaState) -> Entry:
             command = resolvable(state, key)
-            reason = Reason(ReasonCode.RESOLVED, evidence, command.key, requested_by)
+            reason = Reason.asked(ReasonCode.RESOLVED, evidence, requested_by, command.key)
             if command.abandoned and not state.rollback:
                 # The code was told that nobody knows, and has gone on; only what is to be compensated can change.
                 _refuse_if_gone_on(state, command, took_effect=took_effect)
@@ -126,7 +127,7 @@ class Acts:
 
         return await self._note(Act.RESOLVE_OUTCOME, saga_id, entry)
 
-    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """Let the effect of a command stand whose compensation is refused or in doubt, or which has none.
 
         Args:
@@ -142,12 +143,12 @@ class Acts:
         def entry(state: SagaState) -> Entry:
             command = uncompensated(state, key)
             return CompensationSkipped(
-                self._now(), command.key, Reason(ReasonCode.SKIPPED, evidence, command.key, requested_by)
+                self._now(), command.key, Reason.asked(ReasonCode.SKIPPED, evidence, requested_by, command.key)
             )
 
         return await self._note(Act.SKIP_COMPENSATION, saga_id, entry)
 
-    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """Say that the effect of a command, which its compensation cannot take back, was taken back by other means.
 
         Args:
@@ -162,7 +163,7 @@ class Acts:
 
         def entry(state: SagaState) -> Entry:
             command = uncompensated(state, key)
-            reason = Reason(ReasonCode.RESOLVED, evidence, command.key, requested_by)
+            reason = Reason.asked(ReasonCode.RESOLVED, evidence, requested_by, command.key)
             return CompensationResolved(self._now(), command.key, reason)
 
         return await self._note(Act.RESOLVE_COMPENSATION, saga_id, entry)
@@ -212,10 +213,6 @@ class Acts:
 
     def _now(self) -> int:
         return self._worker.adapters.clock.now()
-
-
-def _asked(code: ReasonCode, why: str, requested_by: str, request_id: str) -> Reason:
-    return Reason(code, why, "", requested_by, request_id)
 
 
 def _advanced_elsewhere(saga_id: str) -> ClaimLost:

@@ -23,6 +23,7 @@ from orchestrator.ports.requested_acts import RequestedAct
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.acts import Act
     from orchestrator.ports.adapters import Adapters
 
@@ -57,7 +58,7 @@ class Asking:
         self._open: dict[str, asyncio.Future[str]] = {}
         self._looking: asyncio.Task[None] | None = None
 
-    async def ask(self, act: Act, saga_id: str, why: str, requested_by: str, patience: float) -> None:
+    async def ask(self, act: Act, saga_id: str, why: str, requested_by: Actor, patience: float) -> None:
         """Have an act done by the owner of a saga.
 
         Args:

@@ -12,6 +12,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.ports.catalogue import UnclaimedCount
 from orchestrator.ports.claims import Claim, SilentReplica
@@ -111,7 +112,7 @@ class PostgresJournal(PostgresReader):
 
     async def request_act(self, requested: RequestedAct) -> None:
         """See the port."""
-        text = json.dumps([requested.act.name, requested.why, requested.requested_by])
+        text = json.dumps([requested.act.name, requested.why, *requested.requested_by])
         await self._ask("request_act", requested.request_id, requested.saga_id, text)
 
     async def requested_acts(self, owner: str, limit: int, served: Served | None = None) -> Sequence[RequestedAct]:
@@ -152,5 +153,5 @@ def _columns(served: Served | None) -> tuple[list[str] | None, list[int] | None]
 
 
 def _requested(request_id: str, saga_id: str, text: str) -> RequestedAct:
-    act, why, requested_by = json.loads(text)
-    return RequestedAct(request_id, saga_id, Act[act], why, requested_by)
+    act, why, *requested_by = json.loads(text)
+    return RequestedAct(request_id, saga_id, Act[act], why, Actor(*requested_by))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import ActRefused, JournalError, SagaNotFound
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.state import Status
 from orchestrator.testing.simulation.promises import Promise
 
@@ -96,7 +97,7 @@ class Clients:
         if self._is_child(saga_id):
             return
         state = await self._ask(
-            "operator", "cancel", saga_id, lambda replica: replica.acts.cancel(saga_id, "enough", "ada")
+            "operator", "cancel", saga_id, lambda replica: replica.acts.cancel(saga_id, "enough", Actor("ada"))
         )
         if state is not None and not self._invariants.sagas[saga_id].state.rollback:
             self._invariants.report(
@@ -106,16 +107,20 @@ class Clients:
     async def pause(self, saga_id: str) -> None:
         """Have it wait."""
         self._invariants.paused.add(saga_id)
-        await self._ask("operator", "pause", saga_id, lambda replica: replica.acts.pause(saga_id, "wait", "ada"))
+        await self._ask("operator", "pause", saga_id, lambda replica: replica.acts.pause(saga_id, "wait", Actor("ada")))
 
     async def resume(self, saga_id: str) -> None:
         """Let it go on."""
         if self._invariants.sagas[saga_id].state.status is Status.SUSPENDED:
-            await self._ask("operator", "resume", saga_id, lambda replica: replica.acts.resume(saga_id, "go", "ada"))
+            await self._ask(
+                "operator", "resume", saga_id, lambda replica: replica.acts.resume(saga_id, "go", Actor("ada"))
+            )
 
     async def retry_now(self, saga_id: str) -> None:
         """Have its next attempt made at once."""
-        await self._ask("operator", "retry_now", saga_id, lambda replica: replica.acts.retry_now(saga_id, "", "ada"))
+        await self._ask(
+            "operator", "retry_now", saga_id, lambda replica: replica.acts.retry_now(saga_id, "", Actor("ada"))
+        )
 
     async def skip(self, saga_id: str) -> None:
         """Let an effect stand whose compensation was refused."""
@@ -125,7 +130,10 @@ class Clients:
             return
         key = suspension.step_key
         await self._ask(
-            "operator", "skip", saga_id, lambda replica: replica.acts.skip_compensation(saga_id, key, "seen", "ada")
+            "operator",
+            "skip",
+            saga_id,
+            lambda replica: replica.acts.skip_compensation(saga_id, key, "seen", Actor("ada")),
         )
 
     async def resolve_compensation(self, saga_id: str) -> None:
@@ -140,7 +148,7 @@ class Clients:
             "operator",
             "resolve_compensation",
             saga_id,
-            lambda replica: replica.acts.resolve_compensation(saga_id, key, "the books", "ada"),
+            lambda replica: replica.acts.resolve_compensation(saga_id, key, "the books", Actor("ada")),
         )
 
     async def resolve(self, saga_id: str) -> None:
@@ -157,7 +165,7 @@ class Clients:
             "resolve",
             saga_id,
             lambda replica: replica.acts.resolve_outcome(
-                saga_id, key, took_effect=True, reply=reply, evidence="the books", requested_by="ada"
+                saga_id, key, took_effect=True, reply=reply, evidence="the books", requested_by=Actor("ada")
             ),
         )
 
