@@ -55,6 +55,7 @@ class Customers:
         patience: seconds for which every other customer waits in the first call; the others only watch.
         forgiving: an order that the orchestrator has forgotten is placed again, instead of being an error.
         operated: an operator resumes what is suspended; they wait for the end behind that.
+        token: tells the orchestrator who they are.
 
     Attributes:
         placed: every order that was begun.
@@ -69,8 +70,9 @@ class Customers:
         patience: int = 2,
         forgiving: bool = False,
         operated: bool = False,
+        token: str = TOKEN,
     ) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS, interceptors=with_token(TOKEN))
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS, interceptors=with_token(token))
         self.orders = OrderServiceStub(self._channel)
         self.placed: list[Placed] = []
         self.refusals: list[str] = []
