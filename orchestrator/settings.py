@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.access.subject import roles_named
 from orchestrator.errors import SettingsError
+from orchestrator.journal.four_eyes import FOUR_EYES
 from orchestrator.store.opening import default_url, is_known, known_urls
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Settings(BaseSettings):
         jwt_attributes: ``attribute=claim``, separated by commas: the claims whose values narrow the caller to sagas
             with these attributes.
         insecure: listen to a network without TLS, or with nobody known but the local operator; logged at each start.
+        four_eyes: ``resolve``, ``skip`` or both, separated by commas: what two people must ask for.
         log_level: of the orchestrator's own log.
         failpoints: for crash tests: names of :mod:`orchestrator.engine.run.failpoints` at which the process kills
             itself, ``name`` or ``name:n`` for the n-th time, separated by commas.
@@ -91,10 +93,11 @@ class Settings(BaseSettings):
     jwt_definitions: str = ""
     jwt_attributes: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     insecure: bool = False
+    four_eyes: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()
 
-    @field_validator("sagas", "overlays", "failpoints", mode="before")
+    @field_validator("sagas", "overlays", "failpoints", "four_eyes", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _parts(value) if isinstance(value, str) else value
@@ -118,6 +121,13 @@ class Settings(BaseSettings):
     @classmethod
     def _names(cls, value: object, info: ValidationInfo) -> object:
         return _pairs(value, _TAKES[str(info.field_name)]) if isinstance(value, str) else value
+
+    @field_validator("four_eyes")
+    @classmethod
+    def _acts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(value) <= set(FOUR_EYES):
+            raise ValueError(f"expected {_TAKES['four_eyes']}")
+        return value
 
     @field_validator("jwt_role_names")
     @classmethod
@@ -169,6 +179,7 @@ _TAKES: Final = {
     "jwt_role_names": "their name=viewer, starter, operator, approver or admin, separated by commas",
     "jwt_attributes": "attribute=claim, separated by commas",
     "insecure": "true or false",
+    "four_eyes": "resolve, skip or both, separated by commas",
     "log_level": "DEBUG, INFO, WARNING or ERROR",
     "failpoints": "names, separated by commas",
 }

@@ -175,6 +175,17 @@ def _read_resolved(row: Row) -> e.OutcomeResolved:
     return e.OutcomeResolved(row.at, row.key, took_effect, _payload(row), _reason(detail))
 
 
+def _proposed(entry: e.ActProposed) -> Row:
+    return Row(40, entry.at, entry.key, detail=json.dumps({**_told(entry.reason), "proposal": entry.proposal}))
+
+
+def _read_proposed(row: Row) -> e.ActProposed:
+    assert row.key is not None
+    detail = _detail(row)
+    proposal = detail.pop("proposal")
+    return e.ActProposed(row.at, row.key, proposal, _reason(detail))
+
+
 def _told(reason: Reason) -> dict[str, Any]:
     seldom = ("request_id", "authority", "peer")
     return {name: value for name, value in reason._asdict().items() if value or name not in seldom}
@@ -289,6 +300,8 @@ def _encoder_of(entry: Entry) -> Callable[[Any], Row]:  # noqa: C901, PLR0911, P
             return lambda each: Row(21, each.at, each.key, detail=each.value)
         case e.CompensationResolved():
             return _decided(22)
+        case e.ActProposed():
+            return _proposed
         case _:
             assert_never(entry)
 
@@ -317,6 +330,7 @@ _DECODERS: dict[int, Callable[[Row], Entry]] = {
     20: lambda row: e.DeadlinePassed(row.at),
     21: _read_value,
     22: _read_decided(e.CompensationResolved),
+    40: _read_proposed,
 }
 _ENCODERS: dict[type[Any], Callable[[Any], Row]] = {}
 """Those that were needed so far: a look-up by class is several times as quick as the match."""

@@ -110,7 +110,7 @@ def _told(entry: Entry) -> _Told:  # noqa: PLR0911 - one way for each form of en
             return _Told(entry.key, attempt=entry.attempt, failure=entry.failure)
         case e.OutcomeResolved():
             return _Told(entry.key, reason=entry.reason, took_effect=entry.took_effect)
-        case e.CompensationSkipped() | e.CompensationResolved():
+        case e.CompensationSkipped() | e.CompensationResolved() | e.ActProposed():
             return _Told(entry.key, reason=entry.reason)
         case e.RollbackBegan() | e.SagaSuspended() | e.SagaResumed() | e.RetryRequested():
             return _Told(reason=entry.reason)
@@ -166,6 +166,7 @@ def _payload(
             | e.RetryRequested()
             | e.CompensationSkipped()
             | e.CompensationResolved()
+            | e.ActProposed()
         ):
             return None, ""
         case _:

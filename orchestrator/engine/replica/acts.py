@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING
 from orchestrator.engine.run.stop_control import Fail, Halt
 from orchestrator.errors import ActRefused, ClaimLost, JournalError
 from orchestrator.journal.acts import Act, refuse_illegal, resolvable, uncompensated, was_carried_out
-from orchestrator.journal.entries import CompensationResolved, CompensationSkipped, OutcomeResolved, SagaResumed
+from orchestrator.journal.entries import (
+    ActProposed,
+    CompensationResolved,
+    CompensationSkipped,
+    OutcomeResolved,
+    SagaResumed,
+)
 from orchestrator.journal.fold import fold
+from orchestrator.journal.four_eyes import second_person_needed, seconded
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import UNFINISHED
 
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.executor import Executor
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.four_eyes import Decided
     from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.claims import Claim
 
@@ -32,10 +40,15 @@ class Acts:
 
     Every method may raise :class:`~orchestrator.errors.SagaNotFound` and
     :class:`~orchestrator.errors.JournalError`: nothing has changed then.
+
+    Args:
+        worker: carries the sagas on.
+        four_eyes: which of resolve and skip two people must ask for.
     """
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, four_eyes: frozenset[Act] = frozenset()) -> None:
         self._worker = worker
+        self._four_eyes = four_eyes
 
     async def cancel(self, saga_id: str, why: str, requested_by: Actor, request_id: str = "") -> SagaState:
         """Roll a saga back; the saga, once that is durable. Repeating it changes nothing.
@@ -113,7 +126,7 @@ class Acts:
             ActRefused: the saga is not suspended, the command's outcome is known, or its reply is needed.
         """
 
-        def entry(state: SagaState) -> Entry:
+        def entry(state: SagaState) -> Decided:
             command = resolvable(state, key)
             reason = Reason.asked(ReasonCode.RESOLVED, evidence, requested_by, command.key)
             if command.abandoned and not state.rollback:
@@ -140,7 +153,7 @@ class Acts:
             ActRefused: the saga is not suspended, or nothing is in the way of compensating the command.
         """
 
-        def entry(state: SagaState) -> Entry:
+        def entry(state: SagaState) -> Decided:
             command = uncompensated(state, key)
             return CompensationSkipped(
                 self._now(), command.key, Reason.asked(ReasonCode.SKIPPED, evidence, requested_by, command.key)
@@ -161,7 +174,7 @@ class Acts:
             ActRefused: the saga is not suspended, or nothing is in the way of compensating the command.
         """
 
-        def entry(state: SagaState) -> Entry:
+        def entry(state: SagaState) -> Decided:
             command = uncompensated(state, key)
             reason = Reason.asked(ReasonCode.RESOLVED, evidence, requested_by, command.key)
             return CompensationResolved(self._now(), command.key, reason)
@@ -186,15 +199,19 @@ class Acts:
             # It was stopped for another reason: there may be something to roll back, or nothing more to do.
             _raise_failed(executor)
 
-    async def _note(self, act: Act, saga_id: str, entry: Callable[[SagaState], Entry]) -> SagaState:
+    async def _note(self, act: Act, saga_id: str, entry: Callable[[SagaState], Decided]) -> SagaState:
         """Journal an act on a suspended saga, which stays suspended."""
         state = await self._worker.get(saga_id)
         refuse_illegal(act, state)
         entry(state)  # refused before anything is claimed, if it is to be refused
         claim, state, entries = await self._claim(act, saga_id)
         writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
-        writer.record(entry(state))
+        decided = entry(state)
+        journalled = seconded(act, state, decided) if act in self._four_eyes else decided
+        writer.record(journalled)
         await writer.persist()
+        if isinstance(journalled, ActProposed):
+            raise second_person_needed(saga_id, decided.key, decided.reason.requested_by)
         return state
 
     async def _claim(self, act: Act, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:

@@ -32,6 +32,7 @@ class Replica:
 
     Args:
         worker: advances the sagas.
+        four_eyes: which of resolve and skip two people must ask for.
 
     Attributes:
         worker: as given.
@@ -43,9 +44,9 @@ class Replica:
         watch_all: every saga, after each of its changes.
     """
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, four_eyes: frozenset[Act] = frozenset()) -> None:
         self.worker = worker
-        self.acts = Acts(worker)
+        self.acts = Acts(worker, four_eyes)
         self.carrying_out = CarryingOut(worker, self.acts, worker.served.versions)
         if worker.adapters.journal.shared:
             worker.beside.append(self.carrying_out)

@@ -48,6 +48,7 @@ class SagaStarted(NamedTuple):
         state.deadline_at = self.deadline_at
         state.forward_until = self.forward_until
         state.parent_id = self.parent_id
+        state.started_by = self.started_by
         state.started_at = self.at
         state.move(Status.RUNNING)
 

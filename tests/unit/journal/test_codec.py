@@ -147,6 +147,7 @@ def test_each_class_has_a_kind_of_its_own_that_never_changes() -> None:
         "DeadlinePassed": 20,
         "ValueRecorded": 21,
         "CompensationResolved": 22,
+        "ActProposed": 40,
     }
 
 
