@@ -90,6 +90,14 @@ def actor() -> Actor:
     return Actor(subject.name, subject.authority, subject.peer)
 
 
+def actor_if_any() -> Actor | None:
+    """Who calls, as the journal keeps it; ``None`` where the process itself does something."""
+    try:
+        return actor()
+    except LookupError:
+        return None
+
+
 def roles_named(names: object) -> frozenset[Role]:
     """The roles of a list of names, such as ``["viewer", "starter"]``.
 
