@@ -45,6 +45,7 @@ from orchestrator.engine.replica.republish import Republishing
 from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
+from orchestrator.journal.four_eyes import FOUR_EYES
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.opening import frozen_note, open_store
@@ -183,6 +184,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             owner=owner,
             lease=settings.lease_seconds,
             most_in_flight=settings.most_in_flight,
+            four_eyes=frozenset(act for name in settings.four_eyes for act in FOUR_EYES[name]),
         )
         worker = replica.worker
         if settings.drift_check:

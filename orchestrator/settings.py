@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.access.subject import roles_named
 from orchestrator.errors import SettingsError
+from orchestrator.journal.four_eyes import FOUR_EYES
 from orchestrator.store.opening import default_url, is_known, known_urls, refuse_unheard
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
             ``authorization: Bearer <token>``.
         insecure: listen to a network without TLS, send commands over one without TLS, or listen to one with nobody
             known but the local operator; logged at each start.
+        four_eyes: ``resolve``, ``skip`` or both, separated by commas: what two people must ask for.
         log_level: of the orchestrator's own log.
         failpoints: for crash tests: names of :mod:`orchestrator.engine.run.failpoints` at which the process kills
             itself, ``name`` or ``name:n`` for the n-th time, separated by commas.
@@ -114,10 +116,11 @@ class Settings(BaseSettings):
     participant_tls_names: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     participant_tokens: Annotated[dict[str, Path], NoDecode] = Field(default_factory=dict)
     insecure: bool = False
+    four_eyes: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()
 
-    @field_validator("sagas", "overlays", "failpoints", mode="before")
+    @field_validator("sagas", "overlays", "failpoints", "four_eyes", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _parts(value) if isinstance(value, str) else value
@@ -150,6 +153,13 @@ class Settings(BaseSettings):
     @classmethod
     def _names(cls, value: object, info: ValidationInfo) -> object:
         return _pairs(value, _TAKES[str(info.field_name)]) if isinstance(value, str) else value
+
+    @field_validator("four_eyes")
+    @classmethod
+    def _acts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(value) <= set(FOUR_EYES):
+            raise ValueError(f"expected {_TAKES['four_eyes']}")
+        return value
 
     @field_validator("jwt_role_names")
     @classmethod
@@ -193,6 +203,10 @@ _TAKES: Final = {
     "most_message_bytes": "a whole number of bytes, 1024 or more",
     "lease_seconds": "a number of seconds, more than 0",
     "subjects": "a file",
+    "jwt_keys": "a file, or a URL",
+    "jwt_issuer": "the name of an issuer",
+    "jwt_audience": "the name of an audience",
+    "jwt_definitions": "the name of a claim",
     "jwt_leeway_seconds": "a number of seconds from 0 to 300",
     "jwt_roles": "the name of a claim",
     "jwt_role_names": "their name=viewer, starter, operator, approver or admin, separated by commas",
@@ -206,6 +220,7 @@ _TAKES: Final = {
     "participant_tls_names": "full.service.Name=name, separated by commas",
     "participant_tokens": "full.service.Name=file, separated by commas",
     "insecure": "true or false",
+    "four_eyes": "resolve, skip or both, separated by commas",
     "log_level": "DEBUG, INFO, WARNING or ERROR",
     "failpoints": "names, separated by commas",
 }

@@ -7,6 +7,7 @@ person behind it. A token that is not known is refused even where the certificat
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from orchestrator.access.signed_tokens import SignedTokens
     from orchestrator.access.subject import Subject
     from orchestrator.access.subjects_file import SubjectsFile
+
+_log = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 1.0
 
@@ -97,4 +100,7 @@ class Authentication:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             for source in sources:
-                await asyncio.to_thread(source.refresh)
+                try:
+                    await asyncio.to_thread(source.refresh)
+                except Exception:  # noqa: BLE001 - what nobody thought of must not end the rotation of all tokens
+                    _log.exception("tokens or keys could not be read again; what they were before stays in force")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         StartSaga,
         Waiting,
     )
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.acts import Act
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
@@ -143,14 +144,14 @@ class NarrowedSagas:
         await self._sagas.refuse_act(act, saga_id)
 
     async def act(
-        self, act: Act, saga_id: str, why: str, requested_by: str, *, patience: float = PATIENCE_SECONDS
+        self, act: Act, saga_id: str, why: str, requested_by: Actor, *, patience: float = PATIENCE_SECONDS
     ) -> SagaState:
         """See the facade."""
         await self._reach(saga_id)
         return await self._sagas.act(act, saga_id, why, requested_by, patience=patience)
 
     async def resolve_outcome(
-        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: str
+        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: Actor
     ) -> SagaState:
         """See the facade."""
         await self._reach(saga_id)
@@ -158,12 +159,12 @@ class NarrowedSagas:
             saga_id, key, took_effect=took_effect, reply=reply, evidence=evidence, requested_by=requested_by
         )
 
-    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """See the facade."""
         await self._reach(saga_id)
         return await self._sagas.resolve_compensation(saga_id, key, evidence, requested_by)
 
-    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """See the facade."""
         await self._reach(saga_id)
         return await self._sagas.skip_compensation(saga_id, key, evidence, requested_by)

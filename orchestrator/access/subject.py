@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.contract.access import Role
+from orchestrator.journal.actor import Actor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -77,6 +78,24 @@ def current() -> Subject:
         LookupError: nothing was called from outside.
     """
     return _current.get()
+
+
+def actor() -> Actor:
+    """Who calls, as the journal keeps it.
+
+    Raises:
+        LookupError: nothing was called from outside.
+    """
+    subject = current()
+    return Actor(subject.name, subject.authority, subject.peer)
+
+
+def actor_if_any() -> Actor | None:
+    """Who calls, as the journal keeps it; ``None`` where the process itself does something."""
+    try:
+        return actor()
+    except LookupError:
+        return None
 
 
 def roles_named(names: object) -> frozenset[Role]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.plan.plan import Plan
     from orchestrator.contract.command import Command
     from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.acts import Act
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
@@ -52,6 +53,7 @@ class StartSaga(NamedTuple):
         attributes: the values by which the saga can be listed.
         traceparent: the W3C trace context of the caller, or empty.
         parent_id: the saga of which it is a child, or empty.
+        started_by: who starts it; ``None`` where no caller from outside does.
     """
 
     saga_id: str
@@ -62,6 +64,7 @@ class StartSaga(NamedTuple):
     attributes: tuple[tuple[str, str], ...] = ()
     traceparent: str = ""
     parent_id: str = ""
+    started_by: Actor | None = None
 
 
 class WaitReason(enum.Enum):
@@ -221,7 +224,7 @@ class Sagas(Protocol):
         """
 
     async def act(
-        self, act: Act, saga_id: str, why: str, requested_by: str, *, patience: float = PATIENCE_SECONDS
+        self, act: Act, saga_id: str, why: str, requested_by: Actor, *, patience: float = PATIENCE_SECONDS
     ) -> SagaState:
         """Cancel, pause, resume, or retry now; the saga, once that is durable. Repeating it changes nothing.
 
@@ -239,7 +242,7 @@ class Sagas(Protocol):
         """
 
     async def resolve_outcome(
-        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: str
+        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: Actor
     ) -> SagaState:
         """Say what came of a command of a suspended saga that is in doubt, or was refused after the pivot.
 
@@ -255,14 +258,14 @@ class Sagas(Protocol):
             ActRefused: the saga is not suspended, the command's outcome is known, or its reply is needed.
         """
 
-    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """Say that the effect of a command, which its compensation cannot take back, was taken back by other means.
 
         Raises:
             ActRefused: the saga is not suspended, or nothing is in the way of compensating the command.
         """
 
-    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """Let the effect of a command stand whose compensation is refused or in doubt, or which has none.
 
         Raises:

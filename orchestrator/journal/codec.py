@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.reason import Reason, ReasonCode
 
@@ -88,6 +89,8 @@ def _started(entry: e.SagaStarted) -> Row:
         detail |= {"deadline_at": entry.deadline_at, "forward_until": entry.forward_until}
     if entry.parent_id:
         detail["parent_id"] = entry.parent_id
+    if entry.started_by:
+        detail["started_by"] = entry.started_by._asdict()
     return Row(1, entry.at, payload=entry.input, detail=json.dumps(detail))
 
 
@@ -104,6 +107,7 @@ def _read_started(row: Row) -> e.SagaStarted:
         deadline_at=detail.get("deadline_at", 0),
         forward_until=detail.get("forward_until", 0),
         parent_id=detail.get("parent_id", ""),
+        started_by=Actor(**detail["started_by"]) if "started_by" in detail else None,
     )
 
 
@@ -171,11 +175,20 @@ def _read_resolved(row: Row) -> e.OutcomeResolved:
     return e.OutcomeResolved(row.at, row.key, took_effect, _payload(row), _reason(detail))
 
 
+def _proposed(entry: e.ActProposed) -> Row:
+    return Row(40, entry.at, entry.key, detail=json.dumps({**_told(entry.reason), "proposal": entry.proposal}))
+
+
+def _read_proposed(row: Row) -> e.ActProposed:
+    assert row.key is not None
+    detail = _detail(row)
+    proposal = detail.pop("proposal")
+    return e.ActProposed(row.at, row.key, proposal, _reason(detail))
+
+
 def _told(reason: Reason) -> dict[str, Any]:
-    detail = reason._asdict()
-    if not reason.request_id:
-        del detail["request_id"]
-    return detail
+    seldom = ("request_id", "authority", "peer")
+    return {name: value for name, value in reason._asdict().items() if value or name not in seldom}
 
 
 def _reason(detail: dict[str, Any]) -> Reason:
@@ -287,6 +300,8 @@ def _encoder_of(entry: Entry) -> Callable[[Any], Row]:  # noqa: C901, PLR0911, P
             return lambda each: Row(21, each.at, each.key, detail=each.value)
         case e.CompensationResolved():
             return _decided(22)
+        case e.ActProposed():
+            return _proposed
         case _:
             assert_never(entry)
 
@@ -315,6 +330,7 @@ _DECODERS: dict[int, Callable[[Row], Entry]] = {
     20: lambda row: e.DeadlinePassed(row.at),
     21: _read_value,
     22: _read_decided(e.CompensationResolved),
+    40: _read_proposed,
 }
 _ENCODERS: dict[type[Any], Callable[[Any], Row]] = {}
 """Those that were needed so far: a look-up by class is several times as quick as the match."""

@@ -23,6 +23,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.outcome import Failure
 
 
@@ -193,6 +194,8 @@ class SagaState:
         overdue: the deadline passed after the pivot.
         rollback: why the saga rolls back, once it does.
         suspension: why the saga is suspended, while it is.
+        proposals: the acts that a second person must ask for, by what exactly each is; until the saga is resumed.
+        started_by: who started it; ``None`` where no caller from outside did.
     """
 
     __slots__ = (
@@ -206,12 +209,14 @@ class SagaState:
         "overdue",
         "parent_id",
         "pivoted",
+        "proposals",
         "result",
         "rollback",
         "saga_id",
         "sampled",
         "settled",
         "started_at",
+        "started_by",
         "status",
         "suspension",
         "traceparent",
@@ -228,6 +233,7 @@ class SagaState:
         self.sampled = False
         self.attributes: tuple[tuple[str, str], ...] = ()
         self.started_at = 0
+        self.started_by: Actor | None = None
         self.ended_at: int | None = None
         self.status: Status | None = _BEFORE_START
         self.commands: dict[str, CommandState] = {}
@@ -240,6 +246,7 @@ class SagaState:
         self.pivoted = False
         self.rollback: Reason | None = None
         self.suspension: Reason | None = None
+        self.proposals: dict[str, Reason] = {}
         self.result: bytes | None = None
 
     @property

@@ -132,6 +132,8 @@ class SagaTrace:
                 return cls._saga_resumed
             case e.OutcomeResolved() | e.CompensationSkipped() | e.CompensationResolved() | e.RetryRequested():
                 return cls._acted
+            case e.ActProposed():
+                return cls._act_proposed
             case e.DeadlinePassed():
                 return cls._deadline_passed
             case e.ValueRecorded():
@@ -233,6 +235,9 @@ class SagaTrace:
         about = {**_about_reason(entry.reason), names.SAGA_REQUESTED_BY: entry.reason.requested_by}
         self._events.append(event(names.OPERATOR_ACTED_EVENT, entry.at, about))
         return ()
+
+    def _act_proposed(self, _entry: e.ActProposed) -> Sequence[bytes]:
+        return ()  # nothing was done
 
     def _deadline_passed(self, entry: e.DeadlinePassed) -> Sequence[bytes]:
         self._events.append(event(names.DEADLINE_PASSED_EVENT, entry.at, {}))

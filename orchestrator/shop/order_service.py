@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.access.subject import actor
 from orchestrator.api.application import Application, servicers
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, patience_of, statuses, traceparent_of
 from orchestrator.api.starts import start_request
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 
 DEFINITION: Final = "place_order"
 """What StartOrder starts: the newest version of it that is served, wherever that lives."""
-
-# Who cancels, as far as this API knows: it is the customer's side.
-_CUSTOMER = "customer"
 
 
 class OrderService(OrderServiceServicer):
@@ -109,7 +107,7 @@ class OrderService(OrderServiceServicer):
         """See the contract."""
         await self._order(request.order_id)
         state = await self._sagas.act(
-            Act.CANCEL, request.order_id, request.reason, _CUSTOMER, patience=patience_of(context)
+            Act.CANCEL, request.order_id, request.reason, actor(), patience=patience_of(context)
         )
         return order_service_pb2.CancelOrderResponse(order=self._view(state))
 

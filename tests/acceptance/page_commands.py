@@ -45,7 +45,7 @@ _ENDLESS: Final = (
     (re.compile(r"orchestrator serve |orchestrator mock |python -m services\.\w+$"), re.compile(r"listening on (\S+)")),
     (re.compile(r"orchestrator feed$"), re.compile(r"place_order")),
 )
-_ASKED: Final = {"reason": "for a page", "requested_by": "a test"}
+_ASKED: Final = {"reason": "for a page"}
 _EXAMPLE_PORTS: Final = re.compile(r"127\.0\.0\.1:5200\d")
 
 
@@ -219,7 +219,7 @@ def run(world: World, command: str) -> str:
 def started(world: World, command: str, ready: re.Pattern[str]) -> Iterator[re.Match[str]]:
     """A process with a state of its own that does what it is for; interrupted at the end."""
     state = world.folder / "another_state"
-    fresh = {"ORCHESTRATOR_LISTEN": "127.0.0.1:0", "STATE_DIR": str(state)}
+    fresh = {"ORCHESTRATOR_LISTEN": "127.0.0.1:0", "STATE_DIR": str(state), "ORCHESTRATOR_TOKEN": TOKEN}
     listens = dict.fromkeys(("INVENTORY_LISTEN", "GIFT_LISTEN"), "127.0.0.1:0")
     with subprocess.Popen(
         ["sh", "-c", f"exec {command}"],

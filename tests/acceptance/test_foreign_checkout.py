@@ -263,9 +263,9 @@ def test_a_charge_whose_answer_is_lost_goes_before_an_operator_and_is_never_repe
     [charged] = checkout.foreign.ledger("charged")[before:]
 
     reply = json.dumps({"transactionId": charged["transaction_id"]})
-    who = ["--evidence=the books of the bank", "--by=ada"]
+    who = ["--evidence=the books of the bank"]
     checkout.says("resolve", saga_id, CHARGED, "--took-effect", f"--reply-json={reply}", *who)
-    checkout.says("resume", saga_id, "--by=ada")
+    checkout.says("resume", saga_id)
     checkout.until(saga_id, saga_pb2.STATUS_COMPLETED)
     assert len(checkout.foreign.ledger("charged")) == before + 1
     assert [entry["items"] for entry in checkout.foreign.ledger("shipped") if entry["city"] == "dave"] == [{"MUG": 2}]

@@ -295,7 +295,7 @@ def test_the_table_of_settings_names_every_setting_and_its_default() -> None:
     }
     assert {*fields} == ({*told} - {"OTEL_*"}) | {"ORCHESTRATOR_FAILPOINTS"}
     for name, field in fields.items():
-        if told.get(name) and name != "ORCHESTRATOR_JOURNAL":
+        if told.get(name) and not name.startswith("ORCHESTRATOR_JOURNAL"):
             assert told[name].lower() == re.sub(r"\.0$", "", str(field.get_default(call_default_factory=True)).lower())
 
 

@@ -56,6 +56,7 @@ class Customers:
         forgiving: an order that the orchestrator has forgotten is placed again, instead of being an error.
         operated: an operator resumes what is suspended; they wait for the end behind that.
         connect: opens a channel to the orchestrator.
+        token: tells the orchestrator who they are.
 
     Attributes:
         placed: every order that was begun.
@@ -71,8 +72,9 @@ class Customers:
         forgiving: bool = False,
         operated: bool = False,
         connect: Connect = connect_in_plain,
+        token: str = TOKEN,
     ) -> None:
-        self._channel = connect(address, with_token(TOKEN))
+        self._channel = connect(address, with_token(token))
         self.orders = OrderServiceStub(self._channel)
         self.placed: list[Placed] = []
         self.refusals: list[str] = []

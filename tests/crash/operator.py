@@ -77,9 +77,7 @@ class Operator:
         """
         for listed in (await self._sagas.ListSagas(_SUSPENDED, timeout=_SECONDS)).sagas:
             shown = await self._sagas.GetSaga(GetSagaRequest(saga_id=listed.saga_id), timeout=_SECONDS)
-            request = ResumeSagaRequest(
-                saga_id=listed.saga_id, reason="what was wrong is over", requested_by="operator"
-            )
+            request = ResumeSagaRequest(saga_id=listed.saga_id, reason="what was wrong is over")
             await self._sagas.ResumeSaga(request, timeout=_SECONDS)
             self.resumed[shown.saga.reason.code] += 1
             self._of_saga[listed.saga_id] += 1

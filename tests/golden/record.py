@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from google.type.money_pb2 import Money
 
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.export import write_journal
 from orchestrator.shop.place_order import place_order
 from shop.fraud.v1.fraud_pb2 import VERDICT_ACCEPT, VERDICT_DECLINE, AssessOrderResponse
@@ -109,7 +110,7 @@ async def cancelled(world: EngineWorld) -> None:
     world.participants.scripts["ArrangeShipment"] = [answer]
     started = asyncio.ensure_future(run(world))
     await until(lambda: answer.asked)
-    cancel = world.processes[0].acts.cancel(ORDER_ID, "changed her mind", "ada")
+    cancel = world.processes[0].acts.cancel(ORDER_ID, "changed her mind", Actor("ada"))
     cancelling = asyncio.ensure_future(cancel)
     await turns()
     answer.give()
@@ -148,8 +149,8 @@ async def undone_by_hand(world: EngineWorld) -> None:
     world.participants.scripts["VoidAuthorization"] = [rejected("NOT_FOUND", "NO_SUCH_PAYMENT")]
     await run(world)
     acts = world.processes[0].acts
-    await acts.resolve_compensation(ORDER_ID, "PaymentService.AuthorizePayment", "voided by hand", "ada")
-    await acts.resume(ORDER_ID, "go on", "ada")
+    await acts.resolve_compensation(ORDER_ID, "PaymentService.AuthorizePayment", "voided by hand", Actor("ada"))
+    await acts.resume(ORDER_ID, "go on", Actor("ada"))
     await world.stopped(ORDER_ID)
 
 

@@ -49,6 +49,7 @@ EVERY_ENTRY: tuple[e.Entry, ...] = (
     e.ValueRecorded(AT + 23, "now#1", "1700000000"),
     e.CompensationBegan(AT + 24, "Shop.Pay#1", "shop.v1.Shop.Refund", b""),
     e.CompensationResolved(AT + 25, "Shop.Pay#1", REASON),
+    e.ActProposed(AT + 26, "Shop.Pay#1", "SKIP_COMPENSATION Shop.Pay#1", REASON),
 )
 """One of every kind, in an order that no saga would have: a store does not care."""
 

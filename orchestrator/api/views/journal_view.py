@@ -9,7 +9,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
 
 from orchestrator.api.views.failure_view import status_of
-from orchestrator.api.views.reason_view import reason_view
+from orchestrator.api.views.reason_view import actor_view, reason_view
 from orchestrator.api.views.timestamps import timestamp
 from orchestrator.contract.redaction import redacted
 from orchestrator.journal import entries as e
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.engine.sagas import Served
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.reason import Reason
@@ -78,6 +79,7 @@ class _Told(NamedTuple):
     reason: Reason | None = None
     took_effect: bool | None = None
     value: str = ""
+    started_by: Actor | None = None
 
 
 def _entry_view(sequence: int, entry: Entry, payload: Message | None, unreadable: str) -> saga_pb2.JournalEntry:
@@ -91,7 +93,7 @@ def _entry_view(sequence: int, entry: Entry, payload: Message | None, unreadable
         attempt=told.attempt,
         payload=None if payload is None else pack(payload),
         error=None if told.failure is None else status_of(told.failure),
-        reason=reason_view(told.reason),
+        reason=actor_view(told.started_by) if told.started_by else reason_view(told.reason),
         took_effect=told.took_effect,
         value=told.value,
         unreadable=unreadable,
@@ -108,15 +110,16 @@ def _told(entry: Entry) -> _Told:  # noqa: PLR0911 - one way for each form of en
             return _Told(entry.key, attempt=entry.attempt, failure=entry.failure)
         case e.OutcomeResolved():
             return _Told(entry.key, reason=entry.reason, took_effect=entry.took_effect)
-        case e.CompensationSkipped() | e.CompensationResolved():
+        case e.CompensationSkipped() | e.CompensationResolved() | e.ActProposed():
             return _Told(entry.key, reason=entry.reason)
         case e.RollbackBegan() | e.SagaSuspended() | e.SagaResumed() | e.RetryRequested():
             return _Told(reason=entry.reason)
         case e.ValueRecorded():
             return _Told(entry.key, value=entry.value)
+        case e.SagaStarted():
+            return _Told(started_by=entry.started_by)
         case (
-            e.SagaStarted()
-            | e.SagaRecovered()
+            e.SagaRecovered()
             | e.SagaCompleted()
             | e.SagaCompensated()
             | e.SagaPartiallyCompensated()
@@ -163,6 +166,7 @@ def _payload(
             | e.RetryRequested()
             | e.CompensationSkipped()
             | e.CompensationResolved()
+            | e.ActProposed()
         ):
             return None, ""
         case _:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from orchestrator.analysis.plan.plan import Plan
     from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.journal.acts import Act
     from orchestrator.ports.adapters import Adapters
 
 DEFAULT_LEASE_SECONDS: Final = 15.0
@@ -30,6 +31,7 @@ def assemble(
     lease: float = DEFAULT_LEASE_SECONDS,
     most_in_flight: int = DEFAULT_MOST_IN_FLIGHT,
     plan_of: Callable[[SagaDefinition[Any, Any, Any]], Plan] = read_plan,
+    four_eyes: frozenset[Act] = frozenset(),
 ) -> Replica:
     """A replica that serves these definitions, each also as a child of another; it has recovered nothing yet.
 
@@ -40,6 +42,7 @@ def assemble(
         lease: seconds after which others may take over when it falls silent.
         most_in_flight: calls that may be in flight to one participant at once, and children at once.
         plan_of: reads the plan of a definition; for those who have it already.
+        four_eyes: which of resolve and skip two people must ask for.
     """
     bindings = Bindings(
         [definition.commands for definition in definitions],
@@ -50,7 +53,7 @@ def assemble(
     served = ServedSagas(ServedSaga.over(definition, plan_of(definition), bindings) for definition in definitions)
     worker = Worker(served, bindings, adapters, owner=owner, lease=lease)
     add_children(worker, CircuitBreaker(adapters.clock, _always_serving, most_in_flight))
-    return Replica(worker)
+    return Replica(worker, four_eyes)
 
 
 async def _always_serving() -> bool:

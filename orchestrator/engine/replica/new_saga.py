@@ -34,6 +34,7 @@ def started_now(start: StartSaga, served: Served | None, adapters: Adapters) -> 
         deadline_at,
         forward_until,
         start.parent_id,
+        start.started_by,
     )
     return NewSaga(start.definition, start.version, start.digest, now, start.attributes), started
 

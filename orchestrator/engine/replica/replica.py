@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.definitions import ServedSaga
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.engine.sagas import PlannedCompensation, Waiting
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import SagaState
@@ -32,6 +33,7 @@ class Replica:
 
     Args:
         worker: advances the sagas.
+        four_eyes: which of resolve and skip two people must ask for.
 
     Attributes:
         worker: as given.
@@ -43,9 +45,9 @@ class Replica:
         watch_all: every saga, after each of its changes.
     """
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, four_eyes: frozenset[Act] = frozenset()) -> None:
         self.worker = worker
-        self.acts = Acts(worker)
+        self.acts = Acts(worker, four_eyes)
         self.carrying_out = CarryingOut(worker, self.acts, worker.served.versions)
         if worker.adapters.journal.shared:
             worker.beside.append(self.carrying_out)
@@ -123,7 +125,7 @@ class Replica:
         refuse_illegal(act, await self.get(saga_id), backs_off=backs_off)
 
     async def act(
-        self, act: Act, saga_id: str, why: str, requested_by: str, *, patience: float = PATIENCE_SECONDS
+        self, act: Act, saga_id: str, why: str, requested_by: Actor, *, patience: float = PATIENCE_SECONDS
     ) -> SagaState:
         """See the facade."""
         await self.worker.ensure_recovered(saga_id)
@@ -145,7 +147,7 @@ class Replica:
         goes_on = act in {Act.CANCEL, Act.RESUME} and state.status is Status.SUSPENDED
         return state.status in UNFINISHED or (goes_on and self.find(state.definition, state.version) is None)
 
-    async def _act(self, act: Act, saga_id: str, why: str, requested_by: str) -> SagaState:
+    async def _act(self, act: Act, saga_id: str, why: str, requested_by: Actor) -> SagaState:
         match act:
             case Act.CANCEL:
                 return await self.acts.cancel(saga_id, why, requested_by)
@@ -159,7 +161,7 @@ class Replica:
                 raise ValueError(f"{act} is about one command of a saga; it has a method of its own")
 
     async def resolve_outcome(
-        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: str
+        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: Actor
     ) -> SagaState:
         """See the facade."""
         await self.worker.ensure_recovered(saga_id)
@@ -167,12 +169,12 @@ class Replica:
             saga_id, key, took_effect=took_effect, reply=reply, evidence=evidence, requested_by=requested_by
         )
 
-    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """See the facade."""
         await self.worker.ensure_recovered(saga_id)
         return await self.acts.resolve_compensation(saga_id, key, evidence, requested_by)
 
-    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """See the facade."""
         await self.worker.ensure_recovered(saga_id)
         return await self.acts.skip_compensation(saga_id, key, evidence, requested_by)

@@ -19,6 +19,7 @@ from orchestrator.journal.entries.commands import (
 )
 from orchestrator.journal.entries.compensations import CompensationBegan, CompensationCompleted, CompensationRejected
 from orchestrator.journal.entries.decisions import (
+    ActProposed,
     CompensationResolved,
     CompensationSkipped,
     OutcomeResolved,
@@ -38,6 +39,7 @@ from orchestrator.journal.entries.sagas import (
 )
 
 __all__ = [
+    "ActProposed",
     "AttemptFailed",
     "CommandAbandoned",
     "CommandCompleted",
@@ -86,4 +88,5 @@ Entry: TypeAlias = (
     | RetryRequested
     | DeadlinePassed
     | ValueRecorded
+    | ActProposed
 )

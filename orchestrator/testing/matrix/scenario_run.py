@@ -17,6 +17,7 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.errors import ActRefused
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.fold import fold
 from orchestrator.journal.keys import related
 from orchestrator.journal.outcome import Unknown
@@ -166,7 +167,7 @@ class ScenarioRun:
 
     async def _cancel_now(self) -> None:
         try:
-            await self._orchestrators[-1].acts.cancel(SAGA_ID, "the fault matrix cancels here", "fault matrix")
+            await self._orchestrators[-1].acts.cancel(SAGA_ID, "the fault matrix cancels here", Actor("fault matrix"))
         except ActRefused as refusal:
             self._cancel = refusal.reason
         else:

@@ -46,7 +46,7 @@ from saga.v1.saga_service_pb2_grpc import SagaServiceStub, add_SagaServiceServic
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub, add_OrderServiceServicer_to_server
 from shop.type.v1.type_pb2 import Address, Line
-from tests.support.tokens import TOKEN, keep_token
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -141,7 +141,7 @@ async def serving(
 ) -> AsyncIterator[Api]:
     """A replica with its API, as the composition root puts them together; its participants are mocks.
 
-    Who calls is the local operator; or an admin beside the subjects of a file.
+    Who calls is ada, an admin; there may be other subjects.
     """
     clock = SystemClock()
     adapters = Adapters(journal, mocks, open_observability({}), clock, random.random)
@@ -156,9 +156,8 @@ async def serving(
     orders = OrderService(narrowed, starts, clock, OrderDetails(lambda _: nobody.current))
     state = tempfile.TemporaryDirectory()
     folder = Path(state.name)
-    keep_token(folder)
     file = folder / "subjects.yaml"
-    file.write_text(f"admin: {{sha256: {fingerprint(TOKEN)}, roles: [admin]}}\n{subjects}")
+    file.write_text(f"ada: {{sha256: {fingerprint(TOKEN)}, roles: [admin]}}\n{subjects}")
     server = ApiServer(
         "127.0.0.1:0",
         {
@@ -166,7 +165,7 @@ async def serving(
             "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
             "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
         },
-        open_authentication(AccessSettings(folder, file if subjects else None), clock.now),
+        open_authentication(AccessSettings(folder, file), clock.now),
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(state)
@@ -216,7 +215,7 @@ def _an_order() -> Callable[..., StartOrderRequest]:
 
 @pytest.fixture
 def orchestrator(api: Api, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Awaitable[Answer]]:
-    """Run a command of ``orchestrator`` in this process, against the server of the test, as its local operator."""
+    """Run a command of ``orchestrator`` in this process, against the server of the test, as ada."""
     monkeypatch.setenv("ORCHESTRATOR_TOKEN", TOKEN)
 
     async def call(*arguments: str) -> Answer:

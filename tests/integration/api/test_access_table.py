@@ -6,9 +6,6 @@ shape, at once; and a caller who is not is refused before anything is read.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -20,15 +17,13 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_status import rpc_status
 
-from orchestrator.access.fingerprints import fingerprint
 from orchestrator.channels.grpc.reflection import V1, V1ALPHA
 from orchestrator.contract.access import Role, role_of
-from orchestrator.shop.demo.addresses import settings_removed
 from saga.v1 import access_service_pb2, saga_service_pb2
 from saga.v1.saga_service_pb2 import ListSagasRequest
 from shop.order.v1 import order_service_pb2
 from tests.support.identity_provider import AUDIENCE, ISSUER, SigningKey, jwks
-from tests.support.repository import ROOT
+from tests.support.served import ROLES, entry, served, subjects_of_every_role, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +84,7 @@ def rpcs() -> list[Rpc]:
     ]
 
 
-class Served(NamedTuple):
+class Table(NamedTuple):
     """A real orchestrator, and the ``authorization`` of every caller."""
 
     channel: grpc.Channel
@@ -97,46 +92,26 @@ class Served(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Table]:
     folder = tmp_path_factory.mktemp("access")
     callers = {"no credentials": "", "wrong": "Bearer saga_of-nobody", "wrong scheme": "Basic YWRhOmFkYQ=="}
-    callers |= subjects(folder) | signed(folder)
-    environment = settings_removed(os.environ) | {
-        "STATE_DIR": str(folder),
-        "ORCHESTRATOR_SUBJECTS": str(folder / "subjects.yaml"),
+    callers |= {name: f"Bearer {token_of(name)}" for name in (*ROLES, "expired")} | signed(folder)
+    long_ago = (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="seconds")
+    subjects = subjects_of_every_role() + entry("expired", "admin", f"expires_at: {long_ago}")
+    identity_provider = {
         "ORCHESTRATOR_JWT_KEYS": str(folder / "keys.json"),
         "ORCHESTRATOR_JWT_ISSUER": ISSUER,
         "ORCHESTRATOR_JWT_AUDIENCE": AUDIENCE,
     }
-    command = (sys.executable, "-m", "orchestrator", "serve", "--sagas", "orchestrator.shop", "--no-drift-check")
-    with subprocess.Popen(
-        [*command, "--listen", "127.0.0.1:0"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stderr
-            line = next(line for line in process.stderr if " listening on " in line)
-            with grpc.insecure_channel(line.split()[-1]) as channel:
-                yield Served(channel, callers)
-            process.terminate()
-            said = process.stderr.read()
-        finally:
-            process.kill()
-    assert process.wait() == 0
+    with (
+        served(folder, subjects, **identity_provider) as orchestrator,
+        grpc.insecure_channel(orchestrator.address) as channel,
+    ):
+        yield Table(channel, callers)
+    said = "".join(orchestrator.said)
     assert "Traceback" not in said
     assert not [each for each in callers.values() if each.startswith("Bearer") and each[7:] in said]
     assert not (folder / "token").exists(), "where subjects are configured, there is no local operator"
-
-
-def subjects(folder: Path) -> dict[str, str]:
-    """Callers with a token in the file of subjects."""
-    entries, callers = [], {}
-    long_ago = (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="seconds")
-    for name, role, more in [*((role, role, "") for role in INCLUDED), ("expired", "admin", f"expires_at: {long_ago}")]:
-        token = f"saga_of-{name}"
-        entries.append(f"{name}:\n  sha256: {fingerprint(token)}\n  roles: [{role}]\n  {more}\n")
-        callers[name] = f"Bearer {token}"
-    (folder / "subjects.yaml").write_text("".join(entries))
-    return callers
 
 
 def signed(folder: Path) -> dict[str, str]:
@@ -182,8 +157,8 @@ def _answers(answers: Any) -> Iterator[object]:  # noqa: ANN401 - bytes, or a st
 
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("rpc", rpcs(), ids=lambda rpc: rpc.path)
-def test_each_rpc_answers_each_caller_as_its_contract_says(served: Served, rpc: Rpc, caller: str) -> None:
-    ended = asked(served.channel, rpc, served.callers[caller])
+def test_each_rpc_answers_each_caller_as_its_contract_says(table: Table, rpc: Rpc, caller: str) -> None:
+    ended = asked(table.channel, rpc, table.callers[caller])
 
     status = rpc_status.from_call(ended)  # type: ignore[arg-type]  # it is a call, too
     info = error_details_pb2.ErrorInfo()
@@ -192,32 +167,36 @@ def test_each_rpc_answers_each_caller_as_its_contract_says(served: Served, rpc: 
     assert (ended.code().name, info.reason) == expected(rpc, caller), ended.details()
 
 
-def test_the_table_has_every_service_that_is_served_and_both_shapes_of_streams(served: Served) -> None:
-    admin = (("authorization", served.callers["admin"]),)
+def test_the_table_has_every_service_that_is_served_and_both_shapes_of_streams(table: Table) -> None:
+    admin = (("authorization", table.callers["admin"]),)
     question = reflection_pb2.ServerReflectionRequest(list_services="")
-    reflect = served.channel.stream_stream(
+    reflect = table.channel.stream_stream(
         f"/{V1}/ServerReflectionInfo",
         request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
         response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
     )
     [answer] = reflect(iter([question]), metadata=admin, timeout=PATIENCE)
 
-    table = rpcs()
+    asked_of = rpcs()
     assert {service.name for service in answer.list_services_response.service} == {
-        rpc.path.split("/")[1] for rpc in table
+        rpc.path.split("/")[1] for rpc in asked_of
     }
-    assert {(rpc.client_streams, rpc.server_streams) for rpc in table} >= {(False, False), (False, True), (True, True)}
-    assert {rpc.role for rpc in table} >= {"", "VIEWER", "STARTER", "OPERATOR"}
+    assert {(rpc.client_streams, rpc.server_streams) for rpc in asked_of} >= {
+        (False, False),
+        (False, True),
+        (True, True),
+    }
+    assert {rpc.role for rpc in asked_of} >= {"", "VIEWER", "STARTER", "OPERATOR"}
 
 
-def test_the_table_has_journalled_nothing(served: Served) -> None:
-    list_sagas = served.channel.unary_unary(
+def test_the_table_has_journalled_nothing(table: Table) -> None:
+    list_sagas = table.channel.unary_unary(
         "/saga.v1.SagaService/ListSagas",
         request_serializer=ListSagasRequest.SerializeToString,
         response_deserializer=saga_service_pb2.ListSagasResponse.FromString,
     )
     listed = list_sagas(
-        ListSagasRequest(), metadata=(("authorization", served.callers["signed viewer"]),), timeout=PATIENCE
+        ListSagasRequest(), metadata=(("authorization", table.callers["signed viewer"]),), timeout=PATIENCE
     )
 
     assert not listed.sagas

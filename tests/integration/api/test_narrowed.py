@@ -20,7 +20,7 @@ from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from shop.order.v1 import order_service_pb2 as orders_pb
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.integration.api.conftest import Mocks, an_order, serving
-from tests.integration.api.situations import BY, start
+from tests.integration.api.situations import WHY, start
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ROLES = "roles: [operator, starter]"
 SUBJECTS = f"""
-ada: {{sha256: {fingerprint("saga_ada")}, {ROLES}, attributes: {{customer_id: ada}}}}
+shop_of_ada: {{sha256: {fingerprint("saga_shop_of_ada")}, {ROLES}, attributes: {{customer_id: ada}}}}
 trips: {{sha256: {fingerprint("saga_trips")}, {ROLES}, definitions: [book_trip]}}
 orders: {{sha256: {fingerprint("saga_orders")}, {ROLES}, definitions: [place_order, book_trip]}}
 """
@@ -61,7 +61,7 @@ async def shop() -> AsyncIterator[Shop]:
             name: await stack.enter_async_context(
                 grpc.aio.insecure_channel(api.address, interceptors=with_token(f"saga_{name}"))
             )
-            for name in ("ada", "trips", "orders")
+            for name in ("shop_of_ada", "trips", "orders")
         }
 
         def as_subject(name: str) -> Caller:
@@ -77,14 +77,14 @@ async def listed(caller: Caller, **where: str) -> set[str]:
     return {saga.saga_id for saga in (await caller.sagas.ListSagas(request)).sagas}
 
 
-SAYING: dict[str, str] = {"key": "a", "evidence": "e", "requested_by": "ada"}
+SAYING: dict[str, str] = {"key": "a", "evidence": "e"}
 CALLS_ON_ONE_SAGA: list[tuple[str, Callable[..., object], Mapping[str, Any]]] = [
     ("GetSaga", pb.GetSagaRequest, {}),
     ("PreviewRollback", pb.PreviewRollbackRequest, {}),
-    ("CancelSaga", pb.CancelSagaRequest, BY),
-    ("PauseSaga", pb.PauseSagaRequest, BY),
-    ("ResumeSaga", pb.ResumeSagaRequest, BY),
-    ("RetryNow", pb.RetryNowRequest, BY),
+    ("CancelSaga", pb.CancelSagaRequest, WHY),
+    ("PauseSaga", pb.PauseSagaRequest, WHY),
+    ("ResumeSaga", pb.ResumeSagaRequest, WHY),
+    ("RetryNow", pb.RetryNowRequest, WHY),
     ("ResolveOutcome", pb.ResolveOutcomeRequest, SAYING),
     ("ResolveCompensation", pb.ResolveCompensationRequest, SAYING),
     ("SkipCompensation", pb.SkipCompensationRequest, SAYING),
@@ -105,7 +105,7 @@ async def test_a_saga_out_of_reach_is_not_found(
     before = len(await shop.api.journal.read(shop.bobs))
 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await getattr(shop.as_subject("ada").sagas, rpc)(request)
+        await getattr(shop.as_subject("shop_of_ada").sagas, rpc)(request)
 
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND
     assert refused.value.details() == f"there is no saga {shop.bobs!r}"
@@ -113,7 +113,7 @@ async def test_a_saga_out_of_reach_is_not_found(
 
 
 async def test_a_saga_out_of_reach_cannot_be_watched_nor_asked_for_as_an_order(shop: Shop) -> None:
-    ada = shop.as_subject("ada")
+    ada = shop.as_subject("shop_of_ada")
     with pytest.raises(grpc.aio.AioRpcError, match="there is no saga"):
         await ada.sagas.WatchSaga(pb.WatchSagaRequest(saga_id=shop.bobs)).read()
     for call in (
@@ -129,7 +129,7 @@ async def test_a_saga_out_of_reach_cannot_be_watched_nor_asked_for_as_an_order(s
 
 
 async def test_only_sagas_within_reach_are_listed(shop: Shop) -> None:
-    ada, trips, orders = map(shop.as_subject, ("ada", "trips", "orders"))
+    ada, trips, orders = map(shop.as_subject, ("shop_of_ada", "trips", "orders"))
 
     assert await listed(ada) == {shop.adas}
     assert await listed(ada, definition="place_order") == {shop.adas}
@@ -145,23 +145,23 @@ async def test_only_sagas_within_reach_are_counted(shop: Shop) -> None:
         name: [
             count.count for count in (await shop.as_subject(name).sagas.GetStatistics(pb.GetStatisticsRequest())).counts
         ]
-        for name in ("ada", "trips", "orders")
+        for name in ("shop_of_ada", "trips", "orders")
     }
 
-    assert counted == {"ada": [], "trips": [], "orders": [2]}
+    assert counted == {"shop_of_ada": [], "trips": [], "orders": [2]}
 
 
 async def test_only_sagas_within_reach_are_acted_on_together(shop: Shop) -> None:
-    everything = pb.ActOnSagasRequest(action=pb.ACTION_PAUSE, dry_run=True, **BY)
+    everything = pb.ActOnSagasRequest(action=pb.ACTION_PAUSE, dry_run=True, **WHY)
     everything.filter.definition = "place_order"
 
-    reached = {answer.saga_id async for answer in shop.as_subject("ada").sagas.ActOnSagas(everything)}
+    reached = {answer.saga_id async for answer in shop.as_subject("shop_of_ada").sagas.ActOnSagas(everything)}
 
     assert reached == {shop.adas}
 
 
 async def test_only_sagas_within_reach_are_told_of(shop: Shop) -> None:
-    feed = shop.as_subject("ada").sagas.WatchSagas(pb.WatchSagasRequest())
+    feed = shop.as_subject("shop_of_ada").sagas.WatchSagas(pb.WatchSagasRequest())
     reading = asyncio.ensure_future(feed.read())
     await shop.api.until(lambda: shop.api.feed.readers)
     await start(shop.api, an_order(customer_id="bob"), wait=10)
@@ -175,7 +175,7 @@ async def test_only_sagas_within_reach_are_told_of(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     ("name", "customer", "why"),
-    [("ada", "bob", "you may start only sagas of customer_id=ada"), ("trips", "ada", "sagas of book_trip")],
+    [("shop_of_ada", "bob", "you may start only sagas of customer_id=ada"), ("trips", "ada", "sagas of book_trip")],
 )
 async def test_a_saga_out_of_reach_cannot_be_started(shop: Shop, name: str, customer: str, why: str) -> None:
     caller = shop.as_subject(name)
@@ -185,12 +185,14 @@ async def test_a_saga_out_of_reach_cannot_be_started(shop: Shop, name: str, cust
 
     assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
     assert shop.api.admission.statistics().in_flight == 0
-    assert (await shop.as_subject("ada").orders.StartOrder(an_order(customer_id="ada"))).order.customer_id == "ada"
+    assert (
+        await shop.as_subject("shop_of_ada").orders.StartOrder(an_order(customer_id="ada"))
+    ).order.customer_id == "ada"
 
 
 async def test_a_subject_is_told_to_what_it_is_narrowed(shop: Shop) -> None:
-    told = await shop.as_subject("ada").access.WhoAmI(WhoAmIRequest())
+    told = await shop.as_subject("shop_of_ada").access.WhoAmI(WhoAmIRequest())
 
-    assert (told.subject, told.authority) == ("ada", "token file")
+    assert (told.subject, told.authority) == ("shop_of_ada", "token file")
     assert dict(told.attributes) == {"customer_id": "ada"}
     assert told.peer.startswith("ipv4:127.0.0.1:")

@@ -85,9 +85,7 @@ async def test_a_cancel_at_another_replica_reaches_the_owner_and_is_answered_wit
 ) -> None:
     owner, other = await replicas.open(), await replicas.open()
     saga_id = await held_at(owner, an_order(), "ArrangeShipment")
-    cancel = asyncio.ensure_future(
-        other.sagas.CancelSaga(pb.CancelSagaRequest(saga_id=saga_id, reason="enough", requested_by="ada"))
-    )
+    cancel = asyncio.ensure_future(other.sagas.CancelSaga(pb.CancelSagaRequest(saga_id=saga_id, reason="enough")))
     watching = asyncio.ensure_future(ended(other, saga_id))
     await owner.until(lambda: stops(owner, saga_id))
     replicas.let_go()
@@ -123,7 +121,7 @@ async def test_an_act_whose_owner_does_not_answer_in_time_is_told_as_noted_and_d
     owner, other = await replicas.open(lease=3.0), await replicas.open(lease=3.0)
     saga_id = await held_at(owner, an_order(), "ArrangeShipment")
     await owner.journal.close()
-    pause = pb.PauseSagaRequest(saga_id=saga_id, reason="wait", requested_by="ada")
+    pause = pb.PauseSagaRequest(saga_id=saga_id, reason="wait")
     with pytest.raises(grpc.aio.AioRpcError) as noted:
         await other.sagas.PauseSaga(pause, timeout=1.5)
     assert noted.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED

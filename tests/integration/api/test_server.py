@@ -161,7 +161,7 @@ async def test_a_request_beyond_what_grpc_takes_by_itself_is_taken(api: Api) -> 
     request = pb.StartSagaRequest(definition="nobody")
     request.input.value = b"x" * 5_000_000
 
-    with pytest.raises(grpc.aio.AioRpcError, match="no saga nobody") as refused:
+    with pytest.raises(grpc.aio.AioRpcError, match="'nobody' is not served") as refused:
         await api.sagas.StartSaga(request)
 
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import stat
 from typing import TYPE_CHECKING
 
@@ -129,3 +130,13 @@ def test_a_door_to_a_network_is_not_opened_without_tls_and_subjects(
         refuse_exposed(listen, settings, encrypted=encrypted, insecure=False)
     refuse_exposed(listen, settings, encrypted=encrypted, insecure=True)
     assert f"INSECURE: {listen}" in caplog.text
+
+
+async def test_a_user_without_a_name_is_an_operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 1000")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    authentication = opened(tmp_path)
+
+    assert (await asked(authentication, (tmp_path / "token").read_text().strip())).name == "operator"

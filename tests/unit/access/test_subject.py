@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from orchestrator.access.authentication import Authentication, Credentials
@@ -71,3 +73,27 @@ async def test_without_any_way_to_be_known_nobody_is_known() -> None:
 
 def test_credentials_are_shown_without_the_token() -> None:
     assert "secret" not in f"{Credentials('Bearer secret', (), 'peer')!r} {Credentials('Bearer secret', (), 'peer')}"
+
+
+async def test_a_source_that_fails_in_a_way_that_nobody_thought_of_does_not_end_the_rotation_of_the_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looked, twice = [0], asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    class Failing:
+        def refresh(self) -> None:
+            raise RecursionError("too deep")
+
+    class Counting:
+        def refresh(self) -> None:
+            looked[0] += 1
+            if looked[0] == 2:
+                loop.call_soon_threadsafe(twice.set)
+
+    monkeypatch.setattr("orchestrator.access.authentication._LOOK_SECONDS", 0.0)
+    keeping = asyncio.ensure_future(Authentication(Failing(), Counting()).keep_fresh())  # type: ignore[arg-type]
+    await twice.wait()
+    keeping.cancel()
+
+    assert "stays in force" in caplog.text

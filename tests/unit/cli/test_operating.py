@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from orchestrator.cli.commands.operator import os_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,12 +40,3 @@ def test_an_unreachable_orchestrator_is_one_line_on_stderr(
         "error: no orchestrator answers at 127.0.0.1:1; start one (`make run`), name another --address, or say "
         "--tls-ca where it listens with TLS\n"
     )
-
-
-def test_a_user_without_a_name_is_an_operator(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nameless() -> str:
-        raise KeyError("getpwuid(): uid not found: 1000")
-
-    monkeypatch.setattr(getpass, "getuser", nameless)
-
-    assert os_user() == "operator"
