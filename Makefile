@@ -65,7 +65,7 @@ bench: $(INSTALLED) ## what durability costs, beside the bare calls of the same 
 bench-full: $(INSTALLED) ## the same with more rounds, more loads and 1,000,000 finished sagas
 	@$(BIN)/python -m tests.bench --full
 
-bench-micro: $(INSTALLED) ## what the parts cost: an append, a replay, a fold, a span, a guarded command
+bench-micro: $(INSTALLED) ## what the parts cost: an append, a replay, a fold, a span, who calls, a guarded command
 	$(BIN)/pytest tests/bench/micro --benchmark-columns=min,median,iqr,rounds --benchmark-max-time=0.5
 	$(BIN)/python -m tests.bench.micro.guard
 	$(BIN)/python -m tests.bench.micro.forms

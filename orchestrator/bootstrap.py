@@ -18,8 +18,14 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from orchestrator.access.narrowed import NarrowedSagas
+from orchestrator.access.narrowed_schedules import NarrowedSchedules
+from orchestrator.access.opening import AccessSettings, open_authentication, refuse_exposed
+from orchestrator.access.signed_tokens import TokenRules
+from orchestrator.access.subject import roles_named
 from orchestrator.analysis.plan.sending import sent_by
 from orchestrator.analysis.rules import check_definition
+from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
 from orchestrator.api.feed import SagaFeed
@@ -32,7 +38,9 @@ from orchestrator.api.validation import refuse_invalid
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
 from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
+from orchestrator.channels.grpc.securing import SecurityFiles, open_security
 from orchestrator.channels.router import Router
+from orchestrator.connections.tls import keep_fresh, open_server_tls
 from orchestrator.contract.addresses import GRPC, default_address
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.replica.limits import Limits
@@ -42,10 +50,12 @@ from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
+from orchestrator.journal.four_eyes import FOUR_EYES
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.archive import FolderArchive
 from orchestrator.store.opening import frozen_note, open_store
+from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
 
@@ -56,6 +66,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
     from orchestrator.api.application import Servicers
+    from orchestrator.channels.grpc.credentials import Security
     from orchestrator.definition.saga import Input, Result, SagaDefinition
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.ports.channel import Channel
@@ -158,8 +169,11 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
         where = addresses(definitions, settings.participants)
-        participants = Router(where, channel_kinds(settings))
+        security = security_of(settings, where)
+        participants = Router(where, channel_kinds(settings, security))
         stack.push_async_callback(participants.close)
+        if sources := security.sources():
+            stack.callback(asyncio.create_task(keep_fresh(sources)).cancel)
         services, over_grpc = _services_of(definitions).values(), participants.of_kind(GrpcChannel)
         live = LiveContracts(services, over_grpc, sent_by(definitions))
         stack.push_async_callback(live.close)
@@ -178,6 +192,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             owner=owner,
             lease=settings.lease_seconds,
             limits=_limits(settings, definitions),
+            four_eyes=frozenset(act for name in settings.four_eyes for act in FOUR_EYES[name]),
         )
         worker = replica.worker
         if settings.drift_check:
@@ -225,6 +240,9 @@ async def serve(
         SettingsError: a setting cannot work; and what else :func:`opened` raises.
     """
     _arm_failpoints(settings.failpoints)
+    callers = access_settings(settings)
+    tls = open_server_tls(settings.tls_certificate, settings.tls_key, settings.tls_ca)
+    refuse_exposed(settings.listen, callers, encrypted=tls is not None, insecure=settings.insecure)
     look_for_cycles_seldom()
     stopping = asyncio.Event()
     watchdog = Watchdog(
@@ -241,8 +259,10 @@ async def serve(
             server = ApiServer(
                 settings.listen,
                 _services(replica, servicers, settings),
+                open_authentication(callers, SystemClock.now),
                 settings.most_message_bytes,
                 shared=parent is not None,
+                tls=tls,
             )
             await _serve(server, settings, definitions, replica, stopping, parent)
 
@@ -335,27 +355,58 @@ def _refuse_unused(variable: str, set_here: Iterable[str], known: Iterable[str])
         raise SettingsError(f"ORCHESTRATOR_{variable}: {told}")
 
 
-def channel_kinds(settings: Settings) -> dict[str, Callable[[str], Channel]]:
+def security_of(settings: Settings, where: Mapping[str, str]) -> Security:
+    """What the connections to participants at these addresses are secured with.
+
+    Raises:
+        SettingsError: see :func:`orchestrator.channels.grpc.securing.open_security`.
+    """
+    files = SecurityFiles(
+        settings.participant_tls_ca,
+        settings.participant_tls_certificate,
+        settings.participant_tls_key,
+        settings.participant_tls_names,
+        settings.participant_tokens,
+    )
+    return open_security(files, where, insecure=settings.insecure)
+
+
+def channel_kinds(settings: Settings, security: Security) -> dict[str, Callable[[str], Channel]]:
     """What opens a channel to a participant, by the scheme of its address."""
-    return {GRPC: partial(GrpcChannel, settings=channel_settings(settings))}
+    return {GRPC: partial(GrpcChannel, settings=channel_settings(settings, security))}
 
 
-def channel_settings(settings: Settings) -> ChannelSettings:
+def channel_settings(settings: Settings, security: Security) -> ChannelSettings:
     """How participants are reached over gRPC."""
-    return ChannelSettings(most_bytes=settings.most_message_bytes, keepalive=settings.keepalive_seconds)
+    return ChannelSettings(settings.most_message_bytes, settings.keepalive_seconds, security=security)
+
+
+def access_settings(settings: Settings) -> AccessSettings:
+    """How callers are known."""
+    rules = TokenRules(
+        settings.jwt_issuer,
+        settings.jwt_audience,
+        settings.jwt_leeway_seconds,
+        settings.jwt_roles,
+        {theirs: next(iter(roles_named([ours]))) for theirs, ours in settings.jwt_role_names.items()},
+        settings.jwt_definitions,
+        settings.jwt_attributes,
+    )
+    return AccessSettings(settings.state_dir, settings.subjects, settings.jwt_keys, rules)
 
 
 def _services(
     opened: OpenedReplica, servicers: Iterable[Servicers], settings: Settings
 ) -> dict[str, Callable[[grpc.aio.Server], None]]:
-    sagas, clock = opened.sagas, SystemClock()
+    sagas, clock = NarrowedSagas(opened.sagas), SystemClock()
     limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued)
     starts = Starts(sagas, Admission(limits, ThreadLoad()))
     application = Application(sagas, starts, clock, partial(_channel_to, opened.participants.of_kind(GrpcChannel)))
-    service = SagaService(sagas, starts, SagaFeed(sagas, clock, settings.most_watchers), clock)
+    service = SagaService(sagas, starts, SagaFeed(opened.sagas, clock, settings.most_watchers), clock)
     application.add("saga.v1.SagaService", add_SagaServiceServicer_to_server, service)
-    schedules = ScheduleService(sagas.schedules, sagas)
+    schedules = ScheduleService(NarrowedSchedules(opened.sagas.schedules, sagas), sagas)
     application.add("saga.v1.ScheduleService", add_ScheduleServiceServicer_to_server, schedules)
+    application.add("saga.v1.AccessService", add_AccessServiceServicer_to_server, AccessService())
     for each in servicers:
         each.register(application)
     return application.services

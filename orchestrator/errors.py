@@ -28,6 +28,10 @@
     │   ├── ScheduleNotFound    there is no such schedule
     │   ├── ScheduleExists      its name is taken, or the request id was used before, with another content
     │   └── ScheduleRefused     the schedule is not in a state in which this can be done to it
+    ├── AccessRefused           a caller may not do what it asks for; nothing was done
+    │   ├── NotAuthenticated    nobody knows who calls: no credentials, or wrong or expired ones
+    │   └── NotAllowed          it is known who calls, and their roles do not allow it
+    ├── KeysUnavailable         a token cannot be verified, because no keys could be read so far
     ├── InvalidInput            what a caller sent breaks the contract
     │   └── Undecodable         it is not even a message of the contract
     ├── Overloaded              there is more than can be taken; nothing was done
@@ -275,6 +279,30 @@ class SignalTypeDiffers(ActRefused):
 
 class RequestIdUsed(ActRefused):
     """Another signal was given to the saga with this request id."""
+
+
+class AccessRefused(OrchestratorError):
+    """A caller may not do what it asks for; nothing was done.
+
+    Attributes:
+        reason: why, in UPPER_SNAKE_CASE, such as ``TOKEN_EXPIRED``.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class NotAuthenticated(AccessRefused):
+    """Nobody knows who calls: there are no credentials, or they are wrong or have expired."""
+
+
+class NotAllowed(AccessRefused):
+    """It is known who calls, and their roles do not allow it."""
+
+
+class KeysUnavailable(OrchestratorError):
+    """A token cannot be verified, because no keys could be read so far; the same may be asked again soon."""
 
 
 class InvalidInput(OrchestratorError):

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from orchestrator.access.subject import roles_named
 from orchestrator.errors import SettingsError
+from orchestrator.journal.four_eyes import FOUR_EYES
 from orchestrator.journal.retention import TAKES, Action, Rules, parse_rule
 from orchestrator.ports.quotas import Rate
 from orchestrator.store.opening import default_url, is_known, known_urls, refuse_unheard
@@ -30,7 +32,7 @@ class Settings(BaseSettings):
 
     Attributes:
         listen: ``host:port`` of the API; port 0 leaves the choice to the system.
-        state_dir: where the journal lies unless ``journal`` says otherwise.
+        state_dir: where the journal lies unless ``journal`` says otherwise, and the local operator's token.
         journal: the store, as :func:`orchestrator.store.opening.open_store` takes it. Default: a file in ``state_dir``.
         journal_listen: another URL of the same store, on which to hear of other replicas: where ``journal`` leads
             through a pooler, one that leads to the database itself. Default: ``journal``.
@@ -64,6 +66,30 @@ class Settings(BaseSettings):
             :mod:`orchestrator.journal.retention`. What no rule is for, is kept for ever.
         retention_archive: the folder for the journals that a rule wants archived.
         stall_seconds: after how long the code of a saga that keeps the event loop to itself is interrupted.
+        subjects: the file that names who may do what, as :mod:`orchestrator.access.subjects_file` reads it.
+        jwt_keys: the JWKS, a file or a URL, of the keys that sign tokens which are believed.
+        jwt_issuer: by whom they must be issued.
+        jwt_audience: for whom they must be issued.
+        jwt_leeway_seconds: by how much the clocks may differ.
+        jwt_roles: the claim that holds the roles; with dots for a claim within a claim.
+        jwt_role_names: ``theirs=ours``, separated by commas, where the claim calls the roles by other names.
+        jwt_definitions: the claim that holds the definitions to which the caller is narrowed; empty for none.
+        jwt_attributes: ``attribute=claim``, separated by commas: the claims whose values narrow the caller to sagas
+            with these attributes.
+        tls_certificate: the file of the API's certificate with the chain, in PEM; without, the API has no TLS.
+        tls_key: the file of its private key, in PEM without a password.
+        tls_ca: the file of the authorities whose certificates callers of the API need; without, they need none.
+        participant_tls_ca: the file of the authorities whose certificates participants must have; without, no
+            participant is reached over TLS, and with it, all are.
+        participant_tls_certificate: the file of the certificate that is shown to participants, with the chain.
+        participant_tls_key: the file of its private key, without a password.
+        participant_tls_names: ``full.service.Name=name``, separated by commas; for participants whose certificate is
+            not that of the host in their address.
+        participant_tokens: ``full.service.Name=file``, separated by commas: what is sent to a participant as
+            ``authorization: Bearer <token>``.
+        insecure: listen to a network without TLS, send commands over one without TLS, or listen to one with nobody
+            known but the local operator; logged at each start.
+        four_eyes: ``resolve``, ``skip`` or both, separated by commas: what two people must ask for.
         log_level: of the orchestrator's own log.
         failpoints: for crash tests: names of :mod:`orchestrator.engine.run.failpoints` at which the process kills
             itself, ``name`` or ``name:n`` for the n-th time, separated by commas.
@@ -95,12 +121,31 @@ class Settings(BaseSettings):
     drift_check: bool = True
     lease_seconds: float = Field(default=15.0, gt=0)
     stall_seconds: float = Field(default=5.0, gt=0)
+    subjects: Path | None = None
+    jwt_keys: str = ""
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
+    jwt_leeway_seconds: float = Field(default=30.0, ge=0, le=300)
+    jwt_roles: str = Field(default="roles", min_length=1)
+    jwt_role_names: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    jwt_definitions: str = ""
+    jwt_attributes: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_ca: Path | None = None
+    participant_tls_ca: Path | None = None
+    participant_tls_certificate: Path | None = None
+    participant_tls_key: Path | None = None
+    participant_tls_names: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    participant_tokens: Annotated[dict[str, Path], NoDecode] = Field(default_factory=dict)
+    insecure: bool = False
+    four_eyes: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     retention: Annotated[tuple[str, ...], NoDecode] = ()
     retention_archive: Path | None = Field(default=None, validate_default=True)
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()
 
-    @field_validator("sagas", "overlays", "retention", "failpoints", mode="before")
+    @field_validator("sagas", "overlays", "retention", "failpoints", "four_eyes", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _parts(value) if isinstance(value, str) else value
@@ -140,17 +185,40 @@ class Settings(BaseSettings):
             raise ValueError(str(error)) from None
         return value
 
-    @field_validator("participants", "most_live_by_definition", "most_queued_by_definition", "weights", mode="before")
-    @classmethod
-    def _named(cls, value: object) -> object:
-        return _pairs(value) if isinstance(value, str) else value
-
     @field_validator("rates", mode="before")
     @classmethod
     def _rates(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return {service: _rate(text) for service, text in _pairs(value).items()}
+        return {service: _rate(text) for service, text in _pairs(value, _TAKES["rates"]).items()}
+
+    @field_validator(
+        "participants",
+        "participant_tls_names",
+        "participant_tokens",
+        "jwt_role_names",
+        "jwt_attributes",
+        "most_live_by_definition",
+        "most_queued_by_definition",
+        "weights",
+        mode="before",
+    )
+    @classmethod
+    def _named(cls, value: object, info: ValidationInfo) -> object:
+        return _pairs(value, _TAKES[str(info.field_name)]) if isinstance(value, str) else value
+
+    @field_validator("four_eyes")
+    @classmethod
+    def _acts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(value) <= set(FOUR_EYES):
+            raise ValueError(f"expected {_TAKES['four_eyes']}")
+        return value
+
+    @field_validator("jwt_role_names")
+    @classmethod
+    def _roles(cls, value: dict[str, str]) -> dict[str, str]:
+        roles_named(list(value.values()))
+        return value
 
 
 def variables() -> frozenset[str]:
@@ -198,6 +266,25 @@ _TAKES: Final = {
     "drift_check": "true or false",
     "most_message_bytes": "a whole number of bytes, 1024 or more",
     "lease_seconds": "a number of seconds, more than 0",
+    "subjects": "a file",
+    "jwt_keys": "a file, or a URL",
+    "jwt_issuer": "the name of an issuer",
+    "jwt_audience": "the name of an audience",
+    "jwt_definitions": "the name of a claim",
+    "jwt_leeway_seconds": "a number of seconds from 0 to 300",
+    "jwt_roles": "the name of a claim",
+    "jwt_role_names": "their name=viewer, starter, operator, approver or admin, separated by commas",
+    "jwt_attributes": "attribute=claim, separated by commas",
+    "tls_certificate": "a file",
+    "tls_key": "a file",
+    "tls_ca": "a file",
+    "participant_tls_ca": "a file",
+    "participant_tls_certificate": "a file",
+    "participant_tls_key": "a file",
+    "participant_tls_names": "full.service.Name=name, separated by commas",
+    "participant_tokens": "full.service.Name=file, separated by commas",
+    "insecure": "true or false",
+    "four_eyes": "resolve, skip or both, separated by commas",
     "log_level": "DEBUG, INFO, WARNING or ERROR",
     "retention": f"{TAKES}, separated by commas",
     "retention_archive": "a folder",
@@ -214,15 +301,15 @@ def _told(wrong: Mapping[str, Any]) -> str:
     return f"{_variable(field)}: {told}"
 
 
+def _pairs(value: str, takes: str) -> dict[str, str]:
+    pairs = [part.partition("=") for part in _parts(value)]
+    if any(not (name and said) for name, _, said in pairs):
+        raise ValueError(f"expected {takes}")
+    return {name: said for name, _, said in pairs}
+
+
 def _variable(field: str) -> str:
     return field if field.isupper() else f"{PREFIX}{field.upper()}"
-
-
-def _pairs(value: str) -> dict[str, str]:
-    pairs = [part.partition("=") for part in _parts(value)]
-    if any(not (name and text) for name, _, text in pairs):
-        raise ValueError("expected name=value, separated by commas")
-    return {name: text for name, _, text in pairs}
 
 
 def _rate(text: str) -> Rate:

@@ -1,16 +1,17 @@
 """What an application adds to the API: servicers of its own, beside its sagas.
 
 A module that holds sagas may hold a function that is declared with :func:`servicers`; it is called once, before the
-server takes calls. What it registers is served as ``SagaService`` is: requests are validated, errors become rich
-statuses, health and reflection name it, and a drain waits for its calls.
+server takes calls. What it registers is served as ``SagaService`` is: callers need the role that the contract states,
+requests are validated, errors become rich statuses, health and reflection name it, and a drain waits for its calls.
 """
 
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.errors import DefinitionError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     import grpc.aio
+    from google.protobuf.descriptor import ServiceDescriptor
 
     from orchestrator.api.starts import Starts
     from orchestrator.engine.sagas import Sagas
@@ -78,3 +80,20 @@ def servicers_in(modules: Iterable[ModuleType]) -> Iterator[Servicers]:
     """Every such function that the modules hold, each once."""
     found = (value for module in modules for value in vars(module).values() if isinstance(value, Servicers))
     yield from dict.fromkeys(found)
+
+
+def services_beside(found: Iterable[Servicers]) -> Iterator[ServiceDescriptor]:
+    """The services that the modules of such functions can register: they import what adds them to a server.
+
+    This is read without a call of the functions, which would need an engine.
+    """
+    for each in found:
+        for value in getattr(each.register, "__globals__", {}).values():
+            name = _ADDS.fullmatch(getattr(value, "__name__", ""))
+            module = getattr(value, "__module__", None) or ""
+            if name and module.endswith("_pb2_grpc"):
+                stubs = importlib.import_module(module.removesuffix("_grpc"))
+                yield stubs.DESCRIPTOR.services_by_name[name[1]]
+
+
+_ADDS: Final = re.compile(r"add_(\w+)Servicer_to_server")

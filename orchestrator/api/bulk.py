@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.access.subject import actor
 from orchestrator.api.searching import find_sagas
 from orchestrator.engine.sagas import PATIENCE_SECONDS
 from orchestrator.errors import ActNoted, InvalidInput, OrchestratorError
@@ -50,7 +51,7 @@ async def act_on_sagas(
             if request.dry_run:
                 await sagas.refuse_act(act, saga_id)
             else:
-                await sagas.act(act, saga_id, request.reason, request.requested_by, patience=patience)
+                await sagas.act(act, saga_id, request.reason, actor(), patience=patience)
         except ActNoted as noted:
             return api.ActOnSagasResponse(saga_id=saga_id, refusal=str(noted), noted=True)
         except OrchestratorError as error:

@@ -39,6 +39,9 @@ class Refusal(NamedTuple):
 
 
 REFUSALS: Final[dict[type[errors.OrchestratorError], Refusal]] = {
+    errors.NotAuthenticated: Refusal(StatusCode.UNAUTHENTICATED),
+    errors.NotAllowed: Refusal(StatusCode.PERMISSION_DENIED),
+    errors.KeysUnavailable: Refusal(StatusCode.UNAVAILABLE, "KEYS_UNAVAILABLE", passes=True),
     errors.InvalidInput: Refusal(StatusCode.INVALID_ARGUMENT, "INVALID_INPUT"),
     errors.SagaNotFound: Refusal(StatusCode.NOT_FOUND, "SAGA_NOT_FOUND"),
     errors.SagaExists: Refusal(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED"),

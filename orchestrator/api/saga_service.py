@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.access.narrowed import can_be_seen
+from orchestrator.access.subject import actor
 from orchestrator.api.bulk import act_on_sagas
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, priority_of, saga_filter, traceparent_of, unpack
 from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for
@@ -95,6 +97,8 @@ class SagaService(SagaServiceServicer):
         await refuse_unknown(self._sagas, where)
         async for answer in self._feed.read(where):
             saga_id = answer.saga.saga_id
+            if not can_be_seen(answer.saga.definition, answer.saga.attributes.items()):
+                continue
             # Where only queued sagas are asked for, the feed has found them: by now they may have begun.
             if where.queued or not (reasons and saga_id) or await self._waits_for(saga_id, reasons):
                 yield answer
@@ -146,7 +150,7 @@ class SagaService(SagaServiceServicer):
             took_effect=request.took_effect,
             reply=await self._reply(request),
             evidence=request.evidence,
-            requested_by=request.requested_by,
+            requested_by=actor(),
         )
         return api.ResolveOutcomeResponse(saga=self._view(state))
 
@@ -154,18 +158,14 @@ class SagaService(SagaServiceServicer):
         self, request: api.ResolveCompensationRequest, context: Context
     ) -> api.ResolveCompensationResponse:
         """See the contract."""
-        state = await self._sagas.resolve_compensation(
-            request.saga_id, request.key, request.evidence, request.requested_by
-        )
+        state = await self._sagas.resolve_compensation(request.saga_id, request.key, request.evidence, actor())
         return api.ResolveCompensationResponse(saga=self._view(state))
 
     async def SkipCompensation(
         self, request: api.SkipCompensationRequest, context: Context
     ) -> api.SkipCompensationResponse:
         """See the contract."""
-        state = await self._sagas.skip_compensation(
-            request.saga_id, request.key, request.evidence, request.requested_by
-        )
+        state = await self._sagas.skip_compensation(request.saga_id, request.key, request.evidence, actor())
         return api.SkipCompensationResponse(saga=self._view(state))
 
     async def ActOnSagas(
@@ -176,9 +176,7 @@ class SagaService(SagaServiceServicer):
             yield answer
 
     async def _act(self, act: Act, request: _ActRequest, context: Context) -> SagaState:
-        return await self._sagas.act(
-            act, request.saga_id, request.reason, request.requested_by, patience=patience_of(context)
-        )
+        return await self._sagas.act(act, request.saga_id, request.reason, actor(), patience=patience_of(context))
 
     async def _reply(self, request: api.ResolveOutcomeRequest) -> bytes | None:
         """The reply that the operator gives, checked against the command's contract."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.access.subject import actor
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, unpack
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.api.views.schedule_view import listed_view, schedule_view
@@ -58,7 +59,7 @@ class ScheduleService(ScheduleServiceServicer):
 
     async def PauseSchedule(self, request: api.PauseScheduleRequest, context: Context) -> api.PauseScheduleResponse:
         """See the contract."""
-        schedule = await self._schedules.pause(request.name, request.reason, request.requested_by)
+        schedule = await self._schedules.pause(request.name, request.reason, actor())
         return api.PauseScheduleResponse(schedule=self._view(schedule))
 
     async def ResumeSchedule(self, request: api.ResumeScheduleRequest, context: Context) -> api.ResumeScheduleResponse:
@@ -71,7 +72,7 @@ class ScheduleService(ScheduleServiceServicer):
 
     async def RunSchedule(self, request: api.RunScheduleRequest, context: Context) -> api.RunScheduleResponse:
         """See the contract."""
-        schedule, saga_id = await self._schedules.run(request.name, request.request_id, request.requested_by)
+        schedule, saga_id = await self._schedules.run(request.name, request.request_id, actor())
         return api.RunScheduleResponse(schedule=self._view(schedule), saga_id=saga_id)
 
     def _asked_for(self, request: api.CreateScheduleRequest) -> NewSchedule:
@@ -97,7 +98,7 @@ class ScheduleService(ScheduleServiceServicer):
             missed=Missed(schedule.missed_policy or Missed.RUN_LAST.value),
             missed_limit=schedule.missed_limit or _MISSED_LIMIT,
             window=schedule.start_window.ToNanoseconds() if schedule.HasField("start_window") else _WINDOW,
-            created_by=request.requested_by,
+            created_by=actor(),
             request_id=request.request_id,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from typing import TYPE_CHECKING, Final
@@ -10,13 +11,18 @@ import grpc.aio
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
+from orchestrator.api.access_interceptor import AccessInterceptor, required_roles
 from orchestrator.api.health import Health
 from orchestrator.api.interceptor import Boundary
 from orchestrator.api.reflection_service import add_reflection
 from orchestrator.errors import SettingsError
+from orchestrator.participant.tls import SERVER_OPTIONS as TLS_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from orchestrator.access.authentication import Authentication
+    from orchestrator.participant.tls import ServerTls
 
 _UNBOUNDED: Final = 2**31 - 1
 _METADATA_BYTES: Final = 64 * 1024
@@ -48,42 +54,51 @@ class ApiServer:
     Args:
         address: ``host:port``; port 0 leaves the choice to the system.
         services: for each service's full name, the function that adds its servicer to a server.
+        authentication: tells who calls.
         most_bytes: the largest request that is taken.
         shared: other processes listen on the same port, each of which gets a part of the connections. Without, a
             second process there is an error instead of a rival.
+        tls: what it shows to its clients, and which it takes; ``None`` for connections that are not encrypted.
 
     Attributes:
         address: with the port that was really taken.
 
     Raises:
         SettingsError: the address cannot be used.
+        DefinitionError: a contract does not say of an rpc who may call it.
     """
 
     def __init__(
         self,
         address: str,
         services: Mapping[str, Callable[[grpc.aio.Server], None]],
+        authentication: Authentication,
         most_bytes: int = MOST_BYTES,
         *,
         shared: bool = False,
+        tls: ServerTls | None = None,
     ) -> None:
         names = frozenset(services)
         options = (
             *SERVER_OPTIONS,
+            *(() if tls is None else TLS_OPTIONS),
             ("grpc.max_receive_message_length", most_bytes),
             ("grpc.so_reuseport", int(shared)),
         )
+        access = AccessInterceptor(authentication, required_roles(services))
+        self._authentication = authentication
         self._boundary = Boundary(names)
-        self._server = grpc.aio.server(interceptors=[self._boundary], options=options)
+        self._server = grpc.aio.server(interceptors=[access, self._boundary], options=options)
         self._health = Health(names)
         for add in services.values():
             add(self._server)
         add_HealthServicer_to_server(self._health, self._server)
         add_reflection((*services, health.SERVICE_NAME), self._server)
-        self.address = _listen(self._server, address, shared=shared)
+        self.address = _listen(self._server, address, tls, shared=shared)
 
     async def start(self) -> None:
         """Take calls from now on."""
+        self._keeping_fresh = asyncio.create_task(self._authentication.keep_fresh())
         await self._server.start()
 
     def be_ready(self, is_ready: bool) -> None:
@@ -95,9 +110,10 @@ class ApiServer:
         self._health.drain()
         self._boundary.drain()
         await self._server.stop(grace)
+        self._keeping_fresh.cancel()
 
 
-def _listen(server: grpc.aio.Server, address: str, *, shared: bool) -> str:
+def _listen(server: grpc.aio.Server, address: str, tls: ServerTls | None, *, shared: bool) -> str:
     host, _, port = address.rpartition(":")
     try:
         # gRPC would fail too, but it hides the reason, and prints lines of its own.
@@ -109,7 +125,7 @@ def _listen(server: grpc.aio.Server, address: str, *, shared: bool) -> str:
             probe.bind(target)
             if not shared:  # it would be given connections of the others
                 probe.listen()
-        taken = server.add_insecure_port(address)
+        taken = server.add_insecure_port(address) if tls is None else server.add_secure_port(address, tls.credentials())
     except (OSError, ValueError, RuntimeError) as error:
         in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
         cause = f"port {port} is in use" if in_use else str(error)

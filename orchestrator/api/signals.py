@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+from orchestrator.access.subject import actor
 from orchestrator.api.requests import unpack
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.engine.sagas import Signal
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from orchestrator.engine.sagas import Served
+    from orchestrator.journal.actor import Actor
     from saga.v1 import saga_service_pb2 as api
 
 
@@ -30,13 +32,11 @@ def signal_of(request: api.SignalSagaRequest, served: Served | None) -> Signal:
     expected = served.plan.signal_type(request.name) if served else None
     if expected is None or expected.DESCRIPTOR.full_name != kind:
         # The engine says what is wrong with it, if it is another replica's.
-        return Signal(_id(request.request_id), request.name, kind, request.message.value, request.requested_by)
-    return typed_signal(
-        request.name, unpack(request.message, expected(), "message"), request.request_id, request.requested_by
-    )
+        return Signal(_id(request.request_id), request.name, kind, request.message.value, actor())
+    return typed_signal(request.name, unpack(request.message, expected(), "message"), request.request_id, actor())
 
 
-def typed_signal(name: str, message: Message, request_id: str, requested_by: str) -> Signal:
+def typed_signal(name: str, message: Message, request_id: str, requested_by: Actor) -> Signal:
     """A signal with this message.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.access.subject import actor_if_any
 from orchestrator.errors import Overloaded
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Starts:
         Raises:
             Overloaded: there are too many starts; nothing was started by this one.
         """
+        start = start._replace(started_by=actor_if_any())
         if self._sagas.is_live(start.saga_id):  # nothing is started: it needs no turn
             return await self._sagas.start(start, wait)
         give_back = await self.admission.enter()

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from orchestrator.cli.certificates import connecting
+from orchestrator.cli.commands.access import token, whoami
 from orchestrator.cli.commands.annotate import annotate
 from orchestrator.cli.commands.check import check
 from orchestrator.cli.commands.conform import conform
@@ -78,37 +80,39 @@ def _orchestrator(
 
 
 app.command()(serve)
-app.command()(check)
+app.command()(connecting(check))
 app.command()(verify)
 app.command()(export)
 app.command()(migrate)
 app.command()(retention)
 app.command()(doctor)
 app.command()(generate)
-app.command()(annotate)
+app.command()(connecting(annotate))
 app.command()(mock)
-app.command()(conform)
+app.command()(connecting(conform))
 app.command()(faults)
 app.command()(simulate)
+app.command()(token)
 
 LOOK = "Looking at sagas"
-app.command("list", rich_help_panel=LOOK)(list_sagas)
-app.command(rich_help_panel=LOOK)(show)
-app.command(rich_help_panel=LOOK)(watch)
-app.command(rich_help_panel=LOOK)(feed)
+app.command("list", rich_help_panel=LOOK)(connecting(list_sagas))
+app.command(rich_help_panel=LOOK)(connecting(show))
+app.command(rich_help_panel=LOOK)(connecting(watch))
+app.command(rich_help_panel=LOOK)(connecting(feed))
 app.add_typer(journal_commands, name="journal", rich_help_panel=LOOK)
-app.command(rich_help_panel=LOOK)(preview)
-app.command(rich_help_panel=LOOK)(stats)
+app.command(rich_help_panel=LOOK)(connecting(preview))
+app.command(rich_help_panel=LOOK)(connecting(stats))
+app.command(rich_help_panel=LOOK)(connecting(whoami))
 
 ACT = "Acting on sagas"
-app.command(rich_help_panel=ACT)(cancel)
-app.command(rich_help_panel=ACT)(pause)
-app.command(rich_help_panel=ACT)(resume)
-app.command(rich_help_panel=ACT)(retry)
-app.command(rich_help_panel=ACT)(resolve)
-app.command(rich_help_panel=ACT)(skip)
-app.command(rich_help_panel=ACT)(act)
+app.command(rich_help_panel=ACT)(connecting(cancel))
+app.command(rich_help_panel=ACT)(connecting(pause))
+app.command(rich_help_panel=ACT)(connecting(resume))
+app.command(rich_help_panel=ACT)(connecting(retry))
+app.command(rich_help_panel=ACT)(connecting(resolve))
+app.command(rich_help_panel=ACT)(connecting(skip))
+app.command(rich_help_panel=ACT)(connecting(act))
 app.add_typer(schedule_commands, name="schedules", rich_help_panel=ACT)
-app.command(rich_help_panel=ACT)(signal)
-app.command(rich_help_panel=ACT)(approve)
-app.command(rich_help_panel=ACT)(reject)
+app.command(rich_help_panel=ACT)(connecting(signal))
+app.command(rich_help_panel=ACT)(connecting(approve))
+app.command(rich_help_panel=ACT)(connecting(reject))

@@ -10,7 +10,10 @@ import grpc.aio
 import typer
 from google.protobuf.message import Message
 
+from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.credentials import open_channel
+from orchestrator.cli.certificates import tls_for
+from orchestrator.cli.credentials import token_for
 from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.text import made_visible, visible
 from orchestrator.contract.addresses import default_address
@@ -19,6 +22,8 @@ from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from orchestrator.connections.tls import ClientTls
 
 T = TypeVar("T")
 
@@ -59,11 +64,16 @@ _SHORTEST_PREFIX: Final = 4
 CANDIDATES: Final = 5
 """How many ids are listed, where the beginning of an id is not unique."""
 
+_UNKNOWN: Final = (
+    "the orchestrator at {address} does not know who you are: {why} (--token-file, ORCHESTRATOR_TOKEN, or STATE_DIR "
+    "for the local operator's token in its state folder)"
+)
 _GONE: Final = "the orchestrator at {address} went away before it had answered; ask again"
 # gRPC's own message is about its internals.
 _WITHOUT_DETAILS: Final = {
     grpc.StatusCode.UNAVAILABLE: (
-        "no orchestrator answers at {address}; start one (`make run`), or name another --address"
+        "no orchestrator answers at {address}; start one (`make run`), name another --address, or say --tls-ca where "
+        "it listens with TLS"
     ),
     grpc.StatusCode.UNIMPLEMENTED: (
         "what answers at {address} is no orchestrator, or an older one; name another --address"
@@ -74,16 +84,19 @@ _WITHOUT_DETAILS: Final = {
 
 @contextlib.asynccontextmanager
 async def channel_to(address: str) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel to the orchestrator at ``host:port``. A call that fails ends the command with one line.
+    """A channel to the orchestrator at ``host:port``, with the caller's token. A call that fails ends the command.
 
     Raises:
         typer.Exit: with code 2, there is no such saga; with code 1, the call failed otherwise.
     """
-    harmless = [_HarmlessAnswer(), _HarmlessAnswers()]
-    async with open_channel(address, _OPTIONS, harmless) as channel:
+    interceptors = [_HarmlessAnswer(), _HarmlessAnswers(), *with_token(token_for(address))]
+    tls = tls_for(address)
+    async with open_channel(address, _OPTIONS, interceptors, tls) as channel:
         try:
             yield channel
         except grpc.aio.AioRpcError as error:
+            if tls is not None and error.code() is grpc.StatusCode.UNAVAILABLE:
+                await _tell_why_unconnected(address, tls)
             _tell(error, address)
 
 
@@ -163,9 +176,20 @@ async def _harmless(answers: AsyncIterator[Message | bytes]) -> AsyncIterator[Me
         yield made_visible(answer) if isinstance(answer, Message) else answer
 
 
+async def _tell_why_unconnected(address: str, tls: ClientTls) -> None:
+    """End the command with the reason, where it is TLS that makes no connection."""
+    from orchestrator.connections.handshake import meet  # noqa: PLC0415 - seldom needed
+
+    met = await meet(address, tls)
+    if met.is_there and met.why:
+        refuse(f"no connection is made to the orchestrator at {address}: {visible(met.why)}", code=1)
+
+
 def _tell(error: grpc.aio.AioRpcError, address: str) -> None:
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         refuse(f"the orchestrator at {address} did not answer within {PATIENCE_SECONDS:.0f} s", code=1)
+    if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+        refuse(_UNKNOWN.format(address=address, why=visible(error.details() or "")), code=1)
     # An error of the orchestrator itself carries details.
     if not error.trailing_metadata():
         refuse(_WITHOUT_DETAILS.get(error.code(), _GONE).format(address=address), code=1)

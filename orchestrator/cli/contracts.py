@@ -12,6 +12,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.message import DecodeError
 
 from orchestrator.cli import protoc
+from orchestrator.cli.certificates import tls_for
 from orchestrator.cli.modules import import_from_here
 from orchestrator.cli.output.exit import refuse, require_folder
 from orchestrator.cli.overlays import lay_overlays
@@ -134,7 +135,7 @@ async def _ask(address: str) -> descriptor_pb2.FileDescriptorSet:
     from orchestrator.channels.grpc.credentials import open_channel  # noqa: PLC0415
     from orchestrator.channels.grpc.reflection import served_files  # noqa: PLC0415
 
-    async with open_channel(address) as channel:
+    async with open_channel(address, tls=tls_for(address)) as channel:
         try:
             found = await served_files(channel)
         except grpc.aio.AioRpcError as error:

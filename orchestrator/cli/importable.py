@@ -150,9 +150,9 @@ def _has(spec: ModuleSpec, parts: Sequence[str]) -> bool:
 def _known_to_the_orchestrator() -> Iterator[FileDescriptor]:
     """The orchestrator's own contracts, and all that they import."""
     # Imported here, because the API imports further stubs, which no other command needs.
-    from saga.v1 import saga_service_pb2  # noqa: PLC0415
+    from saga.v1 import access_service_pb2, saga_service_pb2  # noqa: PLC0415
 
-    waiting, seen = [saga_service_pb2.DESCRIPTOR], set()
+    waiting, seen = [saga_service_pb2.DESCRIPTOR, access_service_pb2.DESCRIPTOR], set()
     while waiting:
         file = waiting.pop()
         if file.name not in seen:

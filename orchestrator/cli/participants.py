@@ -1,22 +1,28 @@
-"""The participants of some sagas, looked at from here: whether they serve, and whether contracts are the same."""
+"""The participants of some sagas, looked at from here: certificates, health, and whether contracts are the same."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.plan.sending import sent_by
-from orchestrator.bootstrap import addresses, channel_kinds
+from orchestrator.bootstrap import addresses, channel_kinds, security_of
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
 from orchestrator.channels.router import Router
+from orchestrator.connections.examining import judged
+from orchestrator.connections.handshake import meet
+from orchestrator.contract.addresses import split_scheme
 from orchestrator.ports.findings import error, fine, warning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.channels.grpc.credentials import Security
     from orchestrator.channels.grpc.live_contracts import Compared
+    from orchestrator.connections.handshake import Met
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.ports.findings import Finding
     from orchestrator.settings import Settings
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
 async def examine_participants(
     settings: Settings, definitions: Sequence[SagaDefinition[Any, Any, Any]]
 ) -> list[Finding]:
-    """Ask each participant for its health and its contract; one or two findings for each.
+    """Ask each participant for its certificate, its health and its contract; one to three findings for each.
 
     Raises:
         SettingsError: an address is missing or cannot be used.
@@ -33,19 +39,37 @@ async def examine_participants(
     services = {name: service for each in definitions for name, service in each.services.items()}
     where = addresses(definitions, settings.participants)
     async with AsyncExitStack() as stack:
-        router = Router(where, channel_kinds(settings))
+        security = security_of(settings, where)
+        router = Router(where, channel_kinds(settings, security))
         stack.push_async_callback(router.close)
         live = LiveContracts(services.values(), router.of_kind(GrpcChannel), sent_by(definitions))
         stack.push_async_callback(live.close)
         names = sorted(services)
         health = dict(zip(names, await asyncio.gather(*map(router.is_serving, names)), strict=True))
         compared = await live.compare_all()
+        met = dict(zip(names, await asyncio.gather(*(_met(security, where[name]) for name in names)), strict=True))
     found: list[Finding] = []
     for name in names:
-        found.append(_health(name, where[name], health[name]))
+        shown = met[name]
+        if shown is not None and shown.is_there:
+            found.append(_certificate(name, where[name], shown))
+        if shown is None or not shown.is_there or not shown.why:
+            found.append(_health(name, where[name], health[name]))
         if health[name] is not False:
             found.append(_contract(name, compared[name]))
     return found
+
+
+async def _met(security: Security, address: str) -> Met | None:
+    """Who is at an address; ``None`` where there is no TLS."""
+    return None if security.tls is None else await meet(split_scheme(address)[1], security.tls)
+
+
+def _certificate(name: str, address: str, met: Met) -> Finding:
+    about = f"certificate {name}"
+    if met.why or met.certificate is None:
+        return error(about, f"no connection is made to {address}: {met.why}", "see the chapter TLS of the README")
+    return judged(about, met.certificate, datetime.now(UTC))
 
 
 def _health(name: str, address: str, serves: bool | None) -> Finding:

@@ -22,7 +22,7 @@ from google.protobuf import descriptor_pb2, duration_pb2, struct_pb2, timestamp_
 from orchestrator.cli.importable import refuse_unimportable, refuse_unusable
 from orchestrator.contract.image import load_image
 from orchestrator.errors import ContractError
-from saga.v1 import contract_pb2
+from saga.v1 import access_pb2, contract_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +155,7 @@ def _imports() -> Iterator[Path]:
     from protovalidate._gen.buf.validate import validate_pb  # noqa: PLC0415
 
     known = descriptor_pb2.FileDescriptorSet()
-    for module in (descriptor_pb2, duration_pb2, struct_pb2, timestamp_pb2, contract_pb2):
+    for module in (descriptor_pb2, duration_pb2, struct_pb2, timestamp_pb2, contract_pb2, access_pb2):
         module.DESCRIPTOR.CopyToProto(known.file.add())
     known.file.add().MergeFromString(validate_pb.desc().proto.to_binary())
     with tempfile.TemporaryDirectory() as scratch:

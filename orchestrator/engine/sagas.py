@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.plan.plan import Plan
     from orchestrator.contract.command import Command
     from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.acts import Act
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
@@ -57,6 +58,7 @@ class StartSaga(NamedTuple):
         traceparent: the W3C trace context of the caller, or empty.
         parent_id: the saga of which it is a child, or empty.
         priority: how urgent it is, where it is queued.
+        started_by: who starts it; ``None`` where no caller from outside does.
     """
 
     saga_id: str
@@ -68,6 +70,7 @@ class StartSaga(NamedTuple):
     traceparent: str = ""
     parent_id: str = ""
     priority: Priority = Priority.NORMAL
+    started_by: Actor | None = None
 
 
 class Signal(NamedTuple):
@@ -78,14 +81,14 @@ class Signal(NamedTuple):
         name: of the signal.
         message_type: the full name of its message.
         payload: the serialized message.
-        requested_by: who gives it, or empty.
+        requested_by: who gives it.
     """
 
     request_id: str
     name: str
     message_type: str
     payload: bytes
-    requested_by: str = ""
+    requested_by: Actor
 
     def written(self) -> str:
         """As text, for the replica that advances the saga."""
@@ -93,7 +96,7 @@ class Signal(NamedTuple):
         return json.dumps([self.request_id, self.name, self.message_type, payload])
 
     @classmethod
-    def read(cls, text: str, requested_by: str) -> Signal:
+    def read(cls, text: str, requested_by: Actor) -> Signal:
         """From that text."""
         request_id, name, message_type, payload = json.loads(text)
         return cls(request_id, name, message_type, base64.b64decode(payload), requested_by)
@@ -307,7 +310,7 @@ class Sagas(Protocol):
         """
 
     async def act(
-        self, act: Act, saga_id: str, why: str, requested_by: str, *, patience: float = PATIENCE_SECONDS
+        self, act: Act, saga_id: str, why: str, requested_by: Actor, *, patience: float = PATIENCE_SECONDS
     ) -> SagaState:
         """Cancel, pause, resume, or retry now; the saga, once that is durable. Repeating it changes nothing.
 
@@ -342,7 +345,7 @@ class Sagas(Protocol):
         """
 
     async def resolve_outcome(
-        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: str
+        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: Actor
     ) -> SagaState:
         """Say what came of a command of a suspended saga that is in doubt, or was refused after the pivot.
 
@@ -358,14 +361,14 @@ class Sagas(Protocol):
             ActRefused: the saga is not suspended, the command's outcome is known, or its reply is needed.
         """
 
-    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """Say that the effect of a command, which its compensation cannot take back, was taken back by other means.
 
         Raises:
             ActRefused: the saga is not suspended, or nothing is in the way of compensating the command.
         """
 
-    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """Let the effect of a command stand whose compensation is refused or in doubt, or which has none.
 
         Raises:

@@ -52,10 +52,15 @@ def start_request(
         version=definition.version,
         input=serialized,
         digest=digest.digest(),
-        attributes=tuple((name, str(getattr(message, name))) for name in definition.attributes),
+        attributes=attributes_of(served, message),
         traceparent=traceparent,
         priority=priority,
     )
+
+
+def attributes_of(served: Served, message: Message) -> tuple[tuple[str, str], ...]:
+    """The values by which a saga with this input can be listed."""
+    return tuple((name, str(getattr(message, name))) for name in served.definition.attributes)
 
 
 def saga_id_of(definition: str, request_id: str) -> str:

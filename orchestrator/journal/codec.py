@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -90,6 +91,8 @@ def _started(entry: e.SagaStarted) -> Row:
         detail |= {"deadline_at": entry.deadline_at, "forward_until": entry.forward_until}
     if entry.parent_id:
         detail["parent_id"] = entry.parent_id
+    if entry.started_by:
+        detail["started_by"] = entry.started_by._asdict()
     return Row(1, entry.at, payload=entry.input, detail=json.dumps(detail))
 
 
@@ -106,6 +109,7 @@ def _read_started(row: Row) -> e.SagaStarted:
         deadline_at=detail.get("deadline_at", 0),
         forward_until=detail.get("forward_until", 0),
         parent_id=detail.get("parent_id", ""),
+        started_by=Actor(**detail["started_by"]) if "started_by" in detail else None,
     )
 
 
@@ -173,11 +177,20 @@ def _read_resolved(row: Row) -> e.OutcomeResolved:
     return e.OutcomeResolved(row.at, row.key, took_effect, _payload(row), _reason(detail))
 
 
+def _proposed(entry: e.ActProposed) -> Row:
+    return Row(40, entry.at, entry.key, detail=json.dumps({**_told(entry.reason), "proposal": entry.proposal}))
+
+
+def _read_proposed(row: Row) -> e.ActProposed:
+    assert row.key is not None
+    detail = _detail(row)
+    proposal = detail.pop("proposal")
+    return e.ActProposed(row.at, row.key, proposal, _reason(detail))
+
+
 def _told(reason: Reason) -> dict[str, Any]:
-    detail = reason._asdict()
-    if not reason.request_id:
-        del detail["request_id"]
-    return detail
+    seldom = ("request_id", "authority", "peer")
+    return {name: value for name, value in reason._asdict().items() if value or name not in seldom}
 
 
 def _reason(detail: dict[str, Any]) -> Reason:
@@ -238,17 +251,21 @@ def _read_wait_began(row: Row) -> e.WaitBegan:
 
 
 def _signal_received(entry: e.SignalReceived) -> Row:
+    by = entry.requested_by
     detail = {
         "request_id": entry.request_id,
         "name": entry.name,
         "message_type": entry.message_type,
-        "requested_by": entry.requested_by,
+        "requested_by": by.name,
     }
+    detail |= {name: value for name, value in (("authority", by.authority), ("peer", by.peer)) if value}
     return Row(24, entry.at, payload=entry.payload, detail=json.dumps(detail))
 
 
 def _read_signal_received(row: Row) -> e.SignalReceived:
-    return e.SignalReceived(row.at, payload=_payload(row), **_detail(row))
+    detail = _detail(row)
+    by = Actor(detail.pop("requested_by"), detail.pop("authority", ""), detail.pop("peer", ""))
+    return e.SignalReceived(row.at, payload=_payload(row), requested_by=by, **detail)
 
 
 def _wait_ended(entry: e.WaitEnded) -> Row:
@@ -351,6 +368,8 @@ def _encoder_of(entry: Entry) -> Callable[[Any], Row]:  # noqa: C901, PLR0911, P
             return _queued
         case e.SagaAdmitted():
             return lambda each: Row(31, each.at, detail=json.dumps({"owner": each.owner}))
+        case e.ActProposed():
+            return _proposed
         case _:
             assert_never(entry)
 
@@ -386,6 +405,7 @@ _DECODERS: dict[int, Callable[[Row], Entry]] = {
     27: lambda row: e.SagaWoken(row.at, **_detail(row)),
     30: _read_queued,
     31: lambda row: e.SagaAdmitted(row.at, _detail(row)["owner"]),
+    40: _read_proposed,
 }
 _ENCODERS: dict[type[Any], Callable[[Any], Row]] = {}
 """Those that were needed so far: a look-up by class is several times as quick as the match."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from orchestrator.journal.actor import Actor
 
 
 class ReasonCode(enum.StrEnum):
@@ -54,8 +57,10 @@ class Reason(NamedTuple):
         code: its kind.
         message: a sentence for people.
         step_key: the command that gave rise to it, or empty.
-        requested_by: who asked for it, or empty.
+        requested_by: the name of who asked for it, or empty.
         request_id: of the request on which the owner of the saga did it, where another replica was asked for it.
+        authority: how that name is known, or empty.
+        peer: where they called from, or empty.
     """
 
     code: ReasonCode
@@ -63,3 +68,10 @@ class Reason(NamedTuple):
     step_key: str = ""
     requested_by: str = ""
     request_id: str = ""
+    authority: str = ""
+    peer: str = ""
+
+    @classmethod
+    def asked(cls, code: ReasonCode, message: str, by: Actor, step_key: str = "", request_id: str = "") -> Reason:
+        """What somebody asked for."""
+        return cls(code, message, step_key, by.name, request_id, by.authority, by.peer)

@@ -23,6 +23,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.priority import Priority
     from orchestrator.journal.waits import SignalState, WaitState
@@ -209,6 +210,8 @@ class SagaState:
         overdue: the deadline passed after the pivot.
         rollback: why the saga rolls back, once it does.
         suspension: why the saga is suspended, while it is.
+        proposals: the acts that a second person must ask for, by what exactly each is; until the saga is resumed.
+        started_by: who started it; ``None`` where no caller from outside did.
         queued: that it is queued, while it is: it was started, and nobody has begun to advance it.
         wake_at: when a parked saga is due, nanoseconds since the epoch, UTC, by the clock of the store; 0 for never.
     """
@@ -224,6 +227,7 @@ class SagaState:
         "overdue",
         "parent_id",
         "pivoted",
+        "proposals",
         "queued",
         "result",
         "rollback",
@@ -232,6 +236,7 @@ class SagaState:
         "settled",
         "signals",
         "started_at",
+        "started_by",
         "status",
         "suspension",
         "traceparent",
@@ -250,6 +255,7 @@ class SagaState:
         self.sampled = False
         self.attributes: tuple[tuple[str, str], ...] = ()
         self.started_at = 0
+        self.started_by: Actor | None = None
         self.ended_at: int | None = None
         self.status: Status | None = _BEFORE_START
         self.commands: dict[str, CommandState] = {}
@@ -265,6 +271,7 @@ class SagaState:
         self.pivoted = False
         self.rollback: Reason | None = None
         self.suspension: Reason | None = None
+        self.proposals: dict[str, Reason] = {}
         self.result: bytes | None = None
         self.queued: Queued | None = None
 

@@ -12,6 +12,10 @@ Which wait a signal ends, :mod:`orchestrator.journal.waiting` says.
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator.journal.actor import Actor
 
 
 class WaitEnd(enum.StrEnum):
@@ -68,7 +72,7 @@ class SignalState:
 
     Attributes:
         payload: the serialized message.
-        requested_by: who gave it, or empty.
+        requested_by: who gave it.
         received_at: nanoseconds since the epoch, UTC, by the clock of the store.
         position: its place among the saga's signals, from 1.
         wait: the key of the wait that it ended; empty as long as it has ended none.
@@ -82,7 +86,7 @@ class SignalState:
         name: str,
         message_type: str,
         payload: bytes,
-        requested_by: str,
+        requested_by: Actor,
         received_at: int,
         position: int,
     ) -> None:

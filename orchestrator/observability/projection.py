@@ -135,6 +135,8 @@ class SagaTrace:
                 return cls._saga_resumed
             case e.OutcomeResolved() | e.CompensationSkipped() | e.CompensationResolved() | e.RetryRequested():
                 return cls._acted
+            case e.ActProposed():
+                return cls._act_proposed
             case e.DeadlinePassed():
                 return cls._deadline_passed
             case e.ValueRecorded():
@@ -251,6 +253,9 @@ class SagaTrace:
         self._events.append(event(names.OPERATOR_ACTED_EVENT, entry.at, about))
         return ()
 
+    def _act_proposed(self, _entry: e.ActProposed) -> Sequence[bytes]:
+        return ()  # nothing was done
+
     def _deadline_passed(self, entry: e.DeadlinePassed) -> Sequence[bytes]:
         self._events.append(event(names.DEADLINE_PASSED_EVENT, entry.at, {}))
         return ()
@@ -273,7 +278,7 @@ class SagaTrace:
         return ()
 
     def _signal_received(self, entry: e.SignalReceived) -> Sequence[bytes]:
-        about: dict[str, Value] = {names.SAGA_SIGNAL: entry.name, names.SAGA_REQUESTED_BY: entry.requested_by}
+        about: dict[str, Value] = {names.SAGA_SIGNAL: entry.name, names.SAGA_REQUESTED_BY: entry.requested_by.name}
         self._events.append(event(names.SIGNAL_EVENT, entry.at, about))
         return ()
 

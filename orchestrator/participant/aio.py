@@ -29,6 +29,7 @@ from orchestrator.participant.methods import (
     guarded_method,
     refused,
 )
+from orchestrator.participant.trust import Trusts, everybody
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,12 +49,21 @@ class GuardInterceptor(grpc.aio.ServerInterceptor):
             refused with UNIMPLEMENTED.
         validate: from a request to the google.rpc.Status that refuses it, or to ``None``; asked before the guard, so
             such a refusal is neither recorded nor echoed.
+        trusts: which roles a caller has, such as ``TrustedCallers(Path("callers"))``; asked before all else.
     """
 
-    def __init__(self, records: AsyncRecords | Records, kinds: Kinds, *, validate: Validate | None = None) -> None:
+    def __init__(
+        self,
+        records: AsyncRecords | Records,
+        kinds: Kinds,
+        *,
+        validate: Validate | None = None,
+        trusts: Trusts = everybody,
+    ) -> None:
         self._records = records
         self._kinds = kinds
         self._validate = validate
+        self._trusts = trusts
 
     async def intercept_service(
         self,
@@ -63,7 +73,7 @@ class GuardInterceptor(grpc.aio.ServerInterceptor):
         """The handler of a call, guarded."""
         path = handler_call_details.method
         handler = await continuation(handler_call_details)
-        method = guarded_method(self._kinds, path, handler, self._validate)
+        method = guarded_method(self._kinds, path, handler, self._validate, self._trusts)
         if isinstance(method, Method):
             in_coroutine = inspect.iscoroutinefunction(method.handler.unary_unary)
             if in_coroutine is self._records.is_async:

@@ -22,6 +22,7 @@ its method, path, query and body.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
@@ -31,6 +32,7 @@ from orchestrator.participant.metadata import IDEMPOTENCY_KEY, CallMetadata, Kin
 from orchestrator.participant.problems import FailedResponseError, PostponedResponseError, Response
 from orchestrator.participant.routes import Routes
 from orchestrator.participant.steps import Call
+from orchestrator.participant.trust import Caller, Trusts, everybody, refuse_untrusted
 
 _LOGGER = logging.getLogger("orchestrator.participant")
 
@@ -52,6 +54,8 @@ class GuardMiddleware:
         kinds: what each route is; see ``orchestrator.participant.routes``. A call of another route that comes with a
             key is refused with 501, because its sender counts on a guard.
         longest_body: in bytes; a request with a longer one is refused with 413.
+        trusts: which roles a caller has; asked before all else. It knows tokens, and certificates where the server
+            tells of them (the TLS extension of ASGI).
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class GuardMiddleware:
         kinds: Mapping[tuple[str, str], Kind],
         *,
         longest_body: int = _LONGEST_BODY,
+        trusts: Trusts = everybody,
     ) -> None:
         if not records.is_async:
             raise TypeError("an ASGI application needs records on an AsyncEngine")
@@ -68,6 +73,7 @@ class GuardMiddleware:
         self._records = records
         self._routes = Routes(kinds)
         self._longest_body = longest_body
+        self._trusts = trusts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call."""
@@ -100,6 +106,7 @@ class GuardMiddleware:
         if kind is None:
             _LOGGER.error("%s came with a key and is not listed among the guarded routes; it is refused", route)
             raise GuardRefusal("ROUTE_NOT_GUARDED", f"{route} is not listed for the guard", code="UNIMPLEMENTED")
+        refuse_untrusted(self._trusts, partial(_caller_of, scope), kind, metadata, route)
         if wrong := [f"{name} {nonsense}" for name, nonsense in metadata.nonsense(kind)]:
             raise GuardRefusal("INVALID_HEADERS", "; ".join(wrong), code="INVALID_ARGUMENT")
         body = bytearray()
@@ -129,6 +136,19 @@ class GuardMiddleware:
         answer = await answer_async(call, self._records, run)
         is_new = last is not None and last.to_bytes() == answer.content
         return last if last is not None and is_new else Response.recorded(answer.content), answer.echo
+
+
+def _caller_of(scope: Scope) -> Caller:
+    """The caller, by the scope of a call."""
+    said = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"]
+    peer = ":".join(map(str, scope.get("client") or ()))
+    chain = scope.get("extensions", {}).get("tls", {}).get("client_cert_chain") or ()
+    names: tuple[str, ...] = ()
+    for leaf in [*chain][:1]:
+        from orchestrator.participant.certificates import names_now  # noqa: PLC0415 - many servers tell of none
+
+        names = names_now(leaf.encode())
+    return Caller(names, said[0] if len(said) == 1 else "", peer)
 
 
 async def _response_of(app: App, scope: Scope, body: bytes, receive: Receive) -> Response:

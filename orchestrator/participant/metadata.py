@@ -7,6 +7,7 @@ from typing import Final
 
 IDEMPOTENCY_KEY: Final = "idempotency-key"
 COMPENSATES: Final = "compensates"
+COMPENSATES_FOREIGN: Final = "compensates-foreign"
 VERIFIES: Final = "verifies"
 SAGA_ID: Final = "saga-id"
 TRACEPARENT: Final = "traceparent"
@@ -46,6 +47,7 @@ class CallMetadata:
         verifies: on a verify query: the idempotency key of the command asked about.
         saga_id: the saga that sends the command.
         traceparent: the caller's span, as W3C trace context writes it.
+        compensates_foreign: on a compensation: the idempotency key of a command of another service, which it undoes.
         contradicted: the names that were sent more than once, with different values; the first value is kept.
     """
 
@@ -54,6 +56,7 @@ class CallMetadata:
     verifies: str | None = None
     saga_id: str | None = None
     traceparent: str | None = None
+    compensates_foreign: str | None = None
     contradicted: tuple[str, ...] = ()
 
     @classmethod
@@ -74,12 +77,11 @@ class CallMetadata:
         """What no saga sends to a method of this kind: pairs of a name and what is wrong with it.
 
         Keys may be unreadable, or not fit the method or one another. A verify query carries the key of its command also
-        as its own, so there the two are equal. The caller's span is not checked, because W3C's rule is to ignore an
-        unusable one.
+        as its own, so there the two are equal.
         """
         for name, attribute in _ATTRIBUTES.items():
             value = getattr(self, attribute)
-            if name == TRACEPARENT:
+            if name in _UNCHECKED:
                 continue
             if value is not None and (wrong := _wrong(value)):
                 yield name, wrong
@@ -100,7 +102,10 @@ _ATTRIBUTES: Final = {
     VERIFIES: "verifies",
     SAGA_ID: "saga_id",
     TRACEPARENT: "traceparent",
+    COMPENSATES_FOREIGN: "compensates_foreign",
 }
+# W3C's rule is to ignore an unusable one; a key of another service is recorded nowhere.
+_UNCHECKED: Final = frozenset({TRACEPARENT, COMPENSATES_FOREIGN})
 
 
 def _wrong(value: str) -> str | None:

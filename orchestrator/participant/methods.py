@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from orchestrator.participant.callers import caller_of
 from orchestrator.participant.contexts import AsyncHeldContext, HeldContext, refuse_late
 from orchestrator.participant.errors import GuardRefusal
 from orchestrator.participant.metadata import IDEMPOTENCY_KEY, CallMetadata, Kind
@@ -18,6 +20,7 @@ from orchestrator.participant.statuses import (
     error_domain,
 )
 from orchestrator.participant.steps import Answer, Call
+from orchestrator.participant.trust import Trusts, everybody, refuse_untrusted
 
 if TYPE_CHECKING:
     import grpc
@@ -42,12 +45,14 @@ class Method:
         kind: what it is to a saga.
         handler: what serves it.
         validate: from a request to a google.rpc.Status, or to ``None`` where it is valid; asked before the guard.
+        trusts: which roles a caller has; asked before all else.
     """
 
     path: str
     kind: Kind
     handler: Handler
     validate: Validate | None
+    trusts: Trusts = everybody
 
     @property
     def domain(self) -> str:
@@ -59,8 +64,10 @@ class Method:
 
         Raises:
             FailedStatusError: the request or its metadata make no sense; the guard is not asked.
+            GuardRefusal: the caller is not trusted.
         """
         metadata = CallMetadata.read(context.invocation_metadata())
+        refuse_untrusted(self.trusts, partial(caller_of, context), self.kind, metadata, self.path)
         wrong = [(f"metadata.{name}", nonsense) for name, nonsense in metadata.nonsense(self.kind)]
         message: Any = request
         if self.handler.request_deserializer is not None:
@@ -99,7 +106,9 @@ class Method:
         return None, echo
 
 
-def guarded_method(kinds: Kinds, path: str, handler: Handler | None, validate: Validate | None) -> Method | str | None:
+def guarded_method(
+    kinds: Kinds, path: str, handler: Handler | None, validate: Validate | None, trusts: Trusts = everybody
+) -> Method | str | None:
     """The method to guard; ``None`` where there is nothing to guard; or why it must not be called.
 
     A service that is not listed, such as health or reflection, is none of the guard's business. A stream has no one
@@ -114,7 +123,7 @@ def guarded_method(kinds: Kinds, path: str, handler: Handler | None, validate: V
         return refused(f"{path} is not listed among the kinds that the guard was given")
     if handler.unary_unary is None:
         return None if kind is Kind.QUERY else refused(f"{path} is a stream, which the guard cannot record")
-    return Method(path, kind, handler, validate)
+    return Method(path, kind, handler, validate, trusts)
 
 
 def refused(reason: str) -> str:

@@ -13,6 +13,7 @@ import grpc
 
 from orchestrator.participant.driving import Records, answer
 from orchestrator.participant.methods import ENDINGS, Handler, Kinds, Method, Running, Validate, guarded_method
+from orchestrator.participant.trust import Trusts, everybody
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,12 +30,15 @@ class GuardInterceptor(grpc.ServerInterceptor):
     The records are on an ``Engine`` or a driver.
     """
 
-    def __init__(self, records: Records, kinds: Kinds, *, validate: Validate | None = None) -> None:
+    def __init__(
+        self, records: Records, kinds: Kinds, *, validate: Validate | None = None, trusts: Trusts = everybody
+    ) -> None:
         if records.is_async:
             raise TypeError("handlers in threads need records on an Engine or a driver, and not on an AsyncEngine")
         self._records = records
         self._kinds = kinds
         self._validate = validate
+        self._trusts = trusts
 
     def intercept_service(
         self,
@@ -43,7 +47,7 @@ class GuardInterceptor(grpc.ServerInterceptor):
     ) -> Handler | None:
         """The handler of a call, guarded."""
         handler = continuation(handler_call_details)
-        method = guarded_method(self._kinds, handler_call_details.method, handler, self._validate)
+        method = guarded_method(self._kinds, handler_call_details.method, handler, self._validate, self._trusts)
         if isinstance(method, Method):
             return grpc.unary_unary_rpc_method_handler(self._guarding(method))
         return grpc.unary_unary_rpc_method_handler(_refusing(method)) if isinstance(method, str) else handler

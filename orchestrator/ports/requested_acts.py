@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.acts import Act
     from orchestrator.ports.claims import Served
 
@@ -30,7 +31,7 @@ class RequestedAct(NamedTuple):
     saga_id: str
     act: Act
     why: str
-    requested_by: str
+    requested_by: Actor
 
 
 class RequestedActs(Protocol):

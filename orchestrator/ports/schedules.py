@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.journal.actor import Actor
     from orchestrator.ports.claims import Served
 
 
@@ -51,12 +52,12 @@ class Firing(NamedTuple):
     Attributes:
         instant: for which instant; of one by hand, when it was asked for.
         request_id: from which the id of its saga follows.
-        by: who asked for it; empty where the timetable did.
+        by: who asked for it; ``None`` where the timetable did.
     """
 
     instant: int
     request_id: str
-    by: str = ""
+    by: Actor | None = None
 
 
 class PastStart(NamedTuple):
@@ -82,7 +83,7 @@ class Pause(NamedTuple):
 
     at: int
     why: str
-    by: str
+    by: Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class Schedule:
     missed_limit: int
     window: int
     created_at: int
-    created_by: str
+    created_by: Actor
     next_at: int | None
     pause: Pause | None = None
     buffered: int | None = None

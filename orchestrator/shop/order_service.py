@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.access.subject import actor
 from orchestrator.api.application import Application, servicers
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, patience_of, priority_of, statuses, traceparent_of
 from orchestrator.api.signals import typed_signal
@@ -43,9 +44,6 @@ DEFINITION: Final = "place_order"
 
 # What an order that takes no decision, or no more, says of one; version 1 asks for none.
 _NOT_IN_TIME: Final = frozenset({"TOO_LATE", "SAGA_ENDED", "UNKNOWN_SIGNAL"})
-
-# Who cancels, as far as this API knows: it is the customer's side.
-_CUSTOMER = "customer"
 
 
 class OrderService(OrderServiceServicer):
@@ -117,7 +115,7 @@ class OrderService(OrderServiceServicer):
         """See the contract."""
         await self._order(request.order_id)
         state = await self._sagas.act(
-            Act.CANCEL, request.order_id, request.reason, _CUSTOMER, patience=patience_of(context)
+            Act.CANCEL, request.order_id, request.reason, actor(), patience=patience_of(context)
         )
         return order_service_pb2.CancelOrderResponse(order=self._view(state))
 
@@ -147,8 +145,8 @@ class OrderService(OrderServiceServicer):
     async def _decide(self, request: _Decision, context: Context, *, approved: bool) -> tuple[SagaState, bool]:
         """Give an order somebody's decision; the order, and whether the decision came in time."""
         await self._order(request.order_id)
-        decision = Decision(approved=approved, reason=request.reason, decided_by=request.decided_by)
-        signal = typed_signal(APPROVAL, decision, request.request_id, request.decided_by)
+        decision = Decision(approved=approved, reason=request.reason, decided_by=actor().name)
+        signal = typed_signal(APPROVAL, decision, request.request_id, actor())
         try:
             state = await self._sagas.signal(request.order_id, signal, patience=patience_of(context))
         except ActRefused as refused:

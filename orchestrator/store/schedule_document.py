@@ -8,9 +8,13 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from orchestrator.journal.actor import Actor
 from orchestrator.ports.schedules import Firing, Missed, Overlap, PastStart, Pause, Schedule, StartOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def to_document(schedule: Schedule) -> str:
@@ -32,11 +36,20 @@ def from_document(document: str, revision: int) -> Schedule:
     for name in ("digest", "input"):
         fields[name] = base64.b64decode(fields[name])
     fields["overlap"], fields["missed"] = Overlap(fields["overlap"]), Missed(fields["missed"])
-    fields["firing"] = tuple(Firing(*each) for each in fields["firing"])
+    fields["created_by"] = Actor(*fields["created_by"])
+    fields["firing"] = tuple(_firing(*each) for each in fields["firing"])
     fields["recent"] = tuple(_past(*each) for each in fields["recent"])
     fields["running"] = tuple(fields["running"])
-    fields["pause"] = None if fields["pause"] is None else Pause(*fields["pause"])
+    fields["pause"] = None if fields["pause"] is None else _pause(*fields["pause"])
     return Schedule(revision=revision, **fields)
+
+
+def _firing(instant: int, request_id: str, by: Sequence[str] | None) -> Firing:
+    return Firing(instant, request_id, None if by is None else Actor(*by))
+
+
+def _pause(at: int, why: str, by: Sequence[str]) -> Pause:
+    return Pause(at, why, Actor(*by))
 
 
 def _past(instant: int, outcome: int, *rest: Any) -> PastStart:  # noqa: ANN401 - as in the text

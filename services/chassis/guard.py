@@ -7,18 +7,20 @@ rejection is *settled* where it holds for every attempt of its key; the intercep
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from orchestrator.participant import GuardRefusal, Kind, guard, steps
+from orchestrator.participant.callers import caller_of
 from orchestrator.participant.driving import follow, take
 from orchestrator.participant.engines import ConnectionRecords
 from orchestrator.participant.errors import RefusedError
 from orchestrator.participant.metadata import CallMetadata
 from orchestrator.participant.records import Record
+from orchestrator.participant.trust import Trusts, refuse_untrusted
 from services.chassis.database import Database
 from services.chassis.errors import Rejection, ServiceError, Unavailable
 
@@ -121,6 +123,18 @@ class Guard:
             rejection = Rejection.from_bytes(answer.content)
             raise rejection.settle() if answer.echo else rejection
         return call.reply_type.FromString(answer.content)
+
+
+def refuse_stranger(trusts: Trusts, context: Any, kind: str, metadata: CallMetadata, method: str) -> None:  # noqa: ANN401 - gRPC's
+    """Refuse a call whose caller does not have the role that it needs; see ``orchestrator.participant.trust``.
+
+    Raises:
+        Rejection: CALLER_NOT_TRUSTED; it holds for this attempt alone.
+    """
+    try:
+        refuse_untrusted(trusts, partial(caller_of, context), kind, metadata, method)
+    except GuardRefusal as refusal:
+        raise _refused(refusal) from refusal
 
 
 def _take(unit: steps.Transaction, call: Call[ReplyT], connection: Connection) -> bytes | Record:

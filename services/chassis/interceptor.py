@@ -1,4 +1,4 @@
-"""Every call of the service passes here: it gets its span and its validation, and its errors become statuses.
+"""Every call of the service passes here: its caller and its request are checked, and its errors become statuses.
 
 The guard's answers that hold for every attempt of an idempotency key echo that key in their trailing metadata, because
 proxies and wrong backends answer too, and do not echo it. These are all replies, since every method runs behind the
@@ -16,7 +16,9 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from orchestrator.participant.metadata import IDEMPOTENCY_KEY, CallMetadata
+from orchestrator.participant.trust import Trusts
 from services.chassis.errors import InternalError, ServiceError
+from services.chassis.guard import refuse_stranger
 from services.chassis.participant import KIND
 from services.chassis.refusal import Context, refuse
 from services.chassis.spans import Tracing
@@ -35,10 +37,12 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
     Args:
         contract: the service.
         tracing: where its spans go.
+        trusts: which roles a caller has; asked before all else.
     """
 
-    def __init__(self, contract: ServiceDescriptor, tracing: Tracing) -> None:
+    def __init__(self, contract: ServiceDescriptor, tracing: Tracing, trusts: Trusts) -> None:
         self._tracing = tracing
+        self._trusts = trusts
         self._domain = error_domain(contract)
         self._names = {f"/{contract.full_name}/{method.name}": method.name for method in contract.methods}
         self._handlers: dict[str, Handler] = {}
@@ -72,6 +76,7 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
             metadata = CallMetadata.read(context.invocation_metadata())
             span = self._tracing.start(name, request, metadata)
             try:
+                refuse_stranger(self._trusts, context, kind, metadata, name)
                 refuse_invalid(request, metadata, kind)
                 reply = await behaviour(request, context)
             except ServiceError as error:

@@ -1,8 +1,6 @@
 """Runs one service as a gRPC server: what is opened, in which order, and how the server is drained."""
 
-import errno
 import logging
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -18,10 +16,10 @@ from sqlalchemy import MetaData
 
 from services.chassis.database import Database
 from services.chassis.decoding import Decoding
-from services.chassis.errors import StartupError
 from services.chassis.guard import Guard
 from services.chassis.health import Health
 from services.chassis.interceptor import ServiceInterceptor
+from services.chassis.listening import door
 from services.chassis.migration import migrate
 from services.chassis.participant import Participant
 from services.chassis.reflection import add_reflection
@@ -78,9 +76,11 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
         the address it listens on, with the port really taken.
 
     Raises:
-        StartupError: the address or the database cannot be used.
+        StartupError: the address, the database or a certificate cannot be used, or the door would be open to a network.
     """
     logger = logging.getLogger(service.name)
+    prefix = f"{service.name.upper()}_"
+    entrance = door(settings, prefix=prefix)
     async with AsyncExitStack() as stack:
         prepare = partial(migrate, migrations=service.migrations)
         database = await Database.open(settings.database_url, prepare=prepare)
@@ -92,13 +92,14 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
             await stack.enter_async_context(servicer)
 
         server = grpc.aio.server(
-            interceptors=[Decoding(), ServiceInterceptor(service.contract, tracing)], options=_OPTIONS
+            interceptors=[Decoding(), ServiceInterceptor(service.contract, tracing, entrance.trusts)],
+            options=(*_OPTIONS, *entrance.options),
         )
         service.register(servicer, server)
         status = Health(service.contract.full_name)
         add_HealthServicer_to_server(status, server)
         add_reflection((service.contract.full_name, health.SERVICE_NAME), server)
-        address = _listen(server, settings.listen, variable=f"{service.name.upper()}_LISTEN")
+        address = entrance.open(server, settings.listen, variable=f"{prefix}LISTEN")
         await server.start()
         logger.info("%s listening on %s", service.name, address)
         try:
@@ -107,21 +108,3 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
             logger.info("%s draining", service.name)
             status.drain()
             await server.stop(settings.drain_seconds)
-
-
-def _listen(server: grpc.aio.Server, address: str, *, variable: str) -> str:
-    """Take the address, and return it with the port really taken: port 0 leaves the choice to the system."""
-    host, port = split_address(address)
-    try:
-        # gRPC would fail too, but it hides the reason and prints lines of its own.
-        family, kind, protocol, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(target)
-            probe.listen()
-        taken = server.add_insecure_port(address)
-    except (OSError, RuntimeError) as error:
-        in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        cause = f"port {port} is in use" if in_use else str(error)
-        raise StartupError(f"cannot listen on {address}: {cause}; set {variable} to another host:port") from error
-    return f"{address.rpartition(':')[0]}:{taken}"

@@ -1,13 +1,19 @@
 """What an operator may set, by environment variables that start with the service's name.
 
-| variable                    | meaning                                                     | default                 |
-|-----------------------------|-------------------------------------------------------------|-------------------------|
-| ``INVENTORY_LISTEN``        | where to listen, ``host:port``; port 0 takes a free one     | the contract's          |
-|                             |                                                             | ``default_host``        |
-| ``INVENTORY_DATABASE_URL``  | ``sqlite:///path`` or ``postgresql://...``                  | a file in ``STATE_DIR`` |
-| ``INVENTORY_DRAIN_SECONDS`` | how long calls in flight may take to finish at shutdown     | 10                      |
-| ``INVENTORY_LOG_LEVEL``     | ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``               | ``INFO``                |
-| ``STATE_DIR``               | the folder of the databases of all services on this machine | ``.state``              |
+| variable                      | meaning                                                 | default                 |
+|-------------------------------|---------------------------------------------------------|-------------------------|
+| ``INVENTORY_LISTEN``          | where to listen, ``host:port``; port 0 takes a free one | the contract's          |
+|                               |                                                         | ``default_host``        |
+| ``INVENTORY_DATABASE_URL``    | ``sqlite:///path`` or ``postgresql://...``              | a file in ``STATE_DIR`` |
+| ``INVENTORY_DRAIN_SECONDS``   | how long calls in flight may take to finish at shutdown | 10                      |
+| ``INVENTORY_LOG_LEVEL``       | ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``           | ``INFO``                |
+| ``INVENTORY_TLS_CERTIFICATE`` | the file of its certificate with the chain, in PEM      | no TLS                  |
+| ``INVENTORY_TLS_KEY``         | the file of its private key, in PEM without a password  |                         |
+| ``INVENTORY_TLS_CA``          | the file of the authorities of the callers              | callers need none       |
+| ``INVENTORY_TRUSTED_CALLERS`` | the file that names trusted callers, as                 | everybody is trusted    |
+|                               | ``orchestrator.participant.trust`` reads it             |                         |
+| ``INVENTORY_INSECURE``        | listen to a network without TLS or trusted callers      | false                   |
+| ``STATE_DIR``                 | the folder of the databases of all services             | ``.state``              |
 
 The ``OTEL_*`` variables are read by the OpenTelemetry SDK.
 """
@@ -64,6 +70,11 @@ class Settings(BaseSettings):
     database_url: str
     drain_seconds: float = Field(10.0, ge=0, allow_inf_nan=False)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_ca: Path | None = None
+    trusted_callers: Path | None = None
+    insecure: bool = False
 
     @field_validator("database_url")
     @classmethod

@@ -18,6 +18,7 @@ from orchestrator.shop.demo.processes import Processes
 from orchestrator.shop.demo.procfile import ROOT
 from tests.acceptance.foreign import boutique, built_boutique, foreign
 from tests.acceptance.trips import agency, project
+from tests.support.tokens import AUTHORIZATION, TOKEN, keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,7 @@ def run(*command: str, **environment: str) -> Done:
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env=settings_removed(os.environ) | environment,
+        env=settings_removed(os.environ) | {"ORCHESTRATOR_TOKEN": TOKEN} | environment,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -66,7 +67,8 @@ def run(*command: str, **environment: str) -> Done:
 
 
 def buf_curl(*arguments: str) -> Done:
-    return run(str(BIN / "buf"), "curl", "--protocol", "grpc", "--http2-prior-knowledge", *arguments)
+    who = ("-H", ": ".join(AUTHORIZATION), "--reflect-header", "*")
+    return run(str(BIN / "buf"), "curl", "--protocol", "grpc", "--http2-prior-knowledge", *who, *arguments)
 
 
 def order(**changes: object) -> dict[str, Any]:
@@ -91,6 +93,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """The shop, one for all tests of this folder."""
     state, addresses = tmp_path_factory.mktemp("shop"), Addresses.free()
     environment = settings_removed(os.environ) | addresses.environment | {"STATE_DIR": str(state)}
+    keep_token(state)
     log = state / "processes.log"
     with Processes(environment, log) as processes:
         processes.start()

@@ -17,6 +17,7 @@ import grpc.aio
 from google.protobuf import json_format
 from google.type.money_pb2 import Money
 
+from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.shop.demo.addresses import Addresses
 from saga.v1.saga_service_pb2 import CancelSagaRequest, PauseSagaRequest, WatchSagaRequest
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
@@ -27,6 +28,7 @@ from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 from tests.acceptance.conftest import BIN, PATIENCE, order
 from tests.acceptance.pages import ROOT
 from tests.acceptance.trips import environment
+from tests.support.tokens import TOKEN, keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +45,7 @@ _ENDLESS: Final = (
     (re.compile(r"orchestrator serve |orchestrator mock |python -m services\.\w+$"), re.compile(r"listening on (\S+)")),
     (re.compile(r"orchestrator feed$"), re.compile(r"place_order")),
 )
-_ASKED: Final = {"reason": "for a page", "requested_by": "a test"}
+_ASKED: Final = {"reason": "for a page"}
 _EXAMPLE_PORTS: Final = re.compile(r"127\.0\.0\.1:5200\d")
 
 
@@ -85,6 +87,7 @@ class ShopWorld(World):
     def beside(cls, shop: Shop, folder: Path) -> ShopWorld:
         """With commands that know where the shop is."""
         (folder / "protos").symlink_to(ROOT / "protos")
+        keep_token(folder / ".state")
         where = {"ORCHESTRATOR_PARTICIPANTS": shop.addresses.environment["ORCHESTRATOR_PARTICIPANTS"]}
         variables = environment(folder) | where | {"ORCHESTRATOR_ADDRESS": shop.addresses.orchestrator}
         return cls(folder, variables, shop)
@@ -155,7 +158,7 @@ class ShopWorld(World):
             return True
 
     def _channel(self, name: str = "orchestrator") -> grpc.aio.Channel:
-        return grpc.aio.insecure_channel(self.shop.addresses.all[name])
+        return grpc.aio.insecure_channel(self.shop.addresses.all[name], interceptors=with_token(TOKEN))
 
 
 _SITUATIONS: Final = (
@@ -216,7 +219,7 @@ def run(world: World, command: str) -> str:
 def started(world: World, command: str, ready: re.Pattern[str]) -> Iterator[re.Match[str]]:
     """A process with a state of its own that does what it is for; interrupted at the end."""
     state = world.folder / "another_state"
-    fresh = {"ORCHESTRATOR_LISTEN": "127.0.0.1:0", "STATE_DIR": str(state)}
+    fresh = {"ORCHESTRATOR_LISTEN": "127.0.0.1:0", "STATE_DIR": str(state), "ORCHESTRATOR_TOKEN": TOKEN}
     listens = dict.fromkeys(("INVENTORY_LISTEN", "GIFT_LISTEN"), "127.0.0.1:0")
     with subprocess.Popen(
         ["sh", "-c", f"exec {command}"],

@@ -26,6 +26,7 @@ from tests.support import contracts
 from tests.support.blocking import replies_of, reply_of, stub_over
 from tests.support.languages import PATIENCE, done, environment, running
 from tests.support.repository import BIN
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,7 @@ class Checkout:
         stack.callback(self._log.close)
         self._process: subprocess.Popen[bytes] | None = None
         self.address = ""
+        keep_token(folder / ".state")
         self.start()
         stack.callback(self.kill)
 
@@ -261,9 +263,9 @@ def test_a_charge_whose_answer_is_lost_goes_before_an_operator_and_is_never_repe
     [charged] = checkout.foreign.ledger("charged")[before:]
 
     reply = json.dumps({"transactionId": charged["transaction_id"]})
-    who = ["--evidence=the books of the bank", "--by=ada"]
+    who = ["--evidence=the books of the bank"]
     checkout.says("resolve", saga_id, CHARGED, "--took-effect", f"--reply-json={reply}", *who)
-    checkout.says("resume", saga_id, "--by=ada")
+    checkout.says("resume", saga_id)
     checkout.until(saga_id, saga_pb2.STATUS_COMPLETED)
     assert len(checkout.foreign.ledger("charged")) == before + 1
     assert [entry["items"] for entry in checkout.foreign.ledger("shipped") if entry["city"] == "dave"] == [{"MUG": 2}]

@@ -7,7 +7,9 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
@@ -17,10 +19,10 @@ from orchestrator.shop.demo.addresses import Addresses, settings_removed
 from orchestrator.shop.demo.procfile import ROOT
 from tests.acceptance.conftest import BIN, PATIENCE, buf_curl, run
 from tests.acceptance.pages import PAGES
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.acceptance.trips import Agency
 
@@ -28,20 +30,26 @@ if TYPE_CHECKING:
 @contextmanager
 def serving(url: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
     """Two replicas on a free port, at which nothing else is; killed at the end, should they still run."""
+    state = tempfile.TemporaryDirectory()
+    keep_token(Path(state.name))
     environment = {
+        "STATE_DIR": state.name,
         "ORCHESTRATOR_SAGAS": "orchestrator.shop",
         "ORCHESTRATOR_JOURNAL": url,
         "ORCHESTRATOR_PROCESSES": "2",
         **Addresses.free().environment,
         **settings,
     }
-    with subprocess.Popen(
-        [str(BIN / "orchestrator"), "serve"],
-        cwd=ROOT,
-        env=settings_removed(os.environ) | environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        state,
+        subprocess.Popen(
+            [str(BIN / "orchestrator"), "serve"],
+            cwd=ROOT,
+            env=settings_removed(os.environ) | environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         try:
             yield process
         finally:
@@ -142,6 +150,7 @@ def test_a_project_goes_from_one_file_to_three_replicas(
     """Every command of the chapter, in the order of the page."""
     folder = tmp_path / "trips"
     shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".state", "__pycache__"))
+    keep_token(folder / ".state")
     [chapter] = [block for block in PAGES["README.md"].blocks("sh") if "--processes" in block.code]
     export, copy, serve = (
         command.replace("postgresql://postgres@127.0.0.1:5432/trips", postgres_url).replace(

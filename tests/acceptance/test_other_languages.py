@@ -19,6 +19,7 @@ from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from tests.support.blocking import reply_of, stub_over
 from tests.support.contracts import call, pool
 from tests.support.languages import PATIENCE, Process, copy_of, done, fetched, running
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +76,7 @@ def orchestrator(folder: Path, hotel: Process, airline: Process) -> Iterator[Pro
     generate, check, serve = commands("orchestrator generate")
     done(folder, ".", generate)
     assert "2 contracts, 5 commands, 1 saga: no violations" in done(folder, ".", check)
+    keep_token(folder / ".state")
     serve = serve.replace(HOTEL_ADDRESS, hotel.address).replace(AIRLINE_ADDRESS, airline.address)
     with running(folder, ".", f"{serve} --listen {ANY_PORT}") as process:
         yield process

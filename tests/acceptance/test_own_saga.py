@@ -14,6 +14,7 @@ from saga.v1 import saga_pb2
 from saga.v1.saga_service_pb2 import StartSagaRequest, StartSagaResponse
 from tests.acceptance.conftest import PATIENCE, buf_curl
 from tests.acceptance.trips import SOURCE, orchestrator
+from tests.support.tokens import AUTHORIZATION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +44,7 @@ def book(address: str, project: Path, city: str) -> tuple[saga_pb2.Saga, dict[st
             request_serializer=StartSagaRequest.SerializeToString,
             response_deserializer=StartSagaResponse.FromString,
         )
-        saga = start(request, timeout=PATIENCE).saga
+        saga = start(request, timeout=PATIENCE, metadata=(AUTHORIZATION,)).saga
     saga.result.Unpack(trip)
     return saga, {"room": trip.room, "seat": trip.seat}
 

@@ -32,6 +32,7 @@ from tests.acceptance.conftest import BIN, PATIENCE
 from tests.acceptance.pages import PAGES
 from tests.conformance.participants.bridge import Bridge
 from tests.support.blocking import reply_of, stub_over
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -286,6 +287,7 @@ def test_a_saga_over_the_adapter_charges_once_refunds_by_the_reply_and_stops_in_
     adapter: Path, cards: Cards
 ) -> None:
     with running(adapter, "adapter.py", "127.0.0.1:0", cards.address) as (charging, _):
+        keep_token(adapter / ".state")
         serve = ["-m", "orchestrator", "serve", "--sagas", "purchase_sagas", "--listen", "127.0.0.1:0"]
         with running(adapter, *serve, "--participant", f"charging.v1.ChargingService={charging}") as (address, _):
             assert started(address, CHARGE).status == STATUS_COMPLETED

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
@@ -19,19 +20,26 @@ from orchestrator.shop.demo.addresses import Addresses, settings_removed
 from orchestrator.shop.demo.procfile import ROOT, SERVICES
 from orchestrator.shop.demo.supervisor import taken
 from tests.acceptance.conftest import BIN, PATIENCE, buf_curl, run
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PATH = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+
+
+@contextmanager
+def state_with_token() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as state:
+        keep_token(Path(state))
+        yield state
 
 
 @contextmanager
 def started(*command: str, until: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """A process that has said something; killed at the end, should it still run."""
     with (
-        tempfile.TemporaryDirectory() as state,
+        state_with_token() as state,
         subprocess.Popen(
             command,
             cwd=ROOT,
@@ -78,7 +86,7 @@ def test_the_orchestrator_starts_alone() -> None:
 def test_run_tells_where_everything_is_and_stops_cleanly() -> None:
     addresses = Addresses.free()
     command = (sys.executable, "-m", "orchestrator.shop.demo.run")
-    with started(*command, until="grpcurl -plaintext -d", **addresses.environment) as running:
+    with started(*command, until="grpcurl -plaintext -H", **addresses.environment) as running:
         running.send_signal(signal.SIGINT)
         assert running.stdout
         said = running.stdout.read()
@@ -89,6 +97,7 @@ def test_run_tells_where_everything_is_and_stops_cleanly() -> None:
 def test_run_shows_replicas_on_one_database_and_stops_all_of_it(tmp_path: Path) -> None:
     addresses = Addresses.free()
     command = (sys.executable, "-m", "orchestrator.shop.demo.run")
+    keep_token(tmp_path)
     replicated = {**addresses.environment, "REPLICAS": "2", "STATE_DIR": str(tmp_path)}
     with started(*command, until="all 2 replicas listen", **replicated) as running:
         sagas = {"ORCHESTRATOR_ADDRESS": addresses.orchestrator}
@@ -158,7 +167,7 @@ def test_one_setting_moves_all_ports_and_the_commands_that_are_printed() -> None
         assert running.stdout
         told = [running.stdout.readline() for _ in range(2)]
         where = f"127.0.0.1:{base}"
-        assert f"export ORCHESTRATOR_ADDRESS={where}; .venv/bin/orchestrator list\n" in told[0]
+        assert re.search(rf"export ORCHESTRATOR_ADDRESS={where} STATE_DIR=\S+; .venv/bin/orchestrator list\n", told[0])
         assert run(str(BIN / "orchestrator"), "list", ORCHESTRATOR_ADDRESS=where).err == "no sagas\n"
         running.send_signal(signal.SIGINT)
         running.stdout.read()

@@ -10,7 +10,8 @@ from orchestrator.shop.demo.addresses import Addresses, settings_removed
 from orchestrator.shop.demo.otlp import Collector
 from orchestrator.shop.demo.processes import Processes
 from orchestrator.shop.demo.procfile import ORCHESTRATOR
-from tests.acceptance.conftest import BIN, PATIENCE, run
+from tests.acceptance.conftest import BIN, PATIENCE, buf_curl, run
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,13 +34,13 @@ def test_sagas_traces_and_commands_need_no_proxy_on_loopback(tmp_path: Path) -> 
             "STATE_DIR": str(tmp_path),
         }
         names = ("product", "inventory", ORCHESTRATOR)
+        keep_token(tmp_path)
         with Processes(environment, tmp_path / "processes.log", *names) as processes:
             processes.start()
             where = [addresses.all[name] for name in names]
             asyncio.run(asyncio.wait_for(processes.serving(where), PATIENCE))
             url = f"http://{addresses.orchestrator}/shop.order.v1.OrderService/StartOrder"
-            curl = (str(BIN / "buf"), "curl", "--protocol", "grpc", "--http2-prior-knowledge", url, "-d", ORDER)
-            assert run(*curl).code == 0
+            assert buf_curl(url, "-d", ORDER).code == 0
             listed = run(str(BIN / "orchestrator"), "list", "--address", addresses.orchestrator, **PROXY)
             assert listed.code == 0, listed.err
             # The participant's span, and the orchestrator's of the same call.

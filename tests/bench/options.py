@@ -9,6 +9,7 @@ from pathlib import Path
 WORKLOADS = (
     "forward",
     "rollback",
+    "tls",
     "postgres",
     "shop",
     "memory",

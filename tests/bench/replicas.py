@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.bootstrap import OpenedReplica
+    from tests.support.certificate_files import Files
 
 SERVICE = "bench.v1.CheckoutService"
 
@@ -28,7 +29,13 @@ def in_file(path: Path) -> str:
 
 @contextlib.asynccontextmanager
 async def opened_replica(
-    journal: str, participant: str, *, collector: str = "", most_in_flight: int = 512, lease_seconds: float = 15.0
+    journal: str,
+    participant: str,
+    *,
+    collector: str = "",
+    most_in_flight: int = 512,
+    lease_seconds: float = 15.0,
+    tls: tuple[Files, str] | None = None,
 ) -> AsyncIterator[OpenedReplica]:
     """A replica with its journal: in SQLite, synchronous=FULL, or on PostgreSQL.
 
@@ -38,12 +45,18 @@ async def opened_replica(
         collector: ``host:port`` of an OTLP receiver that gets every span; empty for no tracing.
         most_in_flight: calls that may be in flight to the participant.
         lease_seconds: after how long others may take over what it advances.
+        tls: the certificates of the replica, and the name of the participant; ``None`` for no TLS.
     """
+    files, name = tls or (None, "")
     settings = Settings(
         journal=journal,
         participants={SERVICE: participant},
         most_in_flight=most_in_flight,
         lease_seconds=lease_seconds,
+        participant_tls_ca=files and files.ca,
+        participant_tls_certificate=files and files.certificate,
+        participant_tls_key=files and files.key,
+        participant_tls_names={SERVICE: name} if name else {},
     )
     async with contextlib.AsyncExitStack() as stack:
         with _environment(collector):  # the collector's address is read while it opens

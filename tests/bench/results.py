@@ -127,6 +127,9 @@ LATENCY_GOALS = {("forward", 1, "saga"): at_most(1.5)}
 TWO_GOAL = at_least(1.6)
 """The rate of two processes over that of one."""
 
+TLS_GOAL = at_least(0.95)
+"""What TLS leaves of the rate of sagas over what it leaves of that of the bare chain; 1, but for the noise."""
+
 RECOVERY_GOAL = at_least(0.5)
 MEMORY_GOAL = at_most(15)
 TAKEOVER_GOAL = at_most(5)

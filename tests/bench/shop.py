@@ -15,6 +15,7 @@ import grpc.aio
 import psycopg
 from google.protobuf.duration_pb2 import Duration
 
+from orchestrator.channels.grpc.bearer import with_token
 from saga.v1 import saga_pb2
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.bench.processes import BenchFailed
@@ -24,6 +25,7 @@ from tests.bench.session import say
 from tests.crash.orders import draw
 from tests.crash.shop import Shop
 from tests.support.repository import ROOT
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -106,7 +108,9 @@ class OpenedShop:
             for store, process in orchestrators.items():
                 await process.restart(**_counting(folder, store, counting=counting))
             channels = {
-                store: await stack.enter_async_context(grpc.aio.insecure_channel(processes[store].address))
+                store: await stack.enter_async_context(
+                    grpc.aio.insecure_channel(processes[store].address, interceptors=with_token(TOKEN))
+                )
                 for store in orchestrators
             }
             contenders = {store: Orders(store, channel) for store, channel in channels.items()}

@@ -12,6 +12,7 @@ from tests.bench.memory import memory
 from tests.bench.processes import busy_seconds
 from tests.bench.recovery import recovery
 from tests.bench.results import Finding
+from tests.bench.secured import tls
 from tests.bench.session import say
 from tests.bench.shared import postgres
 from tests.bench.shop import shop
@@ -25,9 +26,21 @@ if TYPE_CHECKING:
 
 _WORKLOADS = {
     each.__name__: each
-    for each in (forward, rollback, postgres, shop, memory, recovery, takeover, stored, stored_on_postgres, waiting)
+    for each in (
+        forward,
+        rollback,
+        tls,
+        postgres,
+        shop,
+        memory,
+        recovery,
+        takeover,
+        stored,
+        stored_on_postgres,
+        waiting,
+    )
 }
-_WITH_PROCESSES_THAT_END = {"postgres", "shop", "memory", "takeover", "waiting"}
+_WITH_PROCESSES_THAT_END = {"tls", "postgres", "shop", "memory", "takeover", "waiting"}
 """Their CPU is gone with them."""
 
 

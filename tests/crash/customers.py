@@ -11,16 +11,18 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from orchestrator.channels.grpc.bearer import with_token
 from shop.order.v1.order_service_pb2 import CancelOrderRequest, StartOrderRequest, WatchOrderRequest
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
-from tests.crash.processes import CHANNEL_OPTIONS, PATIENCE_SECONDS
+from tests.crash.processes import PATIENCE_SECONDS, connect_in_plain
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from tests.crash.orders import Placed
-    from tests.crash.processes import Process
+    from tests.crash.processes import Connect, Process
 
 _AWAY: Final = frozenset(
     {
@@ -53,6 +55,8 @@ class Customers:
         patience: seconds for which every other customer waits in the first call; the others only watch.
         forgiving: an order that the orchestrator has forgotten is placed again, instead of being an error.
         operated: an operator resumes what is suspended; they wait for the end behind that.
+        connect: opens a channel to the orchestrator.
+        token: tells the orchestrator who they are.
 
     Attributes:
         placed: every order that was begun.
@@ -67,8 +71,10 @@ class Customers:
         patience: int = 2,
         forgiving: bool = False,
         operated: bool = False,
+        connect: Connect = connect_in_plain,
+        token: str = TOKEN,
     ) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = connect(address, with_token(token))
         self.orders = OrderServiceStub(self._channel)
         self.placed: list[Placed] = []
         self.refusals: list[str] = []

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final, Self
 import grpc
 import grpc.aio
 
+from orchestrator.channels.grpc.bearer import with_token
 from saga.v1 import saga_pb2
 from saga.v1.saga_service_pb2 import GetSagaRequest, ListSagasRequest, ResumeSagaRequest, SagaFilter
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from tests.crash.processes import CHANNEL_OPTIONS
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -41,7 +43,7 @@ class Operator:
     def __init__(self, address: str) -> None:
         self.resumed = Counter[str]()
         self._of_saga = Counter[str]()
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS, interceptors=with_token(TOKEN))
         self._sagas = SagaServiceStub(self._channel)
 
     async def __aenter__(self) -> Self:
@@ -75,9 +77,7 @@ class Operator:
         """
         for listed in (await self._sagas.ListSagas(_SUSPENDED, timeout=_SECONDS)).sagas:
             shown = await self._sagas.GetSaga(GetSagaRequest(saga_id=listed.saga_id), timeout=_SECONDS)
-            request = ResumeSagaRequest(
-                saga_id=listed.saga_id, reason="what was wrong is over", requested_by="operator"
-            )
+            request = ResumeSagaRequest(saga_id=listed.saga_id, reason="what was wrong is over")
             await self._sagas.ResumeSaga(request, timeout=_SECONDS)
             self.resumed[shown.saga.reason.code] += 1
             self._of_saga[listed.saga_id] += 1

@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import grpc.aio
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -23,7 +23,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -58,6 +58,19 @@ for pid in alive:
     except ProcessLookupError:
         pass
 """
+
+
+class Connect(Protocol):
+    """Opens a channel to an address."""
+
+    def __call__(
+        self, address: str, interceptors: Sequence[grpc.aio.ClientInterceptor] = (), /
+    ) -> grpc.aio.Channel: ...
+
+
+def connect_in_plain(address: str, interceptors: Sequence[grpc.aio.ClientInterceptor] = (), /) -> grpc.aio.Channel:
+    """A channel without TLS."""
+    return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS, interceptors=interceptors)
 
 
 class ProcessFailed(Exception):
@@ -107,6 +120,7 @@ class Process:
         environment: its whole environment.
         log: the file to which its output is appended.
         guardian: who sees to its end.
+        connect: opens a channel to it.
     """
 
     def __init__(
@@ -117,6 +131,7 @@ class Process:
         environment: Mapping[str, str],
         log: Path,
         guardian: Guardian,
+        connect: Connect | None = None,
     ) -> None:
         self.name = name
         self.address = address
@@ -124,6 +139,7 @@ class Process:
         self._command = [sys.executable, "-m", *module]
         self._environment = dict(environment)
         self._guardian = guardian
+        self.connect = connect or connect_in_plain
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -159,7 +175,7 @@ class Process:
         Raises:
             ProcessFailed: it ended instead, or it takes too long.
         """
-        checking = asyncio.ensure_future(_serving(self.address))
+        checking = asyncio.ensure_future(_serving(self.connect(self.address)))
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 while not checking.done():
@@ -260,8 +276,8 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in kept.items() if not name.endswith(("_LISTEN", "_DATABASE_URL"))}
 
 
-async def _serving(address: str) -> None:
-    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+async def _serving(channel: grpc.aio.Channel) -> None:
+    async with channel:
         health: Any = HealthStub(channel)  # its stubs are untyped
         while True:
             with contextlib.suppress(grpc.aio.AioRpcError):

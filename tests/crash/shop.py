@@ -6,16 +6,21 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, Final, Self
 
-import grpc.aio
-
 from orchestrator.shop.demo.otlp import Collector
 from orchestrator.shop.place_order import place_order
-from tests.crash.processes import CHANNEL_OPTIONS, Guardian, Process, clean_environment, free_addresses
+from tests.crash.processes import Guardian, Process, clean_environment, free_addresses
+from tests.crash.secured import ORCHESTRATOR
+from tests.support.tokens import keep_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
+
+    import grpc.aio
+
+    from tests.crash.processes import Connect
+    from tests.crash.secured import Secured
 
 FULL_NAMES: Final = {
     each.service.file.package.split(".")[1]: each.service.full_name for each in place_order.participants
@@ -31,11 +36,13 @@ class Shop:
     Args:
         folder: where they keep their files and logs.
         traced: whether they, and the orchestrators, send their spans to :attr:`collector`.
+        secured: their certificates, and those of the orchestrators; ``None`` for connections without TLS.
     """
 
-    def __init__(self, folder: Path, *, traced: bool = True) -> None:
+    def __init__(self, folder: Path, *, traced: bool = True, secured: Secured | None = None) -> None:
         self.folder = folder
         self.traced = traced
+        self._secured = secured
         self.collector = Collector()
         self._guardian = Guardian()
         self._environment = clean_environment() | (self.collector.environment if traced else {})
@@ -94,7 +101,8 @@ class Shop:
 
     def channel(self, name: str) -> grpc.aio.Channel:
         """A channel to a service, to ask it something."""
-        return grpc.aio.insecure_channel(self.services[name].address, options=CHANNEL_OPTIONS)
+        service = self.services[name]
+        return service.connect(service.address)
 
     def orchestrator(self, folder: Path, *, instead: Mapping[str, str] | None = None, **settings: str) -> Process:
         """An orchestrator with a journal of its own, not started yet.
@@ -105,18 +113,28 @@ class Shop:
             settings: further ``ORCHESTRATOR_`` settings, in lower case.
         """
         (address,) = free_addresses(1)
+        keep_token(folder)
         addresses = {name: process.address for name, process in self.services.items()} | dict(instead or {})
         environment = {
             "STATE_DIR": str(folder),
             "ORCHESTRATOR_SAGAS": "orchestrator.shop",
             "ORCHESTRATOR_LISTEN": address,
             "ORCHESTRATOR_PARTICIPANTS": ",".join(f"{FULL_NAMES[name]}={where}" for name, where in addresses.items()),
+            **({} if self._secured is None else self._secured.of_orchestrator(FULL_NAMES)),
             **{f"ORCHESTRATOR_{name.upper()}": value for name, value in settings.items()},
         }
         # Beside its folder: a disk that is full has no room for a log either.
         log = self.folder / f"orchestrator-{len(self._orchestrators)}.log"
         module = ("orchestrator", "serve")
-        process = Process("orchestrator", module, address, self._environment | environment, log, self._guardian)
+        process = Process(
+            "orchestrator",
+            module,
+            address,
+            self._environment | environment,
+            log,
+            self._guardian,
+            self._connect(ORCHESTRATOR),
+        )
         self._orchestrators.append(process)
         return process
 
@@ -134,5 +152,10 @@ class Shop:
 
     def _service(self, name: str, address: str, folder: Path | None = None, *, log: str = "") -> Process:
         settings = {f"{name.upper()}_LISTEN": address, "STATE_DIR": str(folder or self.folder)}
-        log_file = self.folder / f"{log or name}.log"
-        return Process(name, (f"services.{name}",), address, self._environment | settings, log_file, self._guardian)
+        if self._secured is not None:
+            settings |= self._secured.of_service(name)
+        environment, file = self._environment | settings, self.folder / f"{log or name}.log"
+        return Process(name, (f"services.{name}",), address, environment, file, self._guardian, self._connect(name))
+
+    def _connect(self, name: str) -> Connect | None:
+        return None if self._secured is None else self._secured.connecting_to(name)

@@ -142,9 +142,7 @@ async def retry(situation: Situation) -> None:
 
 
 async def resolve(situation: Situation) -> None:
-    request = pb.ResolveOutcomeRequest(
-        saga_id=situation.saga_id, key=ARRANGE, took_effect=False, evidence="seen", requested_by="ada"
-    )
+    request = pb.ResolveOutcomeRequest(saga_id=situation.saga_id, key=ARRANGE, took_effect=False, evidence="seen")
     await situation.other.ResolveOutcome(request)
 
 

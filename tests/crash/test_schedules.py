@@ -64,9 +64,7 @@ class Planner:
             overlap_policy=OVERLAP_POLICY_ALLOW_ALL,
         )
         schedule.at.FromNanoseconds(time.time_ns() + int(seconds * 1e9))
-        request = pb.CreateScheduleRequest(
-            schedule=schedule, request_id=order.request.request_id, requested_by="planner"
-        )
+        request = pb.CreateScheduleRequest(schedule=schedule, request_id=order.request.request_id)
         await insisting(self.schedules.CreateSchedule, request)
         return schedule.name
 

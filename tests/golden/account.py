@@ -66,7 +66,13 @@ def _command(command: CommandState) -> dict[str, Any]:
     }
 
 
+_FIRST_FIELDS = 4
+"""As many a reason had at first."""
+
+
 def _told(reason: Reason) -> list[str]:
-    """A reason; the request by which it was asked for, only where there is one, as in the accounts of earlier days."""
-    *others, request_id = reason
-    return [*others, request_id] if request_id else others
+    """A reason; what only later versions write, only where there is some, as in the accounts of earlier days."""
+    told = [str(part) for part in reason]
+    while len(told) > _FIRST_FIELDS and not told[-1]:
+        del told[-1]
+    return told

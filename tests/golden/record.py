@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.type.money_pb2 import Money
 
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.export import write_journal
 from orchestrator.journal.state import Status
 from orchestrator.shop.place_order import APPROVAL_LIMIT, place_order, place_order_2
@@ -124,7 +125,7 @@ async def approved_too_late(world: EngineWorld) -> None:
 async def cancelled_while_it_waited(world: EngineWorld) -> None:
     """The customer cancels an order that waits for its approval."""
     process = await parked(world)
-    await process.acts.cancel(ORDER_ID, "changed her mind", "ada")
+    await process.acts.cancel(ORDER_ID, "changed her mind", Actor("ada"))
     await world.stopped(ORDER_ID)
 
 
@@ -160,7 +161,7 @@ async def cancelled(world: EngineWorld) -> None:
     world.participants.scripts["ArrangeShipment"] = [answer]
     started = asyncio.ensure_future(run(world))
     await until(lambda: answer.asked)
-    cancel = world.processes[0].acts.cancel(ORDER_ID, "changed her mind", "ada")
+    cancel = world.processes[0].acts.cancel(ORDER_ID, "changed her mind", Actor("ada"))
     cancelling = asyncio.ensure_future(cancel)
     await turns()
     answer.give()
@@ -199,8 +200,8 @@ async def undone_by_hand(world: EngineWorld) -> None:
     world.participants.scripts["VoidAuthorization"] = [rejected("NOT_FOUND", "NO_SUCH_PAYMENT")]
     await run(world)
     acts = world.processes[0].acts
-    await acts.resolve_compensation(ORDER_ID, "PaymentService.AuthorizePayment", "voided by hand", "ada")
-    await acts.resume(ORDER_ID, "go on", "ada")
+    await acts.resolve_compensation(ORDER_ID, "PaymentService.AuthorizePayment", "voided by hand", Actor("ada"))
+    await acts.resume(ORDER_ID, "go on", Actor("ada"))
     await world.stopped(ORDER_ID)
 
 

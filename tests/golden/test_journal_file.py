@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.engine.replica.acts import Acts
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.state import Status, StepOutcome
 from orchestrator.store.copying import copy_journal
 from orchestrator.store.opening import open_store
@@ -101,6 +102,6 @@ async def test_nothing_is_sent_again_whose_result_an_earlier_version_has_journal
 
 async def test_a_saga_that_an_earlier_version_has_suspended_is_resumed(worker: Worker) -> None:
     await worker.open()
-    await Acts(worker).resume(SUSPENDED, "the bin is full again", "ada")
+    await Acts(worker).resume(SUSPENDED, "the bin is full again", Actor("ada"))
 
     assert (await worker.wait(SUSPENDED, 1e6)).status is Status.COMPLETED

@@ -15,6 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.errors import CancelRefused, InvalidInput
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import CommandCompleted, CompensationCompleted, SagaResumed
 from orchestrator.journal.state import Status
 from orchestrator.observability.projection import SagaTrace
@@ -115,7 +116,7 @@ async def test_3_a_command_in_doubt_is_compensated_when_the_saga_is_cancelled(
     await process.worker.start(world.order())
     await until(lambda: ledger.methods().count("ArrangeShipment") > 2)
 
-    await process.acts.cancel(SAGA, "enough", "ada")
+    await process.acts.cancel(SAGA, "enough", Actor("ada"))
     await world.stopped()
 
     assert "CancelShipment" in ledger.methods()
@@ -159,14 +160,14 @@ async def test_6_after_the_pivot_only_forwards(world: EngineWorld) -> None:
     await process.worker.start(world.order())
     await until(lambda: held.asked)
     with pytest.raises(CancelRefused, match="past its point of no return"):
-        await process.acts.cancel(SAGA, "too late", "ada")
+        await process.acts.cancel(SAGA, "too late", Actor("ada"))
     held.give(rejected(echoed=True))
 
     state = await world.stopped()
     assert state.status is Status.SUSPENDED
     assert not set(world.participants.methods()) & set(BACKWARD)
 
-    await process.acts.resume(SAGA, "mended", "ada")
+    await process.acts.resume(SAGA, "mended", Actor("ada"))
     await until(lambda: world.state().status is Status.COMPLETED)
     assert any(isinstance(entry, SagaResumed) for entry in world.entries())
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -53,13 +54,14 @@ EVERY_ENTRY: tuple[e.Entry, ...] = (
     e.CompensationResolved(AT + 25, "Shop.Pay#1", REASON),
     e.WaitBegan(AT + 26, "item-1/signal:approval#1", "approval", "saga.v1.Decision", AT + 60),
     e.WaitBegan(AT + 27, "sleep#1", due_at=AT + 50),
-    e.SignalReceived(AT + 28, "request-1", "approval", "saga.v1.Decision", b"\x08\x01", "ada"),
+    e.SignalReceived(AT + 28, "request-1", "approval", "saga.v1.Decision", b"\x08\x01", Actor("ada")),
     e.WaitEnded(AT + 29, "item-1/signal:approval#1", WaitEnd.SIGNAL, "request-1"),
     e.WaitEnded(AT + 30, "sleep#1", WaitEnd.DUE),
     e.SagaParked(AT + 31, AT + 50),
     e.SagaWoken(AT + 32, "host-1-abc", "timer"),
     e.SagaQueued(AT + 33, Priority.HIGH, AT - 300),
     e.SagaAdmitted(AT + 34, "host-1-abc"),
+    e.ActProposed(AT + 35, "Shop.Pay#1", "SKIP_COMPENSATION Shop.Pay#1", REASON),
 )
 """One of every kind, in an order that no saga would have: a store does not care."""
 

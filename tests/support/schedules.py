@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.engine.schedules.facade import NewSchedule
+from orchestrator.journal.actor import Actor
 from orchestrator.ports.schedules import (
     Firing,
     Missed,
@@ -42,16 +43,16 @@ HOURLY: Final = Schedule(
     missed_limit=10,
     window=MINUTE,
     created_at=1,
-    created_by="ada",
+    created_by=Actor("ada"),
     next_at=None,
 )
 """Starts an order every hour; when next, a test says."""
 
 FULL: Final = replace(
     HOURLY,
-    pause=Pause(5, "ünï\x00code", "ada"),
+    pause=Pause(5, "ünï\x00code", Actor("ada")),
     buffered=7,
-    firing=(Firing(7, "request-1"), Firing(8, "request-2", "bob")),
+    firing=(Firing(7, "request-1"), Firing(8, "request-2", Actor("bob"))),
     not_before=9,
     running=("saga-1", "saga-2"),
     recent=(PastStart(3, StartOutcome.STARTED, 4, "saga-1"), PastStart(4, StartOutcome.REFUSED, 5, message="no\x00")),
@@ -83,6 +84,6 @@ def new_schedule(saga_input: Message, **changes: Any) -> NewSchedule:  # noqa: A
         missed=Missed.RUN_LAST,
         missed_limit=10,
         window=MINUTE,
-        created_by="ada",
+        created_by=Actor("ada"),
     )
     return new._replace(**changes)

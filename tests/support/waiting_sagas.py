@@ -10,6 +10,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 from orchestrator import approval, saga, scope, signal, sleep, sleep_until, timeout
 from orchestrator.engine.sagas import Signal
 from orchestrator.errors import SignalTimedOut, TimeLimitPassed
+from orchestrator.journal.actor import Actor
 from saga.v1.saga_pb2 import Decision
 from shop.order.v1.order_pb2 import Receipt
 from shop.order.v1.order_service_pb2 import StartOrderRequest
@@ -24,13 +25,13 @@ INSTANT = datetime(2023, 11, 15, tzinfo=UTC)
 def note(text: str, request_id: str = "request-1", name: str = "note") -> Signal:
     """A signal with a text."""
     payload = StringValue(value=text).SerializeToString()
-    return Signal(request_id, name, StringValue.DESCRIPTOR.full_name, payload, "ada")
+    return Signal(request_id, name, StringValue.DESCRIPTOR.full_name, payload, Actor("ada"))
 
 
 def decision(*, approved: bool = True, request_id: str = "request-1") -> Signal:
     """Somebody's yes or no."""
     payload = Decision(approved=approved, decided_by="ada").SerializeToString()
-    return Signal(request_id, "approval", Decision.DESCRIPTOR.full_name, payload, "ada")
+    return Signal(request_id, "approval", Decision.DESCRIPTOR.full_name, payload, Actor("ada"))
 
 
 @saga("sleepy", version=1)

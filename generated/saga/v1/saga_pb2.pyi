@@ -430,7 +430,7 @@ class JournalEntry(_message.Message):
     request_id: _builtins.str
     """The request with which a signal was given."""
     by: _builtins.str
-    """Who gave a signal, or the replica that woke the saga."""
+    """The replica that woke the saga."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it was written."""
@@ -445,7 +445,7 @@ class JournalEntry(_message.Message):
 
     @_builtins.property
     def reason(self) -> Global___Reason:
-        """Why, and who asked for it, if someone did."""
+        """Why, and who asked for it, if someone did. Of `SagaStarted`, only who started it."""
 
     @_builtins.property
     def due_at(self) -> _timestamp_pb2.Timestamp:
@@ -492,6 +492,8 @@ class Reason(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     STEP_KEY_FIELD_NUMBER: _builtins.int
     REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    PEER_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """What kind of reason it is, such as `REJECTED`, `CANCELLED` or `DIVERGED`."""
     message: _builtins.str
@@ -499,7 +501,11 @@ class Reason(_message.Message):
     step_key: _builtins.str
     """The step that caused it, if one did."""
     requested_by: _builtins.str
-    """Who asked for it, if someone did."""
+    """Who asked for it, if someone did: the name by which the orchestrator knows them."""
+    authority: _builtins.str
+    """How that name is known, such as `token file` or `jwt https://login.example.com`."""
+    peer: _builtins.str
+    """Where they called from, such as `ipv4:10.0.0.7:40312`."""
     def __init__(
         self,
         *,
@@ -507,10 +513,12 @@ class Reason(_message.Message):
         message: _builtins.str = ...,
         step_key: _builtins.str = ...,
         requested_by: _builtins.str = ...,
+        authority: _builtins.str = ...,
+        peer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "requested_by", b"requested_by", "step_key", b"step_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "code", b"code", "message", b"message", "peer", b"peer", "requested_by", b"requested_by", "step_key", b"step_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

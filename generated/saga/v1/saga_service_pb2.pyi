@@ -378,15 +378,12 @@ class SignalSagaRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
-    REQUESTED_BY_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     name: _builtins.str
     """The name of the signal, as the saga's code has it."""
     request_id: _builtins.str
     """A UUID that makes repeating this request safe (AIP-155). Without one, each request is a signal of its own."""
-    requested_by: _builtins.str
-    """Who gives it."""
     @_builtins.property
     def message(self) -> _any_pb2.Any:
         """The signal's message, of the type for which the saga's code asks."""
@@ -398,11 +395,10 @@ class SignalSagaRequest(_message.Message):
         name: _builtins.str = ...,
         message: _any_pb2.Any | None = ...,
         request_id: _builtins.str = ...,
-        requested_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "name", b"name", "request_id", b"request_id", "requested_by", b"requested_by", "saga_id", b"saga_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "name", b"name", "request_id", b"request_id", "saga_id", b"saga_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -440,23 +436,19 @@ class CancelSagaRequest(_message.Message):
 
     SAGA_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
-    REQUESTED_BY_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     reason: _builtins.str
     """Why, in a sentence."""
-    requested_by: _builtins.str
-    """Who asks for it."""
     def __init__(
         self,
         *,
         saga_id: _builtins.str = ...,
         reason: _builtins.str = ...,
-        requested_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "requested_by", b"requested_by", "saga_id", b"saga_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "saga_id", b"saga_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1027,23 +1019,19 @@ class PauseSagaRequest(_message.Message):
 
     SAGA_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
-    REQUESTED_BY_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     reason: _builtins.str
     """Why, in a sentence."""
-    requested_by: _builtins.str
-    """Who does it."""
     def __init__(
         self,
         *,
         saga_id: _builtins.str = ...,
         reason: _builtins.str = ...,
-        requested_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "requested_by", b"requested_by", "saga_id", b"saga_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "saga_id", b"saga_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1081,23 +1069,19 @@ class ResumeSagaRequest(_message.Message):
 
     SAGA_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
-    REQUESTED_BY_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     reason: _builtins.str
     """Why, in a sentence."""
-    requested_by: _builtins.str
-    """Who does it."""
     def __init__(
         self,
         *,
         saga_id: _builtins.str = ...,
         reason: _builtins.str = ...,
-        requested_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "requested_by", b"requested_by", "saga_id", b"saga_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "saga_id", b"saga_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1135,23 +1119,19 @@ class RetryNowRequest(_message.Message):
 
     SAGA_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
-    REQUESTED_BY_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     reason: _builtins.str
     """Why, in a sentence."""
-    requested_by: _builtins.str
-    """Who does it."""
     def __init__(
         self,
         *,
         saga_id: _builtins.str = ...,
         reason: _builtins.str = ...,
-        requested_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "requested_by", b"requested_by", "saga_id", b"saga_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "saga_id", b"saga_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1192,7 +1172,6 @@ class ResolveOutcomeRequest(_message.Message):
     TOOK_EFFECT_FIELD_NUMBER: _builtins.int
     REPLY_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
-    REQUESTED_BY_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     key: _builtins.str
@@ -1201,8 +1180,6 @@ class ResolveOutcomeRequest(_message.Message):
     """Whether the command took effect."""
     evidence: _builtins.str
     """How that is known, in a sentence."""
-    requested_by: _builtins.str
-    """Who says so."""
     @_builtins.property
     def reply(self) -> _any_pb2.Any:
         """The command's reply, where it took effect and the saga needs it: of the type that the contract declares."""
@@ -1215,11 +1192,10 @@ class ResolveOutcomeRequest(_message.Message):
         took_effect: _builtins.bool = ...,
         reply: _any_pb2.Any | None = ...,
         evidence: _builtins.str = ...,
-        requested_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["reply", b"reply"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "key", b"key", "reply", b"reply", "requested_by", b"requested_by", "saga_id", b"saga_id", "took_effect", b"took_effect"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "key", b"key", "reply", b"reply", "saga_id", b"saga_id", "took_effect", b"took_effect"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1258,26 +1234,22 @@ class ResolveCompensationRequest(_message.Message):
     SAGA_ID_FIELD_NUMBER: _builtins.int
     KEY_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
-    REQUESTED_BY_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     key: _builtins.str
     """The command whose effect it was, by its key within the saga; without the number where only one is of this name."""
     evidence: _builtins.str
     """How that is known, in a sentence."""
-    requested_by: _builtins.str
-    """Who says so."""
     def __init__(
         self,
         *,
         saga_id: _builtins.str = ...,
         key: _builtins.str = ...,
         evidence: _builtins.str = ...,
-        requested_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "key", b"key", "requested_by", b"requested_by", "saga_id", b"saga_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "key", b"key", "saga_id", b"saga_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1316,26 +1288,22 @@ class SkipCompensationRequest(_message.Message):
     SAGA_ID_FIELD_NUMBER: _builtins.int
     KEY_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
-    REQUESTED_BY_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     key: _builtins.str
     """The command, by its key within the saga; without the number where only one is of this name."""
     evidence: _builtins.str
     """Why that is right, in a sentence."""
-    requested_by: _builtins.str
-    """Who says so."""
     def __init__(
         self,
         *,
         saga_id: _builtins.str = ...,
         key: _builtins.str = ...,
         evidence: _builtins.str = ...,
-        requested_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "key", b"key", "requested_by", b"requested_by", "saga_id", b"saga_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "key", b"key", "saga_id", b"saga_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1375,15 +1343,12 @@ class ActOnSagasRequest(_message.Message):
     ACTION_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
-    REQUESTED_BY_FIELD_NUMBER: _builtins.int
     action: Global___Action.ValueType
     """The act."""
     dry_run: _builtins.bool
     """Only tell which sagas the act would change."""
     reason: _builtins.str
     """Why, in a sentence."""
-    requested_by: _builtins.str
-    """Who does it."""
     @_builtins.property
     def filter(self) -> Global___SagaFilter:
         """The sagas. At least one part of the filter must be set."""
@@ -1395,11 +1360,10 @@ class ActOnSagasRequest(_message.Message):
         action: Global___Action.ValueType = ...,
         dry_run: _builtins.bool = ...,
         reason: _builtins.str = ...,
-        requested_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "dry_run", b"dry_run", "filter", b"filter", "reason", b"reason", "requested_by", b"requested_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "dry_run", b"dry_run", "filter", b"filter", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
+from saga.v1 import access_pb2 as saga_dot_v1_dot_access__pb2
 from saga.v1 import schedule_pb2 as saga_dot_v1_dot_schedule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esaga/v1/schedule_service.proto\x12\x07saga.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x16saga/v1/schedule.proto\"\x87\x01\n\x15\x43reateScheduleRequest\x12+\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.ScheduleB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12 \n\x0crequested_by\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"=\n\x16\x43reateScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"-\n\x12GetScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\":\n\x13GetScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"S\n\x14ListSchedulesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"V\n\x15ListSchedulesResponse\x12$\n\tschedules\x18\x01 \x03(\x0b\x32\x11.saga.v1.Schedule\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"m\n\x14PauseScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1a\n\x06reason\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\x12 \n\x0crequested_by\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"<\n\x15PauseScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"0\n\x15ResumeScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"=\n\x16ResumeScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"0\n\x15\x44\x65leteScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"=\n\x16\x44\x65leteScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"p\n\x12RunScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12 \n\x0crequested_by\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"K\n\x13RunScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\x12\x0f\n\x07saga_id\x18\x02 \x01(\t2\xd2\x04\n\x0fScheduleService\x12Q\n\x0e\x43reateSchedule\x12\x1e.saga.v1.CreateScheduleRequest\x1a\x1f.saga.v1.CreateScheduleResponse\x12H\n\x0bGetSchedule\x12\x1b.saga.v1.GetScheduleRequest\x1a\x1c.saga.v1.GetScheduleResponse\x12N\n\rListSchedules\x12\x1d.saga.v1.ListSchedulesRequest\x1a\x1e.saga.v1.ListSchedulesResponse\x12N\n\rPauseSchedule\x12\x1d.saga.v1.PauseScheduleRequest\x1a\x1e.saga.v1.PauseScheduleResponse\x12Q\n\x0eResumeSchedule\x12\x1e.saga.v1.ResumeScheduleRequest\x1a\x1f.saga.v1.ResumeScheduleResponse\x12Q\n\x0e\x44\x65leteSchedule\x12\x1e.saga.v1.DeleteScheduleRequest\x1a\x1f.saga.v1.DeleteScheduleResponse\x12H\n\x0bRunSchedule\x12\x1b.saga.v1.RunScheduleRequest\x1a\x1c.saga.v1.RunScheduleResponse\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bx\n\x07saga.v1B\x14ScheduleServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esaga/v1/schedule_service.proto\x12\x07saga.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x14saga/v1/access.proto\x1a\x16saga/v1/schedule.proto\"y\n\x15\x43reateScheduleRequest\x12+\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.ScheduleB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01J\x04\x08\x03\x10\x04R\x0crequested_by\"=\n\x16\x43reateScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"-\n\x12GetScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\":\n\x13GetScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"S\n\x14ListSchedulesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"V\n\x15ListSchedulesResponse\x12$\n\tschedules\x18\x01 \x03(\x0b\x32\x11.saga.v1.Schedule\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"_\n\x14PauseScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1a\n\x06reason\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03J\x04\x08\x03\x10\x04R\x0crequested_by\"<\n\x15PauseScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"0\n\x15ResumeScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"=\n\x16ResumeScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"0\n\x15\x44\x65leteScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"=\n\x16\x44\x65leteScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"b\n\x12RunScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01J\x04\x08\x03\x10\x04R\x0crequested_by\"K\n\x13RunScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\x12\x0f\n\x07saga_id\x18\x02 \x01(\t2\x8a\x05\n\x0fScheduleService\x12Y\n\x0e\x43reateSchedule\x12\x1e.saga.v1.CreateScheduleRequest\x1a\x1f.saga.v1.CreateScheduleResponse\"\x06\x9a\xe7\x18\x02\x08\x03\x12P\n\x0bGetSchedule\x12\x1b.saga.v1.GetScheduleRequest\x1a\x1c.saga.v1.GetScheduleResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x12V\n\rListSchedules\x12\x1d.saga.v1.ListSchedulesRequest\x1a\x1e.saga.v1.ListSchedulesResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x12V\n\rPauseSchedule\x12\x1d.saga.v1.PauseScheduleRequest\x1a\x1e.saga.v1.PauseScheduleResponse\"\x06\x9a\xe7\x18\x02\x08\x03\x12Y\n\x0eResumeSchedule\x12\x1e.saga.v1.ResumeScheduleRequest\x1a\x1f.saga.v1.ResumeScheduleResponse\"\x06\x9a\xe7\x18\x02\x08\x03\x12Y\n\x0e\x44\x65leteSchedule\x12\x1e.saga.v1.DeleteScheduleRequest\x1a\x1f.saga.v1.DeleteScheduleResponse\"\x06\x9a\xe7\x18\x02\x08\x03\x12P\n\x0bRunSchedule\x12\x1b.saga.v1.RunScheduleRequest\x1a\x1c.saga.v1.RunScheduleResponse\"\x06\x9a\xe7\x18\x02\x08\x03\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bx\n\x07saga.v1B\x14ScheduleServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,8 +40,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATESCHEDULEREQUEST'].fields_by_name['schedule']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATESCHEDULEREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CREATESCHEDULEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
-  _globals['_CREATESCHEDULEREQUEST'].fields_by_name['requested_by']._loaded_options = None
-  _globals['_CREATESCHEDULEREQUEST'].fields_by_name['requested_by']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_GETSCHEDULEREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETSCHEDULEREQUEST'].fields_by_name['name']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_LISTSCHEDULESREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -51,8 +50,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAUSESCHEDULEREQUEST'].fields_by_name['name']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_PAUSESCHEDULEREQUEST'].fields_by_name['reason']._loaded_options = None
   _globals['_PAUSESCHEDULEREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\007r\005\020\001\030\364\003'
-  _globals['_PAUSESCHEDULEREQUEST'].fields_by_name['requested_by']._loaded_options = None
-  _globals['_PAUSESCHEDULEREQUEST'].fields_by_name['requested_by']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_RESUMESCHEDULEREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_RESUMESCHEDULEREQUEST'].fields_by_name['name']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_DELETESCHEDULEREQUEST'].fields_by_name['name']._loaded_options = None
@@ -61,38 +58,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RUNSCHEDULEREQUEST'].fields_by_name['name']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_RUNSCHEDULEREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_RUNSCHEDULEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
-  _globals['_RUNSCHEDULEREQUEST'].fields_by_name['requested_by']._loaded_options = None
-  _globals['_RUNSCHEDULEREQUEST'].fields_by_name['requested_by']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_SCHEDULESERVICE']._loaded_options = None
   _globals['_SCHEDULESERVICE']._serialized_options = b'\312A\017127.0.0.1:50100'
-  _globals['_CREATESCHEDULEREQUEST']._serialized_start=122
-  _globals['_CREATESCHEDULEREQUEST']._serialized_end=257
-  _globals['_CREATESCHEDULERESPONSE']._serialized_start=259
-  _globals['_CREATESCHEDULERESPONSE']._serialized_end=320
-  _globals['_GETSCHEDULEREQUEST']._serialized_start=322
-  _globals['_GETSCHEDULEREQUEST']._serialized_end=367
-  _globals['_GETSCHEDULERESPONSE']._serialized_start=369
-  _globals['_GETSCHEDULERESPONSE']._serialized_end=427
-  _globals['_LISTSCHEDULESREQUEST']._serialized_start=429
-  _globals['_LISTSCHEDULESREQUEST']._serialized_end=512
-  _globals['_LISTSCHEDULESRESPONSE']._serialized_start=514
-  _globals['_LISTSCHEDULESRESPONSE']._serialized_end=600
-  _globals['_PAUSESCHEDULEREQUEST']._serialized_start=602
-  _globals['_PAUSESCHEDULEREQUEST']._serialized_end=711
-  _globals['_PAUSESCHEDULERESPONSE']._serialized_start=713
-  _globals['_PAUSESCHEDULERESPONSE']._serialized_end=773
-  _globals['_RESUMESCHEDULEREQUEST']._serialized_start=775
-  _globals['_RESUMESCHEDULEREQUEST']._serialized_end=823
-  _globals['_RESUMESCHEDULERESPONSE']._serialized_start=825
-  _globals['_RESUMESCHEDULERESPONSE']._serialized_end=886
-  _globals['_DELETESCHEDULEREQUEST']._serialized_start=888
-  _globals['_DELETESCHEDULEREQUEST']._serialized_end=936
-  _globals['_DELETESCHEDULERESPONSE']._serialized_start=938
-  _globals['_DELETESCHEDULERESPONSE']._serialized_end=999
-  _globals['_RUNSCHEDULEREQUEST']._serialized_start=1001
-  _globals['_RUNSCHEDULEREQUEST']._serialized_end=1113
-  _globals['_RUNSCHEDULERESPONSE']._serialized_start=1115
-  _globals['_RUNSCHEDULERESPONSE']._serialized_end=1190
-  _globals['_SCHEDULESERVICE']._serialized_start=1193
-  _globals['_SCHEDULESERVICE']._serialized_end=1787
+  _globals['_SCHEDULESERVICE'].methods_by_name['CreateSchedule']._loaded_options = None
+  _globals['_SCHEDULESERVICE'].methods_by_name['CreateSchedule']._serialized_options = b'\232\347\030\002\010\003'
+  _globals['_SCHEDULESERVICE'].methods_by_name['GetSchedule']._loaded_options = None
+  _globals['_SCHEDULESERVICE'].methods_by_name['GetSchedule']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_SCHEDULESERVICE'].methods_by_name['ListSchedules']._loaded_options = None
+  _globals['_SCHEDULESERVICE'].methods_by_name['ListSchedules']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_SCHEDULESERVICE'].methods_by_name['PauseSchedule']._loaded_options = None
+  _globals['_SCHEDULESERVICE'].methods_by_name['PauseSchedule']._serialized_options = b'\232\347\030\002\010\003'
+  _globals['_SCHEDULESERVICE'].methods_by_name['ResumeSchedule']._loaded_options = None
+  _globals['_SCHEDULESERVICE'].methods_by_name['ResumeSchedule']._serialized_options = b'\232\347\030\002\010\003'
+  _globals['_SCHEDULESERVICE'].methods_by_name['DeleteSchedule']._loaded_options = None
+  _globals['_SCHEDULESERVICE'].methods_by_name['DeleteSchedule']._serialized_options = b'\232\347\030\002\010\003'
+  _globals['_SCHEDULESERVICE'].methods_by_name['RunSchedule']._loaded_options = None
+  _globals['_SCHEDULESERVICE'].methods_by_name['RunSchedule']._serialized_options = b'\232\347\030\002\010\003'
+  _globals['_CREATESCHEDULEREQUEST']._serialized_start=143
+  _globals['_CREATESCHEDULEREQUEST']._serialized_end=264
+  _globals['_CREATESCHEDULERESPONSE']._serialized_start=266
+  _globals['_CREATESCHEDULERESPONSE']._serialized_end=327
+  _globals['_GETSCHEDULEREQUEST']._serialized_start=329
+  _globals['_GETSCHEDULEREQUEST']._serialized_end=374
+  _globals['_GETSCHEDULERESPONSE']._serialized_start=376
+  _globals['_GETSCHEDULERESPONSE']._serialized_end=434
+  _globals['_LISTSCHEDULESREQUEST']._serialized_start=436
+  _globals['_LISTSCHEDULESREQUEST']._serialized_end=519
+  _globals['_LISTSCHEDULESRESPONSE']._serialized_start=521
+  _globals['_LISTSCHEDULESRESPONSE']._serialized_end=607
+  _globals['_PAUSESCHEDULEREQUEST']._serialized_start=609
+  _globals['_PAUSESCHEDULEREQUEST']._serialized_end=704
+  _globals['_PAUSESCHEDULERESPONSE']._serialized_start=706
+  _globals['_PAUSESCHEDULERESPONSE']._serialized_end=766
+  _globals['_RESUMESCHEDULEREQUEST']._serialized_start=768
+  _globals['_RESUMESCHEDULEREQUEST']._serialized_end=816
+  _globals['_RESUMESCHEDULERESPONSE']._serialized_start=818
+  _globals['_RESUMESCHEDULERESPONSE']._serialized_end=879
+  _globals['_DELETESCHEDULEREQUEST']._serialized_start=881
+  _globals['_DELETESCHEDULEREQUEST']._serialized_end=929
+  _globals['_DELETESCHEDULERESPONSE']._serialized_start=931
+  _globals['_DELETESCHEDULERESPONSE']._serialized_end=992
+  _globals['_RUNSCHEDULEREQUEST']._serialized_start=994
+  _globals['_RUNSCHEDULEREQUEST']._serialized_end=1092
+  _globals['_RUNSCHEDULERESPONSE']._serialized_start=1094
+  _globals['_RUNSCHEDULERESPONSE']._serialized_end=1169
+  _globals['_SCHEDULESERVICE']._serialized_start=1172
+  _globals['_SCHEDULESERVICE']._serialized_end=1822
 # @@protoc_insertion_point(module_scope)

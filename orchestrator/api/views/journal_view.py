@@ -9,7 +9,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
 
 from orchestrator.api.views.failure_view import status_of
-from orchestrator.api.views.reason_view import reason_view
+from orchestrator.api.views.reason_view import actor_view, reason_view
 from orchestrator.api.views.timestamps import timestamp
 from orchestrator.contract.redaction import redacted
 from orchestrator.journal import entries as e
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from orchestrator.contract.command import Command
     from orchestrator.engine.sagas import Served
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.reason import Reason
@@ -83,6 +84,7 @@ class _Told(NamedTuple):
     how: str = ""
     request_id: str = ""
     by: str = ""
+    actor: Actor | None = None
 
 
 def _entry_view(sequence: int, entry: Entry, payload: Message | None, unreadable: str) -> saga_pb2.JournalEntry:
@@ -96,7 +98,7 @@ def _entry_view(sequence: int, entry: Entry, payload: Message | None, unreadable
         attempt=told.attempt,
         payload=None if payload is None else pack(payload),
         error=None if told.failure is None else status_of(told.failure),
-        reason=reason_view(told.reason),
+        reason=actor_view(told.actor) if told.actor else reason_view(told.reason),
         took_effect=told.took_effect,
         value=told.value,
         unreadable=unreadable,
@@ -118,7 +120,7 @@ def _told(entry: Entry) -> _Told:  # noqa: C901, PLR0911, PLR0912 - one way for 
             return _Told(entry.key, attempt=entry.attempt, failure=entry.failure)
         case e.OutcomeResolved():
             return _Told(entry.key, reason=entry.reason, took_effect=entry.took_effect)
-        case e.CompensationSkipped() | e.CompensationResolved():
+        case e.CompensationSkipped() | e.CompensationResolved() | e.ActProposed():
             return _Told(entry.key, reason=entry.reason)
         case e.RollbackBegan() | e.SagaSuspended() | e.SagaResumed() | e.RetryRequested():
             return _Told(reason=entry.reason)
@@ -127,7 +129,7 @@ def _told(entry: Entry) -> _Told:  # noqa: C901, PLR0911, PLR0912 - one way for 
         case e.WaitBegan():
             return _Told(entry.key, signal=entry.signal, due_at=entry.due_at)
         case e.SignalReceived():
-            return _Told(signal=entry.name, request_id=entry.request_id, by=entry.requested_by)
+            return _Told(signal=entry.name, request_id=entry.request_id, actor=entry.requested_by)
         case e.WaitEnded():
             return _Told(entry.key, how=entry.how, request_id=entry.request_id)
         case e.SagaParked():
@@ -136,9 +138,10 @@ def _told(entry: Entry) -> _Told:  # noqa: C901, PLR0911, PLR0912 - one way for 
             return _Told(by=entry.owner, value=entry.why)
         case e.SagaQueued():
             return _Told(value=entry.priority.name.lower())
+        case e.SagaStarted():
+            return _Told(actor=entry.started_by)
         case (
-            e.SagaStarted()
-            | e.SagaRecovered()
+            e.SagaRecovered()
             | e.SagaAdmitted()
             | e.SagaCompleted()
             | e.SagaCompensated()
@@ -195,6 +198,7 @@ def _payload(  # noqa: PLR0911 - one way for each form of entry
             | e.WaitEnded()
             | e.SagaParked()
             | e.SagaWoken()
+            | e.ActProposed()
         ):
             return None, ""
         case _:

@@ -44,7 +44,7 @@ def listed_view(schedule: Schedule) -> schedule_pb2.Schedule:
         start_window=duration(schedule.window),
         uid=schedule.uid,
         created_at=timestamp(schedule.created_at),
-        created_by=schedule.created_by,
+        created_by=schedule.created_by.name,
         next_instants=[timestamp(each) for each in upcoming(schedule, _NEXT)],
         running_saga_ids=schedule.running,
         last_starts=[_start_view(each) for each in reversed(schedule.recent)],
@@ -56,8 +56,8 @@ def listed_view(schedule: Schedule) -> schedule_pb2.Schedule:
     if schedule.buffered is not None:
         view.buffered_instant.CopyFrom(timestamp(schedule.buffered))
     if (pause := schedule.pause) is not None:
-        told = schedule_pb2.SchedulePause(paused_at=timestamp(pause.at), reason=pause.why, requested_by=pause.by)
-        view.pause.CopyFrom(told)
+        by, paused_at = pause.by.name, timestamp(pause.at)
+        view.pause.CopyFrom(schedule_pb2.SchedulePause(paused_at=paused_at, reason=pause.why, requested_by=by))
     return view
 
 

@@ -50,13 +50,14 @@ class _Pairs(Metadata):
 class GrpcCaller:
     """Delivers one command over a plain channel. The bytes go out as they were journalled."""
 
-    __slots__ = ("_call", "_line", "_most_bytes", "_path", "_rules")
+    __slots__ = ("_call", "_line", "_most_bytes", "_path", "_rules", "_token")
 
-    def __init__(self, line: ReplaceableChannel, command: Command, most_bytes: int) -> None:
+    def __init__(self, line: ReplaceableChannel, command: Command, settings: ChannelSettings) -> None:
         self._line = line
         self._path = command.path
         self._rules = command.outcomes
-        self._most_bytes = most_bytes
+        self._most_bytes = settings.most_bytes
+        self._token = settings.security.tokens.get(command.service)
         self._call: Any = None
         line.follow(self._use)
 
@@ -65,8 +66,9 @@ class GrpcCaller:
         if len(request) > self._most_bytes:
             return too_large(len(request), self._most_bytes)
         channel = self._line.channel
+        sent = metadata if self._token is None else (*metadata, self._token.metadata)
         try:
-            reply = await self._call(request, metadata=_Pairs(metadata), timeout=timeout)
+            reply = await self._call(request, metadata=_Pairs(sent), timeout=timeout)
         except grpc.aio.AioRpcError as error:
             _note(self._line, channel, error.code())
             return outcome_of(error, self._rules, dict(metadata).get(IDEMPOTENCY_KEY, ""), len(request))
@@ -107,7 +109,7 @@ class GrpcChannel:
 
     def caller(self, command: Command) -> GrpcCaller:
         """See the port."""
-        return GrpcCaller(self._line, command, self._settings.most_bytes)
+        return GrpcCaller(self._line, command, self._settings)
 
     async def is_serving(self, service: str) -> bool | None:
         """See the port."""
@@ -141,6 +143,8 @@ class GrpcChannel:
 
 def _note(line: ReplaceableChannel, channel: grpc.aio.Channel, code: grpc.StatusCode) -> None:
     """What the end of a call that failed says about its connection."""
+    if code is grpc.StatusCode.UNAVAILABLE:
+        line.explain()
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         line.note_timeout(channel)
     elif channel is line.channel:

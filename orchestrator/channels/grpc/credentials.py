@@ -1,11 +1,8 @@
-"""Opens every gRPC channel of the orchestrator: the one place where credentials come from.
-
-There are none yet: connections are neither encrypted nor authenticated. An operator who needs that puts a mesh or a
-proxy between. Certificates and tokens will be answered here, and no caller will change.
-"""
+"""Opens every gRPC channel of the orchestrator: the one place where credentials come from."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
@@ -13,18 +10,33 @@ import grpc.aio
 from orchestrator.contract.addresses import channel_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from orchestrator.connections.tls import ClientTls, Refreshed, TokenFile
 
 
-def credentials_for(target: str) -> grpc.ChannelCredentials | None:  # noqa: ARG001 - each address may have its own
-    """What a connection to ``host:port`` is secured with; ``None`` for nothing."""
-    return None
+@dataclass(frozen=True)
+class Security:
+    """What the connections to participants are secured with.
+
+    Attributes:
+        tls: whom we trust and who we are; ``None`` for connections that are not encrypted.
+        tokens: what is sent along to a service, by its full name.
+    """
+
+    tls: ClientTls | None = None
+    tokens: Mapping[str, TokenFile] = field(default_factory=dict)
+
+    def sources(self) -> list[Refreshed]:
+        """What must be kept fresh."""
+        return [*([] if self.tls is None else [self.tls]), *self.tokens.values()]
 
 
 def open_channel(
     target: str,
     options: Iterable[tuple[str, Any]] = (),
     interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+    tls: ClientTls | None = None,
 ) -> grpc.aio.Channel:
     """A channel to a target; it connects when it is first used.
 
@@ -32,8 +44,10 @@ def open_channel(
         target: ``host:port``, or what else gRPC itself resolves.
         options: of the channel; what follows from where the target is comes by itself.
         interceptors: stand around every call.
+        tls: what its connections are secured with, as long as it lives; ``None`` for nothing.
     """
-    credentials, options = credentials_for(target), channel_options(target, *options)
-    if credentials is None:
+    if tls is None:
+        options = channel_options(target, *options)
         return grpc.aio.insecure_channel(target, options=options, interceptors=interceptors)
-    return grpc.aio.secure_channel(target, credentials, options=options, interceptors=interceptors)
+    options = channel_options(target, *options, *tls.options(target))
+    return grpc.aio.secure_channel(target, tls.credentials(), options=options, interceptors=interceptors)

@@ -2,8 +2,8 @@
 
 Contracts are compiled from the .proto files on disk, so a mistake is found before the stubs are generated again. Sagas
 run on the stubs, so stubs that differ from the files are reported too (``stubs-are-fresh``). The other rules are those
-of :mod:`orchestrator.contract.rules.services`, :mod:`orchestrator.contract.rules.messages` and
-:mod:`orchestrator.analysis.rules`.
+of :mod:`orchestrator.contract.rules.services`, :mod:`orchestrator.contract.rules.messages`,
+:mod:`orchestrator.contract.rules.access` and :mod:`orchestrator.analysis.rules`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from rich.text import Text
 from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.analysis.plan.text import plan_text
 from orchestrator.analysis.rules import check_plan
+from orchestrator.api.application import services_beside
 from orchestrator.cli.contracts import ContractSource, DescriptorSetOption, ReflectOption
 from orchestrator.cli.importable import stub_module
-from orchestrator.cli.modules import import_from_here, load_definitions
+from orchestrator.cli.modules import import_from_here, load_application
 from orchestrator.cli.output.exit import errors_reported
 from orchestrator.cli.overlays import OverlayOption, lay_overlays
+from orchestrator.contract.access import states_access
 from orchestrator.contract.image import same_contract
 from orchestrator.contract.rpc import commands_of
+from orchestrator.contract.rules.access import check_access
 from orchestrator.contract.rules.messages import check_messages
 from orchestrator.contract.rules.overlays import check_overlays
 from orchestrator.contract.rules.services import check_service
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     Definition = SagaDefinition[Any, Any, Any]
 
 _DEFAULT_PROTOS = Path("protos")
+_OUR_PACKAGE = "saga.v1"
 
 
 def check(
@@ -71,10 +75,11 @@ def check(
         lay_overlays(overlay)
         modules = sagas or read_settings().sagas
         # A module with sagas may bring an overlay of its own, so it is imported before any contract is checked.
-        definitions = load_definitions(modules, overlay) if modules or not named.is_named else ()
+        definitions, servicers = load_application(modules, overlay) if modules or not named.is_named else ((), ())
         files = source.files() if source.is_named else ()
         _check_overlays(definitions, files, findings)
         _check_files(files, findings)
+        _check_api(files, services_beside(servicers), findings)
         for definition in definitions:
             _check_saga(definition, findings)
     _show(findings, with_plans=plan)
@@ -130,6 +135,15 @@ def _check_contract(service: ServiceDescriptor, findings: Findings) -> None:
     findings.services.add(service.full_name)
     findings.commands += len(commands)
     findings.violations += check_service(service)
+
+
+def _check_api(files: Iterable[FileDescriptor], beside: Iterable[ServiceDescriptor], findings: Findings) -> None:
+    """Each rpc of an API says who may call it: of ours, of an application's, and of any that says so of some rpc."""
+    on_disk = {each.full_name: each for file in files for each in file.services_by_name.values()}
+    named = {each.full_name: each for each in beside}
+    for name, service in {**named, **on_disk}.items():
+        if name in named or service.file.package == _OUR_PACKAGE or states_access(service):
+            findings.violations += check_access(service)
 
 
 def _stubs_are_fresh(file: FileDescriptor) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from orchestrator.cli.certificates import tls_for
 from orchestrator.cli.contracts import (  # typer reads the annotations
     ContractSource,
     DescriptorSetOption,
@@ -135,9 +136,9 @@ async def _check(
             refuse(f"the restart command ended with exit code {code}", code=1)
 
     async with AsyncExitStack() as stack:
-        channel = await stack.enter_async_context(open_channel(address, _CHANNEL_OPTIONS))
+        channel = await stack.enter_async_context(open_channel(address, _CHANNEL_OPTIONS, tls=tls_for(address)))
         beside = {
-            name: await stack.enter_async_context(open_channel(where, _CHANNEL_OPTIONS))
+            name: await stack.enter_async_context(open_channel(where, _CHANNEL_OPTIONS, tls=tls_for(where)))
             for name, where in others.items()
         }
         try:

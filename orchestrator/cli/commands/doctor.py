@@ -1,10 +1,11 @@
-"""``orchestrator doctor``: is the journal in order, and are the participants?"""
+"""``orchestrator doctor``: is the journal in order, and are the certificates and the participants?"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -42,7 +43,7 @@ def doctor(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
 ) -> None:
-    """Look at the journal, the participants of sagas and the settings: what is fine, what is not, and what to do.
+    """Look at journal, certificates, participants and settings: what is fine, what is not, and what to do.
 
     It changes nothing, and can run beside an orchestrator.
 
@@ -72,6 +73,7 @@ async def _examine(settings: Settings, definitions: Sequence[SagaDefinition[Any,
 
     found = [*await examine_store(settings.journal), *await _examine_sagas(settings.journal)]
     found.append(examine_environment(os.environ))
+    found += _examine_certificates(settings)
     if definitions:
         from orchestrator.cli.participants import examine_participants  # noqa: PLC0415 - as above
 
@@ -94,6 +96,18 @@ async def _examine_sagas(journal: str) -> list[Finding]:
         return [unavailable("journals", away)]
     finally:
         await reader.close()
+
+
+def _examine_certificates(settings: Settings) -> list[Finding]:
+    from orchestrator.connections.examining import examine_certificates  # noqa: PLC0415 - as above
+
+    files = {
+        "ORCHESTRATOR_TLS_CERTIFICATE": settings.tls_certificate,
+        "ORCHESTRATOR_TLS_CA": settings.tls_ca,
+        "ORCHESTRATOR_PARTICIPANT_TLS_CERTIFICATE": settings.participant_tls_certificate,
+        "ORCHESTRATOR_PARTICIPANT_TLS_CA": settings.participant_tls_ca,
+    }
+    return examine_certificates({name: path for name, path in files.items() if path}, datetime.now(UTC))
 
 
 def _as_json(finding: Finding) -> dict[str, str]:

@@ -23,6 +23,7 @@ from orchestrator.cli.client import (
     sagas_at,
     whole_id,
 )
+from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WaitingFor, WithAttribute, saga_filter
 from orchestrator.cli.output.journal_page import journal_lines
 from orchestrator.cli.output.operating_pages import feed_line, preview_lines, statistics_page
@@ -55,6 +56,7 @@ def list_sagas(
     waiting_for: WaitingFor = None,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=1000)] = 50,
     address: Address = DEFAULT_ADDRESS,
+    _token_file: TokenFile = None,
 ) -> None:
     """List sagas, the newest first."""
     where = saga_filter(definition, status, attribute, backing_off=backing_off, waiting_for=waiting_for)
@@ -62,12 +64,12 @@ def list_sagas(
     asyncio.run(_list(request, address))
 
 
-def show(saga_id: SagaId, address: Address = DEFAULT_ADDRESS) -> None:
+def show(saga_id: SagaId, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
     """Show one saga: every step, its outcome and its compensation."""
     asyncio.run(_show(saga_id, address))
 
 
-def watch(saga_id: SagaId, address: Address = DEFAULT_ADDRESS) -> None:
+def watch(saga_id: SagaId, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
     """Follow one saga until it has ended."""
     asyncio.run(_watch(saga_id, address))
 
@@ -77,22 +79,23 @@ def feed(
     status: OfStatus = None,
     attribute: WithAttribute = None,
     address: Address = DEFAULT_ADDRESS,
+    _token_file: TokenFile = None,
 ) -> None:
     """Follow all sagas that one replica advances, a line for each change, until Ctrl-C."""
     asyncio.run(_feed(WatchSagasRequest(filter=saga_filter(definition, status, attribute)), address))
 
 
-def journal(saga_id: SagaId, address: Address = DEFAULT_ADDRESS) -> None:
+def journal(saga_id: SagaId, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
     """Show all that happened to one saga, with what was sent and answered."""
     asyncio.run(_journal(saga_id, address))
 
 
-def preview(saga_id: SagaId, address: Address = DEFAULT_ADDRESS) -> None:
+def preview(saga_id: SagaId, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
     """Show what a rollback would compensate now, in which order, and what would stand."""
     asyncio.run(_preview(saga_id, address))
 
 
-def stats(address: Address = DEFAULT_ADDRESS) -> None:
+def stats(address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
     """Count sagas by definition and status, and show which participants are down."""
     asyncio.run(_stats(address))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from orchestrator.cli.certificates import connecting
 from orchestrator.cli.commands.inspect import journal
 from orchestrator.cli.journal_file import JournalOption  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.output.exit import errors_reported, refuse
@@ -32,7 +33,7 @@ class _JournalCommands(TyperGroup):
 
 
 journal_commands = typer.Typer(cls=_JournalCommands, no_args_is_help=True)
-journal_commands.command("show")(journal)
+journal_commands.command("show")(connecting(journal))
 
 
 @journal_commands.callback()

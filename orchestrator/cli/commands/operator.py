@@ -1,13 +1,12 @@
 """``orchestrator cancel``, ``pause``, ``resume``, ``retry``, ``resolve``, ``skip`` and ``act``: what operators decide.
 
 These commands are clients of the operators' API, ``saga.v1.SagaService``, and can do no more than its other clients.
-Each act says who asks for it and why, and the saga's journal keeps both.
+Each act says why, and the token says who acts; the saga's journal keeps both.
 """
 
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +23,7 @@ from orchestrator.cli.client import (
     sagas_at,
     whole_id,
 )
+from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WaitingFor, WithAttribute, saga_filter
 from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.operating_pages import acted_line
@@ -47,14 +47,6 @@ if TYPE_CHECKING:
     )
 
 
-def os_user() -> str:
-    """The name of the user, as far as the system knows it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in many containers
-        return "operator"
-
-
 class ActionName(StrEnum):
     """The acts on many sagas, as they are typed, and the word for what was done."""
 
@@ -76,7 +68,6 @@ class ActionName(StrEnum):
 
 Reason = Annotated[str, typer.Option(help="Why, in a sentence.")]
 Evidence = Annotated[str, typer.Option(help="How that is known, in a sentence.", show_default=False)]
-By = Annotated[str, typer.Option(default_factory=os_user, help="Who asks for it.", show_default="the OS user")]
 Step = Annotated[
     str,
     typer.Argument(
@@ -87,27 +78,35 @@ Step = Annotated[
 UNSAID = "asked for on the command line"
 
 
-def cancel(saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS) -> None:
+def cancel(
+    saga_id: SagaId, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None
+) -> None:
     """Roll one saga back; refused once its pivot was accepted."""
-    request = api.CancelSagaRequest(saga_id=saga_id, reason=reason, requested_by=by)
+    request = api.CancelSagaRequest(saga_id=saga_id, reason=reason)
     asyncio.run(_ask("CancelSaga", request, address))
 
 
-def pause(saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS) -> None:
+def pause(
+    saga_id: SagaId, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None
+) -> None:
     """Suspend one saga once no attempt is in flight, until it is resumed."""
-    request = api.PauseSagaRequest(saga_id=saga_id, reason=reason, requested_by=by)
+    request = api.PauseSagaRequest(saga_id=saga_id, reason=reason)
     asyncio.run(_ask("PauseSaga", request, address))
 
 
-def resume(saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS) -> None:
+def resume(
+    saga_id: SagaId, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None
+) -> None:
     """Carry on with one suspended saga, forward or backward, from where it stands."""
-    request = api.ResumeSagaRequest(saga_id=saga_id, reason=reason, requested_by=by)
+    request = api.ResumeSagaRequest(saga_id=saga_id, reason=reason)
     asyncio.run(_ask("ResumeSaga", request, address))
 
 
-def retry(saga_id: SagaId, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS) -> None:
+def retry(
+    saga_id: SagaId, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None
+) -> None:
     """Attempt at once what one saga would attempt after its backoff."""
-    request = api.RetryNowRequest(saga_id=saga_id, reason=reason, requested_by=by)
+    request = api.RetryNowRequest(saga_id=saga_id, reason=reason)
     asyncio.run(_ask("RetryNow", request, address))
 
 
@@ -116,7 +115,6 @@ def resolve(
     step: Step,
     *,
     evidence: Evidence,
-    by: By,
     took_effect: Annotated[
         bool | None,
         typer.Option("--took-effect/--no-effect", help="What came of a command in doubt.", show_default=False),
@@ -129,6 +127,7 @@ def resolve(
         str | None, typer.Option(help="The reply, as JSON; needed to go forward with what took effect.")
     ] = None,
     address: Address = DEFAULT_ADDRESS,
+    _token_file: TokenFile = None,
 ) -> None:
     """Tell one suspended saga what came of a command in doubt, or that an effect was already taken back."""
     if compensated == (took_effect is not None):
@@ -136,19 +135,23 @@ def resolve(
     if reply_json is not None and not took_effect:
         refuse("--reply-json goes with --took-effect: nothing else has a reply")
     if took_effect is None:
-        undone = api.ResolveCompensationRequest(saga_id=saga_id, key=step, evidence=evidence, requested_by=by)
+        undone = api.ResolveCompensationRequest(saga_id=saga_id, key=step, evidence=evidence)
         asyncio.run(_ask("ResolveCompensation", undone, address))
     else:
-        request = api.ResolveOutcomeRequest(
-            saga_id=saga_id, key=step, took_effect=took_effect, evidence=evidence, requested_by=by
-        )
+        request = api.ResolveOutcomeRequest(saga_id=saga_id, key=step, took_effect=took_effect, evidence=evidence)
         asyncio.run(_resolve(request, reply_json, address))
     _tell_how_to_go_on(saga_id)
 
 
-def skip(saga_id: SagaId, step: Step, evidence: Evidence, by: By, address: Address = DEFAULT_ADDRESS) -> None:
+def skip(
+    saga_id: SagaId,
+    step: Step,
+    evidence: Evidence,
+    address: Address = DEFAULT_ADDRESS,
+    _token_file: TokenFile = None,
+) -> None:
     """Let an effect stand that a suspended rollback cannot compensate."""
-    request = api.SkipCompensationRequest(saga_id=saga_id, key=step, evidence=evidence, requested_by=by)
+    request = api.SkipCompensationRequest(saga_id=saga_id, key=step, evidence=evidence)
     asyncio.run(_ask("SkipCompensation", request, address))
     _tell_how_to_go_on(saga_id)
 
@@ -156,7 +159,6 @@ def skip(saga_id: SagaId, step: Step, evidence: Evidence, by: By, address: Addre
 def act(
     action: Annotated[ActionName, typer.Argument(show_default=False)],
     reason: Annotated[str, typer.Option(help="Why, in a sentence.", show_default=False)],
-    by: By,
     definition: OfDefinition = "",
     status: OfStatus = None,
     attribute: WithAttribute = None,
@@ -165,6 +167,7 @@ def act(
     waiting_for: WaitingFor = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell to which sagas it would be done.")] = False,
     address: Address = DEFAULT_ADDRESS,
+    _token_file: TokenFile = None,
 ) -> None:
     """Do the same to all sagas that a filter matches; exit with 1 when one of them refuses.
 
@@ -175,7 +178,6 @@ def act(
         action=action.number,
         dry_run=dry_run,
         reason=reason,
-        requested_by=by,
     )
     counts = asyncio.run(_act(request, address))
     noted = f", {counts['noted']} noted" if counts["noted"] else ""

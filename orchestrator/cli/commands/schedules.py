@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from orchestrator.cli.certificates import connecting
 from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, channel_to
-from orchestrator.cli.commands.operator import UNSAID, By, Reason
+from orchestrator.cli.commands.operator import UNSAID, Reason
+from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.payloads import Payloads, self_named_from_json
 from orchestrator.cli.output.rendering import open_console
@@ -54,6 +56,7 @@ RequestId = Annotated[str, typer.Option(help="A UUID that makes repeating the co
 
 
 @schedule_commands.command()
+@connecting
 def create(
     name: Name,
     saga: Annotated[str, typer.Option(help="The name of the saga's definition.", show_default=False)],
@@ -65,7 +68,6 @@ def create(
             show_default=False,
         ),
     ],
-    by: By,
     cron: Annotated[
         str, typer.Option(help="Minute, hour, day of the month, month, day of the week, such as '30 9 * * MON-FRI'.")
     ] = "",
@@ -82,6 +84,7 @@ def create(
     window: Annotated[float, typer.Option(help="Seconds after which an instant counts as missed.", min=1)] = 60.0,
     request_id: RequestId = "",
     address: Address = DEFAULT_ADDRESS,
+    _token_file: TokenFile = None,
 ) -> None:
     """Create a schedule."""
     if bool(cron) == bool(at):
@@ -100,47 +103,58 @@ def create(
         schedule.cron = cron
     else:
         schedule.at.FromDatetime(_instant(at))
-    request = api.CreateScheduleRequest(schedule=schedule, request_id=request_id, requested_by=by)
+    request = api.CreateScheduleRequest(schedule=schedule, request_id=request_id)
     asyncio.run(_create(request, saga_input, address))
 
 
 @schedule_commands.command("list")
+@connecting
 def list_schedules(
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=1000)] = 50,
     address: Address = DEFAULT_ADDRESS,
+    _token_file: TokenFile = None,
 ) -> None:
     """List schedules by name, with their next instant and their last start."""
     asyncio.run(_list(api.ListSchedulesRequest(page_size=limit), address))
 
 
 @schedule_commands.command()
-def show(name: Name, address: Address = DEFAULT_ADDRESS) -> None:
+@connecting
+def show(name: Name, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
     """Show one schedule: what it starts, when next, and what became of the last instants."""
     asyncio.run(_show(name, address))
 
 
 @schedule_commands.command()
-def pause(name: Name, by: By, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS) -> None:
+@connecting
+def pause(
+    name: Name, reason: Reason = UNSAID, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None
+) -> None:
     """Let one schedule start nothing until it is resumed."""
-    asyncio.run(_pause(api.PauseScheduleRequest(name=name, reason=reason, requested_by=by), address))
+    asyncio.run(_pause(api.PauseScheduleRequest(name=name, reason=reason), address))
 
 
 @schedule_commands.command()
-def resume(name: Name, address: Address = DEFAULT_ADDRESS) -> None:
+@connecting
+def resume(name: Name, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
     """Let one schedule go on with the instants from now on."""
     asyncio.run(_resume(name, address))
 
 
 @schedule_commands.command()
-def delete(name: Name, address: Address = DEFAULT_ADDRESS) -> None:
+@connecting
+def delete(name: Name, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
     """Delete one schedule; the sagas that it has started go on."""
     asyncio.run(_delete(name, address))
 
 
 @schedule_commands.command()
-def run(name: Name, by: By, request_id: RequestId = "", address: Address = DEFAULT_ADDRESS) -> None:
+@connecting
+def run(
+    name: Name, request_id: RequestId = "", address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None
+) -> None:
     """Start the saga of one schedule once, now; its id is printed."""
-    asyncio.run(_run(api.RunScheduleRequest(name=name, request_id=request_id, requested_by=by), address))
+    asyncio.run(_run(api.RunScheduleRequest(name=name, request_id=request_id), address))
 
 
 @contextlib.asynccontextmanager

@@ -48,6 +48,14 @@ def serve(
             "\\[env: ORCHESTRATOR_PROCESSES]"
         ),
     ] = None,
+    insecure: Annotated[
+        bool | None,
+        typer.Option(
+            "--insecure",
+            help="Listen to a network without TLS, or with nobody known but the local operator.  "
+            "\\[env: ORCHESTRATOR_INSECURE]",
+        ),
+    ] = None,
     replica: Annotated[
         int | None, typer.Option(hidden=True, help="Which of several it is; its parent says so.")
     ] = None,
@@ -65,12 +73,13 @@ def serve(
             participants=",".join(participant) if participant else None,
             drift_check=drift_check,
             processes=processes,
+            insecure=insecure,
         )
         refuse_unshared(settings.journal, settings.processes)
         if replica is None and settings.processes > 1:
             given = {"--journal": [journal], "--sagas": sagas, "--overlay": overlay, "--participant": participant}
             checks = {True: ["--drift-check"], False: ["--no-drift-check"], None: []}[drift_check]
-            _become_parent(settings, ["serve", *_arguments(given), *checks])
+            _become_parent(settings, ["serve", *_arguments(given), *checks, *(["--insecure"] if insecure else [])])
         _serve(settings, replica)
 
 

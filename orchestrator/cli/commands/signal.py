@@ -13,7 +13,7 @@ import typer
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, SagaId, channel_to, whole_id
-from orchestrator.cli.commands.operator import By  # noqa: TC001 - typer reads the annotations
+from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.payloads import message_from_json
 from orchestrator.cli.output.rendering import open_console, saga_page
@@ -41,7 +41,6 @@ RequestId = Annotated[
 def signal(
     saga_id: SagaId,
     name: Name,
-    by: By,
     message: Annotated[str, typer.Option("--input", help="The signal's message, as JSON.")] = "{}",
     message_type: Annotated[
         str,
@@ -53,6 +52,7 @@ def signal(
     ] = "",
     request_id: RequestId = "",
     address: Address = DEFAULT_ADDRESS,
+    _token_file: TokenFile = None,
 ) -> None:
     """Give one saga a signal, for which its code waits or will wait."""
 
@@ -63,31 +63,31 @@ def signal(
             refuse(f"the saga does not wait for the signal {name!r} now; name the type of its message: --type <name>")
         return await message_from_json(channel, kind, message, "--input")
 
-    asyncio.run(_give(saga_id, name, by, typed, request_id, address))
+    asyncio.run(_give(saga_id, name, typed, request_id, address))
 
 
 def approve(
     saga_id: SagaId,
-    by: By,
     reason: Why = "",
     name: Approval = _APPROVAL,
     request_id: RequestId = "",
     address: Address = DEFAULT_ADDRESS,
+    _token_file: TokenFile = None,
 ) -> None:
     """Say yes to one saga that waits for an approval."""
-    _decide(saga_id, saga_pb2.Decision(approved=True, reason=reason, decided_by=by), name, request_id, address)
+    _decide(saga_id, saga_pb2.Decision(approved=True, reason=reason), name, request_id, address)
 
 
 def reject(
     saga_id: SagaId,
-    by: By,
     reason: Why = "",
     name: Approval = _APPROVAL,
     request_id: RequestId = "",
     address: Address = DEFAULT_ADDRESS,
+    _token_file: TokenFile = None,
 ) -> None:
     """Say no to one saga that waits for an approval."""
-    _decide(saga_id, saga_pb2.Decision(approved=False, reason=reason, decided_by=by), name, request_id, address)
+    _decide(saga_id, saga_pb2.Decision(approved=False, reason=reason), name, request_id, address)
 
 
 def _decide(saga_id: str, decision: saga_pb2.Decision, name: str, request_id: str, address: str) -> None:
@@ -97,10 +97,10 @@ def _decide(saga_id: str, decision: saga_pb2.Decision, name: str, request_id: st
     async def decided(_channel: grpc.aio.Channel, _saga: saga_pb2.Saga) -> AnyMessage:
         return packed
 
-    asyncio.run(_give(saga_id, name, decision.decided_by, decided, request_id, address))
+    asyncio.run(_give(saga_id, name, decided, request_id, address))
 
 
-async def _give(saga_id: str, name: str, by: str, message: Message, request_id: str, address: str) -> None:
+async def _give(saga_id: str, name: str, message: Message, request_id: str, address: str) -> None:
     async with channel_to(address) as channel:
         service = SagaServiceStub(channel)
         request = api.GetSagaRequest(saga_id=await whole_id(service, saga_id))
@@ -111,7 +111,6 @@ async def _give(saga_id: str, name: str, by: str, message: Message, request_id: 
                 name=name,
                 message=await message(channel, saga),
                 request_id=request_id or str(uuid.uuid4()),
-                requested_by=by,
             ),
             timeout=PATIENCE_SECONDS,
         )

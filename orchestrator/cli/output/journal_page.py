@@ -59,12 +59,13 @@ def _told(entry: JournalEntry) -> str:
     if entry.HasField("took_effect"):
         parts.append("took effect" if entry.took_effect else "had no effect")
     if entry.reason.requested_by:
-        parts.append(f"by {entry.reason.requested_by}")
+        known = f" ({entry.reason.authority})" if entry.reason.authority else ""
+        parts.append(f"by {entry.reason.requested_by}{known}")
     told = ", ".join(filter(None, parts))
     why = ""
     if entry.HasField("error"):
         why = f"{Code.Name(entry.error.code)}: {entry.error.message}"
-    elif entry.HasField("reason"):
+    elif entry.reason.code:
         why = f"{entry.reason.code}: {entry.reason.message}"
     return ": ".join(filter(None, (told, why)))
 

@@ -13,6 +13,7 @@ from orchestrator.engine.run.suspension import tell_suspended
 from orchestrator.errors import ActRefused, ClaimLost, JournalError
 from orchestrator.journal.acts import Act, refuse_illegal, resolvable, uncompensated, was_carried_out
 from orchestrator.journal.entries import (
+    ActProposed,
     CompensationResolved,
     CompensationSkipped,
     OutcomeResolved,
@@ -20,6 +21,7 @@ from orchestrator.journal.entries import (
     SagaSuspended,
 )
 from orchestrator.journal.fold import fold
+from orchestrator.journal.four_eyes import second_person_needed, seconded
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CLAIMABLE, Status
 
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.engine.run.executor import Executor
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.four_eyes import Decided
     from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.claims import Claim
 
@@ -38,31 +42,36 @@ class Acts:
 
     Every method may raise :class:`~orchestrator.errors.SagaNotFound` and
     :class:`~orchestrator.errors.JournalError`: nothing has changed then.
+
+    Args:
+        worker: carries the sagas on.
+        four_eyes: which of resolve and skip two people must ask for.
     """
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, four_eyes: frozenset[Act] = frozenset()) -> None:
         self._worker = worker
+        self._four_eyes = four_eyes
 
-    async def cancel(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
+    async def cancel(self, saga_id: str, why: str, requested_by: Actor, request_id: str = "") -> SagaState:
         """Roll a saga back; the saga, once that is durable. Repeating it changes nothing.
 
         Raises:
             CancelRefused: its pivot was accepted, or may have been, or it has completed.
         """
-        reason = _asked(ReasonCode.CANCELLED, why, requested_by, request_id)
+        reason = Reason.asked(ReasonCode.CANCELLED, why, requested_by, request_id=request_id)
         return await self._roll_back(saga_id, reason, _refuse_cancel)
 
     async def roll_back_child(self, saga_id: str, why: str) -> SagaState:
         """Roll a child back with its parent, even where it has completed; the child as it stands then."""
         return await self._roll_back(saga_id, Reason(ReasonCode.CANCELLED, why), lambda _: None)
 
-    async def pause(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
+    async def pause(self, saga_id: str, why: str, requested_by: Actor, request_id: str = "") -> SagaState:
         """Suspend a saga, forward or backward, once no attempt is in flight. Repeating it changes nothing.
 
         Raises:
             ActRefused: it has ended.
         """
-        reason = _asked(ReasonCode.PAUSED, why, requested_by, request_id)
+        reason = Reason.asked(ReasonCode.PAUSED, why, requested_by, request_id=request_id)
         executor = self._worker.live.get(saga_id)
         if executor is not None:
             await executor.pause(reason)
@@ -75,7 +84,7 @@ class Acts:
             return await self._suspend_waiting(saga_id, reason)
         return state
 
-    async def resume(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
+    async def resume(self, saga_id: str, why: str, requested_by: Actor, request_id: str = "") -> SagaState:
         """Resume a suspended saga from where it stands.
 
         Raises:
@@ -84,12 +93,12 @@ class Acts:
         claim, state, entries = await self._claim(Act.RESUME, saga_id)
         if request_id and was_carried_out(entries, request_id):
             return state  # by another replica that found the request; the saga has stopped again since
-        reason = _asked(ReasonCode.RESUMED, why, requested_by, request_id)
+        reason = Reason.asked(ReasonCode.RESUMED, why, requested_by, request_id=request_id)
         executor = self._worker.recover(claim, entries, state, going_on=[SagaResumed(self._now(), reason)])
         await executor.ensure_persisted()
         return executor.state
 
-    async def retry_now(self, saga_id: str, why: str, requested_by: str, request_id: str = "") -> SagaState:
+    async def retry_now(self, saga_id: str, why: str, requested_by: Actor, request_id: str = "") -> SagaState:
         """Make at once the attempts that a live saga would make after its backoff.
 
         Raises:
@@ -99,12 +108,12 @@ class Acts:
         state = executor.state if executor else await self._worker.get(saga_id)
         refuse_illegal(Act.RETRY_NOW, state, backs_off=executor is not None and executor.backs_off)
         assert executor is not None
-        executor.retry_now(_asked(ReasonCode.RETRY_NOW, why, requested_by, request_id))
+        executor.retry_now(Reason.asked(ReasonCode.RETRY_NOW, why, requested_by, request_id=request_id))
         await executor.ensure_persisted()
         return state
 
     async def resolve_outcome(
-        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: str
+        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: Actor
     ) -> SagaState:
         """Say what came of a command of a suspended saga that is in doubt, or was refused after the pivot.
 
@@ -122,9 +131,9 @@ class Acts:
             ActRefused: the saga is not suspended, the command's outcome is known, or its reply is needed.
         """
 
-        def entry(state: SagaState) -> Entry:
+        def entry(state: SagaState) -> Decided:
             command = resolvable(state, key)
-            reason = Reason(ReasonCode.RESOLVED, evidence, command.key, requested_by)
+            reason = Reason.asked(ReasonCode.RESOLVED, evidence, requested_by, command.key)
             if command.abandoned and not state.rollback:
                 # The code was told that nobody knows, and has gone on; only what is to be compensated can change.
                 _refuse_if_gone_on(state, command, took_effect=took_effect)
@@ -136,7 +145,7 @@ class Acts:
 
         return await self._note(Act.RESOLVE_OUTCOME, saga_id, entry)
 
-    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """Let the effect of a command stand whose compensation is refused or in doubt, or which has none.
 
         Args:
@@ -149,15 +158,15 @@ class Acts:
             ActRefused: the saga is not suspended, or nothing is in the way of compensating the command.
         """
 
-        def entry(state: SagaState) -> Entry:
+        def entry(state: SagaState) -> Decided:
             command = uncompensated(state, key)
             return CompensationSkipped(
-                self._now(), command.key, Reason(ReasonCode.SKIPPED, evidence, command.key, requested_by)
+                self._now(), command.key, Reason.asked(ReasonCode.SKIPPED, evidence, requested_by, command.key)
             )
 
         return await self._note(Act.SKIP_COMPENSATION, saga_id, entry)
 
-    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """Say that the effect of a command, which its compensation cannot take back, was taken back by other means.
 
         Args:
@@ -170,9 +179,9 @@ class Acts:
             ActRefused: the saga is not suspended, or nothing is in the way of compensating the command.
         """
 
-        def entry(state: SagaState) -> Entry:
+        def entry(state: SagaState) -> Decided:
             command = uncompensated(state, key)
-            reason = Reason(ReasonCode.RESOLVED, evidence, command.key, requested_by)
+            reason = Reason.asked(ReasonCode.RESOLVED, evidence, requested_by, command.key)
             return CompensationResolved(self._now(), command.key, reason)
 
         return await self._note(Act.RESOLVE_COMPENSATION, saga_id, entry)
@@ -206,15 +215,19 @@ class Acts:
         tell_suspended(state, reason)
         return state
 
-    async def _note(self, act: Act, saga_id: str, entry: Callable[[SagaState], Entry]) -> SagaState:
+    async def _note(self, act: Act, saga_id: str, entry: Callable[[SagaState], Decided]) -> SagaState:
         """Journal an act on a suspended saga, which stays suspended."""
         state = await self._worker.get(saga_id)
         refuse_illegal(act, state)
         entry(state)  # refused before anything is claimed, if it is to be refused
         claim, state, entries = await self._claim(act, saga_id)
         writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
-        writer.record(entry(state))
+        decided = entry(state)
+        journalled = seconded(act, state, decided) if act in self._four_eyes else decided
+        writer.record(journalled)
         await writer.persist()
+        if isinstance(journalled, ActProposed):
+            raise second_person_needed(saga_id, decided.key, decided.reason.requested_by)
         return state
 
     async def _claim(self, act: Act, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
@@ -233,10 +246,6 @@ class Acts:
 
     def _now(self) -> int:
         return self._worker.adapters.clock.now()
-
-
-def _asked(code: ReasonCode, why: str, requested_by: str, request_id: str) -> Reason:
-    return Reason(code, why, "", requested_by, request_id)
 
 
 def _advanced_elsewhere(saga_id: str) -> ClaimLost:

@@ -32,6 +32,7 @@ from orchestrator.ports.requested_acts import RequestedAct
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.acts import Act
     from orchestrator.ports.adapters import Adapters
 
@@ -73,7 +74,7 @@ class Asking:
         if self._open:
             self._pause.end()
 
-    async def ask(self, act: Act, saga_id: str, why: str, requested_by: str, patience: float) -> None:
+    async def ask(self, act: Act, saga_id: str, why: str, requested_by: Actor, patience: float) -> None:
         """Have an act done by the owner of a saga.
 
         Args:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from orchestrator.analysis.plan.plan import Plan
     from orchestrator.definition.saga import SagaDefinition
+    from orchestrator.journal.acts import Act
     from orchestrator.ports.adapters import Adapters
 
 DEFAULT_LEASE_SECONDS: Final = 15.0
@@ -33,6 +34,7 @@ def assemble(
     lease: float = DEFAULT_LEASE_SECONDS,
     limits: Limits = DEFAULT_LIMITS,
     plan_of: Callable[[SagaDefinition[Any, Any, Any]], Plan] = read_plan,
+    four_eyes: frozenset[Act] = frozenset(),
 ) -> Replica:
     """A replica that serves these definitions, each also as a child of another; it has recovered nothing yet.
 
@@ -43,6 +45,7 @@ def assemble(
         lease: seconds after which others may take over when it falls silent.
         limits: how much is done at once.
         plan_of: reads the plan of a definition; for those who have it already.
+        four_eyes: which of resolve and skip two people must ask for.
     """
     bindings = Bindings(
         [definition.commands for definition in definitions],
@@ -56,7 +59,7 @@ def assemble(
     served = ServedSagas(ServedSaga.over(definition, plan_of(definition), bindings) for definition in definitions)
     worker = Worker(served, bindings, adapters, owner=owner, lease=lease, limits=limits)
     add_children(worker, CircuitBreaker(adapters.clock, _always_serving, limits.in_flight))
-    return Replica(worker)
+    return Replica(worker, four_eyes)
 
 
 async def _always_serving() -> bool:

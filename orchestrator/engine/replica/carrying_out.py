@@ -132,7 +132,7 @@ class CarryingOut:
         try:
             await self._do(requested)
         except ActRefused as error:
-            _log.warning("%s, as %s wants it, is refused: %s", requested.act.name, requested.requested_by, error)
+            _log.warning("%s, as %s wants it, is refused: %s", requested.act.name, requested.requested_by.name, error)
             return refusal_of(error)
         return DONE
 

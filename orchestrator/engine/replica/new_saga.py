@@ -38,6 +38,7 @@ def started_now(
         deadline_at,
         forward_until,
         start.parent_id,
+        start.started_by,
     )
     return NewSaga(start.definition, start.version, start.digest, now, start.attributes), started
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.definitions import ServedSaga
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.engine.sagas import Loads, PlannedCompensation, Signal, Waiting
+    from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import SagaState
@@ -38,6 +39,7 @@ class Replica:
 
     Args:
         worker: advances the sagas.
+        four_eyes: which of resolve and skip two people must ask for.
 
     Attributes:
         worker: as given.
@@ -51,9 +53,9 @@ class Replica:
         watch_all: every saga, after each of its changes.
     """
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: Worker, four_eyes: frozenset[Act] = frozenset()) -> None:
         self.worker = worker
-        self.acts = Acts(worker)
+        self.acts = Acts(worker, four_eyes)
         self.signals = Signals(worker, self.acts)
         self.carrying_out = CarryingOut(worker, self.acts, self.signals, worker.served.versions)
         journal, clock = worker.adapters.journal, worker.adapters.clock
@@ -145,7 +147,7 @@ class Replica:
         refuse_illegal(act, await self.get(saga_id), backs_off=backs_off)
 
     async def act(
-        self, act: Act, saga_id: str, why: str, requested_by: str, *, patience: float = PATIENCE_SECONDS
+        self, act: Act, saga_id: str, why: str, requested_by: Actor, *, patience: float = PATIENCE_SECONDS
     ) -> SagaState:
         """See the facade."""
         await self.worker.ensure_recovered(saga_id)
@@ -167,7 +169,7 @@ class Replica:
         goes_on = act in {Act.CANCEL, Act.RESUME, Act.SIGNAL} and state.status in {Status.SUSPENDED, Status.WAITING}
         return state.status in CLAIMABLE or (goes_on and self.find(state.definition, state.version) is None)
 
-    async def _act(self, act: Act, saga_id: str, why: str, requested_by: str) -> SagaState:
+    async def _act(self, act: Act, saga_id: str, why: str, requested_by: Actor) -> SagaState:
         match act:
             case Act.CANCEL:
                 return await self.acts.cancel(saga_id, why, requested_by)
@@ -193,7 +195,7 @@ class Replica:
         return await self.get(saga_id)
 
     async def resolve_outcome(
-        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: str
+        self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: Actor
     ) -> SagaState:
         """See the facade."""
         await self.worker.ensure_recovered(saga_id)
@@ -201,12 +203,12 @@ class Replica:
             saga_id, key, took_effect=took_effect, reply=reply, evidence=evidence, requested_by=requested_by
         )
 
-    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """See the facade."""
         await self.worker.ensure_recovered(saga_id)
         return await self.acts.resolve_compensation(saga_id, key, evidence, requested_by)
 
-    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: str) -> SagaState:
+    async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
         """See the facade."""
         await self.worker.ensure_recovered(saga_id)
         return await self.acts.skip_compensation(saga_id, key, evidence, requested_by)

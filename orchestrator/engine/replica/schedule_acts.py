@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestrator.engine.schedules.facade import NewSchedule
+    from orchestrator.journal.actor import Actor
     from orchestrator.ports.journal import Journal
 
 _NAMESPACE: Final = uuid.UUID("2b1d7f06-6c0e-4d52-9d0a-5a0f3e0d4f7c")
@@ -61,7 +62,7 @@ class ScheduleActs:
         """See the facade."""
         return await self._journal.list_schedules(name, limit)
 
-    async def pause(self, name: str, why: str, by: str) -> Schedule:
+    async def pause(self, name: str, why: str, by: Actor) -> Schedule:
         """See the facade."""
         now = await self._journal.store_now()
         return await self._change(name, lambda it: it if it.pause else replace(it, pause=Pause(now, why, by)))
@@ -86,7 +87,7 @@ class ScheduleActs:
             raise ScheduleNotFound(name)
         return schedule
 
-    async def run(self, name: str, request_id: str, by: str) -> tuple[Schedule, str]:
+    async def run(self, name: str, request_id: str, by: Actor) -> tuple[Schedule, str]:
         """See the facade."""
         now = await self._journal.store_now()
         schedule = await self.get(name)
@@ -178,8 +179,9 @@ def _uid(new: NewSchedule) -> str:
 
 def _digest(new: NewSchedule) -> bytes:
     """Of everything that was asked for."""
-    told = new._replace(request_id="", overlap=new.overlap.value, missed=new.missed.value)  # type: ignore[arg-type]  # as numbers
-    return hashlib.sha256(repr(tuple(told)).encode()).digest()
+    told = new._asdict() | {"request_id": "", "overlap": new.overlap.value, "missed": new.missed.value}
+    told["created_by"] = new.created_by.name  # they may call from elsewhere when they repeat it
+    return hashlib.sha256(repr(tuple(told.values())).encode()).digest()
 
 
 def _is_firing_next(schedule: Schedule) -> bool:

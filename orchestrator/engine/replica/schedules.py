@@ -174,7 +174,7 @@ class ScheduleRunner:
                 _log.error("schedule %s starts nothing: %s", schedule.name, error)
                 return PastStart(firing.instant, StartOutcome.REFUSED, now, message=str(error))
         self._in_hand[start.saga_id] = self._worker.adapters.clock.now() + int(_TURN_SECONDS * _NANOSECONDS)
-        message = f"by hand, by {firing.by}" if firing.by else ""
+        message = f"by hand, by {firing.by.name}" if firing.by else ""
         return PastStart(firing.instant, StartOutcome.STARTED, now, start.saga_id, message)
 
     def _request(self, schedule: Schedule, firing: Firing) -> StartSaga | str:
@@ -184,4 +184,5 @@ class ScheduleRunner:
         takes = served.definition.input.DESCRIPTOR.full_name
         if takes != schedule.input_type:
             return f"its input is a {schedule.input_type}, and {served.definition} takes a {takes}: create it anew"
-        return start_request(served, served.definition.input.FromString(schedule.input), firing.request_id, "")
+        start = start_request(served, served.definition.input.FromString(schedule.input), firing.request_id, "")
+        return start._replace(started_by=firing.by)

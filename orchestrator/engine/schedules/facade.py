@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.journal.actor import Actor
     from orchestrator.ports.schedules import Missed, Overlap, Schedule
 
 
@@ -41,7 +42,7 @@ class NewSchedule(NamedTuple):
     missed: Missed
     missed_limit: int
     window: int
-    created_by: str
+    created_by: Actor
     request_id: str = ""
 
 
@@ -67,7 +68,7 @@ class Schedules(Protocol):
     async def list_after(self, name: str, limit: int) -> Sequence[Schedule]:
         """So many at most, by name, from the first name after this one on."""
 
-    async def pause(self, name: str, why: str, by: str) -> Schedule:
+    async def pause(self, name: str, why: str, by: Actor) -> Schedule:
         """Let it start nothing until it is resumed; what was decided before is still started. Repeating it is fine."""
 
     async def resume(self, name: str) -> Schedule:
@@ -76,7 +77,7 @@ class Schedules(Protocol):
     async def delete(self, name: str) -> Schedule:
         """Delete it; as it was. The sagas that it started go on."""
 
-    async def run(self, name: str, request_id: str, by: str) -> tuple[Schedule, str]:
+    async def run(self, name: str, request_id: str, by: Actor) -> tuple[Schedule, str]:
         """Start its saga once, now, whatever runs and whether it is paused; the schedule, and the id of the saga.
 
         That it starts is durable when this returns; a replica that serves the saga starts it a moment later.

@@ -19,6 +19,7 @@ from orchestrator.journal.entries.commands import (
 )
 from orchestrator.journal.entries.compensations import CompensationBegan, CompensationCompleted, CompensationRejected
 from orchestrator.journal.entries.decisions import (
+    ActProposed,
     CompensationResolved,
     CompensationSkipped,
     OutcomeResolved,
@@ -41,6 +42,7 @@ from orchestrator.journal.entries.sagas import (
 from orchestrator.journal.entries.waits import SagaParked, SagaWoken, SignalReceived, WaitBegan, WaitEnded
 
 __all__ = [
+    "ActProposed",
     "AttemptFailed",
     "CommandAbandoned",
     "CommandCompleted",
@@ -103,4 +105,5 @@ Entry: TypeAlias = (
     | SagaWoken
     | SagaQueued
     | SagaAdmitted
+    | ActProposed
 )

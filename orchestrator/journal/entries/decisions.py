@@ -26,7 +26,26 @@ class SagaResumed(NamedTuple):
         if refused is not None:
             state.reopen(refused)
         state.suspension = None
+        state.proposals.clear()
         state.move(Status.COMPENSATING if state.rollback else Status.RUNNING)
+
+
+class ActProposed(NamedTuple):
+    """A person asked for an act that a second person must ask for, too; it is not done yet.
+
+    Attributes:
+        proposal: what exactly is asked for, as text that is compared.
+        reason: the evidence, and who gave it.
+    """
+
+    at: int
+    key: str
+    proposal: str
+    reason: Reason
+
+    def apply(self, state: SagaState) -> None:
+        """Nothing changes but that a second person may have it done."""
+        state.proposals[self.proposal] = self.reason
 
 
 class RetryRequested(NamedTuple):

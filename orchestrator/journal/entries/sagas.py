@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.journal.actor import Actor  # noqa: TC001 - as the types of all fields, it can be read at run time
 from orchestrator.journal.priority import Priority  # noqa: TC001 - as above
 from orchestrator.journal.reason import Reason  # noqa: TC001 - as the types of all fields, it can be read at run time
 from orchestrator.journal.state import Queued, Status
@@ -22,6 +23,7 @@ class SagaStarted(NamedTuple):
         deadline_at: by when it should have ended; 0 for never.
         forward_until: when it stops going forward for the deadline's sake; 0 for never.
         parent_id: the saga of which it is a child, or empty.
+        started_by: who started it; ``None`` where no caller from outside did.
     """
 
     at: int
@@ -34,6 +36,7 @@ class SagaStarted(NamedTuple):
     deadline_at: int = 0
     forward_until: int = 0
     parent_id: str = ""
+    started_by: Actor | None = None
 
     def apply(self, state: SagaState) -> None:
         """The saga runs."""
@@ -46,6 +49,7 @@ class SagaStarted(NamedTuple):
         state.deadline_at = self.deadline_at
         state.forward_until = self.forward_until
         state.parent_id = self.parent_id
+        state.started_by = self.started_by
         state.started_at = self.at
         state.move(Status.RUNNING)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from orchestrator.journal.actor import Actor  # noqa: TC001 - as the types of all fields, it can be read at run time
 from orchestrator.journal.state import Status
 from orchestrator.journal.waits import SignalState, WaitEnd, WaitState
 
@@ -41,7 +42,7 @@ class SignalReceived(NamedTuple):
         at: by the clock of the store, as the times of the waits are.
         request_id: of the request; a repeated one changes nothing.
         payload: the serialized message.
-        requested_by: who gave it, or empty.
+        requested_by: who gave it.
     """
 
     at: int
@@ -49,7 +50,7 @@ class SignalReceived(NamedTuple):
     name: str
     message_type: str
     payload: bytes
-    requested_by: str = ""
+    requested_by: Actor
 
     def apply(self, state: SagaState) -> None:
         """The signal is there for the next wait that asks for it."""

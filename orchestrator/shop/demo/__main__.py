@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from rich.rule import Rule
 from rich.text import Text
 
+from orchestrator.cli.credentials import local_token
 from orchestrator.cli.output.rendering import open_console, saga_page
 from orchestrator.shop.demo.addresses import Addresses, settings_removed
 from orchestrator.shop.demo.customers import Customers
@@ -70,9 +71,10 @@ class Told:
 
 @dataclass(frozen=True)
 class Stage:
-    """What the demo plays on."""
+    """What the demo plays on; its state is in a folder of its own."""
 
     console: Console
+    state: Path
     addresses: Addresses
     services: Processes
     orchestrator: Processes
@@ -118,7 +120,7 @@ def _play(console: Console, state: Path) -> bool:
             orchestrator = stack.enter_context(Processes(environment, log, ORCHESTRATOR))
             stack.callback(_ignore_interrupts)  # while they stop: once is enough
             services.start()
-            told = asyncio.run(_until_interrupted(_run(Stage(console, addresses, services, orchestrator))))
+            told = asyncio.run(_until_interrupted(_run(Stage(console, state, addresses, services, orchestrator))))
         # Stopped processes have handed over their last spans: now the traces are whole.
         traces = collector.traces
     for order in ORDERS:
@@ -164,7 +166,7 @@ async def _run(stage: Stage) -> Told:
             await stage.orchestrator.serving([addresses.orchestrator])
     async with AsyncExitStack() as stack:
         progress = Progress(console, ORDERS)
-        customers = Customers(addresses.orchestrator, progress)
+        customers = Customers(addresses.orchestrator, local_token(stage.state), progress)
         stack.push_async_callback(customers.close)
         services = Services(addresses.services)
         stack.push_async_callback(services.close)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import grpc
 import grpc.aio
 
+from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.cli.output.rendering import ENDED
 from orchestrator.shop.demo.orders import AUTHORIZE, DemoOrder
 from orchestrator.shop.demo.processes import CHANNEL_OPTIONS
@@ -33,11 +34,12 @@ class Customers:
 
     Args:
         address: that of the orchestrator.
+        token: the local operator's.
         progress: is told of every change.
     """
 
-    def __init__(self, address: str, progress: Progress) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+    def __init__(self, address: str, token: str, progress: Progress) -> None:
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS, interceptors=with_token(token))
         self._orders = OrderServiceStub(self._channel)
         self._sagas = SagaServiceStub(self._channel)
         self._progress = progress
@@ -79,7 +81,7 @@ class Customers:
 
     async def approve(self, order_id: str) -> None:
         """Approve an order."""
-        request = ApproveOrderRequest(order_id=order_id, decided_by="grace", reason="they have ordered before")
+        request = ApproveOrderRequest(order_id=order_id, reason="they have ordered before")
         await self._orders.ApproveOrder(request, timeout=_SECONDS, wait_for_ready=True)
 
     async def saga(self, order_id: str) -> Saga:

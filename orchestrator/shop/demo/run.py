@@ -81,7 +81,7 @@ async def _run(addresses: Addresses, environment: Mapping[str, str], shared: Sha
     supervisor = Supervisor(environment) if shared is None else shared.supervisor(environment)
     waiting = asyncio.create_task(stopping.wait())
     running = asyncio.create_task(supervisor.run())
-    telling = asyncio.create_task(_tell(addresses, shared))
+    telling = asyncio.create_task(_tell(addresses, shared, environment.get("STATE_DIR", ".state")))
     await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
     ended = running.result() if running.done() else ""
     for task in (waiting, telling):
@@ -93,7 +93,7 @@ async def _run(addresses: Addresses, environment: Mapping[str, str], shared: Sha
     return 0 if stopped_well and not ended else 1
 
 
-async def _tell(addresses: Addresses, shared: Shared | None) -> None:
+async def _tell(addresses: Addresses, shared: Shared | None, state: str) -> None:
     """Say where the processes are, as soon as all of them are healthy."""
     for address in addresses.all.values():
         await healthy(address)
@@ -104,10 +104,11 @@ async def _tell(addresses: Addresses, shared: Shared | None) -> None:
         listed += f"\n\nThe orchestrator is {shared.replicas} replicas on one port. Kill one (its pid is in the log):"
         listed += " another carries its sagas on."
     moved = addresses != Addresses.by_contract()
-    where = f"export ORCHESTRATOR_ADDRESS={addresses.orchestrator}; " if moved else ""
+    where = f"export ORCHESTRATOR_ADDRESS={addresses.orchestrator} STATE_DIR={state}; " if moved else ""
     print(
         f"\nEverything is up:\n\n{listed}\n\nPlace an order:\n\n"
-        f"grpcurl -plaintext -d '{order}' {addresses.orchestrator} shop.order.v1.OrderService/StartOrder\n\n"
+        f'grpcurl -plaintext -H "authorization: Bearer $(cat {state}/token)" '
+        f"-d '{order}' {addresses.orchestrator} shop.order.v1.OrderService/StartOrder\n\n"
         f"What can be ordered: {', '.join(await _skus(addresses.services['product']))}\n"
         f"See what became of it: {where}.venv/bin/orchestrator list\n"
         f"A process that you kill is started again. Ctrl-C stops everything.\n",

@@ -14,6 +14,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.ports.catalogue import UnclaimedCount
 from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
@@ -139,7 +140,7 @@ class PostgresJournal(PostgresReader, PostgresSchedules):
 
     async def request_act(self, requested: RequestedAct) -> None:
         """See the port."""
-        text = json.dumps([requested.act.name, requested.why, requested.requested_by])
+        text = json.dumps([requested.act.name, requested.why, *requested.requested_by])
         await self._ask("request_act", requested.request_id, requested.saga_id, text)
         self._telling.tell(Wake.REQUESTED, requested.saga_id)
 
@@ -233,5 +234,5 @@ def _columns(served: Served | None) -> tuple[list[str] | None, list[int] | None]
 
 
 def _requested(request_id: str, saga_id: str, text: str) -> RequestedAct:
-    act, why, requested_by = json.loads(text)
-    return RequestedAct(request_id, saga_id, Act[act], why, requested_by)
+    act, why, *requested_by = json.loads(text)
+    return RequestedAct(request_id, saga_id, Act[act], why, Actor(*requested_by))

@@ -17,6 +17,7 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.sagas import Signal, StartSaga
 from orchestrator.errors import ActRefused, JournalError
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.fold import fold
 from orchestrator.journal.keys import related
 from orchestrator.journal.outcome import Unknown
@@ -145,7 +146,7 @@ class ScenarioRun:
     async def _say_until_heard(self, wait: WaitBegan) -> None:
         kind = self._saga_under_test.plan.signals[wait.signal].message
         message = Decision(approved=True) if kind is Decision else sample(kind)
-        signal = Signal(wait.key, wait.signal, wait.message_type, message.SerializeToString(), "fault matrix")
+        signal = Signal(wait.key, wait.signal, wait.message_type, message.SerializeToString(), Actor("fault matrix"))
         while True:
             orchestrator = self._orchestrators[-1]
             asked = orchestrator.spawn(orchestrator.signals.give(SAGA_ID, signal))
@@ -203,7 +204,7 @@ class ScenarioRun:
 
     async def _cancel_now(self) -> None:
         try:
-            await self._orchestrators[-1].acts.cancel(SAGA_ID, "the fault matrix cancels here", "fault matrix")
+            await self._orchestrators[-1].acts.cancel(SAGA_ID, "the fault matrix cancels here", Actor("fault matrix"))
         except ActRefused as refusal:
             self._cancel = refusal.reason
         else:

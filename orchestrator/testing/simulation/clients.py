@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from orchestrator.engine.sagas import Signal, StartSaga
 from orchestrator.errors import ActNoted, ActRefused, JournalError, Overloaded, SagaNotFound, ScheduleError
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.journal.priority import Priority
 from orchestrator.journal.state import Status
@@ -110,7 +111,10 @@ class Clients:
         if self._is_child(saga_id):
             return
         state = await self._ask(
-            "operator", "cancel", saga_id, lambda replica: replica.sagas.act(Act.CANCEL, saga_id, "enough", "ada")
+            "operator",
+            "cancel",
+            saga_id,
+            lambda replica: replica.sagas.act(Act.CANCEL, saga_id, "enough", Actor("ada")),
         )
         if state is not None and not self._invariants.sagas[saga_id].state.rollback:
             self._invariants.report(
@@ -121,20 +125,26 @@ class Clients:
         """Have it wait."""
         self._invariants.paused.add(saga_id)
         await self._ask(
-            "operator", "pause", saga_id, lambda replica: replica.sagas.act(Act.PAUSE, saga_id, "wait", "ada")
+            "operator", "pause", saga_id, lambda replica: replica.sagas.act(Act.PAUSE, saga_id, "wait", Actor("ada"))
         )
 
     async def resume(self, saga_id: str) -> None:
         """Let it go on."""
         if self._invariants.sagas[saga_id].state.status is Status.SUSPENDED:
             await self._ask(
-                "operator", "resume", saga_id, lambda replica: replica.sagas.act(Act.RESUME, saga_id, "go", "ada")
+                "operator",
+                "resume",
+                saga_id,
+                lambda replica: replica.sagas.act(Act.RESUME, saga_id, "go", Actor("ada")),
             )
 
     async def retry_now(self, saga_id: str) -> None:
         """Have its next attempt made at once."""
         await self._ask(
-            "operator", "retry_now", saga_id, lambda replica: replica.sagas.act(Act.RETRY_NOW, saga_id, "", "ada")
+            "operator",
+            "retry_now",
+            saga_id,
+            lambda replica: replica.sagas.act(Act.RETRY_NOW, saga_id, "", Actor("ada")),
         )
 
     async def signal(self, saga_id: str) -> None:
@@ -147,7 +157,7 @@ class Clients:
         kind = signals[name].message
         message = Decision(approved=random.random() < _MOSTLY) if kind is Decision else sample(kind)
         payload = message.SerializeToString(deterministic=True)
-        signal = Signal(f"request-{len(self._signals) + 1}", name, kind.DESCRIPTOR.full_name, payload, "grace")
+        signal = Signal(f"request-{len(self._signals) + 1}", name, kind.DESCRIPTOR.full_name, payload, Actor("grace"))
         self._signals.append((saga_id, signal))
         await self._give(saga_id, signal)
 
@@ -171,7 +181,10 @@ class Clients:
             return
         key = suspension.step_key
         await self._ask(
-            "operator", "skip", saga_id, lambda replica: replica.sagas.skip_compensation(saga_id, key, "seen", "ada")
+            "operator",
+            "skip",
+            saga_id,
+            lambda replica: replica.sagas.skip_compensation(saga_id, key, "seen", Actor("ada")),
         )
 
     async def resolve_compensation(self, saga_id: str) -> None:
@@ -186,7 +199,7 @@ class Clients:
             "operator",
             "resolve_compensation",
             saga_id,
-            lambda replica: replica.sagas.resolve_compensation(saga_id, key, "the books", "ada"),
+            lambda replica: replica.sagas.resolve_compensation(saga_id, key, "the books", Actor("ada")),
         )
 
     async def resolve(self, saga_id: str) -> None:
@@ -203,7 +216,7 @@ class Clients:
             "resolve",
             saga_id,
             lambda replica: replica.sagas.resolve_outcome(
-                saga_id, key, took_effect=True, reply=reply, evidence="the books", requested_by="ada"
+                saga_id, key, took_effect=True, reply=reply, evidence="the books", requested_by=Actor("ada")
             ),
         )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 from orchestrator.contract.command import Effect
 from orchestrator.engine.run.command_execution import NOT_SENT
 from orchestrator.journal.entries import (
+    ActProposed,
     AttemptFailed,
     CommandAbandoned,
     CommandCompleted,
@@ -263,6 +264,7 @@ class Invariants:
                 | WaitBegan()
                 | SagaParked()
                 | SagaWoken()
+                | ActProposed()
             ):
                 pass  # the final check looks at what became of the saga
             case _:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.engine.schedules.facade import NewSchedule
 from orchestrator.engine.schedules.turn import request_id_of
 from orchestrator.engine.starting import saga_id_of
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.state import ENDED
 from orchestrator.ports.schedules import Missed, Overlap, StartOutcome
 from orchestrator.testing.simulation.clients import Clients
@@ -133,7 +134,7 @@ class ScheduleClients(Clients):
 
     async def _run_by_hand(self, name: str, request_id: str) -> None:
         def run(replica: ReplicaProcess) -> Awaitable[tuple[Schedule, str]]:
-            return replica.schedules.run(name, request_id, "ada")
+            return replica.schedules.run(name, request_id, Actor("ada"))
 
         while True:
             answer = await self._ask("operator", "run", name, run)
@@ -158,6 +159,6 @@ class ScheduleClients(Clients):
             missed=chance.choice(list(Missed)),
             missed_limit=1,
             window=_SECOND,
-            created_by="ada",
+            created_by=Actor("ada"),
             request_id=str(uuid.UUID(int=chance.getrandbits(128))),
         )

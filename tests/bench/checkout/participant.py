@@ -1,9 +1,13 @@
-"""The trivial participant: answers at once, keeps nothing. Told to hold, it answers no Capture until it is let go."""
+"""The trivial participant: answers at once, keeps nothing. Told to hold, it answers no Capture until it is let go.
+
+With the files of a certificate, its key and the authorities of its callers, it listens with mutual TLS.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
@@ -16,6 +20,7 @@ from bench.v1.bench_pb2_grpc import (
     add_ControlServiceServicer_to_server,
 )
 
+from orchestrator.participant.tls import SERVER_OPTIONS, ServerTls
 from tests.bench.processes import end_with_parent
 
 if TYPE_CHECKING:
@@ -74,11 +79,16 @@ class Control(ControlServiceServicer):
 
 async def main() -> None:
     end_with_parent()
-    server = grpc.aio.server()
+    files = [Path(each) for each in sys.argv[1:]]
+    server = grpc.aio.server(options=SERVER_OPTIONS if files else ())
     checkout = Checkout()
     add_CheckoutServiceServicer_to_server(checkout, server)
     add_ControlServiceServicer_to_server(Control(checkout), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    address = "127.0.0.1:0"
+    if files:
+        port = server.add_secure_port(address, ServerTls(*files).credentials())
+    else:
+        port = server.add_insecure_port(address)
     await server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.errors import ClaimLost
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.journal.state import Status
 from orchestrator.ports.claims import Claim, DueClaims
@@ -259,7 +260,7 @@ async def test_a_time_counts_for_a_saga_that_waits_and_for_no_other(journal: Jou
 
 async def test_an_act_on_a_parked_saga_may_be_carried_out_by_each_replica_that_serves_it(journal: Journal) -> None:
     await park(journal, "saga-1", None)
-    requested = RequestedAct("request-1", "saga-1", Act.CANCEL, "he changed his mind", "ada")
+    requested = RequestedAct("request-1", "saga-1", Act.CANCEL, "he changed his mind", Actor("ada"))
     await journal.request_act(requested)
 
     assert list(await journal.requested_acts("b", 10, {("buy", 1)})) == [requested]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.journal.state import Status
 from orchestrator.ports.requested_acts import RequestedAct
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from tests.conformance.store.stores import LetPass, Open
 
 LEASE = 3600 * 1_000_000_000
-PAUSE = RequestedAct("a/1", "saga-1", Act.PAUSE, "wait\x00, ça va", "ada")
+PAUSE = RequestedAct("a/1", "saga-1", Act.PAUSE, "wait\x00, ça va", Actor("ada", "token file", "ipv4:10.0.0.7:1"))
 SERVED = (("place_order", 1),)
 
 

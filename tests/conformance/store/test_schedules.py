@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from orchestrator.journal.actor import Actor
 from orchestrator.ports.schedules import Firing, Pause
 from tests.support.schedules import FULL, HOUR, HOURLY, MINUTE, names, schedule
 
@@ -45,7 +46,7 @@ async def test_a_schedule_is_changed_from_the_revision_that_was_read_and_from_no
     assert await journal.replace_schedule(changed)
     assert await journal.find_schedule("hourly") == replace(changed, revision=2)
 
-    assert not await journal.replace_schedule(replace(HOURLY, created_by="bob"))
+    assert not await journal.replace_schedule(replace(HOURLY, created_by=Actor("bob")))
     assert not await journal.replace_schedule(replace(HOURLY, revision=3))
     assert await journal.find_schedule("hourly") == replace(changed, revision=2)
     assert not await journal.replace_schedule(schedule(2))
@@ -55,7 +56,9 @@ async def test_of_two_changes_at_once_from_one_revision_one_stands(journal: Jour
     await journal.create_schedule(HOURLY)
     other = await open_handle() if journal.shared else journal
 
-    assert await journal.replace_schedule(HOURLY) != await other.replace_schedule(replace(HOURLY, created_by="bob"))
+    assert await journal.replace_schedule(HOURLY) != await other.replace_schedule(
+        replace(HOURLY, created_by=Actor("bob"))
+    )
 
 
 async def test_what_is_due_is_judged_by_the_clock_of_the_store(journal: Journal, let_pass: LetPass) -> None:
@@ -77,7 +80,7 @@ async def test_what_is_due_is_judged_by_the_clock_of_the_store(journal: Journal,
 
 
 async def test_a_schedule_that_is_paused_is_never_due_and_what_it_has_decided_is(journal: Journal) -> None:
-    paused = schedule(1, next_at=1, pause=Pause(1, "wait", "ada"))
+    paused = schedule(1, next_at=1, pause=Pause(1, "wait", Actor("ada")))
     await journal.create_schedule(paused)
     assert not (await journal.due_schedules(10)).schedules
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.ports.requested_acts import RequestedAct
 from orchestrator.ports.wakes import Wake
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     Handles = tuple[Journal, Journal]
 
-PAUSE = RequestedAct("a/1", "saga-1", Act.PAUSE, "wait", "ada")
+PAUSE = RequestedAct("a/1", "saga-1", Act.PAUSE, "wait", Actor("ada"))
 PATIENCE = 30.0
 
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import tempfile
 import time
 from collections import defaultdict
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import grpc.aio
 import pytest
 from typer.testing import CliRunner
 
+from orchestrator.access.fingerprints import fingerprint
+from orchestrator.access.narrowed import NarrowedSagas
+from orchestrator.access.narrowed_schedules import NarrowedSchedules
+from orchestrator.access.opening import AccessSettings, open_authentication
+from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.saga_service import SagaService
@@ -22,6 +29,7 @@ from orchestrator.api.schedule_service import ScheduleService
 from orchestrator.api.server import ApiServer
 from orchestrator.api.starts import Starts
 from orchestrator.bootstrap import SystemClock
+from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.cli.app import app
 from orchestrator.contract.status_code import StatusCode
@@ -35,11 +43,13 @@ from orchestrator.shop.order_service import OrderService
 from orchestrator.shop.place_order import place_order
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.mock import ContractParticipant
+from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub, add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub, add_ScheduleServiceServicer_to_server
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub, add_OrderServiceServicer_to_server
 from shop.type.v1.type_pb2 import Address, Line
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -141,33 +151,48 @@ async def serving(
     lease: float = 15.0,
     limits: Limits = DEFAULT_LIMITS,
     others: Sequence[Definition] = (),
+    subjects: str = "",
 ) -> AsyncIterator[Api]:
-    """A replica with its API, as the composition root puts them together; its participants are mocks."""
+    """A replica with its API, as the composition root puts them together; its participants are mocks.
+
+    Who calls is ada, an admin; there may be other subjects.
+    """
     clock = SystemClock()
     adapters = Adapters(journal, mocks, open_observability({}), clock, random.random)
     replica = assemble([place_order, *others], adapters, owner=owner, lease=lease, limits=limits)
     worker = replica.worker
     nobody = GrpcChannel(NOBODY)
     admission = Admission(StartLimits(in_flight=256, queued=2000), lambda: 1.0)
-    starts, feed = Starts(replica, admission), SagaFeed(replica, clock)
-    sagas = SagaService(replica, starts, feed, clock)
-    orders = OrderService(replica, starts, clock, OrderDetails(lambda _: nobody.current))
+    narrowed = NarrowedSagas(replica)
+    starts, feed = Starts(narrowed, admission), SagaFeed(replica, clock)
+    sagas = SagaService(narrowed, starts, feed, clock)
+    orders = OrderService(narrowed, starts, clock, OrderDetails(lambda _: nobody.current))
+    state = tempfile.TemporaryDirectory()
+    folder = Path(state.name)
+    file = folder / "subjects.yaml"
+    file.write_text(f"ada: {{sha256: {fingerprint(TOKEN)}, roles: [admin]}}\n{subjects}")
     server = ApiServer(
         "127.0.0.1:0",
         {
+            "saga.v1.AccessService": partial(add_AccessServiceServicer_to_server, AccessService()),
             "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
             "saga.v1.ScheduleService": partial(
-                add_ScheduleServiceServicer_to_server, ScheduleService(replica.schedules, replica)
+                add_ScheduleServiceServicer_to_server,
+                ScheduleService(NarrowedSchedules(replica.schedules, narrowed), narrowed),
             ),
             "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
         },
+        open_authentication(AccessSettings(folder, file), clock.now),
     )
     async with AsyncExitStack() as stack:
+        stack.enter_context(state)
         stack.push_async_callback(nobody.close)
         await worker.open()
         worker.recovery.reached = server.be_ready
         await server.start()
-        channel = await stack.enter_async_context(grpc.aio.insecure_channel(server.address))
+        channel = await stack.enter_async_context(
+            grpc.aio.insecure_channel(server.address, interceptors=with_token(TOKEN))
+        )
         looked_into = cast("MemoryJournal", journal)  # by tests on a journal in memory
         yield Api(server, channel, replica, mocks, looked_into, admission, feed)
         for event in mocks.held.values():
@@ -206,8 +231,9 @@ def _an_order() -> Callable[..., StartOrderRequest]:
 
 
 @pytest.fixture
-def orchestrator(api: Api) -> Callable[..., Awaitable[Answer]]:
-    """Run a command of ``orchestrator`` in this process, against the server of the test."""
+def orchestrator(api: Api, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Awaitable[Answer]]:
+    """Run a command of ``orchestrator`` in this process, against the server of the test, as ada."""
+    monkeypatch.setenv("ORCHESTRATOR_TOKEN", TOKEN)
 
     async def call(*arguments: str) -> Answer:
         command = [*arguments, "--address", api.address]

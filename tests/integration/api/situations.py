@@ -38,10 +38,9 @@ class Operator(TypedDict):
     """What every act of an operator says."""
 
     reason: str
-    requested_by: str
 
 
-BY: Operator = {"reason": "because", "requested_by": "ada"}
+WHY: Operator = {"reason": "because"}
 
 
 def packed(message: Message) -> AnyMessage:
@@ -71,7 +70,7 @@ async def paused_at(api: Api, order: Message, method: str) -> str:
     """A saga that an operator paused while this method was in backoff."""
     api.mocks.refused[method] = 0
     saga_id = await held_at(api, order, method)
-    pause = api.sagas.PauseSaga(pb.PauseSagaRequest(saga_id=saga_id, **BY))
+    pause = api.sagas.PauseSaga(pb.PauseSagaRequest(saga_id=saga_id, **WHY))
     await api.until(lambda: api.worker.live[saga_id]._stop_control.stop)
     api.mocks.held.pop(method).set()
     assert (await pause).saga.status == saga_pb2.STATUS_SUSPENDED

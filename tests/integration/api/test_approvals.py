@@ -84,7 +84,7 @@ async def test_an_order_shows_that_it_waits_for_an_approval_since_when_and_until
 
 
 async def test_an_approved_order_goes_on_and_repeating_the_approval_changes_nothing(api: Api, order_id: str) -> None:
-    request = ApproveOrderRequest(order_id=order_id, request_id=REQUEST, decided_by="grace")
+    request = ApproveOrderRequest(order_id=order_id, request_id=REQUEST)
     first = await api.orders.ApproveOrder(request)
     saga = await ended(api, order_id)
     again = await api.orders.ApproveOrder(request)
@@ -94,26 +94,24 @@ async def test_an_approved_order_goes_on_and_repeating_the_approval_changes_noth
 
 
 async def test_a_rejected_order_is_rolled_back_and_an_approval_comes_too_late_then(api: Api, order_id: str) -> None:
-    rejected = await api.orders.RejectOrder(
-        RejectOrderRequest(order_id=order_id, decided_by="grace", reason="too expensive")
-    )
+    rejected = await api.orders.RejectOrder(RejectOrderRequest(order_id=order_id, reason="too expensive"))
     saga = await ended(api, order_id)
-    late = await api.orders.ApproveOrder(ApproveOrderRequest(order_id=order_id, decided_by="ada"))
+    late = await api.orders.ApproveOrder(ApproveOrderRequest(order_id=order_id))
 
     assert (rejected.in_time, late.in_time) == (True, False)
     assert saga.status == saga_pb2.STATUS_COMPENSATED
-    assert "NOT_APPROVED: grace said no: too expensive" in saga.reason.message
+    assert "NOT_APPROVED: ada said no: too expensive" in saga.reason.message
 
 
 async def test_a_signal_is_given_to_any_saga_and_is_in_its_journal(api: Api, order_id: str) -> None:
-    decision = packed(saga_pb2.Decision(approved=True, decided_by="grace"))
-    request = pb.SignalSagaRequest(saga_id=order_id, name="approval", message=decision, requested_by="grace")
+    decision = packed(saga_pb2.Decision(approved=True))
+    request = pb.SignalSagaRequest(saga_id=order_id, name="approval", message=decision)
     await api.sagas.SignalSaga(request)
     await ended(api, order_id)
     journal = (await api.sagas.GetSaga(pb.GetSagaRequest(saga_id=order_id, include_journal=True))).saga.journal
 
     (received,) = [entry for entry in journal if entry.kind == "SignalReceived"]
-    assert (received.signal, received.by) == ("approval", "grace")
+    assert (received.signal, received.reason.requested_by) == ("approval", "ada")
     assert received.payload.Is(saga_pb2.Decision.DESCRIPTOR)
     (end,) = [entry for entry in journal if entry.kind == "WaitEnded"]
     assert (end.key, end.how, end.request_id) == ("signal:approval#1", "SIGNAL", received.request_id)
@@ -140,11 +138,9 @@ async def test_a_signal_that_the_saga_cannot_take_is_refused_and_not_journalled(
 
 
 async def test_a_request_id_is_not_used_for_another_signal(api: Api, order_id: str) -> None:
-    await api.orders.ApproveOrder(ApproveOrderRequest(order_id=order_id, request_id=REQUEST, decided_by="grace"))
+    await api.orders.ApproveOrder(ApproveOrderRequest(order_id=order_id, request_id=REQUEST))
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await api.orders.RejectOrder(
-            RejectOrderRequest(order_id=order_id, request_id=REQUEST, decided_by="grace", reason="no")
-        )
+        await api.orders.RejectOrder(RejectOrderRequest(order_id=order_id, request_id=REQUEST, reason="no"))
 
     assert refused.value.code() is grpc.StatusCode.ALREADY_EXISTS
 
@@ -152,8 +148,8 @@ async def test_a_request_id_is_not_used_for_another_signal(api: Api, order_id: s
 @pytest.mark.parametrize(
     "command",
     [
-        ("approve", "{id}", "--by", "grace"),
-        ("signal", "{id}", "approval", "--by", "grace", "--input", '{{"approved": true}}'),
+        ("approve", "{id}"),
+        ("signal", "{id}", "approval", "--input", '{{"approved": true}}'),
     ],
     ids=["approve", "signal"],
 )

@@ -20,7 +20,7 @@ from saga.v1 import saga_service_pb2 as pb
 from saga.v1.saga_pb2 import STATUS_RUNNING
 from shop.order.v1 import order_service_pb2 as orders
 from shop.type.v1.type_pb2 import Line
-from tests.integration.api.situations import AUTHORIZE, BY, in_doubt, packed
+from tests.integration.api.situations import AUTHORIZE, WHY, in_doubt, packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     AnOrder = Callable[..., orders.StartOrderRequest]
 
 SERVICES = (
+    "saga.v1.AccessService",
     "saga.v1.SagaService",
     "saga.v1.ScheduleService",
     "shop.order.v1.OrderService",
@@ -123,9 +124,7 @@ async def test_a_reply_that_is_no_message_is_a_violation_of_its_field(
 ) -> None:
     saga_id = await in_doubt(api, an_order(), "AuthorizePayment")
     box = AnyMessage(type_url="type.googleapis.com/shop.payment.v1.AuthorizePaymentResponse", value=value)
-    request = pb.ResolveOutcomeRequest(
-        saga_id=saga_id, key=AUTHORIZE, took_effect=True, reply=box, evidence="seen", requested_by="ada"
-    )
+    request = pb.ResolveOutcomeRequest(saga_id=saga_id, key=AUTHORIZE, took_effect=True, reply=box, evidence="seen")
 
     error = await refused(api.sagas.ResolveOutcome, request)
 
@@ -164,7 +163,7 @@ async def test_health_lists_every_service(api: Api) -> None:
     answer = await stub(health_pb2.HealthListRequest())  # type: ignore[attr-defined]
 
     assert {name: each.status for name, each in answer.statuses.items()} == dict.fromkeys(
-        ("", *SERVICES[:3]), health_pb2.HealthCheckResponse.SERVING
+        ("", *SERVICES[:4]), health_pb2.HealthCheckResponse.SERVING
     )
 
 
@@ -208,7 +207,7 @@ async def test_a_filter_without_bounds_is_refused_wherever_there_is_one(api: Api
     where = FILTERS[field]
     listed = await refused(api.sagas.ListSagas, pb.ListSagasRequest(filter=where))
     watched = await refused(api.sagas.WatchSagas, pb.WatchSagasRequest(filter=where))
-    act = pb.ActOnSagasRequest(filter=where, action=pb.ACTION_CANCEL, dry_run=True, **BY)
+    act = pb.ActOnSagasRequest(filter=where, action=pb.ACTION_CANCEL, dry_run=True, **WHY)
     acted = await refused(api.sagas.ActOnSagas, act)
 
     assert fields(listed) == fields(watched) == fields(acted) == [field]

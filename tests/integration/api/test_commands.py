@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import pytest
 
 from saga.v1 import saga_pb2
 from tests.integration.api.situations import AUTHORIZE, ended, get, held_at, in_doubt, paused_at, start
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,7 +41,8 @@ async def test_journal_shows_each_entry_and_masks_what_is_sensitive(
 
     day, first, first_payload, *_ = lines
     assert day == f"{saga.started_at.ToDatetime():%Y-%m-%d} UTC"
-    assert first.split() == ["1", f"{saga.started_at.ToDatetime():%H:%M:%S.%f}"[:-3], "SagaStarted"]
+    started = ["1", f"{saga.started_at.ToDatetime():%H:%M:%S.%f}"[:-3], "SagaStarted", "by ada (token file)"]
+    assert first.split(maxsplit=3) == started
     assert '"customer_id": "ada", "email": "[redacted]"' in first_payload
     at = next(i for i, line in enumerate(lines) if line.endswith(f"CommandCompleted  {AUTHORIZE}"))
     assert '{"payment_id": "' in lines[at + 1]
@@ -51,13 +53,13 @@ async def test_journal_tells_refusals_and_who_decided_what(
     api: Api, an_order: AnOrder, orchestrator: Orchestrator
 ) -> None:
     saga_id = await rolling_back_in_vain(api, an_order())
-    await orchestrator("skip", saga_id, RELEASE, "--evidence", "sold by hand", "--by", "ada")
+    await orchestrator("skip", saga_id, RELEASE, "--evidence", "sold by hand")
 
     told = [line.split(maxsplit=3)[2:] for line in (await orchestrator("journal", saga_id)).out.splitlines()]
 
     refusal = "FAILED_PRECONDITION: told to refuse"
     assert ["CommandRejected", f"ShippingService.ArrangeShipment#1, attempt 1: {refusal}"] in told
-    assert ["CompensationSkipped", f"{RELEASE}#1, by ada: SKIPPED: sold by hand"] in told
+    assert ["CompensationSkipped", f"{RELEASE}#1, by ada (token file): SKIPPED: sold by hand"] in told
 
 
 async def test_preview_lists_compensations_in_their_order_with_their_requests(
@@ -84,7 +86,7 @@ async def test_pause_and_resume_stop_a_saga_and_let_it_go_on(
     api: Api, an_order: AnOrder, orchestrator: Orchestrator
 ) -> None:
     saga_id = await held_at(api, an_order(), "PriceOrder")
-    pausing = asyncio.ensure_future(orchestrator("pause", saga_id, "--reason", "stocktaking", "--by", "ada"))
+    pausing = asyncio.ensure_future(orchestrator("pause", saga_id, "--reason", "stocktaking"))
     await api.until(lambda: api.worker.live[saga_id]._stop_control.stop)
     api.mocks.held.pop("PriceOrder").set()
     assert "because PAUSED by ada: stocktaking" in (await pausing).out
@@ -93,20 +95,20 @@ async def test_pause_and_resume_stop_a_saga_and_let_it_go_on(
 
     assert (await ended(api, saga_id)).status == saga_pb2.STATUS_COMPLETED
     resumed = next(e for e in (await get(api, saga_id, journal=True)).journal if e.kind == "SagaResumed")
-    assert resumed.reason.requested_by == getpass.getuser()
+    assert resumed.reason.requested_by == "ada"
 
 
 async def test_resolve_reads_the_reply_by_the_contract_and_tells_how_to_go_on(
     api: Api, an_order: AnOrder, orchestrator: Orchestrator
 ) -> None:
     saga_id = await in_doubt(api, an_order(), "AuthorizePayment")
-    evidence = ("--evidence", "the bank's page", "--by", "ada")
+    evidence = ("--evidence", "the bank's page")
 
     reply = ("--took-effect", "--reply-json", '{"payment_id": "by-hand"}')
     done = await orchestrator("resolve", saga_id, "PaymentService.AuthorizePayment", *reply, *evidence)
     assert done.err == f"the saga stays suspended; carry on with: orchestrator resume {saga_id}\n"
     told = (await orchestrator("journal", saga_id)).out
-    assert f"{AUTHORIZE}, took effect, by ada: RESOLVED: the bank's page" in told
+    assert f"{AUTHORIZE}, took effect, by ada (token file): RESOLVED: the bank's page" in told
     assert '{"payment_id": "by-hand"}' in told
     await orchestrator("resume", saga_id)
 
@@ -228,6 +230,7 @@ async def test_an_attribute_without_a_value_is_one_line(orchestrator: Orchestrat
 async def test_feed_tells_what_changes_until_it_is_interrupted(api: Api, an_order: AnOrder) -> None:
     feed = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "orchestrator", "feed", "--attribute", "customer_id=bob", "--address", api.address),
+        env=os.environ | {"ORCHESTRATOR_TOKEN": TOKEN},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

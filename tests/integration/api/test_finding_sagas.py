@@ -119,7 +119,7 @@ async def test_a_slip_of_the_pen_in_a_filter_is_told(
     api: Api, an_order: AnOrder, where: pb.SagaFilter, complaint: str
 ) -> None:
     await start(api, an_order(), wait=10)
-    act = pb.ActOnSagasRequest(filter=where, action=pb.ACTION_RETRY_NOW, reason="?", requested_by="?")
+    act = pb.ActOnSagasRequest(filter=where, action=pb.ACTION_RETRY_NOW, reason="?")
 
     for call in (
         listed(api, where),

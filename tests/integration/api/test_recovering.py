@@ -13,7 +13,7 @@ from orchestrator.ports.journal import Append, NewSaga
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_service_pb2 import CancelOrderRequest, StartOrderRequest
-from tests.integration.api.situations import BY, ended, get, retry_of, start
+from tests.integration.api.situations import WHY, ended, get, retry_of, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,12 +57,12 @@ async def test_sagas_are_shown_and_listed_and_new_ones_are_taken(api: Api, an_or
 @pytest.mark.parametrize(
     ("rpc", "request_"),
     [
-        ("CancelSaga", pb.CancelSagaRequest(saga_id=OLD, **BY)),
-        ("PauseSaga", pb.PauseSagaRequest(saga_id=OLD, **BY)),
-        ("ResumeSaga", pb.ResumeSagaRequest(saga_id=OLD, **BY)),
-        ("RetryNow", pb.RetryNowRequest(saga_id=OLD, **BY)),
-        ("ResolveOutcome", pb.ResolveOutcomeRequest(saga_id=OLD, key="k", evidence="e", requested_by="ada")),
-        ("SkipCompensation", pb.SkipCompensationRequest(saga_id=OLD, key="k", evidence="e", requested_by="ada")),
+        ("CancelSaga", pb.CancelSagaRequest(saga_id=OLD, **WHY)),
+        ("PauseSaga", pb.PauseSagaRequest(saga_id=OLD, **WHY)),
+        ("ResumeSaga", pb.ResumeSagaRequest(saga_id=OLD, **WHY)),
+        ("RetryNow", pb.RetryNowRequest(saga_id=OLD, **WHY)),
+        ("ResolveOutcome", pb.ResolveOutcomeRequest(saga_id=OLD, key="k", evidence="e")),
+        ("SkipCompensation", pb.SkipCompensationRequest(saga_id=OLD, key="k", evidence="e")),
         ("CancelOrder", CancelOrderRequest(order_id=OLD, reason="enough")),
     ],
 )
@@ -83,7 +83,7 @@ async def test_an_act_on_many_sagas_names_those_that_wait_for_recovery(api: Api)
     where = pb.SagaFilter(statuses=[saga_pb2.STATUS_RUNNING])
 
     (answer,) = [
-        each async for each in api.sagas.ActOnSagas(pb.ActOnSagasRequest(filter=where, action=pb.ACTION_PAUSE, **BY))
+        each async for each in api.sagas.ActOnSagas(pb.ActOnSagasRequest(filter=where, action=pb.ACTION_PAUSE, **WHY))
     ]
 
     assert not answer.done
@@ -96,7 +96,7 @@ async def test_the_act_is_done_once_the_saga_is_recovered(api: Api, recovery: as
     assert (statistics.under_way, statistics.recovered, statistics.expected) == (True, 0, 1)
     recovery.set()
     await api.until(lambda: not api.worker.recovery.under_way)
-    cancel = asyncio.ensure_future(api.sagas.CancelSaga(pb.CancelSagaRequest(saga_id=OLD, **BY)))
+    cancel = asyncio.ensure_future(api.sagas.CancelSaga(pb.CancelSagaRequest(saga_id=OLD, **WHY)))
     await api.until(lambda: OLD not in api.worker.live or api.worker.live[OLD]._stop_control.stop)
     for held in api.mocks.held.values():
         held.set()

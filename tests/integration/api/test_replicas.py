@@ -112,9 +112,7 @@ async def test_a_cancel_at_another_replica_reaches_the_owner_and_is_answered_wit
 ) -> None:
     owner, other = await replicas.open(), await replicas.open()
     saga_id = await held_at(owner, an_order(), "ArrangeShipment")
-    cancel = asyncio.ensure_future(
-        other.sagas.CancelSaga(pb.CancelSagaRequest(saga_id=saga_id, reason="enough", requested_by="ada"))
-    )
+    cancel = asyncio.ensure_future(other.sagas.CancelSaga(pb.CancelSagaRequest(saga_id=saga_id, reason="enough")))
     watching = asyncio.ensure_future(ended(other, saga_id))
     await owner.until(lambda: stops(owner, saga_id))
     replicas.let_go()
@@ -150,7 +148,7 @@ async def test_an_act_whose_owner_does_not_answer_in_time_is_told_as_noted_and_d
     owner, other = await replicas.open(lease=3.0), await replicas.open(lease=3.0)
     saga_id = await held_at(owner, an_order(), "ArrangeShipment")
     await owner.journal.close()
-    pause = pb.PauseSagaRequest(saga_id=saga_id, reason="wait", requested_by="ada")
+    pause = pb.PauseSagaRequest(saga_id=saga_id, reason="wait")
     with pytest.raises(grpc.aio.AioRpcError) as noted:
         await other.sagas.PauseSaga(pause, timeout=1.5)
     assert noted.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -236,7 +234,7 @@ async def test_what_backs_off_at_one_replica_is_listed_and_acted_on_at_another(
     assert [saga.saga_id for saga in await listed(owner, where)] == saga_ids[::-1]
     assert await listed(other, pb.SagaFilter(waiting_for=[saga_pb2.WAIT_REASON_BACKOFF])) == []
     paused = other.sagas.ActOnSagas(
-        pb.ActOnSagasRequest(filter=where, action=pb.ACTION_PAUSE, reason="the inventory is down", requested_by="ada")
+        pb.ActOnSagasRequest(filter=where, action=pb.ACTION_PAUSE, reason="the inventory is down")
     )
     assert {answer.saga_id async for answer in paused if answer.done} == {*saga_ids}
     assert {await status_of(other, saga_id) for saga_id in saga_ids} == {saga_pb2.STATUS_SUSPENDED}

@@ -9,13 +9,14 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, AuthorizePaymentResponse
 from shop.warehouse.v1.warehouse_pb2 import FulfilOrderResponse
-from tests.integration.api.situations import AUTHORIZE, BY, ended, get, held_at, in_doubt, packed, paused_at, start
+from tests.integration.api.situations import AUTHORIZE, WHY, ended, get, held_at, in_doubt, packed, paused_at, start
 from tests.support.asynchronous import status_of
 
 if TYPE_CHECKING:
@@ -106,10 +107,10 @@ async def test_a_repeated_start_by_name_finds_the_saga_of_the_first(api: Api, an
 @pytest.mark.parametrize(
     ("rpc", "request_", "act"),
     [
-        ("CancelSaga", pb.CancelSagaRequest(**BY), Act.CANCEL),
-        ("PauseSaga", pb.PauseSagaRequest(**BY), Act.PAUSE),
-        ("ResumeSaga", pb.ResumeSagaRequest(**BY), Act.RESUME),
-        ("RetryNow", pb.RetryNowRequest(**BY), Act.RETRY_NOW),
+        ("CancelSaga", pb.CancelSagaRequest(**WHY), Act.CANCEL),
+        ("PauseSaga", pb.PauseSagaRequest(**WHY), Act.PAUSE),
+        ("ResumeSaga", pb.ResumeSagaRequest(**WHY), Act.RESUME),
+        ("RetryNow", pb.RetryNowRequest(**WHY), Act.RETRY_NOW),
     ],
 )
 async def test_an_act_is_asked_for_with_its_reason_and_with_who_asks(
@@ -128,7 +129,11 @@ async def test_an_act_is_asked_for_with_its_reason_and_with_who_asks(
     await getattr(api.sagas, rpc)(request_)
     await getattr(api.sagas, rpc)(request_, timeout=3)
 
-    assert asked == [(act, saga_id, "because", "ada")] * 2
+    assert [said[:3] for said in asked] == [(act, saga_id, "because")] * 2
+    for *_, who in asked:
+        assert isinstance(who, Actor)
+        assert who[:2] == ("ada", "token file")
+        assert who.peer.startswith("ipv4:127.0.0.1:")
     assert waits[0] == 5.0
     assert 0.0 < waits[1] < 3.0, "there is time left to answer"
 
@@ -168,7 +173,7 @@ async def test_a_paused_saga_sends_nothing_and_goes_on_where_it_stopped_when_res
     assert (saga.reason.code, saga.reason.requested_by) == ("PAUSED", "ada")
     assert "AuthorizePayment" not in api.mocks.called
 
-    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga_id, **BY))
+    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga_id, **WHY))
     saga = await ended(api, saga_id)
 
     assert saga.status == saga_pb2.STATUS_COMPLETED
@@ -182,7 +187,7 @@ async def test_a_rollback_can_be_paused_and_resumed(api: Api, an_order: AnOrder)
     saga_id = await paused_at(api, an_order(), "ReleaseStock")
     assert (await get(api, saga_id)).status == saga_pb2.STATUS_SUSPENDED
 
-    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga_id, **BY))
+    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga_id, **WHY))
 
     assert (await ended(api, saga_id)).status == saga_pb2.STATUS_COMPENSATED
     assert api.mocks.core.ledger.balance() == {}
@@ -193,7 +198,7 @@ async def test_what_was_refused_after_the_pivot_is_sent_again_when_resumed(api: 
     saga = await start(api, an_order(), wait=10)
     assert (saga.status, saga.reason.code) == (saga_pb2.STATUS_SUSPENDED, "REJECTED_AFTER_PIVOT")
 
-    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga.saga_id, **BY))
+    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga.saga_id, **WHY))
 
     assert (await ended(api, saga.saga_id)).status == saga_pb2.STATUS_COMPLETED
     assert api.mocks.called.count("FulfilOrder") == 2
@@ -212,10 +217,9 @@ async def test_what_is_always_refused_after_the_pivot_can_be_done_by_hand(api: A
             took_effect=True,
             reply=packed(FulfilOrderResponse(pick_list_id="by hand")),
             evidence="picked without a list",
-            requested_by="ada",
         )
     )
-    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga.saga_id, **BY))
+    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga.saga_id, **WHY))
 
     assert (await ended(api, saga.saga_id)).status == saga_pb2.STATUS_COMPLETED
     assert api.mocks.called.count("FulfilOrder") == 1
@@ -227,10 +231,8 @@ async def test_a_skipped_compensation_ends_the_saga_partially_compensated(api: A
     assert (saga.status, saga.reason.code) == (saga_pb2.STATUS_SUSPENDED, "COMPENSATION_REJECTED")
     key = saga.reason.step_key
 
-    await api.sagas.SkipCompensation(
-        pb.SkipCompensationRequest(saga_id=saga.saga_id, key=key, evidence="sold by hand", requested_by="ada")
-    )
-    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga.saga_id, **BY))
+    await api.sagas.SkipCompensation(pb.SkipCompensationRequest(saga_id=saga.saga_id, key=key, evidence="sold by hand"))
+    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga.saga_id, **WHY))
     saga = await ended(api, saga.saga_id)
 
     assert saga.status == saga_pb2.STATUS_PARTIALLY_COMPENSATED
@@ -244,9 +246,9 @@ async def test_an_effect_that_was_taken_back_by_hand_is_resolved(api: Api, an_or
     key = "InventoryService.ReserveStock#1"
 
     await api.sagas.ResolveCompensation(
-        pb.ResolveCompensationRequest(saga_id=saga.saga_id, key=key, evidence="put back by hand", requested_by="ada")
+        pb.ResolveCompensationRequest(saga_id=saga.saga_id, key=key, evidence="put back by hand")
     )
-    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga.saga_id, **BY))
+    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga.saga_id, **WHY))
 
     assert (await ended(api, saga.saga_id)).status == saga_pb2.STATUS_COMPENSATED
     told = (await get(api, saga.saga_id, journal=True)).journal
@@ -258,7 +260,7 @@ async def test_a_compensation_that_was_refused_is_tried_again_when_resumed(api: 
     api.mocks.refused.update({"ArrangeShipment": 1, "ReleaseStock": 1})
     saga = await start(api, an_order(), wait=10)
 
-    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga.saga_id, **BY))
+    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga.saga_id, **WHY))
 
     assert (await ended(api, saga.saga_id)).status == saga_pb2.STATUS_COMPENSATED
     assert api.mocks.core.ledger.balance() == {}
@@ -269,11 +271,9 @@ async def test_an_outcome_in_doubt_is_resolved_by_an_operator_and_the_saga_goes_
     reply = packed(AuthorizePaymentResponse(payment_id="by-hand"))
 
     await api.sagas.ResolveOutcome(
-        pb.ResolveOutcomeRequest(
-            saga_id=saga_id, key=AUTHORIZE, took_effect=True, reply=reply, evidence="seen", requested_by="ada"
-        )
+        pb.ResolveOutcomeRequest(saga_id=saga_id, key=AUTHORIZE, took_effect=True, reply=reply, evidence="seen")
     )
-    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga_id, **BY))
+    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga_id, **WHY))
 
     assert (await ended(api, saga_id)).status == saga_pb2.STATUS_COMPLETED
     assert api.mocks.called.count("AuthorizePayment") == 1
@@ -290,7 +290,6 @@ async def test_a_reply_that_breaks_the_commands_contract_is_refused(api: Api, an
                 took_effect=True,
                 reply=packed(AuthorizePaymentResponse()),
                 evidence="seen",
-                requested_by="ada",
             )
         )
 
@@ -302,10 +301,8 @@ async def test_a_reply_that_breaks_the_commands_contract_is_refused(api: Api, an
 async def test_an_outcome_that_did_not_happen_rolls_the_saga_back(api: Api, an_order: AnOrder) -> None:
     saga_id = await in_doubt(api, an_order(), "AuthorizePayment")
 
-    await api.sagas.ResolveOutcome(
-        pb.ResolveOutcomeRequest(saga_id=saga_id, key=AUTHORIZE, evidence="no such hold", requested_by="ada")
-    )
-    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga_id, **BY))
+    await api.sagas.ResolveOutcome(pb.ResolveOutcomeRequest(saga_id=saga_id, key=AUTHORIZE, evidence="no such hold"))
+    await api.sagas.ResumeSaga(pb.ResumeSagaRequest(saga_id=saga_id, **WHY))
 
     saga = await ended(api, saga_id)
     assert (saga.status, saga.reason.step_key) == (saga_pb2.STATUS_COMPENSATED, AUTHORIZE)
@@ -315,14 +312,14 @@ async def test_an_outcome_that_did_not_happen_rolls_the_saga_back(api: Api, an_o
 @pytest.mark.parametrize(
     ("rpc", "request_", "reason"),
     [
-        ("ResumeSaga", pb.ResumeSagaRequest(**BY), "NOT_SUSPENDED"),
-        ("RetryNow", pb.RetryNowRequest(**BY), "SAGA_ENDED"),
-        ("PauseSaga", pb.PauseSagaRequest(**BY), "SAGA_ENDED"),
-        ("CancelSaga", pb.CancelSagaRequest(**BY), "SAGA_ENDED"),
-        ("ResolveOutcome", pb.ResolveOutcomeRequest(key=AUTHORIZE, evidence="e", requested_by="a"), "NOT_SUSPENDED"),
+        ("ResumeSaga", pb.ResumeSagaRequest(**WHY), "NOT_SUSPENDED"),
+        ("RetryNow", pb.RetryNowRequest(**WHY), "SAGA_ENDED"),
+        ("PauseSaga", pb.PauseSagaRequest(**WHY), "SAGA_ENDED"),
+        ("CancelSaga", pb.CancelSagaRequest(**WHY), "SAGA_ENDED"),
+        ("ResolveOutcome", pb.ResolveOutcomeRequest(key=AUTHORIZE, evidence="e"), "NOT_SUSPENDED"),
         (
             "SkipCompensation",
-            pb.SkipCompensationRequest(key=AUTHORIZE, evidence="e", requested_by="a"),
+            pb.SkipCompensationRequest(key=AUTHORIZE, evidence="e"),
             "NOT_SUSPENDED",
         ),
     ],
@@ -349,9 +346,7 @@ async def test_only_a_command_in_doubt_is_resolved(
     saga_id = await paused_at(api, an_order(), "PriceOrder")
 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await api.sagas.ResolveOutcome(
-            pb.ResolveOutcomeRequest(saga_id=saga_id, key=key, evidence=evidence, requested_by="ada")
-        )
+        await api.sagas.ResolveOutcome(pb.ResolveOutcomeRequest(saga_id=saga_id, key=key, evidence=evidence))
 
     assert reason_of(refused.value) == reason
 
@@ -363,7 +358,7 @@ async def test_a_dry_run_says_what_would_be_done_to_which_sagas_and_the_real_one
     running = await held_at(api, an_order(customer_id="bob"), "PriceOrder")
     await held_at(api, an_order(customer_id="eve"), "PriceOrder")
     request = pb.ActOnSagasRequest(
-        filter=pb.SagaFilter(attributes={"customer_id": "bob"}), action=pb.ACTION_CANCEL, dry_run=True, **BY
+        filter=pb.SagaFilter(attributes={"customer_id": "bob"}), action=pb.ACTION_CANCEL, dry_run=True, **WHY
     )
 
     dry = {answer.saga_id: answer.done async for answer in api.sagas.ActOnSagas(request)}
@@ -379,7 +374,7 @@ async def test_a_dry_run_says_what_would_be_done_to_which_sagas_and_the_real_one
 async def test_many_sagas_are_stopped_together_and_do_not_wait_for_one_another(api: Api, an_order: AnOrder) -> None:
     sagas = [await held_at(api, an_order(), "PriceOrder") for _ in range(3)]
     where = pb.SagaFilter(statuses=[saga_pb2.STATUS_RUNNING])
-    acting = api.sagas.ActOnSagas(pb.ActOnSagasRequest(filter=where, action=pb.ACTION_PAUSE, **BY))
+    acting = api.sagas.ActOnSagas(pb.ActOnSagasRequest(filter=where, action=pb.ACTION_PAUSE, **WHY))
 
     await api.until(lambda: all(api.worker.live[saga_id]._stop_control.stop for saga_id in sagas))
     api.mocks.held["PriceOrder"].set()
@@ -388,7 +383,7 @@ async def test_many_sagas_are_stopped_together_and_do_not_wait_for_one_another(a
 
 
 async def test_a_filter_that_restricts_nothing_is_refused_in_bulk(api: Api) -> None:
-    request = pb.ActOnSagasRequest(filter=pb.SagaFilter(), action=pb.ACTION_CANCEL, **BY)
+    request = pb.ActOnSagasRequest(filter=pb.SagaFilter(), action=pb.ACTION_CANCEL, **WHY)
 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         [answer async for answer in api.sagas.ActOnSagas(request)]

@@ -52,7 +52,7 @@ def daily(an_order: Callable[..., StartOrderRequest]) -> Schedule:
 
 
 async def create(api: Api, schedule: Schedule, request_id: str = "") -> Schedule:
-    request = pb.CreateScheduleRequest(schedule=schedule, request_id=request_id, requested_by="ada")
+    request = pb.CreateScheduleRequest(schedule=schedule, request_id=request_id)
     return (await api.schedules.CreateSchedule(request)).schedule
 
 
@@ -119,7 +119,7 @@ async def test_a_schedule_starts_its_saga_once_at_its_instant(api: Api, daily: S
 
 async def test_a_start_by_hand_is_made_at_once_and_once_for_one_request(api: Api, daily: Schedule) -> None:
     await create(api, daily)
-    run = pb.RunScheduleRequest(name="daily", request_id=ONE, requested_by="ada")
+    run = pb.RunScheduleRequest(name="daily", request_id=ONE)
     saga_id = (await api.schedules.RunSchedule(run)).saga_id
     await api.until(lambda: saga_id in api.journal._sagas)
     assert (await ended(api, saga_id)).status == saga_pb2.STATUS_COMPLETED
@@ -135,7 +135,7 @@ async def test_a_start_by_hand_is_made_at_once_and_once_for_one_request(api: Api
 
 async def test_a_schedule_is_paused_resumed_and_deleted(api: Api, daily: Schedule) -> None:
     await create(api, daily)
-    pause = pb.PauseScheduleRequest(name="daily", reason="holidays", requested_by="ada")
+    pause = pb.PauseScheduleRequest(name="daily", reason="holidays")
     paused = (await api.schedules.PauseSchedule(pause)).schedule
     assert (paused.pause.reason, list(paused.next_instants)) == ("holidays", [])
     resumed = (await api.schedules.ResumeSchedule(pb.ResumeScheduleRequest(name="daily"))).schedule

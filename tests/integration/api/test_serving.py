@@ -13,6 +13,7 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import grpc
 import grpc.aio
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
@@ -20,8 +21,12 @@ from grpc_reflection.v1alpha import reflection
 
 from orchestrator import saga
 from orchestrator.bootstrap import _channel_to, channel_settings, opened, serve
+from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.channel import GrpcChannel
+from orchestrator.channels.grpc.credentials import Security
+from orchestrator.cli.credentials import local_token
 from orchestrator.errors import DefinitionError, SettingsError
+from orchestrator.journal.acts import Act
 from orchestrator.settings import Settings, read_settings
 from orchestrator.shop.place_order import Shop, place_order
 from shop.inventory.v1 import inventory_pb2
@@ -162,7 +167,7 @@ def test_what_is_set_reaches_every_channel(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("ORCHESTRATOR_KEEPALIVE_SECONDS", "3")
     monkeypatch.setenv("ORCHESTRATOR_MOST_MESSAGE_BYTES", "2000000")
 
-    options = dict(channel_settings(read_settings()).options())
+    options = dict(channel_settings(read_settings(), Security()).options())
 
     assert options["grpc.keepalive_time_ms"] == 3000
     assert options["grpc.max_receive_message_length"] == 2_000_000
@@ -204,7 +209,7 @@ async def test_every_line_that_a_real_orchestrator_logs_is_one_record(tmp_path: 
             while not said or " listening on " not in said[-1]:
                 assert process.stdout is not None
                 said.append((await process.stdout.readline()).decode())
-            call = _undecodable(said[-1].split()[-1])
+            call = _undecodable(said[-1].split()[-1], local_token(tmp_path))
             with pytest.raises(grpc.aio.AioRpcError):
                 await call
             process.send_signal(signal.SIGTERM)
@@ -219,8 +224,8 @@ async def test_every_line_that_a_real_orchestrator_logs_is_one_record(tmp_path: 
     assert process.returncode == 0
 
 
-async def _undecodable(address: str) -> None:
-    async with grpc.aio.insecure_channel(address) as channel:
+async def _undecodable(address: str, token: str) -> None:
+    async with grpc.aio.insecure_channel(address, interceptors=with_token(token)) as channel:
         rpc: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/saga.v1.SagaService/GetSaga")
         await rpc(b"\x0a\xff")
 
@@ -230,3 +235,57 @@ async def test_an_application_that_asks_for_a_channel_to_nobody_is_told_who_is_r
         over_grpc = replica.participants.of_kind(GrpcChannel)
         with pytest.raises(DefinitionError, match=r"reaches toy\.v1\.Toys over gRPC; those that are reached: shop\."):
             _channel_to(over_grpc, "toy.v1.Toys")
+
+
+async def test_a_door_to_a_network_is_not_opened_before_anything_starts() -> None:
+    on_a_network = settings().model_copy(update={"listen": "0.0.0.0:0"})
+
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(SettingsError, match=r"0\.0\.0\.0:0 can be reached over a network, without TLS and without"):
+            await serve(on_a_network, [place_order])
+
+
+@pytest.mark.parametrize("variable", ["true", ""])
+async def test_a_network_that_is_safe_by_other_means_is_listened_to_when_told_so_and_tokens_are_wanted_there(
+    tmp_path: Path, variable: str
+) -> None:
+    environment = {"STATE_DIR": str(tmp_path), "ORCHESTRATOR_LISTEN": "0.0.0.0:0"}
+    environment |= {"ORCHESTRATOR_INSECURE": variable} if variable else {}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "orchestrator", "serve", "--sagas", "orchestrator.shop", "--no-drift-check"),
+        *([] if variable else ["--insecure"]),
+        cwd=ROOT,
+        env=os.environ | environment,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        said = b""
+        async with asyncio.timeout(PATIENCE):
+            assert process.stderr is not None
+            while b" listening on " not in said:
+                said += await process.stderr.readline()
+            assert b" WARNING  orchestrator.access.opening: INSECURE: 0.0.0.0:0 " in said
+            port = said.split()[-1].rpartition(b":")[2].decode()
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await _undecodable(f"127.0.0.1:{port}", "")
+            process.send_signal(signal.SIGTERM)
+            await process.communicate()
+    finally:
+        await end(process)
+
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert process.returncode == 0
+
+
+async def test_the_acts_that_two_people_must_ask_for_are_those_of_the_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_FOUR_EYES", "skip,resolve")
+    monkeypatch.setenv("ORCHESTRATOR_JOURNAL", "memory:")
+
+    async with opened(read_settings(), []) as replica:
+        assert replica.sagas.acts._four_eyes == {
+            Act.SKIP_COMPENSATION,
+            Act.RESOLVE_OUTCOME,
+            Act.RESOLVE_COMPENSATION,
+        }

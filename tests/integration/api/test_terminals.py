@@ -17,6 +17,7 @@ from orchestrator.journal.outcome import Failure, Rejected
 from saga.v1 import saga_pb2
 from tests.integration.api.situations import paused_at, start
 from tests.integration.api.test_finding_sagas import waiting_for_inventory
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,7 +46,8 @@ async def printed(
     api: Api, *arguments: str, width: str = "120", encoding: str = "utf-8", colour: bool = False
 ) -> Printed:
     """What a process of its own prints in a terminal of this kind."""
-    kind = {"COLUMNS": width, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "ORCHESTRATOR_ADDRESS": api.address}
+    orchestrator = {"ORCHESTRATOR_ADDRESS": api.address, "ORCHESTRATOR_TOKEN": TOKEN}
+    kind = {"COLUMNS": width, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", **orchestrator}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

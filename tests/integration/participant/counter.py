@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from orchestrator.participant import Kind, Rejection, aio, connection, threads
 from orchestrator.participant.drivers import DriverRecords
 from orchestrator.participant.engines import AsyncEngineRecords
+from orchestrator.participant.trust import Trusts, everybody
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
@@ -203,7 +204,9 @@ def driver_records(folder: Path) -> DriverRecords[sqlite3.Connection]:
 
 
 @asynccontextmanager
-async def serving(form: str, counter: Counter, folder: Path) -> AsyncIterator[grpc.aio.Channel]:
+async def serving(
+    form: str, counter: Counter, folder: Path, trusts: Trusts = everybody
+) -> AsyncIterator[grpc.aio.Channel]:
     """A counter before a form: ``coroutines``, ``functions`` on a ``grpc.aio`` server, or ``threads``."""
     plain = driver_records(folder)
     plain.create_table()
@@ -212,10 +215,12 @@ async def serving(form: str, counter: Counter, folder: Path) -> AsyncIterator[gr
     engine = create_async_engine(f"sqlite+aiosqlite:///{folder}/counter.db")
     server: Any
     if form == "threads":
-        server = grpc.server(ThreadPoolExecutor(8), interceptors=[threads.GuardInterceptor(plain, KINDS)])
+        server = grpc.server(
+            ThreadPoolExecutor(8), interceptors=[threads.GuardInterceptor(plain, KINDS, trusts=trusts)]
+        )
     else:
         records = AsyncEngineRecords(engine) if form == "coroutines" else plain
-        server = grpc.aio.server(interceptors=[aio.GuardInterceptor(records, KINDS)])
+        server = grpc.aio.server(interceptors=[aio.GuardInterceptor(records, KINDS, trusts=trusts)])
     server.add_generic_rpc_handlers((registered(counter, coroutine if form == "coroutines" else function),))
     server.add_generic_rpc_handlers(tuple(counter.handlers))
     port = server.add_insecure_port("127.0.0.1:0")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.errors import JournalsDiffer, JournalUnavailable, SagaDeleted, ScheduleExists, SettingsError
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.store import copying
@@ -294,9 +295,9 @@ async def test_schedules_move_with_their_identity_and_what_was_copied_before_sta
     copied = await target.list_schedules("", 10)
     assert copied == await source.list_schedules("", 10)
 
-    assert await target.replace_schedule(replace(copied[0], created_by="bob"))
+    assert await target.replace_schedule(replace(copied[0], created_by=Actor("bob")))
     await copy_journal(source, target, ignored)
-    assert (await target.list_schedules("", 10))[0].created_by == "bob"
+    assert (await target.list_schedules("", 10))[0].created_by == Actor("bob")
 
 
 async def test_another_schedule_of_the_same_name_is_not_overwritten(both: Both) -> None:

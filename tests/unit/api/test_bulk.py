@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.access.subject import Subject, enter
 from orchestrator.api.bulk import act_on_sagas
+from orchestrator.contract.access import Role
 from orchestrator.errors import InvalidInput
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.state import Status
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
 
 async def acted(process: EngineProcess, action: pb.Action.ValueType, *, dry_run: bool) -> list[pb.ActOnSagasResponse]:
     request = pb.ActOnSagasRequest(
-        filter=pb.SagaFilter(definition="trip"), action=action, reason="why", requested_by="ada", dry_run=dry_run
+        filter=pb.SagaFilter(definition="trip"), action=action, reason="why", dry_run=dry_run
     )
+    enter(Subject("ada", frozenset({Role.OPERATOR}), "token file"))
     return [answer async for answer in act_on_sagas(request, process.sagas)]
 
 
@@ -55,7 +59,7 @@ async def suspended_past_the_pivot(world: EngineWorld) -> EngineProcess:
 
 async def paused(world: EngineWorld) -> EngineProcess:
     process = await running(world)
-    await process.acts.pause(SAGA, "let me see", "ada")
+    await process.acts.pause(SAGA, "let me see", Actor("ada"))
     await world.stopped()
     return process
 

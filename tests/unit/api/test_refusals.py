@@ -17,6 +17,9 @@ CODE = StatusCode
     [
         (errors.InvalidInput(("field", "is wrong")), CODE.INVALID_ARGUMENT, "INVALID_INPUT", False),
         (errors.Undecodable(("", "is none")), CODE.INVALID_ARGUMENT, "INVALID_INPUT", False),
+        (errors.NotAuthenticated("TOKEN_EXPIRED", "so"), CODE.UNAUTHENTICATED, "TOKEN_EXPIRED", False),
+        (errors.NotAllowed("ROLE_MISSING", "so"), CODE.PERMISSION_DENIED, "ROLE_MISSING", False),
+        (errors.KeysUnavailable("so"), CODE.UNAVAILABLE, "KEYS_UNAVAILABLE", True),
         (errors.SagaNotFound("id"), CODE.NOT_FOUND, "SAGA_NOT_FOUND", False),
         (errors.SagaExists("id", "there is one"), CODE.ALREADY_EXISTS, "REQUEST_ID_REUSED", False),
         (errors.ScheduleNotFound("daily"), CODE.NOT_FOUND, "SCHEDULE_NOT_FOUND", False),

@@ -1,20 +1,19 @@
-"""Where credentials will come from."""
+"""Where credentials come from, and which are refused."""
 
 from __future__ import annotations
 
 import ast
+import re
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import grpc
-import grpc.aio
+import pytest
 
 import orchestrator
-from orchestrator.channels.grpc import credentials
-from orchestrator.channels.grpc.channel import GrpcChannel
-
-if TYPE_CHECKING:
-    import pytest
+from orchestrator.channels.grpc.credentials import Security
+from orchestrator.channels.grpc.securing import SecurityFiles, open_security
+from orchestrator.errors import SettingsError
+from tests.support.certificate_files import Authority
 
 LIBRARY = Path(orchestrator.__file__).parent
 OPENS = {"insecure_channel", "secure_channel"}
@@ -32,18 +31,62 @@ def test_every_channel_of_the_orchestrator_is_opened_in_one_place() -> None:
     assert {file for file in opened_in if not file.startswith("shop/")} == {"channels/grpc/credentials.py"}
 
 
-async def test_what_answers_for_an_address_secures_its_channels(monkeypatch: pytest.MonkeyPatch) -> None:
-    ours, opened = grpc.local_channel_credentials(), []
-    secure_channel = grpc.aio.secure_channel
+@pytest.mark.parametrize(
+    ("participants", "exposed"),
+    [
+        ({"hotel.v1.HotelService": "127.0.0.1:1", "trip.v1.TripService": "dns:///localhost:1"}, ""),
+        ({"hotel.v1.HotelService": "hotel:1", "trip.v1.TripService": "127.0.0.1:1"}, "hotel.v1.HotelService=hotel:1;"),
+        ({"hotel.v1.HotelService": "grpc://10.0.0.7:1"}, "hotel.v1.HotelService=grpc://10.0.0.7:1;"),
+    ],
+    ids=["on this machine", "by its name", "by its scheme"],
+)
+def test_commands_do_not_go_over_a_network_without_tls(participants: dict[str, str], exposed: str) -> None:
+    if not exposed:
+        assert open_security(SecurityFiles(), participants, insecure=False) == Security()
+        return
+    with pytest.raises(SettingsError, match="over a network without TLS, to ") as refused:
+        open_security(SecurityFiles(), participants, insecure=False)
+    assert exposed in str(refused.value)
 
-    def noted(target: str, credentials: grpc.ChannelCredentials, **rest: Any) -> grpc.aio.Channel:  # noqa: ANN401 - gRPC's
-        opened.append((target, credentials))
-        return secure_channel(target, credentials, **rest)
 
-    monkeypatch.setattr(credentials, "credentials_for", {"payment:1": ours, "inventory:1": None}.__getitem__)
-    monkeypatch.setattr(grpc.aio, "secure_channel", noted)
-    channels = [GrpcChannel("payment:1"), GrpcChannel("inventory:1")]
+def test_commands_that_go_over_a_network_all_the_same_are_told_at_each_start(caplog: pytest.LogCaptureFixture) -> None:
+    assert open_security(SecurityFiles(), {"hotel.v1.HotelService": "hotel:1"}, insecure=True) == Security()
+    assert "INSECURE: commands go over a network without TLS, to hotel.v1.HotelService=hotel:1" in caplog.text
 
-    assert opened == [("payment:1", ours)]
-    for channel in channels:
-        await channel.close()
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"ca": "nowhere.pem"}, "No such file"),
+        ({"ca": "{key}"}, "there is no certificate in PEM"),
+        ({"certificate": "{certificate}", "key": "{key}"}, "ORCHESTRATOR_PARTICIPANT_TLS_CA is needed"),
+        ({"ca": "{ca}", "certificate": "{certificate}"}, "are needed, both of them or neither"),
+        ({"ca": "{ca}", "certificate": "{ended}", "key": "{ended_key}"}, "the certificate of ended.example ended on "),
+    ],
+    ids=["no file", "no certificate", "no authority", "no key", "ended"],
+)
+def test_files_that_cannot_be_used_are_refused(tmp_path: Path, given: dict[str, str], told: str) -> None:
+    authority = Authority(tmp_path)
+    good = authority.issue("orchestrator.example")
+    ended = authority.issue("ended.example", life=timedelta(hours=-1))
+    names = {**good._asdict(), "ended": ended.certificate, "ended_key": ended.key}
+    files = {name: Path(value.format(**names)) for name, value in given.items()}
+
+    with pytest.raises(SettingsError, match=re.escape(told)):
+        open_security(SecurityFiles(**files), {}, insecure=False)  # type: ignore[arg-type]  # they are files
+
+
+@pytest.mark.parametrize("content", ["", "two words"])
+def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "token"
+    file.write_text(content)
+    files = SecurityFiles(tokens={"hotel.v1.HotelService": file})
+
+    with pytest.raises(SettingsError, match=r"it does not hold one token$"):
+        open_security(files, {"hotel.v1.HotelService": "127.0.0.1:1"}, insecure=False)
+
+
+def test_a_name_or_a_token_for_a_service_that_no_saga_uses_is_refused(tmp_path: Path) -> None:
+    for files in (SecurityFiles(names={"a.v1.A": "a"}), SecurityFiles(tokens={"a.v1.A": tmp_path})):
+        with pytest.raises(SettingsError, match=r"no saga uses a\.v1\.A"):
+            open_security(files, {"hotel.v1.HotelService": "127.0.0.1:1"}, insecure=False)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,3 +164,48 @@ def test_a_folder_without_contracts_is_an_error(orchestrator: Callable[..., Any]
 
     assert answer.code == 1
     assert answer.err == "error: empty: no .proto files here; name the folder that holds them\n"
+
+
+NEW_RPC = "  rpc LoseOrder(GetOrderRequest) returns (GetOrderResponse);\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("shop/order/v1/order_service.proto", "  // Shows an order:", NEW_RPC + "  // Shows an order:"),
+        (
+            "saga/v1/saga_service.proto",
+            "  // Answers with one saga",
+            "  rpc Lose(GetSagaRequest) returns (GetSagaResponse);\n  // Answers with one saga",
+        ),
+        (
+            "saga/v1/saga_service.proto",
+            "// The saga to start, and its input.",
+            "service Losing {\n  rpc Lose(GetSagaRequest) returns (GetSagaResponse);\n}\n\n// The saga to start.",
+        ),
+    ],
+    ids=["of an application", "of ours", "in a new service of ours"],
+)
+def test_a_new_rpc_of_an_api_without_a_role_is_reported(
+    orchestrator: Callable[..., Any], protos: Path, file: str, old: str, new: str
+) -> None:
+    edit(protos, file, old, new)
+
+    answer = orchestrator("check")
+
+    assert answer.code == 1
+    assert f"{file}: " in answer.out
+    assert "[states-access]" in answer.out
+    assert "`option (saga.v1.access).role = ROLE_VIEWER;`" in answer.out.replace("\n", " ")
+
+
+def test_the_api_of_an_application_that_states_no_role_at_all_is_reported(
+    orchestrator: Callable[..., Any], protos: Path
+) -> None:
+    file = protos / "shop/order/v1/order_service.proto"
+    file.write_text(re.sub(r" \{\n    option \(saga\.v1\.access\)\.role = \w+;\n  \}", ";", file.read_text()))
+
+    answer = orchestrator("check")
+
+    assert answer.code == 1
+    assert answer.out.count("[states-access]") == 6, answer.out

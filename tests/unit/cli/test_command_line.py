@@ -26,7 +26,7 @@ COMMANDS = (
         "faults",
         "simulate",
     ),
-    *("doctor", "migrate", "list", "show"),
+    *("doctor", "migrate", "token", "whoami", "list", "show"),
     *("watch", "feed", "journal", "preview", "stats", "cancel", "pause", "resume", "retry", "resolve", "skip", "act"),
 )
 
@@ -48,7 +48,7 @@ def test_the_help_names_the_variable_of_each_setting(
     monkeypatch.setenv("COLUMNS", "200")
     told = str(orchestrator("serve", "--help"))
 
-    for setting in ("LISTEN", "JOURNAL", "SAGAS", "OVERLAYS", "PARTICIPANTS", "DRIFT_CHECK", "PROCESSES"):
+    for setting in ("LISTEN", "JOURNAL", "SAGAS", "OVERLAYS", "PARTICIPANTS", "DRIFT_CHECK", "PROCESSES", "INSECURE"):
         assert f"ORCHESTRATOR_{setting}" in told
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from orchestrator.cli.commands.operator import os_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,14 +37,6 @@ def test_an_unreachable_orchestrator_is_one_line_on_stderr(
 
     assert (answer.code, answer.out) == (1, "")
     assert answer.err == (
-        "error: no orchestrator answers at 127.0.0.1:1; start one (`make run`), or name another --address\n"
+        "error: no orchestrator answers at 127.0.0.1:1; start one (`make run`), name another --address, or say "
+        "--tls-ca where it listens with TLS\n"
     )
-
-
-def test_a_user_without_a_name_is_an_operator(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nameless() -> str:
-        raise KeyError("getpwuid(): uid not found: 1000")
-
-    monkeypatch.setattr(getpass, "getuser", nameless)
-
-    assert os_user() == "operator"

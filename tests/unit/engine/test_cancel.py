@@ -10,6 +10,7 @@ import pytest
 from orchestrator import saga
 from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.errors import ActRefused, CancelRefused, ClaimLost, JournalUnavailable, SagaNotFound
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import RollbackBegan
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status
@@ -53,7 +54,7 @@ async def at(world: EngineWorld, method: str, outcome: object = None) -> tuple[E
 
 
 def cancel(process: EngineProcess) -> asyncio.Future[SagaState]:
-    return asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", "ada"))
+    return asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", Actor("ada")))
 
 
 @pytest.mark.parametrize("method", BEFORE_PIVOT)
@@ -332,29 +333,29 @@ async def test_a_resume_of_a_saga_that_another_replica_has_resumed_before_it_is_
     world: EngineWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process, answer = await at(world, "AuthorizePayment")
-    pause = asyncio.ensure_future(process.acts.pause(SAGA, "wait", "ada"))
+    pause = asyncio.ensure_future(process.acts.pause(SAGA, "wait", Actor("ada")))
     await turns()
     answer.give()
     await pause
 
     async def resume() -> None:
-        await process.acts.resume(SAGA, "go on", "ada")
+        await process.acts.resume(SAGA, "go on", Actor("ada"))
         await until(lambda: world.state().status is Status.COMPLETED)
 
     claim_late(world, monkeypatch, resume)
     with pytest.raises(ActRefused, match="is completed, not suspended"):
-        await world.process().acts.resume(SAGA, "go on", "bob")
+        await world.process().acts.resume(SAGA, "go on", Actor("bob"))
     assert world.state().status is Status.COMPLETED
 
 
 async def test_a_claim_that_a_replica_could_not_use_keeps_no_other_from_resuming_the_saga(world: EngineWorld) -> None:
     process, answer = await at(world, "AuthorizePayment")
     await process.worker.open()  # it lives on
-    pause = asyncio.ensure_future(process.acts.pause(SAGA, "wait", "ada"))
+    pause = asyncio.ensure_future(process.acts.pause(SAGA, "wait", Actor("ada")))
     await turns()
     answer.give()
     await pause
     assert await world.journal.claim_resting(process.worker.owner, SAGA), "and then it could not read the journal"
 
-    await world.process().acts.resume(SAGA, "go on", "bob")
+    await world.process().acts.resume(SAGA, "go on", Actor("bob"))
     assert (await world.stopped()).status is Status.COMPLETED

@@ -13,6 +13,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.run.command_sender import nobody_there
 from orchestrator.errors import CancelRefused
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import CommandIntended
 from orchestrator.journal.outcome import Unknown
 from orchestrator.journal.progress import StepState, steps
@@ -294,7 +295,7 @@ async def test_a_parent_that_is_cancelled_while_its_child_runs_rolls_both_back(
     process = world.process()
     run = asyncio.ensure_future(process.worker.start(order_of(sell), wait=1e6))
     await until(lambda: answer.asked)
-    cancel = asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", "ada"))
+    cancel = asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", Actor("ada")))
     await asyncio.sleep(0)
     answer.give()
     await cancel
@@ -314,7 +315,7 @@ async def test_a_child_with_a_pivot_is_the_point_of_no_return_of_its_parent(fami
     await until(lambda: never.asked)
 
     with pytest.raises(CancelRefused, match=r"past its point of no return, saga\.charge#1"):
-        await process.acts.cancel(SAGA, "changed my mind", "ada")
+        await process.acts.cancel(SAGA, "changed my mind", Actor("ada"))
 
     never.give()
     await run
@@ -396,8 +397,8 @@ async def test_a_child_whose_pivot_is_refused_after_doubt_holds_its_parent_in_fr
 
     assert not {"VoidAuthorization", "ReleaseStock"} & set(world.participants.methods())
     with pytest.raises(CancelRefused):
-        await process.acts.cancel(offspring, "please", "ada")
-    await process.acts.resume(offspring, "mended", "ada")
+        await process.acts.cancel(offspring, "please", Actor("ada"))
+    await process.acts.resume(offspring, "mended", Actor("ada"))
     world.clock.advance(120)
     assert (await run).status is Status.COMPLETED
 
@@ -408,8 +409,8 @@ async def partly_rolled_back(world: EngineWorld) -> EngineProcess:
     process = world.process()
     world.run = asyncio.ensure_future(process.worker.start(order_of(world.definitions[0]), wait=1e6))  # type: ignore[attr-defined]  # kept alive
     await until(lambda: world.state(CHILD).status is Status.SUSPENDED)
-    await process.acts.skip_compensation(CHILD, "InventoryService.ReserveStock", "sold in the shop", "ada")
-    await process.acts.resume(CHILD, "go on", "ada")
+    await process.acts.skip_compensation(CHILD, "InventoryService.ReserveStock", "sold in the shop", Actor("ada"))
+    await process.acts.resume(CHILD, "go on", Actor("ada"))
     await until(lambda: world.state(CHILD).status is Status.PARTIALLY_COMPENSATED)
     world.clock.advance(120)
     return process
@@ -426,7 +427,7 @@ async def test_a_parent_does_not_end_compensated_while_an_effect_of_its_child_st
     assert state.reason is not None
     assert (state.reason.code, state.reason.step_key) == ("COMPENSATION_REJECTED", "saga.fulfil#1")
     assert "an operator let stand: InventoryService.ReserveStock#1" in state.reason.message
-    await process.acts.skip_compensation(SAGA, "saga.fulfil#1", "sold in the shop", "ada")
-    await process.acts.resume(SAGA, "go on", "ada")
+    await process.acts.skip_compensation(SAGA, "saga.fulfil#1", "sold in the shop", Actor("ada"))
+    await process.acts.resume(SAGA, "go on", Actor("ada"))
     assert (await world.stopped()).status is Status.PARTIALLY_COMPENSATED
     assert world.participants.methods()[-1] == "VoidAuthorization"

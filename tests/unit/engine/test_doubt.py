@@ -15,6 +15,7 @@ import pytest
 from orchestrator import CommandRejected, CommandUnknown, best_effort, saga, scope
 from orchestrator.contract.command import OnUnknown, RetryPolicy
 from orchestrator.errors import ActRefused, CancelRefused
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import (
     AttemptFailed,
     CommandAbandoned,
@@ -167,8 +168,8 @@ async def test_what_cannot_be_compensated_before_the_end_is_listed_in_front_of_a
     assert state.reason is not None
     assert (state.reason.code, state.reason.step_key) == ("COMPENSATION_REJECTED", AUTHORIZED)
     with pytest.raises(CancelRefused):
-        await process.acts.cancel(SAGA, "please", "ada")
-    await process.acts.resume(SAGA, "they mended it", "ada")
+        await process.acts.cancel(SAGA, "please", Actor("ada"))
+    await process.acts.resume(SAGA, "they mended it", Actor("ada"))
 
     assert (await world.stopped()).status is Status.COMPLETED
     assert len({call.key for call in world.participants.of("VoidAuthorization")}) == 1
@@ -182,8 +183,8 @@ async def test_an_operator_decides_about_what_a_saga_has_gone_on_without(
 ) -> None:
     world = world_of(saga_of(detour))
     process, _ = await suspended_before_its_end(world)
-    await getattr(process.acts, decision)(SAGA, AUTHORIZED, "by hand", "ada")
-    await process.acts.resume(SAGA, "done", "ada")
+    await getattr(process.acts, decision)(SAGA, AUTHORIZED, "by hand", Actor("ada"))
+    await process.acts.resume(SAGA, "done", Actor("ada"))
 
     assert (await world.stopped()).status is Status.COMPLETED
     assert len(world.participants.of("VoidAuthorization")) == 1
@@ -205,7 +206,7 @@ async def test_a_cancel_while_a_saga_compensates_before_its_end_rolls_it_back(
     process = world.process()
     run = asyncio.ensure_future(process.run())
     await until(lambda: slow.asked)
-    cancel = asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", "ada"))
+    cancel = asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", Actor("ada")))
     await turns()
     slow.give()
     await cancel
@@ -224,12 +225,12 @@ async def test_a_pause_while_a_saga_compensates_before_its_end_suspends_it(
     process = world.process()
     run = asyncio.ensure_future(process.run())
     await until(lambda: slow.asked)
-    pause = asyncio.ensure_future(process.acts.pause(SAGA, "wait", "ada"))
+    pause = asyncio.ensure_future(process.acts.pause(SAGA, "wait", Actor("ada")))
     await turns()
     slow.give(unknown())
     assert (await pause).status is Status.SUSPENDED
     await run
-    await process.acts.resume(SAGA, "go on", "ada")
+    await process.acts.resume(SAGA, "go on", Actor("ada"))
 
     assert (await world.stopped()).status is Status.COMPLETED
 
@@ -321,8 +322,8 @@ async def test_a_pivot_that_is_refused_after_doubt_and_cannot_be_verified_suspen
     assert (state.reason.code, state.reason.step_key) == ("UNKNOWN", CAPTURED)
     assert not set(BACKWARD) & set(world.participants.methods()), "never compensated"
     with pytest.raises(CancelRefused, match="may be past its point of no return"):
-        await process.acts.cancel(SAGA, "please", "ada")
-    await process.acts.resume(SAGA, "the mesh is mended", "ada")
+        await process.acts.cancel(SAGA, "please", Actor("ada"))
+    await process.acts.resume(SAGA, "the mesh is mended", Actor("ada"))
     assert (await world.stopped()).status is Status.COMPLETED
 
 
@@ -500,7 +501,7 @@ async def test_a_cancel_while_a_command_is_in_doubt_compensates_it_whatever_a_fr
     process = world.process()
     run = asyncio.ensure_future(process.run())
     await until(lambda: slow.asked)
-    cancel = asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", "ada"))
+    cancel = asyncio.ensure_future(process.acts.cancel(SAGA, "changed my mind", Actor("ada")))
     await turns()
     slow.give(rejected("UNAUTHENTICATED"))
     await cancel
@@ -515,11 +516,11 @@ async def test_an_operator_may_not_skip_what_nothing_is_in_the_way_of(world: Eng
     await process.run()
     for key in (RESERVED, "ReserveStock", "InventoryService.ReserveStock"):
         with pytest.raises(ActRefused):
-            await process.acts.skip_compensation(SAGA, key, "why not", "ada")
+            await process.acts.skip_compensation(SAGA, key, "why not", Actor("ada"))
     with pytest.raises(ActRefused, match=f"what is: {AUTHORIZED}"):
-        await process.acts.skip_compensation(SAGA, RESERVED, "why not", "ada")
-    await process.acts.skip_compensation(SAGA, AUTHORIZED, "refunded in cash", "ada")
-    await process.acts.resume(SAGA, "go on", "ada")
+        await process.acts.skip_compensation(SAGA, RESERVED, "why not", Actor("ada"))
+    await process.acts.skip_compensation(SAGA, AUTHORIZED, "refunded in cash", Actor("ada"))
+    await process.acts.resume(SAGA, "go on", Actor("ada"))
 
     assert (await world.stopped()).status is Status.PARTIALLY_COMPENSATED
     assert world.participants.methods()[-1] == "ReleaseStock"
@@ -543,9 +544,9 @@ async def test_a_name_that_more_than_one_command_has_is_refused_with_the_candida
     candidates = "ReserveStock#1, InventoryService.ReserveStock#2, item-1/InventoryService.ReserveStock#1; say which"
     for act in (process.acts.skip_compensation, process.acts.resolve_compensation):
         with pytest.raises(ActRefused, match=candidates) as refused:
-            await act(SAGA, "InventoryService.ReserveStock", "by hand", "ada")
+            await act(SAGA, "InventoryService.ReserveStock", "by hand", Actor("ada"))
         assert refused.value.reason == "AMBIGUOUS_COMMAND"
-    await process.acts.skip_compensation(SAGA, "InventoryService.ReserveStock#2", "sold by hand", "ada")
+    await process.acts.skip_compensation(SAGA, "InventoryService.ReserveStock#2", "sold by hand", Actor("ada"))
 
     assert [command.skipped for command in world.state().commands.values()] == [False, True, False, False]
 
@@ -554,8 +555,8 @@ async def test_an_effect_that_was_taken_back_by_hand_is_compensated(world: Engin
     world.participants.scripts |= {"CapturePayment": [rejected()], "VoidAuthorization": [rejected("NOT_FOUND")]}
     process = world.process()
     await process.run()
-    await process.acts.resolve_compensation(SAGA, "PaymentService.AuthorizePayment", "voided by hand", "ada")
-    await process.acts.resume(SAGA, "go on", "ada")
+    await process.acts.resolve_compensation(SAGA, "PaymentService.AuthorizePayment", "voided by hand", Actor("ada"))
+    await process.acts.resume(SAGA, "go on", Actor("ada"))
     state = await world.stopped()
 
     assert state.status is Status.COMPENSATED
@@ -578,8 +579,8 @@ async def test_an_effect_without_a_compensation_that_was_taken_back_by_hand_is_c
     state = await process.run()
     assert state.reason is not None
     assert state.reason.code == "EFFECT_STANDS"
-    await process.acts.resolve_compensation(SAGA, CONFIRMED, "told them", "ada")
-    await process.acts.resume(SAGA, "go on", "ada")
+    await process.acts.resolve_compensation(SAGA, CONFIRMED, "told them", Actor("ada"))
+    await process.acts.resume(SAGA, "go on", Actor("ada"))
 
     assert (await world.stopped()).status is Status.COMPENSATED
 
@@ -592,7 +593,7 @@ async def test_what_a_saga_has_gone_on_without_cannot_be_made_known_to_its_code_
 
     with pytest.raises(ActRefused, match="has gone on without") as refused:
         await process.acts.resolve_outcome(
-            SAGA, AUTHORIZED, took_effect=True, reply=b"", evidence="the bank says so", requested_by="ada"
+            SAGA, AUTHORIZED, took_effect=True, reply=b"", evidence="the bank says so", requested_by=Actor("ada")
         )
     assert refused.value.reason == "GONE_ON_WITHOUT"
 
@@ -603,9 +604,9 @@ async def test_what_a_saga_has_gone_on_without_and_never_took_effect_needs_no_co
     world = world_of(saga_of(detour))
     process, _ = await suspended_before_its_end(world)
     await process.acts.resolve_outcome(
-        SAGA, AUTHORIZED, took_effect=False, reply=None, evidence="the bank says so", requested_by="ada"
+        SAGA, AUTHORIZED, took_effect=False, reply=None, evidence="the bank says so", requested_by=Actor("ada")
     )
-    await process.acts.resume(SAGA, "go on", "ada")
+    await process.acts.resume(SAGA, "go on", Actor("ada"))
     state = await world.stopped()
 
     assert state.status is Status.COMPLETED

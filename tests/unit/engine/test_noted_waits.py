@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.engine.replica.noted_waits import LASTS_SECONDS
 from orchestrator.engine.sagas import WaitReason
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from tests.support.engine_world import SAGA, EngineWorld, trip, turns, unknown
 
@@ -49,7 +50,7 @@ async def test_a_saga_that_waits_for_a_while_is_listed_at_another_replica_until_
     assert await listed(other, [WaitReason.PARTICIPANT_DOWN.value]) == []
     assert await listed(owner) == [], "its own it knows by itself"
 
-    await other.sagas.act(Act.RETRY_NOW, SAGA, "the bank is up", "ada")
+    await other.sagas.act(Act.RETRY_NOW, SAGA, "the bank is up", Actor("ada"))
     await world.stopped()
     assert await listed(other) == []
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
 from orchestrator.engine.run.command_execution import NOT_SENT
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.outcome import Failure, Unknown
 from orchestrator.journal.state import Status
 from tests.support.engine_world import SAGA, Answer, until
@@ -54,7 +55,7 @@ async def test_a_saga_that_waits_for_its_turn_is_cancelled_at_once(world: Engine
     await process.worker.start(world.order())
     await until(lambda: breaker.waiting)
 
-    await process.acts.cancel(SAGA, "enough", "ada")
+    await process.acts.cancel(SAGA, "enough", Actor("ada"))
     breaker._close()  # for the compensations
     state = await world.stopped()
 
@@ -79,7 +80,7 @@ async def test_what_an_earlier_process_may_have_sent_is_compensated_though_this_
     opening = asyncio.ensure_future(process.worker.open())
     await until(lambda: breaker.waiting)
 
-    await process.acts.cancel(SAGA, "enough", "ada")
+    await process.acts.cancel(SAGA, "enough", Actor("ada"))
     breaker._close()  # for the compensations
     await opening
 

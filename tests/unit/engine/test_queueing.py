@@ -13,6 +13,7 @@ from orchestrator.engine.bindings.gradual_return import FIRST_ROOM
 from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.sagas import Load
 from orchestrator.errors import ActRefused, JournalUnavailable, Overloaded, SagaExists
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.journal.entries import SagaAdmitted, SagaQueued, SagaRecovered, SagaStarted, SagaWoken
 from orchestrator.journal.priority import Priority
@@ -295,7 +296,7 @@ async def test_a_queued_saga_that_is_cancelled_never_runs(busy: Busy) -> None:
     await busy.start("second")
     sent = len(busy.world.participants.methods())
 
-    state = await busy.process.sagas.act(Act.CANCEL, "second", "enough", "ada")
+    state = await busy.process.sagas.act(Act.CANCEL, "second", "enough", Actor("ada"))
 
     assert state.rollback is not None
     assert (await busy.world.stopped("second")).status is Status.COMPENSATED
@@ -306,11 +307,11 @@ async def test_a_queued_saga_that_is_cancelled_never_runs(busy: Busy) -> None:
 
 async def test_a_queued_saga_that_is_paused_leaves_the_queue_and_runs_when_it_is_resumed(busy: Busy) -> None:
     await busy.start("second")
-    state = await busy.process.sagas.act(Act.PAUSE, "second", "a moment", "ada")
+    state = await busy.process.sagas.act(Act.PAUSE, "second", "a moment", Actor("ada"))
     assert (state.status, state.queued) == (Status.SUSPENDED, None)
     assert await busy.world.journal.queued() == []
 
-    await busy.process.sagas.act(Act.RESUME, "second", "go on", "ada")
+    await busy.process.sagas.act(Act.RESUME, "second", "go on", Actor("ada"))
 
     assert (await busy.world.stopped("second")).status is Status.COMPLETED
 
@@ -319,7 +320,7 @@ async def test_no_attempt_of_a_queued_saga_waits(busy: Busy) -> None:
     await busy.start("second")
 
     with pytest.raises(ActRefused, match="no attempt that waits"):
-        await busy.process.sagas.act(Act.RETRY_NOW, "second", "now", "ada")
+        await busy.process.sagas.act(Act.RETRY_NOW, "second", "now", Actor("ada"))
     assert busy.process.sagas.preview(await busy.process.sagas.get("second")) == []
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.contract.command import OnUnknown, RetryPolicy
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.outcome import Completed
 from orchestrator.journal.state import Status, StepOutcome
 from shop.payment.v1.payment_pb2 import GetPaymentResponse
@@ -120,7 +121,7 @@ async def test_after_the_pivot_it_comes_before_an_operator_and_may_be_resolved(
     assert state.status is Status.SUSPENDED
     assert state.reason is not None
     assert (state.reason.code, state.reason.step_key) == ("UNKNOWN", "EmailService.SendConfirmation#1")
-    await process.acts.resume(SAGA, "they mended it", "ada")
+    await process.acts.resume(SAGA, "they mended it", Actor("ada"))
     assert (await world.stopped()).status is Status.COMPLETED
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.errors import ActNoted, ActRefused, JournalUnavailable, OrchestratorError
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.journal.entries import RetryRequested, RollbackBegan, SagaResumed, SagaSuspended
 from orchestrator.journal.state import Status
@@ -64,10 +65,10 @@ class Two:
             await until(lambda: self.answer.asked)
         await turns()
         if situation == "suspended":
-            await self.owner.sagas.act(Act.PAUSE, SAGA, "wait", "ada")
+            await self.owner.sagas.act(Act.PAUSE, SAGA, "wait", Actor("ada"))
 
     def ask(self, process: EngineProcess, act: Act, patience: float = 30.0) -> asyncio.Future[SagaState]:
-        return asyncio.ensure_future(process.sagas.act(act, SAGA, f"{act.name} it", "bob", patience=patience))
+        return asyncio.ensure_future(process.sagas.act(act, SAGA, f"{act.name} it", Actor("bob"), patience=patience))
 
     async def outcome(self, process: EngineProcess, act: Act) -> object:
         """What the caller is told, and what is decided in the journal."""
@@ -170,7 +171,7 @@ async def test_an_act_that_was_done_before_its_owner_died_is_not_done_again(two:
     assert lost.is_set()
     two.owner.kill()
     two.world.participants.scripts["AuthorizePayment"] = [two.answer]
-    await two.other.sagas.act(Act.RESUME, SAGA, "go on", "ada")
+    await two.other.sagas.act(Act.RESUME, SAGA, "go on", Actor("ada"))
     await until(lambda: two.answer.asked)
     await two.world.let_pass(2)
 

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator import CommandRejected, SagaRejected, best_effort, saga
 from orchestrator.contract.command import OnUnknown, RetryPolicy
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import CommandIntended, CompensationBegan, RollbackBegan
 from orchestrator.journal.progress import StepState, steps
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -440,7 +441,7 @@ async def test_a_rollback_that_begins_without_the_contract_tells_what_to_serve(
     run.cancel()
     process = await world.recover(recoded(trip, nothing, Nobody))
     await world.stopped()
-    await process.acts.cancel(SAGA, "enough", "ada")
+    await process.acts.cancel(SAGA, "enough", Actor("ada"))
     state = await world.stopped()
 
     assert state.reason is not None

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.errors import ActRefused, RequestIdUsed, SignalTypeDiffers, UnknownSignal
 from orchestrator.journal import entries as e
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import Status
@@ -57,7 +58,7 @@ async def test_a_live_saga_goes_on_with_its_signal(world_of: WorldOf) -> None:
     process = await waiting(world, "signal:approval#1")
 
     state = await process.sagas.signal(SAGA, decision())
-    assert state.signals["request-1"].requested_by == "ada"
+    assert state.signals["request-1"].requested_by == Actor("ada")
     assert "request-1" in world.state().signals, "it is durable when it is acknowledged"
 
     assert carrier(await world.stopped()) == "yes"
@@ -257,7 +258,7 @@ async def test_a_parked_saga_is_cancelled_and_paused_like_any_other(world_of: Wo
     world = world_of(approved)
     process = await parked(world)
 
-    await process.sagas.act(act, SAGA, "enough", "ada")
+    await process.sagas.act(act, SAGA, "enough", Actor("ada"))
     state = await world.stopped()
 
     if act is Act.CANCEL:
@@ -268,7 +269,7 @@ async def test_a_parked_saga_is_cancelled_and_paused_like_any_other(world_of: Wo
     assert state.status is Status.SUSPENDED
     await process.sagas.signal(SAGA, decision())
     assert world.state().status is Status.SUSPENDED, "it stays so until it is resumed"
-    await process.sagas.act(Act.RESUME, SAGA, "go on", "ada")
+    await process.sagas.act(Act.RESUME, SAGA, "go on", Actor("ada"))
     await until(lambda: world.state().status is Status.COMPLETED)
     assert carrier(world.state()) == "yes"
 

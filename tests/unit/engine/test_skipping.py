@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.errors import ActRefused
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import CompensationSkipped
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import Status
@@ -19,7 +20,7 @@ STOCK = "InventoryService.ReserveStock#1"
 
 
 async def skip(process: EngineProcess, key: str = STOCK) -> None:
-    await process.acts.skip_compensation(SAGA, key, "it was taken back by hand", "ada")
+    await process.acts.skip_compensation(SAGA, key, "it was taken back by hand", Actor("ada"))
 
 
 async def refused(world: EngineWorld, process: EngineProcess, key: str = STOCK) -> str:
@@ -39,7 +40,7 @@ async def paused(world: EngineWorld, method: str) -> EngineProcess:
     await process.worker.start(world.order())
     await until(lambda: answer.asked)
     answer.give()
-    await process.acts.pause(SAGA, "let me see", "ada")
+    await process.acts.pause(SAGA, "let me see", Actor("ada"))
     await world.stopped()
     return process
 
@@ -88,7 +89,7 @@ async def test_what_stands_in_a_suspended_rollback_is_skipped_and_named(world: E
         STOCK,
         Reason(ReasonCode.SKIPPED, "it was taken back by hand", STOCK, "ada"),
     )
-    await process.acts.resume(SAGA, "go on", "ada")
+    await process.acts.resume(SAGA, "go on", Actor("ada"))
     assert (await world.stopped()).status is Status.PARTIALLY_COMPENSATED
 
 

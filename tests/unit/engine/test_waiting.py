@@ -12,6 +12,7 @@ from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
 from orchestrator.engine.run.suspension import next_command
 from orchestrator.engine.sagas import WaitReason
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import RetryRequested
 from orchestrator.journal.outcome import Failure, Unknown
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -146,7 +147,7 @@ async def test_an_attempt_that_an_operator_wants_now_is_made_at_once_and_journal
     run = asyncio.ensure_future(process.run())
     await until(lambda: SAGA in process.worker.live and process.worker.live[SAGA].backs_off)
 
-    await process.acts.retry_now(SAGA, "the bank is back", "ada")
+    await process.acts.retry_now(SAGA, "the bank is back", Actor("ada"))
     await run
 
     assert world.state().status is Status.COMPLETED

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.engine.replica.elsewhere import _LEAST_PAUSE_SECONDS
 from orchestrator.engine.replica.pause import Pause
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.journal.state import Status
 from orchestrator.testing.world.clock import JumpingClock
@@ -54,7 +55,7 @@ async def test_an_act_through_another_replica_is_done_and_answered_before_any_ti
     world.participants.scripts["AuthorizePayment"] = [unknown()]
     await owner.worker.start(world.order())
     await turns()
-    pause = asyncio.ensure_future(other.sagas.act(Act.PAUSE, SAGA, "wait", "ada"))
+    pause = asyncio.ensure_future(other.sagas.act(Act.PAUSE, SAGA, "wait", Actor("ada")))
     await turns()
 
     assert pause.done()

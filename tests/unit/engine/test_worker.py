@@ -17,6 +17,7 @@ from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.engine.run.stop_control import StopControl
 from orchestrator.errors import JournalUnavailable, SagaExists, SagaNotFound
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import SagaRecovered, SagaStarted
 from orchestrator.journal.state import SagaState, Status
 from orchestrator.ports.catalogue import SagaFilter
@@ -326,7 +327,7 @@ async def test_a_watcher_stays_when_the_saga_is_suspended_and_sees_it_rolled_bac
     async for state in process.worker.watch(SAGA):
         statuses.append(state.status)
         if state.status is Status.SUSPENDED and len(statuses) == 2:
-            await process.acts.cancel(SAGA, "enough", "ada")
+            await process.acts.cancel(SAGA, "enough", Actor("ada"))
 
     assert statuses[:2] == [Status.SUSPENDED] * 2
     assert statuses[-1] is Status.COMPENSATED
@@ -447,7 +448,7 @@ async def test_a_journal_that_does_not_take_a_pause_of_a_rollback_delays_the_sag
     await turns()
     process.journal.journal_is = "down"
     with pytest.raises(JournalUnavailable):
-        await process.acts.pause(SAGA, "wait", "ada")
+        await process.acts.pause(SAGA, "wait", Actor("ada"))
     process.journal.switch("up")
     world.clock.hold_from = 10.0
     world.clock.advance(10)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.codec import Row, decode, encode, name_of
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.priority import Priority
@@ -55,8 +56,9 @@ KINDS: dict[object, Kind] = {
     Reason: Kind(
         Reason(ReasonCode.REJECTED, "", "", ""),
         Reason(ReasonCode.CANCELLED, "", "Shop.Buy#1", ""),
-        st.builds(Reason, st.sampled_from(ReasonCode), TEXTS, TEXTS, TEXTS),
+        st.builds(Reason, st.sampled_from(ReasonCode), TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS),
     ),
+    Actor | None: Kind(None, Actor("ada", "token file"), st.none() | st.builds(Actor, TEXTS, TEXTS, TEXTS)),
     tuple[tuple[str, str], ...]: Kind(
         (), (("b", "1"), ("a", "")), st.dictionaries(TEXTS, TEXTS).map(lambda attributes: tuple(attributes.items()))
     ),
@@ -156,6 +158,7 @@ def test_each_class_has_a_kind_of_its_own_that_never_changes() -> None:
         "SagaWoken": 27,
         "SagaQueued": 30,
         "SagaAdmitted": 31,
+        "ActProposed": 40,
     }
 
 

@@ -81,6 +81,8 @@ def test_of_a_saga_that_was_not_started_nothing_is_known() -> None:
         "pivoted": False,
         "rollback": None,
         "suspension": None,
+        "proposals": {},
+        "started_by": None,
         "result": None,
         "queued": None,
         "settled": {},

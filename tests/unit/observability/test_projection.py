@@ -7,6 +7,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import (
     AttemptFailed,
     CommandAbandoned,
@@ -130,7 +131,7 @@ def test_a_wait_is_a_span_of_the_same_trace_however_long_its_saga_was_parked() -
         SagaParked(1_020_000, 2_000_000),
         SagaWoken(5_000_000, "replica-2", "signal"),
         WaitEnded(5_001_000, "sleep#1", WaitEnd.DUE),
-        SignalReceived(5_002_000, "request-1", "approval", "saga.v1.Decision", b"", "grace"),
+        SignalReceived(5_002_000, "request-1", "approval", "saga.v1.Decision", b"", Actor("grace")),
         WaitEnded(5_003_000, wait, WaitEnd.SIGNAL, "request-1"),
         SagaCompleted(6_000_000, b""),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.journal.actor import Actor
 from orchestrator.ports.findings import Severity
 from orchestrator.ports.schedules import Firing, PastStart, Pause, StartOutcome
 from orchestrator.store.late_schedules import examined_schedules
@@ -15,8 +16,8 @@ def test_schedules_that_start_what_is_due_are_fine() -> None:
     kept = [
         schedule(1, next_at=NOW + HOUR),
         schedule(2, next_at=NOW - SECOND),
-        schedule(3, next_at=1, pause=Pause(1, "wait", "ada")),
-        schedule(4, next_at=NOW + HOUR, firing=(Firing(NOW - SECOND, "by hand", "ada"),)),
+        schedule(3, next_at=1, pause=Pause(1, "wait", Actor("ada"))),
+        schedule(4, next_at=NOW + HOUR, firing=(Firing(NOW - SECOND, "by hand", Actor("ada")),)),
         schedule(5, next_at=None),
     ]
     (found,) = examined_schedules(kept, NOW)
@@ -26,7 +27,7 @@ def test_schedules_that_start_what_is_due_are_fine() -> None:
 
 def test_schedules_that_are_late_are_named_the_latest_first() -> None:
     kept = [schedule(number, next_at=NOW - number * HOUR) for number in range(1, 6)]
-    kept.append(schedule(9, next_at=NOW + HOUR, firing=(Firing(NOW - 9 * HOUR, "by hand", "ada"),)))
+    kept.append(schedule(9, next_at=NOW + HOUR, firing=(Firing(NOW - 9 * HOUR, "by hand", Actor("ada")),)))
     (found,) = examined_schedules(kept, NOW)
 
     assert found.severity is Severity.WARNING

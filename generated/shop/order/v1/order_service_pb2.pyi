@@ -337,20 +337,17 @@ Global___CancelOrderResponse: _TypeAlias = CancelOrderResponse  # noqa: Y015
 
 @_typing.final
 class ApproveOrderRequest(_message.Message):
-    """Which order is approved, and by whom."""
+    """Which order is approved, and why."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
-    DECIDED_BY_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order's identity."""
     request_id: _builtins.str
     """A UUID that makes repeating this request safe (AIP-155)."""
-    decided_by: _builtins.str
-    """Who decides."""
     reason: _builtins.str
     """Why, in a sentence."""
     def __init__(
@@ -358,12 +355,11 @@ class ApproveOrderRequest(_message.Message):
         *,
         order_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
-        decided_by: _builtins.str = ...,
         reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decided_by", b"decided_by", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -399,20 +395,17 @@ Global___ApproveOrderResponse: _TypeAlias = ApproveOrderResponse  # noqa: Y015
 
 @_typing.final
 class RejectOrderRequest(_message.Message):
-    """Which order is rejected, by whom and why."""
+    """Which order is rejected, and why."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
-    DECIDED_BY_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order's identity."""
     request_id: _builtins.str
     """A UUID that makes repeating this request safe (AIP-155)."""
-    decided_by: _builtins.str
-    """Who decides."""
     reason: _builtins.str
     """Why, in a sentence."""
     def __init__(
@@ -420,12 +413,11 @@ class RejectOrderRequest(_message.Message):
         *,
         order_id: _builtins.str = ...,
         request_id: _builtins.str = ...,
-        decided_by: _builtins.str = ...,
         reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decided_by", b"decided_by", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -173,10 +173,9 @@ async def test_a_port_in_use_is_named_with_the_setting_that_changes_it(address: 
 
 
 async def test_an_address_of_another_machine_is_a_clear_error(fail: Fail) -> None:
-    code, said = await fail("inventory", INVENTORY_LISTEN="192.0.2.1:50103")
+    code, said = await fail("inventory", INVENTORY_LISTEN="192.0.2.1:50103", INVENTORY_INSECURE="true")
     assert code == 1
-    assert said.startswith("inventory: cannot listen on 192.0.2.1:50103: ")
-    assert said.count("\n") == 1
+    assert said.splitlines()[-1].startswith("inventory: cannot listen on 192.0.2.1:50103: ")
 
 
 async def test_a_setting_that_cannot_be_used_is_a_clear_error(fail: Fail) -> None:

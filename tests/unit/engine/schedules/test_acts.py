@@ -12,6 +12,7 @@ from orchestrator.engine.replica.schedule_acts import ScheduleActs
 from orchestrator.engine.schedules.turn import request_id_of
 from orchestrator.engine.starting import saga_id_of
 from orchestrator.errors import InvalidInput, ScheduleExists, ScheduleNotFound, ScheduleRefused
+from orchestrator.journal.actor import Actor
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.world.clock import EPOCH, JumpingClock
 from tests.support.engine_world import ORDER
@@ -111,9 +112,9 @@ async def test_what_is_wrong_with_a_schedule_is_named_by_its_field(
 
 async def test_a_pause_is_repeated_without_a_change_and_what_falls_into_it_is_not_started(desk: Desk) -> None:
     await desk.schedules.create(SAID)
-    paused = await desk.schedules.pause("trips", "wait", "ada")
+    paused = await desk.schedules.pause("trips", "wait", Actor("ada"))
     assert paused.pause is not None
-    assert await desk.schedules.pause("trips", "again", "bob") == paused
+    assert await desk.schedules.pause("trips", "again", Actor("bob")) == paused
     desk.clock.advance(150)
 
     resumed = await desk.schedules.resume("trips")
@@ -123,7 +124,7 @@ async def test_a_pause_is_repeated_without_a_change_and_what_falls_into_it_is_no
 
 async def test_a_single_instant_that_falls_into_a_pause_is_over(desk: Desk) -> None:
     await desk.schedules.create(SAID._replace(cron="", at=EPOCH + HOUR))
-    await desk.schedules.pause("trips", "wait", "ada")
+    await desk.schedules.pause("trips", "wait", Actor("ada"))
     desk.clock.advance(3601)
 
     assert (await desk.schedules.resume("trips")).due_at is None
@@ -131,39 +132,39 @@ async def test_a_single_instant_that_falls_into_a_pause_is_over(desk: Desk) -> N
 
 async def test_a_start_by_hand_is_decided_once_for_one_request(desk: Desk) -> None:
     await desk.schedules.create(SAID)
-    first, saga_id = await desk.schedules.run("trips", ONE, "ada")
-    again, same = await desk.schedules.run("trips", ONE, "ada")
+    first, saga_id = await desk.schedules.run("trips", ONE, Actor("ada"))
+    again, same = await desk.schedules.run("trips", ONE, Actor("ada"))
     assert (again.firing, same) == (first.firing, saga_id)
     assert saga_id == saga_id_of("trip", first.firing[0].request_id)
     assert first.due_at == 0, "a replica starts it at once"
 
-    _, other = await desk.schedules.run("trips", "", "ada")
+    _, other = await desk.schedules.run("trips", "", Actor("ada"))
     assert other != saga_id
     assert len((await desk.kept()).firing) == 2
 
 
 async def test_a_start_by_hand_that_was_made_is_found_by_its_request(desk: Desk) -> None:
     await desk.schedules.create(SAID)
-    _, saga_id = await desk.schedules.run("trips", ONE, "ada")
+    _, saga_id = await desk.schedules.run("trips", ONE, Actor("ada"))
     schedule = await desk.kept()
     await Writing(desk.journal, saga_id).start()
     await desk.journal.replace_schedule(replace(schedule, firing=()))
 
-    again, same = await desk.schedules.run("trips", ONE, "ada")
+    again, same = await desk.schedules.run("trips", ONE, Actor("ada"))
     assert (again.firing, same) == ((), saga_id)
 
 
 async def test_starts_by_hand_that_nobody_makes_do_not_pile_up(desk: Desk) -> None:
     await desk.schedules.create(SAID)
     for _ in range(20):
-        await desk.schedules.run("trips", "", "ada")
+        await desk.schedules.run("trips", "", Actor("ada"))
     with pytest.raises(ScheduleRefused, match="see that its saga is served"):
-        await desk.schedules.run("trips", "", "ada")
+        await desk.schedules.run("trips", "", Actor("ada"))
 
 
 async def test_changes_at_the_same_time_all_stand(desk: Desk) -> None:
     await desk.schedules.create(SAID)
-    await asyncio.gather(*(desk.schedules.run("trips", "", f"person-{number}") for number in range(5)))
+    await asyncio.gather(*(desk.schedules.run("trips", "", Actor(f"person-{number}")) for number in range(5)))
 
     assert len((await desk.kept()).firing) == 5
 
@@ -171,10 +172,10 @@ async def test_changes_at_the_same_time_all_stand(desk: Desk) -> None:
 async def test_a_schedule_that_is_not_there_is_said_to_be_so(desk: Desk) -> None:
     for ask in (
         desk.schedules.get("none"),
-        desk.schedules.pause("none", "why", "ada"),
+        desk.schedules.pause("none", "why", Actor("ada")),
         desk.schedules.resume("none"),
         desk.schedules.delete("none"),
-        desk.schedules.run("none", "", "ada"),
+        desk.schedules.run("none", "", Actor("ada")),
     ):
         with pytest.raises(ScheduleNotFound, match="there is no schedule 'none'"):
             await ask

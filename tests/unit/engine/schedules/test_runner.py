@@ -10,6 +10,7 @@ from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.engine.schedules.turn import request_id_of
 from orchestrator.engine.starting import saga_id_of
+from orchestrator.journal.actor import Actor
 from orchestrator.journal.state import Status
 from orchestrator.ports.schedules import Overlap, StartOutcome
 from orchestrator.testing.world.clock import EPOCH
@@ -232,9 +233,9 @@ async def test_a_replica_that_does_not_serve_the_saga_leaves_the_schedule_to_one
 
 async def test_a_replica_that_runs_alone_starts_what_is_due(world_alone: EngineProcess) -> None:
     await world_alone.sagas.schedules.create(SAID)
-    schedule, saga_id = await world_alone.sagas.schedules.run("trips", "", "ada")
+    schedule, saga_id = await world_alone.sagas.schedules.run("trips", "", Actor("ada"))
     await until(lambda: saga_id in world_alone.worker.adapters.journal.journal._sagas)  # type: ignore[attr-defined]
-    assert schedule.firing[0].by == "ada"
+    assert schedule.firing[0].by == Actor("ada")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator.engine.schedules.turn import RECENT, fired, request_id_of, taken, upcoming
+from orchestrator.journal.actor import Actor
 from orchestrator.ports.schedules import Firing, Missed, Overlap, PastStart, Pause, StartOutcome
 from tests.support.schedules import HOUR, HOURLY, MINUTE
 
@@ -139,8 +140,8 @@ def test_the_only_instant_of_a_schedule_is_the_last_one_too(missed: Missed, outc
 
 
 def test_a_start_by_hand_leaves_the_next_instant_where_it_is() -> None:
-    by_hand = Firing(NOON - HOUR, "request", "ada")
-    schedule = hourly(firing=(by_hand,), pause=Pause(1, "wait", "ada"))
+    by_hand = Firing(NOON - HOUR, "request", Actor("ada"))
+    schedule = hourly(firing=(by_hand,), pause=Pause(1, "wait", Actor("ada")))
     assert schedule.due_at == 0
     done = run_until(schedule, NOON - HOUR)
 
@@ -157,4 +158,4 @@ def test_what_became_of_instants_is_remembered_of_the_latest() -> None:
 def test_the_instants_to_come_are_those_of_the_timetable_and_none_in_a_pause() -> None:
     assert upcoming(hourly(), 3) == [NOON, NOON + HOUR, NOON + 2 * HOUR]
     assert upcoming(hourly(cron="", at=NOON), 3) == [NOON]
-    assert upcoming(hourly(pause=Pause(1, "wait", "ada")), 3) == []
+    assert upcoming(hourly(pause=Pause(1, "wait", Actor("ada"))), 3) == []

@@ -1,0 +1,127 @@
+"""Who is at the other end of an address, and why a connection with TLS is not made there: for people.
+
+gRPC tells of a handshake that failed in words of its own, or says "Socket closed". So the handshake is made once more
+by hand, without a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from orchestrator.contract.addresses import split_address
+from orchestrator.participant.certificates import Certificate, certificate_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from orchestrator.connections.tls import ClientTls
+
+_PATIENCE_SECONDS: Final = 2.0
+# What a client of HTTP/2 says first; a server then says something, or refuses the client's certificate.
+_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+
+
+class Met(NamedTuple):
+    """Who was met at an address.
+
+    Attributes:
+        certificate: what was shown; ``None`` where nothing was.
+        why: why no connection can be made; empty where one can.
+        is_there: somebody answers.
+    """
+
+    certificate: Certificate | None
+    why: str = ""
+    is_there: bool = True
+
+
+async def meet(address: str, tls: ClientTls) -> Met:
+    """Make a handshake with the server at ``host:port``."""
+    certificate: Certificate | None = None
+    try:
+        certificate = await _shown(address, tls)
+        await _greet(address, tls)
+    except ssl.SSLCertVerificationError as error:
+        return Met(certificate, _unverified(error, address, tls, certificate))
+    except ssl.SSLError as error:
+        return Met(certificate, _refused(error, tls, is_ours=certificate is not None))
+    except (OSError, EOFError, TimeoutError) as error:
+        is_there = certificate is not None
+        return Met(certificate, _silent(error, address, tls, is_there=is_there), is_there)
+    return Met(certificate)
+
+
+async def _shown(address: str, tls: ClientTls) -> Certificate | None:
+    """The certificate of a server, whoever it is."""
+    context = _context(tls)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    async with _connected(address, tls, context) as (_, writer):
+        der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        return certificate_of(der) if der else None
+
+
+async def _greet(address: str, tls: ClientTls) -> None:
+    """Connect as gRPC does; a server that wants another certificate of ours says so when it should answer."""
+    async with _connected(address, tls, _context(tls)) as (reader, writer):
+        writer.write(_PREFACE)
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            if not await reader.read(1):
+                raise EOFError
+
+
+@contextlib.asynccontextmanager
+async def _connected(
+    address: str, tls: ClientTls, context: ssl.SSLContext
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    host, port = split_address(address)
+    opening = asyncio.open_connection(host, int(port or 443), ssl=context, server_hostname=tls.name_at(address))
+    reader, writer = await asyncio.wait_for(opening, _PATIENCE_SECONDS)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+def _context(tls: ClientTls) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(tls.files.ca))
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # gRPC is not that strict
+    context.set_alpn_protocols(["h2"])
+    if tls.files.certificate is not None:
+        context.load_cert_chain(tls.files.certificate, tls.files.key)
+    return context
+
+
+def _unverified(
+    error: ssl.SSLCertVerificationError, address: str, tls: ClientTls, certificate: Certificate | None
+) -> str:
+    whose = ", ".join(certificate.names) if certificate and certificate.names else "nobody"
+    if "mismatch" in error.verify_message:
+        return f"its certificate is that of {whose}, and {tls.name_at(address)} was expected"
+    if "expired" in error.verify_message and certificate is not None:
+        return f"its certificate, that of {whose}, ended on {certificate.ends_at:%Y-%m-%d at %H:%M} UTC"
+    if "issuer" in error.verify_message or "self-signed" in error.verify_message:
+        return f"its certificate, that of {whose}, is not from an authority in {tls.files.ca}"
+    return f"its certificate, that of {whose}, is not good: {error.verify_message}"
+
+
+def _refused(error: ssl.SSLError, tls: ClientTls, *, is_ours: bool) -> str:
+    if "WRONG_VERSION_NUMBER" in str(error):
+        return "it answers without TLS"
+    what = (error.reason or str(error)).lower().replace("_", " ")
+    if not is_ours:
+        return f"the handshake failed: {what}"
+    return f"it does not take {_ours(tls)}: {what}"
+
+
+def _silent(error: OSError | EOFError | TimeoutError, address: str, tls: ClientTls, *, is_there: bool) -> str:
+    if is_there:
+        return f"it closes the connection, as it may not take {_ours(tls)}"
+    return f"nobody answers at {address}: {getattr(error, 'strerror', None) or 'nothing came'}"
+
+
+def _ours(tls: ClientTls) -> str:
+    mine = tls.files.certificate
+    return f"our certificate {mine}" if mine is not None else "a client without a certificate"

@@ -1,0 +1,116 @@
+"""The door of a service: where it listens, with which certificate, and whom it trusts.
+
+| where it listens | without TLS or trusted callers                     | with both |
+|------------------|----------------------------------------------------|-----------|
+| loopback         | opened; without trusted callers, trusts everybody  | opened    |
+| a network        | refused, but for ``INSECURE``, which is logged     | opened    |
+"""
+
+import errno
+import logging
+import socket
+from pathlib import Path
+from typing import NamedTuple
+
+import grpc
+import grpc.aio
+
+from orchestrator.participant import tls
+from orchestrator.participant.exposure import is_exposed
+from orchestrator.participant.trust import TrustedCallers, Trusts, everybody
+from services.chassis.errors import StartupError
+from services.chassis.settings import Settings, split_address
+
+
+class Door(NamedTuple):
+    """What stands before a service.
+
+    Attributes:
+        trusts: which roles a caller has.
+        credentials: of the server; ``None`` for none.
+    """
+
+    trusts: Trusts
+    credentials: grpc.ServerCredentials | None
+
+    @property
+    def options(self) -> tuple[tuple[str, int], ...]:
+        """What gRPC is told of a server behind it."""
+        return () if self.credentials is None else tls.SERVER_OPTIONS
+
+    def open(self, server: grpc.aio.Server, address: str, *, variable: str) -> str:
+        """Take the address, and return it with the port really taken: port 0 leaves the choice to the system.
+
+        Raises:
+            StartupError: it cannot be taken; ``variable`` sets another one.
+        """
+        host, port = split_address(address)
+        try:
+            # gRPC would fail too, but it hides the reason and prints lines of its own.
+            family, kind, protocol, _, target = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(target)
+                probe.listen()
+            if self.credentials is None:
+                taken = server.add_insecure_port(address)
+            else:
+                taken = server.add_secure_port(address, self.credentials)
+        except (OSError, RuntimeError) as error:
+            in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+            cause = f"port {port} is in use" if in_use else str(error)
+            raise StartupError(f"cannot listen on {address}: {cause}; set {variable} to another host:port") from error
+        return f"{address.rpartition(':')[0]}:{taken}"
+
+
+def door(settings: Settings, *, prefix: str) -> Door:
+    """The door that the settings describe.
+
+    Args:
+        settings: of the service.
+        prefix: what its variables begin with, such as ``INVENTORY_``.
+
+    Raises:
+        StartupError: a file cannot be used, or a network would reach a service without TLS or trusted callers.
+    """
+    missing = [
+        *([] if settings.tls_certificate else ["TLS"]),
+        *([] if settings.trusted_callers else ["trusted callers"]),
+    ]
+    if missing and is_exposed(settings.listen):
+        without = " and without ".join(missing)
+        if not settings.insecure:
+            raise StartupError(
+                f"{prefix}LISTEN: {settings.listen} can be reached over a network, without {without}; set "
+                f"{prefix}TLS_CERTIFICATE, {prefix}TLS_KEY and {prefix}TRUSTED_CALLERS, listen on 127.0.0.1, or set "
+                f"{prefix}INSECURE=true where the network itself is safe"
+            )
+        logging.getLogger(__name__).warning(
+            "INSECURE: %s can be reached over a network, without %s", settings.listen, without
+        )
+    return Door(_trusts(settings, prefix), _credentials(settings, prefix))
+
+
+def _trusts(settings: Settings, prefix: str) -> Trusts:
+    if settings.trusted_callers is None:
+        return everybody
+    try:
+        return TrustedCallers(settings.trusted_callers)
+    except (OSError, ValueError) as error:
+        raise StartupError(f"{prefix}TRUSTED_CALLERS: {_told(settings.trusted_callers, error)}") from error
+
+
+def _credentials(settings: Settings, prefix: str) -> grpc.ServerCredentials | None:
+    certificate, key, authorities = settings.tls_certificate, settings.tls_key, settings.tls_ca
+    if certificate is None and key is None and authorities is None:
+        return None
+    if certificate is None or key is None:
+        raise StartupError(f"{prefix}TLS_CERTIFICATE and {prefix}TLS_KEY are needed, both of them")
+    try:
+        return tls.ServerTls(certificate, key, authorities).credentials()
+    except (OSError, ValueError) as error:
+        raise StartupError(f"{prefix}TLS_CERTIFICATE: {_told(certificate, error)}") from error
+
+
+def _told(path: Path, error: OSError | ValueError) -> str:
+    return str(error) if isinstance(error, OSError) else f"{path}: {error}"

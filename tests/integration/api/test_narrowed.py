@@ -1,0 +1,198 @@
+"""A subject who is narrowed to some sagas: the others are not there, whichever rpc is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import grpc.aio
+import pytest
+
+from orchestrator.access.fingerprints import fingerprint
+from orchestrator.bootstrap import SystemClock
+from orchestrator.channels.grpc.bearer import with_token
+from orchestrator.store.memory import MemoryJournal
+from saga.v1 import saga_service_pb2 as pb
+from saga.v1.access_service_pb2 import WhoAmIRequest
+from saga.v1.access_service_pb2_grpc import AccessServiceStub
+from saga.v1.saga_service_pb2_grpc import SagaServiceStub
+from shop.order.v1 import order_service_pb2 as orders_pb
+from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
+from tests.integration.api.conftest import Mocks, an_order, serving
+from tests.integration.api.situations import WHY, start
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from tests.integration.api.conftest import Api
+
+ROLES = "roles: [operator, starter]"
+SUBJECTS = f"""
+shop_of_ada: {{sha256: {fingerprint("saga_shop_of_ada")}, {ROLES}, attributes: {{customer_id: ada}}}}
+trips: {{sha256: {fingerprint("saga_trips")}, {ROLES}, definitions: [book_trip]}}
+orders: {{sha256: {fingerprint("saga_orders")}, {ROLES}, definitions: [place_order, book_trip]}}
+"""
+
+
+class Caller(NamedTuple):
+    """The API as one subject has it."""
+
+    sagas: SagaServiceStub
+    orders: OrderServiceStub
+    access: AccessServiceStub
+
+
+class Shop(NamedTuple):
+    """An API with an order of ada, and one of bob."""
+
+    api: Api
+    adas: str
+    bobs: str
+    as_subject: Callable[[str], Caller]
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Shop]:
+    async with AsyncExitStack() as stack:
+        opening = serving(MemoryJournal(SystemClock().now), Mocks(), "test", subjects=SUBJECTS)
+        api = await stack.enter_async_context(opening)
+        channels = {
+            name: await stack.enter_async_context(
+                grpc.aio.insecure_channel(api.address, interceptors=with_token(f"saga_{name}"))
+            )
+            for name in ("shop_of_ada", "trips", "orders")
+        }
+
+        def as_subject(name: str) -> Caller:
+            channel = channels[name]
+            return Caller(SagaServiceStub(channel), OrderServiceStub(channel), AccessServiceStub(channel))
+
+        adas, bobs = [(await start(api, an_order(customer_id=name), wait=10)).saga_id for name in ("ada", "bob")]
+        yield Shop(api, adas, bobs, as_subject)
+
+
+async def listed(caller: Caller, **where: str) -> set[str]:
+    request = pb.ListSagasRequest(filter=pb.SagaFilter(**where))  # type: ignore[arg-type]  # any field
+    return {saga.saga_id for saga in (await caller.sagas.ListSagas(request)).sagas}
+
+
+SAYING: dict[str, str] = {"key": "a", "evidence": "e"}
+CALLS_ON_ONE_SAGA: list[tuple[str, Callable[..., object], Mapping[str, Any]]] = [
+    ("GetSaga", pb.GetSagaRequest, {}),
+    ("PreviewRollback", pb.PreviewRollbackRequest, {}),
+    ("CancelSaga", pb.CancelSagaRequest, WHY),
+    ("PauseSaga", pb.PauseSagaRequest, WHY),
+    ("ResumeSaga", pb.ResumeSagaRequest, WHY),
+    ("RetryNow", pb.RetryNowRequest, WHY),
+    ("ResolveOutcome", pb.ResolveOutcomeRequest, SAYING),
+    ("ResolveCompensation", pb.ResolveCompensationRequest, SAYING),
+    ("SkipCompensation", pb.SkipCompensationRequest, SAYING),
+]
+
+
+def test_every_rpc_that_names_one_saga_is_asked() -> None:
+    service = pb.DESCRIPTOR.services_by_name["SagaService"]
+    names = {method.name for method in service.methods if "saga_id" in method.input_type.fields_by_name}
+    assert names == {name for name, *_ in CALLS_ON_ONE_SAGA} | {"WatchSaga"}
+
+
+@pytest.mark.parametrize(("rpc", "request_of", "said"), CALLS_ON_ONE_SAGA, ids=[name for name, *_ in CALLS_ON_ONE_SAGA])
+async def test_a_saga_out_of_reach_is_not_found(
+    shop: Shop, rpc: str, request_of: Callable[..., object], said: Mapping[str, Any]
+) -> None:
+    request = request_of(saga_id=shop.bobs, **said)
+    before = len(await shop.api.journal.read(shop.bobs))
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await getattr(shop.as_subject("shop_of_ada").sagas, rpc)(request)
+
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    assert refused.value.details() == f"there is no saga {shop.bobs!r}"
+    assert len(await shop.api.journal.read(shop.bobs)) == before
+
+
+async def test_a_saga_out_of_reach_cannot_be_watched_nor_asked_for_as_an_order(shop: Shop) -> None:
+    ada = shop.as_subject("shop_of_ada")
+    with pytest.raises(grpc.aio.AioRpcError, match="there is no saga"):
+        await ada.sagas.WatchSaga(pb.WatchSagaRequest(saga_id=shop.bobs)).read()
+    for call in (
+        ada.orders.GetOrder(orders_pb.GetOrderRequest(order_id=shop.bobs)),
+        ada.orders.CancelOrder(orders_pb.CancelOrderRequest(order_id=shop.bobs, reason="mine")),
+        ada.orders.GetOrderDetails(orders_pb.GetOrderDetailsRequest(order_id=shop.bobs)),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError, match="there is no saga"):
+            await call
+
+    assert (await ada.sagas.GetSaga(pb.GetSagaRequest(saga_id=shop.adas))).saga.saga_id == shop.adas
+    assert (await ada.orders.GetOrder(orders_pb.GetOrderRequest(order_id=shop.adas))).order.order_id == shop.adas
+
+
+async def test_only_sagas_within_reach_are_listed(shop: Shop) -> None:
+    ada, trips, orders = map(shop.as_subject, ("shop_of_ada", "trips", "orders"))
+
+    assert await listed(ada) == {shop.adas}
+    assert await listed(ada, definition="place_order") == {shop.adas}
+    assert await listed(trips) == set()
+    assert await listed(trips, definition="place_order") == set()
+    assert await listed(orders) == {shop.adas, shop.bobs}
+    theirs = await ada.orders.ListOrders(orders_pb.ListOrdersRequest(customer_id="bob"))
+    assert not theirs.orders
+
+
+async def test_only_sagas_within_reach_are_counted(shop: Shop) -> None:
+    counted = {
+        name: [
+            count.count for count in (await shop.as_subject(name).sagas.GetStatistics(pb.GetStatisticsRequest())).counts
+        ]
+        for name in ("shop_of_ada", "trips", "orders")
+    }
+
+    assert counted == {"shop_of_ada": [], "trips": [], "orders": [2]}
+
+
+async def test_only_sagas_within_reach_are_acted_on_together(shop: Shop) -> None:
+    everything = pb.ActOnSagasRequest(action=pb.ACTION_PAUSE, dry_run=True, **WHY)
+    everything.filter.definition = "place_order"
+
+    reached = {answer.saga_id async for answer in shop.as_subject("shop_of_ada").sagas.ActOnSagas(everything)}
+
+    assert reached == {shop.adas}
+
+
+async def test_only_sagas_within_reach_are_told_of(shop: Shop) -> None:
+    feed = shop.as_subject("shop_of_ada").sagas.WatchSagas(pb.WatchSagasRequest())
+    reading = asyncio.ensure_future(feed.read())
+    await shop.api.until(lambda: shop.api.feed.readers)
+    await start(shop.api, an_order(customer_id="bob"), wait=10)
+    started = await start(shop.api, an_order(customer_id="ada"))
+
+    told = await reading
+    assert isinstance(told, pb.WatchSagasResponse)
+    assert told.saga.saga_id == started.saga_id
+    feed.cancel()
+
+
+@pytest.mark.parametrize(
+    ("name", "customer", "why"),
+    [("shop_of_ada", "bob", "you may start only sagas of customer_id=ada"), ("trips", "ada", "sagas of book_trip")],
+)
+async def test_a_saga_out_of_reach_cannot_be_started(shop: Shop, name: str, customer: str, why: str) -> None:
+    caller = shop.as_subject(name)
+
+    with pytest.raises(grpc.aio.AioRpcError, match=why) as refused:
+        await caller.orders.StartOrder(an_order(customer_id=customer))
+
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert shop.api.admission.statistics().in_flight == 0
+    assert (
+        await shop.as_subject("shop_of_ada").orders.StartOrder(an_order(customer_id="ada"))
+    ).order.customer_id == "ada"
+
+
+async def test_a_subject_is_told_to_what_it_is_narrowed(shop: Shop) -> None:
+    told = await shop.as_subject("shop_of_ada").access.WhoAmI(WhoAmIRequest())
+
+    assert (told.subject, told.authority) == ("shop_of_ada", "token file")
+    assert dict(told.attributes) == {"customer_id": "ada"}
+    assert told.peer.startswith("ipv4:127.0.0.1:")
