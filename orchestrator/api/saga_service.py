@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.access.decisions import refuse_without_role
 from orchestrator.access.narrowed import can_be_seen
-from orchestrator.access.subject import actor
+from orchestrator.access.subject import actor, current
 from orchestrator.api.bulk import act_on_sagas
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, priority_of, saga_filter, traceparent_of, unpack
 from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for
-from orchestrator.api.signals import signal_of
+from orchestrator.api.signals import decision_of, signal_of
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.api.views.journal_view import journal_view
 from orchestrator.api.views.preview_view import preview_view
 from orchestrator.api.views.saga_view import record_view, saga_view
 from orchestrator.api.views.seen_steps import SeenSteps, paced
 from orchestrator.api.views.statistics_view import statistics_view
+from orchestrator.contract.access import Role
+from orchestrator.definition.waiting import APPROVAL
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.acts import Act, find_command
@@ -138,9 +141,18 @@ class SagaService(SagaServiceServicer):
 
     async def SignalSaga(self, request: api.SignalSagaRequest, context: Context) -> api.SignalSagaResponse:
         """See the contract."""
+        if request.message.Is(saga_pb2.Decision.DESCRIPTOR):
+            refuse_without_role(current(), Role.APPROVER, "SignalSaga with a Decision")
         signal = signal_of(request, self._find(await self._sagas.get(request.saga_id)))
         state = await self._sagas.signal(request.saga_id, signal, patience=patience_of(context))
         return api.SignalSagaResponse(saga=self._view(state))
+
+    async def DecideSaga(self, request: api.DecideSagaRequest, context: Context) -> api.DecideSagaResponse:
+        """See the contract."""
+        decision = saga_pb2.Decision(approved=request.approved, reason=request.reason)
+        signal = decision_of(decision, request.name or APPROVAL, request.request_id)
+        state = await self._sagas.signal(request.saga_id, signal, patience=patience_of(context))
+        return api.DecideSagaResponse(saga=self._view(state))
 
     async def ResolveOutcome(self, request: api.ResolveOutcomeRequest, context: Context) -> api.ResolveOutcomeResponse:
         """See the contract."""

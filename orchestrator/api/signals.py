@@ -9,6 +9,7 @@ from orchestrator.access.subject import actor
 from orchestrator.api.requests import unpack
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.engine.sagas import Signal
+from saga.v1.saga_pb2 import Decision
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -29,11 +30,24 @@ def signal_of(request: api.SignalSagaRequest, served: Served | None) -> Signal:
         InvalidInput: the message breaks its constraints, or cannot be read.
     """
     kind = request.message.TypeName()
+    if kind == Decision.DESCRIPTOR.full_name:
+        return decision_of(unpack(request.message, Decision(), "message"), request.name, request.request_id)
     expected = served.plan.signal_type(request.name) if served else None
     if expected is None or expected.DESCRIPTOR.full_name != kind:
         # The engine says what is wrong with it, if it is another replica's.
         return Signal(_id(request.request_id), request.name, kind, request.message.value, actor())
     return typed_signal(request.name, unpack(request.message, expected(), "message"), request.request_id, actor())
+
+
+def decision_of(decision: Decision, name: str, request_id: str) -> Signal:
+    """The caller's decision, which is in the name of nobody else.
+
+    Raises:
+        InvalidInput: it breaks its constraints.
+    """
+    by = actor()
+    decision.decided_by = by.name
+    return typed_signal(name, decision, request_id, by)
 
 
 def typed_signal(name: str, message: Message, request_id: str, requested_by: Actor) -> Signal:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.access.subject import actor
 from orchestrator.api.application import Application, servicers
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, instant, patience_of, priority_of, statuses, traceparent_of
-from orchestrator.api.signals import typed_signal
+from orchestrator.api.signals import decision_of
 from orchestrator.api.views.reason_view import reason_view
 from orchestrator.api.views.saga_view import record_view, status_view, step_views, waiting_view
 from orchestrator.api.views.seen_steps import SeenSteps, paced
@@ -145,8 +145,7 @@ class OrderService(OrderServiceServicer):
     async def _decide(self, request: _Decision, context: Context, *, approved: bool) -> tuple[SagaState, bool]:
         """Give an order somebody's decision; the order, and whether the decision came in time."""
         await self._order(request.order_id)
-        decision = Decision(approved=approved, reason=request.reason, decided_by=actor().name)
-        signal = typed_signal(APPROVAL, decision, request.request_id, actor())
+        signal = decision_of(Decision(approved=approved, reason=request.reason), APPROVAL, request.request_id)
         try:
             state = await self._sagas.signal(request.order_id, signal, patience=patience_of(context))
         except ActRefused as refused:

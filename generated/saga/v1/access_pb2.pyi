@@ -34,7 +34,7 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     ROLE_STARTER: _Role.ValueType  # 2
     """May start sagas."""
     ROLE_OPERATOR: _Role.ValueType  # 3
-    """May act on sagas: cancel, pause, resume, retry, resolve, skip."""
+    """May act on sagas: cancel, pause, resume, retry, resolve, skip, signal; and on schedules."""
     ROLE_APPROVER: _Role.ValueType  # 4
     """May say yes or no where a saga asks a person."""
     ROLE_ADMIN: _Role.ValueType  # 5
@@ -50,7 +50,7 @@ ROLE_VIEWER: Role.ValueType  # 1
 ROLE_STARTER: Role.ValueType  # 2
 """May start sagas."""
 ROLE_OPERATOR: Role.ValueType  # 3
-"""May act on sagas: cancel, pause, resume, retry, resolve, skip."""
+"""May act on sagas: cancel, pause, resume, retry, resolve, skip, signal; and on schedules."""
 ROLE_APPROVER: Role.ValueType  # 4
 """May say yes or no where a saga asks a person."""
 ROLE_ADMIN: Role.ValueType  # 5

@@ -429,6 +429,68 @@ class SignalSagaResponse(_message.Message):
 Global___SignalSagaResponse: _TypeAlias = SignalSagaResponse  # noqa: Y015
 
 @_typing.final
+class DecideSagaRequest(_message.Message):
+    """Which saga is told yes or no."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    APPROVED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    saga_id: _builtins.str
+    """The saga's identity."""
+    name: _builtins.str
+    """The name of the signal, as the saga's code has it. Default: `approval`."""
+    approved: _builtins.bool
+    """Whether it is a yes."""
+    reason: _builtins.str
+    """Why, in a sentence."""
+    request_id: _builtins.str
+    """A UUID that makes repeating this request safe (AIP-155). Without one, each request is a decision of its own."""
+    def __init__(
+        self,
+        *,
+        saga_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        approved: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved", b"approved", "name", b"name", "reason", b"reason", "request_id", b"request_id", "saga_id", b"saga_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecideSagaRequest: _TypeAlias = DecideSagaRequest  # noqa: Y015
+
+@_typing.final
+class DecideSagaResponse(_message.Message):
+    """The saga after the decision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAGA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def saga(self) -> _saga_pb2.Saga:
+        """The saga, which may have gone on since."""
+
+    def __init__(
+        self,
+        *,
+        saga: _saga_pb2.Saga | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecideSagaResponse: _TypeAlias = DecideSagaResponse  # noqa: Y015
+
+@_typing.final
 class CancelSagaRequest(_message.Message):
     """Which saga to cancel, and why."""
 

@@ -95,6 +95,11 @@ class SagaServiceStub:
                 request_serializer=saga_dot_v1_dot_saga__service__pb2.SignalSagaRequest.SerializeToString,
                 response_deserializer=saga_dot_v1_dot_saga__service__pb2.SignalSagaResponse.FromString,
                 _registered_method=True)
+        self.DecideSaga = channel.unary_unary(
+                '/saga.v1.SagaService/DecideSaga',
+                request_serializer=saga_dot_v1_dot_saga__service__pb2.DecideSagaRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_saga__service__pb2.DecideSagaResponse.FromString,
+                _registered_method=True)
         self.ResolveOutcome = channel.unary_unary(
                 '/saga.v1.SagaService/ResolveOutcome',
                 request_serializer=saga_dot_v1_dot_saga__service__pb2.ResolveOutcomeRequest.SerializeToString,
@@ -184,7 +189,7 @@ class SagaServiceServicer:
         one waits for its answer, for 5 seconds at most and within the deadline of the call. If there is none by then, the
         call fails with DEADLINE_EXCEEDED and the reason ACT_NOTED: the act is durable, and it is carried out or refused
         once, by that replica or by the one that recovers the saga. This holds for CancelSaga, PauseSaga, ResumeSaga,
-        RetryNow, ActOnSagas and SignalSaga.
+        RetryNow, ActOnSagas, SignalSaga and DecideSaga.
 
         Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
         changes nothing.
@@ -219,7 +224,16 @@ class SagaServiceServicer:
         answered. A repeated request id with the same content changes nothing and is answered in the same way; with other
         content it is refused with ALREADY_EXISTS. Refused with FAILED_PRECONDITION and the reason UNKNOWN_SIGNAL where the
         code asks for no signal of this name, TOO_LATE where it takes none any more, and SAGA_ENDED; with INVALID_ARGUMENT
-        and the reason WRONG_SIGNAL_TYPE where the code asks for another type of message.
+        and the reason WRONG_SIGNAL_TYPE where the code asks for another type of message. A message that is a Decision needs
+        the role of DecideSaga, too, and is in the name of the caller, whatever it says.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DecideSaga(self, request, context):
+        """Gives a saga the caller's decision, for which its code waits or will wait: a signal whose message is a Decision. It
+        is durable, repeated and refused as SignalSaga says.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -318,6 +332,11 @@ def add_SagaServiceServicer_to_server(servicer, server):
                     servicer.SignalSaga,
                     request_deserializer=saga_dot_v1_dot_saga__service__pb2.SignalSagaRequest.FromString,
                     response_serializer=saga_dot_v1_dot_saga__service__pb2.SignalSagaResponse.SerializeToString,
+            ),
+            'DecideSaga': grpc.unary_unary_rpc_method_handler(
+                    servicer.DecideSaga,
+                    request_deserializer=saga_dot_v1_dot_saga__service__pb2.DecideSagaRequest.FromString,
+                    response_serializer=saga_dot_v1_dot_saga__service__pb2.DecideSagaResponse.SerializeToString,
             ),
             'ResolveOutcome': grpc.unary_unary_rpc_method_handler(
                     servicer.ResolveOutcome,
@@ -665,6 +684,33 @@ class SagaService:
             '/saga.v1.SagaService/SignalSaga',
             saga_dot_v1_dot_saga__service__pb2.SignalSagaRequest.SerializeToString,
             saga_dot_v1_dot_saga__service__pb2.SignalSagaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecideSaga(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/saga.v1.SagaService/DecideSaga',
+            saga_dot_v1_dot_saga__service__pb2.DecideSagaRequest.SerializeToString,
+            saga_dot_v1_dot_saga__service__pb2.DecideSagaResponse.FromString,
             options,
             channel_credentials,
             insecure,

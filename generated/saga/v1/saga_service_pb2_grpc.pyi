@@ -48,7 +48,7 @@ class SagaServiceStub:
     one waits for its answer, for 5 seconds at most and within the deadline of the call. If there is none by then, the
     call fails with DEADLINE_EXCEEDED and the reason ACT_NOTED: the act is durable, and it is carried out or refused
     once, by that replica or by the one that recovers the saga. This holds for CancelSaga, PauseSaga, ResumeSaga,
-    RetryNow, ActOnSagas and SignalSaga.
+    RetryNow, ActOnSagas, SignalSaga and DecideSaga.
 
     Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
     changes nothing.
@@ -64,7 +64,12 @@ class SagaServiceStub:
     answered. A repeated request id with the same content changes nothing and is answered in the same way; with other
     content it is refused with ALREADY_EXISTS. Refused with FAILED_PRECONDITION and the reason UNKNOWN_SIGNAL where the
     code asks for no signal of this name, TOO_LATE where it takes none any more, and SAGA_ENDED; with INVALID_ARGUMENT
-    and the reason WRONG_SIGNAL_TYPE where the code asks for another type of message.
+    and the reason WRONG_SIGNAL_TYPE where the code asks for another type of message. A message that is a Decision needs
+    the role of DecideSaga, too, and is in the name of the caller, whatever it says.
+    """
+    DecideSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.DecideSagaRequest, _saga_service_pb2.DecideSagaResponse]
+    """Gives a saga the caller's decision, for which its code waits or will wait: a signal whose message is a Decision. It
+    is durable, repeated and refused as SignalSaga says.
     """
     ResolveOutcome: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ResolveOutcomeRequest, _saga_service_pb2.ResolveOutcomeResponse]
     """Tells a suspended saga the outcome of a command in doubt, or that a command that was refused after the pivot was
@@ -163,7 +168,7 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         one waits for its answer, for 5 seconds at most and within the deadline of the call. If there is none by then, the
         call fails with DEADLINE_EXCEEDED and the reason ACT_NOTED: the act is durable, and it is carried out or refused
         once, by that replica or by the one that recovers the saga. This holds for CancelSaga, PauseSaga, ResumeSaga,
-        RetryNow, ActOnSagas and SignalSaga.
+        RetryNow, ActOnSagas, SignalSaga and DecideSaga.
 
         Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
         changes nothing.
@@ -203,7 +208,18 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         answered. A repeated request id with the same content changes nothing and is answered in the same way; with other
         content it is refused with ALREADY_EXISTS. Refused with FAILED_PRECONDITION and the reason UNKNOWN_SIGNAL where the
         code asks for no signal of this name, TOO_LATE where it takes none any more, and SAGA_ENDED; with INVALID_ARGUMENT
-        and the reason WRONG_SIGNAL_TYPE where the code asks for another type of message.
+        and the reason WRONG_SIGNAL_TYPE where the code asks for another type of message. A message that is a Decision needs
+        the role of DecideSaga, too, and is in the name of the caller, whatever it says.
+        """
+
+    @_abc_1.abstractmethod
+    def DecideSaga(
+        self,
+        request: _saga_service_pb2.DecideSagaRequest,
+        context: _aio.ServicerContext[_saga_service_pb2.DecideSagaRequest, _abc.Awaitable[_saga_service_pb2.DecideSagaResponse]],
+    ) -> _abc.Awaitable[_saga_service_pb2.DecideSagaResponse]:
+        """Gives a saga the caller's decision, for which its code waits or will wait: a signal whose message is a Decision. It
+        is durable, repeated and refused as SignalSaga says.
         """
 
     @_abc_1.abstractmethod

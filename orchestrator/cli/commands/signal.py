@@ -10,9 +10,8 @@ import uuid
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from google.protobuf.any_pb2 import Any as AnyMessage
 
-from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, SagaId, channel_to, whole_id
+from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, SagaId, channel_to, sagas_at, whole_id
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.output.payloads import message_from_json
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     import grpc.aio
+    from google.protobuf.any_pb2 import Any as AnyMessage
 
     Message = Callable[[grpc.aio.Channel, saga_pb2.Saga], Awaitable[AnyMessage]]
 
@@ -75,7 +75,8 @@ def approve(
     _token_file: TokenFile = None,
 ) -> None:
     """Say yes to one saga that waits for an approval."""
-    _decide(saga_id, saga_pb2.Decision(approved=True, reason=reason), name, request_id, address)
+    request = api.DecideSagaRequest(saga_id=saga_id, name=name, approved=True, reason=reason, request_id=request_id)
+    asyncio.run(_decide(request, address))
 
 
 def reject(
@@ -87,17 +88,16 @@ def reject(
     _token_file: TokenFile = None,
 ) -> None:
     """Say no to one saga that waits for an approval."""
-    _decide(saga_id, saga_pb2.Decision(approved=False, reason=reason), name, request_id, address)
+    request = api.DecideSagaRequest(saga_id=saga_id, name=name, approved=False, reason=reason, request_id=request_id)
+    asyncio.run(_decide(request, address))
 
 
-def _decide(saga_id: str, decision: saga_pb2.Decision, name: str, request_id: str, address: str) -> None:
-    packed = AnyMessage()
-    packed.Pack(decision)
-
-    async def decided(_channel: grpc.aio.Channel, _saga: saga_pb2.Saga) -> AnyMessage:
-        return packed
-
-    asyncio.run(_give(saga_id, name, decided, request_id, address))
+async def _decide(request: api.DecideSagaRequest, address: str) -> None:
+    request.request_id = request.request_id or str(uuid.uuid4())
+    async with sagas_at(address) as service:
+        request.saga_id = await whole_id(service, request.saga_id)
+        answer = await service.DecideSaga(request, timeout=PATIENCE_SECONDS)
+    open_console().print(saga_page(answer.saga))
 
 
 async def _give(saga_id: str, name: str, message: Message, request_id: str, address: str) -> None:

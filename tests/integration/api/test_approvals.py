@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,10 @@ import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.wrappers_pb2 import StringValue
 
+from orchestrator.access.fingerprints import fingerprint
 from orchestrator.bootstrap import SystemClock
+from orchestrator.channels.grpc.bearer import with_token
+from orchestrator.journal.entries import SignalReceived
 from orchestrator.journal.state import Status
 from orchestrator.shop.place_order import APPROVAL_LIMIT, place_order_2
 from orchestrator.store.memory import MemoryJournal
@@ -19,6 +23,7 @@ from orchestrator.testing.mock import ContractParticipant
 from orchestrator.testing.world.participants import sample
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
+from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from shop.order.v1.order_service_pb2 import ApproveOrderRequest, GetOrderRequest, RejectOrderRequest
 from shop.pricing.v1.pricing_pb2 import PriceOrderResponse
 from tests.integration.api.conftest import Api, Mocks, an_order, serving
@@ -32,6 +37,8 @@ if TYPE_CHECKING:
     from tests.integration.api.conftest import Answer
 
 REQUEST = "0198c0de-0000-7000-8000-00000000beef"
+ROLES = ("approver", "operator")
+SUBJECTS = "\n".join(f"{role}: {{sha256: {fingerprint(f'saga_{role}')}, roles: [{role}]}}" for role in ROLES)
 
 
 @pytest.fixture
@@ -42,7 +49,8 @@ async def api() -> AsyncIterator[Api]:
     expensive.total.units = APPROVAL_LIMIT
     services = [each.service for each in place_order_2.participants]
     mocks.core = ContractParticipant(services, replies={"shop.pricing.v1.PricingService.PriceOrder": expensive})
-    async with serving(MemoryJournal(SystemClock().now), mocks, "test", others=[place_order_2]) as api:
+    journal = MemoryJournal(SystemClock().now)
+    async with serving(journal, mocks, "test", others=[place_order_2], subjects=SUBJECTS) as api:
         yield api
 
 
@@ -104,7 +112,7 @@ async def test_a_rejected_order_is_rolled_back_and_an_approval_comes_too_late_th
 
 
 async def test_a_signal_is_given_to_any_saga_and_is_in_its_journal(api: Api, order_id: str) -> None:
-    decision = packed(saga_pb2.Decision(approved=True))
+    decision = packed(saga_pb2.Decision(approved=True, decided_by="somebody else"))
     request = pb.SignalSagaRequest(saga_id=order_id, name="approval", message=decision)
     await api.sagas.SignalSaga(request)
     await ended(api, order_id)
@@ -112,9 +120,41 @@ async def test_a_signal_is_given_to_any_saga_and_is_in_its_journal(api: Api, ord
 
     (received,) = [entry for entry in journal if entry.kind == "SignalReceived"]
     assert (received.signal, received.reason.requested_by) == ("approval", "ada")
-    assert received.payload.Is(saga_pb2.Decision.DESCRIPTOR)
+    given = saga_pb2.Decision()
+    assert received.payload.Unpack(given)
+    assert given.decided_by == "ada", "a decision is in the name of its caller, whatever it says"
     (end,) = [entry for entry in journal if entry.kind == "WaitEnded"]
     assert (end.key, end.how, end.request_id) == ("signal:approval#1", "SIGNAL", received.request_id)
+
+
+@asynccontextmanager
+async def called_by(api: Api, role: str) -> AsyncIterator[SagaServiceStub]:
+    """The API as a subject has it who has this role alone."""
+    async with grpc.aio.insecure_channel(api.address, interceptors=with_token(f"saga_{role}")) as channel:
+        yield SagaServiceStub(channel)
+
+
+async def test_an_approver_decides_on_a_saga_and_an_operator_does_not(api: Api, order_id: str) -> None:
+    decide = pb.DecideSagaRequest(saga_id=order_id, approved=True, request_id=REQUEST)
+    as_signal = pb.SignalSagaRequest(
+        saga_id=order_id, name="approval", message=packed(saga_pb2.Decision(approved=True))
+    )
+    async with called_by(api, "approver") as approver, called_by(api, "operator") as operator:
+        for call, needed in (
+            (operator.DecideSaga(decide), "DecideSaga needs approver"),
+            (operator.SignalSaga(as_signal), "SignalSaga with a Decision needs approver"),
+            (approver.SignalSaga(as_signal), "SignalSaga needs operator"),
+        ):
+            with pytest.raises(grpc.aio.AioRpcError, match=needed) as refused:
+                await call
+            assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+        await approver.DecideSaga(decide)
+        saga = await ended(api, order_id)
+        await approver.DecideSaga(decide)
+    received = [entry for entry in await api.journal.read(order_id) if isinstance(entry, SignalReceived)]
+
+    assert saga.status == saga_pb2.STATUS_COMPLETED
+    assert [entry.requested_by[:2] for entry in received] == [("approver", "token file")]
 
 
 @pytest.mark.parametrize(

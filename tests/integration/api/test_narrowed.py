@@ -8,26 +8,30 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc.aio
 import pytest
+from google.protobuf.wrappers_pb2 import StringValue
 
 from orchestrator.access.fingerprints import fingerprint
 from orchestrator.bootstrap import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.store.memory import MemoryJournal
 from saga.v1 import saga_service_pb2 as pb
+from saga.v1 import schedule_service_pb2 as schedules_pb
 from saga.v1.access_service_pb2 import WhoAmIRequest
 from saga.v1.access_service_pb2_grpc import AccessServiceStub
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
+from saga.v1.schedule_pb2 import Schedule
+from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub
 from shop.order.v1 import order_service_pb2 as orders_pb
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.integration.api.conftest import Mocks, an_order, serving
-from tests.integration.api.situations import WHY, start
+from tests.integration.api.situations import WHY, packed, start
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from tests.integration.api.conftest import Api
 
-ROLES = "roles: [operator, starter]"
+ROLES = "roles: [operator, starter, approver]"
 SUBJECTS = f"""
 shop_of_ada: {{sha256: {fingerprint("saga_shop_of_ada")}, {ROLES}, attributes: {{customer_id: ada}}}}
 trips: {{sha256: {fingerprint("saga_trips")}, {ROLES}, definitions: [book_trip]}}
@@ -41,6 +45,7 @@ class Caller(NamedTuple):
     sagas: SagaServiceStub
     orders: OrderServiceStub
     access: AccessServiceStub
+    schedules: ScheduleServiceStub
 
 
 class Shop(NamedTuple):
@@ -66,7 +71,8 @@ async def shop() -> AsyncIterator[Shop]:
 
         def as_subject(name: str) -> Caller:
             channel = channels[name]
-            return Caller(SagaServiceStub(channel), OrderServiceStub(channel), AccessServiceStub(channel))
+            stubs = SagaServiceStub(channel), OrderServiceStub(channel), AccessServiceStub(channel)
+            return Caller(*stubs, ScheduleServiceStub(channel))
 
         adas, bobs = [(await start(api, an_order(customer_id=name), wait=10)).saga_id for name in ("ada", "bob")]
         yield Shop(api, adas, bobs, as_subject)
@@ -85,6 +91,8 @@ CALLS_ON_ONE_SAGA: list[tuple[str, Callable[..., object], Mapping[str, Any]]] = 
     ("PauseSaga", pb.PauseSagaRequest, WHY),
     ("ResumeSaga", pb.ResumeSagaRequest, WHY),
     ("RetryNow", pb.RetryNowRequest, WHY),
+    ("SignalSaga", pb.SignalSagaRequest, {"name": "paid", "message": packed(StringValue(value="yes"))}),
+    ("DecideSaga", pb.DecideSagaRequest, {"approved": True}),
     ("ResolveOutcome", pb.ResolveOutcomeRequest, SAYING),
     ("ResolveCompensation", pb.ResolveCompensationRequest, SAYING),
     ("SkipCompensation", pb.SkipCompensationRequest, SAYING),
@@ -196,3 +204,65 @@ async def test_a_subject_is_told_to_what_it_is_narrowed(shop: Shop) -> None:
     assert (told.subject, told.authority) == ("shop_of_ada", "token file")
     assert dict(told.attributes) == {"customer_id": "ada"}
     assert told.peer.startswith("ipv4:127.0.0.1:")
+
+
+def daily(customer: str) -> schedules_pb.CreateScheduleRequest:
+    """An order of this customer every morning."""
+    order = packed(an_order(customer_id=customer))
+    return schedules_pb.CreateScheduleRequest(
+        schedule=Schedule(name=f"daily-{customer}", cron="0 9 * * *", definition="place_order", input=order)
+    )
+
+
+CALLS_ON_ONE_SCHEDULE: list[tuple[str, Callable[..., object], Mapping[str, Any]]] = [
+    ("GetSchedule", schedules_pb.GetScheduleRequest, {}),
+    ("PauseSchedule", schedules_pb.PauseScheduleRequest, WHY),
+    ("ResumeSchedule", schedules_pb.ResumeScheduleRequest, {}),
+    ("DeleteSchedule", schedules_pb.DeleteScheduleRequest, {}),
+    ("RunSchedule", schedules_pb.RunScheduleRequest, {}),
+]
+
+
+def test_every_rpc_that_names_one_schedule_is_asked() -> None:
+    service = schedules_pb.DESCRIPTOR.services_by_name["ScheduleService"]
+    names = {method.name for method in service.methods if "name" in method.input_type.fields_by_name}
+    assert names == {name for name, *_ in CALLS_ON_ONE_SCHEDULE}
+
+
+@pytest.mark.parametrize("caller", ["shop_of_ada", "trips"])
+async def test_a_schedule_whose_sagas_are_out_of_reach_is_not_there(shop: Shop, caller: str) -> None:
+    before = (await shop.api.schedules.CreateSchedule(daily("bob"))).schedule
+    narrowed = shop.as_subject(caller).schedules
+
+    for rpc, request_of, said in CALLS_ON_ONE_SCHEDULE:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await getattr(narrowed, rpc)(request_of(name="daily-bob", **said))
+        assert refused.value.code() is grpc.StatusCode.NOT_FOUND, rpc
+        assert refused.value.details() == "there is no schedule 'daily-bob'"
+    listed = await narrowed.ListSchedules(schedules_pb.ListSchedulesRequest())
+    after = (await shop.api.schedules.GetSchedule(schedules_pb.GetScheduleRequest(name="daily-bob"))).schedule
+
+    assert not listed.schedules
+    assert after == before
+
+
+async def test_schedules_within_reach_are_listed_by_full_pages(shop: Shop) -> None:
+    for customer in ("ada", "bob"):
+        await shop.api.schedules.CreateSchedule(daily(customer))
+    ada, orders = shop.as_subject("shop_of_ada").schedules, shop.as_subject("orders").schedules
+    first = await orders.ListSchedules(schedules_pb.ListSchedulesRequest(page_size=1))
+    rest = await orders.ListSchedules(schedules_pb.ListSchedulesRequest(page_token=first.next_page_token))
+    adas = await ada.ListSchedules(schedules_pb.ListSchedulesRequest(page_size=1))
+
+    assert [each.name for each in (*first.schedules, *rest.schedules)] == ["daily-ada", "daily-bob"]
+    assert ([each.name for each in adas.schedules], adas.next_page_token) == (["daily-ada"], "")
+
+
+async def test_only_sagas_within_reach_are_scheduled(shop: Shop) -> None:
+    ada = shop.as_subject("shop_of_ada").schedules
+    with pytest.raises(grpc.aio.AioRpcError, match="you may schedule only sagas of customer_id=ada") as refused:
+        await ada.CreateSchedule(daily("bob"))
+
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    created = (await ada.CreateSchedule(daily("ada"))).schedule
+    assert (created.name, created.created_by) == ("daily-ada", "shop_of_ada")

@@ -29,7 +29,7 @@ def order(an_order: Callable[..., StartOrderRequest]) -> str:
 @pytest.fixture
 def daily(order: str) -> list[str]:
     return [
-        "schedules", "create", "daily", "--saga", "place_order", "--input", order, "--by", "ada",
+        "schedules", "create", "daily", "--saga", "place_order", "--input", order,
         "--cron", "0 9 * * *", "--zone", "Europe/Berlin",
     ]  # fmt: skip
 
@@ -59,7 +59,7 @@ async def test_a_start_by_hand_prints_the_saga_and_is_shown_with_what_became_of_
     api: Api, orchestrator: Orchestrator, daily: list[str]
 ) -> None:
     await orchestrator(*daily)
-    started = await orchestrator("schedules", "run", "daily", "--by", "ada")
+    started = await orchestrator("schedules", "run", "daily")
     saga_id = started.out.strip()
     while not (await api.schedules.GetSchedule(pb.GetScheduleRequest(name="daily"))).schedule.last_starts:
         pass
@@ -75,7 +75,7 @@ async def test_a_schedule_is_paused_with_a_reason_resumed_and_deleted(
     orchestrator: Orchestrator, daily: list[str]
 ) -> None:
     await orchestrator(*daily)
-    paused = await orchestrator("schedules", "pause", "daily", "--reason", "holidays", "--by", "ada")
+    paused = await orchestrator("schedules", "pause", "daily", "--reason", "holidays")
     assert "by ada: holidays" in paused.out
     assert "paused" in (await orchestrator("schedules", "list")).out
     assert "paused" not in (await orchestrator("schedules", "resume", "daily")).out
@@ -90,7 +90,7 @@ async def test_a_schedule_that_starts_once_says_its_instant_and_its_policies(
     orchestrator: Orchestrator, order: str
 ) -> None:
     created = await orchestrator(
-        "schedules", "create", "eve", "--saga", "place_order", "--input", order, "--by", "ada",
+        "schedules", "create", "eve", "--saga", "place_order", "--input", order,
         "--at", "2200-12-24T18:00:00+01:00", "--overlap", "buffer-one", "--missed", "run-all", "--missed-limit", "3",
         "--window", "90",
     )  # fmt: skip
@@ -139,9 +139,7 @@ async def test_what_is_wrong_is_told_in_one_line_and_the_exit_code_is_2(
 async def test_an_instant_that_is_none_or_is_over_is_refused(
     orchestrator: Orchestrator, order: str, at: str, told: str
 ) -> None:
-    answer = await orchestrator(
-        "schedules", "create", "once", "--saga", "place_order", "--input", order, "--by", "ada", "--at", at
-    )
+    answer = await orchestrator("schedules", "create", "once", "--saga", "place_order", "--input", order, "--at", at)
 
     assert answer.code == 2
     assert told in answer.err
