@@ -11,12 +11,14 @@ The parcel service is a mock, so that a test says when it answers; all others ar
 from __future__ import annotations
 
 import asyncio
+import getpass
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import grpc.aio
 import pytest
 
+from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.journal.entries import (
     CompensationResolved,
     CompensationSkipped,
@@ -35,8 +37,9 @@ from saga.v1 import saga_service_pb2 as pb
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from tests.crash.customers import Customers, reason_of
 from tests.crash.orders import draw
-from tests.crash.processes import CHANNEL_OPTIONS
+from tests.crash.processes import connect_in_plain
 from tests.crash.replicas import replicas_of
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     import random
@@ -108,32 +111,32 @@ class Situation:
                 return
 
 
-def by_ada(saga_id: str) -> dict[str, str]:
-    return {"saga_id": saga_id, "reason": "because", "requested_by": "ada"}
+def because(saga_id: str) -> dict[str, str]:
+    return {"saga_id": saga_id, "reason": "because"}
 
 
 def about_the_parcel(saga_id: str) -> dict[str, str]:
-    return {"saga_id": saga_id, "key": ARRANGE, "evidence": "seen", "requested_by": "ada"}
+    return {"saga_id": saga_id, "key": ARRANGE, "evidence": "seen"}
 
 
 async def cancel(situation: Situation) -> None:
-    await situation.other.CancelSaga(pb.CancelSagaRequest(**by_ada(situation.saga_id)))
+    await situation.other.CancelSaga(pb.CancelSagaRequest(**because(situation.saga_id)))
 
 
 async def pause(situation: Situation) -> None:
-    answer = await situation.other.PauseSaga(pb.PauseSagaRequest(**by_ada(situation.saga_id)))
+    answer = await situation.other.PauseSaga(pb.PauseSagaRequest(**because(situation.saga_id)))
     assert answer.saga.status == saga_pb2.STATUS_SUSPENDED
 
 
 async def resume(situation: Situation) -> None:
-    await situation.other.ResumeSaga(pb.ResumeSagaRequest(**by_ada(situation.saga_id)))
+    await situation.other.ResumeSaga(pb.ResumeSagaRequest(**because(situation.saga_id)))
 
 
 async def retry(situation: Situation) -> None:
     """An attempt may be under way at this very moment: then it is refused, as by the owner."""
     while True:
         try:
-            await situation.other.RetryNow(pb.RetryNowRequest(**by_ada(situation.saga_id)))
+            await situation.other.RetryNow(pb.RetryNowRequest(**because(situation.saga_id)))
             return
         except grpc.aio.AioRpcError as error:
             if reason_of(error) != "NOTHING_WAITS":
@@ -227,7 +230,7 @@ async def test_every_act_through_another_replica_is_done_once_and_stands_in_the_
     async with (
         asyncio.timeout(2 * PATIENCE),
         Customers(owner.address) as customers,
-        grpc.aio.insecure_channel(other.address, options=CHANNEL_OPTIONS) as channel,
+        connect_in_plain(other.address, with_token(TOKEN)) as channel,
     ):
         for name, row in TABLE.items():
             service.faults = row.faults
@@ -246,6 +249,6 @@ async def test_every_act_through_another_replica_is_done_once_and_stands_in_the_
     for saga_id, name in found.items():
         of_people = [(kind, reason) for kind, reason in decisions(journals[saga_id]) if reason.requested_by]
         assert tuple(kind for kind, _ in of_people) == TABLE[name].decided, name
-        assert {reason.requested_by for _, reason in of_people} == {"ada"}, name
+        assert {reason.requested_by for _, reason in of_people} == {getpass.getuser()}, name
         assert not [entry for entry in journals[saga_id] if isinstance(entry, SagaRecovered)], "the owner was alive"
     assert owner.running

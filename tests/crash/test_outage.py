@@ -15,12 +15,14 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from orchestrator.channels.grpc.bearer import with_token
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.crash.customers import Customers, in_turn, reason_of
 from tests.crash.orders import draw
-from tests.crash.processes import CHANNEL_OPTIONS
+from tests.crash.processes import connect_in_plain
 from tests.crash.replicas import replicas_of
 from tests.support.postgres import running
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     import random
@@ -59,7 +61,7 @@ class Visitor:
     """
 
     def __init__(self, replica: Process) -> None:
-        self._channel = grpc.aio.insecure_channel(replica.address, options=CHANNEL_OPTIONS)
+        self._channel = connect_in_plain(replica.address, with_token(TOKEN))
         self._health: Any = HealthStub(self._channel)  # its stubs are untyped
         self._orders = OrderServiceStub(self._channel)
 

@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 from google.protobuf.any_pb2 import Any as AnyMessage
 
+from orchestrator.channels.grpc.bearer import with_token
 from saga.v1 import schedule_service_pb2 as pb
 from saga.v1.saga_pb2 import STATUS_COMPLETED
 from saga.v1.saga_service_pb2 import GetSagaRequest
@@ -20,8 +21,9 @@ from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub
 from shop.order.v1.order_service_pb2 import GetOrderRequest
 from tests.crash.customers import Customers, in_turn
 from tests.crash.orders import draw
-from tests.crash.processes import CHANNEL_OPTIONS
+from tests.crash.processes import connect_in_plain
 from tests.crash.replicas import replicas_of
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     import random
@@ -46,7 +48,7 @@ class Planner:
     """Who lets orders start by themselves, at whichever replica is there."""
 
     def __init__(self, address: str) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = connect_in_plain(address, with_token(TOKEN))
         self.schedules = ScheduleServiceStub(self._channel)
         self.sagas = SagaServiceStub(self._channel)
 
