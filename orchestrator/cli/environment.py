@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from orchestrator.ports.findings import Finding
 
-_OF_THE_COMMAND_LINE: Final = frozenset({"ORCHESTRATOR_ADDRESS"})
+_OF_THE_COMMAND_LINE: Final = frozenset(
+    {"ORCHESTRATOR_ADDRESS", "ORCHESTRATOR_TOKEN"}
+    | {f"ORCHESTRATOR_CLIENT_TLS_{name}" for name in ("CA", "CERTIFICATE", "KEY", "NAME")}
+)
 _ALIKE: Final = 0.75
 
 

@@ -28,6 +28,7 @@ COMMANDS = (
     ),
     *("doctor", "migrate", "token", "whoami", "list", "show"),
     *("watch", "feed", "journal", "preview", "stats", "cancel", "pause", "resume", "retry", "resolve", "skip", "act"),
+    *("schedules", "signal", "approve", "reject"),
 )
 
 

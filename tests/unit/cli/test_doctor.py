@@ -95,6 +95,8 @@ def test_a_variable_that_nobody_reads_is_named_with_the_one_that_may_be_meant(na
 def test_every_variable_that_something_reads_is_fine() -> None:
     answer = doctor(
         ORCHESTRATOR_ADDRESS="127.0.0.1:1",
+        ORCHESTRATOR_TOKEN="saga_token",
+        ORCHESTRATOR_CLIENT_TLS_CA="ca.pem",
         ORCHESTRATOR_LEASE_SECONDS="9",
         STATE_DIR=".",
         ORCHESTRA="1",
