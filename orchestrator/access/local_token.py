@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.access.fingerprints import fingerprint, new_token
 from orchestrator.access.subject import Subject
-from orchestrator.access.watched_file import WatchedFile
 from orchestrator.contract.access import Role
 from orchestrator.errors import SettingsError
+from orchestrator.participant.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ class LocalToken:
         path = folder / FILE
         try:
             _make(path)
-            self._file = WatchedFile(path, _fingerprint_of)
+            self._file = WatchedFiles([path], lambda content: _fingerprint_of(content.decode()), settled=True)
         except (OSError, ValueError) as error:
             raise SettingsError(f"the local operator's token cannot be kept in {path}: {error}") from None
 

@@ -23,8 +23,8 @@ import yaml
 
 from orchestrator.access.fingerprints import fingerprint, is_fingerprint
 from orchestrator.access.subject import Subject, narrowed_to, refuse_no_name, roles_named
-from orchestrator.access.watched_file import WatchedFile
 from orchestrator.errors import NotAuthenticated, SettingsError
+from orchestrator.participant.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -76,7 +76,7 @@ class SubjectsFile:
     def __init__(self, path: Path, now: Callable[[], int]) -> None:
         self._now = now
         try:
-            self._file = WatchedFile(path, read_subjects)
+            self._file = WatchedFiles([path], lambda content: read_subjects(content.decode()), settled=True)
         except (OSError, ValueError) as error:
             raise SettingsError(f"ORCHESTRATOR_SUBJECTS: {path}: {error}") from None
 

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from orchestrator.access.watched_file import WatchedFile
 from orchestrator.contract.addresses import is_loopback
 from orchestrator.errors import SettingsError
+from orchestrator.participant.watched_files import WatchedFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,7 +57,7 @@ class KeysInFile:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._file = WatchedFile(path, read_keys)
+            self._file = WatchedFiles([path], lambda content: read_keys(content.decode()), settled=True)
         except (OSError, ValueError) as error:
             raise SettingsError(f"ORCHESTRATOR_JWT_KEYS: {path}: {error}") from None
 

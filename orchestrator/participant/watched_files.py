@@ -1,7 +1,8 @@
 """Files that belong together, may be written anew while the process runs, and are read again then.
 
-Purpose: certificates and trusted callers are exchanged without a restart. Invariant: what is in force was read from all
-files as one, and was found good; where it is not, the last good content stays in force, and the log says so once.
+Purpose: certificates, trusted callers, tokens and keys are exchanged without a restart. Invariant: what is in force was
+read from all files as one, and was found good; where it is not, the last good content stays in force, and the log says
+so once.
 
 ::
 
@@ -10,7 +11,8 @@ files as one, and was found good; where it is not, the last good content stays i
                                        └──it is not──▶ the last good content stays; read again at each look
 
 Of files that are written one after another, the first look may find an old key beside a new certificate. That is not
-good, and a later look finds the new key.
+good, and a later look finds the new key. But of a text, a half may be good and say less: what is ``settled`` is read
+only at a second look that finds it as the first one did.
 """
 
 import logging
@@ -31,6 +33,7 @@ class WatchedFiles(Generic[ContentT]):
     Args:
         paths: the files.
         read: from their bytes, in the same order, to what they hold.
+        settled: a new version is read once two looks have found it the same.
 
     Attributes:
         content: what their last good version holds.
@@ -40,12 +43,13 @@ class WatchedFiles(Generic[ContentT]):
         ValueError: ``read`` refuses them.
     """
 
-    def __init__(self, paths: Sequence[Path], read: Callable[..., ContentT]) -> None:
+    def __init__(self, paths: Sequence[Path], read: Callable[..., ContentT], *, settled: bool = False) -> None:
         self._paths = tuple(paths)
         self._read = read
         self._looking = threading.Lock()
         self._complained = ""
-        self._in_force = self._version()
+        self._settled = settled
+        self._in_force = self._seen = self._version()
         self.content = self._read_all()
 
     def refresh(self) -> bool:
@@ -57,6 +61,9 @@ class WatchedFiles(Generic[ContentT]):
             try:
                 version = self._version()
                 if version == self._in_force:
+                    return False
+                if self._settled and version != self._seen:
+                    self._seen = version
                     return False
                 self.content = self._read_all()
             except (OSError, ValueError) as error:

@@ -149,14 +149,21 @@ async def test_only_sagas_within_reach_are_listed(shop: Shop) -> None:
 
 
 async def test_only_sagas_within_reach_are_counted(shop: Shop) -> None:
-    counted = {
-        name: [
-            count.count for count in (await shop.as_subject(name).sagas.GetStatistics(pb.GetStatisticsRequest())).counts
-        ]
+    told = {
+        name: await shop.as_subject(name).sagas.GetStatistics(pb.GetStatisticsRequest())
         for name in ("shop_of_ada", "trips", "orders")
     }
 
-    assert counted == {"shop_of_ada": [], "trips": [], "orders": [2]}
+    assert {name: [count.count for count in each.counts] for name, each in told.items()} == {
+        "shop_of_ada": [],
+        "trips": [],
+        "orders": [2],
+    }
+    assert {name: [load.definition for load in each.loads] for name, each in told.items()} == {
+        "shop_of_ada": [],
+        "trips": [],
+        "orders": ["place_order"],
+    }
 
 
 async def test_only_sagas_within_reach_are_acted_on_together(shop: Shop) -> None:
