@@ -70,15 +70,15 @@ class NarrowedSchedules:
         await self._reach(name)
         return await self._schedules.pause(name, why, by)
 
-    async def resume(self, name: str) -> Schedule:
+    async def resume(self, name: str, by: Actor) -> Schedule:
         """See the facade."""
         await self._reach(name)
-        return await self._schedules.resume(name)
+        return await self._schedules.resume(name, by)
 
-    async def delete(self, name: str) -> Schedule:
+    async def delete(self, name: str, by: Actor) -> Schedule:
         """See the facade."""
         await self._reach(name)
-        return await self._schedules.delete(name)
+        return await self._schedules.delete(name, by)
 
     async def run(self, name: str, request_id: str, by: Actor) -> tuple[Schedule, str]:
         """See the facade."""

@@ -64,11 +64,11 @@ class ScheduleService(ScheduleServiceServicer):
 
     async def ResumeSchedule(self, request: api.ResumeScheduleRequest, context: Context) -> api.ResumeScheduleResponse:
         """See the contract."""
-        return api.ResumeScheduleResponse(schedule=self._view(await self._schedules.resume(request.name)))
+        return api.ResumeScheduleResponse(schedule=self._view(await self._schedules.resume(request.name, actor())))
 
     async def DeleteSchedule(self, request: api.DeleteScheduleRequest, context: Context) -> api.DeleteScheduleResponse:
         """See the contract."""
-        return api.DeleteScheduleResponse(schedule=self._view(await self._schedules.delete(request.name)))
+        return api.DeleteScheduleResponse(schedule=self._view(await self._schedules.delete(request.name, actor())))
 
     async def RunSchedule(self, request: api.RunScheduleRequest, context: Context) -> api.RunScheduleResponse:
         """See the contract."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.schedules.facade import NewSchedule
     from orchestrator.journal.actor import Actor
     from orchestrator.ports.journal import Journal
+
+_log = logging.getLogger(__name__)
 
 _NAMESPACE: Final = uuid.UUID("2b1d7f06-6c0e-4d52-9d0a-5a0f3e0d4f7c")
 _MOST_BY_HAND: Final = 20
@@ -44,6 +47,7 @@ class ScheduleActs:
             return found
         schedule = _of(new, digest, await self._journal.store_now())
         if await self._journal.create_schedule(schedule):
+            _tell(schedule, "created", new.created_by)
             self._changed()
             return schedule
         found = await self._found_before(new, digest)
@@ -65,9 +69,11 @@ class ScheduleActs:
     async def pause(self, name: str, why: str, by: Actor) -> Schedule:
         """See the facade."""
         now = await self._journal.store_now()
-        return await self._change(name, lambda it: it if it.pause else replace(it, pause=Pause(now, why, by)))
+        paused = await self._change(name, lambda it: it if it.pause else replace(it, pause=Pause(now, why, by)))
+        _tell(paused, "paused", by)
+        return paused
 
-    async def resume(self, name: str) -> Schedule:
+    async def resume(self, name: str, by: Actor) -> Schedule:
         """See the facade."""
         now = await self._journal.store_now()
 
@@ -78,13 +84,16 @@ class ScheduleActs:
             next_at = schedule.next_at if _is_firing_next(schedule) else _from_now_on(schedule, now)
             return replace(schedule, pause=None, next_at=next_at, not_before=0)
 
-        return await self._change(name, resumed)
+        changed = await self._change(name, resumed)
+        _tell(changed, "resumed", by)
+        return changed
 
-    async def delete(self, name: str) -> Schedule:
+    async def delete(self, name: str, by: Actor) -> Schedule:
         """See the facade."""
         schedule = await self.get(name)
         if not await self._journal.delete_schedule(schedule.uid):
             raise ScheduleNotFound(name)
+        _tell(schedule, "deleted", by)
         return schedule
 
     async def run(self, name: str, request_id: str, by: Actor) -> tuple[Schedule, str]:
@@ -105,7 +114,9 @@ class ScheduleActs:
             # A replica may be at it: then it is left to that one for as long as it was.
             return replace(schedule, firing=(*schedule.firing, firing))
 
-        return await self._change(name, asked, schedule.uid), saga_id
+        changed = await self._change(name, asked, schedule.uid)
+        _tell(changed, "run by hand", by)
+        return changed, saga_id
 
     async def _change(self, name: str, change: Callable[[Schedule], Schedule], uid: str = "") -> Schedule:
         """Change one, from whichever revision it has."""
@@ -135,6 +146,11 @@ class ScheduleActs:
             what = f"schedule {new.name!r} was created by the same request id with another content"
             raise ScheduleExists(new.name, "REQUEST_ID_REUSED", what)
         return schedule
+
+
+def _tell(schedule: Schedule, done: str, by: Actor) -> None:
+    """Say who did what: a schedule keeps only who created and paused it, and one that is deleted keeps nothing."""
+    _log.info("schedule %s is %s, as %s (%s) wants it", schedule.name, done, by.name, by.authority)
 
 
 def _of(new: NewSchedule, digest: bytes, now: int) -> Schedule:

@@ -47,7 +47,7 @@ class NewSchedule(NamedTuple):
 
 
 class Schedules(Protocol):
-    """The schedules of one engine. Every method may raise JournalUnavailable."""
+    """The schedules of one engine. Every method may raise JournalUnavailable; who changes one is in the log, too."""
 
     async def create(self, new: NewSchedule) -> Schedule:
         """Create one, or find the one that this request created before.
@@ -71,10 +71,10 @@ class Schedules(Protocol):
     async def pause(self, name: str, why: str, by: Actor) -> Schedule:
         """Let it start nothing until it is resumed; what was decided before is still started. Repeating it is fine."""
 
-    async def resume(self, name: str) -> Schedule:
+    async def resume(self, name: str, by: Actor) -> Schedule:
         """Let it go on with the instants from now on: those that fell into the pause are not started."""
 
-    async def delete(self, name: str) -> Schedule:
+    async def delete(self, name: str, by: Actor) -> Schedule:
         """Delete it; as it was. The sagas that it started go on."""
 
     async def run(self, name: str, request_id: str, by: Actor) -> tuple[Schedule, str]:

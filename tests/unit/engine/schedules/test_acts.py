@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,13 @@ async def test_a_schedule_begins_with_the_first_instant_that_comes(desk: Desk) -
     assert await desk.kept() == created
 
 
+async def test_a_request_may_be_repeated_from_elsewhere(desk: Desk) -> None:
+    here, elsewhere = (Actor("ada", "token file", f"ipv4:10.0.0.{number}:1") for number in (7, 8))
+    created = await desk.schedules.create(SAID._replace(request_id=ONE, created_by=here))
+
+    assert await desk.schedules.create(SAID._replace(request_id=ONE, created_by=elsewhere)) == created
+
+
 async def test_a_repeated_request_finds_what_it_created(desk: Desk) -> None:
     created = await desk.schedules.create(SAID._replace(request_id=ONE))
     assert await desk.schedules.create(SAID._replace(request_id=ONE.upper())) == created
@@ -75,7 +83,7 @@ async def test_a_name_that_is_taken_is_refused(desk: Desk, request_id: str) -> N
 
 async def test_a_request_that_comes_after_the_deletion_makes_nothing_again(desk: Desk) -> None:
     await desk.schedules.create(SAID._replace(request_id=ONE))
-    await desk.schedules.delete("trips")
+    await desk.schedules.delete("trips", Actor("ada"))
     with pytest.raises(ScheduleRefused) as refused:
         await desk.schedules.create(SAID._replace(request_id=ONE))
     assert refused.value.reason == "SCHEDULE_DELETED"
@@ -88,7 +96,7 @@ async def test_of_two_schedules_that_follow_one_another_under_a_name_no_saga_is_
     uids = []
     for _ in range(2):
         uids.append((await desk.schedules.create(SAID)).uid)
-        await desk.schedules.delete("trips")
+        await desk.schedules.delete("trips", Actor("ada"))
     assert request_id_of(uids[0], FIRST) != request_id_of(uids[1], FIRST)
 
 
@@ -117,9 +125,22 @@ async def test_a_pause_is_repeated_without_a_change_and_what_falls_into_it_is_no
     assert await desk.schedules.pause("trips", "again", Actor("bob")) == paused
     desk.clock.advance(150)
 
-    resumed = await desk.schedules.resume("trips")
+    resumed = await desk.schedules.resume("trips", Actor("ada"))
     assert (resumed.pause, resumed.next_at, resumed.recent) == (None, FIRST + 2 * MINUTE, ())
-    assert await desk.schedules.resume("trips") == resumed == await desk.kept()
+    assert await desk.schedules.resume("trips", Actor("ada")) == resumed == await desk.kept()
+
+
+async def test_who_changes_a_schedule_is_told_in_the_log(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    ada = Actor("ada", "token file")
+    with caplog.at_level(logging.INFO):
+        await desk.schedules.create(SAID._replace(created_by=ada))
+        await desk.schedules.pause("trips", "wait", ada)
+        await desk.schedules.resume("trips", ada)
+        await desk.schedules.run("trips", ONE, ada)
+        await desk.schedules.delete("trips", ada)
+
+    done = ("created", "paused", "resumed", "run by hand", "deleted")
+    assert caplog.messages == [f"schedule trips is {each}, as ada (token file) wants it" for each in done]
 
 
 async def test_a_single_instant_that_falls_into_a_pause_is_over(desk: Desk) -> None:
@@ -127,7 +148,7 @@ async def test_a_single_instant_that_falls_into_a_pause_is_over(desk: Desk) -> N
     await desk.schedules.pause("trips", "wait", Actor("ada"))
     desk.clock.advance(3601)
 
-    assert (await desk.schedules.resume("trips")).due_at is None
+    assert (await desk.schedules.resume("trips", Actor("ada"))).due_at is None
 
 
 async def test_a_start_by_hand_is_decided_once_for_one_request(desk: Desk) -> None:
@@ -173,8 +194,8 @@ async def test_a_schedule_that_is_not_there_is_said_to_be_so(desk: Desk) -> None
     for ask in (
         desk.schedules.get("none"),
         desk.schedules.pause("none", "why", Actor("ada")),
-        desk.schedules.resume("none"),
-        desk.schedules.delete("none"),
+        desk.schedules.resume("none", Actor("ada")),
+        desk.schedules.delete("none", Actor("ada")),
         desk.schedules.run("none", "", Actor("ada")),
     ):
         with pytest.raises(ScheduleNotFound, match="there is no schedule 'none'"):
