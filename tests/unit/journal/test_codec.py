@@ -58,6 +58,7 @@ KINDS: dict[object, Kind] = {
         Reason(ReasonCode.CANCELLED, "", "Shop.Buy#1", ""),
         st.builds(Reason, st.sampled_from(ReasonCode), TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS),
     ),
+    Actor: Kind(Actor(""), Actor("ada", "token file"), st.builds(Actor, TEXTS, TEXTS, TEXTS)),
     Actor | None: Kind(None, Actor("ada", "token file"), st.none() | st.builds(Actor, TEXTS, TEXTS, TEXTS)),
     tuple[tuple[str, str], ...]: Kind(
         (), (("b", "1"), ("a", "")), st.dictionaries(TEXTS, TEXTS).map(lambda attributes: tuple(attributes.items()))
