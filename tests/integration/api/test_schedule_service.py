@@ -130,7 +130,8 @@ async def test_a_start_by_hand_is_made_at_once_and_once_for_one_request(api: Api
         pass
     (start,) = shown.last_starts
     assert (start.saga_id, start.message) == (saga_id, "by hand, by ada")
-    assert (await get(api, saga_id)).definition == "place_order"
+    saga = await get(api, saga_id, journal=True)
+    assert (saga.definition, saga.journal[0].reason.requested_by) == ("place_order", "ada")
 
 
 async def test_a_schedule_is_paused_resumed_and_deleted(api: Api, daily: Schedule) -> None:
