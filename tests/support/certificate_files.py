@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import grpc
 import grpc.aio
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,10 +55,34 @@ class Authority:
         """A certificate of these names that ends after ``life``, beside this authority as that of the other side."""
         now = datetime.now(UTC)
         leaf = self._ca.issue_cert(*names, not_before=now - timedelta(days=1), not_after=now + life)
-        stem = into or names[0].replace("/", "_")
+        chain = b"".join(each.bytes() for each in leaf.cert_chain_pems)
+        return self._put(into or names[0].replace("/", "_"), leaf.private_key_pem.bytes(), chain)
+
+    def certify(self, common_name: str, *names: x509.GeneralName) -> Files:
+        """A certificate with this common name, and with alternative names of any kind, or none."""
+        now, key = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1())
+        built = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]))
+            .issuer_name(x509.load_pem_x509_certificate(self.pem()).subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=90))
+        )
+        if names:
+            built = built.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        signer = serialization.load_pem_private_key(self._ca.private_key_pem.bytes(), None)
+        assert isinstance(signer, ec.EllipticCurvePrivateKey)
+        form = serialization.PrivateFormat.PKCS8
+        key_pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+        certificate = built.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        return self._put(common_name, key_pem, certificate)
+
+    def _put(self, stem: str, key: bytes, chain: bytes) -> Files:
         files = Files(*(self.folder / f"{stem}.{kind}.pem" for kind in ("certificate", "key", "ca")))
-        put(files.key, leaf.private_key_pem.bytes())
-        put(files.certificate, b"".join(each.bytes() for each in leaf.cert_chain_pems))
+        put(files.key, key)
+        put(files.certificate, chain)
         put(files.ca, self.pem())
         return files
 

@@ -16,7 +16,7 @@ from orchestrator.access.subjects_file import SubjectsFile
 from orchestrator.api.access_interceptor import AccessInterceptor
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.contract.access import Role
-from tests.support.certificates import Authority, Certified, on_loopback
+from tests.support.certificate_files import Authority, Files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,11 +30,16 @@ by-common-name: {{certificate: checkout, roles: [viewer]}}
 starter: {{certificate: starter, roles: []}}
 by-token: {{sha256: {fingerprint("saga_token")}, roles: [viewer]}}
 """
-AUTHORITY: Final = Authority()
 
 
 @pytest.fixture
-async def address(tmp_path: Path) -> AsyncIterator[str]:
+def authority(tmp_path: Path) -> Authority:
+    """Whose certificates the server takes."""
+    return Authority(tmp_path / "authority")
+
+
+@pytest.fixture
+async def address(tmp_path: Path, authority: Authority) -> AsyncIterator[str]:
     (tmp_path / "subjects.yaml").write_text(SUBJECTS)
     authentication = Authentication(SubjectsFile(tmp_path / "subjects.yaml", lambda: 0))
     server = grpc.aio.server(interceptors=[AccessInterceptor(authentication, {PATH: Role.VIEWER})])
@@ -44,9 +49,9 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
 
     handlers = {"WhoAmI": grpc.unary_unary_rpc_method_handler(who_am_i, bytes, bytes)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("toy.v1.ToyService", handlers),))
-    own = AUTHORITY.certify("server", *on_loopback())
+    own = authority.issue("localhost", "127.0.0.1")
     credentials = grpc.ssl_server_credentials(
-        [(own.key, own.certificate)], root_certificates=AUTHORITY.certificate, require_client_auth=True
+        [(own.key.read_bytes(), own.certificate.read_bytes())], authority.pem(), require_client_auth=True
     )
     port = server.add_secure_port("127.0.0.1:0", credentials)
     await server.start()
@@ -54,8 +59,10 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
     await server.stop(None)
 
 
-async def asked(address: str, client: Certified, token: str = "") -> str:
-    credentials = grpc.ssl_channel_credentials(AUTHORITY.certificate, client.key, client.certificate)
+async def asked(address: str, client: Files, token: str = "") -> str:
+    credentials = grpc.ssl_channel_credentials(
+        *(file.read_bytes() for file in (client.ca, client.key, client.certificate))
+    )
     async with grpc.aio.secure_channel(address, credentials, interceptors=with_token(token)) as channel:
         rpc: Any = channel.unary_unary(PATH)
         answer: bytes = await rpc(b"")
@@ -71,37 +78,42 @@ async def asked(address: str, client: Certified, token: str = "") -> str:
     ],
 )
 async def test_a_subject_is_known_by_a_name_in_its_certificate(
-    address: str, name: str, names: tuple[x509.GeneralName, ...]
+    address: str, authority: Authority, name: str, names: tuple[x509.GeneralName, ...]
 ) -> None:
-    assert await asked(address, AUTHORITY.certify("checkout", *names)) == f"{name}, certificate"
+    assert await asked(address, authority.certify("checkout", *names)) == f"{name}, certificate"
 
 
-async def test_a_certificate_of_nobody_is_refused_and_named(address: str) -> None:
+async def test_a_certificate_of_nobody_is_refused_and_named(address: str, authority: Authority) -> None:
     with pytest.raises(grpc.aio.AioRpcError, match=r"no subject has the certificate of nobody\.example\"") as refused:
-        await asked(address, AUTHORITY.certify("nobody", x509.DNSName("nobody.example")))
+        await asked(address, authority.certify("nobody", x509.DNSName("nobody.example")))
 
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
-async def test_a_common_name_says_nothing_beside_alternative_names(address: str) -> None:
+async def test_a_common_name_says_nothing_beside_alternative_names(address: str, authority: Authority) -> None:
     with pytest.raises(grpc.aio.AioRpcError, match=r"the certificate of other\.example\""):
-        await asked(address, AUTHORITY.certify("checkout", x509.DNSName("other.example")))
+        await asked(address, authority.certify("checkout", x509.DNSName("other.example")))
 
 
-async def test_a_certificate_without_a_role_opens_nothing(address: str) -> None:
+async def test_a_certificate_without_a_role_opens_nothing(address: str, authority: Authority) -> None:
     with pytest.raises(grpc.aio.AioRpcError, match="but have no role; WhoAmI needs viewer"):
-        await asked(address, AUTHORITY.certify("starter"))
+        await asked(address, authority.certify("starter"))
 
 
-async def test_a_certificate_of_another_authority_does_not_come_in(address: str) -> None:
+async def test_a_certificate_of_another_authority_does_not_come_in(
+    address: str, authority: Authority, tmp_path: Path
+) -> None:
+    unknown = Authority(tmp_path / "another").certify("checkout")
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await asked(address, Authority().certify("checkout"))
+        await asked(address, unknown._replace(ca=authority.certify("checkout").ca))
 
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_the_token_of_a_person_counts_before_the_certificate_of_a_proxy(address: str) -> None:
-    proxy = AUTHORITY.certify("checkout")
+async def test_the_token_of_a_person_counts_before_the_certificate_of_a_proxy(
+    address: str, authority: Authority
+) -> None:
+    proxy = authority.certify("checkout")
 
     assert await asked(address, proxy, "saga_token") == "by-token, token file"
     with pytest.raises(grpc.aio.AioRpcError, match="not one that this orchestrator trusts"):
