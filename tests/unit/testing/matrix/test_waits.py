@@ -5,26 +5,29 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from google.type.money_pb2 import Money
 
+from orchestrator.shop.place_order import APPROVAL_LIMIT, place_order_2
 from orchestrator.testing.matrix import Matrix, fault_matrix
 from orchestrator.testing.matrix.cell import Verdict
 from orchestrator.testing.matrix.wait_cases import WAIT_CASES
 from orchestrator.testing.simulation.example_sagas import patience
-from tests.support.waiting_sagas import approved
+from shop.pricing.v1.pricing_pb2 import PriceOrderResponse
 
 APPROVAL = "signal:approval#1"
 
 
 @pytest.fixture(scope="module")
 def matrix() -> Matrix:
-    return asyncio.run(fault_matrix(approved))
+    expensive = PriceOrderResponse(total=Money(currency_code="EUR", units=APPROVAL_LIMIT))
+    return asyncio.run(fault_matrix(place_order_2, examples={"PriceOrder": expensive}))
 
 
-def test_a_saga_that_waits_for_a_day_comes_to_a_legal_end_with_every_fault(matrix: Matrix) -> None:
+def test_an_order_that_waits_for_its_approval_comes_to_a_legal_end_with_every_fault(matrix: Matrix) -> None:
     assert matrix.passed, matrix
     assert [cell.fault for cell in matrix.waits] == [case.title for case in WAIT_CASES]
     assert all(cell.verdict is Verdict.PASSED for cell in matrix.waits)
-    assert "approved v1: the code waits" in str(matrix)
+    assert "place_order v2: the code waits" in str(matrix)
 
 
 def test_nobody_who_decides_leads_to_a_rollback(matrix: Matrix) -> None:
