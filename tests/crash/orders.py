@@ -116,10 +116,11 @@ def draw(chance: random.Random, count: int, *, run: str, kinds: tuple[str, ...] 
     known = [KINDS[name] for name in kinds]
     drawn = known[:count] + chance.choices(known, [kind.often for kind in known], k=max(0, count - len(known)))
     chance.shuffle(drawn)
-    return [_place(chance, kind, f"{run}-{chance.randrange(_CUSTOMERS)}") for kind in drawn]
+    return [order_of(chance, kind, f"{run}-{chance.randrange(_CUSTOMERS)}") for kind in drawn]
 
 
-def _place(chance: random.Random, kind: Kind, customer: str) -> Placed:
+def order_of(chance: random.Random, kind: Kind, customer: str) -> Placed:
+    """An order of this kind, not placed yet."""
     request = StartOrderRequest(
         request_id=str(uuid.UUID(int=chance.getrandbits(128), version=4)),
         customer_id=customer,

@@ -271,12 +271,6 @@ SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.
 -- name: tombstones
 SELECT d.key, d.status, d.ended_at, d.deleted_at FROM deleted_saga AS d WHERE d.key > ? ORDER BY d.key LIMIT ?;
 
--- name: examine_timers
-SELECT count(*), min(s.wake_at) FROM saga AS s WHERE s.wake_at IS NOT NULL AND s.status = 2 AND s.wake_at <= ?;
-
--- name: examine_schedules
-SELECT s.document, s.revision FROM schedule AS s ORDER BY s.name;
-
 -- name: take_portion
 -- The first portion of all is not in the past: it begins now.
 INSERT INTO quota (name, next_at) VALUES (:name, :now + :interval * :number)

@@ -211,8 +211,8 @@ class _World:
         """The sagas that go on: neither ended, nor suspended, nor waiting for a child that is, or for its room."""
         resting = set(self._in({*ENDED, Status.SUSPENDED}))
         suspended = self._in({Status.SUSPENDED})
-        if suspended:
-            resting.update(saga_id for saga_id, known in self._invariants.sagas.items() if known.state.queued)
+        if suspended:  # its parent has room, for which those wait that are queued, or parked and due
+            resting.update(self._in({Status.WAITING}))
         for saga_id in suspended:
             while saga_id := self._invariants.sagas[saga_id].state.parent_id:
                 resting.add(saga_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from selling import Stubs, price, sell
@@ -33,6 +34,11 @@ async def wrong(order: StartOrderRequest, stubs: Stubs) -> Receipt:
     await child(price, ORDER)  # mypy misc, pyright reportArgumentType
     child(price, order)  # mypy unused-awaitable
     print((await child(price, order)).order_id)  # mypy attr-defined, pyright reportAttributeAccessIssue
+    orchestrator.sleep(timedelta(days=1))  # mypy unused-awaitable
+    await orchestrator.sleep(60)  # mypy arg-type, pyright reportArgumentType
+    print((await orchestrator.signal("note", Receipt)).note)  # mypy attr-defined, pyright reportAttributeAccessIssue
+    with orchestrator.timeout(timedelta(days=1)):  # mypy attr-defined, pyright reportGeneralTypeIssues
+        pass
     with scope(7):  # mypy arg-type, pyright reportArgumentType
         raise SagaRejected("NO_STOCK")  # mypy call-arg, pyright reportCallIssue
 
