@@ -3,7 +3,7 @@ r"""Starts what is due by schedule.
 Purpose: each due instant starts one saga, with any number of replicas, whichever of them die and wherever clocks jump.
 Invariant: nothing is started that is not decided, durably, in the schedule; and the schedule moves on only after the
 start is durable. Both changes hold only from the revision that was read, and the saga's id follows from the schedule
-and the instant: whoever comes second changes nothing, and starts nothing.
+and the instant: a replica that comes second changes nothing, and starts nothing.
 
 ::
 
