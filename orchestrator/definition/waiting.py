@@ -1,7 +1,7 @@
 """What saga code may wait for besides its commands: a time, a signal, a person's decision.
 
 Each wait is journalled when it begins and when it ends, under a key of its own, as commands are: so a saga may wait for
-days, is taken out of memory meanwhile, and goes on after a restart and on another replica as if nothing had been. Times
+days, is out of memory until then, and goes on after a restart and on another replica as if nothing had been. Times
 are those of the journal's clock, which all replicas share.
 
 =========================================  ============================================================

@@ -1,6 +1,6 @@
 """What a request to start a saga comes to: the saga's id and the digest of its content. Pure, but for chance and time.
 
-Saga ids follow from request ids, so that whoever repeats a request, on whichever replica, finds the same saga.
+Saga ids follow from request ids, so that a repeated request finds the same saga, at any replica.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What of the sagas that have ended is deleted one day, and what is kept of them for ever.
 
-Purpose: a journal does not grow without end. Invariant: whoever was deleted is never started again: ids of sagas follow
+Purpose: a journal does not grow without end. Invariant: what was deleted is never started again: ids of sagas follow
 from request ids, and participants keep their answers under keys that begin with a saga's id, so no id is used twice.
 """
 

@@ -157,7 +157,7 @@ async def _park(source: Journal, target: Journal, saga_ids: Sequence[str]) -> No
 
 
 async def _keep_tombstones(source: JournalReader, target: Journal) -> None:
-    """Whoever was deleted in the old journal is not started again in the new one."""
+    """What was deleted in the old journal is not started again in the new one."""
     tombstones = await source.tombstones(b"", _PAGE)
     while tombstones:
         await target.keep_tombstones(tombstones)

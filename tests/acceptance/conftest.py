@@ -40,9 +40,10 @@ class Done:
 
 @dataclass(frozen=True)
 class Shop:
-    """The running shop."""
+    """The running shop, and the folder in which it keeps its files."""
 
     addresses: Addresses
+    state: Path
 
     def orchestrator(self, *arguments: str) -> Done:
         """The command line, told where the orchestrator is."""
@@ -107,5 +108,5 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         except Exception as error:
             error.add_note(log.read_text())
             raise
-        yield Shop(addresses)
+        yield Shop(addresses, state)
         assert processes.stop(), log.read_text()

@@ -28,7 +28,7 @@ from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 from tests.acceptance.conftest import BIN, PATIENCE, order
 from tests.acceptance.pages import ROOT
 from tests.acceptance.trips import environment
-from tests.support.tokens import TOKEN, keep_token
+from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ class ShopWorld(World):
     def beside(cls, shop: Shop, folder: Path) -> ShopWorld:
         """With commands that know where the shop is."""
         (folder / "protos").symlink_to(ROOT / "protos")
-        keep_token(folder / ".state")
+        (folder / ".state").symlink_to(shop.state)
         where = {"ORCHESTRATOR_PARTICIPANTS": shop.addresses.environment["ORCHESTRATOR_PARTICIPANTS"]}
         variables = environment(folder) | where | {"ORCHESTRATOR_ADDRESS": shop.addresses.orchestrator}
         return cls(folder, variables, shop)

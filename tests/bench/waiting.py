@@ -130,7 +130,7 @@ async def _all_at_once(session: Session, store: str, journal: Journal) -> None:
     session.results.findings += [
         Finding(f"{store}: sagas that are due at once, woken and ended", Spread.of([rate]), "/s", None, note),
         Finding(f"{store}: places by which one is woken out of order, at most", Spread.of([astray]), "", None, note),
-        Finding(f"{store}: 99 of a hundred starts meanwhile, to those before", longer, "", None, note),
+        Finding(f"{store}: 99 of a hundred starts during that, to those before", longer, "", None, note),
     ]
 
 

@@ -1,6 +1,6 @@
 """Reads what a saga's code waits for: the names and the types of its signals, and its timers.
 
-A signal is known by the name that is written in the code, so that whoever gives it can be told whether it is awaited.
+A signal is known by the name that is written in the code, so that its sender can be told whether it is awaited.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ def _unavailable(error: JournalError) -> Unknown:
 
 
 def _deleted(error: SagaDeleted) -> Unknown:
-    """Children are deleted with their parent, so this parent was, too: whoever asks has lost its claim long ago."""
+    """Children are deleted with their parent, so this parent was, too: the caller has lost its claim long ago."""
     return Unknown(Failure(StatusCode.ABORTED, str(error), "SAGA_DELETED"), final=True)
 
 

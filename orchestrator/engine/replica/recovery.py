@@ -72,6 +72,7 @@ class Recovery:
         claimed: called with the number of the sagas that were claimed, before they are advanced.
         recover: advances a claimed saga with these entries, which lead to this state. The claim says whether it was
             parked and is due.
+        rests: called with the entries of a saga that was to be recovered and rests: what was written last stood.
 
     Attributes:
         timers: wakes those that are due.
@@ -93,6 +94,7 @@ class Recovery:
         live: Mapping[str, Executor],
         claimed: Callable[[int], Awaitable[None]],
         recover: Callable[[Claim, Sequence[Entry], SagaState], Recovered],
+        rests: Callable[[str, Sequence[Entry]], None],
     ) -> None:
         self._journal = journal
         self._clock = clock
@@ -104,6 +106,7 @@ class Recovery:
         self._live = live
         self._after_claim = claimed
         self._recover_saga = recover
+        self._note_rest = rests
         self.timers = Timers(
             journal,
             clock,
@@ -291,6 +294,7 @@ class Recovery:
             # had its turn.
             if state.status in UNFINISHED and (claim.due or state.queued or state.status is not Status.WAITING):
                 return self._recover_saga(claim, entries, state).stopped
+            self._note_rest(claim.saga_id, entries)
         except JournalError as error:
             _log.warning("saga %s waits for the journal: %s", claim.saga_id, error)
             self.defer_recovery(claim)

@@ -122,7 +122,7 @@ class RetentionPasses:
         assert self._archive is not None, "a rule wants an archive, and there is none"
         members = await self._journal.family(saga.saga_id)
         journals = [ExportedJournal(member, tuple(await self._journal.read(member))) for member in members]
-        if journals and all(journal.entries for journal in journals):  # else it was deleted meanwhile
+        if journals and all(journal.entries for journal in journals):  # else it was deleted since
             await self._archive.keep(saga.definition, journals)
 
     async def _rest_since(self, began: int) -> None:

@@ -3,7 +3,7 @@ r"""Starts what is due by schedule.
 Purpose: each due instant starts one saga, with any number of replicas, whichever of them die and wherever clocks jump.
 Invariant: nothing is started that is not decided, durably, in the schedule; and the schedule moves on only after the
 start is durable. Both changes hold only from the revision that was read, and the saga's id follows from the schedule
-and the instant: whoever comes second changes nothing, and starts nothing.
+and the instant: a replica that comes second changes nothing, and starts nothing.
 
 ::
 
@@ -22,6 +22,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.engine.replica.pause import Pause
 from orchestrator.engine.schedules.turn import fired, taken
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import JournalError, Overloaded, SagaExists
@@ -55,7 +56,7 @@ class ScheduleRunner:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._changed = asyncio.Event()
+        self._pause = Pause(worker.adapters.clock)
         self._looking: asyncio.Task[None] | None = None
         self._failed = False
         self._in_hand: dict[str, int] = {}
@@ -71,7 +72,7 @@ class ScheduleRunner:
 
     def hurry(self) -> None:
         """A schedule was changed here: it may be due earlier than what is waited for."""
-        self._changed.set()
+        self._pause.end()
 
     async def look(self) -> DueSchedules:
         """Look once, and do what is due and has room; what was found.
@@ -86,15 +87,10 @@ class ScheduleRunner:
         return due
 
     async def _look_again_and_again(self) -> None:
-        clock = self._worker.adapters.clock
         while True:
-            self._changed.clear()
-            pause = await self._pause()
-            call = clock.call_after(pause, self._changed.set)
-            await self._changed.wait()
-            call.cancel()
+            await self._pause.last(await self._seconds_after_a_look())
 
-    async def _pause(self) -> float:
+    async def _seconds_after_a_look(self) -> float:
         """Look; seconds until the next look."""
         if self._room() <= 0:
             return _TURN_SECONDS / 5

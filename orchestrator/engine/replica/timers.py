@@ -23,6 +23,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.engine.replica.pause import Pause
 from orchestrator.errors import JournalError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Timers:
         self._lease = lease
         self._anew_at = 0
         self._in_hand: dict[object, DelayedCall] = {}
-        self._hurried = asyncio.Event()
+        self._pause = Pause(clock)
         self._has_more = False
         self._is_busy = False
         self.waits_for_room = False
@@ -98,7 +99,7 @@ class Timers:
 
     def hurry(self) -> None:
         """A saga was parked, or something may be due, or there is room again: look now."""
-        self._hurried.set()
+        self._pause.end()
 
     def note_room(self) -> None:
         """A saga is advanced here no more: where that was waited for, look now, before a queued saga takes its room."""
@@ -108,13 +109,7 @@ class Timers:
     async def run(self) -> None:
         """Wake what is due, again and again."""
         while True:
-            pause = await self._look()
-            call = self._clock.call_after(pause, self.hurry)
-            try:
-                await self._hurried.wait()
-            finally:
-                call.cancel()
-            self._hurried.clear()
+            await self._pause.last(await self._look())
 
     async def _look(self) -> float:
         """Wake what is due and has room; in how many seconds to look again."""

@@ -1,7 +1,7 @@
 """Has a replica look at once where others have done something.
 
 Purpose: what one replica does, another one notices within milliseconds. Invariant: nothing waits for a wake alone;
-whoever looks when woken also looks after a pause, see :class:`~orchestrator.engine.replica.pause.Pause`.
+what looks when woken also looks after a pause, see :class:`~orchestrator.engine.replica.pause.Pause`.
 """
 
 from __future__ import annotations

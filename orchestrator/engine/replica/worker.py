@@ -141,6 +141,7 @@ class Worker:
             live=self.live,
             claimed=self._make_ready,
             recover=self._recover,
+            rests=self._tell_rest,
         )
         self.waking.on(Wake.SAGA, self._elsewhere.hurry)
         self.waking.on(Wake.CLAIMABLE, lambda _: self._recovery.hurry())
@@ -424,6 +425,12 @@ class Worker:
             return self.recover(claim, entries, state, going_on=[self.woken("timer")], rollback=reason)
         self.queueing.note_begun(state.definition)
         return self.recover(claim, entries, state, going_on=[SagaAdmitted(now, self.owner)])
+
+    def _tell_rest(self, saga_id: str, entries: Sequence[Entry]) -> None:
+        """Tell the observer what this replica has written last, where the answer was lost: nobody else will."""
+        owners = [entry.owner for entry in entries if isinstance(entry, (SagaRecovered, SagaWoken, SagaAdmitted))]
+        if not owners or owners[-1] == self.owner:
+            self.adapters.observer.recovered(saga_id, entries)
 
     def woken(self, why: str) -> SagaWoken:
         """What is journalled first where a parked saga goes on: for a timer, a signal or an act."""

@@ -41,7 +41,7 @@ def request_id_of(uid: str, instant: int | str) -> str:
 
     Args:
         uid: the schedule's.
-        instant: nanoseconds since the epoch; of a start by hand, the request id of whoever asked for it.
+        instant: nanoseconds since the epoch; of a start by hand, the request id of the caller.
     """
     return str(uuid.uuid5(uuid.UUID(uid), str(instant)))
 

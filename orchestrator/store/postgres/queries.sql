@@ -394,7 +394,7 @@ FROM unnest($1::integer[], $2::text[]) AS w (place, saga_id)
 JOIN saga AS s ON s.saga_id = w.saga_id OR s.saga_id > w.saga_id || '/' AND s.saga_id < w.saga_id || '0';
 
 -- name: delete_ended
--- Whoever would claim one of them meanwhile waits for this, and finds it gone. A member of a family that is locked here,
+-- A claim of one of them waits for this, and finds it gone. A member of a family that is locked here,
 -- or has not ended, keeps the family.
 WITH member AS (
     SELECT m.place, m.saga FROM unnest($1::integer[], $2::bigint[]) AS m (place, saga)
@@ -465,7 +465,7 @@ GROUP BY o.definition, o.version
 ORDER BY o.definition COLLATE "C", o.version;
 
 -- name: claim_queued
--- Running from now on: whoever recovers sagas recovers these too.
+-- Running from now on: what recovers sagas recovers these too.
 WITH wanted AS (
     SELECT w.definition, w.number FROM unnest($2::text[], $3::integer[]) AS w (definition, number)
 ), next AS (

@@ -285,7 +285,7 @@ GROUP BY s.definition, s.version
 ORDER BY s.definition, s.version;
 
 -- name: claim_queued
--- Running from now on: whoever recovers sagas recovers these too.
+-- Running from now on: what recovers sagas recovers these too.
 UPDATE saga
 SET owner = :owner, token = token + 1, status = 1, turn_at = NULL, wake_at = NULL
 WHERE id IN (

@@ -1,4 +1,4 @@
-"""What proto2 requires of a message is a constraint like any other: whoever asks for those is told of it."""
+"""What proto2 requires of a message is a constraint like any other: it is told with the others."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from tests.support.engine_world import SAGA, Answer, EngineWorld, trip, until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from orchestrator.journal.entries import Entry
     from orchestrator.ports.claims import Claim, Served
     from orchestrator.ports.journal import Append
     from tests.support.engine_world import EngineProcess
@@ -165,6 +166,14 @@ async def replicas() -> AsyncIterator[EngineWorld]:
     await world.end()
 
 
+@pytest.fixture
+def told(replicas: EngineWorld, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[Entry]]:
+    """The journals that the observer is told anew."""
+    told: list[Sequence[Entry]] = []
+    monkeypatch.setattr(replicas.observer, "recovered", lambda _saga_id, entries, **_: told.append([*entries]))
+    return told
+
+
 async def test_a_start_that_stands_long_after_it_has_failed_is_recovered_by_the_replica_that_lives_on(
     replicas: EngineWorld,
 ) -> None:
@@ -211,6 +220,41 @@ async def test_a_claim_that_stands_long_after_it_has_failed_is_carried_out_by_th
 
     assert (await replicas.stopped()).status is Status.COMPLETED
     assert replicas.journal._sagas[SAGA].token == 2
+
+
+async def test_an_end_that_stands_although_its_answer_was_lost_is_told_by_the_replica_that_wrote_it(
+    replicas: EngineWorld, told: list[Sequence[Entry]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = await replicas.open()
+    commit = process.journal.commit
+
+    def lose(appends: Sequence[Append]) -> list[Exception | None]:
+        broke, written = JournalUnavailable("the connection broke"), commit(appends)
+        assert written is not None, "the process lives"
+        return [broke if append.ended_at else done for append, done in zip(appends, written, strict=True)]
+
+    monkeypatch.setattr(process.journal, "commit", lose)
+    await process.worker.start(replicas.order())
+    await replicas.let_pass(5, step=1.0)
+
+    assert told == [replicas.entries()]
+
+
+async def test_an_end_that_another_replica_wrote_is_told_by_that_one_alone(
+    replicas: EngineWorld, told: list[Sequence[Entry]]
+) -> None:
+    process, _ = await replicas.open(), await replicas.open()
+    replicas.participants.scripts["ReserveStock"] = [answer := Answer()]
+    await process.worker.start(replicas.order())
+    await until(lambda: answer.asked)
+    process.journal.switch("down")
+    answer.give()
+    await replicas.let_pass(LEASE + 2, step=1.0)
+    assert (await replicas.stopped()).status is Status.COMPLETED
+    process.journal.switch("up")
+    await replicas.let_pass(5, step=1.0)
+
+    assert len(told) == 1, "when it was recovered"
 
 
 async def test_many_recovered_sagas_call_their_participants_gradually(world: EngineWorld) -> None:

@@ -47,7 +47,7 @@ def _claiming(spoil: Callable[[_Kept, int], None]) -> contextlib.AbstractContext
 
 @contextlib.contextmanager
 def a_queued_saga_is_claimed_twice() -> Iterator[None]:
-    """It stays in the queue until its first entry is written, whoever has claimed it."""
+    """It stays in the queue until its first entry is written, although a replica has claimed it."""
 
     def stay(kept: _Kept, turn_at: int) -> None:
         kept.record = replace(kept.record, status=Status.WAITING, turn_at=turn_at)

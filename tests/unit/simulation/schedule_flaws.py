@@ -59,7 +59,7 @@ def request_id_does_not_follow_from_the_instant() -> Iterator[None]:
 
 @contextlib.contextmanager
 def decision_is_not_kept() -> Iterator[None]:
-    """What is decided is not written down, and is decided anew by whoever comes next."""
+    """What is decided is not written down, and is decided anew by the next replica."""
 
     async def take(self: ScheduleRunner, schedule: Schedule, now: int) -> None:
         decided = taken(schedule, now, await self._running(schedule))

@@ -31,7 +31,7 @@ NANOSECONDS = 1_000_000_000
 
 @contextlib.contextmanager
 def a_timer_fires_again_after_a_failover() -> Iterator[None]:
-    """Whoever takes a saga over fires every timer whose time has come, also those that have fired."""
+    """The replica that takes a saga over fires every timer whose time has come, also those that have fired."""
 
     def due(state: SagaState, now: int) -> list[WaitState]:
         return [wait for wait in state.waits.values() if 0 < wait.due_at <= now and wait.how is not WaitEnd.LEFT]
@@ -58,7 +58,7 @@ def a_signal_is_lost_between_parking_and_waking() -> Iterator[None]:
 
 @contextlib.contextmanager
 def a_signal_is_acknowledged_before_it_is_durable() -> Iterator[None]:
-    """Whoever gives a signal to a saga that rests is told at once that it is there."""
+    """The sender of a signal to a saga that rests is told at once that it is there."""
 
     async def hasty(self: Signals, saga_id: str, _signal: object) -> SagaState:
         return await self._worker.get(saga_id)
@@ -84,7 +84,7 @@ def timer_and_signal_both_win() -> Iterator[None]:
 
 @contextlib.contextmanager
 def a_lost_claim_wakes_its_saga() -> Iterator[None]:
-    """The journal takes a wake-up from whoever had the claim, although another one has it since."""
+    """The journal takes a wake-up from the replica that had the claim, although another one has it since."""
     write = MemoryJournal._write
 
     def unfenced(self: MemoryJournal, append: Append) -> None:
