@@ -7,13 +7,13 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from orchestrator.cli.certificates import connecting
 from orchestrator.cli.commands.inspect import journal
 from orchestrator.cli.journal_file import JournalOption  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.output.exit import errors_reported, refuse
 from orchestrator.cli.output.text import say
+from orchestrator.cli.registration import CommandGroup, CommandLine
 from orchestrator.contract.wording import counted
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _TOLD_EACH = 1000
 
 
-class _JournalCommands(TyperGroup):
+class _JournalCommands(CommandGroup):
     """``journal <saga>`` shows that saga; what is no command of the group is a saga's id."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own click
@@ -32,7 +32,7 @@ class _JournalCommands(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-journal_commands = typer.Typer(cls=_JournalCommands, no_args_is_help=True)
+journal_commands = CommandLine(cls=_JournalCommands, no_args_is_help=True)
 journal_commands.command("show")(connecting(journal))
 
 

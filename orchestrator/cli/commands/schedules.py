@@ -23,6 +23,7 @@ from orchestrator.cli.output.payloads import Payloads, self_named_from_json
 from orchestrator.cli.output.rendering import open_console
 from orchestrator.cli.output.schedule_pages import schedule_page, schedules_table
 from orchestrator.cli.output.text import say
+from orchestrator.cli.registration import CommandLine
 from saga.v1 import schedule_pb2
 from saga.v1 import schedule_service_pb2 as api
 from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
-schedule_commands = typer.Typer(no_args_is_help=True, help="Start sagas by themselves: once, or by cron.")
+schedule_commands = CommandLine(no_args_is_help=True, help="Start sagas by themselves: once, or by cron.")
 
 
 class OverlapName(StrEnum):

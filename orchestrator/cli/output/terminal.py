@@ -16,6 +16,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.cli.output.streams import leave_unread
 from orchestrator.cli.output.text import visible
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Terminal(Console):
                 yield segment
             else:
                 yield Segment(visible_but_breaks(segment.text), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        """See rich."""
+        leave_unread()
 
     def print(self, *what: Any, **options: Any) -> None:  # noqa: ANN401 - as above
         """See rich. Text that is wider than the terminal is not cut."""
