@@ -209,7 +209,9 @@ class SagaState:
         forward_until: when the forward run stops for the deadline's sake, leaving the reserve; 0 for never.
         overdue: the deadline passed after the pivot.
         rollback: why the saga rolls back, once it does.
+        rollback_at: when that began, nanoseconds since the epoch, UTC; 0 for never.
         suspension: why the saga is suspended, while it is.
+        suspended_at: when it was suspended last, nanoseconds since the epoch, UTC; 0 for never.
         proposals: the acts that a second person must ask for, by what exactly each is; until the saga is resumed.
         started_by: who started it; ``None`` where no caller from outside did.
         queued: that it is queued, while it is: it was started, and nobody has begun to advance it.
@@ -231,6 +233,7 @@ class SagaState:
         "queued",
         "result",
         "rollback",
+        "rollback_at",
         "saga_id",
         "sampled",
         "settled",
@@ -238,6 +241,7 @@ class SagaState:
         "started_at",
         "started_by",
         "status",
+        "suspended_at",
         "suspension",
         "traceparent",
         "values",
@@ -270,7 +274,9 @@ class SagaState:
         self.overdue = False
         self.pivoted = False
         self.rollback: Reason | None = None
+        self.rollback_at = 0
         self.suspension: Reason | None = None
+        self.suspended_at = 0
         self.proposals: dict[str, Reason] = {}
         self.result: bytes | None = None
         self.queued: Queued | None = None
