@@ -28,6 +28,7 @@ from orchestrator.analysis.rules import check_definition
 from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
+from orchestrator.api.definition_service import DefinitionService
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.load import ThreadLoad
 from orchestrator.api.saga_service import SagaService
@@ -56,6 +57,7 @@ from orchestrator.ports.adapters import Adapters
 from orchestrator.store.archive import FolderArchive
 from orchestrator.store.opening import frozen_note, open_store
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
+from saga.v1.definition_service_pb2_grpc import add_DefinitionServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
 
@@ -407,6 +409,7 @@ def _services(
     schedules = ScheduleService(NarrowedSchedules(opened.sagas.schedules, sagas), sagas)
     application.add("saga.v1.ScheduleService", add_ScheduleServiceServicer_to_server, schedules)
     application.add("saga.v1.AccessService", add_AccessServiceServicer_to_server, AccessService())
+    application.add("saga.v1.DefinitionService", add_DefinitionServiceServicer_to_server, DefinitionService(sagas))
     for each in servicers:
         each.register(application)
     return application.services

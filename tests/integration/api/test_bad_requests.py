@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SERVICES = (
     "saga.v1.AccessService",
+    "saga.v1.DefinitionService",
     "saga.v1.SagaService",
     "saga.v1.ScheduleService",
     "shop.order.v1.OrderService",
@@ -163,7 +164,7 @@ async def test_health_lists_every_service(api: Api) -> None:
     answer = await stub(health_pb2.HealthListRequest())  # type: ignore[attr-defined]
 
     assert {name: each.status for name, each in answer.statuses.items()} == dict.fromkeys(
-        ("", *SERVICES[:4]), health_pb2.HealthCheckResponse.SERVING
+        ("", *SERVICES[:5]), health_pb2.HealthCheckResponse.SERVING
     )
 
 
