@@ -14,11 +14,13 @@ from orchestrator.cli.commands.access import token, whoami
 from orchestrator.cli.commands.annotate import annotate
 from orchestrator.cli.commands.check import check
 from orchestrator.cli.commands.conform import conform
+from orchestrator.cli.commands.desk import desk
 from orchestrator.cli.commands.doctor import doctor
 from orchestrator.cli.commands.export import export
 from orchestrator.cli.commands.faults import faults
+from orchestrator.cli.commands.follow import feed, watch
 from orchestrator.cli.commands.generate import generate
-from orchestrator.cli.commands.inspect import feed, list_sagas, preview, show, stats, watch
+from orchestrator.cli.commands.inspect import list_sagas, preview, show, stats
 from orchestrator.cli.commands.journal import journal_commands, migrate
 from orchestrator.cli.commands.mock import mock
 from orchestrator.cli.commands.operator import act, cancel, pause, resolve, resume, retry, skip
@@ -27,6 +29,8 @@ from orchestrator.cli.commands.schedules import schedule_commands
 from orchestrator.cli.commands.serve import serve
 from orchestrator.cli.commands.signal import approve, reject, signal
 from orchestrator.cli.commands.simulate import simulate
+from orchestrator.cli.commands.start import start
+from orchestrator.cli.commands.top import top
 from orchestrator.cli.commands.verify import verify
 from orchestrator.cli.output.exit import ExitCode
 from orchestrator.cli.output.form import OPTION, choose_json
@@ -108,12 +112,15 @@ app.command("list", rich_help_panel=LOOK)(connecting(list_sagas))
 app.command(rich_help_panel=LOOK)(connecting(show))
 app.command(rich_help_panel=LOOK)(connecting(watch))
 app.command(rich_help_panel=LOOK)(connecting(feed))
+app.command(rich_help_panel=LOOK)(connecting(top))
+app.command(rich_help_panel=LOOK)(connecting(desk))
 app.add_typer(journal_commands, name="journal", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(connecting(preview))
 app.command(rich_help_panel=LOOK)(connecting(stats))
 app.command(rich_help_panel=LOOK)(connecting(whoami))
 
 ACT = "Acting on sagas"
+app.command(rich_help_panel=ACT)(connecting(start))
 app.command(rich_help_panel=ACT)(connecting(cancel))
 app.command(rich_help_panel=ACT)(connecting(pause))
 app.command(rich_help_panel=ACT)(connecting(resume))

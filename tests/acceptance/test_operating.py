@@ -95,6 +95,6 @@ def test_an_orchestrator_that_is_not_there_is_one_line_on_stderr() -> None:
     done = run(str(BIN / "orchestrator"), "list", "--address", "127.0.0.1:1")
     assert done.code == 1
     assert done.err == (
-        "error: no orchestrator answers at 127.0.0.1:1; start one (`make run`), name another --address, or say "
-        "--tls-ca where it listens with TLS\n"
+        "error: no orchestrator answers at 127.0.0.1:1: nobody listens there; start one (`orchestrator serve`), or "
+        "name another --address\n"
     )

@@ -20,12 +20,13 @@ from orchestrator.cli.client import (
     SagaId,
     by_id,
     channel_to,
-    sagas_at,
     whole_id,
 )
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WaitingFor, WithAttribute, saga_filter
+from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.exit import refuse
+from orchestrator.cli.output.form import wants_json
 from orchestrator.cli.output.operating_pages import acted_line
 from orchestrator.cli.output.payloads import reply_from_json
 from orchestrator.cli.output.rendering import open_console, saga_page
@@ -193,8 +194,12 @@ async def _ask(rpc: str, request: Request, address: str) -> None:
         request.saga_id = saga_id
         return await getattr(service, rpc)(request, timeout=PATIENCE_SECONDS)
 
-    async with sagas_at(address) as service:
+    async with channel_to(address) as channel:
+        service = SagaServiceStub(channel)
         answer = await by_id(service, request.saga_id, call)
+        if wants_json():
+            await Documents(channel).print(answer)
+            return
     open_console().print(saga_page(answer.saga))
 
 
@@ -220,9 +225,13 @@ async def _act(request: api.ActOnSagasRequest, address: str) -> Counter[str]:
     """The number of sagas that accepted the act, of those that refused it, and of those for which it is noted."""
     console = open_console()
     counts: Counter[str] = Counter()
-    async with sagas_at(address) as service:
-        async for answer in service.ActOnSagas(request):
-            console.print(acted_line(answer), soft_wrap=True)
+    async with channel_to(address) as channel:
+        documents = Documents(channel)
+        async for answer in SagaServiceStub(channel).ActOnSagas(request):
+            if wants_json():
+                await documents.print_line(answer)
+            else:
+                console.print(acted_line(answer), soft_wrap=True)
             counts["done" if answer.done else "noted" if answer.noted else "refused"] += 1
     return counts
 

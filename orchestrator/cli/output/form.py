@@ -6,6 +6,8 @@ note. JSON is written in ASCII, so that it says every text as it is, in any enco
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | float | bool | None"
 
@@ -30,6 +32,13 @@ def choose_json(wanted: bool) -> None:
 def wants_json() -> bool:
     """Whether this command answers in JSON."""
     return _as_json.get()
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Nothing is said on stderr in this block."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        yield
 
 
 def print_json(document: Any) -> None:  # noqa: ANN401 - Json, and what the library makes of a message

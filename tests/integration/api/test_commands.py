@@ -219,7 +219,7 @@ async def test_stats_count_sagas_and_show_participants(api: Api, an_order: AnOrd
     ],
 )
 async def test_an_unknown_saga_is_one_line_on_stderr(orchestrator: Orchestrator, command: tuple[str, ...]) -> None:
-    assert await orchestrator(*command) == (2, "", "error: there is no saga 'nobody'\n")
+    assert await orchestrator(*command) == (2, "", "error: there is no saga 'nobody'; see: orchestrator list\n")
 
 
 async def test_an_attribute_without_a_value_is_one_line(orchestrator: Orchestrator) -> None:
