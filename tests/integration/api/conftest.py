@@ -183,6 +183,7 @@ async def serving(
             "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
         },
         open_authentication(AccessSettings(folder, file), clock.now),
+        clock,
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(state)

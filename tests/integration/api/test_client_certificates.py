@@ -15,6 +15,7 @@ from orchestrator.access.subject import current
 from orchestrator.access.subjects_file import SubjectsFile
 from orchestrator.api.access_interceptor import AccessInterceptor
 from orchestrator.channels.grpc.bearer import with_token
+from orchestrator.bootstrap import SystemClock
 from orchestrator.contract.access import Role
 from tests.support.certificate_files import Authority, Files
 
@@ -42,7 +43,7 @@ def authority(tmp_path: Path) -> Authority:
 async def address(tmp_path: Path, authority: Authority) -> AsyncIterator[str]:
     (tmp_path / "subjects.yaml").write_text(SUBJECTS)
     authentication = Authentication(SubjectsFile(tmp_path / "subjects.yaml", lambda: 0))
-    server = grpc.aio.server(interceptors=[AccessInterceptor(authentication, {PATH: Role.VIEWER})])
+    server = grpc.aio.server(interceptors=[AccessInterceptor(authentication, {PATH: (Role.VIEWER,)}, SystemClock())])
 
     async def who_am_i(_request: bytes, _context: object) -> bytes:
         return f"{current().name}, {current().authority}".encode()
