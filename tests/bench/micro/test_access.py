@@ -17,6 +17,7 @@ from orchestrator.access.subjects_file import SubjectsFile
 from orchestrator.access.trusted_keys import KeysInFile
 from orchestrator.api.access_interceptor import Door
 from orchestrator.api.refusal_log import RefusalLog
+from orchestrator.bootstrap import SystemClock
 from orchestrator.contract.access import Role
 from tests.support.identity_provider import AUDIENCE, ISSUER, SigningKey, jwks
 from tests.support.served import entry, token_of
@@ -86,7 +87,7 @@ def test_a_call_that_is_let_in(
     known_by: Callable[[Path], tuple[Authentication, Any]],
 ) -> None:
     authentication, call = known_by(tmp_path)
-    door = Door(authentication, "/saga.v1.SagaService/CancelSaga", Role.OPERATOR, RefusalLog())
+    door = Door(authentication, "/saga.v1.SagaService/CancelSaga", (Role.OPERATOR,), RefusalLog(), SystemClock())
     benchmark(lambda: loop.run_until_complete(door.admit(call)))
 
 
@@ -95,7 +96,7 @@ def test_a_signed_token_that_was_not_seen_before(
     benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, tmp_path: Path
 ) -> None:
     authentication, call = signed(tmp_path)
-    door = Door(authentication, "/saga.v1.SagaService/CancelSaga", Role.OPERATOR, RefusalLog())
+    door = Door(authentication, "/saga.v1.SagaService/CancelSaga", (Role.OPERATOR,), RefusalLog(), SystemClock())
     assert authentication._signed
     kept = authentication._signed._verified
 

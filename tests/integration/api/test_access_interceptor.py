@@ -18,6 +18,7 @@ from orchestrator.api.refusal_log import RefusalLog
 from orchestrator.contract.access import Role
 from orchestrator.errors import DefinitionError
 from orchestrator.testing.world.clock import JumpingClock
+from tests.support.engine_world import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -45,9 +46,11 @@ class Toys:
         self.file.write_text(SUBJECTS)
         self.subjects = SubjectsFile(self.file, lambda: self.now)
         authentication = Authentication(self.subjects)
-        roles = dict.fromkeys((f"/{TOYS}/{shape}" for shape in SHAPES), (Role.OPERATOR,))
+        roles: dict[str, tuple[Role, ...]] = {f"/{TOYS}/{shape}": (Role.OPERATOR,) for shape in (*SHAPES, "endless")}
         self.clock = JumpingClock()
-        self.server = grpc.aio.server(interceptors=[AccessInterceptor(authentication, roles, cast("Clock", self.clock))])
+        self.server = grpc.aio.server(
+            interceptors=[AccessInterceptor(authentication, roles, cast("Clock", self.clock))]
+        )
         self.port = self.server.add_insecure_port("127.0.0.1:0")
         handlers: dict[str, Any] = {
             shape: getattr(grpc, f"{shape}_rpc_method_handler")(
@@ -57,7 +60,6 @@ class Toys:
         }
         handlers["nobodys"] = handlers["unary_unary"]
         handlers["endless"] = grpc.unary_stream_rpc_method_handler(self._endless, _read, _written)
-        roles[f"/{TOYS}/endless"] = (Role.OPERATOR,)
         self.ended = asyncio.Event()
         self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(TOYS, handlers),))
 
@@ -193,9 +195,10 @@ async def test_a_stream_that_has_nothing_to_tell_ends_when_its_caller_would_be_r
     toys: Toys, change: Callable[[Toys], None], code: str, why: str
 ) -> None:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{toys.port}") as channel:
-        call: Any = channel.unary_stream(f"/{TOYS}/endless")(b"top", metadata=[("authorization", "Bearer saga_ada")])
+        rpc: Any = channel.unary_stream(f"/{TOYS}/endless")
+        call = rpc(b"top", metadata=[("authorization", "Bearer saga_ada")])
         assert await call.read() == b"ada plays with top"
-        await reading(toys)
+        await until(toys.clock.is_held)
         change(toys)
         # A file that has just been written is looked at twice.
         for _ in range(2):
@@ -212,23 +215,18 @@ async def test_a_stream_that_has_nothing_to_tell_ends_when_its_caller_would_be_r
 
 async def test_a_stream_goes_on_as_long_as_its_caller_may(toys: Toys) -> None:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{toys.port}") as channel:
-        call: Any = channel.unary_stream(f"/{TOYS}/endless")(b"top", metadata=[("authorization", "Bearer saga_ada")])
+        rpc: Any = channel.unary_stream(f"/{TOYS}/endless")
+        call = rpc(b"top", metadata=[("authorization", "Bearer saga_ada")])
         await call.read()
         for _ in range(3):
-            await reading(toys)
+            await until(toys.clock.is_held)
             toys.clock.advance(16)
-        await reading(toys)
+        await until(toys.clock.is_held)
 
         assert not call.done()
         assert not toys.ended.is_set()
         call.cancel()
     await asyncio.wait_for(toys.ended.wait(), PATIENCE)
-
-
-async def reading(toys: Toys) -> None:
-    """Until a look at the caller is held."""
-    while not toys.clock.is_held():
-        await asyncio.sleep(0)
 
 
 async def test_two_tokens_are_as_good_as_none(toys: Toys) -> None:

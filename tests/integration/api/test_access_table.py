@@ -139,7 +139,7 @@ def expected(rpc: Rpc, caller: str) -> tuple[str, str]:
         return admitted
     if caller in REFUSED:
         return "UNAUTHENTICATED", REFUSED[caller]
-    has = {role for each in caller.split()[-1].split("+") for role in INCLUDED[each]}
+    has = {role for each in caller.rsplit(maxsplit=1)[-1].split("+") for role in INCLUDED[each]}
     return admitted if rpc.roles <= has else ("PERMISSION_DENIED", "ROLE_MISSING")
 
 

@@ -39,7 +39,8 @@ def test_a_role_is_read_from_a_contract_of_any_pool(
 
 
 def test_an_rpc_may_need_a_second_role(compile_service: Callable[..., ServiceDescriptor]) -> None:
-    both = "rpc Book(Booking) returns (Booking) { option (saga.v1.access) = { role: ROLE_OPERATOR also: ROLE_STARTER }; }"
+    option = "option (saga.v1.access) = { role: ROLE_OPERATOR also: ROLE_STARTER };"
+    both = f"rpc Book(Booking) returns (Booking) {{ {option} }}"
 
     found = compile_service(service(both))
 
