@@ -34,7 +34,8 @@ from orchestrator.channels.grpc.reflection import V1, V1ALPHA
 from orchestrator.contract.access import Role, roles_of
 from orchestrator.contract.rules.access import check_access
 from orchestrator.errors import AccessRefused, DefinitionError, KeysUnavailable, NotAllowed
-from orchestrator.participant.callers import names_of, shows_ended
+from orchestrator.participant.callers import shown_by
+from orchestrator.participant.certificates import has_ended, names_now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -158,7 +159,10 @@ def _credentials(context: Context) -> Credentials:
     """What the call brings. A certificate is there only where the server has verified it."""
     said = [str(value) for key, value in context.invocation_metadata() or () if key == "authorization"]
     authorization = "more than one" if len(said) > 1 else "".join(said)
-    return Credentials(authorization, names_of(context), str(context.peer()), has_ended=shows_ended(context))
+    pem, peer = shown_by(context), str(context.peer())
+    if pem is None:
+        return Credentials(authorization, (), peer)
+    return Credentials(authorization, names_now(pem), peer, has_ended=has_ended(pem))
 
 
 def _guarded(handler: Handler, door: Door) -> Handler:

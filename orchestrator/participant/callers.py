@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.participant.certificates import has_ended, names_now
+from orchestrator.participant.certificates import names_now
 from orchestrator.participant.trust import Caller
 
 
@@ -16,16 +16,11 @@ def caller_of(context: Any) -> Caller:  # noqa: ANN401 - of either kind
 
 def names_of(context: Any) -> tuple[str, ...]:  # noqa: ANN401 - of either kind
     """The names in the caller's certificate, which the server has verified; empty without one, or once it has ended."""
-    pem = _shown(context)
+    pem = shown_by(context)
     return names_now(pem) if pem else ()
 
 
-def shows_ended(context: Any) -> bool:  # noqa: ANN401 - of either kind
-    """Whether the caller's certificate has ended since the connection was made."""
-    pem = _shown(context)
-    return pem is not None and has_ended(pem)
-
-
-def _shown(context: Any) -> bytes | None:  # noqa: ANN401 - of either kind
+def shown_by(context: Any) -> bytes | None:  # noqa: ANN401 - of either kind
+    """The caller's certificate, in PEM, which the server has verified when the connection was made."""
     shown = context.auth_context().get("x509_pem_cert")
     return bytes(shown[0]) if shown else None

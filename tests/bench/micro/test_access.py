@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from cryptography import x509
 
 from orchestrator.access.authentication import Authentication
 from orchestrator.access.local_token import LocalToken
@@ -19,6 +20,7 @@ from orchestrator.api.access_interceptor import Door
 from orchestrator.api.refusal_log import RefusalLog
 from orchestrator.bootstrap import SystemClock
 from orchestrator.contract.access import Role
+from tests.support.certificate_files import Authority
 from tests.support.identity_provider import AUDIENCE, ISSUER, SigningKey, jwks
 from tests.support.served import entry, token_of
 from tests.support.tokens import TOKEN, keep_token
@@ -37,9 +39,9 @@ NAME: Final = "spiffe://shop.example/checkout"
 class Call:
     """A call that brings a token, or a certificate."""
 
-    def __init__(self, token: str = "", certificate: str = "") -> None:
+    def __init__(self, token: str = "", certificate: bytes = b"") -> None:
         self._metadata = (("user-agent", "grpc"), *((("authorization", f"Bearer {token}"),) if token else ()))
-        self._shown = {"x509_subject_alternative_name": [certificate.encode()]} if certificate else {}
+        self._shown = {"x509_pem_cert": [certificate]} if certificate else {}
 
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
         return self._metadata
@@ -68,7 +70,8 @@ def one_of_many(folder: Path) -> tuple[Authentication, Call]:
 
 
 def certificate(folder: Path) -> tuple[Authentication, Call]:
-    return _subjects(folder), Call(certificate=NAME)
+    issued = Authority(folder / "authority").certify("checkout", x509.UniformResourceIdentifier(NAME))
+    return _subjects(folder), Call(certificate=issued.certificate.read_bytes())
 
 
 def signed(folder: Path) -> tuple[Authentication, Call]:

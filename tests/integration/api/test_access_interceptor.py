@@ -78,8 +78,8 @@ class Toys:
         return self._play(" and ".join([toy async for [toy] in toys]))
 
     async def _endless(self, toys: list[str], _context: object) -> AsyncIterator[list[str]]:
-        yield self._play(*toys)
         try:
+            yield self._play(*toys)
             await asyncio.Event().wait()
         finally:
             self.ended.set()
