@@ -50,7 +50,7 @@ from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
-from orchestrator.journal.four_eyes import FOUR_EYES
+from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.archive import FolderArchive
@@ -192,7 +192,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             owner=owner,
             lease=settings.lease_seconds,
             limits=_limits(settings, definitions),
-            four_eyes=frozenset(act for name in settings.four_eyes for act in FOUR_EYES[name]),
+            four_eyes=FourEyes(settings.four_eyes),
         )
         worker = replica.worker
         if settings.drift_check:
@@ -260,6 +260,7 @@ async def serve(
                 settings.listen,
                 _services(replica, servicers, settings),
                 open_authentication(callers, SystemClock.now),
+                SystemClock(),
                 settings.most_message_bytes,
                 shared=parent is not None,
                 tls=tls,

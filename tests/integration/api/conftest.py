@@ -35,6 +35,7 @@ from orchestrator.cli.app import app
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.replica.assemble import DEFAULT_LIMITS, assemble
 from orchestrator.errors import JournalError
+from orchestrator.journal.four_eyes import ONE_PERSON
 from orchestrator.journal.outcome import Failure, Rejected
 from orchestrator.observability import open_observability
 from orchestrator.ports.adapters import Adapters
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.replica.limits import Limits
     from orchestrator.engine.replica.replica import Replica
+    from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.outcome import Outcome
     from orchestrator.ports.journal import Journal
 
@@ -152,6 +154,7 @@ async def serving(
     limits: Limits = DEFAULT_LIMITS,
     others: Sequence[Definition] = (),
     subjects: str = "",
+    four_eyes: FourEyes = ONE_PERSON,
 ) -> AsyncIterator[Api]:
     """A replica with its API, as the composition root puts them together; its participants are mocks.
 
@@ -159,7 +162,8 @@ async def serving(
     """
     clock = SystemClock()
     adapters = Adapters(journal, mocks, open_observability({}), clock, random.random)
-    replica = assemble([place_order, *others], adapters, owner=owner, lease=lease, limits=limits)
+    definitions = [place_order, *others]
+    replica = assemble(definitions, adapters, owner=owner, lease=lease, limits=limits, four_eyes=four_eyes)
     worker = replica.worker
     nobody = GrpcChannel(NOBODY)
     admission = Admission(StartLimits(in_flight=256, queued=2000), lambda: 1.0)
@@ -183,6 +187,7 @@ async def serving(
             "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
         },
         open_authentication(AccessSettings(folder, file), clock.now),
+        clock,
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(state)
