@@ -29,6 +29,7 @@ from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
 from orchestrator.api.feed import SagaFeed
+from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.load import ThreadLoad
 from orchestrator.api.saga_service import SagaService
 from orchestrator.api.schedule_service import ScheduleService
@@ -43,6 +44,7 @@ from orchestrator.channels.router import Router
 from orchestrator.connections.tls import keep_fresh, open_server_tls
 from orchestrator.contract.addresses import GRPC, default_address
 from orchestrator.engine.replica.assemble import assemble
+from orchestrator.engine.replica.figures import FigurePasses
 from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.replica.republish import Republishing
 from orchestrator.engine.replica.retention import RetentionPasses
@@ -56,6 +58,7 @@ from orchestrator.ports.adapters import Adapters
 from orchestrator.store.archive import FolderArchive
 from orchestrator.store.opening import frozen_note, open_store
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
+from saga.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
 
@@ -201,6 +204,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         await republishing.open()
         worker.note = frozen_note(settings.journal)
         archive = None if settings.retention_archive is None else FolderArchive(settings.retention_archive)
+        worker.beside.append(FigurePasses(journal, clock))
         worker.beside.append(RetentionPasses(journal, clock, settings.retention_rules, archive))
         worker.recovery.timers.load = ThreadLoad()
         stack.push_async_callback(worker.close, settings.drain_seconds)
@@ -406,6 +410,7 @@ def _services(
     application.add("saga.v1.SagaService", add_SagaServiceServicer_to_server, service)
     schedules = ScheduleService(NarrowedSchedules(opened.sagas.schedules, sagas), sagas)
     application.add("saga.v1.ScheduleService", add_ScheduleServiceServicer_to_server, schedules)
+    application.add("saga.v1.FiguresService", add_FiguresServiceServicer_to_server, FiguresService(sagas, clock))
     application.add("saga.v1.AccessService", add_AccessServiceServicer_to_server, AccessService())
     for each in servicers:
         each.register(application)

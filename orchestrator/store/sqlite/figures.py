@@ -32,7 +32,8 @@ _HOURS: Final = _Summing(Grain.HOUR, ((Grain.DAY, DAY),), DAY)
 def sum_up(database: sqlite3.Connection, cut: Cut) -> bool:
     """Sum up an hour of new minutes, drop an hour of old ones, sum up a day of hours; whether there was something."""
     parts = ((_NEW, cut.hour), (_MINUTES, cut.minutes), (_HOURS, cut.day))
-    return any([_sum_up(database, summing, until) for summing, until in parts])
+    done = [_sum_up(database, summing, until) for summing, until in parts]
+    return any(done)
 
 
 def _sum_up(database: sqlite3.Connection, summing: _Summing, until: int) -> bool:
