@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from orchestrator.ports.bulk_acts import KeptBulkActs
 from orchestrator.ports.noted_waits import NotedWaits
 from orchestrator.ports.queues import Queues
 from orchestrator.ports.quotas import Quotas
@@ -108,7 +109,18 @@ class JournalReader(EndedReader, Protocol):
         """Let go of the store."""
 
 
-class Journal(JournalReader, RequestedActs, Queues, Quotas, KeptSchedules, Retention, Wakes, NotedWaits, Protocol):
+class Journal(
+    JournalReader,
+    RequestedActs,
+    Queues,
+    Quotas,
+    KeptSchedules,
+    KeptBulkActs,
+    Retention,
+    Wakes,
+    NotedWaits,
+    Protocol,
+):
     """The append-only truth about all sagas, shared by all replicas.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`; what it was to write may then stand or not.

@@ -23,6 +23,7 @@ from orchestrator.store.append_refusals import (
     saga_exists,
     sequence_conflict,
 )
+from orchestrator.store.bulk_in_memory import BulkActsInMemory, BulkState
 from orchestrator.store.gathered_wakes import GatheredWakes
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
@@ -62,11 +63,12 @@ class MemoryState:
     waits: dict[str, tuple[str, NotedWait]] = field(default_factory=dict)
     wakes: list[GatheredWakes] = field(default_factory=list)
     schedules: SchedulesState = field(default_factory=SchedulesState)
+    bulk: BulkState = field(default_factory=BulkState)
     tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
     quotas: dict[str, int] = field(default_factory=dict)
 
 
-class MemoryJournal(RequestsInMemory, SchedulesInMemory):
+class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory):
     """A :class:`~orchestrator.ports.journal.Journal` in dictionaries.
 
     Args:
@@ -90,6 +92,7 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory):
         self._quotas = state.quotas
         RequestsInMemory.__init__(self, self._standing_of, state.requests, state.answers)
         SchedulesInMemory.__init__(self, now, state.schedules)
+        BulkActsInMemory.__init__(self, now, state.bulk)
 
     def handle(self) -> MemoryJournal:
         """One more handle on the same store."""
