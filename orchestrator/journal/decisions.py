@@ -28,11 +28,13 @@ class CommandDecision(NamedTuple):
         key: the command; without a number where only one is of this name.
         took_effect: whether it did, for an outcome.
         reply: its serialized reply, where it did and the reply is known.
+        reply_type: the full name of the type of that, where somebody is to check it; else empty.
     """
 
     key: str
     took_effect: bool = False
     reply: bytes | None = None
+    reply_type: str = ""
 
 
 def decided(

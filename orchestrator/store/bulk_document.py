@@ -29,7 +29,7 @@ def to_document(act: BulkAct) -> str:
     told["counts"] = {answer.value: number for answer, number in act.counts.items()}
     if act.decision is not None:
         reply = act.decision.reply
-        told["decision"] = [*act.decision[:-1], None if reply is None else base64.b64encode(reply).decode()]
+        told["decision"] = act.decision._asdict() | {"reply": None if reply is None else base64.b64encode(reply).decode()}
     return json.dumps(told)
 
 
@@ -40,8 +40,9 @@ def from_document(document: str, revision: int) -> BulkAct:
     told["asked_for"] = base64.b64decode(told["asked_for"])
     told["counts"] = {Answer(int(answer)): number for answer, number in told["counts"].items()}
     if told["decision"] is not None:
-        key, took_effect, reply = told["decision"]
-        told["decision"] = CommandDecision(key, took_effect, None if reply is None else base64.b64decode(reply))
+        decision = CommandDecision(**told["decision"])
+        reply = None if decision.reply is None else base64.b64decode(decision.reply)
+        told["decision"] = decision._replace(reply=reply)
     definitions, attributes = told["reach"]
     told["reach"] = Reach(tuple(definitions), tuple((name, value) for name, value in attributes))
     for name in _ACTORS:

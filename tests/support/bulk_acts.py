@@ -30,7 +30,7 @@ FULL: Final = replace(
     PREPARED,
     status=BulkStatus.STOPPING,
     act=Act.RESOLVE_OUTCOME,
-    decision=CommandDecision("PaymentService.CapturePayment", took_effect=True, reply=b"\xff\x00"),
+    decision=CommandDecision("PaymentService.CapturePayment", took_effect=True, reply=b"\xff\x00", reply_type="a.B"),
     reach=Reach(("place_order",), (("tenant", "acme\x00"),)),
     counts={Answer.DONE: 3, Answer.REFUSED: 2},
     to_do=4,
