@@ -19,6 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from orchestrator.access.narrowed import NarrowedSagas
+from orchestrator.access.narrowed_bulk import NarrowedBulkActs
 from orchestrator.access.narrowed_schedules import NarrowedSchedules
 from orchestrator.access.opening import AccessSettings, open_authentication, refuse_exposed
 from orchestrator.access.signed_tokens import TokenRules
@@ -28,6 +29,7 @@ from orchestrator.analysis.rules import check_definition
 from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
+from orchestrator.api.bulk_service import BulkActService
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.load import ThreadLoad
 from orchestrator.api.saga_service import SagaService
@@ -56,6 +58,7 @@ from orchestrator.ports.adapters import Adapters
 from orchestrator.store.archive import FolderArchive
 from orchestrator.store.opening import frozen_note, open_store
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
+from saga.v1.bulk_service_pb2_grpc import add_BulkActServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
 
@@ -406,6 +409,8 @@ def _services(
     application.add("saga.v1.SagaService", add_SagaServiceServicer_to_server, service)
     schedules = ScheduleService(NarrowedSchedules(opened.sagas.schedules, sagas), sagas)
     application.add("saga.v1.ScheduleService", add_ScheduleServiceServicer_to_server, schedules)
+    bulk = BulkActService(NarrowedBulkActs(opened.sagas.bulk), sagas)
+    application.add("saga.v1.BulkActService", add_BulkActServiceServicer_to_server, bulk)
     application.add("saga.v1.AccessService", add_AccessServiceServicer_to_server, AccessService())
     for each in servicers:
         each.register(application)

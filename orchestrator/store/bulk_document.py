@@ -29,7 +29,9 @@ def to_document(act: BulkAct) -> str:
     told["counts"] = {answer.value: number for answer, number in act.counts.items()}
     if act.decision is not None:
         reply = act.decision.reply
-        told["decision"] = act.decision._asdict() | {"reply": None if reply is None else base64.b64encode(reply).decode()}
+        told["decision"] = act.decision._asdict() | {
+            "reply": None if reply is None else base64.b64encode(reply).decode()
+        }
     return json.dumps(told)
 
 

@@ -64,7 +64,9 @@ class BulkActsInMemory:
 
     async def due_bulk_acts(self, limit: int) -> DueBulkActs:
         """See the port. The clock is asked where there is something that may be due."""
-        waiting = sorted((due_at, each.bulk_id) for each in self._bulk.acts.values() if (due_at := each.due_at) is not None)
+        waiting = sorted(
+            (due_at, each.bulk_id) for each in self._bulk.acts.values() if (due_at := each.due_at) is not None
+        )
         if not waiting:
             return DueBulkActs(0, [], None)
         now = self._bulk_clock()

@@ -23,7 +23,7 @@ class NewBulkAct(NamedTuple):
         asked_for: which sagas, as the caller has said it: opaque here.
         prepared_by: who wants it.
         decision: what it says besides, where it is about one command of each saga.
-        reach: to which sagas the caller is narrowed.
+        reach: to which sagas the caller is narrowed; those who ask on behalf of a caller set it.
     """
 
     act: Act
@@ -82,9 +82,7 @@ class BulkActs(Protocol):
     def watch(self, bulk_id: str) -> AsyncIterator[BulkAct]:
         """It as it stands, then after its changes, until nothing more happens by itself: it is prepared, or over."""
 
-    async def sagas(
-        self, bulk_id: str, after: int, limit: int, answers: Collection[Answer] = ()
-    ) -> Sequence[BulkSaga]:
+    async def sagas(self, bulk_id: str, after: int, limit: int, answers: Collection[Answer] = ()) -> Sequence[BulkSaga]:
         """So many of its sagas at most, by position, from the one after this position on.
 
         Args:

@@ -43,11 +43,12 @@ class BulkControl:
 
     async def prepare(self, new: NewBulkAct, pages: AsyncIterator[Sequence[str]]) -> BulkAct:
         """See the facade."""
+        first = await anext(pages, ())  # where the sagas cannot be looked for, nothing is left behind
         now = await self._journal.store_now()
         act = new_bulk_act(_bulk_id(now), new, now)
         await self._journal.create_bulk_act(act)
         number = 0
-        async for page in pages:
+        async for page in _chain(first, pages):
             if number + len(page) > MOST_SAGAS:
                 raise InvalidInput(("filter", f"matches more than {MOST_SAGAS} sagas; restrict it further"))
             sagas = [BulkSaga(position, saga_id) for position, saga_id in enumerate(page, start=number + 1)]
@@ -93,9 +94,7 @@ class BulkControl:
                 return
             await self._clock.sleep(_WATCH_SECONDS)
 
-    async def sagas(
-        self, bulk_id: str, after: int, limit: int, answers: Collection[Answer] = ()
-    ) -> Sequence[BulkSaga]:
+    async def sagas(self, bulk_id: str, after: int, limit: int, answers: Collection[Answer] = ()) -> Sequence[BulkSaga]:
         """See the facade."""
         await self.get(bulk_id)
         return await self._journal.bulk_sagas(bulk_id, after, limit, answers)
@@ -111,6 +110,12 @@ class BulkControl:
                 _tell(changed, done, by)
                 self._changed()
                 return replace(changed, revision=act.revision + 1)
+
+
+async def _chain(first: Sequence[str], others: AsyncIterator[Sequence[str]]) -> AsyncIterator[Sequence[str]]:
+    yield first
+    async for page in others:
+        yield page
 
 
 def _bulk_id(now: int) -> str:

@@ -1,8 +1,8 @@
 r"""Carries one bulk act on, in the replica that has it in hand.
 
 Purpose: thousands of sagas are acted on at a pace that leaves room for other work. Invariant: what sagas have answered
-is written only from the revision that this replica has written last, so one that was taken over writes nothing more; and
-a saga is acted on only after it is written down how far sagas may have been acted on.
+is written only from the revision that this replica has written last, so one that was taken over writes nothing more;
+and a saga is acted on only after it is written down how far sagas may have been acted on.
 
 ::
 
@@ -43,7 +43,7 @@ _TURN_SECONDS: Final = 0.5
 """A saga that goes on after its act is waited for so long, so that not all of them go on at once."""
 
 
-class TakenOver(Exception):  # noqa: N818 - no failure
+class TakenOver(Exception):
     """Another replica carries it on, or nothing is to be done any more."""
 
 

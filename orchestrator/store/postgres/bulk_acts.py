@@ -39,7 +39,8 @@ class PostgresBulkActs:
 
     async def list_bulk_acts(self, before: str, limit: int) -> Sequence[BulkAct]:
         """See the port."""
-        return [from_document(*row) for row in await self._ask_bulk("list_bulk_acts", before, limit)]
+        rows = await self._ask_bulk("list_bulk_acts", before, limit) if "\0" not in before else []
+        return [from_document(*row) for row in rows]
 
     async def bulk_sagas(
         self, bulk_id: str, after: int, limit: int, answers: Collection[Answer] = ()
