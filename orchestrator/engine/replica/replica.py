@@ -52,6 +52,7 @@ class Replica:
         carrying_out: what other replicas want to be done to them.
         schedules: when sagas start by themselves; see its own facade.
         bulk: the same act on many sagas; see its own facade.
+        bulk_runner: carries these on.
         start: starts a saga; this and the following as the facade says.
         get: a saga as it stands.
         watch: a saga, then after each of its changes.
@@ -67,9 +68,9 @@ class Replica:
         runner = ScheduleRunner(worker)
         worker.beside.append(runner)
         self.schedules = ScheduleActs(journal, runner.hurry)
-        bulk_runner = BulkRunner(worker, BulkSagas(self, clock))
-        worker.beside.append(bulk_runner)
-        self.bulk = BulkControl(journal, clock, bulk_runner.hurry)
+        self.bulk_runner = BulkRunner(worker, BulkSagas(self, clock))
+        worker.beside.append(self.bulk_runner)
+        self.bulk = BulkControl(journal, clock, self.bulk_runner.hurry)
         self._noting_waits = NotingWaits(journal, clock, worker.owner, worker.live)
         if journal.shared:
             worker.beside += (self.carrying_out, self._noting_waits)

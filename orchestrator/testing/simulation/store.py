@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from random import Random
 
     from orchestrator.journal.entries import Entry
-    from orchestrator.ports.bulk_acts import DueBulkActs
     from orchestrator.ports.claims import Claim, Served
     from orchestrator.ports.journal import Append
     from orchestrator.ports.schedules import Schedule
@@ -219,16 +218,6 @@ class SimulatedJournal(JournalConnection):
             return changed
 
         return await self._ask(change)
-
-    async def due_bulk_acts(self, limit: int) -> DueBulkActs:
-        """See the port. Nobody asks for a bulk act in a simulated world, so nothing goes wrong with this."""
-        await self._unless_crashed()
-        return await self.journal.due_bulk_acts(limit)
-
-    async def delete_expired_bulk_acts(self, most: int) -> int:
-        """See the port, and :meth:`due_bulk_acts`."""
-        await self._unless_crashed()
-        return await self.journal.delete_expired_bulk_acts(most)
 
     async def travel(self, *, answered: bool) -> None:
         """See the base class."""
