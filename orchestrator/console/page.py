@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from google.protobuf import descriptor_pool
 
-from orchestrator.contract.access import role_of
+from orchestrator.contract.access import roles_of
 from orchestrator.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class Page:
             DefinitionError: there is no such rpc, or its contract does not say who may call it.
         """
         try:
-            role = role_of(descriptor_pool.Default().FindMethodByName(self.rpc))
+            roles = roles_of(descriptor_pool.Default().FindMethodByName(self.rpc))
         except KeyError:
             raise DefinitionError(f"the page {self.path} names the rpc {self.rpc}, which does not exist") from None
-        if role is None:
+        if not roles:
             raise DefinitionError(f"the page {self.path} is for nobody: {self.rpc} does not say who may call it")
-        return role
+        return roles[0]
