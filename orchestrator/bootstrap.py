@@ -31,6 +31,7 @@ from orchestrator.connections.tls import keep_fresh
 from orchestrator.contract.addresses import GRPC, default_address
 from orchestrator.doors import Doors, Hinges, application_of
 from orchestrator.engine.replica.assemble import assemble
+from orchestrator.engine.replica.figures import FigurePasses
 from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.replica.republish import Republishing
 from orchestrator.engine.replica.retention import RetentionPasses
@@ -38,7 +39,7 @@ from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
-from orchestrator.journal.four_eyes import FOUR_EYES
+from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.archive import FolderArchive
@@ -177,7 +178,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             owner=owner,
             lease=settings.lease_seconds,
             limits=_limits(settings, definitions),
-            four_eyes=frozenset(act for name in settings.four_eyes for act in FOUR_EYES[name]),
+            four_eyes=FourEyes(settings.four_eyes),
         )
         worker = replica.worker
         if settings.drift_check:
@@ -186,6 +187,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         await republishing.open()
         worker.note = frozen_note(settings.journal)
         archive = None if settings.retention_archive is None else FolderArchive(settings.retention_archive)
+        worker.beside.append(FigurePasses(journal, clock))
         worker.beside.append(RetentionPasses(journal, clock, settings.retention_rules, archive))
         worker.recovery.timers.load = ThreadLoad()
         stack.push_async_callback(worker.close, settings.drain_seconds)

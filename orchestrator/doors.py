@@ -19,6 +19,7 @@ from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
 from orchestrator.api.feed import SagaFeed
+from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.load import ThreadLoad
 from orchestrator.api.saga_service import SagaService
 from orchestrator.api.schedule_service import ScheduleService
@@ -27,6 +28,7 @@ from orchestrator.api.starts import Starts
 from orchestrator.connections.tls import open_server_tls
 from orchestrator.errors import DefinitionError
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
+from saga.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
 
@@ -111,6 +113,7 @@ class Doors:
             settings.listen,
             application.services,
             authentication,
+            application.clock,
             settings.most_message_bytes,
             shared=shared,
             tls=hinges.tls,
@@ -162,6 +165,7 @@ def application_of(
     narrowed_schedules = NarrowedSchedules(schedules, narrowed)
     schedule_service = ScheduleService(narrowed_schedules, narrowed)
     application.add("saga.v1.ScheduleService", add_ScheduleServiceServicer_to_server, schedule_service)
+    application.add("saga.v1.FiguresService", add_FiguresServiceServicer_to_server, FiguresService(narrowed, clock))
     application.add("saga.v1.AccessService", add_AccessServiceServicer_to_server, AccessService())
     for each in servicers:
         each.register(application)

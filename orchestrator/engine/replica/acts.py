@@ -21,7 +21,7 @@ from orchestrator.journal.entries import (
     SagaSuspended,
 )
 from orchestrator.journal.fold import fold
-from orchestrator.journal.four_eyes import second_person_needed, seconded
+from orchestrator.journal.four_eyes import ONE_PERSON, second_person_needed, seconded
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CLAIMABLE, Status
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.executor import Executor
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
-    from orchestrator.journal.four_eyes import Decided
+    from orchestrator.journal.four_eyes import Decided, FourEyes
     from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.claims import Claim
 
@@ -45,10 +45,10 @@ class Acts:
 
     Args:
         worker: carries the sagas on.
-        four_eyes: which of resolve and skip two people must ask for.
+        four_eyes: what two people must ask for.
     """
 
-    def __init__(self, worker: Worker, four_eyes: frozenset[Act] = frozenset()) -> None:
+    def __init__(self, worker: Worker, four_eyes: FourEyes = ONE_PERSON) -> None:
         self._worker = worker
         self._four_eyes = four_eyes
 
@@ -223,7 +223,7 @@ class Acts:
         claim, state, entries = await self._claim(act, saga_id)
         writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
         decided = entry(state)
-        journalled = seconded(act, state, decided) if act in self._four_eyes else decided
+        journalled = seconded(act, state, decided) if self._four_eyes.watch(act) else decided
         writer.record(journalled)
         await writer.persist()
         if isinstance(journalled, ActProposed):
