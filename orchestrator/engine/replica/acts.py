@@ -223,7 +223,7 @@ class Acts:
         claim, state, entries = await self._claim(act, saga_id)
         writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
         decided = entry(state)
-        journalled = seconded(act, state, decided) if self._four_eyes.watch(act) else decided
+        journalled = seconded(act, state, decided) if self._four_eyes.needs_two(act) else decided
         writer.record(journalled)
         await writer.persist()
         if isinstance(journalled, ActProposed):
