@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from orchestrator.journal.cause import lowered
-from orchestrator.journal.state import Status
+from orchestrator.journal.state import ENDED, Status
 from orchestrator.ports.catalogue import (
     DefinitionIs,
     EndedBefore,
@@ -25,9 +26,10 @@ from orchestrator.ports.catalogue import (
 )
 from orchestrator.store.causes import cause_of
 from orchestrator.store.postgres.groups import digest
+from orchestrator.store.postgres.queries import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from orchestrator.ports.catalogue import Criterion, SagaFilter
 
@@ -40,11 +42,29 @@ _ENDED: Final = "SELECT l.saga FROM ended_saga AS l WHERE l.status <> 3 AND l.st
 _CAUSED: Final = "coalesce(o.status, e.status) IN (4, 5, 6, 7)"
 _LISTED: Final = "SELECT a.saga FROM attribute AS a WHERE a.digest ="
 
+_CAUSES: Final = "LEFT JOIN cause AS f ON f.saga = s.id"
+SAGAS: Final = (
+    "saga AS s LEFT JOIN open_saga AS o ON o.saga_id = s.saga_id LEFT JOIN ended_saga AS e ON e.saga = s.id " + _CAUSES
+)
+"""The tables of a search that a condition on the sagas narrows."""
 
-def conditions(
+# Those of sagas that have not ended, and of sagas that have, but did not complete; each in the order of an index.
+_OPEN_SAGAS: Final = (
+    f"open_saga AS o JOIN saga AS s ON s.id = o.saga LEFT JOIN ended_saga AS e ON false {_CAUSES} WHERE o.status ="
+)
+_ENDED_SAGAS: Final = (
+    f"ended_saga AS e JOIN saga AS s ON s.id = e.saga LEFT JOIN open_saga AS o ON false {_CAUSES} "
+    "WHERE e.status <> 3 AND e.status ="
+)
+
+
+def statement(
     where: SagaFilter, position: int | None, limit: int, *, oldest_first: bool = False
 ) -> tuple[str, list[Any]]:
-    """The WHERE and ORDER BY clauses of a search, and their values, of which the first is the limit.
+    """A search in SQL, and its values.
+
+    Of statuses, each is searched by itself, in the order of an index, and the first of all of them are the answer: else
+    all would be read and sorted.
 
     Args:
         where: which sagas.
@@ -54,12 +74,35 @@ def conditions(
     """
     values: list[Any] = [limit]
     if "\0" in where.definition + where.id_prefix + where.failed_command + where.reason_code + where.reason:
-        return "WHERE FALSE", values  # no text of the database holds one, and none can be asked for
-    parts = [_condition(criterion, values) for criterion in where.criteria]
-    if position is not None:
-        parts.append(f"s.id {'>' if oldest_first else '<'} {_bound(values, position)}")
-    clause = "WHERE " + " AND ".join(parts) if parts else ""
-    return f"{clause} ORDER BY s.id{'' if oldest_first else ' DESC'}", values
+        return _select(f"{SAGAS} WHERE FALSE"), values  # no text of the database holds one, and none can be asked for
+    sources, criteria = _sources(where)
+    asked = "".join(f" AND {_condition(criterion, values)}" for criterion in criteria)
+    beyond = "" if position is None else f" {'>' if oldest_first else '<'} {_bound(values, position)}"
+    order = "" if oldest_first else " DESC"
+    selects = [
+        _select(f"{tables}{asked}{beyond and f' AND {number}{beyond}'} ORDER BY {number}{order}")
+        for tables, number in sources
+    ]
+    if len(selects) == 1:
+        return selects[0], values
+    return f"{' UNION ALL '.join(f'({select})' for select in selects)} ORDER BY 1{order} LIMIT $1", values
+
+
+def _select(wanted: str) -> str:
+    return queries()["search_sagas"].rstrip(";").replace("%s", wanted)
+
+
+def _sources(where: SagaFilter) -> tuple[list[tuple[str, str]], Iterable[Criterion]]:
+    """The tables of each search with what they are narrowed by, and the number of the saga; and what else is asked."""
+    is_narrow = bool(where.attributes or where.id_prefix or where.queued)
+    if Status.COMPLETED in where.statuses or not where.statuses or is_narrow:
+        return [(f"{SAGAS} WHERE true", "s.id")], where.criteria
+    ordered = sorted(where.statuses, key=lambda status: status.value)
+    sources = [
+        (f"{_ENDED_SAGAS} {status.value}", "e.saga") if status in ENDED else (f"{_OPEN_SAGAS} {status.value}", "o.saga")
+        for status in ordered
+    ]
+    return sources, replace(where, statuses=frozenset()).criteria
 
 
 def _condition(criterion: Criterion, values: list[Any]) -> str:  # noqa: PLR0911 - a table that the type checker reads
