@@ -16,7 +16,7 @@ WHERE s.saga_id = $1
 ORDER BY c.sequence;
 
 -- name: search_sagas
--- %s stands for the tables, for the conditions that the filter asks for, and for the order.
+-- The placeholder is for the tables, for the conditions that the filter asks for, and for the order.
 SELECT s.id, s.saga_id, s.definition, s.version, coalesce(o.status, e.status), s.digest, s.started_at,
        coalesce(o.ended_at, e.ended_at), s.attributes, coalesce(o.sequence, e.sequence),
        CASE o.status WHEN 2 THEN o.wake_at END, CASE o.status WHEN 2 THEN o.turn_at END,

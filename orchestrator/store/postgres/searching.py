@@ -37,25 +37,32 @@ _LAST: Final = chr(0x10FFFF)
 """Comes after every other character, in the order of code points, which is that of the ids."""
 
 _OPEN: Final = "SELECT l.saga FROM open_saga AS l WHERE l.status"
-_ENDED: Final = "SELECT l.saga FROM ended_saga AS l WHERE l.status <> 3 AND l.status"
 # Only of a saga that something went wrong with does a cause count.
 _CAUSED: Final = "coalesce(o.status, e.status) IN (4, 5, 6, 7)"
 _LISTED: Final = "SELECT a.saga FROM attribute AS a WHERE a.digest ="
 
-_CAUSES: Final = "LEFT JOIN cause AS f ON f.saga = s.id"
-SAGAS: Final = (
-    "saga AS s LEFT JOIN open_saga AS o ON o.saga_id = s.saga_id LEFT JOIN ended_saga AS e ON e.saga = s.id " + _CAUSES
+# What is beside a row is looked up for that row, and no sooner: a planner that may join as it likes reads half of a
+# table in order to join a page with it.
+_ITS_SAGA: Final = "JOIN LATERAL (SELECT x.* FROM saga AS x WHERE x.id = {number} OFFSET 0) AS s ON true"
+_ITS_OPEN: Final = (
+    "LEFT JOIN LATERAL (SELECT x.* FROM open_saga AS x WHERE x.saga_id = s.saga_id OFFSET 0) AS o ON true"
 )
+_ITS_END: Final = "LEFT JOIN LATERAL (SELECT x.* FROM ended_saga AS x WHERE x.saga = s.id OFFSET 0) AS e ON true"
+_ITS_CAUSE: Final = "LEFT JOIN LATERAL (SELECT x.* FROM cause AS x WHERE x.saga = s.id OFFSET 0) AS f ON true"
+_NO_OPEN: Final = "LEFT JOIN open_saga AS o ON false"
+_NO_END: Final = "LEFT JOIN ended_saga AS e ON false"
+
+SAGAS: Final = f"saga AS s {_ITS_OPEN} {_ITS_END} {_ITS_CAUSE}"
 """The tables of a search that a condition on the sagas narrows."""
 
+_CAUSES: Final = f"cause AS f {_ITS_SAGA.format(number='f.saga')} {_ITS_OPEN} {_ITS_END}"
+
 # Those of sagas that have not ended, and of sagas that have, but did not complete; each in the order of an index.
-_OPEN_SAGAS: Final = (
-    f"open_saga AS o JOIN saga AS s ON s.id = o.saga LEFT JOIN ended_saga AS e ON false {_CAUSES} WHERE o.status ="
-)
+_OPEN_SAGAS: Final = f"open_saga AS o {_ITS_SAGA.format(number='o.saga')} {_NO_END} {_ITS_CAUSE} WHERE o.status ="
 _ENDED_SAGAS: Final = (
-    f"ended_saga AS e JOIN saga AS s ON s.id = e.saga LEFT JOIN open_saga AS o ON false {_CAUSES} "
-    "WHERE e.status <> 3 AND e.status ="
+    f"ended_saga AS e {_ITS_SAGA.format(number='e.saga')} {_NO_OPEN} {_ITS_CAUSE} WHERE e.status <> 3 AND e.status ="
 )
+_FEW_CAUSED: Final = frozenset({Status.COMPENSATING, Status.SUSPENDED})
 
 
 def statement(
@@ -94,8 +101,12 @@ def _select(wanted: str) -> str:
 
 def _sources(where: SagaFilter) -> tuple[list[tuple[str, str]], Iterable[Criterion]]:
     """The tables of each search with what they are narrowed by, and the number of the saga; and what else is asked."""
-    is_narrow = bool(where.attributes or where.id_prefix or where.queued)
-    if Status.COMPLETED in where.statuses or not where.statuses or is_narrow:
+    if where.attributes or where.id_prefix or where.queued:  # which an index of their own finds
+        return [(f"{SAGAS} WHERE true", "s.id")], where.criteria
+    has_cause = where.failed_command or where.reason_code or where.reason
+    if has_cause and not (where.statuses and where.statuses <= _FEW_CAUSED):
+        return [(f"{_CAUSES} WHERE true", "f.saga")], where.criteria
+    if Status.COMPLETED in where.statuses or not where.statuses:
         return [(f"{SAGAS} WHERE true", "s.id")], where.criteria
     ordered = sorted(where.statuses, key=lambda status: status.value)
     sources = [
@@ -157,11 +168,7 @@ def _cause_condition(criterion: FailedCommandIs | ReasonIs | ReasonContains, val
 
 
 def _has_status(statuses: Collection[Status], values: list[Any]) -> str:
-    among = f"= ANY ({_bound(values, [status.value for status in statuses])}::smallint[])"
-    if Status.COMPLETED in statuses:
-        return f"coalesce(o.status, e.status) {among}"
-    # All of these are in the small table, or in the small index.
-    return f"s.id IN ({_OPEN} {among} UNION ALL {_ENDED} {among})"
+    return f"coalesce(o.status, e.status) = ANY ({_bound(values, [status.value for status in statuses])}::smallint[])"
 
 
 def _bound(values: list[Any], value: object) -> str:
