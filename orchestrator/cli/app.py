@@ -12,8 +12,10 @@ import typer
 from orchestrator.cli.certificates import connecting
 from orchestrator.cli.commands.access import token, whoami
 from orchestrator.cli.commands.annotate import annotate
+from orchestrator.cli.commands.bulk import act, bulk_commands
 from orchestrator.cli.commands.check import check
 from orchestrator.cli.commands.conform import conform
+from orchestrator.cli.commands.console import console
 from orchestrator.cli.commands.desk import desk
 from orchestrator.cli.commands.doctor import doctor
 from orchestrator.cli.commands.export import export
@@ -23,7 +25,8 @@ from orchestrator.cli.commands.generate import generate
 from orchestrator.cli.commands.inspect import list_sagas, preview, show, stats
 from orchestrator.cli.commands.journal import journal_commands, migrate
 from orchestrator.cli.commands.mock import mock
-from orchestrator.cli.commands.operator import act, cancel, pause, resolve, resume, retry, skip
+from orchestrator.cli.commands.operator import cancel, pause, resolve, resume, retry, skip
+from orchestrator.cli.commands.plan import plan
 from orchestrator.cli.commands.retention import retention
 from orchestrator.cli.commands.schedules import schedule_commands
 from orchestrator.cli.commands.serve import serve
@@ -94,6 +97,7 @@ def _orchestrator(
 
 app.command()(serve)
 app.command()(connecting(check))
+app.command()(plan)
 app.command()(verify)
 app.command()(export)
 app.command()(migrate)
@@ -118,6 +122,7 @@ app.add_typer(journal_commands, name="journal", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(connecting(preview))
 app.command(rich_help_panel=LOOK)(connecting(stats))
 app.command(rich_help_panel=LOOK)(connecting(whoami))
+app.command(rich_help_panel=LOOK)(console)
 
 ACT = "Acting on sagas"
 app.command(rich_help_panel=ACT)(connecting(start))
@@ -128,6 +133,7 @@ app.command(rich_help_panel=ACT)(connecting(retry))
 app.command(rich_help_panel=ACT)(connecting(resolve))
 app.command(rich_help_panel=ACT)(connecting(skip))
 app.command(rich_help_panel=ACT)(connecting(act))
+app.add_typer(bulk_commands, name="bulk", rich_help_panel=ACT)
 app.add_typer(schedule_commands, name="schedules", rich_help_panel=ACT)
 app.command(rich_help_panel=ACT)(connecting(signal))
 app.command(rich_help_panel=ACT)(connecting(approve))

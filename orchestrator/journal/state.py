@@ -20,6 +20,7 @@ import enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.contract.command import Effect
+from orchestrator.journal.cause import Cause
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ CLAIMABLE = frozenset({Status.RUNNING, Status.COMPENSATING})
 
 ENDED = frozenset({Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED})
 """The statuses that no entry changes any more."""
+
+CAUSED = frozenset({Status.COMPENSATING, Status.COMPENSATED, Status.SUSPENDED, Status.PARTIALLY_COMPENSATED})
+"""The statuses of sagas that something went wrong with: they have a cause."""
 
 
 class StepOutcome(enum.Enum):
@@ -290,6 +294,16 @@ class SagaState:
     def reason(self) -> Reason | None:
         """Why the saga is suspended, or else why it rolls back."""
         return self.suspension or self.rollback
+
+    @property
+    def cause(self) -> Cause | None:
+        """The same as it is searched for."""
+        reason = self.suspension or self.rollback
+        if reason is None:
+            return None
+        command = self.commands.get(reason.step_key)
+        since = self.rollback_at if self.suspension is None else self.suspended_at
+        return Cause.of(reason, "" if command is None else command.method, since)
 
     @property
     def skipped(self) -> bool:

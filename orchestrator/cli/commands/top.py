@@ -1,13 +1,12 @@
 """``orchestrator top``: how things are at this moment, again and again.
 
-It is a client of the operators' API, ``saga.v1.SagaService``, and sees no more than its other clients. The rate is what
-has changed between two looks.
+It is a client of the operators' API, and sees no more than its other clients.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 import grpc.aio
@@ -16,14 +15,17 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.cli.causes import causes_of, suspended_sagas
+from orchestrator.cli.causes import suspended_groups
 from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, channel_to, why_failed
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import ANY_WAIT
 from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.form import print_json, wants_json
-from orchestrator.cli.output.overview_page import Look, overview_page, rates_between
+from orchestrator.cli.output.instants import now
+from orchestrator.cli.output.overview_page import Look, overview_page
 from orchestrator.cli.output.rendering import open_console
+from saga.v1.figures_service_pb2 import FIGURE_STEP_MINUTE, GetFiguresRequest
+from saga.v1.figures_service_pb2_grpc import FiguresServiceStub
 from saga.v1.saga_service_pb2 import GetStatisticsRequest, ListSagasRequest, SagaFilter
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
     from orchestrator.cli.output.terminal import Terminal
 
 _MOST_WAITING: Final = 200
-_FIRST_SPAN_SECONDS: Final = 1.0
-"""Between the first two looks; there is no rate before."""
+_WINDOW: Final = timedelta(minutes=5)
+"""For so long back it is counted what started and ended."""
 
 
 def top(
@@ -44,40 +46,37 @@ def top(
     address: Address = DEFAULT_ADDRESS,
     _token_file: TokenFile = None,
 ) -> None:
-    """Show how things are: what needs a person, counts, rate, participants, the oldest that wait; until Ctrl-C."""
+    """Show how things are: what needs a person, counts, rate, participants, the oldest that wait; until Ctrl-C.
+
+    Without a terminal, it looks once.
+    """
     asyncio.run(_top(every, address, once=once))
 
 
 async def _top(every: float, address: str, *, once: bool) -> None:
     console = open_console()
     async with channel_to(address) as channel:
-        service = SagaServiceStub(channel)
-        before = await _look(service)
-        await asyncio.sleep(_FIRST_SPAN_SECONDS)
-        look = await _look(service)
+        look = await _look(channel)
         if wants_json():
-            print_json(await _as_json(Documents(channel), before, look))
+            print_json(await _as_json(Documents(channel), look))
         elif once or not console.is_terminal:
-            console.print(overview_page(before, look))
+            console.print(overview_page(look))
         else:
-            await _repeat(service, console, (before, look), every, address)
+            await _repeat(channel, console, look, every, address)
 
 
-async def _repeat(
-    service: SagaServiceStub, console: Terminal, looks: tuple[Look, Look], every: float, address: str
-) -> None:
-    """Look again and again; while no orchestrator answers, say so beneath what was seen last."""
+async def _repeat(channel: grpc.aio.Channel, console: Terminal, look: Look, every: float, address: str) -> None:
+    """Look again and again; while no orchestrator answers, say so above what was seen last."""
     console.repaints = True
-    before, look = looks
-    with Live(overview_page(before, look), console=console, screen=True, auto_refresh=False) as live:
+    with Live(overview_page(look), console=console, screen=True, auto_refresh=False) as live:
         while True:
             await asyncio.sleep(every)
             try:
-                before, look = look, await _look(service)
+                look = await _look(channel)
             except grpc.aio.AioRpcError as error:
-                live.update(_with_failure(overview_page(before, look), error, address), refresh=True)
+                live.update(_with_failure(overview_page(look), error, address), refresh=True)
             else:
-                live.update(overview_page(before, look), refresh=True)
+                live.update(overview_page(look), refresh=True)
 
 
 def _with_failure(page: RenderableType, error: grpc.aio.AioRpcError, address: str) -> RenderableType:
@@ -85,28 +84,25 @@ def _with_failure(page: RenderableType, error: grpc.aio.AioRpcError, address: st
     return Group(Text(f"what is below is old: {why}", style="bold red"), Text(), page)
 
 
-async def _look(service: SagaServiceStub) -> Look:
+async def _look(channel: grpc.aio.Channel) -> Look:
+    service, at = SagaServiceStub(channel), now()
     waiting = ListSagasRequest(page_size=_MOST_WAITING, filter=SagaFilter(waiting_for=ANY_WAIT))
-    statistics = await service.GetStatistics(GetStatisticsRequest(), timeout=PATIENCE_SECONDS)
-    causes = causes_of(await suspended_sagas(service))
-    waits = (await service.ListSagas(waiting, timeout=PATIENCE_SECONDS)).sagas
-    return Look(time.monotonic(), statistics, causes, waits)
+    window = GetFiguresRequest(step=FIGURE_STEP_MINUTE)
+    window.since.FromDatetime(at - _WINDOW)
+    return Look(
+        at,
+        await service.GetStatistics(GetStatisticsRequest(), timeout=PATIENCE_SECONDS),
+        await FiguresServiceStub(channel).GetFigures(window, timeout=PATIENCE_SECONDS),
+        await suspended_groups(channel),
+        (await service.ListSagas(waiting, timeout=PATIENCE_SECONDS)).sagas,
+    )
 
 
-async def _as_json(documents: Documents, before: Look, look: Look) -> dict[str, object]:
-    rates = rates_between(before, look)
+async def _as_json(documents: Documents, look: Look) -> dict[str, object]:
     return {
+        "at": look.at.isoformat(),
         "statistics": await documents.of(look.statistics),
-        "started_per_second": rates.started,
-        "ended_per_second": rates.ended,
-        "causes": [
-            {
-                "definition": each.definition,
-                "code": each.code,
-                "step": each.step,
-                "saga_ids": [saga.saga_id for saga in each.sagas],
-            }
-            for each in look.causes
-        ],
+        "figures": await documents.of(look.figures),
+        "suspended_groups": [await documents.of(each) for each in look.groups],
         "waiting": [await documents.of(each) for each in look.waiting],
     }

@@ -1,28 +1,28 @@
-"""Shows how things are at one moment: what needs a person first. Pure, but for ages."""
+"""Shows how things are at one moment: what needs a person first. Pure, but for the age of things."""
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.cli.output.desk_page import cause_title
-from orchestrator.cli.output.instants import age_text, instant_text, now
+from orchestrator.cli.output.desk_page import group_title
+from orchestrator.cli.output.instants import instant_text
 from orchestrator.cli.output.operating_pages import participants_table, replica_lines
-from orchestrator.cli.output.rendering import ENDED, status_text, waiting_text
+from orchestrator.cli.output.rendering import status_text, waiting_text
 from orchestrator.cli.output.terminal import Flow, Records
 from orchestrator.contract.wording import counted
-from saga.v1 import saga_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
-    from orchestrator.cli.causes import Cause
+    from saga.v1.figures_service_pb2 import GetFiguresResponse, SuspendedGroup
     from saga.v1.saga_pb2 import Saga
     from saga.v1.saga_service_pb2 import GetStatisticsResponse
 
@@ -33,79 +33,77 @@ class Look(NamedTuple):
     """What was seen at one moment.
 
     Attributes:
-        at: when, in seconds of a clock that is never set.
+        at: when.
         statistics: of the sagas and of the replica that was asked.
-        causes: why sagas wait for a person, the oldest first.
+        figures: what started and ended in the last minutes.
+        groups: what waits for a person, by its cause.
         waiting: sagas that wait for a next attempt or for a participant.
     """
 
-    at: float
+    at: datetime
     statistics: GetStatisticsResponse
-    causes: Sequence[Cause]
+    figures: GetFiguresResponse
+    groups: Sequence[SuspendedGroup]
     waiting: Sequence[Saga]
 
 
-class Rates(NamedTuple):
-    """How much happens, a second."""
-
-    started: float
-    ended: float
-
-
-def rates_between(before: Look, after: Look) -> Rates:
-    """What has changed from one look to the next. Where retention deletes sagas, it is less than what has happened."""
-    span = max(after.at - before.at, 1e-9)
-    ended, ended_before = _ended(after), _ended(before)
-    started = sum(each.count for each in after.statistics.counts) - sum(each.count for each in before.statistics.counts)
-    return Rates(max(0.0, started / span), max(0.0, (ended - ended_before) / span))
-
-
-def overview_page(before: Look, look: Look) -> RenderableType:
+def overview_page(look: Look) -> RenderableType:
     """Everything at a glance."""
-    return Group(*_lines(before, look))
+    return Group(*_lines(look))
 
 
-def _lines(before: Look, look: Look) -> Iterator[RenderableType]:
-    rates = rates_between(before, look)
-    yield Text(_moment(), style="dim")
+def _lines(look: Look) -> Iterator[RenderableType]:
+    moment = Timestamp()
+    moment.FromDatetime(look.at)
+    yield Text(instant_text(moment), style="dim")
     yield Text()
-    yield from _needs_a_person(look)
+    yield from _needs_a_person(look.groups)
     yield Text()
     counts: Counter[int] = Counter()
     for each in look.statistics.counts:
         counts[each.status] += each.count
     shown = [status_text(status).append(f" {count:,}", "default") for status, count in sorted(counts.items())]
     yield Flow(shown or ["no sagas"], "   ")
-    yield Text(f"{rates.started:,.1f} started and {rates.ended:,.1f} ended per second")
+    yield _rate(look)
     yield from replica_lines(look.statistics)
     yield Text()
     yield participants_table(look.statistics)
-    yield from _oldest(look)
+    yield from _oldest(look.waiting)
 
 
-def _moment() -> str:
-    moment = saga_pb2.Saga()
-    moment.started_at.FromDatetime(now().astimezone(UTC))
-    return instant_text(moment.started_at)
+def _rate(look: Look) -> Text:
+    """How much starts and ends, and how long those took that ended."""
+    totals = look.figures.totals
+    if not totals:
+        return Text("nothing started or ended in the last minutes")
+    # The step that holds the beginning of the window counts as a whole.
+    since = min(each.at.ToDatetime(UTC) for each in totals).replace(second=0, microsecond=0)
+    minutes = max((look.at - since) / timedelta(minutes=1), 1.0)
+    started = sum(each.started for each in totals) / minutes
+    ended = sum(end.count for each in totals for end in each.ended) / minutes
+    text = Text(f"{started:,.1f} started and {ended:,.1f} ended per minute")
+    for each in totals:
+        if each.HasField("median"):
+            text.append(f"; {each.definition}: half took less than {each.median.ToTimedelta().total_seconds():g} s")
+    return text
 
 
-def _needs_a_person(look: Look) -> Iterator[RenderableType]:
-    if not look.causes:
+def _needs_a_person(groups: Sequence[SuspendedGroup]) -> Iterator[RenderableType]:
+    if not groups:
         yield Text("nothing needs a person", style="green")
         return
-    number = sum(len(cause.sagas) for cause in look.causes)
+    number = sum(each.count for each in groups)
     needs = "needs" if number == 1 else "need"
     yield Text(f"{counted(number, 'saga')} {needs} a person; see: orchestrator desk", style="bold red")
-    for cause in look.causes[:_LISTED]:
-        oldest = age_text(cause.sagas[0].started_at)
-        yield Text("  ").append_text(cause_title(cause)).append(f", the oldest started {oldest}", "dim")
-    if len(look.causes) > _LISTED:
-        yield Text(f"  and {counted(len(look.causes) - _LISTED, 'more cause')}", style="dim")
+    for each in groups[:_LISTED]:
+        yield Text("  ").append_text(group_title(each))
+    if len(groups) > _LISTED:
+        yield Text(f"  and {counted(len(groups) - _LISTED, 'more cause')}", style="dim")
 
 
-def _oldest(look: Look) -> Iterator[RenderableType]:
+def _oldest(sagas: Sequence[Saga]) -> Iterator[RenderableType]:
     """The sagas that have waited longest for a next attempt or a participant."""
-    waits = [(each, waiting) for each in look.waiting for waiting in each.waiting]
+    waits = [(each, waiting) for each in sagas for waiting in each.waiting]
     waits.sort(key=lambda each: each[1].since.ToNanoseconds())
     if not waits:
         return
@@ -114,7 +112,3 @@ def _oldest(look: Look) -> Iterator[RenderableType]:
     for saga, waiting in waits[:_LISTED]:
         table.add(saga.saga_id, waiting_text(waiting))
     yield table
-
-
-def _ended(look: Look) -> int:
-    return sum(each.count for each in look.statistics.counts if each.status in ENDED)

@@ -1,6 +1,6 @@
 -- name: append_group
 SELECT append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                    $23, $24, $25, $26, $27, $28, $29);
+                    $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35);
 
 -- name: why_refused
 SELECT w.place, s.id IS NOT NULL, o.owner, o.token, o.sequence, d.key, d.status, d.ended_at, d.deleted_at
@@ -16,15 +16,12 @@ WHERE s.saga_id = $1
 ORDER BY c.sequence;
 
 -- name: search_sagas
--- %s stands for the conditions that the filter asks for.
+-- The placeholder is for the tables, for the conditions that the filter asks for, and for the order.
 SELECT s.id, s.saga_id, s.definition, s.version, coalesce(o.status, e.status), s.digest, s.started_at,
        coalesce(o.ended_at, e.ended_at), s.attributes, coalesce(o.sequence, e.sequence),
-       CASE o.status WHEN 2 THEN o.wake_at END, CASE o.status WHEN 2 THEN o.turn_at END
-FROM saga AS s
-LEFT JOIN open_saga AS o ON o.saga_id = s.saga_id
-LEFT JOIN ended_saga AS e ON e.saga = s.id
-%s
-ORDER BY s.id DESC
+       CASE o.status WHEN 2 THEN o.wake_at END, CASE o.status WHEN 2 THEN o.turn_at END,
+       f.code, f.command, f.message, f.since
+FROM %s
 LIMIT $1;
 
 -- name: count_sagas
@@ -373,6 +370,82 @@ WITH gone AS (
 )
 INSERT INTO deleted_schedule (uid, name, deleted_at) SELECT g.uid, g.name, journal_now() FROM gone AS g RETURNING uid;
 
+-- name: create_bulk_act
+INSERT INTO bulk_act (bulk_id, revision, due_at, expires_at, document)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING
+RETURNING bulk_id;
+
+-- name: add_bulk_sagas
+INSERT INTO bulk_saga (bulk_id, position, saga_id, answer, why, answered_at)
+SELECT $1, * FROM unnest($2::integer[], $3::text[], $4::smallint[], $5::text[], $6::bigint[])
+ON CONFLICT DO NOTHING;
+
+-- name: find_bulk_act
+SELECT b.document, b.revision FROM bulk_act AS b WHERE b.bulk_id = $1;
+
+-- name: list_bulk_acts
+SELECT b.document, b.revision
+FROM bulk_act AS b
+WHERE $1 = '' OR b.bulk_id < $1
+ORDER BY b.bulk_id DESC
+LIMIT $2;
+
+-- name: bulk_sagas
+SELECT s.position, s.saga_id, s.answer, s.why, s.answered_at
+FROM bulk_saga AS s
+WHERE s.bulk_id = $1 AND s.position > $2 AND ($4::smallint[] IS NULL OR s.answer = ANY ($4::smallint[]))
+ORDER BY s.position
+LIMIT $3;
+
+-- name: due_bulk_acts
+-- At least one row: the time, and when the next of the others is due.
+WITH clock AS MATERIALIZED (
+    SELECT journal_now() AS now
+), due AS (
+    SELECT b.document, b.revision, b.due_at, b.bulk_id
+    FROM bulk_act AS b
+    WHERE b.due_at <= (SELECT c.now FROM clock AS c)
+    ORDER BY b.due_at, b.bulk_id
+    LIMIT $1
+)
+SELECT c.now, (SELECT min(b.due_at) FROM bulk_act AS b WHERE b.due_at > c.now), d.document, d.revision
+FROM clock AS c LEFT JOIN due AS d ON true
+ORDER BY d.due_at, d.bulk_id;
+
+-- name: note_bulk_act
+-- The sagas are changed only where the bulk act is.
+WITH kept AS (
+    UPDATE bulk_act AS b
+    SET revision = b.revision + 1, due_at = $3, expires_at = $4, document = $5
+    WHERE b.bulk_id = $1 AND b.revision = $2
+    RETURNING b.bulk_id
+), noted AS (
+    UPDATE bulk_saga AS s
+    SET answer = r.answer, why = r.why, answered_at = r.answered_at
+    FROM kept AS k, unnest($6::integer[], $7::smallint[], $8::text[], $9::bigint[]) AS r (position, answer, why, answered_at)
+    WHERE s.bulk_id = k.bulk_id AND s.position = r.position
+)
+SELECT k.bulk_id FROM kept AS k;
+
+-- name: delete_expired_bulk_sagas
+DELETE FROM bulk_saga AS s
+USING (
+    SELECT e.bulk_id, e.position
+    FROM bulk_act AS b
+    JOIN bulk_saga AS e ON e.bulk_id = b.bulk_id
+    WHERE b.expires_at <= journal_now()
+    LIMIT $1
+) AS gone
+WHERE s.bulk_id = gone.bulk_id AND s.position = gone.position
+RETURNING s.position;
+
+-- name: delete_expired_bulk_acts
+DELETE FROM bulk_act AS b
+WHERE b.bulk_id IN (SELECT e.bulk_id FROM bulk_act AS e WHERE e.expires_at <= journal_now() LIMIT $1)
+  AND NOT EXISTS (SELECT FROM bulk_saga AS s WHERE s.bulk_id = b.bulk_id)
+RETURNING b.bulk_id;
+
 -- name: ended_sagas
 SELECT s.id, s.saga_id, s.definition, e.status, e.ended_at
 FROM saga AS s
@@ -503,3 +576,51 @@ SELECT w.saga_id, w.reasons
 FROM noted_wait AS w JOIN open_saga AS o ON o.saga_id = w.saga_id AND o.owner = w.owner
 WHERE o.status IN (1, 4) AND w.owner <> $1
   AND w.owner IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > journal_now());
+
+-- name: figures
+-- One that has completed and was claimed to be rolled back with its parent has not begun to go back: it has ended.
+SELECT c.at, c.definition, c.status, c.latency, c.code, c.command, sum(c.number)::bigint
+FROM (
+    SELECT f.at - f.at % $3::bigint AS at, f.definition, f.status, f.latency, f.code, f.command, f.number
+    FROM figure AS f
+    WHERE f.grain = ANY ($4::smallint[]) AND f.at >= $1::bigint AND f.at < $2::bigint
+    UNION ALL
+    SELECT o.ended_at - o.ended_at % $3::bigint, o.definition, o.status, latency_bucket(o.ended_at - o.started_at), '', '',
+           1
+    FROM open_saga AS o
+    WHERE o.status = 3 AND o.ended_at >= $1::bigint AND o.ended_at < $2::bigint
+) AS c
+WHERE $5::text = '' OR c.definition = $5::text
+GROUP BY 1, 2, 3, 4, 5, 6
+HAVING sum(c.number) <> 0
+ORDER BY 1, c.definition COLLATE "C", 3, 4, c.code COLLATE "C", c.command COLLATE "C";
+
+-- name: suspended_groups
+SELECT o.definition, coalesce(f.command, ''), coalesce(f.code, ''), count(*), min(coalesce(f.since, o.started_at))
+FROM open_saga AS o LEFT JOIN cause AS f ON f.saga = o.saga
+WHERE o.status IN (3, 6) AND o.status = 6
+GROUP BY 1, 2, 3
+ORDER BY 5, o.definition COLLATE "C", 2, 3;
+
+-- name: without_cause
+SELECT w.id, s.saga_id
+FROM (
+    SELECT e.saga AS id FROM ended_saga AS e WHERE e.status <> 3
+    UNION ALL
+    SELECT o.saga FROM open_saga AS o WHERE o.status IN (4, 6)
+) AS w
+JOIN saga AS s ON s.id = w.id
+LEFT JOIN cause AS f ON f.saga = w.id
+WHERE w.id > $1 AND f.saga IS NULL
+ORDER BY w.id
+LIMIT $2;
+
+-- name: note_causes
+SELECT tell_causes($1, $2, $3, $4, $5, true);
+
+-- name: sum_up_figures
+-- An hour of new minutes and a day of new hours; as many old ones are dropped.
+SELECT sum_up_grain(0::smallint, $1, 3600000000000, '{2, 1}', '{3600000000000, 60000000000}'),
+       sum_up_grain(2::smallint, $2, 86400000000000, '{4, 3}', '{86400000000000, 3600000000000}'),
+       sum_up_grain(1::smallint, $3, 3600000000000, '{}', '{}'),
+       sum_up_grain(3::smallint, $4, 86400000000000, '{}', '{}');

@@ -17,9 +17,19 @@ UPDATE saga SET status = ?, ended_at = ?, owner = ?, wake_at = ?, turn_at = ? WH
 
 -- name: held_saga
 SELECT s.id, s.definition, s.started_at, s.owner, s.token, s.status,
-       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0)
-FROM saga AS s
+       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.ended_at,
+       coalesce(f.code, ''), coalesce(f.command, '')
+FROM saga AS s LEFT JOIN cause AS f ON f.saga = s.id
 WHERE s.saga_id = ?;
+
+-- name: tell_cause
+INSERT INTO cause (saga, code, command, message, since) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (saga) DO UPDATE
+SET code = excluded.code, command = excluded.command, message = excluded.message, since = excluded.since;
+
+-- name: count_figure
+INSERT INTO figure (grain, at, definition, status, latency, code, command, number) VALUES (0, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET number = number + excluded.number;
 
 -- name: read_chunks
 SELECT c.entries
@@ -28,12 +38,11 @@ WHERE s.saga_id = ?
 ORDER BY c.sequence;
 
 -- name: search_sagas
--- %s stands for the conditions that the filter asks for.
+-- The placeholder is for the tables, for the conditions that the filter asks for, and for the order.
 SELECT s.id, s.saga_id, s.definition, s.version, s.status, s.digest, s.started_at, s.ended_at, s.attributes,
-       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.wake_at, s.turn_at
-FROM saga AS s
-%s
-ORDER BY s.id DESC
+       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.wake_at, s.turn_at,
+       f.code, f.command, f.message, f.since
+FROM %s
 LIMIT ?;
 
 -- name: count_sagas
@@ -227,6 +236,85 @@ DELETE FROM schedule WHERE uid = ? RETURNING name;
 -- name: remember_schedule
 INSERT INTO deleted_schedule (uid, name, deleted_at) VALUES (?, ?, ?);
 
+-- name: create_bulk_act
+INSERT INTO bulk_act (bulk_id, revision, due_at, expires_at, document)
+VALUES (:bulk_id, :revision, :due_at, :expires_at, :document)
+ON CONFLICT DO NOTHING
+RETURNING bulk_id;
+
+-- name: add_bulk_sagas
+INSERT INTO bulk_saga (bulk_id, position, saga_id, answer, why, answered_at)
+SELECT
+    :bulk_id,
+    json_extract(j.value, '$[0]'),
+    json_extract(j.value, '$[1]'),
+    json_extract(j.value, '$[2]'),
+    json_extract(j.value, '$[3]'),
+    json_extract(j.value, '$[4]')
+FROM json_each(:rows) AS j
+WHERE true -- without it, SQLite takes ON for the condition of a join
+ON CONFLICT DO NOTHING;
+
+-- name: find_bulk_act
+SELECT b.document, b.revision FROM bulk_act AS b WHERE b.bulk_id = ?;
+
+-- name: list_bulk_acts
+SELECT b.document, b.revision
+FROM bulk_act AS b
+WHERE :before = '' OR b.bulk_id < :before
+ORDER BY b.bulk_id DESC
+LIMIT :limit;
+
+-- name: bulk_sagas
+SELECT s.position, s.saga_id, s.answer, s.why, s.answered_at
+FROM bulk_saga AS s
+WHERE s.bulk_id = :bulk_id
+  AND s.position > :after
+  AND (:answers IS NULL OR s.answer IN (SELECT j.value FROM json_each(:answers) AS j))
+ORDER BY s.position
+LIMIT :limit;
+
+-- name: due_bulk_acts
+SELECT b.document, b.revision FROM bulk_act AS b WHERE b.due_at <= ? ORDER BY b.due_at, b.bulk_id LIMIT ?;
+
+-- name: next_bulk_act
+SELECT min(b.due_at) FROM bulk_act AS b WHERE b.due_at > ?;
+
+-- name: replace_bulk_act
+UPDATE bulk_act
+SET revision = revision + 1, due_at = :due_at, expires_at = :expires_at, document = :document
+WHERE bulk_id = :bulk_id AND revision = :revision
+RETURNING revision;
+
+-- name: note_bulk_sagas
+UPDATE bulk_saga
+SET answer = r.answer, why = r.why, answered_at = r.answered_at
+FROM (
+    SELECT
+        json_extract(j.value, '$[0]') AS position,
+        json_extract(j.value, '$[2]') AS answer,
+        json_extract(j.value, '$[3]') AS why,
+        json_extract(j.value, '$[4]') AS answered_at
+    FROM json_each(:rows) AS j
+) AS r
+WHERE bulk_saga.bulk_id = :bulk_id AND bulk_saga.position = r.position;
+
+-- name: delete_expired_bulk_sagas
+DELETE FROM bulk_saga
+WHERE (bulk_id, position) IN (
+    SELECT s.bulk_id, s.position
+    FROM bulk_act AS b
+    JOIN bulk_saga AS s ON s.bulk_id = b.bulk_id
+    WHERE b.expires_at <= :now
+    LIMIT :most
+)
+RETURNING position;
+
+-- name: delete_expired_bulk_acts
+DELETE FROM bulk_act
+WHERE bulk_id IN (SELECT b.bulk_id FROM bulk_act AS b WHERE b.expires_at <= :now LIMIT :most)
+RETURNING bulk_id;
+
 -- name: examine_schedules
 SELECT s.document, s.revision FROM schedule AS s ORDER BY s.name;
 
@@ -252,6 +340,9 @@ WHERE s.saga_id = :saga_id OR s.saga_id > :saga_id || '/' AND s.saga_id < :saga_
 
 -- name: delete_chunks
 DELETE FROM chunk WHERE saga = ?;
+
+-- name: delete_cause
+DELETE FROM cause WHERE saga = ?;
 
 -- name: delete_attribute
 DELETE FROM attribute WHERE name = ? AND value = ? AND saga = ?;
@@ -301,3 +392,50 @@ WHERE id IN (
     LIMIT :limit
 )
 RETURNING id, saga_id, token;
+
+-- name: figures
+-- Each grain by itself, a range of the primary key.
+SELECT f.at - f.at % :step, f.definition, f.status, f.latency, f.code, f.command, sum(f.number)
+FROM json_each(:grains) AS g CROSS JOIN figure AS f ON f.grain = g.value
+WHERE f.at >= :since AND f.at < :until AND (:definition = '' OR f.definition = :definition)
+GROUP BY 1, 2, 3, 4, 5, 6
+HAVING sum(f.number) <> 0
+ORDER BY 1, 2, 3, 4, 5, 6;
+
+-- name: suspended_groups
+SELECT s.definition, coalesce(f.command, ''), coalesce(f.code, ''), count(*), min(coalesce(f.since, s.started_at))
+FROM saga AS s INDEXED BY saga_not_completed LEFT JOIN cause AS f ON f.saga = s.id
+WHERE s.status = 6 AND s.status <> 3
+GROUP BY 1, 2, 3
+ORDER BY 5, 1, 2, 3;
+
+-- name: without_cause
+SELECT s.id, s.saga_id
+FROM saga AS s INDEXED BY saga_not_completed LEFT JOIN cause AS f ON f.saga = s.id
+WHERE s.status IN (4, 5, 6, 7) AND s.status <> 3 AND s.id > ? AND f.saga IS NULL
+ORDER BY s.id
+LIMIT ?;
+
+-- name: note_cause
+INSERT INTO cause (saga, code, command, message, since)
+SELECT s.id, :code, :command, :message, :since FROM saga AS s WHERE s.saga_id = :saga_id
+ON CONFLICT (saga) DO NOTHING
+RETURNING saga;
+
+-- name: rolled_back
+SELECT s.definition, s.status, s.started_at, s.ended_at FROM saga AS s WHERE s.id = ? AND s.status IN (5, 7);
+
+-- name: oldest_figure
+SELECT min(f.at) FROM figure AS f WHERE f.grain = ? AND f.at < ?;
+
+-- name: sum_figures
+-- Those of one grain and of a time, to another grain and to times of so many nanoseconds.
+INSERT INTO figure (grain, at, definition, status, latency, code, command, number)
+SELECT :to, f.at - f.at % :step, f.definition, f.status, f.latency, f.code, f.command, sum(f.number)
+FROM figure AS f
+WHERE f.grain = :from AND f.at >= :since AND f.at < :until
+GROUP BY 2, 3, 4, 5, 6, 7
+ON CONFLICT DO UPDATE SET number = number + excluded.number;
+
+-- name: drop_figures
+DELETE FROM figure WHERE grain = :from AND at >= :since AND at < :until;

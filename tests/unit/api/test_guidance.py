@@ -11,7 +11,7 @@ from orchestrator.api.guidance.choice import FORMS
 from orchestrator.api.guidance.guidance import guidance_of, lacks_role, saga_guidance
 from orchestrator.api.guidance.sentence import listed, text_of
 from orchestrator.api.views.guidance_view import guidance_view
-from orchestrator.contract.access import Role, role_of
+from orchestrator.contract.access import Role, roles_of
 from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.sagas import Waiting, WaitReason
@@ -200,8 +200,8 @@ def test_whatever_has_suspended_a_saga_something_helps(code: ReasonCode) -> None
 def test_each_choice_is_for_the_role_that_the_contract_of_its_rpc_names() -> None:
     rpcs = DESCRIPTOR.services_by_name["SagaService"].methods_by_name
 
-    assert {name: form.role for name, form in FORMS.items()} == {
-        name: role_of(rpcs[form.rpc]) for name, form in FORMS.items()
+    assert {name: (form.role,) for name, form in FORMS.items()} == {
+        name: roles_of(rpcs[form.rpc]) for name, form in FORMS.items()
     }
     assert {form.act for form in FORMS.values()} == set(Act)
 
