@@ -44,7 +44,7 @@ class ExitCode(IntEnum):
     SUSPENDED = 5, "of `start --wait`: the saga waits for a person, see `show`"
     STILL_GOING = 6, "of `start --wait`: the time is over, and the saga goes on"
     INTERRUPTED = 130, "Ctrl-C; sagas go on"
-    UNREAD = 141, "nobody reads the output any more, as after `| head`"
+    UNREAD = 141, "nobody reads the output any more, as after `head`"
 
 
 def refuse(message: str, *, code: int = ExitCode.NOT_THERE) -> NoReturn:
