@@ -18,6 +18,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from orchestrator.access.figures import refuse_figures
 from orchestrator.access.narrowed import NarrowedSagas
 from orchestrator.access.narrowed_schedules import NarrowedSchedules
 from orchestrator.access.opening import AccessSettings, open_authentication, refuse_exposed
@@ -51,7 +52,8 @@ from orchestrator.engine.run import failpoints
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
 from orchestrator.journal.four_eyes import FOUR_EYES
-from orchestrator.observability import ClosableObserver, open_observability
+from orchestrator.observability import ClosableObserver, Door, ServerFiles, open_observability
+from orchestrator.participant.exposure import is_exposed
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.archive import FolderArchive
 from orchestrator.store.opening import frozen_note, open_store
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     import grpc.aio
     from google.protobuf.descriptor import ServiceDescriptor
 
+    from orchestrator.access.authentication import Authentication
     from orchestrator.api.application import Servicers
     from orchestrator.channels.grpc.credentials import Security
     from orchestrator.definition.saga import Input, Result, SagaDefinition
@@ -164,8 +167,16 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
 
 
 @asynccontextmanager
-async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> AsyncIterator[OpenedReplica]:
-    """A replica that has recovered nothing yet; raises what :func:`opened` does."""
+async def _assembled(
+    settings: Settings, definitions: Sequence[Definition], authentication: Authentication | None = None
+) -> AsyncIterator[OpenedReplica]:
+    """A replica that has recovered nothing yet; raises what :func:`opened` does.
+
+    Args:
+        settings: of this process.
+        definitions: the sagas that it runs.
+        authentication: tells who asks for its metrics; ``None`` where only this machine can.
+    """
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
         where = addresses(definitions, settings.participants)
@@ -180,9 +191,10 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         if settings.drift_check:
             await live.refuse_drift()
         clock, owner = SystemClock(), _owner()
-        journal = await open_store(settings.journal, clock.now, settings.journal_listen)
+        observer = open_observability(os.environ, where, _door_of_metrics(settings, authentication))
+        stack.push_async_callback(observer.close)
+        journal = await open_store(settings.journal, clock.now, settings.journal_listen, observer.committed)
         stack.push_async_callback(journal.close)
-        observer = open_observability(os.environ, where)
         republishing = Republishing(journal, observer, clock, owner=owner, lease=settings.lease_seconds)
         # After the sagas are stopped, and before the journal is closed: only what has arrived need not be told again.
         stack.push_async_callback(_pass_on, observer, republishing)
@@ -195,6 +207,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             four_eyes=frozenset(act for name in settings.four_eyes for act in FOUR_EYES[name]),
         )
         worker = replica.worker
+        observer.measure(replica.readings)
         if settings.drift_check:
             for service, breaker in worker.bindings.breakers.items():
                 breaker.on_return = partial(live.compare_again, service)
@@ -244,6 +257,7 @@ async def serve(
     tls = open_server_tls(settings.tls_certificate, settings.tls_key, settings.tls_ca)
     refuse_exposed(settings.listen, callers, encrypted=tls is not None, insecure=settings.insecure)
     look_for_cycles_seldom()
+    authentication = open_authentication(callers, SystemClock.now)
     stopping = asyncio.Event()
     watchdog = Watchdog(
         asyncio.get_running_loop(),
@@ -255,11 +269,11 @@ async def serve(
     if parent is not None:
         parent.watch(stopping.set)
     with watchdog:
-        async with _assembled(settings, definitions) as replica:
+        async with _assembled(settings, definitions, authentication) as replica:
             server = ApiServer(
                 settings.listen,
                 _services(replica, servicers, settings),
-                open_authentication(callers, SystemClock.now),
+                authentication,
                 settings.most_message_bytes,
                 shared=parent is not None,
                 tls=tls,
@@ -295,6 +309,31 @@ async def _serve(
     await stopping.wait()
     _log.info("orchestrator draining")
     await server.drain(settings.drain_seconds)
+
+
+def _door_of_metrics(settings: Settings, authentication: Authentication | None) -> Door | None:
+    """Where metrics are served; ``None`` for nowhere.
+
+    Raises:
+        SettingsError: a network could read them there, without TLS or by anybody.
+    """
+    if not settings.metrics_listen:
+        return None
+    tls = None
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        tls = ServerFiles(settings.tls_certificate, settings.tls_key, settings.tls_ca)
+    refuse_exposed(
+        settings.metrics_listen,
+        access_settings(settings),
+        encrypted=tls is not None,
+        insecure=settings.insecure,
+        variable="ORCHESTRATOR_METRICS_LISTEN",
+    )
+    if not is_exposed(settings.metrics_listen):
+        return Door(settings.metrics_listen, tls)
+    if authentication is None:
+        raise SettingsError("ORCHESTRATOR_METRICS_LISTEN: nobody is known here; listen on 127.0.0.1")
+    return Door(settings.metrics_listen, tls, partial(refuse_figures, authentication))
 
 
 def _refuse_violations(definitions: Iterable[Definition]) -> None:

@@ -25,10 +25,10 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from orchestrator.participant.metadata import CallMetadata
 
 # Attributes.
-RPC_SYSTEM: Final = "rpc.system"
-RPC_SERVICE: Final = "rpc.service"
+RPC_SYSTEM: Final = "rpc.system.name"
 RPC_METHOD: Final = "rpc.method"
-RPC_STATUS: Final = "rpc.grpc.status_code"
+RPC_STATUS: Final = "rpc.response.status_code"
+ERROR_TYPE: Final = "error.type"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 ORDER_ID: Final = "shop.order.id"
@@ -66,10 +66,11 @@ class OtlpSpan:
 
     def end(self, code: grpc.StatusCode, error: BaseException | None = None) -> None:
         """End the span with the call's status."""
-        self._span.set_attribute(RPC_STATUS, code.value[0])
+        self._span.set_attribute(RPC_STATUS, code.name)
         if error is not None:
             self._span.record_exception(error)
         if code in _FAILURES:
+            self._span.set_attribute(ERROR_TYPE, code.name)
             self._span.set_status(trace.StatusCode.ERROR, code.name)
         # The clock of the machine may be set back during the call.
         took = max(time.monotonic_ns() - self._began, _SHORTEST_NANOSECONDS)
@@ -97,8 +98,7 @@ class OtlpTracing:
         """Start the span of a call, as a child of the caller's."""
         known: dict[str, Any] = {
             RPC_SYSTEM: "grpc",
-            RPC_SERVICE: self._contract,
-            RPC_METHOD: method,
+            RPC_METHOD: f"{self._contract}/{method}",
             **self._where,
             ORDER_ID: getattr(request, "order_id", None),
             SAGA_ID: metadata.saga_id,

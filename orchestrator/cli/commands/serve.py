@@ -80,7 +80,7 @@ def serve(
             given = {"--journal": [journal], "--sagas": sagas, "--overlay": overlay, "--participant": participant}
             checks = {True: ["--drift-check"], False: ["--no-drift-check"], None: []}[drift_check]
             _become_parent(settings, ["serve", *_arguments(given), *checks, *(["--insecure"] if insecure else [])])
-        _serve(settings, replica)
+        _serve(settings if replica is None else settings.of_replica(replica), replica)
 
 
 def _arguments(given: Mapping[str, Iterable[object] | None]) -> Iterator[str]:

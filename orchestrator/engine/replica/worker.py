@@ -109,6 +109,7 @@ class Worker:
         frozen: what it told, by id: these are suspended instead.
         time: the time by the journal's clock.
         queueing: what is begun later, because there is no room now.
+        claims_lost: how many claims it has lost to other replicas so far.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class Worker:
         self.time = JournalTime(adapters.clock)
         self.note: FrozenNote | None = None
         self.frozen: dict[str, str] = {}
+        self.claims_lost = 0
         self._clearing: asyncio.Future[None] | None = None
         self.waking = Waking(adapters.journal)
         self.beside: list[RunBeside] = [self.waking] if adapters.journal.shared else []
@@ -480,7 +482,8 @@ class Worker:
             _log.critical("saga %s: the engine itself failed", saga_id, exc_info=error)
             return
         match stopped.result():
-            case Halt() | Fail(ClaimLost() | SagaExists()):
+            case Halt() | Fail(ClaimLost() | SagaExists()) as stop:
+                self.claims_lost += isinstance(stop, Fail) and isinstance(stop.error, ClaimLost)
                 _log.info("saga %s is advanced here no more", saga_id)
             case Fail(error):
                 _log.info("saga %s is advanced here no more, until the journal can be read again: %s", saga_id, error)
