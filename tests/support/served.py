@@ -14,12 +14,13 @@ from orchestrator.shop.demo.addresses import settings_removed
 from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 ROLES: Final = ("viewer", "starter", "operator", "approver", "admin")
 PATIENCE: Final = 60
-_COMMAND: Final = ("-m", "orchestrator", "serve", "--sagas", "orchestrator.shop", "--no-drift-check")
+SHOP: Final = ("orchestrator.shop",)
+_COMMAND: Final = ("-m", "orchestrator", "serve", "--no-drift-check")
 
 
 class Served(NamedTuple):
@@ -53,13 +54,14 @@ def subjects_of_every_role() -> str:
 
 
 @contextmanager
-def served(folder: Path, subjects: str = "", **environment: str) -> Iterator[Served]:
+def served(folder: Path, subjects: str = "", sagas: Sequence[str] = SHOP, **environment: str) -> Iterator[Served]:
     """An orchestrator with these subjects, or those of every role; it has drained when the block is left."""
+    modules = [option for module in sagas for option in ("--sagas", module)]
     file = folder / "subjects.yaml"
     file.write_text(subjects or subjects_of_every_role())
     variables = {"STATE_DIR": str(folder), "ORCHESTRATOR_SUBJECTS": str(file), **environment}
     with subprocess.Popen(
-        [sys.executable, *_COMMAND, "--listen", "127.0.0.1:0"],
+        [sys.executable, *_COMMAND, *modules, "--listen", "127.0.0.1:0"],
         cwd=ROOT,
         env=settings_removed(os.environ) | variables,
         stderr=subprocess.PIPE,
