@@ -15,6 +15,7 @@ from orchestrator.contract.addresses import split_address
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.keys import compensation_key
+from orchestrator.journal.logged import about_saga
 from orchestrator.journal.state import Status, StepOutcome
 from orchestrator.journal.waits import WaitEnd
 from orchestrator.observability import names
@@ -72,7 +73,7 @@ class CountingObserver:
                     count(self, state, entry)
         except Exception:  # noqa: BLE001 - a wrong figure is better than a broken saga
             if not self._has_failed:
-                _log.exception("saga %s: figures about it are missing", state.saga_id, extra={"saga_id": state.saga_id})
+                _log.exception("saga %s: figures about it are missing", state.saga_id, extra=about_saga(state))
             self._has_failed = True
 
     def committed(self, writes: int, seconds: float) -> None:

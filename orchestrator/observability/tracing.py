@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler
 
 from orchestrator.errors import SettingsError
 from orchestrator.journal.entries import SagaStarted
+from orchestrator.journal.logged import about_saga_id
 from orchestrator.journal.trace_ids import parse_traceparent, trace_id
 from orchestrator.observability import names
 from orchestrator.observability.otlp import OtlpExporter
@@ -99,7 +100,7 @@ class TracingObserver:
             if rests and traced.resting:
                 del self._traces[saga_id]
         except Exception:  # noqa: BLE001 - an incomplete trace is better than a broken saga
-            _log.exception("saga %s: the rest of its trace is missing", saga_id)
+            _log.exception("saga %s: the rest of its trace is missing", saga_id, extra=about_saga_id(saga_id))
             self._traces.pop(saga_id, None)
 
     def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:

@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from orchestrator.participant.metadata import CallMetadata
+from services.chassis.calls import TRACEPARENT
 
 # Attributes.
 RPC_SYSTEM: Final = "rpc.system.name"
@@ -46,7 +47,6 @@ _FAILURES: Final = frozenset(
         grpc.StatusCode.DATA_LOSS,
     }
 )
-_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _FLUSH_SECONDS: Final = 3.0
 _DISTRIBUTION: Final = "saga-orchestrator"
 _SHORTEST_NANOSECONDS: Final = 1_000  # less counts as a negative duration to some backends
@@ -57,10 +57,13 @@ _LOOPBACK: Final = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
 class OtlpSpan:
     """One call under way, as an OpenTelemetry span."""
 
-    __slots__ = ("_began", "_span", "_started_at")
+    __slots__ = ("_began", "_span", "_started_at", "span_id", "trace_id")
 
     def __init__(self, span: trace.Span, started_at: int) -> None:
         self._span = span
+        context = span.get_span_context()
+        self.trace_id = trace.format_trace_id(context.trace_id)
+        self.span_id = trace.format_span_id(context.span_id)
         self._started_at = started_at
         self._began = time.monotonic_ns()
 
@@ -139,7 +142,7 @@ def _channel_options() -> Any:  # noqa: ANN401 - the exporter's annotation knows
 
 def _parent(traceparent: str | None) -> Context:
     """The context of the caller's span; an empty one, which starts a new trace, where the caller sent none."""
-    match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    match = TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if match is None:
         return Context()
     caller = trace.SpanContext(

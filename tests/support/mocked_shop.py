@@ -46,7 +46,7 @@ class MockedShop:
         self.sagas: SagaServiceStub
         self.faults: Mapping[str, list[Fault]] = {}
 
-    def fault(self, command: Command, _metadata: tuple[tuple[str, str], ...]) -> Fault:
+    def fault(self, command: Command, metadata: tuple[tuple[str, str], ...]) -> Fault:  # noqa: ARG002 - see Faults
         """What happens to the next call."""
         faults = self.faults.get(command.method)
         return faults.pop(0) if faults else Fault.NONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 ROLES: Final = ("viewer", "starter", "operator", "approver", "admin")
 PATIENCE: Final = 60
+LISTENING: Final = re.compile(r" listening on ([\w.:\[\]-]+)")
+"""What a process says that takes calls, in whichever form its log is."""
 SHOP: Final = ("orchestrator.shop",)
 _COMMAND: Final = ("-m", "orchestrator", "serve", "--no-drift-check")
 
@@ -72,11 +75,11 @@ def served(folder: Path, subjects: str = "", sagas: Sequence[str] = SHOP, **envi
         try:
             for line in process.stderr:
                 said.append(line)
-                if " listening on " in line:
+                if (listening := LISTENING.search(line)) is not None:
                     break
             else:
                 raise AssertionError("".join(said))
-            address = said[-1].split()[-1]
+            address = listening[1]
             reading = threading.Thread(target=said.extend, args=(process.stderr,))
             reading.start()
             yield Served(address, process.pid, said)

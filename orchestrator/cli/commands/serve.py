@@ -101,7 +101,7 @@ def _serve(settings: Settings, replica: int | None) -> None:
     from orchestrator.observability.logs import configure_logs  # noqa: PLC0415
 
     definitions, servicers = load_application(settings.sagas, settings.overlays)
-    configure_logs(settings.log_level, replica)
+    configure_logs(settings.log_level, replica, settings.log_format)
     parent = None if replica is None else ParentProcess()
     uvloop.run(run(settings, definitions, servicers, parent))
 
@@ -115,7 +115,7 @@ def _become_parent(settings: Settings, arguments: list[str]) -> NoReturn:
     """
     # A drain waits for the answers to customers, then for those of participants; the rest is for the last spans.
     patience = 2 * settings.drain_seconds + 10
-    numbers = (str(settings.processes), settings.listen, str(patience), settings.log_level)
+    numbers = (str(settings.processes), settings.listen, str(patience), settings.log_level, settings.log_format)
     sys.stdout.flush()
     sys.stderr.flush()
     command = [sys.executable, "-P", "-m", "orchestrator.cli.processes", *numbers, *arguments]

@@ -1,4 +1,6 @@
-"""The parent's own program; its arguments: how many, ``host:port``, patience, log level, and those of each replica.
+"""The parent's own program.
+
+Its arguments: how many, ``host:port``, patience, level and format of its log, and those of each replica.
 
 ``orchestrator serve`` turns into it (exec). By then the command line has imported gRPC, and nothing of that is left.
 """
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Run the replicas; the exit code."""
-    count, address, patience, level, *arguments = sys.argv[1:]
-    configure_logs(level)
+    count, address, patience, level, form, *arguments = sys.argv[1:]
+    configure_logs(level, form=form)
     try:
         held, taken = hold_port(address)
     except SettingsError as error:

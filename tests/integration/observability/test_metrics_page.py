@@ -68,7 +68,7 @@ async def test_the_page_tells_of_orders_failures_and_rollbacks(shop: MockedShop)
     assert page.value("saga_suspended_total", **of_orders, saga_reason="COMPENSATION_REJECTED") == 1
     assert page.value("saga_rolled_back_total", **of_orders, saga_reason="REJECTED") == 2
     assert page.value("saga_open", **of_orders, saga_status="suspended") == 1
-    assert page.value("saga_open_oldest_age_seconds", **of_orders, saga_status="suspended") > 0
+    assert page.value("saga_oldest_age_seconds", **of_orders, saga_status="suspended") > 0
     assert page.value("saga_open", saga_definition="patient", saga_status="waiting") == 1
     assert page.value("saga_duration_seconds_count", **of_orders, saga_status="compensated") == 1
     assert page.value("saga_timer_lag_seconds_count", saga_definition="patient") == 2
