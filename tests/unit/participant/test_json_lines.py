@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from typing import Any
 
 import pytest
@@ -53,10 +52,10 @@ def test_a_level_is_a_severity(level: int, text: str, number: int) -> None:
 
 
 def test_an_exception_is_told_in_fields_of_its_own() -> None:
-    try:
+    with pytest.raises(ValueError, match="invalid literal") as caught:
         int("first\nsecond")
-    except ValueError:
-        fields = read(JsonLines().format(record("failed", error=sys.exc_info())))
+    error = (caught.type, caught.value, caught.tb)
+    fields = read(JsonLines().format(record("failed", error=error)))
     assert fields["body"] == "failed"
     assert fields["exception.type"] == "ValueError"
     assert fields["exception.message"].startswith("invalid literal for int()")
