@@ -116,8 +116,7 @@ SAGA_PRIORITY: Final = "saga.priority"
 SAGA_RECOVERED: Final = "saga.recovered"
 """True on the root of a saga that was taken over at least once."""
 SAGA_FAILED_COMMAND: Final = "saga.failed_command"
-"""The full name of the rpc that gave rise to a rollback or a suspension, such as
-``shop.payment.v1.PaymentService/AuthorizePayment``; also where the saga has been suspended and went on."""
+"""On the root of a saga that was rolled back, and on a suspension, where an rpc gave rise to it: its full name."""
 SAGA_ATTRIBUTE: Final = "saga.attribute."
 """Prefix of the values by which the saga can be listed, such as ``saga.attribute.customer_id``."""
 

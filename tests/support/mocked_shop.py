@@ -51,12 +51,14 @@ class MockedShop:
         faults = self.faults.get(command.method)
         return faults.pop(0) if faults else Fault.NONE
 
-    async def order(self, number: int, definition: str = "place_order", wait: float = 30) -> Saga:
+    async def order(
+        self, number: int, definition: str = "place_order", wait: float = 30, customer_id: str = "ada"
+    ) -> Saga:
         """Place the order of this number; the saga once it has ended or is suspended, or after so many seconds."""
         request_id = str(UUID(int=number))
         order = StartOrderRequest(
             request_id=request_id,
-            customer_id="ada",
+            customer_id=customer_id,
             lines=[Line(sku="MUG-BLUE", quantity=1)],
             ship_to=Address(name="Ada", street="Main Street 1", city="Lisbon", postal_code="1100", country="PT"),
             card_token="tok_visa",
