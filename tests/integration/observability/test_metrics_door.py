@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import threading
+import time
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
@@ -10,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.settings import Settings
+from tests.crash.processes import free_addresses
 from tests.support.certificate_files import Authority
-from tests.support.scraping import PATIENCE, Scraped, page_of
+from tests.support.scraping import PATIENCE, Scraped, page_of, scrape
 from tests.support.served import entry, served, token_of
 
 if TYPE_CHECKING:
@@ -91,7 +94,29 @@ def test_metrics_are_not_shown_to_a_network_without_tls(tmp_path: Path) -> None:
         pass
 
 
-def test_each_of_several_replicas_has_a_page_of_its_own() -> None:
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_two_replicas_on_one_port_have_two_pages(tmp_path: Path, postgres_url: str) -> None:
+    first = free_addresses(1)[0]
+    host, _, port = first.partition(":")
+    settings = {
+        "ORCHESTRATOR_JOURNAL": postgres_url,
+        "ORCHESTRATOR_PROCESSES": "2",
+        "ORCHESTRATOR_METRICS_LISTEN": first,
+    }
+    with served(tmp_path, **settings) as process:
+        deadline, moment = time.monotonic() + 100, threading.Event()
+        while not any("all 2 replicas listen" in line for line in process.said):
+            assert time.monotonic() < deadline, "".join(process.said)
+            moment.wait(0.05)
+        pages = [scrape(f"http://{host}:{int(port) + number}/metrics") for number in (0, 1)]
+    started = {page.value("process_start_time_seconds") for page in pages}
+    assert len(started) == 2
+    assert all(page.value("saga_unclaimed", saga_definition="place_order") == 0 for page in pages)
+    assert all("saga_unclaimed" in page.names for page in pages)
+
+
+def test_each_of_several_replicas_has_a_port_of_its_own() -> None:
     settings = Settings(metrics_listen="127.0.0.1:9464")
     assert [settings.of_replica(number).metrics_listen for number in (1, 2, 3)] == [
         "127.0.0.1:9464",
