@@ -6,6 +6,7 @@ after its prefix. What a template is told is escaped; a name that it is not told
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -92,6 +93,8 @@ class Rendering:
             "status_word": status_word,
             "status_class": status_class,
             **{each.__name__: each for each in (given, grouped, milliseconds, reason_words, seconds, short_id)},
+            
+            "enum_words": enum_words,
             "short_method": short_method,
         }
 
@@ -118,6 +121,11 @@ class Rendering:
             return _NEVER
         shown = Markup('<time datetime="{}" title="{}" data-age>{}</time>')
         return shown.format(iso(instant), local(instant), age(instant, self._clock.now()))
+
+
+def enum_words(value: Enum) -> str:
+    """A member of an enum as people read it."""
+    return value.name.lower().replace("_", " ")
 
 
 def status_word(status: Status) -> str:

@@ -71,3 +71,8 @@ def milliseconds(nanoseconds: int) -> str:
 def given(pairs: Mapping[str, str]) -> dict[str, str]:
     """Those of a query's parts that say something."""
     return {name: value for name, value in pairs.items() if value}
+
+
+def reasons() -> list[tuple[str, str]]:
+    """Each kind of reason for which sagas fail, with its words."""
+    return list(_REASONS.items())
