@@ -25,6 +25,7 @@ from orchestrator.cli.commands.inspect import feed, list_sagas, preview, show, s
 from orchestrator.cli.commands.journal import journal_commands, migrate
 from orchestrator.cli.commands.mock import mock
 from orchestrator.cli.commands.operator import cancel, pause, resolve, resume, retry, skip
+from orchestrator.cli.commands.plan import plan
 from orchestrator.cli.commands.retention import retention
 from orchestrator.cli.commands.schedules import schedule_commands
 from orchestrator.cli.commands.serve import serve
@@ -83,6 +84,7 @@ def _orchestrator(
 
 app.command()(serve)
 app.command()(connecting(check))
+app.command()(plan)
 app.command()(verify)
 app.command()(export)
 app.command()(migrate)

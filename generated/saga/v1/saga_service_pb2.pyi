@@ -10,6 +10,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from saga.v1 import guidance_pb2 as _guidance_pb2
 from saga.v1 import saga_pb2 as _saga_pb2
 import builtins as _builtins
 import sys
@@ -98,6 +99,7 @@ class GetSagaRequest(_message.Message):
     INCLUDE_JOURNAL_FIELD_NUMBER: _builtins.int
     JOURNAL_PAGE_SIZE_FIELD_NUMBER: _builtins.int
     JOURNAL_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    INCLUDE_GUIDANCE_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     include_journal: _builtins.bool
@@ -106,6 +108,8 @@ class GetSagaRequest(_message.Message):
     """How many entries of the journal at most. Default: all of them, however large the answer is."""
     journal_page_token: _builtins.str
     """Where the previous page of the journal ended: its next_journal_page_token."""
+    include_guidance: _builtins.bool
+    """Say in plain words what it waits for, what comes next, and what the caller can do."""
     def __init__(
         self,
         *,
@@ -113,10 +117,11 @@ class GetSagaRequest(_message.Message):
         include_journal: _builtins.bool = ...,
         journal_page_size: _builtins.int = ...,
         journal_page_token: _builtins.str = ...,
+        include_guidance: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_journal", b"include_journal", "journal_page_size", b"journal_page_size", "journal_page_token", b"journal_page_token", "saga_id", b"saga_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_guidance", b"include_guidance", "include_journal", b"include_journal", "journal_page_size", b"journal_page_size", "journal_page_token", b"journal_page_token", "saga_id", b"saga_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -130,21 +135,27 @@ class GetSagaResponse(_message.Message):
 
     SAGA_FIELD_NUMBER: _builtins.int
     NEXT_JOURNAL_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    GUIDANCE_FIELD_NUMBER: _builtins.int
     next_journal_page_token: _builtins.str
     """Where the next page of the journal starts; empty on the last one."""
     @_builtins.property
     def saga(self) -> _saga_pb2.Saga:
         """The saga as it stands."""
 
+    @_builtins.property
+    def guidance(self) -> _guidance_pb2.Guidance:
+        """The saga in plain words; only where the request asked for that."""
+
     def __init__(
         self,
         *,
         saga: _saga_pb2.Saga | None = ...,
         next_journal_page_token: _builtins.str = ...,
+        guidance: _guidance_pb2.Guidance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["guidance", b"guidance", "saga", b"saga"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_journal_page_token", b"next_journal_page_token", "saga", b"saga"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidance", b"guidance", "next_journal_page_token", b"next_journal_page_token", "saga", b"saga"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,1 +1,1 @@
-"""What pages show, gathered from the facade; a template needs to know nothing else."""
+"""What pages show, gathered from the facade: typed, decoded, masked, and free of HTML."""
