@@ -6,7 +6,6 @@ after its prefix. What a template is told is escaped; a name that it is not told
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -17,12 +16,22 @@ from starlette.responses import HTMLResponse
 from orchestrator.console.forgery import FIELD, forgery_token
 from orchestrator.console.static_files import StaticFolder
 from orchestrator.console.times import age, in_words, iso, local
-from orchestrator.console.wording import given, grouped, milliseconds, reason_words, seconds, short_id, short_method
+from orchestrator.console.wording import (
+    given,
+    grouped,
+    milliseconds,
+    reason_words,
+    seconds,
+    short_id,
+    short_method,
+    without_key,
+)
 from orchestrator.contract.access import Role
 from orchestrator.journal.state import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from enum import Enum
 
     from starlette.requests import Request
 
@@ -93,9 +102,9 @@ class Rendering:
             "status_word": status_word,
             "status_class": status_class,
             **{each.__name__: each for each in (given, grouped, milliseconds, reason_words, seconds, short_id)},
-            
             "enum_words": enum_words,
             "short_method": short_method,
+            "without_key": without_key,
         }
 
     def answer(self, request: Request, template: str, *, status: int = 200, **shown: Any) -> HTMLResponse:  # noqa: ANN401 - what the template shows

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import RedirectResponse, StreamingResponse
 
-from orchestrator.access.subject import actor, current
+from orchestrator.access.subject import actor
 from orchestrator.api.bulk_service import matching, new_bulk_act
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.console.filtering import filter_in, pairs_of, query_of
 from orchestrator.console.page import Page
 from orchestrator.console.times import iso
-from orchestrator.contract.access import Role
 from orchestrator.errors import InvalidInput
 from orchestrator.ports.bulk_acts import Answer, BulkStatus
 from saga.v1 import bulk_service_pb2 as api
@@ -84,7 +83,6 @@ def _one(console: Console) -> Any:  # noqa: ANN401 - see Page.answer
         async def view() -> Mapping[str, Any]:
             act = await console.bulk.get(bulk_id)
             found = await console.bulk.sagas(bulk_id, 0, _SHOWN + 1, () if only is None else (only,))
-            operator = current().has(Role.OPERATOR)
             return {
                 "act": act,
                 "pairs": _pairs(act),
@@ -93,8 +91,8 @@ def _one(console: Console) -> Any:  # noqa: ANN401 - see Page.answer
                 "more": len(found) > _SHOWN,
                 "only": only,
                 "settled": act.total - act.counts.get(Answer.UNCHECKED, 0),
-                "why_no_start": _why_no_start(act, operator=operator),
-                "why_no_stop": _why_no_stop(act, operator=operator),
+                "why_no_start": console.lacking(f"{_SERVICE}.StartBulkAct") or _why_no_start(act),
+                "why_no_stop": console.lacking(f"{_SERVICE}.StopBulkAct") or _why_no_stop(act),
                 "goes_on": act.status in _GOES_ON,
             }
 
@@ -160,9 +158,7 @@ def _pairs(act: BulkAct) -> list[tuple[str, str]]:
     return pairs_of(SagaFilter.FromString(act.asked_for))
 
 
-def _why_no_start(act: BulkAct, *, operator: bool) -> str:
-    if not operator:
-        return "you are no operator"
+def _why_no_start(act: BulkAct) -> str:
     if act.status in (BulkStatus.FREEZING, BulkStatus.CHECKING):
         return "the dry run goes on"
     if act.status is not BulkStatus.PREPARED:
@@ -170,7 +166,5 @@ def _why_no_start(act: BulkAct, *, operator: bool) -> str:
     return "" if act.to_do else "no saga allows it"
 
 
-def _why_no_stop(act: BulkAct, *, operator: bool) -> str:
-    if not operator:
-        return "you are no operator"
+def _why_no_stop(act: BulkAct) -> str:
     return "nothing goes on any more" if act.status in _OVER or act.status is BulkStatus.STOPPING else ""

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.access.subject import current
 from orchestrator.api.searching import find_sagas
 from orchestrator.console.filtering import filter_in, in_form, pairs_of, query_of
 from orchestrator.console.page import Page
 from orchestrator.console.views.counts import ORDER
 from orchestrator.console.wording import reasons
-from orchestrator.contract.access import Role
 from orchestrator.errors import InvalidInput
 from saga.v1.saga_service_pb2 import SagaFilter
 
@@ -54,18 +52,17 @@ def _around(console: Console, where: SagaFilter | None, given: Mapping[str, str]
     """What the page shows beside the list."""
     served = list(console.sagas.served())
     commands = {step.command.name for each in served for step in each.plan.steps()}
-    operator = current().has(Role.OPERATOR)
     return {
         "where": where or SagaFilter(),
         "pairs": pairs_of(where) if where is not None else [],
         "statuses": ORDER,
-        "chosen": {number for number in where.statuses} if where is not None else set(),
+        "chosen": set(where.statuses) if where is not None else set(),
         "fields": in_form(where, given),
         "definitions": sorted({each.definition.name for each in served}),
         "attributes": sorted({name for each in served for name in each.definition.attributes}),
         "commands": sorted(commands),
         "reasons": reasons(),
-        "why_no_bulk": "" if operator else "you are no operator",
+        "why_no_bulk": console.lacking("saga.v1.BulkActService.PrepareBulkAct"),
         "mistakes": (),
         "following": "",
         "first": None,
