@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.replica.acts import Acts
@@ -13,12 +14,13 @@ from orchestrator.engine.replica.carrying_out import CarryingOut
 from orchestrator.engine.replica.loads import loads_of
 from orchestrator.engine.replica.noted_waits import NotingWaits
 from orchestrator.engine.replica.readings import WorkerReadings
+from orchestrator.engine.replica.replay_check import Finding, Verifier
 from orchestrator.engine.replica.schedule_acts import ScheduleActs
 from orchestrator.engine.replica.schedules import ScheduleRunner
 from orchestrator.engine.replica.signals import Signals
 from orchestrator.engine.run.preview import preview
 from orchestrator.engine.run.waiting import journalled_waits
-from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress
+from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress, ReplayFinding
 from orchestrator.errors import ActRefused, ClaimLost
 from orchestrator.journal.acts import Act, find_command, refuse_illegal
 from orchestrator.journal.four_eyes import ONE_PERSON
@@ -288,3 +290,12 @@ class Replica:
     async def suspended(self) -> Sequence[SuspendedGroup]:
         """See the facade."""
         return await self.worker.adapters.journal.suspended()
+
+    async def verify(self, saga_id: str) -> ReplayFinding:
+        """See the facade."""
+        verdict = await self._verifier.verify(saga_id, await self.entries(saga_id))
+        return ReplayFinding(verdict.finding is Finding.IN_LINE, verdict.finding.value, verdict.message)
+
+    @cached_property
+    def _verifier(self) -> Verifier:
+        return Verifier((served.definition, served.plan) for served in self.served())
