@@ -18,6 +18,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from orchestrator.access.facades import Facades
 from orchestrator.analysis.plan.sending import sent_by
 from orchestrator.analysis.rules import check_definition
 from orchestrator.api.load import ThreadLoad
@@ -244,10 +245,9 @@ async def serve(
     with watchdog:
         async with _assembled(settings, definitions) as replica:
             sagas, over_grpc = replica.sagas, replica.participants.of_kind(GrpcChannel)
-            application, schedules = application_of(
-                sagas, sagas.schedules, over_grpc, servicers, SystemClock(), settings
-            )
-            doors = Doors.hung(hinges, settings, application, schedules, pages, shared=parent is not None)
+            engine = Facades(sagas, sagas.schedules, sagas.bulk)
+            application, seen = application_of(engine, over_grpc, servicers, SystemClock(), settings)
+            doors = Doors.hung(hinges, settings, application, seen, pages, shared=parent is not None)
             await _serve(doors, settings, definitions, replica, stopping, parent)
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.access.decisions import refuse_without_role
 from orchestrator.access.narrowed import can_be_seen
 from orchestrator.access.subject import actor, current
-from orchestrator.api.bulk import act_on_sagas
 from orchestrator.api.guidance.guidance import lacks_role, saga_guidance
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, priority_of, traceparent_of, unpack
 from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for, wanted
@@ -187,13 +186,6 @@ class SagaService(SagaServiceServicer):
         """See the contract."""
         state = await self._sagas.skip_compensation(request.saga_id, request.key, request.evidence, actor())
         return api.SkipCompensationResponse(saga=self._view(state))
-
-    async def ActOnSagas(
-        self, request: api.ActOnSagasRequest, context: Context
-    ) -> AsyncIterator[api.ActOnSagasResponse]:
-        """See the contract."""
-        async for answer in act_on_sagas(request, self._sagas, patience_of(context)):
-            yield answer
 
     async def _act(self, act: Act, request: _ActRequest, context: Context) -> SagaState:
         return await self._sagas.act(act, request.saga_id, request.reason, actor(), patience=patience_of(context))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.access.decisions import refuse_without_role
 from orchestrator.access.subject import current
 from orchestrator.console.door import STREAM
 from orchestrator.console.live import Topic
+from orchestrator.console.page import roles_needed
 from orchestrator.console.streams import stream_of
+from orchestrator.errors import NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -16,9 +19,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from orchestrator.access.facades import Facades
     from orchestrator.api.application import Application
     from orchestrator.console.live import Live
     from orchestrator.console.rendering import Rendering
+    from orchestrator.engine.bulk.facade import BulkActs
     from orchestrator.engine.sagas import Sagas
     from orchestrator.engine.schedules.facade import Schedules
     from orchestrator.ports.clock import Clock
@@ -30,14 +35,14 @@ class Console:
 
     Attributes:
         application: the engine as whoever asks may see it, the way in for new sagas, and channels to participants.
-        schedules: when sagas start by themselves.
+        engine: as whoever asks may see it.
         rendering: makes HTML from templates.
         live: what open pages show.
         trace_url: where a trace can be seen, with ``{trace_id}`` in it; empty for nowhere.
     """
 
     application: Application
-    schedules: Schedules
+    engine: Facades
     rendering: Rendering
     live: Live
     trace_url: str = ""
@@ -45,7 +50,17 @@ class Console:
     @property
     def sagas(self) -> Sagas:
         """The engine."""
-        return self.application.sagas
+        return self.engine.sagas
+
+    @property
+    def schedules(self) -> Schedules:
+        """When sagas start by themselves."""
+        return self.engine.schedules
+
+    @property
+    def bulk(self) -> BulkActs:
+        """The same act on many sagas."""
+        return self.engine.bulk
 
     @property
     def clock(self) -> Clock:
@@ -97,6 +112,15 @@ class Console:
 
         name = f"{request.url.path}?{request.url.query}"
         return stream_of(request, self.live, Topic(name, make, changes, seconds))
+
+    def lacking(self, rpc: str) -> str:
+        """Why whoever asks may not call an rpc, by its full name; empty where they may."""
+        try:
+            for role in roles_needed(rpc):
+                refuse_without_role(current(), role, rpc.rpartition(".")[2])
+        except NotAllowed as error:
+            return str(error)
+        return ""
 
     def trace_link(self, trace_id: str) -> str:
         """Where a trace can be seen; empty for nowhere."""

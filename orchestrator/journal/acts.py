@@ -23,7 +23,16 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import Effect
 from orchestrator.errors import ActRefused, CancelRefused
-from orchestrator.journal.entries import RetryRequested, RollbackBegan, SagaResumed, SagaSuspended
+from orchestrator.journal.entries import (
+    ActProposed,
+    CompensationResolved,
+    CompensationSkipped,
+    OutcomeResolved,
+    RetryRequested,
+    RollbackBegan,
+    SagaResumed,
+    SagaSuspended,
+)
 from orchestrator.journal.keys import unscoped
 from orchestrator.journal.state import ENDED, Status
 
@@ -115,12 +124,26 @@ def uncompensated(state: SagaState, name: str) -> CommandState:
 
 
 def was_carried_out(entries: Iterable[Entry], request_id: str) -> bool:
-    """Whether a saga's journal holds what was done on this request."""
-    return any(
-        entry.reason.request_id == request_id
-        for entry in entries
-        if isinstance(entry, (RollbackBegan, SagaSuspended, SagaResumed, RetryRequested))
-    )
+    """Whether a saga's journal holds what was done on this request, or that it was proposed."""
+    return any(entry.reason.request_id == request_id for entry in entries if isinstance(entry, _ASKED_FOR))
+
+
+def was_proposed(entries: Iterable[Entry], request_id: str) -> bool:
+    """Whether a saga's journal holds that this request was a proposal."""
+    return any(entry.reason.request_id == request_id for entry in entries if isinstance(entry, ActProposed))
+
+
+_ASKED_FOR: Final = (
+    RollbackBegan,
+    SagaSuspended,
+    SagaResumed,
+    RetryRequested,
+    ActProposed,
+    OutcomeResolved,
+    CompensationResolved,
+    CompensationSkipped,
+)
+"""The entries whose reason may hold the id of a request."""
 
 
 def signal_capacity(state: SagaState, name: str, asked: int | None, now: int) -> int | None:

@@ -71,6 +71,9 @@ class FourEyes:
 ONE_PERSON: Final = FourEyes()
 """One person is enough for everything."""
 
+SECOND_PERSON_NEEDED: Final = "SECOND_PERSON_NEEDED"
+"""The reason of the refusal that the first person gets."""
+
 
 def seconded(act: Act, state: SagaState, decided: Decided) -> Decided | ActProposed:
     """What is to be journalled of an act that two people must ask for: itself, or that it was proposed.
@@ -121,7 +124,7 @@ def _is_second(state: SagaState, proposed: ActProposed) -> bool:
 def second_person_needed(saga_id: str, key: str, first: str) -> ActRefused:
     """Tells the first person what is to come."""
     message = f"{first} has proposed it for {key}; it is done as soon as another person asks for the same"
-    return ActRefused(saga_id, "SECOND_PERSON_NEEDED", message)
+    return ActRefused(saga_id, SECOND_PERSON_NEEDED, message)
 
 
 def _content(decided: Decided) -> str:

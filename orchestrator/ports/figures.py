@@ -9,8 +9,9 @@ They are counted by minutes. What is over is summed up, beside the hot path and 
 
 ::
 
-    minute, new ──the hour is over──▶ minute, summed ──8 days──▶ gone
-                        └───────────▶ hour ──────────100 days──▶ day
+    new minute ──the hour is over──▶ minute that its hour holds ──after 8 days──▶ gone
+                      └────────────▶ new hour ──the day is over──▶ hour that its day holds ──after 93 days──▶ gone
+                                                     └───────────▶ day
 
 A count that comes late makes a new minute, which is summed up by the next pass.
 """
@@ -61,11 +62,14 @@ class Grain(enum.IntEnum):
     """Of what time a stored count is; the numbers are kept in the stores."""
 
     NEW_MINUTE = 0
-    """Of a minute, and of no hour yet."""
-    SUMMED_MINUTE = 1
+    """Of a minute, and in no hour yet."""
+    HELD_MINUTE = 1
     """Of a minute whose hour holds it too."""
-    HOUR = 2
-    DAY = 3
+    NEW_HOUR = 2
+    """Of an hour, and in no day yet."""
+    HELD_HOUR = 3
+    """Of an hour whose day holds it too."""
+    DAY = 4
 
 
 class Step(enum.Enum):
@@ -78,9 +82,14 @@ class Step(enum.Enum):
     @property
     def grains(self) -> tuple[Grain, ...]:
         """Which stored counts make up the figures of such times."""
-        if self is Step.MINUTE:
-            return Grain.NEW_MINUTE, Grain.SUMMED_MINUTE
-        return Grain.NEW_MINUTE, Grain.HOUR, Grain.DAY
+        return _GRAINS[self]
+
+
+_GRAINS: Final = {
+    Step.MINUTE: (Grain.NEW_MINUTE, Grain.HELD_MINUTE),
+    Step.HOUR: (Grain.NEW_MINUTE, Grain.NEW_HOUR, Grain.HELD_HOUR),
+    Step.DAY: (Grain.NEW_MINUTE, Grain.NEW_HOUR, Grain.DAY),
+}
 
 
 class Window(NamedTuple):
@@ -143,20 +152,20 @@ class Cut(NamedTuple):
 
     Attributes:
         hour: new minutes before it are summed up in hours.
-        minutes: minutes before it that are summed up are dropped.
-        day: hours before it are summed up in days.
+        day: new hours before it are summed up in days.
+        minutes: minutes before it that their hours hold are dropped; so are hours that their days hold.
     """
 
     hour: int
-    minutes: int
     day: int
+    minutes: int
+    hours: int
 
     @classmethod
     def at(cls, now: int) -> Cut:
-        """What can be summed up by now: a day later than nobody can ask for it any more."""
-        return cls(
-            now // HOUR * HOUR, (now - MINUTES_KEPT - _GRACE) // HOUR * HOUR, (now - HOURS_KEPT - _GRACE) // DAY * DAY
-        )
+        """What can be summed up by now. It is dropped a day later than nobody can ask for it any more."""
+        minutes, hours = now - MINUTES_KEPT - _GRACE, now - HOURS_KEPT - _GRACE
+        return cls(now // HOUR * HOUR, now // DAY * DAY, minutes // HOUR * HOUR, hours // DAY * DAY)
 
 
 class FigureReader(Protocol):

@@ -10,7 +10,6 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from saga.v1 import guidance_pb2 as _guidance_pb2
 from saga.v1 import saga_pb2 as _saga_pb2
 import builtins as _builtins
@@ -23,38 +22,6 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-class _Action:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _ActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Action.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    ACTION_UNSPECIFIED: _Action.ValueType  # 0
-    """Not stated."""
-    ACTION_CANCEL: _Action.ValueType  # 1
-    """CancelSaga."""
-    ACTION_PAUSE: _Action.ValueType  # 2
-    """PauseSaga."""
-    ACTION_RESUME: _Action.ValueType  # 3
-    """ResumeSaga."""
-    ACTION_RETRY_NOW: _Action.ValueType  # 4
-    """RetryNow."""
-
-class Action(_Action, metaclass=_ActionEnumTypeWrapper):
-    """What can be done to many sagas at once."""
-
-ACTION_UNSPECIFIED: Action.ValueType  # 0
-"""Not stated."""
-ACTION_CANCEL: Action.ValueType  # 1
-"""CancelSaga."""
-ACTION_PAUSE: Action.ValueType  # 2
-"""PauseSaga."""
-ACTION_RESUME: Action.ValueType  # 3
-"""ResumeSaga."""
-ACTION_RETRY_NOW: Action.ValueType  # 4
-"""RetryNow."""
-Global___Action: _TypeAlias = Action  # noqa: Y015
 
 @_typing.final
 class StartSagaRequest(_message.Message):
@@ -1442,75 +1409,3 @@ class SkipCompensationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SkipCompensationResponse: _TypeAlias = SkipCompensationResponse  # noqa: Y015
-
-@_typing.final
-class ActOnSagasRequest(_message.Message):
-    """The act, and the sagas."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FILTER_FIELD_NUMBER: _builtins.int
-    ACTION_FIELD_NUMBER: _builtins.int
-    DRY_RUN_FIELD_NUMBER: _builtins.int
-    REASON_FIELD_NUMBER: _builtins.int
-    action: Global___Action.ValueType
-    """The act."""
-    dry_run: _builtins.bool
-    """Only tell which sagas the act would change."""
-    reason: _builtins.str
-    """Why, in a sentence."""
-    @_builtins.property
-    def filter(self) -> Global___SagaFilter:
-        """The sagas. At least one part of the filter must be set."""
-
-    def __init__(
-        self,
-        *,
-        filter: Global___SagaFilter | None = ...,
-        action: Global___Action.ValueType = ...,
-        dry_run: _builtins.bool = ...,
-        reason: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "dry_run", b"dry_run", "filter", b"filter", "reason", b"reason"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ActOnSagasRequest: _TypeAlias = ActOnSagasRequest  # noqa: Y015
-
-@_typing.final
-class ActOnSagasResponse(_message.Message):
-    """The result of the act for one saga."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SAGA_ID_FIELD_NUMBER: _builtins.int
-    DONE_FIELD_NUMBER: _builtins.int
-    REFUSAL_FIELD_NUMBER: _builtins.int
-    NOTED_FIELD_NUMBER: _builtins.int
-    saga_id: _builtins.str
-    """The saga's identity."""
-    done: _builtins.bool
-    """Whether it was done; with dry_run, whether it would be."""
-    refusal: _builtins.str
-    """Why not, if not."""
-    noted: _builtins.bool
-    """It is not done yet, and not refused: the act is durable, and is carried out or refused by the replica that
-    advances the saga. Then done is false, and refusal says so.
-    """
-    def __init__(
-        self,
-        *,
-        saga_id: _builtins.str = ...,
-        done: _builtins.bool = ...,
-        refusal: _builtins.str = ...,
-        noted: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "noted", b"noted", "refusal", b"refusal", "saga_id", b"saga_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ActOnSagasResponse: _TypeAlias = ActOnSagasResponse  # noqa: Y015

@@ -19,10 +19,12 @@ from typer.testing import CliRunner
 
 from orchestrator.access.fingerprints import fingerprint
 from orchestrator.access.narrowed import NarrowedSagas
+from orchestrator.access.narrowed_bulk import NarrowedBulkActs
 from orchestrator.access.narrowed_schedules import NarrowedSchedules
 from orchestrator.access.opening import AccessSettings, open_authentication
 from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
+from orchestrator.api.bulk_service import BulkActService
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.saga_service import SagaService
@@ -46,6 +48,7 @@ from orchestrator.shop.place_order import place_order
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.mock import ContractParticipant
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
+from saga.v1.bulk_service_pb2_grpc import BulkActServiceStub, add_BulkActServiceServicer_to_server
 from saga.v1.figures_service_pb2_grpc import FiguresServiceStub, add_FiguresServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub, add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub, add_ScheduleServiceServicer_to_server
@@ -133,6 +136,7 @@ class Api:
         self.sagas = SagaServiceStub(channel)
         self.schedules = ScheduleServiceStub(channel)
         self.figures = FiguresServiceStub(channel)
+        self.bulk = BulkActServiceStub(channel)
         self.replica = sagas
         self.worker = sagas.worker
         self.mocks = mocks
@@ -187,6 +191,9 @@ async def serving(
             "saga.v1.ScheduleService": partial(
                 add_ScheduleServiceServicer_to_server,
                 ScheduleService(NarrowedSchedules(replica.schedules, narrowed), narrowed),
+            ),
+            "saga.v1.BulkActService": partial(
+                add_BulkActServiceServicer_to_server, BulkActService(NarrowedBulkActs(replica.bulk), narrowed)
             ),
             "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
         },

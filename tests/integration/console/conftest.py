@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import httpx2
 import pytest
 
-from orchestrator.access.narrowed import NarrowedSagas
-from orchestrator.access.narrowed_schedules import NarrowedSchedules
+from orchestrator.access.facades import Facades, narrowed
 from orchestrator.access.opening import AccessSettings, open_authentication
 from orchestrator.api.application import Application
 from orchestrator.api.starts import Starts
@@ -76,13 +75,12 @@ async def opened(
     subjects = _written(folder)
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(serving(MemoryJournal(clock.now), Mocks(), "test"))
-        sagas = NarrowedSagas(api.replica)
-        application = Application(sagas, Starts(sagas, api.admission), clock, _nobody)
+        seen = narrowed(Facades(api.replica, api.replica.schedules, api.replica.bulk))
+        application = Application(seen.sagas, Starts(seen.sagas, api.admission), clock, _nobody)
         authentication = open_authentication(AccessSettings(folder, None if alone else subjects), clock.now)
         stack.callback(asyncio.create_task(authentication.keep_fresh()).cancel)
-        schedules = NarrowedSchedules(api.replica.schedules, sagas)
         settings = ConsoleSettings("127.0.0.1:0", trace_url=trace_url)
-        server = open_console(settings, application, schedules, authentication, pages)
+        server = open_console(settings, application, seen, authentication, pages)
         await server.start()
         stack.push_async_callback(server.drain, 5)
         yield Opened(server, api, subjects)
