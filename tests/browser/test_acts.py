@@ -140,33 +140,39 @@ async def test_an_effect_that_cannot_be_taken_back_is_decided_about(
         await stands(page, ends)
 
 
-async def test_the_same_is_decided_for_all_sagas_of_a_cause(orchestrator: Running, browser: Browser) -> None:
+async def test_all_sagas_of_a_cause_are_resumed_by_a_bulk_act(orchestrator: Running, browser: Browser) -> None:
     async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
         paused = [await orders.paused_in_doubt() for _ in range(3)]
         await page.goto("/desk")
         await page.get_by_role("link", name="See and decide all 3").click()
-        form = page.get_by_role("group", name="Resume")
-        await form.get_by_label("Why, in a sentence").fill("the bank is well again")
-        await form.get_by_role("button", name="Resume: all 3").click()
-        await expect(page.get_by_role("heading", name="3 decided, 0 refused")).to_be_visible()
+        await page.get_by_role("button", name="Resume: all 3…").click()
+        await page.get_by_label("Why").fill("the bank is well again")
+        await page.get_by_role("button", name="Do it to 3 sagas").click()
         for order_id in paused:
             await orders.until(order_id, lambda saga: saga.status == saga_pb2.STATUS_COMPLETED)
         await page.goto("/desk")
         await expect(page.get_by_text("Nothing waits for a person.")).to_be_visible()
 
 
-async def test_a_decision_for_all_is_refused_where_they_are_not_those_that_were_shown(
-    orchestrator: Running, browser: Browser
-) -> None:
+async def test_the_same_is_said_of_a_command_of_all_sagas_of_a_cause(orchestrator: Running, browser: Browser) -> None:
+    """Unless they are not those that were shown."""
     async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
-        await orders.paused_in_doubt()
+        paused = [await orders.paused_in_doubt()]
         await page.goto("/desk")
         await page.get_by_role("link", name="Decide for this cause").click()
-        await orders.paused_in_doubt()
-        form = page.get_by_role("group", name="Resume")
-        await form.get_by_label("Why, in a sentence").fill(WHY)
+        paused.append(await orders.paused_in_doubt())
+        form = page.get_by_role("group", name="PaymentService.AuthorizePayment had no effect")
+        await form.get_by_label("How you know").fill("the bank has none")
         await form.get_by_role("button").click()
         await expect(page.get_by_text("you were shown 1, and there are 2 now")).to_be_visible()
+
+        await page.goto("/desk")
+        await page.get_by_role("link", name="See and decide all 2").click()
+        await form.get_by_label("How you know").fill("the bank has none")
+        await form.get_by_role("button").click()
+        await expect(page.get_by_role("heading", name="2 decided, 0 refused")).to_be_visible()
+        for order_id in paused:
+            await orders.until(order_id, lambda saga: saga.status == saga_pb2.STATUS_COMPENSATED)
 
 
 async def test_what_cannot_be_done_says_why_not(orchestrator: Running, browser: Browser) -> None:

@@ -4,7 +4,8 @@
 
     desk ──▶ case: what is known of one saga, what its participant says now, what can be decided
       │
-      └────▶ cause: all sagas of it, and the same decision for each
+      └────▶ cause: all sagas of it, and the same decision for each: by a bulk act where there is one of that kind,
+                    and one after the other where it is about a command
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ if TYPE_CHECKING:
     Answer = Callable[[Request], Awaitable[Response]]
 
 _SERVICE: Final = "saga.v1.SagaService"
-_TOGETHER: Final = ("resume", "resolve", "compensated", "skip", "cancel")
+_DURABLY: Final = ("resume", "cancel")
+"""What a bulk act does, which goes on after a restart."""
+_ONE_BY_ONE: Final = ("resolve", "compensated", "skip")
+"""What is said of a command of each saga."""
 _AT_ONCE: Final = 8
 _LISTED: Final = 100
 
@@ -54,7 +58,7 @@ def pages(console: Console) -> Iterator[Page]:
     yield Page("/desk", "saga.v1.FiguresService.ListSuspendedGroups", _desk(console))
     yield Page("/case/{saga_id:path}", f"{_SERVICE}.GetSaga", _case(console))
     yield Page("/desk/cause", f"{_SERVICE}.ListSagas", _cause(console))
-    for name in _TOGETHER:
+    for name in _ONE_BY_ONE:
         yield Page(f"/desk/all/{name}", f"{_SERVICE}.{FORMS[name].rpc}", _all(console, name), "POST")
 
 
@@ -105,11 +109,15 @@ def _cause(console: Console) -> Answer:
         cause = _named(request.query_params)
         records = await all_of(console.sagas, cause)
         if not records:
-            return console.render(request, "cause.html", cause=cause, records=[], number=0, offered=[], state=None)
+            return console.render(request, "cause.html", cause=cause, records=[])
         state = await console.sagas.get(records[0].saga_id)
         guidance = saga_guidance(state, console.sagas, console.clock.now(), lacks_role)
         shown: dict[str, Any] = {"cause": cause, "records": records[:_LISTED], "number": len(records), "state": state}
-        return console.render(request, "cause.html", offered=_for_all(guidance.choices, cause), **shown)
+        offered = _for_all(guidance.choices, cause)
+        lacking = console.lacking("saga.v1.BulkActService.PrepareBulkAct")
+        durably = [] if lacking else [choice for choice in offered if choice.name in _DURABLY]
+        one_by_one = [choice for choice in offered if choice.name in _ONE_BY_ONE]
+        return console.render(request, "cause.html", durably=durably, one_by_one=one_by_one, **shown)
 
     return about
 
@@ -175,7 +183,7 @@ def _for_all(choices: Sequence[Choice], cause: Cause) -> list[Choice]:
     return [
         choice
         for choice in choices
-        if choice.name in _TOGETHER
+        if choice.name in (*_DURABLY, *_ONE_BY_ONE)
         and choice.legal
         and not choice.needs_reply
         and (not choice.key or cause.step in choice.key)
