@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import grpc.aio
 from google.protobuf.json_format import MessageToDict
 
+from orchestrator.participant.exposure import is_exposed
 from orchestrator.shop.demo import database
 from orchestrator.shop.demo.addresses import Addresses
 from orchestrator.shop.demo.orders import ORDERS
@@ -68,10 +69,21 @@ def placed(environment: Mapping[str, str]) -> tuple[Addresses, dict[str, str]]:
     base = environment.get("PORT_BASE", "").strip()
     if not base:
         addresses = Addresses.configured()
-        return addresses, {**addresses.environment, **environment}
+        return addresses, {**_faults(addresses), **addresses.environment, **environment}
     addresses = Addresses.moved(int(base))
     # Beside those on other ports, so with a state of its own.
-    return addresses, {"STATE_DIR": f".state/{base}", **environment, **addresses.environment}
+    return addresses, {
+        **_faults(addresses),
+        "STATE_DIR": f".state/{base}",
+        **environment,
+        **addresses.environment,
+    }
+
+
+def _faults(addresses: Addresses) -> dict[str, str]:
+    """Let the shop's pages make calls fail, unless a network reaches a service, which would not start then."""
+    exposed = any(map(is_exposed, addresses.services.values()))
+    return {} if exposed else {"SHOP_FAULTS": "true"}
 
 
 async def _run(addresses: Addresses, environment: Mapping[str, str], shared: Shared | None) -> int:
