@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 
 from orchestrator.participant.exposure import is_exposed
 from orchestrator.participant.metadata import CallMetadata
-from services.chassis.errors import InvalidRequest, StartupError
+from services.chassis.errors import InvalidRequest, ServiceError, StartupError
 from services.chassis.faults import Fault, Kind, PlannedFaults
 from services.chassis.refusal import Context, refuse
 from services.chassis.settings import Settings
@@ -130,9 +130,14 @@ class FaultInterceptor(grpc.aio.ServerInterceptor):
             mishap = self._faults.strike(saga_id, name)
             if mishap is None:
                 return await behaviour(request, context)
-            mishap.before()
-            reply = await behaviour(request, context)
-            await asyncio.sleep(_seconds_late(context) if Kind.SLOW in mishap.kinds else mishap.delay.total_seconds())
+            delay = mishap.delay.total_seconds()
+            try:
+                mishap.before()
+                reply = await behaviour(request, context)
+            except ServiceError:  # a refusal is an answer, too
+                await asyncio.sleep(delay)
+                raise
+            await asyncio.sleep(_seconds_late(context) if Kind.SLOW in mishap.kinds else delay)
             mishap.after()
             return reply
 

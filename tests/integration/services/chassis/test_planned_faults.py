@@ -122,6 +122,17 @@ async def test_a_delayed_call_is_answered_later_every_time(channel: grpc.aio.Cha
         assert loop.time() - began >= 0.19  # a delay that was waited for is a bound from below on any machine
 
 
+async def test_a_refusal_that_is_delayed_comes_later_too(channel: grpc.aio.Channel) -> None:
+    await plan(channel, FAULT_DELAY, method="", lasting=timedelta(seconds=0.2))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    too_many = ReserveStockRequest(order_id=ORDER, lines=[Line(sku="PIANO-GRAND", quantity=4)])
+    refusal = await failing(InventoryServiceStub(channel).ReserveStock(too_many, metadata=COMMAND))
+    assert refusal.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert dict(refusal.trailing_metadata() or ())["idempotency-key"] == KEY  # the guard's own, which holds
+    assert loop.time() - began >= 0.19
+
+
 async def test_what_is_planned_and_how_often_it_happened_can_be_asked_for(channel: grpc.aio.Channel) -> None:
     await plan(channel, FAULT_LOST_REPLY)
     await failing(InventoryServiceStub(channel).ReserveStock(RESERVE, metadata=COMMAND))
