@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.access.subject import roles_named
+from orchestrator.contract.addresses import console_address
 from orchestrator.errors import SettingsError
 from orchestrator.journal.four_eyes import FOUR_EYES
 from orchestrator.journal.retention import TAKES, Action, Rules, parse_rule
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "ORCHESTRATOR_"
 """With this begins every variable of the orchestrator."""
 
+_BESIDE: Final = "beside the API"
 _SECONDS: Final = {"s": 1, "min": 60}
 _MOST_CALLS: Final = 100_000
 _Whole = Annotated[int, Field(ge=1)]
@@ -32,6 +34,9 @@ class Settings(BaseSettings):
 
     Attributes:
         listen: ``host:port`` of the API; port 0 leaves the choice to the system.
+        console_listen: ``host:port`` of the web console; empty for none. Default: this machine alone, 80 ports above
+            ``listen``.
+        trace_url: where a trace can be seen, such as ``http://127.0.0.1:16686/trace/{trace_id}``; empty for nowhere.
         state_dir: where the journal lies unless ``journal`` says otherwise, and the local operator's token.
         journal: the store, as :func:`orchestrator.store.opening.open_store` takes it. Default: a file in ``state_dir``.
         journal_listen: another URL of the same store, on which to hear of other replicas: where ``journal`` leads
@@ -98,6 +103,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True)
 
     listen: str = Field(default="127.0.0.1:50100", pattern=r"^\S+:\d{1,5}$")
+    console_listen: str = Field(default=_BESIDE, validate_default=True, pattern=r"^(\S+:\d{1,5})?$")
+    trace_url: str = Field(default="", pattern=r"^(https?://\S*\{trace_id\}\S*)?$")
     state_dir: Path = Field(default=Path(".state"), validation_alias="STATE_DIR")
     journal: str = Field(default="", validate_default=True)
     journal_listen: str = ""
@@ -144,6 +151,11 @@ class Settings(BaseSettings):
     retention: Annotated[tuple[str, ...], NoDecode] = ()
     retention_archive: Path | None = Field(default=None, validate_default=True)
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @field_validator("console_listen", mode="before")
+    @classmethod
+    def _beside(cls, value: object, info: ValidationInfo) -> object:
+        return console_address(info.data.get("listen", "")) if value == _BESIDE else value
 
     @field_validator("sagas", "overlays", "retention", "failpoints", "four_eyes", mode="before")
     @classmethod
@@ -242,6 +254,8 @@ def read_settings(**options: Any) -> Settings:  # noqa: ANN401 - the options are
 # What a field takes, in words. The messages of pydantic speak of patterns and types.
 _TAKES: Final = {
     "listen": "host:port, such as 127.0.0.1:50100",
+    "console_listen": "host:port, such as 127.0.0.1:50180, or nothing for no console",
+    "trace_url": "a URL that holds {trace_id}, such as http://127.0.0.1:16686/trace/{trace_id}",
     "state_dir": "a folder",
     "STATE_DIR": "a folder",
     "journal": known_urls(),

@@ -76,6 +76,20 @@ class Authentication:
         subject = await self._by_token(token) if token else self._by_certificate(credentials.certificate)
         return replace(subject, peer=credentials.peer)
 
+    def token_of(self, code: str, now: int) -> str:
+        """The token for which the code of a sign-in link stands.
+
+        Args:
+            code: that the link has brought.
+            now: nanoseconds since the epoch, UTC.
+
+        Raises:
+            NotAuthenticated: it stands for none now.
+        """
+        if self._local is None:
+            raise NotAuthenticated("CODE_NOT_KNOWN", "this orchestrator has no local operator; sign in with your token")
+        return self._local.by_code(code, now)
+
     async def _by_token(self, token: str) -> Subject:
         found = self._local.by_token(token) if self._local else None
         if found is None and self._file is not None:

@@ -15,6 +15,7 @@ from orchestrator.cli.commands.access import token, whoami
 from orchestrator.cli.commands.annotate import annotate
 from orchestrator.cli.commands.check import check
 from orchestrator.cli.commands.conform import conform
+from orchestrator.cli.commands.console import console
 from orchestrator.cli.commands.doctor import doctor
 from orchestrator.cli.commands.export import export
 from orchestrator.cli.commands.faults import faults
@@ -103,6 +104,7 @@ app.add_typer(journal_commands, name="journal", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(connecting(preview))
 app.command(rich_help_panel=LOOK)(connecting(stats))
 app.command(rich_help_panel=LOOK)(connecting(whoami))
+app.command(rich_help_panel=LOOK)(console)
 
 ACT = "Acting on sagas"
 app.command(rich_help_panel=ACT)(connecting(cancel))
