@@ -20,6 +20,7 @@ import enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.contract.command import Effect
+from orchestrator.journal.cause import Cause
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ CLAIMABLE = frozenset({Status.RUNNING, Status.COMPENSATING})
 
 ENDED = frozenset({Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED})
 """The statuses that no entry changes any more."""
+
+CAUSED = frozenset(
+    {Status.COMPENSATING, Status.COMPENSATED, Status.SUSPENDED, Status.PARTIALLY_COMPENSATED}
+)
+"""The statuses of sagas that something went wrong with: they have a cause."""
 
 
 class StepOutcome(enum.Enum):
@@ -210,6 +216,8 @@ class SagaState:
         overdue: the deadline passed after the pivot.
         rollback: why the saga rolls back, once it does.
         suspension: why the saga is suspended, while it is.
+        rollback_at: when the rollback began; 0 where it did not.
+        suspended_at: when the saga was suspended the last time; 0 where it never was.
         proposals: the acts that a second person must ask for, by what exactly each is; until the saga is resumed.
         started_by: who started it; ``None`` where no caller from outside did.
         queued: that it is queued, while it is: it was started, and nobody has begun to advance it.
@@ -231,6 +239,7 @@ class SagaState:
         "queued",
         "result",
         "rollback",
+        "rollback_at",
         "saga_id",
         "sampled",
         "settled",
@@ -238,6 +247,7 @@ class SagaState:
         "started_at",
         "started_by",
         "status",
+        "suspended_at",
         "suspension",
         "traceparent",
         "values",
@@ -270,7 +280,9 @@ class SagaState:
         self.overdue = False
         self.pivoted = False
         self.rollback: Reason | None = None
+        self.rollback_at = 0
         self.suspension: Reason | None = None
+        self.suspended_at = 0
         self.proposals: dict[str, Reason] = {}
         self.result: bytes | None = None
         self.queued: Queued | None = None
@@ -284,6 +296,16 @@ class SagaState:
     def reason(self) -> Reason | None:
         """Why the saga is suspended, or else why it rolls back."""
         return self.suspension or self.rollback
+
+    @property
+    def cause(self) -> Cause | None:
+        """The same as it is searched for."""
+        reason = self.suspension or self.rollback
+        if reason is None:
+            return None
+        command = self.commands.get(reason.step_key)
+        since = self.rollback_at if self.suspension is None else self.suspended_at
+        return Cause.of(reason, "" if command is None else command.method, since)
 
     @property
     def skipped(self) -> bool:

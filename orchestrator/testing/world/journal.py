@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.fold import fold
+from orchestrator.testing.world.figures import FiguresConnection
 from orchestrator.testing.world.schedules import SchedulesConnection
 from orchestrator.testing.world.virtual_loop import call_outside
 
@@ -42,7 +43,7 @@ Results: TypeAlias = "list[Exception | None]"
 """What each append of a transaction is answered with: an error, or ``None`` for done."""
 
 
-class JournalConnection(SchedulesConnection):
+class JournalConnection(SchedulesConnection, FiguresConnection):
     """A connection with which nothing goes wrong, and that takes no time.
 
     It is a :class:`~orchestrator.ports.journal.Journal`. A subclass says what goes wrong, by overriding :meth:`delay`,
@@ -54,7 +55,8 @@ class JournalConnection(SchedulesConnection):
     """
 
     def __init__(self, journal: Journal, process: Process) -> None:
-        super().__init__(journal, self._ask)
+        SchedulesConnection.__init__(self, journal, self._ask)
+        FiguresConnection.__init__(self, journal, self._ask)
         self.journal = journal
         self.process = process
         self._waiting: Batch = []
@@ -148,9 +150,11 @@ class JournalConnection(SchedulesConnection):
         """See the port."""
         return await self._ask(lambda: self.journal.find_each(saga_ids))
 
-    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+    async def search(
+        self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
+    ) -> tuple[list[SagaRecord], str]:
         """See the port."""
-        return await self._ask(lambda: self.journal.search(where, limit, page_token))
+        return await self._ask(lambda: self.journal.search(where, limit, page_token, oldest_first=oldest_first))
 
     async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""
