@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _SECONDS: Final = 10
+_PAGE: Final = "/shop"
+"""To which the link leads: what a newcomer sees first."""
 
 
 def main() -> int:
@@ -137,11 +139,12 @@ def _opened(addresses: Addresses, state: str) -> str:
     if not addresses.console:
         return ""
     token = local_token(ROOT / state)
-    link = sign_in_link(addresses.console, token, time.time_ns()) if token else f"http://{addresses.console}/"
+    first = f"http://{addresses.console}{_PAGE}"
+    link = sign_in_link(addresses.console, token, time.time_ns(), page=_PAGE) if token else first
     moved = addresses != Addresses.by_contract()
     where = f"ORCHESTRATOR_CONSOLE_LISTEN={addresses.console} STATE_DIR={state} " if moved else ""
-    another = f"{where}.venv/bin/orchestrator console"
-    return f"See it in a browser, within ten minutes (`{another}` prints another link):\n\n{link}\n\n"
+    another = f"{where}.venv/bin/orchestrator console --page {_PAGE}"
+    return f"Shop in a browser, within ten minutes (`{another}` prints another link):\n\n{link}\n\n"
 
 
 async def _skus(product: str) -> list[str]:
