@@ -31,6 +31,7 @@ from orchestrator.connections.tls import keep_fresh
 from orchestrator.contract.addresses import GRPC, default_address
 from orchestrator.doors import Doors, Hinges, application_of
 from orchestrator.engine.replica.assemble import assemble
+from orchestrator.engine.replica.figures import FigurePasses
 from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.replica.republish import Republishing
 from orchestrator.engine.replica.retention import RetentionPasses
@@ -186,6 +187,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         await republishing.open()
         worker.note = frozen_note(settings.journal)
         archive = None if settings.retention_archive is None else FolderArchive(settings.retention_archive)
+        worker.beside.append(FigurePasses(journal, clock))
         worker.beside.append(RetentionPasses(journal, clock, settings.retention_rules, archive))
         worker.recovery.timers.load = ThreadLoad()
         stack.push_async_callback(worker.close, settings.drain_seconds)

@@ -8,8 +8,8 @@ from orchestrator.access.decisions import refuse_without_role
 from orchestrator.access.narrowed import can_be_seen
 from orchestrator.access.subject import actor, current
 from orchestrator.api.bulk import act_on_sagas
-from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, priority_of, saga_filter, traceparent_of, unpack
-from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for
+from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, priority_of, traceparent_of, unpack
+from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for, wanted
 from orchestrator.api.signals import decision_of, signal_of
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.api.views.journal_view import journal_view
@@ -22,6 +22,7 @@ from orchestrator.definition.waiting import APPROVAL
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.acts import Act, find_command
+from orchestrator.journal.reason import Reason
 from orchestrator.journal.state import Status
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as api
@@ -77,7 +78,9 @@ class SagaService(SagaServiceServicer):
     async def ListSagas(self, request: api.ListSagasRequest, context: Context) -> api.ListSagasResponse:
         """See the contract."""
         size = request.page_size or DEFAULT_PAGE_SIZE
-        records, token = await find_sagas(self._sagas, request.filter, size, request.page_token)
+        records, token = await find_sagas(
+            self._sagas, request.filter, size, request.page_token, oldest_first=request.oldest_first
+        )
         return api.ListSagasResponse(sagas=[await self._listed(each) for each in records], next_page_token=token)
 
     async def WatchSaga(self, request: api.WatchSagaRequest, context: Context) -> AsyncIterator[api.WatchSagaResponse]:
@@ -96,7 +99,7 @@ class SagaService(SagaServiceServicer):
         self, request: api.WatchSagasRequest, context: Context
     ) -> AsyncIterator[api.WatchSagasResponse]:
         """See the contract."""
-        where, reasons = saga_filter(request.filter), request.filter.waiting_for
+        where, reasons = wanted(self._sagas, request.filter), request.filter.waiting_for
         await refuse_unknown(self._sagas, where)
         async for answer in self._feed.read(where):
             saga_id = answer.saga.saga_id
@@ -221,7 +224,8 @@ class SagaService(SagaServiceServicer):
         return waits_for(self._sagas.waiting(await self._sagas.get(saga_id)), reasons)
 
     async def _listed(self, record: SagaRecord) -> saga_pb2.Saga:
-        suspended = record.status is Status.SUSPENDED
-        reason = await suspension_of(self._sagas, record.saga_id) if suspended else None
+        suspended, cause = record.status is Status.SUSPENDED, record.cause
+        reason = None if cause is None else Reason(cause.code, cause.message)
+        reason = await suspension_of(self._sagas, record.saga_id) if suspended else reason
         waits = record.status is Status.WAITING or self._sagas.is_live(record.saga_id)
         return record_view(record, reason, self._sagas.waiting(await self._sagas.get(record.saga_id)) if waits else ())

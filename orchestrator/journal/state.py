@@ -64,9 +64,7 @@ CLAIMABLE = frozenset({Status.RUNNING, Status.COMPENSATING})
 ENDED = frozenset({Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED})
 """The statuses that no entry changes any more."""
 
-CAUSED = frozenset(
-    {Status.COMPENSATING, Status.COMPENSATED, Status.SUSPENDED, Status.PARTIALLY_COMPENSATED}
-)
+CAUSED = frozenset({Status.COMPENSATING, Status.COMPENSATED, Status.SUSPENDED, Status.PARTIALLY_COMPENSATED})
 """The statuses of sagas that something went wrong with: they have a cause."""
 
 
@@ -215,9 +213,9 @@ class SagaState:
         forward_until: when the forward run stops for the deadline's sake, leaving the reserve; 0 for never.
         overdue: the deadline passed after the pivot.
         rollback: why the saga rolls back, once it does.
+        rollback_at: when that began, nanoseconds since the epoch, UTC; 0 for never.
         suspension: why the saga is suspended, while it is.
-        rollback_at: when the rollback began; 0 where it did not.
-        suspended_at: when the saga was suspended the last time; 0 where it never was.
+        suspended_at: when it was suspended last, nanoseconds since the epoch, UTC; 0 for never.
         proposals: the acts that a second person must ask for, by what exactly each is; until the saga is resumed.
         started_by: who started it; ``None`` where no caller from outside did.
         queued: that it is queued, while it is: it was started, and nobody has begun to advance it.

@@ -302,7 +302,7 @@ class SagaFilter:
 
     def __post_init__(self) -> None:
         """List the criteria once: a feed asks one filter about every change."""
-        object.__setattr__(self, "criteria", tuple(self._asked_for()))
+        object.__setattr__(self, "criteria", (*self._asked_for(), *self._asked_besides()))
 
     def matches(self, saga: Listed) -> bool:
         """Whether the filter is about this saga."""
@@ -323,15 +323,14 @@ class SagaFilter:
             yield IdBegins(self.id_prefix)
         if self.queued:
             yield IsQueued()
+
+    def _asked_besides(self) -> Iterator[Criterion]:
         if self.version:
             yield VersionIs(self.version)
         if self.ended_from is not None:
             yield EndedFrom(self.ended_from)
         if self.ended_before is not None:
             yield EndedBefore(self.ended_before)
-        yield from self._causes()
-
-    def _causes(self) -> Iterator[Criterion]:
         if self.failed_command:
             yield FailedCommandIs(self.failed_command)
         if self.reason_code:

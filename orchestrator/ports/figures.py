@@ -2,15 +2,16 @@
 
 Purpose: charts that are the same on every replica and after a restart. Each start and each end is counted in the
 transaction that makes it durable, so nothing is counted in a process, and none is missed or counted twice. Invariant:
-the figures of a time are those of the sagas that started or ended in it, also of those that were deleted since; one that
-had completed and was rolled back with its parent counts as ended anew.
+the figures of a time are those of the sagas that started or ended in it, also of those that were deleted since; one
+that had completed and was rolled back with its parent counts as ended anew.
 
 They are counted by minutes. What is over is summed up, beside the hot path and by whichever replica:
 
 ::
 
-    minute, new ──the hour is over──▶ minute, summed ──8 days──▶ gone
-                        └───────────▶ hour ──────────100 days──▶ day
+    new minute ──the hour is over──▶ minute that its hour holds ──after 8 days──▶ gone
+                      └────────────▶ new hour ──the day is over──▶ hour that its day holds ──after 93 days──▶ gone
+                                                     └───────────▶ day
 
 A count that comes late makes a new minute, which is summed up by the next pass.
 """
@@ -19,15 +20,13 @@ from __future__ import annotations
 
 import enum
 from bisect import bisect_right
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.state import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from orchestrator.journal.cause import Cause
 
@@ -63,11 +62,14 @@ class Grain(enum.IntEnum):
     """Of what time a stored count is; the numbers are kept in the stores."""
 
     NEW_MINUTE = 0
-    """Of a minute, and of no hour yet."""
-    SUMMED_MINUTE = 1
+    """Of a minute, and in no hour yet."""
+    HELD_MINUTE = 1
     """Of a minute whose hour holds it too."""
-    HOUR = 2
-    DAY = 3
+    NEW_HOUR = 2
+    """Of an hour, and in no day yet."""
+    HELD_HOUR = 3
+    """Of an hour whose day holds it too."""
+    DAY = 4
 
 
 class Step(enum.Enum):
@@ -80,9 +82,14 @@ class Step(enum.Enum):
     @property
     def grains(self) -> tuple[Grain, ...]:
         """Which stored counts make up the figures of such times."""
-        if self is Step.MINUTE:
-            return Grain.NEW_MINUTE, Grain.SUMMED_MINUTE
-        return Grain.NEW_MINUTE, Grain.HOUR, Grain.DAY
+        return _GRAINS[self]
+
+
+_GRAINS: Final = {
+    Step.MINUTE: (Grain.NEW_MINUTE, Grain.HELD_MINUTE),
+    Step.HOUR: (Grain.NEW_MINUTE, Grain.NEW_HOUR, Grain.HELD_HOUR),
+    Step.DAY: (Grain.NEW_MINUTE, Grain.NEW_HOUR, Grain.DAY),
+}
 
 
 class Window(NamedTuple):
@@ -110,7 +117,9 @@ class Window(NamedTuple):
         if since >= until:
             raise InvalidInput(("until", "must be later than the beginning"))
         if (window.until - window.since) // length > _MOST_BUCKETS:
-            raise InvalidInput(("step", f"the window has more than {_MOST_BUCKETS} {step.name.lower()}s; ask for longer ones"))
+            raise InvalidInput(
+                ("step", f"the window has more than {_MOST_BUCKETS} {step.name.lower()}s; ask for longer ones")
+            )
         for kept, of in ((MINUTES_KEPT, Step.MINUTE), (HOURS_KEPT, Step.HOUR)):
             if step is of and window.since < now - kept - length:
                 told = f"{step.name.lower()}s are told for {kept // DAY} days; ask for longer ones"
@@ -143,18 +152,20 @@ class Cut(NamedTuple):
 
     Attributes:
         hour: new minutes before it are summed up in hours.
-        minutes: minutes before it that are summed up are dropped.
-        day: hours before it are summed up in days.
+        day: new hours before it are summed up in days.
+        minutes: minutes before it that their hours hold are dropped; so are hours that their days hold.
     """
 
     hour: int
-    minutes: int
     day: int
+    minutes: int
+    hours: int
 
     @classmethod
     def at(cls, now: int) -> Cut:
-        """What can be summed up by now: a day later than nobody can ask for it any more."""
-        return cls(now // HOUR * HOUR, (now - MINUTES_KEPT - _GRACE) // HOUR * HOUR, (now - HOURS_KEPT - _GRACE) // DAY * DAY)
+        """What can be summed up by now. It is dropped a day later than nobody can ask for it any more."""
+        minutes, hours = now - MINUTES_KEPT - _GRACE, now - HOURS_KEPT - _GRACE
+        return cls(now // HOUR * HOUR, now // DAY * DAY, minutes // HOUR * HOUR, hours // DAY * DAY)
 
 
 class FigureReader(Protocol):
@@ -170,7 +181,7 @@ class FigureReader(Protocol):
         """Sagas that must have a cause, and of which the store knows none: an earlier version wrote them.
 
         Returns:
-            Their ids, in the order of start, and the position of the next page; ``None`` after the last. 0 is the first.
+            Their ids in the order of start, and the position of the next page; ``None`` after the last, 0 of the first.
         """
 
 
@@ -199,75 +210,3 @@ class SuspendedGroup(NamedTuple):
     code: str
     number: int
     since: int
-
-
-@dataclass(frozen=True)
-class Latencies:
-    """How long sagas took from their start to their end.
-
-    Attributes:
-        numbers: how many, by the number of the bucket; see :data:`LATENCY_BOUNDS`.
-    """
-
-    numbers: Mapping[int, int]
-
-    def quantile(self, part: float) -> float | None:
-        """Below which time this part of the sagas ended, in seconds; ``None`` of none.
-
-        It is exact to the bucket, and within that as if they lay evenly; so it is off by a third of itself at most.
-        """
-        wanted = part * sum(self.numbers.values())
-        if not wanted:
-            return None
-        passed = 0
-        for bucket in sorted(self.numbers):
-            number = self.numbers[bucket]
-            if passed + number >= wanted:
-                low = LATENCY_BOUNDS[bucket - 1] if bucket else 0
-                high = LATENCY_BOUNDS[bucket] if bucket < len(LATENCY_BOUNDS) else low
-                return (low + (high - low) * (wanted - passed) / number) / _SECOND
-            passed += number
-        return LATENCY_BOUNDS[-1] / _SECOND
-
-
-class Failures(NamedTuple):
-    """How many sagas were rolled back because of a command, for one kind of reason; command is empty where none was."""
-
-    command: str
-    code: str
-    number: int
-
-
-@dataclass
-class Figures:
-    """The sagas of one step, or of a window.
-
-    Attributes:
-        started: how many started.
-        ended: how many ended, by status.
-        latencies: how long those took that ended.
-        failures: why those were rolled back that were; those with the most sagas first.
-    """
-
-    started: int = 0
-    ended: Counter[Status] = field(default_factory=Counter)
-    latencies: Latencies = field(default_factory=lambda: Latencies({}))
-    failures: list[Failures] = field(default_factory=list)
-
-
-def summed(counted: Iterable[Counted]) -> Figures:
-    """The figures of all that was counted."""
-    figures, latencies = Figures(), Counter[int]()
-    failures: Counter[tuple[str, str]] = Counter()
-    for each in counted:
-        if each.status is STARTED:
-            figures.started += each.number
-            continue
-        figures.ended[each.status] += each.number
-        latencies[each.latency] += each.number
-        if each.status is not Status.COMPLETED:
-            failures[each.command, each.code] += each.number
-    figures.latencies = Latencies(dict(latencies))
-    ordered = sorted(failures.items(), key=lambda item: (-item[1], item[0]))
-    figures.failures = [Failures(*of, number) for of, number in ordered if number]
-    return figures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from orchestrator.journal.state import CAUSED, Status
 from orchestrator.ports.figures import MINUTE, STARTED, latency_bucket
@@ -20,27 +20,12 @@ NO_FAILURE: Final = ("", "")
 """The code and the command of a saga without a cause."""
 
 
-class Ended(Protocol):
-    """A saga that has ended; failure is the code and the command of its cause."""
-
-    @property
-    def definition(self) -> str: ...
-
-    @property
-    def status(self) -> Status: ...
-
-    @property
-    def started_at(self) -> int: ...
-
-    @property
-    def ended_at(self) -> int | None: ...
-
-    @property
-    def failure(self) -> tuple[str, str]: ...
-
-
 class EndedSaga(NamedTuple):
-    """One by itself."""
+    """A saga that has ended.
+
+    Attributes:
+        failure: the code and the command of its cause.
+    """
 
     definition: str
     status: Status
@@ -59,13 +44,11 @@ def start_key(definition: str, started_at: int) -> FigureKey:
     return started_at - started_at % MINUTE, definition, STARTED.value, 0, "", ""
 
 
-def end_key(saga: Ended) -> FigureKey:
+def end_key(saga: EndedSaga) -> FigureKey:
     """Under what an end is counted."""
-    ended_at = saga.ended_at
-    assert ended_at is not None, "it has not ended"
     failure = saga.failure if saga.status in CAUSED else NO_FAILURE
-    latency = latency_bucket(ended_at - saga.started_at)
-    return ended_at - ended_at % MINUTE, saga.definition, saga.status.value, latency, *failure
+    latency = latency_bucket(saga.ended_at - saga.started_at)
+    return saga.ended_at - saga.ended_at % MINUTE, saga.definition, saga.status.value, latency, *failure
 
 
 def tally_start(tally: Tally, definition: str, started_at: int) -> None:
@@ -73,7 +56,7 @@ def tally_start(tally: Tally, definition: str, started_at: int) -> None:
     _add(tally, start_key(definition, started_at), 1)
 
 
-def tally_end(tally: Tally, saga: Ended, number: int) -> None:
+def tally_end(tally: Tally, saga: EndedSaga, number: int) -> None:
     """Count one more that ended, or one less."""
     _add(tally, end_key(saga), number)
 

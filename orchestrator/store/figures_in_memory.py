@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from orchestrator.journal.state import Status
 from orchestrator.ports.figures import SuspendedGroup
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.cause import Cause
     from orchestrator.ports.catalogue import SagaRecord
     from orchestrator.ports.figures import Counted, Cut, Window
-    from orchestrator.store.figure_tally import Tally
+    from orchestrator.store.figure_tally import FigureKey, Tally
 
 
 class FiguresInMemory:
@@ -42,10 +42,10 @@ class FiguresInMemory:
 
     async def figures(self, window: Window) -> Sequence[Counted]:
         """See the port."""
-        sums: dict[tuple[int, str, int, int, str, str], int] = {}
+        sums: Tally = {}
         for (at, definition, *of), number in self._tally.items():
             if window.since <= at < window.until and window.definition in ("", definition):
-                key = (at - at % window.step.value, definition, *of)
+                key = cast("FigureKey", (at - at % window.step.value, definition, *of))
                 sums[key] = sums.get(key, 0) + number
         return [counted_of((*key, sums[key])) for key in sorted(sums) if sums[key]]
 

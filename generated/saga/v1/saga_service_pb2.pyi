@@ -192,10 +192,13 @@ class ListSagasRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    OLDEST_FIRST_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many at most. Default: 50."""
     page_token: _builtins.str
     """Where the previous page ended: its next_page_token."""
+    oldest_first: _builtins.bool
+    """List the oldest first. Not together with waiting_for the reasons that the journal does not tell of."""
     @_builtins.property
     def filter(self) -> Global___SagaFilter:
         """Only these sagas. Default: all."""
@@ -206,10 +209,11 @@ class ListSagasRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         filter: Global___SagaFilter | None = ...,
+        oldest_first: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "oldest_first", b"oldest_first", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -248,10 +252,29 @@ class SagaFilter(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
     ID_PREFIX_FIELD_NUMBER: _builtins.int
     WAITING_FOR_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ENDED_FROM_FIELD_NUMBER: _builtins.int
+    ENDED_BEFORE_FIELD_NUMBER: _builtins.int
+    FAILED_COMMAND_FIELD_NUMBER: _builtins.int
+    REASON_CODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     definition: _builtins.str
     """Only sagas of this definition."""
     id_prefix: _builtins.str
     """Only sagas whose identity begins with this and has no `/` after it, as the identities of child sagas have."""
+    version: _builtins.int
+    """Only sagas of this version of their definition. Default: all."""
+    failed_command: _builtins.str
+    """Only sagas that roll back, were rolled back or are suspended because of this command: the full name of its rpc, or
+    its end where it tells one command of a served saga from the others, such as `AuthorizePayment`.
+    """
+    reason_code: _builtins.str
+    """Only sagas that roll back, were rolled back or are suspended for this kind of reason, such as `REJECTED`."""
+    reason: _builtins.str
+    """Only sagas where the sentence that says why holds this text; letters from A to Z are the same in both cases. Of a long
+    sentence, the first 1000 bytes count. The sentences of all sagas are read that something went wrong with: name a
+    status or a command besides where these are many.
+    """
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_saga_pb2.Status.ValueType]:
         """Only sagas of these statuses."""
@@ -275,6 +298,14 @@ class SagaFilter(_message.Message):
         seconds. The two kinds cannot be asked for together. Of the second kind, a feed tells only what this replica advances.
         """
 
+    @_builtins.property
+    def ended_from(self) -> _timestamp_pb2.Timestamp:
+        """Only sagas that ended at this instant or later. Between the years 1678 and 2262."""
+
+    @_builtins.property
+    def ended_before(self) -> _timestamp_pb2.Timestamp:
+        """Only sagas that ended before this instant. Between the years 1678 and 2262."""
+
     def __init__(
         self,
         *,
@@ -285,10 +316,16 @@ class SagaFilter(_message.Message):
         attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         id_prefix: _builtins.str = ...,
         waiting_for: _abc.Iterable[_saga_pb2.WaitReason.ValueType] | None = ...,
+        version: _builtins.int = ...,
+        ended_from: _timestamp_pb2.Timestamp | None = ...,
+        ended_before: _timestamp_pb2.Timestamp | None = ...,
+        failed_command: _builtins.str = ...,
+        reason_code: _builtins.str = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["started_before", b"started_before", "started_from", b"started_from"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended_before", b"ended_before", "ended_from", b"ended_from", "started_before", b"started_before", "started_from", b"started_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "definition", b"definition", "id_prefix", b"id_prefix", "started_before", b"started_before", "started_from", b"started_from", "statuses", b"statuses", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "definition", b"definition", "ended_before", b"ended_before", "ended_from", b"ended_from", "failed_command", b"failed_command", "id_prefix", b"id_prefix", "reason", b"reason", "reason_code", b"reason_code", "started_before", b"started_before", "started_from", b"started_from", "statuses", b"statuses", "version", b"version", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

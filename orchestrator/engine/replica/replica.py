@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
+    from orchestrator.ports.figures import Counted, SuspendedGroup, Window
 
 
 class Replica:
@@ -106,9 +107,11 @@ class Replica:
         """See the facade."""
         return await self.worker.adapters.journal.read(saga_id)
 
-    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+    async def search(
+        self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
+    ) -> tuple[list[SagaRecord], str]:
         """See the facade."""
-        return await self.worker.adapters.journal.search(where, limit, page_token)
+        return await self.worker.adapters.journal.search(where, limit, page_token, oldest_first=oldest_first)
 
     async def count(self) -> Sequence[SagaCount]:
         """See the facade."""
@@ -228,3 +231,11 @@ class Replica:
         """See the facade."""
         recovery = self.worker.recovery
         return RecoveryProgress(recovery.under_way, recovery.recovered, recovery.expected)
+
+    async def figures(self, window: Window) -> Sequence[Counted]:
+        """See the facade."""
+        return await self.worker.adapters.journal.figures(window)
+
+    async def suspended(self) -> Sequence[SuspendedGroup]:
+        """See the facade."""
+        return await self.worker.adapters.journal.suspended()

@@ -137,8 +137,8 @@ class OrderPage:
     def _story(self, query: Mapping[str, str]) -> dict[str, str]:
         """What was chosen to go wrong, as the address says; it changes nothing of the order."""
         steps, undos = self.placing.choices()
-        said = (query.get(name, "") for name in ("rehearsal", "step", "fault"))
-        rehearsal = chosen(*said, steps + undos)
+        name, step, fault = (query.get(each, "") for each in ("rehearsal", "step", "fault"))
+        rehearsal = chosen(name, step, fault, steps + undos)
         if rehearsal is None or rehearsal is NOTHING:
             return {}
         return {"title": rehearsal.title, "text": rehearsal.story}

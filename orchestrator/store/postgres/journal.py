@@ -204,8 +204,8 @@ class PostgresJournal(PostgresReader, PostgresSchedules):
 
     async def sum_up(self, cut: Cut) -> bool:
         """See the port."""
-        ((is_more,),) = await self._ask("sum_up_figures", *cut)
-        return bool(is_more)
+        (done,) = await self._ask("sum_up_figures", *cut)
+        return any(done)
 
     async def note_causes(self, causes: Sequence[tuple[str, Cause]]) -> None:
         """See the port."""

@@ -547,4 +547,8 @@ LIMIT $2;
 SELECT tell_causes($1, $2, $3, $4, $5, true);
 
 -- name: sum_up_figures
-SELECT sum_up_figures($1, $2, $3);
+-- An hour of new minutes and a day of new hours; as many old ones are dropped.
+SELECT sum_up_grain(0::smallint, $1, 3600000000000, '{2, 1}', '{3600000000000, 60000000000}'),
+       sum_up_grain(2::smallint, $2, 86400000000000, '{4, 3}', '{86400000000000, 3600000000000}'),
+       sum_up_grain(1::smallint, $3, 3600000000000, '{}', '{}'),
+       sum_up_grain(3::smallint, $4, 86400000000000, '{}', '{}');

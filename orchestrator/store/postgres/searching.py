@@ -41,7 +41,9 @@ _CAUSED: Final = "coalesce(o.status, e.status) IN (4, 5, 6, 7)"
 _LISTED: Final = "SELECT a.saga FROM attribute AS a WHERE a.digest ="
 
 
-def conditions(where: SagaFilter, position: int | None, limit: int, *, oldest_first: bool) -> tuple[str, list[Any]]:
+def conditions(
+    where: SagaFilter, position: int | None, limit: int, *, oldest_first: bool = False
+) -> tuple[str, list[Any]]:
     """The WHERE and ORDER BY clauses of a search, and their values, of which the first is the limit.
 
     Args:
@@ -60,17 +62,15 @@ def conditions(where: SagaFilter, position: int | None, limit: int, *, oldest_fi
     return f"{clause} ORDER BY s.id{'' if oldest_first else ' DESC'}", values
 
 
-def _condition(criterion: Criterion, values: list[Any]) -> str:  # noqa: PLR0911, C901 - a table for the type checker
+def _condition(criterion: Criterion, values: list[Any]) -> str:  # noqa: PLR0911 - a table that the type checker reads
     """What a criterion is in SQL; its values are added."""
     match criterion:
         case DefinitionIs(name):
             return f"s.definition = {_bound(values, name)}"
         case StatusIn(statuses):
             return _has_status(statuses, values)
-        case StartedFrom(instant):
-            return f"s.started_at >= {_bound(values, instant)}"
-        case StartedBefore(instant):
-            return f"s.started_at < {_bound(values, instant)}"
+        case StartedFrom() | StartedBefore() | EndedFrom() | EndedBefore():
+            return _time_condition(criterion, values)
         case HasAttribute(name, value):
             return f"s.id IN ({_LISTED} {_bound(values, digest(name, value))})"
         case IdBegins(prefix):
@@ -81,10 +81,28 @@ def _condition(criterion: Criterion, values: list[Any]) -> str:  # noqa: PLR0911
             return f"s.id IN ({_OPEN} = 2 AND l.turn_at IS NOT NULL)"
         case VersionIs(version):
             return f"s.version = {_bound(values, version)}"
+        case FailedCommandIs() | ReasonIs() | ReasonContains():
+            return _cause_condition(criterion, values)
+        case _:
+            assert_never(criterion)
+
+
+def _time_condition(criterion: StartedFrom | StartedBefore | EndedFrom | EndedBefore, values: list[Any]) -> str:
+    match criterion:
+        case StartedFrom(instant):
+            return f"s.started_at >= {_bound(values, instant)}"
+        case StartedBefore(instant):
+            return f"s.started_at < {_bound(values, instant)}"
         case EndedFrom(instant):
             return f"coalesce(o.ended_at, e.ended_at) >= {_bound(values, instant)}"
         case EndedBefore(instant):
             return f"coalesce(o.ended_at, e.ended_at) < {_bound(values, instant)}"
+        case _:
+            assert_never(criterion)
+
+
+def _cause_condition(criterion: FailedCommandIs | ReasonIs | ReasonContains, values: list[Any]) -> str:
+    match criterion:
         case FailedCommandIs(method):
             return f"{_CAUSED} AND f.command = {_bound(values, method)}"
         case ReasonIs(code):

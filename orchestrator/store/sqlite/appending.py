@@ -14,7 +14,7 @@ over a network is asked once for a batch, not once for a look-up.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.journal.state import CLAIMABLE, ENDED, Status
@@ -27,7 +27,7 @@ from orchestrator.store.append_refusals import (
     sequence_conflict,
 )
 from orchestrator.store.chunk import pack
-from orchestrator.store.figure_tally import NO_FAILURE, failure_of, tally_end, tally_start
+from orchestrator.store.figure_tally import NO_FAILURE, EndedSaga, failure_of, tally_end, tally_start
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.tombstones import tombstone_of
 
@@ -203,15 +203,20 @@ class Appending:
 
     def _count(self, held: _Held) -> None:
         """Note one more that has ended so."""
-        tally_end(self._figures, held, +1)
+        self._tally(held, held.status, +1)
         of = held.definition, held.status.value
         number, oldest = self._ended.get(of, (0, held.started_at))
         self._ended[of] = number + 1, min(oldest, held.started_at)
 
+    def _tally(self, held: _Held, status: Status, number: int) -> None:
+        assert held.ended_at is not None, "it has not ended"
+        ended = EndedSaga(held.definition, status, held.started_at, held.ended_at, held.failure)
+        tally_end(self._figures, ended, number)
+
     def _uncount(self, held: _Held, before: Status) -> None:
         """Take one back that had completed, and is rolled back with its parent."""
         self.flush()
-        tally_end(self._figures, replace(held, status=before), -1)
+        self._tally(held, before, -1)
         values = {"definition": held.definition, "status": before.value, "started_at": held.started_at}
         self._database.execute(queries()["uncount_ended"], values)
 

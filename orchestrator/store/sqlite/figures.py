@@ -24,15 +24,17 @@ class _Summing(NamedTuple):
     at_once: int
 
 
-_NEW: Final = _Summing(Grain.NEW_MINUTE, ((Grain.HOUR, HOUR), (Grain.SUMMED_MINUTE, MINUTE)), HOUR)
-_MINUTES: Final = _Summing(Grain.SUMMED_MINUTE, (), HOUR)
-_HOURS: Final = _Summing(Grain.HOUR, ((Grain.DAY, DAY),), DAY)
+_NEW_MINUTES: Final = _Summing(Grain.NEW_MINUTE, ((Grain.NEW_HOUR, HOUR), (Grain.HELD_MINUTE, MINUTE)), HOUR)
+_NEW_HOURS: Final = _Summing(Grain.NEW_HOUR, ((Grain.DAY, DAY), (Grain.HELD_HOUR, HOUR)), DAY)
+_OLD_MINUTES: Final = _Summing(Grain.HELD_MINUTE, (), HOUR)
+_OLD_HOURS: Final = _Summing(Grain.HELD_HOUR, (), DAY)
 
 
 def sum_up(database: sqlite3.Connection, cut: Cut) -> bool:
-    """Sum up an hour of new minutes, drop an hour of old ones, sum up a day of hours; whether there was something."""
-    parts = ((_NEW, cut.hour), (_MINUTES, cut.minutes), (_HOURS, cut.day))
-    return any([_sum_up(database, summing, until) for summing, until in parts])
+    """Sum up an hour of new minutes and a day of new hours, and drop as many old ones; whether there was something."""
+    parts = ((_NEW_MINUTES, cut.hour), (_NEW_HOURS, cut.day), (_OLD_MINUTES, cut.minutes), (_OLD_HOURS, cut.hours))
+    done = [_sum_up(database, summing, until) for summing, until in parts]
+    return any(done)
 
 
 def _sum_up(database: sqlite3.Connection, summing: _Summing, until: int) -> bool:

@@ -93,7 +93,9 @@ class SqliteReader:
         since, until, step, definition = window
         values = {"since": since, "until": until, "step": step.value, "definition": definition}
         values["grains"] = json.dumps(step.grains)
-        return [counted_of(row) for row in await self._read(lambda db: db.execute(queries()["figures"], values).fetchall())]
+        return [
+            counted_of(row) for row in await self._read(lambda db: db.execute(queries()["figures"], values).fetchall())
+        ]
 
     async def suspended(self) -> list[SuspendedGroup]:
         """See the port."""

@@ -44,7 +44,7 @@ _NAMED: Final = (
 _CAUSED: Final = "+s.status IN (4, 5, 6, 7) AND s.id IN (SELECT w.saga FROM cause AS w WHERE"
 
 
-def conditions(where: SagaFilter, position: int | None, *, oldest_first: bool) -> tuple[str, list[Any]]:
+def conditions(where: SagaFilter, position: int | None, *, oldest_first: bool = False) -> tuple[str, list[Any]]:
     """The WHERE and ORDER BY clauses of a search, and their values.
 
     Args:
@@ -60,7 +60,7 @@ def conditions(where: SagaFilter, position: int | None, *, oldest_first: bool) -
     return f"{clause} {order}", [value for _, values in parts for value in values]
 
 
-def _condition(criterion: Criterion) -> tuple[str, list[Any]]:  # noqa: PLR0911, C901 - a table that the type checker reads
+def _condition(criterion: Criterion) -> tuple[str, list[Any]]:  # noqa: PLR0911 - a table that the type checker reads
     """What a criterion is in SQL, and its values."""
     match criterion:
         case DefinitionIs(name):
@@ -69,10 +69,8 @@ def _condition(criterion: Criterion) -> tuple[str, list[Any]]:  # noqa: PLR0911,
             # The last part says to the planner that the small index holds all of these.
             also = "" if Status.COMPLETED in statuses else " AND s.status <> 3"
             return f"s.status IN ({', '.join('?' * len(statuses))}){also}", [status.value for status in statuses]
-        case StartedFrom(instant):
-            return "s.started_at >= ?", [instant]
-        case StartedBefore(instant):
-            return "s.started_at < ?", [instant]
+        case StartedFrom() | StartedBefore() | EndedFrom() | EndedBefore():
+            return _time_condition(criterion)
         case HasAttribute(name, value):
             return "s.id IN (SELECT a.saga FROM attribute AS a WHERE a.name = ? AND a.value = ?)", [name, value]
         case IdBegins(prefix):
@@ -81,10 +79,28 @@ def _condition(criterion: Criterion) -> tuple[str, list[Any]]:  # noqa: PLR0911,
             return "s.turn_at IS NOT NULL", []
         case VersionIs(version):
             return "s.version = ?", [version]
+        case FailedCommandIs() | ReasonIs() | ReasonContains():
+            return _cause_condition(criterion)
+        case _:
+            assert_never(criterion)
+
+
+def _time_condition(criterion: StartedFrom | StartedBefore | EndedFrom | EndedBefore) -> tuple[str, list[Any]]:
+    match criterion:
+        case StartedFrom(instant):
+            return "s.started_at >= ?", [instant]
+        case StartedBefore(instant):
+            return "s.started_at < ?", [instant]
         case EndedFrom(instant):
             return "s.ended_at >= ?", [instant]
         case EndedBefore(instant):
             return "s.ended_at < ?", [instant]
+        case _:
+            assert_never(criterion)
+
+
+def _cause_condition(criterion: FailedCommandIs | ReasonIs | ReasonContains) -> tuple[str, list[Any]]:
+    match criterion:
         case FailedCommandIs(method):
             return f"{_CAUSED} w.command = ?)", [method]
         case ReasonIs(code):

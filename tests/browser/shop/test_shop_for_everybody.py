@@ -9,7 +9,6 @@ from playwright.async_api import expect
 
 from tests.browser.shop.conftest import MILLISECONDS, Visitor
 
-
 WINDOWS: list[tuple[Literal["light", "dark"], int]] = [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)]
 PAGES = {
     "front": ("/shop?cart=MUG-BLUE.2%20TEE-M.1", ""),

@@ -24,6 +24,7 @@ from orchestrator.access.opening import AccessSettings, open_authentication
 from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.feed import SagaFeed
+from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.saga_service import SagaService
 from orchestrator.api.schedule_service import ScheduleService
 from orchestrator.api.server import ApiServer
@@ -44,6 +45,7 @@ from orchestrator.shop.place_order import place_order
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.mock import ContractParticipant
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
+from saga.v1.figures_service_pb2_grpc import FiguresServiceStub, add_FiguresServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub, add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub, add_ScheduleServiceServicer_to_server
 from shop.order.v1.order_service_pb2 import StartOrderRequest
@@ -128,6 +130,7 @@ class Api:
         self.orders = OrderServiceStub(channel)
         self.sagas = SagaServiceStub(channel)
         self.schedules = ScheduleServiceStub(channel)
+        self.figures = FiguresServiceStub(channel)
         self.replica = sagas
         self.worker = sagas.worker
         self.mocks = mocks
@@ -175,6 +178,7 @@ async def serving(
         "127.0.0.1:0",
         {
             "saga.v1.AccessService": partial(add_AccessServiceServicer_to_server, AccessService()),
+            "saga.v1.FiguresService": partial(add_FiguresServiceServicer_to_server, FiguresService(narrowed, clock)),
             "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
             "saga.v1.ScheduleService": partial(
                 add_ScheduleServiceServicer_to_server,

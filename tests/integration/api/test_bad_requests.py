@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SERVICES = (
     "saga.v1.AccessService",
+    "saga.v1.FiguresService",
     "saga.v1.SagaService",
     "saga.v1.ScheduleService",
     "shop.order.v1.OrderService",

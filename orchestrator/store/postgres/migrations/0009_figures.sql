@@ -20,7 +20,7 @@ CREATE INDEX saga_definition ON saga (definition, id);
 -- rows, so that transactions which end sagas at once do not wait for one another; the sum counts, and one row alone may
 -- be negative.
 CREATE TABLE figure (
-    grain      smallint NOT NULL CHECK (grain BETWEEN 0 AND 3), -- see orchestrator.ports.figures.Grain
+    grain      smallint NOT NULL CHECK (grain BETWEEN 0 AND 4), -- see orchestrator.ports.figures.Grain
     at         bigint   NOT NULL,                               -- when that time begins
     definition text     COLLATE "C" NOT NULL,
     status     smallint NOT NULL CHECK (status IN (1, 3, 5, 7)),
@@ -186,54 +186,30 @@ BEGIN
 END
 $$;
 
--- Sums up an hour of new minutes, drops an hour of old ones, and sums up a day of hours; whether there was something. Two
--- that do so at once sum up nothing twice: the rows that one has taken, the other does not find.
-CREATE FUNCTION sum_up_figures(before_hour bigint, before_minutes bigint, before_day bigint)
-RETURNS boolean LANGUAGE plpgsql AS $$
+-- Sums up the oldest new figures of a grain that lie before an instant, those of one time of so many nanoseconds, into
+-- each of other grains; into none, they are dropped. Whether there were any. Two that do so at once sum up nothing twice:
+-- the rows that one has taken, the other does not find.
+CREATE FUNCTION sum_up_grain(
+    source smallint, before bigint, at_once bigint, targets smallint[], lengths bigint[]
+) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-    hour CONSTANT bigint := 3600000000000;
-    day CONSTANT bigint := 24 * hour;
     oldest bigint;
-    is_more boolean := false;
 BEGIN
-    SELECT min(f.at) INTO oldest FROM figure AS f WHERE f.grain = 0 AND f.at < before_hour;
-    IF oldest IS NOT NULL THEN
-        is_more := true;
-        WITH taken AS (
-            DELETE FROM figure AS f
-            WHERE f.grain = 0 AND f.at >= oldest - oldest % hour AND f.at < oldest - oldest % hour + hour
-            RETURNING f.*
-        )
-        INSERT INTO figure AS f (grain, at, definition, status, latency, code, command, slot, number)
-        SELECT g.grain, t.at - t.at % g.length, t.definition, t.status, t.latency, t.code, t.command, 0, sum(t.number)
-        FROM taken AS t CROSS JOIN (VALUES (1, 60000000000), (2, hour)) AS g (grain, length)
-        GROUP BY 1, 2, 3, 4, 5, 6, 7
-        ORDER BY 1, 2, 3, 4, 5, 6, 7
-        ON CONFLICT (grain, at, definition, status, latency, code, command, slot) DO UPDATE
-        SET number = f.number + excluded.number;
+    SELECT min(f.at) INTO oldest FROM figure AS f WHERE f.grain = source AND f.at < before;
+    IF oldest IS NULL THEN
+        RETURN false;
     END IF;
-    SELECT min(f.at) INTO oldest FROM figure AS f WHERE f.grain = 1 AND f.at < before_minutes;
-    IF oldest IS NOT NULL THEN
-        is_more := true;
-        DELETE FROM figure AS f
-        WHERE f.grain = 1 AND f.at >= oldest - oldest % hour AND f.at < oldest - oldest % hour + hour;
-    END IF;
-    SELECT min(f.at) INTO oldest FROM figure AS f WHERE f.grain = 2 AND f.at < before_day;
-    IF oldest IS NOT NULL THEN
-        is_more := true;
-        WITH taken AS (
-            DELETE FROM figure AS f
-            WHERE f.grain = 2 AND f.at >= oldest - oldest % day AND f.at < oldest - oldest % day + day
-            RETURNING f.*
-        )
-        INSERT INTO figure AS f (grain, at, definition, status, latency, code, command, slot, number)
-        SELECT 3, t.at - t.at % day, t.definition, t.status, t.latency, t.code, t.command, 0, sum(t.number)
-        FROM taken AS t
-        GROUP BY 2, 3, 4, 5, 6, 7
-        ORDER BY 2, 3, 4, 5, 6, 7
-        ON CONFLICT (grain, at, definition, status, latency, code, command, slot) DO UPDATE
-        SET number = f.number + excluded.number;
-    END IF;
-    RETURN is_more;
+    oldest := oldest - oldest % at_once;
+    WITH taken AS (
+        DELETE FROM figure AS f WHERE f.grain = source AND f.at >= oldest AND f.at < oldest + at_once RETURNING f.*
+    )
+    INSERT INTO figure AS f (grain, at, definition, status, latency, code, command, slot, number)
+    SELECT g.grain, t.at - t.at % g.length, t.definition, t.status, t.latency, t.code, t.command, 0, sum(t.number)
+    FROM taken AS t CROSS JOIN unnest(targets, lengths) AS g (grain, length)
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
+    ORDER BY 1, 2, 3, 4, 5, 6, 7
+    ON CONFLICT (grain, at, definition, status, latency, code, command, slot) DO UPDATE
+    SET number = f.number + excluded.number;
+    RETURN true;
 END
 $$;

@@ -17,7 +17,7 @@ CREATE INDEX saga_definition ON saga (definition);
 
 -- How many sagas started or ended alike within a time. A start is counted under the status 1.
 CREATE TABLE figure (
-    grain      INTEGER NOT NULL CHECK (grain BETWEEN 0 AND 3), -- see orchestrator.ports.figures.Grain
+    grain      INTEGER NOT NULL CHECK (grain BETWEEN 0 AND 4), -- see orchestrator.ports.figures.Grain
     at         INTEGER NOT NULL,                               -- when that time begins
     definition TEXT    NOT NULL,
     status     INTEGER NOT NULL CHECK (status IN (1, 3, 5, 7)),
