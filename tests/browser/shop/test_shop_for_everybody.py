@@ -61,8 +61,8 @@ async def test_somebody_buys_with_the_keyboard_alone(visitor: Visitor) -> None:
                     break
         else:
             pytest.fail(f"{name} is not reached with Tab")
-        await keys.press("Enter")
-        await page.wait_for_load_state()
+        async with page.expect_navigation():
+            await keys.press("Enter")
     await visitor.reads("Nothing was bought")
 
 
