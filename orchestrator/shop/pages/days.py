@@ -31,10 +31,10 @@ _SECOND: Final = 1_000_000_000
 _REFRESH_SECONDS: Final = 3.0
 
 CHART_WIDTH: Final = 720
-CHART_HEIGHT: Final = 190
-_TOP: Final = 14
-_FLOOR: Final = 166
+CHART_HEIGHT: Final = 160
+_TOP: Final = 4
 _GAP: Final = 0.28
+_NAMES: Final = 7
 
 
 class DayShown(NamedTuple):
@@ -117,7 +117,8 @@ class DaysPage:
                 "periods": PERIODS,
                 "days": days[::-1],
                 "bars": bars(days),
-                "marks": marks(days),
+                "size": (CHART_WIDTH, CHART_HEIGHT),
+                "names": names(days),
                 "products": products_shown(sold),
                 "sold": sold,
                 "reasons": reasons_shown(counted),
@@ -147,30 +148,24 @@ def bars(days: Sequence[DayShown]) -> list[Bar]:
     most = max((max(day.placed, day.received + day.gone) for day in days), default=0)
     if not most:
         return []
-    slot, unit = CHART_WIDTH / len(days), (_FLOOR - _TOP) / most
+    slot, unit = CHART_WIDTH / len(days), (CHART_HEIGHT - _TOP) / most
     width = slot * (1 - _GAP) / 2
     found: list[Bar] = []
     for number, day in enumerate(days):
         left = number * slot + slot * _GAP / 2
         received, gone = day.received * unit, day.gone * unit
         found += [
-            _bar("placed", left, _FLOOR, width, day.placed * unit),
-            _bar("good", left + width, _FLOOR, width, received),
-            _bar("gone", left + width, _FLOOR - received, width, gone),
+            _bar("placed", left, CHART_HEIGHT, width, day.placed * unit),
+            _bar("good", left + width, CHART_HEIGHT, width, received),
+            _bar("gone", left + width, CHART_HEIGHT - received, width, gone),
         ]
     return [bar for bar in found if bar.height]
 
 
-def marks(days: Sequence[DayShown]) -> list[tuple[float, str]]:
-    """Where the names of days stand below the chart; not all of them, where they are many."""
-    every = -(-len(days) // 7)
-    slot = CHART_WIDTH / max(len(days), 1)
-    last = len(days) - 1
-    return [
-        (round((number + 0.5) * slot, 1), day.date[5:])
-        for number, day in enumerate(days)
-        if (last - number) % every == 0
-    ]
+def names(days: Sequence[DayShown]) -> list[str]:
+    """What stands below each day of the chart: its month and day, or nothing where the days are many."""
+    every, last = -(-len(days) // _NAMES), len(days) - 1
+    return ["" if (last - number) % every else day.date[5:] for number, day in enumerate(days)]
 
 
 def reasons_shown(counted: Iterable[Counted]) -> list[ReasonShown]:

@@ -13,7 +13,6 @@ WINDOWS: list[tuple[Literal["light", "dark"], int]] = [("light", 1280), ("dark",
 PAGES = {
     "front": ("/shop?cart=MUG-BLUE.2%20TEE-M.1", ""),
     "empty": ("/shop", ""),
-    "days": ("/shop/days", ""),
     "received": ("", "Buy"),
     "gone": ("", "Declined card"),
     "waits": ("", "Needs approval"),
