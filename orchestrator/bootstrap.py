@@ -18,6 +18,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from orchestrator.access.facades import Facades
 from orchestrator.analysis.plan.sending import sent_by
 from orchestrator.analysis.rules import check_definition
 from orchestrator.api.load import ThreadLoad
@@ -39,7 +40,7 @@ from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
-from orchestrator.journal.four_eyes import FOUR_EYES
+from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.archive import FolderArchive
@@ -178,7 +179,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             owner=owner,
             lease=settings.lease_seconds,
             limits=_limits(settings, definitions),
-            four_eyes=frozenset(act for name in settings.four_eyes for act in FOUR_EYES[name]),
+            four_eyes=FourEyes(settings.four_eyes),
         )
         worker = replica.worker
         if settings.drift_check:
@@ -244,10 +245,9 @@ async def serve(
     with watchdog:
         async with _assembled(settings, definitions) as replica:
             sagas, over_grpc = replica.sagas, replica.participants.of_kind(GrpcChannel)
-            application, schedules = application_of(
-                sagas, sagas.schedules, over_grpc, servicers, SystemClock(), settings
-            )
-            doors = Doors.hung(hinges, settings, application, schedules, pages, shared=parent is not None)
+            engine = Facades(sagas, sagas.schedules, sagas.bulk)
+            application, seen = application_of(engine, over_grpc, servicers, SystemClock(), settings)
+            doors = Doors.hung(hinges, settings, application, seen, pages, shared=parent is not None)
             await _serve(doors, settings, definitions, replica, stopping, parent)
 
 

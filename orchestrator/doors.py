@@ -10,15 +10,16 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from orchestrator.access.narrowed import NarrowedSagas
-from orchestrator.access.narrowed_schedules import NarrowedSchedules
+from orchestrator.access.facades import Facades, narrowed
 from orchestrator.access.opening import AccessSettings, open_authentication, refuse_exposed
 from orchestrator.access.signed_tokens import TokenRules
 from orchestrator.access.subject import roles_named
 from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
+from orchestrator.api.bulk_service import BulkActService
 from orchestrator.api.feed import SagaFeed
+from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.load import ThreadLoad
 from orchestrator.api.saga_service import SagaService
 from orchestrator.api.schedule_service import ScheduleService
@@ -27,6 +28,8 @@ from orchestrator.api.starts import Starts
 from orchestrator.connections.tls import open_server_tls
 from orchestrator.errors import DefinitionError
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
+from saga.v1.bulk_service_pb2_grpc import add_BulkActServiceServicer_to_server
+from saga.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
 
@@ -40,8 +43,6 @@ if TYPE_CHECKING:
     from orchestrator.channels.grpc.channel import GrpcChannel
     from orchestrator.console.application_pages import Pages
     from orchestrator.console.server import ConsoleServer
-    from orchestrator.engine.sagas import Sagas
-    from orchestrator.engine.schedules.facade import Schedules
     from orchestrator.participant.tls import ServerTls
     from orchestrator.ports.clock import Clock
     from orchestrator.settings import Settings
@@ -87,7 +88,7 @@ class Doors:
         hinges: Hinges,
         settings: Settings,
         application: Application,
-        schedules: Schedules,
+        engine: Facades,
         pages: Sequence[Pages],
         *,
         shared: bool,
@@ -98,7 +99,7 @@ class Doors:
             hinges: who is let in.
             settings: of this process.
             application: see :func:`application_of`.
-            schedules: as whoever calls may see them.
+            engine: as whoever calls may see it.
             pages: of the application.
             shared: other processes listen on the same ports.
 
@@ -111,11 +112,12 @@ class Doors:
             settings.listen,
             application.services,
             authentication,
+            application.clock,
             settings.most_message_bytes,
             shared=shared,
             tls=hinges.tls,
         )
-        return cls(api, _console(settings, application, schedules, authentication, pages, shared=shared))
+        return cls(api, _console(settings, application, engine, authentication, pages, shared=shared))
 
     async def start(self) -> None:
         """Answer from now on."""
@@ -136,36 +138,36 @@ class Doors:
 
 
 def application_of(
-    sagas: Sagas,
-    schedules: Schedules,
+    engine: Facades,
     over_grpc: Mapping[str, GrpcChannel],
     servicers: Iterable[Servicers],
     clock: Clock,
     settings: Settings,
-) -> tuple[Application, Schedules]:
-    """What servicers and pages have at hand, with every servicer registered; and the schedules as callers see them.
+) -> tuple[Application, Facades]:
+    """What servicers and pages have at hand, with every servicer registered; and the engine as callers see it.
 
     Args:
-        sagas: the engine.
-        schedules: of the engine.
+        engine: itself.
         over_grpc: the channels to participants, by the full names of their services.
         servicers: of the application.
         clock: the time.
         settings: of this process.
     """
-    narrowed = NarrowedSagas(sagas)
+    seen = narrowed(engine)
     limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued)
-    starts = Starts(narrowed, Admission(limits, ThreadLoad()))
-    application = Application(narrowed, starts, clock, partial(channel_to, over_grpc))
-    service = SagaService(narrowed, starts, SagaFeed(sagas, clock, settings.most_watchers), clock)
+    starts = Starts(seen.sagas, Admission(limits, ThreadLoad()))
+    application = Application(seen.sagas, starts, clock, partial(channel_to, over_grpc))
+    service = SagaService(seen.sagas, starts, SagaFeed(engine.sagas, clock, settings.most_watchers), clock)
     application.add("saga.v1.SagaService", add_SagaServiceServicer_to_server, service)
-    narrowed_schedules = NarrowedSchedules(schedules, narrowed)
-    schedule_service = ScheduleService(narrowed_schedules, narrowed)
-    application.add("saga.v1.ScheduleService", add_ScheduleServiceServicer_to_server, schedule_service)
+    schedules = ScheduleService(seen.schedules, seen.sagas)
+    application.add("saga.v1.ScheduleService", add_ScheduleServiceServicer_to_server, schedules)
+    bulk = BulkActService(seen.bulk, seen.sagas)
+    application.add("saga.v1.BulkActService", add_BulkActServiceServicer_to_server, bulk)
+    application.add("saga.v1.FiguresService", add_FiguresServiceServicer_to_server, FiguresService(seen.sagas, clock))
     application.add("saga.v1.AccessService", add_AccessServiceServicer_to_server, AccessService())
     for each in servicers:
         each.register(application)
-    return application, narrowed_schedules
+    return application, seen
 
 
 def access_settings(settings: Settings) -> AccessSettings:
@@ -197,7 +199,7 @@ def channel_to(over_grpc: Mapping[str, GrpcChannel], service: str) -> grpc.aio.C
 def _console(
     settings: Settings,
     application: Application,
-    schedules: Schedules,
+    engine: Facades,
     authentication: Authentication,
     pages: Sequence[Pages],
     *,
@@ -217,4 +219,4 @@ def _console(
         settings.tls_key,
         settings.tls_ca,
     )
-    return open_console(wanted, application, schedules, authentication, pages)
+    return open_console(wanted, application, engine, authentication, pages)

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from orchestrator.access.subject import roles_named
 from orchestrator.contract.addresses import console_address
 from orchestrator.errors import SettingsError
-from orchestrator.journal.four_eyes import FOUR_EYES
+from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.journal.retention import TAKES, Action, Rules, parse_rule
 from orchestrator.ports.quotas import Rate
 from orchestrator.store.opening import default_url, is_known, known_urls, refuse_unheard
@@ -94,7 +94,8 @@ class Settings(BaseSettings):
             ``authorization: Bearer <token>``.
         insecure: listen to a network without TLS, send commands over one without TLS, or listen to one with nobody
             known but the local operator; logged at each start.
-        four_eyes: ``resolve``, ``skip`` or both, separated by commas: what two people must ask for.
+        four_eyes: what two people must ask for: ``resolve``, ``skip``, ``approve`` or ``approve:<name>``, separated by
+            commas.
         log_level: of the orchestrator's own log.
         failpoints: for crash tests: names of :mod:`orchestrator.engine.run.failpoints` at which the process kills
             itself, ``name`` or ``name:n`` for the n-th time, separated by commas.
@@ -222,8 +223,7 @@ class Settings(BaseSettings):
     @field_validator("four_eyes")
     @classmethod
     def _acts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not set(value) <= set(FOUR_EYES):
-            raise ValueError(f"expected {_TAKES['four_eyes']}")
+        FourEyes(value)
         return value
 
     @field_validator("jwt_role_names")
@@ -298,7 +298,7 @@ _TAKES: Final = {
     "participant_tls_names": "full.service.Name=name, separated by commas",
     "participant_tokens": "full.service.Name=file, separated by commas",
     "insecure": "true or false",
-    "four_eyes": "resolve, skip or both, separated by commas",
+    "four_eyes": "resolve, skip, approve or approve:<name of an approval>, separated by commas",
     "log_level": "DEBUG, INFO, WARNING or ERROR",
     "retention": f"{TAKES}, separated by commas",
     "retention_archive": "a folder",

@@ -33,11 +33,13 @@ class Credentials(NamedTuple):
         authorization: the metadata ``authorization``, such as ``Bearer saga_...``; empty where there is none.
         certificate: the names in the client certificate, which the server has verified; empty where there is none.
         peer: where the call comes from, as gRPC says it.
+        has_ended: the client certificate has ended since the connection was made.
     """
 
     authorization: str
     certificate: tuple[str, ...]
     peer: str
+    has_ended: bool = False
 
     def __repr__(self) -> str:
         return f"Credentials(peer={self.peer!r})"  # a token is shown nowhere
@@ -69,6 +71,8 @@ class Authentication:
             NotAuthenticated: nobody knows.
             KeysUnavailable: the keys that would tell could not be read so far.
         """
+        if credentials.has_ended:  # no connection could be made with it now
+            raise NotAuthenticated("CERTIFICATE_EXPIRED", "the client certificate has ended; ask for a new one")
         scheme, _, token = credentials.authorization.partition(" ")
         token = token.strip()
         if credentials.authorization and (scheme.lower() != "bearer" or not token):

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from orchestrator.cli.certificates import connecting
 from orchestrator.cli.commands.access import token, whoami
 from orchestrator.cli.commands.annotate import annotate
+from orchestrator.cli.commands.bulk import act, bulk_commands
 from orchestrator.cli.commands.check import check
 from orchestrator.cli.commands.conform import conform
 from orchestrator.cli.commands.console import console
@@ -23,7 +24,8 @@ from orchestrator.cli.commands.generate import generate
 from orchestrator.cli.commands.inspect import feed, list_sagas, preview, show, stats, watch
 from orchestrator.cli.commands.journal import journal_commands, migrate
 from orchestrator.cli.commands.mock import mock
-from orchestrator.cli.commands.operator import act, cancel, pause, resolve, resume, retry, skip
+from orchestrator.cli.commands.operator import cancel, pause, resolve, resume, retry, skip
+from orchestrator.cli.commands.plan import plan
 from orchestrator.cli.commands.retention import retention
 from orchestrator.cli.commands.schedules import schedule_commands
 from orchestrator.cli.commands.serve import serve
@@ -82,6 +84,7 @@ def _orchestrator(
 
 app.command()(serve)
 app.command()(connecting(check))
+app.command()(plan)
 app.command()(verify)
 app.command()(export)
 app.command()(migrate)
@@ -114,6 +117,7 @@ app.command(rich_help_panel=ACT)(connecting(retry))
 app.command(rich_help_panel=ACT)(connecting(resolve))
 app.command(rich_help_panel=ACT)(connecting(skip))
 app.command(rich_help_panel=ACT)(connecting(act))
+app.add_typer(bulk_commands, name="bulk", rich_help_panel=ACT)
 app.add_typer(schedule_commands, name="schedules", rich_help_panel=ACT)
 app.command(rich_help_panel=ACT)(connecting(signal))
 app.command(rich_help_panel=ACT)(connecting(approve))

@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from orchestrator.access.authentication import Authentication
+    from orchestrator.access.facades import Facades
     from orchestrator.api.application import Application
     from orchestrator.console.application_pages import Pages
     from orchestrator.console.live import Live
     from orchestrator.console.page import Page
-    from orchestrator.engine.schedules.facade import Schedules
 
 
 def console_application(
     application: Application,
-    schedules: Schedules,
+    engine: Facades,
     authentication: Authentication,
     live: Live,
     *,
@@ -46,7 +46,7 @@ def console_application(
 
     Args:
         application: what the API's servicers have at hand, the pages have, too.
-        schedules: when sagas start by themselves.
+        engine: as whoever asks may see it.
         authentication: tells who asks.
         live: what open pages show.
         pages: of applications.
@@ -58,13 +58,13 @@ def console_application(
     navigation = (*(Link(each.prefix, each.title) for each in pages), *NAVIGATION)
     folders = {each.prefix[1:]: each.folder for each in pages}
     rendering = Rendering(navigation, folders, application.clock)
-    console = Console(application, schedules, rendering, live, trace_url)
+    console = Console(application, engine, rendering, live, trace_url)
     refused, log = refusing(rendering), RefusalLog()
 
     async def refuse(request: Request, error: Exception) -> Response:
         return refused(request, error)
 
-    doors = [Door(authentication, page, page.role, refused, log) for page in _all(console, pages)]
+    doors = [Door(authentication, page, page.roles, refused, log) for page in _all(console, pages)]
     routes: list[BaseRoute] = [
         *SignIn(authentication, rendering, application.clock, log).routes(),
         *(folder.route() for folder in rendering.static.values()),

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from orchestrator.access.facades import Facades
     from orchestrator.api.application import Application
     from orchestrator.console.live import Live
     from orchestrator.console.rendering import Rendering
+    from orchestrator.engine.bulk.facade import BulkActs
     from orchestrator.engine.sagas import Sagas
     from orchestrator.engine.schedules.facade import Schedules
     from orchestrator.ports.clock import Clock
@@ -30,14 +32,14 @@ class Console:
 
     Attributes:
         application: the engine as whoever asks may see it, the way in for new sagas, and channels to participants.
-        schedules: when sagas start by themselves.
+        engine: as whoever asks may see it.
         rendering: makes HTML from templates.
         live: what open pages show.
         trace_url: where a trace can be seen, with ``{trace_id}`` in it; empty for nowhere.
     """
 
     application: Application
-    schedules: Schedules
+    engine: Facades
     rendering: Rendering
     live: Live
     trace_url: str = ""
@@ -45,7 +47,17 @@ class Console:
     @property
     def sagas(self) -> Sagas:
         """The engine."""
-        return self.application.sagas
+        return self.engine.sagas
+
+    @property
+    def schedules(self) -> Schedules:
+        """When sagas start by themselves."""
+        return self.engine.schedules
+
+    @property
+    def bulk(self) -> BulkActs:
+        """The same act on many sagas."""
+        return self.engine.bulk
 
     @property
     def clock(self) -> Clock:

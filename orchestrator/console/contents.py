@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.console.pages import overview
+from orchestrator.console.pages import acts, overview, saga
 from orchestrator.console.rendering import Link
 
 if TYPE_CHECKING:
@@ -15,5 +15,5 @@ if TYPE_CHECKING:
 
 NAVIGATION: Final = (Link("/", "Overview"),)
 
-OWN: Final[tuple[Callable[[Console], Iterable[Page]], ...]] = (overview.pages,)
+OWN: Final[tuple[Callable[[Console], Iterable[Page]], ...]] = (overview.pages, saga.pages, acts.pages)
 """What makes them."""

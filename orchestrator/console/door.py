@@ -45,14 +45,14 @@ class Door(NamedTuple):
     Attributes:
         authentication: tells who asks.
         page: behind it.
-        role: that it needs.
+        roles: all of which it needs.
         refused: makes the page that tells of an error.
         log: of refusals.
     """
 
     authentication: Authentication
     page: Page
-    role: Role
+    roles: tuple[Role, ...]
     refused: Callable[[Request, Exception], Response]
     log: RefusalLog
 
@@ -65,7 +65,7 @@ class Door(NamedTuple):
             enter(who)
             request.state.session = session
             request.state.admit = self.admit
-            refuse_without_role(who, self.role, self.page.rpc.rpartition(".")[2])
+            self._refuse_without_roles(who)
             if self.page.method == "POST":
                 await refuse_unasked(request, session.secret)
             response = await self.page.answer(request)
@@ -87,7 +87,11 @@ class Door(NamedTuple):
             KeysUnavailable: the keys that would tell could not be read so far.
         """
         session = await session_of(request, self.authentication)
-        refuse_without_role(session.subject, self.role, self.page.rpc.rpartition(".")[2])
+        self._refuse_without_roles(session.subject)
+
+    def _refuse_without_roles(self, who: Subject) -> None:
+        for role in self.roles:
+            refuse_without_role(who, role, self.page.rpc.rpartition(".")[2])
 
     def _sign_in(self, request: Request, error: NotAuthenticated) -> Response:
         if error.reason != "NO_CREDENTIALS":

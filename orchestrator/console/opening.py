@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.access.authentication import Authentication
+    from orchestrator.access.facades import Facades
     from orchestrator.api.application import Application
     from orchestrator.console.application_pages import Pages
-    from orchestrator.engine.schedules.facade import Schedules
 
 
 class ConsoleSettings(NamedTuple):
@@ -44,7 +44,7 @@ class ConsoleSettings(NamedTuple):
 def open_console(
     settings: ConsoleSettings,
     application: Application,
-    schedules: Schedules,
+    engine: Facades,
     authentication: Authentication,
     pages: Sequence[Pages],
 ) -> ConsoleServer:
@@ -53,7 +53,7 @@ def open_console(
     Args:
         settings: how it is served.
         application: what its pages have at hand.
-        schedules: when sagas start by themselves, as whoever asks may see them.
+        engine: as whoever asks may see it.
         authentication: tells who asks.
         pages: of applications.
 
@@ -62,9 +62,7 @@ def open_console(
         DefinitionError: a page of an application cannot be served.
     """
     live = Live(application.clock, settings.most_open)
-    served = console_application(
-        application, schedules, authentication, live, pages=pages, trace_url=settings.trace_url
-    )
+    served = console_application(application, engine, authentication, live, pages=pages, trace_url=settings.trace_url)
     tls = None
     if settings.certificate is not None and settings.key is not None:
         tls = ConsoleTls(settings.certificate, settings.key, settings.client_ca)

@@ -1,4 +1,4 @@
-"""A page of the console: its address, its answer, and the role that it needs."""
+"""A page of the console: its address, its answer, and the roles that it needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from google.protobuf import descriptor_pool
 
-from orchestrator.contract.access import role_of
+from orchestrator.contract.access import roles_of
 from orchestrator.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -39,16 +39,16 @@ class Page:
     method: Literal["GET", "POST"] = "GET"
 
     @property
-    def role(self) -> Role:
-        """The role that it needs.
+    def roles(self) -> tuple[Role, ...]:
+        """The roles that it needs, all of them.
 
         Raises:
             DefinitionError: there is no such rpc, or its contract does not say who may call it.
         """
         try:
-            role = role_of(descriptor_pool.Default().FindMethodByName(self.rpc))
+            roles = roles_of(descriptor_pool.Default().FindMethodByName(self.rpc))
         except KeyError:
             raise DefinitionError(f"the page {self.path} names the rpc {self.rpc}, which does not exist") from None
-        if role is None:
+        if not roles:
             raise DefinitionError(f"the page {self.path} is for nobody: {self.rpc} does not say who may call it")
-        return role
+        return roles

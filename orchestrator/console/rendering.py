@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse
 from orchestrator.console.forgery import FIELD, forgery_token
 from orchestrator.console.static_files import StaticFolder
 from orchestrator.console.times import age, in_words, iso, local
+from orchestrator.console.wording import given, grouped, milliseconds, reason_words, seconds, short_id, short_method
 from orchestrator.contract.access import Role
 from orchestrator.journal.state import Status
 
@@ -90,6 +91,8 @@ class Rendering:
             "in_words": in_words,
             "status_word": status_word,
             "status_class": status_class,
+            **{each.__name__: each for each in (given, grouped, milliseconds, reason_words, seconds, short_id)},
+            "short_method": short_method,
         }
 
     def answer(self, request: Request, template: str, *, status: int = 200, **shown: Any) -> HTMLResponse:  # noqa: ANN401 - what the template shows

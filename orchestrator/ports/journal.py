@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from orchestrator.ports.bulk_acts import KeptBulkActs
 from orchestrator.ports.figures import FigureKeeping, FigureReader
 from orchestrator.ports.noted_waits import NotedWaits
 from orchestrator.ports.queues import Queues
@@ -122,7 +123,17 @@ class JournalReader(EndedReader, FigureReader, Protocol):
 
 
 class Journal(
-    JournalReader, RequestedActs, Queues, Quotas, KeptSchedules, Retention, Wakes, NotedWaits, FigureKeeping, Protocol
+    JournalReader,
+    RequestedActs,
+    Queues,
+    Quotas,
+    KeptSchedules,
+    KeptBulkActs,
+    Retention,
+    Wakes,
+    NotedWaits,
+    FigureKeeping,
+    Protocol,
 ):
     """The append-only truth about all sagas, shared by all replicas.
 

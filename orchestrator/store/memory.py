@@ -23,6 +23,7 @@ from orchestrator.store.append_refusals import (
     saga_exists,
     sequence_conflict,
 )
+from orchestrator.store.bulk_in_memory import BulkActsInMemory, BulkState
 from orchestrator.store.figures_in_memory import FiguresInMemory
 from orchestrator.store.gathered_wakes import GatheredWakes
 from orchestrator.store.paging import decode_page_token, encode_page_token
@@ -66,12 +67,13 @@ class MemoryState:
     waits: dict[str, tuple[str, NotedWait]] = field(default_factory=dict)
     wakes: list[GatheredWakes] = field(default_factory=list)
     schedules: SchedulesState = field(default_factory=SchedulesState)
+    bulk: BulkState = field(default_factory=BulkState)
     tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
     quotas: dict[str, int] = field(default_factory=dict)
     figures: Tally = field(default_factory=dict)
 
 
-class MemoryJournal(RequestsInMemory, SchedulesInMemory, FiguresInMemory):
+class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory, FiguresInMemory):
     """A :class:`~orchestrator.ports.journal.Journal` in dictionaries.
 
     Args:
@@ -96,6 +98,7 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory, FiguresInMemory):
         RequestsInMemory.__init__(self, self._standing_of, state.requests, state.answers)
         SchedulesInMemory.__init__(self, now, state.schedules)
         FiguresInMemory.__init__(self, state.figures, lambda: (kept.record for kept in self._sagas.values()))
+        BulkActsInMemory.__init__(self, now, state.bulk)
 
     def handle(self) -> MemoryJournal:
         """One more handle on the same store."""

@@ -1,4 +1,4 @@
-"""Shows operators what they need before and after an act: previews, statistics, and the result of an act."""
+"""Shows operators what they need before an act: previews and statistics; and the line of a feed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from orchestrator.cli.output.payloads import Payloads
     from saga.v1.saga_pb2 import Saga
     from saga.v1.saga_service_pb2 import (
-        ActOnSagasResponse,
         GetStatisticsResponse,
         PlannedCompensation,
         PreviewRollbackResponse,
@@ -109,16 +108,6 @@ def feed_line(saga: Saga) -> Text:
     for waiting in saga.waiting:
         line.append("  ").append_text(waiting_text(waiting))
     return line
-
-
-def acted_line(answer: ActOnSagasResponse) -> Text:
-    """The result of an act on one of many sagas."""
-    if answer.done:
-        return Text.assemble(("✓", "green"), f" {answer.saga_id}")
-    if answer.noted:
-        return Text.assemble(("…", "yellow"), f" {answer.saga_id}  noted, and done later")
-    refusal = answer.refusal.removeprefix(f"saga {answer.saga_id} ")
-    return Text.assemble(("✗", "bold red"), f" {answer.saga_id}  {refusal}")
 
 
 def _planned(planned: PlannedCompensation) -> Text:

@@ -6,6 +6,8 @@
   // The live part: a stream that rests while nobody sees the page, and while somebody has asked it to.
   // Browsers open six connections to a host and no more, so that hidden pages would keep the shown one waiting.
 
+  const AGAIN = 3000;
+
   class RestingSource extends EventTarget {
     constructor(url) {
       super();
@@ -37,7 +39,11 @@
       } else if (!resting && !this.stream && !this.closed) {
         this.stream = new EventSource(this.url);
         this.stream.onopen = (event) => { tell("on"); if (this.onopen) this.onopen(event); };
-        this.stream.onerror = (event) => { tell("lost"); if (this.onerror) this.onerror(event); };
+        // A browser tries again by itself, but where the answer was an error; so htmx need not hear of it.
+        this.stream.onerror = () => {
+          tell("lost");
+          if (this.stream && this.stream.readyState === EventSource.CLOSED) setTimeout(() => this.again(), AGAIN);
+        };
         this.stream.addEventListener("signed-out", () => { location.reload(); });
         this.names.forEach((name) => this.pass(name));
       }

@@ -278,6 +278,12 @@ class Worker:
         left = await self._wait_stopped(executor, seconds)
         return await self._until_rest(await self.get(saga_id), left)
 
+    async def until_stopped(self, saga_id: str, seconds: float) -> None:
+        """Wait until a saga is advanced here no more, for up to so many seconds."""
+        executor = self.live.get(saga_id)
+        if executor is not None:
+            await self._wait_stopped(executor, seconds)
+
     async def _until_rest(self, state: SagaState, left: float) -> SagaState:
         """A saga that is advanced here no more; where it was parked, it has not ended, and its end is waited for."""
         return await self._watched.wait(state.saga_id, left) if state.status is Status.WAITING and left > 0 else state

@@ -23,6 +23,7 @@ from orchestrator.ports.queues import QueuedCount
 from orchestrator.ports.requested_acts import RequestedAct
 from orchestrator.ports.wakes import Wake
 from orchestrator.store.moving import moving_of
+from orchestrator.store.postgres.bulk_acts import PostgresBulkActs
 from orchestrator.store.postgres.connecting import Connection, Link
 from orchestrator.store.postgres.group_commit import GroupCommit
 from orchestrator.store.postgres.groups import members_of
@@ -48,7 +49,7 @@ _PARTITIONS_SECONDS: Final = 86_400.0
 """How often the partitions of the next months are seen to."""
 
 
-class PostgresJournal(PostgresReader, PostgresSchedules):
+class PostgresJournal(PostgresReader, PostgresSchedules, PostgresBulkActs):
     """A :class:`~orchestrator.ports.journal.Journal` on PostgreSQL. Made by :meth:`open`.
 
     Attributes:
@@ -60,6 +61,7 @@ class PostgresJournal(PostgresReader, PostgresSchedules):
     def __init__(self, url: str, listen: str = "") -> None:
         PostgresReader.__init__(self, url)
         PostgresSchedules.__init__(self, self._ask)
+        PostgresBulkActs.__init__(self, self._ask)
         self._link = Link(url, self._absence)
         self._telling = Telling(partial(self._pool.fetch, queries()["notify"], CHANNEL))
         self._listening = Listening(listen or url, self._telling.name)

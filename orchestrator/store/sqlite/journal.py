@@ -25,6 +25,7 @@ from orchestrator.ports.queues import QueuedCount
 from orchestrator.store.moving import moving_of
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 from orchestrator.store.sqlite.appending import Appending
+from orchestrator.store.sqlite.bulk_acts import SqliteBulkActs
 from orchestrator.store.sqlite.database import connect, migrate, stretch_log
 from orchestrator.store.sqlite.deleting import delete_family
 from orchestrator.store.sqlite.figures import note_cause, sum_up
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.wakes import Woken
 
 
-class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
+class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules, SqliteBulkActs):
     """A :class:`~orchestrator.ports.journal.Journal` in one file. Made by :meth:`open`.
 
     Attributes:
@@ -78,6 +79,7 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
             self._opened = opened.pop_all()
         RequestsInMemory.__init__(self, self._standing_of, {}, {})
         SqliteSchedules.__init__(self, now, self._write, self._all)
+        SqliteBulkActs.__init__(self, now, self._write, self._all)
         self._appending = Appending(self._writing)
         self._commits = GroupCommit(
             self._writing,

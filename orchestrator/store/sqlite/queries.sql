@@ -38,12 +38,11 @@ WHERE s.saga_id = ?
 ORDER BY c.sequence;
 
 -- name: search_sagas
--- %s stands for the conditions that the filter asks for, and for the order.
+-- %s stands for the tables, for the conditions that the filter asks for, and for the order.
 SELECT s.id, s.saga_id, s.definition, s.version, s.status, s.digest, s.started_at, s.ended_at, s.attributes,
        coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.wake_at, s.turn_at,
        f.code, f.command, f.message, f.since
-FROM saga AS s LEFT JOIN cause AS f ON f.saga = s.id
-%s
+FROM %s
 LIMIT ?;
 
 -- name: count_sagas
@@ -236,6 +235,85 @@ DELETE FROM schedule WHERE uid = ? RETURNING name;
 
 -- name: remember_schedule
 INSERT INTO deleted_schedule (uid, name, deleted_at) VALUES (?, ?, ?);
+
+-- name: create_bulk_act
+INSERT INTO bulk_act (bulk_id, revision, due_at, expires_at, document)
+VALUES (:bulk_id, :revision, :due_at, :expires_at, :document)
+ON CONFLICT DO NOTHING
+RETURNING bulk_id;
+
+-- name: add_bulk_sagas
+INSERT INTO bulk_saga (bulk_id, position, saga_id, answer, why, answered_at)
+SELECT
+    :bulk_id,
+    json_extract(j.value, '$[0]'),
+    json_extract(j.value, '$[1]'),
+    json_extract(j.value, '$[2]'),
+    json_extract(j.value, '$[3]'),
+    json_extract(j.value, '$[4]')
+FROM json_each(:rows) AS j
+WHERE true -- without it, SQLite takes ON for the condition of a join
+ON CONFLICT DO NOTHING;
+
+-- name: find_bulk_act
+SELECT b.document, b.revision FROM bulk_act AS b WHERE b.bulk_id = ?;
+
+-- name: list_bulk_acts
+SELECT b.document, b.revision
+FROM bulk_act AS b
+WHERE :before = '' OR b.bulk_id < :before
+ORDER BY b.bulk_id DESC
+LIMIT :limit;
+
+-- name: bulk_sagas
+SELECT s.position, s.saga_id, s.answer, s.why, s.answered_at
+FROM bulk_saga AS s
+WHERE s.bulk_id = :bulk_id
+  AND s.position > :after
+  AND (:answers IS NULL OR s.answer IN (SELECT j.value FROM json_each(:answers) AS j))
+ORDER BY s.position
+LIMIT :limit;
+
+-- name: due_bulk_acts
+SELECT b.document, b.revision FROM bulk_act AS b WHERE b.due_at <= ? ORDER BY b.due_at, b.bulk_id LIMIT ?;
+
+-- name: next_bulk_act
+SELECT min(b.due_at) FROM bulk_act AS b WHERE b.due_at > ?;
+
+-- name: replace_bulk_act
+UPDATE bulk_act
+SET revision = revision + 1, due_at = :due_at, expires_at = :expires_at, document = :document
+WHERE bulk_id = :bulk_id AND revision = :revision
+RETURNING revision;
+
+-- name: note_bulk_sagas
+UPDATE bulk_saga
+SET answer = r.answer, why = r.why, answered_at = r.answered_at
+FROM (
+    SELECT
+        json_extract(j.value, '$[0]') AS position,
+        json_extract(j.value, '$[2]') AS answer,
+        json_extract(j.value, '$[3]') AS why,
+        json_extract(j.value, '$[4]') AS answered_at
+    FROM json_each(:rows) AS j
+) AS r
+WHERE bulk_saga.bulk_id = :bulk_id AND bulk_saga.position = r.position;
+
+-- name: delete_expired_bulk_sagas
+DELETE FROM bulk_saga
+WHERE (bulk_id, position) IN (
+    SELECT s.bulk_id, s.position
+    FROM bulk_act AS b
+    JOIN bulk_saga AS s ON s.bulk_id = b.bulk_id
+    WHERE b.expires_at <= :now
+    LIMIT :most
+)
+RETURNING position;
+
+-- name: delete_expired_bulk_acts
+DELETE FROM bulk_act
+WHERE bulk_id IN (SELECT b.bulk_id FROM bulk_act AS b WHERE b.expires_at <= :now LIMIT :most)
+RETURNING bulk_id;
 
 -- name: examine_schedules
 SELECT s.document, s.revision FROM schedule AS s ORDER BY s.name;

@@ -19,7 +19,7 @@ from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.sqlite.database import connect_to_read
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.refusals import unavailable
-from orchestrator.store.sqlite.searching import conditions, record
+from orchestrator.store.sqlite.searching import SAGAS, record, statement
 from orchestrator.store.tombstones import page_of, tombstone_of
 
 if TYPE_CHECKING:
@@ -63,13 +63,14 @@ class SqliteReader:
 
     async def find(self, saga_id: str) -> SagaRecord | None:
         """See the port."""
-        sql = queries()["search_sagas"].replace("%s", "WHERE s.saga_id = ?")
+        sql = queries()["search_sagas"].replace("%s", f"{SAGAS} WHERE s.saga_id = ?")
         row = await self._read(lambda db: db.execute(sql, (saga_id, 1)).fetchone())
         return None if row is None else record(row)
 
     async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
         """See the port."""
-        sql = queries()["search_sagas"].replace("%s", "WHERE s.saga_id IN (SELECT j.value FROM json_each(?) AS j)")
+        wanted = f"{SAGAS} WHERE s.saga_id IN (SELECT j.value FROM json_each(?) AS j)"
+        sql = queries()["search_sagas"].replace("%s", wanted)
         values = json.dumps(list(saga_ids)), len(saga_ids)
         return [record(row) for row in await self._read(lambda db: db.execute(sql, values).fetchall())]
 
@@ -77,9 +78,8 @@ class SqliteReader:
         self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
     ) -> tuple[list[SagaRecord], str]:
         """See the port. The position of a page is the number of the last saga on the page before."""
-        clause, values = conditions(where, decode_page_token(page_token), oldest_first=oldest_first)
-        sql = queries()["search_sagas"].replace("%s", clause)
-        rows = await self._read(lambda db: db.execute(sql, (*values, limit + 1)).fetchall())
+        sql, values = statement(where, decode_page_token(page_token), limit + 1, oldest_first=oldest_first)
+        rows = await self._read(lambda db: db.execute(sql, values).fetchall())
         token = encode_page_token(rows[limit - 1][0]) if len(rows) > limit else ""
         return [record(row) for row in rows[:limit]], token
 

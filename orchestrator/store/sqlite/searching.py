@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from orchestrator.journal.cause import lowered
@@ -24,8 +25,11 @@ from orchestrator.ports.catalogue import (
     VersionIs,
 )
 from orchestrator.store.causes import cause_of
+from orchestrator.store.sqlite.queries import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.ports.catalogue import Criterion, SagaFilter
 
 
@@ -38,26 +42,67 @@ _NAMED: Final = (
     "WHERE p.saga_id >= ? AND p.saga_id < ? AND instr(substr(p.saga_id, ?), '/') = 0)"
 )
 
+SAGAS: Final = "saga AS s LEFT JOIN cause AS f ON f.saga = s.id"
+"""The tables of a search that a condition on the sagas narrows."""
 
-# Only of a saga that something went wrong with does a cause count. The sign keeps the planner from the index by status:
-# that by causes finds fewer.
-_CAUSED: Final = "+s.status IN (4, 5, 6, 7) AND s.id IN (SELECT w.saga FROM cause AS w WHERE"
+# In this order: the causes in the order of the answer, and of each its saga.
+_CAUSES: Final = "cause AS f CROSS JOIN saga AS s ON s.id = f.saga"
+_FEW_CAUSED: Final = frozenset({Status.COMPENSATING, Status.SUSPENDED})
 
 
-def conditions(where: SagaFilter, position: int | None, *, oldest_first: bool = False) -> tuple[str, list[Any]]:
-    """The WHERE and ORDER BY clauses of a search, and their values.
+def statement(
+    where: SagaFilter, position: int | None, limit: int, *, oldest_first: bool = False
+) -> tuple[str, list[Any]]:
+    """A search in SQL, and its values.
+
+    SQLite keeps no statistics of a journal, so what narrows the search the most is said here. Of several statuses each
+    is searched by itself, in the order of the index, and the first of all of them are the answer: else all would be
+    read and sorted.
 
     Args:
         where: which sagas.
         position: the number of the saga after which the page begins; ``None`` for the first page.
+        limit: how many.
         oldest_first: the order of the sagas.
     """
-    beyond = "s.id > ?" if oldest_first else "s.id < ?"
+    order = "" if oldest_first else " DESC"
+    parts, values = [], list[Any]()
+    for each in _by_status(where):
+        sql, of_one = _select(each, position, oldest_first=oldest_first)
+        parts.append(sql)
+        values += [*of_one, limit]
+    if len(parts) == 1:
+        return parts[0], values
+    union = " UNION ALL ".join(f"SELECT * FROM ({part.rstrip(';')})" for part in parts)
+    return f"{union} ORDER BY 1{order} LIMIT ?", [*values, limit]
+
+
+def _by_status(where: SagaFilter) -> Sequence[SagaFilter]:
+    if Status.COMPLETED in where.statuses or len(where.statuses) < 2 or _is_narrow(where):  # noqa: PLR2004 - several
+        return [where]
+    ordered = sorted(where.statuses, key=lambda status: status.value)
+    return [replace(where, statuses=frozenset({status})) for status in ordered]
+
+
+def _is_narrow(where: SagaFilter) -> bool:
+    """What it asks for is found by an index of its own, and is little."""
+    return bool(where.attributes or where.id_prefix or where.queued)
+
+
+def _select(where: SagaFilter, position: int | None, *, oldest_first: bool) -> tuple[str, list[Any]]:
+    has_cause = bool(where.failed_command or where.reason_code or where.reason)
+    by_cause = has_cause and not _is_narrow(where) and not (where.statuses and where.statuses <= _FEW_CAUSED)
+    tables, number = (_CAUSES, "f.saga") if by_cause else (SAGAS, "s.id")
+    beyond = f"{number} {'>' if oldest_first else '<'} ?"
     parts: list[tuple[str, list[Any]]] = [(beyond, [position])] if position is not None else []
     parts += map(_condition, where.criteria)
-    clause = "WHERE " + " AND ".join(sql for sql, _ in parts) if parts else ""
-    order = "ORDER BY s.id" if oldest_first else "ORDER BY s.id DESC"
-    return f"{clause} {order}", [value for _, values in parts for value in values]
+    if has_cause:  # only of a saga that something went wrong with does a cause count
+        parts.append(("+s.status IN (4, 5, 6, 7)", []))
+    clause = " WHERE " + " AND ".join(sql for sql, _ in parts) if parts else ""
+    wanted = f"{tables}{clause} ORDER BY {number}{'' if oldest_first else ' DESC'}"
+    if not by_cause:
+        wanted = wanted.replace("f.command = ?", "+f.command = ?")
+    return queries()["search_sagas"].replace("%s", wanted), [value for _, values in parts for value in values]
 
 
 def _condition(criterion: Criterion) -> tuple[str, list[Any]]:  # noqa: PLR0911 - a table that the type checker reads
@@ -102,11 +147,11 @@ def _time_condition(criterion: StartedFrom | StartedBefore | EndedFrom | EndedBe
 def _cause_condition(criterion: FailedCommandIs | ReasonIs | ReasonContains) -> tuple[str, list[Any]]:
     match criterion:
         case FailedCommandIs(method):
-            return f"{_CAUSED} w.command = ?)", [method]
+            return "f.command = ?", [method]
         case ReasonIs(code):
-            return f"{_CAUSED} w.code = ?)", [code]
+            return "f.code = ?", [code]
         case ReasonContains(text):
-            return f"{_CAUSED} instr(lower(w.message), ?) > 0)", [lowered(text)]
+            return "instr(lower(f.message), ?) > 0", [lowered(text)]
         case _:
             assert_never(criterion)
 
