@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from playwright.async_api import expect
 
 from tests.browser.shop.conftest import MILLISECONDS
-from tests.browser.shop.test_shop_for_everybody import WINDOWS, flaws_in
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator
@@ -25,7 +24,7 @@ async def number(row: Locator, column: int) -> int:
 
 
 async def test_what_was_bought_is_counted_and_what_failed_has_a_reason(visitor: Visitor) -> None:
-    await visitor.go("/shop/days")
+    await visitor.page.goto("/shop/days")
     chairs = row(visitor, "products", "CHAIR-OAK")
     declined = row(visitor, "reasons", "Your bank declined the card")
     before = [await number(chairs, 0), await number(chairs, 1), await number(declined, 0)]
@@ -33,20 +32,10 @@ async def test_what_was_bought_is_counted_and_what_failed_has_a_reason(visitor: 
     await visitor.reads("Your order is received")
     await visitor.buy(cart="CHAIR-OAK.1", rehearsal="Declined card")
     await visitor.reads("Nothing was bought")
-    await visitor.go("/shop/days")
+    await visitor.page.goto("/shop/days")
     await expect(visitor.page.get_by_role("img", name="Orders placed")).to_be_visible(timeout=MILLISECONDS)
     assert [await number(chairs, 0), await number(chairs, 1), await number(declined, 0)] == [
         before[0] + 4,
         before[1] + 3,
         before[2] + 1,
     ]
-
-
-async def test_the_days_have_no_flaw_in_any_window(visitor: Visitor) -> None:
-    await visitor.buy()
-    await visitor.reads("Your order is received")
-    flaws: list[str] = []
-    for scheme, width in WINDOWS:
-        for length in (7, 90):
-            flaws += await flaws_in(visitor, f"/shop/days?days={length}", scheme, width)
-    assert flaws == []

@@ -73,7 +73,7 @@ async def test_any_step_can_be_made_to_fail_in_any_way(
     visitor: Visitor, step: str, fault: str, headline: str, notes: str
 ) -> None:
     page = visitor.page
-    await visitor.go("/shop?cart=MUG-BLUE.1")
+    await visitor.page.goto("/shop?cart=MUG-BLUE.1")
     await page.get_by_label("In slow motion").set_checked(False)
     await page.get_by_label("I collect points").check()
     await page.get_by_text("At any other step").click()
@@ -87,7 +87,7 @@ async def test_any_step_can_be_made_to_fail_in_any_way(
 
 async def test_a_step_of_the_way_back_can_be_made_to_fail_and_is_repeated_until_it_succeeds(visitor: Visitor) -> None:
     page = visitor.page
-    await visitor.go("/shop?cart=MUG-BLUE.1")
+    await visitor.page.goto("/shop?cart=MUG-BLUE.1")
     await page.get_by_text("At any other step").click()
     await page.get_by_label("This step").select_option("shop.inventory.v1.InventoryService.ReleaseStock")
     await page.get_by_label("does this").select_option("down")
