@@ -14,6 +14,7 @@
 | ``INVENTORY_TRUSTED_CALLERS`` | the file that names trusted callers, as                 | everybody is trusted    |
 |                               | ``orchestrator.participant.trust`` reads it             |                         |
 | ``INVENTORY_INSECURE``        | listen to a network without TLS or trusted callers      | false                   |
+| ``SHOP_FAULTS``               | let callers plan faults; of all services, on loopback   | false                   |
 | ``STATE_DIR``                 | the folder of the databases of all services             | ``.state``              |
 
 The ``OTEL_*`` variables are read by the OpenTelemetry SDK.
@@ -67,6 +68,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     state_dir: Path = Field(Path(".state"), validation_alias="STATE_DIR")
+    faults: bool = Field(False, validation_alias="SHOP_FAULTS")
     listen: Annotated[str, AfterValidator(_checked_address)]
     database_url: str
     drain_seconds: float = Field(10.0, ge=0, allow_inf_nan=False)
