@@ -70,7 +70,7 @@ def rows_read(connection: psycopg.Connection[tuple[Any, ...]], sql: str, values:
     Of those that hold what has not ended, or did not end well, PostgreSQL may find it cheaper to read all.
     """
     cursor = psycopg.RawCursor(connection)
-    ((plan,),) = cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", values).fetchall()  # type: ignore[arg-type]
+    ((plan,),) = cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", values).fetchall()
     return read_by((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
 
 
