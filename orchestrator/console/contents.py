@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.console.pages import acts, bulk, definitions, overview, saga, sagas, schedules
+from orchestrator.console.pages import acts, bulk, definitions, desk, overview, saga, sagas, schedules
 from orchestrator.console.rendering import Link
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NAVIGATION: Final = (
     Link("/", "Overview"),
+    Link("/desk", "Desk"),
     Link("/sagas", "Sagas"),
     Link("/bulk", "Bulk acts"),
     Link("/definitions", "Definitions"),
@@ -26,6 +27,7 @@ OWN: Final[tuple[Callable[[Console], Iterable[Page]], ...]] = (
     sagas.pages,
     saga.pages,
     acts.pages,
+    desk.pages,
     bulk.pages,
     definitions.pages,
     schedules.pages,
