@@ -22,7 +22,18 @@ OF_AN_ID: Final = {"is_live"}
 """Tells only whether this process advances what has this id, so that no turn is taken for it."""
 OF_A_STATE: Final = {"waiting", "preview"}
 """They take a saga that somebody was given: who has it may see it."""
-NARROWED: Final = {"start", "search", "count", "unclaimed", "watch_all", "loads", "all_waiting", "waiting_elsewhere"}
+NARROWED: Final = {
+    "start",
+    "search",
+    "count",
+    "unclaimed",
+    "watch_all",
+    "loads",
+    "all_waiting",
+    "waiting_elsewhere",
+    "figures",
+    "suspended",
+}
 """Tested by what they answer, in tests/integration/api/test_narrowed.py."""
 OF_ONE_SAGA: Final = {
     "get",
@@ -34,6 +45,7 @@ OF_ONE_SAGA: Final = {
     "resolve_outcome",
     "resolve_compensation",
     "skip_compensation",
+    "verify",
 }
 """Each is about one saga, by its id: to a caller who may not see it, there is none."""
 OF_ONE_SCHEDULE: Final = {"get", "pause", "resume", "delete", "run"}
