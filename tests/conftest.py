@@ -18,7 +18,7 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
-_LONG: Final = ("acceptance", "crash")
+_LONG: Final = ("acceptance", "browser", "crash")
 
 pytest_plugins = ["tests.support.postgres"]
 

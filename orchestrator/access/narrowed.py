@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
+    from orchestrator.ports.figures import Counted, SuspendedGroup, Window
 
 
 class NarrowedSagas:
@@ -99,15 +100,17 @@ class NarrowedSagas:
         await self._reach(saga_id)
         return await self._sagas.entries(saga_id)
 
-    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+    async def search(
+        self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
+    ) -> tuple[list[SagaRecord], str]:
         """See the facade. A page of a caller who is narrowed may have fewer sagas than there is room for."""
         subject = narrowing()
         if subject is None:
-            return await self._sagas.search(where, limit, page_token)
+            return await self._sagas.search(where, limit, page_token, oldest_first=oldest_first)
         wanted = replace(where, attributes=tuple(dict.fromkeys((*where.attributes, *subject.attributes))))
         if not where.definition and len(subject.definitions) == 1:
             wanted = replace(wanted, definition=next(iter(subject.definitions)))
-        found, token = await self._sagas.search(wanted, limit, page_token)
+        found, token = await self._sagas.search(wanted, limit, page_token, oldest_first=oldest_first)
         return [each for each in found if subject.covers(each.definition, each.attributes)], token
 
     async def count(self) -> Sequence[SagaCount]:
@@ -197,6 +200,14 @@ class NarrowedSagas:
     def recovery(self) -> RecoveryProgress:
         """See the facade."""
         return self._sagas.recovery()
+
+    async def figures(self, window: Window) -> Sequence[Counted]:
+        """See the facade, and :meth:`count`."""
+        return _countable(await self._sagas.figures(window))
+
+    async def suspended(self) -> Sequence[SuspendedGroup]:
+        """See the facade, and :meth:`count`."""
+        return _countable(await self._sagas.suspended())
 
     async def _reach(self, saga_id: str) -> None:
         """Raises: SagaNotFound: the caller may not see it, or there is none."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
 
     from orchestrator.engine.sagas import Sagas, Waiting
+    from orchestrator.journal.cause import Cause
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.catalogue import SagaFilter
     from orchestrator.ports.clock import Clock
@@ -43,8 +44,11 @@ class _Change(NamedTuple):
 
     saga_id: str
     definition: str
+    version: int
     status: Status
     started_at: int
+    ended_at: int | None
+    cause: Cause | None
     turn_at: int | None
     attributes: frozenset[tuple[str, str]]
     message: api.WatchSagasResponse
@@ -54,7 +58,9 @@ class _Change(NamedTuple):
         assert state.status is not None
         message = api.WatchSagasResponse(saga=feed_view(state, waiting))
         attributes = frozenset(state.attributes)
-        return cls(state.saga_id, state.definition, state.status, state.started_at, state.turn_at, attributes, message)
+        times = state.started_at, state.ended_at
+        of = state.saga_id, state.definition, state.version, state.status
+        return cls(*of, *times, state.cause, state.turn_at, attributes, message)
 
 
 class SagaFeed:

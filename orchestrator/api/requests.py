@@ -60,6 +60,12 @@ def saga_filter(request: saga_service_pb2.SagaFilter) -> SagaFilter:
         attributes=tuple(request.attributes.items()),
         id_prefix=request.id_prefix,
         queued={*request.waiting_for} == {WaitReason.QUEUED.value},
+        version=request.version,
+        ended_from=instant(request, "ended_from"),
+        ended_before=instant(request, "ended_before"),
+        failed_command=request.failed_command,
+        reason_code=request.reason_code,
+        reason=request.reason,
     )
 
 

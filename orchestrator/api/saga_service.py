@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.access.decisions import refuse_without_role
 from orchestrator.access.narrowed import can_be_seen
 from orchestrator.access.subject import actor, current
-from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, priority_of, saga_filter, traceparent_of, unpack
-from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for
+from orchestrator.api.guidance.guidance import lacks_role, saga_guidance
+from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, priority_of, traceparent_of, unpack
+from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for, wanted
 from orchestrator.api.signals import decision_of, signal_of
 from orchestrator.api.validation import refuse_invalid
+from orchestrator.api.views.guidance_view import guidance_view
 from orchestrator.api.views.journal_view import journal_view
 from orchestrator.api.views.preview_view import preview_view
 from orchestrator.api.views.saga_view import record_view, saga_view
@@ -21,6 +23,7 @@ from orchestrator.definition.waiting import APPROVAL
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import InvalidInput
 from orchestrator.journal.acts import Act, find_command
+from orchestrator.journal.reason import Reason
 from orchestrator.journal.state import Status
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as api
@@ -63,20 +66,25 @@ class SagaService(SagaServiceServicer):
     async def GetSaga(self, request: api.GetSagaRequest, context: Context) -> api.GetSagaResponse:
         """See the contract."""
         state = await self._sagas.get(request.saga_id)
-        view = self._view(state)
+        answer = api.GetSagaResponse(saga=self._view(state))
+        if request.include_guidance:
+            guidance = saga_guidance(state, self._sagas, self._clock.now(), lacks_role)
+            answer.guidance.CopyFrom(guidance_view(guidance))
         if request.include_journal:
             entries = await self._sagas.entries(request.saga_id)
             first = int(request.journal_page_token or 1)
             after = first + (request.journal_page_size or len(entries))
             page = journal_view(entries, self._find(state), self._sagas.contract, first, after - first)
-            view.journal.extend(page)
-            return api.GetSagaResponse(saga=view, next_journal_page_token=str(after) if after <= len(entries) else "")
-        return api.GetSagaResponse(saga=view)
+            answer.saga.journal.extend(page)
+            answer.next_journal_page_token = str(after) if after <= len(entries) else ""
+        return answer
 
     async def ListSagas(self, request: api.ListSagasRequest, context: Context) -> api.ListSagasResponse:
         """See the contract."""
         size = request.page_size or DEFAULT_PAGE_SIZE
-        records, token = await find_sagas(self._sagas, request.filter, size, request.page_token)
+        records, token = await find_sagas(
+            self._sagas, request.filter, size, request.page_token, oldest_first=request.oldest_first
+        )
         return api.ListSagasResponse(sagas=[await self._listed(each) for each in records], next_page_token=token)
 
     async def WatchSaga(self, request: api.WatchSagaRequest, context: Context) -> AsyncIterator[api.WatchSagaResponse]:
@@ -95,7 +103,7 @@ class SagaService(SagaServiceServicer):
         self, request: api.WatchSagasRequest, context: Context
     ) -> AsyncIterator[api.WatchSagasResponse]:
         """See the contract."""
-        where, reasons = saga_filter(request.filter), request.filter.waiting_for
+        where, reasons = wanted(self._sagas, request.filter), request.filter.waiting_for
         await refuse_unknown(self._sagas, where)
         async for answer in self._feed.read(where):
             saga_id = answer.saga.saga_id
@@ -213,7 +221,8 @@ class SagaService(SagaServiceServicer):
         return waits_for(self._sagas.waiting(await self._sagas.get(saga_id)), reasons)
 
     async def _listed(self, record: SagaRecord) -> saga_pb2.Saga:
-        suspended = record.status is Status.SUSPENDED
-        reason = await suspension_of(self._sagas, record.saga_id) if suspended else None
+        suspended, cause = record.status is Status.SUSPENDED, record.cause
+        reason = None if cause is None else Reason(cause.code, cause.message)
+        reason = await suspension_of(self._sagas, record.saga_id) if suspended else reason
         waits = record.status is Status.WAITING or self._sagas.is_live(record.saga_id)
         return record_view(record, reason, self._sagas.waiting(await self._sagas.get(record.saga_id)) if waits else ())

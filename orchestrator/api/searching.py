@@ -32,26 +32,50 @@ _JOURNALLED: Final = frozenset({WaitReason.TIMER.value, WaitReason.SIGNAL.value,
 
 
 async def find_sagas(
-    sagas: Sagas, request: api.SagaFilter, limit: int, page_token: str
+    sagas: Sagas, request: api.SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
 ) -> tuple[list[SagaRecord], str]:
     """A page of the sagas that a filter matches, the newest first, and the token of the next page.
 
     Raises:
-        InvalidInput: nothing matches, and the filter names a definition or an attribute that does not exist.
+        InvalidInput: nothing matches, and the filter names a definition or an attribute that does not exist; or a
+            failed command that is none.
     """
-    where = saga_filter(request)
+    where = wanted(sagas, request)
     if request.waiting_for and _JOURNALLED.issuperset(request.waiting_for):
-        found, token = await _journalled(sagas, request, where, limit, page_token)
+        found, token = await _journalled(sagas, request, where, limit, page_token, oldest_first=oldest_first)
     elif _JOURNALLED.intersection(request.waiting_for):
         message = "timers, signals and the queue cannot be asked for together with other reasons"
         raise InvalidInput(("filter.waiting_for", message))
+    elif request.waiting_for and oldest_first:
+        raise InvalidInput(("oldest_first", "only timers, signals and the queue can be listed the oldest first"))
     elif request.waiting_for:
         found, token = await _waiting(sagas, request, where, limit, page_token)
     else:
-        found, token = await sagas.search(where, limit, page_token)
+        found, token = await sagas.search(where, limit, page_token, oldest_first=oldest_first)
     if not found and not page_token:
         await refuse_unknown(sagas, where)
     return found, token
+
+
+def wanted(sagas: Sagas, request: api.SagaFilter) -> SagaFilter:
+    """Which sagas a request is about. A command may be named by the end of its name.
+
+    Raises:
+        InvalidInput: the failed command is none that is known, or could be several.
+    """
+    where, name = saga_filter(request), request.failed_command
+    if not name:
+        return where
+    commands = {method for each in sagas.served() for method in each.definition.commands}
+    if name in commands or ("." in name and not any(method.endswith(f".{name}") for method in commands)):
+        return where  # the full name of a command, perhaps of a definition that is served no more
+    meant = sorted(method for method in commands if method.endswith(f".{name}"))
+    if len(meant) != 1:
+        told = (
+            f"could be each of {', '.join(meant)}" if meant else f"there are: {', '.join(sorted(commands)) or 'none'}"
+        )
+        raise InvalidInput(("filter.failed_command", f"{name!r} names no command; {told}"))
+    return replace(where, failed_command=meant[0])
 
 
 async def refuse_unknown(sagas: Sagas, where: SagaFilter) -> None:
@@ -93,7 +117,7 @@ async def suspension_of(sagas: Sagas, saga_id: str) -> Reason | None:
 
 
 async def _journalled(
-    sagas: Sagas, request: api.SagaFilter, where: SagaFilter, limit: int, page_token: str
+    sagas: Sagas, request: api.SagaFilter, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool
 ) -> tuple[list[SagaRecord], str]:
     """Of those that wait outside memory, the sagas that wait for one of the reasons.
 
@@ -101,7 +125,8 @@ async def _journalled(
     """
     if where.statuses and Status.WAITING not in where.statuses:
         return [], ""
-    records, token = await sagas.search(replace(where, statuses=frozenset({Status.WAITING})), limit, page_token)
+    where = replace(where, statuses=frozenset({Status.WAITING}))
+    records, token = await sagas.search(where, limit, page_token, oldest_first=oldest_first)
     if where.queued:
         return records, token
     states = await asyncio.gather(*(sagas.get(record.saga_id) for record in records))
@@ -140,6 +165,7 @@ def _record(state: SagaState) -> SagaRecord:
         ended_at=state.ended_at,
         attributes=state.attributes,
         sequence=0,
+        cause=state.cause,
     )
 
 

@@ -16,6 +16,7 @@ from orchestrator.cli.commands.annotate import annotate
 from orchestrator.cli.commands.bulk import act, bulk_commands
 from orchestrator.cli.commands.check import check
 from orchestrator.cli.commands.conform import conform
+from orchestrator.cli.commands.console import console
 from orchestrator.cli.commands.doctor import doctor
 from orchestrator.cli.commands.export import export
 from orchestrator.cli.commands.faults import faults
@@ -24,6 +25,7 @@ from orchestrator.cli.commands.inspect import feed, list_sagas, preview, show, s
 from orchestrator.cli.commands.journal import journal_commands, migrate
 from orchestrator.cli.commands.mock import mock
 from orchestrator.cli.commands.operator import cancel, pause, resolve, resume, retry, skip
+from orchestrator.cli.commands.plan import plan
 from orchestrator.cli.commands.retention import retention
 from orchestrator.cli.commands.schedules import schedule_commands
 from orchestrator.cli.commands.serve import serve
@@ -82,6 +84,7 @@ def _orchestrator(
 
 app.command()(serve)
 app.command()(connecting(check))
+app.command()(plan)
 app.command()(verify)
 app.command()(export)
 app.command()(migrate)
@@ -104,6 +107,7 @@ app.add_typer(journal_commands, name="journal", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(connecting(preview))
 app.command(rich_help_panel=LOOK)(connecting(stats))
 app.command(rich_help_panel=LOOK)(connecting(whoami))
+app.command(rich_help_panel=LOOK)(console)
 
 ACT = "Acting on sagas"
 app.command(rich_help_panel=ACT)(connecting(cancel))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
+from orchestrator.cli.instants import instant_of
 from orchestrator.cli.output.exit import refuse
 from saga.v1 import saga_pb2
 from saga.v1.saga_pb2 import Status, WaitReason
@@ -84,6 +85,55 @@ WaitingFor = Annotated[
 ]
 
 
+OfVersion = Annotated[
+    int | None, typer.Option("--version", help="Only sagas of this version of their definition.", min=1)
+]
+StartedAfter = Annotated[
+    str,
+    typer.Option(
+        "--started-after",
+        metavar="TIME",
+        help="Only those that started then or later: 2h, 3d (ago), 2026-05-01 or 2026-05-01T12:30, in local time.",
+    ),
+]
+StartedBefore = Annotated[
+    str, typer.Option("--started-before", metavar="TIME", help="Only those that started before that time.")
+]
+EndedAfter = Annotated[str, typer.Option("--ended-after", metavar="TIME", help="Only those that ended then or later.")]
+EndedBefore = Annotated[str, typer.Option("--ended-before", metavar="TIME", help="Only those that ended before then.")]
+FailedCommand = Annotated[
+    str,
+    typer.Option(
+        "--failed-command",
+        metavar="COMMAND",
+        help="Only those that go back, went back or are suspended because of this command, such as AuthorizePayment.",
+    ),
+]
+ReasonCode = Annotated[
+    str,
+    typer.Option("--reason-code", metavar="CODE", help="The same for this kind of reason, such as REJECTED."),
+]
+ReasonText = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="The same where the reason's sentence holds this text.")
+]
+
+
+class MoreCriteria(NamedTuple):
+    """What sagas are chosen by besides, as it is typed; what is empty does not restrict."""
+
+    version: int | None = None
+    started_after: str = ""
+    started_before: str = ""
+    ended_after: str = ""
+    ended_before: str = ""
+    failed_command: str = ""
+    reason_code: str = ""
+    reason: str = ""
+
+
+NO_MORE: Final = MoreCriteria()
+
+
 def saga_filter(
     definition: str,
     statuses: list[StatusName] | None,
@@ -91,15 +141,25 @@ def saga_filter(
     *,
     backing_off: bool = False,
     waiting_for: list[WaitName] | None = None,
+    more: MoreCriteria = NO_MORE,
 ) -> SagaFilter:
     """The filter that the API knows.
 
     Raises:
-        typer.Exit: with code 2, an attribute is not of the form name=value, or two kinds of waits are asked for.
+        typer.Exit: with code 2, an attribute is not of the form name=value, two kinds of waits are asked for, or a time
+            cannot be read.
     """
     if backing_off and waiting_for:
         refuse("say one of --backing-off and --waiting-for")
     return SagaFilter(
+        version=more.version or 0,
+        started_from=instant_of("--started-after", more.started_after),
+        started_before=instant_of("--started-before", more.started_before),
+        ended_from=instant_of("--ended-after", more.ended_after),
+        ended_before=instant_of("--ended-before", more.ended_before),
+        failed_command=more.failed_command,
+        reason_code=more.reason_code.upper(),
+        reason=more.reason,
         definition=definition,
         statuses=[each.number for each in statuses or []],
         attributes=dict(map(_pair, attributes or [])),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
+    from orchestrator.ports.figures import Counted, SuspendedGroup, Window
     from orchestrator.ports.quotas import Rate
 
 
@@ -270,8 +271,16 @@ class Sagas(Protocol):
     async def entries(self, saga_id: str) -> list[Entry]:
         """The journal of a saga; empty where there is none of this id."""
 
-    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+    async def search(
+        self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
+    ) -> tuple[list[SagaRecord], str]:
         """A page of sagas, the newest first, and the token of the next page, empty on the last.
+
+        Args:
+            where: which sagas.
+            limit: how many at most.
+            page_token: that of the page, for the same filter and order; empty for the first.
+            oldest_first: in the other order.
 
         Raises:
             InvalidInput: the page token is not one that a previous page gave out.
@@ -383,3 +392,9 @@ class Sagas(Protocol):
 
     def recovery(self) -> RecoveryProgress:
         """How far this process has come with what it found at its start."""
+
+    async def figures(self, window: Window) -> Sequence[Counted]:
+        """How sagas fared over time, the same at every replica; see :func:`~orchestrator.ports.figures.summed`."""
+
+    async def suspended(self) -> Sequence[SuspendedGroup]:
+        """The sagas that wait for an operator, by what they wait for, the one that waits for the longest first."""

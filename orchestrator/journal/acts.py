@@ -155,12 +155,21 @@ def signal_capacity(state: SagaState, name: str, asked: int | None, now: int) ->
         asked: how often the code asks for it at most; ``None`` where that cannot be told.
         now: by the clock of the store: a wait whose time has come takes none, be it journalled yet or not.
     """
-    if asked is None:
-        return None
+    return None if asked is None else max(0, asked - spoken_for(state, name, now))
+
+
+def spoken_for(state: SagaState, name: str, now: int) -> int:
+    """How many waits for a signal of a name are over, or have a signal that came: the next signal is for the next one.
+
+    Args:
+        state: of the saga.
+        name: of the signal.
+        now: by the clock of the store.
+    """
     waits = [wait for wait in state.waits.values() if wait.signal == name]
     over = sum(wait.how is not None or 0 < wait.due_at <= now for wait in waits)
     unused = sum(signal.name == name and not signal.wait for signal in state.signals.values())
-    return max(0, asked - over - unused)
+    return over + unused
 
 
 def _is_obstacle(state: SagaState, command: CommandState) -> bool:

@@ -20,6 +20,7 @@ import enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.contract.command import Effect
+from orchestrator.journal.cause import Cause
 from orchestrator.journal.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ CLAIMABLE = frozenset({Status.RUNNING, Status.COMPENSATING})
 
 ENDED = frozenset({Status.COMPLETED, Status.COMPENSATED, Status.PARTIALLY_COMPENSATED})
 """The statuses that no entry changes any more."""
+
+CAUSED = frozenset({Status.COMPENSATING, Status.COMPENSATED, Status.SUSPENDED, Status.PARTIALLY_COMPENSATED})
+"""The statuses of sagas that something went wrong with: they have a cause."""
 
 
 class StepOutcome(enum.Enum):
@@ -209,7 +213,9 @@ class SagaState:
         forward_until: when the forward run stops for the deadline's sake, leaving the reserve; 0 for never.
         overdue: the deadline passed after the pivot.
         rollback: why the saga rolls back, once it does.
+        rollback_at: when that began, nanoseconds since the epoch, UTC; 0 for never.
         suspension: why the saga is suspended, while it is.
+        suspended_at: when it was suspended last, nanoseconds since the epoch, UTC; 0 for never.
         proposals: the acts that a second person must ask for, by what exactly each is; until the saga is resumed.
         started_by: who started it; ``None`` where no caller from outside did.
         queued: that it is queued, while it is: it was started, and nobody has begun to advance it.
@@ -231,6 +237,7 @@ class SagaState:
         "queued",
         "result",
         "rollback",
+        "rollback_at",
         "saga_id",
         "sampled",
         "settled",
@@ -238,6 +245,7 @@ class SagaState:
         "started_at",
         "started_by",
         "status",
+        "suspended_at",
         "suspension",
         "traceparent",
         "values",
@@ -270,7 +278,9 @@ class SagaState:
         self.overdue = False
         self.pivoted = False
         self.rollback: Reason | None = None
+        self.rollback_at = 0
         self.suspension: Reason | None = None
+        self.suspended_at = 0
         self.proposals: dict[str, Reason] = {}
         self.result: bytes | None = None
         self.queued: Queued | None = None
@@ -284,6 +294,16 @@ class SagaState:
     def reason(self) -> Reason | None:
         """Why the saga is suspended, or else why it rolls back."""
         return self.suspension or self.rollback
+
+    @property
+    def cause(self) -> Cause | None:
+        """The same as it is searched for."""
+        reason = self.suspension or self.rollback
+        if reason is None:
+            return None
+        command = self.commands.get(reason.step_key)
+        since = self.rollback_at if self.suspension is None else self.suspended_at
+        return Cause.of(reason, "" if command is None else command.method, since)
 
     @property
     def skipped(self) -> bool:

@@ -10,9 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from orchestrator.journal.cause import lowered
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from orchestrator.journal.cause import Cause
     from orchestrator.journal.state import Status
 
 
@@ -26,6 +29,7 @@ class SagaRecord:
         sequence: how many entries its journal holds.
         wake_at: of one that is parked, when it is due by the clock of the store; ``None`` where no time wakes it.
         turn_at: of one that is queued, after which others its turn comes (nanoseconds, UTC); ``None`` of any other.
+        cause: of one that goes back, went back or waits for an operator, why; ``None`` of any other.
     """
 
     saga_id: str
@@ -39,6 +43,7 @@ class SagaRecord:
     sequence: int
     wake_at: int | None = None
     turn_at: int | None = None
+    cause: Cause | None = None
 
 
 class SagaCount(NamedTuple):
@@ -74,6 +79,10 @@ class Listed(Protocol):
         """The name of its definition."""
 
     @property
+    def version(self) -> int:
+        """The version of that definition."""
+
+    @property
     def status(self) -> Status | None:
         """Where it stands."""
 
@@ -82,8 +91,16 @@ class Listed(Protocol):
         """Nanoseconds since the epoch, UTC."""
 
     @property
+    def ended_at(self) -> int | None:
+        """The same of its end; ``None`` before it."""
+
+    @property
     def turn_at(self) -> int | None:
         """Where it is queued; ``None`` where it is not."""
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why it goes back, went back or waits for an operator, if it does."""
 
     @property
     def attributes(self) -> Collection[tuple[str, str]]:
@@ -166,7 +183,91 @@ class IsQueued:
         return saga.turn_at is not None
 
 
-Criterion = DefinitionIs | StatusIn | StartedFrom | StartedBefore | HasAttribute | IdBegins | IsQueued
+@dataclass(frozen=True, slots=True)
+class VersionIs:
+    """The saga is one of this version of its definition."""
+
+    version: int
+
+    def matches(self, saga: Listed) -> bool:
+        """Whether the saga meets it."""
+        return saga.version == self.version
+
+
+@dataclass(frozen=True, slots=True)
+class EndedFrom:
+    """The saga ended at this instant or later; nanoseconds since the epoch, UTC."""
+
+    instant: int
+
+    def matches(self, saga: Listed) -> bool:
+        """Whether the saga meets it."""
+        return saga.ended_at is not None and saga.ended_at >= self.instant
+
+
+@dataclass(frozen=True, slots=True)
+class EndedBefore:
+    """The saga ended before this instant; nanoseconds since the epoch, UTC."""
+
+    instant: int
+
+    def matches(self, saga: Listed) -> bool:
+        """Whether the saga meets it."""
+        return saga.ended_at is not None and saga.ended_at < self.instant
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCommandIs:
+    """The saga goes back, went back or waits for an operator because of this command; the full name of its rpc."""
+
+    method: str
+
+    def matches(self, saga: Listed) -> bool:
+        """Whether the saga meets it."""
+        return saga.cause is not None and saga.cause.command == self.method
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonIs:
+    """The saga goes back, went back or waits for an operator for this kind of reason, such as ``REJECTED``."""
+
+    code: str
+
+    def matches(self, saga: Listed) -> bool:
+        """Whether the saga meets it."""
+        return saga.cause is not None and saga.cause.code == self.code
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonContains:
+    """The sentence that says why the saga goes back, went back or waits for an operator holds this text.
+
+    Only the letters A to Z are the same in both cases. A store reads the sentences of those sagas, the newest first,
+    and of no others.
+    """
+
+    text: str
+
+    def matches(self, saga: Listed) -> bool:
+        """Whether the saga meets it."""
+        return saga.cause is not None and lowered(self.text) in lowered(saga.cause.message)
+
+
+Criterion = (
+    DefinitionIs
+    | VersionIs
+    | StatusIn
+    | StartedFrom
+    | StartedBefore
+    | EndedFrom
+    | EndedBefore
+    | HasAttribute
+    | IdBegins
+    | IsQueued
+    | FailedCommandIs
+    | ReasonIs
+    | ReasonContains
+)
 """What a filter can ask for: each knows by itself which sagas meet it."""
 
 
@@ -177,6 +278,10 @@ class SagaFilter:
     Attributes:
         id_prefix: how their ids begin. A saga stands for its children here: what follows holds no ``/``.
         queued: only those that are queued.
+        version: of the definition; 0 for every one.
+        failed_command: the full name of the rpc because of which they go back, went back or wait for an operator.
+        reason_code: the kind of reason why they do.
+        reason: a text in the sentence that says why they do.
         criteria: the same as a list: a saga is listed if it meets them all.
     """
 
@@ -187,11 +292,17 @@ class SagaFilter:
     attributes: tuple[tuple[str, str], ...] = ()
     id_prefix: str = ""
     queued: bool = False
+    version: int = 0
+    ended_from: int | None = None
+    ended_before: int | None = None
+    failed_command: str = ""
+    reason_code: str = ""
+    reason: str = ""
     criteria: tuple[Criterion, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """List the criteria once: a feed asks one filter about every change."""
-        object.__setattr__(self, "criteria", tuple(self._asked_for()))
+        object.__setattr__(self, "criteria", (*self._asked_for(), *self._asked_besides()))
 
     def matches(self, saga: Listed) -> bool:
         """Whether the filter is about this saga."""
@@ -212,3 +323,17 @@ class SagaFilter:
             yield IdBegins(self.id_prefix)
         if self.queued:
             yield IsQueued()
+
+    def _asked_besides(self) -> Iterator[Criterion]:
+        if self.version:
+            yield VersionIs(self.version)
+        if self.ended_from is not None:
+            yield EndedFrom(self.ended_from)
+        if self.ended_before is not None:
+            yield EndedBefore(self.ended_before)
+        if self.failed_command:
+            yield FailedCommandIs(self.failed_command)
+        if self.reason_code:
+            yield ReasonIs(self.reason_code)
+        if self.reason:
+            yield ReasonContains(self.reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from orchestrator.ports.bulk_acts import KeptBulkActs
+from orchestrator.ports.figures import FigureKeeping, FigureReader
 from orchestrator.ports.noted_waits import NotedWaits
 from orchestrator.ports.queues import Queues
 from orchestrator.ports.quotas import Quotas
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.journal.cause import Cause
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import Status
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
@@ -48,6 +50,8 @@ class Append(NamedTuple):
             where no time wakes it, but only an act or a signal. It counts until the next append.
         turn_at: with the status *waiting*, the saga is queued, and is begun after those with an earlier turn;
             nanoseconds since the epoch, UTC. ``None`` where it is not queued. It counts until the next append.
+        cause: why the saga goes back or waits for an operator, where these entries tell it anew. It counts until the
+            next one is told, in the statuses :data:`~orchestrator.journal.state.CAUSED` alone.
     """
 
     saga_id: str
@@ -60,6 +64,7 @@ class Append(NamedTuple):
     new: NewSaga | None = None
     wake_at: int | None = None
     turn_at: int | None = None
+    cause: Cause | None = None
 
 
 class Moving(NamedTuple):
@@ -80,7 +85,7 @@ class Moving(NamedTuple):
     looked_at: int
 
 
-class JournalReader(EndedReader, Protocol):
+class JournalReader(EndedReader, FigureReader, Protocol):
     """What can be asked of a journal without changing it, also beside the orchestrators that have it.
 
     Every method may raise :class:`~orchestrator.errors.JournalUnavailable`.
@@ -95,8 +100,16 @@ class JournalReader(EndedReader, Protocol):
     async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
         """Those of these sagas that there are, in any order."""
 
-    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+    async def search(
+        self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
+    ) -> tuple[list[SagaRecord], str]:
         """A page of sagas, the newest first, and the token of the next page, empty on the last.
+
+        Args:
+            where: which sagas.
+            limit: how many at most.
+            page_token: that of the page, for the same filter and order; empty for the first.
+            oldest_first: in the other order.
 
         Raises:
             InvalidInput: the page token is not one that this journal gave out.
@@ -119,6 +132,7 @@ class Journal(
     Retention,
     Wakes,
     NotedWaits,
+    FigureKeeping,
     Protocol,
 ):
     """The append-only truth about all sagas, shared by all replicas.

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import OrchestratorError
-from orchestrator.journal.state import CLAIMABLE, ENDED, Status
+from orchestrator.journal.state import CAUSED, CLAIMABLE, ENDED, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
 from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
 from orchestrator.ports.journal import Moving
@@ -24,6 +24,7 @@ from orchestrator.store.append_refusals import (
     sequence_conflict,
 )
 from orchestrator.store.bulk_in_memory import BulkActsInMemory, BulkState
+from orchestrator.store.figures_in_memory import FiguresInMemory
 from orchestrator.store.gathered_wakes import GatheredWakes
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
@@ -33,6 +34,7 @@ from orchestrator.store.tombstones import page_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from orchestrator.journal.cause import Cause
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.claims import Served
     from orchestrator.ports.journal import Append
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.requested_acts import RequestedAct
     from orchestrator.ports.retention import EndedPage
     from orchestrator.ports.wakes import Woken
+    from orchestrator.store.figure_tally import Tally
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ class _Kept:
     owner: str | None
     token: int
     entries: list[Entry]
+    cause: Cause | None = None
 
 
 @dataclass(slots=True)
@@ -66,9 +70,10 @@ class MemoryState:
     bulk: BulkState = field(default_factory=BulkState)
     tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
     quotas: dict[str, int] = field(default_factory=dict)
+    figures: Tally = field(default_factory=dict)
 
 
-class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory):
+class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory, FiguresInMemory):
     """A :class:`~orchestrator.ports.journal.Journal` in dictionaries.
 
     Args:
@@ -92,6 +97,7 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory):
         self._quotas = state.quotas
         RequestsInMemory.__init__(self, self._standing_of, state.requests, state.answers)
         SchedulesInMemory.__init__(self, now, state.schedules)
+        FiguresInMemory.__init__(self, state.figures, lambda: (kept.record for kept in self._sagas.values()))
         BulkActsInMemory.__init__(self, now, state.bulk)
 
     def handle(self) -> MemoryJournal:
@@ -126,12 +132,16 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory):
         """See the port."""
         return [self._sagas[saga_id].record for saga_id in saga_ids if saga_id in self._sagas]
 
-    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+    async def search(
+        self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
+    ) -> tuple[list[SagaRecord], str]:
         """See the port. The position of a page is the number of the last saga on the page before."""
         position = decode_page_token(page_token)
-        newest_first = reversed(self._sagas.values())
-        earlier = (kept for kept in newest_first if position is None or kept.number < position)
-        found = [kept for kept in earlier if where.matches(kept.record)]
+        found = [kept for kept in self._sagas.values() if where.matches(kept.record)]
+        if not oldest_first:
+            found.reverse()
+        if position is not None:
+            found = [kept for kept in found if (kept.number > position) is oldest_first and kept.number != position]
         token = encode_page_token(found[limit - 1].number) if len(found) > limit else ""
         return [kept.record for kept in found[:limit]], token
 
@@ -377,6 +387,7 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory):
                 attributes=append.new.attributes,
                 sequence=0,
             )
+            self.note_started(record)
             self._state.started += 1
             self._sagas[saga_id] = _Kept(self._state.started, record, append.owner, append.token, [])
         kept = self._sagas.get(saga_id)
@@ -385,6 +396,7 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory):
         if kept.record.sequence != append.expected_sequence:
             raise sequence_conflict(append, kept.record.sequence)
         kept.entries.extend(append.entries)
+        before, kept.cause = kept.record, append.cause or kept.cause
         kept.record = replace(
             kept.record,
             status=append.status,
@@ -392,7 +404,9 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory):
             sequence=len(kept.entries),
             wake_at=append.wake_at if append.status is Status.WAITING else None,
             turn_at=append.turn_at if append.status is Status.WAITING else None,
+            cause=kept.cause if append.status in CAUSED else None,
         )
+        self.note_moved(before, kept.record)
         if append.status not in CLAIMABLE:
             kept.owner = None
 

@@ -282,8 +282,14 @@ def test_the_table_of_suspensions_knows_every_reason() -> None:
     table = PAGES["orchestrator/cli/README.md"].table("because", "what happened", "what helps")
     named = set(re.findall(r"`([A-Z_]+)`", " ".join(row[0] for row in table)))
     rolling_back = {ReasonCode.REJECTED, ReasonCode.CANCELLED, ReasonCode.DEADLINE, ReasonCode.TIMED_OUT}
-    by_operators = {ReasonCode.RESUMED, ReasonCode.RETRY_NOW, ReasonCode.RESOLVED, ReasonCode.SKIPPED}
-    assert named == set(ReasonCode) - rolling_back - by_operators
+    by_people = {
+        ReasonCode.RESUMED,
+        ReasonCode.RETRY_NOW,
+        ReasonCode.RESOLVED,
+        ReasonCode.SKIPPED,
+        ReasonCode.DECIDED,
+    }
+    assert named == set(ReasonCode) - rolling_back - by_people
 
 
 def test_the_table_of_settings_names_every_setting_and_its_default() -> None:

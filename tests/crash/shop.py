@@ -105,7 +105,7 @@ class Shop:
         return service.connect(service.address)
 
     def orchestrator(self, folder: Path, *, instead: Mapping[str, str] | None = None, **settings: str) -> Process:
-        """An orchestrator with a journal of its own, not started yet.
+        """An orchestrator with a journal of its own and without a console, not started yet.
 
         Args:
             folder: its ``STATE_DIR``.
@@ -119,6 +119,7 @@ class Shop:
             "STATE_DIR": str(folder),
             "ORCHESTRATOR_SAGAS": "orchestrator.shop",
             "ORCHESTRATOR_LISTEN": address,
+            "ORCHESTRATOR_CONSOLE_LISTEN": "",
             "ORCHESTRATOR_PARTICIPANTS": ",".join(f"{FULL_NAMES[name]}={where}" for name, where in addresses.items()),
             **({} if self._secured is None else self._secured.of_orchestrator(FULL_NAMES)),
             **{f"ORCHESTRATOR_{name.upper()}": value for name, value in settings.items()},

@@ -8,6 +8,7 @@ from orchestrator.contract.command import Effect
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal import entries as e
 from orchestrator.journal.actor import Actor
+from orchestrator.journal.cause import Cause
 from orchestrator.journal.outcome import Failure
 from orchestrator.journal.priority import Priority
 from orchestrator.journal.reason import Reason, ReasonCode
@@ -104,9 +105,10 @@ class Writing:
         new: NewSaga | None = None,
         wake_at: int | None = None,
         turn_at: int | None = None,
+        cause: Cause | None = None,
     ) -> Future[None]:
         """Write entries after those before."""
-        standing = (status, ended_at, new, wake_at, turn_at)
+        standing = (status, ended_at, new, wake_at, turn_at, cause)
         append = Append(self.saga_id, self.owner, self.token, self.sequence, entries, *standing)
         self.sequence += len(entries)
         return self.journal.append(append)
@@ -121,7 +123,8 @@ class Writing:
 
     def suspend(self) -> Future[None]:
         """Write that an operator must decide."""
-        return self.write(e.SagaSuspended(AT + 98, REASON), status=Status.SUSPENDED)
+        cause = Cause.of(REASON, "", AT + 98)
+        return self.write(e.SagaSuspended(AT + 98, REASON), status=Status.SUSPENDED, cause=cause)
 
 
 def recovered(number: int) -> e.SagaRecovered:

@@ -10,6 +10,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from saga.v1 import guidance_pb2 as _guidance_pb2
 from saga.v1 import saga_pb2 as _saga_pb2
 import builtins as _builtins
 import sys
@@ -98,6 +99,7 @@ class GetSagaRequest(_message.Message):
     INCLUDE_JOURNAL_FIELD_NUMBER: _builtins.int
     JOURNAL_PAGE_SIZE_FIELD_NUMBER: _builtins.int
     JOURNAL_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    INCLUDE_GUIDANCE_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     include_journal: _builtins.bool
@@ -106,6 +108,8 @@ class GetSagaRequest(_message.Message):
     """How many entries of the journal at most. Default: all of them, however large the answer is."""
     journal_page_token: _builtins.str
     """Where the previous page of the journal ended: its next_journal_page_token."""
+    include_guidance: _builtins.bool
+    """Say in plain words what it waits for, what comes next, and what the caller can do."""
     def __init__(
         self,
         *,
@@ -113,10 +117,11 @@ class GetSagaRequest(_message.Message):
         include_journal: _builtins.bool = ...,
         journal_page_size: _builtins.int = ...,
         journal_page_token: _builtins.str = ...,
+        include_guidance: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_journal", b"include_journal", "journal_page_size", b"journal_page_size", "journal_page_token", b"journal_page_token", "saga_id", b"saga_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_guidance", b"include_guidance", "include_journal", b"include_journal", "journal_page_size", b"journal_page_size", "journal_page_token", b"journal_page_token", "saga_id", b"saga_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -130,21 +135,27 @@ class GetSagaResponse(_message.Message):
 
     SAGA_FIELD_NUMBER: _builtins.int
     NEXT_JOURNAL_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    GUIDANCE_FIELD_NUMBER: _builtins.int
     next_journal_page_token: _builtins.str
     """Where the next page of the journal starts; empty on the last one."""
     @_builtins.property
     def saga(self) -> _saga_pb2.Saga:
         """The saga as it stands."""
 
+    @_builtins.property
+    def guidance(self) -> _guidance_pb2.Guidance:
+        """The saga in plain words; only where the request asked for that."""
+
     def __init__(
         self,
         *,
         saga: _saga_pb2.Saga | None = ...,
         next_journal_page_token: _builtins.str = ...,
+        guidance: _guidance_pb2.Guidance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["guidance", b"guidance", "saga", b"saga"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_journal_page_token", b"next_journal_page_token", "saga", b"saga"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidance", b"guidance", "next_journal_page_token", b"next_journal_page_token", "saga", b"saga"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -159,10 +170,13 @@ class ListSagasRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    OLDEST_FIRST_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """How many at most. Default: 50."""
     page_token: _builtins.str
     """Where the previous page ended: its next_page_token."""
+    oldest_first: _builtins.bool
+    """List the oldest first. Not together with waiting_for the reasons that the journal does not tell of."""
     @_builtins.property
     def filter(self) -> Global___SagaFilter:
         """Only these sagas. Default: all."""
@@ -173,10 +187,11 @@ class ListSagasRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         filter: Global___SagaFilter | None = ...,
+        oldest_first: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "oldest_first", b"oldest_first", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -215,10 +230,29 @@ class SagaFilter(_message.Message):
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
     ID_PREFIX_FIELD_NUMBER: _builtins.int
     WAITING_FOR_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    ENDED_FROM_FIELD_NUMBER: _builtins.int
+    ENDED_BEFORE_FIELD_NUMBER: _builtins.int
+    FAILED_COMMAND_FIELD_NUMBER: _builtins.int
+    REASON_CODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     definition: _builtins.str
     """Only sagas of this definition."""
     id_prefix: _builtins.str
     """Only sagas whose identity begins with this and has no `/` after it, as the identities of child sagas have."""
+    version: _builtins.int
+    """Only sagas of this version of their definition. Default: all."""
+    failed_command: _builtins.str
+    """Only sagas that roll back, were rolled back or are suspended because of this command: the full name of its rpc, or
+    its end where it tells one command of a served saga from the others, such as `AuthorizePayment`.
+    """
+    reason_code: _builtins.str
+    """Only sagas that roll back, were rolled back or are suspended for this kind of reason, such as `REJECTED`."""
+    reason: _builtins.str
+    """Only sagas where the sentence that says why holds this text; letters from A to Z are the same in both cases. Of a long
+    sentence, the first 1000 bytes count. The sentences of all sagas are read that something went wrong with: name a
+    status or a command besides where these are many.
+    """
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[_saga_pb2.Status.ValueType]:
         """Only sagas of these statuses."""
@@ -242,6 +276,14 @@ class SagaFilter(_message.Message):
         seconds. The two kinds cannot be asked for together. Of the second kind, a feed tells only what this replica advances.
         """
 
+    @_builtins.property
+    def ended_from(self) -> _timestamp_pb2.Timestamp:
+        """Only sagas that ended at this instant or later. Between the years 1678 and 2262."""
+
+    @_builtins.property
+    def ended_before(self) -> _timestamp_pb2.Timestamp:
+        """Only sagas that ended before this instant. Between the years 1678 and 2262."""
+
     def __init__(
         self,
         *,
@@ -252,10 +294,16 @@ class SagaFilter(_message.Message):
         attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         id_prefix: _builtins.str = ...,
         waiting_for: _abc.Iterable[_saga_pb2.WaitReason.ValueType] | None = ...,
+        version: _builtins.int = ...,
+        ended_from: _timestamp_pb2.Timestamp | None = ...,
+        ended_before: _timestamp_pb2.Timestamp | None = ...,
+        failed_command: _builtins.str = ...,
+        reason_code: _builtins.str = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["started_before", b"started_before", "started_from", b"started_from"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended_before", b"ended_before", "ended_from", b"ended_from", "started_before", b"started_before", "started_from", b"started_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "definition", b"definition", "id_prefix", b"id_prefix", "started_before", b"started_before", "started_from", b"started_from", "statuses", b"statuses", "waiting_for", b"waiting_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "definition", b"definition", "ended_before", b"ended_before", "ended_from", b"ended_from", "failed_command", b"failed_command", "id_prefix", b"id_prefix", "reason", b"reason", "reason_code", b"reason_code", "started_before", b"started_before", "started_from", b"started_from", "statuses", b"statuses", "version", b"version", "waiting_for", b"waiting_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

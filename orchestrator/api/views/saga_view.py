@@ -74,7 +74,7 @@ def record_view(record: SagaRecord, reason: Reason | None = None, waiting: Itera
 
     Args:
         record: the saga.
-        reason: why it is suspended, where it is.
+        reason: why it is suspended or goes back, where it is known.
         waiting: what it waits for, where it is advanced here.
     """
     return saga_pb2.Saga(

@@ -75,7 +75,8 @@ def check(
         lay_overlays(overlay)
         modules = sagas or read_settings().sagas
         # A module with sagas may bring an overlay of its own, so it is imported before any contract is checked.
-        definitions, servicers = load_application(modules, overlay) if modules or not named.is_named else ((), ())
+        loaded = load_application(modules, overlay) if modules or not named.is_named else None
+        definitions, servicers = (loaded.definitions, loaded.servicers) if loaded else ((), ())
         files = source.files() if source.is_named else ()
         _check_overlays(definitions, files, findings)
         _check_files(files, findings)

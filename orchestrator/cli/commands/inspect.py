@@ -24,7 +24,23 @@ from orchestrator.cli.client import (
     whole_id,
 )
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
-from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WaitingFor, WithAttribute, saga_filter
+from orchestrator.cli.filters import (
+    BackingOff,
+    EndedAfter,
+    EndedBefore,
+    FailedCommand,
+    MoreCriteria,
+    OfDefinition,
+    OfStatus,
+    OfVersion,
+    ReasonCode,
+    ReasonText,
+    StartedAfter,
+    StartedBefore,
+    WaitingFor,
+    WithAttribute,
+    saga_filter,
+)
 from orchestrator.cli.output.journal_page import journal_lines
 from orchestrator.cli.output.operating_pages import feed_line, preview_lines, statistics_page
 from orchestrator.cli.output.payloads import Payloads
@@ -54,13 +70,24 @@ def list_sagas(
     *,
     backing_off: BackingOff = False,
     waiting_for: WaitingFor = None,
+    version: OfVersion = None,
+    failed_command: FailedCommand = "",
+    reason_code: ReasonCode = "",
+    reason: ReasonText = "",
+    started_after: StartedAfter = "",
+    started_before: StartedBefore = "",
+    ended_after: EndedAfter = "",
+    ended_before: EndedBefore = "",
+    oldest_first: Annotated[bool, typer.Option("--oldest-first", help="List the oldest first.")] = False,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=1000)] = 50,
     address: Address = DEFAULT_ADDRESS,
     _token_file: TokenFile = None,
 ) -> None:
     """List sagas, the newest first."""
-    where = saga_filter(definition, status, attribute, backing_off=backing_off, waiting_for=waiting_for)
-    request = ListSagasRequest(page_size=limit, filter=where)
+    times = started_after, started_before, ended_after, ended_before
+    more = MoreCriteria(version, *times, failed_command, reason_code, reason)
+    where = saga_filter(definition, status, attribute, backing_off=backing_off, waiting_for=waiting_for, more=more)
+    request = ListSagasRequest(page_size=limit, filter=where, oldest_first=oldest_first)
     asyncio.run(_list(request, address))
 
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 def serve(
     *,
     listen: Annotated[str | None, typer.Option(help="host:port of the API.  \\[env: ORCHESTRATOR_LISTEN]")] = None,
+    console_listen: Annotated[
+        str | None,
+        typer.Option(help="host:port of the web console, or nothing for none.  \\[env: ORCHESTRATOR_CONSOLE_LISTEN]"),
+    ] = None,
     journal: Annotated[str | None, typer.Option(help=f"{known_urls()}  \\[env: ORCHESTRATOR_JOURNAL]")] = None,
     sagas: Annotated[
         list[str] | None,
@@ -67,6 +71,7 @@ def serve(
     with errors_reported():
         settings = read_settings(
             listen=listen,
+            console_listen=console_listen,
             journal=journal,
             sagas=tuple(sagas) if sagas else None,
             overlays=tuple(overlay) if overlay else None,
@@ -100,10 +105,10 @@ def _serve(settings: Settings, replica: int | None) -> None:
     from orchestrator.cli.processes.child import ParentProcess  # noqa: PLC0415
     from orchestrator.observability.logs import configure_logs  # noqa: PLC0415
 
-    definitions, servicers = load_application(settings.sagas, settings.overlays)
+    application = load_application(settings.sagas, settings.overlays)
     configure_logs(settings.log_level, replica)
     parent = None if replica is None else ParentProcess()
-    uvloop.run(run(settings, definitions, servicers, parent))
+    uvloop.run(run(settings, application.definitions, application.servicers, parent, application.pages))
 
 
 def _become_parent(settings: Settings, arguments: list[str]) -> NoReturn:
@@ -115,7 +120,7 @@ def _become_parent(settings: Settings, arguments: list[str]) -> NoReturn:
     """
     # A drain waits for the answers to customers, then for those of participants; the rest is for the last spans.
     patience = 2 * settings.drain_seconds + 10
-    numbers = (str(settings.processes), settings.listen, str(patience), settings.log_level)
+    numbers = (str(settings.processes), settings.listen, settings.console_listen, str(patience), settings.log_level)
     sys.stdout.flush()
     sys.stderr.flush()
     command = [sys.executable, "-P", "-m", "orchestrator.cli.processes", *numbers, *arguments]

@@ -16,7 +16,7 @@ from orchestrator.journal.acts import Act, refuse_illegal, was_carried_out
 from orchestrator.journal.decisions import CommandDecision, decided
 from orchestrator.journal.entries import ActProposed, SagaResumed, SagaSuspended
 from orchestrator.journal.fold import fold
-from orchestrator.journal.four_eyes import second_person_needed, seconded
+from orchestrator.journal.four_eyes import ONE_PERSON, second_person_needed, seconded
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CLAIMABLE, Status
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.executor import Executor
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.claims import Claim
 
@@ -39,10 +40,10 @@ class Acts:
 
     Args:
         worker: carries the sagas on.
-        four_eyes: which of resolve and skip two people must ask for.
+        four_eyes: what two people must ask for.
     """
 
-    def __init__(self, worker: Worker, four_eyes: frozenset[Act] = frozenset()) -> None:
+    def __init__(self, worker: Worker, four_eyes: FourEyes = ONE_PERSON) -> None:
         self._worker = worker
         self._four_eyes = four_eyes
 
@@ -148,7 +149,7 @@ class Acts:
         claim, state, entries = await self._claim(act, saga_id)
         writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
         entry = said(state, now=self._now())
-        journalled = seconded(act, state, entry) if act in self._four_eyes else entry
+        journalled = seconded(act, state, entry) if self._four_eyes.watch(act) else entry
         writer.record(journalled)
         await writer.persist()
         if isinstance(journalled, ActProposed):
@@ -163,7 +164,7 @@ class Acts:
         """
         state = await self._worker.get(saga_id)
         entry = decided(act, decision, state, evidence="", by=requested_by, now=0)
-        return act in self._four_eyes and isinstance(seconded(act, state, entry), ActProposed)
+        return self._four_eyes.watch(act) and isinstance(seconded(act, state, entry), ActProposed)
 
     async def _roll_back(self, saga_id: str, reason: Reason, refuse: Callable[[SagaState], None]) -> SagaState:
         while True:

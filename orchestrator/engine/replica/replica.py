@@ -20,6 +20,7 @@ from orchestrator.engine.run.waiting import journalled_waits
 from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress
 from orchestrator.errors import ActRefused, ClaimLost
 from orchestrator.journal.acts import Act, find_command, refuse_illegal
+from orchestrator.journal.four_eyes import ONE_PERSON
 from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.ports.wakes import Wake
 
@@ -33,9 +34,11 @@ if TYPE_CHECKING:
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.decisions import CommandDecision
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
+    from orchestrator.ports.figures import Counted, SuspendedGroup, Window
 
 
 class Replica:
@@ -43,7 +46,7 @@ class Replica:
 
     Args:
         worker: advances the sagas.
-        four_eyes: which of resolve and skip two people must ask for.
+        four_eyes: what two people must ask for.
 
     Attributes:
         worker: as given.
@@ -59,10 +62,10 @@ class Replica:
         watch_all: every saga, after each of its changes.
     """
 
-    def __init__(self, worker: Worker, four_eyes: frozenset[Act] = frozenset()) -> None:
+    def __init__(self, worker: Worker, four_eyes: FourEyes = ONE_PERSON) -> None:
         self.worker = worker
         self.acts = Acts(worker, four_eyes)
-        self.signals = Signals(worker, self.acts)
+        self.signals = Signals(worker, self.acts, four_eyes)
         self.carrying_out = CarryingOut(worker, self.acts, self.signals, worker.served.versions)
         journal, clock = worker.adapters.journal, worker.adapters.clock
         runner = ScheduleRunner(worker)
@@ -115,9 +118,11 @@ class Replica:
         """See the facade."""
         return await self.worker.adapters.journal.read(saga_id)
 
-    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+    async def search(
+        self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
+    ) -> tuple[list[SagaRecord], str]:
         """See the facade."""
-        return await self.worker.adapters.journal.search(where, limit, page_token)
+        return await self.worker.adapters.journal.search(where, limit, page_token, oldest_first=oldest_first)
 
     async def count(self) -> Sequence[SagaCount]:
         """See the facade."""
@@ -272,3 +277,11 @@ class Replica:
         """See the facade."""
         recovery = self.worker.recovery
         return RecoveryProgress(recovery.under_way, recovery.recovered, recovery.expected)
+
+    async def figures(self, window: Window) -> Sequence[Counted]:
+        """See the facade."""
+        return await self.worker.adapters.journal.figures(window)
+
+    async def suspended(self) -> Sequence[SuspendedGroup]:
+        """See the facade."""
+        return await self.worker.adapters.journal.suspended()

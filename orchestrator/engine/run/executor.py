@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.replay import ReplayGate
     from orchestrator.engine.sagas import Waiting
     from orchestrator.errors import OrchestratorError
-    from orchestrator.journal.entries import SignalReceived
+    from orchestrator.journal.entries import ActProposed, SignalReceived
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.random import RandomSource
@@ -195,7 +195,7 @@ class Executor:
         await first_done(self._rollback_began, self.stopped)
         return self._rollback_began.done()
 
-    async def signal(self, received: Callable[[SagaState], SignalReceived | None]) -> bool:
+    async def signal(self, received: Callable[[SagaState], SignalReceived | ActProposed | None]) -> bool:
         """Give the saga a signal, and wait until that is durable; whether it is.
 
         It is not where the saga was stopped before: then it is asked again, as it stands by then.

@@ -66,6 +66,7 @@ class SagaWriter:
 
     __slots__ = (
         "_buffer",
+        "_cause",
         "_failure",
         "_journal",
         "_latest",
@@ -99,6 +100,7 @@ class SagaWriter:
         self.token = token
         self._sequence = sequence
         self._new = new
+        self._cause = state.cause
         self._loop = asyncio.get_running_loop()
         self.started: asyncio.Future[None] = self._loop.create_future()
         if new is None:
@@ -138,6 +140,9 @@ class SagaWriter:
         state = self.state
         self._buffer = []
         new, self._new = self._new, None
+        # Compared only where there is one: hardly any saga has a reason to go back.
+        cause = state.cause if state.suspension or state.rollback else None
+        before, self._cause = self._cause, cause
         append = Append(
             state.saga_id,
             self._owner,
@@ -149,6 +154,7 @@ class SagaWriter:
             new,
             (state.wake_at or None) if state.status is Status.WAITING else None,
             state.turn_at,
+            cause if cause != before else None,
         )
         self._sequence += len(entries)
         write = _Write()

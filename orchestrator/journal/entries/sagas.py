@@ -108,6 +108,7 @@ class RollbackBegan(NamedTuple):
     def apply(self, state: SagaState) -> None:
         """The saga compensates."""
         state.rollback = self.reason
+        state.rollback_at = self.at
         state.suspension = None
         state.ended_at = None
         state.move(Status.COMPENSATING)
@@ -149,6 +150,7 @@ class SagaSuspended(NamedTuple):
     def apply(self, state: SagaState) -> None:
         """Nothing is sent until an operator has decided."""
         state.suspension = self.reason
+        state.suspended_at = self.at
         state.move(Status.SUSPENDED)
 
 

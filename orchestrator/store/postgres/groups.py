@@ -73,13 +73,14 @@ def values_of(places: list[Place]) -> tuple[list[object], ...]:
 
     A new saga that is believed to hold entries already is left out: it is not written, and so is refused.
     """
-    columns: tuple[list[object], ...] = tuple([] for _ in range(29))
-    new, more, chunks, attributes, parked = (
+    columns: tuple[list[object], ...] = tuple([] for _ in range(35))
+    new, more, chunks, attributes, parked, causes = (
         columns[:12],
         columns[12:20],
         columns[20:23],
         columns[23:25],
-        columns[25:],
+        columns[25:29],
+        columns[29:],
     )
     for number, place in enumerate(places):
         first, last = place.first, place.last
@@ -99,10 +100,14 @@ def values_of(places: list[Place]) -> tuple[list[object], ...]:
             _add(more, number, first.saga_id, first.owner, first.token, expected, length, status, ended_at)
         if last.status is Status.WAITING:
             _add(parked, number, last.saga_id, last.wake_at, last.turn_at)
+        cause = None
         for write in place.writes:
             append = write.work
+            cause = append.cause or cause
             if append.entries:
                 _add(chunks, number, append.expected_sequence + len(append.entries), pack(append.entries))
+        if cause is not None:
+            _add(causes, number, last.saga_id, *cause)
     return columns
 
 

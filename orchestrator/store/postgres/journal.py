@@ -38,7 +38,9 @@ from orchestrator.store.tombstones import row_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.journal.cause import Cause
     from orchestrator.ports.claims import Served
+    from orchestrator.ports.figures import Cut
     from orchestrator.ports.journal import Append, Moving
     from orchestrator.ports.retention import Tombstone
     from orchestrator.ports.wakes import Woken
@@ -201,6 +203,17 @@ class PostgresJournal(PostgresReader, PostgresSchedules, PostgresBulkActs):
         columns = zip(*map(row_of, tombstones), strict=True)
         if tombstones:
             await self._ask("keep_tombstones", *map(list, columns))
+
+    async def sum_up(self, cut: Cut) -> bool:
+        """See the port."""
+        (done,) = await self._ask("sum_up_figures", *cut)
+        return any(done)
+
+    async def note_causes(self, causes: Sequence[tuple[str, Cause]]) -> None:
+        """See the port."""
+        rows = [(saga_id, *cause) for saga_id, cause in causes]
+        if rows:
+            await self._ask("note_causes", *map(list, zip(*rows, strict=True)))
 
     async def queued(self) -> list[QueuedCount]:
         """See the port."""

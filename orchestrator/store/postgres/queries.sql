@@ -1,6 +1,6 @@
 -- name: append_group
 SELECT append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-                    $23, $24, $25, $26, $27, $28, $29);
+                    $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35);
 
 -- name: why_refused
 SELECT w.place, s.id IS NOT NULL, o.owner, o.token, o.sequence, d.key, d.status, d.ended_at, d.deleted_at
@@ -16,15 +16,16 @@ WHERE s.saga_id = $1
 ORDER BY c.sequence;
 
 -- name: search_sagas
--- %s stands for the conditions that the filter asks for.
+-- %s stands for the conditions that the filter asks for, and for the order.
 SELECT s.id, s.saga_id, s.definition, s.version, coalesce(o.status, e.status), s.digest, s.started_at,
        coalesce(o.ended_at, e.ended_at), s.attributes, coalesce(o.sequence, e.sequence),
-       CASE o.status WHEN 2 THEN o.wake_at END, CASE o.status WHEN 2 THEN o.turn_at END
+       CASE o.status WHEN 2 THEN o.wake_at END, CASE o.status WHEN 2 THEN o.turn_at END,
+       f.code, f.command, f.message, f.since
 FROM saga AS s
 LEFT JOIN open_saga AS o ON o.saga_id = s.saga_id
 LEFT JOIN ended_saga AS e ON e.saga = s.id
+LEFT JOIN cause AS f ON f.saga = s.id
 %s
-ORDER BY s.id DESC
 LIMIT $1;
 
 -- name: count_sagas
@@ -579,3 +580,51 @@ SELECT w.saga_id, w.reasons
 FROM noted_wait AS w JOIN open_saga AS o ON o.saga_id = w.saga_id AND o.owner = w.owner
 WHERE o.status IN (1, 4) AND w.owner <> $1
   AND w.owner IN (SELECT r.owner FROM replica AS r WHERE r.alive_until > journal_now());
+
+-- name: figures
+-- One that has completed and was claimed to be rolled back with its parent has not begun to go back: it has ended.
+SELECT c.at, c.definition, c.status, c.latency, c.code, c.command, sum(c.number)::bigint
+FROM (
+    SELECT f.at - f.at % $3::bigint AS at, f.definition, f.status, f.latency, f.code, f.command, f.number
+    FROM figure AS f
+    WHERE f.grain = ANY ($4::smallint[]) AND f.at >= $1::bigint AND f.at < $2::bigint
+    UNION ALL
+    SELECT o.ended_at - o.ended_at % $3::bigint, o.definition, o.status, latency_bucket(o.ended_at - o.started_at), '', '',
+           1
+    FROM open_saga AS o
+    WHERE o.status = 3 AND o.ended_at >= $1::bigint AND o.ended_at < $2::bigint
+) AS c
+WHERE $5::text = '' OR c.definition = $5::text
+GROUP BY 1, 2, 3, 4, 5, 6
+HAVING sum(c.number) <> 0
+ORDER BY 1, c.definition COLLATE "C", 3, 4, c.code COLLATE "C", c.command COLLATE "C";
+
+-- name: suspended_groups
+SELECT o.definition, coalesce(f.command, ''), coalesce(f.code, ''), count(*), min(coalesce(f.since, o.started_at))
+FROM open_saga AS o LEFT JOIN cause AS f ON f.saga = o.saga
+WHERE o.status IN (3, 6) AND o.status = 6
+GROUP BY 1, 2, 3
+ORDER BY 5, o.definition COLLATE "C", 2 COLLATE "C", 3 COLLATE "C";
+
+-- name: without_cause
+SELECT w.id, s.saga_id
+FROM (
+    SELECT e.saga AS id FROM ended_saga AS e WHERE e.status <> 3
+    UNION ALL
+    SELECT o.saga FROM open_saga AS o WHERE o.status IN (4, 6)
+) AS w
+JOIN saga AS s ON s.id = w.id
+LEFT JOIN cause AS f ON f.saga = w.id
+WHERE w.id > $1 AND f.saga IS NULL
+ORDER BY w.id
+LIMIT $2;
+
+-- name: note_causes
+SELECT tell_causes($1, $2, $3, $4, $5, true);
+
+-- name: sum_up_figures
+-- An hour of new minutes and a day of new hours; as many old ones are dropped.
+SELECT sum_up_grain(0::smallint, $1, 3600000000000, '{2, 1}', '{3600000000000, 60000000000}'),
+       sum_up_grain(2::smallint, $2, 86400000000000, '{4, 3}', '{86400000000000, 3600000000000}'),
+       sum_up_grain(1::smallint, $3, 3600000000000, '{}', '{}'),
+       sum_up_grain(3::smallint, $4, 86400000000000, '{}', '{}');

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+from orchestrator.ports.figures import SuspendedGroup
 from orchestrator.ports.retention import tombstone_key
 from orchestrator.store.chunk import unpack
+from orchestrator.store.figure_rows import counted_of
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.postgres.connecting import Absence, Connection, Pool
 from orchestrator.store.postgres.queries import queries
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestrator.journal.entries import Entry
+    from orchestrator.ports.figures import Counted, Window
     from orchestrator.ports.retention import EndedPage, Tombstone
 
 POOL_SIZE: Final = 4
@@ -73,9 +76,11 @@ class PostgresReader:
         sql = queries()["search_sagas"].replace("%s", "WHERE s.saga_id = ANY ($2)")
         return [record(row) for row in await self._fetch(sql, len(known), known)]
 
-    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+    async def search(
+        self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
+    ) -> tuple[list[SagaRecord], str]:
         """See the port. The position of a page is the number of the last saga on the page before."""
-        clause, values = conditions(where, decode_page_token(page_token), limit + 1)
+        clause, values = conditions(where, decode_page_token(page_token), limit + 1, oldest_first=oldest_first)
         rows = await self._fetch(queries()["search_sagas"].replace("%s", clause), *values)
         token = encode_page_token(rows[limit - 1][0]) if len(rows) > limit else ""
         return [record(row) for row in rows[:limit]], token
@@ -84,6 +89,23 @@ class PostgresReader:
         """See the port."""
         rows = await self._ask("count_sagas")
         return [SagaCount(definition, Status(status), *numbers) for definition, status, *numbers in rows]
+
+    async def figures(self, window: Window) -> list[Counted]:
+        """See the port."""
+        since, until, step, definition = window
+        if "\0" in definition:
+            return []
+        rows = await self._ask("figures", since, until, step.value, list(step.grains), definition)
+        return list(map(counted_of, rows))
+
+    async def suspended(self) -> list[SuspendedGroup]:
+        """See the port."""
+        return [SuspendedGroup(*row) for row in await self._ask("suspended_groups")]
+
+    async def without_cause(self, position: int, limit: int) -> tuple[list[str], int | None]:
+        """See the port. A position is the number of a saga."""
+        rows = await self._ask("without_cause", position, limit)
+        return [saga_id for _, saga_id in rows], rows[-1][0] if len(rows) == limit else None
 
     async def ended(self, position: int, limit: int) -> EndedPage:
         """See the port. A position is the number of a saga."""

@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
+from orchestrator.journal.cause import lowered
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import (
     DefinitionIs,
+    EndedBefore,
+    EndedFrom,
+    FailedCommandIs,
     HasAttribute,
     IdBegins,
     IsQueued,
+    ReasonContains,
+    ReasonIs,
     SagaRecord,
     StartedBefore,
     StartedFrom,
     StatusIn,
+    VersionIs,
 )
+from orchestrator.store.causes import cause_of
 from orchestrator.store.postgres.groups import digest
 
 if TYPE_CHECKING:
@@ -28,24 +36,30 @@ _LAST: Final = chr(0x10FFFF)
 
 _OPEN: Final = "SELECT l.saga FROM open_saga AS l WHERE l.status"
 _ENDED: Final = "SELECT l.saga FROM ended_saga AS l WHERE l.status <> 3 AND l.status"
+# Only of a saga that something went wrong with does a cause count.
+_CAUSED: Final = "coalesce(o.status, e.status) IN (4, 5, 6, 7)"
 _LISTED: Final = "SELECT a.saga FROM attribute AS a WHERE a.digest ="
 
 
-def conditions(where: SagaFilter, before: int | None, limit: int) -> tuple[str, list[Any]]:
-    """The WHERE clause of a search, and its values, of which the first is the limit.
+def conditions(
+    where: SagaFilter, position: int | None, limit: int, *, oldest_first: bool = False
+) -> tuple[str, list[Any]]:
+    """The WHERE and ORDER BY clauses of a search, and their values, of which the first is the limit.
 
     Args:
         where: which sagas.
-        before: only those that started before the saga with this number.
+        position: the number of the saga after which the page begins; ``None`` for the first page.
         limit: how many.
+        oldest_first: the order of the sagas.
     """
     values: list[Any] = [limit]
-    if "\0" in where.definition + where.id_prefix:
+    if "\0" in where.definition + where.id_prefix + where.failed_command + where.reason_code + where.reason:
         return "WHERE FALSE", values  # no text of the database holds one, and none can be asked for
     parts = [_condition(criterion, values) for criterion in where.criteria]
-    if before is not None:
-        parts.append(f"s.id < {_bound(values, before)}")
-    return "WHERE " + " AND ".join(parts) if parts else "", values
+    if position is not None:
+        parts.append(f"s.id {'>' if oldest_first else '<'} {_bound(values, position)}")
+    clause = "WHERE " + " AND ".join(parts) if parts else ""
+    return f"{clause} ORDER BY s.id{'' if oldest_first else ' DESC'}", values
 
 
 def _condition(criterion: Criterion, values: list[Any]) -> str:  # noqa: PLR0911 - a table that the type checker reads
@@ -55,10 +69,8 @@ def _condition(criterion: Criterion, values: list[Any]) -> str:  # noqa: PLR0911
             return f"s.definition = {_bound(values, name)}"
         case StatusIn(statuses):
             return _has_status(statuses, values)
-        case StartedFrom(instant):
-            return f"s.started_at >= {_bound(values, instant)}"
-        case StartedBefore(instant):
-            return f"s.started_at < {_bound(values, instant)}"
+        case StartedFrom() | StartedBefore() | EndedFrom() | EndedBefore():
+            return _time_condition(criterion, values)
         case HasAttribute(name, value):
             return f"s.id IN ({_LISTED} {_bound(values, digest(name, value))})"
         case IdBegins(prefix):
@@ -67,6 +79,36 @@ def _condition(criterion: Criterion, values: list[Any]) -> str:  # noqa: PLR0911
             return f"s.saga_id >= {first} AND s.saga_id < {after} AND strpos(substr(s.saga_id, {rest}), '/') = 0"
         case IsQueued():
             return f"s.id IN ({_OPEN} = 2 AND l.turn_at IS NOT NULL)"
+        case VersionIs(version):
+            return f"s.version = {_bound(values, version)}"
+        case FailedCommandIs() | ReasonIs() | ReasonContains():
+            return _cause_condition(criterion, values)
+        case _:
+            assert_never(criterion)
+
+
+def _time_condition(criterion: StartedFrom | StartedBefore | EndedFrom | EndedBefore, values: list[Any]) -> str:
+    match criterion:
+        case StartedFrom(instant):
+            return f"s.started_at >= {_bound(values, instant)}"
+        case StartedBefore(instant):
+            return f"s.started_at < {_bound(values, instant)}"
+        case EndedFrom(instant):
+            return f"coalesce(o.ended_at, e.ended_at) >= {_bound(values, instant)}"
+        case EndedBefore(instant):
+            return f"coalesce(o.ended_at, e.ended_at) < {_bound(values, instant)}"
+        case _:
+            assert_never(criterion)
+
+
+def _cause_condition(criterion: FailedCommandIs | ReasonIs | ReasonContains, values: list[Any]) -> str:
+    match criterion:
+        case FailedCommandIs(method):
+            return f"{_CAUSED} AND f.command = {_bound(values, method)}"
+        case ReasonIs(code):
+            return f"{_CAUSED} AND f.code = {_bound(values, code)}"
+        case ReasonContains(text):
+            return f"{_CAUSED} AND strpos(lower(f.message), {_bound(values, lowered(text))}) > 0"
         case _:
             assert_never(criterion)
 
@@ -86,7 +128,7 @@ def _bound(values: list[Any], value: object) -> str:
 
 def record(row: Sequence[Any]) -> SagaRecord:
     """The record of a row of ``search_sagas``."""
-    _, saga_id, definition, version, status, digest_of_start, started_at, ended_at, attributes, sequence, *due = row
+    _, saga_id, definition, version, status, digest_of_start, started_at, ended_at, attributes, sequence, *others = row
     return SagaRecord(
         saga_id=saga_id,
         definition=definition,
@@ -97,6 +139,7 @@ def record(row: Sequence[Any]) -> SagaRecord:
         ended_at=ended_at,
         attributes=tuple(json.loads(attributes).items()),
         sequence=sequence,
-        wake_at=due[0],
-        turn_at=due[1],
+        wake_at=others[0],
+        turn_at=others[1],
+        cause=cause_of(status, *others[2:]),
     )

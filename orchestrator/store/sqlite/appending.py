@@ -27,6 +27,7 @@ from orchestrator.store.append_refusals import (
     sequence_conflict,
 )
 from orchestrator.store.chunk import pack
+from orchestrator.store.figure_tally import NO_FAILURE, EndedSaga, failure_of, tally_end, tally_start
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.tombstones import tombstone_of
 
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     import sqlite3
 
     from orchestrator.errors import SagaExists
+    from orchestrator.journal.cause import Cause
     from orchestrator.ports.journal import Append
+    from orchestrator.store.figure_tally import Tally
 
 
 @dataclass(slots=True)
@@ -48,6 +51,8 @@ class _Held:
     token: int
     status: Status
     sequence: int
+    ended_at: int | None = None
+    failure: tuple[str, str] = NO_FAILURE
 
 
 class Appending:
@@ -59,11 +64,13 @@ class Appending:
         self._chunks: list[tuple[int, int, bytes]] = []
         self._moves: list[tuple[int, int | None, str | None, int | None, int | None, int]] = []
         self._ended: dict[tuple[str, int], tuple[int, int]] = {}
+        self._figures: Tally = {}
         statements = queries()
         self._create_saga = statements["create_saga"]
         self._append_chunk = statements["append_chunk"]
         self._change_status = statements["change_status"]
         self._count_ended = statements["count_ended"]
+        self._count_figure = statements["count_figure"]
 
     def forget(self) -> None:
         """Claims have changed, or a transaction was taken back: ask the file again."""
@@ -71,6 +78,7 @@ class Appending:
         self._chunks.clear()
         self._moves.clear()
         self._ended.clear()
+        self._figures.clear()
 
     def held(self) -> int:
         """How many sagas are known to be advanced here."""
@@ -87,6 +95,9 @@ class Appending:
         if self._ended:
             self._database.executemany(self._count_ended, [(*of, *counted) for of, counted in self._ended.items()])
             self._ended.clear()
+        if self._figures:
+            self._database.executemany(self._count_figure, [(*of, number) for of, number in self._figures.items()])
+            self._figures.clear()
 
     def write(self, append: Append) -> None:
         """Write the entries, with the next :meth:`flush` at the latest.
@@ -99,6 +110,8 @@ class Appending:
         if append.entries:
             self._chunks.append((held.row, sequence, pack(append.entries)))
         held.sequence = sequence
+        if append.cause is not None:
+            self._tell(held, append.cause)
         if append.status is not Status.RUNNING or held.status is not Status.RUNNING:
             self._move(held, append)
         if held.owner is None:
@@ -133,9 +146,12 @@ class Appending:
             rows = [(name, value, row) for name, value in new.attributes]
             self._database.executemany(queries()["create_attribute"], rows)
         owner = append.owner if claimable else None
-        held = _Held(row, new.definition, new.started_at, owner, append.token, append.status, 0)
+        held = _Held(row, new.definition, new.started_at, owner, append.token, append.status, 0, append.ended_at)
         self._held[append.saga_id] = held
+        tally_start(self._figures, held.definition, held.started_at)
         if append.status in ENDED:
+            if append.cause is not None:
+                held.failure = failure_of(append.cause)
             self._count(held)
         return held
 
@@ -162,8 +178,10 @@ class Appending:
         row = self._database.execute(queries()["held_saga"], (saga_id,)).fetchone()
         if row is None:
             return None
-        number, definition, started_at, owner, token, status, sequence = row
-        return _Held(number, definition, started_at, owner, token, Status(status), sequence)
+        number, definition, started_at, owner, token, status, sequence, ended_at, *failure = row
+        held = _Held(number, definition, started_at, owner, token, Status(status), sequence, ended_at)
+        held.failure = failure[0], failure[1]
+        return held
 
     def _move(self, held: _Held, append: Append) -> None:
         """Note another status, and end the claim to a saga that no replica has to advance now."""
@@ -174,18 +192,31 @@ class Appending:
         before, held.status, held.owner = held.status, append.status, owner
         if before is not held.status and before in ENDED:
             self._uncount(held, before)
+        held.ended_at = append.ended_at
         if before is not held.status and held.status in ENDED:
             self._count(held)
 
+    def _tell(self, held: _Held, cause: Cause) -> None:
+        """Write down why a saga goes back, or waits for an operator."""
+        held.failure = failure_of(cause)
+        self._database.execute(queries()["tell_cause"], (held.row, *cause))
+
     def _count(self, held: _Held) -> None:
         """Note one more that has ended so."""
+        self._tally(held, held.status, +1)
         of = held.definition, held.status.value
         number, oldest = self._ended.get(of, (0, held.started_at))
         self._ended[of] = number + 1, min(oldest, held.started_at)
 
+    def _tally(self, held: _Held, status: Status, number: int) -> None:
+        assert held.ended_at is not None, "it has not ended"
+        ended = EndedSaga(held.definition, status, held.started_at, held.ended_at, held.failure)
+        tally_end(self._figures, ended, number)
+
     def _uncount(self, held: _Held, before: Status) -> None:
         """Take one back that had completed, and is rolled back with its parent."""
         self.flush()
+        self._tally(held, before, -1)
         values = {"definition": held.definition, "status": before.value, "started_at": held.started_at}
         self._database.execute(queries()["uncount_ended"], values)
 

@@ -10,6 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import JournalUnavailable
+from orchestrator.ports.figures import latency_bucket
 from orchestrator.store.sqlite.locking import refuse_several_names
 from orchestrator.store.sqlite.place import resolved
 from orchestrator.store.sqlite.refusals import unavailable
@@ -39,6 +40,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("PRAGMA synchronous = FULL")
+        connection.create_function("latency_bucket", 1, latency_bucket, deterministic=True)  # a migration calls it
     except sqlite3.Error as error:
         connection.close()
         raise unavailable(path, "cannot be opened", error) from None

@@ -23,6 +23,7 @@ def delete_family(database: sqlite3.Connection, saga_id: str, now: int) -> bool:
         listed = [(name, value, row) for name, value in json.loads(attributes).items()]
         database.executemany(statements["delete_attribute"], listed)
         database.execute(statements["delete_chunks"], (row,))
+        database.execute(statements["delete_cause"], (row,))
         database.execute(statements["delete_saga"], (row,))
         database.execute(statements["uncount_deleted"], (definition, status))
         database.execute(statements["keep_tombstone"], (tombstone_key(member), status, ended_at, now))

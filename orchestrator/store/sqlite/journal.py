@@ -28,6 +28,7 @@ from orchestrator.store.sqlite.appending import Appending
 from orchestrator.store.sqlite.bulk_acts import SqliteBulkActs
 from orchestrator.store.sqlite.database import connect, migrate, stretch_log
 from orchestrator.store.sqlite.deleting import delete_family
+from orchestrator.store.sqlite.figures import note_cause, sum_up
 from orchestrator.store.sqlite.group_commit import GroupCommit
 from orchestrator.store.sqlite.place import Place
 from orchestrator.store.sqlite.queries import queries
@@ -39,7 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from orchestrator.journal.cause import Cause
     from orchestrator.ports.claims import Served
+    from orchestrator.ports.figures import Cut
     from orchestrator.ports.journal import Append, Moving
     from orchestrator.ports.noted_waits import NotedWait
     from orchestrator.ports.retention import Tombstone
@@ -184,6 +187,14 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules, SqliteBulkA
         rows = [row_of(tombstone) for tombstone in tombstones]
         await self._write(lambda: self._writing.executemany(queries()["keep_tombstone"], rows))
 
+    async def sum_up(self, cut: Cut) -> bool:
+        """See the port."""
+        return bool(await self._write(partial(self._sum_up, cut)))
+
+    async def note_causes(self, causes: Sequence[tuple[str, Cause]]) -> None:
+        """See the port."""
+        await self._write(partial(self._note_causes, causes))
+
     async def queued(self) -> list[QueuedCount]:
         """See the port."""
         return [QueuedCount(*row) for row in await self._write(partial(self._all, "queued_sagas", ()))]
@@ -233,6 +244,16 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules, SqliteBulkA
         deleted = [saga_id for saga_id in saga_ids if delete_family(self._writing, saga_id, now)]
         self._appending.forget()
         return deleted
+
+    def _sum_up(self, cut: Cut) -> bool:
+        self._appending.flush()
+        return sum_up(self._writing, cut)
+
+    def _note_causes(self, causes: Sequence[tuple[str, Cause]]) -> None:
+        self._appending.flush()
+        for saga_id, cause in causes:
+            note_cause(self._writing, saga_id, cause)
+        self._appending.forget()
 
     def _claim_queued(self, wanted: Mapping[str, int], values: Mapping[str, object]) -> list[Any]:
         each = [{**values, "definition": definition, "limit": number} for definition, number in wanted.items()]

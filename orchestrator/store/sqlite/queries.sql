@@ -17,9 +17,19 @@ UPDATE saga SET status = ?, ended_at = ?, owner = ?, wake_at = ?, turn_at = ? WH
 
 -- name: held_saga
 SELECT s.id, s.definition, s.started_at, s.owner, s.token, s.status,
-       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0)
-FROM saga AS s
+       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.ended_at,
+       coalesce(f.code, ''), coalesce(f.command, '')
+FROM saga AS s LEFT JOIN cause AS f ON f.saga = s.id
 WHERE s.saga_id = ?;
+
+-- name: tell_cause
+INSERT INTO cause (saga, code, command, message, since) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (saga) DO UPDATE
+SET code = excluded.code, command = excluded.command, message = excluded.message, since = excluded.since;
+
+-- name: count_figure
+INSERT INTO figure (grain, at, definition, status, latency, code, command, number) VALUES (0, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET number = number + excluded.number;
 
 -- name: read_chunks
 SELECT c.entries
@@ -28,12 +38,11 @@ WHERE s.saga_id = ?
 ORDER BY c.sequence;
 
 -- name: search_sagas
--- %s stands for the conditions that the filter asks for.
+-- %s stands for the tables, for the conditions that the filter asks for, and for the order.
 SELECT s.id, s.saga_id, s.definition, s.version, s.status, s.digest, s.started_at, s.ended_at, s.attributes,
-       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.wake_at, s.turn_at
-FROM saga AS s
-%s
-ORDER BY s.id DESC
+       coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.wake_at, s.turn_at,
+       f.code, f.command, f.message, f.since
+FROM %s
 LIMIT ?;
 
 -- name: count_sagas
@@ -332,6 +341,9 @@ WHERE s.saga_id = :saga_id OR s.saga_id > :saga_id || '/' AND s.saga_id < :saga_
 -- name: delete_chunks
 DELETE FROM chunk WHERE saga = ?;
 
+-- name: delete_cause
+DELETE FROM cause WHERE saga = ?;
+
 -- name: delete_attribute
 DELETE FROM attribute WHERE name = ? AND value = ? AND saga = ?;
 
@@ -380,3 +392,50 @@ WHERE id IN (
     LIMIT :limit
 )
 RETURNING id, saga_id, token;
+
+-- name: figures
+-- Each grain by itself, a range of the primary key.
+SELECT f.at - f.at % :step, f.definition, f.status, f.latency, f.code, f.command, sum(f.number)
+FROM json_each(:grains) AS g CROSS JOIN figure AS f ON f.grain = g.value
+WHERE f.at >= :since AND f.at < :until AND (:definition = '' OR f.definition = :definition)
+GROUP BY 1, 2, 3, 4, 5, 6
+HAVING sum(f.number) <> 0
+ORDER BY 1, 2, 3, 4, 5, 6;
+
+-- name: suspended_groups
+SELECT s.definition, coalesce(f.command, ''), coalesce(f.code, ''), count(*), min(coalesce(f.since, s.started_at))
+FROM saga AS s INDEXED BY saga_not_completed LEFT JOIN cause AS f ON f.saga = s.id
+WHERE s.status = 6 AND s.status <> 3
+GROUP BY 1, 2, 3
+ORDER BY 5, 1, 2, 3;
+
+-- name: without_cause
+SELECT s.id, s.saga_id
+FROM saga AS s INDEXED BY saga_not_completed LEFT JOIN cause AS f ON f.saga = s.id
+WHERE s.status IN (4, 5, 6, 7) AND s.status <> 3 AND s.id > ? AND f.saga IS NULL
+ORDER BY s.id
+LIMIT ?;
+
+-- name: note_cause
+INSERT INTO cause (saga, code, command, message, since)
+SELECT s.id, :code, :command, :message, :since FROM saga AS s WHERE s.saga_id = :saga_id
+ON CONFLICT (saga) DO NOTHING
+RETURNING saga;
+
+-- name: rolled_back
+SELECT s.definition, s.status, s.started_at, s.ended_at FROM saga AS s WHERE s.id = ? AND s.status IN (5, 7);
+
+-- name: oldest_figure
+SELECT min(f.at) FROM figure AS f WHERE f.grain = ? AND f.at < ?;
+
+-- name: sum_figures
+-- Those of one grain and of a time, to another grain and to times of so many nanoseconds.
+INSERT INTO figure (grain, at, definition, status, latency, code, command, number)
+SELECT :to, f.at - f.at % :step, f.definition, f.status, f.latency, f.code, f.command, sum(f.number)
+FROM figure AS f
+WHERE f.grain = :from AND f.at >= :since AND f.at < :until
+GROUP BY 2, 3, 4, 5, 6, 7
+ON CONFLICT DO UPDATE SET number = number + excluded.number;
+
+-- name: drop_figures
+DELETE FROM figure WHERE grain = :from AND at >= :since AND at < :until;

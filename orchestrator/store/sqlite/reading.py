@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
+from orchestrator.ports.figures import SuspendedGroup
 from orchestrator.ports.retention import tombstone_key
 from orchestrator.store.chunk import unpack
+from orchestrator.store.figure_rows import counted_of
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.sqlite.database import connect_to_read
 from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.refusals import unavailable
-from orchestrator.store.sqlite.searching import conditions, record
+from orchestrator.store.sqlite.searching import SAGAS, record, statement
 from orchestrator.store.tombstones import page_of, tombstone_of
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.journal.entries import Entry
+    from orchestrator.ports.figures import Counted, Window
     from orchestrator.ports.retention import EndedPage, Tombstone
 
 T = TypeVar("T")
@@ -60,21 +63,23 @@ class SqliteReader:
 
     async def find(self, saga_id: str) -> SagaRecord | None:
         """See the port."""
-        sql = queries()["search_sagas"].replace("%s", "WHERE s.saga_id = ?")
+        sql = queries()["search_sagas"].replace("%s", f"{SAGAS} WHERE s.saga_id = ?")
         row = await self._read(lambda db: db.execute(sql, (saga_id, 1)).fetchone())
         return None if row is None else record(row)
 
     async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
         """See the port."""
-        sql = queries()["search_sagas"].replace("%s", "WHERE s.saga_id IN (SELECT j.value FROM json_each(?) AS j)")
+        wanted = f"{SAGAS} WHERE s.saga_id IN (SELECT j.value FROM json_each(?) AS j)"
+        sql = queries()["search_sagas"].replace("%s", wanted)
         values = json.dumps(list(saga_ids)), len(saga_ids)
         return [record(row) for row in await self._read(lambda db: db.execute(sql, values).fetchall())]
 
-    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+    async def search(
+        self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
+    ) -> tuple[list[SagaRecord], str]:
         """See the port. The position of a page is the number of the last saga on the page before."""
-        clause, values = conditions(where, decode_page_token(page_token))
-        sql = queries()["search_sagas"].replace("%s", clause)
-        rows = await self._read(lambda db: db.execute(sql, (*values, limit + 1)).fetchall())
+        sql, values = statement(where, decode_page_token(page_token), limit + 1, oldest_first=oldest_first)
+        rows = await self._read(lambda db: db.execute(sql, values).fetchall())
         token = encode_page_token(rows[limit - 1][0]) if len(rows) > limit else ""
         return [record(row) for row in rows[:limit]], token
 
@@ -82,6 +87,26 @@ class SqliteReader:
         """See the port."""
         rows = await self._read(lambda db: db.execute(queries()["count_sagas"]).fetchall())
         return [SagaCount(definition, Status(status), *numbers) for definition, status, *numbers in rows]
+
+    async def figures(self, window: Window) -> list[Counted]:
+        """See the port."""
+        since, until, step, definition = window
+        values = {"since": since, "until": until, "step": step.value, "definition": definition}
+        values["grains"] = json.dumps(step.grains)
+        return [
+            counted_of(row) for row in await self._read(lambda db: db.execute(queries()["figures"], values).fetchall())
+        ]
+
+    async def suspended(self) -> list[SuspendedGroup]:
+        """See the port."""
+        rows = await self._read(lambda db: db.execute(queries()["suspended_groups"]).fetchall())
+        return [SuspendedGroup(*row) for row in rows]
+
+    async def without_cause(self, position: int, limit: int) -> tuple[list[str], int | None]:
+        """See the port. A position is the number of a saga."""
+        sql = queries()["without_cause"]
+        rows = await self._read(lambda db: db.execute(sql, (position, limit)).fetchall())
+        return [saga_id for _, saga_id in rows], rows[-1][0] if len(rows) == limit else None
 
     async def ended(self, position: int, limit: int) -> EndedPage:
         """See the port. A position is the number of a saga."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.fold import fold
 from orchestrator.testing.world.bulk_acts import BulkActsConnection
+from orchestrator.testing.world.figures import FiguresConnection
 from orchestrator.testing.world.schedules import SchedulesConnection
 from orchestrator.testing.world.virtual_loop import call_outside
 
@@ -43,7 +44,7 @@ Results: TypeAlias = "list[Exception | None]"
 """What each append of a transaction is answered with: an error, or ``None`` for done."""
 
 
-class JournalConnection(SchedulesConnection, BulkActsConnection):
+class JournalConnection(SchedulesConnection, BulkActsConnection, FiguresConnection):
     """A connection with which nothing goes wrong, and that takes no time.
 
     It is a :class:`~orchestrator.ports.journal.Journal`. A subclass says what goes wrong, by overriding :meth:`delay`,
@@ -56,6 +57,7 @@ class JournalConnection(SchedulesConnection, BulkActsConnection):
 
     def __init__(self, journal: Journal, process: Process) -> None:
         SchedulesConnection.__init__(self, journal, self._ask)
+        FiguresConnection.__init__(self, journal, self._ask)
         BulkActsConnection.__init__(self, journal, self._ask)
         self.journal = journal
         self.process = process
@@ -150,9 +152,11 @@ class JournalConnection(SchedulesConnection, BulkActsConnection):
         """See the port."""
         return await self._ask(lambda: self.journal.find_each(saga_ids))
 
-    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
+    async def search(
+        self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
+    ) -> tuple[list[SagaRecord], str]:
         """See the port."""
-        return await self._ask(lambda: self.journal.search(where, limit, page_token))
+        return await self._ask(lambda: self.journal.search(where, limit, page_token, oldest_first=oldest_first))
 
     async def heartbeat(self, owner: str, lease: int) -> int:
         """See the port."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SERVICES = (
     "saga.v1.AccessService",
+    "saga.v1.FiguresService",
     "saga.v1.BulkActService",
     "saga.v1.SagaService",
     "saga.v1.ScheduleService",

@@ -10,7 +10,7 @@ import grpc.aio
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
-from orchestrator.journal.acts import Act
+from orchestrator.journal.four_eyes import FourEyes
 from saga.v1 import bulk_pb2, saga_pb2
 from saga.v1 import bulk_service_pb2 as pb
 from saga.v1.saga_service_pb2 import SagaFilter
@@ -143,7 +143,7 @@ async def test_the_same_decision_is_made_for_a_whole_group(api: Api, an_order: A
 async def test_a_decision_that_two_people_must_make_is_proposed_for_each_saga(api: Api, an_order: AnOrder) -> None:
     await in_doubt(api, an_order(customer_id="bob"), "AuthorizePayment")
     await api.worker.open()
-    api.replica.acts._four_eyes = frozenset({Act.RESOLVE_OUTCOME})
+    api.replica.acts._four_eyes = FourEyes(["resolve"])
     decision = bulk_pb2.CommandDecision(key=AUTHORIZE, took_effect=False)
 
     act = await prepared(api.bulk, BOBS, bulk_pb2.ACTION_RESOLVE_OUTCOME, decision)

@@ -164,7 +164,8 @@ async def test_no_command_about_one_saga_breaks_an_id_or_a_status(
 async def test_each_line_of_the_feed_has_the_whole_id_and_the_whole_status(
     api: Api, an_order: AnOrder, width: str
 ) -> None:
-    kind = {"COLUMNS": width, "PYTHONUNBUFFERED": "1", "ORCHESTRATOR_ADDRESS": api.address}
+    orchestrator = {"ORCHESTRATOR_ADDRESS": api.address, "ORCHESTRATOR_TOKEN": TOKEN}
+    kind = {"COLUMNS": width, "PYTHONUNBUFFERED": "1", **orchestrator}
     feed = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "orchestrator", "feed"), env=kind, stdout=asyncio.subprocess.PIPE
     )

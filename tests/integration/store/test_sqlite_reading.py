@@ -12,9 +12,8 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.store.sqlite.journal import SqliteJournal
-from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader
-from orchestrator.store.sqlite.searching import conditions
+from orchestrator.store.sqlite.searching import statement
 from tests.support.journals import EVERY_ENTRY, Writing, recovered
 
 if TYPE_CHECKING:
@@ -97,8 +96,7 @@ async def test_a_closed_reader_says_so(reader: SqliteReader) -> None:
 async def test_a_list_of_what_has_not_completed_does_not_read_past_what_has(
     journal: SqliteJournal, status: Status
 ) -> None:
-    clause, values = conditions(SagaFilter(statuses=frozenset({status})), None)
-    sql = queries()["search_sagas"].replace("%s", clause)
-    plan = [row[3] for row in journal._writing.execute(f"EXPLAIN QUERY PLAN {sql}", [*values, 50])]
+    sql, values = statement(SagaFilter(statuses=frozenset({status})), None, 50)
+    plan = [row[3] for row in journal._writing.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
 
     assert plan[0] == "SEARCH s USING INDEX saga_not_completed (status=?)"

@@ -6,9 +6,19 @@ import asyncio
 
 import pytest
 
+from orchestrator.contract.command import Effect
 from orchestrator.engine.run.journal_writer import SagaWriter
 from orchestrator.errors import ClaimLost, JournalUnavailable
-from orchestrator.journal.entries import RollbackBegan, SagaCompensated, SagaStarted
+from orchestrator.journal.cause import Cause
+from orchestrator.journal.entries import (
+    CommandIntended,
+    RollbackBegan,
+    SagaCompensated,
+    SagaRecovered,
+    SagaResumed,
+    SagaStarted,
+    SagaSuspended,
+)
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import SagaState, Status
 from orchestrator.ports.journal import Append, NewSaga
@@ -86,8 +96,31 @@ async def test_each_write_says_whose_it_is_what_it_follows_and_where_the_saga_st
 
     assert journal.appends == [
         Append("saga-1", "me", 7, 0, [STARTED], Status.RUNNING, None, NEW),
-        Append("saga-1", "me", 7, 1, [began, ended], Status.COMPENSATED, 3, None),
+        Append("saga-1", "me", 7, 1, [began, ended], Status.COMPENSATED, 3, None, cause=Cause.of(began.reason, "", 2)),
     ]
+
+
+async def test_a_cause_is_told_when_it_changes_and_not_with_every_write() -> None:
+    journal = SlowJournal()
+    writer = started_writer(journal)
+    bought = CommandIntended(2, "Shop.Buy#1", "shop.v1.Shop.Buy", Effect.COMPENSABLE, b"")
+    declined = Reason(ReasonCode.REJECTED, "declined", "Shop.Buy#1")
+    stuck, resumed = Reason(ReasonCode.COMPENSATION_REJECTED, "gone", "Shop.Buy#1"), Reason(ReasonCode.RESUMED, "go")
+    for entry in (
+        bought,
+        RollbackBegan(3, declined),
+        SagaRecovered(4, "me"),
+        SagaSuspended(5, stuck),
+        SagaResumed(6, resumed),
+        SagaCompensated(7),
+    ):
+        writer.record(entry)
+        writer.persist()
+
+    told = [append.cause for append in journal.appends]
+    went_back = Cause(ReasonCode.REJECTED, "shop.v1.Shop.Buy", "declined", 3)
+    waits = Cause(ReasonCode.COMPENSATION_REJECTED, "shop.v1.Shop.Buy", "gone", 5)
+    assert told == [None, went_back, None, waits, went_back, None]
 
 
 async def test_a_recovered_saga_goes_on_after_what_the_journal_holds() -> None:
@@ -99,7 +132,8 @@ async def test_a_recovered_saga_goes_on_after_what_the_journal_holds() -> None:
     writer.persist()
 
     assert writer.started.done(), "it was started long ago"
-    assert journal.appends == [Append("saga-1", "me", 8, 5, [ended], Status.COMPENSATING, None, None)]
+    cause = Cause.of(ended.reason, "", 2)
+    assert journal.appends == [Append("saga-1", "me", 8, 5, [ended], Status.COMPENSATING, None, None, cause=cause)]
 
 
 async def test_nothing_to_write_is_durable_at_once() -> None:

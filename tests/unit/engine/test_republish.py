@@ -46,8 +46,10 @@ class Told:
 
 
 class Unavailable(MemoryJournal):
-    async def search(self, where: SagaFilter, limit: int, page_token: str) -> tuple[list[SagaRecord], str]:
-        raise JournalUnavailable("away", where, limit, page_token)
+    async def search(
+        self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
+    ) -> tuple[list[SagaRecord], str]:
+        raise JournalUnavailable("away", where, limit, page_token, oldest_first)
 
 
 async def ended(journal: MemoryJournal, saga_id: str, ended_at: int) -> None:

@@ -14,6 +14,7 @@ from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.journal.decisions import CommandDecision
 from orchestrator.journal.entries import ActProposed, CompensationSkipped
+from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.journal.state import Status
 from orchestrator.ports.bulk_acts import Answer, BulkStatus
 from tests.support.bulk_acts import carried_out, pages_of, prepared, sagas_of
@@ -174,7 +175,7 @@ async def test_a_decision_that_two_people_must_make_is_proposed_by_one_bulk_act_
     world: EngineWorld,
 ) -> None:
     process = await suspended_in_rollback(world)
-    process.sagas.acts = Acts(process.worker, frozenset({Act.SKIP_COMPENSATION}))
+    process.sagas.acts = Acts(process.worker, FourEyes(["skip"]))
     skip = Act.SKIP_COMPENSATION, [SAGA], CommandDecision(RESERVED)
 
     first = await prepared(process, *skip, by=ADA)

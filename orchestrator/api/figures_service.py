@@ -1,0 +1,47 @@
+"""``saga.v1.FiguresService``: how the sagas fare over time, and what waits for a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestrator.api.requests import instant
+from orchestrator.api.views.figures_view import figures_view, suspended_view
+from orchestrator.ports.figures import Step, Window
+from saga.v1 import figures_service_pb2 as api
+from saga.v1.figures_service_pb2_grpc import FiguresServiceServicer
+
+if TYPE_CHECKING:
+    import grpc.aio
+
+    from orchestrator.engine.sagas import Sagas
+    from orchestrator.ports.clock import Clock
+
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+_STEPS: Final = {
+    api.FIGURE_STEP_MINUTE: Step.MINUTE,
+    api.FIGURE_STEP_HOUR: Step.HOUR,
+    api.FIGURE_STEP_DAY: Step.DAY,
+}
+
+
+class FiguresService(FiguresServiceServicer):
+    """Answers from the journal, whichever replica is asked. See the contract for each rpc."""
+
+    def __init__(self, sagas: Sagas, clock: Clock) -> None:
+        self._sagas = sagas
+        self._clock = clock
+
+    async def GetFigures(self, request: api.GetFiguresRequest, context: Context) -> api.GetFiguresResponse:
+        """See the contract."""
+        now, since = self._clock.now(), instant(request, "since")
+        assert since is not None, "the contract requires it"
+        until = instant(request, "until")
+        window = Window.of(since, now if until is None else until, _STEPS[request.step], now, request.definition)
+        return figures_view(window, await self._sagas.figures(window))
+
+    async def ListSuspendedGroups(
+        self, request: api.ListSuspendedGroupsRequest, context: Context
+    ) -> api.ListSuspendedGroupsResponse:
+        """See the contract."""
+        return suspended_view(await self._sagas.suspended())

@@ -1,1 +1,0 @@
--- Nothing: this number is another one's, who has not brought it yet.
