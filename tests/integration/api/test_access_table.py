@@ -19,7 +19,7 @@ from grpc_status import rpc_status
 
 from orchestrator.channels.grpc.reflection import V1, V1ALPHA
 from orchestrator.contract.access import Role, role_of
-from saga.v1 import access_service_pb2, saga_service_pb2, schedule_service_pb2
+from saga.v1 import access_service_pb2, figures_service_pb2, saga_service_pb2, schedule_service_pb2
 from saga.v1.saga_service_pb2 import ListSagasRequest
 from shop.order.v1 import order_service_pb2
 from tests.support.identity_provider import AUDIENCE, ISSUER, SigningKey, jwks
@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 
 NO_MESSAGE: Final = b"\x0a\xff"
 PATIENCE: Final = 60
-FILES: Final = (access_service_pb2, saga_service_pb2, schedule_service_pb2, order_service_pb2)
+FILES: Final = (
+    access_service_pb2,
+    figures_service_pb2,
+    saga_service_pb2,
+    schedule_service_pb2,
+    order_service_pb2,
+)
 
 INCLUDED: Final = {
     "viewer": {"VIEWER"},

@@ -8,23 +8,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc.aio
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import StringValue
 
 from orchestrator.access.fingerprints import fingerprint
 from orchestrator.bootstrap import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.store.memory import MemoryJournal
+from saga.v1 import figures_service_pb2 as figures_pb
 from saga.v1 import saga_service_pb2 as pb
 from saga.v1 import schedule_service_pb2 as schedules_pb
 from saga.v1.access_service_pb2 import WhoAmIRequest
 from saga.v1.access_service_pb2_grpc import AccessServiceStub
+from saga.v1.figures_service_pb2_grpc import FiguresServiceStub
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from saga.v1.schedule_pb2 import Schedule
 from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub
 from shop.order.v1 import order_service_pb2 as orders_pb
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.integration.api.conftest import Mocks, an_order, serving
-from tests.integration.api.situations import WHY, packed, start
+from tests.integration.api.situations import WHY, packed, paused_at, start
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -46,6 +49,7 @@ class Caller(NamedTuple):
     orders: OrderServiceStub
     access: AccessServiceStub
     schedules: ScheduleServiceStub
+    figures: FiguresServiceStub
 
 
 class Shop(NamedTuple):
@@ -72,7 +76,7 @@ async def shop() -> AsyncIterator[Shop]:
         def as_subject(name: str) -> Caller:
             channel = channels[name]
             stubs = SagaServiceStub(channel), OrderServiceStub(channel), AccessServiceStub(channel)
-            return Caller(*stubs, ScheduleServiceStub(channel))
+            return Caller(*stubs, ScheduleServiceStub(channel), FiguresServiceStub(channel))
 
         adas, bobs = [(await start(api, an_order(customer_id=name), wait=10)).saga_id for name in ("ada", "bob")]
         yield Shop(api, adas, bobs, as_subject)
@@ -164,6 +168,21 @@ async def test_only_sagas_within_reach_are_counted(shop: Shop) -> None:
         "trips": [],
         "orders": ["place_order"],
     }
+
+
+async def test_figures_and_groups_are_of_sagas_within_reach_alone(shop: Shop) -> None:
+    await paused_at(shop.api, an_order(customer_id="ada"), "ReserveStock")
+    since = Timestamp()
+    since.GetCurrentTime()
+    day = figures_pb.GetFiguresRequest(since=since, step=figures_pb.FIGURE_STEP_DAY)
+    told: dict[str, list[int]] = {}
+    for name in ("shop_of_ada", "trips", "orders"):
+        figures = shop.as_subject(name).figures
+        totals = (await figures.GetFigures(day)).totals
+        groups = (await figures.ListSuspendedGroups(figures_pb.ListSuspendedGroupsRequest())).groups
+        told[name] = [*(total.started for total in totals), *(group.count for group in groups)]
+
+    assert told == {"shop_of_ada": [], "trips": [], "orders": [3, 1]}
 
 
 async def test_only_sagas_within_reach_are_acted_on_together(shop: Shop) -> None:
