@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ParticipantHealth,
         PlannedCompensation,
         RecoveryProgress,
+        ReplayFinding,
         Sagas,
         Served,
         Signal,
@@ -208,6 +209,11 @@ class NarrowedSagas:
     async def suspended(self) -> Sequence[SuspendedGroup]:
         """See the facade, and :meth:`count`."""
         return _countable(await self._sagas.suspended())
+
+    async def verify(self, saga_id: str) -> ReplayFinding:
+        """See the facade."""
+        await self._reach(saga_id)
+        return await self._sagas.verify(saga_id)
 
     async def _reach(self, saga_id: str) -> None:
         """Raises: SagaNotFound: the caller may not see it, or there is none."""

@@ -199,6 +199,20 @@ class Load(NamedTuple):
     oldest_queued_at: int
 
 
+class ReplayFinding(NamedTuple):
+    """Whether a saga's journal matches the code at hand.
+
+    Attributes:
+        in_line: it does.
+        finding: what was found, in a few words, such as ``diverged``.
+        message: both sides of a divergence, or what else is wrong; empty where nothing is.
+    """
+
+    in_line: bool
+    finding: str
+    message: str
+
+
 class Loads(NamedTuple):
     """How much there is to do, by definition, and how much of it in all.
 
@@ -398,3 +412,6 @@ class Sagas(Protocol):
 
     async def suspended(self) -> Sequence[SuspendedGroup]:
         """The sagas that wait for an operator, by what they wait for, the one that waits for the longest first."""
+
+    async def verify(self, saga_id: str) -> ReplayFinding:
+        """Whether recovery would find that a saga's journal matches the code at hand. Nothing is sent or written."""

@@ -56,7 +56,17 @@ NOT_RUN: Final = {
     "PORT_BASE=51100 make run": (
         "run by tests/acceptance/test_processes.py::test_one_setting_moves_all_ports_and_the_commands_that_are_printed"
     ),
-    "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 make run": (
+    "ORCHESTRATOR_METRICS_LISTEN=127.0.0.1:9464 make run": (
+        "`make run` with a setting whose effect is tested by tests/integration/observability/test_metrics_page.py"
+    ),
+    "curl --silent http://127.0.0.1:9464/metrics": (
+        "the page is read by tests/integration/observability/test_metrics_page.py"
+    ),
+    "make jaeger": (
+        "runs until it is stopped, on ports of its own choice; what it builds is used by "
+        "tests/integration/observability/test_traces_are_found.py"
+    ),
+    "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 OTEL_METRICS_EXPORTER=none make run": (
         "`make run` with a setting whose effect is tested by tests/acceptance/test_restart_traces.py::"
         "test_a_drained_orchestrator_tells_nothing_again_and_a_killed_one_its_last_moments_at_most"
     ),
