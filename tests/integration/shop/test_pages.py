@@ -168,5 +168,12 @@ async def test_a_customers_cancel_is_in_the_journal_with_who_did_it(console: Ope
 @pytest.mark.parametrize("role", ["viewer", "starter", "operator", "approver", "admin"])
 async def test_every_role_may_look(console: Opened, role: str) -> None:
     async with console.visitor(role) as visitor:
-        for path in ("/shop", "/shop?cart=MUG-BLUE.1", "/shop/days", "/shop/days?days=90", "/shop/days?days=x"):
+        for path in (
+            "/shop",
+            "/shop?cart=MUG-BLUE.1",
+            "/shop/days",
+            "/shop/days?days=90",
+            "/shop/days?days=x&on=2026-01-01",
+            "/shop/days?on=x",
+        ):
             assert (await visitor.get(path)).status_code == 200
