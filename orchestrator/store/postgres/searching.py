@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
@@ -87,12 +88,19 @@ def statement(
     beyond = "" if position is None else f" {'>' if oldest_first else '<'} {_bound(values, position)}"
     order = "" if oldest_first else " DESC"
     selects = [
-        _select(f"{tables}{asked}{beyond and f' AND {number}{beyond}'} ORDER BY {number}{order}")
+        _select(f"{tables}{_of_itself(tables, asked)}{beyond and f' AND {number}{beyond}'} ORDER BY {number}{order}")
         for tables, number in sources
     ]
     if len(selects) == 1:
         return selects[0], values
     return f"{' UNION ALL '.join(f'({select})' for select in selects)} ORDER BY 1{order} LIMIT $1", values
+
+
+def _of_itself(tables: str, asked: str) -> str:
+    """The conditions; what the table of the sagas that have not ended holds itself is not looked up beside it."""
+    if not tables.startswith("open_saga"):
+        return asked
+    return re.sub(r"\bs\.(definition|version|started_at)\b", r"o.\1", asked)
 
 
 def _select(wanted: str) -> str:
