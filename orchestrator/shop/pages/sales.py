@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.sagas import Sagas
     from orchestrator.ports.catalogue import SagaFilter, SagaRecord
 
-MOST_ORDERS: Final = 5_000
+MOST_ORDERS: Final = 3_000
 """The newest orders of a time whose products are counted; older ones are not."""
 
 _MOST_READ: Final = 2_000

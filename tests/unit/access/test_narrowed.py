@@ -36,6 +36,8 @@ OF_ONE_SAGA: Final = {
     "skip_compensation",
 }
 """Each is about one saga, by its id: to a caller who may not see it, there is none."""
+OF_SEVERAL: Final = {"inputs"}
+"""Takes ids of sagas, and tells only of those that the caller may see."""
 OF_ONE_SCHEDULE: Final = {"get", "pause", "resume", "delete", "run"}
 
 
@@ -73,7 +75,7 @@ async def ask(method: Any) -> object:  # noqa: ANN401 - as above
 
 
 def test_each_method_of_the_sagas_is_told_apart_on_purpose() -> None:
-    assert methods(Sagas) == ABOUT_NO_SAGA | OF_AN_ID | OF_A_STATE | NARROWED | OF_ONE_SAGA
+    assert methods(Sagas) == ABOUT_NO_SAGA | OF_AN_ID | OF_A_STATE | NARROWED | OF_ONE_SAGA | OF_SEVERAL
     assert methods(NarrowedSagas) == methods(Sagas)
 
 
@@ -90,6 +92,11 @@ async def test_a_saga_out_of_reach_is_not_there_for_any_method(name: str) -> Non
         await ask(getattr(NarrowedSagas(engine), name))
 
 
+async def test_of_several_sagas_only_those_within_reach_tell_their_inputs() -> None:
+    engine: Any = Engine()
+    assert await NarrowedSagas(engine).inputs(["trip-1"]) == {}
+
+
 @pytest.mark.parametrize("name", sorted(OF_ONE_SCHEDULE))
 async def test_a_schedule_out_of_reach_is_not_there_for_any_method(name: str) -> None:
     engine: Any = Engine()
@@ -98,7 +105,7 @@ async def test_a_schedule_out_of_reach_is_not_there_for_any_method(name: str) ->
         await ask(getattr(NarrowedSchedules(engine, engine), name))
 
 
-@pytest.mark.parametrize("name", sorted(OF_ONE_SAGA - {"get"}))
+@pytest.mark.parametrize("name", sorted((OF_ONE_SAGA | OF_SEVERAL) - {"get"}))
 async def test_a_caller_who_is_not_narrowed_reaches_every_method(name: str) -> None:
     enter(Subject("ada", frozenset({Role.ADMIN}), "token file"))
     engine: Any = Engine()
