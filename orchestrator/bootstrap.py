@@ -30,7 +30,7 @@ from orchestrator.channels.grpc.securing import SecurityFiles, open_security
 from orchestrator.channels.router import Router
 from orchestrator.connections.tls import keep_fresh
 from orchestrator.contract.addresses import GRPC, default_address
-from orchestrator.doors import Doors, Hinges, application_of
+from orchestrator.doors import Doors, DoorSecurity, application_of, metrics_door
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.replica.figures import FigurePasses
 from orchestrator.engine.replica.limits import Limits
@@ -151,8 +151,16 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
 
 
 @asynccontextmanager
-async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> AsyncIterator[OpenedReplica]:
-    """A replica that has recovered nothing yet; raises what :func:`opened` does."""
+async def _assembled(
+    settings: Settings, definitions: Sequence[Definition], entry: DoorSecurity | None = None
+) -> AsyncIterator[OpenedReplica]:
+    """A replica that has recovered nothing yet; raises what :func:`opened` does.
+
+    Args:
+        settings: of this process.
+        definitions: the sagas that it runs.
+        entry: the security of the door to its metrics; ``None`` where it opens no other one.
+    """
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
         where = addresses(definitions, settings.participants)
@@ -167,9 +175,10 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         if settings.drift_check:
             await live.refuse_drift()
         clock, owner = SystemClock(), _owner()
-        journal = await open_store(settings.journal, clock.now, settings.journal_listen)
+        observer = open_observability(os.environ, where, metrics_door(settings, entry))
+        stack.push_async_callback(observer.close)
+        journal = await open_store(settings.journal, clock.now, settings.journal_listen, observer.committed)
         stack.push_async_callback(journal.close)
-        observer = open_observability(os.environ, where)
         republishing = Republishing(journal, observer, clock, owner=owner, lease=settings.lease_seconds)
         # After the sagas are stopped, and before the journal is closed: only what has arrived need not be told again.
         stack.push_async_callback(_pass_on, observer, republishing)
@@ -182,6 +191,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             four_eyes=FourEyes(settings.four_eyes),
         )
         worker = replica.worker
+        observer.measure(replica.readings)
         if settings.drift_check:
             for service, breaker in worker.bindings.breakers.items():
                 breaker.on_return = partial(live.compare_again, service)
@@ -230,7 +240,7 @@ async def serve(
         SettingsError: a setting cannot work; and what else :func:`opened` raises.
     """
     _arm_failpoints(settings.failpoints)
-    hinges = Hinges(settings)
+    entry = DoorSecurity(settings, SystemClock.now)
     look_for_cycles_seldom()
     stopping = asyncio.Event()
     watchdog = Watchdog(
@@ -243,11 +253,11 @@ async def serve(
     if parent is not None:
         parent.watch(stopping.set)
     with watchdog:
-        async with _assembled(settings, definitions) as replica:
+        async with _assembled(settings, definitions, entry) as replica:
             sagas, over_grpc = replica.sagas, replica.participants.of_kind(GrpcChannel)
             engine = Facades(sagas, sagas.schedules, sagas.bulk)
             application, seen = application_of(engine, over_grpc, servicers, SystemClock(), settings)
-            doors = Doors.hung(hinges, settings, application, seen, pages, shared=parent is not None)
+            doors = Doors.made(entry, settings, application, seen, pages, shared=parent is not None)
             await _serve(doors, settings, definitions, replica, stopping, parent)
 
 

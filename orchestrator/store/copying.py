@@ -22,6 +22,7 @@ from orchestrator.errors import ClaimLost, JournalsDiffer, SettingsError
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.journal import Append, NewSaga
+from orchestrator.store.copying_bulk_acts import copy_bulk_acts
 from orchestrator.store.copying_schedules import copy_schedules
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ async def copy_journal(source: Journal, target: Journal, told: Callable[[CopyPro
     await _keep_tombstones(source, target)
     await target.release(OWNER)
     await target.forget([OWNER])
+    await copy_bulk_acts(source, target)  # last: they act on sagas that the copy has claimed until now
     return progress
 
 
@@ -122,7 +124,8 @@ async def _whole(source: Journal, saga_id: str) -> Append:
     """All of a saga in one append."""
     record, entries = await _found(source, saga_id), await source.read(saga_id)
     new = NewSaga(record.definition, record.version, record.digest, record.started_at, record.attributes)
-    return Append(saga_id, OWNER, 1, 0, entries, _meanwhile(record.status), record.ended_at, new)
+    status = _meanwhile(record.status)
+    return Append(saga_id, OWNER, 1, 0, entries, status, record.ended_at, new, cause=record.cause)
 
 
 def _meanwhile(status: Status) -> Status:

@@ -85,7 +85,7 @@ def serve(
             given = {"--journal": [journal], "--sagas": sagas, "--overlay": overlay, "--participant": participant}
             checks = {True: ["--drift-check"], False: ["--no-drift-check"], None: []}[drift_check]
             _become_parent(settings, ["serve", *_arguments(given), *checks, *(["--insecure"] if insecure else [])])
-        _serve(settings, replica)
+        _serve(settings if replica is None else settings.of_replica(replica), replica)
 
 
 def _arguments(given: Mapping[str, Iterable[object] | None]) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _serve(settings: Settings, replica: int | None) -> None:
     from orchestrator.observability.logs import configure_logs  # noqa: PLC0415
 
     application = load_application(settings.sagas, settings.overlays)
-    configure_logs(settings.log_level, replica)
+    configure_logs(settings.log_level, replica, settings.log_format)
     parent = None if replica is None else ParentProcess()
     uvloop.run(run(settings, application.definitions, application.servicers, parent, application.pages))
 
@@ -120,7 +120,8 @@ def _become_parent(settings: Settings, arguments: list[str]) -> NoReturn:
     """
     # A drain waits for the answers to customers, then for those of participants; the rest is for the last spans.
     patience = 2 * settings.drain_seconds + 10
-    numbers = (str(settings.processes), settings.listen, settings.console_listen, str(patience), settings.log_level)
+    logs = settings.log_level, settings.log_format
+    numbers = (str(settings.processes), settings.listen, settings.console_listen, str(patience), *logs)
     sys.stdout.flush()
     sys.stderr.flush()
     command = [sys.executable, "-P", "-m", "orchestrator.cli.processes", *numbers, *arguments]

@@ -13,6 +13,7 @@ from orchestrator.engine.replica.bulk_sagas import BulkSagas
 from orchestrator.engine.replica.carrying_out import CarryingOut
 from orchestrator.engine.replica.loads import loads_of
 from orchestrator.engine.replica.noted_waits import NotingWaits
+from orchestrator.engine.replica.readings import WorkerReadings
 from orchestrator.engine.replica.replay_check import Finding, Verifier
 from orchestrator.engine.replica.schedule_acts import ScheduleActs
 from orchestrator.engine.replica.schedules import ScheduleRunner
@@ -62,6 +63,7 @@ class Replica:
         get: a saga as it stands.
         watch: a saga, then after each of its changes.
         watch_all: every saga, after each of its changes.
+        readings: what those who measure can read of it.
     """
 
     def __init__(self, worker: Worker, four_eyes: FourEyes = ONE_PERSON) -> None:
@@ -87,6 +89,7 @@ class Replica:
         self.get = worker.get
         self.watch = worker.watch
         self.watch_all = worker.watch_all
+        self.readings = WorkerReadings(worker)
 
     @property
     def live(self) -> int:

@@ -38,7 +38,7 @@ WHERE s.saga_id = ?
 ORDER BY c.sequence;
 
 -- name: search_sagas
--- %s stands for the tables, for the conditions that the filter asks for, and for the order.
+-- The placeholder is for the tables, for the conditions that the filter asks for, and for the order.
 SELECT s.id, s.saga_id, s.definition, s.version, s.status, s.digest, s.started_at, s.ended_at, s.attributes,
        coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.wake_at, s.turn_at,
        f.code, f.command, f.message, f.since

@@ -69,7 +69,7 @@ class SqliteReader:
 
     async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
         """See the port."""
-        wanted = f"{SAGAS} WHERE s.saga_id IN (SELECT j.value FROM json_each(?) AS j)"
+        wanted = SAGAS + " WHERE s.saga_id IN (SELECT j.value FROM json_each(?) AS j)"  # noqa: S608 - no value is in it
         sql = queries()["search_sagas"].replace("%s", wanted)
         values = json.dumps(list(saga_ids)), len(saga_ids)
         return [record(row) for row in await self._read(lambda db: db.execute(sql, values).fetchall())]
