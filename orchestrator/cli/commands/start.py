@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, NoReturn
 import grpc.aio
 import typer
 
-from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, channel_to, given_options
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.client import PATIENCE_SECONDS, channel_to, given_options
 from orchestrator.cli.commands.follow import follow_live, follow_plainly
 from orchestrator.cli.completion import definition_names
 from orchestrator.cli.console_link import link_to

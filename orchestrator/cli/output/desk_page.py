@@ -6,7 +6,7 @@ Pure, but for the age of things.
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.padding import Padding
 from rich.text import Text
@@ -21,11 +21,23 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from orchestrator.cli.causes import Cause
     from saga.v1.figures_service_pb2 import SuspendedGroup
     from saga.v1.guidance_pb2 import Guidance
+    from saga.v1.saga_pb2 import Saga
 
 _INDENT = (0, 0, 0, 2)
+
+
+class Cause(NamedTuple):
+    """Why some sagas are suspended.
+
+    Attributes:
+        group: how many there are, of what, and since when.
+        sagas: the first ones, the oldest first; without their steps.
+    """
+
+    group: SuspendedGroup
+    sagas: Sequence[Saga]
 
 
 def cause_lines(cause: Cause, guidance: Guidance, given: Sequence[str]) -> Iterator[RenderableType]:
