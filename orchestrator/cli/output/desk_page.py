@@ -51,7 +51,7 @@ def cause_lines(cause: Cause, guidance: Guidance, given: Sequence[str]) -> Itera
     group = cause.group
     yield group_title(group)
     for line in situation_lines(guidance):
-        yield Padding(line, _INDENT)
+        yield Padding(line, _INDENT, expand=False)
     for saga in cause.sagas:
         yield whole_line(Text(f"  {saga.saga_id}  started {age_text(saga.started_at)}", style="dim"))
     if group.count > len(cause.sagas):
@@ -62,7 +62,9 @@ def cause_lines(cause: Cause, guidance: Guidance, given: Sequence[str]) -> Itera
     see = pasted(f"orchestrator show {cause.sagas[0].saga_id}", given)
     yield whole_line(Text(f"  all that is possible: {see}", style="dim"))
     if group.count > 1:
-        yield Padding(Text("The same for all of them: look first, then leave --dry-run out", style="cyan"), _INDENT)
+        yield Padding(
+            Text("The same for all of them: look first, then leave --dry-run out", style="cyan"), _INDENT, expand=False
+        )
         yield whole_line(Text(f"    {pasted(_for_all(group), given)}", style="bold"))
 
 
