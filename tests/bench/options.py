@@ -18,6 +18,7 @@ WORKLOADS = (
     "stored",
     "stored_on_postgres",
     "waiting",
+    "console",
 )
 ON_POSTGRES = {"postgres", "shop", "takeover", "stored_on_postgres", "waiting"}
 _ROLLBACK_IN_FLIGHT = (1, 32, 256)
