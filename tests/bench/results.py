@@ -145,5 +145,8 @@ CONSOLE_GOAL = at_least(0.95)
 PAGE_GOAL = at_most(200)
 """Milliseconds until a page is there."""
 
+PAGES_GOAL = at_most(50)
+"""Milliseconds for a question of a page."""
+
 LATE_GOAL = at_most(1.0)
 """Seconds after its time that a timer fires."""

@@ -10,6 +10,7 @@ from tests.bench.console import console
 from tests.bench.counting import flush_seconds
 from tests.bench.loads import forward, rollback
 from tests.bench.memory import memory
+from tests.bench.pages import pages
 from tests.bench.processes import busy_seconds
 from tests.bench.recovery import recovery
 from tests.bench.results import Finding
@@ -40,6 +41,7 @@ _WORKLOADS = {
         stored_on_postgres,
         waiting,
         console,
+        pages,
     )
 }
 _WITH_PROCESSES_THAT_END = {"tls", "postgres", "shop", "memory", "takeover", "waiting"}

@@ -9,7 +9,7 @@ of :mod:`orchestrator.contract.rules.services`, :mod:`orchestrator.contract.rule
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +25,7 @@ from orchestrator.cli.contracts import ContractSource, DescriptorSetOption, Refl
 from orchestrator.cli.importable import stub_module
 from orchestrator.cli.modules import import_from_here, load_application
 from orchestrator.cli.output.exit import errors_reported
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.overlays import OverlayOption, lay_overlays
 from orchestrator.contract.access import states_access
 from orchestrator.contract.image import same_contract
@@ -34,7 +35,6 @@ from orchestrator.contract.rules.messages import check_messages
 from orchestrator.contract.rules.overlays import check_overlays
 from orchestrator.contract.rules.services import check_service
 from orchestrator.contract.violation import Violation
-from orchestrator.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,6 +67,8 @@ def check(
 
     Contracts that are named are checked without any saga, too.
     """
+    from orchestrator.settings import read_settings  # noqa: PLC0415 - other commands do without
+
     named = ContractSource(protos, descriptor_set, reflect)
     source = ContractSource(_DEFAULT_PROTOS) if not named.is_named and _DEFAULT_PROTOS.is_dir() else named
     import_from_here()
@@ -83,7 +85,10 @@ def check(
         _check_api(files, services_beside(servicers), findings)
         for definition in definitions:
             _check_saga(definition, findings)
-    _show(findings, with_plans=plan)
+    if wants_json():
+        print_json(findings.as_json(with_plans=plan))
+    else:
+        _show(findings, with_plans=plan)
     if findings.violations:
         raise typer.Exit(1)
 
@@ -112,6 +117,16 @@ class Findings:
             _counted(len(self.plans), "saga"),
         )
         return f"{', '.join(checked)}: {_counted(len(self.violations), 'violation')}"
+
+    def as_json(self, *, with_plans: bool) -> dict[str, Any]:
+        """The same for programs, with each violation."""
+        return {
+            "services": sorted(self.services),
+            "commands": self.commands,
+            "sagas": len(self.plans),
+            **({"plans": self.plans} if with_plans else {}),
+            "violations": list(map(asdict, self.violations)),
+        }
 
 
 def _check_overlays(definitions: Iterable[Definition], files: Iterable[FileDescriptor], findings: Findings) -> None:

@@ -18,11 +18,12 @@ from orchestrator.cli.client import (
     SagaId,
     by_id,
     channel_to,
-    sagas_at,
     whole_id,
 )
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.exit import refuse
+from orchestrator.cli.output.form import wants_json
 from orchestrator.cli.output.payloads import reply_from_json
 from orchestrator.cli.output.rendering import open_console, saga_page
 from orchestrator.cli.output.text import say
@@ -140,8 +141,12 @@ async def _ask(rpc: str, request: Request, address: str) -> None:
         request.saga_id = saga_id
         return await getattr(service, rpc)(request, timeout=PATIENCE_SECONDS)
 
-    async with sagas_at(address) as service:
+    async with channel_to(address) as channel:
+        service = SagaServiceStub(channel)
         answer = await by_id(service, request.saga_id, call)
+        if wants_json():
+            await Documents(channel).print(answer)
+            return
     open_console().print(saga_page(answer.saga))
 
 

@@ -14,6 +14,7 @@ from orchestrator.analysis.plan.reader import read_plan
 from orchestrator.analysis.plan.text import plan_text
 from orchestrator.cli.modules import load_definitions
 from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.console.drawing.flow import flow_svg
 from orchestrator.console.drawing.mermaid import plan_mermaid
@@ -54,7 +55,11 @@ def plan(
         chosen = _chosen(load_definitions(sagas or (), overlay), saga)
         if form is Form.SVG and len(chosen) > 1:
             refuse(f"a picture is of one saga; name it: {', '.join(map(repr, map(str, chosen)))}")
-        typer.echo("\n\n".join(_shown(read_plan(definition), form) for definition in chosen))
+        shown = {str(definition): _shown(read_plan(definition), form) for definition in chosen}
+    if wants_json():
+        print_json({"form": form.value, "plans": shown})
+    else:
+        typer.echo("\n\n".join(shown.values()))
 
 
 def _chosen(definitions: Sequence[Definition], name: str | None) -> list[Definition]:
