@@ -116,8 +116,8 @@ def test_what_is_suspended_is_rolled_back_in_bulk(shop: Shop) -> None:
     shop.orchestrator("pause", order_id)
     mallorys = ("act", "cancel", "--attribute", "customer_id=mallory", "--status", "suspended", "--reason", "fraud")
 
-    assert shop.orchestrator(*mallorys, "--dry-run").err == "1 would be cancelled, 0 refused\n"
-    assert shop.orchestrator(*mallorys).out == f"✓ {order_id}\n"
+    assert "1 match: 1 would be cancelled, 0 refused" in shop.orchestrator(*mallorys, "--dry-run").out
+    assert "1 matched: 1 cancelled, 0 refused" in shop.orchestrator(*mallorys).out
 
     assert shop.orchestrator("watch", order_id).out.splitlines()[-1] == "saga compensated"
 

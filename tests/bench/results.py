@@ -139,5 +139,8 @@ STORED_GOAL = at_most(1.1)
 PARKED_MEMORY_GOAL = at_most(50)
 """MiB of 100,000."""
 
+PAGES_GOAL = at_most(50)
+"""Milliseconds for a question of a page."""
+
 LATE_GOAL = at_most(1.0)
 """Seconds after its time that a timer fires."""

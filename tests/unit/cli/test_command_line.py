@@ -30,7 +30,7 @@ COMMANDS = (
     ),
     *("doctor", "migrate", "token", "whoami", "list", "show"),
     *("watch", "feed", "journal", "preview", "stats", "cancel", "pause", "resume", "retry", "resolve", "skip", "act"),
-    *("schedules", "signal", "approve", "reject", "start", "top", "desk"),
+    *("schedules", "bulk", "signal", "approve", "reject", "start", "top", "desk"),
 )
 
 
@@ -114,7 +114,10 @@ def test_an_invalid_address_is_an_error(orchestrator: Callable[..., object]) -> 
         (("show",), "SAGA_ID must be given"),
         (("show", "a", "b"), "too many arguments: b"),
         (("show", "a", "\x1b[2Jb\n"), r"too many arguments: \x1b[2Jb\x0a"),
-        (("act", "cancl", "--reason", "?"), "ACTION: 'cancl' is not one of 'cancel', 'pause', 'resume', 'retry'"),
+        (
+            ("act", "cancl", "--reason", "?"),
+            "ACTION: 'cancl' is not one of 'cancel', 'pause', 'resume', 'retry', 'resolve', 'skip'",
+        ),
         (("act", "cancel"), "--reason must be given"),
         (("simulate", "--seeds", "0"), "--seeds: must be 1 or more"),
         (("lst",), "no such command 'lst'. Did you mean 'list'?"),

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
         ("resolve", "x", "A.B", "--took-effect", "--reply-json", "{}", "--evidence", "e"),
         ("skip", "x", "A.B", "--evidence", "e"),
         ("act", "cancel", "--definition", "place_order", "--reason", "r"),
+        ("bulk", "list"),
+        ("bulk", "show", "x"),
+        ("bulk", "start", "x", "--reason", "r"),
+        ("bulk", "watch", "x"),
+        ("bulk", "stop", "x"),
+        ("bulk", "export", "x"),
     ],
 )
 def test_an_unreachable_orchestrator_is_one_line_on_stderr(
