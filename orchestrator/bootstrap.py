@@ -30,7 +30,7 @@ from orchestrator.channels.grpc.securing import SecurityFiles, open_security
 from orchestrator.channels.router import Router
 from orchestrator.connections.tls import keep_fresh
 from orchestrator.contract.addresses import GRPC, default_address
-from orchestrator.doors import Doors, Hinges, application_of
+from orchestrator.doors import Doors, DoorSecurity, application_of, metrics_door
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.replica.figures import FigurePasses
 from orchestrator.engine.replica.limits import Limits
@@ -151,8 +151,16 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
 
 
 @asynccontextmanager
-async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> AsyncIterator[OpenedReplica]:
-    """A replica that has recovered nothing yet; raises what :func:`opened` does."""
+async def _assembled(
+    settings: Settings, definitions: Sequence[Definition], entry: DoorSecurity | None = None
+) -> AsyncIterator[OpenedReplica]:
+    """A replica that has recovered nothing yet; raises what :func:`opened` does.
+
+    Args:
+        settings: of this process.
+        definitions: the sagas that it runs.
+        entry: the security of the door to its metrics; ``None`` where it opens no other one.
+    """
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
         where = addresses(definitions, settings.participants)
@@ -167,9 +175,10 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         if settings.drift_check:
             await live.refuse_drift()
         clock, owner = SystemClock(), _owner()
-        journal = await open_store(settings.journal, clock.now, settings.journal_listen)
+        observer = open_observability(os.environ, where, metrics_door(settings, entry))
+        stack.push_async_callback(observer.close)
+        journal = await open_store(settings.journal, clock.now, settings.journal_listen, observer.committed)
         stack.push_async_callback(journal.close)
-        observer = open_observability(os.environ, where)
         republishing = Republishing(journal, observer, clock, owner=owner, lease=settings.lease_seconds)
         # After the sagas are stopped, and before the journal is closed: only what has arrived need not be told again.
         stack.push_async_callback(_pass_on, observer, republishing)
@@ -182,6 +191,7 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             four_eyes=FourEyes(settings.four_eyes),
         )
         worker = replica.worker
+        observer.measure(replica.readings)
         if settings.drift_check:
             for service, breaker in worker.bindings.breakers.items():
                 breaker.on_return = partial(live.compare_again, service)
@@ -211,6 +221,7 @@ async def serve(
     servicers: Sequence[Servicers] = (),
     parent: Parent | None = None,
     pages: Sequence[Pages] = (),
+    listening: Callable[[Mapping[str, str | None]], object] = lambda _: None,
 ) -> None:
     """Run one replica with its API and its console until SIGTERM or SIGINT, then drain it.
 
@@ -225,12 +236,13 @@ async def serve(
         parent: the process whose port it shares with others, and which it does not outlive; ``None`` for a replica
             that is alone on its port.
         pages: what makes the pages of the application.
+        listening: called once calls are taken, with where; see :attr:`Doors.addresses`.
 
     Raises:
         SettingsError: a setting cannot work; and what else :func:`opened` raises.
     """
     _arm_failpoints(settings.failpoints)
-    hinges = Hinges(settings)
+    entry = DoorSecurity(settings, SystemClock.now)
     look_for_cycles_seldom()
     stopping = asyncio.Event()
     watchdog = Watchdog(
@@ -243,12 +255,26 @@ async def serve(
     if parent is not None:
         parent.watch(stopping.set)
     with watchdog:
-        async with _assembled(settings, definitions) as replica:
+        async with _assembled(settings, definitions, entry) as replica:
             sagas, over_grpc = replica.sagas, replica.participants.of_kind(GrpcChannel)
             engine = Facades(sagas, sagas.schedules, sagas.bulk)
             application, seen = application_of(engine, over_grpc, servicers, SystemClock(), settings)
-            doors = Doors.hung(hinges, settings, application, seen, pages, shared=parent is not None)
-            await _serve(doors, settings, definitions, replica, stopping, parent)
+            doors = Doors.made(entry, settings, application, seen, pages, shared=parent is not None)
+            if parent is not None:
+                listening = _both(parent.tell_listening, listening)
+            await _serve(doors, settings, definitions, replica, stopping, listening)
+
+
+def _both(
+    tell: Callable[[], object], listening: Callable[[Mapping[str, str | None]], object]
+) -> Callable[[Mapping[str, str | None]], None]:
+    """What tells the parent first, and then whoever else listens."""
+
+    def told(addresses: Mapping[str, str | None]) -> None:
+        tell()
+        listening(addresses)
+
+    return told
 
 
 def look_for_cycles_seldom() -> None:
@@ -266,15 +292,14 @@ async def _serve(
     definitions: Sequence[Definition],
     replica: OpenedReplica,
     stopping: asyncio.Event,
-    parent: Parent | None,
+    listening: Callable[[Mapping[str, str | None]], object],
 ) -> None:
     worker = replica.sagas.worker
     await worker.begin()
     worker.recovery.reached = doors.be_ready
     await doors.start()
     _log.info("serving %s", ", ".join(map(str, definitions)))
-    if parent is not None:
-        parent.tell_listening()
+    listening(doors.addresses)
     await stopping.wait()
     _log.info("orchestrator draining")
     await doors.drain(settings.drain_seconds)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from orchestrator.access.facades import Facades, narrowed
+from orchestrator.access.figures import refuse_figures
 from orchestrator.access.opening import AccessSettings, open_authentication, refuse_exposed
 from orchestrator.access.signed_tokens import TokenRules
 from orchestrator.access.subject import roles_named
@@ -18,6 +19,7 @@ from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
 from orchestrator.api.bulk_service import BulkActService
+from orchestrator.api.definition_service import DefinitionService
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.load import ThreadLoad
@@ -26,15 +28,18 @@ from orchestrator.api.schedule_service import ScheduleService
 from orchestrator.api.server import ApiServer
 from orchestrator.api.starts import Starts
 from orchestrator.connections.tls import open_server_tls
-from orchestrator.errors import DefinitionError
+from orchestrator.errors import DefinitionError, SettingsError
+from orchestrator.observability import Door, ServerFiles
+from orchestrator.participant.exposure import is_exposed
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from saga.v1.bulk_service_pb2_grpc import add_BulkActServiceServicer_to_server
+from saga.v1.definition_service_pb2_grpc import add_DefinitionServiceServicer_to_server
 from saga.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import grpc.aio
 
@@ -50,24 +55,26 @@ if TYPE_CHECKING:
 _log = logging.getLogger("orchestrator")
 
 
-class Hinges:
+class DoorSecurity:
     """What is known of the doors before there is an engine behind them: who is let in, and over which connections.
 
     Args:
         settings: of this process.
+        now: the time, nanoseconds since the epoch, UTC.
 
     Raises:
         SettingsError: a file cannot be read, or a network would reach a door that must not be open to it.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.callers = access_settings(settings)
+    def __init__(self, settings: Settings, now: Callable[[], int]) -> None:
+        callers = access_settings(settings)
         self.tls: ServerTls | None = open_server_tls(settings.tls_certificate, settings.tls_key, settings.tls_ca)
         doors = {"ORCHESTRATOR_LISTEN": settings.listen, "ORCHESTRATOR_CONSOLE_LISTEN": settings.console_listen}
         for variable, listen in doors.items():
             if listen:
                 encrypted, insecure = self.tls is not None, settings.insecure
-                refuse_exposed(listen, self.callers, encrypted=encrypted, insecure=insecure, variable=variable)
+                refuse_exposed(listen, callers, encrypted=encrypted, insecure=insecure, variable=variable)
+        self.authentication = open_authentication(callers, now)
 
 
 class Doors:
@@ -83,9 +90,9 @@ class Doors:
         self._console = console
 
     @classmethod
-    def hung(
+    def made(
         cls,
-        hinges: Hinges,
+        security: DoorSecurity,
         settings: Settings,
         application: Application,
         engine: Facades,
@@ -96,7 +103,7 @@ class Doors:
         """Doors before an application, which are closed yet.
 
         Args:
-            hinges: who is let in.
+            security: who is let in.
             settings: of this process.
             application: see :func:`application_of`.
             engine: as whoever calls may see it.
@@ -107,17 +114,21 @@ class Doors:
             SettingsError: an address or a file cannot be used.
             DefinitionError: a contract or a page does not say who may use it.
         """
-        authentication = open_authentication(hinges.callers, application.clock.now)
         api = ApiServer(
             settings.listen,
             application.services,
-            authentication,
+            security.authentication,
             application.clock,
             settings.most_message_bytes,
             shared=shared,
-            tls=hinges.tls,
+            tls=security.tls,
         )
-        return cls(api, _console(settings, application, engine, authentication, pages, shared=shared))
+        return cls(api, _console(settings, application, engine, security.authentication, pages, shared=shared))
+
+    @property
+    def addresses(self) -> dict[str, str | None]:
+        """Where the API and the console answer, once they do; ``None`` for a console that there is not."""
+        return {"api": self._api.address, "console": None if self._console is None else self._console.address}
 
     async def start(self) -> None:
         """Answer from now on."""
@@ -165,6 +176,8 @@ def application_of(
     application.add("saga.v1.BulkActService", add_BulkActServiceServicer_to_server, bulk)
     application.add("saga.v1.FiguresService", add_FiguresServiceServicer_to_server, FiguresService(seen.sagas, clock))
     application.add("saga.v1.AccessService", add_AccessServiceServicer_to_server, AccessService())
+    definitions = DefinitionService(seen.sagas)
+    application.add("saga.v1.DefinitionService", add_DefinitionServiceServicer_to_server, definitions)
     for each in servicers:
         each.register(application)
     return application, seen
@@ -182,6 +195,35 @@ def access_settings(settings: Settings) -> AccessSettings:
         settings.jwt_attributes,
     )
     return AccessSettings(settings.state_dir, settings.subjects, settings.jwt_keys, rules)
+
+
+def metrics_door(settings: Settings, security: DoorSecurity | None) -> Door | None:
+    """Where metrics are served; ``None`` for nowhere.
+
+    Args:
+        settings: of this process.
+        security: tells who asks; ``None`` where only this machine can.
+
+    Raises:
+        SettingsError: a network could read them there, without TLS or by anybody.
+    """
+    if not settings.metrics_listen:
+        return None
+    tls = None
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        tls = ServerFiles(settings.tls_certificate, settings.tls_key, settings.tls_ca)
+    refuse_exposed(
+        settings.metrics_listen,
+        access_settings(settings),
+        encrypted=tls is not None,
+        insecure=settings.insecure,
+        variable="ORCHESTRATOR_METRICS_LISTEN",
+    )
+    if not is_exposed(settings.metrics_listen):
+        return Door(settings.metrics_listen, tls)
+    if security is None:
+        raise SettingsError("ORCHESTRATOR_METRICS_LISTEN: nobody is known here; listen on 127.0.0.1")
+    return Door(settings.metrics_listen, tls, partial(refuse_figures, security.authentication))
 
 
 def channel_to(over_grpc: Mapping[str, GrpcChannel], service: str) -> grpc.aio.Channel:

@@ -39,6 +39,8 @@ class Settings(BaseSettings):
         trace_url: where a trace can be seen, such as ``http://127.0.0.1:16686/trace/{trace_id}``; empty for nowhere.
         state_dir: where the journal lies unless ``journal`` says otherwise, and the local operator's token.
         journal: the store, as :func:`orchestrator.store.opening.open_store` takes it. Default: a file in ``state_dir``.
+        metrics_listen: ``host:port`` of the page of metrics for Prometheus; empty for none. With ``processes``, each
+            replica has a page: the first one's is here, the next ones' are at the ports that follow.
         journal_listen: another URL of the same store, on which to hear of other replicas: where ``journal`` leads
             through a pooler, one that leads to the database itself. Default: ``journal``.
         sagas: the modules or packages that hold the sagas to serve, separated by commas.
@@ -97,6 +99,7 @@ class Settings(BaseSettings):
         four_eyes: what two people must ask for: ``resolve``, ``skip``, ``approve`` or ``approve:<name>``, separated by
             commas.
         log_level: of the orchestrator's own log.
+        log_format: ``text`` for people, ``json`` for one JSON object a line.
         failpoints: for crash tests: names of :mod:`orchestrator.engine.run.failpoints` at which the process kills
             itself, ``name`` or ``name:n`` for the n-th time, separated by commas.
     """
@@ -109,6 +112,7 @@ class Settings(BaseSettings):
     state_dir: Path = Field(default=Path(".state"), validation_alias="STATE_DIR")
     journal: str = Field(default="", validate_default=True)
     journal_listen: str = ""
+    metrics_listen: str = Field(default="", pattern=r"^(\S+:\d{1,5})?$")
     sagas: Annotated[tuple[str, ...], NoDecode] = ()
     overlays: Annotated[tuple[Path, ...], NoDecode] = ()
     participants: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
@@ -149,6 +153,7 @@ class Settings(BaseSettings):
     insecure: bool = False
     four_eyes: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
     retention: Annotated[tuple[str, ...], NoDecode] = ()
     retention_archive: Path | None = Field(default=None, validate_default=True)
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()
@@ -175,6 +180,13 @@ class Settings(BaseSettings):
         if value is None and any(parse_rule(each).action is Action.ARCHIVE for each in info.data.get("retention", ())):
             raise ValueError("a rule of ORCHESTRATOR_RETENTION archives: name the folder")
         return value
+
+    def of_replica(self, number: int) -> Settings:
+        """The settings of one of several replicas, from 1: each serves its metrics at a port of its own."""
+        host, _, port = self.metrics_listen.rpartition(":")
+        if not int(port or 0):
+            return self
+        return self.model_copy(update={"metrics_listen": f"{host}:{int(port) + number - 1}"})
 
     @property
     def retention_rules(self) -> Rules:
@@ -259,6 +271,7 @@ _TAKES: Final = {
     "state_dir": "a folder",
     "STATE_DIR": "a folder",
     "journal": known_urls(),
+    "metrics_listen": "host:port, such as 127.0.0.1:9464, or nothing",
     "journal_listen": "another URL of a journal that processes share, postgresql://<host>/<database>",
     "sagas": "names of modules, separated by commas",
     "overlays": "names of files, separated by commas",
@@ -300,6 +313,7 @@ _TAKES: Final = {
     "insecure": "true or false",
     "four_eyes": "resolve, skip, approve or approve:<name of an approval>, separated by commas",
     "log_level": "DEBUG, INFO, WARNING or ERROR",
+    "log_format": "text or json",
     "retention": f"{TAKES}, separated by commas",
     "retention_archive": "a folder",
     "failpoints": "names, separated by commas",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.access.decisions import refuse_without_role
 from orchestrator.access.subject import current
 from orchestrator.console.door import STREAM
 from orchestrator.console.live import Topic
+from orchestrator.console.page import roles_needed
 from orchestrator.console.streams import stream_of
+from orchestrator.errors import NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -109,6 +112,15 @@ class Console:
 
         name = f"{request.url.path}?{request.url.query}"
         return stream_of(request, self.live, Topic(name, make, changes, seconds))
+
+    def lacking(self, rpc: str) -> str:
+        """Why whoever asks may not call an rpc, by its full name; empty where they may."""
+        try:
+            for role in roles_needed(rpc):
+                refuse_without_role(current(), role, rpc.rpartition(".")[2])
+        except NotAllowed as error:
+            return str(error)
+        return ""
 
     def trace_link(self, trace_id: str) -> str:
         """Where a trace can be seen; empty for nowhere."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.console.pages import acts, overview, saga
+from orchestrator.console.pages import acts, bulk, definitions, desk, overview, saga, sagas, schedules
 from orchestrator.console.rendering import Link
 
 if TYPE_CHECKING:
@@ -13,7 +13,23 @@ if TYPE_CHECKING:
     from orchestrator.console.console import Console
     from orchestrator.console.page import Page
 
-NAVIGATION: Final = (Link("/", "Overview"),)
+NAVIGATION: Final = (
+    Link("/", "Overview"),
+    Link("/desk", "Desk"),
+    Link("/sagas", "Sagas"),
+    Link("/bulk", "Bulk acts"),
+    Link("/definitions", "Definitions"),
+    Link("/schedules", "Schedules"),
+)
 
-OWN: Final[tuple[Callable[[Console], Iterable[Page]], ...]] = (overview.pages, saga.pages, acts.pages)
+OWN: Final[tuple[Callable[[Console], Iterable[Page]], ...]] = (
+    overview.pages,
+    sagas.pages,
+    saga.pages,
+    acts.pages,
+    desk.pages,
+    bulk.pages,
+    definitions.pages,
+    schedules.pages,
+)
 """What makes them."""

@@ -46,9 +46,21 @@ class Page:
             DefinitionError: there is no such rpc, or its contract does not say who may call it.
         """
         try:
-            roles = roles_of(descriptor_pool.Default().FindMethodByName(self.rpc))
-        except KeyError:
-            raise DefinitionError(f"the page {self.path} names the rpc {self.rpc}, which does not exist") from None
-        if not roles:
-            raise DefinitionError(f"the page {self.path} is for nobody: {self.rpc} does not say who may call it")
-        return roles
+            return roles_needed(self.rpc)
+        except DefinitionError as error:
+            raise DefinitionError(f"the page {self.path} is for nobody: {error}") from None
+
+
+def roles_needed(rpc: str) -> tuple[Role, ...]:
+    """The roles that an rpc needs, by its full name, all of them.
+
+    Raises:
+        DefinitionError: there is no such rpc, or its contract does not say who may call it.
+    """
+    try:
+        roles = roles_of(descriptor_pool.Default().FindMethodByName(rpc))
+    except KeyError:
+        raise DefinitionError(f"there is no rpc {rpc}") from None
+    if not roles:
+        raise DefinitionError(f"{rpc} does not say who may call it")
+    return roles

@@ -16,12 +16,22 @@ from starlette.responses import HTMLResponse
 from orchestrator.console.forgery import FIELD, forgery_token
 from orchestrator.console.static_files import StaticFolder
 from orchestrator.console.times import age, in_words, iso, local
-from orchestrator.console.wording import given, grouped, milliseconds, reason_words, seconds, short_id, short_method
+from orchestrator.console.wording import (
+    given,
+    grouped,
+    milliseconds,
+    reason_words,
+    seconds,
+    short_id,
+    short_method,
+    without_key,
+)
 from orchestrator.contract.access import Role
 from orchestrator.journal.state import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from enum import Enum
 
     from starlette.requests import Request
 
@@ -92,7 +102,9 @@ class Rendering:
             "status_word": status_word,
             "status_class": status_class,
             **{each.__name__: each for each in (given, grouped, milliseconds, reason_words, seconds, short_id)},
+            "enum_words": enum_words,
             "short_method": short_method,
+            "without_key": without_key,
         }
 
     def answer(self, request: Request, template: str, *, status: int = 200, **shown: Any) -> HTMLResponse:  # noqa: ANN401 - what the template shows
@@ -118,6 +130,11 @@ class Rendering:
             return _NEVER
         shown = Markup('<time datetime="{}" title="{}" data-age>{}</time>')
         return shown.format(iso(instant), local(instant), age(instant, self._clock.now()))
+
+
+def enum_words(value: Enum) -> str:
+    """A member of an enum as people read it."""
+    return value.name.lower().replace("_", " ")
 
 
 def status_word(status: Status) -> str:

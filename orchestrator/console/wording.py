@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.console.times import in_words
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
 
 _MILLI: Final = 1_000_000
 _SECOND: Final = 1_000_000_000
-_SHOWN_OF_ID: Final = 13
+_SHOWN_OF_ID: Final = 20
+_BEGINNING_OF_ID: Final = 8
+_END_OF_ID: Final = 6
+_KEY: Final = re.compile(r"^\S+#\d+: ")
 _NARROW_SPACE: Final = "\N{NARROW NO-BREAK SPACE}"
 _NONE: Final = "\N{EN DASH}"
 
@@ -45,8 +49,15 @@ def short_method(method: str) -> str:
 
 
 def short_id(saga_id: str) -> str:
-    """The beginning of an id, which is enough to tell it from others beside it."""
-    return saga_id if len(saga_id) <= _SHOWN_OF_ID else f"{saga_id[: _SHOWN_OF_ID - 1]}\N{HORIZONTAL ELLIPSIS}"
+    """The beginning and the end of an id: sagas that start at about the same time have the same beginning."""
+    if len(saga_id) <= _SHOWN_OF_ID:
+        return saga_id
+    return f"{saga_id[:_BEGINNING_OF_ID]}\N{HORIZONTAL ELLIPSIS}{saga_id[-_END_OF_ID:]}"
+
+
+def without_key(message: str) -> str:
+    """What is said of a command, without the key that it begins with."""
+    return _KEY.sub("", message)
 
 
 def reason_words(code: str) -> str:
@@ -71,3 +82,8 @@ def milliseconds(nanoseconds: int) -> str:
 def given(pairs: Mapping[str, str]) -> dict[str, str]:
     """Those of a query's parts that say something."""
     return {name: value for name, value in pairs.items() if value}
+
+
+def reasons() -> list[tuple[str, str]]:
+    """Each kind of reason for which sagas fail, with its words."""
+    return list(_REASONS.items())

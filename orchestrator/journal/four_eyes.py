@@ -56,11 +56,11 @@ class FourEyes:
             if act != _APPROVE or not SIGNAL_NAME.fullmatch(approval):
                 raise ValueError(f"{name!r} is not resolve, skip, approve, or approve:<name of an approval>")
 
-    def watch(self, act: Act) -> bool:
+    def needs_two(self, act: Act) -> bool:
         """Whether two people must ask for this act on a command."""
         return any(act in _ACTS.get(name, ()) for name in self._names)
 
-    def watch_yes(self, received: SignalReceived) -> bool:
+    def needs_two_to_say(self, received: SignalReceived) -> bool:
         """Whether a signal is a yes that two people must say."""
         if received.message_type != Decision.DESCRIPTOR.full_name:
             return False

@@ -124,7 +124,8 @@ async def _whole(source: Journal, saga_id: str) -> Append:
     """All of a saga in one append."""
     record, entries = await _found(source, saga_id), await source.read(saga_id)
     new = NewSaga(record.definition, record.version, record.digest, record.started_at, record.attributes)
-    return Append(saga_id, OWNER, 1, 0, entries, _meanwhile(record.status), record.ended_at, new)
+    status = _meanwhile(record.status)
+    return Append(saga_id, OWNER, 1, 0, entries, status, record.ended_at, new, cause=record.cause)
 
 
 def _meanwhile(status: Status) -> Status:

@@ -36,8 +36,8 @@ class Running(NamedTuple):
 
 @pytest.fixture(scope="session")
 def running_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """The ten services, started once."""
-    with Shop(tmp_path_factory.mktemp("shop"), traced=False) as shop:
+    """The ten services, started once; they make faults on purpose, where that is planned."""
+    with Shop(tmp_path_factory.mktemp("shop"), traced=False, faults=True) as shop:
         asyncio.run(shop.open())
         yield shop
 

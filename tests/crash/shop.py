@@ -37,15 +37,19 @@ class Shop:
         folder: where they keep their files and logs.
         traced: whether they, and the orchestrators, send their spans to :attr:`collector`.
         secured: their certificates, and those of the orchestrators; ``None`` for connections without TLS.
+        faults: whether the services make faults on purpose, where that is planned.
     """
 
-    def __init__(self, folder: Path, *, traced: bool = True, secured: Secured | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, traced: bool = True, secured: Secured | None = None, faults: bool = False
+    ) -> None:
         self.folder = folder
         self.traced = traced
         self._secured = secured
         self.collector = Collector()
         self._guardian = Guardian()
         self._environment = clean_environment() | (self.collector.environment if traced else {})
+        self._environment |= {"SHOP_FAULTS": "true"} if faults else {}
         self._orchestrators: list[Process] = []
         self.services = {
             name: self._service(name, address)

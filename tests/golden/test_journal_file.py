@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.engine.replica.acts import Acts
+from orchestrator.engine.replica.figures import FigurePasses
 from orchestrator.journal.actor import Actor
+from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import Status, StepOutcome
+from orchestrator.ports.catalogue import SagaFilter
+from orchestrator.ports.figure_sums import summed
+from orchestrator.ports.figures import Step, Window
 from orchestrator.store.copying import copy_journal
 from orchestrator.store.opening import open_store
 from orchestrator.store.sqlite.journal import SqliteJournal
+from orchestrator.testing.world.clock import JumpingClock
 from orchestrator.testing.world.participants import ScriptedParticipants
 from tests.golden.journal_file import (
     ASKED,
@@ -105,3 +111,28 @@ async def test_a_saga_that_an_earlier_version_has_suspended_is_resumed(worker: W
     await Acts(worker).resume(SUSPENDED, "the bin is full again", Actor("ada"))
 
     assert (await worker.wait(SUSPENDED, 1e6)).status is Status.COMPLETED
+
+
+async def test_what_went_wrong_before_an_earlier_version_knew_of_causes_is_found_and_counted(
+    journal: Journal, worker: Worker
+) -> None:
+    await FigurePasses(journal, JumpingClock()).run_once()
+
+    (group,) = await journal.suspended()
+    fulfil = "shop.warehouse.v1.WarehouseService.FulfilOrder"
+    assert (group.definition, group.command, group.code, group.number) == (
+        "place_order",
+        fulfil,
+        ReasonCode.REJECTED_AFTER_PIVOT,
+        1,
+    )
+    record = await journal.find(SUSPENDED)
+    assert record is not None
+    assert record.cause == (await worker.get(SUSPENDED)).cause
+    found, _ = await journal.search(SagaFilter(failed_command=fulfil, reason="BIN_EMPTY"), 10, "")
+    assert found == [record]
+    ended = await journal.find(COMPLETED)
+    assert ended is not None
+    window = Window.of(ended.started_at, ended.started_at + 1, Step.DAY, ended.started_at)
+    figures = summed(await journal.figures(window))
+    assert (figures.started, figures.ended) == (len(ENDS), {Status.COMPLETED: 1})

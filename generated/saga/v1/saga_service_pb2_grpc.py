@@ -228,7 +228,8 @@ class SagaServiceServicer:
 
     def DecideSaga(self, request, context):
         """Gives a saga the caller's decision, for which its code waits or will wait: a signal whose message is a Decision. It
-        is durable, repeated and refused as SignalSaga says.
+        is durable, repeated and refused as SignalSaga says. Where two people must say yes, the first one is refused with
+        FAILED_PRECONDITION and the reason SECOND_PERSON_NEEDED, and that is durable; so it is where two must resolve or skip.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

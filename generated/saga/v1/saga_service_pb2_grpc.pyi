@@ -69,7 +69,8 @@ class SagaServiceStub:
     """
     DecideSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.DecideSagaRequest, _saga_service_pb2.DecideSagaResponse]
     """Gives a saga the caller's decision, for which its code waits or will wait: a signal whose message is a Decision. It
-    is durable, repeated and refused as SignalSaga says.
+    is durable, repeated and refused as SignalSaga says. Where two people must say yes, the first one is refused with
+    FAILED_PRECONDITION and the reason SECOND_PERSON_NEEDED, and that is durable; so it is where two must resolve or skip.
     """
     ResolveOutcome: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ResolveOutcomeRequest, _saga_service_pb2.ResolveOutcomeResponse]
     """Tells a suspended saga the outcome of a command in doubt, or that a command that was refused after the pivot was
@@ -217,7 +218,8 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_saga_service_pb2.DecideSagaRequest, _abc.Awaitable[_saga_service_pb2.DecideSagaResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.DecideSagaResponse]:
         """Gives a saga the caller's decision, for which its code waits or will wait: a signal whose message is a Decision. It
-        is durable, repeated and refused as SignalSaga says.
+        is durable, repeated and refused as SignalSaga says. Where two people must say yes, the first one is refused with
+        FAILED_PRECONDITION and the reason SECOND_PERSON_NEEDED, and that is durable; so it is where two must resolve or skip.
         """
 
     @_abc_1.abstractmethod

@@ -36,17 +36,21 @@ _ADVICE: Final[Mapping[ReasonCode, str]] = {
 }
 
 
+def advice_for(code: ReasonCode, step: str, participant: str) -> str:
+    """What helps a saga that is suspended for this kind of reason; a step and a participant may be empty."""
+    text = _ADVICE.get(code, "")
+    return text.format(step=step or "the command in doubt", participant=participant or "the participant")
+
+
 def advice_of(state: SagaState, waiting: Sequence[Waiting]) -> str:
     """What to find out or to do first; empty where nothing is asked of anybody."""
     if state.suspension is not None:
-        step = step_of(state.suspension.step_key)
-        text = _ADVICE.get(state.suspension.code, "")
-        return text.format(step=step or "the command in doubt", participant=_participant(state) or "the participant")
+        return advice_for(state.suspension.code, step_of(state.suspension.step_key), _participant(state))
     down = [each for each in waiting if each.reason is WaitReason.PARTICIPANT_DOWN]
     if down:
         return f"Start {service_of(down[0].service)}; the saga goes on by itself when it answers."
     if any(each.reason is WaitReason.SIGNAL for each in waiting):
-        return "It waits for somebody's answer."
+        return "Give it the answer for which it waits."
     return ""
 
 

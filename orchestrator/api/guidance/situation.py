@@ -67,12 +67,12 @@ def _standing(state: SagaState, status: Status) -> Sentence:  # noqa: PLR0911 - 
             return ("It completed at ", Instant(state.ended_at or 0), ": every effect stands.")
         case Status.COMPENSATED:
             because = _because(state.rollback)
-            return ("It was rolled back by ", Instant(state.ended_at or 0), *because, " No effect stands.")
+            return ("It ended as compensated at ", Instant(state.ended_at or 0), *because, " No effect stands.")
         case Status.PARTIALLY_COMPENSATED:
             because = _because(state.rollback)
             left = listed([step_of(command.key) for command in state.commands.values() if command.skipped])
             said = f" What still stands, as an operator decided: {left}."
-            return ("It was rolled back by ", Instant(state.ended_at or 0), *because, said)
+            return ("It ended as partially compensated at ", Instant(state.ended_at or 0), *because, said)
         case _:
             assert_never(status)
 
@@ -83,8 +83,17 @@ def reason_text(reason: Reason) -> str:
     if reason.code in _ASKED:
         return f"{reason.requested_by or 'somebody'} {_ASKED[reason.code]}: {message}"
     step = step_of(reason.step_key)
-    told = message if not step or message.startswith(reason.step_key) else f"{step}: {message}"
+    if step and message.startswith(f"{reason.step_key}: "):
+        message = message.removeprefix(f"{reason.step_key}: ")
+    told = f"{step}: {message}" if step else message
     return f"{_WHY.get(reason.code, reason.code.value)}: {told}"
+
+
+def cause_text(code: str) -> str:
+    """What a kind of reason says, without what it is about: ``a step was refused``."""
+    known = ReasonCode(code) if code in set(ReasonCode) else None
+    asked = f"somebody {_ASKED[known]}" if known in _ASKED else ""
+    return asked or (_WHY.get(known, code) if known is not None else code)
 
 
 def waits(waiting: Sequence[Waiting]) -> list[Sentence]:

@@ -10,6 +10,7 @@ import typer
 
 from orchestrator.cli.modules import load_application
 from orchestrator.cli.output.exit import errors_reported
+from orchestrator.cli.output.form import OPTION, print_json_line, wants_json
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.store.opening import known_urls, refuse_unshared
 
@@ -79,13 +80,15 @@ def serve(
             drift_check=drift_check,
             processes=processes,
             insecure=insecure,
+            log_format="json" if wants_json() else None,
         )
         refuse_unshared(settings.journal, settings.processes)
         if replica is None and settings.processes > 1:
             given = {"--journal": [journal], "--sagas": sagas, "--overlay": overlay, "--participant": participant}
             checks = {True: ["--drift-check"], False: ["--no-drift-check"], None: []}[drift_check]
-            _become_parent(settings, ["serve", *_arguments(given), *checks, *(["--insecure"] if insecure else [])])
-        _serve(settings, replica)
+            flags = [*(["--insecure"] if insecure else []), *([OPTION] if wants_json() else [])]
+            _become_parent(settings, ["serve", *_arguments(given), *checks, *flags])
+        _serve(settings if replica is None else settings.of_replica(replica), replica)
 
 
 def _arguments(given: Mapping[str, Iterable[object] | None]) -> Iterator[str]:
@@ -106,9 +109,14 @@ def _serve(settings: Settings, replica: int | None) -> None:
     from orchestrator.observability.logs import configure_logs  # noqa: PLC0415
 
     application = load_application(settings.sagas, settings.overlays)
-    configure_logs(settings.log_level, replica)
+    configure_logs(settings.log_level, replica, settings.log_format)
     parent = None if replica is None else ParentProcess()
-    uvloop.run(run(settings, application.definitions, application.servicers, parent, application.pages))
+    listening = print_json_line if wants_json() else _say_nothing
+    uvloop.run(run(settings, application.definitions, application.servicers, parent, application.pages, listening))
+
+
+def _say_nothing(_addresses: object) -> None:
+    """The log says it."""
 
 
 def _become_parent(settings: Settings, arguments: list[str]) -> NoReturn:
@@ -120,7 +128,8 @@ def _become_parent(settings: Settings, arguments: list[str]) -> NoReturn:
     """
     # A drain waits for the answers to customers, then for those of participants; the rest is for the last spans.
     patience = 2 * settings.drain_seconds + 10
-    numbers = (str(settings.processes), settings.listen, settings.console_listen, str(patience), settings.log_level)
+    logs = settings.log_level, settings.log_format
+    numbers = (str(settings.processes), settings.listen, settings.console_listen, str(patience), *logs)
     sys.stdout.flush()
     sys.stderr.flush()
     command = [sys.executable, "-P", "-m", "orchestrator.cli.processes", *numbers, *arguments]

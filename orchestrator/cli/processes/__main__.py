@@ -1,6 +1,7 @@
 """The parent's own program.
 
-Its arguments: how many, ``host:port`` of the API, that of the console, patience, log level, and those of each replica.
+Its arguments: how many, ``host:port`` of the API, that of the console, patience, level and format of its log, and those
+of each replica.
 
 ``orchestrator serve`` turns into it (exec). By then the command line has imported gRPC, and nothing of that is left.
 """
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Run the replicas; the exit code."""
-    count, address, console, patience, level, *arguments = sys.argv[1:]
-    configure_logs(level)
+    count, address, console, patience, level, form, *arguments = sys.argv[1:]
+    configure_logs(level, form=form)
     with ExitStack() as stack:
         try:
             held, taken = hold_port(address)

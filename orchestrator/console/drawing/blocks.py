@@ -125,7 +125,7 @@ def stacked(blocks: Sequence[Block]) -> Block:
         if not block.ends:
             shapes.append(Edge(((axis, y), (axis, y + gap)), walked, arrow=not after[0].plain))
         if block.pivot is not None:
-            shapes.append(PivotLine(0.0, y + gap / 2, 0.0, passed=block.pivot))
+            shapes.append(PivotLine(0.0, y + gap / 2, 0.0, axis, block.pivot))
         y += gap
     width = axis + max(block.width - block.axis for block in blocks)
     last = blocks[-1]
@@ -146,8 +146,7 @@ def side_by_side(lanes: Sequence[Lane], *, parallel: bool) -> Block:
     top = (_BAR if parallel else _FORK) + labelled + _TURN
     bottom = top + max(lane.block.height for lane in lanes)
     axes, parts, width = _beside(lanes, top)
-    main = max(range(len(lanes)), key=lambda each: (lanes[each].block.height, -each))
-    axis = (axes[0] + axes[-1]) / 2 if parallel else axes[main]
+    axis = axes[0]  # the first way goes straight on, so that the left side is what a narrow screen has to show
     height = bottom + _TURN + (_BAR if parallel else 0.0)
     shapes: list[Shape] = []
     for lane, at in zip(lanes, axes, strict=True):
@@ -171,7 +170,7 @@ def _closed(block: Block) -> Block:
     if block.pivot is None or block.ends:
         return block
     height, axis = block.height, block.axis
-    line = PivotLine(0.0, height + PIVOT_GAP / 2, 0.0, passed=block.pivot)
+    line = PivotLine(0.0, height + PIVOT_GAP / 2, 0.0, axis, block.pivot)
     edge = Edge(((axis, height), (axis, height + PIVOT_GAP)), block.pivot, arrow=False)
     return replace(block, height=height + PIVOT_GAP, shapes=(*block.shapes, edge, line), pivot=None)
 
@@ -193,14 +192,15 @@ def framed(block: Block, label: str, kind: str) -> Block:
     """A block with a frame around it; that of a loop has a way back to its beginning."""
     block = _closed(block)
     again = _AGAIN if kind == "loop" else 0.0
-    inner = max(block.width, width_of(cut(label, LABEL_ROOM * 1.5, LABEL_SIZE), LABEL_SIZE) + _PADDING)
-    left = _PADDING + (inner - block.width) / 2
-    width, axis = inner + 2 * _PADDING + again, left + block.axis
+    text = cut(label, LABEL_ROOM, LABEL_SIZE)
+    axis = _PADDING + block.axis
+    beside = axis + _LABEL_ASIDE
+    width = max(block.width + 2 * _PADDING, beside + width_of(text, LABEL_SIZE) + _PADDING / 2) + again
     height = _HEADER + block.height + _PADDING
     foot = _HEADER + block.height
     # The border is crossed a little above and below the block.
     shapes: list[Shape] = [
-        Frame(0.0, 0.0, width, height, cut(label, width - 2 * _PADDING, LABEL_SIZE), label, kind),
+        Frame(0.0, 0.0, width, height, beside, text, label, kind),
         Edge(((axis, 0.0), (axis, _HEADER)), block.begun, arrow=not block.plain),
     ]
     if not block.ends:
@@ -209,7 +209,7 @@ def framed(block: Block, label: str, kind: str) -> Block:
         right, middle = width - _AGAIN, foot + _PADDING / 2
         points = ((axis, middle), (right, middle), (right, _HEADER - 7), (axis, _HEADER - 7))
         shapes.append(Edge(points, walked=False, arrow=False, kind="again"))
-    inside = Part(left, _HEADER, block, lane=True)
+    inside = Part(_PADDING, _HEADER, block, lane=True)
     return Block(width, height, axis, tuple(shapes), (inside,), block.begun, block.ends, done=block.done)
 
 

@@ -139,7 +139,7 @@ def _edge(edge: Edge) -> str:
 
 def _frame(frame: Frame) -> str:
     size = {"x": frame.x, "y": frame.y, "width": frame.width, "height": frame.height}
-    label = words(frame.label, frame.x + _INSET, frame.y + 16, "label")
+    label = words(frame.label, frame.x + frame.beside, frame.y + 16, "label")
     return element(
         "g",
         title(frame.hint),
@@ -158,9 +158,9 @@ def _terminal(terminal: Terminal) -> str:
 
 
 def _pivot_line(line: PivotLine) -> str:
-    """The line, with its name in the middle: nothing goes back over it."""
+    """The line, with its name where it crosses the way: nothing goes back over it."""
     wide = width_of(_POINT_OF_NO_RETURN, TEXT_SIZE) + 2 * _INSET
-    middle = line.x + line.width / 2
+    middle = max(line.axis, line.x + wide / 2)
     pill = {"x": middle - wide / 2, "y": line.y - _PILL / 2, "width": wide, "height": _PILL}
     return element(
         "g",

@@ -46,6 +46,7 @@ class Frame:
     """What surrounds the steps of a loop, of a time limit, of a child saga, or of what no plan tells.
 
     Attributes:
+        beside: where its label begins, from its left side: beside the way into it.
         label: as the code begins, cut to the room.
         hint: the whole of it.
         kind: ``loop``, ``limit``, ``child`` or ``outside``.
@@ -55,6 +56,7 @@ class Frame:
     y: float
     width: float
     height: float
+    beside: float
     label: str
     hint: str
     kind: str
@@ -113,11 +115,16 @@ class Terminal:
 
 @dataclass(frozen=True, slots=True)
 class PivotLine:
-    """The line after the pivot, over which the saga does not go back; as wide as the lane that it crosses."""
+    """The line after the pivot, over which the saga does not go back; as wide as the lane that it crosses.
+
+    Attributes:
+        axis: where it crosses the way, in pixels.
+    """
 
     x: float
     y: float
     width: float
+    axis: float
     passed: bool
 
 
@@ -128,4 +135,6 @@ def moved(shape: Shape, by_x: float, by_y: float) -> Shape:
     """The shape at another place."""
     if isinstance(shape, Edge):
         return replace(shape, points=tuple((x + by_x, y + by_y) for x, y in shape.points))
+    if isinstance(shape, PivotLine):
+        return replace(shape, x=shape.x + by_x, y=shape.y + by_y, axis=shape.axis + by_x)
     return replace(shape, x=shape.x + by_x, y=shape.y + by_y)

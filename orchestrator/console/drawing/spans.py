@@ -10,6 +10,8 @@ MILLISECOND: Final = 1_000_000
 SECOND: Final = 1_000_000_000
 _UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 _EXACT_BELOW: Final = 10 * SECOND
+_FEW: Final = 10 * MILLISECOND
+_TENTH: Final = MILLISECOND // 10
 
 
 def in_words(span: int) -> str:
@@ -17,7 +19,8 @@ def in_words(span: int) -> str:
     if span < MILLISECOND:
         return f"{max(span, 0) // _MICROSECOND} µs" if span >= _MICROSECOND else "0 ms"
     if span < SECOND:
-        return f"{span // MILLISECOND} ms"
+        few = span < _FEW and span % MILLISECOND >= _TENTH
+        return f"{span / MILLISECOND:.1f} ms" if few else f"{span // MILLISECOND} ms"
     if span < _EXACT_BELOW:
         return f"{span / SECOND:.1f} s"
     left, parts = round(span / SECOND), list[str]()

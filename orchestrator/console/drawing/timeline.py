@@ -31,6 +31,7 @@ _THIN: Final = 4.0
 _LEAST: Final = 3.0
 _INDENT: Final = 14.0
 _MOST_ROWS: Final = 500
+_ATTEMPTS: Final = frozenset({"done", "failed", "in-doubt", "in-progress"})
 _LEGEND: Final = (
     ("done", "done"),
     ("failed", "failed"),
@@ -56,7 +57,7 @@ def timeline_svg(
     """
     told = happenings(entries, now, frozenset(each.key for each in waiting if each.service))
     rows = told.rows[:_MOST_ROWS]
-    scale = Scale(_instants(told), _MARGIN + _LABELS)
+    scale = Scale(_instants(told), _busy(told), _MARGIN + _LABELS)
     bottom = _AXIS + _ROW * len(rows) + _MARGIN / 2
     content = [
         *_behind(told, scale, bottom),
@@ -73,6 +74,12 @@ def _instants(told: Happenings) -> Iterator[int]:
     for span in [*told.bands, *(span for row in told.rows for span in row.spans)]:
         yield from (min(max(at, told.start), told.until) for at in (span.start, span.end))
     yield from (mark.at for mark in told.marks if told.start <= mark.at <= told.until)
+
+
+def _busy(told: Happenings) -> Iterator[tuple[int, int]]:
+    """The times in which an attempt was under way."""
+    for row in told.rows:
+        yield from ((span.start, span.end) for span in row.spans if span.kind in _ATTEMPTS)
 
 
 def _behind(told: Happenings, scale: Scale, bottom: float) -> Iterator[str]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 760.0
 _MOST_BREAKS: Final = 8
-# A gap is idle when it is so many times as long as all shorter gaps together.
-_IDLE: Final = 3
+# A gap in which no attempt is made is idle when it is so many times as long as all attempts and all shorter gaps.
+_IDLE: Final = 2
 _SIZE: Final = 11.0
 _BREAK_INSET: Final = 14.0
 _LEAST_SEGMENT: Final = 24.0
@@ -71,12 +71,13 @@ class Scale:
 
     Args:
         instants: at which something begins or ends, at least one.
+        busy: the times in which something is under way: they are drawn to scale.
         left: where the axis begins, in pixels.
     """
 
-    def __init__(self, instants: Iterable[int], left: float) -> None:
+    def __init__(self, instants: Iterable[int], busy: Iterable[tuple[int, int]], left: float) -> None:
         times = sorted(set(instants))
-        idle = _idle_gaps(times)
+        idle = _idle_gaps(times, _joined_spans(busy))
         active = sum(after - before for before, after in pairwise(times) if (before, after) not in idle)
         self._stretches: list[_Stretch] = []
         self.breaks: list[Break] = []
@@ -133,15 +134,33 @@ def _step(at: _Stretch) -> int:
     return next((step for step in _STEPS if step * wide / span >= _TICK_APART), 0)
 
 
-def _idle_gaps(times: list[int]) -> set[tuple[int, int]]:
+def _idle_gaps(times: list[int], busy: list[tuple[int, int]]) -> set[tuple[int, int]]:
     """The gaps that are so long that all others would be squeezed; the longest ones, where there are many."""
-    gaps = sorted(pairwise(times), key=lambda gap: gap[1] - gap[0])
-    shorter = 0
-    for position, (before, after) in enumerate(gaps):
+    starts = [start for start, _ in busy]
+
+    def is_busy(gap: tuple[int, int]) -> bool:
+        before = bisect_right(starts, gap[0]) - 1
+        return before >= 0 and busy[before][1] > gap[0]
+
+    gaps = list(pairwise(times))
+    shorter = sum(after - before for before, after in gaps if is_busy((before, after)))
+    free = sorted((gap for gap in gaps if not is_busy(gap)), key=lambda gap: gap[1] - gap[0])
+    for position, (before, after) in enumerate(free):
         if shorter and after - before > _IDLE * shorter:
-            return set(gaps[max(position, len(gaps) - _MOST_BREAKS) :])
+            return set(free[max(position, len(free) - _MOST_BREAKS) :])
         shorter += after - before
     return set()
+
+
+def _joined_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same times without overlaps, in their order."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _joined(times: list[int], idle: set[tuple[int, int]]) -> Iterator[tuple[int, int, bool]]:

@@ -16,10 +16,22 @@
     }));
   }
 
+  const DAY = 86400;
+
+  function moment(seconds, span) {
+    const at = new Date(seconds * 1000);
+    const two = (number) => String(number).padStart(2, "0");
+    const day = `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    const time = `${two(at.getHours())}:${two(at.getMinutes())}`;
+    return span > 3 * DAY ? day : time;
+  }
+
   function draw(figure) {
     const table = figure.querySelector("table");
     if (!table || !table.tBodies[0] || table.tBodies[0].rows.length < 2) return;
+    const figures = figuresOf(table);
     const heads = [...table.tHead.rows[0].cells].slice(1);
+    const span = figures[0][figures[0].length - 1] - figures[0][0];
     const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
     const unit = figure.dataset.unit || "";
     const options = {
@@ -29,7 +41,7 @@
       legend: { live: false },
       scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
       axes: [
-        axis,
+        { ...axis, values: (_, ticks) => ticks.map((tick) => moment(tick, span)) },
         { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => `${tick}${unit}`) },
       ],
       series: [{}, ...heads.map((head) => ({
@@ -37,14 +49,14 @@
         stroke: colour(head.dataset.colour || "--accent"),
         width: 2,
         dash: head.dataset.dash ? [6, 4] : undefined,
-        points: { show: false },
+        points: { show: true, size: 4, fill: colour(head.dataset.colour || "--accent") },
       }))],
     };
     const place = document.createElement("div");
     place.className = "plot";
     place.setAttribute("aria-hidden", "true");
     figure.prepend(place);
-    figure.plot = new uPlot(options, figuresOf(table), place);
+    figure.plot = new uPlot(options, figures, place);
     figure.classList.add("drawn");
   }
 

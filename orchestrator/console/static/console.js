@@ -87,7 +87,7 @@
     });
   }
 
-  function addSwitch(part) {
+  function addSwitch() {
     const row = document.createElement("p");
     row.className = "row switch";
     const shown = document.createElement("span");
@@ -103,7 +103,7 @@
       followAll();
     });
     row.append(shown, button);
-    part.prepend(row);
+    document.querySelector("main").prepend(row);
   }
 
   // What is exchanged under somebody's hands: the focus, and what was unfolded, stay.
@@ -183,6 +183,6 @@
     });
   }
 
-  document.querySelectorAll("[data-live]").forEach(addSwitch);
+  if (document.querySelector("[data-live]")) addSwitch();
   setInterval(keepAges, 5000);
 })();

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from google.protobuf import json_format, symbol_database
 from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2
 from google.rpc.code_pb2 import Code
 
 from orchestrator.api.guidance.sentence import step_of
 from orchestrator.api.views.journal_view import journal_view
+from orchestrator.console.drawing.spans import clock, day
 from orchestrator.console.views.payloads import as_json
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ class JournalRow(NamedTuple):
 
     Attributes:
         at: nanoseconds since the epoch, UTC.
+        day: the day, where it is another one than that of the row before; else empty.
+        clock: the time of that day, to the millisecond.
         kind: what happened, such as ``CommandCompleted``.
         step: the command or the wait that it is about, or empty.
         told: the rest, such as ``attempt 2: ABORTED: busy``.
@@ -49,6 +53,8 @@ class JournalRow(NamedTuple):
 
     sequence: int
     at: int
+    day: str
+    clock: str
     kind: str
     step: str
     told: str
@@ -91,14 +97,23 @@ def journal_page(
     of_kind = [view for view in views if not parts or any(part in view.kind for part in parts)]
     if wanted:
         found = [row for row in map(_row, of_kind) if wanted in _text(row)]
-        return JournalPage(found[-MOST_ROWS:], len(found), len(entries))
-    return JournalPage([_row(view) for view in of_kind[-MOST_ROWS:]], len(of_kind), len(entries))
+        return JournalPage(_with_days(found[-MOST_ROWS:]), len(found), len(entries))
+    return JournalPage(_with_days([_row(view) for view in of_kind[-MOST_ROWS:]]), len(of_kind), len(entries))
+
+
+def _with_days(rows: list[JournalRow]) -> list[JournalRow]:
+    days = [day(row.at) for row in rows]
+    return [
+        row._replace(day="" if before == today else today)
+        for row, before, today in zip(rows, ["", *days], days, strict=False)
+    ]
 
 
 def _row(view: JournalEntry) -> JournalRow:
     payload = view.unreadable or (_payload(view.payload) if view.HasField("payload") else "")
     step = step_of(view.key or view.reason.step_key)
-    return JournalRow(view.sequence, view.at.ToNanoseconds(), view.kind, step, _told(view), payload)
+    at = view.at.ToNanoseconds()
+    return JournalRow(view.sequence, at, "", clock(at, exact=True), view.kind, step, _told(view), payload)
 
 
 def _told(view: JournalEntry) -> str:
@@ -115,7 +130,9 @@ def _told(view: JournalEntry) -> str:
         parts.append(f"by {view.by}")
     why = ""
     if view.HasField("error"):
-        why = f"{Code.Name(view.error.code)}: {view.error.message}"
+        info = error_details_pb2.ErrorInfo()
+        reason = next((f" ({info.reason})" for detail in view.error.details if detail.Unpack(info)), "")
+        why = f"{Code.Name(view.error.code)}{reason}: {view.error.message}"
     elif view.reason.code:
         why = f"{view.reason.code}: {view.reason.message}"
     return ": ".join(filter(None, (", ".join(filter(None, parts)), why)))

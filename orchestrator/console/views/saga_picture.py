@@ -12,7 +12,7 @@ from orchestrator.console.drawing.spans import SECOND
 from orchestrator.console.drawing.timeline import timeline_svg
 from orchestrator.errors import SagaNotFound
 from orchestrator.journal.keys import LONGEST_SAGA_ID, bounded, idempotency_key
-from orchestrator.journal.state import CLAIMABLE, ENDED
+from orchestrator.journal.state import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from orchestrator.journal.state import SagaState
 
 _MOST_CHILDREN: Final = 20
-# A picture that changes with every glance would be sent again and again.
-_MOVING, _RESTING = 2 * SECOND, 60 * SECOND
+# A picture that changes with every glance would be sent again and again: after so long, it changes in such steps.
+_STEPS: Final = ((2 * 3_600 * SECOND, 300 * SECOND), (120 * SECOND, 30 * SECOND), (0, 2 * SECOND))
 
 
 class ChildLink(NamedTuple):
@@ -56,7 +56,7 @@ async def pictures_of(sagas: Sagas, state: SagaState, entries: Sequence[Entry], 
     known = {key: child for key, child in inside.items() if child is not None}
     plan = None if served is None else served.plan
     flow = flow_svg(plan, state, waiting=waiting, children=known)
-    timeline = timeline_svg(entries, _calm(state, now), waiting=waiting)
+    timeline = timeline_svg(entries, _calm(state, entries, now), waiting=waiting)
     return Pictures(Markup(flow), Markup(timeline), links)  # noqa: S704 - every text in them is escaped
 
 
@@ -83,9 +83,9 @@ async def _child(sagas: Sagas, saga_id: str) -> SagaState | None:
         return None
 
 
-def _calm(state: SagaState, now: int) -> int:
-    """Now, in steps: the more slowly, the less happens."""
+def _calm(state: SagaState, entries: Sequence[Entry], now: int) -> int:
+    """Now, in steps: the longer a saga has been going on, the larger."""
     if state.status in ENDED:
         return now
-    step = _MOVING if state.status in CLAIMABLE else _RESTING
-    return max(now // step * step, state.started_at)
+    step = next(step for age, step in _STEPS if now - state.started_at >= age or not age)
+    return max(now // step * step, *(entry.at for entry in entries))

@@ -149,7 +149,7 @@ class Acts:
         claim, state, entries = await self._claim(act, saga_id)
         writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
         entry = said(state, now=self._now())
-        journalled = seconded(act, state, entry) if self._four_eyes.watch(act) else entry
+        journalled = seconded(act, state, entry) if self._four_eyes.needs_two(act) else entry
         writer.record(journalled)
         await writer.persist()
         if isinstance(journalled, ActProposed):
@@ -164,7 +164,7 @@ class Acts:
         """
         state = await self._worker.get(saga_id)
         entry = decided(act, decision, state, evidence="", by=requested_by, now=0)
-        return self._four_eyes.watch(act) and isinstance(seconded(act, state, entry), ActProposed)
+        return self._four_eyes.needs_two(act) and isinstance(seconded(act, state, entry), ActProposed)
 
     async def _roll_back(self, saga_id: str, reason: Reason, refuse: Callable[[SagaState], None]) -> SagaState:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.replica.acts import Acts
@@ -12,12 +13,14 @@ from orchestrator.engine.replica.bulk_sagas import BulkSagas
 from orchestrator.engine.replica.carrying_out import CarryingOut
 from orchestrator.engine.replica.loads import loads_of
 from orchestrator.engine.replica.noted_waits import NotingWaits
+from orchestrator.engine.replica.readings import WorkerReadings
+from orchestrator.engine.replica.replay_check import Finding, Verifier
 from orchestrator.engine.replica.schedule_acts import ScheduleActs
 from orchestrator.engine.replica.schedules import ScheduleRunner
 from orchestrator.engine.replica.signals import Signals
 from orchestrator.engine.run.preview import preview
 from orchestrator.engine.run.waiting import journalled_waits
-from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress
+from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress, ReplayFinding
 from orchestrator.errors import ActRefused, ClaimLost
 from orchestrator.journal.acts import Act, find_command, refuse_illegal
 from orchestrator.journal.four_eyes import ONE_PERSON
@@ -25,7 +28,7 @@ from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.ports.wakes import Wake
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from orchestrator.contract.command import Command
     from orchestrator.engine.definitions import ServedSaga
@@ -60,6 +63,7 @@ class Replica:
         get: a saga as it stands.
         watch: a saga, then after each of its changes.
         watch_all: every saga, after each of its changes.
+        readings: what those who measure can read of it.
     """
 
     def __init__(self, worker: Worker, four_eyes: FourEyes = ONE_PERSON) -> None:
@@ -85,6 +89,7 @@ class Replica:
         self.get = worker.get
         self.watch = worker.watch
         self.watch_all = worker.watch_all
+        self.readings = WorkerReadings(worker)
 
     @property
     def live(self) -> int:
@@ -285,3 +290,16 @@ class Replica:
     async def suspended(self) -> Sequence[SuspendedGroup]:
         """See the facade."""
         return await self.worker.adapters.journal.suspended()
+
+    async def inputs(self, saga_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """See the facade."""
+        return await self.worker.adapters.journal.inputs(saga_ids)
+
+    async def verify(self, saga_id: str) -> ReplayFinding:
+        """See the facade."""
+        verdict = await self._verifier.verify(saga_id, await self.entries(saga_id))
+        return ReplayFinding(verdict.finding is Finding.IN_LINE, verdict.finding.value, verdict.message)
+
+    @cached_property
+    def _verifier(self) -> Verifier:
+        return Verifier((served.definition, served.plan) for served in self.served())

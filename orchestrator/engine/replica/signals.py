@@ -112,7 +112,7 @@ class Signals:
         received = SignalReceived(
             now, signal.request_id, signal.name, signal.message_type, signal.payload, signal.requested_by
         )
-        return seconded_yes(state, received) if self._four_eyes.watch_yes(received) else received
+        return seconded_yes(state, received) if self._four_eyes.needs_two_to_say(received) else received
 
     def _refuse_unknown(self, state: SagaState, signal: Signal) -> int | None:
         """How often the saga's code asks for this signal at most; ``None`` where that cannot be told."""

@@ -23,6 +23,7 @@ from google.protobuf.json_format import MessageToDict
 
 from orchestrator.access.sign_in_code import sign_in_link
 from orchestrator.cli.credentials import local_token
+from orchestrator.participant.exposure import is_exposed
 from orchestrator.shop.demo import database
 from orchestrator.shop.demo.addresses import Addresses
 from orchestrator.shop.demo.orders import ORDERS
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _SECONDS: Final = 10
+_PAGE: Final = "/shop"
+"""To which the link leads: what a newcomer sees first."""
 
 
 def main() -> int:
@@ -72,10 +75,21 @@ def placed(environment: Mapping[str, str]) -> tuple[Addresses, dict[str, str]]:
     base = environment.get("PORT_BASE", "").strip()
     if not base:
         addresses = Addresses.configured()
-        return addresses, {**addresses.environment, **environment}
+        return addresses, {**_faults(addresses), **addresses.environment, **environment}
     addresses = Addresses.moved(int(base))
     # Beside those on other ports, so with a state of its own.
-    return addresses, {"STATE_DIR": f".state/{base}", **environment, **addresses.environment}
+    return addresses, {
+        **_faults(addresses),
+        "STATE_DIR": f".state/{base}",
+        **environment,
+        **addresses.environment,
+    }
+
+
+def _faults(addresses: Addresses) -> dict[str, str]:
+    """Let the shop's pages make calls fail, unless a network reaches a service, which would not start then."""
+    exposed = any(map(is_exposed, addresses.services.values()))
+    return {} if exposed else {"SHOP_FAULTS": "true"}
 
 
 async def _run(addresses: Addresses, environment: Mapping[str, str], shared: Shared | None) -> int:
@@ -125,11 +139,12 @@ def _opened(addresses: Addresses, state: str) -> str:
     if not addresses.console:
         return ""
     token = local_token(ROOT / state)
-    link = sign_in_link(addresses.console, token, time.time_ns()) if token else f"http://{addresses.console}/"
+    first = f"http://{addresses.console}{_PAGE}"
+    link = sign_in_link(addresses.console, token, time.time_ns(), page=_PAGE) if token else first
     moved = addresses != Addresses.by_contract()
     where = f"ORCHESTRATOR_CONSOLE_LISTEN={addresses.console} STATE_DIR={state} " if moved else ""
-    another = f"{where}.venv/bin/orchestrator console"
-    return f"See it in a browser, within ten minutes (`{another}` prints another link):\n\n{link}\n\n"
+    another = f"{where}.venv/bin/orchestrator console --page {_PAGE}"
+    return f"Shop in a browser, within ten minutes (`{another}` prints another link):\n\n{link}\n\n"
 
 
 async def _skus(product: str) -> list[str]:

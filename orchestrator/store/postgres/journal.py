@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.cause import Cause
     from orchestrator.ports.claims import Served
     from orchestrator.ports.figures import Cut
-    from orchestrator.ports.journal import Append, Moving
+    from orchestrator.ports.journal import Append, Committed, Moving
     from orchestrator.ports.retention import Tombstone
     from orchestrator.ports.wakes import Woken
 
@@ -58,25 +58,26 @@ class PostgresJournal(PostgresReader, PostgresSchedules, PostgresBulkActs):
 
     shared = True
 
-    def __init__(self, url: str, listen: str = "") -> None:
+    def __init__(self, url: str, listen: str = "", committed: Committed | None = None) -> None:
         PostgresReader.__init__(self, url)
         PostgresSchedules.__init__(self, self._ask)
         PostgresBulkActs.__init__(self, self._ask)
         self._link = Link(url, self._absence)
         self._telling = Telling(partial(self._pool.fetch, queries()["notify"], CHANNEL))
         self._listening = Listening(listen or url, self._telling.name)
-        self._commits = GroupCommit(url, self._link, partial(self._telling.tell, Wake.SAGA))
+        self._commits = GroupCommit(url, self._link, partial(self._telling.tell, Wake.SAGA), committed)
         self._loop = asyncio.get_running_loop()
         self._partitions_due = self._loop.time() + _PARTITIONS_SECONDS
         self._shrink_due = 0.0
 
     @classmethod
-    async def open(cls, url: str, listen: str = "") -> PostgresJournal:
+    async def open(cls, url: str, listen: str = "", committed: Committed | None = None) -> PostgresJournal:
         """Open the journal, making its tables if need be, or bringing them up to date.
 
         Args:
             url: the database.
             listen: the way to the same database on which to hear of other replicas; empty for that of ``url``.
+            committed: is told of each transaction.
 
         Raises:
             JournalUnavailable: it cannot be reached, or a newer version of this program made its tables.
@@ -86,7 +87,7 @@ class PostgresJournal(PostgresReader, PostgresSchedules, PostgresBulkActs):
             await migrate(url, connection)
         finally:
             await connection.close()
-        return cls(url, listen)
+        return cls(url, listen, committed)
 
     def append(self, append: Append) -> asyncio.Future[None]:
         """See the port."""

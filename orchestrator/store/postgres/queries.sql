@@ -15,17 +15,19 @@ FROM saga AS s JOIN chunk AS c ON c.saga = s.id AND c.month = s.month
 WHERE s.saga_id = $1
 ORDER BY c.sequence;
 
+-- name: first_chunks
+SELECT s.saga_id,
+       (SELECT c.entries FROM chunk AS c WHERE c.saga = s.id AND c.month = s.month ORDER BY c.sequence LIMIT 1)
+FROM saga AS s
+WHERE s.saga_id = ANY ($1);
+
 -- name: search_sagas
--- %s stands for the conditions that the filter asks for, and for the order.
+-- The placeholder is for the tables, for the conditions that the filter asks for, and for the order.
 SELECT s.id, s.saga_id, s.definition, s.version, coalesce(o.status, e.status), s.digest, s.started_at,
        coalesce(o.ended_at, e.ended_at), s.attributes, coalesce(o.sequence, e.sequence),
        CASE o.status WHEN 2 THEN o.wake_at END, CASE o.status WHEN 2 THEN o.turn_at END,
        f.code, f.command, f.message, f.since
-FROM saga AS s
-LEFT JOIN open_saga AS o ON o.saga_id = s.saga_id
-LEFT JOIN ended_saga AS e ON e.saga = s.id
-LEFT JOIN cause AS f ON f.saga = s.id
-%s
+FROM %s
 LIMIT $1;
 
 -- name: count_sagas
@@ -604,7 +606,7 @@ SELECT o.definition, coalesce(f.command, ''), coalesce(f.code, ''), count(*), mi
 FROM open_saga AS o LEFT JOIN cause AS f ON f.saga = o.saga
 WHERE o.status IN (3, 6) AND o.status = 6
 GROUP BY 1, 2, 3
-ORDER BY 5, o.definition COLLATE "C", 2 COLLATE "C", 3 COLLATE "C";
+ORDER BY 5, o.definition COLLATE "C", 2, 3;
 
 -- name: without_cause
 SELECT w.id, s.saga_id

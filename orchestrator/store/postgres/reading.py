@@ -9,14 +9,14 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
 from orchestrator.ports.figures import SuspendedGroup
 from orchestrator.ports.retention import tombstone_key
-from orchestrator.store.chunk import unpack
+from orchestrator.store.chunk import first_input, unpack
 from orchestrator.store.figure_rows import counted_of
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.postgres.connecting import Absence, Connection, Pool
 from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.refusals import shown
 from orchestrator.store.postgres.schema import refuse_unknown
-from orchestrator.store.postgres.searching import conditions, record
+from orchestrator.store.postgres.searching import SAGAS, record, statement
 from orchestrator.store.tombstones import page_of, tombstone_of
 
 if TYPE_CHECKING:
@@ -67,21 +67,26 @@ class PostgresReader:
         """See the port."""
         if "\0" in saga_id:
             return None
-        rows = await self._fetch(queries()["search_sagas"].replace("%s", "WHERE s.saga_id = $2"), 1, saga_id)
+        rows = await self._fetch(queries()["search_sagas"].replace("%s", f"{SAGAS} WHERE s.saga_id = $2"), 1, saga_id)
         return record(rows[0]) if rows else None
 
     async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
         """See the port."""
         known = [saga_id for saga_id in saga_ids if "\0" not in saga_id]
-        sql = queries()["search_sagas"].replace("%s", "WHERE s.saga_id = ANY ($2)")
+        sql = queries()["search_sagas"].replace("%s", f"{SAGAS} WHERE s.saga_id = ANY ($2)")
         return [record(row) for row in await self._fetch(sql, len(known), known)]
+
+    async def inputs(self, saga_ids: Sequence[str]) -> dict[str, bytes]:
+        """See the port."""
+        rows = await self._ask("first_chunks", [saga_id for saga_id in saga_ids if "\0" not in saga_id])
+        return {saga_id: first_input(chunk) for saga_id, chunk in rows}
 
     async def search(
         self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
     ) -> tuple[list[SagaRecord], str]:
         """See the port. The position of a page is the number of the last saga on the page before."""
-        clause, values = conditions(where, decode_page_token(page_token), limit + 1, oldest_first=oldest_first)
-        rows = await self._fetch(queries()["search_sagas"].replace("%s", clause), *values)
+        sql, values = statement(where, decode_page_token(page_token), limit + 1, oldest_first=oldest_first)
+        rows = await self._fetch(sql, *values)
         token = encode_page_token(rows[limit - 1][0]) if len(rows) > limit else ""
         return [record(row) for row in rows[:limit]], token
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from orchestrator.journal.cause import lowered
-from orchestrator.journal.state import Status
+from orchestrator.journal.state import ENDED, Status
 from orchestrator.ports.catalogue import (
     DefinitionIs,
     EndedBefore,
@@ -25,9 +27,10 @@ from orchestrator.ports.catalogue import (
 )
 from orchestrator.store.causes import cause_of
 from orchestrator.store.postgres.groups import digest
+from orchestrator.store.postgres.queries import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from orchestrator.ports.catalogue import Criterion, SagaFilter
 
@@ -35,16 +38,41 @@ _LAST: Final = chr(0x10FFFF)
 """Comes after every other character, in the order of code points, which is that of the ids."""
 
 _OPEN: Final = "SELECT l.saga FROM open_saga AS l WHERE l.status"
-_ENDED: Final = "SELECT l.saga FROM ended_saga AS l WHERE l.status <> 3 AND l.status"
 # Only of a saga that something went wrong with does a cause count.
 _CAUSED: Final = "coalesce(o.status, e.status) IN (4, 5, 6, 7)"
 _LISTED: Final = "SELECT a.saga FROM attribute AS a WHERE a.digest ="
 
+# What is beside a row is looked up for that row, and no sooner: a planner that may join as it likes reads half of a
+# table in order to join a page with it.
+_ITS_SAGA: Final = "JOIN LATERAL (SELECT x.* FROM saga AS x WHERE x.id = {number} OFFSET 0) AS s ON true"
+_ITS_OPEN: Final = (
+    "LEFT JOIN LATERAL (SELECT x.* FROM open_saga AS x WHERE x.saga_id = s.saga_id OFFSET 0) AS o ON true"
+)
+_ITS_END: Final = "LEFT JOIN LATERAL (SELECT x.* FROM ended_saga AS x WHERE x.saga = s.id OFFSET 0) AS e ON true"
+_ITS_CAUSE: Final = "LEFT JOIN LATERAL (SELECT x.* FROM cause AS x WHERE x.saga = s.id OFFSET 0) AS f ON true"
+_NO_OPEN: Final = "LEFT JOIN open_saga AS o ON false"
+_NO_END: Final = "LEFT JOIN ended_saga AS e ON false"
 
-def conditions(
+SAGAS: Final = f"saga AS s {_ITS_OPEN} {_ITS_END} {_ITS_CAUSE}"
+"""The tables of a search that a condition on the sagas narrows."""
+
+_CAUSES: Final = f"cause AS f {_ITS_SAGA.format(number='f.saga')} {_ITS_OPEN} {_ITS_END}"
+
+# Those of sagas that have not ended, and of sagas that have, but did not complete; each in the order of an index.
+_OPEN_SAGAS: Final = f"open_saga AS o {_ITS_SAGA.format(number='o.saga')} {_NO_END} {_ITS_CAUSE} WHERE o.status ="
+_ENDED_SAGAS: Final = (
+    f"ended_saga AS e {_ITS_SAGA.format(number='e.saga')} {_NO_OPEN} {_ITS_CAUSE} WHERE e.status <> 3 AND e.status ="
+)
+_FEW_CAUSED: Final = frozenset({Status.COMPENSATING, Status.SUSPENDED})
+
+
+def statement(
     where: SagaFilter, position: int | None, limit: int, *, oldest_first: bool = False
 ) -> tuple[str, list[Any]]:
-    """The WHERE and ORDER BY clauses of a search, and their values, of which the first is the limit.
+    """A search in SQL, and its values.
+
+    Of statuses, each is searched by itself, in the order of an index, and the first of all of them are the answer: else
+    all would be read and sorted.
 
     Args:
         where: which sagas.
@@ -54,12 +82,46 @@ def conditions(
     """
     values: list[Any] = [limit]
     if "\0" in where.definition + where.id_prefix + where.failed_command + where.reason_code + where.reason:
-        return "WHERE FALSE", values  # no text of the database holds one, and none can be asked for
-    parts = [_condition(criterion, values) for criterion in where.criteria]
-    if position is not None:
-        parts.append(f"s.id {'>' if oldest_first else '<'} {_bound(values, position)}")
-    clause = "WHERE " + " AND ".join(parts) if parts else ""
-    return f"{clause} ORDER BY s.id{'' if oldest_first else ' DESC'}", values
+        return _select(f"{SAGAS} WHERE FALSE"), values  # no text of the database holds one, and none can be asked for
+    sources, criteria = _sources(where)
+    asked = "".join(f" AND {_condition(criterion, values)}" for criterion in criteria)
+    beyond = "" if position is None else f" {'>' if oldest_first else '<'} {_bound(values, position)}"
+    order = "" if oldest_first else " DESC"
+    selects = [
+        _select(f"{tables}{_of_itself(tables, asked)}{beyond and f' AND {number}{beyond}'} ORDER BY {number}{order}")
+        for tables, number in sources
+    ]
+    if len(selects) == 1:
+        return selects[0], values
+    return f"{' UNION ALL '.join(f'({select})' for select in selects)} ORDER BY 1{order} LIMIT $1", values
+
+
+def _of_itself(tables: str, asked: str) -> str:
+    """The conditions; what the table of the sagas that have not ended holds itself is not looked up beside it."""
+    if not tables.startswith("open_saga"):
+        return asked
+    return re.sub(r"\bs\.(definition|version|started_at)\b", r"o.\1", asked)
+
+
+def _select(wanted: str) -> str:
+    return queries()["search_sagas"].rstrip(";").replace("%s", wanted)
+
+
+def _sources(where: SagaFilter) -> tuple[list[tuple[str, str]], Iterable[Criterion]]:
+    """The tables of each search with what they are narrowed by, and the number of the saga; and what else is asked."""
+    if where.attributes or where.id_prefix or where.queued:  # which an index of their own finds
+        return [(f"{SAGAS} WHERE true", "s.id")], where.criteria
+    has_cause = where.failed_command or where.reason_code or where.reason
+    if has_cause and not (where.statuses and where.statuses <= _FEW_CAUSED):
+        return [(f"{_CAUSES} WHERE true", "f.saga")], where.criteria
+    if Status.COMPLETED in where.statuses or not where.statuses:
+        return [(f"{SAGAS} WHERE true", "s.id")], where.criteria
+    ordered = sorted(where.statuses, key=lambda status: status.value)
+    sources = [
+        (f"{_ENDED_SAGAS} {status.value}", "e.saga") if status in ENDED else (f"{_OPEN_SAGAS} {status.value}", "o.saga")
+        for status in ordered
+    ]
+    return sources, replace(where, statuses=frozenset()).criteria
 
 
 def _condition(criterion: Criterion, values: list[Any]) -> str:  # noqa: PLR0911 - a table that the type checker reads
@@ -114,11 +176,7 @@ def _cause_condition(criterion: FailedCommandIs | ReasonIs | ReasonContains, val
 
 
 def _has_status(statuses: Collection[Status], values: list[Any]) -> str:
-    among = f"= ANY ({_bound(values, [status.value for status in statuses])}::smallint[])"
-    if Status.COMPLETED in statuses:
-        return f"coalesce(o.status, e.status) {among}"
-    # All of these are in the small table, or in the small index.
-    return f"s.id IN ({_OPEN} {among} UNION ALL {_ENDED} {among})"
+    return f"coalesce(o.status, e.status) = ANY ({_bound(values, [status.value for status in statuses])}::smallint[])"
 
 
 def _bound(values: list[Any], value: object) -> str:

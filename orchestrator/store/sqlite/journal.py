@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.cause import Cause
     from orchestrator.ports.claims import Served
     from orchestrator.ports.figures import Cut
-    from orchestrator.ports.journal import Append, Moving
+    from orchestrator.ports.journal import Append, Committed, Moving
     from orchestrator.ports.noted_waits import NotedWait
     from orchestrator.ports.retention import Tombstone
     from orchestrator.ports.wakes import Woken
@@ -58,7 +58,7 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules, SqliteBulkA
 
     shared = False
 
-    def __init__(self, path: Path, now: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, path: Path, now: Callable[[], int] = time.time_ns, committed: Committed | None = None) -> None:
         self._now = now
         self._loop = asyncio.get_running_loop()
         with contextlib.ExitStack() as opened:
@@ -88,20 +88,24 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules, SqliteBulkA
             self._unavailable,
             place.trouble,
             siblings=self._appending.held,
+            committed=committed,
         )
 
     @classmethod
-    async def open(cls, path: Path, now: Callable[[], int] = time.time_ns) -> SqliteJournal:
+    async def open(
+        cls, path: Path, now: Callable[[], int] = time.time_ns, committed: Committed | None = None
+    ) -> SqliteJournal:
         """Open the file, making it and its folder if need be.
 
         Args:
             path: the file.
             now: the time by which leases are judged, nanoseconds since the epoch, UTC; by default the machine's.
+            committed: is told of each transaction.
 
         Raises:
             JournalUnavailable: it cannot be opened, or another process has it.
         """
-        return cls(path, now)
+        return cls(path, now, committed)
 
     def append(self, append: Append) -> asyncio.Future[None]:
         """See the port."""

@@ -37,8 +37,13 @@ FROM saga AS s JOIN chunk AS c ON c.saga = s.id
 WHERE s.saga_id = ?
 ORDER BY c.sequence;
 
+-- name: first_chunks
+SELECT s.saga_id, (SELECT c.entries FROM chunk AS c WHERE c.saga = s.id ORDER BY c.sequence LIMIT 1)
+FROM saga AS s
+WHERE s.saga_id IN (SELECT j.value FROM json_each(?) AS j);
+
 -- name: search_sagas
--- %s stands for the tables, for the conditions that the filter asks for, and for the order.
+-- The placeholder is for the tables, for the conditions that the filter asks for, and for the order.
 SELECT s.id, s.saga_id, s.definition, s.version, s.status, s.digest, s.started_at, s.ended_at, s.attributes,
        coalesce((SELECT max(c.sequence) FROM chunk AS c WHERE c.saga = s.id), 0), s.wake_at, s.turn_at,
        f.code, f.command, f.message, f.since

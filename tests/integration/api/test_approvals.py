@@ -139,7 +139,9 @@ async def called_by(api: Api, role: str) -> AsyncIterator[SagaServiceStub]:
         yield SagaServiceStub(channel)
 
 
-async def test_an_approver_decides_on_a_saga_and_an_operator_does_not(api: Api, order_id: str) -> None:
+async def test_an_approver_decides_on_a_saga_and_an_operator_does_not(
+    api: Api, order_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
     decide = pb.DecideSagaRequest(saga_id=order_id, approved=True, request_id=REQUEST)
     as_signal = pb.SignalSagaRequest(
         saga_id=order_id, name="approval", message=packed(saga_pb2.Decision(approved=True))
@@ -160,6 +162,10 @@ async def test_an_approver_decides_on_a_saga_and_an_operator_does_not(api: Api, 
 
     assert saga.status == saga_pb2.STATUS_COMPLETED
     assert [entry.requested_by[:2] for entry in received] == [("approver", "token file")]
+    assert (
+        "/saga.v1.SagaService/SignalSaga is refused to 'operator' (token file): "
+        "you are operator; SignalSaga with a Decision needs approver"
+    ) in [record.getMessage() for record in caplog.records]
 
 
 @pytest.mark.parametrize("api", [("approve:approval",)], indirect=True)

@@ -285,7 +285,7 @@ async def test_the_acts_that_two_people_must_ask_for_are_those_of_the_setting(
     monkeypatch.setenv("ORCHESTRATOR_JOURNAL", "memory:")
 
     async with opened(read_settings(), []) as replica:
-        assert {act for act in Act if replica.sagas.acts._four_eyes.watch(act)} == {
+        assert {act for act in Act if replica.sagas.acts._four_eyes.needs_two(act)} == {
             Act.SKIP_COMPENSATION,
             Act.RESOLVE_OUTCOME,
             Act.RESOLVE_COMPENSATION,

@@ -151,7 +151,7 @@ async def answer(_: Any) -> Response:  # noqa: ANN401 - it is never asked
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        (of_one(Page("/toys", "saga.v1.SagaService.PlaySaga", answer)), "PlaySaga, which does not exist"),
+        (of_one(Page("/toys", "saga.v1.SagaService.PlaySaga", answer)), "there is no rpc saga.v1.SagaService.PlaySaga"),
         (of_one(Page("/toys", "shop.payment.v1.PaymentService.CapturePayment", answer)), "does not say who may call"),
         (of_one(Page("/dolls", LIST, answer)), "/dolls is not below /toys"),
         (of_one(Page("/sign-in", LIST, answer), "/static"), "/static is taken"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,19 @@ import psycopg
 import pytest
 
 from orchestrator.errors import JournalUnavailable
+from orchestrator.journal.cause import Cause
+from orchestrator.journal.reason import ReasonCode
+from orchestrator.journal.state import Status
+from orchestrator.ports.figure_sums import Failures, summed
+from orchestrator.ports.figures import DAY, Step, Window, latency_bucket
+from orchestrator.ports.journal import Append, NewSaga
+from orchestrator.store.batching.batches import BatchedWrite
 from orchestrator.store.opening import open_reader, open_store
 from orchestrator.store.postgres.connecting import Connection
+from orchestrator.store.postgres.groups import Place, values_of
+from orchestrator.store.postgres.queries import queries
 from orchestrator.store.postgres.schema import Schema, migrate, migrations, schema_of
-from tests.support.journals import EVERY_ENTRY, Writing
+from tests.support.journals import AT, EVERY_ENTRY, Writing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -132,6 +142,58 @@ async def test_an_older_program_goes_on_beside_tables_that_a_newer_one_of_its_la
     assert await journal.read("saga-1") == [EVERY_ENTRY[0]]
     await journal.close()
     await (await open_reader(postgres_url)).close()
+
+
+async def test_what_an_older_program_starts_and_ends_beside_a_newer_one_is_counted(postgres_url: str) -> None:
+    """It calls the function that it knows, which says nothing of causes; what it had missed is noted later."""
+    journal = await open_store(postgres_url)
+    cause = Cause(ReasonCode.REJECTED, "shop.v1.Shop.Buy", "declined", AT)
+    new = NewSaga("buy", 1, b"", AT, ())
+    places = [
+        Place([BatchedWrite(Append("saga-1", "old", 1, 0, EVERY_ENTRY[:1], Status.RUNNING, None, new), pending())]),
+        Place([BatchedWrite(Append("saga-2", "old", 1, 0, EVERY_ENTRY[:1], Status.COMPENSATED, AT, new), pending())]),
+    ]
+    async with connected(postgres_url) as connection:
+        known = ", ".join(f"${number}" for number in range(1, 30))
+        await connection.fetch(f"SELECT append_group({known})", *values_of(places)[:29])
+
+    day = Window(AT // DAY * DAY, AT // DAY * DAY + DAY, Step.DAY)
+    figures = summed(await journal.figures(day))
+    assert (figures.started, figures.ended) == (2, {Status.COMPENSATED: 1})
+    assert figures.failures == [Failures("", "", 1)]
+    assert await journal.without_cause(0, 10) == (["saga-2"], None)
+    for _ in range(2):
+        await journal.note_causes([("saga-2", cause)])
+        assert summed(await journal.figures(day)).failures == [Failures(cause.command, "REJECTED", 1)]
+    record = await journal.find("saga-2")
+    assert record is not None
+    assert record.cause == cause
+    await journal.close()
+
+
+async def test_what_had_started_and_ended_before_figures_were_kept_is_counted(postgres_url: str) -> None:
+    before = [migration for migration in migrations() if "figure" not in migration.name]
+    took = (0, 999_999, 1_000_000, 5_000_000_000, 10**15)
+    async with connected(postgres_url) as connection:
+        for migration in before[:8]:
+            await connection.execute(migration.script)
+        for number, took_so_long in enumerate(took):
+            of_one = f"VALUES ('saga-{number}', 'buy', 1, '', {AT}, '2023-11-01', '{{}}')"
+            sql = "INSERT INTO saga (saga_id, definition, version, digest, started_at, month, attributes)"
+            await connection.execute(f"{sql} {of_one}")
+            of_end = f"SELECT id, 3, {AT + took_so_long}, 1, 1 FROM saga WHERE saga_id = 'saga-{number}'"
+            await connection.execute(f"INSERT INTO ended_saga (saga, status, ended_at, token, sequence) {of_end}")
+        for migration in [each for each in migrations() if each not in before[:8]]:
+            await connection.execute(migration.script)
+        sql = queries()["figures"].rstrip(";")
+        rows = await connection.fetch(sql, AT // DAY * DAY, AT + 20 * 10**15, DAY, [0, 2, 4], "")
+
+    counted = {(status, latency): number for _, _, status, latency, _, _, number in map(tuple, rows)}
+    assert counted == {(1, 0): 5} | Counter((3, latency_bucket(each)) for each in took)
+
+
+def pending() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()
 
 
 async def test_tables_of_a_newer_layout_are_refused_and_left_as_they_are(postgres_url: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import shutil
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,11 @@ import pytest
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.ports.claims import Claim
+from orchestrator.ports.figures import latency_bucket
 from orchestrator.store.sqlite.database import connect, migrate, migrations
 from orchestrator.store.sqlite.journal import SqliteJournal
 from orchestrator.store.sqlite.place import Place
-from tests.support.journals import Writing, recovered
+from tests.support.journals import AT, Writing, recovered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,6 +139,28 @@ def test_every_migration_can_be_the_one_that_is_missing(path: Path) -> None:
             assert migrate(database, path) == newest
             assert database.execute("PRAGMA user_version").fetchone() == (newest,)
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_what_had_started_and_ended_before_figures_were_kept_is_counted(path: Path) -> None:
+    path.parent.mkdir()
+    took = (0, 999_999, 1_000_000, 5_000_000_000, 10**15)
+    with closing(connect(path)) as database:
+        for number, script in enumerate(migrations()[:8], start=1):
+            database.executescript(f"{script}; PRAGMA user_version = {number}")
+        for number, took_so_long in enumerate(took):
+            values = (f"saga-{number}", AT, AT + took_so_long)
+            database.execute(
+                "INSERT INTO saga "
+                "(saga_id, definition, version, status, token, digest, started_at, ended_at, attributes) "
+                "VALUES (?, 'buy', 1, 3, 1, x'', ?, ?, '{}')",
+                values,
+            )
+        migrate(database, path)
+        rows = database.execute("SELECT status, latency, number FROM figure WHERE grain = 0").fetchall()
+
+    assert {(status, latency): number for status, latency, number in rows} == {(1, 0): 5} | Counter(
+        (3, latency_bucket(each)) for each in took
+    )
 
 
 def test_the_schema_is_the_sum_of_the_migrations(path: Path) -> None:

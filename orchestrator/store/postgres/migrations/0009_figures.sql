@@ -16,6 +16,10 @@ CREATE INDEX cause_command ON cause (command, saga);
 -- Of this definition, the newest ones are found without reading the others.
 CREATE INDEX saga_definition ON saga (definition, id);
 
+-- Those that wait in the order of start: a list reads its page.
+CREATE INDEX open_saga_waiting ON open_saga (saga) WHERE status = 2;
+CREATE INDEX ended_saga_partially_compensated ON ended_saga (saga) WHERE status = 7;
+
 -- How many sagas started or ended alike within a time. A start is counted under the status 1. What is new is in several
 -- rows, so that transactions which end sagas at once do not wait for one another; the sum counts, and one row alone may
 -- be negative.
