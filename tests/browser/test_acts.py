@@ -181,7 +181,7 @@ async def test_what_cannot_be_done_says_why_not(orchestrator: Running, browser: 
         await orders.until(order_id, lambda saga: saga.status == saga_pb2.STATUS_COMPLETED)
         await page.goto(f"/sagas/{order_id}")
         await page.get_by_text("What cannot be done now, and why").click()
-        refused = page.get_by_role("listitem").filter(has_text="saga").or_(page.locator(".choices li"))
+        refused = page.get_by_role("listitem").filter(has_text="saga").or_(page.locator(".act-list li"))
         await expect(refused.filter(has_text="it has completed")).to_have_count(1)
         await page.goto(f"/acts/cancel?saga={order_id}")
         await expect(page.get_by_role("alert")).to_contain_text("It cannot be done: it has completed")
