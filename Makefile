@@ -29,7 +29,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run jaeger promtool test test-long lint soak bench bench-full bench-micro mutants simulate format \
+.PHONY: help demo run jaeger promtool test test-long lint soak bench bench-full bench-micro mutants simulate screenshots format \
 	generate baseline lock clean
 
 help: ## list what make can do here
@@ -91,6 +91,9 @@ mutants: $(INSTALLED) ## change the code on purpose, many times, and count what 
 
 simulate: $(INSTALLED) ## run sagas in SEEDS simulated worlds where everything goes wrong
 	@$(BIN)/orchestrator simulate --seeds $(SEEDS)
+
+screenshots: $(INSTALLED) ## take the pictures of the README anew, of real processes in a real Chromium
+	$(BIN)/python -m tests.browser.screenshots
 
 format: $(INSTALLED) ## put Python and contracts into the agreed form
 	$(BIN)/ruff check --fix-only .

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
+    from orchestrator.ports.claims import LivingReplica
     from orchestrator.ports.figures import Counted, SuspendedGroup, Window
 
 
@@ -210,6 +211,10 @@ class NarrowedSagas:
     async def suspended(self) -> Sequence[SuspendedGroup]:
         """See the facade, and :meth:`count`."""
         return _countable(await self._sagas.suspended())
+
+    async def replicas(self) -> Sequence[LivingReplica]:
+        """See the facade. What a replica advances is no saga's name, but who is narrowed is told of none."""
+        return [] if narrowing() else await self._sagas.replicas()
 
     async def verify(self, saga_id: str) -> ReplayFinding:
         """See the facade."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
+    from orchestrator.ports.claims import LivingReplica
     from orchestrator.ports.figures import Counted, SuspendedGroup, Window
     from orchestrator.ports.quotas import Rate
 
@@ -418,3 +419,6 @@ class Sagas(Protocol):
 
     async def inputs(self, saga_ids: Sequence[str]) -> Mapping[str, bytes]:
         """The serialized inputs of those of these sagas that there are, by id. No more of their journals is read."""
+
+    async def replicas(self) -> Sequence[LivingReplica]:
+        """The replicas that share the journal and are alive, each with how many sagas it advances."""

@@ -37,6 +37,20 @@ class DueClaims(NamedTuple):
     next_in: int | None
 
 
+class LivingReplica(NamedTuple):
+    """A replica whose heartbeat counts.
+
+    Attributes:
+        owner: its name.
+        alive_until: until when its last heartbeat counts, nanoseconds since the epoch, UTC, by the clock of the store.
+        claims: how many sagas it advances.
+    """
+
+    owner: str
+    alive_until: int
+    claims: int
+
+
 class SilentReplica(NamedTuple):
     """A replica that has been there, and until when its last heartbeat counted.
 

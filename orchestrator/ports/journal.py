@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.entries import Entry
     from orchestrator.journal.state import Status
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
-    from orchestrator.ports.claims import Claim, DueClaims, Served, SilentReplica
+    from orchestrator.ports.claims import Claim, DueClaims, LivingReplica, Served, SilentReplica
 
 
 Committed = Callable[[int, float], None]
@@ -223,6 +223,9 @@ class Journal(
 
         The latter count when they have been due for a minute: until then, those who serve them may have much to do.
         """
+
+    async def living(self) -> list[LivingReplica]:
+        """The replicas whose lease has not lapsed, by name, each with how many sagas it advances."""
 
     async def silent(self) -> list[SilentReplica]:
         """The replicas whose lease has lapsed, or that have released everything, and that were not forgotten."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.journal.entries import SagaStarted
 from orchestrator.journal.state import CAUSED, CLAIMABLE, ENDED, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
-from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
+from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, LivingReplica, SilentReplica
 from orchestrator.ports.journal import Moving
 from orchestrator.ports.queues import QueuedCount
 from orchestrator.ports.retention import Tombstone, tombstone_key
@@ -239,6 +240,13 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory, Figur
             if (kept.record.status in CLAIMABLE or is_late) and not self._is_alive(kept.owner, now):
                 groups.setdefault((kept.record.definition, kept.record.version), []).append(kept.record.started_at)
         return [UnclaimedCount(*of, len(started), min(started)) for of, started in sorted(groups.items())]
+
+    async def living(self) -> list[LivingReplica]:
+        """See the port."""
+        now = self._now()
+        claims = Counter(kept.owner for kept in self._sagas.values() if kept.record.status in CLAIMABLE)
+        alive = sorted((owner, until) for owner, until in self._alive_until.items() if until > now)
+        return [LivingReplica(owner, until, claims[owner]) for owner, until in alive]
 
     async def silent(self) -> list[SilentReplica]:
         """See the port."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 DEAR: Final = ("TEE-M", 1000)
 """What needs an approval."""
+DECLINED: Final = "tok_declined"
+"""The card with which nobody can pay."""
 _SECONDS: Final = 30
 _POLL_SECONDS: Final = 0.05
 
@@ -59,6 +61,13 @@ class Orders:
         )
         order_id: str = answer.order.order_id
         return order_id
+
+    async def to_their_ends(self, *cards: str) -> list[str]:
+        """Place an order for each of these cards, and wait until all have ended; their ids."""
+        order_ids = [await self.place(card) for card in cards]
+        for order_id in order_ids:
+            await self.until(order_id, lambda saga: saga.HasField("ended_at"))
+        return order_ids
 
     async def paused_in_doubt(self, customer: str = "ada") -> str:
         """Place an order that is paused when its payment was taken, and nobody here knows that; its id."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.ordering import DECLINED, placed, started
+from tests.browser.orders import DECLINED, orders_of
 from tests.support.browser import NARROW, WIDE, looking, refuse_flaws
 
 if TYPE_CHECKING:
@@ -26,6 +26,12 @@ PATHS = (
     "/definitions/place_order/2?verify=now",
     "/schedules",
 )
+
+
+async def placed(orchestrator: Running, *cards: str) -> list[str]:
+    """An order for each of these cards, which has ended; their ids."""
+    async with orders_of(orchestrator) as orders:
+        return await orders.to_their_ends(*cards)
 
 
 @pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (WIDE, True), (NARROW, False), (NARROW, True)])
@@ -95,8 +101,9 @@ async def test_the_figures_are_drawn_and_stand_in_a_table(orchestrator: Running,
 async def test_an_operator_cancels_all_that_match_from_the_page_alone(orchestrator: Running, browser: Browser) -> None:
     orchestrator.shop.services["inventory"].freeze()
     try:
-        async with looking(browser, orchestrator.console) as page:
-            await started(orchestrator, 3)
+        async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
+            for _ in range(3):
+                await orders.place()
             await page.goto("/sagas?status=running")
             await page.get_by_role("button", name="Dry run").click()
             await page.get_by_label("Why").fill("the shelves are locked")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.console.page import Page
 from orchestrator.console.views.charts import charts_of, period_named
 from orchestrator.console.views.counts import counts_of
+from orchestrator.console.views.oldest import oldest_under_way
 from orchestrator.console.views.participants import participants_of
 from orchestrator.console.views.waiting_people import decisions_waiting
 
@@ -38,7 +39,8 @@ def pages(console: Console) -> Iterator[Page]:
                 "participants": await participants_of(sagas),
                 "loads": await sagas.loads(),
                 "unclaimed": await sagas.unclaimed(),
-                "live": sagas.live,
+                "replicas": await sagas.replicas(),
+                "oldest": await oldest_under_way(sagas),
                 "recovery": sagas.recovery(),
             }
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.outcome import Failure
     from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
+    from orchestrator.ports.claims import LivingReplica
     from orchestrator.ports.figures import Counted, SuspendedGroup, Window
 
 
@@ -294,6 +295,10 @@ class Replica:
     async def inputs(self, saga_ids: Sequence[str]) -> Mapping[str, bytes]:
         """See the facade."""
         return await self.worker.adapters.journal.inputs(saga_ids)
+
+    async def replicas(self) -> Sequence[LivingReplica]:
+        """See the facade."""
+        return await self.worker.adapters.journal.living()
 
     async def verify(self, saga_id: str) -> ReplayFinding:
         """See the facade."""

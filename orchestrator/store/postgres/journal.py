@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.ports.catalogue import UnclaimedCount
-from orchestrator.ports.claims import Claim, DueClaims, SilentReplica
+from orchestrator.ports.claims import Claim, DueClaims, LivingReplica, SilentReplica
 from orchestrator.ports.noted_waits import NotedWait
 from orchestrator.ports.queues import QueuedCount
 from orchestrator.ports.requested_acts import RequestedAct
@@ -176,6 +176,10 @@ class PostgresJournal(PostgresReader, PostgresSchedules, PostgresBulkActs):
     async def woken(self) -> Woken:
         """See the port."""
         return await self._listening.woken()
+
+    async def living(self) -> list[LivingReplica]:
+        """See the port."""
+        return [LivingReplica(*row) for row in await self._ask("living_replicas")]
 
     async def silent(self) -> list[SilentReplica]:
         """See the port."""

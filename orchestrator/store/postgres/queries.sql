@@ -165,6 +165,14 @@ WITH freed AS (
 )
 UPDATE replica AS r SET alive_until = -abs(r.alive_until) WHERE r.owner = $1;
 
+-- name: living_replicas
+SELECT r.owner, r.alive_until, count(o.status)
+FROM replica AS r
+LEFT JOIN open_saga AS o ON o.owner = r.owner AND o.status IN (1, 4)
+WHERE r.alive_until > journal_now()
+GROUP BY r.owner, r.alive_until
+ORDER BY r.owner COLLATE "C";
+
 -- name: silent_replicas
 SELECT r.owner, abs(r.alive_until) FROM replica AS r WHERE r.alive_until <= journal_now() ORDER BY r.owner;
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import UnclaimedCount
-from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
+from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, LivingReplica, SilentReplica
 from orchestrator.ports.queues import QueuedCount
 from orchestrator.store.moving import moving_of
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
@@ -168,6 +168,11 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules, SqliteBulkA
     async def woken(self) -> Woken:
         """See the port. Nobody else has this store, so nobody tells anything."""
         return await self._loop.create_future()  # type: ignore[no-any-return]  # it never returns
+
+    async def living(self) -> list[LivingReplica]:
+        """See the port."""
+        rows = await self._write(partial(self._all, "living_replicas", (self._now(),)))
+        return [LivingReplica(*row) for row in rows]
 
     async def silent(self) -> list[SilentReplica]:
         """See the port."""

@@ -164,6 +164,15 @@ UPDATE replica SET alive_until = -abs(alive_until) WHERE owner = ?;
 -- name: mute_replicas
 UPDATE replica SET alive_until = -abs(alive_until);
 
+-- name: living_replicas
+SELECT r.owner, r.alive_until, (
+    SELECT count(*) FROM saga AS s INDEXED BY saga_not_completed
+    WHERE s.status <> 3 AND s.status IN (1, 4) AND s.owner = r.owner
+)
+FROM replica AS r
+WHERE r.alive_until > ?
+ORDER BY r.owner;
+
 -- name: silent_replicas
 SELECT owner, abs(alive_until) FROM replica WHERE alive_until <= ? ORDER BY owner;
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from orchestrator.journal.entries import Entry
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
-    from orchestrator.ports.claims import Claim, DueClaims, Served, SilentReplica
+    from orchestrator.ports.claims import Claim, DueClaims, LivingReplica, Served, SilentReplica
     from orchestrator.ports.journal import Append, Journal, Moving
     from orchestrator.ports.noted_waits import NotedWait
     from orchestrator.ports.queues import QueuedCount
@@ -244,6 +244,10 @@ class JournalConnection(SchedulesConnection, BulkActsConnection, FiguresConnecti
         """See the port."""
         await self._unless_crashed()
         return await self.journal.woken()
+
+    async def living(self) -> list[LivingReplica]:
+        """See the port."""
+        return await self._ask(self.journal.living)
 
     async def silent(self) -> list[SilentReplica]:
         """See the port."""

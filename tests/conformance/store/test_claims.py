@@ -355,3 +355,19 @@ async def test_a_replica_that_beats_again_is_not_silent(journal: Journal) -> Non
     await journal.release("a")
     await journal.heartbeat("a", LEASE)
     assert await journal.silent() == []
+
+
+async def test_the_living_replicas_are_told_with_how_many_sagas_they_advance(
+    journal: Journal, let_pass: LetPass
+) -> None:
+    await journal.heartbeat("a", LEASE)
+    let_pass(HOUR)
+    for owner in ("d", "c", "b"):
+        await journal.heartbeat(owner, LEASE)
+    pens = [Writing(journal, f"saga-{number}") for number in range(3)]
+    await asyncio.gather(*(writer.start() for writer in pens))
+    assert [(each.owner, each.claims) for each in await journal.living()] == [("b", 0), ("c", 0), ("d", 0)]
+    await journal.claim_unfinished("b", 10)
+    await journal.release("d")
+
+    assert [(each.owner, each.claims) for each in await journal.living()] == [("b", 3), ("c", 0)]

@@ -41,6 +41,7 @@ NARROWED: Final = {
     "waiting_elsewhere",
     "figures",
     "suspended",
+    "replicas",
 }
 """Tested by what they answer, in tests/integration/api/test_narrowed.py."""
 OF_ONE_SAGA: Final = {
