@@ -125,6 +125,11 @@ class Doors:
         )
         return cls(api, _console(settings, application, engine, security.authentication, pages, shared=shared))
 
+    @property
+    def addresses(self) -> dict[str, str | None]:
+        """Where the API and the console answer, once they do; ``None`` for a console that there is not."""
+        return {"api": self._api.address, "console": None if self._console is None else self._console.address}
+
     async def start(self) -> None:
         """Answer from now on."""
         await self._api.start()

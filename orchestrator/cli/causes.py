@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.cli.client import PATIENCE_SECONDS
+from orchestrator.cli.output.desk_page import Cause
 from saga.v1.figures_service_pb2 import ListSuspendedGroupsRequest
 from saga.v1.figures_service_pb2_grpc import FiguresServiceStub
 from saga.v1.saga_pb2 import STATUS_SUSPENDED
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
 
 LISTED: Final = 5
 """So many sagas of a cause are shown."""
-
-
-class Cause(NamedTuple):
-    """Why some sagas are suspended.
-
-    Attributes:
-        group: how many there are, of what, and since when.
-        sagas: the first ones, the oldest first; without their steps.
-    """
-
-    group: SuspendedGroup
-    sagas: Sequence[Saga]
 
 
 async def suspended_groups(channel: grpc.aio.Channel, definition: str = "") -> list[SuspendedGroup]:

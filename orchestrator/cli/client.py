@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import grpc
@@ -14,6 +12,7 @@ from google.protobuf.message import Message
 
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.credentials import open_channel
+from orchestrator.cli.address import typed_address
 from orchestrator.cli.certificates import tls_for, typed_options
 from orchestrator.cli.completion import saga_ids
 from orchestrator.cli.credentials import token_file, token_for
@@ -22,8 +21,7 @@ from orchestrator.cli.output.form import wants_json
 from orchestrator.cli.output.text import made_visible, visible
 from orchestrator.cli.reaching import why_unreached
 from orchestrator.cli.remedies import remedy_for
-from orchestrator.contract.addresses import default_address
-from saga.v1.saga_service_pb2 import DESCRIPTOR, GetSagaRequest, ListSagasRequest, SagaFilter
+from saga.v1.saga_service_pb2 import GetSagaRequest, ListSagasRequest, SagaFilter
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 
 if TYPE_CHECKING:
@@ -33,37 +31,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DEFAULT_ADDRESS: Final = default_address(DESCRIPTOR.services_by_name["SagaService"])
-
-_VARIABLES: Final = ("ORCHESTRATOR_ADDRESS", "ORCHESTRATOR_LISTEN")
-
-_typed: ContextVar[str] = ContextVar("address", default="")
-
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "*": "127.0.0.1"}  # noqa: S104 - nothing is bound
-
-
-def _reachable(context: typer.Context, address: str) -> str:
-    """The address to connect to: an orchestrator that listens on every interface is reached on loopback."""
-    source = context.get_parameter_source("address")
-    _typed.set(address if source is not None and source.name == "COMMANDLINE" else "")
-    return _to_connect(address)
-
-
-def _to_connect(address: str) -> str:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise typer.BadParameter(f"expected host:port, such as {DEFAULT_ADDRESS}, not {address!r}")
-    return f"{_EVERYWHERE.get(host, host)}:{port}" if int(port) else DEFAULT_ADDRESS
-
-
-Address = Annotated[
-    str,
-    typer.Option(
-        help="host:port of the orchestrator.",
-        envvar=list(_VARIABLES),
-        callback=_reachable,
-    ),
-]
 SagaId = Annotated[
     str,
     typer.Argument(
@@ -102,16 +69,9 @@ _WITHOUT_DETAILS: Final = {
 }
 
 
-def address_in(context: typer.Context) -> str:
-    """The address that a command line which is not complete yet would ask."""
-    typed = context.params.get("address")
-    named = (os.environ.get(each, "").strip() for each in _VARIABLES)
-    return _to_connect(typed or next(filter(None, named), DEFAULT_ADDRESS))
-
-
 def given_options() -> list[str]:
     """What was typed to reach the orchestrator, and is not in the environment: other commands need it, too."""
-    address, named = _typed.get(), token_file()
+    address, named = typed_address(), token_file()
     words = ["--address", address] if address else []
     if named is not None:
         words += ["--token-file", str(named)]

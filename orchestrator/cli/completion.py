@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import typer  # noqa: TC002 - typer reads the annotation
 
+from orchestrator.cli.address import address_in
+from orchestrator.cli.certificates import tls_for
+from orchestrator.cli.credentials import token_for
 from orchestrator.cli.output.form import silent
 
 if TYPE_CHECKING:
@@ -54,12 +57,14 @@ def saga_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 
 def _asked(context: typer.Context, ask: Callable[[grpc.aio.Channel], Awaitable[T]], otherwise: T) -> T:
     """What an orchestrator answers in time; the one whose address was typed, or that the environment names."""
-    from orchestrator.cli.client import address_in, channel_to  # noqa: PLC0415 - the commands import this module
+    from orchestrator.channels.grpc.bearer import with_token  # noqa: PLC0415 - only a shell asks
+    from orchestrator.channels.grpc.credentials import open_channel  # noqa: PLC0415 - as above
 
-    async def within_patience() -> T:
-        async with asyncio.timeout(_PATIENCE_SECONDS), channel_to(address_in(context)) as channel:
+    async def within_patience(address: str) -> T:
+        opened = open_channel(address, (), with_token(token_for(address)), tls_for(address))
+        async with asyncio.timeout(_PATIENCE_SECONDS), opened as channel:
             return await ask(channel)
 
     with silent(), contextlib.suppress(Exception):
-        return asyncio.run(within_patience())
+        return asyncio.run(within_patience(address_in(context)))
     return otherwise

@@ -14,7 +14,7 @@ from orchestrator.journal.priority import Priority
 from orchestrator.journal.state import StepOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 
     from google.protobuf.message import Message
 
@@ -415,3 +415,6 @@ class Sagas(Protocol):
 
     async def verify(self, saga_id: str) -> ReplayFinding:
         """Whether recovery would find that a saga's journal matches the code at hand. Nothing is sent or written."""
+
+    async def inputs(self, saga_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The serialized inputs of those of these sagas that there are, by id. No more of their journals is read."""

@@ -105,6 +105,9 @@ class JournalReader(EndedReader, FigureReader, Protocol):
     async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
         """Those of these sagas that there are, in any order."""
 
+    async def inputs(self, saga_ids: Sequence[str]) -> dict[str, bytes]:
+        """The serialized inputs of those of these sagas that there are, by id. No more of their journals is read."""
+
     async def search(
         self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
     ) -> tuple[list[SagaRecord], str]:

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import OrchestratorError
+from orchestrator.journal.entries import SagaStarted
 from orchestrator.journal.state import CAUSED, CLAIMABLE, ENDED, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
 from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
@@ -131,6 +132,11 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory, Figur
     async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
         """See the port."""
         return [self._sagas[saga_id].record for saga_id in saga_ids if saga_id in self._sagas]
+
+    async def inputs(self, saga_ids: Sequence[str]) -> dict[str, bytes]:
+        """See the port."""
+        firsts = {saga_id: self._sagas[saga_id].entries[0] for saga_id in saga_ids if saga_id in self._sagas}
+        return {saga_id: first.input for saga_id, first in firsts.items() if isinstance(first, SagaStarted)}
 
     async def search(
         self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import getpass
 import json
+import shlex
 from typing import TYPE_CHECKING
 
 from tests.acceptance.conftest import BIN, order, run
+from tests.acceptance.page_commands import ShopWorld
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.acceptance.conftest import Shop
 
 AUTHORIZE = "PaymentService.AuthorizePayment"
@@ -46,6 +50,33 @@ def test_watch_follows_a_saga_to_its_end(shop: Shop) -> None:
     lines = shop.orchestrator("watch", order_id).out.splitlines()
     assert lines[-1] == "saga completed"
     assert any("ShippingService.ArrangeShipment completed" in line for line in lines)
+
+
+def test_any_saga_is_started_by_its_name_and_its_end_is_the_exit_code(shop: Shop) -> None:
+    completed = shop.orchestrator("start", "place_order", "--input", json.dumps(order()), "--wait")
+    declined = shop.orchestrator(
+        "start", "place_order", "--input", json.dumps(order(cardToken="tok_declined")), "--wait"
+    )
+
+    assert (completed.code, completed.out.splitlines()[-1]) == (0, "saga completed")
+    assert (declined.code, declined.out.splitlines()[-1]) == (3, "saga compensated")
+    assert shop.orchestrator("watch", declined.out.splitlines()[0]).code == 3
+
+
+def test_a_stuck_order_is_found_on_the_desk_and_ended_by_what_is_offered_there(shop: Shop, tmp_path: Path) -> None:
+    order_id = ShopWorld(tmp_path, {}, shop).paused("trent")
+
+    desk = json.loads(shop.orchestrator("desk", "--json").out)
+    (cause,) = [each for each in desk["causes"] if order_id in [saga["saga_id"] for saga in each["sagas"]]]
+    assert cause["group"]["reason_code"] == "PAUSED"
+    (cancel,) = [
+        shlex.split(line)
+        for line in shop.orchestrator("show", order_id).out.splitlines()
+        if line.startswith(f"    orchestrator cancel {order_id} ")
+    ]
+
+    assert shop.orchestrator(*cancel[1 : cancel.index("--address")]).code == 0
+    assert shop.orchestrator("watch", order_id).code == 3
 
 
 def test_cancel_rolls_back(shop: Shop) -> None:

@@ -17,8 +17,9 @@ from google.protobuf.json_format import MessageToDict
 from rich.live import Live
 from rich.text import Text
 
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
 from orchestrator.cli.certificates import connecting
-from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, channel_to
+from orchestrator.cli.client import PATIENCE_SECONDS, channel_to
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import (
     BackingOff,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
 from orchestrator.cli.causes import causes_at
-from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, channel_to, given_options
+from orchestrator.cli.client import PATIENCE_SECONDS, channel_to, given_options
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import OfDefinition  # noqa: TC001 - as above
 from orchestrator.cli.output.desk_page import cause_lines
@@ -26,7 +27,7 @@ from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.cli.causes import Cause
+    from orchestrator.cli.output.desk_page import Cause
     from saga.v1.guidance_pb2 import Guidance
 
 

@@ -6,13 +6,15 @@ These commands are clients of the operators' API, ``saga.v1.SagaService``, and s
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import grpc.aio
 import typer
 from rich.live import Live
 from rich.text import Text
 
-from orchestrator.cli.client import DEFAULT_ADDRESS, Address, SagaId, channel_to, given_options, whole_id
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.client import SagaId, channel_to, given_options, whole_id
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.endings import end_code
 from orchestrator.cli.filters import OfDefinition, OfStatus, WithAttribute, saga_filter
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 
     from orchestrator.cli.output.terminal import Terminal
 
-_REPAINTS_PER_SECOND = 1
+_REPAINTS_PER_SECOND: Final = 1
+_PATIENCE_SECONDS: Final = 60.0
+"""How long an orchestrator is waited for that went away."""
+_AGAIN_SECONDS: Final = 0.5
 
 
 def watch(saga_id: SagaId, address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
@@ -61,8 +66,7 @@ async def _watch(saga_id: str, address: str) -> Saga:
     """Follow a saga; as it stood last."""
     async with channel_to(address) as channel:
         service = SagaServiceStub(channel)
-        request = WatchSagaRequest(saga_id=await whole_id(service, saga_id))
-        sagas = (answer.saga async for answer in service.WatchSaga(request))
+        sagas = watched(service, await whole_id(service, saga_id))
         console = open_console()
         if wants_json():
             documents = Documents(channel)
@@ -72,6 +76,30 @@ async def _watch(saga_id: str, address: str) -> Saga:
         if console.is_terminal:
             return await follow_live(sagas, console)
         return await follow_plainly(sagas, console)
+
+
+async def watched(service: SagaServiceStub, saga_id: str) -> AsyncIterator[Saga]:
+    """A saga after each of its changes, until it has ended, also over a restart of the orchestrator.
+
+    Raises:
+        grpc.aio.AioRpcError: it cannot be watched; or no orchestrator was there for a minute.
+    """
+    clock = asyncio.get_running_loop().time
+    seen_at, told = clock(), False
+    while True:
+        try:
+            async for answer in service.WatchSaga(WatchSagaRequest(saga_id=saga_id)):
+                seen_at, told = clock(), False
+                yield answer.saga
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE or clock() - seen_at > _PATIENCE_SECONDS:
+                raise
+            if not told:
+                say("the orchestrator went away; this goes on when it is back")
+                told = True
+            await asyncio.sleep(_AGAIN_SECONDS)
+        else:
+            return
 
 
 class _Page:

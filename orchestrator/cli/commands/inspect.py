@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.client import (
-    DEFAULT_ADDRESS,
-    PATIENCE_SECONDS,
-    Address,
-    SagaId,
-    by_id,
-    channel_to,
-    given_options,
-)
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.client import PATIENCE_SECONDS, SagaId, by_id, channel_to, given_options
 from orchestrator.cli.console_link import link_to
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import (

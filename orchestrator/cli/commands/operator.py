@@ -11,15 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.client import (
-    DEFAULT_ADDRESS,
-    PATIENCE_SECONDS,
-    Address,
-    SagaId,
-    by_id,
-    channel_to,
-    whole_id,
-)
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.client import PATIENCE_SECONDS, SagaId, by_id, channel_to, whole_id
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.exit import refuse

@@ -10,13 +10,14 @@ import sys
 import uuid
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, NoReturn
 
 import grpc.aio
 import typer
 
-from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, channel_to, given_options
-from orchestrator.cli.commands.follow import follow_live, follow_plainly
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.client import PATIENCE_SECONDS, channel_to, given_options
+from orchestrator.cli.commands.follow import follow_live, follow_plainly, watched
 from orchestrator.cli.completion import definition_names
 from orchestrator.cli.console_link import link_to
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
@@ -179,13 +180,9 @@ async def _waited(channel: grpc.aio.Channel, saga: saga_pb2.Saga, seconds: float
 
     async def until_settled() -> AsyncIterator[saga_pb2.Saga]:
         nonlocal latest
-        request = api.WatchSagaRequest(saga_id=saga.saga_id)
-        stream: Any = SagaServiceStub(channel).WatchSaga(request)
-        async for answer in stream:
-            latest = answer.saga
+        async for latest in watched(SagaServiceStub(channel), saga.saga_id):
             yield latest
             if latest.status in _SETTLED:
-                stream.cancel()
                 return
 
     console = open_console()

@@ -15,8 +15,9 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
 from orchestrator.cli.causes import suspended_groups
-from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, channel_to, why_failed
+from orchestrator.cli.client import PATIENCE_SECONDS, channel_to, why_failed
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.filters import ANY_WAIT
 from orchestrator.cli.output.documents import Documents

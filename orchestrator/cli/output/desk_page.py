@@ -6,7 +6,7 @@ Pure, but for the age of things.
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.padding import Padding
 from rich.text import Text
@@ -21,11 +21,23 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from orchestrator.cli.causes import Cause
     from saga.v1.figures_service_pb2 import SuspendedGroup
     from saga.v1.guidance_pb2 import Guidance
+    from saga.v1.saga_pb2 import Saga
 
 _INDENT = (0, 0, 0, 2)
+
+
+class Cause(NamedTuple):
+    """Why some sagas are suspended.
+
+    Attributes:
+        group: how many there are, of what, and since when.
+        sagas: the first ones, the oldest first; without their steps.
+    """
+
+    group: SuspendedGroup
+    sagas: Sequence[Saga]
 
 
 def cause_lines(cause: Cause, guidance: Guidance, given: Sequence[str]) -> Iterator[RenderableType]:
@@ -39,7 +51,7 @@ def cause_lines(cause: Cause, guidance: Guidance, given: Sequence[str]) -> Itera
     group = cause.group
     yield group_title(group)
     for line in situation_lines(guidance):
-        yield Padding(line, _INDENT)
+        yield Padding(line, _INDENT, expand=False)
     for saga in cause.sagas:
         yield whole_line(Text(f"  {saga.saga_id}  started {age_text(saga.started_at)}", style="dim"))
     if group.count > len(cause.sagas):
@@ -50,7 +62,9 @@ def cause_lines(cause: Cause, guidance: Guidance, given: Sequence[str]) -> Itera
     see = pasted(f"orchestrator show {cause.sagas[0].saga_id}", given)
     yield whole_line(Text(f"  all that is possible: {see}", style="dim"))
     if group.count > 1:
-        yield Padding(Text("The same for all of them: look first, then leave --dry-run out", style="cyan"), _INDENT)
+        yield Padding(
+            Text("The same for all of them: look first, then leave --dry-run out", style="cyan"), _INDENT, expand=False
+        )
         yield whole_line(Text(f"    {pasted(_for_all(group), given)}", style="bold"))
 
 

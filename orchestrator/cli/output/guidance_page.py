@@ -72,7 +72,7 @@ def choice_lines(guidance: Guidance, given: Sequence[str] = ()) -> Iterator[Rend
 def offered_lines(choice: Choice, given: Sequence[str] = ()) -> Iterator[RenderableType]:
     """One choice: what follows from it, and the command to paste."""
     told = Text.assemble((choice.title, "cyan"), f": {choice.consequence}" if choice.consequence else "")
-    yield Padding(told, (0, 0, 0, _INDENT))
+    yield Padding(told, (0, 0, 0, _INDENT), expand=False)
     yield whole_line(Text(f"{'':{2 * _INDENT}}{pasted(choice.command, given)}", style="bold"))
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions, RenderableType, RenderResult
 
-_WITHOUT_TERMINAL: Final = 200
+_WITHOUT_TERMINAL: Final = 1000
 _ROOM_TO_WRAP: Final = 28  # the least columns for a sentence
 _INDENT: Final = 4
 _GAP: Final = 2

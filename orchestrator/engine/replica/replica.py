@@ -28,7 +28,7 @@ from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.ports.wakes import Wake
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from orchestrator.contract.command import Command
     from orchestrator.engine.definitions import ServedSaga
@@ -290,6 +290,10 @@ class Replica:
     async def suspended(self) -> Sequence[SuspendedGroup]:
         """See the facade."""
         return await self.worker.adapters.journal.suspended()
+
+    async def inputs(self, saga_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """See the facade."""
+        return await self.worker.adapters.journal.inputs(saga_ids)
 
     async def verify(self, saga_id: str) -> ReplayFinding:
         """See the facade."""

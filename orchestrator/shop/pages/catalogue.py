@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import grpc.aio
 
+from orchestrator.errors import DefinitionError
 from orchestrator.shop.pages.money import shown
 from orchestrator.shop.pages.pictures import PICTURES, UNKNOWN
 from shop.inventory.v1.inventory_pb2 import GetStockRequest
@@ -47,7 +48,8 @@ class Catalogue:
     """Asks the services.
 
     Args:
-        channel: a channel to a participant, by the full name of its service.
+        channel: a channel to a participant, by the full name of its service; one that is not reached over gRPC does
+            not answer.
     """
 
     def __init__(self, channel: Callable[[str], grpc.aio.Channel]) -> None:
@@ -55,10 +57,10 @@ class Catalogue:
 
     async def products(self) -> list[Product]:
         """What is for sale; empty where the service does not answer now."""
-        stub = ProductServiceStub(self._channel(_PRODUCT))
         try:
+            stub = ProductServiceStub(self._channel(_PRODUCT))
             return list((await stub.ListProducts(ListProductsRequest(), timeout=_PATIENCE_SECONDS)).products)
-        except grpc.aio.AioRpcError:
+        except (grpc.aio.AioRpcError, DefinitionError):
             return []
 
     async def shown(self, products: Iterable[Product]) -> list[Shown]:
@@ -68,10 +70,10 @@ class Catalogue:
         return [_shown(product, stock) for product, stock in zip(ordered, stocks, strict=True)]
 
     async def _stock(self, sku: str) -> int | None:
-        stub = InventoryServiceStub(self._channel(_INVENTORY))
         try:
+            stub = InventoryServiceStub(self._channel(_INVENTORY))
             return (await stub.GetStock(GetStockRequest(sku=sku), timeout=_PATIENCE_SECONDS)).available
-        except grpc.aio.AioRpcError:
+        except (grpc.aio.AioRpcError, DefinitionError):
             return None
 
 

@@ -101,18 +101,19 @@ class DaysPage:
     sales: Sales
 
     async def show(self, request: Request) -> Response:
-        """The last days; the newest first."""
-        asked = request.query_params.get("days", "")
+        """The last days, the newest first; and the products and the reasons of all of them, or of one."""
+        asked, on = request.query_params.get("days", ""), day_of(request.query_params.get("on", ""))
         length = int(asked) if asked in map(str, PERIODS) else PERIODS[0]
 
         async def view() -> Mapping[str, Any]:
             now = self.console.clock.now()
-            since = (now // DAY - length + 1) * DAY
-            window = Window.of(since, now + 1, Step.DAY, now, DEFINITION)
+            window = Window.of((now // DAY - length + 1) * DAY, now + 1, Step.DAY, now, DEFINITION)
+            since, until = (window.since, window.until) if on is None else (on, on + DAY)
             counted = await self.console.sagas.figures(window)
-            sold = await self.sales.of(SagaFilter(definition=DEFINITION, started_from=since))
+            sold = await self.sales.of(SagaFilter(definition=DEFINITION, started_from=since, started_before=until))
             days = days_shown(counted, window)
             return {
+                "on": "" if on is None else date_of(on),
                 "length": length,
                 "periods": PERIODS,
                 "days": days[::-1],
@@ -121,10 +122,23 @@ class DaysPage:
                 "names": names(days),
                 "products": products_shown(sold),
                 "sold": sold,
-                "reasons": reasons_shown(counted),
+                "reasons": reasons_shown(each for each in counted if since <= each.at < until),
             }
 
         return await self.console.show(request, "shop/days", view, seconds=_REFRESH_SECONDS)
+
+
+def day_of(date: str) -> int | None:
+    """When a day such as ``2026-11-26`` begins, nanoseconds since the epoch, UTC; ``None`` for what is none."""
+    try:
+        return int(datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()) * _SECOND
+    except (ValueError, OverflowError):
+        return None
+
+
+def date_of(day: int) -> str:
+    """How the day that begins then is written."""
+    return datetime.fromtimestamp(day // _SECOND, UTC).date().isoformat()
 
 
 def days_shown(counted: Iterable[Counted], window: Window) -> list[DayShown]:
@@ -134,7 +148,7 @@ def days_shown(counted: Iterable[Counted], window: Window) -> list[DayShown]:
         numbers[each.at // DAY, each.status] += each.number
     return [
         DayShown(
-            datetime.fromtimestamp(day * DAY // _SECOND, UTC).date().isoformat(),
+            date_of(day * DAY),
             numbers[day, STARTED],
             numbers[day, Status.COMPLETED],
             numbers[day, Status.COMPENSATED] + numbers[day, Status.PARTIALLY_COMPENSATED],

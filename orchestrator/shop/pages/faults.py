@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import grpc
 import grpc.aio
 
-from orchestrator.errors import InvalidInput
+from orchestrator.errors import DefinitionError, InvalidInput
 from shop.fault.v1.fault_pb2 import GetFaultsRequest, PlanFaultsRequest
 from shop.fault.v1.fault_pb2_grpc import FaultServiceStub
 
@@ -38,7 +38,7 @@ class Faults:
         """Whether a service was started so that it makes faults on purpose; one that does not answer was not."""
         try:
             await self._stub(service).GetFaults(GetFaultsRequest(order_id=_NO_ORDER), timeout=_PATIENCE_SECONDS)
-        except grpc.aio.AioRpcError:
+        except (grpc.aio.AioRpcError, DefinitionError):
             return False
         return True
 
@@ -61,6 +61,8 @@ class Faults:
             else:
                 why = f"does not answer: {error.code().name}"
             raise InvalidInput(("rehearsal", f"{service} {why}")) from None
+        except DefinitionError as error:
+            raise InvalidInput(("rehearsal", str(error))) from None
 
     def _stub(self, service: str) -> FaultServiceStub:
         return FaultServiceStub(self._channel(service))

@@ -1,8 +1,8 @@
 """How many products were ordered, read from the inputs of the orders' sagas: the journal's own truth.
 
-An input never changes, so each is read once, and kept here as long as this process runs. One answer reads a few hundred
-at most, so that it comes soon; the next one reads on, and says how far it has come. The count is the same on every
-replica, and after a restart, when all inputs are read anew.
+An input never changes, so each is read once, and kept here as long as this process runs. One answer reads so many at
+most that it comes soon; the next one reads on, and says how far it has come. The count is the same on every replica,
+and after a restart, when all inputs are read anew.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from orchestrator.errors import SagaNotFound
 from orchestrator.journal.state import Status
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
     from orchestrator.engine.sagas import Sagas
     from orchestrator.ports.catalogue import SagaFilter, SagaRecord
 
-MOST_ORDERS: Final = 2_000
+MOST_ORDERS: Final = 3_000
 """The newest orders of a time whose products are counted; older ones are not."""
 
-_MOST_READ: Final = 300
+_MOST_READ: Final = 2_000
 _MOST_KEPT: Final = 50_000
 _PAGE: Final = 1_000
 
@@ -64,8 +63,7 @@ class Sales:
         """The products of the orders of a filter."""
         records, older = await self._newest(where)
         unknown = [record.saga_id for record in records if record.saga_id not in self._known]
-        for saga_id in unknown[:_MOST_READ]:
-            await self._read(saga_id)
+        await self._read(unknown[:_MOST_READ])
         return counted(records, self._known, older=older)
 
     async def _newest(self, where: SagaFilter) -> tuple[list[SagaRecord], bool]:
@@ -78,16 +76,13 @@ class Sales:
                 return found, False
         return found[:MOST_ORDERS], True
 
-    async def _read(self, saga_id: str) -> None:
-        try:
-            state = await self._sagas.get(saga_id)
-        except SagaNotFound:  # it was deleted since it was found
-            return
-        order = StartOrderRequest.FromString(state.input)
-        lines = tuple((line.sku, line.quantity) for line in order.lines)
-        # Most orders are of the same few products, and share what is kept of them.
-        self._known[saga_id] = self._same.setdefault(lines, lines)
-        if len(self._known) > _MOST_KEPT:
+    async def _read(self, saga_ids: Sequence[str]) -> None:
+        """Learn the lines of these orders; one that was deleted since it was found has none."""
+        for saga_id, order in (await self._sagas.inputs(saga_ids)).items():
+            lines = tuple((line.sku, line.quantity) for line in StartOrderRequest.FromString(order).lines)
+            # Most orders are of the same few products, and share what is kept of them.
+            self._known[saga_id] = self._same.setdefault(lines, lines)
+        while len(self._known) > _MOST_KEPT:
             self._known.popitem(last=False)
 
 

@@ -15,6 +15,12 @@ FROM saga AS s JOIN chunk AS c ON c.saga = s.id AND c.month = s.month
 WHERE s.saga_id = $1
 ORDER BY c.sequence;
 
+-- name: first_chunks
+SELECT s.saga_id,
+       (SELECT c.entries FROM chunk AS c WHERE c.saga = s.id AND c.month = s.month ORDER BY c.sequence LIMIT 1)
+FROM saga AS s
+WHERE s.saga_id = ANY ($1);
+
 -- name: search_sagas
 -- The placeholder is for the tables, for the conditions that the filter asks for, and for the order.
 SELECT s.id, s.saga_id, s.definition, s.version, coalesce(o.status, e.status), s.digest, s.started_at,

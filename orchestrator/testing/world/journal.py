@@ -152,6 +152,10 @@ class JournalConnection(SchedulesConnection, BulkActsConnection, FiguresConnecti
         """See the port."""
         return await self._ask(lambda: self.journal.find_each(saga_ids))
 
+    async def inputs(self, saga_ids: Sequence[str]) -> dict[str, bytes]:
+        """See the port."""
+        return await self._ask(lambda: self.journal.inputs(saga_ids))
+
     async def search(
         self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
     ) -> tuple[list[SagaRecord], str]:

@@ -283,3 +283,21 @@ async def test_feed_tells_what_changes_until_it_is_interrupted(api: Api, an_orde
     feed.send_signal(signal.SIGINT)
     assert (await feed.communicate())[1].decode() == ""
     assert feed.returncode == 130
+
+
+async def test_list_finds_what_failed_and_refuses_a_command_that_is_none(
+    api: Api, an_order: AnOrder, orchestrator: Orchestrator
+) -> None:
+    completed = (await start(api, an_order(), wait=10)).saga_id
+    api.mocks.refused["AuthorizePayment"] = 1
+    saga_id = (await start(api, an_order(), wait=10)).saga_id
+
+    failed = ("--failed-command", "AuthorizePayment", "--reason", "told to", "--version", "1", "--ended-after", "1h")
+    found = (await orchestrator("list", *failed)).out
+    assert saga_id[:8] in found
+    assert completed not in found
+    assert completed in (await orchestrator("list", "--started-after", "1h", "--oldest-first")).out
+    assert completed not in (await orchestrator("list", "--ended-before", "1h")).out
+    mistaken = await orchestrator("list", "--failed-command", "AuthorisePayment")
+    assert mistaken.code == 2
+    assert "'AuthorisePayment' names no command; there are: shop." in mistaken.err

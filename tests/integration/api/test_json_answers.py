@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import shutil
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,8 +16,11 @@ import typer.main
 from typer.testing import CliRunner
 
 from orchestrator.cli.app import app
+from orchestrator.shop.demo.addresses import settings_removed
+from saga.v1 import access_service_pb2, bulk_service_pb2, saga_service_pb2
 from tests.integration.api.conftest import an_order
 from tests.integration.api.situations import paused_at, start
+from tests.support.processes import PATIENCE, end
 from tests.support.repository import ROOT
 from tests.support.tokens import TOKEN
 
@@ -94,12 +100,8 @@ ALONE: Final[dict[str, list[str]]] = {
     "plan": ["place_order", "--sagas", "orchestrator.shop"],
     "console": [],
 }
-# Commands that go on until they are interrupted, and the tests that hear what they say.
-ENDLESS: Final = {
-    "serve": "tests/integration/api/test_serving.py",
-    "mock": "tests/unit/testing/test_cli.py",
-    "feed": "tests/integration/api/test_json_answers.py",
-}
+# Commands that go on until they are interrupted.
+ENDLESS: Final = {"serve", "mock", "feed"}
 FAILING: Final = {"conform", "faults"}
 
 
@@ -113,6 +115,34 @@ def leaves(group: Any, path: tuple[str, ...] = ()) -> Iterator[str]:  # noqa: AN
 
 def test_every_command_is_asked_for_json_here() -> None:
     assert {*leaves(typer.main.get_command(app))} == {*ASKING, *STREAMING, *ALONE, *ENDLESS}
+
+
+def answers_on_the_page() -> dict[str, str]:
+    """What the page says that each command answers."""
+    page = (ROOT / "orchestrator/cli/README.md").read_text()
+    table = page[page.index("| command | on stdout |") :].partition("\n\n")[0].splitlines()[2:]
+    return {name: row.split("|")[2] for row in table for name in re.findall(r"`([a-z ]+)`", row.split("|")[1])}
+
+
+def test_the_page_says_what_each_command_answers() -> None:
+    assert answers_on_the_page().keys() == {*leaves(typer.main.get_command(app))}
+
+
+@pytest.mark.parametrize("command", [each for each, (_, names) in ASKING.items() if names])
+def test_the_page_names_the_parts_of_each_document(command: str) -> None:
+    told = answers_on_the_page()[command]
+    response = re.search(r"an? `(\w+Response)`$", told.strip()) or re.match(r" an? `(\w+Response)`", told)
+
+    if "response of the rpc" not in told:
+        names = {*(_fields(response[1]) if response else re.findall(r"`([a-z_]+)`", told))}
+        assert ASKING[command][1] <= names
+
+
+def _fields(message: str) -> set[str]:
+    """The fields of an answer of the API."""
+    modules = (saga_service_pb2, access_service_pb2, bulk_service_pb2)
+    (found,) = [getattr(each, message) for each in modules if hasattr(each, message)]
+    return {field.name for field in found.DESCRIPTOR.fields}
 
 
 async def arguments(api: Api, given: list[str], folder: Path) -> list[str]:
@@ -177,6 +207,39 @@ async def test_feed_answers_with_a_line_for_each_change(api: Api) -> None:
 
     assert told.keys() == {"saga", "missed"}
     assert told["saga"]["saga_id"] == saga_id
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        (("serve", "--sagas", "orchestrator.shop", "--no-drift-check"), {"api", "console"}),
+        (("mock", "shop.email.v1.EmailService", "--listen", "127.0.0.1:0"), {"listening", "services"}),
+    ],
+    ids=["serve", "mock"],
+)
+async def test_a_server_says_in_json_where_it_listens_and_logs_json(
+    tmp_path: Path, command: tuple[str, ...], names: set[str]
+) -> None:
+    fresh = {"ORCHESTRATOR_LISTEN": "127.0.0.1:0", "ORCHESTRATOR_CONSOLE_LISTEN": "", "STATE_DIR": str(tmp_path)}
+    server = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "orchestrator", *command, "--json"),
+        cwd=ROOT,
+        env=settings_removed(os.environ) | fresh,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert server.stdout is not None
+    try:
+        told = json.loads(await asyncio.wait_for(server.stdout.readline(), PATIENCE))
+        server.send_signal(signal.SIGTERM)
+        rest, said = await asyncio.wait_for(server.communicate(), PATIENCE)
+    finally:
+        await end(server)
+
+    assert told.keys() == names
+    assert rest == b""
+    assert all(json.loads(line) for line in said.splitlines())
+    assert server.returncode == 0
 
 
 @pytest.mark.parametrize("command", ALONE)

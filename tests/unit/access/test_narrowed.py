@@ -56,6 +56,8 @@ OF_ONE_SAGA: Final = {
     "verify",
 }
 """Each is about one saga, by its id: to a caller who may not see it, there is none."""
+OF_SEVERAL: Final = {"inputs"}
+"""Takes ids of sagas, and tells only of those that the caller may see."""
 OF_ONE_SCHEDULE: Final = {"get", "pause", "resume", "delete", "run"}
 OF_ONE_BULK_ACT: Final = {"get", "start", "stop", "watch", "sagas"}
 
@@ -101,7 +103,7 @@ async def ask(method: Any) -> object:  # noqa: ANN401 - as above
 
 
 def test_each_method_of_the_sagas_is_told_apart_on_purpose() -> None:
-    assert methods(Sagas) == ABOUT_NO_SAGA | OF_AN_ID | OF_A_STATE | NARROWED | OF_ONE_SAGA
+    assert methods(Sagas) == ABOUT_NO_SAGA | OF_AN_ID | OF_A_STATE | NARROWED | OF_ONE_SAGA | OF_SEVERAL
     assert methods(NarrowedSagas) == methods(Sagas)
 
 
@@ -121,6 +123,11 @@ async def test_a_saga_out_of_reach_is_not_there_for_any_method(name: str) -> Non
 
     with pytest.raises(SagaNotFound):
         await ask(getattr(NarrowedSagas(engine), name))
+
+
+async def test_of_several_sagas_only_those_within_reach_tell_their_inputs() -> None:
+    engine: Any = Engine()
+    assert await NarrowedSagas(engine).inputs(["trip-1"]) == {}
 
 
 @pytest.mark.parametrize("name", sorted(OF_ONE_SCHEDULE))
@@ -157,7 +164,7 @@ async def test_a_bulk_act_is_there_where_the_caller_sees_all_that_its_caller_saw
     assert [each.reach for each in await bulk.list_before("", 10)] == ([reach] if is_there else [])
 
 
-@pytest.mark.parametrize("name", sorted(OF_ONE_SAGA - {"get"}))
+@pytest.mark.parametrize("name", sorted((OF_ONE_SAGA | OF_SEVERAL) - {"get"}))
 async def test_a_caller_who_is_not_narrowed_reaches_every_method(name: str) -> None:
     enter(Subject("ada", frozenset({Role.ADMIN}), "token file"))
     engine: Any = Engine()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,7 @@ COMMANDS = (
     ),
     *("doctor", "migrate", "token", "whoami", "list", "show"),
     *("watch", "feed", "journal", "preview", "stats", "cancel", "pause", "resume", "retry", "resolve", "skip", "act"),
-    *("schedules", "bulk", "signal", "approve", "reject"),
+    *("schedules", "bulk", "signal", "approve", "reject", "start", "top", "desk"),
 )
 
 
@@ -136,6 +138,15 @@ def test_a_mistake_in_the_arguments_is_told_in_one_line_in_words(
     assert answer.err.splitlines()[0] == f"error: {told}"
     assert answer.err.splitlines()[1:] in ([], [f"see: orchestrator {command[0]} --help"], ["see: orchestrator --help"])
     assert answer.out == ""
+
+
+def test_a_command_that_only_looks_imports_nothing_that_takes_long() -> None:
+    heavy = {"protovalidate", "pydantic_settings", "uvloop", "starlette", "orchestrator.settings"}
+    look = f"import sys, orchestrator.cli.app; print({heavy!r} & {{*sys.modules}})"
+
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set()\n"
 
 
 def test_without_a_command_the_help_is_shown(orchestrator: Callable[..., Answer]) -> None:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.errors import SagaNotFound
-from orchestrator.journal.state import SagaState, Status
+from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter, SagaRecord
 from orchestrator.ports.figures import DAY, STARTED, Counted, Step, Window
 from orchestrator.shop.pages import sales
@@ -16,6 +15,8 @@ from orchestrator.shop.pages.days import (
     CHART_WIDTH,
     DayShown,
     bars,
+    date_of,
+    day_of,
     days_shown,
     names,
     products_shown,
@@ -26,6 +27,8 @@ from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.type.v1.type_pb2 import Line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.engine.sagas import Sagas
 
 FIRST = 20_000 * DAY
@@ -78,6 +81,16 @@ def test_the_columns_of_the_chart_stand_on_its_floor_and_fill_it() -> None:
     assert all(bar.x >= 0 and bar.x + bar.width <= CHART_WIDTH for bar in found)
 
 
+@pytest.mark.parametrize("typed", ["", "yesterday", "2024-13-01", "99999-01-01", "2024-10-04x"])
+def test_a_day_that_is_none_stands_for_no_day(typed: str) -> None:
+    assert day_of(typed) is None
+
+
+def test_a_day_is_written_as_it_was_read() -> None:
+    assert date_of(FIRST) == "2024-10-04"
+    assert day_of("2024-10-04") == FIRST
+
+
 def test_no_chart_is_drawn_of_nothing() -> None:
     assert bars([DayShown("2024-10-04", 0, 0, 0)]) == []
 
@@ -104,14 +117,13 @@ class Orders:
         records = [SagaRecord(name, "place_order", 2, status, b"", 0, None, (), 1) for name, (status, _) in page]
         return records, str(start + limit) if start + limit < len(self.orders) else ""
 
-    async def get(self, saga_id: str) -> SagaState:
-        self.read.append(saga_id)
-        if saga_id in self.deleted:
-            raise SagaNotFound(saga_id)
-        state = SagaState(saga_id)
+    async def inputs(self, saga_ids: Sequence[str]) -> dict[str, bytes]:
+        self.read += saga_ids
+        return {saga_id: self._input(saga_id) for saga_id in saga_ids if saga_id not in self.deleted}
+
+    def _input(self, saga_id: str) -> bytes:
         lines = [Line(sku=sku, quantity=number) for sku, number in self.orders[saga_id][1].items()]
-        state.input = StartOrderRequest(lines=lines).SerializeToString()
-        return state
+        return StartOrderRequest(lines=lines).SerializeToString()
 
 
 WHERE = SagaFilter(definition="place_order")
