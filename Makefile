@@ -43,7 +43,7 @@ run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator, or R
 
 jaeger: $(TOOLS)/jaeger ## start Jaeger, which keeps traces and answers questions about them; the first time, build it
 	@echo "Jaeger takes spans at 127.0.0.1:4317; ask it: http://127.0.0.1:16686/api/traces?service=orchestrator"
-	@$< --log-level=warn --admin.http.host-port=127.0.0.1:14269 --query.http-server.host-port=127.0.0.1:16686 \
+	@OTEL_TRACES_SAMPLER=always_off $< --log-level=error --admin.http.host-port=127.0.0.1:14269 --query.http-server.host-port=127.0.0.1:16686 \
 		--query.grpc-server.host-port=127.0.0.1:16685 --collector.otlp.grpc.host-port=127.0.0.1:4317 \
 		--collector.otlp.http.host-port=127.0.0.1:4318 --collector.grpc-server.host-port=127.0.0.1:14250 \
 		--collector.http-server.host-port=127.0.0.1:14268

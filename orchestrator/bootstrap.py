@@ -221,6 +221,7 @@ async def serve(
     servicers: Sequence[Servicers] = (),
     parent: Parent | None = None,
     pages: Sequence[Pages] = (),
+    listening: Callable[[Mapping[str, str | None]], object] = lambda _: None,
 ) -> None:
     """Run one replica with its API and its console until SIGTERM or SIGINT, then drain it.
 
@@ -235,6 +236,7 @@ async def serve(
         parent: the process whose port it shares with others, and which it does not outlive; ``None`` for a replica
             that is alone on its port.
         pages: what makes the pages of the application.
+        listening: called once calls are taken, with where; see :attr:`Doors.addresses`.
 
     Raises:
         SettingsError: a setting cannot work; and what else :func:`opened` raises.
@@ -258,7 +260,21 @@ async def serve(
             engine = Facades(sagas, sagas.schedules, sagas.bulk)
             application, seen = application_of(engine, over_grpc, servicers, SystemClock(), settings)
             doors = Doors.made(entry, settings, application, seen, pages, shared=parent is not None)
-            await _serve(doors, settings, definitions, replica, stopping, parent)
+            if parent is not None:
+                listening = _both(parent.tell_listening, listening)
+            await _serve(doors, settings, definitions, replica, stopping, listening)
+
+
+def _both(
+    tell: Callable[[], object], listening: Callable[[Mapping[str, str | None]], object]
+) -> Callable[[Mapping[str, str | None]], None]:
+    """What tells the parent first, and then whoever else listens."""
+
+    def told(addresses: Mapping[str, str | None]) -> None:
+        tell()
+        listening(addresses)
+
+    return told
 
 
 def look_for_cycles_seldom() -> None:
@@ -276,15 +292,14 @@ async def _serve(
     definitions: Sequence[Definition],
     replica: OpenedReplica,
     stopping: asyncio.Event,
-    parent: Parent | None,
+    listening: Callable[[Mapping[str, str | None]], object],
 ) -> None:
     worker = replica.sagas.worker
     await worker.begin()
     worker.recovery.reached = doors.be_ready
     await doors.start()
     _log.info("serving %s", ", ".join(map(str, definitions)))
-    if parent is not None:
-        parent.tell_listening()
+    listening(doors.addresses)
     await stopping.wait()
     _log.info("orchestrator draining")
     await doors.drain(settings.drain_seconds)

@@ -19,6 +19,7 @@ from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
 from orchestrator.api.bulk_service import BulkActService
+from orchestrator.api.definition_service import DefinitionService
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.load import ThreadLoad
@@ -32,6 +33,7 @@ from orchestrator.observability import Door, ServerFiles
 from orchestrator.participant.exposure import is_exposed
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from saga.v1.bulk_service_pb2_grpc import add_BulkActServiceServicer_to_server
+from saga.v1.definition_service_pb2_grpc import add_DefinitionServiceServicer_to_server
 from saga.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
@@ -123,6 +125,11 @@ class Doors:
         )
         return cls(api, _console(settings, application, engine, security.authentication, pages, shared=shared))
 
+    @property
+    def addresses(self) -> dict[str, str | None]:
+        """Where the API and the console answer, once they do; ``None`` for a console that there is not."""
+        return {"api": self._api.address, "console": None if self._console is None else self._console.address}
+
     async def start(self) -> None:
         """Answer from now on."""
         await self._api.start()
@@ -169,6 +176,8 @@ def application_of(
     application.add("saga.v1.BulkActService", add_BulkActServiceServicer_to_server, bulk)
     application.add("saga.v1.FiguresService", add_FiguresServiceServicer_to_server, FiguresService(seen.sagas, clock))
     application.add("saga.v1.AccessService", add_AccessServiceServicer_to_server, AccessService())
+    definitions = DefinitionService(seen.sagas)
+    application.add("saga.v1.DefinitionService", add_DefinitionServiceServicer_to_server, definitions)
     for each in servicers:
         each.register(application)
     return application, seen

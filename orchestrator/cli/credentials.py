@@ -41,6 +41,11 @@ TokenFile = Annotated[
 ]
 
 
+def token_file() -> Path | None:
+    """The file that was named for this command."""
+    return _named.get()
+
+
 def token_for(address: str) -> str:
     """The token for the orchestrator at ``host:port``; empty where there is none.
 

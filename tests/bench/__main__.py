@@ -18,7 +18,9 @@ Workloads:
   takeover            a replica on PostgreSQL is killed: how long after its lease another one has its sagas
   stored              finished sagas in the store: what they cost a new one, a claim, a count, a list, opening
   stored_on_postgres  the same on PostgreSQL
+  pages               what the pages of operators ask of a journal that was in use for a month
   waiting             parked sagas: memory, opening, how late they are woken, all of them due at once
+  console             sagas beside 50 open pages of the console; how long each page takes beside many sagas
 
 PostgreSQL is a server of its own, or the one that TEST_POSTGRES_URL names; its CPU counts where it is its own.
 

@@ -18,8 +18,10 @@ WORKLOADS = (
     "stored",
     "stored_on_postgres",
     "waiting",
+    "console",
+    "pages",
 )
-ON_POSTGRES = {"postgres", "shop", "takeover", "stored_on_postgres", "waiting"}
+ON_POSTGRES = {"postgres", "shop", "takeover", "stored_on_postgres", "waiting", "pages"}
 _ROLLBACK_IN_FLIGHT = (1, 32, 256)
 _POSTGRES_IN_FLIGHT = (32, 256)
 _SHOP_IN_FLIGHT = (1, 32)

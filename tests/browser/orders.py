@@ -6,32 +6,41 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+import grpc.aio
+
 from orchestrator.channels.grpc.bearer import with_token
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as api
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
+from shop.payment.v1.payment_pb2 import GetPaymentRequest
+from shop.payment.v1.payment_pb2_grpc import PaymentServiceStub
 from shop.type.v1.type_pb2 import Address, Line
 from tests.support.tokens import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    import grpc.aio
-
-    from tests.crash.processes import Process
+    from tests.browser.conftest import Running
 
 DEAR: Final = ("TEE-M", 1000)
 """What needs an approval."""
 _SECONDS: Final = 30
+_POLL_SECONDS: Final = 0.05
 
 
 class Orders:
-    """The orders of one orchestrator."""
+    """The orders of one orchestrator.
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    Args:
+        channel: to the orchestrator.
+        payments: to the payment service.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, payments: grpc.aio.Channel) -> None:
         self._orders = OrderServiceStub(channel)
+        self._payments = PaymentServiceStub(payments)
         self.sagas = SagaServiceStub(channel)
 
     async def place(
@@ -52,11 +61,22 @@ class Orders:
         return order_id
 
     async def paused_in_doubt(self, customer: str = "ada") -> str:
-        """Place an order whose payment is in doubt when it is paused; its id."""
+        """Place an order that is paused when its payment was taken, and nobody here knows that; its id."""
         order_id = await self.place("tok_slow", customer=customer)
-        await self.until(order_id, lambda saga: any(_pays(step) for step in saga.steps))
+        async with asyncio.timeout(_SECONDS):
+            while not await self._is_paid(order_id):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(_POLL_SECONDS)
         await self.sagas.PauseSaga(api.PauseSagaRequest(saga_id=order_id, reason="the bank is slow"))
         return order_id
+
+    async def _is_paid(self, order_id: str) -> bool:
+        try:
+            await self._payments.GetPayment(GetPaymentRequest(order_id=order_id))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
 
     async def until(self, order_id: str, condition: Callable[[saga_pb2.Saga], bool]) -> saga_pb2.Saga:
         """The saga of an order, once this is so."""
@@ -72,11 +92,8 @@ class Orders:
 
 
 @asynccontextmanager
-async def orders_of(process: Process) -> AsyncIterator[Orders]:
+async def orders_of(running: Running) -> AsyncIterator[Orders]:
     """The orders of an orchestrator that runs."""
-    async with process.connect(process.address, with_token(TOKEN)) as channel:
-        yield Orders(channel)
-
-
-def _pays(step: saga_pb2.Step) -> bool:
-    return step.method.endswith("AuthorizePayment") and step.state == saga_pb2.STEP_STATE_IN_PROGRESS
+    process = running.process
+    async with process.connect(process.address, with_token(TOKEN)) as channel, running.shop.channel("payment") as paid:
+        yield Orders(channel, paid)

@@ -31,7 +31,7 @@ async def stands(page: Page, status: str) -> None:
 
 
 async def test_a_saga_is_cancelled_after_its_rollback_was_shown(orchestrator: Running, browser: Browser) -> None:
-    async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
+    async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
         order_id = await orders.place(line=DEAR)
         await page.goto(f"/sagas/{order_id}")
         await page.get_by_role("link", name="Cancel…").click()
@@ -44,7 +44,7 @@ async def test_a_saga_is_cancelled_after_its_rollback_was_shown(orchestrator: Ru
 
 
 async def test_a_saga_is_paused_and_resumed(orchestrator: Running, browser: Browser) -> None:
-    async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
+    async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
         order_id = await orders.place(line=DEAR)
         await page.goto(f"/sagas/{order_id}")
         await page.get_by_role("link", name="Pause", exact=True).click()
@@ -59,7 +59,7 @@ async def test_a_saga_is_paused_and_resumed(orchestrator: Running, browser: Brow
 async def test_a_saga_that_waits_for_an_approval_is_answered_from_the_desk(
     orchestrator: Running, browser: Browser, button: str, ends: str
 ) -> None:
-    async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
+    async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
         order_id = await orders.place(line=DEAR)
         await orders.until(order_id, lambda saga: saga.status == saga_pb2.STATUS_WAITING)
         await page.goto("/desk")
@@ -72,7 +72,7 @@ async def test_a_saga_that_waits_for_an_approval_is_answered_from_the_desk(
 async def test_an_attempt_is_made_at_once_where_its_participant_was_away(
     orchestrator: Running, browser: Browser
 ) -> None:
-    async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
+    async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
         orchestrator.shop.services["payment"].kill()
         order_id = await orders.place()
         await page.goto(f"/sagas/{order_id}")
@@ -88,7 +88,7 @@ async def test_a_suspended_order_is_ended_correctly_from_the_page_alone(
     orchestrator: Running, browser: Browser
 ) -> None:
     """The participant says that the payment took effect: the form holds its reply, and the order goes on with it."""
-    async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
+    async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
         order_id = await orders.paused_in_doubt()
         await page.goto("/")
         await page.get_by_role("link", name="Desk").click()
@@ -104,7 +104,7 @@ async def test_a_suspended_order_is_ended_correctly_from_the_page_alone(
 
 
 async def test_a_command_that_had_no_effect_leads_back(orchestrator: Running, browser: Browser) -> None:
-    async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
+    async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
         order_id = await orders.paused_in_doubt()
         await page.goto(f"/case/{order_id}")
         decision = page.get_by_role("group", name="PaymentService.AuthorizePayment had no effect")
@@ -123,7 +123,7 @@ async def test_a_command_that_had_no_effect_leads_back(orchestrator: Running, br
 async def test_an_effect_that_cannot_be_taken_back_is_decided_about(
     orchestrator: Running, browser: Browser, decision: str, ends: str
 ) -> None:
-    async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
+    async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
         order_id = await orders.place(line=DEAR)
         await orders.until(order_id, lambda saga: saga.status == saga_pb2.STATUS_WAITING)
         orchestrator.shop.services["inventory"].kill()
@@ -141,7 +141,7 @@ async def test_an_effect_that_cannot_be_taken_back_is_decided_about(
 
 
 async def test_all_sagas_of_a_cause_are_resumed_by_a_bulk_act(orchestrator: Running, browser: Browser) -> None:
-    async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
+    async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
         paused = [await orders.paused_in_doubt() for _ in range(3)]
         await page.goto("/desk")
         await page.get_by_role("link", name="See and decide all 3").click()
@@ -156,7 +156,7 @@ async def test_all_sagas_of_a_cause_are_resumed_by_a_bulk_act(orchestrator: Runn
 
 async def test_the_same_is_said_of_a_command_of_all_sagas_of_a_cause(orchestrator: Running, browser: Browser) -> None:
     """Unless they are not those that were shown."""
-    async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
+    async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
         paused = [await orders.paused_in_doubt()]
         await page.goto("/desk")
         await page.get_by_role("link", name="Decide for this cause").click()
@@ -176,19 +176,19 @@ async def test_the_same_is_said_of_a_command_of_all_sagas_of_a_cause(orchestrato
 
 
 async def test_what_cannot_be_done_says_why_not(orchestrator: Running, browser: Browser) -> None:
-    async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
+    async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
         order_id = await orders.place()
         await orders.until(order_id, lambda saga: saga.status == saga_pb2.STATUS_COMPLETED)
         await page.goto(f"/sagas/{order_id}")
         await page.get_by_text("What cannot be done now, and why").click()
-        refused = page.get_by_role("listitem").filter(has_text="saga").or_(page.locator(".choices li"))
+        refused = page.get_by_role("listitem").filter(has_text="saga").or_(page.locator(".act-list li"))
         await expect(refused.filter(has_text="it has completed")).to_have_count(1)
         await page.goto(f"/acts/cancel?saga={order_id}")
         await expect(page.get_by_role("alert")).to_contain_text("It cannot be done: it has completed")
 
 
 async def test_a_page_of_a_saga_follows_it_while_it_goes_on(orchestrator: Running, browser: Browser) -> None:
-    async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
+    async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
         order_id = await orders.place(line=DEAR)
         await orders.until(order_id, lambda saga: saga.status == saga_pb2.STATUS_WAITING)
         await page.goto(f"/sagas/{order_id}")
@@ -202,7 +202,7 @@ async def test_a_page_of_a_saga_follows_it_while_it_goes_on(orchestrator: Runnin
 async def test_the_journal_is_filtered_by_its_address_and_shows_no_card(
     orchestrator: Running, browser: Browser
 ) -> None:
-    async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
+    async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
         order_id = await orders.place("tok_declined")
         await orders.until(order_id, lambda saga: saga.status == saga_pb2.STATUS_COMPENSATED)
         await page.goto(f"/sagas/{order_id}")
@@ -220,7 +220,7 @@ async def test_the_pages_of_a_saga_have_no_flaw_that_can_be_found(
     orchestrator: Running, browser: Browser, width: int, dark: bool
 ) -> None:
     async with (
-        orders_of(orchestrator.process) as orders,
+        orders_of(orchestrator) as orders,
         looking(browser, orchestrator.console, width=width, dark=dark) as page,
     ):
         waiting, paused = await orders.place(line=DEAR), await orders.paused_in_doubt()
@@ -236,7 +236,7 @@ async def test_the_pages_of_a_saga_have_no_flaw_that_can_be_found(
 
 
 async def test_no_text_of_a_picture_is_cut_by_its_box(orchestrator: Running, browser: Browser) -> None:
-    async with orders_of(orchestrator.process) as orders, looking(browser, orchestrator.console) as page:
+    async with orders_of(orchestrator) as orders, looking(browser, orchestrator.console) as page:
         order_id = await orders.place("tok_lost_reply", ("PIANO-GRAND", 1))
         await orders.until(order_id, lambda saga: saga.status == saga_pb2.STATUS_COMPENSATED)
         await page.goto(f"/sagas/{order_id}")

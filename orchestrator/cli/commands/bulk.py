@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import shlex
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -18,10 +17,21 @@ from google.protobuf.json_format import MessageToDict
 from rich.live import Live
 from rich.text import Text
 
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
 from orchestrator.cli.certificates import connecting
-from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, channel_to
+from orchestrator.cli.client import PATIENCE_SECONDS, channel_to
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
-from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WaitingFor, WithAttribute, saga_filter
+from orchestrator.cli.filters import (
+    BackingOff,
+    FailedCommand,
+    MoreCriteria,
+    OfDefinition,
+    OfStatus,
+    ReasonCode,
+    WaitingFor,
+    WithAttribute,
+    saga_filter,
+)
 from orchestrator.cli.output.bulk_pages import (
     REFUSED,
     bulk_act_page,
@@ -30,8 +40,10 @@ from orchestrator.cli.output.bulk_pages import (
     refused,
 )
 from orchestrator.cli.output.exit import refuse
+from orchestrator.cli.output.form import print_json, print_json_line, wants_json
 from orchestrator.cli.output.rendering import open_console
 from orchestrator.cli.output.text import say
+from orchestrator.cli.registration import CommandLine
 from saga.v1 import bulk_pb2
 from saga.v1 import bulk_service_pb2 as api
 from saga.v1.bulk_service_pb2_grpc import BulkActServiceStub
@@ -39,7 +51,9 @@ from saga.v1.bulk_service_pb2_grpc import BulkActServiceStub
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-bulk_commands = typer.Typer(no_args_is_help=True, help="Do the same to many sagas, and see what came of it.")
+    from google.protobuf.message import Message
+
+bulk_commands = CommandLine(no_args_is_help=True, help="Do the same to many sagas, and see what came of it.")
 
 _PREPARING_SECONDS = 300.0
 """How long it may take to find all sagas that match."""
@@ -90,6 +104,8 @@ def act(
     *,
     backing_off: BackingOff = False,
     waiting_for: WaitingFor = None,
+    failed_command: FailedCommand = "",
+    reason_code: ReasonCode = "",
     step: Annotated[str, typer.Option(help="Of resolve and skip: the step of each saga, as `show` names it.")] = "",
     took_effect: Annotated[
         bool | None,
@@ -109,7 +125,8 @@ def act(
     The orchestrator does it, and goes on without this command. Those that are noted are advanced by another
     orchestrator, which has not done it yet.
     """
-    where = saga_filter(definition, status, attribute, backing_off=backing_off, waiting_for=waiting_for)
+    more = MoreCriteria(failed_command=failed_command, reason_code=reason_code)
+    where = saga_filter(definition, status, attribute, backing_off=backing_off, waiting_for=waiting_for, more=more)
     number, decision = _decision(action, step, took_effect=took_effect, compensated=compensated)
     request = api.PrepareBulkActRequest(filter=where, action=number, decision=decision)
     prepared = asyncio.run(_prepare(request, address))
@@ -245,6 +262,9 @@ async def _watch(bulk_id: str, address: str) -> bulk_pb2.BulkAct:
 async def _list(limit: int, address: str) -> None:
     async with _bulk_at(address) as service:
         answer = await service.ListBulkActs(api.ListBulkActsRequest(page_size=limit), timeout=PATIENCE_SECONDS)
+    if wants_json():
+        print_json(_document(answer))
+        return
     if not answer.bulk_acts:
         say("no bulk acts")
         return
@@ -266,6 +286,9 @@ async def _print(act: bulk_pb2.BulkAct, address: str) -> None:
         request = api.ExportBulkResultsRequest(bulk_act_id=act.bulk_act_id, answers=REFUSED)
         async with _bulk_at(address) as service:
             results = [each async for answer in service.ExportBulkResults(request) for each in answer.results]
+    if wants_json():
+        print_json({"bulk_act": _document(act), "results": list(map(_document, results))})
+        return
     open_console().print(bulk_act_page(act, results))
 
 
@@ -274,7 +297,15 @@ async def _export(bulk_id: str, answers: Sequence[AnswerName], address: str) -> 
     async with _bulk_at(address) as service:
         async for answer in service.ExportBulkResults(request):
             for result in answer.results:
-                typer.echo(json.dumps(MessageToDict(result, preserving_proto_field_name=True)))
+                print_json_line(_document(result))
+
+
+def _document(message: Message) -> dict[str, object]:
+    """An answer in which nothing is packed, as JSON."""
+    document: dict[str, object] = MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return document
 
 
 async def _follow(service: BulkActServiceStub, bulk_id: str) -> bulk_pb2.BulkAct:
@@ -291,7 +322,7 @@ async def _follow(service: BulkActServiceStub, bulk_id: str) -> bulk_pb2.BulkAct
 @contextlib.contextmanager
 def _shown_live() -> Iterator[Live | None]:
     console = open_console()
-    if not console.is_terminal:
+    if wants_json() or not console.is_terminal:
         yield None
         return
     with Live(Text(""), console=console, auto_refresh=False, transient=True) as live:

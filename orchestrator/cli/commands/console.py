@@ -9,8 +9,9 @@ from typing import Annotated, Final
 import typer
 
 from orchestrator.access.sign_in_code import sign_in_link
-from orchestrator.cli.client import DEFAULT_ADDRESS, Address
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
 from orchestrator.cli.credentials import local_operator_token
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.text import say
 from orchestrator.contract.addresses import console_address
 
@@ -44,8 +45,13 @@ def console(
     where = listen or console_address(address)
     encrypted = bool(os.environ.get(_CERTIFICATE)) if tls is None else tls
     scheme = "https" if encrypted else "http"
-    if token := local_operator_token():
-        typer.echo(sign_in_link(where, token, time.time_ns(), page=page, scheme=scheme))
+    token = local_operator_token()
+    link = (
+        sign_in_link(where, token, time.time_ns(), page=page, scheme=scheme) if token else f"{scheme}://{where}{page}"
+    )
+    if wants_json():
+        print_json({"link": link, "signs_in": bool(token)})
         return
-    typer.echo(f"{scheme}://{where}{page}")
-    say("there is no local operator's token in the state folder (STATE_DIR): sign in with your own token")
+    typer.echo(link)
+    if not token:
+        say("there is no local operator's token in the state folder (STATE_DIR): sign in with your own token")

@@ -11,18 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.client import (
-    DEFAULT_ADDRESS,
-    PATIENCE_SECONDS,
-    Address,
-    SagaId,
-    by_id,
-    channel_to,
-    sagas_at,
-    whole_id,
-)
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.client import PATIENCE_SECONDS, SagaId, by_id, channel_to, whole_id
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.exit import refuse
+from orchestrator.cli.output.form import wants_json
 from orchestrator.cli.output.payloads import reply_from_json
 from orchestrator.cli.output.rendering import open_console, saga_page
 from orchestrator.cli.output.text import say
@@ -140,8 +134,12 @@ async def _ask(rpc: str, request: Request, address: str) -> None:
         request.saga_id = saga_id
         return await getattr(service, rpc)(request, timeout=PATIENCE_SECONDS)
 
-    async with sagas_at(address) as service:
+    async with channel_to(address) as channel:
+        service = SagaServiceStub(channel)
         answer = await by_id(service, request.saga_id, call)
+        if wants_json():
+            await Documents(channel).print(answer)
+            return
     open_console().print(saga_page(answer.saga))
 
 

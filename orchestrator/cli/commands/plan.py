@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.analysis.plan.reader import read_plan
-from orchestrator.analysis.plan.text import plan_text
 from orchestrator.cli.modules import load_definitions
 from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
-from orchestrator.console.drawing.flow import flow_svg
-from orchestrator.console.drawing.mermaid import plan_mermaid
-from orchestrator.console.drawing.style import style_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,11 +46,17 @@ def plan(
     form: Annotated[Form, typer.Option("--as", help="A tree for the terminal, a flowchart, or a picture.")] = Form.TEXT,
 ) -> None:
     """Show what the code of sagas does: every command, its effect, conditions, loops, waits and the pivot."""
+    from orchestrator.analysis.plan.reader import read_plan  # noqa: PLC0415 - other commands do without
+
     with errors_reported():
         chosen = _chosen(load_definitions(sagas or (), overlay), saga)
         if form is Form.SVG and len(chosen) > 1:
             refuse(f"a picture is of one saga; name it: {', '.join(map(repr, map(str, chosen)))}")
-        typer.echo("\n\n".join(_shown(read_plan(definition), form) for definition in chosen))
+        shown = {str(definition): _shown(read_plan(definition), form) for definition in chosen}
+    if wants_json():
+        print_json({"form": form.value, "plans": shown})
+    else:
+        typer.echo("\n\n".join(shown.values()))
 
 
 def _chosen(definitions: Sequence[Definition], name: str | None) -> list[Definition]:
@@ -69,6 +71,12 @@ def _chosen(definitions: Sequence[Definition], name: str | None) -> list[Definit
 
 
 def _shown(read: Plan, form: Form) -> str:
+    # Imported here, because other commands do without.
+    from orchestrator.analysis.plan.text import plan_text  # noqa: PLC0415
+    from orchestrator.console.drawing.flow import flow_svg  # noqa: PLC0415
+    from orchestrator.console.drawing.mermaid import plan_mermaid  # noqa: PLC0415
+    from orchestrator.console.drawing.style import style_sheet  # noqa: PLC0415
+
     match form:
         case Form.TEXT:
             return plan_text(read)

@@ -10,6 +10,7 @@ import typer
 
 from orchestrator.cli.modules import load_application
 from orchestrator.cli.output.exit import errors_reported
+from orchestrator.cli.output.form import OPTION, print_json_line, wants_json
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.store.opening import known_urls, refuse_unshared
 
@@ -79,12 +80,14 @@ def serve(
             drift_check=drift_check,
             processes=processes,
             insecure=insecure,
+            log_format="json" if wants_json() else None,
         )
         refuse_unshared(settings.journal, settings.processes)
         if replica is None and settings.processes > 1:
             given = {"--journal": [journal], "--sagas": sagas, "--overlay": overlay, "--participant": participant}
             checks = {True: ["--drift-check"], False: ["--no-drift-check"], None: []}[drift_check]
-            _become_parent(settings, ["serve", *_arguments(given), *checks, *(["--insecure"] if insecure else [])])
+            flags = [*(["--insecure"] if insecure else []), *([OPTION] if wants_json() else [])]
+            _become_parent(settings, ["serve", *_arguments(given), *checks, *flags])
         _serve(settings if replica is None else settings.of_replica(replica), replica)
 
 
@@ -108,7 +111,12 @@ def _serve(settings: Settings, replica: int | None) -> None:
     application = load_application(settings.sagas, settings.overlays)
     configure_logs(settings.log_level, replica, settings.log_format)
     parent = None if replica is None else ParentProcess()
-    uvloop.run(run(settings, application.definitions, application.servicers, parent, application.pages))
+    listening = print_json_line if wants_json() else _say_nothing
+    uvloop.run(run(settings, application.definitions, application.servicers, parent, application.pages, listening))
+
+
+def _say_nothing(_addresses: object) -> None:
+    """The log says it."""
 
 
 def _become_parent(settings: Settings, arguments: list[str]) -> NoReturn:

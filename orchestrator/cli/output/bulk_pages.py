@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.cli.output.rendering import instant_text
+from orchestrator.cli.output.instants import aged_text
 from orchestrator.cli.output.terminal import Flow, Records
 from saga.v1 import bulk_pb2
 
@@ -89,13 +89,13 @@ def bulk_act_page(act: bulk_pb2.BulkAct, results: Iterable[bulk_pb2.BulkResult])
         results: of those sagas to which it is not done.
     """
     title = Flow([Text(act.bulk_act_id, style="bold"), _name(act), _status(act)])
-    facts = [f"prepared {instant_text(act.prepared_at)} by {act.prepared_by}"]
+    facts = [f"prepared {aged_text(act.prepared_at)} by {act.prepared_by}"]
     if act.HasField("started_at"):
-        facts.append(f"started {instant_text(act.started_at)} by {act.started_by}")
+        facts.append(f"started {aged_text(act.started_at)} by {act.started_by}")
     if act.stopped_by:
         facts.append(f"stopped by {act.stopped_by}")
     if act.HasField("ended_at"):
-        facts.append(f"ended {instant_text(act.ended_at)}")
+        facts.append(f"ended {aged_text(act.ended_at)}")
     parts: list[RenderableType] = [title, Flow(facts, " · ", "dim")]
     if act.reason:
         parts.append(Text(act.reason))

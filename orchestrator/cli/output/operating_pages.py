@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.cli.output.rendering import instant_text, reason_text, status_text, waiting_text
+from orchestrator.cli.output.instants import aged_text
+from orchestrator.cli.output.rendering import reason_text, status_text, waiting_text
 from orchestrator.cli.output.terminal import Records
 
 if TYPE_CHECKING:
@@ -43,15 +44,20 @@ def statistics_page(statistics: GetStatisticsResponse) -> RenderableType:
     """Sagas by definition and status, then the participants."""
     sagas = Records(("definition", "status", "sagas", "oldest started"), head=2)
     for count in statistics.counts:
-        sagas.add(count.definition, status_text(count.status), str(count.count), instant_text(count.oldest_started_at))
+        sagas.add(count.definition, status_text(count.status), str(count.count), aged_text(count.oldest_started_at))
+    return Group(sagas, *replica_lines(statistics), *_queue(statistics), "", participants_table(statistics))
+
+
+def participants_table(statistics: GetStatisticsResponse) -> Records:
+    """How the participants fare, as the replica that answers sees them."""
     participants = Records(("participant", "in flight", "waiting", "state"), plain={"state"})
     for each in statistics.participants:
-        since = f" since {instant_text(each.down_since)}" if each.HasField("down_since") else ""
+        since = f" since {aged_text(each.down_since)}" if each.HasField("down_since") else ""
         state = Text(f"down{since}", style="bold red") if each.is_down else Text("up", style="green")
         if each.rate:
             state.append(f", at most {each.rate}", style="dim")
         participants.add(each.service, str(each.in_flight), str(each.waiting), state)
-    return Group(sagas, *_replica_lines(statistics), *_queue(statistics), "", participants)
+    return participants
 
 
 def _queue(statistics: GetStatisticsResponse) -> Iterator[RenderableType]:
@@ -68,16 +74,16 @@ def _queue(statistics: GetStatisticsResponse) -> Iterator[RenderableType]:
             str(most) if most else "",
             Text(str(each.queued), style="yellow" if each.queued else ""),
             str(each.most_queued),
-            instant_text(oldest) if each.HasField("oldest_queued_at") else "",
+            aged_text(oldest) if each.HasField("oldest_queued_at") else "",
         )
     yield ""
     yield table
 
 
-def _replica_lines(statistics: GetStatisticsResponse) -> Iterator[Text]:
+def replica_lines(statistics: GetStatisticsResponse) -> Iterator[Text]:
     """What no replica advances; the work and the limits of the replica that answers."""
     for each in statistics.unclaimed:
-        oldest = instant_text(each.oldest_started_at)
+        oldest = aged_text(each.oldest_started_at)
         yield Text(
             f"no replica advances {each.count} of {each.definition} v{each.version}, the oldest since {oldest}: "
             "serve the code of that version",

@@ -86,7 +86,7 @@ def _one(console: Console) -> Any:  # noqa: ANN401 - see Page.answer
             return {
                 "act": act,
                 "pairs": _pairs(act),
-                "query": query_of(SagaFilter.FromString(act.asked_for)),
+                "matching_now": query_of(SagaFilter.FromString(act.asked_for)),
                 "sagas": found[:_SHOWN],
                 "more": len(found) > _SHOWN,
                 "only": only,

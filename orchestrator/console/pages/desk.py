@@ -19,8 +19,9 @@ from orchestrator.console.acting import carry_out
 from orchestrator.console.page import Page
 from orchestrator.console.pages.acts import form_of
 from orchestrator.console.verifying import verified
-from orchestrator.console.views.desk import Cause, all_of, asked_of, groups_of
+from orchestrator.console.views.desk import Cause, all_of, groups_of
 from orchestrator.console.views.evidence import decided_about, evidence_of
+from orchestrator.console.views.waiting_people import answers_waiting
 from orchestrator.errors import ActNoted, InvalidInput, OrchestratorError, SagaNotFound
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def pages(console: Console) -> Iterator[Page]:
 
 def _desk(console: Console) -> Answer:
     async def view() -> Mapping[str, Any]:
-        return {"groups": await groups_of(console.sagas), "asked": await asked_of(console.sagas)}
+        return {"groups": await groups_of(console.sagas), "asked": await answers_waiting(console.sagas)}
 
     async def desk(request: Request) -> Response:
         return await console.show(request, "desk", view, seconds=3.0)

@@ -49,7 +49,7 @@
         stroke: colour(head.dataset.colour || "--accent"),
         width: 2,
         dash: head.dataset.dash ? [6, 4] : undefined,
-        points: { size: 5 },
+        points: { show: true, size: 4, fill: colour(head.dataset.colour || "--accent") },
       }))],
     };
     const place = document.createElement("div");

@@ -1,8 +1,7 @@
-"""What waits for a person: suspended sagas by their cause, and sagas that wait for somebody's answer."""
+"""Suspended sagas, which wait for a person, by their cause."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.api.guidance.advice import advice_for
@@ -10,16 +9,14 @@ from orchestrator.api.guidance.situation import cause_text
 from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
-from saga.v1.saga_pb2 import Decision
 
 if TYPE_CHECKING:
-    from orchestrator.engine.sagas import Sagas, Waiting
+    from orchestrator.engine.sagas import Sagas
     from orchestrator.ports.catalogue import SagaRecord
 
 SHOWN: Final = 5
 """How many sagas of a cause are listed on the desk: those that have waited for the longest."""
 
-_ASKED: Final = 25
 _PAGE: Final = 500
 
 
@@ -41,6 +38,10 @@ class Cause(NamedTuple):
         """The filter that finds them."""
         suspended = frozenset({Status.SUSPENDED})
         return SagaFilter(self.definition, suspended, failed_command=self.command, reason_code=self.code)
+
+    def has(self, record: SagaRecord) -> bool:
+        """Whether a saga that the filter finds is of this cause: without a command, it also finds those with one."""
+        return record.cause is not None and record.cause.command == self.command
 
     @property
     def step(self) -> str:
@@ -76,34 +77,14 @@ class Group(NamedTuple):
     oldest: list[SagaRecord]
 
 
-class Asked(NamedTuple):
-    """A saga that waits for somebody's answer, and for which."""
-
-    record: SagaRecord
-    waiting: Waiting
-    decision: bool
-
-
 async def groups_of(sagas: Sagas) -> list[Group]:
     """The suspended sagas by their causes, the one that has waited for the longest first."""
-    return [
-        Group(cause, each.number, each.since, (await sagas.search(cause.where, SHOWN, "", oldest_first=True))[0])
-        for each in await sagas.suspended()
-        for cause in (Cause(each.definition, each.command, each.code),)
-    ]
-
-
-async def asked_of(sagas: Sagas) -> list[Asked]:
-    """Sagas that wait for a signal, the oldest first, and not more than can be looked through."""
-    waits = SagaFilter(statuses=frozenset({Status.WAITING}))
-    records, _ = await sagas.search(waits, _ASKED, "", oldest_first=True)
-    states = await asyncio.gather(*(sagas.get(record.saga_id) for record in records))
-    return [
-        Asked(record, each, each.message_type == Decision.DESCRIPTOR.full_name)
-        for record, state in zip(records, states, strict=True)
-        for each in sagas.waiting(state)
-        if each.signal
-    ]
+    groups: list[Group] = []
+    for each in await sagas.suspended():
+        cause = Cause(each.definition, each.command, each.code)
+        records, _ = await sagas.search(cause.where, SHOWN, "", oldest_first=True)
+        groups.append(Group(cause, each.number, each.since, [record for record in records if cause.has(record)]))
+    return groups
 
 
 async def all_of(sagas: Sagas, cause: Cause) -> list[SagaRecord]:
@@ -112,6 +93,6 @@ async def all_of(sagas: Sagas, cause: Cause) -> list[SagaRecord]:
     token = ""
     while True:
         records, token = await sagas.search(cause.where, _PAGE, token, oldest_first=True)
-        found += records
+        found += [record for record in records if cause.has(record)]
         if not token:
             return found

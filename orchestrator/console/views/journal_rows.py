@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from google.protobuf import json_format, symbol_database
 from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2
 from google.rpc.code_pb2 import Code
 
 from orchestrator.api.guidance.sentence import step_of
@@ -129,7 +130,9 @@ def _told(view: JournalEntry) -> str:
         parts.append(f"by {view.by}")
     why = ""
     if view.HasField("error"):
-        why = f"{Code.Name(view.error.code)}: {view.error.message}"
+        info = error_details_pb2.ErrorInfo()
+        reason = next((f" ({info.reason})" for detail in view.error.details if detail.Unpack(info)), "")
+        why = f"{Code.Name(view.error.code)}{reason}: {view.error.message}"
     elif view.reason.code:
         why = f"{view.reason.code}: {view.reason.message}"
     return ": ".join(filter(None, (", ".join(filter(None, parts)), why)))

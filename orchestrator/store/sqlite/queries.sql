@@ -292,17 +292,19 @@ WHERE bulk_id = :bulk_id AND revision = :revision
 RETURNING revision;
 
 -- name: note_bulk_sagas
-UPDATE bulk_saga
-SET answer = r.answer, why = r.why, answered_at = r.answered_at
-FROM (
-    SELECT
-        json_extract(j.value, '$[0]') AS position,
-        json_extract(j.value, '$[2]') AS answer,
-        json_extract(j.value, '$[3]') AS why,
-        json_extract(j.value, '$[4]') AS answered_at
-    FROM json_each(:rows) AS j
-) AS r
-WHERE bulk_saga.bulk_id = :bulk_id AND bulk_saga.position = r.position;
+-- Each is there, and found by its key. An UPDATE would look at all sagas of the bulk act for each of these.
+INSERT INTO bulk_saga (bulk_id, position, saga_id, answer, why, answered_at)
+SELECT
+    :bulk_id,
+    json_extract(j.value, '$[0]'),
+    json_extract(j.value, '$[1]'),
+    json_extract(j.value, '$[2]'),
+    json_extract(j.value, '$[3]'),
+    json_extract(j.value, '$[4]')
+FROM json_each(:rows) AS j
+WHERE true
+ON CONFLICT (bulk_id, position) DO UPDATE
+SET answer = excluded.answer, why = excluded.why, answered_at = excluded.answered_at;
 
 -- name: delete_expired_bulk_sagas
 DELETE FROM bulk_saga

@@ -25,6 +25,7 @@ from orchestrator.access.opening import AccessSettings, open_authentication
 from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.bulk_service import BulkActService
+from orchestrator.api.definition_service import DefinitionService
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.saga_service import SagaService
@@ -49,6 +50,7 @@ from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.mock import ContractParticipant
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from saga.v1.bulk_service_pb2_grpc import BulkActServiceStub, add_BulkActServiceServicer_to_server
+from saga.v1.definition_service_pb2_grpc import add_DefinitionServiceServicer_to_server
 from saga.v1.figures_service_pb2_grpc import FiguresServiceStub, add_FiguresServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub, add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub, add_ScheduleServiceServicer_to_server
@@ -186,6 +188,7 @@ async def serving(
         "127.0.0.1:0",
         {
             "saga.v1.AccessService": partial(add_AccessServiceServicer_to_server, AccessService()),
+            "saga.v1.DefinitionService": partial(add_DefinitionServiceServicer_to_server, DefinitionService(narrowed)),
             "saga.v1.FiguresService": partial(add_FiguresServiceServicer_to_server, FiguresService(narrowed, clock)),
             "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
             "saga.v1.ScheduleService": partial(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SERVICES = (
     "saga.v1.AccessService",
+    "saga.v1.DefinitionService",
     "saga.v1.FiguresService",
     "saga.v1.BulkActService",
     "saga.v1.SagaService",
@@ -167,7 +168,7 @@ async def test_health_lists_every_service(api: Api) -> None:
     answer = await stub(health_pb2.HealthListRequest())  # type: ignore[attr-defined]
 
     assert {name: each.status for name, each in answer.statuses.items()} == dict.fromkeys(
-        ("", *SERVICES[:4]), health_pb2.HealthCheckResponse.SERVING
+        ("", *SERVICES[:7]), health_pb2.HealthCheckResponse.SERVING
     )
 
 
@@ -254,7 +255,7 @@ def unbounded(message: Any, seen: frozenset[str] = frozenset()) -> list[str]:  #
 
 
 def test_every_list_and_every_map_in_a_request_of_the_api_is_bounded() -> None:
-    requests = {method.input_type for method in METHODS if method.containing_service.full_name in SERVICES[:3]}
+    requests = {method.input_type for method in METHODS if method.containing_service.full_name in SERVICES[:7]}
 
     assert [name for request in requests for name in unbounded(request)] == []
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc.aio
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import StringValue
 
 from orchestrator.access.fingerprints import fingerprint
@@ -15,19 +16,21 @@ from orchestrator.bootstrap import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.store.memory import MemoryJournal
 from saga.v1 import bulk_service_pb2 as bulk_pb
+from saga.v1 import figures_service_pb2 as figures_pb
 from saga.v1 import saga_service_pb2 as pb
 from saga.v1 import schedule_service_pb2 as schedules_pb
 from saga.v1.access_service_pb2 import WhoAmIRequest
 from saga.v1.access_service_pb2_grpc import AccessServiceStub
 from saga.v1.bulk_pb2 import ACTION_PAUSE
 from saga.v1.bulk_service_pb2_grpc import BulkActServiceStub
+from saga.v1.figures_service_pb2_grpc import FiguresServiceStub
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from saga.v1.schedule_pb2 import Schedule
 from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub
 from shop.order.v1 import order_service_pb2 as orders_pb
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.integration.api.conftest import Mocks, an_order, serving
-from tests.integration.api.situations import WHY, packed, start
+from tests.integration.api.situations import WHY, packed, paused_at, start
 from tests.support.bulk_calls import prepared, results
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ class Caller(NamedTuple):
     access: AccessServiceStub
     schedules: ScheduleServiceStub
     bulk: BulkActServiceStub
+    figures: FiguresServiceStub
 
 
 class Shop(NamedTuple):
@@ -77,7 +81,9 @@ async def shop() -> AsyncIterator[Shop]:
         def as_subject(name: str) -> Caller:
             channel = channels[name]
             stubs = SagaServiceStub(channel), OrderServiceStub(channel), AccessServiceStub(channel)
-            return Caller(*stubs, ScheduleServiceStub(channel), BulkActServiceStub(channel))
+            return Caller(
+                *stubs, ScheduleServiceStub(channel), BulkActServiceStub(channel), FiguresServiceStub(channel)
+            )
 
         adas, bobs = [(await start(api, an_order(customer_id=name), wait=10)).saga_id for name in ("ada", "bob")]
         yield Shop(api, adas, bobs, as_subject)
@@ -169,6 +175,21 @@ async def test_only_sagas_within_reach_are_counted(shop: Shop) -> None:
         "trips": [],
         "orders": ["place_order"],
     }
+
+
+async def test_figures_and_groups_are_of_sagas_within_reach_alone(shop: Shop) -> None:
+    await paused_at(shop.api, an_order(customer_id="ada"), "ReserveStock")
+    since = Timestamp()
+    since.GetCurrentTime()
+    day = figures_pb.GetFiguresRequest(since=since, step=figures_pb.FIGURE_STEP_DAY)
+    told: dict[str, list[int]] = {}
+    for name in ("shop_of_ada", "trips", "orders"):
+        figures = shop.as_subject(name).figures
+        totals = (await figures.GetFigures(day)).totals
+        groups = (await figures.ListSuspendedGroups(figures_pb.ListSuspendedGroupsRequest())).groups
+        told[name] = [*(total.started for total in totals), *(group.count for group in groups)]
+
+    assert told == {"shop_of_ada": [], "trips": [], "orders": [3, 1]}
 
 
 async def test_only_sagas_within_reach_are_acted_on_together(shop: Shop) -> None:

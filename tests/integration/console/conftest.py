@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from orchestrator.console.application_pages import Pages
     from orchestrator.console.server import ConsoleServer
-    from tests.integration.api.conftest import Api
+    from tests.integration.api.conftest import Api, Definition
 
 FORGERY: Final = re.compile(r'name="forgery-token" content="([0-9a-f]+)"')
 
@@ -68,13 +68,22 @@ async def form_token(visitor: httpx2.AsyncClient) -> str:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, *, pages: Sequence[Pages] = (), alone: bool = False, trace_url: str = ""
+    folder: Path,
+    *,
+    pages: Sequence[Pages] = (),
+    alone: bool = False,
+    trace_url: str = "",
+    others: Sequence[Definition] = (),
 ) -> AsyncIterator[Opened]:
-    """A console with subjects of every role or, ``alone``, the local operator; and with the pages of an application."""
+    """A console with subjects of every role or, ``alone``, the local operator; with the pages of an application.
+
+    Args:
+        others: sagas besides ``place_order``.
+    """
     clock = SystemClock()
     subjects = _written(folder)
     async with AsyncExitStack() as stack:
-        api = await stack.enter_async_context(serving(MemoryJournal(clock.now), Mocks(), "test"))
+        api = await stack.enter_async_context(serving(MemoryJournal(clock.now), Mocks(), "test", others=others))
         seen = narrowed(Facades(api.replica, api.replica.schedules, api.replica.bulk))
         application = Application(seen.sagas, Starts(seen.sagas, api.admission), clock, _nobody)
         authentication = open_authentication(AccessSettings(folder, None if alone else subjects), clock.now)

@@ -64,6 +64,8 @@ async def test_a_list_reads_its_page_and_sorts_no_more_than_that(
     sorts = [step for step in plan if "TEMP B-TREE" in step]
     assert len(sorts) == (len(where.statuses) if len(where.statuses) > 1 else 0)
     assert sql.count("LIMIT ?") == len(sorts) + 1
+    reads_few = where.statuses and Status.COMPLETED not in where.statuses
+    assert any("saga_not_completed (status=?" in step for step in plan) == bool(reads_few)
 
 
 @pytest.mark.parametrize("statuses", [frozenset[Status](), frozenset({Status.COMPENSATED})])
