@@ -19,7 +19,14 @@ from grpc_status import rpc_status
 
 from orchestrator.channels.grpc.reflection import V1, V1ALPHA
 from orchestrator.contract.access import Role, roles_of
-from saga.v1 import access_service_pb2, bulk_service_pb2, figures_service_pb2, saga_service_pb2, schedule_service_pb2
+from saga.v1 import (
+    access_service_pb2,
+    bulk_service_pb2,
+    definition_service_pb2,
+    figures_service_pb2,
+    saga_service_pb2,
+    schedule_service_pb2,
+)
 from saga.v1.saga_service_pb2 import ListSagasRequest
 from shop.order.v1 import order_service_pb2
 from tests.support.identity_provider import AUDIENCE, ISSUER, SigningKey, jwks
@@ -36,6 +43,7 @@ PATIENCE: Final = 60
 FILES: Final = (
     access_service_pb2,
     bulk_service_pb2,
+    definition_service_pb2,
     figures_service_pb2,
     saga_service_pb2,
     schedule_service_pb2,
