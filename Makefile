@@ -19,13 +19,18 @@ PROTOS := $(shell find protos)
 WRITE_IMAGE := from sys import argv; from pathlib import Path; from orchestrator.cli.protoc import write_image; \
 	write_image(Path(argv[1]), Path(argv[2]))
 
+# What Go builds from source, once for all copies of this repository; the tests find it there, or on the PATH.
+TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/saga-orchestrator/bin
+GO_SOURCE = $$(go mod download -json $(1) | sed -n 's/^.*"Dir": "\(.*\)".*$$/\1/p')
+
 # Recipes, and the processes that they start, find the commands of the virtual environment first.
 export PATH := $(abspath $(BIN)):$(PATH)
 
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test test-long lint soak bench bench-full bench-micro mutants simulate format generate baseline lock clean
+.PHONY: help demo run jaeger promtool test test-long lint soak bench bench-full bench-micro mutants simulate format \
+	generate baseline lock clean
 
 help: ## list what make can do here
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +40,17 @@ demo: $(INSTALLED) $(GENERATED) ## place five orders, see what becomes of them, 
 
 run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator, or REPLICAS=3 of it; Ctrl-C stops them
 	@REPLICAS=$(REPLICAS) $(BIN)/python -m orchestrator.shop.demo.run
+
+jaeger: $(TOOLS)/jaeger ## start Jaeger, which keeps traces and answers questions about them; the first time, build it
+	@echo "Jaeger takes spans at 127.0.0.1:4317; ask it: http://127.0.0.1:16686/api/traces?service=orchestrator"
+	@OTEL_TRACES_SAMPLER=always_off $< --log-level=error --admin.http.host-port=127.0.0.1:14269 --query.http-server.host-port=127.0.0.1:16686 \
+		--query.grpc-server.host-port=127.0.0.1:16685 --collector.otlp.grpc.host-port=127.0.0.1:4317 \
+		--collector.otlp.http.host-port=127.0.0.1:4318 --collector.grpc-server.host-port=127.0.0.1:14250 \
+		--collector.http-server.host-port=127.0.0.1:14268
+
+promtool: $(TOOLS)/promtool ## check the alert rules with Prometheus' own tool; the first time, build it
+	$< check rules orchestrator/observability/dashboards/alerts.yaml
+	$< test rules tests/integration/observability/alerts.yaml
 
 # Each test is in one of two tiers: tests/conftest.py names the folders that take long.
 test: $(INSTALLED) ## run the tests that a change can break, in minutes: all but those of test-long
@@ -96,6 +112,17 @@ lock: $(INSTALLED) ## pin the dependencies of pyproject.toml anew, within their 
 clean: ## remove what make and the programs have made, the state included
 	rm -rf $(VENV) .state .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .bench .benchmarks .mutants build dist
 	find orchestrator services generated tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Modules with directives of their own are not for `go install`: they are built where Go keeps their source.
+$(TOOLS)/jaeger:
+	@echo "building Jaeger from source: some five minutes, this once"
+	@mkdir -p $(@D)
+	@cd $(call GO_SOURCE,github.com/jaegertracing/jaeger@v1.76.0) && go build -o $@ ./cmd/all-in-one
+
+$(TOOLS)/promtool:
+	@echo "building promtool from source: many minutes, this once"
+	@mkdir -p $(@D)
+	@cd $(call GO_SOURCE,github.com/prometheus/prometheus@v0.316.0) && GOWORK=off go build -o $@ ./cmd/promtool
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

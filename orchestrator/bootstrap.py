@@ -18,31 +18,19 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from orchestrator.access.narrowed import NarrowedSagas
-from orchestrator.access.narrowed_schedules import NarrowedSchedules
-from orchestrator.access.opening import AccessSettings, open_authentication, refuse_exposed
-from orchestrator.access.signed_tokens import TokenRules
-from orchestrator.access.subject import roles_named
+from orchestrator.access.facades import Facades
 from orchestrator.analysis.plan.sending import sent_by
 from orchestrator.analysis.rules import check_definition
-from orchestrator.api.access_service import AccessService
-from orchestrator.api.admission import Admission, StartLimits
-from orchestrator.api.application import Application
-from orchestrator.api.feed import SagaFeed
-from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.load import ThreadLoad
-from orchestrator.api.saga_service import SagaService
-from orchestrator.api.schedule_service import ScheduleService
-from orchestrator.api.server import ApiServer
-from orchestrator.api.starts import Starts
 from orchestrator.api.validation import refuse_invalid
 from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
 from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
 from orchestrator.channels.grpc.securing import SecurityFiles, open_security
 from orchestrator.channels.router import Router
-from orchestrator.connections.tls import keep_fresh, open_server_tls
+from orchestrator.connections.tls import keep_fresh
 from orchestrator.contract.addresses import GRPC, default_address
+from orchestrator.doors import Doors, DoorSecurity, application_of, metrics_door
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.replica.figures import FigurePasses
 from orchestrator.engine.replica.limits import Limits
@@ -52,24 +40,20 @@ from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
-from orchestrator.journal.four_eyes import FOUR_EYES
+from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
 from orchestrator.store.archive import FolderArchive
 from orchestrator.store.opening import frozen_note, open_store
-from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
-from saga.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
-from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
-from saga.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
-    import grpc.aio
     from google.protobuf.descriptor import ServiceDescriptor
 
     from orchestrator.api.application import Servicers
     from orchestrator.channels.grpc.credentials import Security
+    from orchestrator.console.application_pages import Pages
     from orchestrator.definition.saga import Input, Result, SagaDefinition
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.ports.channel import Channel
@@ -167,8 +151,16 @@ async def opened(settings: Settings, definitions: Sequence[Definition]) -> Async
 
 
 @asynccontextmanager
-async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> AsyncIterator[OpenedReplica]:
-    """A replica that has recovered nothing yet; raises what :func:`opened` does."""
+async def _assembled(
+    settings: Settings, definitions: Sequence[Definition], entry: DoorSecurity | None = None
+) -> AsyncIterator[OpenedReplica]:
+    """A replica that has recovered nothing yet; raises what :func:`opened` does.
+
+    Args:
+        settings: of this process.
+        definitions: the sagas that it runs.
+        entry: the security of the door to its metrics; ``None`` where it opens no other one.
+    """
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
         where = addresses(definitions, settings.participants)
@@ -183,9 +175,10 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
         if settings.drift_check:
             await live.refuse_drift()
         clock, owner = SystemClock(), _owner()
-        journal = await open_store(settings.journal, clock.now, settings.journal_listen)
+        observer = open_observability(os.environ, where, metrics_door(settings, entry))
+        stack.push_async_callback(observer.close)
+        journal = await open_store(settings.journal, clock.now, settings.journal_listen, observer.committed)
         stack.push_async_callback(journal.close)
-        observer = open_observability(os.environ, where)
         republishing = Republishing(journal, observer, clock, owner=owner, lease=settings.lease_seconds)
         # After the sagas are stopped, and before the journal is closed: only what has arrived need not be told again.
         stack.push_async_callback(_pass_on, observer, republishing)
@@ -195,9 +188,10 @@ async def _assembled(settings: Settings, definitions: Sequence[Definition]) -> A
             owner=owner,
             lease=settings.lease_seconds,
             limits=_limits(settings, definitions),
-            four_eyes=frozenset(act for name in settings.four_eyes for act in FOUR_EYES[name]),
+            four_eyes=FourEyes(settings.four_eyes),
         )
         worker = replica.worker
+        observer.measure(replica.readings)
         if settings.drift_check:
             for service, breaker in worker.bindings.breakers.items():
                 breaker.on_return = partial(live.compare_again, service)
@@ -226,8 +220,10 @@ async def serve(
     definitions: Sequence[Definition],
     servicers: Sequence[Servicers] = (),
     parent: Parent | None = None,
+    pages: Sequence[Pages] = (),
+    listening: Callable[[Mapping[str, str | None]], object] = lambda _: None,
 ) -> None:
-    """Run one replica with its API until SIGTERM or SIGINT, then drain it.
+    """Run one replica with its API and its console until SIGTERM or SIGINT, then drain it.
 
     It serves, new sagas too, while what an earlier process has left is still being recovered: a new saga waits for
     none of the old ones, and a repeated start finds in the journal what it started. Only an operator's act on a saga
@@ -239,14 +235,14 @@ async def serve(
         servicers: what registers the servicers of the application.
         parent: the process whose port it shares with others, and which it does not outlive; ``None`` for a replica
             that is alone on its port.
+        pages: what makes the pages of the application.
+        listening: called once calls are taken, with where; see :attr:`Doors.addresses`.
 
     Raises:
         SettingsError: a setting cannot work; and what else :func:`opened` raises.
     """
     _arm_failpoints(settings.failpoints)
-    callers = access_settings(settings)
-    tls = open_server_tls(settings.tls_certificate, settings.tls_key, settings.tls_ca)
-    refuse_exposed(settings.listen, callers, encrypted=tls is not None, insecure=settings.insecure)
+    entry = DoorSecurity(settings, SystemClock.now)
     look_for_cycles_seldom()
     stopping = asyncio.Event()
     watchdog = Watchdog(
@@ -259,16 +255,26 @@ async def serve(
     if parent is not None:
         parent.watch(stopping.set)
     with watchdog:
-        async with _assembled(settings, definitions) as replica:
-            server = ApiServer(
-                settings.listen,
-                _services(replica, servicers, settings),
-                open_authentication(callers, SystemClock.now),
-                settings.most_message_bytes,
-                shared=parent is not None,
-                tls=tls,
-            )
-            await _serve(server, settings, definitions, replica, stopping, parent)
+        async with _assembled(settings, definitions, entry) as replica:
+            sagas, over_grpc = replica.sagas, replica.participants.of_kind(GrpcChannel)
+            engine = Facades(sagas, sagas.schedules, sagas.bulk)
+            application, seen = application_of(engine, over_grpc, servicers, SystemClock(), settings)
+            doors = Doors.made(entry, settings, application, seen, pages, shared=parent is not None)
+            if parent is not None:
+                listening = _both(parent.tell_listening, listening)
+            await _serve(doors, settings, definitions, replica, stopping, listening)
+
+
+def _both(
+    tell: Callable[[], object], listening: Callable[[Mapping[str, str | None]], object]
+) -> Callable[[Mapping[str, str | None]], None]:
+    """What tells the parent first, and then whoever else listens."""
+
+    def told(addresses: Mapping[str, str | None]) -> None:
+        tell()
+        listening(addresses)
+
+    return told
 
 
 def look_for_cycles_seldom() -> None:
@@ -281,24 +287,22 @@ def look_for_cycles_seldom() -> None:
 
 
 async def _serve(
-    server: ApiServer,
+    doors: Doors,
     settings: Settings,
     definitions: Sequence[Definition],
     replica: OpenedReplica,
     stopping: asyncio.Event,
-    parent: Parent | None,
+    listening: Callable[[Mapping[str, str | None]], object],
 ) -> None:
     worker = replica.sagas.worker
     await worker.begin()
-    worker.recovery.reached = server.be_ready
-    await server.start()
-    _log.info("orchestrator listening on %s", server.address)
+    worker.recovery.reached = doors.be_ready
+    await doors.start()
     _log.info("serving %s", ", ".join(map(str, definitions)))
-    if parent is not None:
-        parent.tell_listening()
+    listening(doors.addresses)
     await stopping.wait()
     _log.info("orchestrator draining")
-    await server.drain(settings.drain_seconds)
+    await doors.drain(settings.drain_seconds)
 
 
 def _refuse_violations(definitions: Iterable[Definition]) -> None:
@@ -383,50 +387,6 @@ def channel_kinds(settings: Settings, security: Security) -> dict[str, Callable[
 def channel_settings(settings: Settings, security: Security) -> ChannelSettings:
     """How participants are reached over gRPC."""
     return ChannelSettings(settings.most_message_bytes, settings.keepalive_seconds, security=security)
-
-
-def access_settings(settings: Settings) -> AccessSettings:
-    """How callers are known."""
-    rules = TokenRules(
-        settings.jwt_issuer,
-        settings.jwt_audience,
-        settings.jwt_leeway_seconds,
-        settings.jwt_roles,
-        {theirs: next(iter(roles_named([ours]))) for theirs, ours in settings.jwt_role_names.items()},
-        settings.jwt_definitions,
-        settings.jwt_attributes,
-    )
-    return AccessSettings(settings.state_dir, settings.subjects, settings.jwt_keys, rules)
-
-
-def _services(
-    opened: OpenedReplica, servicers: Iterable[Servicers], settings: Settings
-) -> dict[str, Callable[[grpc.aio.Server], None]]:
-    sagas, clock = NarrowedSagas(opened.sagas), SystemClock()
-    limits = StartLimits(settings.most_starts_in_flight, settings.most_starts_queued)
-    starts = Starts(sagas, Admission(limits, ThreadLoad()))
-    application = Application(sagas, starts, clock, partial(_channel_to, opened.participants.of_kind(GrpcChannel)))
-    service = SagaService(sagas, starts, SagaFeed(opened.sagas, clock, settings.most_watchers), clock)
-    application.add("saga.v1.SagaService", add_SagaServiceServicer_to_server, service)
-    schedules = ScheduleService(NarrowedSchedules(opened.sagas.schedules, sagas), sagas)
-    application.add("saga.v1.ScheduleService", add_ScheduleServiceServicer_to_server, schedules)
-    application.add("saga.v1.FiguresService", add_FiguresServiceServicer_to_server, FiguresService(sagas, clock))
-    application.add("saga.v1.AccessService", add_AccessServiceServicer_to_server, AccessService())
-    for each in servicers:
-        each.register(application)
-    return application.services
-
-
-def _channel_to(over_grpc: Mapping[str, GrpcChannel], service: str) -> grpc.aio.Channel:
-    """The channel to a participant as it is now.
-
-    Raises:
-        DefinitionError: no saga that is served uses this service over gRPC.
-    """
-    if service not in over_grpc:
-        known = ", ".join(sorted(over_grpc))
-        raise DefinitionError(f"no saga that is served reaches {service} over gRPC; those that are reached: {known}")
-    return over_grpc[service].current
 
 
 async def _pass_on(observer: ClosableObserver, republishing: Republishing) -> None:

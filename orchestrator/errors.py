@@ -28,6 +28,9 @@
     │   ├── ScheduleNotFound    there is no such schedule
     │   ├── ScheduleExists      its name is taken, or the request id was used before, with another content
     │   └── ScheduleRefused     the schedule is not in a state in which this can be done to it
+    ├── BulkActError            about one bulk act; carries its id
+    │   ├── BulkActNotFound     there is no such bulk act
+    │   └── BulkActRefused      the bulk act is not in a state in which this can be done to it
     ├── AccessRefused           a caller may not do what it asks for; nothing was done
     │   ├── NotAuthenticated    nobody knows who calls: no credentials, or wrong or expired ones
     │   └── NotAllowed          it is known who calls, and their roles do not allow it
@@ -267,6 +270,37 @@ class ScheduleRefused(ScheduleError):
     def __init__(self, name: str, reason: str, message: str) -> None:
         self.reason = reason
         super().__init__(name, message)
+
+
+class BulkActError(OrchestratorError):
+    """About one bulk act.
+
+    Attributes:
+        bulk_id: the bulk act.
+    """
+
+    def __init__(self, bulk_id: str, message: str) -> None:
+        self.bulk_id = bulk_id
+        super().__init__(message)
+
+
+class BulkActNotFound(BulkActError):
+    """There is no such bulk act, or it was deleted because it is old."""
+
+    def __init__(self, bulk_id: str) -> None:
+        super().__init__(bulk_id, f"there is no bulk act {bulk_id!r}; old ones are deleted")
+
+
+class BulkActRefused(BulkActError):
+    """The bulk act is not in a state in which this can be done to it.
+
+    Attributes:
+        reason: why, in UPPER_SNAKE_CASE, such as ``NOT_PREPARED``.
+    """
+
+    def __init__(self, bulk_id: str, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(bulk_id, message)
 
 
 class UnknownSignal(ActRefused):

@@ -9,8 +9,9 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.access.subject import roles_named
+from orchestrator.contract.addresses import console_address
 from orchestrator.errors import SettingsError
-from orchestrator.journal.four_eyes import FOUR_EYES
+from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.journal.retention import TAKES, Action, Rules, parse_rule
 from orchestrator.ports.quotas import Rate
 from orchestrator.store.opening import default_url, is_known, known_urls, refuse_unheard
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "ORCHESTRATOR_"
 """With this begins every variable of the orchestrator."""
 
+_BESIDE: Final = "beside the API"
 _SECONDS: Final = {"s": 1, "min": 60}
 _MOST_CALLS: Final = 100_000
 _Whole = Annotated[int, Field(ge=1)]
@@ -32,8 +34,13 @@ class Settings(BaseSettings):
 
     Attributes:
         listen: ``host:port`` of the API; port 0 leaves the choice to the system.
+        console_listen: ``host:port`` of the web console; empty for none. Default: this machine alone, 80 ports above
+            ``listen``.
+        trace_url: where a trace can be seen, such as ``http://127.0.0.1:16686/trace/{trace_id}``; empty for nowhere.
         state_dir: where the journal lies unless ``journal`` says otherwise, and the local operator's token.
         journal: the store, as :func:`orchestrator.store.opening.open_store` takes it. Default: a file in ``state_dir``.
+        metrics_listen: ``host:port`` of the page of metrics for Prometheus; empty for none. With ``processes``, each
+            replica has a page: the first one's is here, the next ones' are at the ports that follow.
         journal_listen: another URL of the same store, on which to hear of other replicas: where ``journal`` leads
             through a pooler, one that leads to the database itself. Default: ``journal``.
         sagas: the modules or packages that hold the sagas to serve, separated by commas.
@@ -89,8 +96,10 @@ class Settings(BaseSettings):
             ``authorization: Bearer <token>``.
         insecure: listen to a network without TLS, send commands over one without TLS, or listen to one with nobody
             known but the local operator; logged at each start.
-        four_eyes: ``resolve``, ``skip`` or both, separated by commas: what two people must ask for.
+        four_eyes: what two people must ask for: ``resolve``, ``skip``, ``approve`` or ``approve:<name>``, separated by
+            commas.
         log_level: of the orchestrator's own log.
+        log_format: ``text`` for people, ``json`` for one JSON object a line.
         failpoints: for crash tests: names of :mod:`orchestrator.engine.run.failpoints` at which the process kills
             itself, ``name`` or ``name:n`` for the n-th time, separated by commas.
     """
@@ -98,9 +107,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True)
 
     listen: str = Field(default="127.0.0.1:50100", pattern=r"^\S+:\d{1,5}$")
+    console_listen: str = Field(default=_BESIDE, validate_default=True, pattern=r"^(\S+:\d{1,5})?$")
+    trace_url: str = Field(default="", pattern=r"^(https?://\S*\{trace_id\}\S*)?$")
     state_dir: Path = Field(default=Path(".state"), validation_alias="STATE_DIR")
     journal: str = Field(default="", validate_default=True)
     journal_listen: str = ""
+    metrics_listen: str = Field(default="", pattern=r"^(\S+:\d{1,5})?$")
     sagas: Annotated[tuple[str, ...], NoDecode] = ()
     overlays: Annotated[tuple[Path, ...], NoDecode] = ()
     participants: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
@@ -141,9 +153,15 @@ class Settings(BaseSettings):
     insecure: bool = False
     four_eyes: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
     retention: Annotated[tuple[str, ...], NoDecode] = ()
     retention_archive: Path | None = Field(default=None, validate_default=True)
     failpoints: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @field_validator("console_listen", mode="before")
+    @classmethod
+    def _beside(cls, value: object, info: ValidationInfo) -> object:
+        return console_address(info.data.get("listen", "")) if value == _BESIDE else value
 
     @field_validator("sagas", "overlays", "retention", "failpoints", "four_eyes", mode="before")
     @classmethod
@@ -162,6 +180,13 @@ class Settings(BaseSettings):
         if value is None and any(parse_rule(each).action is Action.ARCHIVE for each in info.data.get("retention", ())):
             raise ValueError("a rule of ORCHESTRATOR_RETENTION archives: name the folder")
         return value
+
+    def of_replica(self, number: int) -> Settings:
+        """The settings of one of several replicas, from 1: each serves its metrics at a port of its own."""
+        host, _, port = self.metrics_listen.rpartition(":")
+        if not int(port or 0):
+            return self
+        return self.model_copy(update={"metrics_listen": f"{host}:{int(port) + number - 1}"})
 
     @property
     def retention_rules(self) -> Rules:
@@ -210,8 +235,7 @@ class Settings(BaseSettings):
     @field_validator("four_eyes")
     @classmethod
     def _acts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not set(value) <= set(FOUR_EYES):
-            raise ValueError(f"expected {_TAKES['four_eyes']}")
+        FourEyes(value)
         return value
 
     @field_validator("jwt_role_names")
@@ -242,9 +266,12 @@ def read_settings(**options: Any) -> Settings:  # noqa: ANN401 - the options are
 # What a field takes, in words. The messages of pydantic speak of patterns and types.
 _TAKES: Final = {
     "listen": "host:port, such as 127.0.0.1:50100",
+    "console_listen": "host:port, such as 127.0.0.1:50180, or nothing for no console",
+    "trace_url": "a URL that holds {trace_id}, such as http://127.0.0.1:16686/trace/{trace_id}",
     "state_dir": "a folder",
     "STATE_DIR": "a folder",
     "journal": known_urls(),
+    "metrics_listen": "host:port, such as 127.0.0.1:9464, or nothing",
     "journal_listen": "another URL of a journal that processes share, postgresql://<host>/<database>",
     "sagas": "names of modules, separated by commas",
     "overlays": "names of files, separated by commas",
@@ -284,8 +311,9 @@ _TAKES: Final = {
     "participant_tls_names": "full.service.Name=name, separated by commas",
     "participant_tokens": "full.service.Name=file, separated by commas",
     "insecure": "true or false",
-    "four_eyes": "resolve, skip or both, separated by commas",
+    "four_eyes": "resolve, skip, approve or approve:<name of an approval>, separated by commas",
     "log_level": "DEBUG, INFO, WARNING or ERROR",
+    "log_format": "text or json",
     "retention": f"{TAKES}, separated by commas",
     "retention_archive": "a folder",
     "failpoints": "names, separated by commas",

@@ -7,23 +7,30 @@ is marked with ``long``. Together they are all tests.
 each time, and many, in ``make soak``; the seed repeats them, and so no examples of earlier runs are kept.
 
 A shell lets its background jobs ignore SIGINT, and their children with them: here every process can be interrupted.
+
+People are shown the time of their machine; here it is UTC, wherever the machine is.
 """
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import settings
 
-_LONG: Final = ("acceptance", "crash")
+_LONG: Final = ("acceptance", "browser", "crash")
 
 pytest_plugins = ["tests.support.postgres"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+os.environ["TZ"] = "UTC"
+time.tzset()
 
 settings.register_profile("fixed", derandomize=True, max_examples=100, deadline=None)
 settings.register_profile("random", database=None, max_examples=1_000, deadline=None, print_blob=True)

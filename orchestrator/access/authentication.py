@@ -33,11 +33,13 @@ class Credentials(NamedTuple):
         authorization: the metadata ``authorization``, such as ``Bearer saga_...``; empty where there is none.
         certificate: the names in the client certificate, which the server has verified; empty where there is none.
         peer: where the call comes from, as gRPC says it.
+        has_ended: the client certificate has ended since the connection was made.
     """
 
     authorization: str
     certificate: tuple[str, ...]
     peer: str
+    has_ended: bool = False
 
     def __repr__(self) -> str:
         return f"Credentials(peer={self.peer!r})"  # a token is shown nowhere
@@ -69,12 +71,28 @@ class Authentication:
             NotAuthenticated: nobody knows.
             KeysUnavailable: the keys that would tell could not be read so far.
         """
+        if credentials.has_ended:  # no connection could be made with it now
+            raise NotAuthenticated("CERTIFICATE_EXPIRED", "the client certificate has ended; ask for a new one")
         scheme, _, token = credentials.authorization.partition(" ")
         token = token.strip()
         if credentials.authorization and (scheme.lower() != "bearer" or not token):
             raise NotAuthenticated("NO_TOKEN", "the metadata `authorization` is not `Bearer <token>`")
         subject = await self._by_token(token) if token else self._by_certificate(credentials.certificate)
         return replace(subject, peer=credentials.peer)
+
+    def token_of(self, code: str, now: int) -> str:
+        """The token for which the code of a sign-in link stands.
+
+        Args:
+            code: that the link has brought.
+            now: nanoseconds since the epoch, UTC.
+
+        Raises:
+            NotAuthenticated: it stands for none now.
+        """
+        if self._local is None:
+            raise NotAuthenticated("CODE_NOT_KNOWN", "this orchestrator has no local operator; sign in with your token")
+        return self._local.by_code(code, now)
 
     async def _by_token(self, token: str) -> Subject:
         found = self._local.by_token(token) if self._local else None

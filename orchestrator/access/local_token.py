@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.access.fingerprints import fingerprint, new_token
+from orchestrator.access.sign_in_code import refuse_code
 from orchestrator.access.subject import Subject
 from orchestrator.contract.access import Role
 from orchestrator.errors import SettingsError
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 LOCAL: Final = "local token"
 FILE: Final = "token"
 """Its file in the state folder."""
+
+
+class _Token(NamedTuple):
+    """The token, and by what it is recognised."""
+
+    text: str
+    fingerprint: str
+
+    def __repr__(self) -> str:
+        return "_Token()"  # a token is shown nowhere
 
 
 class LocalToken:
@@ -41,7 +52,7 @@ class LocalToken:
         path = folder / FILE
         try:
             _make(path)
-            self._file = WatchedFiles([path], lambda content: _fingerprint_of(content.decode()), settled=True)
+            self._file = WatchedFiles([path], lambda content: _token_in(content.decode()), settled=True)
         except (OSError, ValueError) as error:
             raise SettingsError(f"the local operator's token cannot be kept in {path}: {error}") from None
 
@@ -51,7 +62,16 @@ class LocalToken:
 
     def by_token(self, token: str) -> Subject | None:
         """The local operator, where it is their token."""
-        return self._subject if fingerprint(token) == self._file.content else None
+        return self._subject if fingerprint(token) == self._file.content.fingerprint else None
+
+    def by_code(self, code: str, now: int) -> str:
+        """The token for which a code stands that a link has brought.
+
+        Raises:
+            NotAuthenticated: it stands for none now.
+        """
+        refuse_code(code, self._file.content.text, now)
+        return self._file.content.text
 
 
 def _make(path: Path) -> None:
@@ -68,8 +88,8 @@ def _make(path: Path) -> None:
     draft.unlink()
 
 
-def _fingerprint_of(text: str) -> str:
+def _token_in(text: str) -> _Token:
     token = text.strip()
     if not token:
         raise ValueError("it is empty; remove it, and start again")
-    return fingerprint(token)
+    return _Token(token, fingerprint(token))

@@ -9,6 +9,7 @@ A caller who is not narrowed, and the process itself, see the engine as it is.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from orchestrator.engine.sagas import PATIENCE_SECONDS
 from orchestrator.errors import NotAllowed, SagaNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 
     from orchestrator.access.subject import Subject
     from orchestrator.contract.command import Command
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         ParticipantHealth,
         PlannedCompensation,
         RecoveryProgress,
+        ReplayFinding,
         Sagas,
         Served,
         Signal,
@@ -208,6 +210,21 @@ class NarrowedSagas:
     async def suspended(self) -> Sequence[SuspendedGroup]:
         """See the facade, and :meth:`count`."""
         return _countable(await self._sagas.suspended())
+
+    async def verify(self, saga_id: str) -> ReplayFinding:
+        """See the facade."""
+        await self._reach(saga_id)
+        return await self._sagas.verify(saga_id)
+
+    async def inputs(self, saga_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """See the facade. Who is narrowed is told no input of a saga that they may not see."""
+        if narrowing() is None:
+            return await self._sagas.inputs(saga_ids)
+        found: dict[str, bytes] = {}
+        for saga_id in saga_ids:
+            with contextlib.suppress(SagaNotFound):
+                found[saga_id] = (await self.get(saga_id)).input
+        return found
 
     async def _reach(self, saga_id: str) -> None:
         """Raises: SagaNotFound: the caller may not see it, or there is none."""

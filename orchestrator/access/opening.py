@@ -74,14 +74,22 @@ def open_authentication(settings: AccessSettings, now: Callable[[], int]) -> Aut
     return Authentication(local=LocalToken(settings.state_dir, _user()))
 
 
-def refuse_exposed(listen: str, settings: AccessSettings, *, encrypted: bool, insecure: bool) -> None:
+def refuse_exposed(
+    listen: str,
+    settings: AccessSettings,
+    *,
+    encrypted: bool,
+    insecure: bool,
+    variable: str = "ORCHESTRATOR_LISTEN",
+) -> None:
     """Refuse an address that a network reaches where calls could be read there, or nobody is known but the operator.
 
     Args:
-        listen: ``host:port`` of the API.
+        listen: ``host:port`` of the API or of the console.
         settings: how callers are known.
         encrypted: calls come over TLS.
         insecure: the operator wants it all the same; that is logged.
+        variable: the setting that says the address.
 
     Raises:
         SettingsError: it is refused; the message says what to set.
@@ -93,7 +101,7 @@ def refuse_exposed(listen: str, settings: AccessSettings, *, encrypted: bool, in
         _log.warning("INSECURE: %s can be reached over a network, without %s", listen, " and without ".join(missing))
         return
     raise SettingsError(
-        f"ORCHESTRATOR_LISTEN: {listen} can be reached over a network, without {' and without '.join(missing)}; "
+        f"{variable}: {listen} can be reached over a network, without {' and without '.join(missing)}; "
         "set ORCHESTRATOR_SUBJECTS or ORCHESTRATOR_JWT_KEYS and use TLS, listen on 127.0.0.1, or say --insecure "
         "(ORCHESTRATOR_INSECURE=true) where the network itself is safe"
     )

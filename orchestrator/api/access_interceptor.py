@@ -15,8 +15,8 @@ A request is decoded after this, so that what is sent by nobody is only bytes. A
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, cast
 
 import grpc
 import grpc.aio
@@ -27,30 +27,35 @@ from grpc_status import rpc_status
 from orchestrator.access.authentication import Credentials
 from orchestrator.access.decisions import refuse_without_role
 from orchestrator.access.subject import enter
+from orchestrator.api.lasting import Lasting
 from orchestrator.api.refusal_log import RefusalLog
 from orchestrator.api.refusals import status_for
 from orchestrator.channels.grpc.reflection import V1, V1ALPHA
-from orchestrator.contract.access import Role, role_of
+from orchestrator.contract.access import Role, roles_of
 from orchestrator.contract.rules.access import check_access
 from orchestrator.errors import AccessRefused, DefinitionError, KeysUnavailable, NotAllowed
+from orchestrator.participant.callers import shown_by
+from orchestrator.participant.certificates import has_ended, names_now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
     from orchestrator.access.authentication import Authentication
     from orchestrator.access.subject import Subject
+    from orchestrator.ports.clock import Clock
 
     Context = grpc.aio.ServicerContext[Any, Any]
     Handler = grpc.RpcMethodHandler[Any, Any]
 
 _OPEN: Final = f"/{health.SERVICE_NAME}/"
-_REFLECTION: Final = {f"/{version}/ServerReflectionInfo": Role.VIEWER for version in (V1, V1ALPHA)}
-_TRUSTED_SECONDS: Final = 15.0
-"""For how long a stream goes on before its caller is looked at again: tokens expire and are taken away."""
+_REFLECTION: Final = {f"/{version}/ServerReflectionInfo": (Role.VIEWER,) for version in (V1, V1ALPHA)}
+
+Roles = tuple[Role, ...]
+"""All of which a method needs; empty where nobody may call it."""
 
 
-def required_roles(services: Iterable[str]) -> dict[str, Role]:
-    """The role that each method needs, by its path, such as ``/saga.v1.SagaService/GetSaga``; that of reflection too.
+def required_roles(services: Iterable[str]) -> dict[str, Roles]:
+    """What each method needs, by its path, such as ``/saga.v1.SagaService/GetSaga``; that of reflection too.
 
     Args:
         services: the full names of the API's services, whose stubs are imported.
@@ -61,8 +66,8 @@ def required_roles(services: Iterable[str]) -> dict[str, Role]:
     found = [descriptor_pool.Default().FindServiceByName(name) for name in services]
     if violations := [str(violation) for service in found for violation in check_access(service)]:
         raise DefinitionError("\n".join(["not served, because of:", *violations]))
-    roles = {f"/{each.full_name}/{method.name}": role_of(method) for each in found for method in each.methods}
-    return {**_REFLECTION, **{path: role for path, role in roles.items() if role is not None}}
+    roles = {f"/{each.full_name}/{method.name}": roles_of(method) for each in found for method in each.methods}
+    return {**_REFLECTION, **roles}
 
 
 class AccessInterceptor(grpc.aio.ServerInterceptor):
@@ -70,12 +75,14 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
 
     Args:
         authentication: tells who calls.
-        roles: the role that each method needs, by its path.
+        roles: what each method needs, by its path.
+        clock: tells when to look again at the caller of a stream.
     """
 
-    def __init__(self, authentication: Authentication, roles: dict[str, Role]) -> None:
+    def __init__(self, authentication: Authentication, roles: dict[str, Roles], clock: Clock) -> None:
         self._authentication = authentication
         self._roles = roles
+        self._clock = clock
         self._handlers: dict[str, Handler] = {}
         self._log = RefusalLog()
 
@@ -92,7 +99,8 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or path.startswith(_OPEN):
             return handler
-        self._handlers[path] = _guarded(handler, Door(self._authentication, path, self._roles.get(path), self._log))
+        door = Door(self._authentication, path, self._roles.get(path, ()), self._log, self._clock)
+        self._handlers[path] = _guarded(handler, door)
         return self._handlers[path]
 
 
@@ -102,40 +110,59 @@ class Door(NamedTuple):
     Attributes:
         authentication: tells who calls.
         path: of the method.
-        role: that it needs; ``None`` where nobody may call it.
+        roles: all of which it needs; empty where nobody may call it.
         log: of refusals.
+        clock: the time.
     """
 
     authentication: Authentication
     path: str
-    role: Role | None
+    roles: Roles
     log: RefusalLog
+    clock: Clock
 
-    async def admit(self, context: Context) -> None:
-        """Let the caller in; otherwise the call ends here."""
+    async def admit(self, context: Context) -> Subject:
+        """Let the caller in, who is then the current one; otherwise the call ends here."""
+        try:
+            who = await self.look(context)
+        except (AccessRefused, KeysUnavailable) as error:
+            await refuse(error, context)
+        enter(who)
+        return who
+
+    async def look(self, context: Context) -> Subject:
+        """Who calls. A refusal is logged.
+
+        Raises:
+            AccessRefused: nobody knows, or they may not.
+            KeysUnavailable: the keys that would tell could not be read so far.
+        """
         who: Subject | None = None
         try:
             who = await self.authentication.subject(_credentials(context))
-            if self.role is None:
+            if not self.roles:
                 raise NotAllowed("ROLE_UNKNOWN", f"the contract does not say who may call {self.path}, so nobody may")
-            refuse_without_role(who, self.role, self.path.rpartition("/")[2])
+            for role in self.roles:
+                refuse_without_role(who, role, self.path.rpartition("/")[2])
         except (AccessRefused, KeysUnavailable) as error:
             self.log.tell(self.path, str(who) if who else f"somebody at {context.peer()}", error)
-            await context.abort_with_status(rpc_status.to_status(status_for(error)))
-        else:
-            enter(who)
+            raise
+        return who
+
+
+async def refuse(error: Exception, context: Context) -> NoReturn:
+    """End a call."""
+    await context.abort_with_status(rpc_status.to_status(status_for(error)))
 
 
 def _credentials(context: Context) -> Credentials:
     """What the call brings. A certificate is there only where the server has verified it."""
     said = [str(value) for key, value in context.invocation_metadata() or () if key == "authorization"]
-    peer = str(context.peer())
-    if said:
-        return Credentials(said[0] if len(said) == 1 else "more than one", (), peer)
-    shown = cast("dict[str, Iterable[bytes]]", context.auth_context())
-    # An authority that checks alternative names may let anybody choose the common name (RFC 6125).
-    names = shown.get("x509_subject_alternative_name") or shown.get("x509_common_name") or ()
-    return Credentials("", tuple(name.decode(errors="replace") for name in names), peer)
+    authorization = "more than one" if len(said) > 1 else "".join(said)
+    pem, peer = shown_by(context), str(context.peer())
+    if pem is None:
+        return Credentials(authorization, (), peer)
+    return Credentials(authorization, names_now(pem), peer, has_ended=has_ended(pem))
 
 
 def _guarded(handler: Handler, door: Door) -> Handler:
@@ -162,13 +189,15 @@ def _answering(behaviour: Any, door: Door, read: Callable[[Any], Any]) -> Any:  
 
 def _streaming(behaviour: Any, door: Door, read: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - see _guarded
     async def stream(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401 - bytes, or a stream of them
-        await door.admit(context)
-        admitted_at = time.monotonic()
-        async for message in behaviour(read(request), context):
-            if time.monotonic() - admitted_at > _TRUSTED_SECONDS:
-                await door.admit(context)
-                admitted_at = time.monotonic()
-            yield message
+        admitted = await door.admit(context)
+        lasting = Lasting(partial(door.look, context), door.clock)
+        try:
+            async for message in lasting.answers(behaviour(read(request), context), admitted):
+                yield message
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:  # noqa: BLE001 - every error has a status
+            await refuse(error, context)
 
     return stream
 

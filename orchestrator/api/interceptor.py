@@ -10,10 +10,11 @@ import grpc
 import grpc.aio
 from grpc_status import rpc_status
 
+from orchestrator.access.subject import current
 from orchestrator.api.decoding import decoded, refuse_undecodable, tolerant
 from orchestrator.api.refusals import status_for
 from orchestrator.api.validation import refuse_invalid
-from orchestrator.errors import Draining, Undecodable
+from orchestrator.errors import AccessRefused, Draining, Undecodable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -164,4 +165,6 @@ def _conversed(behaviour: Callable[[AsyncIterator[Message], Context], AsyncItera
 async def _refuse(error: Exception, path: str, context: Context) -> NoReturn:
     if isinstance(error, Undecodable):
         _log.warning("%s is refused: %s", path, error)
+    if isinstance(error, AccessRefused):  # by what it asks for, which the door does not read
+        _log.warning("%s is refused to %s: %s", path, current(), error)
     await context.abort_with_status(rpc_status.to_status(status_for(error)))

@@ -48,6 +48,8 @@ REFUSALS: Final[dict[type[errors.OrchestratorError], Refusal]] = {
     errors.ScheduleNotFound: Refusal(StatusCode.NOT_FOUND, "SCHEDULE_NOT_FOUND"),
     errors.ScheduleExists: Refusal(StatusCode.ALREADY_EXISTS),
     errors.ScheduleRefused: Refusal(StatusCode.FAILED_PRECONDITION),
+    errors.BulkActNotFound: Refusal(StatusCode.NOT_FOUND, "BULK_ACT_NOT_FOUND"),
+    errors.BulkActRefused: Refusal(StatusCode.FAILED_PRECONDITION),
     errors.SagaDeleted: Refusal(StatusCode.ALREADY_EXISTS, "SAGA_DELETED"),
     errors.ActRefused: Refusal(StatusCode.FAILED_PRECONDITION),
     errors.SignalTypeDiffers: Refusal(StatusCode.INVALID_ARGUMENT),
@@ -89,6 +91,8 @@ def _details(error: Exception, refusal: Refusal) -> list[Message]:
         info.metadata["saga_id"] = cut(error.saga_id, _FIELD_BYTES)
     if isinstance(error, errors.ScheduleError):
         info.metadata["schedule"] = cut(error.name, _FIELD_BYTES)
+    if isinstance(error, errors.BulkActError):
+        info.metadata["bulk_act_id"] = cut(error.bulk_id, _FIELD_BYTES)
     details = [info]
     if isinstance(error, errors.InvalidInput):
         details.append(_bad_request(error.violations))

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.access.decisions import refuse_without_role
 from orchestrator.access.narrowed import can_be_seen
 from orchestrator.access.subject import actor, current
-from orchestrator.api.bulk import act_on_sagas
+from orchestrator.api.guidance.guidance import lacks_role, saga_guidance
 from orchestrator.api.requests import DEFAULT_PAGE_SIZE, patience_of, priority_of, traceparent_of, unpack
 from orchestrator.api.searching import find_sagas, refuse_unknown, suspension_of, waits_for, wanted
 from orchestrator.api.signals import decision_of, signal_of
 from orchestrator.api.validation import refuse_invalid
+from orchestrator.api.views.guidance_view import guidance_view
 from orchestrator.api.views.journal_view import journal_view
 from orchestrator.api.views.preview_view import preview_view
 from orchestrator.api.views.saga_view import record_view, saga_view
@@ -65,15 +66,18 @@ class SagaService(SagaServiceServicer):
     async def GetSaga(self, request: api.GetSagaRequest, context: Context) -> api.GetSagaResponse:
         """See the contract."""
         state = await self._sagas.get(request.saga_id)
-        view = self._view(state)
+        answer = api.GetSagaResponse(saga=self._view(state))
+        if request.include_guidance:
+            guidance = saga_guidance(state, self._sagas, self._clock.now(), lacks_role)
+            answer.guidance.CopyFrom(guidance_view(guidance))
         if request.include_journal:
             entries = await self._sagas.entries(request.saga_id)
             first = int(request.journal_page_token or 1)
             after = first + (request.journal_page_size or len(entries))
             page = journal_view(entries, self._find(state), self._sagas.contract, first, after - first)
-            view.journal.extend(page)
-            return api.GetSagaResponse(saga=view, next_journal_page_token=str(after) if after <= len(entries) else "")
-        return api.GetSagaResponse(saga=view)
+            answer.saga.journal.extend(page)
+            answer.next_journal_page_token = str(after) if after <= len(entries) else ""
+        return answer
 
     async def ListSagas(self, request: api.ListSagasRequest, context: Context) -> api.ListSagasResponse:
         """See the contract."""
@@ -182,13 +186,6 @@ class SagaService(SagaServiceServicer):
         """See the contract."""
         state = await self._sagas.skip_compensation(request.saga_id, request.key, request.evidence, actor())
         return api.SkipCompensationResponse(saga=self._view(state))
-
-    async def ActOnSagas(
-        self, request: api.ActOnSagasRequest, context: Context
-    ) -> AsyncIterator[api.ActOnSagasResponse]:
-        """See the contract."""
-        async for answer in act_on_sagas(request, self._sagas, patience_of(context)):
-            yield answer
 
     async def _act(self, act: Act, request: _ActRequest, context: Context) -> SagaState:
         return await self._sagas.act(act, request.saga_id, request.reason, actor(), patience=patience_of(context))

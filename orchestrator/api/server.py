@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from orchestrator.access.authentication import Authentication
     from orchestrator.participant.tls import ServerTls
+    from orchestrator.ports.clock import Clock
 
 _UNBOUNDED: Final = 2**31 - 1
 _METADATA_BYTES: Final = 64 * 1024
@@ -55,6 +56,7 @@ class ApiServer:
         address: ``host:port``; port 0 leaves the choice to the system.
         services: for each service's full name, the function that adds its servicer to a server.
         authentication: tells who calls.
+        clock: tells when to look again at the caller of a stream.
         most_bytes: the largest request that is taken.
         shared: other processes listen on the same port, each of which gets a part of the connections. Without, a
             second process there is an error instead of a rival.
@@ -73,6 +75,7 @@ class ApiServer:
         address: str,
         services: Mapping[str, Callable[[grpc.aio.Server], None]],
         authentication: Authentication,
+        clock: Clock,
         most_bytes: int = MOST_BYTES,
         *,
         shared: bool = False,
@@ -85,7 +88,7 @@ class ApiServer:
             ("grpc.max_receive_message_length", most_bytes),
             ("grpc.so_reuseport", int(shared)),
         )
-        access = AccessInterceptor(authentication, required_roles(services))
+        access = AccessInterceptor(authentication, required_roles(services), clock)
         self._authentication = authentication
         self._boundary = Boundary(names)
         self._server = grpc.aio.server(interceptors=[access, self._boundary], options=options)

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
+import re
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
 import typer
 
-from orchestrator.cli.output.exit import errors_reported
+from orchestrator.cli.output.exit import ExitCode, refuse
+from orchestrator.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +30,7 @@ _OPTIONS: Final = {
     "name": "For whom the certificate of the other side is, where it is not for the host in the address.",
 }
 _PREFIX: Final = "ORCHESTRATOR_CLIENT_TLS_"
+_NUMBER: Final = re.compile(r"\[Errno \d+\] ")
 
 _given: ContextVar[dict[str, str]] = ContextVar("tls", default={})  # noqa: B039 - it is replaced, and never changed
 
@@ -59,6 +63,12 @@ def _parameter(name: str, told: str) -> inspect.Parameter:
     )
 
 
+def typed_options() -> list[str]:
+    """What was typed of these options, and is not in the environment."""
+    typed = {name: said for name, said in _given.get().items() if os.environ.get(f"{_PREFIX}{name.upper()}") != said}
+    return [word for name, said in typed.items() for word in (f"--tls-{name}", said)]
+
+
 def tls_for(address: str) -> ClientTls | None:
     """What a connection to ``host:port`` is secured with; ``None`` for nothing.
 
@@ -72,5 +82,14 @@ def tls_for(address: str) -> ClientTls | None:
 
     ca, certificate, key = (Path(given[name]) if name in given else None for name in ("ca", "certificate", "key"))
     names = {address: given["name"]} if "name" in given else {}
-    with errors_reported():
+    try:
         return open_client_tls(ca, certificate, key, names, prefix=_PREFIX)
+    except SettingsError as error:
+        refuse(_in_options(str(error)), code=ExitCode.WRONG)
+
+
+def _in_options(told: str) -> str:
+    """What is wrong with a file, with the names of the options in place of the variables."""
+    for name in _OPTIONS:
+        told = told.replace(f"{_PREFIX}{name.upper()}", f"--tls-{name}")
+    return _NUMBER.sub("", told)

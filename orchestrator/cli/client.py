@@ -12,12 +12,16 @@ from google.protobuf.message import Message
 
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.channels.grpc.credentials import open_channel
-from orchestrator.cli.certificates import tls_for
-from orchestrator.cli.credentials import token_for
-from orchestrator.cli.output.exit import refuse
+from orchestrator.cli.address import typed_address
+from orchestrator.cli.certificates import tls_for, typed_options
+from orchestrator.cli.completion import saga_ids
+from orchestrator.cli.credentials import token_file, token_for
+from orchestrator.cli.output.exit import ExitCode, refuse
+from orchestrator.cli.output.form import wants_json
 from orchestrator.cli.output.text import made_visible, visible
-from orchestrator.contract.addresses import default_address
-from saga.v1.saga_service_pb2 import DESCRIPTOR, GetSagaRequest, ListSagasRequest, SagaFilter
+from orchestrator.cli.reaching import why_unreached
+from orchestrator.cli.remedies import remedy_for
+from saga.v1.saga_service_pb2 import GetSagaRequest, ListSagasRequest, SagaFilter
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 
 if TYPE_CHECKING:
@@ -27,30 +31,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DEFAULT_ADDRESS: Final = default_address(DESCRIPTOR.services_by_name["SagaService"])
-
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "*": "127.0.0.1"}  # noqa: S104 - nothing is bound
-
-
-def _reachable(address: str) -> str:
-    """The address to connect to: an orchestrator that listens on every interface is reached on loopback."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise typer.BadParameter(f"expected host:port, such as {DEFAULT_ADDRESS}, not {address!r}")
-    return f"{_EVERYWHERE.get(host, host)}:{port}" if int(port) else DEFAULT_ADDRESS
-
-
-Address = Annotated[
-    str,
-    typer.Option(
-        help="host:port of the orchestrator.",
-        envvar=["ORCHESTRATOR_ADDRESS", "ORCHESTRATOR_LISTEN"],
-        callback=_reachable,
-    ),
-]
 SagaId = Annotated[
     str,
-    typer.Argument(help="The saga's identity, or the beginning of it; of an order, the order id.", show_default=False),
+    typer.Argument(
+        help="The saga's identity, or the beginning of it; of an order, the order id.",
+        show_default=False,
+        autocompletion=saga_ids,
+    ),
 ]
 
 PATIENCE_SECONDS: Final = 10.0
@@ -68,18 +55,27 @@ _UNKNOWN: Final = (
     "the orchestrator at {address} does not know who you are: {why} (--token-file, ORCHESTRATOR_TOKEN, or STATE_DIR "
     "for the local operator's token in its state folder)"
 )
+_SILENT: Final = (
+    "the orchestrator at {address} did not answer within {seconds:.0f} s; ask again, or look at its log and load"
+)
 _GONE: Final = "the orchestrator at {address} went away before it had answered; ask again"
 # gRPC's own message is about its internals.
 _WITHOUT_DETAILS: Final = {
-    grpc.StatusCode.UNAVAILABLE: (
-        "no orchestrator answers at {address}; start one (`make run`), name another --address, or say --tls-ca where "
-        "it listens with TLS"
-    ),
+    grpc.StatusCode.UNAVAILABLE: "no orchestrator answers at {address}; start one, or name another --address",
     grpc.StatusCode.UNIMPLEMENTED: (
         "what answers at {address} is no orchestrator, or an older one; name another --address"
     ),
     grpc.StatusCode.RESOURCE_EXHAUSTED: "the answer of the orchestrator at {address} is too large",
 }
+
+
+def given_options() -> list[str]:
+    """What was typed to reach the orchestrator, and is not in the environment: other commands need it, too."""
+    address, named = typed_address(), token_file()
+    words = ["--address", address] if address else []
+    if named is not None:
+        words += ["--token-file", str(named)]
+    return words + typed_options()
 
 
 @contextlib.asynccontextmanager
@@ -95,9 +91,10 @@ async def channel_to(address: str) -> AsyncIterator[grpc.aio.Channel]:
         try:
             yield channel
         except grpc.aio.AioRpcError as error:
-            if tls is not None and error.code() is grpc.StatusCode.UNAVAILABLE:
-                await _tell_why_unconnected(address, tls)
-            _tell(error, address)
+            if error.code() is grpc.StatusCode.UNAVAILABLE and not error.trailing_metadata():
+                await _tell_why_unreached(address, tls)
+            why, code = why_failed(error, address)
+            refuse(why, code=code)
 
 
 @contextlib.asynccontextmanager
@@ -154,12 +151,16 @@ def only_one(beginning: str, found: Sequence[str]) -> str:
 
 
 class _HarmlessAnswer(grpc.aio.UnaryUnaryClientInterceptor):
-    """Makes the API's answers harmless, as they hold text from outside: of participants, saga code and callers."""
+    """Makes the API's answers harmless, as they hold text from outside: of participants, saga code and callers.
+
+    JSON makes every text harmless by itself.
+    """
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:  # noqa: ANN401 - as in grpc
         """See grpc."""
         call = await continuation(client_call_details, request)
-        return made_visible(await call)
+        answer = await call
+        return answer if wants_json() else made_visible(answer)
 
 
 class _HarmlessAnswers(grpc.aio.UnaryStreamClientInterceptor):
@@ -173,24 +174,34 @@ class _HarmlessAnswers(grpc.aio.UnaryStreamClientInterceptor):
 async def _harmless(answers: AsyncIterator[Message | bytes]) -> AsyncIterator[Message | bytes]:
     async for answer in answers:
         # Reflection reads its answers itself.
-        yield made_visible(answer) if isinstance(answer, Message) else answer
+        yield made_visible(answer) if isinstance(answer, Message) and not wants_json() else answer
 
 
-async def _tell_why_unconnected(address: str, tls: ClientTls) -> None:
-    """End the command with the reason, where it is TLS that makes no connection."""
+async def _tell_why_unreached(address: str, tls: ClientTls | None) -> None:
+    """End the command with the reason, where one can be found out."""
+    if tls is None:
+        why = await why_unreached(address)
+        refuse(f"no orchestrator answers at {address}: {visible(why)}", code=ExitCode.WRONG)
     from orchestrator.connections.handshake import meet  # noqa: PLC0415 - seldom needed
 
     met = await meet(address, tls)
     if met.is_there and met.why:
-        refuse(f"no connection is made to the orchestrator at {address}: {visible(met.why)}", code=1)
+        refuse(f"no connection is made to the orchestrator at {address}: {visible(met.why)}", code=ExitCode.WRONG)
 
 
-def _tell(error: grpc.aio.AioRpcError, address: str) -> None:
+def why_failed(error: grpc.aio.AioRpcError, address: str) -> tuple[str, ExitCode]:
+    """Why a call of the orchestrator at ``host:port`` failed, with what to do; and the exit code for that."""
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-        refuse(f"the orchestrator at {address} did not answer within {PATIENCE_SECONDS:.0f} s", code=1)
+        return _SILENT.format(address=address, seconds=PATIENCE_SECONDS), ExitCode.WRONG
     if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-        refuse(_UNKNOWN.format(address=address, why=visible(error.details() or "")), code=1)
+        return _UNKNOWN.format(address=address, why=_details(error)), ExitCode.WRONG
     # An error of the orchestrator itself carries details.
     if not error.trailing_metadata():
-        refuse(_WITHOUT_DETAILS.get(error.code(), _GONE).format(address=address), code=1)
-    refuse(visible(error.details() or error.code().name), code=2 if error.code() in _NOT_THERE else 1)
+        return _WITHOUT_DETAILS.get(error.code(), _GONE).format(address=address), ExitCode.WRONG
+    code = ExitCode.NOT_THERE if error.code() in _NOT_THERE else ExitCode.WRONG
+    why = _details(error) or error.code().name
+    return "; ".join(filter(None, (why, remedy_for(error, why)))), code
+
+
+def _details(error: grpc.aio.AioRpcError) -> str:
+    return (error.details() or "") if wants_json() else visible(error.details() or "")

@@ -41,6 +41,11 @@ TokenFile = Annotated[
 ]
 
 
+def token_file() -> Path | None:
+    """The file that was named for this command."""
+    return _named.get()
+
+
 def token_for(address: str) -> str:
     """The token for the orchestrator at ``host:port``; empty where there is none.
 
@@ -54,7 +59,12 @@ def token_for(address: str) -> str:
             refuse(f"--token-file {path}: {getattr(error, 'strerror', None) or error}")
     if token := os.environ.get(_TOKEN, "").strip():
         return token
-    return local_token(Path(os.environ.get(_STATE) or ".state")) if is_loopback(address) else ""
+    return local_operator_token() if is_loopback(address) else ""
+
+
+def local_operator_token() -> str:
+    """The local operator's token in the state folder that the environment names; empty where there is none."""
+    return local_token(Path(os.environ.get(_STATE) or ".state"))
 
 
 def local_token(folder: Path) -> str:

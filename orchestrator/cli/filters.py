@@ -7,6 +7,7 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
+from orchestrator.cli.completion import definition_names
 from orchestrator.cli.instants import instant_of
 from orchestrator.cli.output.exit import refuse
 from saga.v1 import saga_pb2
@@ -31,14 +32,16 @@ class StatusName(StrEnum):
         return Status.Value(f"STATUS_{self.name}")
 
 
-_ANY_WAIT: Final = (
+ANY_WAIT: Final = (
     saga_pb2.WAIT_REASON_BACKOFF,
     saga_pb2.WAIT_REASON_PARTICIPANT_DOWN,
     saga_pb2.WAIT_REASON_PARTICIPANT_BUSY,
     saga_pb2.WAIT_REASON_RATE,
 )
 
-OfDefinition = Annotated[str, typer.Option("--definition", help="Only sagas of this definition.")]
+OfDefinition = Annotated[
+    str, typer.Option("--definition", help="Only sagas of this definition.", autocompletion=definition_names)
+]
 # The metavar that the library makes of the statuses is broken in the middle of a word on a narrow terminal.
 OfStatus = Annotated[
     list[StatusName] | None,
@@ -163,7 +166,7 @@ def saga_filter(
         definition=definition,
         statuses=[each.number for each in statuses or []],
         attributes=dict(map(_pair, attributes or [])),
-        waiting_for=_ANY_WAIT if backing_off else [each.number for each in waiting_for or []],
+        waiting_for=ANY_WAIT if backing_off else [each.number for each in waiting_for or []],
     )
 
 

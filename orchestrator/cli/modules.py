@@ -12,11 +12,12 @@ import re
 import sys
 from importlib.abc import InspectLoader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestrator.api.application import servicers_in
 from orchestrator.cli.output.exit import refuse
 from orchestrator.cli.overlays import lay_overlays
+from orchestrator.console.application_pages import pages_in
 from orchestrator.definition.saga import definitions_in
 from orchestrator.errors import OrchestratorError
 
@@ -25,10 +26,25 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from orchestrator.api.application import Servicers
+    from orchestrator.console.application_pages import Pages
     from orchestrator.definition.saga import SagaDefinition
 
 _SAGAS: Final = re.compile(r"^@(\w+\.)*saga\(", re.MULTILINE)
-_SAGAS_AND_SERVICERS: Final = re.compile(r"^@(\w+\.)*(saga\(|servicers\b)", re.MULTILINE)
+_APPLICATION: Final = re.compile(r"^@(\w+\.)*(saga\(|servicers\b|pages\()", re.MULTILINE)
+
+
+class LoadedApplication(NamedTuple):
+    """What some modules hold.
+
+    Attributes:
+        definitions: of sagas.
+        servicers: what registers servicers beside them.
+        pages: what makes pages of the console beside them.
+    """
+
+    definitions: tuple[SagaDefinition[Any, Any, Any], ...]
+    servicers: tuple[Servicers, ...]
+    pages: tuple[Pages, ...]
 
 
 def load_definitions(
@@ -49,13 +65,10 @@ def load_definitions(
     return definitions_in(_load_all(modules, overlays, _SAGAS))
 
 
-def load_application(
-    modules: Iterable[str],
-    overlays: Iterable[Path] | None = None,
-) -> tuple[tuple[SagaDefinition[Any, Any, Any], ...], tuple[Servicers, ...]]:
-    """The saga definitions of some modules, and what registers servicers beside them; see :func:`load_definitions`."""
-    loaded = _load_all(modules, overlays, _SAGAS_AND_SERVICERS)
-    return definitions_in(loaded), tuple(servicers_in(loaded))
+def load_application(modules: Iterable[str], overlays: Iterable[Path] | None = None) -> LoadedApplication:
+    """What some modules hold, and not their saga definitions alone; see :func:`load_definitions`."""
+    loaded = _load_all(modules, overlays, _APPLICATION)
+    return LoadedApplication(definitions_in(loaded), tuple(servicers_in(loaded)), tuple(pages_in(loaded)))
 
 
 def _load_all(modules: Iterable[str], overlays: Iterable[Path] | None, declares: re.Pattern[str]) -> list[ModuleType]:

@@ -26,19 +26,20 @@ class Role(enum.Enum):
         return self.name.lower()
 
 
-def role_of(method: MethodDescriptor) -> Role | None:
-    """The role that a caller needs; ``None`` where the contract states none.
+def roles_of(method: MethodDescriptor) -> tuple[Role, ...]:
+    """The roles that a caller needs, all of them; empty where the contract states none, or one that is not known.
 
     The option is read through its bytes, so that a descriptor of any pool will do.
     """
     options = descriptor_pb2.MethodOptions.FromString(method.GetOptions().SerializeToString())
-    stated = options.Extensions[access_pb2.access].role
-    return Role(stated) if stated in _NUMBERS else None
+    access = options.Extensions[access_pb2.access]
+    stated = (access.role, access.also) if access.also else (access.role,)
+    return tuple(map(Role, stated)) if _NUMBERS.issuperset(stated) else ()
 
 
 def states_access(service: ServiceDescriptor) -> bool:
     """Whether the contract says of some rpc who may call it: then the service belongs to an API."""
-    return any(role_of(method) is not None for method in service.methods)
+    return any(roles_of(method) for method in service.methods)
 
 
 _NUMBERS = frozenset(role.value for role in Role)

@@ -23,6 +23,9 @@ _RESOLVED_BY_GRPC: Final = frozenset({"dns", "unix", "unix-abstract", "ipv4", "i
 
 ChannelOptions = tuple[tuple[str, int], ...]
 
+_CONSOLE_ABOVE: Final = 80
+_HIGHEST_PORT: Final = 65_535
+
 _NO_PROXY: Final[ChannelOptions] = (("grpc.enable_http_proxy", 0),)
 
 
@@ -74,3 +77,13 @@ def is_loopback(address: str) -> bool:
 def channel_options(address: str, *options: tuple[str, int]) -> ChannelOptions:
     """The options of a channel to an address: the given ones, and those that a loopback address needs."""
     return (*options, *_NO_PROXY) if is_loopback(address) else options
+
+
+def console_address(listen: str) -> str:
+    """Where the console of an orchestrator is that listens at ``host:port``: on this machine, 80 ports above.
+
+    Below, where there is no such port; and where the system chooses the one port, it chooses the other one, too.
+    """
+    port = int(split_address(listen)[1] or 0)
+    above = port + _CONSOLE_ABOVE
+    return f"127.0.0.1:{0 if not port else above if above <= _HIGHEST_PORT else port - _CONSOLE_ABOVE}"

@@ -46,6 +46,10 @@ class RunningSaga(Protocol):
     def saga_id(self) -> str:
         """The saga's identity."""
 
+    @property
+    def traceparent(self) -> str:
+        """The trace context of the saga's own span, as W3C trace context writes it; empty where it has no trace."""
+
     def record_now(self) -> datetime:
         """The time at which the code first asked; aware, UTC."""
 

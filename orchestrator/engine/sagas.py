@@ -14,7 +14,7 @@ from orchestrator.journal.priority import Priority
 from orchestrator.journal.state import StepOutcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 
     from google.protobuf.message import Message
 
@@ -197,6 +197,20 @@ class Load(NamedTuple):
     queued: int
     most_queued: int
     oldest_queued_at: int
+
+
+class ReplayFinding(NamedTuple):
+    """Whether a saga's journal matches the code at hand.
+
+    Attributes:
+        in_line: it does.
+        finding: what was found, in a few words, such as ``diverged``.
+        message: both sides of a divergence, or what else is wrong; empty where nothing is.
+    """
+
+    in_line: bool
+    finding: str
+    message: str
 
 
 class Loads(NamedTuple):
@@ -398,3 +412,9 @@ class Sagas(Protocol):
 
     async def suspended(self) -> Sequence[SuspendedGroup]:
         """The sagas that wait for an operator, by what they wait for, the one that waits for the longest first."""
+
+    async def verify(self, saga_id: str) -> ReplayFinding:
+        """Whether recovery would find that a saga's journal matches the code at hand. Nothing is sent or written."""
+
+    async def inputs(self, saga_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """The serialized inputs of those of these sagas that there are, by id. No more of their journals is read."""

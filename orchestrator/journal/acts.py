@@ -23,7 +23,16 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.contract.command import Effect
 from orchestrator.errors import ActRefused, CancelRefused
-from orchestrator.journal.entries import RetryRequested, RollbackBegan, SagaResumed, SagaSuspended
+from orchestrator.journal.entries import (
+    ActProposed,
+    CompensationResolved,
+    CompensationSkipped,
+    OutcomeResolved,
+    RetryRequested,
+    RollbackBegan,
+    SagaResumed,
+    SagaSuspended,
+)
 from orchestrator.journal.keys import unscoped
 from orchestrator.journal.state import ENDED, Status
 
@@ -115,12 +124,26 @@ def uncompensated(state: SagaState, name: str) -> CommandState:
 
 
 def was_carried_out(entries: Iterable[Entry], request_id: str) -> bool:
-    """Whether a saga's journal holds what was done on this request."""
-    return any(
-        entry.reason.request_id == request_id
-        for entry in entries
-        if isinstance(entry, (RollbackBegan, SagaSuspended, SagaResumed, RetryRequested))
-    )
+    """Whether a saga's journal holds what was done on this request, or that it was proposed."""
+    return any(entry.reason.request_id == request_id for entry in entries if isinstance(entry, _ASKED_FOR))
+
+
+def was_proposed(entries: Iterable[Entry], request_id: str) -> bool:
+    """Whether a saga's journal holds that this request was a proposal."""
+    return any(entry.reason.request_id == request_id for entry in entries if isinstance(entry, ActProposed))
+
+
+_ASKED_FOR: Final = (
+    RollbackBegan,
+    SagaSuspended,
+    SagaResumed,
+    RetryRequested,
+    ActProposed,
+    OutcomeResolved,
+    CompensationResolved,
+    CompensationSkipped,
+)
+"""The entries whose reason may hold the id of a request."""
 
 
 def signal_capacity(state: SagaState, name: str, asked: int | None, now: int) -> int | None:
@@ -132,12 +155,21 @@ def signal_capacity(state: SagaState, name: str, asked: int | None, now: int) ->
         asked: how often the code asks for it at most; ``None`` where that cannot be told.
         now: by the clock of the store: a wait whose time has come takes none, be it journalled yet or not.
     """
-    if asked is None:
-        return None
+    return None if asked is None else max(0, asked - spoken_for(state, name, now))
+
+
+def spoken_for(state: SagaState, name: str, now: int) -> int:
+    """How many waits for a signal of a name are over, or have a signal that came: the next signal is for the next one.
+
+    Args:
+        state: of the saga.
+        name: of the signal.
+        now: by the clock of the store.
+    """
     waits = [wait for wait in state.waits.values() if wait.signal == name]
     over = sum(wait.how is not None or 0 < wait.due_at <= now for wait in waits)
     unused = sum(signal.name == name and not signal.wait for signal in state.signals.values())
-    return max(0, asked - over - unused)
+    return over + unused
 
 
 def _is_obstacle(state: SagaState, command: CommandState) -> bool:

@@ -48,6 +48,7 @@ class Step(NamedTuple):
         command: what the journal holds of it; ``None`` for a step that has not begun.
         conditional: it runs only under a condition.
         best_effort: the saga goes on without it.
+        place: which step of the plan it is, counted from 0; ``None`` for one that the plan does not name.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Step(NamedTuple):
     command: CommandState | None
     conditional: bool
     best_effort: bool
+    place: int | None = None
 
 
 def steps(state: SagaState, plan: Plan | None) -> list[Step]:
@@ -76,10 +78,11 @@ def steps(state: SagaState, plan: Plan | None) -> list[Step]:
     shown: list[Step] = []
     for command, remaining in zip(commands, _least_from(commands, found.taken), strict=True):
         while ahead and ahead[0][0] < remaining:
-            shown.append(_not_begun(ahead.pop(0)[1], is_over=is_over))
+            shown.append(_not_begun(*ahead.pop(0), is_over=is_over))
         place = found.taken.get(command.key)
-        shown.append(_begun(state, command, under_way, conditional=place is not None and planned[place].conditional))
-    return shown + [_not_begun(step, is_over=is_over) for _, step in ahead]
+        conditional = place is not None and planned[place].conditional
+        shown.append(_begun(state, command, under_way, conditional=conditional, place=place))
+    return shown + [_not_begun(*step, is_over=is_over) for step in ahead]
 
 
 def _least_from(commands: Sequence[CommandState], taken: Mapping[str, int]) -> list[int]:
@@ -91,7 +94,7 @@ def _least_from(commands: Sequence[CommandState], taken: Mapping[str, int]) -> l
     return found[::-1]
 
 
-def _not_begun(planned: PlannedStep, *, is_over: bool) -> Step:
+def _not_begun(place: int, planned: PlannedStep, *, is_over: bool) -> Step:
     return Step(
         planned.command.name,
         planned.command.effect,
@@ -99,12 +102,20 @@ def _not_begun(planned: PlannedStep, *, is_over: bool) -> Step:
         None,
         planned.conditional,
         planned.best_effort,
+        place,
     )
 
 
-def _begun(state: SagaState, command: CommandState, under_way: CompensationState | None, *, conditional: bool) -> Step:
+def _begun(
+    state: SagaState,
+    command: CommandState,
+    under_way: CompensationState | None,
+    *,
+    conditional: bool,
+    place: int | None = None,
+) -> Step:
     how_far = _state_of(state, command, under_way)
-    return Step(command.method, command.effect, how_far, command, conditional, command.best_effort)
+    return Step(command.method, command.effect, how_far, command, conditional, command.best_effort, place)
 
 
 def _next_compensation(state: SagaState) -> CompensationState | None:

@@ -48,6 +48,8 @@ class ReasonCode(enum.StrEnum):
     """An operator said what came of a command or a compensation."""
     SKIPPED = "SKIPPED"
     """An operator let an effect stand."""
+    DECIDED = "DECIDED"
+    """A person said yes where the saga's code asked for it."""
 
 
 class Reason(NamedTuple):

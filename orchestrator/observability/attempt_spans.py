@@ -84,7 +84,7 @@ class AttemptSpans:
         span = self._attempt(sending, entry.attempt, entry.started_at, entry.at, outcome)
         if failure is not None:
             span += error(failure.code, str(failure))
-            span += attribute(names.RPC_STATUS, failure.code.number)
+            span += attribute(names.RPC_STATUS, failure.code.value)
         sending.counted = entry.attempt
         sending.since = entry.at
         return span

@@ -6,6 +6,7 @@ server spans, so that one trace has one set of names. Our own names begin with `
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 SERVICE: Final = "orchestrator"
@@ -27,14 +28,21 @@ def root_span(definition: str) -> str:
     return f"saga {definition}"
 
 
-def attempt_span(service: str, method: str) -> str:
+def attempt_span(method: str) -> str:
     """One attempt of a command or a compensation, such as ``shop.inventory.v1.InventoryService/ReserveStock``."""
-    return f"{service}/{method}"
+    return rpc_method(method)
 
 
 def wait_span(what: str) -> str:
     """What the code waited for, such as ``wait sleep``, ``wait signal:approval`` or ``wait timeout``."""
     return f"wait {what}"
+
+
+@lru_cache(maxsize=1024)
+def rpc_method(method: str) -> str:
+    """The full name of an rpc as tools write it: with a slash behind the service."""
+    service, _, rpc = method.rpartition(".")
+    return f"{service}/{rpc}"
 
 
 STARTED_SPAN: Final = "saga started"
@@ -71,14 +79,14 @@ SETTLED_EVENT: Final = "saga.settled"
 """The outcome of a command became known after its last attempt had ended: a verify query or an operator told it."""
 
 # Attributes of the semantic conventions.
-RPC_SYSTEM: Final = "rpc.system"
-"""``grpc``: what the contract speaks, whatever carries it."""
-RPC_SERVICE: Final = "rpc.service"
-"""The full name of the service, such as ``shop.inventory.v1.InventoryService``."""
+RPC_SYSTEM: Final = "rpc.system.name"
+"""What the contract speaks, whatever carries it."""
+GRPC: Final = "grpc"
+"""It speaks nothing else."""
 RPC_METHOD: Final = "rpc.method"
-"""The name of the rpc, such as ``ReserveStock``."""
-RPC_STATUS: Final = "rpc.grpc.status_code"
-"""The gRPC status by number; 0 is OK."""
+"""The full name of the rpc, such as ``shop.inventory.v1.InventoryService/ReserveStock``."""
+RPC_STATUS: Final = "rpc.response.status_code"
+"""The gRPC status by name, such as ``OK`` or ``DEADLINE_EXCEEDED``."""
 SERVER_ADDRESS: Final = "server.address"
 """The host at which the participant is called."""
 SERVER_PORT: Final = "server.port"
@@ -107,6 +115,8 @@ SAGA_PRIORITY: Final = "saga.priority"
 """Of a saga that was queued: ``low``, ``normal`` or ``high``."""
 SAGA_RECOVERED: Final = "saga.recovered"
 """True on the root of a saga that was taken over at least once."""
+SAGA_FAILED_COMMAND: Final = "saga.failed_command"
+"""On the root of a saga that was rolled back, and on a suspension, where an rpc gave rise to it: its full name."""
 SAGA_ATTRIBUTE: Final = "saga.attribute."
 """Prefix of the values by which the saga can be listed, such as ``saga.attribute.customer_id``."""
 
@@ -136,3 +146,41 @@ SAGA_INTERRUPTED: Final = "saga.interrupted"
 
 INTERRUPTED: Final = "INTERRUPTED"
 """The error type of an interrupted attempt."""
+
+# Fields of a record of the log, beside ``saga.id``.
+LOGGED_TRACE: Final = "trace_id"
+LOGGED_SPAN: Final = "span_id"
+LOGGED_REPLICA: Final = "saga.replica"
+"""Which of several replicas on one port wrote it, from 1."""
+
+# Metrics; what each counts, in which unit and by which attributes, instruments.py says.
+SAGAS_STARTED: Final = "saga.started"
+SAGAS_ENDED: Final = "saga.ended"
+SAGA_DURATION: Final = "saga.duration"
+SAGAS_SUSPENDED: Final = "saga.suspended"
+SAGAS_ROLLED_BACK: Final = "saga.rolled_back"
+COMMAND_DURATION: Final = "rpc.client.call.duration"
+COMMAND_RETRIES: Final = "saga.command.retries"
+COMPENSATIONS: Final = "saga.compensations"
+CLAIMS: Final = "saga.claims"
+CLAIMS_LOST: Final = "saga.lost_claims"
+TIMER_LAG: Final = "saga.timer.lag"
+SIGNAL_LAG: Final = "saga.signal.lag"
+COMMIT_DURATION: Final = "saga.journal.commit.duration"
+COMMIT_SIZE: Final = "saga.journal.commit.size"
+SAGAS_LIVE: Final = "saga.live"
+SAGAS_OPEN: Final = "saga.open"
+SAGAS_OLDEST: Final = "saga.oldest.age"
+SAGAS_QUEUED: Final = "saga.queued"
+SAGAS_UNCLAIMED: Final = "saga.unclaimed"
+SAGAS_RECOVERING: Final = "saga.recovery.remaining"
+CIRCUIT_OPEN: Final = "saga.circuit.open"
+CIRCUIT_OPEN_DURATION: Final = "saga.circuit.open_duration"
+CALLS_IN_FLIGHT: Final = "saga.calls.in_flight"
+CALLS_WAITING: Final = "saga.calls.waiting"
+
+# Attributes of metrics alone.
+CLAIM_REASON: Final = "saga.claim.reason"
+"""Why a replica advances the saga: ``started``, ``recovered``, ``woken`` or ``admitted``."""
+PARTICIPANT: Final = "saga.participant"
+"""The full name of the participant's service."""

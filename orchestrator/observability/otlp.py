@@ -6,9 +6,8 @@ step that translates spans is replaced here.
 
 from __future__ import annotations
 
-import logging
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -23,13 +22,12 @@ from orchestrator.contract.addresses import channel_options
 from orchestrator.observability import names
 from orchestrator.observability.environment import collector
 from orchestrator.observability.wire import spans_of_scope
+from orchestrator.observability.words import LastWords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from opentelemetry.sdk.resources import Resource
-
-_SDK_LOG: Final = logging.getLogger("opentelemetry.exporter.otlp.proto.grpc.exporter")
 
 
 class OtlpExporter:
@@ -37,17 +35,15 @@ class OtlpExporter:
 
     def __init__(self, resource: Resource) -> None:
         self._exporter = _Translated(_envelope(resource))
-        self._words = _LastWords()
+        self._words = LastWords()
 
     def send(self, spans: Sequence[bytes]) -> str:
         """Deliver them, with the SDK's retries; empty, or why that failed."""
-        _SDK_LOG.addFilter(self._words)
         try:
-            result = self._exporter.export(spans)
+            with self._words.heard():
+                result = self._exporter.export(spans)
         except Exception as error:  # noqa: BLE001 - no exception of the SDK may end the thread that sends
             return repr(error)
-        finally:
-            _SDK_LOG.removeFilter(self._words)
         return "" if result is SpanExportResult.SUCCESS else self._words.last
 
     def shut(self) -> None:
@@ -70,16 +66,6 @@ class _Translated(OTLPSpanExporter):
         request.CopyFrom(self._envelope)
         request.resource_spans[0].scope_spans[0].MergeFromString(spans_of_scope(data))
         return request
-
-
-class _LastWords(logging.Filter):
-    """Keeps the exporter's latest message about a failure. The SDK logs one for every batch; we log one in all."""
-
-    last = "refused"
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        self.last = record.getMessage()
-        return False
 
 
 def _channel_options(environ: Mapping[str, str]) -> tuple[tuple[str, int], ...]:

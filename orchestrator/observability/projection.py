@@ -222,7 +222,7 @@ class SagaTrace:
         about = _about_reason(entry.reason)
         self._events.append(event(names.SUSPENDED_EVENT, entry.at, about))
         span = self._spans.mark(names.SUSPENDED_SPAN, _SUSPENDED, entry.at, self._suspensions)
-        about = {**self._about_saga(), **about}
+        about = {**self._about_saga(), **about, **self._failed_command(entry.reason)}
         return (span + attributes(about) + error(entry.reason.code, entry.reason.message),)
 
     def _saga_completed(self, entry: e.SagaCompleted) -> Sequence[bytes]:
@@ -230,16 +230,23 @@ class SagaTrace:
 
     def _saga_compensated(self, entry: e.SagaCompensated | e.SagaPartiallyCompensated) -> Sequence[bytes]:
         """The root is an ERROR, because the caller did not get the result; unless the caller cancelled the saga."""
-        if isinstance(entry, e.SagaPartiallyCompensated):
-            status = Status.PARTIALLY_COMPENSATED
-            return (self._root(entry.at, status) + error(status.name, "an operator let effects stand"),)
-        span = self._root(entry.at, Status.COMPENSATED)
+        partially = isinstance(entry, e.SagaPartiallyCompensated)
+        status = Status.PARTIALLY_COMPENSATED if partially else Status.COMPENSATED
+        span = self._root(entry.at, status)
         reason = self._reason
         if reason is not None:
-            span += attributes(_about_reason(reason))
-            if reason.code != ReasonCode.CANCELLED:
-                span += error(reason.code, reason.message)
+            span += attributes({**_about_reason(reason), **self._failed_command(reason)})
+        if partially:
+            span += error(status.name, "an operator let effects stand")
+        elif reason is not None and reason.code != ReasonCode.CANCELLED:
+            span += error(reason.code, reason.message)
         return (span,)
+
+    def _failed_command(self, reason: Reason) -> dict[str, Value]:
+        """The rpc that gave rise to something: a command or, where that was refused, its compensation."""
+        key = reason.step_key
+        sending = self._sendings.get(compensation_key(key) if reason.code == ReasonCode.COMPENSATION_REJECTED else key)
+        return {} if sending is None else {names.SAGA_FAILED_COMMAND: names.rpc_method(sending.method)}
 
     def _saga_resumed(self, entry: e.SagaResumed) -> Sequence[bytes]:
         self.resting = False

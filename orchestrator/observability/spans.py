@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, SpanFlags, Status
 
 from orchestrator.contract.addresses import split_address
+from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.state import StepOutcome
 from orchestrator.journal.trace_ids import ROOT, parse_traceparent, span_id, trace_id
 from orchestrator.observability import names
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 _SAMPLED: Final = 0x01
 _LOCAL: Final = SpanFlags.SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK | _SAMPLED
 _REMOTE: Final = _LOCAL | SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
-_OK: Final = 0
 _SHORTEST: Final = 1_000  # nanoseconds
 _LONGEST_DESCRIPTION: Final = 1024  # characters; a participant may answer with a page of HTML
 
@@ -92,11 +92,9 @@ def prepare_attempt(method: str, effect: Effect | None, outcome: StepOutcome, ad
         outcome: the outcome of the attempt.
         address: ``host:port`` of the participant; empty where it has none, as child sagas.
     """
-    service, _, rpc = method.rpartition(".")
     about: dict[str, Value] = {
-        names.RPC_SYSTEM: "grpc",
-        names.RPC_SERVICE: service,
-        names.RPC_METHOD: rpc,
+        names.RPC_SYSTEM: names.GRPC,
+        names.RPC_METHOD: names.rpc_method(method),
         names.SAGA_OUTCOME: outcome.value,
     }
     host, port = split_address(address)
@@ -107,8 +105,8 @@ def prepare_attempt(method: str, effect: Effect | None, outcome: StepOutcome, ad
     if effect is not None:
         about[names.SAGA_EFFECT] = effect.name.lower()
     if outcome is StepOutcome.COMPLETED:
-        about[names.RPC_STATUS] = _OK
-    span = Span(name=names.attempt_span(service, rpc), kind=Span.SPAN_KIND_CLIENT)
+        about[names.RPC_STATUS] = StatusCode.OK.value
+    span = Span(name=names.attempt_span(method), kind=Span.SPAN_KIND_CLIENT)
     return span.SerializeToString() + attributes(about)
 
 

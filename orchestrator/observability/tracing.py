@@ -8,28 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.grpc.exporter import InvalidCompressionValueException
-from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import Decision, Sampler
 
 from orchestrator.errors import SettingsError
 from orchestrator.journal.entries import SagaStarted
+from orchestrator.journal.logged import about_saga_id
 from orchestrator.journal.trace_ids import parse_traceparent, trace_id
 from orchestrator.observability import names
 from orchestrator.observability.otlp import OtlpExporter
 from orchestrator.observability.projection import NOWHERE, SagaTrace
+from orchestrator.observability.resource import resource_of_process
 from orchestrator.observability.sending import Limits, SpanSender
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.state import SagaState
+    from orchestrator.ports.readings import Readings
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class TracingObserver:
     """
 
     holds_back = True
+    committed: Callable[[int, float], None] | None = None
 
     def __init__(self, sender: SpanSender, sampler: Sampler, addresses: Mapping[str, str] = NOWHERE) -> None:
         self._sender = sender
@@ -71,9 +74,12 @@ class TracingObserver:
         result = self._sampler.should_sample(_caller(traceparent), number, names.SAMPLED_SPAN)
         return result.decision is Decision.RECORD_AND_SAMPLE
 
-    def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
+    def journalled(self, state: SagaState, entries: Sequence[Entry]) -> None:
         """These entries of a saga are durable."""
-        self._project(saga_id, entries, 0)
+        self._project(state.saga_id, entries, 0)
+
+    def measure(self, readings: Readings) -> None:
+        """Nothing is measured."""
 
     def _project(self, saga_id: str, entries: Sequence[Entry], first: int, *, rests: bool = True) -> None:
         """Project the next entries of a saga, and send the spans from the ``first`` of them on.
@@ -94,7 +100,7 @@ class TracingObserver:
             if rests and traced.resting:
                 del self._traces[saga_id]
         except Exception:  # noqa: BLE001 - an incomplete trace is better than a broken saga
-            _log.exception("saga %s: the rest of its trace is missing", saga_id)
+            _log.exception("saga %s: the rest of its trace is missing", saga_id, extra=about_saga_id(saga_id))
             self._traces.pop(saga_id, None)
 
     def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:
@@ -132,19 +138,12 @@ def open_tracing(environ: Mapping[str, str], addresses: Mapping[str, str]) -> Tr
     """
     limits = Limits.of(environ)
     # This provider traces nothing: it is the SDK's public way to the sampler that OTEL_TRACES_SAMPLER names.
-    provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+    provider = TracerProvider(resource=resource_of_process(), shutdown_on_exit=False)
     try:
         exporter = OtlpExporter(provider.resource)
     except (ValueError, InvalidCompressionValueException) as error:
         raise SettingsError(f"OTEL_EXPORTER_OTLP_*: {error}") from None
     return TracingObserver(SpanSender(exporter, limits), provider.sampler, addresses)
-
-
-def _resource() -> Resource:
-    # An attribute given to Resource.create wins over the environment, but the operator's choice should win.
-    named = OTELResourceDetector().detect().attributes
-    ours = {SERVICE_NAME: names.SERVICE, SERVICE_VERSION: version(names.DISTRIBUTION)}
-    return Resource.create({name: value for name, value in ours.items() if name not in named})
 
 
 def _caller(traceparent: str) -> Context:

@@ -16,5 +16,11 @@ def caller_of(context: Any) -> Caller:  # noqa: ANN401 - of either kind
 
 def names_of(context: Any) -> tuple[str, ...]:  # noqa: ANN401 - of either kind
     """The names in the caller's certificate, which the server has verified; empty without one, or once it has ended."""
+    pem = shown_by(context)
+    return names_now(pem) if pem else ()
+
+
+def shown_by(context: Any) -> bytes | None:  # noqa: ANN401 - of either kind
+    """The caller's certificate, in PEM, which the server has verified when the connection was made."""
     shown = context.auth_context().get("x509_pem_cert")
-    return names_now(bytes(shown[0])) if shown else ()
+    return bytes(shown[0]) if shown else None

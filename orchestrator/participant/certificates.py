@@ -76,6 +76,12 @@ def names_now(pem: bytes) -> tuple[str, ...]:
     return certificate.names
 
 
+def has_ended(pem: bytes) -> bool:
+    """Whether it is too late for the certificate of a caller, which the server has verified."""
+    certificate = _of_peer(pem)
+    return certificate is not None and datetime.now(UTC) > certificate.ends_at
+
+
 @lru_cache(maxsize=_PEERS_KEPT)  # it is asked for on each call
 def _of_peer(pem: bytes) -> Certificate | None:
     try:

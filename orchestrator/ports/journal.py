@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from orchestrator.ports.bulk_acts import KeptBulkActs
 from orchestrator.ports.figures import FigureKeeping, FigureReader
 from orchestrator.ports.noted_waits import NotedWaits
 from orchestrator.ports.queues import Queues
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from orchestrator.journal.state import Status
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
     from orchestrator.ports.claims import Claim, DueClaims, Served, SilentReplica
+
+
+Committed = Callable[[int, float], None]
+"""Called after each transaction of a store with how many writes have shared it, and how many seconds it took."""
 
 
 class NewSaga(NamedTuple):
@@ -99,6 +105,9 @@ class JournalReader(EndedReader, FigureReader, Protocol):
     async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
         """Those of these sagas that there are, in any order."""
 
+    async def inputs(self, saga_ids: Sequence[str]) -> dict[str, bytes]:
+        """The serialized inputs of those of these sagas that there are, by id. No more of their journals is read."""
+
     async def search(
         self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False
     ) -> tuple[list[SagaRecord], str]:
@@ -122,7 +131,17 @@ class JournalReader(EndedReader, FigureReader, Protocol):
 
 
 class Journal(
-    JournalReader, RequestedActs, Queues, Quotas, KeptSchedules, Retention, Wakes, NotedWaits, FigureKeeping, Protocol
+    JournalReader,
+    RequestedActs,
+    Queues,
+    Quotas,
+    KeptSchedules,
+    KeptBulkActs,
+    Retention,
+    Wakes,
+    NotedWaits,
+    FigureKeeping,
+    Protocol,
 ):
     """The append-only truth about all sagas, shared by all replicas.
 

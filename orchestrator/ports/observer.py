@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.state import SagaState
 
 
 class Observer(Protocol):
@@ -16,8 +17,8 @@ class Observer(Protocol):
     def samples(self, saga_id: str, traceparent: str) -> bool:
         """Whether the trace of a new saga is exported."""
 
-    def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
-        """These entries of a saga are durable."""
+    def journalled(self, state: SagaState, entries: Sequence[Entry]) -> None:
+        """These entries of a saga are durable. Its state may be ahead of them, and goes on changing."""
 
     def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:
         """A saga with these durable entries goes on in this process.

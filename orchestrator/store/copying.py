@@ -22,6 +22,7 @@ from orchestrator.errors import ClaimLost, JournalsDiffer, SettingsError
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.ports.journal import Append, NewSaga
+from orchestrator.store.copying_bulk_acts import copy_bulk_acts
 from orchestrator.store.copying_schedules import copy_schedules
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ async def copy_journal(source: Journal, target: Journal, told: Callable[[CopyPro
     await _keep_tombstones(source, target)
     await target.release(OWNER)
     await target.forget([OWNER])
+    await copy_bulk_acts(source, target)  # last: they act on sagas that the copy has claimed until now
     return progress
 
 

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import OrchestratorError
+from orchestrator.journal.entries import SagaStarted
 from orchestrator.journal.state import CAUSED, CLAIMABLE, ENDED, Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
 from orchestrator.ports.claims import LATE_NANOSECONDS, Claim, DueClaims, SilentReplica
@@ -23,6 +24,7 @@ from orchestrator.store.append_refusals import (
     saga_exists,
     sequence_conflict,
 )
+from orchestrator.store.bulk_in_memory import BulkActsInMemory, BulkState
 from orchestrator.store.figures_in_memory import FiguresInMemory
 from orchestrator.store.gathered_wakes import GatheredWakes
 from orchestrator.store.paging import decode_page_token, encode_page_token
@@ -66,12 +68,13 @@ class MemoryState:
     waits: dict[str, tuple[str, NotedWait]] = field(default_factory=dict)
     wakes: list[GatheredWakes] = field(default_factory=list)
     schedules: SchedulesState = field(default_factory=SchedulesState)
+    bulk: BulkState = field(default_factory=BulkState)
     tombstones: dict[bytes, Tombstone] = field(default_factory=dict)
     quotas: dict[str, int] = field(default_factory=dict)
     figures: Tally = field(default_factory=dict)
 
 
-class MemoryJournal(RequestsInMemory, SchedulesInMemory, FiguresInMemory):
+class MemoryJournal(RequestsInMemory, SchedulesInMemory, BulkActsInMemory, FiguresInMemory):
     """A :class:`~orchestrator.ports.journal.Journal` in dictionaries.
 
     Args:
@@ -96,6 +99,7 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory, FiguresInMemory):
         RequestsInMemory.__init__(self, self._standing_of, state.requests, state.answers)
         SchedulesInMemory.__init__(self, now, state.schedules)
         FiguresInMemory.__init__(self, state.figures, lambda: (kept.record for kept in self._sagas.values()))
+        BulkActsInMemory.__init__(self, now, state.bulk)
 
     def handle(self) -> MemoryJournal:
         """One more handle on the same store."""
@@ -128,6 +132,11 @@ class MemoryJournal(RequestsInMemory, SchedulesInMemory, FiguresInMemory):
     async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
         """See the port."""
         return [self._sagas[saga_id].record for saga_id in saga_ids if saga_id in self._sagas]
+
+    async def inputs(self, saga_ids: Sequence[str]) -> dict[str, bytes]:
+        """See the port."""
+        firsts = {saga_id: self._sagas[saga_id].entries[0] for saga_id in saga_ids if saga_id in self._sagas}
+        return {saga_id: first.input for saga_id, first in firsts.items() if isinstance(first, SagaStarted)}
 
     async def search(
         self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False

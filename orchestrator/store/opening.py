@@ -18,17 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from orchestrator.ports.findings import Finding
-    from orchestrator.ports.journal import Journal, JournalReader
+    from orchestrator.ports.journal import Committed, Journal, JournalReader
     from orchestrator.store.frozen_note import FrozenNote
 
 
-async def open_store(url: str, now: Callable[[], int] = time.time_ns, listen: str = "") -> Journal:
+async def open_store(
+    url: str, now: Callable[[], int] = time.time_ns, listen: str = "", committed: Committed | None = None
+) -> Journal:
     """The store that is named, to be written by this process.
 
     Args:
         url: a scheme, and where the store is, such as ``sqlite:<path>``.
         now: the time by which a store without a clock of its own judges leases; nanoseconds since the epoch, UTC.
         listen: another way to the same store, on which to hear of other processes; empty for that of ``url``.
+        committed: is told of each transaction of a store that has transactions.
 
     Raises:
         SettingsError: no store is named so, or nobody can be heard of there.
@@ -36,7 +39,7 @@ async def open_store(url: str, now: Callable[[], int] = time.time_ns, listen: st
     """
     store, place = _named(url)
     refuse_unheard(url, listen)
-    return await store.open(place, now, listen)
+    return await store.open(place, now, listen, committed)
 
 
 async def open_reader(url: str) -> JournalReader:
@@ -194,7 +197,7 @@ class _Store:
     """
 
     place: str
-    open: Callable[[str, Callable[[], int], str], Awaitable[Journal]]
+    open: Callable[[str, Callable[[], int], str, Committed | None], Awaitable[Journal]]
     open_reader: Callable[[str], Awaitable[JournalReader]]
     note: Callable[[str], FrozenNote]
     schema: Callable[[str, bool], Awaitable[StoreSchema]]
@@ -211,10 +214,10 @@ def _named(url: str) -> tuple[_Store, str]:
     return _STORES[scheme], place
 
 
-async def _open_sqlite(place: str, now: Callable[[], int], _listen: str) -> Journal:
+async def _open_sqlite(place: str, now: Callable[[], int], _listen: str, committed: Committed | None) -> Journal:
     from orchestrator.store.sqlite.journal import SqliteJournal  # noqa: PLC0415 - see above
 
-    return await SqliteJournal.open(Path(place), now)
+    return await SqliteJournal.open(Path(place), now, committed)
 
 
 async def _read_sqlite(place: str) -> JournalReader:
@@ -243,11 +246,11 @@ def _note_beside_file(place: str) -> FrozenNote:
     return FrozenFile(Path(place))
 
 
-async def _open_postgres(place: str, _now: Callable[[], int], listen: str) -> Journal:
+async def _open_postgres(place: str, _now: Callable[[], int], listen: str, committed: Committed | None) -> Journal:
     with _driver():
         from orchestrator.store.postgres.journal import PostgresJournal  # noqa: PLC0415 - see above
 
-    return await PostgresJournal.open(f"postgresql:{place}", listen)
+    return await PostgresJournal.open(f"postgresql:{place}", listen, committed)
 
 
 async def _read_postgres(place: str) -> JournalReader:
@@ -290,7 +293,7 @@ def _driver() -> Iterator[None]:
         ) from None
 
 
-async def _open_memory(_place: str, now: Callable[[], int], _listen: str) -> Journal:
+async def _open_memory(_place: str, now: Callable[[], int], _listen: str, _committed: Committed | None) -> Journal:
     from orchestrator.store.memory import MemoryJournal  # noqa: PLC0415 - see above
 
     return MemoryJournal(now)

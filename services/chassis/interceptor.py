@@ -17,11 +17,12 @@ from google.protobuf.message import Message
 
 from orchestrator.participant.metadata import IDEMPOTENCY_KEY, CallMetadata
 from orchestrator.participant.trust import Trusts
+from services.chassis.calls import during
 from services.chassis.errors import InternalError, ServiceError
 from services.chassis.guard import refuse_stranger
 from services.chassis.participant import KIND
 from services.chassis.refusal import Context, refuse
-from services.chassis.spans import Tracing
+from services.chassis.spans import Span, Tracing
 from services.chassis.validation import refuse_invalid
 
 _LOGGER = logging.getLogger(__name__)
@@ -75,6 +76,10 @@ class ServiceInterceptor(grpc.aio.ServerInterceptor):
         async def answer(request: Message, context: Context) -> Message:
             metadata = CallMetadata.read(context.invocation_metadata())
             span = self._tracing.start(name, request, metadata)
+            with during(metadata, span.trace_id, span.span_id):
+                return await answered(request, context, metadata, span)
+
+        async def answered(request: Message, context: Context, metadata: CallMetadata, span: Span) -> Message:
             try:
                 refuse_stranger(self._trusts, context, kind, metadata, name)
                 refuse_invalid(request, metadata, kind)

@@ -1,4 +1,4 @@
-"""The log of a service: one line per record on standard error, whatever the record contains.
+"""The log of a service: one line per record on standard error, for people or as JSON, whatever the record contains.
 
 Otherwise a value from outside could end the line and forge the next one, or move a terminal's cursor.
 """
@@ -6,6 +6,9 @@ Otherwise a value from outside could end the line and forge the next one, or mov
 import logging
 import unicodedata
 from typing import Final
+
+from orchestrator.participant.json_lines import JsonLines
+from services.chassis.calls import about
 
 _FORMAT: Final = "%(asctime)s %(levelname)-7s %(message)s"
 # Unicode's categories: control; line separator; paragraph separator; format, with the marks that reverse a text.
@@ -30,8 +33,8 @@ class OneLineFormatter(logging.Formatter):
         return one_line(super().format(record))
 
 
-def configure_logs(level: str) -> None:
-    """Send the records of every logger, from this level on, to standard error."""
+def configure_logs(level: str, form: str = "text") -> None:
+    """Send the records of every logger, from this level on, to standard error, as ``text`` or as ``json``."""
     handler = logging.StreamHandler()
-    handler.setFormatter(OneLineFormatter())
+    handler.setFormatter(OneLineFormatter() if form == "text" else JsonLines(about))
     logging.basicConfig(level=level, handlers=[handler])

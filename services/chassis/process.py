@@ -36,7 +36,7 @@ def _run(service: Service[SettingsT]) -> int:
         settings = load_settings(service.settings, name=service.name, contract=service.contract)
     except SettingsError as error:
         return _complain(service, error, _BAD_SETTINGS)
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, settings.log_format)
     # SQLite makes files of its own beside the database, so the mode is not left to each place that makes a file.
     os.umask(_OWNER_ALONE)
     try:

@@ -16,6 +16,9 @@ from sqlalchemy import MetaData
 
 from services.chassis.database import Database
 from services.chassis.decoding import Decoding
+from services.chassis.fault_service import NAME as FAULTS
+from services.chassis.fault_service import FaultInterceptor, FaultService, open_faults
+from services.chassis.faults import PlannedFaults
 from services.chassis.guard import Guard
 from services.chassis.health import Health
 from services.chassis.interceptor import ServiceInterceptor
@@ -25,6 +28,7 @@ from services.chassis.participant import Participant
 from services.chassis.reflection import add_reflection
 from services.chassis.settings import SettingsT, split_address
 from services.chassis.spans import open_tracing
+from shop.fault.v1.fault_pb2_grpc import add_FaultServiceServicer_to_server
 
 _MESSAGE_BYTES: Final = 16 * 1024 * 1024
 _METADATA_BYTES: Final = 64 * 1024
@@ -81,6 +85,7 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
     logger = logging.getLogger(service.name)
     prefix = f"{service.name.upper()}_"
     entrance = door(settings, prefix=prefix)
+    faults = open_faults(settings, prefix=prefix)
     async with AsyncExitStack() as stack:
         prepare = partial(migrate, migrations=service.migrations)
         database = await Database.open(settings.database_url, prepare=prepare)
@@ -91,14 +96,16 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
         if isinstance(servicer, AbstractAsyncContextManager):
             await stack.enter_async_context(servicer)
 
-        server = grpc.aio.server(
-            interceptors=[Decoding(), ServiceInterceptor(service.contract, tracing, entrance.trusts)],
-            options=(*_OPTIONS, *entrance.options),
-        )
+        around = _interceptors(service.contract, ServiceInterceptor(service.contract, tracing, entrance.trusts), faults)
+        server = grpc.aio.server(interceptors=around, options=(*_OPTIONS, *entrance.options))
         service.register(servicer, server)
         status = Health(service.contract.full_name)
         add_HealthServicer_to_server(status, server)
-        add_reflection((service.contract.full_name, health.SERVICE_NAME), server)
+        served = [service.contract.full_name, health.SERVICE_NAME]
+        if faults is not None:
+            add_FaultServiceServicer_to_server(FaultService(faults, _methods(service.contract)), server)
+            served.append(FAULTS)
+        add_reflection(served, server)
         address = entrance.open(server, settings.listen, variable=f"{prefix}LISTEN")
         await server.start()
         logger.info("%s listening on %s", service.name, address)
@@ -108,3 +115,15 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
             logger.info("%s draining", service.name)
             status.drain()
             await server.stop(settings.drain_seconds)
+
+
+def _interceptors(
+    contract: ServiceDescriptor, service: ServiceInterceptor, faults: PlannedFaults | None
+) -> list[grpc.aio.ServerInterceptor]:
+    """From the outermost on. Faults are inside: they raise as a servicer does, and its span shows them."""
+    troubles = [] if faults is None else [FaultInterceptor(faults, _methods(contract), contract.full_name)]
+    return [Decoding(), service, *troubles]
+
+
+def _methods(contract: ServiceDescriptor) -> frozenset[str]:
+    return frozenset(method.name for method in contract.methods)

@@ -7,12 +7,14 @@
 | ``INVENTORY_DATABASE_URL``    | ``sqlite:///path`` or ``postgresql://...``              | a file in ``STATE_DIR`` |
 | ``INVENTORY_DRAIN_SECONDS``   | how long calls in flight may take to finish at shutdown | 10                      |
 | ``INVENTORY_LOG_LEVEL``       | ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``           | ``INFO``                |
+| ``INVENTORY_LOG_FORMAT``      | ``text`` for people, ``json`` for one object a line     | ``text``                |
 | ``INVENTORY_TLS_CERTIFICATE`` | the file of its certificate with the chain, in PEM      | no TLS                  |
 | ``INVENTORY_TLS_KEY``         | the file of its private key, in PEM without a password  |                         |
 | ``INVENTORY_TLS_CA``          | the file of the authorities of the callers              | callers need none       |
 | ``INVENTORY_TRUSTED_CALLERS`` | the file that names trusted callers, as                 | everybody is trusted    |
 |                               | ``orchestrator.participant.trust`` reads it             |                         |
 | ``INVENTORY_INSECURE``        | listen to a network without TLS or trusted callers      | false                   |
+| ``SHOP_FAULTS``               | let callers plan faults; of all services, on loopback   | false                   |
 | ``STATE_DIR``                 | the folder of the databases of all services             | ``.state``              |
 
 The ``OTEL_*`` variables are read by the OpenTelemetry SDK.
@@ -66,10 +68,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     state_dir: Path = Field(Path(".state"), validation_alias="STATE_DIR")
+    faults: bool = Field(False, validation_alias="SHOP_FAULTS")
     listen: Annotated[str, AfterValidator(_checked_address)]
     database_url: str
     drain_seconds: float = Field(10.0, ge=0, allow_inf_nan=False)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     tls_ca: Path | None = None

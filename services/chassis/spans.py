@@ -11,12 +11,21 @@ import grpc
 from google.protobuf.message import Message
 
 from orchestrator.participant.metadata import CallMetadata
+from services.chassis.calls import TRACEPARENT
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 class Span(Protocol):
-    """One call under way."""
+    """One call under way.
+
+    Attributes:
+        trace_id: its trace, hexadecimal digits; empty where nobody traces it.
+        span_id: its span, likewise.
+    """
+
+    trace_id: str
+    span_id: str
 
     def end(self, code: grpc.StatusCode, error: BaseException | None = None) -> None:
         """The call was answered with ``code``; ``error`` is the unforeseen exception behind it, if any."""
@@ -33,11 +42,16 @@ class Tracing(Protocol):
 
 
 class Untraced:
-    """Tracing that is switched off; it is also its only span."""
+    """Tracing that is switched off, and a span of it: that of the caller, if it has one."""
 
-    def start(self, method: str, request: Message, metadata: CallMetadata) -> Span:  # noqa: ARG002 - does nothing
+    def __init__(self, trace_id: str = "", span_id: str = "") -> None:
+        self.trace_id = trace_id
+        self.span_id = span_id
+
+    def start(self, method: str, request: Message, metadata: CallMetadata) -> Span:  # noqa: ARG002 - the port's
         """Nothing is recorded."""
-        return self
+        caller = TRACEPARENT.fullmatch(metadata.traceparent or "")
+        return self if caller is None else Untraced(caller[1], caller[2])
 
     def end(self, code: grpc.StatusCode, error: BaseException | None = None) -> None:
         """Nothing is recorded."""

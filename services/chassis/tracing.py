@@ -23,12 +23,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from orchestrator.participant.metadata import CallMetadata
+from services.chassis.calls import TRACEPARENT
 
 # Attributes.
-RPC_SYSTEM: Final = "rpc.system"
-RPC_SERVICE: Final = "rpc.service"
+RPC_SYSTEM: Final = "rpc.system.name"
 RPC_METHOD: Final = "rpc.method"
-RPC_STATUS: Final = "rpc.grpc.status_code"
+RPC_STATUS: Final = "rpc.response.status_code"
+ERROR_TYPE: Final = "error.type"
 SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 ORDER_ID: Final = "shop.order.id"
@@ -46,7 +47,6 @@ _FAILURES: Final = frozenset(
         grpc.StatusCode.DATA_LOSS,
     }
 )
-_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _FLUSH_SECONDS: Final = 3.0
 _DISTRIBUTION: Final = "saga-orchestrator"
 _SHORTEST_NANOSECONDS: Final = 1_000  # less counts as a negative duration to some backends
@@ -57,19 +57,23 @@ _LOOPBACK: Final = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
 class OtlpSpan:
     """One call under way, as an OpenTelemetry span."""
 
-    __slots__ = ("_began", "_span", "_started_at")
+    __slots__ = ("_began", "_span", "_started_at", "span_id", "trace_id")
 
     def __init__(self, span: trace.Span, started_at: int) -> None:
         self._span = span
+        context = span.get_span_context()
+        self.trace_id = trace.format_trace_id(context.trace_id)
+        self.span_id = trace.format_span_id(context.span_id)
         self._started_at = started_at
         self._began = time.monotonic_ns()
 
     def end(self, code: grpc.StatusCode, error: BaseException | None = None) -> None:
         """End the span with the call's status."""
-        self._span.set_attribute(RPC_STATUS, code.value[0])
+        self._span.set_attribute(RPC_STATUS, code.name)
         if error is not None:
             self._span.record_exception(error)
         if code in _FAILURES:
+            self._span.set_attribute(ERROR_TYPE, code.name)
             self._span.set_status(trace.StatusCode.ERROR, code.name)
         # The clock of the machine may be set back during the call.
         took = max(time.monotonic_ns() - self._began, _SHORTEST_NANOSECONDS)
@@ -97,8 +101,7 @@ class OtlpTracing:
         """Start the span of a call, as a child of the caller's."""
         known: dict[str, Any] = {
             RPC_SYSTEM: "grpc",
-            RPC_SERVICE: self._contract,
-            RPC_METHOD: method,
+            RPC_METHOD: f"{self._contract}/{method}",
             **self._where,
             ORDER_ID: getattr(request, "order_id", None),
             SAGA_ID: metadata.saga_id,
@@ -139,7 +142,7 @@ def _channel_options() -> Any:  # noqa: ANN401 - the exporter's annotation knows
 
 def _parent(traceparent: str | None) -> Context:
     """The context of the caller's span; an empty one, which starts a new trace, where the caller sent none."""
-    match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    match = TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if match is None:
         return Context()
     caller = trace.SpanContext(

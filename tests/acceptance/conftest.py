@@ -93,7 +93,9 @@ def order(**changes: object) -> dict[str, Any]:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """The shop, one for all tests of this folder."""
     state, addresses = tmp_path_factory.mktemp("shop"), Addresses.free()
-    environment = settings_removed(os.environ) | addresses.environment | {"STATE_DIR": str(state)}
+    environment = (
+        settings_removed(os.environ) | addresses.environment | {"STATE_DIR": str(state), "SHOP_FAULTS": "true"}
+    )
     keep_token(state)
     log = state / "processes.log"
     with Processes(environment, log) as processes:

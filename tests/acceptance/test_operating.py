@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import getpass
 import json
+import shlex
 from typing import TYPE_CHECKING
 
 from tests.acceptance.conftest import BIN, order, run
+from tests.acceptance.page_commands import ShopWorld
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.acceptance.conftest import Shop
 
 AUTHORIZE = "PaymentService.AuthorizePayment"
@@ -48,6 +52,33 @@ def test_watch_follows_a_saga_to_its_end(shop: Shop) -> None:
     assert any("ShippingService.ArrangeShipment completed" in line for line in lines)
 
 
+def test_any_saga_is_started_by_its_name_and_its_end_is_the_exit_code(shop: Shop) -> None:
+    completed = shop.orchestrator("start", "place_order", "--input", json.dumps(order()), "--wait")
+    declined = shop.orchestrator(
+        "start", "place_order", "--input", json.dumps(order(cardToken="tok_declined")), "--wait"
+    )
+
+    assert (completed.code, completed.out.splitlines()[-1]) == (0, "saga completed")
+    assert (declined.code, declined.out.splitlines()[-1]) == (3, "saga compensated")
+    assert shop.orchestrator("watch", declined.out.splitlines()[0]).code == 3
+
+
+def test_a_stuck_order_is_found_on_the_desk_and_ended_by_what_is_offered_there(shop: Shop, tmp_path: Path) -> None:
+    order_id = ShopWorld(tmp_path, {}, shop).paused("trent")
+
+    desk = json.loads(shop.orchestrator("desk", "--json").out)
+    (cause,) = [each for each in desk["causes"] if order_id in [saga["saga_id"] for saga in each["sagas"]]]
+    assert cause["group"]["reason_code"] == "PAUSED"
+    (cancel,) = [
+        shlex.split(line)
+        for line in shop.orchestrator("show", order_id).out.splitlines()
+        if line.startswith(f"    orchestrator cancel {order_id} ")
+    ]
+
+    assert shop.orchestrator(*cancel[1 : cancel.index("--address")]).code == 0
+    assert shop.orchestrator("watch", order_id).code == 3
+
+
 def test_cancel_rolls_back(shop: Shop) -> None:
     order_id = place(shop, wait="0s", cardToken="tok_slow")
     cancelled = shop.orchestrator("cancel", order_id, "--reason", "a change of mind")
@@ -85,8 +116,8 @@ def test_what_is_suspended_is_rolled_back_in_bulk(shop: Shop) -> None:
     shop.orchestrator("pause", order_id)
     mallorys = ("act", "cancel", "--attribute", "customer_id=mallory", "--status", "suspended", "--reason", "fraud")
 
-    assert shop.orchestrator(*mallorys, "--dry-run").err == "1 would be cancelled, 0 refused\n"
-    assert shop.orchestrator(*mallorys).out == f"✓ {order_id}\n"
+    assert "1 match: 1 would be cancelled, 0 refused" in shop.orchestrator(*mallorys, "--dry-run").out
+    assert "1 matched: 1 cancelled, 0 refused" in shop.orchestrator(*mallorys).out
 
     assert shop.orchestrator("watch", order_id).out.splitlines()[-1] == "saga compensated"
 
@@ -95,6 +126,6 @@ def test_an_orchestrator_that_is_not_there_is_one_line_on_stderr() -> None:
     done = run(str(BIN / "orchestrator"), "list", "--address", "127.0.0.1:1")
     assert done.code == 1
     assert done.err == (
-        "error: no orchestrator answers at 127.0.0.1:1; start one (`make run`), name another --address, or say "
-        "--tls-ca where it listens with TLS\n"
+        "error: no orchestrator answers at 127.0.0.1:1: nobody listens there; start one (`orchestrator serve`), or "
+        "name another --address\n"
     )

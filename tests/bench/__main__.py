@@ -20,6 +20,7 @@ Workloads:
   stored_on_postgres  the same on PostgreSQL
   pages               what the pages of operators ask of a journal that was in use for a month
   waiting             parked sagas: memory, opening, how late they are woken, all of them due at once
+  console             sagas beside 50 open pages of the console; how long each page takes beside many sagas
 
 PostgreSQL is a server of its own, or the one that TEST_POSTGRES_URL names; its CPU counts where it is its own.
 

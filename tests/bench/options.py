@@ -18,6 +18,7 @@ WORKLOADS = (
     "stored",
     "stored_on_postgres",
     "waiting",
+    "console",
     "pages",
 )
 ON_POSTGRES = {"postgres", "shop", "takeover", "stored_on_postgres", "waiting", "pages"}

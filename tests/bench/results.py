@@ -139,6 +139,12 @@ STORED_GOAL = at_most(1.1)
 PARKED_MEMORY_GOAL = at_most(50)
 """MiB of 100,000."""
 
+CONSOLE_GOAL = at_least(0.95)
+"""The rate of sagas beside open pages to that beside none."""
+
+PAGE_GOAL = at_most(200)
+"""Milliseconds until a page is there."""
+
 PAGES_GOAL = at_most(50)
 """Milliseconds for a question of a page."""
 

@@ -6,6 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from tests.bench.console import console
 from tests.bench.counting import flush_seconds
 from tests.bench.loads import forward, rollback
 from tests.bench.memory import memory
@@ -39,6 +40,7 @@ _WORKLOADS = {
         stored,
         stored_on_postgres,
         waiting,
+        console,
         pages,
     )
 }

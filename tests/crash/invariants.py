@@ -37,7 +37,7 @@ from tests.crash.orders import COMPENSATED, COMPLETED, SKUS
 from tests.crash.traces import broken_traces
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Awaitable, Collection, Iterator
     from types import TracebackType
 
     from google.type.money_pb2 import Money
@@ -101,13 +101,16 @@ class Invariants:
             for channel in self._channels.values():
                 stack.push_async_callback(channel.close)
 
-    async def broken(self, customers: Customers, *, traced: bool = True, fronted: bool = False) -> list[str]:
+    async def broken(
+        self, customers: Customers, *, traced: bool = True, fronted: bool = False, beside: Collection[str] = ()
+    ) -> list[str]:
         """Every invariant that does not hold, in a sentence; none where all is well.
 
         Args:
             customers: their orders were the only ones, and each was followed to its end.
             traced: the orchestrator has told the shop's collector of them.
             fronted: others answered in the place of participants, so any of them may have been refused.
+            beside: the ids of sagas that no customer has placed.
         """
         turn = asyncio.Semaphore(_AT_ONCE)
 
@@ -117,7 +120,8 @@ class Invariants:
 
         looked = await asyncio.gather(*map(look, customers.placed))
         orders = [order for order, _ in looked]
-        listed = await _listed(customers)
+        everything = await _listed(customers)
+        listed = Counter({each: number for each, number in everything.items() if each[0] not in beside})
         return [
             *(problem for _, problems in looked for problem in problems),
             *_listed_otherwise(orders, listed),

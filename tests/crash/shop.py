@@ -37,15 +37,19 @@ class Shop:
         folder: where they keep their files and logs.
         traced: whether they, and the orchestrators, send their spans to :attr:`collector`.
         secured: their certificates, and those of the orchestrators; ``None`` for connections without TLS.
+        faults: whether the services make faults on purpose, where that is planned.
     """
 
-    def __init__(self, folder: Path, *, traced: bool = True, secured: Secured | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, traced: bool = True, secured: Secured | None = None, faults: bool = False
+    ) -> None:
         self.folder = folder
         self.traced = traced
         self._secured = secured
         self.collector = Collector()
         self._guardian = Guardian()
         self._environment = clean_environment() | (self.collector.environment if traced else {})
+        self._environment |= {"SHOP_FAULTS": "true"} if faults else {}
         self._orchestrators: list[Process] = []
         self.services = {
             name: self._service(name, address)
@@ -105,7 +109,7 @@ class Shop:
         return service.connect(service.address)
 
     def orchestrator(self, folder: Path, *, instead: Mapping[str, str] | None = None, **settings: str) -> Process:
-        """An orchestrator with a journal of its own, not started yet.
+        """An orchestrator with a journal of its own and without a console, not started yet.
 
         Args:
             folder: its ``STATE_DIR``.
@@ -119,6 +123,7 @@ class Shop:
             "STATE_DIR": str(folder),
             "ORCHESTRATOR_SAGAS": "orchestrator.shop",
             "ORCHESTRATOR_LISTEN": address,
+            "ORCHESTRATOR_CONSOLE_LISTEN": "",
             "ORCHESTRATOR_PARTICIPANTS": ",".join(f"{FULL_NAMES[name]}={where}" for name, where in addresses.items()),
             **({} if self._secured is None else self._secured.of_orchestrator(FULL_NAMES)),
             **{f"ORCHESTRATOR_{name.upper()}": value for name, value in settings.items()},

@@ -24,6 +24,7 @@ from orchestrator.engine.run.command_execution import NOT_SENT
 from orchestrator.engine.sagas import StartSaga
 from orchestrator.journal.entries import CommandRefused
 from orchestrator.journal.fold import fold
+from orchestrator.journal.four_eyes import ONE_PERSON
 from orchestrator.journal.outcome import Failure, Rejected, Unknown
 from orchestrator.journal.state import ENDED, SagaState, Status
 from orchestrator.ports.adapters import Adapters
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.outcome import Outcome
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.observer import Observer
@@ -121,6 +123,7 @@ class EngineProcess:
         observer: Observer,
         clock: JumpingClock,
         limits: Limits,
+        four_eyes: FourEyes = ONE_PERSON,
     ) -> None:
         self.process = Process(name)
         beneath = journal.handle() if journal.shared else journal
@@ -128,7 +131,9 @@ class EngineProcess:
         connection = NetworkConnection(participants, self.process)
         ticking = cast("Clock", clock)  # it is one, but for what cancelling a task answers, which nobody reads
         adapters = Adapters(self.journal, connection, observer, ticking, lambda: 0.5)
-        self.sagas = assemble(definitions, adapters, owner=name, lease=60.0, limits=limits, plan_of=plan_of)
+        self.sagas = assemble(
+            definitions, adapters, owner=name, lease=60.0, limits=limits, plan_of=plan_of, four_eyes=four_eyes
+        )
         self.worker, self.acts = self.sagas.worker, self.sagas.acts
 
     @property
@@ -161,6 +166,7 @@ class EngineWorld:
 
     Attributes:
         limits: what the next processes may do at once.
+        four_eyes: what two people must ask the next processes for.
     """
 
     def __init__(self, *definitions: Definition, shared: bool = False) -> None:
@@ -173,6 +179,7 @@ class EngineWorld:
         self.processes: list[EngineProcess] = []
         self.broken_promises: list[str] = []
         self.limits = Limits()
+        self.four_eyes = ONE_PERSON
         self._owners = itertools.count(1)
         if shared:
             self.clock.hold_from = 0.0
@@ -188,7 +195,14 @@ class EngineWorld:
         definitions = definitions or self.definitions
         name = f"replica-{next(self._owners)}"
         process = EngineProcess(
-            name, self.journal, self.participants, definitions, self.observer, clock or self.clock, self.limits
+            name,
+            self.journal,
+            self.participants,
+            definitions,
+            self.observer,
+            clock or self.clock,
+            self.limits,
+            self.four_eyes,
         )
         self.processes.append(process)
         return process

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import grpc.aio
 
 from tests.support.repository import ROOT
+from tests.support.served import LISTENING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -59,12 +60,14 @@ async def running(name: str, state: Path, **environment: str) -> AsyncIterator[R
         stack.push_async_callback(end, process)
         said: list[str] = []
         async with asyncio.timeout(PATIENCE):
-            while not said or " listening on " not in said[-1]:
+            while not said or LISTENING.search(said[-1]) is None:
                 assert process.stdout is not None
                 line = await process.stdout.readline()
                 assert line, said
                 said.append(line.decode().rstrip())
-        address = said[-1].rpartition(" ")[2]
+        listening = LISTENING.search(said[-1])
+        assert listening is not None
+        address = listening[1]
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
         yield Running(process, channel, address, said)
 

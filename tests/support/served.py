@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,12 +15,15 @@ from orchestrator.shop.demo.addresses import settings_removed
 from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 ROLES: Final = ("viewer", "starter", "operator", "approver", "admin")
 PATIENCE: Final = 60
-_COMMAND: Final = ("-m", "orchestrator", "serve", "--sagas", "orchestrator.shop", "--no-drift-check")
+LISTENING: Final = re.compile(r" listening on ([\w.:\[\]-]+)")
+"""What a process says that takes calls, in whichever form its log is."""
+SHOP: Final = ("orchestrator.shop",)
+_COMMAND: Final = ("-m", "orchestrator", "serve", "--no-drift-check")
 
 
 class Served(NamedTuple):
@@ -53,13 +57,14 @@ def subjects_of_every_role() -> str:
 
 
 @contextmanager
-def served(folder: Path, subjects: str = "", **environment: str) -> Iterator[Served]:
+def served(folder: Path, subjects: str = "", sagas: Sequence[str] = SHOP, **environment: str) -> Iterator[Served]:
     """An orchestrator with these subjects, or those of every role; it has drained when the block is left."""
+    modules = [option for module in sagas for option in ("--sagas", module)]
     file = folder / "subjects.yaml"
     file.write_text(subjects or subjects_of_every_role())
     variables = {"STATE_DIR": str(folder), "ORCHESTRATOR_SUBJECTS": str(file), **environment}
     with subprocess.Popen(
-        [sys.executable, *_COMMAND, "--listen", "127.0.0.1:0"],
+        [sys.executable, *_COMMAND, *modules, "--listen", "127.0.0.1:0"],
         cwd=ROOT,
         env=settings_removed(os.environ) | variables,
         stderr=subprocess.PIPE,
@@ -70,11 +75,11 @@ def served(folder: Path, subjects: str = "", **environment: str) -> Iterator[Ser
         try:
             for line in process.stderr:
                 said.append(line)
-                if " listening on " in line:
+                if (listening := LISTENING.search(line)) is not None:
                     break
             else:
                 raise AssertionError("".join(said))
-            address = said[-1].split()[-1]
+            address = listening[1]
             reading = threading.Thread(target=said.extend, args=(process.stderr,))
             reading.start()
             yield Served(address, process.pid, said)

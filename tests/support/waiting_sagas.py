@@ -28,10 +28,10 @@ def note(text: str, request_id: str = "request-1", name: str = "note") -> Signal
     return Signal(request_id, name, StringValue.DESCRIPTOR.full_name, payload, Actor("ada"))
 
 
-def decision(*, approved: bool = True, request_id: str = "request-1") -> Signal:
+def decision(*, approved: bool = True, request_id: str = "request-1", by: str = "ada", reason: str = "") -> Signal:
     """Somebody's yes or no."""
-    payload = Decision(approved=approved, decided_by="ada").SerializeToString()
-    return Signal(request_id, "approval", Decision.DESCRIPTOR.full_name, payload, Actor("ada"))
+    payload = Decision(approved=approved, decided_by=by, reason=reason).SerializeToString()
+    return Signal(request_id, "approval", Decision.DESCRIPTOR.full_name, payload, Actor(by))
 
 
 @saga("sleepy", version=1)

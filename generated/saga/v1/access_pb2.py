@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14saga/v1/access.proto\x12\x07saga.v1\x1a google/protobuf/descriptor.proto\"%\n\x06\x41\x63\x63\x65ss\x12\x1b\n\x04role\x18\x01 \x01(\x0e\x32\r.saga.v1.Role*u\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_VIEWER\x10\x01\x12\x10\n\x0cROLE_STARTER\x10\x02\x12\x11\n\rROLE_OPERATOR\x10\x03\x12\x11\n\rROLE_APPROVER\x10\x04\x12\x0e\n\nROLE_ADMIN\x10\x05:A\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xf3\x8c\x03 \x01(\x0b\x32\x0f.saga.v1.AccessBo\n\x07saga.v1B\x0b\x41\x63\x63\x65ssProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14saga/v1/access.proto\x12\x07saga.v1\x1a google/protobuf/descriptor.proto\"B\n\x06\x41\x63\x63\x65ss\x12\x1b\n\x04role\x18\x01 \x01(\x0e\x32\r.saga.v1.Role\x12\x1b\n\x04\x61lso\x18\x02 \x01(\x0e\x32\r.saga.v1.Role*u\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_VIEWER\x10\x01\x12\x10\n\x0cROLE_STARTER\x10\x02\x12\x11\n\rROLE_OPERATOR\x10\x03\x12\x11\n\rROLE_APPROVER\x10\x04\x12\x0e\n\nROLE_ADMIN\x10\x05:A\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xf3\x8c\x03 \x01(\x0b\x32\x0f.saga.v1.AccessBo\n\x07saga.v1B\x0b\x41\x63\x63\x65ssProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +33,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'saga.v1.access_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\007saga.v1B\013AccessProtoP\001Z saga-orchestrator/saga/v1;sagav1\252\002\007Saga.V1\312\002\007Saga\\V1\342\002\023Saga\\V1\\GPBMetadata\352\002\010Saga::V1'
-  _globals['_ROLE']._serialized_start=106
-  _globals['_ROLE']._serialized_end=223
+  _globals['_ROLE']._serialized_start=135
+  _globals['_ROLE']._serialized_end=252
   _globals['_ACCESS']._serialized_start=67
-  _globals['_ACCESS']._serialized_end=104
+  _globals['_ACCESS']._serialized_end=133
 # @@protoc_insertion_point(module_scope)

@@ -34,7 +34,9 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     ROLE_STARTER: _Role.ValueType  # 2
     """May start sagas."""
     ROLE_OPERATOR: _Role.ValueType  # 3
-    """May act on sagas: cancel, pause, resume, retry, resolve, skip, signal; and on schedules."""
+    """May act on sagas: cancel, pause, resume, retry, resolve, skip, signal; and on schedules. What lets a schedule start
+    sagas needs ROLE_STARTER beside it.
+    """
     ROLE_APPROVER: _Role.ValueType  # 4
     """May say yes or no where a saga asks a person."""
     ROLE_ADMIN: _Role.ValueType  # 5
@@ -50,7 +52,9 @@ ROLE_VIEWER: Role.ValueType  # 1
 ROLE_STARTER: Role.ValueType  # 2
 """May start sagas."""
 ROLE_OPERATOR: Role.ValueType  # 3
-"""May act on sagas: cancel, pause, resume, retry, resolve, skip, signal; and on schedules."""
+"""May act on sagas: cancel, pause, resume, retry, resolve, skip, signal; and on schedules. What lets a schedule start
+sagas needs ROLE_STARTER beside it.
+"""
 ROLE_APPROVER: Role.ValueType  # 4
 """May say yes or no where a saga asks a person."""
 ROLE_ADMIN: Role.ValueType  # 5
@@ -64,16 +68,20 @@ class Access(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ROLE_FIELD_NUMBER: _builtins.int
+    ALSO_FIELD_NUMBER: _builtins.int
     role: Global___Role.ValueType
     """The role that the caller needs."""
+    also: Global___Role.ValueType
+    """A second role that the caller needs beside it, where the rpc does two things at once."""
     def __init__(
         self,
         *,
         role: Global___Role.ValueType = ...,
+        also: Global___Role.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["also", b"also", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,7 +10,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from saga.v1 import guidance_pb2 as _guidance_pb2
 from saga.v1 import saga_pb2 as _saga_pb2
 import builtins as _builtins
 import sys
@@ -22,38 +22,6 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-class _Action:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _ActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Action.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    ACTION_UNSPECIFIED: _Action.ValueType  # 0
-    """Not stated."""
-    ACTION_CANCEL: _Action.ValueType  # 1
-    """CancelSaga."""
-    ACTION_PAUSE: _Action.ValueType  # 2
-    """PauseSaga."""
-    ACTION_RESUME: _Action.ValueType  # 3
-    """ResumeSaga."""
-    ACTION_RETRY_NOW: _Action.ValueType  # 4
-    """RetryNow."""
-
-class Action(_Action, metaclass=_ActionEnumTypeWrapper):
-    """What can be done to many sagas at once."""
-
-ACTION_UNSPECIFIED: Action.ValueType  # 0
-"""Not stated."""
-ACTION_CANCEL: Action.ValueType  # 1
-"""CancelSaga."""
-ACTION_PAUSE: Action.ValueType  # 2
-"""PauseSaga."""
-ACTION_RESUME: Action.ValueType  # 3
-"""ResumeSaga."""
-ACTION_RETRY_NOW: Action.ValueType  # 4
-"""RetryNow."""
-Global___Action: _TypeAlias = Action  # noqa: Y015
 
 @_typing.final
 class StartSagaRequest(_message.Message):
@@ -131,6 +99,7 @@ class GetSagaRequest(_message.Message):
     INCLUDE_JOURNAL_FIELD_NUMBER: _builtins.int
     JOURNAL_PAGE_SIZE_FIELD_NUMBER: _builtins.int
     JOURNAL_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    INCLUDE_GUIDANCE_FIELD_NUMBER: _builtins.int
     saga_id: _builtins.str
     """The saga's identity."""
     include_journal: _builtins.bool
@@ -139,6 +108,8 @@ class GetSagaRequest(_message.Message):
     """How many entries of the journal at most. Default: all of them, however large the answer is."""
     journal_page_token: _builtins.str
     """Where the previous page of the journal ended: its next_journal_page_token."""
+    include_guidance: _builtins.bool
+    """Say in plain words what it waits for, what comes next, and what the caller can do."""
     def __init__(
         self,
         *,
@@ -146,10 +117,11 @@ class GetSagaRequest(_message.Message):
         include_journal: _builtins.bool = ...,
         journal_page_size: _builtins.int = ...,
         journal_page_token: _builtins.str = ...,
+        include_guidance: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_journal", b"include_journal", "journal_page_size", b"journal_page_size", "journal_page_token", b"journal_page_token", "saga_id", b"saga_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_guidance", b"include_guidance", "include_journal", b"include_journal", "journal_page_size", b"journal_page_size", "journal_page_token", b"journal_page_token", "saga_id", b"saga_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -163,21 +135,27 @@ class GetSagaResponse(_message.Message):
 
     SAGA_FIELD_NUMBER: _builtins.int
     NEXT_JOURNAL_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    GUIDANCE_FIELD_NUMBER: _builtins.int
     next_journal_page_token: _builtins.str
     """Where the next page of the journal starts; empty on the last one."""
     @_builtins.property
     def saga(self) -> _saga_pb2.Saga:
         """The saga as it stands."""
 
+    @_builtins.property
+    def guidance(self) -> _guidance_pb2.Guidance:
+        """The saga in plain words; only where the request asked for that."""
+
     def __init__(
         self,
         *,
         saga: _saga_pb2.Saga | None = ...,
         next_journal_page_token: _builtins.str = ...,
+        guidance: _guidance_pb2.Guidance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["saga", b"saga"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["guidance", b"guidance", "saga", b"saga"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_journal_page_token", b"next_journal_page_token", "saga", b"saga"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guidance", b"guidance", "next_journal_page_token", b"next_journal_page_token", "saga", b"saga"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1431,75 +1409,3 @@ class SkipCompensationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SkipCompensationResponse: _TypeAlias = SkipCompensationResponse  # noqa: Y015
-
-@_typing.final
-class ActOnSagasRequest(_message.Message):
-    """The act, and the sagas."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FILTER_FIELD_NUMBER: _builtins.int
-    ACTION_FIELD_NUMBER: _builtins.int
-    DRY_RUN_FIELD_NUMBER: _builtins.int
-    REASON_FIELD_NUMBER: _builtins.int
-    action: Global___Action.ValueType
-    """The act."""
-    dry_run: _builtins.bool
-    """Only tell which sagas the act would change."""
-    reason: _builtins.str
-    """Why, in a sentence."""
-    @_builtins.property
-    def filter(self) -> Global___SagaFilter:
-        """The sagas. At least one part of the filter must be set."""
-
-    def __init__(
-        self,
-        *,
-        filter: Global___SagaFilter | None = ...,
-        action: Global___Action.ValueType = ...,
-        dry_run: _builtins.bool = ...,
-        reason: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "dry_run", b"dry_run", "filter", b"filter", "reason", b"reason"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ActOnSagasRequest: _TypeAlias = ActOnSagasRequest  # noqa: Y015
-
-@_typing.final
-class ActOnSagasResponse(_message.Message):
-    """The result of the act for one saga."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SAGA_ID_FIELD_NUMBER: _builtins.int
-    DONE_FIELD_NUMBER: _builtins.int
-    REFUSAL_FIELD_NUMBER: _builtins.int
-    NOTED_FIELD_NUMBER: _builtins.int
-    saga_id: _builtins.str
-    """The saga's identity."""
-    done: _builtins.bool
-    """Whether it was done; with dry_run, whether it would be."""
-    refusal: _builtins.str
-    """Why not, if not."""
-    noted: _builtins.bool
-    """It is not done yet, and not refused: the act is durable, and is carried out or refused by the replica that
-    advances the saga. Then done is false, and refusal says so.
-    """
-    def __init__(
-        self,
-        *,
-        saga_id: _builtins.str = ...,
-        done: _builtins.bool = ...,
-        refusal: _builtins.str = ...,
-        noted: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "noted", b"noted", "refusal", b"refusal", "saga_id", b"saga_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ActOnSagasResponse: _TypeAlias = ActOnSagasResponse  # noqa: Y015

@@ -115,11 +115,6 @@ class SagaServiceStub:
                 request_serializer=saga_dot_v1_dot_saga__service__pb2.SkipCompensationRequest.SerializeToString,
                 response_deserializer=saga_dot_v1_dot_saga__service__pb2.SkipCompensationResponse.FromString,
                 _registered_method=True)
-        self.ActOnSagas = channel.unary_stream(
-                '/saga.v1.SagaService/ActOnSagas',
-                request_serializer=saga_dot_v1_dot_saga__service__pb2.ActOnSagasRequest.SerializeToString,
-                response_deserializer=saga_dot_v1_dot_saga__service__pb2.ActOnSagasResponse.FromString,
-                _registered_method=True)
 
 
 class SagaServiceServicer:
@@ -189,7 +184,7 @@ class SagaServiceServicer:
         one waits for its answer, for 5 seconds at most and within the deadline of the call. If there is none by then, the
         call fails with DEADLINE_EXCEEDED and the reason ACT_NOTED: the act is durable, and it is carried out or refused
         once, by that replica or by the one that recovers the saga. This holds for CancelSaga, PauseSaga, ResumeSaga,
-        RetryNow, ActOnSagas, SignalSaga and DecideSaga.
+        RetryNow, SignalSaga and DecideSaga. The same act on many sagas is for the BulkActService.
 
         Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
         changes nothing.
@@ -233,7 +228,8 @@ class SagaServiceServicer:
 
     def DecideSaga(self, request, context):
         """Gives a saga the caller's decision, for which its code waits or will wait: a signal whose message is a Decision. It
-        is durable, repeated and refused as SignalSaga says.
+        is durable, repeated and refused as SignalSaga says. Where two people must say yes, the first one is refused with
+        FAILED_PRECONDITION and the reason SECOND_PERSON_NEEDED, and that is durable; so it is where two must resolve or skip.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -258,13 +254,6 @@ class SagaServiceServicer:
     def SkipCompensation(self, request, context):
         """Lets an effect stand that a suspended rollback cannot compensate. The saga then ends partially
         compensated. ResumeSaga then lets the saga go on.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ActOnSagas(self, request, context):
-        """Applies one act to every saga that the filter matches; with dry_run, only tells which sagas these are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -352,11 +341,6 @@ def add_SagaServiceServicer_to_server(servicer, server):
                     servicer.SkipCompensation,
                     request_deserializer=saga_dot_v1_dot_saga__service__pb2.SkipCompensationRequest.FromString,
                     response_serializer=saga_dot_v1_dot_saga__service__pb2.SkipCompensationResponse.SerializeToString,
-            ),
-            'ActOnSagas': grpc.unary_stream_rpc_method_handler(
-                    servicer.ActOnSagas,
-                    request_deserializer=saga_dot_v1_dot_saga__service__pb2.ActOnSagasRequest.FromString,
-                    response_serializer=saga_dot_v1_dot_saga__service__pb2.ActOnSagasResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -792,33 +776,6 @@ class SagaService:
             '/saga.v1.SagaService/SkipCompensation',
             saga_dot_v1_dot_saga__service__pb2.SkipCompensationRequest.SerializeToString,
             saga_dot_v1_dot_saga__service__pb2.SkipCompensationResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ActOnSagas(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
-            target,
-            '/saga.v1.SagaService/ActOnSagas',
-            saga_dot_v1_dot_saga__service__pb2.ActOnSagasRequest.SerializeToString,
-            saga_dot_v1_dot_saga__service__pb2.ActOnSagasResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,7 +48,7 @@ class SagaServiceStub:
     one waits for its answer, for 5 seconds at most and within the deadline of the call. If there is none by then, the
     call fails with DEADLINE_EXCEEDED and the reason ACT_NOTED: the act is durable, and it is carried out or refused
     once, by that replica or by the one that recovers the saga. This holds for CancelSaga, PauseSaga, ResumeSaga,
-    RetryNow, ActOnSagas, SignalSaga and DecideSaga.
+    RetryNow, SignalSaga and DecideSaga. The same act on many sagas is for the BulkActService.
 
     Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
     changes nothing.
@@ -69,7 +69,8 @@ class SagaServiceStub:
     """
     DecideSaga: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.DecideSagaRequest, _saga_service_pb2.DecideSagaResponse]
     """Gives a saga the caller's decision, for which its code waits or will wait: a signal whose message is a Decision. It
-    is durable, repeated and refused as SignalSaga says.
+    is durable, repeated and refused as SignalSaga says. Where two people must say yes, the first one is refused with
+    FAILED_PRECONDITION and the reason SECOND_PERSON_NEEDED, and that is durable; so it is where two must resolve or skip.
     """
     ResolveOutcome: _aio.UnaryUnaryMultiCallable[_saga_service_pb2.ResolveOutcomeRequest, _saga_service_pb2.ResolveOutcomeResponse]
     """Tells a suspended saga the outcome of a command in doubt, or that a command that was refused after the pivot was
@@ -83,8 +84,6 @@ class SagaServiceStub:
     """Lets an effect stand that a suspended rollback cannot compensate. The saga then ends partially
     compensated. ResumeSaga then lets the saga go on.
     """
-    ActOnSagas: _aio.UnaryStreamMultiCallable[_saga_service_pb2.ActOnSagasRequest, _saga_service_pb2.ActOnSagasResponse]
-    """Applies one act to every saga that the filter matches; with dry_run, only tells which sagas these are."""
 
 class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
     """Starts, shows, watches and cancels sagas of every definition that the orchestrator serves."""
@@ -168,7 +167,7 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         one waits for its answer, for 5 seconds at most and within the deadline of the call. If there is none by then, the
         call fails with DEADLINE_EXCEEDED and the reason ACT_NOTED: the act is durable, and it is carried out or refused
         once, by that replica or by the one that recovers the saga. This holds for CancelSaga, PauseSaga, ResumeSaga,
-        RetryNow, ActOnSagas, SignalSaga and DecideSaga.
+        RetryNow, SignalSaga and DecideSaga. The same act on many sagas is for the BulkActService.
 
         Rolls a saga back. Refused with FAILED_PRECONDITION once its pivot was accepted. Repeating it
         changes nothing.
@@ -219,7 +218,8 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_saga_service_pb2.DecideSagaRequest, _abc.Awaitable[_saga_service_pb2.DecideSagaResponse]],
     ) -> _abc.Awaitable[_saga_service_pb2.DecideSagaResponse]:
         """Gives a saga the caller's decision, for which its code waits or will wait: a signal whose message is a Decision. It
-        is durable, repeated and refused as SignalSaga says.
+        is durable, repeated and refused as SignalSaga says. Where two people must say yes, the first one is refused with
+        FAILED_PRECONDITION and the reason SECOND_PERSON_NEEDED, and that is durable; so it is where two must resolve or skip.
         """
 
     @_abc_1.abstractmethod
@@ -251,13 +251,5 @@ class SagaServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lets an effect stand that a suspended rollback cannot compensate. The saga then ends partially
         compensated. ResumeSaga then lets the saga go on.
         """
-
-    @_abc_1.abstractmethod
-    def ActOnSagas(
-        self,
-        request: _saga_service_pb2.ActOnSagasRequest,
-        context: _aio.ServicerContext[_saga_service_pb2.ActOnSagasRequest, _abc.AsyncIterator[_saga_service_pb2.ActOnSagasResponse]],
-    ) -> _abc.AsyncIterator[_saga_service_pb2.ActOnSagasResponse]:
-        """Applies one act to every saga that the filter matches; with dry_run, only tells which sagas these are."""
 
 def add_SagaServiceServicer_to_server(servicer: SagaServiceServicer, server: _aio.Server) -> None: ...

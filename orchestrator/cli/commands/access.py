@@ -9,8 +9,11 @@ from typing import Annotated
 import typer
 
 from orchestrator.access.fingerprints import fingerprint, new_token
-from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, channel_to
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.client import PATIENCE_SECONDS, channel_to
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.output.documents import Documents
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.text import say
 from orchestrator.contract.access import Role
 from saga.v1.access_service_pb2 import WhoAmIRequest, WhoAmIResponse
@@ -29,8 +32,7 @@ class RoleName(StrEnum):
 
 def whoami(address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
     """Show who you are to the orchestrator, how it knows that, and what you may do."""
-    for line in _lines(asyncio.run(_ask(address))):
-        typer.echo(line)
+    asyncio.run(_who(address))
 
 
 def token(
@@ -41,14 +43,22 @@ def token(
     ],
 ) -> None:
     """Make a token, which is printed once, on stdout. Its entry for the file of subjects is on stderr."""
-    made = new_token()
+    made, roles = new_token(), [each.value for each in dict.fromkeys(role)]
+    if wants_json():
+        print_json({"token": made, "subjects": {name: {"sha256": fingerprint(made), "roles": roles}}})
+        return
     typer.echo(made)
-    say(f"{name}:\n  sha256: {fingerprint(made)}\n  roles: [{', '.join(dict.fromkeys(role))}]")
+    say(f"{name}:\n  sha256: {fingerprint(made)}\n  roles: [{', '.join(roles)}]")
 
 
-async def _ask(address: str) -> WhoAmIResponse:
+async def _who(address: str) -> None:
     async with channel_to(address) as channel:
-        return await AccessServiceStub(channel).WhoAmI(WhoAmIRequest(), timeout=PATIENCE_SECONDS)
+        answer = await AccessServiceStub(channel).WhoAmI(WhoAmIRequest(), timeout=PATIENCE_SECONDS)
+        if wants_json():
+            await Documents(channel).print(answer)
+            return
+    for line in _lines(answer):
+        typer.echo(line)
 
 
 def _lines(answer: WhoAmIResponse) -> list[str]:

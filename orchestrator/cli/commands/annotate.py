@@ -15,6 +15,7 @@ from orchestrator.cli.contracts import (  # typer reads the annotations
     ReflectOption,
 )
 from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.text import say
 
 SCHEMA = "overlay.schema.json"
@@ -50,4 +51,7 @@ def annotate(
             out.write_text(text, encoding="utf-8")
         except OSError as error:
             refuse(f"{error.filename}: {error.strerror}", code=1)
+    if wants_json():
+        print_json({"overlay": str(out), "questions": text.count("Question:")})
+        return
     say(f"{out}: {text.count('Question:')} questions are open; answer them, then: orchestrator check --overlay {out}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import AsyncExitStack
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +19,7 @@ from orchestrator.cli.contracts import (  # typer reads the annotations
     load_services,
 )
 from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.terminal import Records, open_terminal
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
@@ -63,8 +63,6 @@ def conform(
     restart_command: Annotated[
         str | None, typer.Option(help="A shell command that restarts it on the same state, and returns.")
     ] = None,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
 ) -> None:
     """Check a running participant against its contract. It leaves effects behind.
 
@@ -93,8 +91,8 @@ def conform(
             refuse(f"{service} names no google.api.default_host; say --address host:port")
         others = _other_services(contract, participant or ())
         report = asyncio.run(_check(where, contract, known, restart_command, others))
-    if as_json:
-        typer.echo(json.dumps(report.as_json(), indent=2))
+    if wants_json():
+        print_json(report.as_json())
     else:
         _show(report)
     if not report.passed:

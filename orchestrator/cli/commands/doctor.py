@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from rich.text import Text
 
 from orchestrator.cli.journal_file import JournalOption  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.output.exit import errors_reported
+from orchestrator.cli.output.form import print_json, wants_json
+from orchestrator.cli.output.terminal import open_terminal
 from orchestrator.cli.output.text import visible
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.errors import JournalUnavailable, SettingsError
@@ -40,8 +42,6 @@ def doctor(
         list[str] | None,
         typer.Option(help="full.service.Name=host:port; may be repeated.  \\[env: ORCHESTRATOR_PARTICIPANTS]"),
     ] = None,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
 ) -> None:
     """Look at journal, certificates, participants and settings: what is fine, what is not, and what to do.
 
@@ -59,8 +59,8 @@ def doctor(
         modules, overlays = sagas or settings.sagas, overlay or settings.overlays
         definitions = load_definitions(modules, overlays) if modules else ()
         findings = asyncio.run(_examine(settings, definitions))
-    if as_json:
-        typer.echo(json.dumps([_as_json(finding) for finding in findings], indent=2))
+    if wants_json():
+        print_json([_as_json(finding) for finding in findings])
     else:
         _show(findings)
     if any(finding.severity.value == "error" for finding in findings):
@@ -115,9 +115,11 @@ def _as_json(finding: Finding) -> dict[str, str]:
 
 
 def _show(findings: Sequence[Finding]) -> None:
+    terminal = open_terminal()
     for finding in findings:
         severity = finding.severity.value
-        head = typer.style(f"{severity:<7}", fg=_COLOURS[severity])
-        typer.echo(f"{head}  {visible(finding.about)}: {visible(finding.what)}")
+        line = Text(f"{severity:<7}", style=_COLOURS[severity])
+        line.append(f"  {visible(finding.about)}: {visible(finding.what)}", "not bold default")
+        terminal.print(line, soft_wrap=True)
         if finding.advice:
-            typer.echo(f"{'':<7}  do: {visible(finding.advice)}")
+            terminal.print(Text(f"{'':<7}  do: {visible(finding.advice)}"), soft_wrap=True)

@@ -12,6 +12,7 @@ import typer
 from orchestrator.cli.client import CANDIDATES, only_one
 from orchestrator.cli.journal_file import JournalOption, journal_beside, sagas_in
 from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.text import say
 from orchestrator.contract.wording import counted
 
@@ -38,22 +39,29 @@ def export(
         refuse("name the sagas to export, or say --all")
     with errors_reported():
         written = asyncio.run(_export(read_settings(journal=journal), saga_ids, out))
-    say(f"{counted(written, 'journal')} in {out}; nothing in them is masked")
+    if wants_json():
+        print_json({"files": written})
+        return
+    say(f"{counted(len(written), 'journal')} in {out}; nothing in them is masked")
 
 
-async def _export(settings: Settings, saga_ids: list[str] | None, out: Path) -> int:
+async def _export(settings: Settings, saga_ids: list[str] | None, out: Path) -> list[str]:
+    """Write the journals; the files."""
     from orchestrator.journal.export import write_journal  # noqa: PLC0415 - as above
     from orchestrator.ports.catalogue import SagaFilter  # noqa: PLC0415 - as above
 
     async with journal_beside(settings) as journal:
         wanted = saga_ids or [record.saga_id async for record in sagas_in(journal, SagaFilter())]
+        written: list[str] = []
         for saga_id in wanted:
             entries = await journal.read(saga_id)
             if not entries:
                 saga_id = await _whole_id(journal, saga_id)  # noqa: PLW2901 - the same id, in full
                 entries = await journal.read(saga_id)
-            _write(out / f"{quote(saga_id, safe='')}.json", write_journal(saga_id, entries))
-    return len(wanted)
+            file = out / f"{quote(saga_id, safe='')}.json"
+            _write(file, write_journal(saga_id, entries))
+            written.append(str(file))
+    return written
 
 
 async def _whole_id(journal: JournalReader, saga_id: str) -> str:
@@ -62,7 +70,7 @@ async def _whole_id(journal: JournalReader, saga_id: str) -> str:
 
     records, _ = await journal.search(SagaFilter(id_prefix=saga_id), CANDIDATES + 1, "")
     if not records:
-        refuse(f"there is no saga {saga_id!r}")
+        refuse(f"there is no saga {saga_id!r} in this journal; see: orchestrator list; or name another --journal")
     return only_one(saga_id, [record.saga_id for record in records])
 
 

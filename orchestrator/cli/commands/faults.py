@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 
 from orchestrator.cli.modules import load_definitions
 from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.terminal import open_terminal
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
@@ -36,8 +36,6 @@ def faults(
     examples: Annotated[
         Path | None, typer.Option(help="A file of JSON with replies, by the rpc. Default: made up.")
     ] = None,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="The cells as JSON.")] = False,
 ) -> None:
     """Run a saga through every fault of every command, on mocks, in virtual time; exit with 1 when one ends wrongly."""
     with errors_reported():
@@ -45,8 +43,8 @@ def faults(
         if (saga_input or examples) and len(chosen) > 1:
             refuse(f"--input and --examples are for one saga; name it with --saga: {', '.join(map(str, chosen))}")
         matrices = [asyncio.run(_matrix(definition, saga_input, examples)) for definition in chosen]
-    if as_json:
-        typer.echo(json.dumps([matrix.as_json() for matrix in matrices], indent=2))
+    if wants_json():
+        print_json([matrix.as_json() for matrix in matrices])
     else:
         _show(matrices)
     if not all(matrix.passed for matrix in matrices):

@@ -10,6 +10,7 @@ import typer
 from orchestrator.cli import protoc
 from orchestrator.cli.contracts import ContractSource, DescriptorSetOption, ReflectOption
 from orchestrator.cli.output.exit import errors_reported
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.contract.wording import counted
 
 
@@ -25,4 +26,7 @@ def generate(
     source = ContractSource(protos, descriptor_set, reflect)
     with errors_reported():
         names = protoc.generate((source if source.is_named else ContractSource(Path("protos"))).contracts(), out)
+    if wants_json():
+        print_json({"out": str(out), "contracts": names})
+        return
     typer.echo(f"{out}: the stubs of {counted(len(names), '.proto file')} are up to date")

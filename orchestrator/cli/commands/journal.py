@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from orchestrator.cli.certificates import connecting
 from orchestrator.cli.commands.inspect import journal
 from orchestrator.cli.journal_file import JournalOption  # noqa: TC001 - typer reads the annotation
 from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.text import say
+from orchestrator.cli.registration import CommandGroup, CommandLine
 from orchestrator.contract.wording import counted
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _TOLD_EACH = 1000
 
 
-class _JournalCommands(TyperGroup):
+class _JournalCommands(CommandGroup):
     """``journal <saga>`` shows that saga; what is no command of the group is a saga's id."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own click
@@ -32,7 +33,7 @@ class _JournalCommands(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-journal_commands = typer.Typer(cls=_JournalCommands, no_args_is_help=True)
+journal_commands = CommandLine(cls=_JournalCommands, no_args_is_help=True)
 journal_commands.command("show")(connecting(journal))
 
 
@@ -55,6 +56,9 @@ def copy(
         refuse("--from and --to name the same journal")
     with errors_reported():
         done = asyncio.run(_copy(source, target))
+    if wants_json():
+        print_json({"copied": done.copied, "found": done.found, "compared": done.compared})
+        return
     say(
         f"{counted(done.copied, 'saga')} copied, {done.found} had been there; every entry of {done.compared} is the "
         "same. Start orchestrators with ORCHESTRATOR_JOURNAL naming the new journal, and none on the old one"
@@ -104,7 +108,11 @@ def migrate(
 
     with errors_reported():
         schema = asyncio.run(schema_of(read_settings(journal=journal).journal, apply=not dry_run))
+    version = schema.version if dry_run else max(schema.version, schema.known)
+    if wants_json():
+        found = {"missing" if dry_run else "applied": list(schema.missing)}
+        print_json({"schema": version, "known": schema.known, **found})
+        return
     for name in schema.missing:
         say(f"{'missing' if dry_run else 'applied'}: {name}")
-    version = schema.version if dry_run else max(schema.version, schema.known)
     say(f"the journal has schema {version}; this program knows up to {schema.known}")

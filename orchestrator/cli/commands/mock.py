@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -18,6 +17,8 @@ from orchestrator.cli.contracts import (  # typer reads the annotations
     load_services,
 )
 from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.output.form import print_json_line, wants_json
+from orchestrator.cli.output.text import say
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def mock(
         contracts = ContractSource(protos, descriptor_set, reflect)
         found = load_services(services, contracts, modules=module or (), overlays=overlay)
         asyncio.run(_serve(found, listen, dials, ledger))
-    typer.echo(ledger.summary(), err=True)
+    say(ledger.summary())
 
 
 async def _serve(services: Sequence[ServiceDescriptor], listen: str | None, dials: Dials, ledger: EffectLedger) -> None:
@@ -72,12 +73,15 @@ async def _serve(services: Sequence[ServiceDescriptor], listen: str | None, dial
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with MockParticipant(services, listen=listen, dials=dials, ledger=ledger) as participant:
         for address in participant.addresses:
-            typer.echo(f"mock of {', '.join(service.name for service in services)} listening on {address}", err=True)
+            if wants_json():
+                print_json_line({"listening": address, "services": [service.full_name for service in services]})
+            else:
+                say(f"mock of {', '.join(service.name for service in services)} listening on {address}")
         await stop.wait()
 
 
 def _print_effect(what: str, entry: LedgerEntry) -> None:
-    print(json.dumps({"effect": what, **asdict(entry)}), flush=True)  # noqa: T201 - the command's output
+    print_json_line({"effect": what, **asdict(entry)})
 
 
 def _accepted(read: Callable[[], T]) -> T:

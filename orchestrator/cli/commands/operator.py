@@ -1,4 +1,4 @@
-"""``orchestrator cancel``, ``pause``, ``resume``, ``retry``, ``resolve``, ``skip`` and ``act``: what operators decide.
+"""``orchestrator cancel``, ``pause``, ``resume``, ``retry``, ``resolve`` and ``skip``: what operators decide.
 
 These commands are clients of the operators' API, ``saga.v1.SagaService``, and can do no more than its other clients.
 Each act says why, and the token says who acts; the saga's journal keeps both.
@@ -7,26 +7,16 @@ Each act says why, and the token says who acts; the saga's journal keeps both.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.client import (
-    DEFAULT_ADDRESS,
-    PATIENCE_SECONDS,
-    Address,
-    SagaId,
-    by_id,
-    channel_to,
-    sagas_at,
-    whole_id,
-)
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.client import PATIENCE_SECONDS, SagaId, by_id, channel_to, whole_id
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
-from orchestrator.cli.filters import BackingOff, OfDefinition, OfStatus, WaitingFor, WithAttribute, saga_filter
+from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.exit import refuse
-from orchestrator.cli.output.operating_pages import acted_line
+from orchestrator.cli.output.form import wants_json
 from orchestrator.cli.output.payloads import reply_from_json
 from orchestrator.cli.output.rendering import open_console, saga_page
 from orchestrator.cli.output.text import say
@@ -45,25 +35,6 @@ if TYPE_CHECKING:
         | api.ResolveCompensationRequest
         | api.SkipCompensationRequest
     )
-
-
-class ActionName(StrEnum):
-    """The acts on many sagas, as they are typed, and the word for what was done."""
-
-    CANCEL = "cancel"
-    PAUSE = "pause"
-    RESUME = "resume"
-    RETRY = "retry"
-
-    @property
-    def number(self) -> api.Action.ValueType:
-        """The action that the API knows."""
-        return api.ACTION_RETRY_NOW if self is ActionName.RETRY else api.Action.Value(f"ACTION_{self.name}")
-
-    @property
-    def done(self) -> str:
-        """Such as ``cancelled``."""
-        return {"cancel": "cancelled", "pause": "paused", "resume": "resumed", "retry": "retried"}[self]
 
 
 Reason = Annotated[str, typer.Option(help="Why, in a sentence.")]
@@ -156,36 +127,6 @@ def skip(
     _tell_how_to_go_on(saga_id)
 
 
-def act(
-    action: Annotated[ActionName, typer.Argument(show_default=False)],
-    reason: Annotated[str, typer.Option(help="Why, in a sentence.", show_default=False)],
-    definition: OfDefinition = "",
-    status: OfStatus = None,
-    attribute: WithAttribute = None,
-    *,
-    backing_off: BackingOff = False,
-    waiting_for: WaitingFor = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell to which sagas it would be done.")] = False,
-    address: Address = DEFAULT_ADDRESS,
-    _token_file: TokenFile = None,
-) -> None:
-    """Do the same to all sagas that a filter matches; exit with 1 when one of them refuses.
-
-    Those that are noted are advanced by another orchestrator, which has not done it yet.
-    """
-    request = api.ActOnSagasRequest(
-        filter=saga_filter(definition, status, attribute, backing_off=backing_off, waiting_for=waiting_for),
-        action=action.number,
-        dry_run=dry_run,
-        reason=reason,
-    )
-    counts = asyncio.run(_act(request, address))
-    noted = f", {counts['noted']} noted" if counts["noted"] else ""
-    say(f"{counts['done']} {'would be ' if dry_run else ''}{action.done}, {counts['refused']} refused{noted}")
-    if counts["refused"]:
-        raise typer.Exit(1)
-
-
 async def _ask(rpc: str, request: Request, address: str) -> None:
     """Make a call that answers with the saga, and show it."""
 
@@ -193,8 +134,12 @@ async def _ask(rpc: str, request: Request, address: str) -> None:
         request.saga_id = saga_id
         return await getattr(service, rpc)(request, timeout=PATIENCE_SECONDS)
 
-    async with sagas_at(address) as service:
+    async with channel_to(address) as channel:
+        service = SagaServiceStub(channel)
         answer = await by_id(service, request.saga_id, call)
+        if wants_json():
+            await Documents(channel).print(answer)
+            return
     open_console().print(saga_page(answer.saga))
 
 
@@ -214,17 +159,6 @@ async def _typed_reply(saga_id: str, key: str, text: str, address: str) -> AnyMe
         answer = await service.GetSaga(request, timeout=PATIENCE_SECONDS)
         methods = {step.method for step in answer.saga.steps if key in {step.key, step.key.partition("#")[0]}}
         return await reply_from_json(channel, methods.pop(), text) if len(methods) == 1 else None
-
-
-async def _act(request: api.ActOnSagasRequest, address: str) -> Counter[str]:
-    """The number of sagas that accepted the act, of those that refused it, and of those for which it is noted."""
-    console = open_console()
-    counts: Counter[str] = Counter()
-    async with sagas_at(address) as service:
-        async for answer in service.ActOnSagas(request):
-            console.print(acted_line(answer), soft_wrap=True)
-            counts["done" if answer.done else "noted" if answer.noted else "refused"] += 1
-    return counts
 
 
 def _tell_how_to_go_on(saga_id: str) -> None:

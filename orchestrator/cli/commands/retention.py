@@ -11,6 +11,7 @@ import typer
 
 from orchestrator.cli.journal_file import JournalOption, journal_beside
 from orchestrator.cli.output.exit import errors_reported
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.text import say
 from orchestrator.contract.wording import counted
 
@@ -32,6 +33,10 @@ def retention(journal: JournalOption = None) -> None:
     with errors_reported():
         settings = read_settings(journal=journal)
         old, kept = asyncio.run(_counted(settings))
+    if wants_json():
+        rules = [{"rule": str(rule), "sagas": old[rule]} for rule in settings.retention_rules]
+        print_json({"rules": rules, "kept": kept})
+        return
     if not settings.retention:
         say("there are no rules: sagas that have ended are kept for ever. Set ORCHESTRATOR_RETENTION to change that")
     for rule in settings.retention_rules:

@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
 from orchestrator.cli.certificates import connecting
-from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, channel_to
+from orchestrator.cli.client import PATIENCE_SECONDS, channel_to
 from orchestrator.cli.commands.operator import UNSAID, Reason
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.exit import refuse
+from orchestrator.cli.output.form import wants_json
 from orchestrator.cli.output.payloads import Payloads, self_named_from_json
 from orchestrator.cli.output.rendering import open_console
 from orchestrator.cli.output.schedule_pages import schedule_page, schedules_table
 from orchestrator.cli.output.text import say
+from orchestrator.cli.registration import CommandLine
 from saga.v1 import schedule_pb2
 from saga.v1 import schedule_service_pb2 as api
 from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub
@@ -32,7 +36,11 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
-schedule_commands = typer.Typer(no_args_is_help=True, help="Start sagas by themselves: once, or by cron.")
+    _OfOne = (
+        api.CreateScheduleResponse | api.GetScheduleResponse | api.PauseScheduleResponse | api.ResumeScheduleResponse
+    )
+
+schedule_commands = CommandLine(no_args_is_help=True, help="Start sagas by themselves: once, or by cron.")
 
 
 class OverlapName(StrEnum):
@@ -167,12 +175,15 @@ async def _create(request: api.CreateScheduleRequest, saga_input: str, address: 
     async with _schedules_at(address) as (service, channel):
         request.schedule.input.CopyFrom(await self_named_from_json(channel, saga_input, "--input"))
         answer = await service.CreateSchedule(request, timeout=PATIENCE_SECONDS)
-        await _print(answer.schedule, channel)
+        await _print(answer, channel)
 
 
 async def _list(request: api.ListSchedulesRequest, address: str) -> None:
-    async with _schedules_at(address) as (service, _):
+    async with _schedules_at(address) as (service, channel):
         answer = await service.ListSchedules(request, timeout=PATIENCE_SECONDS)
+        if wants_json():
+            await Documents(channel).print(answer)
+            return
     if not answer.schedules:
         say("no schedules")
         return
@@ -184,34 +195,44 @@ async def _list(request: api.ListSchedulesRequest, address: str) -> None:
 async def _show(name: str, address: str) -> None:
     async with _schedules_at(address) as (service, channel):
         answer = await service.GetSchedule(api.GetScheduleRequest(name=name), timeout=PATIENCE_SECONDS)
-        await _print(answer.schedule, channel)
+        await _print(answer, channel)
 
 
 async def _pause(request: api.PauseScheduleRequest, address: str) -> None:
     async with _schedules_at(address) as (service, channel):
         answer = await service.PauseSchedule(request, timeout=PATIENCE_SECONDS)
-        await _print(answer.schedule, channel)
+        await _print(answer, channel)
 
 
 async def _resume(name: str, address: str) -> None:
     async with _schedules_at(address) as (service, channel):
         answer = await service.ResumeSchedule(api.ResumeScheduleRequest(name=name), timeout=PATIENCE_SECONDS)
-        await _print(answer.schedule, channel)
+        await _print(answer, channel)
 
 
 async def _delete(name: str, address: str) -> None:
-    async with _schedules_at(address) as (service, _):
-        await service.DeleteSchedule(api.DeleteScheduleRequest(name=name), timeout=PATIENCE_SECONDS)
+    async with _schedules_at(address) as (service, channel):
+        answer = await service.DeleteSchedule(api.DeleteScheduleRequest(name=name), timeout=PATIENCE_SECONDS)
+        if wants_json():
+            await Documents(channel).print(answer)
+            return
     say(f"{name} is deleted; the sagas that it has started go on")
 
 
 async def _run(request: api.RunScheduleRequest, address: str) -> None:
-    async with _schedules_at(address) as (service, _):
+    async with _schedules_at(address) as (service, channel):
         answer = await service.RunSchedule(request, timeout=PATIENCE_SECONDS)
+        if wants_json():
+            await Documents(channel).print(answer)
+            return
     open_console().print(Text(answer.saga_id))
 
 
-async def _print(schedule: schedule_pb2.Schedule, channel: grpc.aio.Channel) -> None:
+async def _print(answer: _OfOne, channel: grpc.aio.Channel) -> None:
+    if wants_json():
+        await Documents(channel).print(answer)
+        return
+    schedule = answer.schedule
     payloads = await Payloads.known_at(channel, [schedule.input] if schedule.HasField("input") else [])
     open_console().print(schedule_page(schedule, payloads))
 

@@ -10,6 +10,7 @@ import typer
 
 from orchestrator.cli.modules import load_application
 from orchestrator.cli.output.exit import errors_reported
+from orchestrator.cli.output.form import OPTION, print_json_line, wants_json
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.store.opening import known_urls, refuse_unshared
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 def serve(
     *,
     listen: Annotated[str | None, typer.Option(help="host:port of the API.  \\[env: ORCHESTRATOR_LISTEN]")] = None,
+    console_listen: Annotated[
+        str | None,
+        typer.Option(help="host:port of the web console, or nothing for none.  \\[env: ORCHESTRATOR_CONSOLE_LISTEN]"),
+    ] = None,
     journal: Annotated[str | None, typer.Option(help=f"{known_urls()}  \\[env: ORCHESTRATOR_JOURNAL]")] = None,
     sagas: Annotated[
         list[str] | None,
@@ -67,6 +72,7 @@ def serve(
     with errors_reported():
         settings = read_settings(
             listen=listen,
+            console_listen=console_listen,
             journal=journal,
             sagas=tuple(sagas) if sagas else None,
             overlays=tuple(overlay) if overlay else None,
@@ -74,13 +80,15 @@ def serve(
             drift_check=drift_check,
             processes=processes,
             insecure=insecure,
+            log_format="json" if wants_json() else None,
         )
         refuse_unshared(settings.journal, settings.processes)
         if replica is None and settings.processes > 1:
             given = {"--journal": [journal], "--sagas": sagas, "--overlay": overlay, "--participant": participant}
             checks = {True: ["--drift-check"], False: ["--no-drift-check"], None: []}[drift_check]
-            _become_parent(settings, ["serve", *_arguments(given), *checks, *(["--insecure"] if insecure else [])])
-        _serve(settings, replica)
+            flags = [*(["--insecure"] if insecure else []), *([OPTION] if wants_json() else [])]
+            _become_parent(settings, ["serve", *_arguments(given), *checks, *flags])
+        _serve(settings if replica is None else settings.of_replica(replica), replica)
 
 
 def _arguments(given: Mapping[str, Iterable[object] | None]) -> Iterator[str]:
@@ -100,10 +108,15 @@ def _serve(settings: Settings, replica: int | None) -> None:
     from orchestrator.cli.processes.child import ParentProcess  # noqa: PLC0415
     from orchestrator.observability.logs import configure_logs  # noqa: PLC0415
 
-    definitions, servicers = load_application(settings.sagas, settings.overlays)
-    configure_logs(settings.log_level, replica)
+    application = load_application(settings.sagas, settings.overlays)
+    configure_logs(settings.log_level, replica, settings.log_format)
     parent = None if replica is None else ParentProcess()
-    uvloop.run(run(settings, definitions, servicers, parent))
+    listening = print_json_line if wants_json() else _say_nothing
+    uvloop.run(run(settings, application.definitions, application.servicers, parent, application.pages, listening))
+
+
+def _say_nothing(_addresses: object) -> None:
+    """The log says it."""
 
 
 def _become_parent(settings: Settings, arguments: list[str]) -> NoReturn:
@@ -115,7 +128,8 @@ def _become_parent(settings: Settings, arguments: list[str]) -> NoReturn:
     """
     # A drain waits for the answers to customers, then for those of participants; the rest is for the last spans.
     patience = 2 * settings.drain_seconds + 10
-    numbers = (str(settings.processes), settings.listen, str(patience), settings.log_level)
+    logs = settings.log_level, settings.log_format
+    numbers = (str(settings.processes), settings.listen, settings.console_listen, str(patience), *logs)
     sys.stdout.flush()
     sys.stderr.flush()
     command = [sys.executable, "-P", "-m", "orchestrator.cli.processes", *numbers, *arguments]

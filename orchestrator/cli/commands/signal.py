@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from orchestrator.cli.client import DEFAULT_ADDRESS, PATIENCE_SECONDS, Address, SagaId, channel_to, sagas_at, whole_id
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.client import PATIENCE_SECONDS, SagaId, channel_to, whole_id
 from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.output.documents import Documents
 from orchestrator.cli.output.exit import refuse
+from orchestrator.cli.output.form import wants_json
 from orchestrator.cli.output.payloads import message_from_json
 from orchestrator.cli.output.rendering import open_console, saga_page
 from saga.v1 import saga_pb2
@@ -94,9 +97,13 @@ def reject(
 
 async def _decide(request: api.DecideSagaRequest, address: str) -> None:
     request.request_id = request.request_id or str(uuid.uuid4())
-    async with sagas_at(address) as service:
+    async with channel_to(address) as channel:
+        service = SagaServiceStub(channel)
         request.saga_id = await whole_id(service, request.saga_id)
         answer = await service.DecideSaga(request, timeout=PATIENCE_SECONDS)
+        if wants_json():
+            await Documents(channel).print(answer)
+            return
     open_console().print(saga_page(answer.saga))
 
 
@@ -114,4 +121,7 @@ async def _give(saga_id: str, name: str, message: Message, request_id: str, addr
             ),
             timeout=PATIENCE_SECONDS,
         )
+        if wants_json():
+            await Documents(channel).print(answer)
+            return
     open_console().print(saga_page(answer.saga))

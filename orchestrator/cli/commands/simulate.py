@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import typer
 
 from orchestrator.cli.modules import load_definitions
-from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.output.exit import ExitCode, errors_reported, refuse
+from orchestrator.cli.output.form import print_json, wants_json
+from orchestrator.cli.output.text import say
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
 from orchestrator.contract.wording import counted
 
@@ -57,20 +59,21 @@ def simulate(
         under_test = _sagas_under_test(choice)
     if seed is not None:
         outcome = simulate_world(seed, MemoryJournal, under_test)
-        for line in outcome.timeline.lines():
-            typer.echo(line)
-        _judge(outcome, choice)
-        typer.echo(f"seed {seed}: {_told(Counter(outcome.ends))}; every promise was kept")
+        _tell_world(outcome, choice, outcome.timeline.lines())
+        if not wants_json():
+            typer.echo(f"seed {seed}: {_told(Counter(outcome.ends))}; every promise was kept")
         return
     progress = _Progress()
     for outcome in (simulate_world(each, MemoryJournal, under_test) for each in range(start, start + seeds)):
         progress.note(outcome)
         if outcome.broken:
-            _explain(outcome)
-        _judge(outcome, choice)
-    typer.echo(f"{progress}; every promise was kept with the seeds {start} to {start + seeds - 1}")
+            _tell_world(outcome, choice, outcome.timeline.lines(about=outcome.broken[0].saga_id))
+    if wants_json():
+        print_json(progress.as_json())
+    else:
+        typer.echo(f"{progress}; every promise was kept with the seeds {start} to {start + seeds - 1}")
     for never in [each for each, _ in under_test.starts if each.name not in progress.completed]:
-        typer.echo(f"note: {never} has never completed; give an --input or --examples with which it does", err=True)
+        say(f"note: {never} has never completed; give an --input or --examples with which it does")
 
 
 class _Choice(NamedTuple):
@@ -145,7 +148,11 @@ class _Progress:
         self.completed |= outcome.completed
         if time.monotonic() - self._told_at > _EVERY_SECONDS:
             self._told_at = time.monotonic()
-            typer.echo(str(self), err=True)
+            say(str(self))
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {"worlds": self._worlds, "ends": dict(self._ends), "broken": []}
 
     def __str__(self) -> str:
         rate = self._ends.total() / max(time.monotonic() - self._began, 1e-9)
@@ -157,17 +164,17 @@ def _told(ends: Counter[str]) -> str:
     return f"{counted(ends.total(), 'saga')}: {by_end}"
 
 
-def _explain(outcome: Outcome) -> None:
-    """What happened to the saga of which the promise was broken."""
-    for line in outcome.timeline.lines(about=outcome.broken[0].saga_id):
-        typer.echo(line)
-
-
-def _judge(outcome: Outcome, choice: _Choice) -> None:
-    """End the command where a promise was broken."""
-    if not outcome.broken:
-        return
-    for broken in outcome.broken:
-        typer.echo(f"seed {outcome.seed} breaks a promise. {broken}", err=True)
-    typer.echo(f"all that happened there: {choice.command(outcome.seed)}", err=True)
-    raise typer.Exit(1)
+def _tell_world(outcome: Outcome, choice: _Choice, timeline: Sequence[str]) -> None:
+    """Tell what happened in one world; end the command where a promise was broken."""
+    if wants_json():
+        broken = list(map(str, outcome.broken))
+        told = {"worlds": 1, "seed": outcome.seed, "ends": outcome.ends, "broken": broken, "timeline": timeline}
+        print_json(told)
+    else:
+        for line in timeline:
+            typer.echo(line)
+    for each in outcome.broken:
+        say(f"seed {outcome.seed} breaks a promise. {each}")
+    if outcome.broken:
+        say(f"all that happened there: {choice.command(outcome.seed)}")
+        raise typer.Exit(ExitCode.WRONG)

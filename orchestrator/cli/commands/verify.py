@@ -12,7 +12,8 @@ from rich.text import Text
 
 from orchestrator.cli.journal_file import JournalOption, journal_beside, sagas_in
 from orchestrator.cli.modules import load_definitions
-from orchestrator.cli.output.exit import errors_reported, refuse
+from orchestrator.cli.output.exit import ExitCode, errors_reported, refuse
+from orchestrator.cli.output.form import print_json, wants_json
 from orchestrator.cli.output.terminal import open_terminal
 from orchestrator.cli.output.text import visible
 from orchestrator.cli.overlays import OverlayOption  # noqa: TC001 - typer reads the annotations
@@ -51,8 +52,14 @@ def verify(
         journals = [_read(file) for file in _files(exported or [])]
         reads_journal = journal is not None or not exported
         verdicts = asyncio.run(_verify(definitions, settings if reads_journal else None, journals))
-    if not _show(verdicts):
-        raise typer.Exit(1)
+    from orchestrator.engine.replica.replay_check import Finding  # noqa: PLC0415 - as above
+
+    if wants_json():
+        print_json({"verdicts": list(map(_as_json, verdicts))})
+    else:
+        _show(verdicts)
+    if any(verdict.finding is not Finding.IN_LINE for verdict in verdicts):
+        raise typer.Exit(ExitCode.WRONG)
 
 
 def _refuse_violations(definitions: Iterable[SagaDefinition[Any, Any, Any]]) -> None:
@@ -115,15 +122,28 @@ async def _verify_unfinished(verifier: Verifier, settings: Settings) -> AsyncIte
                 yield await verifier.verify(record.saga_id, entries)
 
 
-def _show(verdicts: Sequence[ReplayVerdict]) -> bool:
-    """Show the journals that diverge, and how many were replayed; whether none diverges."""
+def _as_json(verdict: ReplayVerdict) -> dict[str, str]:
+    return {
+        "saga_id": verdict.saga_id,
+        "definition": verdict.definition,
+        "status": _status(verdict),
+        "finding": verdict.finding.value,
+        "message": verdict.message,
+    }
+
+
+def _status(verdict: ReplayVerdict) -> str:
+    return "" if verdict.status is None else verdict.status.name.lower().replace("_", " ")
+
+
+def _show(verdicts: Sequence[ReplayVerdict]) -> None:
+    """Show the journals that diverge, and how many were replayed."""
     from orchestrator.engine.replica.replay_check import Finding  # noqa: PLC0415 - as above
 
     console = open_terminal()
     amiss = [verdict for verdict in verdicts if verdict.finding is not Finding.IN_LINE]
     for verdict in amiss:
-        status = "" if verdict.status is None else verdict.status.name.lower().replace("_", " ")
-        about = ", ".join(filter(None, (verdict.definition, status)))
+        about = ", ".join(filter(None, (verdict.definition, _status(verdict))))
         about = f" ({about}): " if about else ": "
         title = Text.assemble((visible(verdict.saga_id), "bold"), visible(about), (verdict.finding.value, "bold red"))
         console.print(title, soft_wrap=True)
@@ -132,4 +152,3 @@ def _show(verdicts: Sequence[ReplayVerdict]) -> bool:
     found = ", ".join(f"{number} {finding}" for finding, number in findings.items()) or "all in line"
     summary = f"{counted(len(verdicts), 'journal')} verified" + (f": {found}" if verdicts else "")
     console.print(Text(summary, style="bold red" if amiss else "green"), soft_wrap=True)
-    return not amiss

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 from google.rpc.code_pb2 import Code
 from rich.text import Text
 
+from orchestrator.cli.output.instants import day_text, time_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from google.protobuf.timestamp_pb2 import Timestamp
 
     from orchestrator.cli.output.payloads import Payloads
     from saga.v1.saga_pb2 import JournalEntry
@@ -38,11 +38,11 @@ def journal_lines(entries: Sequence[JournalEntry], payloads: Payloads) -> Iterat
     places = max((len(str(entry.sequence)) for entry in entries), default=0)
     for before, entry in pairwise([None, *entries]):
         assert entry is not None
-        new_day = before is None or _day(before.at) != _day(entry.at)
+        new_day = before is None or day_text(before.at) != day_text(entry.at)
         if new_day:
-            yield Text(f"{_day(entry.at)} UTC", style="dim")
+            yield Text(day_text(entry.at), style="dim")
         told = _told(entry)
-        line = Text(f"{entry.sequence:>{places}}  {_time(entry.at)}  ")
+        line = Text(f"{entry.sequence:>{places}}  {time_text(entry.at)}  ")
         line.append(f"{entry.kind:<{width}}" if told else entry.kind, _style(entry.kind))
         yield line.append(f"  {told}" if told else "")
         if entry.unreadable:
@@ -72,11 +72,3 @@ def _told(entry: JournalEntry) -> str:
 
 def _style(kind: str) -> str:
     return next((style for part, style in _STYLES if part in kind), "")
-
-
-def _day(at: Timestamp) -> str:
-    return at.ToDatetime().strftime("%Y-%m-%d")
-
-
-def _time(at: Timestamp) -> str:
-    return at.ToDatetime().isoformat(timespec="milliseconds").partition("T")[2]

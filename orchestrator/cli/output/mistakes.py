@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from orchestrator.cli.output.exit import tell_error
+from orchestrator.cli.output.form import wants_json
 from orchestrator.cli.output.text import say, visible
 from orchestrator.contract.wording import for_people
 
@@ -35,11 +37,14 @@ def end_with_mistake(error: typer.TyperException) -> NoReturn:
         SystemExit: always.
     """
     told = _told(error)
-    if told:  # else the help was shown: no command was named
-        say(f"error: {visible(told)}")
-        context = getattr(error, "ctx", None)
-        if context is not None:
-            say(f"see: {context.command_path} --help")
+    context = getattr(error, "ctx", None)
+    see = f"see: {context.command_path} --help" if context is not None else ""
+    if told and wants_json():
+        tell_error("; ".join(filter(None, (told, see))), error.exit_code)
+    elif told:  # else the help was shown: no command was named
+        tell_error(visible(told), error.exit_code)
+        if see:
+            say(see)
     sys.exit(error.exit_code)
 
 

@@ -1,4 +1,4 @@
-"""Shows operators what they need before and after an act: previews, statistics, and the result of an act."""
+"""Shows operators what they need before an act: previews and statistics; and the line of a feed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.cli.output.rendering import instant_text, reason_text, status_text, waiting_text
+from orchestrator.cli.output.instants import aged_text
+from orchestrator.cli.output.rendering import reason_text, status_text, waiting_text
 from orchestrator.cli.output.terminal import Records
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from orchestrator.cli.output.payloads import Payloads
     from saga.v1.saga_pb2 import Saga
     from saga.v1.saga_service_pb2 import (
-        ActOnSagasResponse,
         GetStatisticsResponse,
         PlannedCompensation,
         PreviewRollbackResponse,
@@ -44,15 +44,20 @@ def statistics_page(statistics: GetStatisticsResponse) -> RenderableType:
     """Sagas by definition and status, then the participants."""
     sagas = Records(("definition", "status", "sagas", "oldest started"), head=2)
     for count in statistics.counts:
-        sagas.add(count.definition, status_text(count.status), str(count.count), instant_text(count.oldest_started_at))
+        sagas.add(count.definition, status_text(count.status), str(count.count), aged_text(count.oldest_started_at))
+    return Group(sagas, *replica_lines(statistics), *_queue(statistics), "", participants_table(statistics))
+
+
+def participants_table(statistics: GetStatisticsResponse) -> Records:
+    """How the participants fare, as the replica that answers sees them."""
     participants = Records(("participant", "in flight", "waiting", "state"), plain={"state"})
     for each in statistics.participants:
-        since = f" since {instant_text(each.down_since)}" if each.HasField("down_since") else ""
+        since = f" since {aged_text(each.down_since)}" if each.HasField("down_since") else ""
         state = Text(f"down{since}", style="bold red") if each.is_down else Text("up", style="green")
         if each.rate:
             state.append(f", at most {each.rate}", style="dim")
         participants.add(each.service, str(each.in_flight), str(each.waiting), state)
-    return Group(sagas, *_replica_lines(statistics), *_queue(statistics), "", participants)
+    return participants
 
 
 def _queue(statistics: GetStatisticsResponse) -> Iterator[RenderableType]:
@@ -69,16 +74,16 @@ def _queue(statistics: GetStatisticsResponse) -> Iterator[RenderableType]:
             str(most) if most else "",
             Text(str(each.queued), style="yellow" if each.queued else ""),
             str(each.most_queued),
-            instant_text(oldest) if each.HasField("oldest_queued_at") else "",
+            aged_text(oldest) if each.HasField("oldest_queued_at") else "",
         )
     yield ""
     yield table
 
 
-def _replica_lines(statistics: GetStatisticsResponse) -> Iterator[Text]:
+def replica_lines(statistics: GetStatisticsResponse) -> Iterator[Text]:
     """What no replica advances; the work and the limits of the replica that answers."""
     for each in statistics.unclaimed:
-        oldest = instant_text(each.oldest_started_at)
+        oldest = aged_text(each.oldest_started_at)
         yield Text(
             f"no replica advances {each.count} of {each.definition} v{each.version}, the oldest since {oldest}: "
             "serve the code of that version",
@@ -109,16 +114,6 @@ def feed_line(saga: Saga) -> Text:
     for waiting in saga.waiting:
         line.append("  ").append_text(waiting_text(waiting))
     return line
-
-
-def acted_line(answer: ActOnSagasResponse) -> Text:
-    """The result of an act on one of many sagas."""
-    if answer.done:
-        return Text.assemble(("✓", "green"), f" {answer.saga_id}")
-    if answer.noted:
-        return Text.assemble(("…", "yellow"), f" {answer.saga_id}  noted, and done later")
-    refusal = answer.refusal.removeprefix(f"saga {answer.saga_id} ")
-    return Text.assemble(("✗", "bold red"), f" {answer.saga_id}  {refusal}")
 
 
 def _planned(planned: PlannedCompensation) -> Text:

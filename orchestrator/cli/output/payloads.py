@@ -7,6 +7,7 @@ needs no stubs.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf import json_format, text_format
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 
 _UNSPEAKABLE: Final = (json_format.Error, DecodeError, ValueError, TypeError, OverflowError, RecursionError)
+
+
+_SAID: Final = (
+    (re.compile(r"Failed to parse (\S+) field: expected string or bytes-like object, got .*"), r"\1: must be text"),
+    (re.compile(r"Failed to parse (\S+) field: "), r"\1: "),
+)
 
 
 class Payloads:
@@ -105,6 +112,29 @@ async def self_named_from_json(channel: grpc.aio.Channel, text: str, option: str
     return await message_from_json(channel, name, json.dumps(content), option)
 
 
+async def input_from_json(channel: grpc.aio.Channel, name: str, text: str) -> AnyMessage:
+    """The input of a saga, written as JSON that may name its type, which is the one with this full name.
+
+    Args:
+        channel: to the orchestrator, which knows the type.
+        name: the full name of the type.
+        text: the JSON.
+
+    Raises:
+        typer.Exit: with code 2, this is no such message.
+    """
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        refuse(f"--input: this is no JSON: {error}")
+    if not isinstance(content, dict):
+        refuse(f'--input: expected an object with the fields of {name}, such as {{"…": …}}')
+    stated = str(content.pop("@type", name)).rpartition("/")[2]
+    if stated != name:
+        refuse(f"--input: it is a {stated}; this saga takes a {name}")
+    return await message_from_json(channel, name, json.dumps(content), "--input")
+
+
 async def message_from_json(channel: grpc.aio.Channel, name: str, text: str, option: str) -> AnyMessage:
     """A message of the type with this full name, written as JSON; the rest is as above."""
     types = await declarations(channel, [name])
@@ -115,12 +145,20 @@ async def message_from_json(channel: grpc.aio.Channel, name: str, text: str, opt
     return _packed(text, kind, types, option)
 
 
+def _in_words(told: str) -> str:
+    """What the library says of a field, in words for people."""
+    told = " ".join(told.split())
+    for said, in_words in _SAID:
+        told = said.sub(in_words, told)
+    return told
+
+
 def _packed(text: str, kind: Descriptor, types: DescriptorPool, option: str) -> AnyMessage:
     message = GetMessageClass(kind)()
     try:
         json_format.Parse(text, message, descriptor_pool=types)
     except json_format.ParseError as error:
-        refuse(f"{option}: this is no {kind.full_name}: {' '.join(str(error).split())}")
+        refuse(f"{option}: this is no {kind.full_name}: {_in_words(str(error))}")
     packed = AnyMessage()
     packed.Pack(message)
     return packed

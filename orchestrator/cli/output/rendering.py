@@ -1,4 +1,4 @@
-"""Turns sagas, as messages of the API, into pages for a terminal. Pure, but for ``open_console``.
+"""Turns sagas, as messages of the API, into pages for a terminal. Pure, but for ``open_console`` and the age of things.
 
 The API has already masked the fields that contracts mark ``debug_redact``.
 """
@@ -12,6 +12,8 @@ from google.rpc.code_pb2 import UNAVAILABLE
 from rich.console import Group
 from rich.text import Text
 
+from orchestrator.cli.output.guidance_page import choice_lines, situation_lines
+from orchestrator.cli.output.instants import aged_text, clock_text, instant_text, so_far_text
 from orchestrator.cli.output.terminal import Flow, Records, Terminal, open_terminal
 from saga.v1 import contract_pb2, saga_pb2
 
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from google.protobuf.descriptor import EnumDescriptor
-    from google.protobuf.timestamp_pb2 import Timestamp
     from google.rpc.status_pb2 import Status as RpcStatus
     from rich.console import RenderableType
+
+    from saga.v1.guidance_pb2 import Guidance
 
 # The look of each state of a step: its sign and its style.
 _LOOKS: Final[dict[int, tuple[str, str]]] = {
@@ -61,24 +64,37 @@ def open_console() -> Terminal:
     return open_terminal()
 
 
-def saga_page(saga: saga_pb2.Saga) -> RenderableType:
-    """Everything about one saga."""
+def saga_page(
+    saga: saga_pb2.Saga, guidance: Guidance | None = None, given: Sequence[str] = (), link: str = ""
+) -> RenderableType:
+    """Everything about one saga.
+
+    Args:
+        saga: the saga.
+        guidance: the same in plain words, and what can be done, where that is known.
+        given: see :func:`choice_lines`.
+        link: of its page in the console, where there is one.
+    """
     took = _took(saga)
     status = status_text(saga.status).append(f" in {took}" if took else "", style="default")
     title = Flow([Text(f"{saga.definition} v{saga.version}", style="bold"), saga.saga_id, status])
     facts = [
         *(f"{name} {value}" for name, value in sorted(saga.attributes.items())),
-        f"started {instant_text(saga.started_at)}",
+        f"started {aged_text(saga.started_at)}",
     ]
     if saga.trace_id:
         facts.append(f"trace {saga.trace_id}")
+    if link:
+        facts.append(f"see {link}")
     parts: list[RenderableType] = [title, Flow(facts, " · ", "dim")]
     if saga.HasField("reason"):
         parts.append(reason_text(saga.reason))
     if saga.overdue:
-        parts.append(Text(f"overdue since {instant_text(saga.deadline_at)}", style="bold red"))
-    parts += [waiting_text(each) for each in saga.waiting]
-    return Group(*parts, steps_table(saga.steps, {each.step_key: each for each in saga.waiting}))
+        parts.append(Text(f"overdue since {aged_text(saga.deadline_at)}", style="bold red"))
+    table = steps_table(saga.steps, {each.step_key: each for each in saga.waiting})
+    if guidance is None:
+        return Group(*parts, *map(waiting_text, saga.waiting), table)
+    return Group(*parts, *situation_lines(guidance), Text(), table, *choice_lines(guidance, given))
 
 
 def steps_table(steps: Sequence[saga_pb2.Step], waiting: Mapping[str, saga_pb2.Waiting] | None = None) -> Records:
@@ -117,7 +133,7 @@ def sagas_table(sagas: Iterable[saga_pb2.Saga]) -> Records:
             saga.saga_id,
             status_text(saga.status),
             instant_text(saga.started_at),
-            _took(saga) or _ABSENT,
+            _took(saga) or so_far_text(saga.started_at),
             f"{saga.definition} v{saga.version}",
             " ".join(f"{name}={value}" for name, value in sorted(saga.attributes.items())),
         ]
@@ -128,18 +144,18 @@ def sagas_table(sagas: Iterable[saga_pb2.Saga]) -> Records:
 def waiting_text(waiting: saga_pb2.Waiting) -> Text:
     """What a saga waits for, since when, and when it goes on."""
     step = waiting.step_key.removesuffix("#1")
-    since = instant_text(waiting.since)
+    since = aged_text(waiting.since)
     match waiting.reason:
         case saga_pb2.WAIT_REASON_PARTICIPANT_DOWN:
             text = Text.assemble((f"{step} waits", "bold yellow"), f": {waiting.service} is down since {since}")
-            return text.append(f", asked again at {_clock(waiting.until)}" if waiting.HasField("until") else "")
+            return text.append(f", asked again at {clock_text(waiting.until)}" if waiting.HasField("until") else "")
         case saga_pb2.WAIT_REASON_PARTICIPANT_BUSY:
             text = Text.assemble((f"{step} waits", "bold yellow"), f" since {since}")
             return text.append(f": as many calls as may be are in flight to {waiting.service}")
         case saga_pb2.WAIT_REASON_TIMER | saga_pb2.WAIT_REASON_SIGNAL:
             what = f"the signal {waiting.signal!r}" if waiting.signal else step
             text = Text.assemble(("waits", "cyan"), f" for {what} since {since}")
-            return text.append(f", until {instant_text(waiting.until)}" if waiting.HasField("until") else "")
+            return text.append(f", until {aged_text(waiting.until)}" if waiting.HasField("until") else "")
         case saga_pb2.WAIT_REASON_QUEUED:
             return Text.assemble(("queued", "bold yellow"), f" since {since}: it begins when there is room")
         case saga_pb2.WAIT_REASON_RATE:
@@ -147,7 +163,8 @@ def waiting_text(waiting: saga_pb2.Waiting) -> Text:
             return text.append(f": {waiting.service} is called as often as it may be")
         case _:
             text = Text.assemble((f"{step} backs off", "bold yellow"), f" since {since}")
-            text.append(f", attempt {waiting.attempt} at {_clock(waiting.until)}" if waiting.HasField("until") else "")
+            if waiting.HasField("until"):
+                text.append(f", attempt {waiting.attempt} at {clock_text(waiting.until)}")
             return text.append(f": {error_text(waiting.error)}" if waiting.HasField("error") else "")
 
 
@@ -195,11 +212,6 @@ def reason_text(reason: saga_pb2.Reason) -> Text:
     return text.append(f": {reason.message.removeprefix(f'{reason.step_key}: ')}")
 
 
-def instant_text(instant: Timestamp) -> str:
-    """An instant, to the second."""
-    return instant.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
 def step_name(step: saga_pb2.Step) -> str:
     """The short name of a step, with its number where it is not the first of its kind."""
     name = ".".join(step.method.rsplit(".", 2)[-2:])
@@ -220,10 +232,6 @@ def _took(saga: saga_pb2.Saga) -> str:
     if not saga.HasField("ended_at"):
         return ""
     return _span(max(timedelta(), saga.ended_at.ToDatetime() - saga.started_at.ToDatetime()))
-
-
-def _clock(instant: Timestamp) -> str:
-    return instant.ToDatetime().strftime("%H:%M:%S UTC")
 
 
 def _outcome(step: saga_pb2.Step, waits: saga_pb2.Waiting | None = None) -> Text:

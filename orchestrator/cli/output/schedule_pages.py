@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Group
 from rich.text import Text
 
-from orchestrator.cli.output.rendering import instant_text
+from orchestrator.cli.output.instants import aged_text, instant_text
 from orchestrator.cli.output.terminal import Flow, Records
 from saga.v1 import schedule_pb2
 
@@ -53,7 +53,7 @@ def schedule_page(schedule: Schedule, payloads: Payloads) -> RenderableType:
             f"starts {_saga(schedule)}",
             f"overlap {_policy(schedule_pb2.OverlapPolicy.Name(schedule.overlap_policy))}",
             f"missed {_missed(schedule)}",
-            f"created {instant_text(schedule.created_at)} by {schedule.created_by}",
+            f"created {aged_text(schedule.created_at)} by {schedule.created_by}",
         ],
         " · ",
         "dim",
@@ -63,7 +63,7 @@ def schedule_page(schedule: Schedule, payloads: Payloads) -> RenderableType:
         parts.append(Text(payloads.as_json(schedule.input), style="dim"))
     if schedule.HasField("pause"):
         pause = schedule.pause
-        told = f"paused since {instant_text(pause.paused_at)} by {pause.requested_by}: {pause.reason}"
+        told = f"paused since {aged_text(pause.paused_at)} by {pause.requested_by}: {pause.reason}"
         parts.append(Text(told, style="bold yellow"))
     parts += [Text(f"next {_local(each, schedule.time_zone)}") for each in schedule.next_instants]
     if schedule.HasField("buffered_instant"):

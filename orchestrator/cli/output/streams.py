@@ -7,9 +7,13 @@ columns. Any other character is written as Python writes it, ``é`` as ``\xe9``.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
+import os
 import sys
-from typing import Final
+from typing import Final, NoReturn
+
+from orchestrator.cli.output.exit import ExitCode
 
 _NAME: Final = "orchestrator.terminal"
 
@@ -40,6 +44,20 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_NAME)
+
+
+def leave_unread() -> NoReturn:
+    """End the process because nobody reads its output any more, as a shell expects it of ``| head``.
+
+    Raises:
+        SystemExit: always.
+    """
+    # What is left in the buffers is written when Python ends, which would say so in a traceback.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(nowhere, stream.fileno())
+    sys.exit(ExitCode.UNREAD)
 
 
 def _replace(error: UnicodeError) -> tuple[str | bytes, int]:

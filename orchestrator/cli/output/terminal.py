@@ -16,6 +16,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.cli.output.streams import leave_unread
 from orchestrator.cli.output.text import visible
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions, RenderableType, RenderResult
 
-_WITHOUT_TERMINAL: Final = 160
+_WITHOUT_TERMINAL: Final = 1000
 _ROOM_TO_WRAP: Final = 28  # the least columns for a sentence
 _INDENT: Final = 4
 _GAP: Final = 2
@@ -48,6 +49,10 @@ class Terminal(Console):
                 yield segment
             else:
                 yield Segment(visible_but_breaks(segment.text), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        """See rich."""
+        leave_unread()
 
     def print(self, *what: Any, **options: Any) -> None:  # noqa: ANN401 - as above
         """See rich. Text that is wider than the terminal is not cut."""
@@ -88,11 +93,11 @@ class Flow:
         line, folds = Text(style=self.style), getattr(console, "repaints", False)
         for piece in map(_piece, self.pieces):
             if line and line.cell_len + len(self.between) + piece.cell_len > options.max_width:
-                yield line if folds else _whole(line)
+                yield line if folds else whole_line(line)
                 line = Text(style=self.style)
             line.append(self.between if line else " " * self.indent).append_text(piece)
         if line:
-            yield line if folds else _whole(line)
+            yield line if folds else whole_line(line)
 
 
 def _piece(piece: Text | str) -> Text:
@@ -101,7 +106,8 @@ def _piece(piece: Text | str) -> Text:
     return text if text.plain.isprintable() else Text(visible(text.plain), style=text.style)
 
 
-def _whole(line: Text) -> Text:
+def whole_line(line: Text) -> Text:
+    """The line, which only the terminal itself may break: a command to paste, for instance."""
     line.no_wrap, line.overflow = True, "ignore"
     return line
 

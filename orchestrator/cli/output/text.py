@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import typer
 from google.protobuf.descriptor import FieldDescriptor
 
+from orchestrator.cli.output.form import print_json_line, wants_json
+
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
@@ -36,8 +38,11 @@ def visible_lines(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print a message on standard error."""
-    typer.echo(visible_lines(text), err=True)
+    """Print a message on standard error; where the command answers in JSON, as a note."""
+    if wants_json():
+        print_json_line({"note": text}, err=True)
+    else:
+        typer.echo(visible_lines(text), err=True)
 
 
 def made_visible(message: M) -> M:

@@ -12,11 +12,12 @@ import socket
 from orchestrator.errors import SettingsError
 
 
-def hold_port(address: str) -> tuple[socket.socket, str]:
+def hold_port(address: str, *, variable: str = "ORCHESTRATOR_LISTEN") -> tuple[socket.socket, str]:
     """Take a port for processes that share it.
 
     Args:
         address: ``host:port``; port 0 leaves the choice to the system.
+        variable: the setting that says it, for the message.
 
     Returns:
         What holds the port until it is closed, and the address with the port that was really taken.
@@ -43,7 +44,5 @@ def hold_port(address: str) -> tuple[socket.socket, str]:
             held.close()
         in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
         cause = f"port {port} is in use" if in_use else str(error)
-        raise SettingsError(
-            f"cannot listen on {address}: {cause}; set ORCHESTRATOR_LISTEN to another host:port"
-        ) from None
+        raise SettingsError(f"cannot listen on {address}: {cause}; set {variable} to another host:port") from None
     return held, f"{host}:{taken[1]}"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.contract.access import Role, role_of
+from orchestrator.contract.access import Role, roles_of
 from orchestrator.contract.violation import Violation
 
 if TYPE_CHECKING:
@@ -33,5 +33,5 @@ def check_access(service: ServiceDescriptor) -> list[Violation]:
             f'it, or another role ({roles}), and `import "saga/v1/access.proto";`',
         )
         for method in service.methods
-        if role_of(method) is None
+        if not roles_of(method)
     ]

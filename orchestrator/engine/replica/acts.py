@@ -6,22 +6,17 @@ so that no two replicas change it at once. What a signal does, :mod:`orchestrato
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.run.stop_control import Fail, Halt
 from orchestrator.engine.run.suspension import tell_suspended
-from orchestrator.errors import ActRefused, ClaimLost, JournalError
-from orchestrator.journal.acts import Act, refuse_illegal, resolvable, uncompensated, was_carried_out
-from orchestrator.journal.entries import (
-    ActProposed,
-    CompensationResolved,
-    CompensationSkipped,
-    OutcomeResolved,
-    SagaResumed,
-    SagaSuspended,
-)
+from orchestrator.errors import ClaimLost, JournalError
+from orchestrator.journal.acts import Act, refuse_illegal, was_carried_out
+from orchestrator.journal.decisions import CommandDecision, decided
+from orchestrator.journal.entries import ActProposed, SagaResumed, SagaSuspended
 from orchestrator.journal.fold import fold
-from orchestrator.journal.four_eyes import second_person_needed, seconded
+from orchestrator.journal.four_eyes import ONE_PERSON, second_person_needed, seconded
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CLAIMABLE, Status
 
@@ -32,8 +27,8 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.executor import Executor
     from orchestrator.journal.actor import Actor
     from orchestrator.journal.entries import Entry
-    from orchestrator.journal.four_eyes import Decided
-    from orchestrator.journal.state import CommandState, SagaState
+    from orchestrator.journal.four_eyes import FourEyes
+    from orchestrator.journal.state import SagaState
     from orchestrator.ports.claims import Claim
 
 
@@ -45,10 +40,10 @@ class Acts:
 
     Args:
         worker: carries the sagas on.
-        four_eyes: which of resolve and skip two people must ask for.
+        four_eyes: what two people must ask for.
     """
 
-    def __init__(self, worker: Worker, four_eyes: frozenset[Act] = frozenset()) -> None:
+    def __init__(self, worker: Worker, four_eyes: FourEyes = ONE_PERSON) -> None:
         self._worker = worker
         self._four_eyes = four_eyes
 
@@ -115,76 +110,61 @@ class Acts:
     async def resolve_outcome(
         self, saga_id: str, key: str, *, took_effect: bool, reply: bytes | None, evidence: str, requested_by: Actor
     ) -> SagaState:
-        """Say what came of a command of a suspended saga that is in doubt, or was refused after the pivot.
-
-        The latter can only have been done by hand: then the saga goes on as if the participant had done it.
-
-        Args:
-            saga_id: the saga.
-            key: the command; without a number where only one is of this name.
-            took_effect: whether it did.
-            reply: its serialized reply, where it did and the reply is known.
-            evidence: how that is known.
-            requested_by: who says so.
-
-        Raises:
-            ActRefused: the saga is not suspended, the command's outcome is known, or its reply is needed.
-        """
-
-        def entry(state: SagaState) -> Decided:
-            command = resolvable(state, key)
-            reason = Reason.asked(ReasonCode.RESOLVED, evidence, requested_by, command.key)
-            if command.abandoned and not state.rollback:
-                # The code was told that nobody knows, and has gone on; only what is to be compensated can change.
-                _refuse_if_gone_on(state, command, took_effect=took_effect)
-                return CompensationResolved(self._now(), command.key, reason)
-            if took_effect and reply is None and not state.rollback:
-                message = f"{command.key} took effect: the saga needs its reply to go forward"
-                raise ActRefused(saga_id, "REPLY_NEEDED", message)
-            return OutcomeResolved(self._now(), command.key, took_effect, reply or b"", reason)
-
-        return await self._note(Act.RESOLVE_OUTCOME, saga_id, entry)
+        """Say what came of a command of a suspended saga; see the facade."""
+        decision = CommandDecision(key, took_effect, reply)
+        return await self.decide(Act.RESOLVE_OUTCOME, saga_id, decision, evidence, requested_by)
 
     async def skip_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
-        """Let the effect of a command stand whose compensation is refused or in doubt, or which has none.
-
-        Args:
-            saga_id: the saga.
-            key: the command; without a number where only one is of this name.
-            evidence: why that is right.
-            requested_by: who says so.
-
-        Raises:
-            ActRefused: the saga is not suspended, or nothing is in the way of compensating the command.
-        """
-
-        def entry(state: SagaState) -> Decided:
-            command = uncompensated(state, key)
-            return CompensationSkipped(
-                self._now(), command.key, Reason.asked(ReasonCode.SKIPPED, evidence, requested_by, command.key)
-            )
-
-        return await self._note(Act.SKIP_COMPENSATION, saga_id, entry)
+        """Let the effect of a command stand; see the facade."""
+        return await self.decide(Act.SKIP_COMPENSATION, saga_id, CommandDecision(key), evidence, requested_by)
 
     async def resolve_compensation(self, saga_id: str, key: str, evidence: str, requested_by: Actor) -> SagaState:
-        """Say that the effect of a command, which its compensation cannot take back, was taken back by other means.
+        """Say that the effect of a command was taken back by other means; see the facade."""
+        return await self.decide(Act.RESOLVE_COMPENSATION, saga_id, CommandDecision(key), evidence, requested_by)
+
+    async def decide(
+        self,
+        act: Act,
+        saga_id: str,
+        decision: CommandDecision,
+        evidence: str,
+        requested_by: Actor,
+        request_id: str = "",
+    ) -> SagaState:
+        """Journal a decision about one command of a suspended saga, which stays suspended.
 
         Args:
+            act: which of :data:`~orchestrator.journal.decisions.DECISIONS`.
             saga_id: the saga.
-            key: the command; without a number where only one is of this name.
+            decision: what it says of which command.
             evidence: how that is known.
             requested_by: who says so.
+            request_id: by which a repeated act is known, or empty.
 
         Raises:
-            ActRefused: the saga is not suspended, or nothing is in the way of compensating the command.
+            ActRefused: the saga is not in a state for it, or a second person must ask for the same.
         """
+        said = partial(decided, act, decision, evidence=evidence, by=requested_by, request_id=request_id)
+        said(await self._worker.get(saga_id), now=self._now())  # refused before anything is claimed, if it is to be
+        claim, state, entries = await self._claim(act, saga_id)
+        writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
+        entry = said(state, now=self._now())
+        journalled = seconded(act, state, entry) if self._four_eyes.needs_two(act) else entry
+        writer.record(journalled)
+        await writer.persist()
+        if isinstance(journalled, ActProposed):
+            raise second_person_needed(saga_id, entry.key, entry.reason.requested_by)
+        return state
 
-        def entry(state: SagaState) -> Decided:
-            command = uncompensated(state, key)
-            reason = Reason.asked(ReasonCode.RESOLVED, evidence, requested_by, command.key)
-            return CompensationResolved(self._now(), command.key, reason)
+    async def needs_second(self, act: Act, saga_id: str, decision: CommandDecision, requested_by: Actor) -> bool:
+        """Whether a decision would only be proposed now, because a second person must ask for the same: a dry run.
 
-        return await self._note(Act.RESOLVE_COMPENSATION, saga_id, entry)
+        Raises:
+            ActRefused: it would be refused.
+        """
+        state = await self._worker.get(saga_id)
+        entry = decided(act, decision, state, evidence="", by=requested_by, now=0)
+        return self._four_eyes.needs_two(act) and isinstance(seconded(act, state, entry), ActProposed)
 
     async def _roll_back(self, saga_id: str, reason: Reason, refuse: Callable[[SagaState], None]) -> SagaState:
         while True:
@@ -215,21 +195,6 @@ class Acts:
         tell_suspended(state, reason)
         return state
 
-    async def _note(self, act: Act, saga_id: str, entry: Callable[[SagaState], Decided]) -> SagaState:
-        """Journal an act on a suspended saga, which stays suspended."""
-        state = await self._worker.get(saga_id)
-        refuse_illegal(act, state)
-        entry(state)  # refused before anything is claimed, if it is to be refused
-        claim, state, entries = await self._claim(act, saga_id)
-        writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
-        decided = entry(state)
-        journalled = seconded(act, state, decided) if act in self._four_eyes else decided
-        writer.record(journalled)
-        await writer.persist()
-        if isinstance(journalled, ActProposed):
-            raise second_person_needed(saga_id, decided.key, decided.reason.requested_by)
-        return state
-
     async def _claim(self, act: Act, saga_id: str) -> tuple[Claim, SagaState, list[Entry]]:
         refuse_illegal(act, await self._worker.get(saga_id))
         claim, state, entries = await self.claim_resting(saga_id)
@@ -254,12 +219,6 @@ def _advanced_elsewhere(saga_id: str) -> ClaimLost:
 
 def _refuse_cancel(state: SagaState) -> None:
     refuse_illegal(Act.CANCEL, state)
-
-
-def _refuse_if_gone_on(state: SagaState, command: CommandState, *, took_effect: bool) -> None:
-    if took_effect:
-        message = f"the saga has gone on without {command.key}, which is compensated before it ends; resume it"
-        raise ActRefused(state.saga_id, "GONE_ON_WITHOUT", message)
 
 
 def raise_failed(executor: Executor) -> None:

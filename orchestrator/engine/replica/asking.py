@@ -74,7 +74,9 @@ class Asking:
         if self._open:
             self._pause.end()
 
-    async def ask(self, act: Act, saga_id: str, why: str, requested_by: Actor, patience: float) -> None:
+    async def ask(
+        self, act: Act, saga_id: str, why: str, requested_by: Actor, patience: float, request_id: str = ""
+    ) -> None:
         """Have an act done by the owner of a saga.
 
         Args:
@@ -83,6 +85,7 @@ class Asking:
             why: in a sentence.
             requested_by: who wants it.
             patience: for how many seconds an answer is waited for.
+            request_id: makes a repeated request the same one; empty for one of its own.
 
         Raises:
             ActRefused: as the owner says.
@@ -90,7 +93,7 @@ class Asking:
             JournalUnavailable: the request may be durable, or not.
         """
         self._number += 1
-        requested = RequestedAct(f"{self._owner}/{self._number}", saga_id, act, why, requested_by)
+        requested = RequestedAct(request_id or f"{self._owner}/{self._number}", saga_id, act, why, requested_by)
         await self._journal.request_act(requested)
         self._asked()
         _raise_refused(saga_id, await self._answer(requested, patience))

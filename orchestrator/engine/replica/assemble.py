@@ -13,13 +13,14 @@ from orchestrator.engine.replica.children import add_children
 from orchestrator.engine.replica.limits import Limits
 from orchestrator.engine.replica.replica import Replica
 from orchestrator.engine.replica.worker import Worker
+from orchestrator.journal.four_eyes import ONE_PERSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestrator.analysis.plan.plan import Plan
     from orchestrator.definition.saga import SagaDefinition
-    from orchestrator.journal.acts import Act
+    from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.ports.adapters import Adapters
 
 DEFAULT_LEASE_SECONDS: Final = 15.0
@@ -34,7 +35,7 @@ def assemble(
     lease: float = DEFAULT_LEASE_SECONDS,
     limits: Limits = DEFAULT_LIMITS,
     plan_of: Callable[[SagaDefinition[Any, Any, Any]], Plan] = read_plan,
-    four_eyes: frozenset[Act] = frozenset(),
+    four_eyes: FourEyes = ONE_PERSON,
 ) -> Replica:
     """A replica that serves these definitions, each also as a child of another; it has recovered nothing yet.
 
@@ -45,7 +46,7 @@ def assemble(
         lease: seconds after which others may take over when it falls silent.
         limits: how much is done at once.
         plan_of: reads the plan of a definition; for those who have it already.
-        four_eyes: which of resolve and skip two people must ask for.
+        four_eyes: what two people must ask for.
     """
     bindings = Bindings(
         [definition.commands for definition in definitions],

@@ -24,6 +24,7 @@ from orchestrator.engine.sagas import Signal
 from orchestrator.errors import ActRefused, JournalError
 from orchestrator.journal.acts import Act, was_carried_out
 from orchestrator.journal.fold import fold
+from orchestrator.journal.logged import about_saga_id
 from orchestrator.journal.state import CLAIMABLE
 
 if TYPE_CHECKING:
@@ -106,14 +107,16 @@ class CarryingOut:
                 _log.debug("requested acts cannot be looked for: %s", error)
 
     async def _carry_out(self, requested: RequestedAct) -> None:
+        saga_id, about = requested.saga_id, about_saga_id(requested.saga_id)
         try:
             answer = await self._answer(requested)
             if answer:
                 await self._worker.adapters.journal.answer_act(requested.request_id, answer)
         except JournalError as error:
-            _log.info("%s of saga %s stays requested: %s", requested.act.name, requested.saga_id, error)
+            _log.info("%s of saga %s stays requested: %s", requested.act.name, saga_id, error, extra=about)
         except Exception:  # noqa: BLE001 - the request stays, and is not tried again here
-            _log.critical("%s of saga %s cannot be carried out", requested.act.name, requested.saga_id, exc_info=True)
+            told = "%s of saga %s cannot be carried out"
+            _log.critical(told, requested.act.name, saga_id, exc_info=True, extra=about)
             return
         del self._under_way[requested.request_id]
 
@@ -132,7 +135,8 @@ class CarryingOut:
         try:
             await self._do(requested)
         except ActRefused as error:
-            _log.warning("%s, as %s wants it, is refused: %s", requested.act.name, requested.requested_by.name, error)
+            who, about = requested.requested_by.name, about_saga_id(saga_id)
+            _log.warning("%s, as %s wants it, is refused: %s", requested.act.name, who, error, extra=about)
             return refusal_of(error)
         return DONE
 

@@ -24,6 +24,7 @@ from orchestrator.engine.replica.pause import Pause
 from orchestrator.engine.replica.timers import Timers
 from orchestrator.errors import JournalError
 from orchestrator.journal.fold import fold
+from orchestrator.journal.logged import about_saga_id
 from orchestrator.journal.state import UNFINISHED, Status
 
 if TYPE_CHECKING:
@@ -296,10 +297,11 @@ class Recovery:
                 return self._recover_saga(claim, entries, state).stopped
             self._note_rest(claim.saga_id, entries)
         except JournalError as error:
-            _log.warning("saga %s waits for the journal: %s", claim.saga_id, error)
+            _log.warning("saga %s waits for the journal: %s", claim.saga_id, error, extra=about_saga_id(claim.saga_id))
             self.defer_recovery(claim)
         except Exception:  # noqa: BLE001 - one saga that cannot be read must not keep the others waiting
-            _log.critical("saga %s cannot be recovered by this version", claim.saga_id, exc_info=True)
+            about = about_saga_id(claim.saga_id)
+            _log.critical("saga %s cannot be recovered by this version", claim.saga_id, exc_info=True, extra=about)
         finally:
             self._being_recovered.discard(claim.saga_id)
         return None

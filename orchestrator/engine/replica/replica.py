@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.asking import Asking
+from orchestrator.engine.replica.bulk_control import BulkControl
+from orchestrator.engine.replica.bulk_runner import BulkRunner
+from orchestrator.engine.replica.bulk_sagas import BulkSagas
 from orchestrator.engine.replica.carrying_out import CarryingOut
 from orchestrator.engine.replica.loads import loads_of
 from orchestrator.engine.replica.noted_waits import NotingWaits
+from orchestrator.engine.replica.readings import WorkerReadings
+from orchestrator.engine.replica.replay_check import Finding, Verifier
 from orchestrator.engine.replica.schedule_acts import ScheduleActs
 from orchestrator.engine.replica.schedules import ScheduleRunner
 from orchestrator.engine.replica.signals import Signals
 from orchestrator.engine.run.preview import preview
 from orchestrator.engine.run.waiting import journalled_waits
-from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress
-from orchestrator.errors import ClaimLost
-from orchestrator.journal.acts import Act, refuse_illegal
+from orchestrator.engine.sagas import PATIENCE_SECONDS, ParticipantHealth, RecoveryProgress, ReplayFinding
+from orchestrator.errors import ActRefused, ClaimLost
+from orchestrator.journal.acts import Act, find_command, refuse_illegal
+from orchestrator.journal.four_eyes import ONE_PERSON
 from orchestrator.journal.state import CLAIMABLE, Status
 from orchestrator.ports.wakes import Wake
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from orchestrator.contract.command import Command
     from orchestrator.engine.definitions import ServedSaga
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.engine.sagas import Loads, PlannedCompensation, Signal, Waiting
     from orchestrator.journal.actor import Actor
+    from orchestrator.journal.decisions import CommandDecision
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.outcome import Failure
-    from orchestrator.journal.state import SagaState
+    from orchestrator.journal.state import CommandState, SagaState
     from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord, UnclaimedCount
     from orchestrator.ports.figures import Counted, SuspendedGroup, Window
 
@@ -40,7 +49,7 @@ class Replica:
 
     Args:
         worker: advances the sagas.
-        four_eyes: which of resolve and skip two people must ask for.
+        four_eyes: what two people must ask for.
 
     Attributes:
         worker: as given.
@@ -48,21 +57,27 @@ class Replica:
         signals: gives these sagas signals.
         carrying_out: what other replicas want to be done to them.
         schedules: when sagas start by themselves; see its own facade.
+        bulk: the same act on many sagas; see its own facade.
+        bulk_runner: carries these on.
         start: starts a saga; this and the following as the facade says.
         get: a saga as it stands.
         watch: a saga, then after each of its changes.
         watch_all: every saga, after each of its changes.
+        readings: what those who measure can read of it.
     """
 
-    def __init__(self, worker: Worker, four_eyes: frozenset[Act] = frozenset()) -> None:
+    def __init__(self, worker: Worker, four_eyes: FourEyes = ONE_PERSON) -> None:
         self.worker = worker
         self.acts = Acts(worker, four_eyes)
-        self.signals = Signals(worker, self.acts)
+        self.signals = Signals(worker, self.acts, four_eyes)
         self.carrying_out = CarryingOut(worker, self.acts, self.signals, worker.served.versions)
         journal, clock = worker.adapters.journal, worker.adapters.clock
         runner = ScheduleRunner(worker)
         worker.beside.append(runner)
         self.schedules = ScheduleActs(journal, runner.hurry)
+        self.bulk_runner = BulkRunner(worker, BulkSagas(self, clock))
+        worker.beside.append(self.bulk_runner)
+        self.bulk = BulkControl(journal, clock, self.bulk_runner.hurry)
         self._noting_waits = NotingWaits(journal, clock, worker.owner, worker.live)
         if journal.shared:
             worker.beside += (self.carrying_out, self._noting_waits)
@@ -74,6 +89,7 @@ class Replica:
         self.get = worker.get
         self.watch = worker.watch
         self.watch_all = worker.watch_all
+        self.readings = WorkerReadings(worker)
 
     @property
     def live(self) -> int:
@@ -150,18 +166,25 @@ class Replica:
         refuse_illegal(act, await self.get(saga_id), backs_off=backs_off)
 
     async def act(
-        self, act: Act, saga_id: str, why: str, requested_by: Actor, *, patience: float = PATIENCE_SECONDS
+        self,
+        act: Act,
+        saga_id: str,
+        why: str,
+        requested_by: Actor,
+        *,
+        patience: float = PATIENCE_SECONDS,
+        request_id: str = "",
     ) -> SagaState:
-        """See the facade."""
+        """See the facade. The id of a request, where one is given, is journalled; see :class:`BulkSagas`."""
         await self.worker.ensure_recovered(saga_id)
         if not await self._is_for_another(act, saga_id):
             try:
-                return await self._act(act, saga_id, why, requested_by)
+                return await self._act(act, saga_id, why, requested_by, request_id)
             except ClaimLost:
                 if not self.worker.adapters.journal.shared:
                     raise
                 # Another replica has the saga since: nothing was done here.
-        await self._asking.ask(act, saga_id, why, requested_by, patience)
+        await self._asking.ask(act, saga_id, why, requested_by, patience, request_id)
         return await self.get(saga_id)
 
     async def _is_for_another(self, act: Act, saga_id: str) -> bool:
@@ -172,16 +195,16 @@ class Replica:
         goes_on = act in {Act.CANCEL, Act.RESUME, Act.SIGNAL} and state.status in {Status.SUSPENDED, Status.WAITING}
         return state.status in CLAIMABLE or (goes_on and self.find(state.definition, state.version) is None)
 
-    async def _act(self, act: Act, saga_id: str, why: str, requested_by: Actor) -> SagaState:
+    async def _act(self, act: Act, saga_id: str, why: str, requested_by: Actor, request_id: str) -> SagaState:
         match act:
             case Act.CANCEL:
-                return await self.acts.cancel(saga_id, why, requested_by)
+                return await self.acts.cancel(saga_id, why, requested_by, request_id)
             case Act.PAUSE:
-                return await self.acts.pause(saga_id, why, requested_by)
+                return await self.acts.pause(saga_id, why, requested_by, request_id)
             case Act.RESUME:
-                return await self.acts.resume(saga_id, why, requested_by)
+                return await self.acts.resume(saga_id, why, requested_by, request_id)
             case Act.RETRY_NOW:
-                return await self.acts.retry_now(saga_id, why, requested_by)
+                return await self.acts.retry_now(saga_id, why, requested_by, request_id)
             case Act.RESOLVE_OUTCOME | Act.RESOLVE_COMPENSATION | Act.SKIP_COMPENSATION | Act.SIGNAL:
                 raise ValueError(f"{act} says more than that; it has a method of its own")
 
@@ -216,6 +239,34 @@ class Replica:
         await self.worker.ensure_recovered(saga_id)
         return await self.acts.skip_compensation(saga_id, key, evidence, requested_by)
 
+    async def decide(
+        self, act: Act, saga_id: str, decision: CommandDecision, evidence: str, requested_by: Actor, request_id: str
+    ) -> SagaState:
+        """See :class:`Acts`."""
+        await self.worker.ensure_recovered(saga_id)
+        return await self.acts.decide(act, saga_id, decision, evidence, requested_by, request_id)
+
+    async def needs_second(self, act: Act, saga_id: str, decision: CommandDecision, requested_by: Actor) -> bool:
+        """See :class:`Acts`. A reply that is given is checked, too."""
+        await self.worker.ensure_recovered(saga_id)
+        second = await self.acts.needs_second(act, saga_id, decision, requested_by)
+        if decision.reply is not None:
+            self._refuse_unfit(find_command(await self.get(saga_id), decision.key), saga_id, decision)
+        return second
+
+    def _refuse_unfit(self, command: CommandState, saga_id: str, decision: CommandDecision) -> None:
+        """Raises: ActRefused: the reply is not one that this command can have."""
+        binding, reply = self.worker.bindings.by_name(command.method), decision.reply
+        if binding is None:
+            message = f"no contract at hand tells what {command.key} replies"
+            raise ActRefused(saga_id, "CONTRACT_MISSING", message)
+        expected = binding.command.response.DESCRIPTOR.full_name
+        if decision.reply_type not in {"", expected}:
+            message = f"the reply of {command.key} is a {expected}, not a {decision.reply_type}"
+            raise ActRefused(saga_id, "WRONG_REPLY_TYPE", message)
+        if reply is not None and (flaw := binding.flaw(reply)):
+            raise ActRefused(saga_id, "REPLY_INVALID", flaw.message)
+
     def preview(self, state: SagaState) -> list[PlannedCompensation]:
         """See the facade."""
         return preview(state, self.worker.bindings)
@@ -239,3 +290,16 @@ class Replica:
     async def suspended(self) -> Sequence[SuspendedGroup]:
         """See the facade."""
         return await self.worker.adapters.journal.suspended()
+
+    async def inputs(self, saga_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """See the facade."""
+        return await self.worker.adapters.journal.inputs(saga_ids)
+
+    async def verify(self, saga_id: str) -> ReplayFinding:
+        """See the facade."""
+        verdict = await self._verifier.verify(saga_id, await self.entries(saga_id))
+        return ReplayFinding(verdict.finding is Finding.IN_LINE, verdict.finding.value, verdict.message)
+
+    @cached_property
+    def _verifier(self) -> Verifier:
+        return Verifier((served.definition, served.plan) for served in self.served())

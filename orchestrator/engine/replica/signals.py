@@ -12,6 +12,8 @@ been there. The claim decides between two replicas, the journal between a signal
                                         └──▶ SignalReceived, and it stays parked as it was
     suspended ────▶ claimed ──▶ SignalReceived, and it stays suspended
     live elsewhere ▶ asked for there
+
+A yes that two people must say is an ActProposed instead, the first time, and the saga stays as it was.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from typing import TYPE_CHECKING
 from orchestrator.engine.replica.acts import raise_failed
 from orchestrator.errors import ActRefused, RequestIdUsed, SagaExists, SignalTypeDiffers, UnknownSignal
 from orchestrator.journal.acts import Act, refuse_illegal, signal_capacity
-from orchestrator.journal.entries import SignalReceived
+from orchestrator.journal.entries import ActProposed, SignalReceived
+from orchestrator.journal.four_eyes import ONE_PERSON, second_person_needed, seconded_yes
 from orchestrator.journal.state import Status
 from orchestrator.journal.waiting import open_waits
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.executor import Executor
     from orchestrator.engine.sagas import Signal
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.state import SagaState
 
 
@@ -41,17 +45,20 @@ class Signals:
     Args:
         worker: the replica's.
         acts: claims sagas that rest.
+        four_eyes: what two people must ask for.
     """
 
-    def __init__(self, worker: Worker, acts: Acts) -> None:
+    def __init__(self, worker: Worker, acts: Acts, four_eyes: FourEyes = ONE_PERSON) -> None:
         self._worker = worker
         self._acts = acts
+        self._four_eyes = four_eyes
 
     async def give(self, saga_id: str, signal: Signal) -> SagaState:
         """Give a saga a signal; the saga, once that is durable.
 
         Raises:
-            ActRefused: it comes too late, or is not one for which the saga's code asks.
+            ActRefused: it comes too late, or is not one for which the saga's code asks, or is a yes that a second
+                person must say.
             JournalError: what is durable is not known, or another replica advances the saga.
         """
         while True:
@@ -60,6 +67,7 @@ class Signals:
                 return await self._give_resting(saga_id, signal)
             with contextlib.suppress(SagaExists):  # a repeated start looks like a new one for a moment
                 if await executor.signal(lambda state: self._received(state, signal)):
+                    _refuse_proposed(executor.state, signal)
                     return executor.state
                 if executor.stopped.done():
                     raise_failed(executor)
@@ -72,7 +80,7 @@ class Signals:
         received = self._received(state, signal)
         if received is None:
             return state
-        if state.status is Status.WAITING and _asked_for(state, signal):
+        if state.status is Status.WAITING and _asked_for(state, signal) and isinstance(received, SignalReceived):
             going_on: list[Entry] = [self._worker.woken("signal"), received]
             executor: Executor = self._worker.recover(claim, entries, state, going_on=going_on)
             await executor.ensure_persisted()
@@ -80,9 +88,10 @@ class Signals:
         writer = self._worker.writer(state, token=claim.token, sequence=len(entries))
         writer.record(received)
         await writer.persist()
+        _refuse_proposed(state, signal)
         return state
 
-    def _received(self, state: SagaState, signal: Signal) -> SignalReceived | None:
+    def _received(self, state: SagaState, signal: Signal) -> SignalReceived | ActProposed | None:
         """What is to be journalled of a signal; ``None`` where the journal holds it.
 
         Raises:
@@ -100,9 +109,10 @@ class Signals:
         if signal_capacity(state, signal.name, asked, now) == 0:
             message = f"saga {state.saga_id} does not wait for another signal {signal.name!r}, and will not"
             raise ActRefused(state.saga_id, "TOO_LATE", message)
-        return SignalReceived(
+        received = SignalReceived(
             now, signal.request_id, signal.name, signal.message_type, signal.payload, signal.requested_by
         )
+        return seconded_yes(state, received) if self._four_eyes.needs_two_to_say(received) else received
 
     def _refuse_unknown(self, state: SagaState, signal: Signal) -> int | None:
         """How often the saga's code asks for this signal at most; ``None`` where that cannot be told."""
@@ -120,6 +130,12 @@ class Signals:
             message = f"the signal {signal.name!r} of {served.definition} is a {expected}, not a {signal.message_type}"
             raise SignalTypeDiffers(state.saga_id, "WRONG_SIGNAL_TYPE", message)
         return planned.asked
+
+
+def _refuse_proposed(state: SagaState, signal: Signal) -> None:
+    """Tell the first person, once it is durable, that a second one is needed."""
+    if signal.request_id not in state.signals:
+        raise second_person_needed(state.saga_id, f"the signal {signal.name!r}", signal.requested_by.name)
 
 
 def _asked_for(state: SagaState, signal: Signal) -> bool:

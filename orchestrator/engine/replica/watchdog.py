@@ -40,6 +40,7 @@ from orchestrator.definition.context import running_saga
 from orchestrator.engine.run.command_issuer import CommandIssuer
 from orchestrator.engine.run.forward import Forward
 from orchestrator.engine.run.frozen import ADVICE, CodeFrozen
+from orchestrator.journal.logged import about_saga_id
 
 if TYPE_CHECKING:
     import asyncio
@@ -218,7 +219,8 @@ class Watchdog:
         """Say once whose code it is; it may have been stopped before we came to that."""
         found, told = self._found, self._told
         if found is not None and found.saga_id and not (told is not None and told.saga_id):
-            _log.critical("saga %s (%s): %s", found.saga_id, found.definition, self._told_as(found))
+            about = about_saga_id(found.saga_id)
+            _log.critical("saga %s (%s): %s", found.saga_id, found.definition, self._told_as(found), extra=about)
             self._told = found
 
     def _sampled(self) -> Frozen | None:

@@ -44,6 +44,7 @@ from orchestrator.journal.entries import (
     WaitEnded,
 )
 from orchestrator.journal.fold import fold
+from orchestrator.journal.logged import about_saga
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import CLAIMABLE, SagaState, Status
 from orchestrator.journal.waiting import due_waits, matches
@@ -109,6 +110,7 @@ class Worker:
         frozen: what it told, by id: these are suspended instead.
         time: the time by the journal's clock.
         queueing: what is begun later, because there is no room now.
+        claims_lost: how many claims it has lost to other replicas so far.
     """
 
     def __init__(
@@ -122,6 +124,7 @@ class Worker:
         self.time = JournalTime(adapters.clock)
         self.note: FrozenNote | None = None
         self.frozen: dict[str, str] = {}
+        self.claims_lost = 0
         self._clearing: asyncio.Future[None] | None = None
         self.waking = Waking(adapters.journal)
         self.beside: list[RunBeside] = [self.waking] if adapters.journal.shared else []
@@ -277,6 +280,12 @@ class Worker:
             return await self._watched.wait(saga_id, seconds)
         left = await self._wait_stopped(executor, seconds)
         return await self._until_rest(await self.get(saga_id), left)
+
+    async def until_stopped(self, saga_id: str, seconds: float) -> None:
+        """Wait until a saga is advanced here no more, for up to so many seconds."""
+        executor = self.live.get(saga_id)
+        if executor is not None:
+            await self._wait_stopped(executor, seconds)
 
     async def _until_rest(self, state: SagaState, left: float) -> SagaState:
         """A saga that is advanced here no more; where it was parked, it has not ended, and its end is waited for."""
@@ -476,14 +485,17 @@ class Worker:
             if executor.state.status is Status.WAITING:
                 self._recovery.timers.hurry()
         self._watchers.detach(writer, rests=rests)
+        about = about_saga(executor.state)
         if error := stopped.exception():
-            _log.critical("saga %s: the engine itself failed", saga_id, exc_info=error)
+            _log.critical("saga %s: the engine itself failed", saga_id, exc_info=error, extra=about)
             return
         match stopped.result():
-            case Halt() | Fail(ClaimLost() | SagaExists()):
-                _log.info("saga %s is advanced here no more", saga_id)
+            case Halt() | Fail(ClaimLost() | SagaExists()) as stop:
+                self.claims_lost += isinstance(stop, Fail) and isinstance(stop.error, ClaimLost)
+                _log.info("saga %s is advanced here no more", saga_id, extra=about)
             case Fail(error):
-                _log.info("saga %s is advanced here no more, until the journal can be read again: %s", saga_id, error)
+                told = "saga %s is advanced here no more, until the journal can be read again: %s"
+                _log.info(told, saga_id, error, extra=about)
                 self._recovery.defer_recovery(Claim(saga_id, writer.token))
 
 

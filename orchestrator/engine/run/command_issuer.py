@@ -21,6 +21,7 @@ from orchestrator.engine.run.wait_issuer import WaitIssuer
 from orchestrator.errors import CommandError, CommandUnknown, DefinitionError
 from orchestrator.errors import CommandRejected as CommandRejectedError
 from orchestrator.journal.entries import CommandIntended, ValueRecorded
+from orchestrator.journal.logged import root_traceparent
 from orchestrator.journal.state import StepOutcome
 
 if TYPE_CHECKING:
@@ -90,6 +91,11 @@ class CommandIssuer:
     def saga_id(self) -> str:
         """The saga's identity."""
         return self._writer.state.saga_id
+
+    @property
+    def traceparent(self) -> str:
+        """The trace context of the saga's root span."""
+        return root_traceparent(self._writer.state)
 
     @property
     def definition(self) -> SagaDefinition[Any, Any, Any]:

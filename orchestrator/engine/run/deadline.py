@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.engine.run.stop_control import RollBack
 from orchestrator.journal.entries import DeadlinePassed
+from orchestrator.journal.logged import about_saga
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import UNFINISHED
 
@@ -40,4 +41,4 @@ async def watch_deadline(context: RunContext, forward: Forward | None) -> None:
         await context.time.sleep_until(state.deadline_at)
         context.writer.record(DeadlinePassed(context.clock.now()))
         await context.stop_control.persist(context.writer)
-        _log.warning("saga %s is overdue, and past its pivot: it keeps going", state.saga_id)
+        _log.warning("saga %s is overdue, and past its pivot: it keeps going", state.saga_id, extra=about_saga(state))

@@ -42,6 +42,7 @@ from orchestrator.engine.run.stop_control import Fail, Halt, Park, RollBack, Sto
 from orchestrator.engine.run.suspension import tell_suspended
 from orchestrator.errors import ClaimLost, JournalError, SagaExists
 from orchestrator.journal.entries import RetryRequested, RollbackBegan, SagaCompleted, SagaParked, SagaSuspended
+from orchestrator.journal.logged import about_saga
 from orchestrator.journal.reason import Reason, ReasonCode
 from orchestrator.journal.state import UNFINISHED, Status
 from orchestrator.journal.waiting import next_due
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.run.replay import ReplayGate
     from orchestrator.engine.sagas import Waiting
     from orchestrator.errors import OrchestratorError
-    from orchestrator.journal.entries import SignalReceived
+    from orchestrator.journal.entries import ActProposed, SignalReceived
     from orchestrator.journal.state import SagaState
     from orchestrator.ports.clock import Clock
     from orchestrator.ports.random import RandomSource
@@ -195,7 +196,7 @@ class Executor:
         await first_done(self._rollback_began, self.stopped)
         return self._rollback_began.done()
 
-    async def signal(self, received: Callable[[SagaState], SignalReceived | None]) -> bool:
+    async def signal(self, received: Callable[[SagaState], SignalReceived | ActProposed | None]) -> bool:
         """Give the saga a signal, and wait until that is durable; whether it is.
 
         It is not where the saga was stopped before: then it is asked again, as it stands by then.
@@ -291,7 +292,8 @@ class Executor:
         except Exception as error:
             if self.state.status not in UNFINISHED:
                 raise
-            _log.critical("saga %s: the engine itself failed", self.state.saga_id, exc_info=error)
+            saga_id, about = self.state.saga_id, about_saga(self.state)
+            _log.critical("saga %s: the engine itself failed", saga_id, exc_info=error, extra=about)
             self._renew_stop_control()
             await self._suspend(Reason(ReasonCode.ENGINE_FAILED, f"{type(error).__name__}: {error}"))
 

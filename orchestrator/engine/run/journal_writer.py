@@ -177,4 +177,4 @@ class SagaWriter:
             self.started.set_result(None)
             failpoints.reach("started", "")
         if error is None:
-            self._observer.journalled(append.saga_id, append.entries)
+            self._observer.journalled(self.state, append.entries)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.journal.logged import about_saga
 from orchestrator.journal.reason import ReasonCode
 
 if TYPE_CHECKING:
@@ -46,4 +47,5 @@ def tell_suspended(state: SagaState, reason: Reason) -> None:
         reason.code,
         reason.message,
         next_command(state.saga_id, reason),
+        extra=about_saga(state),
     )

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.contract.addresses import default_address
+from orchestrator.contract.addresses import console_address, default_address
 from orchestrator.shop.demo.procfile import ORCHESTRATOR, SERVICES
 from orchestrator.shop.place_order import place_order
 from saga.v1 import saga_service_pb2
@@ -22,17 +22,20 @@ _CONTRACTS: Final = {each.service.file.package.split(".")[1]: each.service for e
 
 @dataclass(frozen=True)
 class Addresses:
-    """``host:port`` of the orchestrator and, by name, of each service."""
+    """``host:port`` of the orchestrator, of its console and, by name, of each service."""
 
     orchestrator: str
+    console: str
     services: Mapping[str, str]
 
     @classmethod
     def configured(cls) -> Addresses:
         """Those that the processes take as the environment is: set, else the contract's own."""
         usual = cls.by_contract()
+        orchestrator = os.environ.get("ORCHESTRATOR_LISTEN", usual.orchestrator)
         return cls(
-            os.environ.get("ORCHESTRATOR_LISTEN", usual.orchestrator),
+            orchestrator,
+            os.environ.get("ORCHESTRATOR_CONSOLE_LISTEN", console_address(orchestrator)),
             {name: os.environ.get(_variable(name), address) for name, address in usual.services.items()},
         )
 
@@ -40,7 +43,7 @@ class Addresses:
     def by_contract(cls) -> Addresses:
         """Those that the contracts name."""
         api = default_address(saga_service_pb2.DESCRIPTOR.services_by_name["SagaService"])
-        return cls(api, {name: default_address(_CONTRACTS[name]) for name in SERVICES})
+        return cls(api, console_address(api), {name: default_address(_CONTRACTS[name]) for name in SERVICES})
 
     @classmethod
     def moved(cls, base: int) -> Addresses:
@@ -56,7 +59,8 @@ class Addresses:
             host, _, port = address.rpartition(":")
             return f"{host}:{base + int(port) - first}"
 
-        moved = cls(at(usual.orchestrator), {name: at(address) for name, address in usual.services.items()})
+        services = {name: at(address) for name, address in usual.services.items()}
+        moved = cls(at(usual.orchestrator), console_address(at(usual.orchestrator)), services)
         if any(not 0 < int(address.rpartition(":")[2]) <= _HIGHEST_PORT for address in moved.all.values()):
             raise ValueError(f"{base} and the {len(SERVICES)} ports after it must lie between 1 and {_HIGHEST_PORT}")
         return moved
@@ -66,12 +70,12 @@ class Addresses:
         """Ports of this machine that no process uses now."""
         with ExitStack() as stack:
             ports = []
-            for _ in range(len(SERVICES) + 1):
+            for _ in range(len(SERVICES) + 2):
                 probe = stack.enter_context(socket.socket())
                 probe.bind(("127.0.0.1", 0))
                 ports.append(probe.getsockname()[1])
-        orchestrator, *services = (f"127.0.0.1:{port}" for port in ports)
-        return cls(orchestrator, dict(zip(SERVICES, services, strict=True)))
+        orchestrator, console, *services = (f"127.0.0.1:{port}" for port in ports)
+        return cls(orchestrator, console, dict(zip(SERVICES, services, strict=True)))
 
     @property
     def all(self) -> dict[str, str]:
@@ -79,11 +83,17 @@ class Addresses:
         return {ORCHESTRATOR: self.orchestrator, **self.services}
 
     @property
+    def listening(self) -> dict[str, str]:
+        """All that the processes listen on, by what listens there."""
+        return self.all | ({"console": self.console} if self.console else {})
+
+    @property
     def environment(self) -> dict[str, str]:
         """The settings that make the processes listen there, and find each other."""
         participants = (f"{_CONTRACTS[name].full_name}={address}" for name, address in self.services.items())
         return {
             "ORCHESTRATOR_LISTEN": self.orchestrator,
+            "ORCHESTRATOR_CONSOLE_LISTEN": self.console,
             "ORCHESTRATOR_PARTICIPANTS": ",".join(participants),
             **{_variable(name): address for name, address in self.services.items()},
         }
@@ -91,7 +101,7 @@ class Addresses:
 
 def settings_removed(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without what could make our processes behave otherwise than by default."""
-    prefixes = ("MAKE", "MFLAGS", "OTEL_", "PORT_BASE", "REPLICAS", "ORCHESTRATOR_", "STATE_DIR")
+    prefixes = ("MAKE", "MFLAGS", "OTEL_", "PORT_BASE", "REPLICAS", "ORCHESTRATOR_", "SHOP_", "STATE_DIR")
     ours = (*prefixes, *(f"{name.upper()}_" for name in SERVICES))
     return {name: value for name, value in environment.items() if not name.startswith(ours)}
 

@@ -1,4 +1,4 @@
-"""A real OTLP receiver for tests and demonstrations: keeps the spans that processes send, and draws their traces.
+"""A real OTLP receiver for tests and demonstrations: keeps what processes send, and draws their traces.
 
 ::
 
@@ -23,12 +23,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.proto.trace.v1 import trace_pb2
 from rich.markup import escape
 from rich.text import Text
 from rich.tree import Tree
+
+from orchestrator.shop.demo.otlp_metrics import ReceivedMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -81,7 +84,11 @@ class Span:
 
 
 class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    """An OTLP receiver on a free port of this machine, in threads of its own; a context manager."""
+    """An OTLP receiver on a free port of this machine, in threads of its own; a context manager.
+
+    Attributes:
+        metrics: what arrived beside the spans.
+    """
 
     def __init__(self) -> None:
         self._arrived = threading.Condition()
@@ -90,6 +97,8 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
         self._copies = 0
         self._server = grpc.server(ThreadPoolExecutor(max_workers=2, thread_name_prefix="otlp"))
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]  # generated
+        self.metrics = ReceivedMetrics()
+        metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self.metrics, self._server)  # type: ignore[no-untyped-call]  # as above
         self.port = self._server.add_insecure_port("127.0.0.1:0")
 
     def __enter__(self) -> Self:

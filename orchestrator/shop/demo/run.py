@@ -14,16 +14,21 @@ import json
 import os
 import signal
 import sys
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 import grpc.aio
 from google.protobuf.json_format import MessageToDict
 
+from orchestrator.access.sign_in_code import sign_in_link
+from orchestrator.cli.credentials import local_token
+from orchestrator.participant.exposure import is_exposed
 from orchestrator.shop.demo import database
 from orchestrator.shop.demo.addresses import Addresses
 from orchestrator.shop.demo.orders import ORDERS
 from orchestrator.shop.demo.processes import CHANNEL_OPTIONS, healthy
+from orchestrator.shop.demo.procfile import ROOT
 from orchestrator.shop.demo.shared import Shared
 from orchestrator.shop.demo.supervisor import Supervisor, taken
 from shop.product.v1.product_pb2 import ListProductsRequest
@@ -34,6 +39,8 @@ if TYPE_CHECKING:
 
 _STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _SECONDS: Final = 10
+_PAGE: Final = "/shop"
+"""To which the link leads: what a newcomer sees first."""
 
 
 def main() -> int:
@@ -48,7 +55,7 @@ def main() -> int:
     except ValueError as error:
         print(f"error: REPLICAS: {error}", file=sys.stderr)
         return 2
-    if complaints := list(taken(addresses.all | (shared.addresses if shared else {}))):
+    if complaints := list(taken(addresses.listening | (shared.addresses if shared else {}))):
         print("\n".join(f"error: {complaint}" for complaint in complaints), file=sys.stderr)
         print(
             "Stop what runs there, or use other ports: PORT_BASE=51100 make run; or <NAME>_LISTEN=host:port for one.",
@@ -68,10 +75,21 @@ def placed(environment: Mapping[str, str]) -> tuple[Addresses, dict[str, str]]:
     base = environment.get("PORT_BASE", "").strip()
     if not base:
         addresses = Addresses.configured()
-        return addresses, {**addresses.environment, **environment}
+        return addresses, {**_faults(addresses), **addresses.environment, **environment}
     addresses = Addresses.moved(int(base))
     # Beside those on other ports, so with a state of its own.
-    return addresses, {"STATE_DIR": f".state/{base}", **environment, **addresses.environment}
+    return addresses, {
+        **_faults(addresses),
+        "STATE_DIR": f".state/{base}",
+        **environment,
+        **addresses.environment,
+    }
+
+
+def _faults(addresses: Addresses) -> dict[str, str]:
+    """Let the shop's pages make calls fail, unless a network reaches a service, which would not start then."""
+    exposed = any(map(is_exposed, addresses.services.values()))
+    return {} if exposed else {"SHOP_FAULTS": "true"}
 
 
 async def _run(addresses: Addresses, environment: Mapping[str, str], shared: Shared | None) -> int:
@@ -98,7 +116,7 @@ async def _tell(addresses: Addresses, shared: Shared | None, state: str) -> None
     for address in addresses.all.values():
         await healthy(address)
     order = json.dumps(MessageToDict(ORDERS[0].request, preserving_proto_field_name=True), separators=(",", ":"))
-    listed = "\n".join(f"  {name:<14}{address}" for name, address in addresses.all.items())
+    listed = "\n".join(f"  {name:<14}{address}" for name, address in addresses.listening.items())
     if shared is not None:
         listed += f"\n  {database.NAME:<14}{database.url(shared.port)}"
         listed += f"\n\nThe orchestrator is {shared.replicas} replicas on one port. Kill one (its pid is in the log):"
@@ -106,7 +124,7 @@ async def _tell(addresses: Addresses, shared: Shared | None, state: str) -> None
     moved = addresses != Addresses.by_contract()
     where = f"export ORCHESTRATOR_ADDRESS={addresses.orchestrator} STATE_DIR={state}; " if moved else ""
     print(
-        f"\nEverything is up:\n\n{listed}\n\nPlace an order:\n\n"
+        f"\nEverything is up:\n\n{listed}\n\n{_opened(addresses, state)}Place an order:\n\n"
         f'grpcurl -plaintext -H "authorization: Bearer $(cat {state}/token)" '
         f"-d '{order}' {addresses.orchestrator} shop.order.v1.OrderService/StartOrder\n\n"
         f"What can be ordered: {', '.join(await _skus(addresses.services['product']))}\n"
@@ -114,6 +132,19 @@ async def _tell(addresses: Addresses, shared: Shared | None, state: str) -> None
         f"A process that you kill is started again. Ctrl-C stops everything.\n",
         flush=True,
     )
+
+
+def _opened(addresses: Addresses, state: str) -> str:
+    """How to open the console, where there is one."""
+    if not addresses.console:
+        return ""
+    token = local_token(ROOT / state)
+    first = f"http://{addresses.console}{_PAGE}"
+    link = sign_in_link(addresses.console, token, time.time_ns(), page=_PAGE) if token else first
+    moved = addresses != Addresses.by_contract()
+    where = f"ORCHESTRATOR_CONSOLE_LISTEN={addresses.console} STATE_DIR={state} " if moved else ""
+    another = f"{where}.venv/bin/orchestrator console --page {_PAGE}"
+    return f"Shop in a browser, within ten minutes (`{another}` prints another link):\n\n{link}\n\n"
 
 
 async def _skus(product: str) -> list[str]:

@@ -22,10 +22,13 @@ one of SQLite does on a quick disk, or in a task, as one does over a network.
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from orchestrator.ports.journal import Committed
 
 _MOST_IN_A_BATCH: Final = 1000
 
@@ -61,14 +64,22 @@ class Batches(Generic[Work]):
         siblings: how many may write: those who wait here, and those who are elsewhere.
         distance: in seconds; how long after the beginning of one transaction the next one begins at the latest, while
             most are elsewhere.
+        committed: called after each transaction with how many writes have shared it, and how many seconds it took.
     """
 
     def __init__(
-        self, write: Callable[[list[BatchedWrite[Work]]], None], siblings: Callable[[], int], distance: float
+        self,
+        write: Callable[[list[BatchedWrite[Work]]], None],
+        siblings: Callable[[], int],
+        distance: float,
+        committed: Committed | None = None,
     ) -> None:
         self._write = write
         self._siblings = siblings
         self._distance = distance
+        self._committed = committed
+        self._size = 0
+        self._began_exactly = 0.0
         self._loop = asyncio.get_running_loop()
         self._gathered: list[BatchedWrite[Work]] = []
         self._to_be_alone = 0  # of those that are gathered, the first so many
@@ -109,6 +120,8 @@ class Batches(Generic[Work]):
     def ended(self) -> None:
         """No transaction is under way any more: the next one may begin."""
         self._under_way = False
+        if self._committed is not None:
+            self._committed(self._size, perf_counter() - self._began_exactly)
         # With the next turn of the loop: those who were just woken have something to write.
         self._is_due_soon = True
         self._due = self._loop.call_soon(self._go_on)
@@ -145,6 +158,9 @@ class Batches(Generic[Work]):
         batch, self._gathered = self._gathered[:most], self._gathered[most:]
         self._under_way = True
         self._began = self._loop.time()
+        if self._committed is not None:
+            # The loop's time stands still until its next turn, and a quick commit has ended by then.
+            self._size, self._began_exactly = len(batch), perf_counter()
         self._write(batch)
 
     def _go_on(self) -> None:

@@ -41,7 +41,7 @@ from orchestrator.store.tombstones import tombstone_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from orchestrator.ports.journal import Append
+    from orchestrator.ports.journal import Append, Committed
     from orchestrator.store.batching.batches import BatchedWrite
     from orchestrator.store.postgres.groups import Place
 
@@ -62,14 +62,17 @@ class GroupCommit:
         url: of the database, for messages.
         link: the connection to write on, which nothing else uses.
         written: called with the id of each saga that has more entries.
+        committed: is told of each transaction.
     """
 
-    def __init__(self, url: str, link: Link, written: Callable[[str], None]) -> None:
+    def __init__(
+        self, url: str, link: Link, written: Callable[[str], None], committed: Committed | None = None
+    ) -> None:
         self._url = url
         self._link = link
         self._written = written
         self._advancing: set[str] = set()
-        self._batches: Batches[Append] = Batches(self._write, self._siblings, _DISTANCE_SECONDS)
+        self._batches: Batches[Append] = Batches(self._write, self._siblings, _DISTANCE_SECONDS, committed)
         self._latest: asyncio.Future[None] | None = None
         self._under_way: asyncio.Task[None] | None = None
 

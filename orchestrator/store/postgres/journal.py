@@ -23,6 +23,7 @@ from orchestrator.ports.queues import QueuedCount
 from orchestrator.ports.requested_acts import RequestedAct
 from orchestrator.ports.wakes import Wake
 from orchestrator.store.moving import moving_of
+from orchestrator.store.postgres.bulk_acts import PostgresBulkActs
 from orchestrator.store.postgres.connecting import Connection, Link
 from orchestrator.store.postgres.group_commit import GroupCommit
 from orchestrator.store.postgres.groups import members_of
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.cause import Cause
     from orchestrator.ports.claims import Served
     from orchestrator.ports.figures import Cut
-    from orchestrator.ports.journal import Append, Moving
+    from orchestrator.ports.journal import Append, Committed, Moving
     from orchestrator.ports.retention import Tombstone
     from orchestrator.ports.wakes import Woken
 
@@ -48,7 +49,7 @@ _PARTITIONS_SECONDS: Final = 86_400.0
 """How often the partitions of the next months are seen to."""
 
 
-class PostgresJournal(PostgresReader, PostgresSchedules):
+class PostgresJournal(PostgresReader, PostgresSchedules, PostgresBulkActs):
     """A :class:`~orchestrator.ports.journal.Journal` on PostgreSQL. Made by :meth:`open`.
 
     Attributes:
@@ -57,24 +58,26 @@ class PostgresJournal(PostgresReader, PostgresSchedules):
 
     shared = True
 
-    def __init__(self, url: str, listen: str = "") -> None:
+    def __init__(self, url: str, listen: str = "", committed: Committed | None = None) -> None:
         PostgresReader.__init__(self, url)
         PostgresSchedules.__init__(self, self._ask)
+        PostgresBulkActs.__init__(self, self._ask)
         self._link = Link(url, self._absence)
         self._telling = Telling(partial(self._pool.fetch, queries()["notify"], CHANNEL))
         self._listening = Listening(listen or url, self._telling.name)
-        self._commits = GroupCommit(url, self._link, partial(self._telling.tell, Wake.SAGA))
+        self._commits = GroupCommit(url, self._link, partial(self._telling.tell, Wake.SAGA), committed)
         self._loop = asyncio.get_running_loop()
         self._partitions_due = self._loop.time() + _PARTITIONS_SECONDS
         self._shrink_due = 0.0
 
     @classmethod
-    async def open(cls, url: str, listen: str = "") -> PostgresJournal:
+    async def open(cls, url: str, listen: str = "", committed: Committed | None = None) -> PostgresJournal:
         """Open the journal, making its tables if need be, or bringing them up to date.
 
         Args:
             url: the database.
             listen: the way to the same database on which to hear of other replicas; empty for that of ``url``.
+            committed: is told of each transaction.
 
         Raises:
             JournalUnavailable: it cannot be reached, or a newer version of this program made its tables.
@@ -84,7 +87,7 @@ class PostgresJournal(PostgresReader, PostgresSchedules):
             await migrate(url, connection)
         finally:
             await connection.close()
-        return cls(url, listen)
+        return cls(url, listen, committed)
 
     def append(self, append: Append) -> asyncio.Future[None]:
         """See the port."""

@@ -15,6 +15,12 @@ FROM saga AS s JOIN chunk AS c ON c.saga = s.id AND c.month = s.month
 WHERE s.saga_id = $1
 ORDER BY c.sequence;
 
+-- name: first_chunks
+SELECT s.saga_id,
+       (SELECT c.entries FROM chunk AS c WHERE c.saga = s.id AND c.month = s.month ORDER BY c.sequence LIMIT 1)
+FROM saga AS s
+WHERE s.saga_id = ANY ($1);
+
 -- name: search_sagas
 -- The placeholder is for the tables, for the conditions that the filter asks for, and for the order.
 SELECT s.id, s.saga_id, s.definition, s.version, coalesce(o.status, e.status), s.digest, s.started_at,
@@ -369,6 +375,82 @@ WITH gone AS (
     DELETE FROM schedule AS s WHERE s.uid = $1 RETURNING s.uid, s.name
 )
 INSERT INTO deleted_schedule (uid, name, deleted_at) SELECT g.uid, g.name, journal_now() FROM gone AS g RETURNING uid;
+
+-- name: create_bulk_act
+INSERT INTO bulk_act (bulk_id, revision, due_at, expires_at, document)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING
+RETURNING bulk_id;
+
+-- name: add_bulk_sagas
+INSERT INTO bulk_saga (bulk_id, position, saga_id, answer, why, answered_at)
+SELECT $1, * FROM unnest($2::integer[], $3::text[], $4::smallint[], $5::text[], $6::bigint[])
+ON CONFLICT DO NOTHING;
+
+-- name: find_bulk_act
+SELECT b.document, b.revision FROM bulk_act AS b WHERE b.bulk_id = $1;
+
+-- name: list_bulk_acts
+SELECT b.document, b.revision
+FROM bulk_act AS b
+WHERE $1 = '' OR b.bulk_id < $1
+ORDER BY b.bulk_id DESC
+LIMIT $2;
+
+-- name: bulk_sagas
+SELECT s.position, s.saga_id, s.answer, s.why, s.answered_at
+FROM bulk_saga AS s
+WHERE s.bulk_id = $1 AND s.position > $2 AND ($4::smallint[] IS NULL OR s.answer = ANY ($4::smallint[]))
+ORDER BY s.position
+LIMIT $3;
+
+-- name: due_bulk_acts
+-- At least one row: the time, and when the next of the others is due.
+WITH clock AS MATERIALIZED (
+    SELECT journal_now() AS now
+), due AS (
+    SELECT b.document, b.revision, b.due_at, b.bulk_id
+    FROM bulk_act AS b
+    WHERE b.due_at <= (SELECT c.now FROM clock AS c)
+    ORDER BY b.due_at, b.bulk_id
+    LIMIT $1
+)
+SELECT c.now, (SELECT min(b.due_at) FROM bulk_act AS b WHERE b.due_at > c.now), d.document, d.revision
+FROM clock AS c LEFT JOIN due AS d ON true
+ORDER BY d.due_at, d.bulk_id;
+
+-- name: note_bulk_act
+-- The sagas are changed only where the bulk act is.
+WITH kept AS (
+    UPDATE bulk_act AS b
+    SET revision = b.revision + 1, due_at = $3, expires_at = $4, document = $5
+    WHERE b.bulk_id = $1 AND b.revision = $2
+    RETURNING b.bulk_id
+), noted AS (
+    UPDATE bulk_saga AS s
+    SET answer = r.answer, why = r.why, answered_at = r.answered_at
+    FROM kept AS k, unnest($6::integer[], $7::smallint[], $8::text[], $9::bigint[]) AS r (position, answer, why, answered_at)
+    WHERE s.bulk_id = k.bulk_id AND s.position = r.position
+)
+SELECT k.bulk_id FROM kept AS k;
+
+-- name: delete_expired_bulk_sagas
+DELETE FROM bulk_saga AS s
+USING (
+    SELECT e.bulk_id, e.position
+    FROM bulk_act AS b
+    JOIN bulk_saga AS e ON e.bulk_id = b.bulk_id
+    WHERE b.expires_at <= journal_now()
+    LIMIT $1
+) AS gone
+WHERE s.bulk_id = gone.bulk_id AND s.position = gone.position
+RETURNING s.position;
+
+-- name: delete_expired_bulk_acts
+DELETE FROM bulk_act AS b
+WHERE b.bulk_id IN (SELECT e.bulk_id FROM bulk_act AS e WHERE e.expires_at <= journal_now() LIMIT $1)
+  AND NOT EXISTS (SELECT FROM bulk_saga AS s WHERE s.bulk_id = b.bulk_id)
+RETURNING b.bulk_id;
 
 -- name: ended_sagas
 SELECT s.id, s.saga_id, s.definition, e.status, e.ended_at

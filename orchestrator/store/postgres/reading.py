@@ -9,7 +9,7 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
 from orchestrator.ports.figures import SuspendedGroup
 from orchestrator.ports.retention import tombstone_key
-from orchestrator.store.chunk import unpack
+from orchestrator.store.chunk import first_input, unpack
 from orchestrator.store.figure_rows import counted_of
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.postgres.connecting import Absence, Connection, Pool
@@ -75,6 +75,11 @@ class PostgresReader:
         known = [saga_id for saga_id in saga_ids if "\0" not in saga_id]
         sql = queries()["search_sagas"].replace("%s", f"{SAGAS} WHERE s.saga_id = ANY ($2)")
         return [record(row) for row in await self._fetch(sql, len(known), known)]
+
+    async def inputs(self, saga_ids: Sequence[str]) -> dict[str, bytes]:
+        """See the port."""
+        rows = await self._ask("first_chunks", [saga_id for saga_id in saga_ids if "\0" not in saga_id])
+        return {saga_id: first_input(chunk) for saga_id, chunk in rows}
 
     async def search(
         self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False

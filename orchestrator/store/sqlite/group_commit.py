@@ -35,6 +35,8 @@ from orchestrator.store.sqlite.database import LOG_PAGES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestrator.ports.journal import Committed
+
     Work = Callable[[], Any]
     Batch = list[BatchedWrite[Work]]
     Then = Callable[[], None]
@@ -62,6 +64,7 @@ class GroupCommit:
         trouble: asked, on the thread or the loop, when a transaction is committed, and before anything of it is
             acknowledged: why it may not be; empty if it may. It must not raise.
         siblings: how many may write: those who wait here, and those who are elsewhere.
+        committed: is told of each transaction.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class GroupCommit:
         unavailable: Callable[[Exception], JournalUnavailable],
         trouble: Callable[[], str],
         siblings: Callable[[], int],
+        committed: Committed | None = None,
     ) -> None:
         self._database = database
         self._before_commit = before_commit
@@ -82,7 +86,7 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         # Otherwise the commit that fills the log would checkpoint it, on the loop.
         database.execute("PRAGMA wal_autocheckpoint = 0")
-        self._batches: Batches[Work] = Batches(self._write, siblings, _DISTANCE_SECONDS)
+        self._batches: Batches[Work] = Batches(self._write, siblings, _DISTANCE_SECONDS, committed)
         self._usual_seconds = 0.0
         self._for_the_thread = 0
         self._pages_in_log = 0

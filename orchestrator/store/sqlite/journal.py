@@ -25,6 +25,7 @@ from orchestrator.ports.queues import QueuedCount
 from orchestrator.store.moving import moving_of
 from orchestrator.store.requests_in_memory import RequestsInMemory, Standing
 from orchestrator.store.sqlite.appending import Appending
+from orchestrator.store.sqlite.bulk_acts import SqliteBulkActs
 from orchestrator.store.sqlite.database import connect, migrate, stretch_log
 from orchestrator.store.sqlite.deleting import delete_family
 from orchestrator.store.sqlite.figures import note_cause, sum_up
@@ -42,13 +43,13 @@ if TYPE_CHECKING:
     from orchestrator.journal.cause import Cause
     from orchestrator.ports.claims import Served
     from orchestrator.ports.figures import Cut
-    from orchestrator.ports.journal import Append, Moving
+    from orchestrator.ports.journal import Append, Committed, Moving
     from orchestrator.ports.noted_waits import NotedWait
     from orchestrator.ports.retention import Tombstone
     from orchestrator.ports.wakes import Woken
 
 
-class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
+class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules, SqliteBulkActs):
     """A :class:`~orchestrator.ports.journal.Journal` in one file. Made by :meth:`open`.
 
     Attributes:
@@ -57,7 +58,7 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
 
     shared = False
 
-    def __init__(self, path: Path, now: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, path: Path, now: Callable[[], int] = time.time_ns, committed: Committed | None = None) -> None:
         self._now = now
         self._loop = asyncio.get_running_loop()
         with contextlib.ExitStack() as opened:
@@ -78,6 +79,7 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
             self._opened = opened.pop_all()
         RequestsInMemory.__init__(self, self._standing_of, {}, {})
         SqliteSchedules.__init__(self, now, self._write, self._all)
+        SqliteBulkActs.__init__(self, now, self._write, self._all)
         self._appending = Appending(self._writing)
         self._commits = GroupCommit(
             self._writing,
@@ -86,20 +88,24 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules):
             self._unavailable,
             place.trouble,
             siblings=self._appending.held,
+            committed=committed,
         )
 
     @classmethod
-    async def open(cls, path: Path, now: Callable[[], int] = time.time_ns) -> SqliteJournal:
+    async def open(
+        cls, path: Path, now: Callable[[], int] = time.time_ns, committed: Committed | None = None
+    ) -> SqliteJournal:
         """Open the file, making it and its folder if need be.
 
         Args:
             path: the file.
             now: the time by which leases are judged, nanoseconds since the epoch, UTC; by default the machine's.
+            committed: is told of each transaction.
 
         Raises:
             JournalUnavailable: it cannot be opened, or another process has it.
         """
-        return cls(path, now)
+        return cls(path, now, committed)
 
     def append(self, append: Append) -> asyncio.Future[None]:
         """See the port."""

@@ -37,6 +37,11 @@ FROM saga AS s JOIN chunk AS c ON c.saga = s.id
 WHERE s.saga_id = ?
 ORDER BY c.sequence;
 
+-- name: first_chunks
+SELECT s.saga_id, (SELECT c.entries FROM chunk AS c WHERE c.saga = s.id ORDER BY c.sequence LIMIT 1)
+FROM saga AS s
+WHERE s.saga_id IN (SELECT j.value FROM json_each(?) AS j);
+
 -- name: search_sagas
 -- The placeholder is for the tables, for the conditions that the filter asks for, and for the order.
 SELECT s.id, s.saga_id, s.definition, s.version, s.status, s.digest, s.started_at, s.ended_at, s.attributes,
@@ -235,6 +240,87 @@ DELETE FROM schedule WHERE uid = ? RETURNING name;
 
 -- name: remember_schedule
 INSERT INTO deleted_schedule (uid, name, deleted_at) VALUES (?, ?, ?);
+
+-- name: create_bulk_act
+INSERT INTO bulk_act (bulk_id, revision, due_at, expires_at, document)
+VALUES (:bulk_id, :revision, :due_at, :expires_at, :document)
+ON CONFLICT DO NOTHING
+RETURNING bulk_id;
+
+-- name: add_bulk_sagas
+INSERT INTO bulk_saga (bulk_id, position, saga_id, answer, why, answered_at)
+SELECT
+    :bulk_id,
+    json_extract(j.value, '$[0]'),
+    json_extract(j.value, '$[1]'),
+    json_extract(j.value, '$[2]'),
+    json_extract(j.value, '$[3]'),
+    json_extract(j.value, '$[4]')
+FROM json_each(:rows) AS j
+WHERE true -- without it, SQLite takes ON for the condition of a join
+ON CONFLICT DO NOTHING;
+
+-- name: find_bulk_act
+SELECT b.document, b.revision FROM bulk_act AS b WHERE b.bulk_id = ?;
+
+-- name: list_bulk_acts
+SELECT b.document, b.revision
+FROM bulk_act AS b
+WHERE :before = '' OR b.bulk_id < :before
+ORDER BY b.bulk_id DESC
+LIMIT :limit;
+
+-- name: bulk_sagas
+SELECT s.position, s.saga_id, s.answer, s.why, s.answered_at
+FROM bulk_saga AS s
+WHERE s.bulk_id = :bulk_id
+  AND s.position > :after
+  AND (:answers IS NULL OR s.answer IN (SELECT j.value FROM json_each(:answers) AS j))
+ORDER BY s.position
+LIMIT :limit;
+
+-- name: due_bulk_acts
+SELECT b.document, b.revision FROM bulk_act AS b WHERE b.due_at <= ? ORDER BY b.due_at, b.bulk_id LIMIT ?;
+
+-- name: next_bulk_act
+SELECT min(b.due_at) FROM bulk_act AS b WHERE b.due_at > ?;
+
+-- name: replace_bulk_act
+UPDATE bulk_act
+SET revision = revision + 1, due_at = :due_at, expires_at = :expires_at, document = :document
+WHERE bulk_id = :bulk_id AND revision = :revision
+RETURNING revision;
+
+-- name: note_bulk_sagas
+-- Each is there, and found by its key. An UPDATE would look at all sagas of the bulk act for each of these.
+INSERT INTO bulk_saga (bulk_id, position, saga_id, answer, why, answered_at)
+SELECT
+    :bulk_id,
+    json_extract(j.value, '$[0]'),
+    json_extract(j.value, '$[1]'),
+    json_extract(j.value, '$[2]'),
+    json_extract(j.value, '$[3]'),
+    json_extract(j.value, '$[4]')
+FROM json_each(:rows) AS j
+WHERE true
+ON CONFLICT (bulk_id, position) DO UPDATE
+SET answer = excluded.answer, why = excluded.why, answered_at = excluded.answered_at;
+
+-- name: delete_expired_bulk_sagas
+DELETE FROM bulk_saga
+WHERE (bulk_id, position) IN (
+    SELECT s.bulk_id, s.position
+    FROM bulk_act AS b
+    JOIN bulk_saga AS s ON s.bulk_id = b.bulk_id
+    WHERE b.expires_at <= :now
+    LIMIT :most
+)
+RETURNING position;
+
+-- name: delete_expired_bulk_acts
+DELETE FROM bulk_act
+WHERE bulk_id IN (SELECT b.bulk_id FROM bulk_act AS b WHERE b.expires_at <= :now LIMIT :most)
+RETURNING bulk_id;
 
 -- name: examine_schedules
 SELECT s.document, s.revision FROM schedule AS s ORDER BY s.name;

@@ -13,7 +13,7 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaCount, SagaFilter, SagaRecord
 from orchestrator.ports.figures import SuspendedGroup
 from orchestrator.ports.retention import tombstone_key
-from orchestrator.store.chunk import unpack
+from orchestrator.store.chunk import first_input, unpack
 from orchestrator.store.figure_rows import counted_of
 from orchestrator.store.paging import decode_page_token, encode_page_token
 from orchestrator.store.sqlite.database import connect_to_read
@@ -73,6 +73,11 @@ class SqliteReader:
         sql = queries()["search_sagas"].replace("%s", wanted)
         values = json.dumps(list(saga_ids)), len(saga_ids)
         return [record(row) for row in await self._read(lambda db: db.execute(sql, values).fetchall())]
+
+    async def inputs(self, saga_ids: Sequence[str]) -> dict[str, bytes]:
+        """See the port."""
+        sql, wanted = queries()["first_chunks"], json.dumps(list(saga_ids))
+        return await self._read(lambda db: {each: first_input(chunk) for each, chunk in db.execute(sql, (wanted,))})
 
     async def search(
         self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False

@@ -92,6 +92,7 @@ class ReplicaProcess:
             limits=limits,
             plan_of=lambda definition: sagas.plans[str(definition)],
         )
+        replica.worker.beside.remove(replica.bulk_runner)  # nobody asks for a bulk act in a simulated world
         self.is_open = False
         self.is_stopping = False
         self.sagas, self.worker, self.schedules = replica, replica.worker, replica.schedules

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.fold import fold
+from orchestrator.testing.world.bulk_acts import BulkActsConnection
 from orchestrator.testing.world.figures import FiguresConnection
 from orchestrator.testing.world.schedules import SchedulesConnection
 from orchestrator.testing.world.virtual_loop import call_outside
@@ -43,7 +44,7 @@ Results: TypeAlias = "list[Exception | None]"
 """What each append of a transaction is answered with: an error, or ``None`` for done."""
 
 
-class JournalConnection(SchedulesConnection, FiguresConnection):
+class JournalConnection(SchedulesConnection, BulkActsConnection, FiguresConnection):
     """A connection with which nothing goes wrong, and that takes no time.
 
     It is a :class:`~orchestrator.ports.journal.Journal`. A subclass says what goes wrong, by overriding :meth:`delay`,
@@ -57,6 +58,7 @@ class JournalConnection(SchedulesConnection, FiguresConnection):
     def __init__(self, journal: Journal, process: Process) -> None:
         SchedulesConnection.__init__(self, journal, self._ask)
         FiguresConnection.__init__(self, journal, self._ask)
+        BulkActsConnection.__init__(self, journal, self._ask)
         self.journal = journal
         self.process = process
         self._waiting: Batch = []
@@ -149,6 +151,10 @@ class JournalConnection(SchedulesConnection, FiguresConnection):
     async def find_each(self, saga_ids: Sequence[str]) -> list[SagaRecord]:
         """See the port."""
         return await self._ask(lambda: self.journal.find_each(saga_ids))
+
+    async def inputs(self, saga_ids: Sequence[str]) -> dict[str, bytes]:
+        """See the port."""
+        return await self._ask(lambda: self.journal.inputs(saga_ids))
 
     async def search(
         self, where: SagaFilter, limit: int, page_token: str, *, oldest_first: bool = False

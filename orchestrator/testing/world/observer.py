@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.state import SagaState
 
 
 class NullObserver:
@@ -18,7 +19,7 @@ class NullObserver:
         """Every trace is exported."""
         return True
 
-    def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
+    def journalled(self, state: SagaState, entries: Sequence[Entry]) -> None:
         """Nothing happens."""
 
     def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:
@@ -35,9 +36,9 @@ class RecordingObserver(NullObserver):
     def __init__(self) -> None:
         self.entries: dict[str, list[Entry]] = defaultdict(list)
 
-    def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
+    def journalled(self, state: SagaState, entries: Sequence[Entry]) -> None:
         """These entries are durable."""
-        self.entries[saga_id] += entries
+        self.entries[state.saga_id] += entries
 
     def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:  # noqa: ARG002 - the port's
         """A saga goes on in this process; it has a journal."""

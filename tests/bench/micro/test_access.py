@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from cryptography import x509
 
 from orchestrator.access.authentication import Authentication
 from orchestrator.access.local_token import LocalToken
@@ -17,7 +18,9 @@ from orchestrator.access.subjects_file import SubjectsFile
 from orchestrator.access.trusted_keys import KeysInFile
 from orchestrator.api.access_interceptor import Door
 from orchestrator.api.refusal_log import RefusalLog
+from orchestrator.bootstrap import SystemClock
 from orchestrator.contract.access import Role
+from tests.support.certificate_files import Authority
 from tests.support.identity_provider import AUDIENCE, ISSUER, SigningKey, jwks
 from tests.support.served import entry, token_of
 from tests.support.tokens import TOKEN, keep_token
@@ -36,9 +39,9 @@ NAME: Final = "spiffe://shop.example/checkout"
 class Call:
     """A call that brings a token, or a certificate."""
 
-    def __init__(self, token: str = "", certificate: str = "") -> None:
+    def __init__(self, token: str = "", certificate: bytes = b"") -> None:
         self._metadata = (("user-agent", "grpc"), *((("authorization", f"Bearer {token}"),) if token else ()))
-        self._shown = {"x509_subject_alternative_name": [certificate.encode()]} if certificate else {}
+        self._shown = {"x509_pem_cert": [certificate]} if certificate else {}
 
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
         return self._metadata
@@ -67,7 +70,8 @@ def one_of_many(folder: Path) -> tuple[Authentication, Call]:
 
 
 def certificate(folder: Path) -> tuple[Authentication, Call]:
-    return _subjects(folder), Call(certificate=NAME)
+    issued = Authority(folder / "authority").certify("checkout", x509.UniformResourceIdentifier(NAME))
+    return _subjects(folder), Call(certificate=issued.certificate.read_bytes())
 
 
 def signed(folder: Path) -> tuple[Authentication, Call]:
@@ -86,7 +90,7 @@ def test_a_call_that_is_let_in(
     known_by: Callable[[Path], tuple[Authentication, Any]],
 ) -> None:
     authentication, call = known_by(tmp_path)
-    door = Door(authentication, "/saga.v1.SagaService/CancelSaga", Role.OPERATOR, RefusalLog())
+    door = Door(authentication, "/saga.v1.SagaService/CancelSaga", (Role.OPERATOR,), RefusalLog(), SystemClock())
     benchmark(lambda: loop.run_until_complete(door.admit(call)))
 
 
@@ -95,7 +99,7 @@ def test_a_signed_token_that_was_not_seen_before(
     benchmark: BenchmarkFixture, loop: asyncio.AbstractEventLoop, tmp_path: Path
 ) -> None:
     authentication, call = signed(tmp_path)
-    door = Door(authentication, "/saga.v1.SagaService/CancelSaga", Role.OPERATOR, RefusalLog())
+    door = Door(authentication, "/saga.v1.SagaService/CancelSaga", (Role.OPERATOR,), RefusalLog(), SystemClock())
     assert authentication._signed
     kept = authentication._signed._verified
 

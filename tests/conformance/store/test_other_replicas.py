@@ -31,6 +31,17 @@ async def test_several_sagas_are_found_at_once_and_those_that_are_not_there_are_
     assert await journal.find_each([]) == []
 
 
+async def test_the_inputs_of_several_sagas_are_read_at_once_however_far_the_sagas_are(journal: Journal) -> None:
+    one, other = Writing(journal, "saga-1"), Writing(journal, "saga-2")
+    await one.start()
+    await other.start()
+    await other.write(recovered(1))
+    await other.end()
+
+    assert await journal.inputs(["saga-2", "none\x00", "saga-1"]) == {"saga-1": b"\x00input", "saga-2": b"\x00input"}
+    assert await journal.inputs([]) == {}
+
+
 async def test_a_replica_sees_how_long_the_journals_of_other_replicas_sagas_are(journal: Journal) -> None:
     writer, own = Writing(journal, "saga-1", owner="b"), Writing(journal, "saga-2", owner="a")
     await writer.start()

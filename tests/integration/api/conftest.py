@@ -19,10 +19,13 @@ from typer.testing import CliRunner
 
 from orchestrator.access.fingerprints import fingerprint
 from orchestrator.access.narrowed import NarrowedSagas
+from orchestrator.access.narrowed_bulk import NarrowedBulkActs
 from orchestrator.access.narrowed_schedules import NarrowedSchedules
 from orchestrator.access.opening import AccessSettings, open_authentication
 from orchestrator.api.access_service import AccessService
 from orchestrator.api.admission import Admission, StartLimits
+from orchestrator.api.bulk_service import BulkActService
+from orchestrator.api.definition_service import DefinitionService
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.saga_service import SagaService
@@ -36,6 +39,7 @@ from orchestrator.cli.app import app
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.engine.replica.assemble import DEFAULT_LIMITS, assemble
 from orchestrator.errors import JournalError
+from orchestrator.journal.four_eyes import ONE_PERSON
 from orchestrator.journal.outcome import Failure, Rejected
 from orchestrator.observability import open_observability
 from orchestrator.ports.adapters import Adapters
@@ -45,6 +49,8 @@ from orchestrator.shop.place_order import place_order
 from orchestrator.store.memory import MemoryJournal
 from orchestrator.testing.mock import ContractParticipant
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
+from saga.v1.bulk_service_pb2_grpc import BulkActServiceStub, add_BulkActServiceServicer_to_server
+from saga.v1.definition_service_pb2_grpc import add_DefinitionServiceServicer_to_server
 from saga.v1.figures_service_pb2_grpc import FiguresServiceStub, add_FiguresServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub, add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import ScheduleServiceStub, add_ScheduleServiceServicer_to_server
@@ -60,6 +66,7 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.engine.replica.limits import Limits
     from orchestrator.engine.replica.replica import Replica
+    from orchestrator.journal.four_eyes import FourEyes
     from orchestrator.journal.outcome import Outcome
     from orchestrator.ports.journal import Journal
 
@@ -131,6 +138,7 @@ class Api:
         self.sagas = SagaServiceStub(channel)
         self.schedules = ScheduleServiceStub(channel)
         self.figures = FiguresServiceStub(channel)
+        self.bulk = BulkActServiceStub(channel)
         self.replica = sagas
         self.worker = sagas.worker
         self.mocks = mocks
@@ -155,6 +163,7 @@ async def serving(
     limits: Limits = DEFAULT_LIMITS,
     others: Sequence[Definition] = (),
     subjects: str = "",
+    four_eyes: FourEyes = ONE_PERSON,
 ) -> AsyncIterator[Api]:
     """A replica with its API, as the composition root puts them together; its participants are mocks.
 
@@ -162,7 +171,8 @@ async def serving(
     """
     clock = SystemClock()
     adapters = Adapters(journal, mocks, open_observability({}), clock, random.random)
-    replica = assemble([place_order, *others], adapters, owner=owner, lease=lease, limits=limits)
+    definitions = [place_order, *others]
+    replica = assemble(definitions, adapters, owner=owner, lease=lease, limits=limits, four_eyes=four_eyes)
     worker = replica.worker
     nobody = GrpcChannel(NOBODY)
     admission = Admission(StartLimits(in_flight=256, queued=2000), lambda: 1.0)
@@ -178,15 +188,20 @@ async def serving(
         "127.0.0.1:0",
         {
             "saga.v1.AccessService": partial(add_AccessServiceServicer_to_server, AccessService()),
+            "saga.v1.DefinitionService": partial(add_DefinitionServiceServicer_to_server, DefinitionService(narrowed)),
             "saga.v1.FiguresService": partial(add_FiguresServiceServicer_to_server, FiguresService(narrowed, clock)),
             "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
             "saga.v1.ScheduleService": partial(
                 add_ScheduleServiceServicer_to_server,
                 ScheduleService(NarrowedSchedules(replica.schedules, narrowed), narrowed),
             ),
+            "saga.v1.BulkActService": partial(
+                add_BulkActServiceServicer_to_server, BulkActService(NarrowedBulkActs(replica.bulk), narrowed)
+            ),
             "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
         },
         open_authentication(AccessSettings(folder, file), clock.now),
+        clock,
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(state)

@@ -34,6 +34,15 @@ def retry_of(error: grpc.aio.AioRpcError) -> tuple[str, float]:
     return info.reason, retry.retry_delay.ToTimedelta().total_seconds()
 
 
+def reason_of(error: grpc.aio.AioRpcError) -> str:
+    info = error_details_pb2.ErrorInfo()
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # an AioRpcError has all that is read
+    assert status is not None, error
+    assert any(detail.Unpack(info) for detail in status.details), status
+    reason: str = info.reason
+    return reason
+
+
 class Operator(TypedDict):
     """What every act of an operator says."""
 

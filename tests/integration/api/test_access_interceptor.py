@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import grpc
 import grpc.aio
@@ -13,15 +13,18 @@ from orchestrator.access.authentication import Authentication
 from orchestrator.access.fingerprints import fingerprint
 from orchestrator.access.subject import current
 from orchestrator.access.subjects_file import SubjectsFile
-from orchestrator.api import access_interceptor
 from orchestrator.api.access_interceptor import AccessInterceptor, required_roles
 from orchestrator.api.refusal_log import RefusalLog
 from orchestrator.contract.access import Role
 from orchestrator.errors import DefinitionError
+from orchestrator.testing.world.clock import JumpingClock
+from tests.support.engine_world import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
+
+    from orchestrator.ports.clock import Clock
 
 TOYS: Final = "toy.v1.ToyService"
 SUBJECTS: Final = "\n".join(
@@ -39,11 +42,15 @@ class Toys:
     def __init__(self, folder: Path) -> None:
         self.now = 0
         self.played: list[str] = []
-        file = folder / "subjects.yaml"
-        file.write_text(SUBJECTS)
-        authentication = Authentication(SubjectsFile(file, lambda: self.now))
-        roles = dict.fromkeys((f"/{TOYS}/{shape}" for shape in SHAPES), Role.OPERATOR)
-        self.server = grpc.aio.server(interceptors=[AccessInterceptor(authentication, roles)])
+        self.file = folder / "subjects.yaml"
+        self.file.write_text(SUBJECTS)
+        self.subjects = SubjectsFile(self.file, lambda: self.now)
+        authentication = Authentication(self.subjects)
+        roles: dict[str, tuple[Role, ...]] = {f"/{TOYS}/{shape}": (Role.OPERATOR,) for shape in (*SHAPES, "endless")}
+        self.clock = JumpingClock()
+        self.server = grpc.aio.server(
+            interceptors=[AccessInterceptor(authentication, roles, cast("Clock", self.clock))]
+        )
         self.port = self.server.add_insecure_port("127.0.0.1:0")
         handlers: dict[str, Any] = {
             shape: getattr(grpc, f"{shape}_rpc_method_handler")(
@@ -52,6 +59,8 @@ class Toys:
             for shape in SHAPES
         }
         handlers["nobodys"] = handlers["unary_unary"]
+        handlers["endless"] = grpc.unary_stream_rpc_method_handler(self._endless, _read, _written)
+        self.ended = asyncio.Event()
         self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(TOYS, handlers),))
 
     def _play(self, toy: str) -> list[str]:
@@ -67,6 +76,13 @@ class Toys:
 
     async def _stream_unary(self, toys: AsyncIterator[list[str]], _context: object) -> list[str]:
         return self._play(" and ".join([toy async for [toy] in toys]))
+
+    async def _endless(self, toys: list[str], _context: object) -> AsyncIterator[list[str]]:
+        try:
+            yield self._play(*toys)
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
 
     async def _stream_stream(self, toys: AsyncIterator[list[str]], _context: object) -> AsyncIterator[list[str]]:
         async for [toy] in toys:
@@ -150,24 +166,67 @@ async def test_a_method_that_does_not_exist_is_unimplemented(play: Callable[...,
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-@pytest.mark.parametrize("shape", ["unary_stream", "stream_stream"])
-async def test_a_stream_ends_when_its_token_has_expired(
-    toys: Toys, play: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, shape: str
+def expire(toys: Toys) -> None:
+    toys.now = NEW_YEAR
+
+
+def take_away(toys: Toys) -> None:
+    toys.file.write_text("carl: {sha256: " + fingerprint("saga_carl") + ", roles: [viewer]}")
+
+
+def demote(toys: Toys) -> None:
+    toys.file.write_text(SUBJECTS.replace("operator", "viewer"))
+
+
+def narrow(toys: Toys) -> None:
+    toys.file.write_text(SUBJECTS.replace("[operator]", "[operator], definitions: [book_trip]"))
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "why"),
+    [
+        (expire, "UNAUTHENTICATED", "have expired"),
+        (take_away, "UNAUTHENTICATED", "not one that this orchestrator trusts"),
+        (demote, "PERMISSION_DENIED", "you are viewer; endless needs operator"),
+        (narrow, "PERMISSION_DENIED", "what you may do has changed"),
+    ],
+)
+async def test_a_stream_that_has_nothing_to_tell_ends_when_its_caller_would_be_refused(
+    toys: Toys, change: Callable[[Toys], None], code: str, why: str
 ) -> None:
-    monkeypatch.setattr(access_interceptor, "_TRUSTED_SECONDS", -1.0)
-    admitted = toys._play
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{toys.port}") as channel:
+        rpc: Any = channel.unary_stream(f"/{TOYS}/endless")
+        call = rpc(b"top", metadata=[("authorization", "Bearer saga_ada")])
+        assert await call.read() == b"ada plays with top"
+        await until(toys.clock.is_held)
+        change(toys)
+        # A file that has just been written is looked at twice.
+        for _ in range(2):
+            toys.subjects.refresh()
+            await asyncio.sleep(0)
+        toys.clock.advance(16)
 
-    def expires(toy: str) -> list[str]:
-        toys.now = NEW_YEAR
-        return admitted(toy)
+        with pytest.raises(grpc.aio.AioRpcError, match=why) as refused:
+            await asyncio.wait_for(call.read(), PATIENCE)
 
-    monkeypatch.setattr(toys, "_play", expires)
+    assert refused.value.code().name == code
+    await asyncio.wait_for(toys.ended.wait(), PATIENCE)
 
-    with pytest.raises(grpc.RpcError, match="have expired") as refused:
-        await play(shape, "ada")
 
-    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
-    assert len(toys.played) == 1
+async def test_a_stream_goes_on_as_long_as_its_caller_may(toys: Toys) -> None:
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{toys.port}") as channel:
+        rpc: Any = channel.unary_stream(f"/{TOYS}/endless")
+        call = rpc(b"top", metadata=[("authorization", "Bearer saga_ada")])
+        await call.read()
+        for _ in range(3):
+            await until(toys.clock.is_held)
+            toys.clock.advance(16)
+        await until(toys.clock.is_held)
+
+        assert not call.done()
+        assert not toys.ended.is_set()
+        call.cancel()
+    await asyncio.wait_for(toys.ended.wait(), PATIENCE)
 
 
 async def test_two_tokens_are_as_good_as_none(toys: Toys) -> None:

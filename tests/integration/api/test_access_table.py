@@ -18,8 +18,15 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_status import rpc_status
 
 from orchestrator.channels.grpc.reflection import V1, V1ALPHA
-from orchestrator.contract.access import Role, role_of
-from saga.v1 import access_service_pb2, figures_service_pb2, saga_service_pb2, schedule_service_pb2
+from orchestrator.contract.access import Role, roles_of
+from saga.v1 import (
+    access_service_pb2,
+    bulk_service_pb2,
+    definition_service_pb2,
+    figures_service_pb2,
+    saga_service_pb2,
+    schedule_service_pb2,
+)
 from saga.v1.saga_service_pb2 import ListSagasRequest
 from shop.order.v1 import order_service_pb2
 from tests.support.identity_provider import AUDIENCE, ISSUER, SigningKey, jwks
@@ -35,6 +42,8 @@ NO_MESSAGE: Final = b"\x0a\xff"
 PATIENCE: Final = 60
 FILES: Final = (
     access_service_pb2,
+    bulk_service_pb2,
+    definition_service_pb2,
     figures_service_pb2,
     saga_service_pb2,
     schedule_service_pb2,
@@ -60,23 +69,24 @@ REFUSED: Final = {
     "signed, for another audience": "WRONG_AUDIENCE",
     "signed, by another issuer": "WRONG_ISSUER",
 }
-CALLERS: Final = (*REFUSED, *INCLUDED, *(f"signed {role}" for role in INCLUDED))
+BOTH: Final = "signed operator+starter"
+CALLERS: Final = (*REFUSED, *INCLUDED, *(f"signed {role}" for role in INCLUDED), BOTH)
 
 
 class Rpc(NamedTuple):
-    """One rpc of the API: its path, its shape, and the role that it needs; ``""`` for none."""
+    """One rpc of the API: its path, its shape, and the roles that it needs; none where everybody may call it."""
 
     path: str
     client_streams: bool
     server_streams: bool
-    role: str
+    roles: frozenset[str]
 
     @classmethod
-    def of(cls, method: MethodDescriptor, service: str = "", role: str = "") -> Rpc:
-        needed = role_of(method)
+    def of(cls, method: MethodDescriptor, service: str = "", *roles: str) -> Rpc:
+        needed = {role.name for role in roles_of(method)}
         path = f"/{service or method.containing_service.full_name}/{method.name}"
         streams = bool(method.client_streaming), bool(method.server_streaming)
-        return cls(path, *streams, needed.name if needed else role)
+        return cls(path, *streams, frozenset(needed or roles))
 
 
 def rpcs() -> list[Rpc]:
@@ -128,6 +138,7 @@ def signed(folder: Path) -> dict[str, str]:
     admin = {"roles": ["admin"]}
     tokens = {
         **{f"signed {role}": ours.token(expires_at=later, roles=[role]) for role in INCLUDED},
+        BOTH: ours.token(expires_at=later, roles=["operator", "starter"]),
         "signed by somebody": theirs.token(expires_at=later, **admin),
         "signed, and expired": ours.token(expires_at=time.time() - 3600, **admin),
         "signed, for another audience": ours.token(expires_at=later, aud="billing", **admin),
@@ -139,11 +150,12 @@ def signed(folder: Path) -> dict[str, str]:
 def expected(rpc: Rpc, caller: str) -> tuple[str, str]:
     """The status and the reason."""
     admitted = ("INVALID_ARGUMENT", "INVALID_INPUT")
-    if not rpc.role:
+    if not rpc.roles:
         return admitted
     if caller in REFUSED:
         return "UNAUTHENTICATED", REFUSED[caller]
-    return admitted if rpc.role in INCLUDED[caller.rsplit(maxsplit=1)[-1]] else ("PERMISSION_DENIED", "ROLE_MISSING")
+    has = {role for each in caller.rsplit(maxsplit=1)[-1].split("+") for role in INCLUDED[each]}
+    return admitted if rpc.roles <= has else ("PERMISSION_DENIED", "ROLE_MISSING")
 
 
 def asked(channel: grpc.Channel, rpc: Rpc, authorization: str) -> grpc.RpcError:
@@ -192,7 +204,10 @@ def test_the_table_has_every_service_that_is_served_and_both_shapes_of_streams(t
         (False, True),
         (True, True),
     }
-    assert {rpc.role for rpc in asked_of} >= {"", "VIEWER", "STARTER", "OPERATOR", "APPROVER"}
+    assert {rpc.roles for rpc in asked_of} == {
+        frozenset(roles)
+        for roles in ((), ("VIEWER",), ("STARTER",), ("OPERATOR",), ("APPROVER",), ("OPERATOR", "STARTER"))
+    }
 
 
 def test_the_table_has_journalled_nothing(table: Table) -> None:

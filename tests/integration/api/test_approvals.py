@@ -16,6 +16,7 @@ from orchestrator.access.fingerprints import fingerprint
 from orchestrator.bootstrap import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.journal.entries import SignalReceived
+from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.journal.state import Status
 from orchestrator.shop.place_order import APPROVAL_LIMIT, place_order_2
 from orchestrator.store.memory import MemoryJournal
@@ -37,12 +38,15 @@ if TYPE_CHECKING:
     from tests.integration.api.conftest import Answer
 
 REQUEST = "0198c0de-0000-7000-8000-00000000beef"
-ROLES = ("approver", "operator")
-SUBJECTS = "\n".join(f"{role}: {{sha256: {fingerprint(f'saga_{role}')}, roles: [{role}]}}" for role in ROLES)
+ROLES = {"approver": "approver", "operator": "operator", "carl": "approver"}
+SUBJECTS = "\n".join(
+    f"{name}: {{sha256: {fingerprint(f'saga_{name}')}, roles: [{role}]}}" for name, role in ROLES.items()
+)
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[Api]:
+async def api(request: pytest.FixtureRequest) -> AsyncIterator[Api]:
+    """An API; the parameter, if there is one, is what two people must ask for."""
     mocks = Mocks()
     expensive = PriceOrderResponse()
     expensive.MergeFromString(sample(PriceOrderResponse).SerializeToString())
@@ -50,7 +54,8 @@ async def api() -> AsyncIterator[Api]:
     services = [each.service for each in place_order_2.participants]
     mocks.core = ContractParticipant(services, replies={"shop.pricing.v1.PricingService.PriceOrder": expensive})
     journal = MemoryJournal(SystemClock().now)
-    async with serving(journal, mocks, "test", others=[place_order_2], subjects=SUBJECTS) as api:
+    four_eyes = FourEyes(getattr(request, "param", ()))
+    async with serving(journal, mocks, "test", others=[place_order_2], subjects=SUBJECTS, four_eyes=four_eyes) as api:
         yield api
 
 
@@ -134,7 +139,9 @@ async def called_by(api: Api, role: str) -> AsyncIterator[SagaServiceStub]:
         yield SagaServiceStub(channel)
 
 
-async def test_an_approver_decides_on_a_saga_and_an_operator_does_not(api: Api, order_id: str) -> None:
+async def test_an_approver_decides_on_a_saga_and_an_operator_does_not(
+    api: Api, order_id: str, caplog: pytest.LogCaptureFixture
+) -> None:
     decide = pb.DecideSagaRequest(saga_id=order_id, approved=True, request_id=REQUEST)
     as_signal = pb.SignalSagaRequest(
         saga_id=order_id, name="approval", message=packed(saga_pb2.Decision(approved=True))
@@ -155,6 +162,43 @@ async def test_an_approver_decides_on_a_saga_and_an_operator_does_not(api: Api, 
 
     assert saga.status == saga_pb2.STATUS_COMPLETED
     assert [entry.requested_by[:2] for entry in received] == [("approver", "token file")]
+    assert (
+        "/saga.v1.SagaService/SignalSaga is refused to 'operator' (token file): "
+        "you are operator; SignalSaga with a Decision needs approver"
+    ) in [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize("api", [("approve:approval",)], indirect=True)
+async def test_a_large_order_needs_the_yes_of_two_people_through_whichever_door(
+    api: Api, order_id: str, orchestrator: Callable[..., Awaitable[Answer]]
+) -> None:
+    yes = pb.DecideSagaRequest(saga_id=order_id, approved=True, reason="the customer is known")
+    async with called_by(api, "approver") as approver, called_by(api, "carl") as carl:
+        for _ in range(2):
+            with pytest.raises(grpc.aio.AioRpcError, match="as soon as another person asks") as refused:
+                await approver.DecideSaga(yes)
+            assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+            assert "SECOND_PERSON_NEEDED" in str(status_of(refused.value))
+        waiting = (await api.sagas.GetSaga(pb.GetSagaRequest(saga_id=order_id))).saga
+        shown = await orchestrator("journal", order_id)
+        await carl.DecideSaga(yes)
+    saga = await ended(api, order_id)
+
+    assert waiting.status == saga_pb2.STATUS_WAITING
+    assert "ActProposed" in shown.out
+    assert "signal:approval#1, by approver (token file): DECIDED: the customer is known" in " ".join(shown.out.split())
+    assert saga.status == saga_pb2.STATUS_COMPLETED
+
+
+@pytest.mark.parametrize("api", [("approve",)], indirect=True)
+async def test_the_applications_own_door_needs_the_yes_of_two_people_too(api: Api, order_id: str) -> None:
+    with pytest.raises(grpc.aio.AioRpcError, match="as soon as another person asks") as refused:
+        await api.orders.ApproveOrder(ApproveOrderRequest(order_id=order_id))
+    async with called_by(api, "carl") as carl:
+        await carl.DecideSaga(pb.DecideSagaRequest(saga_id=order_id, approved=True))
+
+    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert (await ended(api, order_id)).status == saga_pb2.STATUS_COMPLETED
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
@@ -14,6 +15,7 @@ from orchestrator.access.fingerprints import fingerprint
 from orchestrator.access.subject import current
 from orchestrator.access.subjects_file import SubjectsFile
 from orchestrator.api.access_interceptor import AccessInterceptor
+from orchestrator.bootstrap import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.contract.access import Role
 from tests.support.certificate_files import Authority, Files
@@ -42,7 +44,7 @@ def authority(tmp_path: Path) -> Authority:
 async def address(tmp_path: Path, authority: Authority) -> AsyncIterator[str]:
     (tmp_path / "subjects.yaml").write_text(SUBJECTS)
     authentication = Authentication(SubjectsFile(tmp_path / "subjects.yaml", lambda: 0))
-    server = grpc.aio.server(interceptors=[AccessInterceptor(authentication, {PATH: Role.VIEWER})])
+    server = grpc.aio.server(interceptors=[AccessInterceptor(authentication, {PATH: (Role.VIEWER,)}, SystemClock())])
 
     async def who_am_i(_request: bytes, _context: object) -> bytes:
         return f"{current().name}, {current().authority}".encode()
@@ -118,3 +120,30 @@ async def test_the_token_of_a_person_counts_before_the_certificate_of_a_proxy(
     assert await asked(address, proxy, "saga_token") == "by-token, token file"
     with pytest.raises(grpc.aio.AioRpcError, match="not one that this orchestrator trusts"):
         await asked(address, proxy, "saga_wrong")
+
+
+class Later(datetime):
+    """The time when certificates of today have ended."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Later:
+        return cls.fromtimestamp(datetime.now(tz).timestamp() + timedelta(days=1000).total_seconds(), tz)
+
+
+@pytest.mark.parametrize("token", ["", "saga_token"])
+async def test_a_certificate_that_has_ended_opens_nothing_on_the_connection_that_it_made(
+    address: str, authority: Authority, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    client = authority.certify("checkout")
+    credentials = grpc.ssl_channel_credentials(
+        *(file.read_bytes() for file in (client.ca, client.key, client.certificate))
+    )
+    async with grpc.aio.secure_channel(address, credentials, interceptors=with_token(token)) as channel:
+        rpc: Any = channel.unary_unary(PATH)
+        assert await rpc(b"")
+        monkeypatch.setattr("orchestrator.participant.certificates.datetime", Later)
+
+        with pytest.raises(grpc.aio.AioRpcError, match="the client certificate has ended") as refused:
+            await rpc(b"")
+
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -165,18 +166,53 @@ async def test_act_tells_what_it_would_do_and_does_it(api: Api, an_order: AnOrde
     done = (await start(api, an_order(customer_id="bob"), wait=10)).saga_id
     running = await held_at(api, an_order(customer_id="bob"), "PriceOrder")
     await held_at(api, an_order(customer_id="eve"), "PriceOrder")
-    bobs = ("act", "cancel", "--reason", "fraud", "--attribute", "customer_id=bob")
+    bobs = ("act", "cancel", "--reason", "it's fraud", "--attribute", "customer_id=bob")
 
     dry = await orchestrator(*bobs, "--dry-run")
-    assert (dry.code, dry.err) == (1, "1 would be cancelled, 1 refused\n")
-    assert dry.out.splitlines() == [f"✓ {running}", f"✗ {done}  has completed"]
+    title, _, summary, reason = dry.out.splitlines()
+    bulk_id = title.split()[0]
+    assert (dry.code, title.split()[1:]) == (1, ["cancel", "prepared"])
+    assert dry.err == f"start it with: orchestrator bulk start {bulk_id} --reason 'it'\"'\"'s fraud'\n"
+    assert summary == "2 match: 1 would be cancelled, 1 refused"
+    assert reason == f"✗ 1  SAGA_ENDED, such as: saga {done} has completed"
 
     acting = asyncio.ensure_future(orchestrator(*bobs, "--status", "running"))
     await api.until(lambda: api.worker.live[running]._stop_control.stop)
     api.mocks.held["PriceOrder"].set()
     real = await acting
-    assert (real.code, real.out, real.err) == (0, f"✓ {running}\n", "1 cancelled, 0 refused\n")
-    assert (await get(api, running)).reason.message == "fraud"
+    assert (real.code, real.err) == (0, "")
+    assert real.out.splitlines()[2:] == ["it's fraud", "1 matched: 1 cancelled, 0 refused"]
+    assert (await get(api, running)).reason.message.startswith("it's fraud (bulk act ")
+
+
+async def test_bulk_starts_what_was_prepared_shows_it_and_exports_what_came_of_it(
+    api: Api, an_order: AnOrder, orchestrator: Orchestrator
+) -> None:
+    done = (await start(api, an_order(customer_id="bob"), wait=10)).saga_id
+    await orchestrator("act", "pause", "--reason", "r", "--attribute", "customer_id=bob", "--dry-run")
+    bulk_id = (await orchestrator("bulk", "list")).out.splitlines()[1].split()[0]
+
+    started = await orchestrator("bulk", "start", bulk_id, "--reason", "the bank is closed")
+
+    assert (started.code, started.err) == (1, "")
+    assert "1 matched: 0 paused, 1 refused" in started.out
+    for look in ("show", "watch"):
+        assert (await orchestrator("bulk", look, bulk_id)) == (0, started.out, "")
+    (line,) = (await orchestrator("bulk", "export", bulk_id, "--answer", "excluded")).out.splitlines()
+    exported = json.loads(line)
+    assert (exported["saga_id"], exported["answer"]) == (done, "BULK_ANSWER_EXCLUDED")
+    assert (await orchestrator("bulk", "export", bulk_id, "--answer", "done")) == (0, "", "")
+    assert (await orchestrator("bulk", "stop", bulk_id)) == (1, "", f"error: bulk act {bulk_id} has ended\n")
+
+
+async def test_a_decision_for_many_names_a_step_and_says_one_thing_of_it(orchestrator: Orchestrator) -> None:
+    for said, told in {
+        ("cancel", "--step", "A.B"): "--step, --took-effect, --no-effect and --compensated go with resolve and skip",
+        ("skip",): "skip is about one step of each saga: say --step",
+        ("resolve", "--step", "A.B"): "say one of --took-effect, --no-effect and --compensated",
+    }.items():
+        done = await orchestrator("act", *said, "--reason", "r", "--status", "suspended")
+        assert done == (2, "", f"error: {told}\n")
 
 
 async def test_act_on_everything_is_refused(orchestrator: Orchestrator) -> None:
@@ -219,7 +255,7 @@ async def test_stats_count_sagas_and_show_participants(api: Api, an_order: AnOrd
     ],
 )
 async def test_an_unknown_saga_is_one_line_on_stderr(orchestrator: Orchestrator, command: tuple[str, ...]) -> None:
-    assert await orchestrator(*command) == (2, "", "error: there is no saga 'nobody'\n")
+    assert await orchestrator(*command) == (2, "", "error: there is no saga 'nobody'; see: orchestrator list\n")
 
 
 async def test_an_attribute_without_a_value_is_one_line(orchestrator: Orchestrator) -> None:

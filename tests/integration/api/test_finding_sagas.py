@@ -10,7 +10,9 @@ import pytest
 from orchestrator.engine.bindings.circuit_breaker import FAILURES_TO_OPEN
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
+from saga.v1.bulk_pb2 import ACTION_RETRY_NOW
 from tests.integration.api.situations import get, paused_at, start
+from tests.support.bulk_calls import prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,12 +121,10 @@ async def test_a_slip_of_the_pen_in_a_filter_is_told(
     api: Api, an_order: AnOrder, where: pb.SagaFilter, complaint: str
 ) -> None:
     await start(api, an_order(), wait=10)
-    act = pb.ActOnSagasRequest(filter=where, action=pb.ACTION_RETRY_NOW, reason="?")
-
     for call in (
         listed(api, where),
         api.sagas.WatchSagas(pb.WatchSagasRequest(filter=where)).read(),
-        api.sagas.ActOnSagas(act).read(),
+        prepared(api.bulk, where, ACTION_RETRY_NOW),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await call

@@ -91,7 +91,11 @@ async def test_who_is_not_known_is_told_why_and_how_to_be_known(guarded: Api, to
     ("token", "arguments", "why"),
     [
         ("saga_vic", ("skip", "x", "A.B", "--evidence", "e"), "you are viewer; SkipCompensation needs operator"),
-        ("saga_vic", ("act", "cancel", "--reason", "r"), "you are viewer; ActOnSagas needs operator"),
+        (
+            "saga_vic",
+            ("act", "cancel", "--reason", "r"),
+            "you are viewer; PrepareBulkAct needs operator",
+        ),
         ("saga_nob", ("list",), "you are known, but have no role; ListSagas needs viewer"),
         ("saga_nob", ("whoami",), "you are known, but have no role; WhoAmI needs viewer"),
     ],

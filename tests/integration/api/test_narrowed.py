@@ -15,11 +15,14 @@ from orchestrator.access.fingerprints import fingerprint
 from orchestrator.bootstrap import SystemClock
 from orchestrator.channels.grpc.bearer import with_token
 from orchestrator.store.memory import MemoryJournal
+from saga.v1 import bulk_service_pb2 as bulk_pb
 from saga.v1 import figures_service_pb2 as figures_pb
 from saga.v1 import saga_service_pb2 as pb
 from saga.v1 import schedule_service_pb2 as schedules_pb
 from saga.v1.access_service_pb2 import WhoAmIRequest
 from saga.v1.access_service_pb2_grpc import AccessServiceStub
+from saga.v1.bulk_pb2 import ACTION_PAUSE
+from saga.v1.bulk_service_pb2_grpc import BulkActServiceStub
 from saga.v1.figures_service_pb2_grpc import FiguresServiceStub
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from saga.v1.schedule_pb2 import Schedule
@@ -28,6 +31,7 @@ from shop.order.v1 import order_service_pb2 as orders_pb
 from shop.order.v1.order_service_pb2_grpc import OrderServiceStub
 from tests.integration.api.conftest import Mocks, an_order, serving
 from tests.integration.api.situations import WHY, packed, paused_at, start
+from tests.support.bulk_calls import prepared, results
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -49,6 +53,7 @@ class Caller(NamedTuple):
     orders: OrderServiceStub
     access: AccessServiceStub
     schedules: ScheduleServiceStub
+    bulk: BulkActServiceStub
     figures: FiguresServiceStub
 
 
@@ -76,7 +81,9 @@ async def shop() -> AsyncIterator[Shop]:
         def as_subject(name: str) -> Caller:
             channel = channels[name]
             stubs = SagaServiceStub(channel), OrderServiceStub(channel), AccessServiceStub(channel)
-            return Caller(*stubs, ScheduleServiceStub(channel), FiguresServiceStub(channel))
+            return Caller(
+                *stubs, ScheduleServiceStub(channel), BulkActServiceStub(channel), FiguresServiceStub(channel)
+            )
 
         adas, bobs = [(await start(api, an_order(customer_id=name), wait=10)).saga_id for name in ("ada", "bob")]
         yield Shop(api, adas, bobs, as_subject)
@@ -186,12 +193,55 @@ async def test_figures_and_groups_are_of_sagas_within_reach_alone(shop: Shop) ->
 
 
 async def test_only_sagas_within_reach_are_acted_on_together(shop: Shop) -> None:
-    everything = pb.ActOnSagasRequest(action=pb.ACTION_PAUSE, dry_run=True, **WHY)
-    everything.filter.definition = "place_order"
+    bulk = shop.as_subject("shop_of_ada").bulk
 
-    reached = {answer.saga_id async for answer in shop.as_subject("shop_of_ada").sagas.ActOnSagas(everything)}
+    act = await prepared(bulk, pb.SagaFilter(definition="place_order"), ACTION_PAUSE)
 
-    assert reached == {shop.adas}
+    assert [each.saga_id for each in await results(bulk, act.bulk_act_id)] == [shop.adas]
+
+
+async def test_a_bulk_act_is_there_for_those_who_see_at_least_as_much_as_who_prepared_it(shop: Shop) -> None:
+    everybody = (await prepared(shop.api.bulk, pb.SagaFilter(definition="place_order"), ACTION_PAUSE)).bulk_act_id
+    adas = (
+        await prepared(shop.as_subject("shop_of_ada").bulk, pb.SagaFilter(definition="place_order"), ACTION_PAUSE)
+    ).bulk_act_id
+
+    seen = {}
+    for name, bulk in {
+        "ada, an admin": shop.api.bulk,
+        **{name: shop.as_subject(name).bulk for name in ("shop_of_ada", "trips", "orders")},
+    }.items():
+        listed = (await bulk.ListBulkActs(bulk_pb.ListBulkActsRequest())).bulk_acts
+        seen[name] = {each.bulk_act_id for each in listed}
+
+    assert seen == {"ada, an admin": {everybody, adas}, "shop_of_ada": {adas}, "trips": set(), "orders": set()}
+
+
+@pytest.mark.parametrize(
+    ("rpc", "request_of", "said"),
+    [
+        ("GetBulkAct", bulk_pb.GetBulkActRequest, {}),
+        ("StartBulkAct", bulk_pb.StartBulkActRequest, WHY),
+        ("StopBulkAct", bulk_pb.StopBulkActRequest, {}),
+        ("ListBulkResults", bulk_pb.ListBulkResultsRequest, {}),
+    ],
+)
+async def test_a_bulk_act_out_of_reach_is_not_found(
+    shop: Shop, rpc: str, request_of: Callable[..., object], said: Mapping[str, Any]
+) -> None:
+    act = await prepared(shop.api.bulk, pb.SagaFilter(definition="place_order"), ACTION_PAUSE)
+    bulk = shop.as_subject("shop_of_ada").bulk
+
+    for bulk_act_id in (act.bulk_act_id, "20260101-120000-aaaaaa"):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await getattr(bulk, rpc)(request_of(bulk_act_id=bulk_act_id, **said))
+        assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await results(bulk, act.bulk_act_id)
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await bulk.WatchBulkAct(bulk_pb.WatchBulkActRequest(bulk_act_id=act.bulk_act_id)).read()
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_only_sagas_within_reach_are_told_of(shop: Shop) -> None:

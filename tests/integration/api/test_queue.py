@@ -15,8 +15,10 @@ from orchestrator.journal.state import Status
 from orchestrator.store.memory import MemoryJournal
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
+from saga.v1.bulk_pb2 import ACTION_CANCEL
 from tests.integration.api.conftest import Mocks, serving
-from tests.integration.api.situations import WHY, get, held_at, packed, retry_of, start
+from tests.integration.api.situations import get, held_at, packed, retry_of, start
+from tests.support.bulk_calls import acted, answers_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -130,11 +132,10 @@ async def test_queued_sagas_are_not_asked_for_together_with_those_that_back_off(
 
 async def test_all_queued_sagas_are_cancelled_by_one_act(api: Api, an_order: AnOrder) -> None:
     saga_ids = [(await start(api, an_order())).saga_id for _ in range(2)]
-    request = pb.ActOnSagasRequest(filter=QUEUED, action=pb.ACTION_CANCEL, **WHY)
 
-    done = [answer.saga_id async for answer in api.sagas.ActOnSagas(request) if answer.done]
+    done = await acted(api.bulk, QUEUED, ACTION_CANCEL)
 
-    assert sorted(done) == sorted(saga_ids)
+    assert answers_of(done.values()) == dict.fromkeys(saga_ids, "done")
     for saga_id in saga_ids:
         await api.worker.wait(saga_id, 10)
         assert (await get(api, saga_id)).status == saga_pb2.STATUS_COMPENSATED

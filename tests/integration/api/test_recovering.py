@@ -12,8 +12,11 @@ from orchestrator.journal.state import Status
 from orchestrator.ports.journal import Append, NewSaga
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
+from saga.v1.bulk_pb2 import ACTION_PAUSE, BULK_ACT_STATUS_CHECKING
+from saga.v1.bulk_service_pb2 import PrepareBulkActRequest
 from shop.order.v1.order_service_pb2 import CancelOrderRequest, StartOrderRequest
 from tests.integration.api.situations import WHY, ended, get, retry_of, start
+from tests.support.bulk_calls import counted, followed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,16 +81,13 @@ async def test_an_act_on_a_saga_that_waits_for_recovery_is_told_to_come_again(
     assert "0 of 1 unfinished sagas" in (refused.value.details() or "")
 
 
-@pytest.mark.usefixtures("recovery")
-async def test_an_act_on_many_sagas_names_those_that_wait_for_recovery(api: Api) -> None:
+async def test_a_bulk_act_waits_for_the_sagas_that_are_to_be_recovered(api: Api, recovery: asyncio.Event) -> None:
     where = pb.SagaFilter(statuses=[saga_pb2.STATUS_RUNNING])
+    act = (await api.bulk.PrepareBulkAct(PrepareBulkActRequest(filter=where, action=ACTION_PAUSE))).bulk_act
+    assert (act.status, counted(act)) == (BULK_ACT_STATUS_CHECKING, {"unchecked": 1})
 
-    (answer,) = [
-        each async for each in api.sagas.ActOnSagas(pb.ActOnSagasRequest(filter=where, action=pb.ACTION_PAUSE, **WHY))
-    ]
-
-    assert not answer.done
-    assert "not recovered yet" in answer.refusal
+    recovery.set()
+    assert counted(await followed(api.bulk, act.bulk_act_id)) == {"allowed": 1}
 
 
 async def test_the_act_is_done_once_the_saga_is_recovered(api: Api, recovery: asyncio.Event) -> None:

@@ -22,10 +22,12 @@ from orchestrator.journal.entries import RollbackBegan, SagaAdmitted, SagaRecove
 from orchestrator.store.opening import open_store
 from saga.v1 import saga_pb2
 from saga.v1 import saga_service_pb2 as pb
+from saga.v1.bulk_pb2 import ACTION_PAUSE
 from shop.order.v1.order_service_pb2 import CancelOrderRequest
 from tests.integration.api.conftest import Mocks, an_order, serving
 from tests.integration.api.situations import held_at, packed
 from tests.integration.api.test_finding_sagas import ANY_WAIT, listed, waiting_for_inventory
+from tests.support.bulk_calls import acted, answers_of
 from tests.support.postgres import running
 
 if TYPE_CHECKING:
@@ -233,10 +235,8 @@ async def test_what_backs_off_at_one_replica_is_listed_and_acted_on_at_another(
     assert [saga.saga_id for saga in found] == saga_ids[::-1]
     assert [saga.saga_id for saga in await listed(owner, where)] == saga_ids[::-1]
     assert await listed(other, pb.SagaFilter(waiting_for=[saga_pb2.WAIT_REASON_BACKOFF])) == []
-    paused = other.sagas.ActOnSagas(
-        pb.ActOnSagasRequest(filter=where, action=pb.ACTION_PAUSE, reason="the inventory is down")
-    )
-    assert {answer.saga_id async for answer in paused if answer.done} == {*saga_ids}
+    paused = await acted(other.bulk, where, ACTION_PAUSE)
+    assert answers_of(paused.values()) == dict.fromkeys(saga_ids, "done")
     assert {await status_of(other, saga_id) for saga_id in saga_ids} == {saga_pb2.STATUS_SUSPENDED}
 
 

@@ -16,7 +16,18 @@ from saga.v1 import saga_service_pb2 as pb
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, AuthorizePaymentResponse
 from shop.warehouse.v1.warehouse_pb2 import FulfilOrderResponse
-from tests.integration.api.situations import AUTHORIZE, WHY, ended, get, held_at, in_doubt, packed, paused_at, start
+from tests.integration.api.situations import (
+    AUTHORIZE,
+    WHY,
+    ended,
+    get,
+    held_at,
+    in_doubt,
+    packed,
+    paused_at,
+    reason_of,
+    start,
+)
 from tests.support.asynchronous import status_of
 
 if TYPE_CHECKING:
@@ -32,13 +43,6 @@ class AboutOneSaga(Protocol):
     """A request that names a saga."""
 
     saga_id: str
-
-
-def reason_of(error: grpc.aio.AioRpcError) -> str:
-    info = error_details_pb2.ErrorInfo()
-    assert any(detail.Unpack(info) for detail in status_of(error).details)
-    reason: str = info.reason
-    return reason
 
 
 async def test_a_saga_is_started_with_a_typed_input_and_ends_with_a_typed_result(api: Api, an_order: AnOrder) -> None:
@@ -349,46 +353,6 @@ async def test_only_a_command_in_doubt_is_resolved(
         await api.sagas.ResolveOutcome(pb.ResolveOutcomeRequest(saga_id=saga_id, key=key, evidence=evidence))
 
     assert reason_of(refused.value) == reason
-
-
-async def test_a_dry_run_says_what_would_be_done_to_which_sagas_and_the_real_one_does_it(
-    api: Api, an_order: AnOrder
-) -> None:
-    done = (await start(api, an_order(customer_id="bob"), wait=10)).saga_id
-    running = await held_at(api, an_order(customer_id="bob"), "PriceOrder")
-    await held_at(api, an_order(customer_id="eve"), "PriceOrder")
-    request = pb.ActOnSagasRequest(
-        filter=pb.SagaFilter(attributes={"customer_id": "bob"}), action=pb.ACTION_CANCEL, dry_run=True, **WHY
-    )
-
-    dry = {answer.saga_id: answer.done async for answer in api.sagas.ActOnSagas(request)}
-    assert dry == {done: False, running: True}
-    assert (await get(api, running)).status == saga_pb2.STATUS_RUNNING
-
-    api.mocks.held["PriceOrder"].set()
-    request.dry_run = False
-    real = {answer.saga_id async for answer in api.sagas.ActOnSagas(request)}
-    assert real == {done, running}
-
-
-async def test_many_sagas_are_stopped_together_and_do_not_wait_for_one_another(api: Api, an_order: AnOrder) -> None:
-    sagas = [await held_at(api, an_order(), "PriceOrder") for _ in range(3)]
-    where = pb.SagaFilter(statuses=[saga_pb2.STATUS_RUNNING])
-    acting = api.sagas.ActOnSagas(pb.ActOnSagasRequest(filter=where, action=pb.ACTION_PAUSE, **WHY))
-
-    await api.until(lambda: all(api.worker.live[saga_id]._stop_control.stop for saga_id in sagas))
-    api.mocks.held["PriceOrder"].set()
-
-    assert {answer.saga_id async for answer in acting if answer.done} == set(sagas)
-
-
-async def test_a_filter_that_restricts_nothing_is_refused_in_bulk(api: Api) -> None:
-    request = pb.ActOnSagasRequest(filter=pb.SagaFilter(), action=pb.ACTION_CANCEL, **WHY)
-
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        [answer async for answer in api.sagas.ActOnSagas(request)]
-
-    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 async def test_statistics_count_sagas_and_show_the_participants(api: Api, an_order: AnOrder) -> None:

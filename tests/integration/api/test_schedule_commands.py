@@ -83,7 +83,7 @@ async def test_a_schedule_is_paused_with_a_reason_resumed_and_deleted(
     deleted = await orchestrator("schedules", "delete", "daily")
     assert (deleted.code, deleted.err) == (0, "daily is deleted; the sagas that it has started go on\n")
     gone = await orchestrator("schedules", "show", "daily")
-    assert (gone.code, gone.err) == (2, "error: there is no schedule 'daily'\n")
+    assert (gone.code, gone.err) == (2, "error: there is no schedule 'daily'; see: orchestrator schedules list\n")
 
 
 async def test_a_schedule_that_starts_once_says_its_instant_and_its_policies(

@@ -13,6 +13,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from orchestrator.access.authentication import Authentication
 from orchestrator.api.server import ApiServer
+from orchestrator.bootstrap import SystemClock
 from orchestrator.errors import SettingsError
 from orchestrator.journal.entries import SagaStarted
 from orchestrator.journal.state import Status
@@ -45,7 +46,7 @@ async def test_nobody_else_can_listen_on_its_port_however_willing_to_share(api: 
         with pytest.raises(OSError, match="in use"):
             rival.bind((host, int(port)))
     with pytest.raises(SettingsError, match="ORCHESTRATOR_LISTEN"):
-        ApiServer(api.address, {}, Authentication())
+        ApiServer(api.address, {}, Authentication(), SystemClock())
 
 
 @pytest.mark.parametrize("service", ["", "saga.v1.SagaService", "shop.order.v1.OrderService"])
@@ -146,7 +147,7 @@ async def test_a_client_that_tests_its_connection_keeps_it(api: Api) -> None:
 
 
 async def test_a_request_beyond_the_limit_is_refused_with_both_sizes() -> None:
-    served = ApiServer("127.0.0.1:0", {}, Authentication(), most_bytes=2000)
+    served = ApiServer("127.0.0.1:0", {}, Authentication(), SystemClock(), most_bytes=2000)
     await served.start()
     async with grpc.aio.insecure_channel(served.address) as channel:
         health: Any = HealthStub(channel)

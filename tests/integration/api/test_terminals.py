@@ -15,6 +15,7 @@ from orchestrator.cli.app import app
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Failure, Rejected
 from saga.v1 import saga_pb2
+from saga.v1.bulk_service_pb2 import ListBulkActsRequest
 from tests.integration.api.situations import paused_at, start
 from tests.integration.api.test_finding_sagas import waiting_for_inventory
 from tests.support.tokens import TOKEN
@@ -110,7 +111,12 @@ async def test_every_command_prints_whole_ids_and_whole_statuses(
     acted = await printed(
         api, "act", "retry", "--definition", "place_order", "--reason", "?", "--dry-run", width=width, colour=colour
     )
-    assert all(saga_id in acted.text for saga_id in sagas)
+    (bulk,) = (await api.bulk.ListBulkActs(ListBulkActsRequest())).bulk_acts
+    assert f"{bulk.bulk_act_id} " in acted.text.replace("\n", " ")
+    listed = await printed(api, "bulk", "list", width=width, colour=colour)
+    assert re.search(rf"^{bulk.bulk_act_id} +prepared\b", listed.text, re.MULTILINE), listed.text
+    exported = await printed(api, "bulk", "export", bulk.bulk_act_id, width=width, colour=colour)
+    assert all(saga_id in exported.text for saga_id in sagas)
 
 
 def fragments(text: str, sagas: Iterable[str]) -> list[str]:
@@ -158,7 +164,8 @@ async def test_no_command_about_one_saga_breaks_an_id_or_a_status(
 async def test_each_line_of_the_feed_has_the_whole_id_and_the_whole_status(
     api: Api, an_order: AnOrder, width: str
 ) -> None:
-    kind = {"COLUMNS": width, "PYTHONUNBUFFERED": "1", "ORCHESTRATOR_ADDRESS": api.address}
+    orchestrator = {"ORCHESTRATOR_ADDRESS": api.address, "ORCHESTRATOR_TOKEN": TOKEN}
+    kind = {"COLUMNS": width, "PYTHONUNBUFFERED": "1", **orchestrator}
     feed = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "orchestrator", "feed"), env=kind, stdout=asyncio.subprocess.PIPE
     )

@@ -83,7 +83,8 @@ async def told(world: EngineWorld, collector: Collector, observer: ClosableObser
 
 
 def attempts(trace: Trace) -> list[tuple[str, str]]:
-    return [(span.attributes["rpc.method"], span.attributes["saga.outcome"]) for span in trace if span.kind == "CLIENT"]
+    calls = [span.attributes for span in trace if span.kind == "CLIENT"]
+    return [(call["rpc.method"].partition("/")[2], call["saga.outcome"]) for call in calls]
 
 
 def root(trace: Trace) -> Span:

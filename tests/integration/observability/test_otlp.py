@@ -24,6 +24,7 @@ from orchestrator.journal.entries import (
     SagaStarted,
 )
 from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import SagaState
 from orchestrator.observability import open_observability
 from orchestrator.shop.demo.otlp import Collector, loose_links, orphans, roots, tree
 
@@ -57,16 +58,17 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture
 def environ(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The environment of a process that traces; the SDK reads part of it by itself."""
-    for name, value in collector.environment.items():
+    """The environment of a process that traces, and does not measure; the SDK reads part of it by itself."""
+    environment = {**collector.environment, "OTEL_METRICS_EXPORTER": "none"}
+    for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return collector.environment
+    return environment
 
 
 async def test_a_rolled_back_saga_arrives_as_one_whole_trace(collector: Collector, environ: dict[str, str]) -> None:
     observer = open_observability(environ)
-    observer.journalled("order-1", FORWARD)
-    observer.journalled("order-1", BACKWARD)
+    observer.journalled(SagaState("order-1"), FORWARD)
+    observer.journalled(SagaState("order-1"), BACKWARD)
     await observer.close()
     (trace,) = collector.traces.values()
     assert [span.name for span in trace] == [
@@ -83,7 +85,7 @@ async def test_a_rolled_back_saga_arrives_as_one_whole_trace(collector: Collecto
 
 async def test_spans_are_sent_by_and_by(collector: Collector, environ: dict[str, str]) -> None:
     observer = open_observability(environ)
-    observer.journalled("order-1", FORWARD)
+    observer.journalled(SagaState("order-1"), FORWARD)
     collector.wait_for(lambda spans: len(spans) == 2)
     await observer.close()
 
@@ -92,11 +94,11 @@ async def test_spans_that_died_with_their_process_are_sent_by_the_next(
     collector: Collector, environ: dict[str, str]
 ) -> None:
     died = open_observability(environ)
-    died.journalled("order-1", FORWARD)
+    died.journalled(SagaState("order-1"), FORWARD)
     await died.close()
     following = open_observability(environ)
     following.recovered("order-1", FORWARD)
-    following.journalled("order-1", [SagaRecovered(4_500_000, "replica-2"), SagaCompleted(9_000_000, b"")])
+    following.journalled(SagaState("order-1"), [SagaRecovered(4_500_000, "replica-2"), SagaCompleted(9_000_000, b"")])
     await following.close()
     (trace,) = collector.traces.values()
     assert collector.copies == 2
@@ -111,7 +113,7 @@ async def test_the_operators_name_for_the_service_wins(
     monkeypatch.setenv("OTEL_SERVICE_NAME", "orders")
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=demo")
     observer = open_observability(environ)
-    observer.journalled("order-1", FORWARD)
+    observer.journalled(SagaState("order-1"), FORWARD)
     await observer.close()
     assert {span.service for span in collector.spans} == {"orders"}
 
@@ -131,7 +133,7 @@ async def test_a_collector_that_is_away_is_mentioned_once_and_holds_nobody_up(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     collector.stop()
     observer = open_observability({**environ, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "1"})
-    observer.journalled("order-1", FORWARD)
+    observer.journalled(SagaState("order-1"), FORWARD)
     await observer.close()
     assert len(caplog.messages) == 2
     assert caplog.messages[0].startswith("spans are being lost: Failed to export traces to 127.0.0.1")
@@ -141,7 +143,7 @@ async def test_a_collector_that_is_away_is_mentioned_once_and_holds_nobody_up(
 
 async def test_a_trace_can_be_drawn(collector: Collector, environ: dict[str, str]) -> None:
     observer = open_observability(environ)
-    observer.journalled("order-1", [*FORWARD, *BACKWARD])
+    observer.journalled(SagaState("order-1"), [*FORWARD, *BACKWARD])
     await observer.close()
     (trace,) = collector.traces.values()
     page = io.StringIO()

@@ -16,6 +16,7 @@ import pytest
 from orchestrator.errors import JournalsDiffer, JournalUnavailable, SagaDeleted, ScheduleExists, SettingsError
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.state import Status
+from orchestrator.ports.bulk_acts import Answer, BulkStatus
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.store import copying
 from orchestrator.store.copying import CopyProgress, copy_journal
@@ -23,6 +24,7 @@ from orchestrator.store.memory import MemoryJournal, MemoryState
 from orchestrator.store.opening import open_store
 from orchestrator.store.sqlite.locking import JournalLock
 from tests.golden.journal_file import FILE
+from tests.support.bulk_acts import bulk_act, sagas
 from tests.support.journals import AT, ATTRIBUTES, EVERY_ENTRY, Writing, recovered
 from tests.support.postgres import set_store_clock
 from tests.support.schedules import schedule
@@ -298,6 +300,35 @@ async def test_schedules_move_with_their_identity_and_what_was_copied_before_sta
     assert await target.replace_schedule(replace(copied[0], created_by=Actor("bob")))
     await copy_journal(source, target, ignored)
     assert (await target.list_schedules("", 10))[0].created_by == Actor("bob")
+
+
+async def test_bulk_acts_move_with_their_sagas_and_what_was_copied_before_stays_as_it_is(both: Both) -> None:
+    source, target = both
+    for number in range(3):
+        await source.create_bulk_act(bulk_act(number, status=BulkStatus.RUNNING))
+        await source.add_bulk_sagas(bulk_act(number).bulk_id, sagas(number, Answer.ALLOWED))
+    await copy_journal(source, target, ignored)
+
+    copied = await target.list_bulk_acts("", 10)
+    assert [replace(each, revision=1) for each in copied] == list(await source.list_bulk_acts("", 10))
+    for number in range(3):
+        assert await target.bulk_sagas(bulk_act(number).bulk_id, 0, 10) == sagas(number, Answer.ALLOWED)
+    assert await target.note_bulk_act(replace(copied[0], status=BulkStatus.ENDED))
+    await copy_journal(source, target, ignored)
+    assert (await target.list_bulk_acts("", 10))[0].status is BulkStatus.ENDED
+
+
+async def test_a_bulk_act_whose_copy_was_interrupted_is_copied_to_its_end(both: Both) -> None:
+    source, target = both
+    await source.create_bulk_act(bulk_act(1, status=BulkStatus.RUNNING))
+    await source.add_bulk_sagas(bulk_act(1).bulk_id, sagas(4))
+    await target.create_bulk_act(bulk_act(1, status=BulkStatus.FREEZING))
+    await target.add_bulk_sagas(bulk_act(1).bulk_id, sagas(2))
+
+    await copy_journal(source, target, ignored)
+
+    assert await target.bulk_sagas(bulk_act(1).bulk_id, 0, 10) == sagas(4)
+    assert [each.status for each in (await target.due_bulk_acts(10)).acts] == [BulkStatus.RUNNING]
 
 
 async def test_another_schedule_of_the_same_name_is_not_overwritten(both: Both) -> None:

@@ -208,4 +208,4 @@ def test_the_api_of_an_application_that_states_no_role_at_all_is_reported(
     answer = orchestrator("check")
 
     assert answer.code == 1
-    assert answer.out.count("[states-access]") == 6, answer.out
+    assert answer.out.count("[states-access]") == file.read_text().count("\n  rpc ") > 0, answer.out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,7 @@ COMMANDS = (
     ),
     *("doctor", "migrate", "token", "whoami", "list", "show"),
     *("watch", "feed", "journal", "preview", "stats", "cancel", "pause", "resume", "retry", "resolve", "skip", "act"),
-    *("schedules", "signal", "approve", "reject"),
+    *("schedules", "bulk", "signal", "approve", "reject", "start", "top", "desk"),
 )
 
 
@@ -112,7 +114,10 @@ def test_an_invalid_address_is_an_error(orchestrator: Callable[..., object]) -> 
         (("show",), "SAGA_ID must be given"),
         (("show", "a", "b"), "too many arguments: b"),
         (("show", "a", "\x1b[2Jb\n"), r"too many arguments: \x1b[2Jb\x0a"),
-        (("act", "cancl", "--reason", "?"), "ACTION: 'cancl' is not one of 'cancel', 'pause', 'resume', 'retry'"),
+        (
+            ("act", "cancl", "--reason", "?"),
+            "ACTION: 'cancl' is not one of 'cancel', 'pause', 'resume', 'retry', 'resolve', 'skip'",
+        ),
         (("act", "cancel"), "--reason must be given"),
         (("simulate", "--seeds", "0"), "--seeds: must be 1 or more"),
         (("lst",), "no such command 'lst'. Did you mean 'list'?"),
@@ -133,6 +138,15 @@ def test_a_mistake_in_the_arguments_is_told_in_one_line_in_words(
     assert answer.err.splitlines()[0] == f"error: {told}"
     assert answer.err.splitlines()[1:] in ([], [f"see: orchestrator {command[0]} --help"], ["see: orchestrator --help"])
     assert answer.out == ""
+
+
+def test_a_command_that_only_looks_imports_nothing_that_takes_long() -> None:
+    heavy = {"protovalidate", "pydantic_settings", "uvloop", "starlette", "orchestrator.settings"}
+    look = f"import sys, orchestrator.cli.app; print({heavy!r} & {{*sys.modules}})"
+
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set()\n"
 
 
 def test_without_a_command_the_help_is_shown(orchestrator: Callable[..., Answer]) -> None:

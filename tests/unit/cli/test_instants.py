@@ -1,64 +1,95 @@
-"""Times as they are typed on the command line."""
+"""Instants as the command line says them: in the zone of this machine, and as ages."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
-import typer
+from google.protobuf.timestamp_pb2 import Timestamp
 
-from orchestrator.cli.filters import MoreCriteria, saga_filter
-from orchestrator.cli.instants import instant_of
+from orchestrator.cli.output.instants import age_text, aged_text, clock_text, day_text, instant_text, so_far_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NOW = 1_800_000_000  # 2027-01-15 08:00:00 UTC
+
+
+def at(seconds: float) -> Timestamp:
+    return Timestamp(seconds=NOW + int(seconds))
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.cli.output.instants.now", lambda: datetime.fromtimestamp(NOW, UTC))
+
+
+@pytest.fixture
+def in_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Let this machine be in a zone."""
+
+    def set_zone(name: str) -> None:
+        patched.setenv("TZ", name)
+        time.tzset()
+
+    with monkeypatch.context() as patched:
+        yield set_zone
+    time.tzset()
 
 
 @pytest.mark.parametrize(
-    ("text", "instant"),
+    ("zone", "told"),
     [
-        ("2026-05-01T12:30:00+02:00", datetime(2026, 5, 1, 10, 30, tzinfo=UTC)),
-        ("2026-05-01T12:30Z", datetime(2026, 5, 1, 12, 30, tzinfo=UTC)),
-        ("2026-05-01T12:30", datetime(2026, 5, 1, 12, 30).astimezone()),
-        ("2026-05-01", datetime(2026, 5, 1).astimezone()),
+        ("UTC", "2027-01-15 08:00:00 UTC"),
+        ("Europe/Berlin", "2027-01-15 09:00:00 +01:00"),
+        ("America/St_Johns", "2027-01-15 04:30:00 -03:30"),
     ],
 )
-def test_an_instant_is_of_the_local_clock_unless_it_says_its_offset(text: str, instant: datetime) -> None:
-    read = instant_of("--ended-after", text)
+def test_an_instant_is_told_in_the_time_of_this_machine_with_its_zone(
+    in_zone: Callable[[str], None], zone: str, told: str
+) -> None:
+    in_zone(zone)
 
-    assert read is not None
-    assert read.ToDatetime(UTC) == instant
-
-
-def test_some_time_ago_is_counted_from_now() -> None:
-    before = datetime.now(UTC)
-    read = instant_of("--ended-after", "90m")
-
-    assert read is not None
-    assert before <= read.ToDatetime(UTC) + timedelta(minutes=90) <= datetime.now(UTC) + timedelta(seconds=1)
+    assert instant_text(at(0)) == told
+    assert told.endswith(clock_text(at(0)))
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2h ago", "2026-13-01", "h", "99999999h", "0001-01-01"])
-def test_what_is_no_time_is_refused_with_what_is(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(typer.Exit):
-        instant_of("--started-before", text)
+def test_a_day_is_the_day_of_this_machine(in_zone: Callable[[str], None]) -> None:
+    in_zone("Pacific/Auckland")
 
-    assert capsys.readouterr().err.startswith(f"error: --started-before {text}: expected some time ago, such as 2h")
+    assert day_text(at(12 * 3600)) == "2027-01-16 +13:00"
 
 
-def test_nothing_typed_restricts_nothing() -> None:
-    assert instant_of("--ended-after", "") is None
-    assert not saga_filter("", None, None).ByteSize()
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "just now"),
+        (-1, "1 second ago"),
+        (-59, "59 seconds ago"),
+        (-200, "3 minutes ago"),
+        (-3_600, "1 hour ago"),
+        (-3 * 86_400, "3 days ago"),
+        (90, "in 1 minute"),
+    ],
+)
+def test_an_age_is_told_in_its_largest_unit(seconds: int, told: str) -> None:
+    assert age_text(at(seconds)) == told
 
 
-def test_what_is_typed_is_what_the_api_is_asked_for() -> None:
-    more = MoreCriteria(
-        2, "2026-05-01T00:00Z", failed_command="AuthorizePayment", reason_code="rejected", reason="card"
-    )
-    where = saga_filter("", None, None, more=more)
+def test_an_instant_is_told_with_its_age() -> None:
+    assert aged_text(at(-180)) == "2027-01-15 07:57:00 UTC (3 minutes ago)"
 
-    assert (where.version, where.failed_command, where.reason_code, where.reason) == (
-        2,
-        "AuthorizePayment",
-        "REJECTED",
-        "card",
-    )
-    assert where.started_from.ToDatetime(UTC) == datetime(2026, 5, 1, tzinfo=UTC)
-    assert not where.HasField("ended_from")
+
+def test_what_lasts_is_told_with_how_long_it_has_lasted() -> None:
+    assert so_far_text(at(-180)) == "3 minutes so far"
+    assert so_far_text(at(0)) == "no time so far"
+
+
+def test_an_instant_beyond_every_calendar_is_told_all_the_same(in_zone: Callable[[str], None]) -> None:
+    in_zone("America/New_York")
+    first = Timestamp()
+    first.FromDatetime(datetime(1, 1, 1, tzinfo=UTC))
+
+    assert instant_text(first).startswith("0001-01-01 00:00:00") or instant_text(first).startswith("1-01-01 00:00:00")

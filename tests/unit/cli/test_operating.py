@@ -28,6 +28,12 @@ if TYPE_CHECKING:
         ("resolve", "x", "A.B", "--took-effect", "--reply-json", "{}", "--evidence", "e"),
         ("skip", "x", "A.B", "--evidence", "e"),
         ("act", "cancel", "--definition", "place_order", "--reason", "r"),
+        ("bulk", "list"),
+        ("bulk", "show", "x"),
+        ("bulk", "start", "x", "--reason", "r"),
+        ("bulk", "watch", "x"),
+        ("bulk", "stop", "x"),
+        ("bulk", "export", "x"),
     ],
 )
 def test_an_unreachable_orchestrator_is_one_line_on_stderr(
@@ -37,6 +43,6 @@ def test_an_unreachable_orchestrator_is_one_line_on_stderr(
 
     assert (answer.code, answer.out) == (1, "")
     assert answer.err == (
-        "error: no orchestrator answers at 127.0.0.1:1; start one (`make run`), name another --address, or say "
-        "--tls-ca where it listens with TLS\n"
+        "error: no orchestrator answers at 127.0.0.1:1: nobody listens there; start one (`orchestrator serve`), or "
+        "name another --address\n"
     )

@@ -8,9 +8,8 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 
-from orchestrator.cli.output.operating_pages import acted_line, statistics_page
+from orchestrator.cli.output.operating_pages import statistics_page
 from saga.v1.saga_service_pb2 import (
-    ActOnSagasResponse,
     AdmissionStatistics,
     DefinitionLoad,
     FeedStatistics,
@@ -72,19 +71,6 @@ def test_a_rate_is_shown_with_its_participant() -> None:
     participants = [ParticipantStatistics(service="shop.v1.Bank", rate="50/s")]
 
     assert "up, at most 50/s" in page(GetStatisticsResponse(participants=participants))
-
-
-@pytest.mark.parametrize(
-    ("answer", "shown"),
-    [
-        (ActOnSagasResponse(saga_id="saga-1", done=True), "✓ saga-1"),
-        (ActOnSagasResponse(saga_id="saga-1", refusal="saga saga-1 has ended"), "✗ saga-1  has ended"),
-        (ActOnSagasResponse(saga_id="saga-1", refusal="later", noted=True), "… saga-1  noted, and done later"),
-    ],
-    ids=["done", "refused", "noted"],
-)
-def test_what_came_of_an_act_is_told_for_each_saga(answer: ActOnSagasResponse, shown: str) -> None:
-    assert acted_line(answer).plain == shown
 
 
 def test_fields_that_an_older_orchestrator_does_not_send_are_not_shown() -> None:

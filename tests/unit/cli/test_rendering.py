@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -24,6 +25,13 @@ from orchestrator.cli.output.terminal import Terminal
 from saga.v1 import contract_pb2, saga_pb2
 
 SHOP = "shop.payment.v1.PaymentService"
+EARLIER = "2027-01-15 08:00:00 UTC (3 minutes ago)"
+
+
+@pytest.fixture(autouse=True)
+def _three_minutes_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is three minutes after the instant ``at(0)``."""
+    monkeypatch.setattr("orchestrator.cli.output.instants.now", lambda: at(180).ToDatetime(UTC))
 
 
 def drawn(what: RenderableType) -> list[str]:
@@ -62,7 +70,7 @@ def test_a_page_shows_where_the_saga_stands_and_why() -> None:
     )
     assert drawn(saga_page(saga))[:3] == [
         "place_order v2  order-1  compensated in 2.0 s",
-        f"customer_id alice · started 2027-01-15 08:00:00 UTC · trace {'ab' * 16}",
+        f"customer_id alice · started 2027-01-15 08:00:00 UTC (3 minutes ago) · trace {'ab' * 16}",
         "because REJECTED at A.B#1: FAILED_PRECONDITION: no",
     ]
 
@@ -212,10 +220,14 @@ def test_a_step_whose_participant_is_down_says_so_and_not_which_socket_failed() 
 
     shown = drawn(saga_page(saga))
     assert waiting_text(DOWN).plain == (
-        f"PaymentService.Hold waits: {SHOP} is down since 2027-01-15 08:00:00 UTC, asked again at 08:00:02 UTC"
+        f"PaymentService.Hold waits: {SHOP} is down since 2027-01-15 08:00:00 UTC (3 minutes ago), "
+        "asked again at 08:00:02 UTC"
     )
-    assert shown[2].startswith(f"PaymentService.Hold waits: {SHOP} is down since 2027-01-15 08:00:00 UTC")
-    assert "in progress, sent 5 times: down since 2027-01-15 08:00:00 UTC" in " ".join(" ".join(shown).split())
+    assert shown[2].startswith(
+        f"PaymentService.Hold waits: {SHOP} is down since 2027-01-15 08:00:00 UTC (3 minutes ago)"
+    )
+    outcome = "in progress, sent 5 times: down since 2027-01-15 08:00:00 UTC"
+    assert outcome in " ".join(" ".join(shown).split())
     assert "failed to connect" not in "".join(shown)
 
 
@@ -230,7 +242,8 @@ def test_a_step_that_backs_off_says_since_when_until_when_and_why() -> None:
     )
 
     assert waiting_text(waiting).plain == (
-        "PaymentService.Hold#2 backs off since 2027-01-15 08:00:00 UTC, attempt 3 at 08:01:00 UTC: too busy"
+        "PaymentService.Hold#2 backs off since 2027-01-15 08:00:00 UTC (3 minutes ago), "
+        "attempt 3 at 08:01:00 UTC: too busy"
     )
     waiting.error.CopyFrom(DOWN.error)
     assert waiting_text(waiting).plain.endswith(": nobody answers there")
@@ -239,10 +252,13 @@ def test_a_step_that_backs_off_says_since_when_until_when_and_why() -> None:
 @pytest.mark.parametrize(
     ("reason", "shown"),
     [
-        (saga_pb2.WAIT_REASON_QUEUED, "queued since 2027-01-15 08:00:00 UTC: it begins when there is room"),
+        (
+            saga_pb2.WAIT_REASON_QUEUED,
+            "queued since 2027-01-15 08:00:00 UTC (3 minutes ago): it begins when there is room",
+        ),
         (
             saga_pb2.WAIT_REASON_RATE,
-            "PaymentService.Hold waits since 2027-01-15 08:00:00 UTC: shop.v1.Bank is called as often as it may be",
+            f"PaymentService.Hold waits since {EARLIER}: shop.v1.Bank is called as often as it may be",
         ),
     ],
 )

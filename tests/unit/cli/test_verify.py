@@ -194,7 +194,10 @@ def test_a_saga_that_cannot_be_exported_is_one_line_and_code_2(orchestrator: Orc
 
     assert nothing.code == both.code == unknown.code == 2
     assert nothing.err == both.err == "error: name the sagas to export, or say --all\n"
-    assert unknown.err == f"error: there is no saga {saga(9)!r}\n"
+    assert (
+        unknown.err
+        == f"error: there is no saga {saga(9)!r} in this journal; see: orchestrator list; or name another --journal\n"
+    )
 
 
 def test_the_help_warns_of_secrets_in_an_export(orchestrator: Orchestrator) -> None:

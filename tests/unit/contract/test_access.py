@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.contract.access import Role, role_of, states_access
+from orchestrator.contract.access import Role, roles_of, states_access
 from orchestrator.contract.rules.access import check_access
 from saga.v1 import access_pb2
 
@@ -33,9 +33,30 @@ def test_a_role_is_read_from_a_contract_of_any_pool(
 ) -> None:
     found = compile_service(service(rpc("Book", role.name)))
 
-    assert role_of(found.methods_by_name["Book"]) is role
+    assert roles_of(found.methods_by_name["Book"]) == (role,)
     assert states_access(found)
     assert check_access(found) == []
+
+
+def test_an_rpc_may_need_a_second_role(compile_service: Callable[..., ServiceDescriptor]) -> None:
+    option = "option (saga.v1.access) = { role: ROLE_OPERATOR also: ROLE_STARTER };"
+    both = f"rpc Book(Booking) returns (Booking) {{ {option} }}"
+
+    found = compile_service(service(both))
+
+    assert roles_of(found.methods_by_name["Book"]) == (Role.OPERATOR, Role.STARTER)
+
+
+@pytest.mark.parametrize("option", ["also: ROLE_STARTER", "role: ROLE_VIEWER also: 77"])
+def test_an_rpc_whose_roles_cannot_all_be_told_is_for_nobody(
+    compile_service: Callable[..., ServiceDescriptor], option: str
+) -> None:
+    book = f"rpc Book(Booking) returns (Booking) {{ option (saga.v1.access) = {{ {option} }}; }}"
+
+    found = compile_service(service(book))
+
+    assert roles_of(found.methods_by_name["Book"]) == ()
+    assert len(check_access(found)) == 1
 
 
 def test_every_role_of_the_contract_has_its_number_here() -> None:

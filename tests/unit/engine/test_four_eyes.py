@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.engine.replica.acts import Acts
 from orchestrator.errors import ActRefused
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.entries import ActProposed, CompensationResolved, CompensationSkipped
-from orchestrator.journal.four_eyes import FOUR_EYES
+from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.journal.state import Status
 from tests.support.engine_world import SAGA, rejected
 
@@ -19,15 +18,14 @@ if TYPE_CHECKING:
 
 RESERVED = "InventoryService.ReserveStock#1"
 ADA, BOB = Actor("ada", "token file", "ipv4:10.0.0.7:1"), Actor("bob", "token file", "ipv4:10.0.0.8:1")
-EVERY_ACT = frozenset(act for acts in FOUR_EYES.values() for act in acts)
 
 
 async def suspended(world: EngineWorld) -> EngineProcess:
     """A process whose saga cannot release its stock, and whose acts need two people."""
     world.participants.scripts |= {"CapturePayment": [rejected()], "ReleaseStock": [rejected()]}
+    world.four_eyes = FourEyes(["skip", "resolve"])
     process = world.process()
     await process.run()
-    process.acts = process.sagas.acts = Acts(process.worker, EVERY_ACT)
     return process
 
 

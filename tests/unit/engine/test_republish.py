@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pytest
 
     from orchestrator.journal.entries import Entry
+    from orchestrator.journal.state import SagaState
     from orchestrator.ports.catalogue import SagaFilter, SagaRecord
 
 SECOND = 1_000_000_000
@@ -38,8 +39,8 @@ class Told:
     def samples(self, saga_id: str, traceparent: str) -> bool:
         raise AssertionError("no saga starts here", saga_id, traceparent)
 
-    def journalled(self, saga_id: str, entries: Sequence[Entry]) -> None:
-        raise AssertionError("no saga goes on here", saga_id, entries)
+    def journalled(self, state: SagaState, entries: Sequence[Entry]) -> None:
+        raise AssertionError("no saga goes on here", state, entries)
 
     def recovered(self, saga_id: str, entries: Sequence[Entry], *, told: bool = False) -> None:  # noqa: ARG002 - the port's
         self.sagas[saga_id] = len(entries)

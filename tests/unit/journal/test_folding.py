@@ -28,7 +28,7 @@ PAID = e.CommandIntended(2, KEY, "shop.v1.Shop.Pay", Effect.PIVOT, b"")
 WAIT = "signal:paid#1"
 ASKED = e.WaitBegan(2, WAIT, "paid", "shop.v1.Payment", 50)
 PARKED = e.SagaParked(4, 50)
-CANCELLED = {"rollback": WHY, "status": Status.COMPENSATING}
+CANCELLED = {"rollback": WHY, "rollback_at": 7, "status": Status.COMPENSATING}
 DONE = e.CommandCompleted(4, KEY, 1, 3, b"reply")
 ROLLING_BACK = (STARTED, INTENDED, DONE, e.RollbackBegan(5, WHY), e.CompensationBegan(6, KEY, "shop.v1.Shop.Return"))
 
@@ -80,7 +80,9 @@ def test_of_a_saga_that_was_not_started_nothing_is_known() -> None:
         "overdue": False,
         "pivoted": False,
         "rollback": None,
+        "rollback_at": 0,
         "suspension": None,
+        "suspended_at": 0,
         "proposals": {},
         "started_by": None,
         "result": None,
@@ -199,16 +201,16 @@ SETTLED: dict[str, object] = {"settled": {KEY: None}}
 @pytest.mark.parametrize(
     ("before", "entry", "expected"),
     [
-        ((STARTED,), e.RollbackBegan(5, WHY), {"rollback": WHY, "status": Status.COMPENSATING}),
+        ((STARTED,), e.RollbackBegan(5, WHY), {"rollback": WHY, "rollback_at": 5, "status": Status.COMPENSATING}),
         (
             (STARTED, SUSPENDED),
             e.RollbackBegan(7, WHY),
-            {"rollback": WHY, "suspension": None, "status": Status.COMPENSATING},
+            {"rollback": WHY, "rollback_at": 7, "suspension": None, "status": Status.COMPENSATING},
         ),
         (
             (STARTED, e.SagaCompleted(5, b"result")),
             e.RollbackBegan(7, WHY),
-            {"rollback": WHY, "ended_at": None, "status": Status.COMPENSATING},
+            {"rollback": WHY, "rollback_at": 7, "ended_at": None, "status": Status.COMPENSATING},
         ),
         (
             (STARTED,),
@@ -217,14 +219,18 @@ SETTLED: dict[str, object] = {"settled": {KEY: None}}
         ),
         (ROLLING_BACK, e.SagaCompensated(9), {"ended_at": 9, "status": Status.COMPENSATED}),
         (ROLLING_BACK, e.SagaPartiallyCompensated(9), {"ended_at": 9, "status": Status.PARTIALLY_COMPENSATED}),
-        ((STARTED,), SUSPENDED, {"suspension": WHY, "status": Status.SUSPENDED}),
+        ((STARTED,), SUSPENDED, {"suspension": WHY, "suspended_at": 6, "status": Status.SUSPENDED}),
         ((STARTED, SUSPENDED), e.SagaResumed(7, WHY), {"suspension": None, "status": Status.RUNNING}),
         ((*ROLLING_BACK, SUSPENDED), e.SagaResumed(7, WHY), {"suspension": None, "status": Status.COMPENSATING}),
         ((STARTED,), e.RetryRequested(5, WHY), {}),
         ((STARTED,), QUEUED, {"queued": Queued(6, Priority.HIGH, 2), "wake_at": 80, "status": Status.WAITING}),
         ((STARTED, QUEUED), e.SagaAdmitted(7, "me"), {**UNQUEUED, "status": Status.RUNNING}),
-        ((STARTED, QUEUED), SUSPENDED, {**UNQUEUED, "suspension": WHY, "status": Status.SUSPENDED}),
-        ((STARTED, QUEUED), e.RollbackBegan(7, WHY), {**UNQUEUED, "rollback": WHY, "status": Status.COMPENSATING}),
+        ((STARTED, QUEUED), SUSPENDED, {**UNQUEUED, "suspension": WHY, "suspended_at": 6, "status": Status.SUSPENDED}),
+        (
+            (STARTED, QUEUED),
+            e.RollbackBegan(7, WHY),
+            {**UNQUEUED, "rollback": WHY, "rollback_at": 7, "status": Status.COMPENSATING},
+        ),
         ((STARTED,), e.DeadlinePassed(5), {"overdue": True}),
         ((STARTED,), e.ValueRecorded(5, "now#1", "17"), {"values": {"now#1": "17"}}),
         ((STARTED, ASKED), e.SagaParked(5, 90), {"status": Status.WAITING, "wake_at": 90}),

@@ -13,8 +13,9 @@ from opentelemetry.sdk.trace import sampling
 from orchestrator.errors import SettingsError
 from orchestrator.journal.entries import SagaCompleted, SagaRecovered, SagaResumed, SagaStarted, SagaSuspended
 from orchestrator.journal.reason import Reason, ReasonCode
+from orchestrator.journal.state import SagaState
 from orchestrator.observability import open_observability
-from orchestrator.observability.observer import Unobserved
+from orchestrator.observability.observing import Unobserved
 from orchestrator.observability.sending import Limits, SpanSender
 from orchestrator.observability.tracing import TracingObserver
 
@@ -69,7 +70,7 @@ def observer(recorded: Recorded) -> Iterator[TracingObserver]:
         {},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": " "},
         {**ENDPOINT, "OTEL_SDK_DISABLED": "True"},
-        {**ENDPOINT, "OTEL_TRACES_EXPORTER": "none"},
+        {**ENDPOINT, "OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none"},
     ],
 )
 async def test_without_a_collector_nothing_is_observed_and_nothing_is_said(
@@ -80,7 +81,7 @@ async def test_without_a_collector_nothing_is_observed_and_nothing_is_said(
     assert isinstance(observer, Unobserved)
     assert not observer.samples("order-1", f"{CALLER}-01")
     observer.recovered("order-1", [STARTED])
-    observer.journalled("order-1", [STARTED])
+    observer.journalled(SagaState("order-1"), [STARTED])
     await observer.close()
     assert threading.active_count() == threads
     assert not caplog.records
@@ -133,8 +134,8 @@ def test_half_of_the_sagas_can_be_sampled(recorded: Recorded) -> None:
 
 
 async def test_spans_held_back_are_sent_at_the_end(observer: TracingObserver, recorded: Recorded) -> None:
-    observer.journalled("order-1", [STARTED])
-    observer.journalled("order-1", [COMPLETED])
+    observer.journalled(SagaState("order-1"), [STARTED])
+    observer.journalled(SagaState("order-1"), [COMPLETED])
     assert recorded.names == []
     await observer.close()
     assert recorded.names == ["saga started", "saga place_order"]
@@ -142,9 +143,9 @@ async def test_spans_held_back_are_sent_at_the_end(observer: TracingObserver, re
 
 async def test_a_saga_that_is_not_sampled_leaves_no_trace(observer: TracingObserver, recorded: Recorded) -> None:
     unsampled = STARTED._replace(sampled=False)
-    observer.journalled("order-1", [unsampled, COMPLETED])
+    observer.journalled(SagaState("order-1"), [unsampled, COMPLETED])
     observer.recovered("order-2", [unsampled])
-    observer.journalled("order-2", [COMPLETED])
+    observer.journalled(SagaState("order-2"), [COMPLETED])
     await observer.close()
     assert recorded.names == []
     assert not observer._traces
@@ -154,7 +155,7 @@ async def test_a_recovered_saga_is_projected_from_its_first_entry(
     observer: TracingObserver, recorded: Recorded
 ) -> None:
     observer.recovered("order-1", [STARTED])
-    observer.journalled("order-1", [SagaRecovered(2000, "replica-2"), COMPLETED])
+    observer.journalled(SagaState("order-1"), [SagaRecovered(2000, "replica-2"), COMPLETED])
     await observer.close()
     assert recorded.names == ["saga started", "saga place_order"]
 
@@ -162,7 +163,7 @@ async def test_a_recovered_saga_is_projected_from_its_first_entry(
 async def test_spans_that_this_process_has_sent_are_not_sent_again_when_the_saga_is_recovered(
     observer: TracingObserver, recorded: Recorded
 ) -> None:
-    observer.journalled("order-1", [STARTED])
+    observer.journalled(SagaState("order-1"), [STARTED])
     observer.recovered("order-1", [STARTED, COMPLETED])
     await observer.close()
     assert recorded.names == ["saga started", "saga place_order"]
@@ -173,7 +174,7 @@ async def test_spans_that_an_earlier_process_has_sent_are_not_sent_again(
 ) -> None:
     observer.told_before = STARTED.at + 1
     observer.recovered("order-1", [STARTED])
-    observer.journalled("order-1", [COMPLETED])
+    observer.journalled(SagaState("order-1"), [COMPLETED])
     await observer.close()
     assert recorded.names == ["saga place_order"]
 
@@ -182,7 +183,7 @@ async def test_the_spans_of_entries_whose_acknowledgement_was_lost_are_sent_when
     observer: TracingObserver, recorded: Recorded
 ) -> None:
     observer.told_before = COMPLETED.at + 1
-    observer.journalled("order-1", [STARTED])
+    observer.journalled(SagaState("order-1"), [STARTED])
     observer.recovered("order-1", [STARTED, COMPLETED])
     await observer.close()
     assert recorded.names == ["saga started", "saga place_order"]
@@ -193,7 +194,7 @@ async def test_the_spans_of_a_suspended_saga_are_not_sent_again_when_the_saga_go
 ) -> None:
     suspended = SagaSuspended(1050, Reason(ReasonCode.UNKNOWN, "no answer"))
     observer.recovered("order-1", [STARTED, suspended], told=True)
-    observer.journalled("order-1", [SagaResumed(1060, Reason(ReasonCode.UNKNOWN, "found out")), COMPLETED])
+    observer.journalled(SagaState("order-1"), [SagaResumed(1060, Reason(ReasonCode.UNKNOWN, "found out")), COMPLETED])
     await observer.close()
     assert recorded.names == ["saga place_order"]
 
@@ -202,15 +203,15 @@ async def test_a_close_tells_whether_everything_has_arrived(recorded: Recorded) 
     for problem in ("", "away"):
         observer = TracingObserver(SpanSender(recorded, Limits(delay=60)), sampling.DEFAULT_ON)
         recorded.problem = problem
-        observer.journalled("order-1", [STARTED])
+        observer.journalled(SagaState("order-1"), [STARTED])
         assert await observer.close() is not bool(problem)
 
 
 @pytest.mark.parametrize("end", [COMPLETED, SagaSuspended(1050, Reason(ReasonCode.UNKNOWN, "no answer"))])
 def test_a_saga_that_rests_is_forgotten(observer: TracingObserver, end: SagaCompleted | SagaSuspended) -> None:
-    observer.journalled("order-1", [STARTED])
+    observer.journalled(SagaState("order-1"), [STARTED])
     assert observer._traces
-    observer.journalled("order-1", [end])
+    observer.journalled(SagaState("order-1"), [end])
     assert not observer._traces
 
 
@@ -218,10 +219,10 @@ async def test_the_trace_of_a_suspended_saga_goes_on_when_it_is_resumed(
     observer: TracingObserver, recorded: Recorded
 ) -> None:
     before: list[Entry] = [STARTED, SagaSuspended(1050, Reason(ReasonCode.UNKNOWN, "no answer"))]
-    observer.journalled("order-1", before)
+    observer.journalled(SagaState("order-1"), before)
     # As the worker does when an operator lets a saga go on.
     observer.recovered("order-1", before, told=True)
-    observer.journalled("order-1", [SagaResumed(1060, Reason(ReasonCode.RESUMED, "it is paid")), COMPLETED])
+    observer.journalled(SagaState("order-1"), [SagaResumed(1060, Reason(ReasonCode.RESUMED, "it is paid")), COMPLETED])
     await observer.close()
     assert recorded.names[-1] == "saga place_order"
 
@@ -229,9 +230,9 @@ async def test_the_trace_of_a_suspended_saga_goes_on_when_it_is_resumed(
 async def test_a_journal_that_cannot_be_projected_harms_no_saga(
     observer: TracingObserver, recorded: Recorded, caplog: pytest.LogCaptureFixture
 ) -> None:
-    observer.journalled("order-1", [STARTED, "no entry", COMPLETED])  # type: ignore[list-item]
-    observer.journalled("order-1", [COMPLETED])
-    observer.journalled("order-2", [STARTED, COMPLETED])
+    observer.journalled(SagaState("order-1"), [STARTED, "no entry", COMPLETED])  # type: ignore[list-item]
+    observer.journalled(SagaState("order-1"), [COMPLETED])
+    observer.journalled(SagaState("order-2"), [STARTED, COMPLETED])
     await observer.close()
     assert [record.getMessage() for record in caplog.records] == ["saga order-1: the rest of its trace is missing"]
     assert recorded.names == ["saga started", "saga started", "saga place_order"]
@@ -240,7 +241,7 @@ async def test_a_journal_that_cannot_be_projected_harms_no_saga(
 def test_a_full_batch_is_sent_at_once(recorded: Recorded) -> None:
     sender = SpanSender(recorded, Limits(batch=2, delay=60))
     observer = TracingObserver(sender, sampling.DEFAULT_ON)
-    observer.journalled("order-1", [STARTED, COMPLETED])
+    observer.journalled(SagaState("order-1"), [STARTED, COMPLETED])
     assert recorded.asked.wait(10)
     sender.close(10)
 
@@ -249,10 +250,10 @@ def test_spans_that_find_no_room_are_counted_and_dropped(recorded: Recorded, cap
     recorded.held.clear()
     sender = SpanSender(recorded, Limits(queue=2, batch=1, delay=60))
     observer = TracingObserver(sender, sampling.DEFAULT_ON)
-    observer.journalled("order-0", [STARTED])
+    observer.journalled(SagaState("order-0"), [STARTED])
     assert recorded.asked.wait(10)
     for number in range(1, 6):
-        observer.journalled(f"order-{number}", [STARTED])
+        observer.journalled(SagaState(f"order-{number}"), [STARTED])
     assert sender.lost == 3
     recorded.held.set()
     sender.close(10)
@@ -268,7 +269,7 @@ def test_the_loss_of_spans_is_logged_at_its_start_and_at_its_end(
     observer = TracingObserver(sender, sampling.DEFAULT_ON)
     for problem in ("away", "away", "", ""):
         recorded.problem = problem
-        observer.journalled("order-1", [STARTED])
+        observer.journalled(SagaState("order-1"), [STARTED])
         sender._send_batch()
     assert caplog.messages == ["spans are being lost: away", "spans reach the collector again; 2 were lost so far"]
     sender.close(10)
@@ -278,7 +279,7 @@ def test_the_end_does_not_wait_for_a_collector_that_hangs(recorded: Recorded) ->
     recorded.held.clear()
     recorded.problem = "given up"
     sender = SpanSender(recorded, Limits(batch=1, delay=60))
-    TracingObserver(sender, sampling.DEFAULT_ON).journalled("order-1", [STARTED])
+    TracingObserver(sender, sampling.DEFAULT_ON).journalled(SagaState("order-1"), [STARTED])
     assert recorded.asked.wait(10)
     sender.close(0.01)
     assert not sender._thread.is_alive()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from orchestrator.participant.certificates import certificates_in, names_now, refuse_unmatched
+from orchestrator.participant.certificates import certificates_in, has_ended, names_now, refuse_unmatched
 from tests.support.certificate_files import Authority
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def test_a_certificate_that_has_ended_or_is_none_has_no_names(tmp_path: Path) ->
 
     assert names_now(good.certificate.read_bytes()) == ("good.example",)
     assert names_now(ended.certificate.read_bytes()) == ()
+    assert [has_ended(each.certificate.read_bytes()) for each in (good, ended)] == [False, True]
     assert names_now(b"nothing") == ()
 
 

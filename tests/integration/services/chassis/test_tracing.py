@@ -54,10 +54,9 @@ async def test_a_call_is_a_server_span_of_the_callers_trace(start: Start, collec
     assert (span.trace_id, span.parent_id) == (TRACE, CALLER)
     assert not span.failed
     assert span.attributes == {
-        "rpc.system": "grpc",
-        "rpc.service": "shop.inventory.v1.InventoryService",
-        "rpc.method": "ReserveStock",
-        "rpc.grpc.status_code": 0,
+        "rpc.system.name": "grpc",
+        "rpc.method": "shop.inventory.v1.InventoryService/ReserveStock",
+        "rpc.response.status_code": "OK",
         "server.address": "127.0.0.1",
         "shop.order.id": "order-1",
         "saga.id": "saga-1",
@@ -86,7 +85,7 @@ async def test_a_refusal_does_not_count_as_a_failure_of_the_service(start: Start
             await stub.GetStock(GetStockRequest(sku=sku))
     await inventory.stop(signal.SIGTERM)
     spans = await arrived(collector, 2)
-    assert [span.attributes["rpc.grpc.status_code"] for span in spans] == [5, 3]
+    assert [span.attributes["rpc.response.status_code"] for span in spans] == ["NOT_FOUND", "INVALID_ARGUMENT"]
     assert not any(span.failed for span in spans)
 
 

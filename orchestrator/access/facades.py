@@ -1,0 +1,28 @@
+"""The facades of an engine: its sagas, its schedules and its bulk acts; and what of them a caller sees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from orchestrator.access.narrowed import NarrowedSagas
+from orchestrator.access.narrowed_bulk import NarrowedBulkActs
+from orchestrator.access.narrowed_schedules import NarrowedSchedules
+
+if TYPE_CHECKING:
+    from orchestrator.engine.bulk.facade import BulkActs
+    from orchestrator.engine.sagas import Sagas
+    from orchestrator.engine.schedules.facade import Schedules
+
+
+class Facades(NamedTuple):
+    """All that API, console and applications may ask of an engine."""
+
+    sagas: Sagas
+    schedules: Schedules
+    bulk: BulkActs
+
+
+def narrowed(engine: Facades) -> Facades:
+    """The same as whoever calls may see it."""
+    sagas = NarrowedSagas(engine.sagas)
+    return Facades(sagas, NarrowedSchedules(engine.schedules, sagas), NarrowedBulkActs(engine.bulk))

@@ -1,0 +1,1 @@
+"""What a person should know of a saga, in plain words, and what they can do about it."""

@@ -1,0 +1,78 @@
+"""``orchestrator desk``: what waits for a person, and which decisions there are.
+
+It is a client of the operators' API, and sees no more than its other clients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from orchestrator.cli.address import DEFAULT_ADDRESS, Address
+from orchestrator.cli.causes import causes_at
+from orchestrator.cli.client import PATIENCE_SECONDS, channel_to, given_options
+from orchestrator.cli.credentials import TokenFile  # noqa: TC001 - typer reads the annotation
+from orchestrator.cli.filters import OfDefinition  # noqa: TC001 - as above
+from orchestrator.cli.output.desk_page import cause_lines
+from orchestrator.cli.output.documents import Documents
+from orchestrator.cli.output.form import print_json, wants_json
+from orchestrator.cli.output.rendering import open_console
+from orchestrator.cli.output.text import say
+from orchestrator.contract.wording import counted
+from saga.v1.saga_service_pb2 import GetSagaRequest, ListSagasRequest, SagaFilter
+from saga.v1.saga_service_pb2_grpc import SagaServiceStub
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.cli.output.desk_page import Cause
+    from saga.v1.guidance_pb2 import Guidance
+
+
+def desk(definition: OfDefinition = "", address: Address = DEFAULT_ADDRESS, _token_file: TokenFile = None) -> None:
+    """Show what waits for a person, by its cause, the oldest first, with the decisions as commands to paste."""
+    asyncio.run(_desk(definition, address))
+
+
+async def _desk(definition: str, address: str) -> None:
+    async with channel_to(address) as channel:
+        service = SagaServiceStub(channel)
+        # It refuses a definition of which there is no saga.
+        known = ListSagasRequest(page_size=1, filter=SagaFilter(definition=definition))
+        await service.ListSagas(known, timeout=PATIENCE_SECONDS)
+        causes = await causes_at(channel, definition)
+        told = [await _guidance(service, each.sagas[0].saga_id) for each in causes]
+        if wants_json():
+            documents = Documents(channel)
+            print_json({"causes": [await _as_json(documents, *each) for each in zip(causes, told, strict=True)]})
+            return
+    _show(causes, told)
+
+
+async def _guidance(service: SagaServiceStub, saga_id: str) -> Guidance:
+    request = GetSagaRequest(saga_id=saga_id, include_guidance=True)
+    return (await service.GetSaga(request, timeout=PATIENCE_SECONDS)).guidance
+
+
+async def _as_json(documents: Documents, cause: Cause, guidance: Guidance) -> dict[str, Any]:
+    return {
+        "group": await documents.of(cause.group),
+        "sagas": [await documents.of(each) for each in cause.sagas],
+        "guidance": await documents.of(guidance),
+    }
+
+
+def _show(causes: Sequence[Cause], told: Sequence[Guidance]) -> None:
+    if not causes:
+        say("nothing waits for a person")
+        return
+    console = open_console()
+    sagas = sum(each.group.count for each in causes)
+    waits = "waits" if sagas == 1 else "wait"
+    console.print(Text(f"{counted(sagas, 'saga')} {waits} for a person, {counted(len(causes), 'cause')}"))
+    for cause, guidance in zip(causes, told, strict=True):
+        console.print()
+        for line in cause_lines(cause, guidance, given_options()):
+            console.print(line)

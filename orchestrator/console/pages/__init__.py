@@ -1,0 +1,1 @@
+"""The pages, one module each: what each shows is gathered there, and how it looks is in its template."""

@@ -1,0 +1,1 @@
+"""The same act on many sagas: its facade, and where it stands."""
