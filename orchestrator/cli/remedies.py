@@ -17,7 +17,7 @@ _BY_REASON: Final = {
     "DRAINING": "ask again in a while, or name another --address",
 }
 _BY_CODE: Final = {
-    grpc.StatusCode.PERMISSION_DENIED: "see: orchestrator whoami",
+    grpc.StatusCode.PERMISSION_DENIED: "ask an administrator for that role",
     grpc.StatusCode.FAILED_PRECONDITION: "see what can be done: orchestrator show {saga_id}",
 }
 _SAGA: Final = re.compile(r"\bsaga ([0-9a-zA-Z][\w/.-]*)")

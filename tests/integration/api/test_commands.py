@@ -227,7 +227,8 @@ async def test_retry_needs_an_attempt_that_waits(api: Api, an_order: AnOrder, or
 
     done = await orchestrator("retry", saga_id)
 
-    assert (done.code, done.err) == (1, f"error: saga {saga_id} has no attempt that waits\n")
+    remedy = f"see what can be done: orchestrator show {saga_id}"
+    assert (done.code, done.err) == (1, f"error: saga {saga_id} has no attempt that waits; {remedy}\n")
 
 
 async def test_stats_count_sagas_and_show_participants(api: Api, an_order: AnOrder, orchestrator: Orchestrator) -> None:

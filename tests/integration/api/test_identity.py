@@ -106,7 +106,7 @@ async def test_who_lacks_a_role_is_told_which_one(
 ) -> None:
     told = await orchestrator(guarded, *arguments, ORCHESTRATOR_TOKEN=token)
 
-    assert (told.code, told.err) == (1, f"error: {why}\n")
+    assert (told.code, told.err) == (1, f"error: {why}; ask an administrator for that role\n")
 
 
 async def test_a_token_file_that_is_not_there_is_told_without_a_call(guarded: Api) -> None:
