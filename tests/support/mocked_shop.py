@@ -13,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from orchestrator.shop.place_order import place_order
 from orchestrator.testing.mock import Fault, MockParticipant
 from saga.v1 import saga_service_pb2 as pb
+from saga.v1.saga_pb2 import STATUS_WAITING
 from saga.v1.saga_service_pb2_grpc import SagaServiceStub
 from shop.order.v1.order_service_pb2 import StartOrderRequest
 from shop.type.v1.type_pb2 import Address, Line
@@ -85,6 +86,14 @@ class MockedShop:
             if answer.saga.status == status:
                 return answer.saga
         raise AssertionError(f"saga {saga_id} has ended otherwise")
+
+    async def waits_for(self, saga_id: str, signal: str) -> None:
+        """Wait until a saga is parked, and waits for this signal."""
+        async for answer in self.sagas.WatchSaga(pb.WatchSagaRequest(saga_id=saga_id), metadata=_ADMIN):
+            waited_for = {waiting.signal for waiting in answer.saga.waiting}
+            if answer.saga.status == STATUS_WAITING and signal in waited_for:
+                return
+        raise AssertionError(f"saga {saga_id} has ended")
 
 
 @asynccontextmanager

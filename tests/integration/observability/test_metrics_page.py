@@ -11,7 +11,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 from orchestrator.observability.families import prometheus_name
 from orchestrator.observability.instruments import INSTRUMENTS, Kind
 from orchestrator.testing.mock import Fault
-from saga.v1.saga_pb2 import STATUS_COMPENSATED, STATUS_COMPLETED, STATUS_SUSPENDED, STATUS_WAITING
+from saga.v1.saga_pb2 import STATUS_COMPENSATED, STATUS_COMPLETED, STATUS_SUSPENDED
 from tests.support.mocked_shop import mocked_shop
 from tests.support.scraping import Scraped, page_of, scrape
 
@@ -50,7 +50,7 @@ async def live_through_everything(shop: MockedShop) -> None:
     await shop.say(waiting.saga_id, "note", StringValue(value="go"))
     await shop.becomes(waiting.saga_id, STATUS_COMPLETED)
     parked = await shop.order(6, "patient", wait=0)
-    await shop.becomes(parked.saga_id, STATUS_WAITING)
+    await shop.waits_for(parked.saga_id, "note")
 
 
 async def test_the_page_tells_of_orders_failures_and_rollbacks(shop: MockedShop) -> None:
