@@ -246,6 +246,43 @@ async def test_an_act_that_the_owner_of_a_saga_does_not_answer_is_noted_and_carr
     assert world.state("owned").status is Status.COMPENSATED
 
 
+async def test_an_act_that_was_noted_is_done_where_the_owner_of_the_saga_answers_late(world: EngineWorld) -> None:
+    one, owner = await opened(world), await world.open()
+    world.participants.scripts["ReserveStock"] = [answer := Reply()]
+    await owner.worker.start(world.order(saga_id="owned"))
+    await turns()
+    owner.sagas.carrying_out.close()
+    bulk = await one.sagas.bulk.prepare(NewBulkAct(Act.CANCEL, b"", ADA), pages_of(["owned"]))
+    await world.let_pass(3)
+    await one.sagas.bulk.start(bulk.bulk_id, "because", ADA)
+    await world.let_pass(8)
+    assert (await kept(world, bulk.bulk_id)).counts == {Answer.NOTED: 1}
+
+    owner.sagas.carrying_out.open()
+    answer.give()
+    await world.let_pass(10)
+
+    over = await kept(world, bulk.bulk_id)
+    assert (over.status, over.counts) == (BulkStatus.ENDED, {Answer.DONE: 1})
+    began = [entry for entry in world.entries("owned") if isinstance(entry, RollbackBegan)]
+    assert len(began) == 1, "it was asked for twice, with one request id"
+
+
+async def test_a_replica_whose_bulk_act_was_taken_over_writes_and_begins_nothing_more(world: EngineWorld) -> None:
+    one = await opened(world)
+    bulk_id = await started(world, one, Act.CANCEL)
+    before = await kept(world, bulk_id)
+    assert await world.journal.note_bulk_act(replace(before, owner="another", not_before=before.not_before * 2))
+    taken = await kept(world, bulk_id)
+
+    await world.let_pass(10)
+
+    assert await kept(world, bulk_id) == taken
+    assert set(await answers(world, bulk_id)) == {Answer.ALLOWED}
+    assert set(acted_on(world, bulk_id)) <= set(SAGAS[: before.begun]), "no more than it had written down as begun"
+    assert before.begun == bulk_run.PAGE
+
+
 async def test_what_has_expired_is_deleted_by_the_replicas(world: EngineWorld) -> None:
     await opened(world)
     await world.journal.create_bulk_act(PREPARED)
