@@ -57,7 +57,8 @@ class Orders:
                 lines=[Line(sku=line[0], quantity=line[1])],
                 ship_to=address,
                 card_token=card,
-            )
+            ),
+            wait_for_ready=True,
         )
         order_id: str = answer.order.order_id
         return order_id
@@ -80,7 +81,7 @@ class Orders:
 
     async def _is_paid(self, order_id: str) -> bool:
         try:
-            await self._payments.GetPayment(GetPaymentRequest(order_id=order_id))
+            await self._payments.GetPayment(GetPaymentRequest(order_id=order_id), wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise

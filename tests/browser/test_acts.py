@@ -146,8 +146,10 @@ async def test_all_sagas_of_a_cause_are_resumed_by_a_bulk_act(orchestrator: Runn
         await page.goto("/desk")
         await page.get_by_role("link", name="See and decide all 3").click()
         await page.get_by_role("button", name="Resume: all 3…").click()
+        start = page.get_by_role("button", name="Resume 3 sagas")
+        await expect(start).to_be_enabled()
         await page.get_by_label("Why").fill("the bank is well again")
-        await page.get_by_role("button", name="Do it to 3 sagas").click()
+        await start.click()
         for order_id in paused:
             await orders.until(order_id, lambda saga: saga.status == saga_pb2.STATUS_COMPLETED)
         await page.goto("/desk")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FLOORS = "Each floor of the orchestrator knows only the floors beneath it, and no neighbour"
 ROOMS = "The rooms of the engine stand upon one another"
-FACADE = "API and applications ask the engine through its facade alone"
+FACADE = "API, console and applications ask the engine through its facade alone"
 CIRCLES = "No circle of files, nor of folders"
 SERVICES = "Services know the chassis and nothing of one another"
 ARROW = "The services know the participant of the orchestrator and nothing else of it"

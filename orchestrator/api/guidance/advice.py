@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from orchestrator.api.guidance.decisions import is_decided
 from orchestrator.api.guidance.sentence import service_of, step_of
 from orchestrator.contract.command import Effect
 from orchestrator.engine.sagas import WaitReason
@@ -44,6 +45,8 @@ def advice_for(code: ReasonCode, step: str, participant: str) -> str:
 
 def advice_of(state: SagaState, waiting: Sequence[Waiting]) -> str:
     """What to find out or to do first; empty where nothing is asked of anybody."""
+    if state.suspension is not None and is_decided(state):
+        return "It is decided what came of it: resume it."
     if state.suspension is not None:
         return advice_for(state.suspension.code, step_of(state.suspension.step_key), _participant(state))
     down = [each for each in waiting if each.reason is WaitReason.PARTICIPANT_DOWN]

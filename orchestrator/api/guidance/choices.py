@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.api.guidance.choice import Choice, Offers
-from orchestrator.api.guidance.decisions import of_compensations, of_outcomes
+from orchestrator.api.guidance.decisions import is_decided, of_compensations, of_outcomes
 from orchestrator.engine.sagas import WaitReason
 from orchestrator.journal.acts import signal_capacity
 from orchestrator.journal.reason import ReasonCode
@@ -62,9 +62,9 @@ def choices(
         lacks: why the caller may not call an rpc that is for a role; empty where they may.
     """
     backs_off = any(each.reason in _ATTEMPT_WAITS for each in waiting)
-    helping = _HELPING.get(state.suspension.code) if state.suspension is not None else None
-    if helping is None:
-        helping = frozenset({"retry"}) if backs_off else frozenset()
+    helping = frozenset({"retry"}) if backs_off else frozenset[str]()
+    if state.suspension is not None:
+        helping = _RESUME if is_decided(state) else _HELPING.get(state.suspension.code, frozenset())
     elsewhere = state.status in CLAIMABLE and not live
     offers = Offers(state, lacks, helping, backs_off=backs_off or elsewhere)
     found = [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator.api.guidance.sentence import step_of
 from orchestrator.errors import ActRefused
 from orchestrator.journal.acts import resolvable, uncompensated
+from orchestrator.journal.reason import ReasonCode
 from orchestrator.journal.state import Status
 
 if TYPE_CHECKING:
@@ -17,6 +18,23 @@ if TYPE_CHECKING:
 
 _TAKEN_BACK = "Its effect counts as taken back; resume it then, and the rollback passes it by."
 _STANDS = "Its effect stays; resume it then, and the saga ends as partially compensated."
+
+
+_ASKING = frozenset(
+    {
+        ReasonCode.UNKNOWN,
+        ReasonCode.COMPENSATION_REJECTED,
+        ReasonCode.EFFECT_STANDS,
+        ReasonCode.REJECTED_AFTER_PIVOT,
+    }
+)
+"""The reasons for which a saga is suspended until something is decided about its commands."""
+
+
+def is_decided(state: SagaState) -> bool:
+    """Whether a saga was suspended for a decision, and nothing is left to be decided."""
+    asks = state.suspension is not None and state.suspension.code in _ASKING
+    return asks and not _found(resolvable, state) and not _found(uncompensated, state)
 
 
 def of_outcomes(offers: Offers) -> Iterator[Choice]:

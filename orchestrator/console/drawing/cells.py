@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from orchestrator.analysis.plan.child_command import SERVICE
 from orchestrator.console.drawing.looks import LOOKS, WORDS, Look, together
 from orchestrator.console.drawing.spans import in_words
 from orchestrator.contract.command import Effect
@@ -184,9 +185,12 @@ def _effect(effect: Effect, undo: str) -> str:
 
 
 def _bare(step: Step) -> Cell:
+    first, _, name = step.method.partition(".")
+    if first == SERVICE:
+        return Cell(_kind(step.effect, child=True), name, "child saga", "", Look.PLANNED, step.method)
     service, _, method = step.method.rpartition(".")
-    kind = _kind(step.effect, child=service.startswith("saga"))
-    return Cell(kind, method, service.rpartition(".")[2], "", Look.PLANNED, f"{service.rpartition('.')[2]}.{method}")
+    participant = service.rpartition(".")[2]
+    return Cell(_kind(step.effect, child=False), method, participant, "", Look.PLANNED, f"{participant}.{method}")
 
 
 def _look(step: Step, situation: Situation) -> Look:

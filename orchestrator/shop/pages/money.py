@@ -14,9 +14,9 @@ _CENT: Final = Decimal("0.01")
 
 
 def shown(money: Money, pieces: int = 1) -> str:
-    """So many times an amount, such as ``€ 1,234.50``, rounded to cents."""
+    """So many times an amount, such as ``€ 1,234.50``, rounded to cents; it is not broken between two lines."""
     amount = ((Decimal(money.units) + Decimal(money.nanos) / _NANOS) * pieces).quantize(_CENT)
-    return f"{_SIGNS.get(money.currency_code, money.currency_code)} {amount:,}"
+    return f"{_SIGNS.get(money.currency_code, money.currency_code)}\N{NO-BREAK SPACE}{amount:,}"
 
 
 def total(amounts: list[tuple[Money, int]]) -> str:

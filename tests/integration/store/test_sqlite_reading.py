@@ -12,6 +12,7 @@ from orchestrator.errors import JournalUnavailable
 from orchestrator.journal.state import Status
 from orchestrator.ports.catalogue import SagaFilter
 from orchestrator.store.sqlite.journal import SqliteJournal
+from orchestrator.store.sqlite.queries import queries
 from orchestrator.store.sqlite.reading import SqliteReader
 from orchestrator.store.sqlite.searching import statement
 from tests.support.journals import EVERY_ENTRY, Writing, recovered
@@ -100,3 +101,13 @@ async def test_a_list_of_what_has_not_completed_does_not_read_past_what_has(
     plan = [row[3] for row in journal._writing.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
 
     assert plan[0] == "SEARCH s USING INDEX saga_not_completed (status=?)"
+
+
+@pytest.mark.parametrize("name", ["bulk_sagas", "note_bulk_sagas"])
+async def test_the_sagas_of_a_bulk_act_are_found_by_their_key_and_not_by_looking_at_all_of_them(
+    journal: SqliteJournal, name: str
+) -> None:
+    values = {"bulk_id": "a", "after": 5, "limit": 50, "answers": "[1]", "rows": "[[1, 2, 3, 4, 5]]"}
+    plan = [row[3] for row in journal._writing.execute(f"EXPLAIN QUERY PLAN {queries()[name]}", values)]
+
+    assert not [line for line in plan if line.startswith(("SCAN s", "SCAN bulk_saga")) or line.endswith("(bulk_id=?)")]

@@ -121,6 +121,15 @@ def test_a_command_in_doubt_can_be_resolved_both_ways_with_a_command_line_for_ea
     assert [choice.needs_reply for choice in guidance.choices if choice.took_effect] == [True]
 
 
+def test_what_was_decided_is_to_be_resumed() -> None:
+    because = Reason.asked(ReasonCode.RESOLVED, "seen", ADA, "Shop.Reserve#1")
+    resolved = e.OutcomeResolved(10, "Shop.Reserve#1", True, b"", because)
+    guidance = guided(RESERVED, suspended(ReasonCode.UNKNOWN), resolved)
+
+    assert helping(guidance) == ["resume"]
+    assert guidance.advice == "It is decided what came of it: resume it."
+
+
 def test_a_refused_compensation_can_be_asked_again_settled_by_hand_or_left() -> None:
     guidance = guided(
         RESERVED,

@@ -305,6 +305,12 @@ def test_without_the_code_the_steps_that_happened_are_drawn() -> None:
     assert groups(flow_svg(None, state), "compensation")
 
 
+def test_without_the_code_a_child_has_the_name_of_its_saga() -> None:
+    child = e.CommandIntended(9, "saga.trip.v2#1", "saga.trip.v2", COMMANDS["ReserveStock"].effect, b"")
+
+    assert list(looks(None, begun(TRIP, child))) == ["trip.v2"]
+
+
 def test_what_the_plan_does_not_name_is_drawn_apart() -> None:
     stray = e.CommandIntended(9, "Stray.Do#1", "any.Stray.Do", COMMANDS["ReserveStock"].effect, b"")
     svg = flow_svg(TRIP, begun(TRIP, stray))

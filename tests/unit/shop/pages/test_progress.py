@@ -28,6 +28,7 @@ EFFECTS = {step.command.name: step.command.effect for step in PLAN.steps()}
 METHODS = list(EFFECTS)
 SECOND = 1_000_000_000
 PRICE = Money(currency_code="EUR", units=22, nanos=610_000_000)
+SHOWN = "€\N{NO-BREAK SPACE}22.61"
 REPLIES = {
     "CreateOrder": CreateOrderResponse(products=[Product(sku="MUG-BLUE", name="Blue mug")]),
     "PriceOrder": PriceOrderResponse(total=PRICE),
@@ -95,7 +96,7 @@ def test_an_order_under_way_shows_what_is_done_what_is_being_done_and_what_comes
     assert order.mood is Mood.BUSY
     assert not order.ended
     assert step(order, "ReserveStock").words == "It is set aside for you"
-    assert step(order, "AuthorizePayment").words == "Your bank is being asked to hold € 22.61"
+    assert step(order, "AuthorizePayment").words == f"Your bank is being asked to hold {SHOWN}"
     assert step(order, "ArrangeShipment").words == "Find a carrier"
     assert [step(order, name).state for name in ("ReserveStock", "AuthorizePayment", "ArrangeShipment")] == [
         "completed",
@@ -119,7 +120,7 @@ def test_a_received_order_has_a_receipt() -> None:
     assert (order.mood, order.ended, order.headline.title) == (Mood.GOOD, True, "Your order is received")
     assert order.headline.text.startswith("Swift Post brings it to you")
     assert stations(order) == ["passed"] * 6
-    assert receipt == ("€ 22.61", "Swift Post", "SP1", 22)
+    assert receipt == (SHOWN, "Swift Post", "SP1", 22)
 
 
 def test_the_pivot_is_the_one_step_after_which_there_is_no_way_back() -> None:
