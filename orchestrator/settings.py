@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "ORCHESTRATOR_"
 """With this begins every variable of the orchestrator."""
 
-_BESIDE: Final = "beside the API"
+_BESIDE: Final = "80 ports above the API"
 _SECONDS: Final = {"s": 1, "min": 60}
 _MOST_CALLS: Final = 100_000
 _Whole = Annotated[int, Field(ge=1)]

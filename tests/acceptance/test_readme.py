@@ -86,6 +86,7 @@ NOT_RUN: Final = {
     "make generate": "changes the files of the repository",
     "make simulate SEEDS=1000": "runs for minutes; with fewer worlds, the orchestrator's own command is run",
     "make mutants": "runs for an hour",
+    "make screenshots": "changes the files of the repository",
 }
 """The commands that are not run here, and why."""
 
