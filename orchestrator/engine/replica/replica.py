@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.engine.replica.acts import Acts
 from orchestrator.engine.replica.asking import Asking
-from orchestrator.engine.replica.bulk_control import BulkControl
-from orchestrator.engine.replica.bulk_runner import BulkRunner
-from orchestrator.engine.replica.bulk_sagas import BulkSagas
+from orchestrator.engine.replica.bulk.control import BulkControl
+from orchestrator.engine.replica.bulk.runner import BulkRunner
+from orchestrator.engine.replica.bulk.sagas import BulkSagas
 from orchestrator.engine.replica.carrying_out import CarryingOut
 from orchestrator.engine.replica.loads import loads_of
 from orchestrator.engine.replica.noted_waits import NotingWaits

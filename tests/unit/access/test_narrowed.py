@@ -14,7 +14,7 @@ from orchestrator.access.narrowed_schedules import NarrowedSchedules
 from orchestrator.access.subject import Subject, _current, enter
 from orchestrator.contract.access import Role
 from orchestrator.engine.bulk.facade import BulkActs
-from orchestrator.engine.replica.bulk_control import BulkControl
+from orchestrator.engine.replica.bulk.control import BulkControl
 from orchestrator.engine.sagas import Sagas
 from orchestrator.engine.schedules.facade import Schedules
 from orchestrator.errors import BulkActNotFound, SagaNotFound, ScheduleNotFound

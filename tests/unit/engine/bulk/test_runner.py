@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.engine.bulk.facade import NewBulkAct
-from orchestrator.engine.replica import bulk_run
+from orchestrator.engine.replica.bulk import run
 from orchestrator.journal.actor import Actor
 from orchestrator.journal.acts import Act
 from orchestrator.journal.entries import RollbackBegan, SagaResumed
@@ -33,8 +33,8 @@ SAGAS = [f"saga-{number}" for number in range(1, 13)]
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EngineWorld]:
     """Replicas that share a journal, in which sagas sleep for a day. What takes back their stock takes its time."""
-    monkeypatch.setattr(bulk_run, "PAGE", 5)
-    monkeypatch.setattr(bulk_run, "MOST_IN_HAND", 3)
+    monkeypatch.setattr(run, "PAGE", 5)
+    monkeypatch.setattr(run, "MOST_IN_HAND", 3)
     world = EngineWorld(sleepy, shared=True)
     world.participants.scripts["ReleaseStock"] = [unknown(retry_after=2)] * len(SAGAS)
     yield world
@@ -70,7 +70,7 @@ async def started(world: EngineWorld, process: EngineProcess, act: Act) -> str:
     bulk_id = await prepared(world, process, act)
     await process.sagas.bulk.start(bulk_id, "because", ADA)
     await turns(300)
-    assert acted_on(world, bulk_id) == SAGAS[: bulk_run.MOST_IN_HAND]
+    assert acted_on(world, bulk_id) == SAGAS[: run.MOST_IN_HAND]
     assert (await kept(world, bulk_id)).counts == {Answer.ALLOWED: len(SAGAS)}
     return bulk_id
 
@@ -280,7 +280,7 @@ async def test_a_replica_whose_bulk_act_was_taken_over_writes_and_begins_nothing
     assert await kept(world, bulk_id) == taken
     assert set(await answers(world, bulk_id)) == {Answer.ALLOWED}
     assert set(acted_on(world, bulk_id)) <= set(SAGAS[: before.begun]), "no more than it had written down as begun"
-    assert before.begun == bulk_run.PAGE
+    assert before.begun == run.PAGE
 
 
 async def test_what_has_expired_is_deleted_by_the_replicas(world: EngineWorld) -> None:

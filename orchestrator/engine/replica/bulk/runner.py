@@ -16,12 +16,12 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.engine.replica.bulk_run import LEASE_NANOSECONDS, BulkRun, TakenOver
+from orchestrator.engine.replica.bulk.run import LEASE_NANOSECONDS, BulkRun, TakenOver
 from orchestrator.engine.replica.pause import Pause
 from orchestrator.errors import JournalError
 
 if TYPE_CHECKING:
-    from orchestrator.engine.replica.bulk_sagas import BulkSagas
+    from orchestrator.engine.replica.bulk.sagas import BulkSagas
     from orchestrator.engine.replica.worker import Worker
     from orchestrator.ports.bulk_acts import BulkAct
 
