@@ -64,8 +64,9 @@ def run(folder: Path, seed: int, goes_on: Callable[[int], bool]) -> Result:
             problems.append(f"the process has grown by {grown // 1024} KiB in {number} calls")
         if journalled := _journalled(channel):
             problems.append(f"{journalled} sagas are journalled")
-        if connections := len(process.net_connections("tcp")) - 2:
-            problems.append(f"{connections} connections more than the port and ours are open")
+        connections = [each for each in process.net_connections("tcp") if each.status != psutil.CONN_LISTEN]
+        if len(connections) > 1:
+            problems.append(f"{len(connections) - 1} connections more than ours are open")
     problems += findings.accidents
     problems += [f"it said: {line.strip()}" for line in orchestrator.said if _is_accident(line)]
     return Result(number, dict(findings.answers), problems)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestrator.errors import JournalUnavailable
-from orchestrator.ports.findings import error, fine, unavailable, warning
+from orchestrator.ports.findings import Severity, error, fine, unavailable, warning
 from orchestrator.store.late_schedules import examined_schedules
 from orchestrator.store.late_timers import timers
 from orchestrator.store.schedule_document import from_document
@@ -51,12 +51,11 @@ def examine(path: Path) -> list[Finding]:
     try:
         refuse_several_names(path, file.stat())
         mode, version = _mode(file), version_of(path)
-        late = [_timers(file)] if version == len(migration_names()) else []
     except JournalUnavailable as refused:
         return [unavailable("journal", refused), *around]
     except (OSError, sqlite3.Error) as failed:
         return [unavailable("journal", refusal(path, "cannot be read", failed)), *around]
-    found = [fine("journal", f"the file {file}"), _readers(file), *around, _journal_mode(mode), _schema(version), *late]
+    found = [fine("journal", f"the file {file}"), _readers(file), *around, _journal_mode(mode), _schema(version)]
     try:
         return [*found, *_content(file, version)]
     except sqlite3.Error as failed:
@@ -64,14 +63,14 @@ def examine(path: Path) -> list[Finding]:
 
 
 def _content(file: Path, version: int) -> list[Finding]:
-    """Whether the file is whole, and whether schedules start what is due."""
+    """Whether the file is whole; where it is, whether sagas are woken and schedules start what is due."""
     now = time.time_ns()
     with _opened(file) as database:
-        found = [_whole(file, database)]
-        if version < len(migration_names()):
-            return found
+        whole = _whole(file, database)
+        if version < len(migration_names()) or whole.severity is Severity.ERROR:
+            return [whole]
         schedules = [from_document(*row) for row in database.execute(queries()["examine_schedules"])]
-    return [*found, *examined_schedules(schedules, now)]
+    return [_timers(file), whole, *examined_schedules(schedules, now)]
 
 
 def _whole(file: Path, database: sqlite3.Connection) -> Finding:

@@ -102,7 +102,7 @@ async def test_who_connects_with_a_certificate_is_known_by_it_on_a_network_too(
         (misnamed, f"its certificate is that of {NAME}, and payment.example was expected"),
         (untrusted, "take our certificate"),
         (without, "take a client without a certificate"),
-        (plain, "say --tls-ca where it listens with TLS"),
+        (plain, "name the authorities that you trust with --tls-ca"),
     ):
         assert code == 1
         assert expected in told
