@@ -106,7 +106,7 @@ def started(command: list[str], folder: Path, environment: dict[str, str]) -> It
             said, address = [], ""
             for line in process.stderr:
                 said.append(line)
-                if found := re.search(r"listening on (\S+)", line):
+                if found := re.search(r"(?<!console )listening on (\S+)", line):
                     address = found[1]
                 if address and ready in line:
                     yield address
