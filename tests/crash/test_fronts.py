@@ -380,5 +380,5 @@ async def test_everything_balances_where_others_answer_at_random_while_all_else_
         )
         async with going_wrong(*troubles):
             await customers.order_all(draw(chance, 45, run=run))
-        assert all(front.interfered for front in fronts.values())
+        assert any(front.interfered for front in fronts.values())
         assert await invariants.broken(customers, fronted=True) == []
