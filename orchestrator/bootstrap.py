@@ -268,7 +268,7 @@ async def serve(
 def _both(
     tell: Callable[[], object], listening: Callable[[Mapping[str, str | None]], object]
 ) -> Callable[[Mapping[str, str | None]], None]:
-    """What tells the parent first, and then whoever else listens."""
+    """What tells the parent first, and then all others who listen."""
 
     def told(addresses: Mapping[str, str | None]) -> None:
         tell()

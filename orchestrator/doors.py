@@ -106,7 +106,7 @@ class Doors:
             security: who is let in.
             settings: of this process.
             application: see :func:`application_of`.
-            engine: as whoever calls may see it.
+            engine: as the present caller may see it.
             pages: of the application.
             shared: other processes listen on the same ports.
 

@@ -23,6 +23,6 @@ class Facades(NamedTuple):
 
 
 def narrowed(engine: Facades) -> Facades:
-    """The same as whoever calls may see it."""
+    """The same, as the present caller may see it."""
     sagas = NarrowedSagas(engine.sagas)
     return Facades(sagas, NarrowedSchedules(engine.schedules, sagas), NarrowedBulkActs(engine.bulk))

@@ -1,4 +1,4 @@
-"""Tokens that are kept only as fingerprints, so that whoever reads the file of subjects can use none of them.
+"""Tokens that are kept only as fingerprints, so that a reader of the file of subjects can use none of them.
 
 A token is 32 random bytes, which nobody can guess or try: a plain SHA-256 says all that is needed to recognise it, and
 costs a microsecond on each call. A slow hash is for passwords, which people choose.

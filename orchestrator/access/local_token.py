@@ -1,4 +1,4 @@
-"""The token of the local operator: whoever may read the state folder may do everything.
+"""The token of the local operator: a person who may read the state folder may do everything.
 
 It is made at the first start where no other way to be known is configured, and stays. The command line finds it by
 itself, in the same folder, so that on one machine nobody is asked for anything and nobody acts unknown. Its file is

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class NarrowedSagas:
-    """The facade of an engine, :class:`~orchestrator.engine.sagas.Sagas`, for whoever calls at the moment.
+    """The facade of an engine, :class:`~orchestrator.engine.sagas.Sagas`, for the present caller.
 
     Args:
         sagas: the engine.

@@ -1,7 +1,7 @@
 """The bulk acts as a caller sees them who is narrowed to some definitions, or to sagas with some attributes.
 
 Purpose and invariant are those of :mod:`orchestrator.access.narrowed`. Which sagas a bulk act is about is found by its
-caller, who sees those within reach; so a bulk act is within reach of whoever sees at least as much as that caller did,
+caller, who sees those within reach; so a bulk act is within reach of all who see at least as much as that caller did,
 and any other is not there. What a saga is of, and its attributes, never change.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class NarrowedBulkActs:
-    """The bulk acts of an engine, :class:`~orchestrator.engine.bulk.facade.BulkActs`, for whoever calls.
+    """The bulk acts of an engine, :class:`~orchestrator.engine.bulk.facade.BulkActs`, for the present caller.
 
     Args:
         bulk: of the engine.

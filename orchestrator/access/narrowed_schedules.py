@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class NarrowedSchedules:
-    """The schedules of an engine, :class:`~orchestrator.engine.schedules.facade.Schedules`, for whoever calls.
+    """The schedules of an engine, :class:`~orchestrator.engine.schedules.facade.Schedules`, for the present caller.
 
     Args:
         schedules: of the engine.

@@ -36,7 +36,7 @@ def sign_in_code(token: str, now: int) -> str:
 
 
 def sign_in_link(console: str, token: str, now: int, *, page: str = "/", scheme: str = "http") -> str:
-    """The link that signs in whoever has it, for as long as its code is good.
+    """A link that signs in the person who opens it, for as long as its code is good.
 
     Args:
         console: ``host:port`` of the console.

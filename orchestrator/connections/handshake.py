@@ -55,7 +55,7 @@ async def meet(address: str, tls: ClientTls) -> Met:
 
 
 async def _shown(address: str, tls: ClientTls) -> Certificate | None:
-    """The certificate of a server, whoever it is."""
+    """The certificate that a server shows, whether it is trusted or not."""
     context = _context(tls)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     async with _connected(address, tls, context) as (_, writer):

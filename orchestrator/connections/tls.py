@@ -1,7 +1,7 @@
 """What connections to others are secured with: whom we trust there, who we are, and the token that we send.
 
-gRPC keeps the certificates of a channel for as long as the channel lives. So whoever has opened channels follows what
-is in force here, and opens them anew when it changes.
+gRPC keeps the certificates of a channel for as long as the channel lives. So a module that has opened channels follows
+what is in force here, and opens them anew when it changes.
 """
 
 from __future__ import annotations

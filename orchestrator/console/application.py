@@ -46,7 +46,7 @@ def console_application(
 
     Args:
         application: what the API's servicers have at hand, the pages have, too.
-        engine: as whoever asks may see it.
+        engine: as the present caller may see it.
         authentication: tells who asks.
         live: what open pages show.
         pages: of applications.

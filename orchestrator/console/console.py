@@ -34,8 +34,8 @@ class Console:
     """What a page has at hand.
 
     Attributes:
-        application: the engine as whoever asks may see it, the way in for new sagas, and channels to participants.
-        engine: as whoever asks may see it.
+        application: the way in for new sagas, and channels to participants.
+        engine: as the present caller may see it.
         rendering: makes HTML from templates.
         live: what open pages show.
         trace_url: where a trace can be seen, with ``{trace_id}`` in it; empty for nowhere.
@@ -104,7 +104,7 @@ class Console:
             return self.rendering.answer(request, f"{template}.html", **await view())
 
         async def make() -> str:
-            # Whoever may see and do the same is shown this too, so it names nobody.
+            # All who may see and do the same are shown this too, so it names nobody.
             anybody = replace(current(), name="", peer="", authority="")
             about = {"subject": anybody, "path": request.url.path, "query": request.url.query}
             shown = {**about, "forgery_field": self.rendering.empty_forgery_field, **await view()}
@@ -114,7 +114,7 @@ class Console:
         return stream_of(request, self.live, Topic(name, make, changes, seconds))
 
     def lacking(self, rpc: str) -> str:
-        """Why whoever asks may not call an rpc, by its full name; empty where they may."""
+        """Why the present caller may not call an rpc, by its full name; empty where they may."""
         try:
             for role in roles_needed(rpc):
                 refuse_without_role(current(), role, rpc.rpartition(".")[2])

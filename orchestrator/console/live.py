@@ -1,6 +1,6 @@
 r"""The part of a page that changes while somebody looks at it: made once, for all who look at the same.
 
-Purpose: open pages cost the sagas next to nothing, however many they are. Invariant: whoever looks is shown the latest
+Purpose: open pages cost the sagas next to nothing, however many they are. Invariant: every reader is shown the latest
 state, or what they have already; what was between is left out.
 
 ::

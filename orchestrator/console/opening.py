@@ -53,7 +53,7 @@ def open_console(
     Args:
         settings: how it is served.
         application: what its pages have at hand.
-        engine: as whoever asks may see it.
+        engine: as the present caller may see it.
         authentication: tells who asks.
         pages: of applications.
 

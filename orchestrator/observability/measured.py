@@ -42,6 +42,6 @@ class Measured:
         except TooLate:
             reading.cancel()
             _log.debug("the replica has not been read within %g s: its figures are left out", _READING_SECONDS)
-        except Exception:  # noqa: BLE001 - figures are no reason to disturb whoever asks for them
+        except Exception:  # noqa: BLE001 - a caller who asks for figures is not to be disturbed by them
             _log.exception("the replica cannot be read: its figures are left out")
         return None

@@ -1,4 +1,4 @@
-"""What a replica looks like at this moment: whoever measures asks for it, and nothing is counted until then."""
+"""What a replica looks like at this moment: a meter asks for it, and nothing is counted until then."""
 
 from __future__ import annotations
 

@@ -124,11 +124,11 @@ async def _whole(source: Journal, saga_id: str) -> Append:
     """All of a saga in one append."""
     record, entries = await _found(source, saga_id), await source.read(saga_id)
     new = NewSaga(record.definition, record.version, record.digest, record.started_at, record.attributes)
-    status = _meanwhile(record.status)
+    status = _unparked(record.status)
     return Append(saga_id, OWNER, 1, 0, entries, status, record.ended_at, new, cause=record.cause)
 
 
-def _meanwhile(status: Status) -> Status:
+def _unparked(status: Status) -> Status:
     """What a saga counts as until all is compared."""
     return Status.RUNNING if status is Status.WAITING else status
 
@@ -176,7 +176,7 @@ async def _compare(source: Journal, target: Journal, saga_id: str) -> None:
     record, there = await _found(source, saga_id), await _found(target, saga_id)
     if _lasting(record) != _lasting(there):
         raise JournalsDiffer(saga_id, "it was started with something else")
-    statuses = {record.status, _meanwhile(record.status)}
+    statuses = {record.status, _unparked(record.status)}
     if len(copied) == len(entries) and (there.status not in statuses or record.ended_at != there.ended_at):
         raise JournalsDiffer(saga_id, f"it is {there.status.name.lower()}, not {record.status.name.lower()}")
 

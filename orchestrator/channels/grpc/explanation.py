@@ -1,6 +1,6 @@
 """Tells in the log why no connection with TLS is made to an address: once a minute, and whenever the reason is another.
 
-gRPC says of most such refusals that the socket was closed, and commands are sent again and again meanwhile.
+gRPC says of most such refusals that the socket was closed, and until somebody looks, commands are sent again and again.
 """
 
 from __future__ import annotations

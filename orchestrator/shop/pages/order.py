@@ -1,4 +1,4 @@
-"""The page of one order: how it arrives, and what a customer, or whoever approves orders, can do about it."""
+"""The page of one order: how it arrives, and what a customer, or an approver, can do about it."""
 
 from __future__ import annotations
 

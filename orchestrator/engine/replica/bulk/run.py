@@ -90,7 +90,7 @@ class BulkRun:
                     await asyncio.gather(*self._in_hand)
 
     async def _come_through(self, status: BulkStatus) -> None:
-        """Ask all that are to be asked where it stands; unless that changes meanwhile."""
+        """Ask the sagas that are to be asked where the bulk act stands, unless it moves on before."""
         match status:
             case BulkStatus.CHECKING:
                 await self._ask_each({Answer.UNCHECKED}, self._sagas.check)

@@ -1,7 +1,7 @@
 """What a bulk act comes to for one of its sagas: the dry run, the act itself, and what an earlier process has done.
 
 Purpose: each saga is acted on once. Invariant: an act of a bulk act carries a request id that follows from the two, and
-the journal of the saga keeps it; so whoever comes after a process that died finds there what it has done, and where
+the journal of the saga keeps it; so the successor of a process that died finds there what that one has done, and where
 another replica is asked, it finds the same request. Nothing is raised for the sake of one saga, but where the store is
 away, which concerns them all.
 """
