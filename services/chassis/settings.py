@@ -4,6 +4,7 @@
 |-------------------------------|---------------------------------------------------------|-------------------------|
 | ``INVENTORY_LISTEN``          | where to listen, ``host:port``; port 0 takes a free one | the contract's          |
 |                               |                                                         | ``default_host``        |
+| ``INVENTORY_HTTP``            | where to listen for HTTP as well, ``host:port``         | no HTTP                 |
 | ``INVENTORY_DATABASE_URL``    | ``sqlite:///path`` or ``postgresql://...``              | a file in ``STATE_DIR`` |
 | ``INVENTORY_DRAIN_SECONDS``   | how long calls in flight may take to finish at shutdown | 10                      |
 | ``INVENTORY_LOG_LEVEL``       | ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``           | ``INFO``                |
@@ -62,6 +63,10 @@ def _checked_address(address: str) -> str:
     return address
 
 
+def _checked_optional(address: str) -> str:
+    return _checked_address(address) if address else address
+
+
 class Settings(BaseSettings):
     """The settings of one service. A service with settings of its own adds fields in a subclass."""
 
@@ -70,6 +75,7 @@ class Settings(BaseSettings):
     state_dir: Path = Field(Path(".state"), validation_alias="STATE_DIR")
     faults: bool = Field(False, validation_alias="SHOP_FAULTS")
     listen: Annotated[str, AfterValidator(_checked_address)]
+    http: Annotated[str, AfterValidator(_checked_optional)] = ""
     database_url: str
     drain_seconds: float = Field(10.0, ge=0, allow_inf_nan=False)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
