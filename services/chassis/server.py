@@ -110,11 +110,18 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
             http = HttpServer(answering, entrance=entrance, listen=settings.http, variable=f"{prefix}HTTP")
             entrances.append(http)
             url = http.address
+        if settings.nats:
+            # A service that takes no commands from a queue needs no client of one.
+            from services.chassis.over_nats.opening import open_queue  # noqa: PLC0415
+
+            entrances.append(open_queue(answering, settings, prefix=prefix))
         try:
             for each in entrances:
                 await each.start()
             if url:
                 logger.info("%s answers HTTP at %s", service.name, url)
+            if settings.nats:
+                logger.info("%s takes commands from %s", service.name, settings.nats)
             logger.info("%s listening on %s", service.name, server.address)
             yield Served(server.address, url)
         finally:
