@@ -52,6 +52,8 @@ class WakingByAnswers:
         self._worker = worker
         self._answers = answers
         self._looking: set[asyncio.Future[None]] = set()
+        worker.on_parked = self.note_parked
+        worker.beside.append(self)
 
     def open(self) -> None:
         """Begin to listen."""

@@ -20,7 +20,6 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
-from orchestrator.engine.replica.answers import WakingByAnswers
 from orchestrator.engine.replica.elsewhere import Elsewhere
 from orchestrator.engine.replica.new_saga import started_now
 from orchestrator.engine.replica.queueing import Queueing
@@ -111,6 +110,7 @@ class Worker:
         frozen: what it told, by id: these are suspended instead.
         time: the time by the journal's clock.
         queueing: what is begun later, because there is no room now.
+        on_parked: called with a saga that was parked here.
         claims_lost: how many claims it has lost to other replicas so far.
     """
 
@@ -163,8 +163,7 @@ class Worker:
             on_many=bindings.return_gradually,
         )
         self.beside.append(self.queueing)
-        self._waking_by_answers = WakingByAnswers(self, adapters.answers)
-        self.beside.append(self._waking_by_answers)
+        self.on_parked: Callable[[SagaState], None] = lambda _: None
 
     async def open(self) -> int:
         """Recover every saga that no replica advances, then keep doing so; how many there were."""
@@ -492,7 +491,7 @@ class Worker:
             self._elsewhere.note_rest(saga_id)
             if executor.state.status is Status.WAITING:
                 self._recovery.timers.hurry()
-                self._waking_by_answers.note_parked(executor.state)
+                self.on_parked(executor.state)
         self._watchers.detach(writer, rests=rests)
         about = about_saga(executor.state)
         if error := stopped.exception():
