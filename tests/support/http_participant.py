@@ -23,12 +23,14 @@ class Request(NamedTuple):
         headers: by their names in lower case.
         body: what followed them.
         connection: the number of its connection, from 1.
+        caller: the names in the certificate of who sent it.
     """
 
     line: str
     headers: dict[str, str]
     body: bytes
     connection: int
+    caller: tuple[str, ...] = ()
 
 
 def response(status: int, body: bytes | str = b"", **headers: str) -> bytes:
@@ -86,8 +88,9 @@ class HttpParticipant:
 
     async def cut(self) -> None:
         """Break off the connections that there are."""
-        for writer in self._open.values():
+        for task, writer in self._open.items():
             writer.transport.abort()
+            task.cancel()
         await asyncio.gather(*self._open)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -96,8 +99,10 @@ class HttpParticipant:
         task = asyncio.current_task()
         assert task is not None
         self._open[task] = writer
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while (request := await _read(reader, number)) is not None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            caller = _names(writer)
+            while True:
+                request = (await _read(reader, number))._replace(caller=caller)
                 self.requests.append(request)
                 answer = await self.answer(request)
                 if answer is None:
@@ -108,7 +113,12 @@ class HttpParticipant:
         writer.transport.abort()
 
 
-async def _read(reader: asyncio.StreamReader, connection: int) -> Request | None:
+def _names(writer: asyncio.StreamWriter) -> tuple[str, ...]:
+    shown = writer.get_extra_info("peercert") or {}
+    return tuple(name for _, name in shown.get("subjectAltName", ()))
+
+
+async def _read(reader: asyncio.StreamReader, connection: int) -> Request:
     head = await reader.readuntil(_HEAD)
     first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
