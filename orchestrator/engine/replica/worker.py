@@ -20,6 +20,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
+from orchestrator.engine.replica.answers import WakingByAnswers
 from orchestrator.engine.replica.elsewhere import Elsewhere
 from orchestrator.engine.replica.new_saga import started_now
 from orchestrator.engine.replica.queueing import Queueing
@@ -162,6 +163,8 @@ class Worker:
             on_many=bindings.return_gradually,
         )
         self.beside.append(self.queueing)
+        self._waking_by_answers = WakingByAnswers(self, adapters.answers)
+        self.beside.append(self._waking_by_answers)
 
     async def open(self) -> int:
         """Recover every saga that no replica advances, then keep doing so; how many there were."""
@@ -178,6 +181,11 @@ class Worker:
     def recovery(self) -> Recovery:
         """How far this replica has come with what it has to recover."""
         return self._recovery
+
+    @property
+    def has_room(self) -> bool:
+        """It advances fewer sagas than it may."""
+        return len(self.live) < self._recovery.timers.most_live
 
     async def ensure_recovered(self, saga_id: str) -> None:
         """Check that a saga is not one that this replica has yet to recover, where no other one can have it.
@@ -484,6 +492,7 @@ class Worker:
             self._elsewhere.note_rest(saga_id)
             if executor.state.status is Status.WAITING:
                 self._recovery.timers.hurry()
+                self._waking_by_answers.note_parked(executor.state)
         self._watchers.detach(writer, rests=rests)
         about = about_saga(executor.state)
         if error := stopped.exception():
