@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.testing.conformance.channels import SCENARIOS
-from tests.conformance.channels import over_grpc
+from tests.conformance.channels import over_grpc, over_http
 
 if TYPE_CHECKING:
     import pytest
@@ -25,7 +25,10 @@ class Kind(NamedTuple):
     lacks: frozenset[Mark]
 
 
-CHANNELS: Final = {"grpc": Kind(over_grpc.open_grpc, over_grpc.LACKS)}
+CHANNELS: Final = {
+    "grpc": Kind(over_grpc.open_grpc, over_grpc.LACKS),
+    "http": Kind(over_http.open_http, over_http.LACKS),
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

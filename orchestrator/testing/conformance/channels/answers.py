@@ -81,11 +81,11 @@ async def _rejections(under_test: ChannelUnderTest) -> None:
 
 
 async def _rejections_without_details(under_test: ChannelUnderTest) -> None:
-    under_test.answer = answering(Refusal(StatusCode.FAILED_PRECONDITION, ""))
+    under_test.answer = answering(Refusal(StatusCode.FAILED_PRECONDITION, "no"))
 
     outcome = await send(under_test.open())
 
-    expect_equal(outcome, Rejected(Failure(StatusCode.FAILED_PRECONDITION, "")), "a refusal without details")
+    expect_equal(outcome, Rejected(Failure(StatusCode.FAILED_PRECONDITION, "no")), "a refusal without details")
 
 
 async def _echoes(under_test: ChannelUnderTest) -> None:
