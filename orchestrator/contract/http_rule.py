@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2
@@ -49,4 +49,4 @@ def compiled_rule(method: MethodDescriptor) -> Rule | None:
 def rule_of(command: Command) -> Rule | None:
     """The rule of a command, ready for use; see :func:`compiled_rule`."""
     service = command.request.DESCRIPTOR.file.pool.FindServiceByName(command.service)
-    return compiled_rule(service.methods_by_name[command.method])
+    return compiled_rule(cast("MethodDescriptor", service.methods_by_name[command.method]))

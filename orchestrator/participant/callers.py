@@ -29,7 +29,10 @@ def shown_by(context: Any) -> bytes | None:  # noqa: ANN401 - of either kind
 
 
 def caller_of_scope(scope: Mapping[str, Any]) -> Caller:
-    """The caller, by the scope of a call of ASGI. Certificates come by the TLS extension; of several tokens, none counts."""
+    """The caller, by the scope of a call of ASGI, whose TLS extension brings certificates.
+
+    Of several tokens, none counts.
+    """
     said = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"]
     peer = ":".join(map(str, scope.get("client") or ()))
     chain = scope.get("extensions", {}).get("tls", {}).get("client_cert_chain") or ()

@@ -60,15 +60,11 @@ class HttpCaller:
             return _unsayable(error)
         try:
             answer = await self.send(call, metadata, timeout)
-        except TimeoutError:
-            return Unknown(Failure(StatusCode.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s"))
-        except httpx2.TransportError as error:
-            return Unknown(Failure(StatusCode.UNAVAILABLE, _broken(error)))
-        except ChannelClosed:
-            return Unknown(Failure(StatusCode.CANCELLED, "the channel was closed during the call"))
-        if answer.status not in REPLIES:
-            return outcome_of(answer, self._command.outcomes, dict(metadata).get(IDEMPOTENCY_KEY, ""))
-        return self.read(answer)
+        except (TimeoutError, httpx2.TransportError, ChannelClosed) as error:
+            return Unknown(_unanswered(error, timeout))
+        if answer.status in REPLIES:
+            return self.read(answer)
+        return outcome_of(answer, self._command.outcomes, dict(metadata).get(IDEMPOTENCY_KEY, ""))
 
     def written(self, request: bytes) -> HttpCall:
         """The call that says a serialized request.
@@ -79,7 +75,7 @@ class HttpCaller:
         """
         message = self._command.request.FromString(request)
         call = self._rule.call(message)
-        message.DiscardUnknownFields()  # type: ignore[attr-defined]  # its stubs lack it
+        message.DiscardUnknownFields()
         if message.ByteSize() < len(request):
             raise UnfitMessageError("", "it has fields that are not in the contract as it is known here")
         return call
@@ -141,9 +137,17 @@ def _unsayable(error: Exception) -> Rejected:
     return Rejected(Failure(StatusCode.INVALID_ARGUMENT, message, REQUEST_UNSAYABLE))
 
 
-def _broken(error: httpx2.TransportError) -> str:
-    what = "no connection is made" if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout)) else "it broke"
-    return cut(f"{what}: {error or type(error).__name__}", MESSAGE_BYTES)
+def _unanswered(error: Exception, timeout: float) -> Failure:
+    match error:
+        case TimeoutError():
+            return Failure(StatusCode.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s")
+        case ChannelClosed():
+            return Failure(StatusCode.CANCELLED, "the channel was closed during the call")
+        case httpx2.ConnectError() | httpx2.ConnectTimeout():
+            what = "no connection is made"
+        case _:
+            what = "the connection broke"
+    return Failure(StatusCode.UNAVAILABLE, cut(f"{what}: {str(error) or type(error).__name__}", MESSAGE_BYTES))
 
 
 def _header(pair: tuple[str, str | bytes]) -> tuple[bytes, bytes]:

@@ -24,11 +24,13 @@ import httpx2
 
 from orchestrator.channels.http.outcome import HttpAnswer
 from orchestrator.channels.http.pool import Pool
-from orchestrator.channels.http.settings import HTTPS, HttpSettings
+from orchestrator.contract.addresses import HTTPS
 from orchestrator.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from orchestrator.channels.http.settings import HttpSettings
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +65,7 @@ class Connections:
         self._tls = settings.tls if scheme == HTTPS else None
         self._is_secure = scheme == HTTPS
         self._extensions: dict[str, Any] = {"timeout": _TIMEOUTS}
-        if self._tls is not None and (name := self._tls.stated_name(target)):
+        if self._tls is not None and (name := self._tls.stated_name(target.partition("/")[0])):
             self._extensions["sni_hostname"] = name
         self._pool = self._open()
         self._draining: set[asyncio.Task[None]] = set()
@@ -145,7 +147,7 @@ class Connections:
         return Pool(self._settings.context() if self._is_secure else None, self._settings.idle)
 
     async def _renew(self) -> None:
-        while (new := await self._connected()) is None:
+        while (new := await self._connected()) is None:  # noqa: ASYNC110 - nobody tells when a connection can be made
             await asyncio.sleep(_RENEW_SECONDS)
         old, self._pool = self._pool, new
         task = asyncio.ensure_future(old.drain())

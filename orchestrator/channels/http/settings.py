@@ -11,10 +11,6 @@ if TYPE_CHECKING:
 
     from orchestrator.connections.tls import ClientTls, TokenFile
 
-HTTP: Final = "http"
-HTTPS: Final = "https"
-"""The schemes of the addresses that lead here."""
-
 
 @dataclass(frozen=True)
 class HttpSettings:

@@ -1,14 +1,14 @@
 """What a contract, or an overlay, must say of how its commands are called over HTTP.
 
-The first three are some of the rules in :mod:`orchestrator.contract.rules.services`: they hold for what is said, whether
-anybody uses it or not. The last one is asked for a participant whose address begins with ``http://`` or ``https://``.
+The first three are some of the rules in :mod:`orchestrator.contract.rules.services`: they hold for what is said,
+whether anybody uses it or not. The last one is asked for a participant at an address with ``http://`` or ``https://``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestrator.contract.addresses import split_scheme
+from orchestrator.contract.addresses import HTTP, HTTPS, split_scheme
 from orchestrator.contract.http_rule import compiled_rule
 from orchestrator.contract.options import annotations_of
 from orchestrator.contract.rpc import Rpc, commands_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
-_SCHEMES: Final = frozenset({"http", "https"})
+_SCHEMES: Final = frozenset({HTTP, HTTPS})
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "*"})
 
 
@@ -33,7 +33,7 @@ def http_rule_fits(rpc: Rpc) -> Iterator[str]:
 
 
 def http_effect_is_no_get(rpc: Rpc) -> Iterator[str]:
-    """A call that changes something is not made in a way that everybody on the way may repeat, or answer from a cache."""
+    """A call that changes something is none that anybody on the way may repeat, or answer from a cache."""
     rule = _rule(rpc.method) if rpc.is_effectful else None
     for verb in sorted({binding.verb for binding in rule.bindings} & _SAFE) if rule is not None else ():
         yield f"it has an effect, and {verb} may be repeated by anybody on the way; let it be a POST"

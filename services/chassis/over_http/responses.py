@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from google.rpc import error_details_pb2, status_pb2
 
@@ -12,7 +12,6 @@ from orchestrator.participant.http_answers import JSON, PROBLEM, RETRY_AFTER, ST
 from orchestrator.participant.metadata import IDEMPOTENCY_KEY
 from orchestrator.participant.transcoding import Rule
 from services.chassis.arrivals import Answer
-
 
 
 @dataclass(frozen=True, slots=True)

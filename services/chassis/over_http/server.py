@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import Generator
 from typing import Final
@@ -40,7 +39,7 @@ class HttpServer:
 
     def __init__(self, answering: Answering, *, entrance: Door, listen: str, variable: str) -> None:
         self._socket = entrance.socket(listen, variable=variable)
-        context = entrance.ssl_context()
+        context = entrance.tls.context if entrance.tls else None
         scheme = "http" if context is None else "https"
         self.address = f"{scheme}://{listen.rpartition(':')[0]}:{self._socket.getsockname()[1]}"
         self._health = Health(answering.contract.full_name)
@@ -105,6 +104,6 @@ class _KnownProtocol(H11Protocol):
 
             async def known(scope: Scope, receive: Receive, send: Send) -> None:
                 scope["extensions"] = {**scope.get("extensions", {}), "tls": tls}
-                await application(scope, receive, send)  # type: ignore[arg-type]
+                await application(scope, receive, send)
 
-            self.app = known  # type: ignore[assignment]
+            self.app = known
