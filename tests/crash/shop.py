@@ -130,7 +130,7 @@ class Shop:
         return f"http://{self._http[name]}"
 
     def over_nats(self, at: str = "") -> str:
-        """Where every service is reached over NATS, as a setting; over another address of the broker, where one is given."""
+        """Where every service is reached over NATS, as a setting; the broker at another address, where one is given."""
         assert self.broker is not None
         return self.broker.url(at)
 
