@@ -63,7 +63,7 @@ class HttpCaller:
             return _unsayable(error)
         try:
             answer = await self.send(call, metadata, timeout)
-        except (TimeoutError, httpx2.TransportError, ChannelClosed) as error:
+        except (TimeoutError, httpx2.RequestError, ChannelClosed) as error:
             return Unknown(_unanswered(error, timeout))
         if answer.status in REPLIES:
             return self.read(answer)

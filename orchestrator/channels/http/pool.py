@@ -40,7 +40,7 @@ class Pool:
         """Write one request, once, and read the response; no body where it has more bytes than may be.
 
         Raises:
-            httpx2.TransportError: the connection could not be made, or broke.
+            httpx2.RequestError: the connection could not be made, broke, or carried what is no HTTP.
         """
         self._calls += 1
         connection = self._kept.pop()[0] if self._kept and not alone else self._new()

@@ -78,7 +78,7 @@ class OverHttp:
             answer = await caller.send(call, metadata, timeout)
         except TimeoutError:
             return Answer(StatusCode.DEADLINE_EXCEEDED, f"no answer within {timeout:g} s")
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             return Answer(StatusCode.UNAVAILABLE, f"{connected_to(self._address)}: {error!r}")
         return _read(caller, command, answer, dict(metadata).get(KEY, ""))
 
