@@ -90,7 +90,10 @@ class OverHttp:
         if command.name not in self._callers:
             rule = rule_of(command)
             if rule is None:
-                raise ContractError(f"{command.name} has no HTTP rule, so it cannot be sent to {self._address}")
+                raise ContractError(
+                    f"{command.name} has no HTTP rule, so it cannot be sent to {self._address}; add "
+                    "`option (google.api.http)` to its contract, or `http:` to an overlay"
+                )
             self._callers[command.name] = HttpCaller(self._connections, command, rule, self._settings)
         return self._callers[command.name]
 
