@@ -15,7 +15,8 @@ import uvicorn
 from google.rpc import status_pb2
 
 from orchestrator.channels.http.channel import HttpChannel
-from orchestrator.channels.http.settings import HTTP, HttpSettings
+from orchestrator.channels.http.settings import HttpSettings
+from orchestrator.contract.addresses import HTTP
 from orchestrator.participant.http_answers import HEALTH_PATH
 from orchestrator.participant.transcoding import Routes, Rule
 from orchestrator.testing.conformance.channels import (
