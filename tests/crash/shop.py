@@ -63,10 +63,12 @@ class Shop:
         self._environment |= {"SHOP_FAULTS": "true"} if faults else {}
         self._orchestrators: list[Process] = []
         self.broker = Broker(folder / "broker", self._guardian) if channels else None
-        self._http = dict(zip(FULL_NAMES, free_addresses(len(FULL_NAMES)), strict=True)) if channels else {}
+        # Asked for at once: until somebody listens at an address, it may be given again.
+        free = free_addresses(2 * len(FULL_NAMES))
+        self._http = dict(zip(FULL_NAMES, free[len(FULL_NAMES) :], strict=True)) if channels else {}
         self.services = {
             name: self._service(name, address)
-            for name, address in zip(FULL_NAMES, free_addresses(len(FULL_NAMES)), strict=True)
+            for name, address in zip(FULL_NAMES, free[: len(FULL_NAMES)], strict=True)
         }
 
     def __enter__(self) -> Self:

@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from orchestrator.testing.conformance.channels import SCENARIOS
-from tests.conformance.channels import over_grpc, over_http
+import pytest
+
+from tests.conformance.channels import over_grpc, over_http, over_nats
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
-    from orchestrator.testing.conformance.channels import Mark, OpenChannel
+    from orchestrator.testing.conformance.channels import ChannelUnderTest, Mark, OpenChannel
+    from tests.support.nats import NatsServer
 
 
 class Kind(NamedTuple):
     """A kind of channel.
 
     Attributes:
-        open: opens one.
+        opener: what opens one; made with the broker, where it has one.
         lacks: what it cannot do.
+        has_broker: it goes over a broker.
     """
 
-    open: OpenChannel
+    opener: Callable[..., AbstractAsyncContextManager[ChannelUnderTest]]
     lacks: frozenset[Mark]
+    has_broker: bool = False
 
 
 CHANNELS: Final = {
     "grpc": Kind(over_grpc.open_grpc, over_grpc.LACKS),
     "http": Kind(over_http.open_http, over_http.LACKS),
+    "nats": Kind(over_nats.open_nats, over_nats.LACKS, has_broker=True),
 }
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each channel meets each scenario."""
-    if {"kind", "scenario"} <= set(metafunc.fixturenames):
-        metafunc.parametrize("kind", CHANNELS.values(), ids=CHANNELS)
-        metafunc.parametrize("scenario", SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
+@pytest.fixture(params=CHANNELS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Each kind of channel."""
+    return CHANNELS[request.param]
+
+
+@pytest.fixture
+def open_channel(kind: Kind, request: pytest.FixtureRequest) -> OpenChannel:
+    """Opens a channel of this kind."""
+    if not kind.has_broker:
+        return kind.opener
+    broker: NatsServer = request.getfixturevalue("shared_nats")
+    return partial(kind.opener, broker)

@@ -7,7 +7,8 @@ from typing import Final
 from orchestrator.testing.conformance.channels.answers import ANSWERS
 from orchestrator.testing.conformance.channels.health import HEALTH
 from orchestrator.testing.conformance.channels.losses import LOSSES
+from orchestrator.testing.conformance.channels.queues import QUEUES
 from orchestrator.testing.conformance.channels.restarts import RESTARTS
 
-SCENARIOS: Final = (*ANSWERS, *LOSSES, *RESTARTS, *HEALTH)
+SCENARIOS: Final = (*ANSWERS, *LOSSES, *RESTARTS, *QUEUES, *HEALTH)
 """What a channel must do."""

@@ -52,8 +52,12 @@ async def _comes_to_serve(channel: Channel, *, serves: bool) -> None:
 
 HEALTH: Final = (
     Scenario("a participant serves if it says so now", _told_health),
-    Scenario("a participant that tells nothing may serve", _untold_health, frozenset({Mark.SILENT_HEALTH})),
+    Scenario("a participant that tells nothing may serve", _untold_health),
     Scenario("where nobody is, nobody serves", _health_of_nobody),
-    Scenario("a participant that dies serves no more, until it is back", _health_after_a_restart),
+    Scenario(
+        "a participant that dies serves no more, until it is back",
+        _health_after_a_restart,
+        frozenset({Mark.PRESENCE}),
+    ),
 )
 """The scenarios of this file."""

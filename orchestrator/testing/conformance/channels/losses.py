@@ -42,7 +42,9 @@ async def _timeout(under_test: ChannelUnderTest, *, takes_effect_first: bool) ->
         timeout *= 2
         outcome = await send(channel, timeout=timeout)
 
-    _expect_unknown(outcome, StatusCode.DEADLINE_EXCEEDED)
+    expect(isinstance(outcome, Unknown) and not outcome.final, f"a timeout is unknown, not {outcome}")
+    assert isinstance(outcome, Unknown)
+    expect_equal(outcome.failure.code, StatusCode.DEADLINE_EXCEEDED, "its code")
     held.released.set()
     await works_again(under_test, channel)
 

@@ -13,16 +13,12 @@ from orchestrator.testing.conformance.channels.scenario import (
     answering,
     expect_equal,
     reply_of,
-    request_of,
     send,
-    text_of,
     works_again,
 )
 
 if TYPE_CHECKING:
-    from orchestrator.testing.conformance.channels.harness import Arrived, ChannelUnderTest
-
-_KEPT: Final = 10
+    from orchestrator.testing.conformance.channels.harness import ChannelUnderTest
 
 
 async def _participant(under_test: ChannelUnderTest) -> None:
@@ -49,26 +45,6 @@ async def _orchestrator(under_test: ChannelUnderTest) -> None:
     held.released.set()
 
     await works_again(under_test, second)
-
-
-async def _kept(under_test: ChannelUnderTest) -> None:
-    arrived: list[str] = []
-
-    async def answer(each: Arrived) -> bytes:
-        arrived.append(text_of(each.request))
-        return reply_of(f"to {arrived[-1]}")
-
-    under_test.answer = answer
-    channel = under_test.open()
-    await under_test.stop_participant()
-    calls = [asyncio.ensure_future(send(channel, request_of(str(number)))) for number in range(_KEPT)]
-    await asyncio.sleep(0)
-
-    await under_test.start_participant()
-    outcomes = await asyncio.gather(*calls)
-
-    expect_equal(outcomes, [Completed(reply_of(f"to {number}")) for number in range(_KEPT)], "the answers")
-    expect_equal(sorted(arrived), sorted(map(str, range(_KEPT))), "the commands that arrived, each once")
 
 
 async def _broker(under_test: ChannelUnderTest) -> None:
@@ -99,7 +75,6 @@ _BROKER: Final = frozenset({Mark.BROKER})
 
 RESTARTS: Final = (
     Scenario("a participant that was restarted is reached again", _participant),
-    Scenario("a command waits for a participant that is away, and arrives once", _kept, frozenset({Mark.KEEPS})),
     Scenario("another channel works while an answer to the first one is under way", _orchestrator),
     Scenario("a broker that was killed and restarted carries commands again", _broker, _BROKER),
     Scenario("a call outlives that the broker is killed during it", _broker_during_a_call, _BROKER),
