@@ -68,10 +68,10 @@ class QueuedParticipant:
 
     async def _take(self) -> None:
         stream = self._client.jetstream()
-        while True:
+        commands = await stream.pull_subscribe_bind(consumer_of(self._service), self._subjects.commands)
+        # The library may swallow that this task is cancelled.
+        while not self._client.is_closed:
             with contextlib.suppress(nats.errors.Error, TimeoutError):
-                consumer = consumer_of(self._service)
-                commands = await stream.pull_subscribe_bind(consumer, self._subjects.commands)
                 for message in await commands.fetch(10, timeout=1):
                     command = QueuedCommand.read(message.headers, message.data)
                     _, method = self._subjects.method(message.subject)
