@@ -2,6 +2,9 @@
 
 A reply carries what a gRPC call ends with, so it is read as that is. One thing gRPC does not know: a command that was
 taken after its instant was not executed. That attempt had no effect, whatever its contract says of the code.
+
+And the queue may have delivered a command before, to a participant that died. Then a refusal of a later delivery
+settles nothing, as a refusal of a later attempt does not.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from grpc.aio import AioRpcError, Metadata
 from orchestrator.channels.grpc.status import outcome_of
 from orchestrator.channels.status import IDEMPOTENCY_KEY, REPLY_MISSING, REPLY_TOO_LARGE, too_large
 from orchestrator.contract.status_code import StatusCode
-from orchestrator.journal.outcome import Completed, Failure, Outcome, Retry, Unknown
+from orchestrator.journal.outcome import Completed, Failure, Outcome, Rejected, Retry, Unknown
 from orchestrator.participant.queued.command import EXPIRED_IN_QUEUE
 from orchestrator.participant.queued.reply import OK, QueuedReply, UnreadableReplyError
 
@@ -35,6 +38,7 @@ NO_ANSWER: Final = "NO_ANSWER"
 
 # JetStream gives one number to whatever keeps it from storing a message; that a limit is reached, it says in words.
 _NOT_STORED: Final = 10077
+_FIRST: Final = 1
 _LIMIT: Final = "maximum"
 
 
@@ -60,7 +64,19 @@ def outcome_of_reply(received: Received, rules: Sequence[OutcomeRule], key: str,
     if isinstance(outcome, Completed):
         return outcome
     if outcome.failure.reason == EXPIRED_IN_QUEUE and outcome.failure.code is StatusCode.DEADLINE_EXCEEDED:
-        return Retry(outcome.failure)
+        outcome = Retry(outcome.failure)
+    return outcome if reply.delivery == _FIRST else _after_another_delivery(outcome)
+
+
+def _after_another_delivery(outcome: Outcome) -> Outcome:
+    """What is said of a delivery that may not be the first: an earlier one may have had an effect.
+
+    Only the guard's own refusal holds for all of them.
+    """
+    if isinstance(outcome, Retry):
+        return Unknown(outcome.failure, outcome.retry_after)
+    if isinstance(outcome, Rejected) and not outcome.echoed:
+        return Unknown(outcome.failure)
     return outcome
 
 
