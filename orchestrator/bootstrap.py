@@ -27,9 +27,16 @@ from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
 from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
 from orchestrator.channels.grpc.securing import SecurityFiles, open_security
+from orchestrator.channels.http.channel import HttpChannel
+from orchestrator.channels.http.settings import HttpSettings
+from orchestrator.channels.nats.answers import NatsAnswers
+from orchestrator.channels.nats.channel import NatsChannel, NatsConnections, NatsSettings
+from orchestrator.channels.nats.securing import refuse_readable
 from orchestrator.channels.router import Router
+from orchestrator.connections.nats_security import NatsFiles, NatsSecurity
 from orchestrator.connections.tls import keep_fresh
-from orchestrator.contract.addresses import GRPC, default_address
+from orchestrator.contract.addresses import GRPC, HTTP, HTTPS, NATS, TLS, default_address
+from orchestrator.contract.rules.http import check_mapped
 from orchestrator.doors import Doors, DoorSecurity, application_of, metrics_door
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.replica.figures import FigurePasses
@@ -57,6 +64,7 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import Input, Result, SagaDefinition
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.ports.channel import Channel
+    from orchestrator.ports.queued import Answers
     from orchestrator.settings import Settings
 
     Definition = SagaDefinition[Any, Any, Any]
@@ -164,9 +172,12 @@ async def _assembled(
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
         where = addresses(definitions, settings.participants)
+        _refuse_unmapped(definitions, where)
         security = security_of(settings, where)
-        participants = Router(where, channel_kinds(settings, security))
+        clock, owner = SystemClock(), _owner()
+        participants = Router(where, channel_kinds(settings, security, owner))
         stack.push_async_callback(participants.close)
+        refuse_readable(participants.of_kind(NatsChannel), insecure=settings.insecure)
         if sources := security.sources():
             stack.callback(asyncio.create_task(keep_fresh(sources)).cancel)
         services, over_grpc = _services_of(definitions).values(), participants.of_kind(GrpcChannel)
@@ -174,7 +185,6 @@ async def _assembled(
         stack.push_async_callback(live.close)
         if settings.drift_check:
             await live.refuse_drift()
-        clock, owner = SystemClock(), _owner()
         observer = open_observability(os.environ, where, metrics_door(settings, entry))
         stack.push_async_callback(observer.close)
         journal = await open_store(settings.journal, clock.now, settings.journal_listen, observer.committed)
@@ -184,7 +194,7 @@ async def _assembled(
         stack.push_async_callback(_pass_on, observer, republishing)
         replica = assemble(
             definitions,
-            Adapters(journal, participants, observer, clock, random.random),
+            Adapters(journal, participants, observer, clock, random.random, _answers(stack, participants, settings)),
             owner=owner,
             lease=settings.lease_seconds,
             limits=_limits(settings, definitions),
@@ -311,6 +321,13 @@ def _refuse_violations(definitions: Iterable[Definition]) -> None:
         raise DefinitionError("\n".join(["not served, because of:", *dict.fromkeys(violations)]))
 
 
+def _refuse_unmapped(definitions: Sequence[Definition], where: Mapping[str, str]) -> None:
+    """Refuse participants over HTTP whose contracts do not say how a command is called there."""
+    violations = check_mapped(_services_of(definitions).values(), where, sent_by(definitions))
+    if violations:
+        raise DefinitionError("\n".join(["not served, because of:", *map(str, violations)]))
+
+
 def _services_of(definitions: Iterable[Definition]) -> dict[str, ServiceDescriptor]:
     """The services that the sagas call, or that compensate for them, by their full names."""
     return {name: service for definition in definitions for name, service in definition.services.items()}
@@ -379,9 +396,51 @@ def security_of(settings: Settings, where: Mapping[str, str]) -> Security:
     return open_security(files, where, insecure=settings.insecure)
 
 
-def channel_kinds(settings: Settings, security: Security) -> dict[str, Callable[[str], Channel]]:
-    """What opens a channel to a participant, by the scheme of its address."""
-    return {GRPC: partial(GrpcChannel, settings=channel_settings(settings, security))}
+def channel_kinds(
+    settings: Settings, security: Security, replica: str = "nobody"
+) -> dict[str, Callable[[str], Channel]]:
+    """What opens a channel to a participant, by the scheme of its address; a replica is answered by its name.
+
+    Raises:
+        SettingsError: a file cannot be used.
+    """
+    over_nats = NatsSettings(
+        nats_security(settings),
+        replica,
+        settings.nats_group,
+        settings.nats_queue_seconds,
+        settings.most_message_bytes,
+        security.tokens,
+    )
+    connections = NatsConnections(over_nats.security)
+    over_http = HttpSettings(settings.most_message_bytes, settings.http_idle_seconds, security.tls, security.tokens)
+    return {
+        GRPC: partial(GrpcChannel, settings=channel_settings(settings, security)),
+        HTTP: partial(HttpChannel, HTTP, settings=over_http),
+        HTTPS: partial(HttpChannel, HTTPS, settings=over_http),
+        NATS: partial(NatsChannel, NATS, settings=over_nats, connections=connections),
+        TLS: partial(NatsChannel, TLS, settings=over_nats, connections=connections),
+    }
+
+
+def nats_security(settings: Settings) -> NatsSecurity:
+    """What connections to NATS are secured with.
+
+    Raises:
+        SettingsError: a file cannot be used.
+    """
+    files = NatsFiles(settings.nats_ca, settings.nats_certificate, settings.nats_key, settings.nats_login)
+    return NatsSecurity(files)
+
+
+def _answers(stack: AsyncExitStack, participants: Router, settings: Settings) -> Answers | None:
+    """What tells of answers that come by a queue; ``None`` where no participant is reached over one."""
+    by_queue = participants.of_kind(NatsChannel)
+    if not by_queue:
+        return None
+    answers = NatsAnswers(by_queue.values(), settings.nats_group)
+    stack.callback(answers.close)
+    return answers
 
 
 def channel_settings(settings: Settings, security: Security) -> ChannelSettings:

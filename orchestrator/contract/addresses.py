@@ -15,8 +15,16 @@ from google.protobuf import descriptor_pb2
 if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
+NATS: Final = "nats"
+TLS: Final = "tls"
+"""The schemes of addresses behind which there is NATS; the second one is encrypted."""
+
 GRPC: Final = "grpc"
 """The scheme of addresses that have none."""
+
+HTTP: Final = "http"
+HTTPS: Final = "https"
+"""The schemes of participants that are reached over HTTP."""
 
 # What gRPC itself resolves: it is given such an address as it is.
 _RESOLVED_BY_GRPC: Final = frozenset({"dns", "unix", "unix-abstract", "ipv4", "ipv6", "vsock", "xds"})
@@ -47,9 +55,16 @@ def split_scheme(address: str) -> tuple[str, str]:
     return scheme.lower(), rest.rstrip("/")
 
 
+def connected_to(address: str) -> str:
+    """To what a connection is made for an address: without its scheme, a path over HTTP, and a prefix over NATS."""
+    scheme, target = split_scheme(address)
+    return target.partition("/")[0] if scheme in (HTTP, HTTPS, NATS, TLS) else target
+
+
 def split_address(address: str) -> tuple[str, str]:
-    """The host, without the brackets of an IPv6 one, and the port; either may be empty. The scheme is dropped."""
-    rest = address.rstrip("/").rpartition("/")[2].removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:")
+    """The host, without the brackets of an IPv6 one, and the port; either may be empty. Scheme and path are dropped."""
+    rest = connected_to(address).rstrip("/").rpartition("/")[2]
+    rest = rest.removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:")
     host, colon, port = rest.rpartition(":")
     if not colon or rest.endswith("]"):
         host, port = rest, ""

@@ -7,7 +7,8 @@
     })
 
 The headers ``Idempotency-Key``, ``Compensates`` and ``Verifies`` say what the metadata of the same names say to a gRPC
-service, and the response echoes ``Idempotency-Key``. What a response says of the effect:
+service, and the response echoes ``Idempotency-Key``. After the seconds of ``Request-Timeout``, nothing is begun. What a
+response says of the effect:
 
 | status                  | the guard                                                               |
 |-------------------------|-------------------------------------------------------------------------|
@@ -21,18 +22,22 @@ its method, path, query and body.
 """
 
 import logging
+import math
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
+from orchestrator.participant.callers import caller_of_scope
 from orchestrator.participant.driving import AsyncRecords, answer_async
 from orchestrator.participant.errors import GuardRefusal, Rejection
+from orchestrator.participant.http_answers import REQUEST_TIMEOUT
 from orchestrator.participant.metadata import IDEMPOTENCY_KEY, CallMetadata, Kind
 from orchestrator.participant.problems import FailedResponseError, PostponedResponseError, Response
 from orchestrator.participant.routes import Routes
 from orchestrator.participant.steps import Call
-from orchestrator.participant.trust import Caller, Trusts, everybody, refuse_untrusted
+from orchestrator.participant.trust import Trusts, everybody, refuse_untrusted
 
 _LOGGER = logging.getLogger("orchestrator.participant")
 
@@ -85,12 +90,12 @@ class GuardMiddleware:
         kind = self._routes.kind(scope["method"], scope["path"].removeprefix(scope.get("root_path", "")))
         if kind is None and metadata == CallMetadata(saga_id=metadata.saga_id, traceparent=metadata.traceparent):
             return await self._app(scope, receive, send)
-        key = None
+        key, late_at = None, time.monotonic() + _seconds_left(scope)
         try:
             call = await self._begin(scope, receive, kind, metadata)
             if call is None:
                 return None
-            response, is_echoed = await self._answer(call, scope, receive)
+            response, is_echoed = await self._answer(call, scope, receive, late_at)
             key = metadata.idempotency_key if is_echoed else None
         except GuardRefusal as refusal:
             response, key = Response.of_refusal(refusal), metadata.idempotency_key if refusal.echo else None
@@ -106,7 +111,7 @@ class GuardMiddleware:
         if kind is None:
             _LOGGER.error("%s came with a key and is not listed among the guarded routes; it is refused", route)
             raise GuardRefusal("ROUTE_NOT_GUARDED", f"{route} is not listed for the guard", code="UNIMPLEMENTED")
-        refuse_untrusted(self._trusts, partial(_caller_of, scope), kind, metadata, route)
+        refuse_untrusted(self._trusts, partial(caller_of_scope, scope), kind, metadata, route)
         if wrong := [f"{name} {nonsense}" for name, nonsense in metadata.nonsense(kind)]:
             raise GuardRefusal("INVALID_HEADERS", "; ".join(wrong), code="INVALID_ARGUMENT")
         body = bytearray()
@@ -124,12 +129,14 @@ class GuardMiddleware:
         head = b"%s %s?%s\n" % (scope["method"].encode(), path, scope.get("query_string", b""))
         return Call(kind, route, head + bytes(body), metadata)
 
-    async def _answer(self, call: Call, scope: Scope, receive: Receive) -> tuple[Response, bool]:
+    async def _answer(self, call: Call, scope: Scope, receive: Receive, late_at: float) -> tuple[Response, bool]:
         body = call.request.partition(b"\n")[2]
         last: Response | None = None
 
         async def run() -> bytes:
             nonlocal last
+            if time.monotonic() >= late_at:  # it asks again, with the same key
+                raise GuardRefusal("TOO_LATE", "the caller does not wait any longer", code="DEADLINE_EXCEEDED")
             last = await _response_of(self._app, scope, body, receive)
             return last.reply()
 
@@ -138,17 +145,13 @@ class GuardMiddleware:
         return last if last is not None and is_new else Response.recorded(answer.content), answer.echo
 
 
-def _caller_of(scope: Scope) -> Caller:
-    """The caller, by the scope of a call."""
-    said = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"]
-    peer = ":".join(map(str, scope.get("client") or ()))
-    chain = scope.get("extensions", {}).get("tls", {}).get("client_cert_chain") or ()
-    names: tuple[str, ...] = ()
-    for leaf in [*chain][:1]:
-        from orchestrator.participant.certificates import names_now  # noqa: PLC0415 - many servers tell of none
-
-        names = names_now(leaf.encode())
-    return Caller(names, said[0] if len(said) == 1 else "", peer)
+def _seconds_left(scope: Scope) -> float:
+    """For how long the caller waits; what is no number of seconds says nothing."""
+    said = [value for name, value in scope["headers"] if name.lower() == REQUEST_TIMEOUT.encode()]
+    try:
+        return float(said[0]) if len(said) == 1 else math.inf
+    except ValueError:
+        return math.inf
 
 
 async def _response_of(app: App, scope: Scope, body: bytes, receive: Receive) -> Response:

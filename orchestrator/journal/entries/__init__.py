@@ -15,6 +15,7 @@ from orchestrator.journal.entries.commands import (
     CommandAbandoned,
     CommandCompleted,
     CommandIntended,
+    CommandQueued,
     CommandRefused,
 )
 from orchestrator.journal.entries.compensations import CompensationBegan, CompensationCompleted, CompensationRejected
@@ -47,6 +48,7 @@ __all__ = [
     "CommandAbandoned",
     "CommandCompleted",
     "CommandIntended",
+    "CommandQueued",
     "CommandRefused",
     "CompensationBegan",
     "CompensationCompleted",
@@ -78,6 +80,7 @@ __all__ = [
 Entry: TypeAlias = (
     SagaStarted
     | CommandIntended
+    | CommandQueued
     | AttemptFailed
     | CommandCompleted
     | CommandRefused

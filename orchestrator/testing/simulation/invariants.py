@@ -16,6 +16,7 @@ from orchestrator.journal.entries import (
     CommandAbandoned,
     CommandCompleted,
     CommandIntended,
+    CommandQueued,
     CommandRefused,
     CompensationBegan,
     CompensationCompleted,
@@ -253,6 +254,7 @@ class Invariants:
                 | SagaCompleted()
                 | SagaCompensated()
                 | SagaPartiallyCompensated()
+                | CommandQueued()
                 | AttemptFailed()
                 | CommandAbandoned()
                 | CompensationBegan()
