@@ -90,8 +90,8 @@ def test_an_event_with_a_sensitive_field_breaks_event_is_public() -> None:
 
 
 def test_an_event_that_is_not_awaited_breaks_call_is_awaited() -> None:
-    async def place(order: StartOrderRequest, shop: Shop) -> Receipt:
-        publish(ReserveStockRequest())  # type: ignore[unused-coroutine]
+    async def place(_order: StartOrderRequest, shop: Shop) -> Receipt:
+        publish(ReserveStockRequest())
         await shop.inventory.ReserveStock(RESERVE)
         return Receipt()
 
