@@ -6,22 +6,10 @@ from http import HTTPStatus
 from typing import Final
 
 from orchestrator.participant.errors import PostponedError, Refusal, RefusedError
+from orchestrator.participant.http_answers import JSON, PROBLEM, STATUSES, problem
 
-PROBLEM: Final = "application/problem+json"
-JSON: Final = "application/json"
-
-_STATUSES: Final = {
-    "INVALID_ARGUMENT": 400,
-    "UNAUTHENTICATED": 401,
-    "PERMISSION_DENIED": 403,
-    "NOT_FOUND": 404,
-    "ALREADY_EXISTS": 422,
-    "FAILED_PRECONDITION": 422,
-    "OUT_OF_RANGE": 422,
-    "PAYLOAD_TOO_LARGE": 413,
-    "UNIMPLEMENTED": 501,
-    "UNAVAILABLE": 503,
-}
+# No status code of gRPC says it.
+_TOO_LARGE: Final = "PAYLOAD_TOO_LARGE"
 # They say that another attempt may go another way: a timeout, a conflict.
 _FAILED: Final = frozenset({408, 409})
 # They say: no effect yet, try again.
@@ -62,16 +50,11 @@ class Response:
     @classmethod
     def of_refusal(cls, refusal: Refusal) -> "Response":
         """A refusal as problem details, with its reason."""
-        status = HTTPStatus(_STATUSES.get(refusal.code, HTTPStatus.INTERNAL_SERVER_ERROR))
-        problem = {
-            "type": "about:blank",
-            "title": status.phrase,
-            "status": status.value,
-            "detail": refusal.message,
-            "reason": refusal.reason,
-            "metadata": refusal.metadata,
-        }
-        return cls.of(status, PROBLEM, json.dumps(problem).encode())
+        is_too_large = refusal.code == _TOO_LARGE
+        status = 413 if is_too_large else STATUSES.get(refusal.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+        code = refusal.code if refusal.code in STATUSES else ""
+        told = problem(status, refusal.message, code=code, reason=refusal.reason, metadata=refusal.metadata)
+        return cls.of(status, PROBLEM, json.dumps(told).encode())
 
     def to_bytes(self) -> bytes:
         """This response as the guard records it: status, content-type and body."""

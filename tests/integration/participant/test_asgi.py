@@ -165,6 +165,7 @@ async def test_a_raised_rejection_is_a_problem_with_its_reason_and_is_recorded(h
         "title": "Not Found",
         "status": 404,
         "detail": "no room",
+        "code": "NOT_FOUND",
         "reason": "NO_ROOM",
         "metadata": {"rooms": "0"},
     }
