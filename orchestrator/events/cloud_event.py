@@ -21,7 +21,7 @@ import enum
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from cloudevents.core.bindings.http import HTTPMessage, to_binary
+from cloudevents.core.bindings.http import HTTPMessage, to_binary, to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 from google.protobuf import json_format
@@ -57,6 +57,16 @@ def binary_form(kept: KeptEvent, data_format: DataFormat) -> tuple[dict[str, str
     return dict(message.headers), bytes(message.body)
 
 
+def structured_form(kept: KeptEvent, data_format: DataFormat) -> tuple[dict[str, str], bytes]:
+    """An event as one JSON document: the structured content mode of CloudEvents; a protobuf message is in base64.
+
+    Raises:
+        UnknownEventType: its message is to be JSON, and its type is not known here.
+    """
+    message: HTTPMessage = to_structured(cloud_event(kept, data_format), _FORMAT)
+    return dict(message.headers), bytes(message.body)
+
+
 def cloud_event(kept: KeptEvent, data_format: DataFormat) -> CloudEvent:
     """An event with its attributes and data.
 
@@ -81,10 +91,10 @@ def cloud_event(kept: KeptEvent, data_format: DataFormat) -> CloudEvent:
     return CloudEvent(attributes, _data(event, data_format))
 
 
-def _data(event: OutboxEvent, data_format: DataFormat) -> bytes | str:
+def _data(event: OutboxEvent, data_format: DataFormat) -> bytes | dict[str, Any]:
     if data_format is DataFormat.PROTOBUF:
         return event.payload
     known = event_class(event.type)
     if known is None:
         raise UnknownEventType(f"no module of this process holds {event.type}: serve the saga that publishes it")
-    return json_format.MessageToJson(known.FromString(event.payload), indent=None)
+    return json_format.MessageToDict(known.FromString(event.payload))
