@@ -55,7 +55,7 @@ promtool: $(TOOLS)/promtool ## check the alert rules with Prometheus' own tool; 
 
 # Each test is in one of two tiers: tests/conftest.py names the folders that take long.
 test: $(INSTALLED) ## run the tests that a change can break, in minutes: all but those of test-long
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest -m "not long" --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-long: $(INSTALLED) ## run the tests that take longer: killed processes, a bad network, everything from outside
 	$(BIN)/pytest -m long

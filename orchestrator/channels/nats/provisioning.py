@@ -6,14 +6,13 @@ stays. Nothing is ever deleted: a stream may hold commands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.connections.nats import BrokerRefusedError, BrokerUnavailableError
 from orchestrator.participant.queued import streams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.channels.nats.channel import NatsChannel
     from orchestrator.connections.jetstream import JetStream

@@ -356,6 +356,13 @@ SELECT s.document, s.revision FROM schedule AS s WHERE s.name = $1;
 -- name: is_schedule_deleted
 SELECT d.uid FROM deleted_schedule AS d WHERE d.uid = $1;
 
+-- name: find_deleted_schedule
+SELECT d.document, d.revision
+FROM deleted_schedule AS d
+WHERE d.name = $1 AND d.document IS NOT NULL
+ORDER BY d.deleted_at DESC
+LIMIT 1;
+
 -- name: list_schedules
 SELECT s.document, s.revision FROM schedule AS s WHERE s.name > $1 ORDER BY s.name LIMIT $2;
 
@@ -385,9 +392,11 @@ RETURNING s.revision;
 
 -- name: delete_schedule
 WITH gone AS (
-    DELETE FROM schedule AS s WHERE s.uid = $1 RETURNING s.uid, s.name
+    DELETE FROM schedule AS s WHERE s.uid = $1 AND s.revision = $2 RETURNING s.uid, s.name, s.revision
 )
-INSERT INTO deleted_schedule (uid, name, deleted_at) SELECT g.uid, g.name, journal_now() FROM gone AS g RETURNING uid;
+INSERT INTO deleted_schedule (uid, name, deleted_at, revision, document)
+SELECT g.uid, g.name, journal_now(), g.revision, $3 FROM gone AS g
+RETURNING uid;
 
 -- name: create_bulk_act
 INSERT INTO bulk_act (bulk_id, revision, due_at, expires_at, document)
