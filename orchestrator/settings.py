@@ -46,7 +46,8 @@ class Settings(BaseSettings):
         sagas: the modules or packages that hold the sagas to serve, separated by commas.
         overlays: the files with options for contracts that are not ours to edit, separated by commas.
         participants: ``full.service.Name=host:port``, separated by commas; for services that are not at the
-            ``google.api.default_host`` of their contract. ``grpc://host:port`` says the same.
+            ``google.api.default_host`` of their contract. ``grpc://host:port`` says the same; over HTTP it is
+            ``http://host:port/path`` or ``https://host:port/path``.
         processes: how many replicas ``orchestrator serve`` runs on ``listen``, each a process of its own.
         drain_seconds: how long a shutdown waits for answers in flight.
         most_in_flight: calls that may be in flight to one participant at once.
@@ -67,6 +68,8 @@ class Settings(BaseSettings):
             larger request of a saga is not sent and counts as rejected; a larger reply is a lost answer.
         keepalive_seconds: how long a connection to a participant may be without a sign of life, while calls are in
             flight, before it is tested; 0 for never.
+        http_idle_seconds: how long a connection to a participant over HTTP may be idle and be used again; less than
+            after which the participant, or a proxy before it, closes it.
         drift_check: whether the contracts of live participants are compared with those known here.
         lease_seconds: after how long others may take over when this replica falls silent.
         retention: how long sagas are kept that have ended, by definition and status, and what becomes of them then; see
@@ -94,6 +97,13 @@ class Settings(BaseSettings):
             not that of the host in their address.
         participant_tokens: ``full.service.Name=file``, separated by commas: what is sent to a participant as
             ``authorization: Bearer <token>``.
+        events_sinks: ``name=url``, separated by commas: whom events are told, as
+            :mod:`orchestrator.events.addresses` reads it. With a sink, the life of every saga is told, too.
+        events_secrets: ``name=file``, separated by commas: the secrets with which what is sent to a webhook is signed.
+        events_tls_ca: the file of the authorities whose certificates webhooks must have; without, those that the
+            machine trusts.
+        events_give_up_seconds: from its first failure on, after which an event becomes a dead letter.
+        events_keep_days: for how long events are kept after they happened, so that they can be told again.
         insecure: listen to a network without TLS, send commands over one without TLS, or listen to one with nobody
             known but the local operator; logged at each start.
         four_eyes: what two people must ask for: ``resolve``, ``skip``, ``approve`` or ``approve:<name>``, separated by
@@ -130,6 +140,7 @@ class Settings(BaseSettings):
     most_watchers: int = Field(default=256, ge=0)
     most_message_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, lt=2**31)
     keepalive_seconds: float = Field(default=20.0, ge=0, le=86_400)
+    http_idle_seconds: float = Field(default=4.0, ge=0, le=3600)
     drift_check: bool = True
     lease_seconds: float = Field(default=15.0, gt=0)
     stall_seconds: float = Field(default=5.0, gt=0)
@@ -150,6 +161,11 @@ class Settings(BaseSettings):
     participant_tls_key: Path | None = None
     participant_tls_names: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     participant_tokens: Annotated[dict[str, Path], NoDecode] = Field(default_factory=dict)
+    events_sinks: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    events_secrets: Annotated[dict[str, Path], NoDecode] = Field(default_factory=dict)
+    events_tls_ca: Path | None = None
+    events_give_up_seconds: float = Field(default=86_400.0, ge=0)
+    events_keep_days: float = Field(default=7.0, gt=0)
     insecure: bool = False
     four_eyes: Annotated[tuple[str, ...], NoDecode] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -219,6 +235,8 @@ class Settings(BaseSettings):
 
     @field_validator(
         "participants",
+        "events_sinks",
+        "events_secrets",
         "participant_tls_names",
         "participant_tokens",
         "jwt_role_names",
@@ -290,6 +308,7 @@ _TAKES: Final = {
     "most_watchers": "a whole number, 0 or more",
     "stall_seconds": "a number of seconds, more than 0",
     "keepalive_seconds": "a number of seconds from 0, for never, to 86400",
+    "http_idle_seconds": "a number of seconds from 0, for a new connection each time, to 3600",
     "drift_check": "true or false",
     "most_message_bytes": "a whole number of bytes, 1024 or more",
     "lease_seconds": "a number of seconds, more than 0",
@@ -310,6 +329,11 @@ _TAKES: Final = {
     "participant_tls_key": "a file",
     "participant_tls_names": "full.service.Name=name, separated by commas",
     "participant_tokens": "full.service.Name=file, separated by commas",
+    "events_sinks": "name=url, separated by commas, such as analytics=nats://127.0.0.1:4222/events",
+    "events_secrets": "name=file, separated by commas",
+    "events_tls_ca": "a file",
+    "events_give_up_seconds": "a number of seconds, 0 or more",
+    "events_keep_days": "a number of days, more than 0",
     "insecure": "true or false",
     "four_eyes": "resolve, skip, approve or approve:<name of an approval>, separated by commas",
     "log_level": "DEBUG, INFO, WARNING or ERROR",

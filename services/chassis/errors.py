@@ -4,9 +4,11 @@
     ├── InvalidRequest   the request breaks its contract; nothing was done
     ├── Rejection        a definite business refusal; repeating the command does not change it
     ├── Unavailable      a passing failure; the same command may succeed later
+    ├── Late             the caller does not wait any longer
+    ├── Explained        another status, with a reason for programs
     └── InternalError    anything else that a servicer raises: logged, and answered without inner details
 
-Each knows its google.rpc.Status, which the interceptor gives to the caller.
+Each knows its google.rpc.Status, which the caller is given.
 """
 
 from collections.abc import Iterable, Mapping
@@ -135,6 +137,30 @@ class Unavailable(ServiceError):
         delay = Duration()
         delay.FromTimedelta(self.retry_after)
         return (error_details_pb2.RetryInfo(retry_delay=delay),)
+
+
+class Late(ServiceError):
+    """The deadline is over: DEADLINE_EXCEEDED. Whether the call took effect is unknown."""
+
+    def __init__(self) -> None:
+        super().__init__(grpc.StatusCode.DEADLINE_EXCEEDED, "the caller does not wait any longer")
+
+
+class Explained(ServiceError):
+    """A status with google.rpc.ErrorInfo that no business has given; the guard does not know of it.
+
+    Args:
+        code: the status.
+        message: what a person reads.
+        reason: what a program may branch on, in UPPER_SNAKE.
+    """
+
+    def __init__(self, code: grpc.StatusCode, message: str, reason: str) -> None:
+        super().__init__(code, message)
+        self.reason = reason
+
+    def _details(self, domain: str) -> Iterable[Message]:
+        return (error_details_pb2.ErrorInfo(reason=self.reason, domain=domain),)
 
 
 class InternalError(ServiceError):

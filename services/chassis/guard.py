@@ -1,26 +1,25 @@
 """The guard of the chassis: the rules of ``orchestrator.participant.guard``, one hop to a worker thread a transaction.
 
 Here a call's business is a plain function of a connection, and requests, replies and rejections are messages. A
-rejection is *settled* where it holds for every attempt of its key; the interceptor then echoes the key.
+rejection is *settled* where it holds for every attempt of its key; the answer then echoes the key.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from orchestrator.participant import GuardRefusal, Kind, guard, steps
-from orchestrator.participant.callers import caller_of
 from orchestrator.participant.driving import follow, take
 from orchestrator.participant.engines import ConnectionRecords
 from orchestrator.participant.errors import RefusedError
 from orchestrator.participant.metadata import CallMetadata
 from orchestrator.participant.records import Record
-from orchestrator.participant.trust import Trusts, refuse_untrusted
+from orchestrator.participant.trust import Caller, Trusts, refuse_untrusted
 from services.chassis.database import Database
 from services.chassis.errors import Rejection, ServiceError, Unavailable
 
@@ -125,14 +124,14 @@ class Guard:
         return call.reply_type.FromString(answer.content)
 
 
-def refuse_stranger(trusts: Trusts, context: Any, kind: str, metadata: CallMetadata, method: str) -> None:  # noqa: ANN401 - gRPC's
+def refuse_stranger(trusts: Trusts, tell: Callable[[], Caller], kind: str, metadata: CallMetadata, method: str) -> None:
     """Refuse a call whose caller does not have the role that it needs; see ``orchestrator.participant.trust``.
 
     Raises:
         Rejection: CALLER_NOT_TRUSTED; it holds for this attempt alone.
     """
     try:
-        refuse_untrusted(trusts, partial(caller_of, context), kind, metadata, method)
+        refuse_untrusted(trusts, tell, kind, metadata, method)
     except GuardRefusal as refusal:
         raise _refused(refusal) from refusal
 

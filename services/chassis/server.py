@@ -1,52 +1,29 @@
-"""Runs one service as a gRPC server: what is opened, in which order, and how the server is drained."""
+"""Runs one service: what is opened, in which order, the ways by which its calls come, and how all of it is drained."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Generic
+from typing import Any, Generic, NamedTuple, Protocol
 
 import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_health.v1 import health
-from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from sqlalchemy import MetaData
 
+from services.chassis.answering import Answering
 from services.chassis.database import Database
-from services.chassis.decoding import Decoding
-from services.chassis.fault_service import NAME as FAULTS
-from services.chassis.fault_service import FaultInterceptor, FaultService, open_faults
-from services.chassis.faults import PlannedFaults
 from services.chassis.guard import Guard
-from services.chassis.health import Health
-from services.chassis.interceptor import ServiceInterceptor
 from services.chassis.listening import door
 from services.chassis.migration import migrate
+from services.chassis.over_grpc.server import GrpcServer
+from services.chassis.over_http.server import HttpServer
 from services.chassis.participant import Participant
-from services.chassis.reflection import add_reflection
 from services.chassis.settings import SettingsT, split_address
 from services.chassis.spans import open_tracing
-from shop.fault.v1.fault_pb2_grpc import add_FaultServiceServicer_to_server
-
-_MESSAGE_BYTES: Final = 16 * 1024 * 1024
-_METADATA_BYTES: Final = 64 * 1024
-_OPTIONS: Final = (
-    # Without reuse of the port, a second process on the same one is an error instead of a rival.
-    ("grpc.so_reuseport", 0),
-    # Callers may ping their connections as often as they like, and this side gives up dead connections too.
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 100),
-    ("grpc.http2.max_ping_strikes", 0),
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.http2.ping_timeout_ms", 20_000),
-    # As large as the largest message that the orchestrator sends by default.
-    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
-    ("grpc.max_metadata_size", _METADATA_BYTES),
-    ("grpc.absolute_max_metadata_size", _METADATA_BYTES),
-)
+from services.chassis.troubles import open_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +49,34 @@ class Service(Generic[SettingsT]):
     settings: type[SettingsT]
 
 
+class Served(NamedTuple):
+    """Where a service can be reached.
+
+    Attributes:
+        address: ``host:port`` for gRPC.
+        url: for HTTP; empty where it does not listen for that.
+    """
+
+    address: str
+    url: str
+
+
+class Entrance(Protocol):
+    """One of the ways by which calls come."""
+
+    async def start(self) -> None:
+        """Take calls from now on."""
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new calls, and let those in flight finish for so long."""
+
+
 @asynccontextmanager
-async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIterator[str]:
+async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIterator[Served]:
     """Serve until the block is left, then drain: take no new calls, let those in flight finish, close everything.
 
     Yields:
-        the address it listens on, with the port really taken.
+        where it listens, with the ports really taken.
 
     Raises:
         StartupError: the address, the database or a certificate cannot be used, or the door would be open to a network.
@@ -95,35 +94,36 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
         servicer = service.create(Guard(database), settings)
         if isinstance(servicer, AbstractAsyncContextManager):
             await stack.enter_async_context(servicer)
+        answering = Answering(service.contract, servicer, tracing=tracing, trusts=entrance.trusts, faults=faults)
+        server = GrpcServer(
+            answering,
+            servicer,
+            service.register,
+            faults,
+            entrance=entrance,
+            listen=settings.listen,
+            variable=f"{prefix}LISTEN",
+        )
+        entrances: list[Entrance] = [server]
+        url = ""
+        if settings.http:
+            http = HttpServer(answering, entrance=entrance, listen=settings.http, variable=f"{prefix}HTTP")
+            entrances.append(http)
+            url = http.address
+        if settings.nats:
+            # A service that takes no commands from a queue needs no client of one.
+            from services.chassis.over_nats.opening import open_queue  # noqa: PLC0415
 
-        around = _interceptors(service.contract, ServiceInterceptor(service.contract, tracing, entrance.trusts), faults)
-        server = grpc.aio.server(interceptors=around, options=(*_OPTIONS, *entrance.options))
-        service.register(servicer, server)
-        status = Health(service.contract.full_name)
-        add_HealthServicer_to_server(status, server)
-        served = [service.contract.full_name, health.SERVICE_NAME]
-        if faults is not None:
-            add_FaultServiceServicer_to_server(FaultService(faults, _methods(service.contract)), server)
-            served.append(FAULTS)
-        add_reflection(served, server)
-        address = entrance.open(server, settings.listen, variable=f"{prefix}LISTEN")
-        await server.start()
-        logger.info("%s listening on %s", service.name, address)
+            entrances.append(open_queue(answering, settings, prefix=prefix))
         try:
-            yield address
+            for each in entrances:
+                await each.start()
+            if url:
+                logger.info("%s answers HTTP at %s", service.name, url)
+            if settings.nats:
+                logger.info("%s takes commands from %s", service.name, settings.nats)
+            logger.info("%s listening on %s", service.name, server.address)
+            yield Served(server.address, url)
         finally:
             logger.info("%s draining", service.name)
-            status.drain()
-            await server.stop(settings.drain_seconds)
-
-
-def _interceptors(
-    contract: ServiceDescriptor, service: ServiceInterceptor, faults: PlannedFaults | None
-) -> list[grpc.aio.ServerInterceptor]:
-    """From the outermost on. Faults are inside: they raise as a servicer does, and its span shows them."""
-    troubles = [] if faults is None else [FaultInterceptor(faults, _methods(contract), contract.full_name)]
-    return [Decoding(), service, *troubles]
-
-
-def _methods(contract: ServiceDescriptor) -> frozenset[str]:
-    return frozenset(method.name for method in contract.methods)
+            await asyncio.gather(*(each.drain(settings.drain_seconds) for each in entrances))

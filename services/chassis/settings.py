@@ -4,6 +4,12 @@
 |-------------------------------|---------------------------------------------------------|-------------------------|
 | ``INVENTORY_LISTEN``          | where to listen, ``host:port``; port 0 takes a free one | the contract's          |
 |                               |                                                         | ``default_host``        |
+| ``INVENTORY_HTTP``            | where to listen for HTTP as well, ``host:port``         | no HTTP                 |
+| ``INVENTORY_NATS``            | where to take commands from a queue as well,            | no queue                |
+|                               | ``nats://host:port/prefix``, or ``tls://``              |                         |
+| ``INVENTORY_NATS_LOGIN``      | the file with a token, ``user:password``, or            | the broker asks nobody  |
+|                               | credentials, for the broker                             |                         |
+| ``INVENTORY_NATS_CA``         | the file of the authorities of the broker               | those of the system     |
 | ``INVENTORY_DATABASE_URL``    | ``sqlite:///path`` or ``postgresql://...``              | a file in ``STATE_DIR`` |
 | ``INVENTORY_DRAIN_SECONDS``   | how long calls in flight may take to finish at shutdown | 10                      |
 | ``INVENTORY_LOG_LEVEL``       | ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``           | ``INFO``                |
@@ -30,6 +36,8 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from services.chassis.queue_address import QueueAddress
 
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+):(\d{1,5})")
 _HIGHEST_PORT: Final = 65_535
@@ -62,6 +70,16 @@ def _checked_address(address: str) -> str:
     return address
 
 
+def _checked_optional(address: str) -> str:
+    return _checked_address(address) if address else address
+
+
+def _checked_queue(url: str) -> str:
+    if url:
+        QueueAddress.parse(url)
+    return url
+
+
 class Settings(BaseSettings):
     """The settings of one service. A service with settings of its own adds fields in a subclass."""
 
@@ -70,6 +88,10 @@ class Settings(BaseSettings):
     state_dir: Path = Field(Path(".state"), validation_alias="STATE_DIR")
     faults: bool = Field(False, validation_alias="SHOP_FAULTS")
     listen: Annotated[str, AfterValidator(_checked_address)]
+    http: Annotated[str, AfterValidator(_checked_optional)] = ""
+    nats: Annotated[str, AfterValidator(_checked_queue)] = ""
+    nats_login: Path | None = None
+    nats_ca: Path | None = None
     database_url: str
     drain_seconds: float = Field(10.0, ge=0, allow_inf_nan=False)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.message import Message
 
 from orchestrator.participant.metadata import CallMetadata
+from services.chassis.arrivals import Way
 from services.chassis.calls import TRACEPARENT
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -34,8 +35,8 @@ class Span(Protocol):
 class Tracing(Protocol):
     """Turns calls into spans."""
 
-    def start(self, method: str, request: Message, metadata: CallMetadata) -> Span:
-        """A call of ``method`` (its short name) arrived."""
+    def start(self, method: str, request: Message, metadata: CallMetadata, way: Way) -> Span:
+        """A call of ``method`` (its short name) arrived this way."""
 
     async def close(self) -> None:
         """Hand over what is still held back, in bounded time."""
@@ -48,7 +49,7 @@ class Untraced:
         self.trace_id = trace_id
         self.span_id = span_id
 
-    def start(self, method: str, request: Message, metadata: CallMetadata) -> Span:  # noqa: ARG002 - the port's
+    def start(self, method: str, request: Message, metadata: CallMetadata, way: Way) -> Span:  # noqa: ARG002 - the port's
         """Nothing is recorded."""
         caller = TRACEPARENT.fullmatch(metadata.traceparent or "")
         return self if caller is None else Untraced(caller[1], caller[2])

@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from orchestrator.participant.metadata import CallMetadata
+from services.chassis.arrivals import Way
 from services.chassis.calls import TRACEPARENT
 
 # Attributes.
@@ -86,7 +87,7 @@ class OtlpTracing:
     Args:
         name: the service's name, unless ``OTEL_SERVICE_NAME`` states another.
         contract: the full name of the gRPC service.
-        host: where the service is told to listen.
+        host: where the service is told to listen for gRPC.
         port: that port; 0 where the system chose one.
     """
 
@@ -97,12 +98,12 @@ class OtlpTracing:
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(channel_options=_channel_options())))
         self._tracer = self._provider.get_tracer(__name__)
 
-    def start(self, method: str, request: Message, metadata: CallMetadata) -> OtlpSpan:
+    def start(self, method: str, request: Message, metadata: CallMetadata, way: Way) -> OtlpSpan:
         """Start the span of a call, as a child of the caller's."""
         known: dict[str, Any] = {
-            RPC_SYSTEM: "grpc",
+            RPC_SYSTEM: way.value,
             RPC_METHOD: f"{self._contract}/{method}",
-            **self._where,
+            **(self._where if way is Way.GRPC else {}),
             ORDER_ID: getattr(request, "order_id", None),
             SAGA_ID: metadata.saga_id,
             IDEMPOTENCY_KEY: metadata.idempotency_key,

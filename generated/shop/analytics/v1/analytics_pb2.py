@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.type import date_pb2 as google_dot_type_dot_date__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
@@ -30,7 +31,7 @@ from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 from shop.type.v1 import type_pb2 as shop_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/analytics/v1/analytics.proto\x12\x11shop.analytics.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"\x8b\x01\n\x12RecordOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12-\n\x05lines\x18\x02 \x03(\x0b\x32\x12.shop.type.v1.LineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12)\n\x05total\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\"\x15\n\x13RecordOrderResponse\"R\n\x10GetReportRequest\x12\x1f\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x11.google.type.Date\x12\x1d\n\x02to\x18\x02 \x01(\x0b\x32\x11.google.type.Date\"9\n\x11GetReportResponse\x12$\n\x04\x64\x61ys\x18\x01 \x03(\x0b\x32\x16.shop.analytics.v1.Day\"\x8d\x01\n\x03\x44\x61y\x12\x1f\n\x04\x64\x61te\x18\x01 \x01(\x0b\x32\x11.google.type.Date\x12\x0e\n\x06orders\x18\x02 \x01(\x03\x12\"\n\x06totals\x18\x03 \x03(\x0b\x32\x12.google.type.Money\x12\x31\n\x08products\x18\x04 \x03(\x0b\x32\x1f.shop.analytics.v1.ProductSales\"-\n\x0cProductSales\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x32\xf4\x01\n\x10\x41nalyticsService\x12l\n\x0bRecordOrder\x12%.shop.analytics.v1.RecordOrderRequest\x1a&.shop.analytics.v1.RecordOrderResponse\"\x0e\x8a\xe7\x18\n\x08\x04*\x02\x08\x01\x32\x02\x08\x02\x12^\n\tGetReport\x12#.shop.analytics.v1.GetReportRequest\x1a$.shop.analytics.v1.GetReportResponse\"\x06\x8a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50110b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/analytics/v1/analytics.proto\x12\x11shop.analytics.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"\x8b\x01\n\x12RecordOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12-\n\x05lines\x18\x02 \x03(\x0b\x32\x12.shop.type.v1.LineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12)\n\x05total\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\"\x15\n\x13RecordOrderResponse\"R\n\x10GetReportRequest\x12\x1f\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x11.google.type.Date\x12\x1d\n\x02to\x18\x02 \x01(\x0b\x32\x11.google.type.Date\"9\n\x11GetReportResponse\x12$\n\x04\x64\x61ys\x18\x01 \x03(\x0b\x32\x16.shop.analytics.v1.Day\"\x8d\x01\n\x03\x44\x61y\x12\x1f\n\x04\x64\x61te\x18\x01 \x01(\x0b\x32\x11.google.type.Date\x12\x0e\n\x06orders\x18\x02 \x01(\x03\x12\"\n\x06totals\x18\x03 \x03(\x0b\x32\x12.google.type.Money\x12\x31\n\x08products\x18\x04 \x03(\x0b\x32\x1f.shop.analytics.v1.ProductSales\"-\n\x0cProductSales\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x32\x9c\x02\n\x10\x41nalyticsService\x12\x81\x01\n\x0bRecordOrder\x12%.shop.analytics.v1.RecordOrderRequest\x1a&.shop.analytics.v1.RecordOrderResponse\"#\x8a\xe7\x18\n\x08\x04*\x02\x08\x01\x32\x02\x08\x02\x82\xd3\xe4\x93\x02\x0f\"\n/v1/orders:\x01*\x12p\n\tGetReport\x12#.shop.analytics.v1.GetReportRequest\x1a$.shop.analytics.v1.GetReportResponse\"\x18\x8a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/report\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50110b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,21 +47,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANALYTICSSERVICE']._loaded_options = None
   _globals['_ANALYTICSSERVICE']._serialized_options = b'\312A\017127.0.0.1:50110'
   _globals['_ANALYTICSSERVICE'].methods_by_name['RecordOrder']._loaded_options = None
-  _globals['_ANALYTICSSERVICE'].methods_by_name['RecordOrder']._serialized_options = b'\212\347\030\n\010\004*\002\010\0012\002\010\002'
+  _globals['_ANALYTICSSERVICE'].methods_by_name['RecordOrder']._serialized_options = b'\212\347\030\n\010\004*\002\010\0012\002\010\002\202\323\344\223\002\017\"\n/v1/orders:\001*'
   _globals['_ANALYTICSSERVICE'].methods_by_name['GetReport']._loaded_options = None
-  _globals['_ANALYTICSSERVICE'].methods_by_name['GetReport']._serialized_options = b'\212\347\030\002\010\001'
-  _globals['_RECORDORDERREQUEST']._serialized_start=209
-  _globals['_RECORDORDERREQUEST']._serialized_end=348
-  _globals['_RECORDORDERRESPONSE']._serialized_start=350
-  _globals['_RECORDORDERRESPONSE']._serialized_end=371
-  _globals['_GETREPORTREQUEST']._serialized_start=373
-  _globals['_GETREPORTREQUEST']._serialized_end=455
-  _globals['_GETREPORTRESPONSE']._serialized_start=457
-  _globals['_GETREPORTRESPONSE']._serialized_end=514
-  _globals['_DAY']._serialized_start=517
-  _globals['_DAY']._serialized_end=658
-  _globals['_PRODUCTSALES']._serialized_start=660
-  _globals['_PRODUCTSALES']._serialized_end=705
-  _globals['_ANALYTICSSERVICE']._serialized_start=708
-  _globals['_ANALYTICSSERVICE']._serialized_end=952
+  _globals['_ANALYTICSSERVICE'].methods_by_name['GetReport']._serialized_options = b'\212\347\030\002\010\001\202\323\344\223\002\014\022\n/v1/report'
+  _globals['_RECORDORDERREQUEST']._serialized_start=239
+  _globals['_RECORDORDERREQUEST']._serialized_end=378
+  _globals['_RECORDORDERRESPONSE']._serialized_start=380
+  _globals['_RECORDORDERRESPONSE']._serialized_end=401
+  _globals['_GETREPORTREQUEST']._serialized_start=403
+  _globals['_GETREPORTREQUEST']._serialized_end=485
+  _globals['_GETREPORTRESPONSE']._serialized_start=487
+  _globals['_GETREPORTRESPONSE']._serialized_end=544
+  _globals['_DAY']._serialized_start=547
+  _globals['_DAY']._serialized_end=688
+  _globals['_PRODUCTSALES']._serialized_start=690
+  _globals['_PRODUCTSALES']._serialized_end=735
+  _globals['_ANALYTICSSERVICE']._serialized_start=738
+  _globals['_ANALYTICSSERVICE']._serialized_end=1022
 # @@protoc_insertion_point(module_scope)

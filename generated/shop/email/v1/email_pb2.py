@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19shop/email/v1/email.proto\x12\rshop.email.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\"\xb5\x01\n\x17SendConfirmationRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x16\n\x02to\x18\x02 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02`\x01\x12)\n\x05total\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x07\x63\x61rrier\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12 \n\x0ftracking_number\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\"7\n\x18SendConfirmationResponse\x12\x1b\n\nmessage_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x32\x93\x01\n\x0c\x45mailService\x12o\n\x10SendConfirmation\x12&.shop.email.v1.SendConfirmationRequest\x1a\'.shop.email.v1.SendConfirmationResponse\"\n\x8a\xe7\x18\x06\x08\x04*\x02\x08\x05\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50107b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19shop/email/v1/email.proto\x12\rshop.email.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\"\xb5\x01\n\x17SendConfirmationRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x16\n\x02to\x18\x02 \x01(\tB\n\x80\x01\x01\xbaH\x04r\x02`\x01\x12)\n\x05total\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x07\x63\x61rrier\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12 \n\x0ftracking_number\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\"7\n\x18SendConfirmationResponse\x12\x1b\n\nmessage_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x32\xb0\x01\n\x0c\x45mailService\x12\x8b\x01\n\x10SendConfirmation\x12&.shop.email.v1.SendConfirmationRequest\x1a\'.shop.email.v1.SendConfirmationResponse\"&\x8a\xe7\x18\x06\x08\x04*\x02\x08\x05\x82\xd3\xe4\x93\x02\x16\"\x11/v1/confirmations:\x01*\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50107b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,11 +51,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EMAILSERVICE']._loaded_options = None
   _globals['_EMAILSERVICE']._serialized_options = b'\312A\017127.0.0.1:50107'
   _globals['_EMAILSERVICE'].methods_by_name['SendConfirmation']._loaded_options = None
-  _globals['_EMAILSERVICE'].methods_by_name['SendConfirmation']._serialized_options = b'\212\347\030\006\010\004*\002\010\005'
-  _globals['_SENDCONFIRMATIONREQUEST']._serialized_start=148
-  _globals['_SENDCONFIRMATIONREQUEST']._serialized_end=329
-  _globals['_SENDCONFIRMATIONRESPONSE']._serialized_start=331
-  _globals['_SENDCONFIRMATIONRESPONSE']._serialized_end=386
-  _globals['_EMAILSERVICE']._serialized_start=389
-  _globals['_EMAILSERVICE']._serialized_end=536
+  _globals['_EMAILSERVICE'].methods_by_name['SendConfirmation']._serialized_options = b'\212\347\030\006\010\004*\002\010\005\202\323\344\223\002\026\"\021/v1/confirmations:\001*'
+  _globals['_SENDCONFIRMATIONREQUEST']._serialized_start=178
+  _globals['_SENDCONFIRMATIONREQUEST']._serialized_end=359
+  _globals['_SENDCONFIRMATIONRESPONSE']._serialized_start=361
+  _globals['_SENDCONFIRMATIONRESPONSE']._serialized_end=416
+  _globals['_EMAILSERVICE']._serialized_start=419
+  _globals['_EMAILSERVICE']._serialized_end=595
 # @@protoc_insertion_point(module_scope)

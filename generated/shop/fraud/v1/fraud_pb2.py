@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19shop/fraud/v1/fraud.proto\x12\rshop.fraud.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\"\xd6\x01\n\x12\x41ssessOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1e\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12*\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12*\n\x0f\x62illing_country\x18\x04 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{2}$\x12+\n\x10shipping_country\x18\x05 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{2}$\"j\n\x13\x41ssessOrderResponse\x12\x33\n\x07verdict\x18\x01 \x01(\x0e\x32\x16.shop.fraud.v1.VerdictB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\r\n\x05score\x18\x02 \x01(\x05\x12\x0f\n\x07reasons\x18\x03 \x03(\t*K\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x12\n\x0eVERDICT_ACCEPT\x10\x01\x12\x13\n\x0fVERDICT_DECLINE\x10\x02\x32\x84\x01\n\x0c\x46raudService\x12`\n\x0b\x41ssessOrder\x12!.shop.fraud.v1.AssessOrderRequest\x1a\".shop.fraud.v1.AssessOrderResponse\"\n\x8a\xe7\x18\x06\x08\x01*\x02\x08\x02\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50102b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19shop/fraud/v1/fraud.proto\x12\rshop.fraud.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\"\xd6\x01\n\x12\x41ssessOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1e\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12*\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12*\n\x0f\x62illing_country\x18\x04 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{2}$\x12+\n\x10shipping_country\x18\x05 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{2}$\"j\n\x13\x41ssessOrderResponse\x12\x33\n\x07verdict\x18\x01 \x01(\x0e\x32\x16.shop.fraud.v1.VerdictB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\r\n\x05score\x18\x02 \x01(\x05\x12\x0f\n\x07reasons\x18\x03 \x03(\t*K\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x12\n\x0eVERDICT_ACCEPT\x10\x01\x12\x13\n\x0fVERDICT_DECLINE\x10\x02\x32\x9e\x01\n\x0c\x46raudService\x12z\n\x0b\x41ssessOrder\x12!.shop.fraud.v1.AssessOrderRequest\x1a\".shop.fraud.v1.AssessOrderResponse\"$\x8a\xe7\x18\x06\x08\x01*\x02\x08\x02\x82\xd3\xe4\x93\x02\x14\"\x0f/v1/assessments:\x01*\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50102b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,13 +51,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FRAUDSERVICE']._loaded_options = None
   _globals['_FRAUDSERVICE']._serialized_options = b'\312A\017127.0.0.1:50102'
   _globals['_FRAUDSERVICE'].methods_by_name['AssessOrder']._loaded_options = None
-  _globals['_FRAUDSERVICE'].methods_by_name['AssessOrder']._serialized_options = b'\212\347\030\006\010\001*\002\010\002'
-  _globals['_VERDICT']._serialized_start=472
-  _globals['_VERDICT']._serialized_end=547
-  _globals['_ASSESSORDERREQUEST']._serialized_start=148
-  _globals['_ASSESSORDERREQUEST']._serialized_end=362
-  _globals['_ASSESSORDERRESPONSE']._serialized_start=364
-  _globals['_ASSESSORDERRESPONSE']._serialized_end=470
-  _globals['_FRAUDSERVICE']._serialized_start=550
-  _globals['_FRAUDSERVICE']._serialized_end=682
+  _globals['_FRAUDSERVICE'].methods_by_name['AssessOrder']._serialized_options = b'\212\347\030\006\010\001*\002\010\002\202\323\344\223\002\024\"\017/v1/assessments:\001*'
+  _globals['_VERDICT']._serialized_start=502
+  _globals['_VERDICT']._serialized_end=577
+  _globals['_ASSESSORDERREQUEST']._serialized_start=178
+  _globals['_ASSESSORDERREQUEST']._serialized_end=392
+  _globals['_ASSESSORDERRESPONSE']._serialized_start=394
+  _globals['_ASSESSORDERRESPONSE']._serialized_end=500
+  _globals['_FRAUDSERVICE']._serialized_start=580
+  _globals['_FRAUDSERVICE']._serialized_end=738
 # @@protoc_insertion_point(module_scope)

@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 from shop.type.v1 import type_pb2 as shop_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/inventory/v1/inventory.proto\x12\x11shop.inventory.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"a\n\x13ReserveStockRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12-\n\x05lines\x18\x02 \x03(\x0b\x32\x12.shop.type.v1.LineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"P\n\x14ReserveStockResponse\x12\x38\n\x05lines\x18\x01 \x03(\x0b\x32\x1f.shop.inventory.v1.ReservedLineB\x08\xbaH\x05\x92\x01\x02\x08\x01\"Y\n\x0cReservedLine\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x08quantity\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12\x16\n\x03\x62in\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \"2\n\x13ReleaseStockRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x16\n\x14ReleaseStockResponse\")\n\x0fGetStockRequest\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \"D\n\x10GetStockResponse\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x01(\x03\x12\x10\n\x08reserved\x18\x03 \x01(\x03\x32\xeb\x02\n\x10InventoryService\x12y\n\x0cReserveStock\x12&.shop.inventory.v1.ReserveStockRequest\x1a\'.shop.inventory.v1.ReserveStockResponse\"\x18\x8a\xe7\x18\x14\x08\x02\x12\x0cReleaseStock*\x02\x08\x02\x12k\n\x0cReleaseStock\x12&.shop.inventory.v1.ReleaseStockRequest\x1a\'.shop.inventory.v1.ReleaseStockResponse\"\n\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x12[\n\x08GetStock\x12\".shop.inventory.v1.GetStockRequest\x1a#.shop.inventory.v1.GetStockResponse\"\x06\x8a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50103b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/inventory/v1/inventory.proto\x12\x11shop.inventory.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"a\n\x13ReserveStockRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12-\n\x05lines\x18\x02 \x03(\x0b\x32\x12.shop.type.v1.LineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"P\n\x14ReserveStockResponse\x12\x38\n\x05lines\x18\x01 \x03(\x0b\x32\x1f.shop.inventory.v1.ReservedLineB\x08\xbaH\x05\x92\x01\x02\x08\x01\"Y\n\x0cReservedLine\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x08quantity\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12\x16\n\x03\x62in\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \"2\n\x13ReleaseStockRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x16\n\x14ReleaseStockResponse\")\n\x0fGetStockRequest\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \"D\n\x10GetStockResponse\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x11\n\tavailable\x18\x02 \x01(\x03\x12\x10\n\x08reserved\x18\x03 \x01(\x03\x32\xcd\x03\n\x10InventoryService\x12\x94\x01\n\x0cReserveStock\x12&.shop.inventory.v1.ReserveStockRequest\x1a\'.shop.inventory.v1.ReserveStockResponse\"3\x8a\xe7\x18\x14\x08\x02\x12\x0cReleaseStock*\x02\x08\x02\x82\xd3\xe4\x93\x02\x15\"\x10/v1/reservations:\x01*\x12\x99\x01\n\x0cReleaseStock\x12&.shop.inventory.v1.ReleaseStockRequest\x1a\'.shop.inventory.v1.ReleaseStockResponse\"8\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x82\xd3\xe4\x93\x02(\"#/v1/reservations/{order_id}:release:\x01*\x12r\n\x08GetStock\x12\".shop.inventory.v1.GetStockRequest\x1a#.shop.inventory.v1.GetStockResponse\"\x1d\x8a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/stock/{sku}\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50103b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,25 +55,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVENTORYSERVICE']._loaded_options = None
   _globals['_INVENTORYSERVICE']._serialized_options = b'\312A\017127.0.0.1:50103'
   _globals['_INVENTORYSERVICE'].methods_by_name['ReserveStock']._loaded_options = None
-  _globals['_INVENTORYSERVICE'].methods_by_name['ReserveStock']._serialized_options = b'\212\347\030\024\010\002\022\014ReleaseStock*\002\010\002'
+  _globals['_INVENTORYSERVICE'].methods_by_name['ReserveStock']._serialized_options = b'\212\347\030\024\010\002\022\014ReleaseStock*\002\010\002\202\323\344\223\002\025\"\020/v1/reservations:\001*'
   _globals['_INVENTORYSERVICE'].methods_by_name['ReleaseStock']._loaded_options = None
-  _globals['_INVENTORYSERVICE'].methods_by_name['ReleaseStock']._serialized_options = b'\212\347\030\006\010\004*\002\010\002'
+  _globals['_INVENTORYSERVICE'].methods_by_name['ReleaseStock']._serialized_options = b'\212\347\030\006\010\004*\002\010\002\202\323\344\223\002(\"#/v1/reservations/{order_id}:release:\001*'
   _globals['_INVENTORYSERVICE'].methods_by_name['GetStock']._loaded_options = None
-  _globals['_INVENTORYSERVICE'].methods_by_name['GetStock']._serialized_options = b'\212\347\030\002\010\001'
-  _globals['_RESERVESTOCKREQUEST']._serialized_start=159
-  _globals['_RESERVESTOCKREQUEST']._serialized_end=256
-  _globals['_RESERVESTOCKRESPONSE']._serialized_start=258
-  _globals['_RESERVESTOCKRESPONSE']._serialized_end=338
-  _globals['_RESERVEDLINE']._serialized_start=340
-  _globals['_RESERVEDLINE']._serialized_end=429
-  _globals['_RELEASESTOCKREQUEST']._serialized_start=431
-  _globals['_RELEASESTOCKREQUEST']._serialized_end=481
-  _globals['_RELEASESTOCKRESPONSE']._serialized_start=483
-  _globals['_RELEASESTOCKRESPONSE']._serialized_end=505
-  _globals['_GETSTOCKREQUEST']._serialized_start=507
-  _globals['_GETSTOCKREQUEST']._serialized_end=548
-  _globals['_GETSTOCKRESPONSE']._serialized_start=550
-  _globals['_GETSTOCKRESPONSE']._serialized_end=618
-  _globals['_INVENTORYSERVICE']._serialized_start=621
-  _globals['_INVENTORYSERVICE']._serialized_end=984
+  _globals['_INVENTORYSERVICE'].methods_by_name['GetStock']._serialized_options = b'\212\347\030\002\010\001\202\323\344\223\002\021\022\017/v1/stock/{sku}'
+  _globals['_RESERVESTOCKREQUEST']._serialized_start=189
+  _globals['_RESERVESTOCKREQUEST']._serialized_end=286
+  _globals['_RESERVESTOCKRESPONSE']._serialized_start=288
+  _globals['_RESERVESTOCKRESPONSE']._serialized_end=368
+  _globals['_RESERVEDLINE']._serialized_start=370
+  _globals['_RESERVEDLINE']._serialized_end=459
+  _globals['_RELEASESTOCKREQUEST']._serialized_start=461
+  _globals['_RELEASESTOCKREQUEST']._serialized_end=511
+  _globals['_RELEASESTOCKRESPONSE']._serialized_start=513
+  _globals['_RELEASESTOCKRESPONSE']._serialized_end=535
+  _globals['_GETSTOCKREQUEST']._serialized_start=537
+  _globals['_GETSTOCKREQUEST']._serialized_end=578
+  _globals['_GETSTOCKRESPONSE']._serialized_start=580
+  _globals['_GETSTOCKRESPONSE']._serialized_end=648
+  _globals['_INVENTORYSERVICE']._serialized_start=651
+  _globals['_INVENTORYSERVICE']._serialized_end=1112
 # @@protoc_insertion_point(module_scope)

@@ -23,13 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/payment/v1/payment.proto\x12\x0fshop.payment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\"\xa4\x01\n\x17\x41uthorizePaymentRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1e\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12*\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12 \n\ncard_token\x18\x04 \x01(\tB\x0c\x80\x01\x01\xbaH\x06r\x04\x10\x01\x18@\"7\n\x18\x41uthorizePaymentResponse\x12\x1b\n\npayment_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"7\n\x18VoidAuthorizationRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x1b\n\x19VoidAuthorizationResponse\"`\n\x15\x43\x61pturePaymentRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12*\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\"5\n\x16\x43\x61pturePaymentResponse\x12\x1b\n\npayment_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"0\n\x11GetPaymentRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x8b\x01\n\x12GetPaymentResponse\x12)\n\x07payment\x18\x01 \x01(\x0b\x32\x18.shop.payment.v1.Payment\x12-\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1c.shop.payment.v1.LedgerEntry\x12\x1b\n\npayment_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"\xb4\x01\n\x07Payment\x12\x12\n\npayment_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.shop.payment.v1.PaymentState\x12\"\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12\x31\n\rauthorized_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x0bLedgerEntry\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\"\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.Money\x12-\n\tbooked_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x81\x01\n\x0cPaymentState\x12\x1d\n\x19PAYMENT_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18PAYMENT_STATE_AUTHORIZED\x10\x01\x12\x1a\n\x16PAYMENT_STATE_CAPTURED\x10\x02\x12\x18\n\x14PAYMENT_STATE_VOIDED\x10\x03\x32\x8b\x04\n\x0ePaymentService\x12\x92\x01\n\x10\x41uthorizePayment\x12(.shop.payment.v1.AuthorizePaymentRequest\x1a).shop.payment.v1.AuthorizePaymentResponse\")\x8a\xe7\x18%\x08\x02\x12\x11VoidAuthorization\x1a\nGetPayment*\x02\x08\x02\x12v\n\x11VoidAuthorization\x12).shop.payment.v1.VoidAuthorizationRequest\x1a*.shop.payment.v1.VoidAuthorizationResponse\"\n\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x12y\n\x0e\x43\x61pturePayment\x12&.shop.payment.v1.CapturePaymentRequest\x1a\'.shop.payment.v1.CapturePaymentResponse\"\x16\x8a\xe7\x18\x12\x08\x03\x1a\nGetPayment*\x02\x08\x02\x12]\n\nGetPayment\x12\".shop.payment.v1.GetPaymentRequest\x1a#.shop.payment.v1.GetPaymentResponse\"\x06\x8a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50105b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/payment/v1/payment.proto\x12\x0fshop.payment.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\"\xa4\x01\n\x17\x41uthorizePaymentRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1e\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12*\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12 \n\ncard_token\x18\x04 \x01(\tB\x0c\x80\x01\x01\xbaH\x06r\x04\x10\x01\x18@\"7\n\x18\x41uthorizePaymentResponse\x12\x1b\n\npayment_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"7\n\x18VoidAuthorizationRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x1b\n\x19VoidAuthorizationResponse\"`\n\x15\x43\x61pturePaymentRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12*\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\"5\n\x16\x43\x61pturePaymentResponse\x12\x1b\n\npayment_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"0\n\x11GetPaymentRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x8b\x01\n\x12GetPaymentResponse\x12)\n\x07payment\x18\x01 \x01(\x0b\x32\x18.shop.payment.v1.Payment\x12-\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x1c.shop.payment.v1.LedgerEntry\x12\x1b\n\npayment_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\"\xb4\x01\n\x07Payment\x12\x12\n\npayment_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.shop.payment.v1.PaymentState\x12\"\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12\x31\n\rauthorized_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x0bLedgerEntry\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\"\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.Money\x12-\n\tbooked_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x81\x01\n\x0cPaymentState\x12\x1d\n\x19PAYMENT_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18PAYMENT_STATE_AUTHORIZED\x10\x01\x12\x1a\n\x16PAYMENT_STATE_CAPTURED\x10\x02\x12\x18\n\x14PAYMENT_STATE_VOIDED\x10\x03\x32\x94\x05\n\x0ePaymentService\x12\xa9\x01\n\x10\x41uthorizePayment\x12(.shop.payment.v1.AuthorizePaymentRequest\x1a).shop.payment.v1.AuthorizePaymentResponse\"@\x8a\xe7\x18%\x08\x02\x12\x11VoidAuthorization\x1a\nGetPayment*\x02\x08\x02\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/payments:\x01*\x12\x9d\x01\n\x11VoidAuthorization\x12).shop.payment.v1.VoidAuthorizationRequest\x1a*.shop.payment.v1.VoidAuthorizationResponse\"1\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x82\xd3\xe4\x93\x02!\"\x1c/v1/payments/{order_id}:void:\x01*\x12\xa3\x01\n\x0e\x43\x61pturePayment\x12&.shop.payment.v1.CapturePaymentRequest\x1a\'.shop.payment.v1.CapturePaymentResponse\"@\x8a\xe7\x18\x12\x08\x03\x1a\nGetPayment*\x02\x08\x02\x82\xd3\xe4\x93\x02$\"\x1f/v1/payments/{order_id}:capture:\x01*\x12|\n\nGetPayment\x12\".shop.payment.v1.GetPaymentRequest\x1a#.shop.payment.v1.GetPaymentResponse\"%\x8a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/payments/{order_id}\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50105b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,35 +62,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAYMENTSERVICE']._loaded_options = None
   _globals['_PAYMENTSERVICE']._serialized_options = b'\312A\017127.0.0.1:50105'
   _globals['_PAYMENTSERVICE'].methods_by_name['AuthorizePayment']._loaded_options = None
-  _globals['_PAYMENTSERVICE'].methods_by_name['AuthorizePayment']._serialized_options = b'\212\347\030%\010\002\022\021VoidAuthorization\032\nGetPayment*\002\010\002'
+  _globals['_PAYMENTSERVICE'].methods_by_name['AuthorizePayment']._serialized_options = b'\212\347\030%\010\002\022\021VoidAuthorization\032\nGetPayment*\002\010\002\202\323\344\223\002\021\"\014/v1/payments:\001*'
   _globals['_PAYMENTSERVICE'].methods_by_name['VoidAuthorization']._loaded_options = None
-  _globals['_PAYMENTSERVICE'].methods_by_name['VoidAuthorization']._serialized_options = b'\212\347\030\006\010\004*\002\010\002'
+  _globals['_PAYMENTSERVICE'].methods_by_name['VoidAuthorization']._serialized_options = b'\212\347\030\006\010\004*\002\010\002\202\323\344\223\002!\"\034/v1/payments/{order_id}:void:\001*'
   _globals['_PAYMENTSERVICE'].methods_by_name['CapturePayment']._loaded_options = None
-  _globals['_PAYMENTSERVICE'].methods_by_name['CapturePayment']._serialized_options = b'\212\347\030\022\010\003\032\nGetPayment*\002\010\002'
+  _globals['_PAYMENTSERVICE'].methods_by_name['CapturePayment']._serialized_options = b'\212\347\030\022\010\003\032\nGetPayment*\002\010\002\202\323\344\223\002$\"\037/v1/payments/{order_id}:capture:\001*'
   _globals['_PAYMENTSERVICE'].methods_by_name['GetPayment']._loaded_options = None
-  _globals['_PAYMENTSERVICE'].methods_by_name['GetPayment']._serialized_options = b'\212\347\030\002\010\001'
-  _globals['_PAYMENTSTATE']._serialized_start=1140
-  _globals['_PAYMENTSTATE']._serialized_end=1269
-  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_start=187
-  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_end=351
-  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_start=353
-  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_end=408
-  _globals['_VOIDAUTHORIZATIONREQUEST']._serialized_start=410
-  _globals['_VOIDAUTHORIZATIONREQUEST']._serialized_end=465
-  _globals['_VOIDAUTHORIZATIONRESPONSE']._serialized_start=467
-  _globals['_VOIDAUTHORIZATIONRESPONSE']._serialized_end=494
-  _globals['_CAPTUREPAYMENTREQUEST']._serialized_start=496
-  _globals['_CAPTUREPAYMENTREQUEST']._serialized_end=592
-  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_start=594
-  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_end=647
-  _globals['_GETPAYMENTREQUEST']._serialized_start=649
-  _globals['_GETPAYMENTREQUEST']._serialized_end=697
-  _globals['_GETPAYMENTRESPONSE']._serialized_start=700
-  _globals['_GETPAYMENTRESPONSE']._serialized_end=839
-  _globals['_PAYMENT']._serialized_start=842
-  _globals['_PAYMENT']._serialized_end=1022
-  _globals['_LEDGERENTRY']._serialized_start=1024
-  _globals['_LEDGERENTRY']._serialized_end=1137
-  _globals['_PAYMENTSERVICE']._serialized_start=1272
-  _globals['_PAYMENTSERVICE']._serialized_end=1795
+  _globals['_PAYMENTSERVICE'].methods_by_name['GetPayment']._serialized_options = b'\212\347\030\002\010\001\202\323\344\223\002\031\022\027/v1/payments/{order_id}'
+  _globals['_PAYMENTSTATE']._serialized_start=1170
+  _globals['_PAYMENTSTATE']._serialized_end=1299
+  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_start=217
+  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_end=381
+  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_start=383
+  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_end=438
+  _globals['_VOIDAUTHORIZATIONREQUEST']._serialized_start=440
+  _globals['_VOIDAUTHORIZATIONREQUEST']._serialized_end=495
+  _globals['_VOIDAUTHORIZATIONRESPONSE']._serialized_start=497
+  _globals['_VOIDAUTHORIZATIONRESPONSE']._serialized_end=524
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_start=526
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_end=622
+  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_start=624
+  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_end=677
+  _globals['_GETPAYMENTREQUEST']._serialized_start=679
+  _globals['_GETPAYMENTREQUEST']._serialized_end=727
+  _globals['_GETPAYMENTRESPONSE']._serialized_start=730
+  _globals['_GETPAYMENTRESPONSE']._serialized_end=869
+  _globals['_PAYMENT']._serialized_start=872
+  _globals['_PAYMENT']._serialized_end=1052
+  _globals['_LEDGERENTRY']._serialized_start=1054
+  _globals['_LEDGERENTRY']._serialized_end=1167
+  _globals['_PAYMENTSERVICE']._serialized_start=1302
+  _globals['_PAYMENTSERVICE']._serialized_end=1962
 # @@protoc_insertion_point(module_scope)

@@ -23,13 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 from shop.type.v1 import type_pb2 as shop_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/pricing/v1/pricing.proto\x12\x0fshop.pricing.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"\x86\x01\n\x11PriceOrderRequest\x12-\n\x05lines\x18\x01 \x03(\x0b\x32\x12.shop.type.v1.LineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12\x1e\n\x0c\x63oupon_codes\x18\x02 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x05\x12\"\n\x07\x63ountry\x18\x03 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{2}$\"\xe2\x01\n\x12PriceOrderResponse\x12\x34\n\x05lines\x18\x01 \x03(\x0b\x32\x1b.shop.pricing.v1.PricedLineB\x08\xbaH\x05\x92\x01\x02\x08\x01\x12$\n\x08subtotal\x18\x02 \x01(\x0b\x32\x12.google.type.Money\x12$\n\x08\x64iscount\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x1f\n\x03tax\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12)\n\x05total\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\"w\n\nPricedLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x05\x12&\n\nunit_price\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\"\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x12.google.type.Money2\x87\x01\n\x0ePricingService\x12\x61\n\nPriceOrder\x12\".shop.pricing.v1.PriceOrderRequest\x1a#.shop.pricing.v1.PriceOrderResponse\"\n\x8a\xe7\x18\x06\x08\x01*\x02\x08\x02\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50104b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/pricing/v1/pricing.proto\x12\x0fshop.pricing.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"\x86\x01\n\x11PriceOrderRequest\x12-\n\x05lines\x18\x01 \x03(\x0b\x32\x12.shop.type.v1.LineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12\x1e\n\x0c\x63oupon_codes\x18\x02 \x03(\tB\x08\xbaH\x05\x92\x01\x02\x10\x05\x12\"\n\x07\x63ountry\x18\x03 \x01(\tB\x11\xbaH\x0er\x0c\x32\n^[A-Z]{2}$\"\xe2\x01\n\x12PriceOrderResponse\x12\x34\n\x05lines\x18\x01 \x03(\x0b\x32\x1b.shop.pricing.v1.PricedLineB\x08\xbaH\x05\x92\x01\x02\x08\x01\x12$\n\x08subtotal\x18\x02 \x01(\x0b\x32\x12.google.type.Money\x12$\n\x08\x64iscount\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x1f\n\x03tax\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12)\n\x05total\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\"w\n\nPricedLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x05\x12&\n\nunit_price\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\"\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x12.google.type.Money2\x9c\x01\n\x0ePricingService\x12v\n\nPriceOrder\x12\".shop.pricing.v1.PriceOrderRequest\x1a#.shop.pricing.v1.PriceOrderResponse\"\x1f\x8a\xe7\x18\x06\x08\x01*\x02\x08\x02\x82\xd3\xe4\x93\x02\x0f\"\n/v1/prices:\x01*\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50104b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,13 +50,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRICINGSERVICE']._loaded_options = None
   _globals['_PRICINGSERVICE']._serialized_options = b'\312A\017127.0.0.1:50104'
   _globals['_PRICINGSERVICE'].methods_by_name['PriceOrder']._loaded_options = None
-  _globals['_PRICINGSERVICE'].methods_by_name['PriceOrder']._serialized_options = b'\212\347\030\006\010\001*\002\010\002'
-  _globals['_PRICEORDERREQUEST']._serialized_start=179
-  _globals['_PRICEORDERREQUEST']._serialized_end=313
-  _globals['_PRICEORDERRESPONSE']._serialized_start=316
-  _globals['_PRICEORDERRESPONSE']._serialized_end=542
-  _globals['_PRICEDLINE']._serialized_start=544
-  _globals['_PRICEDLINE']._serialized_end=663
-  _globals['_PRICINGSERVICE']._serialized_start=666
-  _globals['_PRICINGSERVICE']._serialized_end=801
+  _globals['_PRICINGSERVICE'].methods_by_name['PriceOrder']._serialized_options = b'\212\347\030\006\010\001*\002\010\002\202\323\344\223\002\017\"\n/v1/prices:\001*'
+  _globals['_PRICEORDERREQUEST']._serialized_start=209
+  _globals['_PRICEORDERREQUEST']._serialized_end=343
+  _globals['_PRICEORDERRESPONSE']._serialized_start=346
+  _globals['_PRICEORDERRESPONSE']._serialized_end=572
+  _globals['_PRICEDLINE']._serialized_start=574
+  _globals['_PRICEDLINE']._serialized_end=693
+  _globals['_PRICINGSERVICE']._serialized_start=696
+  _globals['_PRICINGSERVICE']._serialized_end=852
 # @@protoc_insertion_point(module_scope)

@@ -23,13 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 from shop.type.v1 import type_pb2 as shop_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/product/v1/product.proto\x12\x0fshop.product.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"\x80\x01\n\x12\x43reateOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1e\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12-\n\x05lines\x18\x03 \x03(\x0b\x32\x12.shop.type.v1.LineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"\x91\x01\n\x13\x43reateOrderResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.product.v1.ProductB\x08\xbaH\x05\x92\x01\x02\x08\x01\x12.\n\nlist_total\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12\x14\n\x0cweight_grams\x18\x03 \x01(\x03\"1\n\x12\x43\x61ncelOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x15\n\x13\x43\x61ncelOrderResponse\"+\n\x11GetProductRequest\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \"?\n\x12GetProductResponse\x12)\n\x07product\x18\x01 \x01(\x0b\x32\x18.shop.product.v1.Product\"Q\n\x13ListProductsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1b\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"[\n\x14ListProductsResponse\x12*\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.product.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"b\n\x07Product\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\nlist_price\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x14\n\x0cweight_grams\x18\x04 \x01(\x05\x32\xc1\x03\n\x0eProductService\x12q\n\x0b\x43reateOrder\x12#.shop.product.v1.CreateOrderRequest\x1a$.shop.product.v1.CreateOrderResponse\"\x17\x8a\xe7\x18\x13\x08\x02\x12\x0b\x43\x61ncelOrder*\x02\x08\x02\x12\x64\n\x0b\x43\x61ncelOrder\x12#.shop.product.v1.CancelOrderRequest\x1a$.shop.product.v1.CancelOrderResponse\"\n\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x12]\n\nGetProduct\x12\".shop.product.v1.GetProductRequest\x1a#.shop.product.v1.GetProductResponse\"\x06\x8a\xe7\x18\x02\x08\x01\x12\x63\n\x0cListProducts\x12$.shop.product.v1.ListProductsRequest\x1a%.shop.product.v1.ListProductsResponse\"\x06\x8a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50101b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/product/v1/product.proto\x12\x0fshop.product.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"\x80\x01\n\x12\x43reateOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1e\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12-\n\x05lines\x18\x03 \x03(\x0b\x32\x12.shop.type.v1.LineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"\x91\x01\n\x13\x43reateOrderResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.product.v1.ProductB\x08\xbaH\x05\x92\x01\x02\x08\x01\x12.\n\nlist_total\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12\x14\n\x0cweight_grams\x18\x03 \x01(\x03\"1\n\x12\x43\x61ncelOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x15\n\x13\x43\x61ncelOrderResponse\"+\n\x11GetProductRequest\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \"?\n\x12GetProductResponse\x12)\n\x07product\x18\x01 \x01(\x0b\x32\x18.shop.product.v1.Product\"Q\n\x13ListProductsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1b\n\npage_token\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"[\n\x14ListProductsResponse\x12*\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.product.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"b\n\x07Product\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\nlist_price\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x14\n\x0cweight_grams\x18\x04 \x01(\x05\x32\xad\x04\n\x0eProductService\x12\x86\x01\n\x0b\x43reateOrder\x12#.shop.product.v1.CreateOrderRequest\x1a$.shop.product.v1.CreateOrderResponse\",\x8a\xe7\x18\x13\x08\x02\x12\x0b\x43\x61ncelOrder*\x02\x08\x02\x82\xd3\xe4\x93\x02\x0f\"\n/v1/orders:\x01*\x12\x8b\x01\n\x0b\x43\x61ncelOrder\x12#.shop.product.v1.CancelOrderRequest\x1a$.shop.product.v1.CancelOrderResponse\"1\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x82\xd3\xe4\x93\x02!\"\x1c/v1/orders/{order_id}:cancel:\x01*\x12w\n\nGetProduct\x12\".shop.product.v1.GetProductRequest\x1a#.shop.product.v1.GetProductResponse\" \x8a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/products/{sku}\x12w\n\x0cListProducts\x12$.shop.product.v1.ListProductsRequest\x1a%.shop.product.v1.ListProductsResponse\"\x1a\x8a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/products\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50101b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,31 +58,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRODUCTSERVICE']._loaded_options = None
   _globals['_PRODUCTSERVICE']._serialized_options = b'\312A\017127.0.0.1:50101'
   _globals['_PRODUCTSERVICE'].methods_by_name['CreateOrder']._loaded_options = None
-  _globals['_PRODUCTSERVICE'].methods_by_name['CreateOrder']._serialized_options = b'\212\347\030\023\010\002\022\013CancelOrder*\002\010\002'
+  _globals['_PRODUCTSERVICE'].methods_by_name['CreateOrder']._serialized_options = b'\212\347\030\023\010\002\022\013CancelOrder*\002\010\002\202\323\344\223\002\017\"\n/v1/orders:\001*'
   _globals['_PRODUCTSERVICE'].methods_by_name['CancelOrder']._loaded_options = None
-  _globals['_PRODUCTSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\212\347\030\006\010\004*\002\010\002'
+  _globals['_PRODUCTSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\212\347\030\006\010\004*\002\010\002\202\323\344\223\002!\"\034/v1/orders/{order_id}:cancel:\001*'
   _globals['_PRODUCTSERVICE'].methods_by_name['GetProduct']._loaded_options = None
-  _globals['_PRODUCTSERVICE'].methods_by_name['GetProduct']._serialized_options = b'\212\347\030\002\010\001'
+  _globals['_PRODUCTSERVICE'].methods_by_name['GetProduct']._serialized_options = b'\212\347\030\002\010\001\202\323\344\223\002\024\022\022/v1/products/{sku}'
   _globals['_PRODUCTSERVICE'].methods_by_name['ListProducts']._loaded_options = None
-  _globals['_PRODUCTSERVICE'].methods_by_name['ListProducts']._serialized_options = b'\212\347\030\002\010\001'
-  _globals['_CREATEORDERREQUEST']._serialized_start=179
-  _globals['_CREATEORDERREQUEST']._serialized_end=307
-  _globals['_CREATEORDERRESPONSE']._serialized_start=310
-  _globals['_CREATEORDERRESPONSE']._serialized_end=455
-  _globals['_CANCELORDERREQUEST']._serialized_start=457
-  _globals['_CANCELORDERREQUEST']._serialized_end=506
-  _globals['_CANCELORDERRESPONSE']._serialized_start=508
-  _globals['_CANCELORDERRESPONSE']._serialized_end=529
-  _globals['_GETPRODUCTREQUEST']._serialized_start=531
-  _globals['_GETPRODUCTREQUEST']._serialized_end=574
-  _globals['_GETPRODUCTRESPONSE']._serialized_start=576
-  _globals['_GETPRODUCTRESPONSE']._serialized_end=639
-  _globals['_LISTPRODUCTSREQUEST']._serialized_start=641
-  _globals['_LISTPRODUCTSREQUEST']._serialized_end=722
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=724
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=815
-  _globals['_PRODUCT']._serialized_start=817
-  _globals['_PRODUCT']._serialized_end=915
-  _globals['_PRODUCTSERVICE']._serialized_start=918
-  _globals['_PRODUCTSERVICE']._serialized_end=1367
+  _globals['_PRODUCTSERVICE'].methods_by_name['ListProducts']._serialized_options = b'\212\347\030\002\010\001\202\323\344\223\002\016\022\014/v1/products'
+  _globals['_CREATEORDERREQUEST']._serialized_start=209
+  _globals['_CREATEORDERREQUEST']._serialized_end=337
+  _globals['_CREATEORDERRESPONSE']._serialized_start=340
+  _globals['_CREATEORDERRESPONSE']._serialized_end=485
+  _globals['_CANCELORDERREQUEST']._serialized_start=487
+  _globals['_CANCELORDERREQUEST']._serialized_end=536
+  _globals['_CANCELORDERRESPONSE']._serialized_start=538
+  _globals['_CANCELORDERRESPONSE']._serialized_end=559
+  _globals['_GETPRODUCTREQUEST']._serialized_start=561
+  _globals['_GETPRODUCTREQUEST']._serialized_end=604
+  _globals['_GETPRODUCTRESPONSE']._serialized_start=606
+  _globals['_GETPRODUCTRESPONSE']._serialized_end=669
+  _globals['_LISTPRODUCTSREQUEST']._serialized_start=671
+  _globals['_LISTPRODUCTSREQUEST']._serialized_end=752
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=754
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=845
+  _globals['_PRODUCT']._serialized_start=847
+  _globals['_PRODUCT']._serialized_end=945
+  _globals['_PRODUCTSERVICE']._serialized_start=948
+  _globals['_PRODUCTSERVICE']._serialized_end=1505
 # @@protoc_insertion_point(module_scope)

@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/rewards/v1/rewards.proto\x12\x0fshop.rewards.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\"}\n\x13\x43reditPointsRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1e\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12)\n\x05total\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\"Y\n\x14\x43reditPointsResponse\x12\x0e\n\x06points\x18\x01 \x01(\x03\x12\x31\n\x07\x62\x61lance\x18\x02 \x01(\x0b\x32\x18.shop.rewards.v1.BalanceB\x06\xbaH\x03\xc8\x01\x01\"3\n\x11GetBalanceRequest\x12\x1e\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"?\n\x12GetBalanceResponse\x12)\n\x07\x62\x61lance\x18\x01 \x01(\x0b\x32\x18.shop.rewards.v1.Balance\".\n\x07\x42\x61lance\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x03\x32\xec\x01\n\x0eRewardsService\x12g\n\x0c\x43reditPoints\x12$.shop.rewards.v1.CreditPointsRequest\x1a%.shop.rewards.v1.CreditPointsResponse\"\n\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x12]\n\nGetBalance\x12\".shop.rewards.v1.GetBalanceRequest\x1a#.shop.rewards.v1.GetBalanceResponse\"\x06\x8a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50109b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/rewards/v1/rewards.proto\x12\x0fshop.rewards.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\"}\n\x13\x43reditPointsRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1e\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12)\n\x05total\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\"Y\n\x14\x43reditPointsResponse\x12\x0e\n\x06points\x18\x01 \x01(\x03\x12\x31\n\x07\x62\x61lance\x18\x02 \x01(\x0b\x32\x18.shop.rewards.v1.BalanceB\x06\xbaH\x03\xc8\x01\x01\"3\n\x11GetBalanceRequest\x12\x1e\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"?\n\x12GetBalanceResponse\x12)\n\x07\x62\x61lance\x18\x01 \x01(\x0b\x32\x18.shop.rewards.v1.Balance\".\n\x07\x42\x61lance\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x03\x32\xa4\x02\n\x0eRewardsService\x12}\n\x0c\x43reditPoints\x12$.shop.rewards.v1.CreditPointsRequest\x1a%.shop.rewards.v1.CreditPointsResponse\" \x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/credits:\x01*\x12\x7f\n\nGetBalance\x12\".shop.rewards.v1.GetBalanceRequest\x1a#.shop.rewards.v1.GetBalanceResponse\"(\x8a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/balances/{customer_id}\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50109b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,19 +49,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REWARDSSERVICE']._loaded_options = None
   _globals['_REWARDSSERVICE']._serialized_options = b'\312A\017127.0.0.1:50109'
   _globals['_REWARDSSERVICE'].methods_by_name['CreditPoints']._loaded_options = None
-  _globals['_REWARDSSERVICE'].methods_by_name['CreditPoints']._serialized_options = b'\212\347\030\006\010\004*\002\010\002'
+  _globals['_REWARDSSERVICE'].methods_by_name['CreditPoints']._serialized_options = b'\212\347\030\006\010\004*\002\010\002\202\323\344\223\002\020\"\013/v1/credits:\001*'
   _globals['_REWARDSSERVICE'].methods_by_name['GetBalance']._loaded_options = None
-  _globals['_REWARDSSERVICE'].methods_by_name['GetBalance']._serialized_options = b'\212\347\030\002\010\001'
-  _globals['_CREDITPOINTSREQUEST']._serialized_start=153
-  _globals['_CREDITPOINTSREQUEST']._serialized_end=278
-  _globals['_CREDITPOINTSRESPONSE']._serialized_start=280
-  _globals['_CREDITPOINTSRESPONSE']._serialized_end=369
-  _globals['_GETBALANCEREQUEST']._serialized_start=371
-  _globals['_GETBALANCEREQUEST']._serialized_end=422
-  _globals['_GETBALANCERESPONSE']._serialized_start=424
-  _globals['_GETBALANCERESPONSE']._serialized_end=487
-  _globals['_BALANCE']._serialized_start=489
-  _globals['_BALANCE']._serialized_end=535
-  _globals['_REWARDSSERVICE']._serialized_start=538
-  _globals['_REWARDSSERVICE']._serialized_end=774
+  _globals['_REWARDSSERVICE'].methods_by_name['GetBalance']._serialized_options = b'\212\347\030\002\010\001\202\323\344\223\002\034\022\032/v1/balances/{customer_id}'
+  _globals['_CREDITPOINTSREQUEST']._serialized_start=183
+  _globals['_CREDITPOINTSREQUEST']._serialized_end=308
+  _globals['_CREDITPOINTSRESPONSE']._serialized_start=310
+  _globals['_CREDITPOINTSRESPONSE']._serialized_end=399
+  _globals['_GETBALANCEREQUEST']._serialized_start=401
+  _globals['_GETBALANCEREQUEST']._serialized_end=452
+  _globals['_GETBALANCERESPONSE']._serialized_start=454
+  _globals['_GETBALANCERESPONSE']._serialized_end=517
+  _globals['_BALANCE']._serialized_start=519
+  _globals['_BALANCE']._serialized_end=565
+  _globals['_REWARDSSERVICE']._serialized_start=568
+  _globals['_REWARDSSERVICE']._serialized_end=860
 # @@protoc_insertion_point(module_scope)

@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
@@ -30,7 +31,7 @@ from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 from shop.type.v1 import type_pb2 as shop_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/shipping/v1/shipping.proto\x12\x10shop.shipping.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"\x84\x01\n\x16\x41rrangeShipmentRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12.\n\x07ship_to\x18\x02 \x01(\x0b\x32\x15.shop.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01\x12\x1d\n\x0cweight_grams\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"O\n\x17\x41rrangeShipmentResponse\x12\x34\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentB\x06\xbaH\x03\xc8\x01\x01\"4\n\x15\x43\x61ncelShipmentRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x18\n\x16\x43\x61ncelShipmentResponse\"1\n\x12GetShipmentRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"C\n\x13GetShipmentResponse\x12,\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.Shipment\"\xf9\x01\n\x08Shipment\x12\x1c\n\x0bshipment_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x18\n\x07\x63\x61rrier\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12 \n\x0ftracking_number\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12 \n\x04\x63ost\x18\x05 \x01(\x0b\x32\x12.google.type.Money\x12.\n\x05state\x18\x06 \x01(\x0e\x32\x1f.shop.shipping.v1.ShipmentState\x12/\n\x0b\x61rranged_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*j\n\rShipmentState\x12\x1e\n\x1aSHIPMENT_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17SHIPMENT_STATE_ARRANGED\x10\x01\x12\x1c\n\x18SHIPMENT_STATE_CANCELLED\x10\x02\x32\xff\x02\n\x0fShippingService\x12\x82\x01\n\x0f\x41rrangeShipment\x12(.shop.shipping.v1.ArrangeShipmentRequest\x1a).shop.shipping.v1.ArrangeShipmentResponse\"\x1a\x8a\xe7\x18\x16\x08\x02\x12\x0e\x43\x61ncelShipment*\x02\x08\x02\x12o\n\x0e\x43\x61ncelShipment\x12\'.shop.shipping.v1.CancelShipmentRequest\x1a(.shop.shipping.v1.CancelShipmentResponse\"\n\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x12\x62\n\x0bGetShipment\x12$.shop.shipping.v1.GetShipmentRequest\x1a%.shop.shipping.v1.GetShipmentResponse\"\x06\x8a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50106b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fshop/shipping/v1/shipping.proto\x12\x10shop.shipping.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x16saga/v1/contract.proto\x1a\x17shop/type/v1/type.proto\"\x84\x01\n\x16\x41rrangeShipmentRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12.\n\x07ship_to\x18\x02 \x01(\x0b\x32\x15.shop.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01\x12\x1d\n\x0cweight_grams\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\"O\n\x17\x41rrangeShipmentResponse\x12\x34\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.ShipmentB\x06\xbaH\x03\xc8\x01\x01\"4\n\x15\x43\x61ncelShipmentRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x18\n\x16\x43\x61ncelShipmentResponse\"1\n\x12GetShipmentRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"C\n\x13GetShipmentResponse\x12,\n\x08shipment\x18\x01 \x01(\x0b\x32\x1a.shop.shipping.v1.Shipment\"\xf9\x01\n\x08Shipment\x12\x1c\n\x0bshipment_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x18\n\x07\x63\x61rrier\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12 \n\x0ftracking_number\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12 \n\x04\x63ost\x18\x05 \x01(\x0b\x32\x12.google.type.Money\x12.\n\x05state\x18\x06 \x01(\x0e\x32\x1f.shop.shipping.v1.ShipmentState\x12/\n\x0b\x61rranged_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*j\n\rShipmentState\x12\x1e\n\x1aSHIPMENT_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17SHIPMENT_STATE_ARRANGED\x10\x01\x12\x1c\n\x18SHIPMENT_STATE_CANCELLED\x10\x02\x32\xe3\x03\n\x0fShippingService\x12\x9a\x01\n\x0f\x41rrangeShipment\x12(.shop.shipping.v1.ArrangeShipmentRequest\x1a).shop.shipping.v1.ArrangeShipmentResponse\"2\x8a\xe7\x18\x16\x08\x02\x12\x0e\x43\x61ncelShipment*\x02\x08\x02\x82\xd3\xe4\x93\x02\x12\"\r/v1/shipments:\x01*\x12\x99\x01\n\x0e\x43\x61ncelShipment\x12\'.shop.shipping.v1.CancelShipmentRequest\x1a(.shop.shipping.v1.CancelShipmentResponse\"4\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x82\xd3\xe4\x93\x02$\"\x1f/v1/shipments/{order_id}:cancel:\x01*\x12\x82\x01\n\x0bGetShipment\x12$.shop.shipping.v1.GetShipmentRequest\x1a%.shop.shipping.v1.GetShipmentResponse\"&\x8a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/shipments/{order_id}\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50106b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,27 +59,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHIPPINGSERVICE']._loaded_options = None
   _globals['_SHIPPINGSERVICE']._serialized_options = b'\312A\017127.0.0.1:50106'
   _globals['_SHIPPINGSERVICE'].methods_by_name['ArrangeShipment']._loaded_options = None
-  _globals['_SHIPPINGSERVICE'].methods_by_name['ArrangeShipment']._serialized_options = b'\212\347\030\026\010\002\022\016CancelShipment*\002\010\002'
+  _globals['_SHIPPINGSERVICE'].methods_by_name['ArrangeShipment']._serialized_options = b'\212\347\030\026\010\002\022\016CancelShipment*\002\010\002\202\323\344\223\002\022\"\r/v1/shipments:\001*'
   _globals['_SHIPPINGSERVICE'].methods_by_name['CancelShipment']._loaded_options = None
-  _globals['_SHIPPINGSERVICE'].methods_by_name['CancelShipment']._serialized_options = b'\212\347\030\006\010\004*\002\010\002'
+  _globals['_SHIPPINGSERVICE'].methods_by_name['CancelShipment']._serialized_options = b'\212\347\030\006\010\004*\002\010\002\202\323\344\223\002$\"\037/v1/shipments/{order_id}:cancel:\001*'
   _globals['_SHIPPINGSERVICE'].methods_by_name['GetShipment']._loaded_options = None
-  _globals['_SHIPPINGSERVICE'].methods_by_name['GetShipment']._serialized_options = b'\212\347\030\002\010\001'
-  _globals['_SHIPMENTSTATE']._serialized_start=882
-  _globals['_SHIPMENTSTATE']._serialized_end=988
-  _globals['_ARRANGESHIPMENTREQUEST']._serialized_start=215
-  _globals['_ARRANGESHIPMENTREQUEST']._serialized_end=347
-  _globals['_ARRANGESHIPMENTRESPONSE']._serialized_start=349
-  _globals['_ARRANGESHIPMENTRESPONSE']._serialized_end=428
-  _globals['_CANCELSHIPMENTREQUEST']._serialized_start=430
-  _globals['_CANCELSHIPMENTREQUEST']._serialized_end=482
-  _globals['_CANCELSHIPMENTRESPONSE']._serialized_start=484
-  _globals['_CANCELSHIPMENTRESPONSE']._serialized_end=508
-  _globals['_GETSHIPMENTREQUEST']._serialized_start=510
-  _globals['_GETSHIPMENTREQUEST']._serialized_end=559
-  _globals['_GETSHIPMENTRESPONSE']._serialized_start=561
-  _globals['_GETSHIPMENTRESPONSE']._serialized_end=628
-  _globals['_SHIPMENT']._serialized_start=631
-  _globals['_SHIPMENT']._serialized_end=880
-  _globals['_SHIPPINGSERVICE']._serialized_start=991
-  _globals['_SHIPPINGSERVICE']._serialized_end=1374
+  _globals['_SHIPPINGSERVICE'].methods_by_name['GetShipment']._serialized_options = b'\212\347\030\002\010\001\202\323\344\223\002\032\022\030/v1/shipments/{order_id}'
+  _globals['_SHIPMENTSTATE']._serialized_start=912
+  _globals['_SHIPMENTSTATE']._serialized_end=1018
+  _globals['_ARRANGESHIPMENTREQUEST']._serialized_start=245
+  _globals['_ARRANGESHIPMENTREQUEST']._serialized_end=377
+  _globals['_ARRANGESHIPMENTRESPONSE']._serialized_start=379
+  _globals['_ARRANGESHIPMENTRESPONSE']._serialized_end=458
+  _globals['_CANCELSHIPMENTREQUEST']._serialized_start=460
+  _globals['_CANCELSHIPMENTREQUEST']._serialized_end=512
+  _globals['_CANCELSHIPMENTRESPONSE']._serialized_start=514
+  _globals['_CANCELSHIPMENTRESPONSE']._serialized_end=538
+  _globals['_GETSHIPMENTREQUEST']._serialized_start=540
+  _globals['_GETSHIPMENTREQUEST']._serialized_end=589
+  _globals['_GETSHIPMENTRESPONSE']._serialized_start=591
+  _globals['_GETSHIPMENTRESPONSE']._serialized_end=658
+  _globals['_SHIPMENT']._serialized_start=661
+  _globals['_SHIPMENT']._serialized_end=910
+  _globals['_SHIPPINGSERVICE']._serialized_start=1021
+  _globals['_SHIPPINGSERVICE']._serialized_end=1504
 # @@protoc_insertion_point(module_scope)

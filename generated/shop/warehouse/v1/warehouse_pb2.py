@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from saga.v1 import contract_pb2 as saga_dot_v1_dot_contract__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/warehouse/v1/warehouse.proto\x12\x11shop.warehouse.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x16saga/v1/contract.proto\"\x8d\x01\n\x12\x46ulfilOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x36\n\x05lines\x18\x02 \x03(\x0b\x32\x1b.shop.warehouse.v1.PickLineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12\"\n\x0ftracking_number\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"`\n\x13\x46ulfilOrderResponse\x12\x1d\n\x0cpick_list_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12*\n\x05lines\x18\x02 \x03(\x0b\x32\x1b.shop.warehouse.v1.PickLine\"U\n\x08PickLine\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x08quantity\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12\x16\n\x03\x62in\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 2\x90\x01\n\x10WarehouseService\x12h\n\x0b\x46ulfilOrder\x12%.shop.warehouse.v1.FulfilOrderRequest\x1a&.shop.warehouse.v1.FulfilOrderResponse\"\n\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50108b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/warehouse/v1/warehouse.proto\x12\x11shop.warehouse.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x16saga/v1/contract.proto\"\x8d\x01\n\x12\x46ulfilOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x36\n\x05lines\x18\x02 \x03(\x0b\x32\x1b.shop.warehouse.v1.PickLineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12\"\n\x0ftracking_number\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"`\n\x13\x46ulfilOrderResponse\x12\x1d\n\x0cpick_list_id\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01\x12*\n\x05lines\x18\x02 \x03(\x0b\x32\x1b.shop.warehouse.v1.PickLine\"U\n\x08PickLine\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x19\n\x08quantity\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x01\x12\x16\n\x03\x62in\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 2\xb8\x01\n\x10WarehouseService\x12\x8f\x01\n\x0b\x46ulfilOrder\x12%.shop.warehouse.v1.FulfilOrderRequest\x1a&.shop.warehouse.v1.FulfilOrderResponse\"1\x8a\xe7\x18\x06\x08\x04*\x02\x08\x02\x82\xd3\xe4\x93\x02!\"\x1c/v1/orders/{order_id}:fulfil:\x01*\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50108b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,13 +52,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WAREHOUSESERVICE']._loaded_options = None
   _globals['_WAREHOUSESERVICE']._serialized_options = b'\312A\017127.0.0.1:50108'
   _globals['_WAREHOUSESERVICE'].methods_by_name['FulfilOrder']._loaded_options = None
-  _globals['_WAREHOUSESERVICE'].methods_by_name['FulfilOrder']._serialized_options = b'\212\347\030\006\010\004*\002\010\002'
-  _globals['_FULFILORDERREQUEST']._serialized_start=135
-  _globals['_FULFILORDERREQUEST']._serialized_end=276
-  _globals['_FULFILORDERRESPONSE']._serialized_start=278
-  _globals['_FULFILORDERRESPONSE']._serialized_end=374
-  _globals['_PICKLINE']._serialized_start=376
-  _globals['_PICKLINE']._serialized_end=461
-  _globals['_WAREHOUSESERVICE']._serialized_start=464
-  _globals['_WAREHOUSESERVICE']._serialized_end=608
+  _globals['_WAREHOUSESERVICE'].methods_by_name['FulfilOrder']._serialized_options = b'\212\347\030\006\010\004*\002\010\002\202\323\344\223\002!\"\034/v1/orders/{order_id}:fulfil:\001*'
+  _globals['_FULFILORDERREQUEST']._serialized_start=165
+  _globals['_FULFILORDERREQUEST']._serialized_end=306
+  _globals['_FULFILORDERRESPONSE']._serialized_start=308
+  _globals['_FULFILORDERRESPONSE']._serialized_end=404
+  _globals['_PICKLINE']._serialized_start=406
+  _globals['_PICKLINE']._serialized_end=491
+  _globals['_WAREHOUSESERVICE']._serialized_start=494
+  _globals['_WAREHOUSESERVICE']._serialized_end=678
 # @@protoc_insertion_point(module_scope)

@@ -78,7 +78,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
             url = f"sqlite:///{tmp_path}/{service.name}.db"
             settings = service.settings(listen="127.0.0.1:0", database_url=url)
             other = replace(service, create=create or service.create)
-            address = await stack.enter_async_context(serving(other, settings))
+            address, _ = await stack.enter_async_context(serving(other, settings))
             return await stack.enter_async_context(grpc.aio.insecure_channel(address))
 
         yield served

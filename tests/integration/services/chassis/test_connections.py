@@ -8,7 +8,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 
-from services.chassis import server
+from services.chassis import serving
 from services.inventory.__main__ import SERVICE as INVENTORY
 from tests.support.asynchronous import health_stub
 
@@ -30,7 +30,7 @@ async def test_a_caller_that_tests_its_connection_keeps_it(tmp_path: "Path") -> 
         listen="127.0.0.1:0", database_url=f"sqlite:///{tmp_path}/inventory.db"
     )
     async with (
-        server.serving(INVENTORY, settings) as address,
+        serving(INVENTORY, settings) as (address, _),
         grpc.aio.insecure_channel(address, options=KEEPALIVE) as channel,
     ):
         await channel.channel_ready()

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
 from grpc_reflection.v1alpha import reflection_pb2 as pb
 
-from services.chassis.reflection import add_reflection
+from services.chassis.over_grpc.reflection import add_reflection
 from services.inventory.__main__ import SERVICE as INVENTORY
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 from grpc_health.v1.health_pb2 import HealthCheckResponse, HealthListRequest  # type: ignore[attr-defined]  # newer than its types
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 
-from services.chassis.decoding import Decoding
+from services.chassis.over_grpc.decoding import Decoding
 from services.shipping.__main__ import SERVICE as SHIPPING
 from tests.support.asynchronous import health_stub, reflection_stub
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse, HealthListRequest  # type: ignore[attr-defined]  # newer than its types
 
-from services.chassis.health import Health
+from services.chassis.over_grpc.health import Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable

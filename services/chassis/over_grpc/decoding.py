@@ -17,7 +17,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 
 from services.chassis.errors import InvalidRequest
-from services.chassis.refusal import Context, refuse
+from services.chassis.over_grpc.refusal import Context, refuse
 
 _LOGGER = logging.getLogger(__name__)
 
