@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.acceptance.trips import Agency
 
 RUN_ELSEWHERE: Final = {
+    "orchestrator/channels/http/README.md": "tests/acceptance/test_http_page.py",
     "orchestrator/contract/overlay/README.md": "tests/acceptance/test_foreign_checkout.py",
     "orchestrator/participant/README.md": "tests/acceptance/test_participant_page.py",
     "services/README.md": "tests/acceptance/test_other_languages.py",
