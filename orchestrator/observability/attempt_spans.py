@@ -28,6 +28,7 @@ AttemptEnded: TypeAlias = (
 """An entry that ends an attempt."""
 
 _INTERRUPTED: Final = "the orchestrator stopped before an answer came"
+_UNANSWERED: Final = "the saga turned back before an answer came"
 
 
 class Sending:
@@ -107,6 +108,13 @@ class AttemptSpans:
         """The span of the attempt that was, as far as the journal can tell, in flight when the process ended."""
         span = self._attempt(sending, sending.counted, sending.since, at, StepOutcome.UNKNOWN)
         return span + attribute(names.SAGA_INTERRUPTED, value=True) + error(names.INTERRUPTED, _INTERRUPTED)
+
+    def unanswered(self, sending: Sending, at: int) -> bytes:
+        """The span of an attempt that a queue held when the saga turned back: it may be made all the same."""
+        sending.counted += 1
+        sending.in_queue = False
+        span = self._attempt(sending, sending.counted, sending.since, at, StepOutcome.UNKNOWN)
+        return span + attribute(names.SAGA_INTERRUPTED, value=True) + error(names.INTERRUPTED, _UNANSWERED)
 
     def _attempt(self, sending: Sending, number: int, started_at: int, ended_at: int, outcome: StepOutcome) -> bytes:
         spans = self._spans

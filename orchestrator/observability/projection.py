@@ -174,7 +174,8 @@ class SagaTrace:
         return ()
 
     def _command_queued(self, entry: e.CommandQueued) -> Sequence[bytes]:
-        self._sendings[entry.key].in_queue = True
+        sending = self._sendings[entry.key]
+        sending.in_queue, sending.since = True, entry.started_at
         about: dict[str, Value] = {names.SAGA_STEP: entry.key, names.SAGA_ATTEMPT: entry.attempt}
         self._events.append(event(names.COMMAND_QUEUED_EVENT, entry.at, about))
         return ()
@@ -198,7 +199,9 @@ class SagaTrace:
     def _rollback_began(self, entry: e.RollbackBegan) -> Sequence[bytes]:
         self._reason = entry.reason
         self._events.append(event(names.ROLLBACK_BEGAN_EVENT, entry.at, _about_reason(entry.reason)))
-        return ()
+        # Their participants may have seen these attempts, or see them yet.
+        held = [sending for sending in self._sendings.values() if sending.in_queue and not sending.settled]
+        return tuple(self._attempts.unanswered(sending, entry.at) for sending in held)
 
     def _compensation_began(self, entry: e.CompensationBegan) -> Sequence[bytes]:
         key = compensation_key(entry.key)

@@ -41,6 +41,9 @@ NOT_RUN: Final = {
     "make run REPLICAS=3": (
         "run by tests/acceptance/test_processes.py::test_run_shows_replicas_on_one_database_and_stops_all_of_it"
     ),
+    "make run CHANNEL=nats": (
+        "run by tests/acceptance/test_processes.py::test_run_over_a_queue_starts_its_broker_first_and_stops_it_last"
+    ),
     **dict.fromkeys(
         [
             command
