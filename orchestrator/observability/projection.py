@@ -174,8 +174,7 @@ class SagaTrace:
         return ()
 
     def _command_queued(self, entry: e.CommandQueued) -> Sequence[bytes]:
-        sending = self._sendings[entry.key]
-        sending.in_queue, sending.since = True, entry.started_at
+        self._sendings[entry.key].in_queue = entry
         about: dict[str, Value] = {names.SAGA_STEP: entry.key, names.SAGA_ATTEMPT: entry.attempt}
         self._events.append(event(names.COMMAND_QUEUED_EVENT, entry.at, about))
         return ()
@@ -199,9 +198,8 @@ class SagaTrace:
     def _rollback_began(self, entry: e.RollbackBegan) -> Sequence[bytes]:
         self._reason = entry.reason
         self._events.append(event(names.ROLLBACK_BEGAN_EVENT, entry.at, _about_reason(entry.reason)))
-        # Their participants may have seen these attempts, or see them yet.
-        held = [sending for sending in self._sendings.values() if sending.in_queue and not sending.settled]
-        return tuple(self._attempts.unanswered(sending, entry.at) for sending in held)
+        held = ((each, each.in_queue) for each in self._sendings.values() if not each.settled)
+        return [self._attempts.left(each, queued, entry.at) for each, queued in held if queued is not None]
 
     def _compensation_began(self, entry: e.CompensationBegan) -> Sequence[bytes]:
         key = compensation_key(entry.key)
