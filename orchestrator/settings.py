@@ -77,6 +77,7 @@ class Settings(BaseSettings):
         nats_certificate: the file of the certificate that is shown to NATS, with the chain.
         nats_key: the file of its private key, without a password.
         nats_group: the name of the replicas that share a journal; others that use the same NATS need another one.
+        nats_monitor: the URL of the monitoring page of NATS, which ``doctor`` asks; empty for none.
         nats_queue_seconds: how long a command may wait in a queue before it is begun, where its contract states no
             ``queue_deadline``.
         drift_check: whether the contracts of live participants are compared with those known here.
@@ -148,6 +149,7 @@ class Settings(BaseSettings):
     nats_certificate: Path | None = None
     nats_key: Path | None = None
     nats_group: str = Field(default="orchestrator", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    nats_monitor: str = Field(default="", pattern=r"^(https?://\S+)?$")
     nats_queue_seconds: float = Field(default=3600.0, gt=0, le=604_800)
     drift_check: bool = True
     lease_seconds: float = Field(default=15.0, gt=0)
@@ -314,6 +316,7 @@ _TAKES: Final = {
     "nats_certificate": "a file",
     "nats_key": "a file",
     "nats_group": "a name of up to 64 letters, digits, - and _",
+    "nats_monitor": "the URL of a page, such as http://127.0.0.1:8222, or nothing",
     "nats_queue_seconds": "a number of seconds, more than 0, up to 604800",
     "http_idle_seconds": "a number of seconds from 0, for a new connection each time, to 3600",
     "drift_check": "true or false",
