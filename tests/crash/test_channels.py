@@ -85,9 +85,7 @@ async def test_orders_survive_that_the_broker_loses_what_its_disk_was_given_last
     shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path
 ) -> None:
     assert shop.broker is not None
-    orchestrator = shop.orchestrator(
-        tmp_path, instead=addresses(shop, NATS), nats_queue_seconds=str(QUEUE_SECONDS), nats_group=run
-    )
+    orchestrator = shop.orchestrator(tmp_path, instead=addresses(shop, NATS), nats_queue_seconds=str(QUEUE_SECONDS))
     await orchestrator.restart()
     async with Customers(orchestrator.address, in_flight=16) as customers:
         everything = asyncio.ensure_future(customers.order_all(draw(chance, 30, run=run)))
