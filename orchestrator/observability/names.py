@@ -148,6 +148,8 @@ SAGA_INTERRUPTED: Final = "saga.interrupted"
 
 INTERRUPTED: Final = "INTERRUPTED"
 """The error type of an interrupted attempt."""
+LEFT_IN_QUEUE: Final = "LEFT_IN_QUEUE"
+"""The error type of an attempt that a queue held when the saga went back."""
 
 # Fields of a record of the log, beside ``saga.id``.
 LOGGED_TRACE: Final = "trace_id"

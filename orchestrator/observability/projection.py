@@ -170,7 +170,7 @@ class SagaTrace:
         return ()
 
     def _command_queued(self, entry: e.CommandQueued) -> Sequence[bytes]:
-        self._sendings[entry.key].in_queue = True
+        self._sendings[entry.key].in_queue = entry
         about: dict[str, Value] = {names.SAGA_STEP: entry.key, names.SAGA_ATTEMPT: entry.attempt}
         self._events.append(event(names.COMMAND_QUEUED_EVENT, entry.at, about))
         return ()
@@ -194,7 +194,8 @@ class SagaTrace:
     def _rollback_began(self, entry: e.RollbackBegan) -> Sequence[bytes]:
         self._reason = entry.reason
         self._events.append(event(names.ROLLBACK_BEGAN_EVENT, entry.at, _about_reason(entry.reason)))
-        return ()
+        held = ((each, each.in_queue) for each in self._sendings.values() if not each.settled)
+        return [self._attempts.left(each, queued, entry.at) for each, queued in held if queued is not None]
 
     def _compensation_began(self, entry: e.CompensationBegan) -> Sequence[bytes]:
         key = compensation_key(entry.key)

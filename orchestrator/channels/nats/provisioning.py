@@ -1,19 +1,18 @@
 """Makes the streams and consumers that commands over NATS need, and looks at those that there are.
 
-What is there and differs is changed where the broker lets it be changed; what somebody has set besides, such as a limit,
+What is there and differs is changed where the broker lets it be changed; what somebody has set besides, such as an age,
 stays. Nothing is ever deleted: a stream may hold commands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.connections.nats import BrokerRefusedError, BrokerUnavailableError
 from orchestrator.participant.queued import streams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.channels.nats.channel import NatsChannel
     from orchestrator.connections.jetstream import JetStream
@@ -96,9 +95,8 @@ async def make(each: Wanted) -> Found:
     try:
         if each.consumer:
             about = {"stream_name": each.stream, "config": dict(each.settings), "action": ""}
-            await each.broker.ask(
-                f"CONSUMER.CREATE.{each.stream}.{each.consumer}.{each.settings['filter_subject']}", about
-            )
+            subject = each.settings["filter_subject"]
+            await each.broker.ask(f"CONSUMER.CREATE.{each.stream}.{each.consumer}.{subject}", about)
         elif found.is_there:
             kept = (await each.broker.ask(f"STREAM.INFO.{each.stream}"))["config"]
             await each.broker.ask(f"STREAM.UPDATE.{each.stream}", {**kept, **each.settings})
