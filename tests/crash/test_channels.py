@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from tests.crash.invariants import Invariants
     from tests.crash.shop import Shop
 
-GRPC: Final = "grpc"
 HTTP: Final = "http"
 NATS: Final = "nats"
 MIXTURE: Final = {
@@ -48,8 +47,9 @@ MISCHIEF: Final = 0.2
 
 def addresses(shop: Shop, over: str, broker: str = "") -> dict[str, str]:
     """Where the services are reached; the broker at another address, where one is given."""
-    ways = {HTTP: shop.over_http, NATS: lambda _name: shop.over_nats(broker)}
-    return {name: ways[way](name) for name, way in OVER[over].items()}
+    return {
+        name: shop.over_http(name) if way == HTTP else shop.over_nats(broker) for name, way in OVER[over].items()
+    }
 
 
 @pytest.mark.parametrize("over", OVER)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -28,7 +27,7 @@ from tests.bench.processes import end_with_parent
 async def main() -> None:
     end_with_parent()
     http, nats = sys.argv[1:]
-    settings = Settings(listen="127.0.0.1:0", http=http, nats=nats, database_url="sqlite://", STATE_DIR=Path())
+    settings = Settings(listen="127.0.0.1:0", http=http, nats=nats, database_url="sqlite://")
     entrance = door(settings, prefix="CHECKOUT_")
     servicer: Any = Checkout()
     contract = DESCRIPTOR.services_by_name["CheckoutService"]
