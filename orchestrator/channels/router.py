@@ -4,7 +4,9 @@
 
     grpc://payment:50105 ─┐
     payment:50105 ────────┴─▶ "grpc" ─▶ one channel for each address, shared by the services behind it
-    nats://payment ─────────▶ unknown: refused before anything starts
+    https://payment/v1 ─────▶ "https"
+    nats://broker/commands ─▶ "nats"
+    amqp://broker ──────────▶ unknown: refused before anything starts
 
 A kind of channel joins by a line in the table that the router is made with. A command costs nothing more for the
 router: what delivers it is asked for once, at start-up, and comes from the channel itself.

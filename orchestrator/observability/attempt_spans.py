@@ -27,7 +27,7 @@ AttemptEnded: TypeAlias = (
 )
 """An entry that ends an attempt."""
 
-_LEFT: Final = "the saga waits for its answer no more; the queue may still hold it"
+_LEFT: Final = "the saga turned back before an answer came"
 _INTERRUPTED: Final = "the orchestrator stopped before an answer came"
 
 

@@ -114,6 +114,34 @@ def test_run_shows_replicas_on_one_database_and_stops_all_of_it(tmp_path: Path) 
     assert not processes_with(f"STATE_DIR={tmp_path}")
 
 
+def test_run_over_a_queue_starts_its_broker_first_and_stops_it_last(tmp_path: Path) -> None:
+    keep_token(tmp_path)
+    addresses = Addresses.free()
+    command = (sys.executable, "-m", "orchestrator.shop.demo.run")
+    queued = {**addresses.environment, "CHANNEL": "nats", "STATE_DIR": str(tmp_path)}
+    with started(*command, until="grpcurl -plaintext -H", **queued) as running:
+        [broker] = [child for child in psutil.Process(running.pid).children() if child.name() == "nats-server"]
+        broker.kill()
+        assert running.stdout
+        for line in running.stdout:
+            if "connected with" in line and "again" in line:  # a service, with the broker that was started again
+                break
+        running.send_signal(signal.SIGINT)
+        said = running.stdout.read()
+        assert running.wait(PATIENCE) == 0
+    stopped = re.findall(r"^(\w+) +\| stopped \(rc=0\)$", said, re.MULTILINE)
+    assert {*stopped} == {*SERVICES, "orchestrator", "broker"}
+    assert stopped[-1] == "broker"
+    assert not processes_with(f"STATE_DIR={tmp_path}")
+
+
+@pytest.mark.parametrize("module", ["orchestrator.shop.demo", "orchestrator.shop.demo.run"])
+def test_a_channel_that_there_is_not_is_refused(module: str) -> None:
+    done = run(sys.executable, "-m", module, CHANNEL="pigeon")
+    assert done.code == 2
+    assert "error: CHANNEL: expected grpc, http, nats, mixed, not 'pigeon'" in done.out + done.err
+
+
 @pytest.mark.parametrize("replicas", ["many", "0"])
 def test_a_number_of_replicas_that_cannot_be_is_refused(replicas: str) -> None:
     done = run(sys.executable, "-m", "orchestrator.shop.demo.run", REPLICAS=replicas)
@@ -186,8 +214,9 @@ def free_base() -> int:
     return next(base for base in range(21_100, 32_000, 100) if not list(taken(Addresses.moved(base).all)))
 
 
-def test_the_demo_is_as_promised() -> None:
-    done = run(sys.executable, "-m", "orchestrator.shop.demo")
+@pytest.mark.parametrize("channel", ["grpc", "mixed"])
+def test_the_demo_is_as_promised(channel: str) -> None:
+    done = run(sys.executable, "-m", "orchestrator.shop.demo", CHANNEL=channel)
     assert done.code == 0, done.out
     assert "all as promised" in done.out
 

@@ -41,6 +41,9 @@ NOT_RUN: Final = {
     "make run REPLICAS=3": (
         "run by tests/acceptance/test_processes.py::test_run_shows_replicas_on_one_database_and_stops_all_of_it"
     ),
+    "make run CHANNEL=nats": (
+        "run by tests/acceptance/test_processes.py::test_run_over_a_queue_starts_its_broker_first_and_stops_it_last"
+    ),
     **dict.fromkeys(
         [
             command
@@ -133,7 +136,7 @@ def trips_world(agency: Agency, project: Path, tmp_path_factory: pytest.TempPath
 
 
 def is_about_the_shop(block: Block) -> bool:
-    return ".venv/bin/" in block.code or "shop.order.v1" in block.code
+    return any(part in block.code for part in (".venv/bin/", "shop.order.v1", ":50180/"))
 
 
 def is_of_own_saga(block: Block) -> bool:

@@ -319,9 +319,9 @@ class Ways:
 
 
 @asynccontextmanager
-async def connected(broker: NatsServer) -> AsyncIterator[Client]:
+async def connected(broker: NatsServer, **options: Any) -> AsyncIterator[Client]:  # noqa: ANN401 - as the client names them
     """A connection to a broker."""
-    client = await nats.connect(broker.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05)
+    client = await nats.connect(broker.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05, **options)
     try:
         yield client
     finally:

@@ -36,7 +36,7 @@ def serve(
     participant: Annotated[
         list[str] | None,
         typer.Option(
-            help="full.service.Name=host:port, or =grpc://…; may be repeated.  \\[env: ORCHESTRATOR_PARTICIPANTS]"
+            help="full.service.Name=host:port, or =http://…; may be repeated.  \\[env: ORCHESTRATOR_PARTICIPANTS]"
         ),
     ] = None,
     drift_check: Annotated[

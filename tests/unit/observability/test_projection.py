@@ -13,6 +13,7 @@ from orchestrator.journal.entries import (
     CommandAbandoned,
     CommandCompleted,
     CommandIntended,
+    CommandQueued,
     CommandRefused,
     CompensationBegan,
     CompensationCompleted,
@@ -229,6 +230,18 @@ def test_a_compensation_has_no_link_to_a_command_that_was_never_sent() -> None:
     trace = project(STARTED, RESERVE_INTENDED, *ROLLED_BACK)
     assert only(trace, RELEASE_SPAN, 1).links == ()
     assert_whole(trace)
+
+
+def test_a_command_that_a_queue_held_when_the_saga_turned_back_has_a_span_to_which_its_compensation_links() -> None:
+    queued = CommandQueued(1_030_000, RESERVE, 1, 1_020_000, 9_000_000, 9_500_000)
+    trace = project(STARTED, RESERVE_INTENDED, queued, *ROLLED_BACK)
+    assert_whole(trace)
+    held = only(trace, RESERVE_SPAN, 1)
+    assert held.span_id == seen_by_participant(RESERVE, 1)
+    assert (held.started_at, held.ended_at) == (1_020_000, 1_070_000)
+    assert held.failed
+    assert held.description == "the saga turned back before an answer came"
+    assert held.span_id in {span_id for _, span_id in only(trace, RELEASE_SPAN, 1).links}
 
 
 def test_a_rollback_shows_on_the_root_as_event_and_error() -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
 from orchestrator.bootstrap import opened
+from orchestrator.cli.app import app
 from orchestrator.cli.participants import examine_participants
 from orchestrator.contract.overlay.reading import read_overlays
 from orchestrator.contract.rules.http import check_mapped
@@ -80,6 +82,17 @@ async def test_an_orchestrator_does_not_start_with_a_command_that_cannot_be_sent
     with pytest.raises(DefinitionError, match=r"InventoryService\.ReserveStock: \[http-maps-command\]"):
         async with opened(settings, [sell]):
             pass
+
+
+def test_check_tells_it_before_anything_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.contract.rules.http.compiled_rule", lambda _: None)
+    inventory = "shop.inventory.v1.InventoryService=http://127.0.0.1:1"
+
+    told = CliRunner().invoke(app, ["check", "--sagas", "orchestrator.shop", "--participant", inventory])
+
+    assert told.exit_code == 1
+    assert "InventoryService.ReserveStock: [http-maps-command]" in told.output
+    assert "PaymentService" not in told.output
 
 
 async def test_the_doctor_asks_a_participant_over_http_for_its_health(

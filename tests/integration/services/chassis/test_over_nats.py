@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import signal
+import ssl
 import time
 import uuid
 from contextlib import AsyncExitStack
@@ -28,7 +29,8 @@ from services.payment.__main__ import SERVICE as PAYMENT
 from shop.inventory.v1.inventory_pb2 import GetStockRequest, GetStockResponse, ReserveStockRequest
 from shop.payment.v1.payment_pb2 import AuthorizePaymentRequest, GetPaymentRequest
 from shop.type.v1.type_pb2 import Line
-from tests.support.certificate_files import put
+from tests.support.certificate_files import Authority, put
+from tests.support.nats import running
 from tests.support.ways import OverNats, connected, make_streams
 
 if TYPE_CHECKING:
@@ -346,6 +348,61 @@ async def test_a_caller_is_trusted_by_the_token_in_the_metadata(queue: Queue, st
     for token, code in (("saga_theirs", "PERMISSION_DENIED"), ("saga_ours", "OK")):
         metadata = (*KEY, ("authorization", f"Bearer {token}"))
         assert (await over("ReserveStock", RESERVE, metadata, PATIENCE)).code.name == code
+
+
+async def test_a_broker_with_tls_and_logins_lets_in_a_service_that_has_both(tmp_path: Path, start: Start) -> None:
+    authority = Authority(tmp_path / "certificates")
+    broker, ours = authority.issue("127.0.0.1"), authority.issue("inventory.example")
+    tls = f'tls {{ cert_file: "{broker.certificate}", key_file: "{broker.key}", ca_file: "{broker.ca}", verify: true }}'
+    login, wrong = tmp_path / "login", tmp_path / "wrong"
+    put(login, b"inventory:secret\n")
+    put(wrong, b"inventory:guess\n")
+    context = ssl.create_default_context(cafile=broker.ca)
+    context.load_cert_chain(ours.certificate, ours.key)
+    with running(settings=f"{tls}\nauthorization {{ user: inventory, password: secret }}") as server:
+        url = server.url.replace("nats:", "tls:")
+        environment = {"INVENTORY_NATS": f"{url}/commands", "INVENTORY_NATS_CA": str(broker.ca)}
+        environment |= {"INVENTORY_TLS_CERTIFICATE": str(ours.certificate), "INVENTORY_TLS_KEY": str(ours.key)}
+        async with connected(server, tls=context, user="inventory", password="secret") as client:
+            over = await Queue(client, url, Subjects("commands")).of(INVENTORY.contract)
+            stranger = await start("inventory", **environment, INVENTORY_NATS_LOGIN=str(wrong))
+            with pytest.raises(nats.errors.NoRespondersError):
+                await client.request(over.subjects.health(INVENTORY.contract.full_name), timeout=PATIENCE)
+            assert await stranger.stop(signal.SIGTERM) == 0
+            assert any("authorization" in line.lower() for line in stranger.said)
+            assert "guess" not in "\n".join(stranger.said)
+
+            await start("inventory", **environment, INVENTORY_NATS_LOGIN=str(login))
+            assert (await over("ReserveStock", RESERVE, KEY, PATIENCE)).code is grpc.StatusCode.OK
+
+
+async def test_a_password_is_not_told_to_a_broker_that_offers_no_encryption(start: Start, tmp_path: Path) -> None:
+    login = tmp_path / "login"
+    put(login, b"inventory:secret\n")
+    heard: list[bytes] = []
+
+    async def pretend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"x","version":"2.15.1","proto":1,"headers":true,"max_payload":1048576}\r\n')
+        heard.append(await reader.read(1000))
+        writer.close()
+
+    async with await asyncio.start_server(pretend, "127.0.0.1", 0) as pretender:
+        port = pretender.sockets[0].getsockname()[1]
+        inventory = await start("inventory", INVENTORY_NATS=f"tls://127.0.0.1:{port}", INVENTORY_NATS_LOGIN=str(login))
+        assert await inventory.stop(signal.SIGTERM) == 0
+    assert heard
+    assert b"secret" not in b"".join(heard)
+    assert any("does not offer TLS" in line for line in inventory.said)
+
+
+@pytest.mark.parametrize("content", [b"", b"two\nlines"])
+async def test_a_login_that_is_none_is_a_clear_error(fail: Fail, tmp_path: Path, content: bytes) -> None:
+    put(tmp_path / "login", content)
+    code, said = await fail(
+        "inventory", INVENTORY_NATS="nats://127.0.0.1:4222", INVENTORY_NATS_LOGIN=str(tmp_path / "login")
+    )
+    assert code == 1
+    assert said.startswith("inventory: INVENTORY_NATS_LOGIN: expected one line")
 
 
 async def test_a_queue_that_a_network_reaches_needs_encryption_and_a_login(fail: Fail) -> None:

@@ -13,15 +13,19 @@ import grpc.aio
 import pytest
 
 from orchestrator.shop.demo.otlp import Collector, Trace
-from shop.inventory.v1.inventory_pb2 import GetStockRequest, ReserveStockRequest
+from services.chassis.arrivals import Way
+from services.chassis.server import Served
+from shop.inventory.v1.inventory_pb2 import DESCRIPTOR, GetStockRequest, ReserveStockRequest
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 from shop.type.v1.type_pb2 import Line
+from tests.support.ways import Ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.integration.services.chassis.conftest import Start
+    from tests.support.nats import NatsServer
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "b7ad6b7169203331"
@@ -62,6 +66,25 @@ async def test_a_call_is_a_server_span_of_the_callers_trace(start: Start, collec
         "saga.id": "saga-1",
         "saga.idempotency_key": "key-1",
     }
+
+
+@pytest.mark.parametrize("way", [Way.HTTP, Way.NATS])
+async def test_a_call_over_another_way_is_a_span_of_the_callers_trace_too(
+    start: Start, collector: Collector, shared_nats: NatsServer, way: Way
+) -> None:
+    ways, contract = Ways(way, shared_nats), DESCRIPTOR.services_by_name["InventoryService"]
+    await ways.prepare(contract)
+    settings = {f"INVENTORY_{name.upper()}": value for name, value in ways.settings().items()}
+    settings["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.endpoint
+    inventory = await start("inventory", OTEL_BSP_SCHEDULE_DELAY="50", **settings)
+    metadata = (("traceparent", f"00-{TRACE}-{CALLER}-01"), ("idempotency-key", "key-1"))
+    async with ways.channel(contract, Served(inventory.address, inventory.url)) as channel:
+        await InventoryServiceStub(channel).ReserveStock(RESERVE, metadata=metadata)
+    (span,) = await arrived(collector, 1)
+    assert (span.trace_id, span.parent_id) == (TRACE, CALLER)
+    assert (span.name, span.kind) == ("shop.inventory.v1.InventoryService/ReserveStock", "SERVER")
+    assert span.attributes["rpc.system.name"] == way
+    assert "server.address" not in span.attributes
 
 
 async def test_calls_without_a_usable_parent_start_a_trace_each(start: Start, collector: Collector) -> None:

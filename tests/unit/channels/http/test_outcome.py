@@ -8,6 +8,8 @@ from email.utils import format_datetime
 from http import HTTPStatus
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.channels.http.outcome import HttpAnswer, outcome_of
 from orchestrator.channels.http.problem import Problem, read_problem
@@ -151,6 +153,10 @@ def test_a_key_that_comes_twice_is_no_echo() -> None:
     assert not outcome.echoed
 
 
+def _nested(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["field", "message", "x"]), inner, max_size=3)
+
+
 def at(seconds: int) -> str:
     return format_datetime(datetime(2026, 11, 26, 9, 0, tzinfo=UTC) + timedelta(seconds=seconds), usegmt=True)
 
@@ -182,6 +188,20 @@ def test_a_delay_that_is_too_long_is_cut_and_told() -> None:
 
     failure = Failure(StatusCode.UNAVAILABLE, "closed (asks to wait 86400 s; asked again after 300 s)")
     assert outcome == Unknown(failure, 300)
+
+
+@given(st.integers(100, 599), st.binary(max_size=200), st.text(st.characters(codec="latin-1"), max_size=20))
+def test_whatever_comes_there_is_an_outcome(status: int, body: bytes, value: str) -> None:
+    headers = [(name, value.encode("latin-1")) for name in (b"retry-after", b"date", b"idempotency-key", b"location")]
+
+    assert isinstance(outcome_of(HttpAnswer(status, headers, body), key=KEY), Rejected | Retry | Unknown)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=9), _nested, max_leaves=9))
+def test_whatever_json_says_there_is_an_outcome(said: object) -> None:
+    assert isinstance(
+        outcome_of(answer(400, {"detail": said, "code": said, "violations": said, "type": said})), Rejected
+    )
 
 
 def test_a_long_message_is_cut() -> None:
