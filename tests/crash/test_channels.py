@@ -47,9 +47,7 @@ MISCHIEF: Final = 0.2
 
 def addresses(shop: Shop, over: str, broker: str = "") -> dict[str, str]:
     """Where the services are reached; the broker at another address, where one is given."""
-    return {
-        name: shop.over_http(name) if way == HTTP else shop.over_nats(broker) for name, way in OVER[over].items()
-    }
+    return {name: shop.over_http(name) if way == HTTP else shop.over_nats(broker) for name, way in OVER[over].items()}
 
 
 @pytest.mark.parametrize("over", OVER)
