@@ -31,9 +31,8 @@ from orchestrator.channels.http.channel import HttpChannel
 from orchestrator.channels.http.settings import HttpSettings
 from orchestrator.channels.nats.answers import NatsAnswers
 from orchestrator.channels.nats.channel import NatsChannel, NatsConnections, NatsSettings
-from orchestrator.channels.nats.securing import refuse_readable
 from orchestrator.channels.router import Router
-from orchestrator.connections.nats_security import NatsFiles, NatsSecurity
+from orchestrator.connections.nats_security import NatsFiles, NatsSecurity, refuse_readable
 from orchestrator.connections.tls import keep_fresh
 from orchestrator.contract.addresses import GRPC, HTTP, HTTPS, NATS, TLS, default_address
 from orchestrator.contract.rules.http import check_mapped
@@ -182,7 +181,8 @@ async def _assembled(
         clock, owner = SystemClock(), _owner()
         participants = Router(where, channel_kinds(settings, security, owner))
         stack.push_async_callback(participants.close)
-        refuse_readable(participants.of_kind(NatsChannel), insecure=settings.insecure)
+        by_queue = participants.of_kind(NatsChannel).values()
+        refuse_readable([each.address.server for each in by_queue], nats_security(settings), insecure=settings.insecure)
         if sources := security.sources():
             stack.callback(asyncio.create_task(keep_fresh(sources)).cancel)
         services, over_grpc = _services_of(definitions).values(), participants.of_kind(GrpcChannel)

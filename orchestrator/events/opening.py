@@ -7,7 +7,7 @@ import ssl
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.connections.nats import NatsConnection
-from orchestrator.connections.nats_security import NatsSecurity, refuse_readable
+from orchestrator.connections.nats_security import NatsSecurity, NatsServer, refuse_readable
 from orchestrator.errors import SettingsError
 from orchestrator.events.addresses import NATS, SinkAddress, read_address
 from orchestrator.events.http.signing import read_secrets
@@ -53,9 +53,10 @@ def open_sinks(sinks: Mapping[str, str], files: SinkFiles, nats: NatsSecurity, *
     webhooks = {each.name for each in addresses if each.scheme != NATS}
     if unused := sorted(set(files.secrets) - webhooks):
         raise SettingsError(f"{_PREFIX}SECRETS: {unused[0]} is no webhook of {_PREFIX}SINKS")
-    refuse_readable([each.server for each in addresses if each.scheme == NATS], nats, insecure=insecure)
+    servers = {each.server: NatsServer(each.server, encrypted=nats.names_authorities) for each in addresses}
+    refuse_readable([servers[each.server] for each in addresses if each.scheme == NATS], nats, insecure=insecure)
     return [
-        NatsSink(each, NatsConnection(each.server, nats, "orchestrator events"))
+        NatsSink(each, NatsConnection(servers[each.server], nats, "orchestrator events"))
         if each.scheme == NATS
         else _webhook(each, files, insecure=insecure)
         for each in addresses
