@@ -93,7 +93,7 @@ class Shop:
     async def open(self) -> None:
         """Start all services, side by side; they serve when this returns."""
         if self.broker is not None:
-            await self.broker.open(each.service for each in place_order.participants)
+            await self.broker.open(FULL_NAMES.values())
         for process in self.services.values():
             process.start()
         await asyncio.gather(*(process.serving() for process in self.services.values()))

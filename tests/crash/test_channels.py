@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from tests.crash.invariants import Invariants
     from tests.crash.shop import Shop
 
-GRPC: Final = "grpc"
 HTTP: Final = "http"
 NATS: Final = "nats"
 MIXTURE: Final = {
@@ -48,8 +47,7 @@ MISCHIEF: Final = 0.2
 
 def addresses(shop: Shop, over: str, broker: str = "") -> dict[str, str]:
     """Where the services are reached; the broker at another address, where one is given."""
-    ways = {HTTP: shop.over_http, NATS: lambda _name: shop.over_nats(broker)}
-    return {name: ways[way](name) for name, way in OVER[over].items()}
+    return {name: shop.over_http(name) if way == HTTP else shop.over_nats(broker) for name, way in OVER[over].items()}
 
 
 @pytest.mark.parametrize("over", OVER)
@@ -85,9 +83,7 @@ async def test_orders_survive_that_the_broker_loses_what_its_disk_was_given_last
     shop: Shop, invariants: Invariants, chance: random.Random, run: str, tmp_path: Path
 ) -> None:
     assert shop.broker is not None
-    orchestrator = shop.orchestrator(
-        tmp_path, instead=addresses(shop, NATS), nats_queue_seconds=str(QUEUE_SECONDS), nats_group=run
-    )
+    orchestrator = shop.orchestrator(tmp_path, instead=addresses(shop, NATS), nats_queue_seconds=str(QUEUE_SECONDS))
     await orchestrator.restart()
     async with Customers(orchestrator.address, in_flight=16) as customers:
         everything = asyncio.ensure_future(customers.order_all(draw(chance, 30, run=run)))
