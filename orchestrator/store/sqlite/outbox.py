@@ -6,7 +6,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkAct, SinkClaim, SinkRecord
+from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkAct, SinkClaim
 from orchestrator.store.event_rows import kept_event
 from orchestrator.store.sqlite.queries import queries
 
@@ -49,10 +49,6 @@ class SqliteOutbox:
     async def position_at(self, instant: int) -> int:
         """See the port."""
         return int((await self._read_outbox("position_at", (instant,)))[0][0])
-
-    async def sinks(self) -> list[SinkRecord]:
-        """See the port."""
-        return [SinkRecord(*row) for row in await self._read_outbox("sinks", ())]
 
     async def dead_letters(self, sink: str, after: int, limit: int) -> list[DeadLetter]:
         """See the port."""
