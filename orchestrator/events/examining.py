@@ -44,10 +44,8 @@ def _examined(sink: SinkRecord, wanted: Collection[str], now: int) -> Iterator[F
         advice = f"orchestrator events forget {sink.name}, or put it back into ORCHESTRATOR_EVENTS_SINKS"
         yield warning(about, "it is not in the settings, and every event is kept for its sake", advice)
     if sink.failing_since is not None:
-        seconds = (now - sink.failing_since) // _SECOND
-        yield warning(
-            about, f"it has taken nothing for {seconds} s: {sink.error}", "mend the receiver; nothing is lost"
-        )
+        failing = f"it has taken nothing for {(now - sink.failing_since) // _SECOND} s: {sink.error}"
+        yield warning(about, failing, "mend the receiver; nothing is lost")
     elif sink.oldest_at is not None and now - sink.oldest_at > _LATE_SECONDS * _SECOND:
         seconds = (now - sink.oldest_at) // _SECOND
         late = f"it is {counted(sink.behind, 'event')} behind, the oldest {seconds} s old"
