@@ -218,6 +218,9 @@ class Outbox(SinkActs, Protocol):
     async def release_sink(self, sink: str, owner: str) -> None:
         """Let another one have it now."""
 
+    async def keep_events(self, events: Sequence[OutboxEvent]) -> None:
+        """Put events into the outbox without the entries that told them: those of a journal that is being copied."""
+
     async def delete_events(self, before: int, limit: int) -> int:
         """Delete old events that every sink has been told of; how many.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestrator.journal.events import OutboxEvent
 from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkAct, SinkClaim
 from orchestrator.store.event_rows import kept_event
 
@@ -104,6 +105,10 @@ class PostgresOutbox:
         """See the port."""
         ((forgotten,),) = await self._ask_outbox("forget_sink", sink)
         return bool(forgotten)
+
+    async def keep_events(self, events: Sequence[OutboxEvent]) -> None:
+        """See the port."""
+        await self._ask_outbox("keep_events", *_columns(events, len(OutboxEvent._fields)))
 
     async def delete_events(self, before: int, limit: int) -> int:
         """See the port."""

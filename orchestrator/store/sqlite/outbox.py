@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Awaitable, Callable, Sequence
 
+    from orchestrator.journal.events import OutboxEvent
     from orchestrator.ports.outbox import KeptEvent, SinkProgress
 
 
@@ -131,6 +132,15 @@ class SqliteOutbox:
 
         forgotten: bool = await self._in_outbox_transaction(forget)
         return forgotten
+
+    async def keep_events(self, events: Sequence[OutboxEvent]) -> None:
+        """See the port."""
+
+        def keep() -> None:
+            for event in events:
+                self._run_outbox("tell_event", tuple(event))
+
+        await self._in_outbox_transaction(keep)
 
     async def delete_events(self, before: int, limit: int) -> int:
         """See the port."""
