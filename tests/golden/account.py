@@ -57,11 +57,7 @@ def _end(state: SagaState) -> dict[str, Any]:
         "result": None if state.result is None else base64.b64encode(state.result).decode(),
         "ended_at": state.ended_at,
         "commands": {key: _command(command) for key, command in state.commands.items()},
-        **(
-            {"events": {name: event.standing for name, event in events.items()}}
-            if (events := state.events.by_key)
-            else {}
-        ),
+        **({"events": published} if published else {}),
     }
 
 
