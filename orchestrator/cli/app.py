@@ -13,6 +13,7 @@ from orchestrator.cli.certificates import connecting
 from orchestrator.cli.commands.access import token, whoami
 from orchestrator.cli.commands.annotate import annotate
 from orchestrator.cli.commands.bulk import act, bulk_commands
+from orchestrator.cli.commands.channels import channel_commands
 from orchestrator.cli.commands.check import check
 from orchestrator.cli.commands.conform import conform
 from orchestrator.cli.commands.console import console
@@ -26,6 +27,7 @@ from orchestrator.cli.commands.generate import generate
 from orchestrator.cli.commands.inspect import list_sagas, preview, show, stats
 from orchestrator.cli.commands.journal import journal_commands, migrate
 from orchestrator.cli.commands.mock import mock
+from orchestrator.cli.commands.openapi import openapi
 from orchestrator.cli.commands.operator import cancel, pause, resolve, resume, retry, skip
 from orchestrator.cli.commands.plan import plan
 from orchestrator.cli.commands.retention import retention
@@ -105,12 +107,14 @@ app.command()(migrate)
 app.command()(retention)
 app.command()(doctor)
 app.command()(generate)
+app.command()(openapi)
 app.command()(connecting(annotate))
 app.command()(mock)
 app.command()(connecting(conform))
 app.command()(faults)
 app.command()(simulate)
 app.command()(token)
+app.add_typer(channel_commands, name="channels")
 
 LOOK = "Looking at sagas"
 app.command("list", rich_help_panel=LOOK)(connecting(list_sagas))

@@ -8,9 +8,11 @@ these are read, and none of them has to be there.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final, NamedTuple
 
 _NO_TYPE: Final = "about:blank"
+_TAG: Final = re.compile(r"<[^>]*>")
 _TELLING: Final = ("detail", "message", "error", "error_description", "title")
 
 
@@ -33,6 +35,8 @@ class Problem(NamedTuple):
 def read_problem(body: bytes) -> Problem:
     """What the body of a refusal says."""
     text = body.decode("utf-8", "replace").strip()
+    if text.startswith("<"):
+        return Problem(" ".join(_TAG.sub(" ", text).split()))
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

@@ -5,6 +5,7 @@
 | loopback            | used                               | used      |
 | a network           | refused, but for ``INSECURE``      | used      |
 
+A login is the file of ``NATS_LOGIN``, or the certificate of the service, which it shows over an encrypted connection.
 Who may publish commands there, the broker decides: it should let the orchestrators do so, and nobody else.
 """
 
@@ -31,7 +32,8 @@ def open_queue(answering: Answering, settings: Settings, *, prefix: str) -> Comm
         StartupError: a file cannot be used, or the broker is reached over a network without encryption or a login.
     """
     address = QueueAddress.parse(settings.nats)
-    missing = [*([] if address.is_encrypted else ["encryption"]), *([] if settings.nats_login else ["a login"])]
+    is_known = settings.nats_login is not None or (address.is_encrypted and settings.tls_certificate is not None)
+    missing = [*([] if address.is_encrypted else ["encryption"]), *([] if is_known else ["a login"])]
     if missing and is_exposed(address.place):
         without = " and without ".join(missing)
         if not settings.insecure:
@@ -41,11 +43,21 @@ def open_queue(answering: Answering, settings: Settings, *, prefix: str) -> Comm
             )
         logging.getLogger(__name__).warning("INSECURE: %s is used without %s", address.place, without)
     try:
-        login = read_login(settings.nats_login) if settings.nats_login else {}
+        if settings.nats_login is not None:
+            read_login(settings.nats_login)
     except (OSError, ValueError) as error:
         raise StartupError(f"{prefix}NATS_LOGIN: {error}") from error
+    return CommandQueue(
+        answering, address, settings.nats_login, _tls(settings, prefix) if address.is_encrypted else None
+    )
+
+
+def _tls(settings: Settings, prefix: str) -> ssl.SSLContext:
+    """Whom this process trusts, and what it shows: the certificate that it shows to its callers, too."""
     try:
-        tls = ssl.create_default_context(cafile=settings.nats_ca) if address.is_encrypted else None
+        context = ssl.create_default_context(cafile=settings.nats_ca)
     except OSError as error:  # which includes that it is no certificate
         raise StartupError(f"{prefix}NATS_CA: {settings.nats_ca}: {error}") from error
-    return CommandQueue(answering, address, login, tls)
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    return context

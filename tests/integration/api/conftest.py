@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from orchestrator.ports.journal import Journal
 
     Definition = SagaDefinition[Any, Any, Any]
+    Services = dict[str, Callable[[grpc.aio.Server], None]]
 
 NOBODY = "127.0.0.1:1"
 
@@ -131,8 +132,10 @@ class Api:
         journal: MemoryJournal,
         admission: Admission,
         feed: SagaFeed,
+        services: Services,
     ) -> None:
         self.server = server
+        self.services = services
         self.address = server.address
         self.channel = channel
         self.admission = admission
@@ -187,26 +190,23 @@ async def serving(
     folder = Path(state.name)
     file = folder / "subjects.yaml"
     file.write_text(f"ada: {{sha256: {fingerprint(TOKEN)}, roles: [admin]}}\n{subjects}")
-    server = ApiServer(
-        "127.0.0.1:0",
-        {
-            "saga.v1.AccessService": partial(add_AccessServiceServicer_to_server, AccessService()),
-            "saga.v1.DefinitionService": partial(add_DefinitionServiceServicer_to_server, DefinitionService(narrowed)),
-            "saga.v1.EventService": partial(add_EventServiceServicer_to_server, EventService(NarrowedEvents(journal))),
-            "saga.v1.FiguresService": partial(add_FiguresServiceServicer_to_server, FiguresService(narrowed, clock)),
-            "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
-            "saga.v1.ScheduleService": partial(
-                add_ScheduleServiceServicer_to_server,
-                ScheduleService(NarrowedSchedules(replica.schedules, narrowed), narrowed),
-            ),
-            "saga.v1.BulkActService": partial(
-                add_BulkActServiceServicer_to_server, BulkActService(NarrowedBulkActs(replica.bulk), narrowed)
-            ),
-            "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
-        },
-        open_authentication(AccessSettings(folder, file), clock.now),
-        clock,
-    )
+    services: Services = {
+        "saga.v1.AccessService": partial(add_AccessServiceServicer_to_server, AccessService()),
+        "saga.v1.DefinitionService": partial(add_DefinitionServiceServicer_to_server, DefinitionService(narrowed)),
+        "saga.v1.EventService": partial(add_EventServiceServicer_to_server, EventService(NarrowedEvents(journal))),
+        "saga.v1.FiguresService": partial(add_FiguresServiceServicer_to_server, FiguresService(narrowed, clock)),
+        "saga.v1.SagaService": partial(add_SagaServiceServicer_to_server, sagas),
+        "saga.v1.ScheduleService": partial(
+            add_ScheduleServiceServicer_to_server,
+            ScheduleService(NarrowedSchedules(replica.schedules, narrowed), narrowed),
+        ),
+        "saga.v1.BulkActService": partial(
+            add_BulkActServiceServicer_to_server, BulkActService(NarrowedBulkActs(replica.bulk), narrowed)
+        ),
+        "shop.order.v1.OrderService": partial(add_OrderServiceServicer_to_server, orders),
+    }
+    authentication = open_authentication(AccessSettings(folder, file), clock.now)
+    server = ApiServer("127.0.0.1:0", services, authentication, clock)
     async with AsyncExitStack() as stack:
         stack.enter_context(state)
         stack.push_async_callback(nobody.close)
@@ -217,12 +217,14 @@ async def serving(
             grpc.aio.insecure_channel(server.address, interceptors=with_token(TOKEN))
         )
         looked_into = cast("MemoryJournal", journal)  # by tests on a journal in memory
-        yield Api(server, channel, replica, mocks, looked_into, admission, feed)
-        for event in mocks.held.values():
-            event.set()
-        await server.drain(0)
-        with contextlib.suppress(JournalError):  # a test may have ended its database
-            await worker.close(5)
+        try:
+            yield Api(server, channel, replica, mocks, looked_into, admission, feed, services)
+        finally:
+            for event in mocks.held.values():
+                event.set()
+            await server.drain(0)
+            with contextlib.suppress(JournalError):  # a test may have ended its database
+                await worker.close(5)
 
 
 @pytest.fixture
