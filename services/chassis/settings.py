@@ -14,6 +14,14 @@
 | ``INVENTORY_TRUSTED_CALLERS`` | the file that names trusted callers, as                 | everybody is trusted    |
 |                               | ``orchestrator.participant.trust`` reads it             |                         |
 | ``INVENTORY_INSECURE``        | listen to a network without TLS or trusted callers      | false                   |
+| ``INVENTORY_EVENTS``          | ``nats://host:port/prefix``: where it tells and hears   | neither                 |
+|                               | events; ``tls://`` for a network                        |                         |
+| ``INVENTORY_EVENTS_FROM``     | what it hears when it hears for the first time: all     | ``beginning``           |
+|                               | from the ``beginning``, or what comes from ``now`` on   |                         |
+| ``INVENTORY_EVENTS_CREDENTIALS`` | the file of its NATS credentials                     | none                    |
+| ``INVENTORY_ORCHESTRATOR``    | ``host:port``: where it starts sagas                    | nowhere                 |
+| ``INVENTORY_ORCHESTRATOR_TOKEN`` | the file of its token there                          | the local operator's    |
+| ``INVENTORY_ORCHESTRATOR_CA`` | the file of the authorities of that certificate         | no TLS                  |
 | ``SHOP_FAULTS``               | let callers plan faults; of all services, on loopback   | false                   |
 | ``STATE_DIR``                 | the folder of the databases of all services             | ``.state``              |
 
@@ -31,8 +39,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from services.chassis.queue_connection import QueueAddress
+
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+):(\d{1,5})")
 _HIGHEST_PORT: Final = 65_535
+EVENTS_PREFIX: Final = "events"
+"""What the subjects of events begin with, unless the address says otherwise."""
 _DRIVERS: Final = {
     "sqlite": "sqlite",
     "postgresql": "postgresql+psycopg",
@@ -62,6 +74,11 @@ def _checked_address(address: str) -> str:
     return address
 
 
+def _checked_queue(address: str) -> str:
+    QueueAddress.read(address, prefix=EVENTS_PREFIX)
+    return address
+
+
 class Settings(BaseSettings):
     """The settings of one service. A service with settings of its own adds fields in a subclass."""
 
@@ -79,6 +96,12 @@ class Settings(BaseSettings):
     tls_ca: Path | None = None
     trusted_callers: Path | None = None
     insecure: bool = False
+    events: Annotated[str, AfterValidator(_checked_queue)] | None = None
+    events_from: Literal["beginning", "now"] = "beginning"
+    events_credentials: Path | None = None
+    orchestrator: Annotated[str, AfterValidator(_checked_address)] | None = None
+    orchestrator_token: Path | None = None
+    orchestrator_ca: Path | None = None
 
     @field_validator("database_url")
     @classmethod
