@@ -27,17 +27,13 @@ from shop.type.v1 import type_pb2 as shop_dot_type_dot_v1_dot_type__pb2
 from shop.warehouse.v1 import warehouse_pb2 as shop_dot_warehouse_dot_v1_dot_warehouse__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ashop/order/v1/events.proto\x12\rshop.order.v1\x1a\x17google/type/money.proto\x1a\x17shop/type/v1/type.proto\x1a!shop/warehouse/v1/warehouse.proto\"\xa1\x02\n\x0bOrderPlaced\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12!\n\x05lines\x18\x03 \x03(\x0b\x32\x12.shop.type.v1.Line\x12!\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12\x12\n\x05\x65mail\x18\x05 \x01(\tB\x03\x80\x01\x01\x12\x0f\n\x07\x63\x61rrier\x18\x06 \x01(\t\x12\x17\n\x0ftracking_number\x18\x07 \x01(\t\x12*\n\x05picks\x18\x08 \x03(\x0b\x32\x1b.shop.warehouse.v1.PickLine\x12\x0e\n\x06member\x18\t \x01(\x08\x12+\n\x07ship_to\x18\n \x01(\x0b\x32\x15.shop.type.v1.AddressB\x03\x80\x01\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ashop/order/v1/events.proto\x12\rshop.order.v1\x1a\x17google/type/money.proto\x1a\x17shop/type/v1/type.proto\x1a!shop/warehouse/v1/warehouse.proto\"\xe0\x01\n\x0bOrderPlaced\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12!\n\x05lines\x18\x03 \x03(\x0b\x32\x12.shop.type.v1.Line\x12!\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12\x0f\n\x07\x63\x61rrier\x18\x05 \x01(\t\x12\x17\n\x0ftracking_number\x18\x06 \x01(\t\x12*\n\x05picks\x18\x07 \x03(\x0b\x32\x1b.shop.warehouse.v1.PickLine\x12\x0e\n\x06member\x18\x08 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'shop.order.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ORDERPLACED'].fields_by_name['email']._loaded_options = None
-  _globals['_ORDERPLACED'].fields_by_name['email']._serialized_options = b'\200\001\001'
-  _globals['_ORDERPLACED'].fields_by_name['ship_to']._loaded_options = None
-  _globals['_ORDERPLACED'].fields_by_name['ship_to']._serialized_options = b'\200\001\001'
   _globals['_ORDERPLACED']._serialized_start=131
-  _globals['_ORDERPLACED']._serialized_end=420
+  _globals['_ORDERPLACED']._serialized_end=355
 # @@protoc_insertion_point(module_scope)

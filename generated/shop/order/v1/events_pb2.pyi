@@ -31,18 +31,14 @@ class OrderPlaced(_message.Message):
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
-    EMAIL_FIELD_NUMBER: _builtins.int
     CARRIER_FIELD_NUMBER: _builtins.int
     TRACKING_NUMBER_FIELD_NUMBER: _builtins.int
     PICKS_FIELD_NUMBER: _builtins.int
     MEMBER_FIELD_NUMBER: _builtins.int
-    SHIP_TO_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order's identity; also that of its saga."""
     customer_id: _builtins.str
     """Who ordered."""
-    email: _builtins.str
-    """Where the confirmation goes. Whoever hears the event reads it, as it is with the address."""
     carrier: _builtins.str
     """Who carries the parcel."""
     tracking_number: _builtins.str
@@ -61,10 +57,6 @@ class OrderPlaced(_message.Message):
     def picks(self) -> _containers.RepeatedCompositeFieldContainer[_warehouse_pb2.PickLine]:
         """What to pick, and where it lies."""
 
-    @_builtins.property
-    def ship_to(self) -> _type_pb2.Address:
-        """Where the parcel goes."""
-
     def __init__(
         self,
         *,
@@ -72,16 +64,14 @@ class OrderPlaced(_message.Message):
         customer_id: _builtins.str = ...,
         lines: _abc.Iterable[_type_pb2.Line] | None = ...,
         total: _money_pb2.Money | None = ...,
-        email: _builtins.str = ...,
         carrier: _builtins.str = ...,
         tracking_number: _builtins.str = ...,
         picks: _abc.Iterable[_warehouse_pb2.PickLine] | None = ...,
         member: _builtins.bool = ...,
-        ship_to: _type_pb2.Address | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ship_to", b"ship_to", "total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier", b"carrier", "customer_id", b"customer_id", "email", b"email", "lines", b"lines", "member", b"member", "order_id", b"order_id", "picks", b"picks", "ship_to", b"ship_to", "total", b"total", "tracking_number", b"tracking_number"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier", b"carrier", "customer_id", b"customer_id", "lines", b"lines", "member", b"member", "order_id", b"order_id", "picks", b"picks", "total", b"total", "tracking_number", b"tracking_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
