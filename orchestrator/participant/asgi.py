@@ -26,13 +26,14 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
+from orchestrator.participant.callers import caller_of_scope
 from orchestrator.participant.driving import AsyncRecords, answer_async
 from orchestrator.participant.errors import GuardRefusal, Rejection
 from orchestrator.participant.metadata import IDEMPOTENCY_KEY, CallMetadata, Kind
 from orchestrator.participant.problems import FailedResponseError, PostponedResponseError, Response
 from orchestrator.participant.routes import Routes
 from orchestrator.participant.steps import Call
-from orchestrator.participant.trust import Caller, Trusts, everybody, refuse_untrusted
+from orchestrator.participant.trust import Trusts, everybody, refuse_untrusted
 
 _LOGGER = logging.getLogger("orchestrator.participant")
 
@@ -106,7 +107,7 @@ class GuardMiddleware:
         if kind is None:
             _LOGGER.error("%s came with a key and is not listed among the guarded routes; it is refused", route)
             raise GuardRefusal("ROUTE_NOT_GUARDED", f"{route} is not listed for the guard", code="UNIMPLEMENTED")
-        refuse_untrusted(self._trusts, partial(_caller_of, scope), kind, metadata, route)
+        refuse_untrusted(self._trusts, partial(caller_of_scope, scope), kind, metadata, route)
         if wrong := [f"{name} {nonsense}" for name, nonsense in metadata.nonsense(kind)]:
             raise GuardRefusal("INVALID_HEADERS", "; ".join(wrong), code="INVALID_ARGUMENT")
         body = bytearray()
@@ -136,19 +137,6 @@ class GuardMiddleware:
         answer = await answer_async(call, self._records, run)
         is_new = last is not None and last.to_bytes() == answer.content
         return last if last is not None and is_new else Response.recorded(answer.content), answer.echo
-
-
-def _caller_of(scope: Scope) -> Caller:
-    """The caller, by the scope of a call."""
-    said = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"]
-    peer = ":".join(map(str, scope.get("client") or ()))
-    chain = scope.get("extensions", {}).get("tls", {}).get("client_cert_chain") or ()
-    names: tuple[str, ...] = ()
-    for leaf in [*chain][:1]:
-        from orchestrator.participant.certificates import names_now  # noqa: PLC0415 - many servers tell of none
-
-        names = names_now(leaf.encode())
-    return Caller(names, said[0] if len(said) == 1 else "", peer)
 
 
 async def _response_of(app: App, scope: Scope, body: bytes, receive: Receive) -> Response:

@@ -53,9 +53,7 @@ class Response:
         is_too_large = refusal.code == _TOO_LARGE
         status = 413 if is_too_large else STATUSES.get(refusal.code, HTTPStatus.INTERNAL_SERVER_ERROR)
         code = refusal.code if refusal.code in STATUSES else ""
-        told = problem(
-            status, refusal.message, code=code, reason=refusal.reason, metadata=refusal.metadata
-        )
+        told = problem(status, refusal.message, code=code, reason=refusal.reason, metadata=refusal.metadata)
         return cls.of(status, PROBLEM, json.dumps(told).encode())
 
     def to_bytes(self) -> bytes:

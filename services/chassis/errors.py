@@ -5,6 +5,7 @@
     ├── Rejection        a definite business refusal; repeating the command does not change it
     ├── Unavailable      a passing failure; the same command may succeed later
     ├── Late             the caller does not wait any longer
+    ├── Explained        another status, with a reason for programs
     └── InternalError    anything else that a servicer raises: logged, and answered without inner details
 
 Each knows its google.rpc.Status, which the caller is given.
@@ -143,6 +144,23 @@ class Late(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(grpc.StatusCode.DEADLINE_EXCEEDED, "the caller does not wait any longer")
+
+
+class Explained(ServiceError):
+    """A status with google.rpc.ErrorInfo that no business has given; the guard does not know of it.
+
+    Args:
+        code: the status.
+        message: what a person reads.
+        reason: what a program may branch on, in UPPER_SNAKE.
+    """
+
+    def __init__(self, code: grpc.StatusCode, message: str, reason: str) -> None:
+        super().__init__(code, message)
+        self.reason = reason
+
+    def _details(self, domain: str) -> Iterable[Message]:
+        return (error_details_pb2.ErrorInfo(reason=self.reason, domain=domain),)
 
 
 class InternalError(ServiceError):

@@ -1,123 +1,115 @@
-"""The connection of a service to NATS: it is made in the background, and comes back whenever it is lost.
+"""The connection of a service to NATS: it is made in the background, and made again for ever when it is lost.
 
-An address is ``nats://host:port/prefix`` or ``tls://host:port/prefix``. User and password, or a token, may stand in it;
-better is a file of credentials, which other processes of the machine cannot see.
+A client connects again by itself. Only where the broker does not let it in does it give up; then another client is made
+after a while, for the operator may have set that right.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import urlsplit
+from typing import Final, NamedTuple, Never
 
-from orchestrator.participant.exposure import is_exposed
-from services.chassis.errors import StartupError
+import nats.errors
+from nats.aio.client import Client
 
-if TYPE_CHECKING:
-    from nats.aio.client import Client
+from services.chassis.queue_address import QueueAddress
+from services.chassis.queue_login import QueueLogin
 
 _LOGGER = logging.getLogger(__name__)
 
-_PORT: Final = 4222
-_SCHEMES: Final = ("nats", "tls")
-_SECONDS: Final = 2
-_RECONNECT_SECONDS: Final = 0.25
-_PING_SECONDS: Final = 5
+_CONNECT_SECONDS: Final = 2
+_PAUSE_SECONDS: Final = 0.5
+_PING_SECONDS: Final = 10
+_CLOSING_SECONDS: Final = 2.0
 
 
-class QueueAddress(NamedTuple):
-    """Where a queue is.
+class Connected(NamedTuple):
+    """A client that is connected now.
 
     Attributes:
-        server: its URL, without the prefix.
-        prefix: what the subjects begin with.
-        where: ``host:port``.
+        client: the client.
+        number: which connection this is; what was asked for on one is unknown to the next.
     """
 
-    server: str
-    prefix: str
-    where: str
+    client: Client
+    number: tuple[int, int]
 
-    @classmethod
-    def read(cls, address: str, *, prefix: str) -> "QueueAddress":
-        """Read ``nats://host:port/prefix``; ``prefix`` counts where none is there.
 
-        Raises:
-            ValueError: it is not of that form.
-        """
-        url = urlsplit(address)
-        named = url.path.strip("/") or prefix
-        if url.scheme not in _SCHEMES or not url.hostname or url.query or url.fragment:
-            raise ValueError("is not of the form nats://host:port/prefix or tls://host:port/prefix")
-        if not all(token and token.replace("-", "").replace("_", "").isalnum() for token in named.split(".")):
-            raise ValueError(f"'{named}' is no prefix: words of letters, digits, - and _, with dots in between")
-        host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-        where = f"{host}:{url.port or _PORT}"
-        credentials, at, _ = url.netloc.rpartition("@")
-        return cls(f"{url.scheme}://{credentials}{at}{where}", named, where)
+class QueueConnection:
+    """The connection of one service.
 
-    def refuse_exposed(self, *, variable: str, credentials: Path | None, insecure: bool) -> None:
-        """Refuse to send over a network what everybody there could read or write.
+    Args:
+        address: of the broker.
+        login: how the broker lets this process in.
+        name: what the broker's operator sees.
+    """
 
-        Raises:
-            StartupError: ``variable`` names it.
-        """
-        missing = [
-            *([] if self.server.startswith("tls:") else ["TLS"]),
-            *([] if credentials or "@" in self.server else ["credentials"]),
-        ]
-        if not missing or not is_exposed(self.where):
-            return
-        without = " and without ".join(missing)
-        if not insecure:
-            raise StartupError(f"{variable}: {self.where} is reached over a network, without {without}")
-        _LOGGER.warning("INSECURE: %s is reached over a network, without %s", self.where, without)
+    def __init__(self, address: QueueAddress, login: QueueLogin, *, name: str) -> None:
+        self._address = address
+        self._login = login
+        self._name = name
+        self._client: Client | None = None
+        self._clients = 0
+        self._told = ""
+
+    def now(self) -> Connected | None:
+        """The client, if it is connected at the moment."""
+        client = self._client
+        if client is None or not client.is_connected:
+            return None
+        return Connected(client, (self._clients, client.stats["reconnects"]))
+
+    async def run(self) -> Never:
+        """Stay connected, or try to be, until this is cancelled."""
+        while True:
+            given_up = asyncio.Event()
+            client = Client()
+            try:
+                await self._connect(client, given_up)
+                self._clients += 1
+                self._client = client
+                self._told = ""
+                await given_up.wait()
+            except (nats.errors.Error, OSError, TimeoutError) as error:
+                await self._complain(error)
+            finally:
+                self._client = None
+                with suppress(nats.errors.Error, OSError, TimeoutError):
+                    await asyncio.wait_for(client.close(), _CLOSING_SECONDS)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _connect(self, client: Client, given_up: asyncio.Event) -> None:
+        async def closed() -> None:
+            given_up.set()
+
+        await client.connect(
+            self._address.server,
+            name=self._name,
+            tls=self._login.tls,
+            error_cb=self._complain,
+            closed_cb=closed,
+            connect_timeout=_CONNECT_SECONDS,
+            reconnect_time_wait=_PAUSE_SECONDS,  # type: ignore[arg-type]  # it sleeps for so long
+            max_reconnect_attempts=-1,
+            ping_interval=_PING_SECONDS,
+            **self._login.options,  # type: ignore[arg-type]
+        )
+
+    async def _complain(self, error: Exception) -> None:
+        said = str(error) or type(error).__name__
+        if said != self._told:
+            self._told = said
+            _LOGGER.warning("NATS at %s: %s", self._address.place, said)
 
 
 @asynccontextmanager
-async def connection(address: QueueAddress, *, name: str, credentials: Path | None) -> AsyncIterator["Client"]:
-    """A client that connects in the background, for ever; ``is_connected`` tells whether it is at the moment.
-
-    Args:
-        address: where.
-        name: what the server's operator sees.
-        credentials: a file of NATS credentials.
-    """
-    import asyncio  # noqa: PLC0415
-
-    from nats.aio.client import Client  # noqa: PLC0415 - only services with a queue import it
-
-    client = Client()
-
-    async def told(error: Exception) -> None:
-        _LOGGER.debug("NATS at %s: %r", address.where, error)
-
-    async def lost() -> None:
-        _LOGGER.warning("NATS at %s: the connection is lost", address.where)
-
-    async def back() -> None:
-        _LOGGER.warning("NATS at %s: the connection is back", address.where)
-
-    connecting = asyncio.create_task(
-        client.connect(
-            address.server,
-            name=name,
-            error_cb=told,
-            disconnected_cb=lost,
-            reconnected_cb=back,
-            connect_timeout=_SECONDS,
-            reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type]  # fractions are fine
-            max_reconnect_attempts=-1,
-            ping_interval=_PING_SECONDS,
-            user_credentials=None if credentials is None else str(credentials),
-        )
-    )
+async def connected(address: QueueAddress, login: QueueLogin, *, name: str) -> AsyncIterator[QueueConnection]:
+    """A connection for as long as the block runs."""
+    connection = QueueConnection(address, login, name=name)
+    running = asyncio.create_task(connection.run())
     try:
-        yield client
+        yield connection
     finally:
-        connecting.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await connecting
-        with suppress(Exception):
-            await client.close()
+        running.cancel()
+        await asyncio.wait((running,))

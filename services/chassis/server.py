@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Protocol
+from typing import Any, Generic, NamedTuple, Protocol
 
 import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
@@ -21,6 +21,7 @@ from services.chassis.guard import Guard
 from services.chassis.listening import door
 from services.chassis.migration import migrate
 from services.chassis.over_grpc.server import GrpcServer
+from services.chassis.over_http.server import HttpServer
 from services.chassis.participant import Participant
 from services.chassis.settings import SettingsT, split_address
 from services.chassis.spans import open_tracing
@@ -50,6 +51,18 @@ class Service(Generic[SettingsT]):
     settings: type[SettingsT]
 
 
+class Served(NamedTuple):
+    """Where a service can be reached.
+
+    Attributes:
+        address: ``host:port`` for gRPC.
+        url: for HTTP; empty where it does not listen for that.
+    """
+
+    address: str
+    url: str
+
+
 class Entrance(Protocol):
     """One of the ways by which calls come."""
 
@@ -61,11 +74,11 @@ class Entrance(Protocol):
 
 
 @asynccontextmanager
-async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIterator[str]:
+async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIterator[Served]:
     """Serve until the block is left, then drain: take no new calls, let those in flight finish, close everything.
 
     Yields:
-        the address where it listens for gRPC, with the port really taken.
+        where it listens, with the ports really taken.
 
     Raises:
         StartupError: the address, the database or a certificate cannot be used, or the door would be open to a network.
@@ -98,11 +111,25 @@ async def serving(service: Service[SettingsT], settings: SettingsT) -> AsyncIter
             variable=f"{prefix}LISTEN",
         )
         entrances: list[Entrance] = [server]
+        url = ""
+        if settings.http:
+            http = HttpServer(answering, entrance=entrance, listen=settings.http, variable=f"{prefix}HTTP")
+            entrances.append(http)
+            url = http.address
+        if settings.nats:
+            # A service that takes no commands from a queue needs no client of one.
+            from services.chassis.over_nats.opening import open_queue  # noqa: PLC0415
+
+            entrances.append(open_queue(answering, settings, prefix=prefix))
         try:
             for each in entrances:
                 await each.start()
+            if url:
+                logger.info("%s answers HTTP at %s", service.name, url)
+            if settings.nats:
+                logger.info("%s takes commands from %s", service.name, settings.nats)
             logger.info("%s listening on %s", service.name, server.address)
-            yield server.address
+            yield Served(server.address, url)
         finally:
             logger.info("%s draining", service.name)
             await asyncio.gather(*(each.drain(settings.drain_seconds) for each in entrances))

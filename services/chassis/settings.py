@@ -4,6 +4,12 @@
 |-------------------------------|---------------------------------------------------------|-------------------------|
 | ``INVENTORY_LISTEN``          | where to listen, ``host:port``; port 0 takes a free one | the contract's          |
 |                               |                                                         | ``default_host``        |
+| ``INVENTORY_HTTP``            | where to listen for HTTP as well, ``host:port``         | no HTTP                 |
+| ``INVENTORY_NATS``            | where to take commands from a queue as well,            | no queue                |
+|                               | ``nats://host:port/prefix``, or ``tls://``              |                         |
+| ``INVENTORY_NATS_LOGIN``      | the file with a token, ``user:password``, or            | the broker asks nobody  |
+|                               | credentials, for the broker                             |                         |
+| ``INVENTORY_NATS_CA``         | the file of the authorities of the broker               | those of the system     |
 | ``INVENTORY_DATABASE_URL``    | ``sqlite:///path`` or ``postgresql://...``              | a file in ``STATE_DIR`` |
 | ``INVENTORY_DRAIN_SECONDS``   | how long calls in flight may take to finish at shutdown | 10                      |
 | ``INVENTORY_LOG_LEVEL``       | ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``           | ``INFO``                |
@@ -18,7 +24,6 @@
 |                               | events; ``tls://`` for a network                        |                         |
 | ``INVENTORY_EVENTS_FROM``     | what it hears when it hears for the first time: all     | ``beginning``           |
 |                               | from the ``beginning``, or what comes from ``now`` on   |                         |
-| ``INVENTORY_EVENTS_CREDENTIALS`` | the file of its NATS credentials                     | none                    |
 | ``INVENTORY_ORCHESTRATOR``    | ``host:port``: where it starts sagas                    | nowhere                 |
 | ``INVENTORY_ORCHESTRATOR_TOKEN`` | the file of its token there                          | the local operator's    |
 | ``INVENTORY_ORCHESTRATOR_CA`` | the file of the authorities of that certificate         | no TLS                  |
@@ -39,7 +44,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from services.chassis.queue_connection import QueueAddress
+from services.chassis.queue_address import QueueAddress
 
 _ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]\s]+):(\d{1,5})")
 _HIGHEST_PORT: Final = 65_535
@@ -74,9 +79,14 @@ def _checked_address(address: str) -> str:
     return address
 
 
-def _checked_queue(address: str) -> str:
-    QueueAddress.read(address, prefix=EVENTS_PREFIX)
-    return address
+def _checked_optional(address: str) -> str:
+    return _checked_address(address) if address else address
+
+
+def _checked_queue(url: str) -> str:
+    if url:
+        QueueAddress.parse(url)
+    return url
 
 
 class Settings(BaseSettings):
@@ -87,6 +97,10 @@ class Settings(BaseSettings):
     state_dir: Path = Field(Path(".state"), validation_alias="STATE_DIR")
     faults: bool = Field(False, validation_alias="SHOP_FAULTS")
     listen: Annotated[str, AfterValidator(_checked_address)]
+    http: Annotated[str, AfterValidator(_checked_optional)] = ""
+    nats: Annotated[str, AfterValidator(_checked_queue)] = ""
+    nats_login: Path | None = None
+    nats_ca: Path | None = None
     database_url: str
     drain_seconds: float = Field(10.0, ge=0, allow_inf_nan=False)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -96,10 +110,9 @@ class Settings(BaseSettings):
     tls_ca: Path | None = None
     trusted_callers: Path | None = None
     insecure: bool = False
-    events: Annotated[str, AfterValidator(_checked_queue)] | None = None
+    events: Annotated[str, AfterValidator(_checked_queue)] = ""
     events_from: Literal["beginning", "now"] = "beginning"
-    events_credentials: Path | None = None
-    orchestrator: Annotated[str, AfterValidator(_checked_address)] | None = None
+    orchestrator: Annotated[str, AfterValidator(_checked_optional)] = ""
     orchestrator_token: Path | None = None
     orchestrator_ca: Path | None = None
 

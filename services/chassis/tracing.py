@@ -96,7 +96,7 @@ class OtlpTracing:
     Args:
         name: the service's name, unless ``OTEL_SERVICE_NAME`` states another.
         contract: the full name of the gRPC service.
-        host: where the service is told to listen.
+        host: where the service is told to listen for gRPC.
         port: that port; 0 where the system chose one.
     """
 
@@ -112,7 +112,7 @@ class OtlpTracing:
         known: dict[str, Any] = {
             RPC_SYSTEM: way.value,
             RPC_METHOD: f"{self._contract}/{method}",
-            **self._where,
+            **(self._where if way is Way.GRPC else {}),
             ORDER_ID: getattr(request, "order_id", None),
             SAGA_ID: metadata.saga_id,
             IDEMPOTENCY_KEY: metadata.idempotency_key,

@@ -17,13 +17,13 @@ from typing import Final
 
 import nats.errors
 import nats.js.errors
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
 
 from services.chassis.event import Event
 from services.chassis.events.broker import BrokerAway, Wanted
+from services.chassis.queue_connection import QueueConnection
 
 _ACK_WAIT_SECONDS: Final = 10.0
 _MOST_UNSETTLED: Final = 250
@@ -39,26 +39,25 @@ class JetStreamBroker:
     """The stream of events under one prefix.
 
     Args:
-        client: the connection, which may be away at the moment.
+        connection: to the broker.
         prefix: of the subjects.
     """
 
-    def __init__(self, client: Client, prefix: str) -> None:
-        self._client = client
-        self.context: JetStreamContext = client.jetstream(timeout=_ANSWER_SECONDS)
+    def __init__(self, connection: QueueConnection, prefix: str) -> None:
+        self._connection = connection
         self._prefix = prefix
-        self.stream = prefix.replace(".", "-")
+        self.stream = prefix.replace(".", "_")
 
-    @property
-    def connections(self) -> int:
-        """Which connection this is, counted.
+    def now(self) -> tuple[JetStreamContext, tuple[int, int]]:
+        """The stream's API on the connection of this moment, and which connection that is.
 
         Raises:
-            BrokerAway: there is none now.
+            BrokerAway: there is none.
         """
-        if not self._client.is_connected:
+        connected = self._connection.now()
+        if connected is None:
             raise BrokerAway("there is no connection to NATS")
-        return self._client.stats["reconnects"]
+        return connected.client.jetstream(timeout=_ANSWER_SECONDS), connected.number
 
     def subject(self, kind: str) -> str:
         """Of events of a type."""
@@ -66,17 +65,17 @@ class JetStreamBroker:
 
     async def send(self, event: Event) -> None:
         """See ``Broker``."""
-        _ = self.connections
+        context, _ = self.now()
         headers = {**event.headers(), _MESSAGE_ID: event.id}
         try:
-            await self.context.publish(self.subject(event.type), event.data, headers=headers)
+            await context.publish(self.subject(event.type), event.data, headers=headers)
         except nats.js.errors.NoStreamResponseError:
-            await self.ensure_stream()
+            await self.ensure_stream(context)
             raise BrokerAway("there was no stream") from None
         except _AWAY as error:
             raise BrokerAway(f"NATS did not take an event: {error!r}") from error
 
-    async def ensure_stream(self) -> None:
+    async def ensure_stream(self, context: JetStreamContext) -> None:
         """Make the stream, if it is not there.
 
         Raises:
@@ -91,9 +90,9 @@ class JetStreamBroker:
         )
         try:
             with suppress(nats.js.errors.NotFoundError):
-                await self.context.stream_info(self.stream)
+                await context.stream_info(self.stream)
                 return
-            await self.context.add_stream(config)
+            await context.add_stream(config)
         except _AWAY as error:
             raise BrokerAway(f"the stream {self.stream} is neither there nor can it be made: {error!r}") from error
 
@@ -109,7 +108,7 @@ class JetStreamFeed:
         self._broker = broker
         self._wanted = wanted
         self._pulled: JetStreamContext.PullSubscription | None = None
-        self._connection = -1
+        self._connection = (0, 0)
 
     async def fetch(self, most: int) -> Sequence["JetStreamDelivery"]:
         """See ``Feed``."""
@@ -132,23 +131,23 @@ class JetStreamFeed:
             raise BrokerAway(f"NATS did not answer: {error!r}") from error
 
     async def _pulling(self, *, anew: bool = False) -> JetStreamContext.PullSubscription:
-        connection = self._broker.connections
+        context, connection = self._broker.now()
         if self._pulled is not None and self._connection == connection:
             return self._pulled
         if not anew:
             raise BrokerAway("the connection to NATS is another one now")
         try:
-            await self._ensure_consumer()
-            self._pulled = await self._broker.context.pull_subscribe_bind(self._wanted.name, self._broker.stream)
+            await self._ensure_consumer(context)
+            self._pulled = await context.pull_subscribe_bind(self._wanted.name, self._broker.stream)
         except _AWAY as error:
             raise BrokerAway(f"the consumer {self._wanted.name} cannot be had: {error!r}") from error
         self._connection = connection
         return self._pulled
 
-    async def _ensure_consumer(self) -> None:
+    async def _ensure_consumer(self, context: JetStreamContext) -> None:
         """Make the consumer, or let it want what the subscription wants now; its place in the stream stays."""
-        await self._broker.ensure_stream()
-        wanted, context, stream = self._wanted, self._broker.context, self._broker.stream
+        await self._broker.ensure_stream(context)
+        wanted, stream = self._wanted, self._broker.stream
         subjects = sorted(map(self._broker.subject, wanted.types))
         with suppress(nats.js.errors.NotFoundError):
             found = (await context.consumer_info(stream, wanted.name)).config

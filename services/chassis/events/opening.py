@@ -15,7 +15,8 @@ from services.chassis.events.handling import Surroundings
 from services.chassis.events.relay import Relay
 from services.chassis.events.sagas import saga_starts
 from services.chassis.events.traffic import BEGINNING, EventTraffic, moving
-from services.chassis.queue_connection import QueueAddress, connection
+from services.chassis.queue_address import QueueAddress
+from services.chassis.queue_login import queue_login
 from services.chassis.settings import EVENTS_PREFIX, Settings
 from services.chassis.spans import Tracing
 from services.chassis.timestamps import utc_now
@@ -38,26 +39,24 @@ async def events(
     Raises:
         StartupError: events or a token would cross a network in the open.
     """
-    if settings.events is None:
+    if not settings.events:
         yield
         return
-    from services.chassis.events.jetstream import JetStreamBroker  # noqa: PLC0415 - only those with events import NATS
+    # A service without events needs no client of NATS.
+    from services.chassis.events.jetstream import JetStreamBroker  # noqa: PLC0415
+    from services.chassis.queue_connection import connected  # noqa: PLC0415
 
     prefix = f"{name.upper()}_"
-    address = QueueAddress.read(settings.events, prefix=EVENTS_PREFIX)
-    address.refuse_exposed(
-        variable=f"{prefix}EVENTS", credentials=settings.events_credentials, insecure=settings.insecure
-    )
+    address = QueueAddress.parse(settings.events, EVENTS_PREFIX)
+    login = queue_login(address, settings, variable=f"{prefix}EVENTS", prefix=prefix)
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(
-            connection(address, name=f"{name} (events)", credentials=settings.events_credentials)
-        )
-        broker = JetStreamBroker(client, address.prefix)
+        connection = await stack.enter_async_context(connected(address, login, name=f"{name} (events)"))
+        broker = JetStreamBroker(connection, address.subjects.prefix)
         relay = Relay(database, broker)
         cause.wake = relay.wake
         start = await stack.enter_async_context(
             saga_starts(
-                settings.orchestrator or "",
+                settings.orchestrator,
                 token_file=_token_file(settings),
                 ca=_authorities(settings, prefix),
                 variable=f"{prefix}ORCHESTRATOR",
@@ -68,7 +67,7 @@ async def events(
         since = utc_now() if settings.events_from == "now" else BEGINNING
         await stack.enter_async_context(moving(EventTraffic(broker, relay, handlers, around, since=since)))
         heard = ", ".join(sorted({kind for handler in handlers for kind in handler.types})) or "nothing"
-        logging.getLogger(name).info("%s tells events at %s, and hears %s", name, address.where, heard)
+        logging.getLogger(name).info("%s tells events at %s, and hears %s", name, address.place, heard)
         yield
 
 
@@ -83,6 +82,6 @@ def _authorities(settings: Settings, prefix: str) -> bytes | None:
 
 def _token_file(settings: Settings) -> Path | None:
     """The file that the settings name; for an orchestrator of this machine else the local operator's."""
-    if settings.orchestrator_token or settings.orchestrator is None or is_exposed(settings.orchestrator):
+    if settings.orchestrator_token or not settings.orchestrator or is_exposed(settings.orchestrator):
         return settings.orchestrator_token
     return settings.state_dir / "token"

@@ -79,7 +79,7 @@ class Synchronous(OneCommand):
 async def chassis(_folder: str, _way: str) -> None:
     service = replace(SERVICE, create=OneRow)
     settings = load_settings(service.settings, name=service.name, contract=service.contract)
-    async with serving(service, settings) as address:
+    async with serving(service, settings) as (address, _):
         await _listening(address)
 
 

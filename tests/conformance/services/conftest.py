@@ -66,7 +66,7 @@ async def serve(database_url: str) -> AsyncIterator[Serve]:
             if create is not None:
                 service = replace(service, create=create)
             settings = service.settings(listen="127.0.0.1:0", database_url=database_url, drain_seconds=5)
-            address = await stack.enter_async_context(serving(service, settings))
+            address, _ = await stack.enter_async_context(serving(service, settings))
             return await stack.enter_async_context(grpc.aio.insecure_channel(address))
 
         yield start

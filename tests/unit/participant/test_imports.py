@@ -53,3 +53,9 @@ def test_the_names_of_the_library_are_there_when_they_are_used() -> None:
 def test_a_name_that_the_library_does_not_have_is_an_error() -> None:
     code = "import orchestrator\ntry: orchestrator.nothing\nexcept AttributeError: pass\nelse: raise SystemExit(1)"
     assert loaded(code)
+
+
+def test_the_wire_of_commands_over_a_queue_loads_neither_a_client_nor_grpc() -> None:
+    modules = ["command", "dead_letter", "reply", "streams"]
+    imports = "; ".join(f"import orchestrator.participant.queued.{module}" for module in modules)
+    assert not loaded(imports) & {*LIBRARY, *HEAVY, "nats"}

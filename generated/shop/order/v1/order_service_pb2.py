@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
@@ -37,7 +38,7 @@ from shop.shipping.v1 import shipping_pb2 as shop_dot_shipping_dot_v1_dot_shippi
 from shop.type.v1 import type_pb2 as shop_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/order/v1/order_service.proto\x12\rshop.order.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14saga/v1/access.proto\x1a\x16saga/v1/contract.proto\x1a\x12saga/v1/saga.proto\x1a\x19shop/order/v1/order.proto\x1a\x1dshop/payment/v1/payment.proto\x1a\x1dshop/product/v1/product.proto\x1a\x1dshop/rewards/v1/rewards.proto\x1a\x1fshop/shipping/v1/shipping.proto\x1a\x17shop/type/v1/type.proto\"\xb5\x04\n\x11StartOrderRequest\x12\x1f\n\nrequest_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x38\n\x0b\x63ustomer_id\x18\x02 \x01(\tB#\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x92\xe7\x18\x02 \x01\x12\x1c\n\x05\x65mail\x18\x03 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x18\xfe\x01`\x01\x12\x91\x01\n\x05lines\x18\x04 \x03(\x0b\x32\x12.shop.type.v1.LineBn\xbaHk\x92\x01\x04\x08\x01\x10\x64\xba\x01\x61\n\x16order.lines.unique_sku\x12$each sku may appear in one line only\x1a!this.map(line, line.sku).unique()\x12.\n\x07ship_to\x18\x05 \x01(\x0b\x32\x15.shop.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\ncard_token\x18\x06 \x01(\tB\x1f\x80\x01\x01\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12-\n\x0f\x62illing_country\x18\x07 \x01(\tB\x14\xbaH\x11r\x0c\x32\n^[A-Z]{2}$\xd8\x01\x01\x12\x37\n\x0c\x63oupon_codes\x18\x08 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10\x05\x18\x01\"\x15r\x13\x32\x11^[A-Z0-9-]{1,32}$\x12\x0e\n\x06member\x18\t \x01(\x08\x12\x36\n\x04wait\x18\n \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xbaH\n\xaa\x01\x07\"\x03\x08\xac\x02\x32\x00\"9\n\x12StartOrderResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\".\n\x0fGetOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"7\n\x10GetOrderResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\"0\n\x11WatchOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"9\n\x12WatchOrderResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\"\xc2\x02\n\x11ListOrdersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x1c\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x34\n\x08statuses\x18\x04 \x03(\x0e\x32\x0f.saga.v1.StatusB\x11\xbaH\x0e\x92\x01\x0b\x10\x14\"\x07\x82\x01\x04\x10\x01 \x00\x12L\n\x0bplaced_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x1b\xbaH\x18\xb2\x01\x15\"\x06\x08\x84\xfa\x85\xae\"2\x0b\x08\xfc\x85\xfa\xd1\xdd\xff\xff\xff\xff\x01\x12N\n\rplaced_before\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x1b\xbaH\x18\xb2\x01\x15\"\x06\x08\x84\xfa\x85\xae\"2\x0b\x08\xfc\x85\xfa\xd1\xdd\xff\xff\xff\xff\x01\"S\n\x12ListOrdersResponse\x12$\n\x06orders\x18\x01 \x03(\x0b\x32\x14.shop.order.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\x12\x43\x61ncelOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1a\n\x06reason\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\":\n\x13\x43\x61ncelOrderResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\"\x7f\n\x13\x41pproveOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x18\n\x06reason\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03J\x04\x08\x03\x10\x04R\ndecided_by\"L\n\x14\x41pproveOrderResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\x12\x0f\n\x07in_time\x18\x02 \x01(\x08\"\x80\x01\n\x12RejectOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1a\n\x06reason\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03J\x04\x08\x03\x10\x04R\ndecided_by\"K\n\x13RejectOrderResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\x12\x0f\n\x07in_time\x18\x02 \x01(\x08\"5\n\x16GetOrderDetailsRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x9a\x02\n\x17GetOrderDetailsResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\x12*\n\x08products\x18\x02 \x03(\x0b\x32\x18.shop.product.v1.Product\x12)\n\x07payment\x18\x03 \x01(\x0b\x32\x18.shop.payment.v1.Payment\x12,\n\x08shipment\x18\x04 \x01(\x0b\x32\x1a.shop.shipping.v1.Shipment\x12(\n\x06points\x18\x05 \x01(\x0b\x32\x18.shop.rewards.v1.Balance\x12+\n\x07missing\x18\x06 \x03(\x0b\x32\x1a.shop.order.v1.MissingPart\"/\n\x0bMissingPart\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t2\x91\x06\n\x0cOrderService\x12Y\n\nStartOrder\x12 .shop.order.v1.StartOrderRequest\x1a!.shop.order.v1.StartOrderResponse\"\x06\x9a\xe7\x18\x02\x08\x02\x12S\n\x08GetOrder\x12\x1e.shop.order.v1.GetOrderRequest\x1a\x1f.shop.order.v1.GetOrderResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x12[\n\nWatchOrder\x12 .shop.order.v1.WatchOrderRequest\x1a!.shop.order.v1.WatchOrderResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x30\x01\x12Y\n\nListOrders\x12 .shop.order.v1.ListOrdersRequest\x1a!.shop.order.v1.ListOrdersResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x12\\\n\x0b\x43\x61ncelOrder\x12!.shop.order.v1.CancelOrderRequest\x1a\".shop.order.v1.CancelOrderResponse\"\x06\x9a\xe7\x18\x02\x08\x02\x12_\n\x0c\x41pproveOrder\x12\".shop.order.v1.ApproveOrderRequest\x1a#.shop.order.v1.ApproveOrderResponse\"\x06\x9a\xe7\x18\x02\x08\x04\x12\\\n\x0bRejectOrder\x12!.shop.order.v1.RejectOrderRequest\x1a\".shop.order.v1.RejectOrderResponse\"\x06\x9a\xe7\x18\x02\x08\x04\x12h\n\x0fGetOrderDetails\x12%.shop.order.v1.GetOrderDetailsRequest\x1a&.shop.order.v1.GetOrderDetailsResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!shop/order/v1/order_service.proto\x12\rshop.order.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14saga/v1/access.proto\x1a\x16saga/v1/contract.proto\x1a\x12saga/v1/saga.proto\x1a\x19shop/order/v1/order.proto\x1a\x1dshop/payment/v1/payment.proto\x1a\x1dshop/product/v1/product.proto\x1a\x1dshop/rewards/v1/rewards.proto\x1a\x1fshop/shipping/v1/shipping.proto\x1a\x17shop/type/v1/type.proto\"\xb5\x04\n\x11StartOrderRequest\x12\x1f\n\nrequest_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x38\n\x0b\x63ustomer_id\x18\x02 \x01(\tB#\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x92\xe7\x18\x02 \x01\x12\x1c\n\x05\x65mail\x18\x03 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x18\xfe\x01`\x01\x12\x91\x01\n\x05lines\x18\x04 \x03(\x0b\x32\x12.shop.type.v1.LineBn\xbaHk\x92\x01\x04\x08\x01\x10\x64\xba\x01\x61\n\x16order.lines.unique_sku\x12$each sku may appear in one line only\x1a!this.map(line, line.sku).unique()\x12.\n\x07ship_to\x18\x05 \x01(\x0b\x32\x15.shop.type.v1.AddressB\x06\xbaH\x03\xc8\x01\x01\x12\x33\n\ncard_token\x18\x06 \x01(\tB\x1f\x80\x01\x01\xbaH\x19r\x17\x32\x15^[A-Za-z0-9_-]{1,64}$\x12-\n\x0f\x62illing_country\x18\x07 \x01(\tB\x14\xbaH\x11r\x0c\x32\n^[A-Z]{2}$\xd8\x01\x01\x12\x37\n\x0c\x63oupon_codes\x18\x08 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10\x05\x18\x01\"\x15r\x13\x32\x11^[A-Z0-9-]{1,32}$\x12\x0e\n\x06member\x18\t \x01(\x08\x12\x36\n\x04wait\x18\n \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xbaH\n\xaa\x01\x07\"\x03\x08\xac\x02\x32\x00\"9\n\x12StartOrderResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\".\n\x0fGetOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"7\n\x10GetOrderResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\"0\n\x11WatchOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"9\n\x12WatchOrderResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\"\xc2\x02\n\x11ListOrdersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x1c\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x34\n\x08statuses\x18\x04 \x03(\x0e\x32\x0f.saga.v1.StatusB\x11\xbaH\x0e\x92\x01\x0b\x10\x14\"\x07\x82\x01\x04\x10\x01 \x00\x12L\n\x0bplaced_from\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x1b\xbaH\x18\xb2\x01\x15\"\x06\x08\x84\xfa\x85\xae\"2\x0b\x08\xfc\x85\xfa\xd1\xdd\xff\xff\xff\xff\x01\x12N\n\rplaced_before\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x1b\xbaH\x18\xb2\x01\x15\"\x06\x08\x84\xfa\x85\xae\"2\x0b\x08\xfc\x85\xfa\xd1\xdd\xff\xff\xff\xff\x01\"S\n\x12ListOrdersResponse\x12$\n\x06orders\x18\x01 \x03(\x0b\x32\x14.shop.order.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\x12\x43\x61ncelOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1a\n\x06reason\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\":\n\x13\x43\x61ncelOrderResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\"\x7f\n\x13\x41pproveOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x18\n\x06reason\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03J\x04\x08\x03\x10\x04R\ndecided_by\"L\n\x14\x41pproveOrderResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\x12\x0f\n\x07in_time\x18\x02 \x01(\x08\"\x80\x01\n\x12RejectOrderRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1a\n\x06reason\x18\x04 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03J\x04\x08\x03\x10\x04R\ndecided_by\"K\n\x13RejectOrderResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\x12\x0f\n\x07in_time\x18\x02 \x01(\x08\"5\n\x16GetOrderDetailsRequest\x12\x1b\n\x08order_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"\x9a\x02\n\x17GetOrderDetailsResponse\x12#\n\x05order\x18\x01 \x01(\x0b\x32\x14.shop.order.v1.Order\x12*\n\x08products\x18\x02 \x03(\x0b\x32\x18.shop.product.v1.Product\x12)\n\x07payment\x18\x03 \x01(\x0b\x32\x18.shop.payment.v1.Payment\x12,\n\x08shipment\x18\x04 \x01(\x0b\x32\x1a.shop.shipping.v1.Shipment\x12(\n\x06points\x18\x05 \x01(\x0b\x32\x18.shop.rewards.v1.Balance\x12+\n\x07missing\x18\x06 \x03(\x0b\x32\x1a.shop.order.v1.MissingPart\"/\n\x0bMissingPart\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t2\x97\x08\n\x0cOrderService\x12n\n\nStartOrder\x12 .shop.order.v1.StartOrderRequest\x1a!.shop.order.v1.StartOrderResponse\"\x1b\x9a\xe7\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x0f\"\n/v1/orders:\x01*\x12p\n\x08GetOrder\x12\x1e.shop.order.v1.GetOrderRequest\x1a\x1f.shop.order.v1.GetOrderResponse\"#\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x12~\n\nWatchOrder\x12 .shop.order.v1.WatchOrderRequest\x1a!.shop.order.v1.WatchOrderResponse\")\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch0\x01\x12k\n\nListOrders\x12 .shop.order.v1.ListOrdersRequest\x1a!.shop.order.v1.ListOrdersResponse\"\x18\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/orders\x12\x83\x01\n\x0b\x43\x61ncelOrder\x12!.shop.order.v1.CancelOrderRequest\x1a\".shop.order.v1.CancelOrderResponse\"-\x9a\xe7\x18\x02\x08\x02\x82\xd3\xe4\x93\x02!\"\x1c/v1/orders/{order_id}:cancel:\x01*\x12\x87\x01\n\x0c\x41pproveOrder\x12\".shop.order.v1.ApproveOrderRequest\x1a#.shop.order.v1.ApproveOrderResponse\".\x9a\xe7\x18\x02\x08\x04\x82\xd3\xe4\x93\x02\"\"\x1d/v1/orders/{order_id}:approve:\x01*\x12\x83\x01\n\x0bRejectOrder\x12!.shop.order.v1.RejectOrderRequest\x1a\".shop.order.v1.RejectOrderResponse\"-\x9a\xe7\x18\x02\x08\x04\x82\xd3\xe4\x93\x02!\"\x1c/v1/orders/{order_id}:reject:\x01*\x12\x8d\x01\n\x0fGetOrderDetails\x12%.shop.order.v1.GetOrderDetailsRequest\x1a&.shop.order.v1.GetOrderDetailsResponse\"+\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/orders/{order_id}/details\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -99,55 +100,55 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERSERVICE']._loaded_options = None
   _globals['_ORDERSERVICE']._serialized_options = b'\312A\017127.0.0.1:50100'
   _globals['_ORDERSERVICE'].methods_by_name['StartOrder']._loaded_options = None
-  _globals['_ORDERSERVICE'].methods_by_name['StartOrder']._serialized_options = b'\232\347\030\002\010\002'
+  _globals['_ORDERSERVICE'].methods_by_name['StartOrder']._serialized_options = b'\232\347\030\002\010\002\202\323\344\223\002\017\"\n/v1/orders:\001*'
   _globals['_ORDERSERVICE'].methods_by_name['GetOrder']._loaded_options = None
-  _globals['_ORDERSERVICE'].methods_by_name['GetOrder']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_ORDERSERVICE'].methods_by_name['GetOrder']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\027\022\025/v1/orders/{order_id}'
   _globals['_ORDERSERVICE'].methods_by_name['WatchOrder']._loaded_options = None
-  _globals['_ORDERSERVICE'].methods_by_name['WatchOrder']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_ORDERSERVICE'].methods_by_name['WatchOrder']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\035\022\033/v1/orders/{order_id}:watch'
   _globals['_ORDERSERVICE'].methods_by_name['ListOrders']._loaded_options = None
-  _globals['_ORDERSERVICE'].methods_by_name['ListOrders']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_ORDERSERVICE'].methods_by_name['ListOrders']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\014\022\n/v1/orders'
   _globals['_ORDERSERVICE'].methods_by_name['CancelOrder']._loaded_options = None
-  _globals['_ORDERSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\232\347\030\002\010\002'
+  _globals['_ORDERSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\232\347\030\002\010\002\202\323\344\223\002!\"\034/v1/orders/{order_id}:cancel:\001*'
   _globals['_ORDERSERVICE'].methods_by_name['ApproveOrder']._loaded_options = None
-  _globals['_ORDERSERVICE'].methods_by_name['ApproveOrder']._serialized_options = b'\232\347\030\002\010\004'
+  _globals['_ORDERSERVICE'].methods_by_name['ApproveOrder']._serialized_options = b'\232\347\030\002\010\004\202\323\344\223\002\"\"\035/v1/orders/{order_id}:approve:\001*'
   _globals['_ORDERSERVICE'].methods_by_name['RejectOrder']._loaded_options = None
-  _globals['_ORDERSERVICE'].methods_by_name['RejectOrder']._serialized_options = b'\232\347\030\002\010\004'
+  _globals['_ORDERSERVICE'].methods_by_name['RejectOrder']._serialized_options = b'\232\347\030\002\010\004\202\323\344\223\002!\"\034/v1/orders/{order_id}:reject:\001*'
   _globals['_ORDERSERVICE'].methods_by_name['GetOrderDetails']._loaded_options = None
-  _globals['_ORDERSERVICE'].methods_by_name['GetOrderDetails']._serialized_options = b'\232\347\030\002\010\001'
-  _globals['_STARTORDERREQUEST']._serialized_start=416
-  _globals['_STARTORDERREQUEST']._serialized_end=981
-  _globals['_STARTORDERRESPONSE']._serialized_start=983
-  _globals['_STARTORDERRESPONSE']._serialized_end=1040
-  _globals['_GETORDERREQUEST']._serialized_start=1042
-  _globals['_GETORDERREQUEST']._serialized_end=1088
-  _globals['_GETORDERRESPONSE']._serialized_start=1090
-  _globals['_GETORDERRESPONSE']._serialized_end=1145
-  _globals['_WATCHORDERREQUEST']._serialized_start=1147
-  _globals['_WATCHORDERREQUEST']._serialized_end=1195
-  _globals['_WATCHORDERRESPONSE']._serialized_start=1197
-  _globals['_WATCHORDERRESPONSE']._serialized_end=1254
-  _globals['_LISTORDERSREQUEST']._serialized_start=1257
-  _globals['_LISTORDERSREQUEST']._serialized_end=1579
-  _globals['_LISTORDERSRESPONSE']._serialized_start=1581
-  _globals['_LISTORDERSRESPONSE']._serialized_end=1664
-  _globals['_CANCELORDERREQUEST']._serialized_start=1666
-  _globals['_CANCELORDERREQUEST']._serialized_end=1743
-  _globals['_CANCELORDERRESPONSE']._serialized_start=1745
-  _globals['_CANCELORDERRESPONSE']._serialized_end=1803
-  _globals['_APPROVEORDERREQUEST']._serialized_start=1805
-  _globals['_APPROVEORDERREQUEST']._serialized_end=1932
-  _globals['_APPROVEORDERRESPONSE']._serialized_start=1934
-  _globals['_APPROVEORDERRESPONSE']._serialized_end=2010
-  _globals['_REJECTORDERREQUEST']._serialized_start=2013
-  _globals['_REJECTORDERREQUEST']._serialized_end=2141
-  _globals['_REJECTORDERRESPONSE']._serialized_start=2143
-  _globals['_REJECTORDERRESPONSE']._serialized_end=2218
-  _globals['_GETORDERDETAILSREQUEST']._serialized_start=2220
-  _globals['_GETORDERDETAILSREQUEST']._serialized_end=2273
-  _globals['_GETORDERDETAILSRESPONSE']._serialized_start=2276
-  _globals['_GETORDERDETAILSRESPONSE']._serialized_end=2558
-  _globals['_MISSINGPART']._serialized_start=2560
-  _globals['_MISSINGPART']._serialized_end=2607
-  _globals['_ORDERSERVICE']._serialized_start=2610
-  _globals['_ORDERSERVICE']._serialized_end=3395
+  _globals['_ORDERSERVICE'].methods_by_name['GetOrderDetails']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\037\022\035/v1/orders/{order_id}/details'
+  _globals['_STARTORDERREQUEST']._serialized_start=446
+  _globals['_STARTORDERREQUEST']._serialized_end=1011
+  _globals['_STARTORDERRESPONSE']._serialized_start=1013
+  _globals['_STARTORDERRESPONSE']._serialized_end=1070
+  _globals['_GETORDERREQUEST']._serialized_start=1072
+  _globals['_GETORDERREQUEST']._serialized_end=1118
+  _globals['_GETORDERRESPONSE']._serialized_start=1120
+  _globals['_GETORDERRESPONSE']._serialized_end=1175
+  _globals['_WATCHORDERREQUEST']._serialized_start=1177
+  _globals['_WATCHORDERREQUEST']._serialized_end=1225
+  _globals['_WATCHORDERRESPONSE']._serialized_start=1227
+  _globals['_WATCHORDERRESPONSE']._serialized_end=1284
+  _globals['_LISTORDERSREQUEST']._serialized_start=1287
+  _globals['_LISTORDERSREQUEST']._serialized_end=1609
+  _globals['_LISTORDERSRESPONSE']._serialized_start=1611
+  _globals['_LISTORDERSRESPONSE']._serialized_end=1694
+  _globals['_CANCELORDERREQUEST']._serialized_start=1696
+  _globals['_CANCELORDERREQUEST']._serialized_end=1773
+  _globals['_CANCELORDERRESPONSE']._serialized_start=1775
+  _globals['_CANCELORDERRESPONSE']._serialized_end=1833
+  _globals['_APPROVEORDERREQUEST']._serialized_start=1835
+  _globals['_APPROVEORDERREQUEST']._serialized_end=1962
+  _globals['_APPROVEORDERRESPONSE']._serialized_start=1964
+  _globals['_APPROVEORDERRESPONSE']._serialized_end=2040
+  _globals['_REJECTORDERREQUEST']._serialized_start=2043
+  _globals['_REJECTORDERREQUEST']._serialized_end=2171
+  _globals['_REJECTORDERRESPONSE']._serialized_start=2173
+  _globals['_REJECTORDERRESPONSE']._serialized_end=2248
+  _globals['_GETORDERDETAILSREQUEST']._serialized_start=2250
+  _globals['_GETORDERDETAILSREQUEST']._serialized_end=2303
+  _globals['_GETORDERDETAILSRESPONSE']._serialized_start=2306
+  _globals['_GETORDERDETAILSRESPONSE']._serialized_end=2588
+  _globals['_MISSINGPART']._serialized_start=2590
+  _globals['_MISSINGPART']._serialized_end=2637
+  _globals['_ORDERSERVICE']._serialized_start=2640
+  _globals['_ORDERSERVICE']._serialized_end=3687
 # @@protoc_insertion_point(module_scope)

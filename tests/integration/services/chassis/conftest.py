@@ -7,15 +7,18 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-import grpc.aio
 import pytest
 
 from services.chassis import serving
+from services.chassis.arrivals import Way
 from tests.support.processes import PATIENCE, Running, running, spawn
+from tests.support.ways import Ways
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    import grpc.aio
 
     from services.chassis import Participant, Service
 
@@ -70,15 +73,34 @@ class Serve(Protocol):
     ) -> grpc.aio.Channel: ...
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Serve once for each way, in a module that names its ``WAYS``."""
+    if "way" in metafunc.fixturenames and hasattr(metafunc.module, "WAYS"):
+        metafunc.parametrize("way", metafunc.module.WAYS)
+
+
 @pytest.fixture
-async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
+def way() -> Way:
+    """How calls come."""
+    return Way.GRPC
+
+
+@pytest.fixture
+def ways(way: Way, request: pytest.FixtureRequest) -> Ways:
+    return Ways(way, request.getfixturevalue("shared_nats") if way is Way.NATS else None)
+
+
+@pytest.fixture
+async def serve(tmp_path: Path, ways: Ways) -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
         async def served(service: Service[Any], create: Callable[..., Participant] | None = None) -> grpc.aio.Channel:
             url = f"sqlite:///{tmp_path}/{service.name}.db"
-            settings = service.settings(listen="127.0.0.1:0", database_url=url)
+            settings = service.settings(listen="127.0.0.1:0", database_url=url, **ways.settings())
             other = replace(service, create=create or service.create)
-            address = await stack.enter_async_context(serving(other, settings))
-            return await stack.enter_async_context(grpc.aio.insecure_channel(address))
+            await ways.prepare(service.contract)
+            served = await stack.enter_async_context(serving(other, settings))
+            channel: grpc.aio.Channel = await stack.enter_async_context(ways.channel(service.contract, served))
+            return channel
 
         yield served

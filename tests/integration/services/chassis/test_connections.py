@@ -30,7 +30,7 @@ async def test_a_caller_that_tests_its_connection_keeps_it(tmp_path: "Path") -> 
         listen="127.0.0.1:0", database_url=f"sqlite:///{tmp_path}/inventory.db"
     )
     async with (
-        serving(INVENTORY, settings) as address,
+        serving(INVENTORY, settings) as (address, _),
         grpc.aio.insecure_channel(address, options=KEEPALIVE) as channel,
     ):
         await channel.channel_ready()

@@ -11,6 +11,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from sqlalchemy import Connection
 
 from services.chassis import Rejection, compensation
+from services.chassis.arrivals import Way
 from services.email.__main__ import SERVICE as EMAIL
 from services.inventory.__main__ import SERVICE as INVENTORY
 from services.inventory.service import InventoryService
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tests.integration.services.chassis.conftest import Serve
+
+WAYS = tuple(Way)
 
 COMMAND = "0198/InventoryService.ReserveStock#1 ~!"
 KEY = (("idempotency-key", COMMAND), ("saga-id", "0198"))

@@ -11,6 +11,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 
+from services.chassis.arrivals import Way
 from services.inventory.__main__ import SERVICE as INVENTORY
 from shop.fault.v1.fault_pb2 import (
     FAULT_DELAY,
@@ -31,6 +32,8 @@ from tests.support.asynchronous import status_of
 
 if TYPE_CHECKING:
     from tests.integration.services.chassis.conftest import Fail, Serve
+
+WAYS = tuple(Way)
 
 ORDER = "order-1"
 KEY = "order-1/ReserveStock#1"

@@ -81,5 +81,5 @@ async def email(mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("EMAIL_SMTP_URL", mailbox.url)
     settings = load_settings(SERVICE.settings, name=SERVICE.name, contract=SERVICE.contract)
     at_noon = replace(SERVICE, create=partial(EmailService, clock=lambda: NOON))
-    async with serving(at_noon, settings) as address, grpc.aio.insecure_channel(address) as channel:
+    async with serving(at_noon, settings) as (address, _), grpc.aio.insecure_channel(address) as channel:
         yield EmailServiceStub(channel)
