@@ -121,6 +121,8 @@ class CountingObserver:
                 return cls._wait_ended
             case e.CommandIntended() | e.CompensationBegan() | e.ValueRecorded() | e.WaitBegan() | e.SignalReceived():
                 return None
+            case e.EventPublished() | e.EventsHandedOn():
+                return None
             case e.SagaParked() | e.SagaQueued() | e.SagaResumed() | e.RetryRequested() | e.ActProposed():
                 return None
             case e.OutcomeResolved() | e.CompensationSkipped() | e.CompensationResolved() | e.DeadlinePassed():

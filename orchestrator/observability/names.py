@@ -75,6 +75,8 @@ QUEUED_EVENT: Final = "saga.queued"
 """There was no room for the saga when it was started; with its priority."""
 ADMITTED_EVENT: Final = "saga.admitted"
 """The turn of the queued saga came; with the replica that began it."""
+PUBLISHED_EVENT: Final = "saga.event_published"
+"""On the root span: the saga's code published an event; it is told unless the saga rolls back."""
 SETTLED_EVENT: Final = "saga.settled"
 """The outcome of a command became known after its last attempt had ended: a verify query or an operator told it."""
 
@@ -121,6 +123,8 @@ SAGA_ATTRIBUTE: Final = "saga.attribute."
 """Prefix of the values by which the saga can be listed, such as ``saga.attribute.customer_id``."""
 
 # Attributes of a wait.
+EVENT_TYPE: Final = "saga.event_type"
+"""The full name of an event's message."""
 SAGA_SIGNAL: Final = "saga.signal"
 """The name of the signal that is waited for, or that was received."""
 SAGA_WAIT_END: Final = "saga.wait.end"

@@ -137,6 +137,10 @@ class SagaTrace:
                 return cls._acted
             case e.ActProposed():
                 return cls._act_proposed
+            case e.EventPublished():
+                return cls._event_published
+            case e.EventsHandedOn():
+                return cls._events_handed_on
             case e.DeadlinePassed():
                 return cls._deadline_passed
             case e.ValueRecorded():
@@ -278,6 +282,14 @@ class SagaTrace:
         return ()
 
     def _value_recorded(self, _entry: e.ValueRecorded) -> Sequence[bytes]:
+        return ()
+
+    def _event_published(self, entry: e.EventPublished) -> Sequence[bytes]:
+        about: dict[str, Value] = {names.SAGA_STEP: entry.key, names.EVENT_TYPE: entry.type}
+        self._events.append(event(names.PUBLISHED_EVENT, entry.at, about))
+        return ()
+
+    def _events_handed_on(self, _entry: e.EventsHandedOn) -> Sequence[bytes]:
         return ()
 
     def _wait_began(self, entry: e.WaitBegan) -> Sequence[bytes]:

@@ -111,6 +111,7 @@ class Worker:
         time: the time by the journal's clock.
         queueing: what is begun later, because there is no room now.
         claims_lost: how many claims it has lost to other replicas so far.
+        tells_life: what happens to each saga is told as an event: that it started, ended, is suspended.
     """
 
     def __init__(
@@ -125,6 +126,7 @@ class Worker:
         self.note: FrozenNote | None = None
         self.frozen: dict[str, str] = {}
         self.claims_lost = 0
+        self.tells_life = False
         self._clearing: asyncio.Future[None] | None = None
         self.waking = Waking(adapters.journal)
         self.beside: list[RunBeside] = [self.waking] if adapters.journal.shared else []
@@ -449,7 +451,14 @@ class Worker:
         """The journal writer of a saga that this replica has claimed."""
         adapters = self.adapters
         return SagaWriter(
-            state, adapters.journal, adapters.observer, owner=self.owner, token=token, sequence=sequence, new=new
+            state,
+            adapters.journal,
+            adapters.observer,
+            owner=self.owner,
+            token=token,
+            sequence=sequence,
+            new=new,
+            tells_life=self.tells_life,
         )
 
     def _launch(self, writer: SagaWriter, gate: ReplayGate | None = None, rollback: Reason | None = None) -> Executor:

@@ -26,6 +26,7 @@ from orchestrator.journal.entries.decisions import (
     RetryRequested,
     SagaResumed,
 )
+from orchestrator.journal.entries.events import EventPublished, EventsHandedOn
 from orchestrator.journal.entries.sagas import (
     DeadlinePassed,
     RollbackBegan,
@@ -55,6 +56,8 @@ __all__ = [
     "CompensationSkipped",
     "DeadlinePassed",
     "Entry",
+    "EventPublished",
+    "EventsHandedOn",
     "OutcomeResolved",
     "RetryRequested",
     "RollbackBegan",
@@ -106,4 +109,6 @@ Entry: TypeAlias = (
     | SagaQueued
     | SagaAdmitted
     | ActProposed
+    | EventPublished
+    | EventsHandedOn
 )

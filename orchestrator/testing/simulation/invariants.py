@@ -23,6 +23,8 @@ from orchestrator.journal.entries import (
     CompensationResolved,
     CompensationSkipped,
     DeadlinePassed,
+    EventPublished,
+    EventsHandedOn,
     OutcomeResolved,
     RetryRequested,
     RollbackBegan,
@@ -265,6 +267,8 @@ class Invariants:
                 | SagaParked()
                 | SagaWoken()
                 | ActProposed()
+                | EventPublished()
+                | EventsHandedOn()
             ):
                 pass  # the final check looks at what became of the saga
             case _:
