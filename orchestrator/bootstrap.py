@@ -27,9 +27,12 @@ from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
 from orchestrator.channels.grpc.replaceable_channel import ChannelSettings
 from orchestrator.channels.grpc.securing import SecurityFiles, open_security
+from orchestrator.channels.http.channel import HttpChannel
+from orchestrator.channels.http.settings import HttpSettings
 from orchestrator.channels.router import Router
 from orchestrator.connections.tls import keep_fresh
-from orchestrator.contract.addresses import GRPC, default_address
+from orchestrator.contract.addresses import GRPC, HTTP, HTTPS, default_address
+from orchestrator.contract.rules.http import check_mapped
 from orchestrator.doors import Doors, DoorSecurity, application_of, metrics_door
 from orchestrator.engine.replica.assemble import assemble
 from orchestrator.engine.replica.figures import FigurePasses
@@ -164,6 +167,7 @@ async def _assembled(
     _refuse_violations(definitions)
     async with AsyncExitStack() as stack:
         where = addresses(definitions, settings.participants)
+        _refuse_unmapped(definitions, where)
         security = security_of(settings, where)
         participants = Router(where, channel_kinds(settings, security))
         stack.push_async_callback(participants.close)
@@ -311,6 +315,13 @@ def _refuse_violations(definitions: Iterable[Definition]) -> None:
         raise DefinitionError("\n".join(["not served, because of:", *dict.fromkeys(violations)]))
 
 
+def _refuse_unmapped(definitions: Sequence[Definition], where: Mapping[str, str]) -> None:
+    """Refuse participants over HTTP whose contracts do not say how a command is called there."""
+    violations = check_mapped(_services_of(definitions).values(), where, sent_by(definitions))
+    if violations:
+        raise DefinitionError("\n".join(["not served, because of:", *map(str, violations)]))
+
+
 def _services_of(definitions: Iterable[Definition]) -> dict[str, ServiceDescriptor]:
     """The services that the sagas call, or that compensate for them, by their full names."""
     return {name: service for definition in definitions for name, service in definition.services.items()}
@@ -381,7 +392,12 @@ def security_of(settings: Settings, where: Mapping[str, str]) -> Security:
 
 def channel_kinds(settings: Settings, security: Security) -> dict[str, Callable[[str], Channel]]:
     """What opens a channel to a participant, by the scheme of its address."""
-    return {GRPC: partial(GrpcChannel, settings=channel_settings(settings, security))}
+    over_http = HttpSettings(settings.most_message_bytes, settings.http_idle_seconds, security.tls, security.tokens)
+    return {
+        GRPC: partial(GrpcChannel, settings=channel_settings(settings, security)),
+        HTTP: partial(HttpChannel, HTTP, settings=over_http),
+        HTTPS: partial(HttpChannel, HTTPS, settings=over_http),
+    }
 
 
 def channel_settings(settings: Settings, security: Security) -> ChannelSettings:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from orchestrator.access.facades import Facades, narrowed
 from orchestrator.access.figures import refuse_figures
@@ -23,6 +23,8 @@ from orchestrator.api.definition_service import DefinitionService
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.load import ThreadLoad
+from orchestrator.api.openapi.document import description
+from orchestrator.api.over_http.door import HttpApi
 from orchestrator.api.saga_service import SagaService
 from orchestrator.api.schedule_service import ScheduleService
 from orchestrator.api.server import ApiServer
@@ -53,6 +55,16 @@ if TYPE_CHECKING:
     from orchestrator.settings import Settings
 
 _log = logging.getLogger("orchestrator")
+
+OWN_SERVICES: Final = (
+    "saga.v1.AccessService",
+    "saga.v1.BulkActService",
+    "saga.v1.DefinitionService",
+    "saga.v1.FiguresService",
+    "saga.v1.SagaService",
+    "saga.v1.ScheduleService",
+)
+"""What every orchestrator serves; an application adds its own."""
 
 
 class DoorSecurity:
@@ -252,6 +264,14 @@ def _console(
     # Imported here, so that a replica without a console imports no web server.
     from orchestrator.console.opening import ConsoleSettings, open_console  # noqa: PLC0415
 
+    api = HttpApi(
+        application.services,
+        authentication,
+        application.clock,
+        settings.most_message_bytes,
+        partial(description, tuple(application.services)),
+    )
+
     wanted = ConsoleSettings(
         settings.console_listen,
         shared,
@@ -261,4 +281,4 @@ def _console(
         settings.tls_key,
         settings.tls_ca,
     )
-    return open_console(wanted, application, engine, authentication, pages)
+    return open_console(wanted, application, engine, authentication, pages, api)

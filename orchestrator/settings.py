@@ -46,7 +46,8 @@ class Settings(BaseSettings):
         sagas: the modules or packages that hold the sagas to serve, separated by commas.
         overlays: the files with options for contracts that are not ours to edit, separated by commas.
         participants: ``full.service.Name=host:port``, separated by commas; for services that are not at the
-            ``google.api.default_host`` of their contract. ``grpc://host:port`` says the same.
+            ``google.api.default_host`` of their contract. ``grpc://host:port`` says the same; over HTTP it is
+            ``http://host:port/path`` or ``https://host:port/path``.
         processes: how many replicas ``orchestrator serve`` runs on ``listen``, each a process of its own.
         drain_seconds: how long a shutdown waits for answers in flight.
         most_in_flight: calls that may be in flight to one participant at once.
@@ -67,6 +68,8 @@ class Settings(BaseSettings):
             larger request of a saga is not sent and counts as rejected; a larger reply is a lost answer.
         keepalive_seconds: how long a connection to a participant may be without a sign of life, while calls are in
             flight, before it is tested; 0 for never.
+        http_idle_seconds: how long a connection to a participant over HTTP may be idle and be used again; less than
+            after which the participant, or a proxy before it, closes it.
         drift_check: whether the contracts of live participants are compared with those known here.
         lease_seconds: after how long others may take over when this replica falls silent.
         retention: how long sagas are kept that have ended, by definition and status, and what becomes of them then; see
@@ -130,6 +133,7 @@ class Settings(BaseSettings):
     most_watchers: int = Field(default=256, ge=0)
     most_message_bytes: int = Field(default=16 * 1024 * 1024, ge=1024, lt=2**31)
     keepalive_seconds: float = Field(default=20.0, ge=0, le=86_400)
+    http_idle_seconds: float = Field(default=4.0, ge=0, le=3600)
     drift_check: bool = True
     lease_seconds: float = Field(default=15.0, gt=0)
     stall_seconds: float = Field(default=5.0, gt=0)
@@ -290,6 +294,7 @@ _TAKES: Final = {
     "most_watchers": "a whole number, 0 or more",
     "stall_seconds": "a number of seconds, more than 0",
     "keepalive_seconds": "a number of seconds from 0, for never, to 86400",
+    "http_idle_seconds": "a number of seconds from 0, for a new connection each time, to 3600",
     "drift_check": "true or false",
     "most_message_bytes": "a whole number of bytes, 1024 or more",
     "lease_seconds": "a number of seconds, more than 0",

@@ -104,6 +104,16 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         return self._handlers[path]
 
 
+def grpc_credentials(context: Context) -> Credentials:
+    """What a call over gRPC brings. A certificate is there only where the server has verified it."""
+    said = [str(value) for key, value in context.invocation_metadata() or () if key == "authorization"]
+    authorization = "more than one" if len(said) > 1 else "".join(said)
+    pem, peer = shown_by(context), str(context.peer())
+    if pem is None:
+        return Credentials(authorization, (), peer)
+    return Credentials(authorization, names_now(pem), peer, has_ended=has_ended(pem))
+
+
 class Door(NamedTuple):
     """What stands before one method.
 
@@ -113,6 +123,7 @@ class Door(NamedTuple):
         roles: all of which it needs; empty where nobody may call it.
         log: of refusals.
         clock: the time.
+        credentials: what a call brings, by its context.
     """
 
     authentication: Authentication
@@ -120,6 +131,7 @@ class Door(NamedTuple):
     roles: Roles
     log: RefusalLog
     clock: Clock
+    credentials: Callable[[Context], Credentials] = grpc_credentials
 
     async def admit(self, context: Context) -> Subject:
         """Let the caller in, who is then the current one; otherwise the call ends here."""
@@ -139,7 +151,7 @@ class Door(NamedTuple):
         """
         who: Subject | None = None
         try:
-            who = await self.authentication.subject(_credentials(context))
+            who = await self.authentication.subject(self.credentials(context))
             if not self.roles:
                 raise NotAllowed("ROLE_UNKNOWN", f"the contract does not say who may call {self.path}, so nobody may")
             for role in self.roles:
@@ -153,16 +165,6 @@ class Door(NamedTuple):
 async def refuse(error: Exception, context: Context) -> NoReturn:
     """End a call."""
     await context.abort_with_status(rpc_status.to_status(status_for(error)))
-
-
-def _credentials(context: Context) -> Credentials:
-    """What the call brings. A certificate is there only where the server has verified it."""
-    said = [str(value) for key, value in context.invocation_metadata() or () if key == "authorization"]
-    authorization = "more than one" if len(said) > 1 else "".join(said)
-    pem, peer = shown_by(context), str(context.peer())
-    if pem is None:
-        return Credentials(authorization, (), peer)
-    return Credentials(authorization, names_now(pem), peer, has_ended=has_ended(pem))
 
 
 def _guarded(handler: Handler, door: Door) -> Handler:

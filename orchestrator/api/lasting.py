@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestrator.errors import NotAllowed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from orchestrator.access.subject import Subject
     from orchestrator.ports.clock import Clock
@@ -40,7 +40,7 @@ class Lasting:
         self._waits = True
         self._refusal: Exception | None = None
 
-    async def answers(self, messages: AsyncGenerator[Any, None], admitted: Subject) -> AsyncIterator[Any]:
+    async def answers(self, messages: AsyncGenerator[Any, None], admitted: Subject) -> AsyncGenerator[Any, None]:
         """The messages, as long as the caller may have them.
 
         Args:

@@ -10,6 +10,22 @@ from typing import Final
 
 from orchestrator.contract.command import Meaning
 from orchestrator.contract.status_code import StatusCode
+from orchestrator.journal.outcome import Failure, Rejected
+
+IDEMPOTENCY_KEY: Final = "idempotency-key"
+"""The metadata in which a command carries its key, and in which a guard gives it back."""
+
+REPLY_MISSING: Final = "REPLY_MISSING"
+REPLY_TOO_LARGE: Final = "REPLY_TOO_LARGE"
+REQUEST_TOO_LARGE: Final = "REQUEST_TOO_LARGE"
+"""The reasons of what the channel itself could not carry."""
+
+LONGEST_RETRY_AFTER: Final = 300.0
+"""Seconds. A participant that asks to be left alone for longer is asked again after these, and may say so again."""
+
+MESSAGE_BYTES: Final = 4096
+REASON_BYTES: Final = 200
+"""How much of what a participant says is kept."""
 
 MEANINGS: Final[dict[StatusCode, Meaning]] = {
     StatusCode.CANCELLED: Meaning.UNKNOWN,
@@ -42,3 +58,14 @@ def meaning_of(code: StatusCode, *, detailed: bool) -> Meaning:
     """
     meaning = MEANINGS[code]
     return Meaning.UNKNOWN if meaning is Meaning.RETRY and not detailed else meaning
+
+
+def asks_for_longer(seconds: float) -> str:
+    """What is added to the message of a participant that asks to be left alone for longer than it will be."""
+    return f" (asks to wait {seconds:.0f} s; asked again after {LONGEST_RETRY_AFTER:.0f} s)"
+
+
+def too_large(size: int, most: int) -> Rejected:
+    """The outcome of a request that is not sent, because it has more bytes than may be."""
+    message = f"the request has {size} bytes, more than the {most} of ORCHESTRATOR_MOST_MESSAGE_BYTES; it was not sent"
+    return Rejected(Failure(StatusCode.RESOURCE_EXHAUSTED, message, REQUEST_TOO_LARGE))

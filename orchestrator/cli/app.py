@@ -25,6 +25,7 @@ from orchestrator.cli.commands.generate import generate
 from orchestrator.cli.commands.inspect import list_sagas, preview, show, stats
 from orchestrator.cli.commands.journal import journal_commands, migrate
 from orchestrator.cli.commands.mock import mock
+from orchestrator.cli.commands.openapi import openapi
 from orchestrator.cli.commands.operator import cancel, pause, resolve, resume, retry, skip
 from orchestrator.cli.commands.plan import plan
 from orchestrator.cli.commands.retention import retention
@@ -104,6 +105,7 @@ app.command()(migrate)
 app.command()(retention)
 app.command()(doctor)
 app.command()(generate)
+app.command()(openapi)
 app.command()(connecting(annotate))
 app.command()(mock)
 app.command()(connecting(conform))

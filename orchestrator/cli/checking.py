@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.plan.reader import read_plan
+from orchestrator.analysis.plan.sending import sent_by
 from orchestrator.analysis.plan.text import plan_text
 from orchestrator.analysis.rules import check_plan
 from orchestrator.cli.importable import stub_module
@@ -18,13 +19,14 @@ from orchestrator.contract.access import states_access
 from orchestrator.contract.image import same_contract
 from orchestrator.contract.rpc import commands_of
 from orchestrator.contract.rules.access import check_access
+from orchestrator.contract.rules.http import check_mapped
 from orchestrator.contract.rules.messages import check_messages
 from orchestrator.contract.rules.overlays import check_overlays
 from orchestrator.contract.rules.services import check_service
 from orchestrator.contract.violation import Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 
@@ -72,7 +74,10 @@ class Findings:
 
 
 def findings_in(
-    definitions: Sequence[Definition], files: Sequence[FileDescriptor], beside: Iterable[ServiceDescriptor]
+    definitions: Sequence[Definition],
+    files: Sequence[FileDescriptor],
+    beside: Iterable[ServiceDescriptor],
+    participants: Mapping[str, str],
 ) -> Findings:
     """Everything that is wrong.
 
@@ -80,6 +85,7 @@ def findings_in(
         definitions: the sagas.
         files: of contracts, compiled from the disk.
         beside: the services that an application serves.
+        participants: where services are, by their full names; those that are not named are not asked for HTTP rules.
     """
     findings = Findings()
     _check_overlays(definitions, files, findings)
@@ -87,6 +93,8 @@ def findings_in(
     _check_api(files, beside, findings)
     for definition in definitions:
         _check_saga(definition, findings)
+    services = {name: service for definition in definitions for name, service in definition.services.items()}
+    findings.violations += check_mapped(services.values(), participants, sent_by(definitions))
     return findings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from orchestrator.analysis.plan.sending import sent_by
 from orchestrator.bootstrap import addresses, channel_kinds, security_of
@@ -13,8 +13,8 @@ from orchestrator.channels.grpc.channel import GrpcChannel
 from orchestrator.channels.grpc.live_contracts import LiveContracts
 from orchestrator.channels.router import Router
 from orchestrator.connections.examining import judged
-from orchestrator.connections.handshake import meet
-from orchestrator.contract.addresses import split_scheme
+from orchestrator.connections.handshake import GRPC_GREETING, HTTP_GREETING, meet
+from orchestrator.contract.addresses import GRPC, HTTPS, connected_to, split_scheme
 from orchestrator.ports.findings import error, fine, warning
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import SagaDefinition
     from orchestrator.ports.findings import Finding
     from orchestrator.settings import Settings
+
+
+_GREETINGS: Final = {GRPC: GRPC_GREETING, HTTPS: HTTP_GREETING}
 
 
 async def examine_participants(
@@ -61,8 +64,11 @@ async def examine_participants(
 
 
 async def _met(security: Security, address: str) -> Met | None:
-    """Who is at an address; ``None`` where there is no TLS."""
-    return None if security.tls is None else await meet(split_scheme(address)[1], security.tls)
+    """Who is at an address; ``None`` where there is no TLS, or only that of the system's authorities."""
+    scheme, _ = split_scheme(address)
+    if security.tls is None or scheme not in _GREETINGS:
+        return None
+    return await meet(connected_to(address), security.tls, _GREETINGS[scheme])
 
 
 def _certificate(name: str, address: str, met: Met) -> Finding:

@@ -1,4 +1,4 @@
-"""Compiles .proto files: to Python stubs, and to a descriptor set for the contract check.
+"""Compiles .proto files: to Python stubs with the comments beside them, and to a descriptor set for the contract check.
 
 What a contract imports comes from the installed packages: ``google/*`` from googleapis-common-protos
 and grpcio-tools, ``buf/validate`` from protovalidate and ``saga/v1`` from this package. So a project
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from google.protobuf import descriptor_pb2, duration_pb2, struct_pb2, timestamp_pb2
 
+from orchestrator.api.openapi.comments import comments_file, comments_in
 from orchestrator.cli.importable import refuse_unimportable, refuse_unusable
 from orchestrator.contract.image import load_image
 from orchestrator.errors import ContractError
@@ -38,6 +40,9 @@ _PLUGIN_PATHS = tuple(
     f"--plugin=protoc-gen-{name}={Path(sys.executable).parent / f'protoc-gen-{name}'}" for name in ("mypy", "mypy_grpc")
 )
 
+
+_KINDS: Final = ("*_pb2*.py*", "*_comments.json")
+"""How the names of what is written look."""
 
 _KNOWN = "known.binpb"
 _DESCRIBED = "described.binpb"
@@ -60,15 +65,25 @@ def generate(contracts: Contracts, out: Path) -> list[str]:
     """
     names = import_names(contracts)
     refuse_unimportable(names, out)
-    refuse_unusable(load_image(describe(contracts), frozenset(names)), out)
+    described = describe(contracts)
+    refuse_unusable(load_image(described, frozenset(names)), out)
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch)
         outputs = [f"--{plugin}_out={options}{staged}" for plugin, options in _OUTPUTS.items()]
         _run_protoc(contracts, [*_PLUGIN_PATHS, *outputs, *names, *_stubless_imports(contracts)])
+        _write_comments(described, frozenset(names), staged)
         _mirror(staged, out)
     # The search for modules of the same name has cached the old content of `out`.
     importlib.invalidate_caches()
     return names
+
+
+def _write_comments(described: descriptor_pb2.FileDescriptorSet, names: frozenset[str], staged: Path) -> None:
+    """Write the comments of these files beside their stubs, which hold none; they describe what is served over HTTP."""
+    for file in described.file:
+        if file.name in names and (comments := comments_in(file)):
+            text = json.dumps(comments, ensure_ascii=False, indent=1)
+            (staged / comments_file(file.name)).write_text(f"{text}\n", "utf-8")
 
 
 def describe(contracts: Contracts) -> descriptor_pb2.FileDescriptorSet:
@@ -180,10 +195,10 @@ def _stubs_beside(fresh: set[Path], out: Path) -> set[Path]:
     a virtual environment.
     """
     packages = {name.parts[0] for name in fresh if len(name.parts) > 1}
-    found = [path for package in packages for path in (out / package).rglob("*_pb2*.py*")]
+    found = [path for package in packages for kind in _KINDS for path in (out / package).rglob(kind)]
     if any(len(name.parts) == 1 for name in fresh):
-        found += out.glob("*_pb2*.py*")
-    return {path.relative_to(out) for path in found if path.suffix in {".py", ".pyi"}}
+        found += (path for kind in _KINDS for path in out.glob(kind))
+    return {path.relative_to(out) for path in found if path.suffix in {".py", ".pyi", ".json"}}
 
 
 def _mirror(staged: Path, out: Path) -> None:

@@ -20,8 +20,22 @@ if TYPE_CHECKING:
     from orchestrator.connections.tls import ClientTls
 
 _PATIENCE_SECONDS: Final = 2.0
-# What a client of HTTP/2 says first; a server then says something, or refuses the client's certificate.
-_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+
+
+class Greeting(NamedTuple):
+    """What a client says first; a server then says something, or refuses the client's certificate.
+
+    Attributes:
+        protocol: its name in the handshake.
+        words: what is said.
+    """
+
+    protocol: str
+    words: bytes
+
+
+GRPC_GREETING: Final = Greeting("h2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+HTTP_GREETING: Final = Greeting("http/1.1", b"OPTIONS * HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
 
 
 class Met(NamedTuple):
@@ -38,12 +52,12 @@ class Met(NamedTuple):
     is_there: bool = True
 
 
-async def meet(address: str, tls: ClientTls) -> Met:
+async def meet(address: str, tls: ClientTls, greeting: Greeting = GRPC_GREETING) -> Met:
     """Make a handshake with the server at ``host:port``."""
     certificate: Certificate | None = None
     try:
-        certificate = await _shown(address, tls)
-        await _greet(address, tls)
+        certificate = await _shown(address, tls, greeting)
+        await _greet(address, tls, greeting)
     except ssl.SSLCertVerificationError as error:
         return Met(certificate, _unverified(error, address, tls, certificate))
     except ssl.SSLError as error:
@@ -54,19 +68,19 @@ async def meet(address: str, tls: ClientTls) -> Met:
     return Met(certificate)
 
 
-async def _shown(address: str, tls: ClientTls) -> Certificate | None:
+async def _shown(address: str, tls: ClientTls, greeting: Greeting) -> Certificate | None:
     """The certificate that a server shows, whether it is trusted or not."""
-    context = _context(tls)
+    context = tls.context(greeting.protocol)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     async with _connected(address, tls, context) as (_, writer):
         der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         return certificate_of(der) if der else None
 
 
-async def _greet(address: str, tls: ClientTls) -> None:
-    """Connect as gRPC does; a server that wants another certificate of ours says so when it should answer."""
-    async with _connected(address, tls, _context(tls)) as (reader, writer):
-        writer.write(_PREFACE)
+async def _greet(address: str, tls: ClientTls, greeting: Greeting) -> None:
+    """Connect as a channel does; a server that wants another certificate of ours says so when it should answer."""
+    async with _connected(address, tls, tls.context(greeting.protocol)) as (reader, writer):
+        writer.write(greeting.words)
         async with asyncio.timeout(_PATIENCE_SECONDS):
             if not await reader.read(1):
                 raise EOFError
@@ -83,15 +97,6 @@ async def _connected(
         yield reader, writer
     finally:
         writer.transport.abort()
-
-
-def _context(tls: ClientTls) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(tls.files.ca))
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # gRPC is not that strict
-    context.set_alpn_protocols(["h2"])
-    if tls.files.certificate is not None:
-        context.load_cert_chain(tls.files.certificate, tls.files.key)
-    return context
 
 
 def _unverified(

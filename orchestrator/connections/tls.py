@@ -7,6 +7,7 @@ what is in force here, and opens them anew when it changes.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Never, Protocol
 
 import grpc
@@ -65,6 +66,26 @@ class ClientTls:
             if mine is None
             else grpc.ssl_channel_credentials(ca, mine.key, mine.certificate)
         )
+
+    def context(self, protocol: str) -> ssl.SSLContext:
+        """What Python's own connections want that are opened now.
+
+        Args:
+            protocol: what is spoken over them: ``h2`` or ``http/1.1``.
+
+        Raises:
+            OSError: the files cannot be read just now.
+        """
+        context = ssl.create_default_context(cadata=self._watched.content.ca.decode("ascii", "ignore"))
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # gRPC is not that strict
+        context.set_alpn_protocols([protocol])
+        if self.files.certificate is not None:
+            context.load_cert_chain(self.files.certificate, self.files.key)
+        return context
+
+    def stated_name(self, address: str) -> str:
+        """For whom the certificate at an address must be, where that is stated; else empty."""
+        return self._names.get(address, "")
 
     def name_at(self, address: str) -> str:
         """For whom the certificate at an address must be."""

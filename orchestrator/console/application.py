@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 
+from orchestrator.api.over_http.door import OPENAPI
 from orchestrator.api.refusal_log import RefusalLog
 from orchestrator.console.console import Console
 from orchestrator.console.contents import NAVIGATION, OWN
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from orchestrator.access.authentication import Authentication
     from orchestrator.access.facades import Facades
     from orchestrator.api.application import Application
+    from orchestrator.api.over_http.door import HttpApi
     from orchestrator.console.application_pages import Pages
     from orchestrator.console.live import Live
     from orchestrator.console.page import Page
@@ -40,6 +42,7 @@ def console_application(
     live: Live,
     *,
     pages: Sequence[Pages] = (),
+    api: HttpApi | None = None,
     trace_url: str = "",
 ) -> Starlette:
     """Everything that a browser can ask for.
@@ -50,6 +53,7 @@ def console_application(
         authentication: tells who asks.
         live: what open pages show.
         pages: of applications.
+        api: answers beside the pages; ``None`` for none.
         trace_url: see :class:`~orchestrator.console.console.Console`.
 
     Raises:
@@ -64,23 +68,29 @@ def console_application(
     async def refuse(request: Request, error: Exception) -> Response:
         return refused(request, error)
 
-    doors = [Door(authentication, page, page.roles, refused, log) for page in _all(console, pages)]
+    prefixes = () if api is None else (OPENAPI, *sorted(api.prefixes))
+    doors = [Door(authentication, page, page.roles, refused, log) for page in _all(console, pages, prefixes)]
     routes: list[BaseRoute] = [
         *SignIn(authentication, rendering, application.clock, log).routes(),
         *(folder.route() for folder in rendering.static.values()),
+        *(Mount(prefix, app=api) for prefix in prefixes if api is not None),
         *(Route(door.page.path, guarded(door), methods=[door.page.method]) for door in doors),
     ]
     handlers = {HTTPException: refuse, Exception: refuse}
     return Starlette(routes=routes, middleware=[Middleware(Headers)], exception_handlers=handlers)
 
 
-def _all(console: Console, applications: Iterable[Pages]) -> Iterator[Page]:
-    """The console's own pages, and those of the applications, each below its prefix."""
-    taken = {"/static"}
+def _all(console: Console, applications: Iterable[Pages], api: Iterable[str]) -> Iterator[Page]:
+    """The console's own pages, and those of the applications, each below its prefix; none below one of the API."""
+    taken = {"/static", "/sign-in", "/sign-out"}
     for register in OWN:
         for page in register(console):
             taken.add("/" + page.path[1:].partition("/")[0])
             yield page
+    for prefix in api:
+        if prefix in taken:
+            raise DefinitionError(f"an rpc cannot be called below {prefix}: a page of the console is there")
+        taken.add(prefix)
     for application in applications:
         if application.prefix in taken:
             raise DefinitionError(f"pages: {application.prefix} is taken; choose another prefix")

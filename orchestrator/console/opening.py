@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from orchestrator.access.authentication import Authentication
     from orchestrator.access.facades import Facades
     from orchestrator.api.application import Application
+    from orchestrator.api.over_http.door import HttpApi
     from orchestrator.console.application_pages import Pages
 
 
@@ -47,6 +48,7 @@ def open_console(
     engine: Facades,
     authentication: Authentication,
     pages: Sequence[Pages],
+    api: HttpApi | None = None,
 ) -> ConsoleServer:
     """The console, which answers as soon as it is started.
 
@@ -56,14 +58,17 @@ def open_console(
         engine: as the present caller may see it.
         authentication: tells who asks.
         pages: of applications.
+        api: answers beside the pages; ``None`` for none.
 
     Raises:
         SettingsError: the address or a file cannot be used.
-        DefinitionError: a page of an application cannot be served.
+        DefinitionError: a page of an application cannot be served, or has an address of the API.
     """
     live = Live(application.clock, settings.most_open)
-    served = console_application(application, engine, authentication, live, pages=pages, trace_url=settings.trace_url)
+    served = console_application(
+        application, engine, authentication, live, pages=pages, api=api, trace_url=settings.trace_url
+    )
     tls = None
     if settings.certificate is not None and settings.key is not None:
         tls = ConsoleTls(settings.certificate, settings.key, settings.client_ca)
-    return ConsoleServer(served, live, settings.listen, tls, shared=settings.shared)
+    return ConsoleServer(served, live, settings.listen, tls, api=api, shared=settings.shared)

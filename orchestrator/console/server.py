@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import errno
 import socket
+import ssl
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from orchestrator.console.session import CERTIFICATE
+from orchestrator.api.over_http.context import CERTIFICATE, CERTIFICATE_END
 from orchestrator.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.types import Receive, Scope, Send
 
+    from orchestrator.api.over_http.door import HttpApi
     from orchestrator.console.handshakes import ConsoleTls
     from orchestrator.console.live import Live
 
@@ -35,6 +37,7 @@ class ConsoleServer:
     Args:
         application: what it serves.
         live: what open pages show; they are let go at the end.
+        api: the API that it serves beside its pages; ``None`` for none.
         listen: ``host:port``; port 0 leaves the choice to the system.
         tls: what it shows to browsers, and which it takes; ``None`` for connections that are not encrypted.
         shared: other processes listen on the same port.
@@ -47,9 +50,17 @@ class ConsoleServer:
     """
 
     def __init__(
-        self, application: Starlette, live: Live, listen: str, tls: ConsoleTls | None = None, *, shared: bool = False
+        self,
+        application: Starlette,
+        live: Live,
+        listen: str,
+        tls: ConsoleTls | None = None,
+        *,
+        api: HttpApi | None = None,
+        shared: bool = False,
     ) -> None:
         self._live = live
+        self._api = api
         self._socket = _bound(listen, shared=shared)
         host, _, _ = listen.rpartition(":")
         scheme = "http" if tls is None else "https"
@@ -82,11 +93,13 @@ class ConsoleServer:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def drain(self, grace: float) -> None:
-        """Let open pages go, take no more requests, and let those in flight finish for up to ``grace`` seconds."""
+        """Let open pages and streams go, take no more requests, and let others finish for up to ``grace`` seconds."""
         if self._serving is None:
             self._socket.close()
             return
         self._live.end()
+        if self._api is not None:
+            self._api.drain()
         self._server.should_exit = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._serving, grace)
@@ -102,7 +115,7 @@ class _Server(uvicorn.Server):
 
 
 class _KnownProtocol(H11Protocol):
-    """It tells the application which names the verified client certificate of a connection holds."""
+    """It tells the application which names the verified client certificate of a connection holds, and when it ends."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See asyncio."""
@@ -110,9 +123,10 @@ class _KnownProtocol(H11Protocol):
         shown: Mapping[str, Any] | None = transport.get_extra_info("peercert")
         if shown:
             names, application = names_in(shown), self.app
+            end = ssl.cert_time_to_seconds(shown["notAfter"])
 
             async def known(scope: Scope, receive: Receive, send: Send) -> None:
-                scope[CERTIFICATE] = names
+                scope[CERTIFICATE], scope[CERTIFICATE_END] = names, end
                 await application(scope, receive, send)
 
             self.app = known

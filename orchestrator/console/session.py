@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.access.authentication import Credentials
+from orchestrator.api.over_http.context import CERTIFICATE
 from orchestrator.console import forgery
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
     from orchestrator.access.authentication import Authentication
     from orchestrator.access.subject import Subject
-
-CERTIFICATE: Final = "certificate"
-"""Where a request's scope holds the names in the verified client certificate."""
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 GRPC: Final = "grpc"
 """The scheme of addresses that have none."""
 
+HTTP: Final = "http"
+HTTPS: Final = "https"
+"""The schemes of participants that are reached over HTTP."""
+
 # What gRPC itself resolves: it is given such an address as it is.
 _RESOLVED_BY_GRPC: Final = frozenset({"dns", "unix", "unix-abstract", "ipv4", "ipv6", "vsock", "xds"})
 
@@ -47,9 +51,16 @@ def split_scheme(address: str) -> tuple[str, str]:
     return scheme.lower(), rest.rstrip("/")
 
 
+def connected_to(address: str) -> str:
+    """To what a connection is made for an address: without its scheme, and without the path of one over HTTP."""
+    scheme, target = split_scheme(address)
+    return target.partition("/")[0] if scheme in (HTTP, HTTPS) else target
+
+
 def split_address(address: str) -> tuple[str, str]:
-    """The host, without the brackets of an IPv6 one, and the port; either may be empty. The scheme is dropped."""
-    rest = address.rstrip("/").rpartition("/")[2].removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:")
+    """The host, without the brackets of an IPv6 one, and the port; either may be empty. Scheme and path are dropped."""
+    rest = connected_to(address).rstrip("/").rpartition("/")[2]
+    rest = rest.removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:")
     host, colon, port = rest.rpartition(":")
     if not colon or rest.endswith("]"):
         host, port = rest, ""

@@ -18,6 +18,7 @@ from saga.v1 import contract_pb2
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from google.api import http_pb2
     from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
     from google.protobuf.descriptor_pool import DescriptorPool
 
@@ -37,6 +38,7 @@ class Annotations:
         methods: the options of methods, by the full name of the method, such as ``demo.PaymentService.Charge``.
         fields: the options of fields, by the full name of the field, such as ``demo.Card.number``.
         sensitive: the full names of the fields that must not be shown.
+        http: how methods are called over HTTP, by the full name of the method.
         places: where each option is said, by the full name of its subject and the option's name; with an empty name,
             where the subject is named.
     """
@@ -44,6 +46,7 @@ class Annotations:
     methods: Mapping[str, contract_pb2.Command] = field(default_factory=dict)
     fields: Mapping[str, contract_pb2.Field] = field(default_factory=dict)
     sensitive: frozenset[str] = frozenset()
+    http: Mapping[str, http_pb2.HttpRule] = field(default_factory=dict)
     places: Mapping[tuple[str, str], Place] = field(default_factory=dict)
 
     def place(self, subject: str, *options: str) -> Place | None:

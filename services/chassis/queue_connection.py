@@ -71,7 +71,7 @@ class QueueConnection:
                 self._client = client
                 self._told = ""
                 await given_up.wait()
-            except (nats.errors.Error, OSError, TimeoutError) as error:
+            except (nats.errors.Error, OSError, TimeoutError, ValueError) as error:
                 await self._complain(error)
             finally:
                 self._client = None
@@ -93,7 +93,7 @@ class QueueConnection:
             reconnect_time_wait=_PAUSE_SECONDS,  # type: ignore[arg-type]  # it sleeps for so long
             max_reconnect_attempts=-1,
             ping_interval=_PING_SECONDS,
-            **self._login.options,  # type: ignore[arg-type]
+            **self._login.options(),  # type: ignore[arg-type]
         )
 
     async def _complain(self, error: Exception) -> None:

@@ -4,10 +4,13 @@
 |---------------------|------------------------------------|-----------|
 | loopback            | used                               | used      |
 | a network           | refused, but for ``INSECURE``      | used      |
+
+A login is the file of ``NATS_LOGIN``, or the certificate of the service, which it shows over an encrypted connection.
 """
 
 import logging
 import ssl
+from pathlib import Path
 from typing import NamedTuple
 
 from orchestrator.participant.exposure import is_exposed
@@ -20,12 +23,16 @@ class QueueLogin(NamedTuple):
     """What a client tells the broker.
 
     Attributes:
-        options: see ``read_login``.
+        file: see ``read_login``; ``None`` for none. It is read at each connection.
         tls: for an encrypted connection; else ``None``.
     """
 
-    options: dict[str, str]
-    tls: ssl.SSLContext | None
+    file: Path | None = None
+    tls: ssl.SSLContext | None = None
+
+    def options(self) -> dict[str, str]:
+        """See ``read_login``, which raises the same."""
+        return {} if self.file is None else read_login(self.file)
 
 
 def queue_login(address: QueueAddress, settings: Settings, *, variable: str, prefix: str) -> QueueLogin:
@@ -40,7 +47,8 @@ def queue_login(address: QueueAddress, settings: Settings, *, variable: str, pre
     Raises:
         StartupError: a file cannot be used, or the broker is reached over a network without encryption or a login.
     """
-    missing = [*([] if address.is_encrypted else ["encryption"]), *([] if settings.nats_login else ["a login"])]
+    is_known = settings.nats_login is not None or (address.is_encrypted and settings.tls_certificate is not None)
+    missing = [*([] if address.is_encrypted else ["encryption"]), *([] if is_known else ["a login"])]
     if missing and is_exposed(address.place):
         without = " and without ".join(missing)
         if not settings.insecure:
@@ -49,12 +57,20 @@ def queue_login(address: QueueAddress, settings: Settings, *, variable: str, pre
                 f"{prefix}NATS_LOGIN, or set {prefix}INSECURE=true where the network itself is safe"
             )
         logging.getLogger(__name__).warning("INSECURE: %s is used without %s", address.place, without)
+    login = QueueLogin(settings.nats_login, _tls(settings, prefix) if address.is_encrypted else None)
     try:
-        login = read_login(settings.nats_login) if settings.nats_login else {}
+        login.options()
     except (OSError, ValueError) as error:
         raise StartupError(f"{prefix}NATS_LOGIN: {error}") from error
+    return login
+
+
+def _tls(settings: Settings, prefix: str) -> ssl.SSLContext:
+    """Whom this process trusts, and what it shows: the certificate that it shows to its callers, too."""
     try:
-        tls = ssl.create_default_context(cafile=settings.nats_ca) if address.is_encrypted else None
+        context = ssl.create_default_context(cafile=settings.nats_ca)
     except OSError as error:  # which includes that it is no certificate
         raise StartupError(f"{prefix}NATS_CA: {settings.nats_ca}: {error}") from error
-    return QueueLogin(login, tls)
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    return context

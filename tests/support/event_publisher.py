@@ -80,5 +80,5 @@ class Publisher:
 async def publishing(url: str) -> AsyncIterator[Publisher]:
     """A publisher to ``nats://host:port/prefix``."""
     address = QueueAddress.parse(url, "events")
-    async with connected(address, QueueLogin({}, None), name="test") as connection:
+    async with connected(address, QueueLogin(), name="test") as connection:
         yield Publisher(JetStreamBroker(connection, address.subjects.prefix))

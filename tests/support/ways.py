@@ -192,11 +192,12 @@ class OverNats:
             seconds,
         )
 
-    async def publish(self, name: str, command: QueuedCommand, *, now: int | None = None) -> None:
+    async def publish(self, name: str, command: QueuedCommand) -> None:
         """Publish a command, acknowledged."""
         subject = self.subjects.command(self._service, name)
-        headers = command.headers(time.time_ns() if now is None else now)
-        await self._client.jetstream().publish(subject, command.request, _LONG, headers=headers)
+        await self._client.jetstream().publish(
+            subject, command.request, command.timeout, headers=command.headers(time.time_ns())
+        )
 
     def reply(self, command: QueuedCommand) -> asyncio.Future[QueuedReply]:
         """The reply to a command, once it has come."""
@@ -221,11 +222,11 @@ class OverNats:
             told.set_result(reply)
 
 
-async def make_streams(client: Client, subjects: Subjects, service: str) -> None:
-    """Make the streams of a prefix, and the consumer of a service, as the wire has them."""
+async def make_streams(client: Client, subjects: Subjects, service: str, **changes: Any) -> None:  # noqa: ANN401 - as JetStream names them
+    """Make the streams of a prefix, and the consumer of a service: as the wire has them, but for these changes."""
     for stream in (streams.commands_stream(subjects), streams.replies_stream(subjects), streams.dead_stream(subjects)):
         await _asked(client, f"$JS.API.STREAM.CREATE.{stream['name']}", stream)
-    consumer = streams.service_consumer(subjects, service)
+    consumer = streams.service_consumer(subjects, service) | changes
     subject = f"$JS.API.CONSUMER.DURABLE.CREATE.{subjects.commands}.{consumer['durable_name']}"
     await _asked(client, subject, {"stream_name": subjects.commands, "config": consumer})
 
@@ -285,7 +286,7 @@ class Ways:
 @asynccontextmanager
 async def connected(broker: NatsServer) -> AsyncIterator[Client]:
     """A connection to a broker."""
-    client = await nats.connect(broker.url)
+    client = await nats.connect(broker.url, max_reconnect_attempts=-1, reconnect_time_wait=0.05)
     try:
         yield client
     finally:

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from saga.v1 import access_pb2 as saga_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csaga/v1/access_service.proto\x12\x07saga.v1\x1a\x17google/api/client.proto\x1a\x14saga/v1/access.proto\"\x0f\n\rWhoAmIRequest\"\xe5\x01\n\x0eWhoAmIResponse\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x11\n\tauthority\x18\x02 \x01(\t\x12\x0c\n\x04peer\x18\x03 \x01(\t\x12\x1c\n\x05roles\x18\x04 \x03(\x0e\x32\r.saga.v1.Role\x12\x13\n\x0b\x64\x65\x66initions\x18\x05 \x03(\t\x12;\n\nattributes\x18\x06 \x03(\x0b\x32\'.saga.v1.WhoAmIResponse.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\x66\n\rAccessService\x12\x41\n\x06WhoAmI\x12\x16.saga.v1.WhoAmIRequest\x1a\x17.saga.v1.WhoAmIResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bv\n\x07saga.v1B\x12\x41\x63\x63\x65ssServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csaga/v1/access_service.proto\x12\x07saga.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x14saga/v1/access.proto\"\x0f\n\rWhoAmIRequest\"\xe5\x01\n\x0eWhoAmIResponse\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x11\n\tauthority\x18\x02 \x01(\t\x12\x0c\n\x04peer\x18\x03 \x01(\t\x12\x1c\n\x05roles\x18\x04 \x03(\x0e\x32\r.saga.v1.Role\x12\x13\n\x0b\x64\x65\x66initions\x18\x05 \x03(\t\x12;\n\nattributes\x18\x06 \x03(\x0b\x32\'.saga.v1.WhoAmIResponse.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32x\n\rAccessService\x12S\n\x06WhoAmI\x12\x16.saga.v1.WhoAmIRequest\x1a\x17.saga.v1.WhoAmIResponse\"\x18\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/whoAmI\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bv\n\x07saga.v1B\x12\x41\x63\x63\x65ssServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,13 +40,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCESSSERVICE']._loaded_options = None
   _globals['_ACCESSSERVICE']._serialized_options = b'\312A\017127.0.0.1:50100'
   _globals['_ACCESSSERVICE'].methods_by_name['WhoAmI']._loaded_options = None
-  _globals['_ACCESSSERVICE'].methods_by_name['WhoAmI']._serialized_options = b'\232\347\030\002\010\001'
-  _globals['_WHOAMIREQUEST']._serialized_start=88
-  _globals['_WHOAMIREQUEST']._serialized_end=103
-  _globals['_WHOAMIRESPONSE']._serialized_start=106
-  _globals['_WHOAMIRESPONSE']._serialized_end=335
-  _globals['_WHOAMIRESPONSE_ATTRIBUTESENTRY']._serialized_start=286
-  _globals['_WHOAMIRESPONSE_ATTRIBUTESENTRY']._serialized_end=335
-  _globals['_ACCESSSERVICE']._serialized_start=337
-  _globals['_ACCESSSERVICE']._serialized_end=439
+  _globals['_ACCESSSERVICE'].methods_by_name['WhoAmI']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\014\022\n/v1/whoAmI'
+  _globals['_WHOAMIREQUEST']._serialized_start=118
+  _globals['_WHOAMIREQUEST']._serialized_end=133
+  _globals['_WHOAMIRESPONSE']._serialized_start=136
+  _globals['_WHOAMIRESPONSE']._serialized_end=365
+  _globals['_WHOAMIRESPONSE_ATTRIBUTESENTRY']._serialized_start=316
+  _globals['_WHOAMIRESPONSE_ATTRIBUTESENTRY']._serialized_end=365
+  _globals['_ACCESSSERVICE']._serialized_start=367
+  _globals['_ACCESSSERVICE']._serialized_end=487
 # @@protoc_insertion_point(module_scope)

@@ -23,13 +23,14 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from saga.v1 import access_pb2 as saga_dot_v1_dot_access__pb2
 from saga.v1 import bulk_pb2 as saga_dot_v1_dot_bulk__pb2
 from saga.v1 import saga_service_pb2 as saga_dot_v1_dot_saga__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asaga/v1/bulk_service.proto\x12\x07saga.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x14saga/v1/access.proto\x1a\x12saga/v1/bulk.proto\x1a\x1asaga/v1/saga_service.proto\"\x9d\x01\n\x15PrepareBulkActRequest\x12+\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x13.saga.v1.SagaFilterB\x06\xbaH\x03\xc8\x01\x01\x12+\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x0f.saga.v1.ActionB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12*\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0b\x32\x18.saga.v1.CommandDecision\"<\n\x16PrepareBulkActResponse\x12\"\n\x08\x62ulk_act\x18\x01 \x01(\x0b\x32\x10.saga.v1.BulkAct\"Q\n\x13StartBulkActRequest\x12\x1e\n\x0b\x62ulk_act_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1a\n\x06reason\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\":\n\x14StartBulkActResponse\x12\"\n\x08\x62ulk_act\x18\x01 \x01(\x0b\x32\x10.saga.v1.BulkAct\"4\n\x12StopBulkActRequest\x12\x1e\n\x0b\x62ulk_act_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"9\n\x13StopBulkActResponse\x12\"\n\x08\x62ulk_act\x18\x01 \x01(\x0b\x32\x10.saga.v1.BulkAct\"3\n\x11GetBulkActRequest\x12\x1e\n\x0b\x62ulk_act_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"8\n\x12GetBulkActResponse\x12\"\n\x08\x62ulk_act\x18\x01 \x01(\x0b\x32\x10.saga.v1.BulkAct\"R\n\x13ListBulkActsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"T\n\x14ListBulkActsResponse\x12#\n\tbulk_acts\x18\x01 \x03(\x0b\x32\x10.saga.v1.BulkAct\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x13WatchBulkActRequest\x12\x1e\n\x0b\x62ulk_act_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\":\n\x14WatchBulkActResponse\x12\"\n\x08\x62ulk_act\x18\x01 \x01(\x0b\x32\x10.saga.v1.BulkAct\"\xae\x01\n\x16ListBulkResultsRequest\x12\x1e\n\x0b\x62ulk_act_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x37\n\x07\x61nswers\x18\x04 \x03(\x0e\x32\x13.saga.v1.BulkAnswerB\x11\xbaH\x0e\x92\x01\x0b\x10\x14\"\x07\x82\x01\x04\x10\x01 \x00\"X\n\x17ListBulkResultsResponse\x12$\n\x07results\x18\x01 \x03(\x0b\x32\x13.saga.v1.BulkResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"s\n\x18\x45xportBulkResultsRequest\x12\x1e\n\x0b\x62ulk_act_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x37\n\x07\x61nswers\x18\x02 \x03(\x0e\x32\x13.saga.v1.BulkAnswerB\x11\xbaH\x0e\x92\x01\x0b\x10\x14\"\x07\x82\x01\x04\x10\x01 \x00\"A\n\x19\x45xportBulkResultsResponse\x12$\n\x07results\x18\x01 \x03(\x0b\x32\x13.saga.v1.BulkResult2\xe5\x05\n\x0e\x42ulkActService\x12Y\n\x0ePrepareBulkAct\x12\x1e.saga.v1.PrepareBulkActRequest\x1a\x1f.saga.v1.PrepareBulkActResponse\"\x06\x9a\xe7\x18\x02\x08\x03\x12S\n\x0cStartBulkAct\x12\x1c.saga.v1.StartBulkActRequest\x1a\x1d.saga.v1.StartBulkActResponse\"\x06\x9a\xe7\x18\x02\x08\x03\x12P\n\x0bStopBulkAct\x12\x1b.saga.v1.StopBulkActRequest\x1a\x1c.saga.v1.StopBulkActResponse\"\x06\x9a\xe7\x18\x02\x08\x03\x12M\n\nGetBulkAct\x12\x1a.saga.v1.GetBulkActRequest\x1a\x1b.saga.v1.GetBulkActResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x12S\n\x0cListBulkActs\x12\x1c.saga.v1.ListBulkActsRequest\x1a\x1d.saga.v1.ListBulkActsResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x12U\n\x0cWatchBulkAct\x12\x1c.saga.v1.WatchBulkActRequest\x1a\x1d.saga.v1.WatchBulkActResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x30\x01\x12\\\n\x0fListBulkResults\x12\x1f.saga.v1.ListBulkResultsRequest\x1a .saga.v1.ListBulkResultsResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x12\x64\n\x11\x45xportBulkResults\x12!.saga.v1.ExportBulkResultsRequest\x1a\".saga.v1.ExportBulkResultsResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x30\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bt\n\x07saga.v1B\x10\x42ulkServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1asaga/v1/bulk_service.proto\x12\x07saga.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x14saga/v1/access.proto\x1a\x12saga/v1/bulk.proto\x1a\x1asaga/v1/saga_service.proto\"\x9d\x01\n\x15PrepareBulkActRequest\x12+\n\x06\x66ilter\x18\x01 \x01(\x0b\x32\x13.saga.v1.SagaFilterB\x06\xbaH\x03\xc8\x01\x01\x12+\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x0f.saga.v1.ActionB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12*\n\x08\x64\x65\x63ision\x18\x03 \x01(\x0b\x32\x18.saga.v1.CommandDecision\"<\n\x16PrepareBulkActResponse\x12\"\n\x08\x62ulk_act\x18\x01 \x01(\x0b\x32\x10.saga.v1.BulkAct\"Q\n\x13StartBulkActRequest\x12\x1e\n\x0b\x62ulk_act_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1a\n\x06reason\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\":\n\x14StartBulkActResponse\x12\"\n\x08\x62ulk_act\x18\x01 \x01(\x0b\x32\x10.saga.v1.BulkAct\"4\n\x12StopBulkActRequest\x12\x1e\n\x0b\x62ulk_act_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"9\n\x13StopBulkActResponse\x12\"\n\x08\x62ulk_act\x18\x01 \x01(\x0b\x32\x10.saga.v1.BulkAct\"3\n\x11GetBulkActRequest\x12\x1e\n\x0b\x62ulk_act_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"8\n\x12GetBulkActResponse\x12\"\n\x08\x62ulk_act\x18\x01 \x01(\x0b\x32\x10.saga.v1.BulkAct\"R\n\x13ListBulkActsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"T\n\x14ListBulkActsResponse\x12#\n\tbulk_acts\x18\x01 \x03(\x0b\x32\x10.saga.v1.BulkAct\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x13WatchBulkActRequest\x12\x1e\n\x0b\x62ulk_act_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\":\n\x14WatchBulkActResponse\x12\"\n\x08\x62ulk_act\x18\x01 \x01(\x0b\x32\x10.saga.v1.BulkAct\"\xae\x01\n\x16ListBulkResultsRequest\x12\x1e\n\x0b\x62ulk_act_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x37\n\x07\x61nswers\x18\x04 \x03(\x0e\x32\x13.saga.v1.BulkAnswerB\x11\xbaH\x0e\x92\x01\x0b\x10\x14\"\x07\x82\x01\x04\x10\x01 \x00\"X\n\x17ListBulkResultsResponse\x12$\n\x07results\x18\x01 \x03(\x0b\x32\x13.saga.v1.BulkResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"s\n\x18\x45xportBulkResultsRequest\x12\x1e\n\x0b\x62ulk_act_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x37\n\x07\x61nswers\x18\x02 \x03(\x0e\x32\x13.saga.v1.BulkAnswerB\x11\xbaH\x0e\x92\x01\x0b\x10\x14\"\x07\x82\x01\x04\x10\x01 \x00\"A\n\x19\x45xportBulkResultsResponse\x12$\n\x07results\x18\x01 \x03(\x0b\x32\x13.saga.v1.BulkResult2\x8c\x08\n\x0e\x42ulkActService\x12p\n\x0ePrepareBulkAct\x12\x1e.saga.v1.PrepareBulkActRequest\x1a\x1f.saga.v1.PrepareBulkActResponse\"\x1d\x9a\xe7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x11\"\x0c/v1/bulkActs:\x01*\x12~\n\x0cStartBulkAct\x12\x1c.saga.v1.StartBulkActRequest\x1a\x1d.saga.v1.StartBulkActResponse\"1\x9a\xe7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02%\" /v1/bulkActs/{bulk_act_id}:start:\x01*\x12z\n\x0bStopBulkAct\x12\x1b.saga.v1.StopBulkActRequest\x1a\x1c.saga.v1.StopBulkActResponse\"0\x9a\xe7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02$\"\x1f/v1/bulkActs/{bulk_act_id}:stop:\x01*\x12o\n\nGetBulkAct\x12\x1a.saga.v1.GetBulkActRequest\x1a\x1b.saga.v1.GetBulkActResponse\"(\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/bulkActs/{bulk_act_id}\x12g\n\x0cListBulkActs\x12\x1c.saga.v1.ListBulkActsRequest\x1a\x1d.saga.v1.ListBulkActsResponse\"\x1a\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/bulkActs\x12}\n\x0cWatchBulkAct\x12\x1c.saga.v1.WatchBulkActRequest\x1a\x1d.saga.v1.WatchBulkActResponse\".\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\"\x12 /v1/bulkActs/{bulk_act_id}:watch0\x01\x12\x86\x01\n\x0fListBulkResults\x12\x1f.saga.v1.ListBulkResultsRequest\x1a .saga.v1.ListBulkResultsResponse\"0\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02$\x12\"/v1/bulkActs/{bulk_act_id}/results\x12\x95\x01\n\x11\x45xportBulkResults\x12!.saga.v1.ExportBulkResultsRequest\x1a\".saga.v1.ExportBulkResultsResponse\"7\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02+\x12)/v1/bulkActs/{bulk_act_id}/results:export0\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bt\n\x07saga.v1B\x10\x42ulkServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -70,53 +71,53 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BULKACTSERVICE']._loaded_options = None
   _globals['_BULKACTSERVICE']._serialized_options = b'\312A\017127.0.0.1:50100'
   _globals['_BULKACTSERVICE'].methods_by_name['PrepareBulkAct']._loaded_options = None
-  _globals['_BULKACTSERVICE'].methods_by_name['PrepareBulkAct']._serialized_options = b'\232\347\030\002\010\003'
+  _globals['_BULKACTSERVICE'].methods_by_name['PrepareBulkAct']._serialized_options = b'\232\347\030\002\010\003\202\323\344\223\002\021\"\014/v1/bulkActs:\001*'
   _globals['_BULKACTSERVICE'].methods_by_name['StartBulkAct']._loaded_options = None
-  _globals['_BULKACTSERVICE'].methods_by_name['StartBulkAct']._serialized_options = b'\232\347\030\002\010\003'
+  _globals['_BULKACTSERVICE'].methods_by_name['StartBulkAct']._serialized_options = b'\232\347\030\002\010\003\202\323\344\223\002%\" /v1/bulkActs/{bulk_act_id}:start:\001*'
   _globals['_BULKACTSERVICE'].methods_by_name['StopBulkAct']._loaded_options = None
-  _globals['_BULKACTSERVICE'].methods_by_name['StopBulkAct']._serialized_options = b'\232\347\030\002\010\003'
+  _globals['_BULKACTSERVICE'].methods_by_name['StopBulkAct']._serialized_options = b'\232\347\030\002\010\003\202\323\344\223\002$\"\037/v1/bulkActs/{bulk_act_id}:stop:\001*'
   _globals['_BULKACTSERVICE'].methods_by_name['GetBulkAct']._loaded_options = None
-  _globals['_BULKACTSERVICE'].methods_by_name['GetBulkAct']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_BULKACTSERVICE'].methods_by_name['GetBulkAct']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\034\022\032/v1/bulkActs/{bulk_act_id}'
   _globals['_BULKACTSERVICE'].methods_by_name['ListBulkActs']._loaded_options = None
-  _globals['_BULKACTSERVICE'].methods_by_name['ListBulkActs']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_BULKACTSERVICE'].methods_by_name['ListBulkActs']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\016\022\014/v1/bulkActs'
   _globals['_BULKACTSERVICE'].methods_by_name['WatchBulkAct']._loaded_options = None
-  _globals['_BULKACTSERVICE'].methods_by_name['WatchBulkAct']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_BULKACTSERVICE'].methods_by_name['WatchBulkAct']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\"\022 /v1/bulkActs/{bulk_act_id}:watch'
   _globals['_BULKACTSERVICE'].methods_by_name['ListBulkResults']._loaded_options = None
-  _globals['_BULKACTSERVICE'].methods_by_name['ListBulkResults']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_BULKACTSERVICE'].methods_by_name['ListBulkResults']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002$\022\"/v1/bulkActs/{bulk_act_id}/results'
   _globals['_BULKACTSERVICE'].methods_by_name['ExportBulkResults']._loaded_options = None
-  _globals['_BULKACTSERVICE'].methods_by_name['ExportBulkResults']._serialized_options = b'\232\347\030\002\010\001'
-  _globals['_PREPAREBULKACTREQUEST']._serialized_start=164
-  _globals['_PREPAREBULKACTREQUEST']._serialized_end=321
-  _globals['_PREPAREBULKACTRESPONSE']._serialized_start=323
-  _globals['_PREPAREBULKACTRESPONSE']._serialized_end=383
-  _globals['_STARTBULKACTREQUEST']._serialized_start=385
-  _globals['_STARTBULKACTREQUEST']._serialized_end=466
-  _globals['_STARTBULKACTRESPONSE']._serialized_start=468
-  _globals['_STARTBULKACTRESPONSE']._serialized_end=526
-  _globals['_STOPBULKACTREQUEST']._serialized_start=528
-  _globals['_STOPBULKACTREQUEST']._serialized_end=580
-  _globals['_STOPBULKACTRESPONSE']._serialized_start=582
-  _globals['_STOPBULKACTRESPONSE']._serialized_end=639
-  _globals['_GETBULKACTREQUEST']._serialized_start=641
-  _globals['_GETBULKACTREQUEST']._serialized_end=692
-  _globals['_GETBULKACTRESPONSE']._serialized_start=694
-  _globals['_GETBULKACTRESPONSE']._serialized_end=750
-  _globals['_LISTBULKACTSREQUEST']._serialized_start=752
-  _globals['_LISTBULKACTSREQUEST']._serialized_end=834
-  _globals['_LISTBULKACTSRESPONSE']._serialized_start=836
-  _globals['_LISTBULKACTSRESPONSE']._serialized_end=920
-  _globals['_WATCHBULKACTREQUEST']._serialized_start=922
-  _globals['_WATCHBULKACTREQUEST']._serialized_end=975
-  _globals['_WATCHBULKACTRESPONSE']._serialized_start=977
-  _globals['_WATCHBULKACTRESPONSE']._serialized_end=1035
-  _globals['_LISTBULKRESULTSREQUEST']._serialized_start=1038
-  _globals['_LISTBULKRESULTSREQUEST']._serialized_end=1212
-  _globals['_LISTBULKRESULTSRESPONSE']._serialized_start=1214
-  _globals['_LISTBULKRESULTSRESPONSE']._serialized_end=1302
-  _globals['_EXPORTBULKRESULTSREQUEST']._serialized_start=1304
-  _globals['_EXPORTBULKRESULTSREQUEST']._serialized_end=1419
-  _globals['_EXPORTBULKRESULTSRESPONSE']._serialized_start=1421
-  _globals['_EXPORTBULKRESULTSRESPONSE']._serialized_end=1486
-  _globals['_BULKACTSERVICE']._serialized_start=1489
-  _globals['_BULKACTSERVICE']._serialized_end=2230
+  _globals['_BULKACTSERVICE'].methods_by_name['ExportBulkResults']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002+\022)/v1/bulkActs/{bulk_act_id}/results:export'
+  _globals['_PREPAREBULKACTREQUEST']._serialized_start=194
+  _globals['_PREPAREBULKACTREQUEST']._serialized_end=351
+  _globals['_PREPAREBULKACTRESPONSE']._serialized_start=353
+  _globals['_PREPAREBULKACTRESPONSE']._serialized_end=413
+  _globals['_STARTBULKACTREQUEST']._serialized_start=415
+  _globals['_STARTBULKACTREQUEST']._serialized_end=496
+  _globals['_STARTBULKACTRESPONSE']._serialized_start=498
+  _globals['_STARTBULKACTRESPONSE']._serialized_end=556
+  _globals['_STOPBULKACTREQUEST']._serialized_start=558
+  _globals['_STOPBULKACTREQUEST']._serialized_end=610
+  _globals['_STOPBULKACTRESPONSE']._serialized_start=612
+  _globals['_STOPBULKACTRESPONSE']._serialized_end=669
+  _globals['_GETBULKACTREQUEST']._serialized_start=671
+  _globals['_GETBULKACTREQUEST']._serialized_end=722
+  _globals['_GETBULKACTRESPONSE']._serialized_start=724
+  _globals['_GETBULKACTRESPONSE']._serialized_end=780
+  _globals['_LISTBULKACTSREQUEST']._serialized_start=782
+  _globals['_LISTBULKACTSREQUEST']._serialized_end=864
+  _globals['_LISTBULKACTSRESPONSE']._serialized_start=866
+  _globals['_LISTBULKACTSRESPONSE']._serialized_end=950
+  _globals['_WATCHBULKACTREQUEST']._serialized_start=952
+  _globals['_WATCHBULKACTREQUEST']._serialized_end=1005
+  _globals['_WATCHBULKACTRESPONSE']._serialized_start=1007
+  _globals['_WATCHBULKACTRESPONSE']._serialized_end=1065
+  _globals['_LISTBULKRESULTSREQUEST']._serialized_start=1068
+  _globals['_LISTBULKRESULTSREQUEST']._serialized_end=1242
+  _globals['_LISTBULKRESULTSRESPONSE']._serialized_start=1244
+  _globals['_LISTBULKRESULTSRESPONSE']._serialized_end=1332
+  _globals['_EXPORTBULKRESULTSREQUEST']._serialized_start=1334
+  _globals['_EXPORTBULKRESULTSREQUEST']._serialized_end=1449
+  _globals['_EXPORTBULKRESULTSRESPONSE']._serialized_start=1451
+  _globals['_EXPORTBULKRESULTSRESPONSE']._serialized_end=1516
+  _globals['_BULKACTSERVICE']._serialized_start=1519
+  _globals['_BULKACTSERVICE']._serialized_end=2555
 # @@protoc_insertion_point(module_scope)

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from saga.v1 import access_pb2 as saga_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n saga/v1/definition_service.proto\x12\x07saga.v1\x1a\x17google/api/client.proto\x1a\x14saga/v1/access.proto\"\x18\n\x16ListDefinitionsRequest\"C\n\x17ListDefinitionsResponse\x12(\n\x0b\x64\x65\x66initions\x18\x01 \x03(\x0b\x32\x13.saga.v1.Definition\"P\n\nDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x12\n\ninput_type\x18\x03 \x01(\t\x12\x0f\n\x07summary\x18\x04 \x01(\t2\x85\x01\n\x11\x44\x65\x66initionService\x12\\\n\x0fListDefinitions\x12\x1f.saga.v1.ListDefinitionsRequest\x1a .saga.v1.ListDefinitionsResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bz\n\x07saga.v1B\x16\x44\x65\x66initionServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n saga/v1/definition_service.proto\x12\x07saga.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x14saga/v1/access.proto\"\x18\n\x16ListDefinitionsRequest\"C\n\x17ListDefinitionsResponse\x12(\n\x0b\x64\x65\x66initions\x18\x01 \x03(\x0b\x32\x13.saga.v1.Definition\"P\n\nDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x12\n\ninput_type\x18\x03 \x01(\t\x12\x0f\n\x07summary\x18\x04 \x01(\t2\x9c\x01\n\x11\x44\x65\x66initionService\x12s\n\x0fListDefinitions\x12\x1f.saga.v1.ListDefinitionsRequest\x1a .saga.v1.ListDefinitionsResponse\"\x1d\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/definitions\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bz\n\x07saga.v1B\x16\x44\x65\x66initionServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,13 +38,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEFINITIONSERVICE']._loaded_options = None
   _globals['_DEFINITIONSERVICE']._serialized_options = b'\312A\017127.0.0.1:50100'
   _globals['_DEFINITIONSERVICE'].methods_by_name['ListDefinitions']._loaded_options = None
-  _globals['_DEFINITIONSERVICE'].methods_by_name['ListDefinitions']._serialized_options = b'\232\347\030\002\010\001'
-  _globals['_LISTDEFINITIONSREQUEST']._serialized_start=92
-  _globals['_LISTDEFINITIONSREQUEST']._serialized_end=116
-  _globals['_LISTDEFINITIONSRESPONSE']._serialized_start=118
-  _globals['_LISTDEFINITIONSRESPONSE']._serialized_end=185
-  _globals['_DEFINITION']._serialized_start=187
-  _globals['_DEFINITION']._serialized_end=267
-  _globals['_DEFINITIONSERVICE']._serialized_start=270
-  _globals['_DEFINITIONSERVICE']._serialized_end=403
+  _globals['_DEFINITIONSERVICE'].methods_by_name['ListDefinitions']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\021\022\017/v1/definitions'
+  _globals['_LISTDEFINITIONSREQUEST']._serialized_start=122
+  _globals['_LISTDEFINITIONSREQUEST']._serialized_end=146
+  _globals['_LISTDEFINITIONSRESPONSE']._serialized_start=148
+  _globals['_LISTDEFINITIONSRESPONSE']._serialized_end=215
+  _globals['_DEFINITION']._serialized_start=217
+  _globals['_DEFINITION']._serialized_end=297
+  _globals['_DEFINITIONSERVICE']._serialized_start=300
+  _globals['_DEFINITIONSERVICE']._serialized_end=456
 # @@protoc_insertion_point(module_scope)

@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
@@ -30,7 +31,7 @@ from saga.v1 import access_pb2 as saga_dot_v1_dot_access__pb2
 from saga.v1 import saga_pb2 as saga_dot_v1_dot_saga__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsaga/v1/figures_service.proto\x12\x07saga.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14saga/v1/access.proto\x1a\x12saga/v1/saga.proto\"\xdc\x01\n\x11GetFiguresRequest\x12>\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x13\xbaH\x10\xb2\x01\n\"\x06\x08\x84\xfa\x85\xae\"2\x00\xc8\x01\x01\x12;\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x10\xbaH\r\xb2\x01\n\"\x06\x08\x84\xfa\x85\xae\"2\x00\x12-\n\x04step\x18\x03 \x01(\x0e\x32\x13.saga.v1.FigureStepB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1b\n\ndefinition\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"_\n\x12GetFiguresResponse\x12#\n\x05steps\x18\x01 \x03(\x0b\x32\x14.saga.v1.StepFigures\x12$\n\x06totals\x18\x02 \x03(\x0b\x32\x14.saga.v1.StepFigures\"\xa7\x02\n\x0bStepFigures\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ndefinition\x18\x02 \x01(\t\x12\x0f\n\x07started\x18\x03 \x01(\x03\x12#\n\x05\x65nded\x18\x04 \x03(\x0b\x32\x14.saga.v1.EndedFigure\x12)\n\x06median\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03p95\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\tlatencies\x18\x07 \x03(\x0b\x32\x16.saga.v1.LatencyFigure\x12(\n\x08\x66\x61ilures\x18\x08 \x03(\x0b\x32\x16.saga.v1.FailureFigure\"=\n\x0b\x45ndedFigure\x12\x1f\n\x06status\x18\x01 \x01(\x0e\x32\x0f.saga.v1.Status\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"u\n\rLatencyFigure\x12+\n\x08\x61t_least\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05\x62\x65low\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"K\n\rFailureFigure\x12\x16\n\x0e\x66\x61iled_command\x18\x01 \x01(\t\x12\x13\n\x0breason_code\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"\x1c\n\x1aListSuspendedGroupsRequest\"F\n\x1bListSuspendedGroupsResponse\x12\'\n\x06groups\x18\x01 \x03(\x0b\x32\x17.saga.v1.SuspendedGroup\"\x92\x01\n\x0eSuspendedGroup\x12\x12\n\ndefinition\x18\x01 \x01(\t\x12\x16\n\x0e\x66\x61iled_command\x18\x02 \x01(\t\x12\x13\n\x0breason_code\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\x30\n\x0coldest_since\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*l\n\nFigureStep\x12\x1b\n\x17\x46IGURE_STEP_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46IGURE_STEP_MINUTE\x10\x01\x12\x14\n\x10\x46IGURE_STEP_HOUR\x10\x02\x12\x13\n\x0f\x46IGURE_STEP_DAY\x10\x03\x32\xdd\x01\n\x0e\x46iguresService\x12M\n\nGetFigures\x12\x1a.saga.v1.GetFiguresRequest\x1a\x1b.saga.v1.GetFiguresResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x12h\n\x13ListSuspendedGroups\x12#.saga.v1.ListSuspendedGroupsRequest\x1a$.saga.v1.ListSuspendedGroupsResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bw\n\x07saga.v1B\x13\x46iguresServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsaga/v1/figures_service.proto\x12\x07saga.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14saga/v1/access.proto\x1a\x12saga/v1/saga.proto\"\xdc\x01\n\x11GetFiguresRequest\x12>\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x13\xbaH\x10\xb2\x01\n\"\x06\x08\x84\xfa\x85\xae\"2\x00\xc8\x01\x01\x12;\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x10\xbaH\r\xb2\x01\n\"\x06\x08\x84\xfa\x85\xae\"2\x00\x12-\n\x04step\x18\x03 \x01(\x0e\x32\x13.saga.v1.FigureStepB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1b\n\ndefinition\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"_\n\x12GetFiguresResponse\x12#\n\x05steps\x18\x01 \x03(\x0b\x32\x14.saga.v1.StepFigures\x12$\n\x06totals\x18\x02 \x03(\x0b\x32\x14.saga.v1.StepFigures\"\xa7\x02\n\x0bStepFigures\x12&\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ndefinition\x18\x02 \x01(\t\x12\x0f\n\x07started\x18\x03 \x01(\x03\x12#\n\x05\x65nded\x18\x04 \x03(\x0b\x32\x14.saga.v1.EndedFigure\x12)\n\x06median\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x03p95\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\tlatencies\x18\x07 \x03(\x0b\x32\x16.saga.v1.LatencyFigure\x12(\n\x08\x66\x61ilures\x18\x08 \x03(\x0b\x32\x16.saga.v1.FailureFigure\"=\n\x0b\x45ndedFigure\x12\x1f\n\x06status\x18\x01 \x01(\x0e\x32\x0f.saga.v1.Status\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"u\n\rLatencyFigure\x12+\n\x08\x61t_least\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12(\n\x05\x62\x65low\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"K\n\rFailureFigure\x12\x16\n\x0e\x66\x61iled_command\x18\x01 \x01(\t\x12\x13\n\x0breason_code\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\x03\"\x1c\n\x1aListSuspendedGroupsRequest\"F\n\x1bListSuspendedGroupsResponse\x12\'\n\x06groups\x18\x01 \x03(\x0b\x32\x17.saga.v1.SuspendedGroup\"\x92\x01\n\x0eSuspendedGroup\x12\x12\n\ndefinition\x18\x01 \x01(\t\x12\x16\n\x0e\x66\x61iled_command\x18\x02 \x01(\t\x12\x13\n\x0breason_code\x18\x03 \x01(\t\x12\r\n\x05\x63ount\x18\x04 \x01(\x03\x12\x30\n\x0coldest_since\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*l\n\nFigureStep\x12\x1b\n\x17\x46IGURE_STEP_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46IGURE_STEP_MINUTE\x10\x01\x12\x14\n\x10\x46IGURE_STEP_HOUR\x10\x02\x12\x13\n\x0f\x46IGURE_STEP_DAY\x10\x03\x32\x8c\x02\n\x0e\x46iguresService\x12`\n\nGetFigures\x12\x1a.saga.v1.GetFiguresRequest\x1a\x1b.saga.v1.GetFiguresResponse\"\x19\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/figures\x12\x83\x01\n\x13ListSuspendedGroups\x12#.saga.v1.ListSuspendedGroupsRequest\x1a$.saga.v1.ListSuspendedGroupsResponse\"!\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/suspendedGroups\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bw\n\x07saga.v1B\x13\x46iguresServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,29 +50,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FIGURESSERVICE']._loaded_options = None
   _globals['_FIGURESSERVICE']._serialized_options = b'\312A\017127.0.0.1:50100'
   _globals['_FIGURESSERVICE'].methods_by_name['GetFigures']._loaded_options = None
-  _globals['_FIGURESSERVICE'].methods_by_name['GetFigures']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_FIGURESSERVICE'].methods_by_name['GetFigures']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\r\022\013/v1/figures'
   _globals['_FIGURESSERVICE'].methods_by_name['ListSuspendedGroups']._loaded_options = None
-  _globals['_FIGURESSERVICE'].methods_by_name['ListSuspendedGroups']._serialized_options = b'\232\347\030\002\010\001'
-  _globals['_FIGURESTEP']._serialized_start=1331
-  _globals['_FIGURESTEP']._serialized_end=1439
-  _globals['_GETFIGURESREQUEST']._serialized_start=204
-  _globals['_GETFIGURESREQUEST']._serialized_end=424
-  _globals['_GETFIGURESRESPONSE']._serialized_start=426
-  _globals['_GETFIGURESRESPONSE']._serialized_end=521
-  _globals['_STEPFIGURES']._serialized_start=524
-  _globals['_STEPFIGURES']._serialized_end=819
-  _globals['_ENDEDFIGURE']._serialized_start=821
-  _globals['_ENDEDFIGURE']._serialized_end=882
-  _globals['_LATENCYFIGURE']._serialized_start=884
-  _globals['_LATENCYFIGURE']._serialized_end=1001
-  _globals['_FAILUREFIGURE']._serialized_start=1003
-  _globals['_FAILUREFIGURE']._serialized_end=1078
-  _globals['_LISTSUSPENDEDGROUPSREQUEST']._serialized_start=1080
-  _globals['_LISTSUSPENDEDGROUPSREQUEST']._serialized_end=1108
-  _globals['_LISTSUSPENDEDGROUPSRESPONSE']._serialized_start=1110
-  _globals['_LISTSUSPENDEDGROUPSRESPONSE']._serialized_end=1180
-  _globals['_SUSPENDEDGROUP']._serialized_start=1183
-  _globals['_SUSPENDEDGROUP']._serialized_end=1329
-  _globals['_FIGURESSERVICE']._serialized_start=1442
-  _globals['_FIGURESSERVICE']._serialized_end=1663
+  _globals['_FIGURESSERVICE'].methods_by_name['ListSuspendedGroups']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\025\022\023/v1/suspendedGroups'
+  _globals['_FIGURESTEP']._serialized_start=1361
+  _globals['_FIGURESTEP']._serialized_end=1469
+  _globals['_GETFIGURESREQUEST']._serialized_start=234
+  _globals['_GETFIGURESREQUEST']._serialized_end=454
+  _globals['_GETFIGURESRESPONSE']._serialized_start=456
+  _globals['_GETFIGURESRESPONSE']._serialized_end=551
+  _globals['_STEPFIGURES']._serialized_start=554
+  _globals['_STEPFIGURES']._serialized_end=849
+  _globals['_ENDEDFIGURE']._serialized_start=851
+  _globals['_ENDEDFIGURE']._serialized_end=912
+  _globals['_LATENCYFIGURE']._serialized_start=914
+  _globals['_LATENCYFIGURE']._serialized_end=1031
+  _globals['_FAILUREFIGURE']._serialized_start=1033
+  _globals['_FAILUREFIGURE']._serialized_end=1108
+  _globals['_LISTSUSPENDEDGROUPSREQUEST']._serialized_start=1110
+  _globals['_LISTSUSPENDEDGROUPSREQUEST']._serialized_end=1138
+  _globals['_LISTSUSPENDEDGROUPSRESPONSE']._serialized_start=1140
+  _globals['_LISTSUSPENDEDGROUPSRESPONSE']._serialized_end=1210
+  _globals['_SUSPENDEDGROUP']._serialized_start=1213
+  _globals['_SUSPENDEDGROUP']._serialized_end=1359
+  _globals['_FIGURESSERVICE']._serialized_start=1472
+  _globals['_FIGURESSERVICE']._serialized_end=1740
 # @@protoc_insertion_point(module_scope)

@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import client_pb2 as google_dot_api_dot_client__pb2
 from saga.v1 import access_pb2 as saga_dot_v1_dot_access__pb2
 from saga.v1 import schedule_pb2 as saga_dot_v1_dot_schedule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esaga/v1/schedule_service.proto\x12\x07saga.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/api/client.proto\x1a\x14saga/v1/access.proto\x1a\x16saga/v1/schedule.proto\"y\n\x15\x43reateScheduleRequest\x12+\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.ScheduleB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01J\x04\x08\x03\x10\x04R\x0crequested_by\"=\n\x16\x43reateScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"-\n\x12GetScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\":\n\x13GetScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"S\n\x14ListSchedulesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"V\n\x15ListSchedulesResponse\x12$\n\tschedules\x18\x01 \x03(\x0b\x32\x11.saga.v1.Schedule\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"_\n\x14PauseScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1a\n\x06reason\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03J\x04\x08\x03\x10\x04R\x0crequested_by\"<\n\x15PauseScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"0\n\x15ResumeScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"=\n\x16ResumeScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"0\n\x15\x44\x65leteScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"=\n\x16\x44\x65leteScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"b\n\x12RunScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01J\x04\x08\x03\x10\x04R\x0crequested_by\"K\n\x13RunScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\x12\x0f\n\x07saga_id\x18\x02 \x01(\t2\x90\x05\n\x0fScheduleService\x12[\n\x0e\x43reateSchedule\x12\x1e.saga.v1.CreateScheduleRequest\x1a\x1f.saga.v1.CreateScheduleResponse\"\x08\x9a\xe7\x18\x04\x08\x03\x10\x02\x12P\n\x0bGetSchedule\x12\x1b.saga.v1.GetScheduleRequest\x1a\x1c.saga.v1.GetScheduleResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x12V\n\rListSchedules\x12\x1d.saga.v1.ListSchedulesRequest\x1a\x1e.saga.v1.ListSchedulesResponse\"\x06\x9a\xe7\x18\x02\x08\x01\x12V\n\rPauseSchedule\x12\x1d.saga.v1.PauseScheduleRequest\x1a\x1e.saga.v1.PauseScheduleResponse\"\x06\x9a\xe7\x18\x02\x08\x03\x12[\n\x0eResumeSchedule\x12\x1e.saga.v1.ResumeScheduleRequest\x1a\x1f.saga.v1.ResumeScheduleResponse\"\x08\x9a\xe7\x18\x04\x08\x03\x10\x02\x12Y\n\x0e\x44\x65leteSchedule\x12\x1e.saga.v1.DeleteScheduleRequest\x1a\x1f.saga.v1.DeleteScheduleResponse\"\x06\x9a\xe7\x18\x02\x08\x03\x12R\n\x0bRunSchedule\x12\x1b.saga.v1.RunScheduleRequest\x1a\x1c.saga.v1.RunScheduleResponse\"\x08\x9a\xe7\x18\x04\x08\x03\x10\x02\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bx\n\x07saga.v1B\x14ScheduleServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esaga/v1/schedule_service.proto\x12\x07saga.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x14saga/v1/access.proto\x1a\x16saga/v1/schedule.proto\"y\n\x15\x43reateScheduleRequest\x12+\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.ScheduleB\x06\xbaH\x03\xc8\x01\x01\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01J\x04\x08\x03\x10\x04R\x0crequested_by\"=\n\x16\x43reateScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"-\n\x12GetScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\":\n\x13GetScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"S\n\x14ListSchedulesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"V\n\x15ListSchedulesResponse\x12$\n\tschedules\x18\x01 \x03(\x0b\x32\x11.saga.v1.Schedule\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"_\n\x14PauseScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1a\n\x06reason\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03J\x04\x08\x03\x10\x04R\x0crequested_by\"<\n\x15PauseScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"0\n\x15ResumeScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"=\n\x16ResumeScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"0\n\x15\x44\x65leteScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"=\n\x16\x44\x65leteScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\"b\n\x12RunScheduleRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\nrequest_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01J\x04\x08\x03\x10\x04R\x0crequested_by\"K\n\x13RunScheduleResponse\x12#\n\x08schedule\x18\x01 \x01(\x0b\x32\x11.saga.v1.Schedule\x12\x0f\n\x07saga_id\x18\x02 \x01(\t2\xeb\x06\n\x0fScheduleService\x12z\n\x0e\x43reateSchedule\x12\x1e.saga.v1.CreateScheduleRequest\x1a\x1f.saga.v1.CreateScheduleResponse\"\'\x9a\xe7\x18\x04\x08\x03\x10\x02\x82\xd3\xe4\x93\x02\x19\"\r/v1/schedules:\x08schedule\x12l\n\x0bGetSchedule\x12\x1b.saga.v1.GetScheduleRequest\x1a\x1c.saga.v1.GetScheduleResponse\"\"\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/schedules/{name}\x12k\n\rListSchedules\x12\x1d.saga.v1.ListSchedulesRequest\x1a\x1e.saga.v1.ListSchedulesResponse\"\x1b\x9a\xe7\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/schedules\x12{\n\rPauseSchedule\x12\x1d.saga.v1.PauseScheduleRequest\x1a\x1e.saga.v1.PauseScheduleResponse\"+\x9a\xe7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/schedules/{name}:pause:\x01*\x12\x81\x01\n\x0eResumeSchedule\x12\x1e.saga.v1.ResumeScheduleRequest\x1a\x1f.saga.v1.ResumeScheduleResponse\".\x9a\xe7\x18\x04\x08\x03\x10\x02\x82\xd3\xe4\x93\x02 \"\x1b/v1/schedules/{name}:resume:\x01*\x12u\n\x0e\x44\x65leteSchedule\x12\x1e.saga.v1.DeleteScheduleRequest\x1a\x1f.saga.v1.DeleteScheduleResponse\"\"\x9a\xe7\x18\x02\x08\x03\x82\xd3\xe4\x93\x02\x16*\x14/v1/schedules/{name}\x12u\n\x0bRunSchedule\x12\x1b.saga.v1.RunScheduleRequest\x1a\x1c.saga.v1.RunScheduleResponse\"+\x9a\xe7\x18\x04\x08\x03\x10\x02\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/schedules/{name}:run:\x01*\x1a\x12\xca\x41\x0f\x31\x32\x37.0.0.1:50100Bx\n\x07saga.v1B\x14ScheduleServiceProtoP\x01Z saga-orchestrator/saga/v1;sagav1\xaa\x02\x07Saga.V1\xca\x02\x07Saga\\V1\xe2\x02\x13Saga\\V1\\GPBMetadata\xea\x02\x08Saga::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,47 +62,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCHEDULESERVICE']._loaded_options = None
   _globals['_SCHEDULESERVICE']._serialized_options = b'\312A\017127.0.0.1:50100'
   _globals['_SCHEDULESERVICE'].methods_by_name['CreateSchedule']._loaded_options = None
-  _globals['_SCHEDULESERVICE'].methods_by_name['CreateSchedule']._serialized_options = b'\232\347\030\004\010\003\020\002'
+  _globals['_SCHEDULESERVICE'].methods_by_name['CreateSchedule']._serialized_options = b'\232\347\030\004\010\003\020\002\202\323\344\223\002\031\"\r/v1/schedules:\010schedule'
   _globals['_SCHEDULESERVICE'].methods_by_name['GetSchedule']._loaded_options = None
-  _globals['_SCHEDULESERVICE'].methods_by_name['GetSchedule']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_SCHEDULESERVICE'].methods_by_name['GetSchedule']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\026\022\024/v1/schedules/{name}'
   _globals['_SCHEDULESERVICE'].methods_by_name['ListSchedules']._loaded_options = None
-  _globals['_SCHEDULESERVICE'].methods_by_name['ListSchedules']._serialized_options = b'\232\347\030\002\010\001'
+  _globals['_SCHEDULESERVICE'].methods_by_name['ListSchedules']._serialized_options = b'\232\347\030\002\010\001\202\323\344\223\002\017\022\r/v1/schedules'
   _globals['_SCHEDULESERVICE'].methods_by_name['PauseSchedule']._loaded_options = None
-  _globals['_SCHEDULESERVICE'].methods_by_name['PauseSchedule']._serialized_options = b'\232\347\030\002\010\003'
+  _globals['_SCHEDULESERVICE'].methods_by_name['PauseSchedule']._serialized_options = b'\232\347\030\002\010\003\202\323\344\223\002\037\"\032/v1/schedules/{name}:pause:\001*'
   _globals['_SCHEDULESERVICE'].methods_by_name['ResumeSchedule']._loaded_options = None
-  _globals['_SCHEDULESERVICE'].methods_by_name['ResumeSchedule']._serialized_options = b'\232\347\030\004\010\003\020\002'
+  _globals['_SCHEDULESERVICE'].methods_by_name['ResumeSchedule']._serialized_options = b'\232\347\030\004\010\003\020\002\202\323\344\223\002 \"\033/v1/schedules/{name}:resume:\001*'
   _globals['_SCHEDULESERVICE'].methods_by_name['DeleteSchedule']._loaded_options = None
-  _globals['_SCHEDULESERVICE'].methods_by_name['DeleteSchedule']._serialized_options = b'\232\347\030\002\010\003'
+  _globals['_SCHEDULESERVICE'].methods_by_name['DeleteSchedule']._serialized_options = b'\232\347\030\002\010\003\202\323\344\223\002\026*\024/v1/schedules/{name}'
   _globals['_SCHEDULESERVICE'].methods_by_name['RunSchedule']._loaded_options = None
-  _globals['_SCHEDULESERVICE'].methods_by_name['RunSchedule']._serialized_options = b'\232\347\030\004\010\003\020\002'
-  _globals['_CREATESCHEDULEREQUEST']._serialized_start=143
-  _globals['_CREATESCHEDULEREQUEST']._serialized_end=264
-  _globals['_CREATESCHEDULERESPONSE']._serialized_start=266
-  _globals['_CREATESCHEDULERESPONSE']._serialized_end=327
-  _globals['_GETSCHEDULEREQUEST']._serialized_start=329
-  _globals['_GETSCHEDULEREQUEST']._serialized_end=374
-  _globals['_GETSCHEDULERESPONSE']._serialized_start=376
-  _globals['_GETSCHEDULERESPONSE']._serialized_end=434
-  _globals['_LISTSCHEDULESREQUEST']._serialized_start=436
-  _globals['_LISTSCHEDULESREQUEST']._serialized_end=519
-  _globals['_LISTSCHEDULESRESPONSE']._serialized_start=521
-  _globals['_LISTSCHEDULESRESPONSE']._serialized_end=607
-  _globals['_PAUSESCHEDULEREQUEST']._serialized_start=609
-  _globals['_PAUSESCHEDULEREQUEST']._serialized_end=704
-  _globals['_PAUSESCHEDULERESPONSE']._serialized_start=706
-  _globals['_PAUSESCHEDULERESPONSE']._serialized_end=766
-  _globals['_RESUMESCHEDULEREQUEST']._serialized_start=768
-  _globals['_RESUMESCHEDULEREQUEST']._serialized_end=816
-  _globals['_RESUMESCHEDULERESPONSE']._serialized_start=818
-  _globals['_RESUMESCHEDULERESPONSE']._serialized_end=879
-  _globals['_DELETESCHEDULEREQUEST']._serialized_start=881
-  _globals['_DELETESCHEDULEREQUEST']._serialized_end=929
-  _globals['_DELETESCHEDULERESPONSE']._serialized_start=931
-  _globals['_DELETESCHEDULERESPONSE']._serialized_end=992
-  _globals['_RUNSCHEDULEREQUEST']._serialized_start=994
-  _globals['_RUNSCHEDULEREQUEST']._serialized_end=1092
-  _globals['_RUNSCHEDULERESPONSE']._serialized_start=1094
-  _globals['_RUNSCHEDULERESPONSE']._serialized_end=1169
-  _globals['_SCHEDULESERVICE']._serialized_start=1172
-  _globals['_SCHEDULESERVICE']._serialized_end=1828
+  _globals['_SCHEDULESERVICE'].methods_by_name['RunSchedule']._serialized_options = b'\232\347\030\004\010\003\020\002\202\323\344\223\002\035\"\030/v1/schedules/{name}:run:\001*'
+  _globals['_CREATESCHEDULEREQUEST']._serialized_start=173
+  _globals['_CREATESCHEDULEREQUEST']._serialized_end=294
+  _globals['_CREATESCHEDULERESPONSE']._serialized_start=296
+  _globals['_CREATESCHEDULERESPONSE']._serialized_end=357
+  _globals['_GETSCHEDULEREQUEST']._serialized_start=359
+  _globals['_GETSCHEDULEREQUEST']._serialized_end=404
+  _globals['_GETSCHEDULERESPONSE']._serialized_start=406
+  _globals['_GETSCHEDULERESPONSE']._serialized_end=464
+  _globals['_LISTSCHEDULESREQUEST']._serialized_start=466
+  _globals['_LISTSCHEDULESREQUEST']._serialized_end=549
+  _globals['_LISTSCHEDULESRESPONSE']._serialized_start=551
+  _globals['_LISTSCHEDULESRESPONSE']._serialized_end=637
+  _globals['_PAUSESCHEDULEREQUEST']._serialized_start=639
+  _globals['_PAUSESCHEDULEREQUEST']._serialized_end=734
+  _globals['_PAUSESCHEDULERESPONSE']._serialized_start=736
+  _globals['_PAUSESCHEDULERESPONSE']._serialized_end=796
+  _globals['_RESUMESCHEDULEREQUEST']._serialized_start=798
+  _globals['_RESUMESCHEDULEREQUEST']._serialized_end=846
+  _globals['_RESUMESCHEDULERESPONSE']._serialized_start=848
+  _globals['_RESUMESCHEDULERESPONSE']._serialized_end=909
+  _globals['_DELETESCHEDULEREQUEST']._serialized_start=911
+  _globals['_DELETESCHEDULEREQUEST']._serialized_end=959
+  _globals['_DELETESCHEDULERESPONSE']._serialized_start=961
+  _globals['_DELETESCHEDULERESPONSE']._serialized_end=1022
+  _globals['_RUNSCHEDULEREQUEST']._serialized_start=1024
+  _globals['_RUNSCHEDULEREQUEST']._serialized_end=1122
+  _globals['_RUNSCHEDULERESPONSE']._serialized_start=1124
+  _globals['_RUNSCHEDULERESPONSE']._serialized_end=1199
+  _globals['_SCHEDULESERVICE']._serialized_start=1202
+  _globals['_SCHEDULESERVICE']._serialized_end=2077
 # @@protoc_insertion_point(module_scope)

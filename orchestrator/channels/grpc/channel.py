@@ -14,8 +14,9 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from orchestrator.channels.grpc.replaceable_channel import DEFAULT_SETTINGS, ChannelSettings, ReplaceableChannel
-from orchestrator.channels.grpc.silent_health import SilentHealth
-from orchestrator.channels.grpc.status import IDEMPOTENCY_KEY, REPLY_MISSING, outcome_of, too_large
+from orchestrator.channels.grpc.status import outcome_of
+from orchestrator.channels.silent_health import SilentHealth
+from orchestrator.channels.status import IDEMPOTENCY_KEY, REPLY_MISSING, too_large
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.journal.outcome import Completed, Failure, Outcome, Unknown
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestrator.channels.grpc.credentials import Security
 from orchestrator.connections.tls import open_client_tls, open_token
-from orchestrator.contract.addresses import GRPC, is_loopback, split_scheme
+from orchestrator.contract.addresses import GRPC, HTTP, connected_to, is_loopback, split_scheme
 from orchestrator.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
 _log = logging.getLogger(__name__)
@@ -51,19 +52,23 @@ def open_security(files: SecurityFiles, where: Mapping[str, str], *, insecure: b
     for variable, named in (("TLS_NAMES", files.names), ("TOKENS", files.tokens)):
         if unused := sorted(set(named) - set(where)):
             raise SettingsError(f"ORCHESTRATOR_PARTICIPANT_{variable}: no saga uses {', '.join(unused)}")
-    names = {split_scheme(where[service])[1]: name for service, name in files.names.items()}
+    names = {connected_to(where[service]): name for service, name in files.names.items()}
     tls = open_client_tls(files.ca, files.certificate, files.key, names, prefix=_PREFIX)
-    if tls is None:
-        _refuse_readable(where, insecure=insecure)
+    # What each scheme sends in the clear: gRPC all or nothing, HTTP what does not say https.
+    readable = {HTTP} if tls is not None else {HTTP, GRPC}
+    _refuse_readable(where, readable, insecure=insecure)
     tokens = {
         service: open_token(path, variable="ORCHESTRATOR_PARTICIPANT_TOKENS") for service, path in files.tokens.items()
     }
     return Security(tls, tokens)
 
 
-def _refuse_readable(where: Mapping[str, str], *, insecure: bool) -> None:
-    parts = [(f"{service}={address}", *split_scheme(address)) for service, address in where.items()]
-    away = [told for told, scheme, target in parts if scheme == GRPC and not is_loopback(target)]
+def _refuse_readable(where: Mapping[str, str], readable: AbstractSet[str], *, insecure: bool) -> None:
+    away = [
+        f"{service}={address}"
+        for service, address in where.items()
+        if split_scheme(address)[0] in readable and not is_loopback(address)
+    ]
     if not away:
         return
     if insecure:
@@ -71,5 +76,6 @@ def _refuse_readable(where: Mapping[str, str], *, insecure: bool) -> None:
         return
     raise SettingsError(
         f"ORCHESTRATOR_PARTICIPANTS: commands would go over a network without TLS, to {', '.join(away)}; set "
-        f"{_PREFIX}CA, or say --insecure (ORCHESTRATOR_INSECURE=true) where the network itself is safe"
+        f"{_PREFIX}CA, and https:// for an address with http://; or say --insecure (ORCHESTRATOR_INSECURE=true) where "
+        "the network itself is safe"
     )

@@ -16,7 +16,16 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
-from orchestrator.channels.status import meaning_of
+from orchestrator.channels.status import (
+    IDEMPOTENCY_KEY,
+    LONGEST_RETRY_AFTER,
+    MESSAGE_BYTES,
+    REASON_BYTES,
+    REPLY_TOO_LARGE,
+    REQUEST_TOO_LARGE,
+    asks_for_longer,
+    meaning_of,
+)
 from orchestrator.contract.command import Meaning
 from orchestrator.contract.status_code import StatusCode
 from orchestrator.contract.wording import cut
@@ -35,21 +44,6 @@ _CODES: Final[dict[grpc.StatusCode, StatusCode]] = {code: StatusCode[code.name] 
 
 _NANOSECONDS: Final = 1_000_000_000
 _DETAILS_KEY: Final = "grpc-status-details-bin"
-
-IDEMPOTENCY_KEY: Final = "idempotency-key"
-"""The metadata in which a command carries its key, and in which a guard gives it back."""
-
-
-REPLY_MISSING: Final = "REPLY_MISSING"
-REPLY_TOO_LARGE: Final = "REPLY_TOO_LARGE"
-REQUEST_TOO_LARGE: Final = "REQUEST_TOO_LARGE"
-"""The reasons of what gRPC itself could not carry."""
-
-LONGEST_RETRY_AFTER: Final = 300.0
-"""Seconds. A participant that asks to be left alone for longer is asked again after these, and may say so again."""
-
-_MESSAGE_BYTES: Final = 4096
-_REASON_BYTES: Final = 200
 
 # gRPC says in words alone that something was too large, and each of its implementations in its own.
 _METADATA_TOO_LARGE: Final = re.compile(r"received metadata size exceeds|header list size to send violates")
@@ -74,19 +68,13 @@ def outcome_of(error: AioRpcError, rules: Sequence[OutcomeRule] = (), key: str =
         if of_size is not None:
             return of_size
     retry_after, note = _delay(details)
-    message = cut(error.details() or "", _MESSAGE_BYTES)
-    failure = Failure(code, f"{message}{note}", cut(reason, _REASON_BYTES))
+    message = cut(error.details() or "", MESSAGE_BYTES)
+    failure = Failure(code, f"{message}{note}", cut(reason, REASON_BYTES))
     ruled = next((rule.meaning for rule in rules if rule.matches(code, reason, error.details() or "")), None)
     meaning = ruled or meaning_of(code, detailed=bool(details))
     if meaning is Meaning.REJECTED:
         return Rejected(failure, _echoes(error, key), ruled is not None)
     return (Retry if meaning is Meaning.RETRY else Unknown)(failure, retry_after)
-
-
-def too_large(size: int, most: int) -> Rejected:
-    """The outcome of a request that is not sent, because it has more bytes than may be."""
-    message = f"the request has {size} bytes, more than the {most} of ORCHESTRATOR_MOST_MESSAGE_BYTES; it was not sent"
-    return Rejected(Failure(StatusCode.RESOURCE_EXHAUSTED, message, REQUEST_TOO_LARGE))
 
 
 def _of_size(text: str, size: int) -> Outcome | None:
@@ -98,15 +86,15 @@ def _of_size(text: str, size: int) -> Outcome | None:
     if _METADATA_TOO_LARGE.search(text):
         message = f"the participant's error came with more details than can be taken: {text}"
     elif _OUR_SIDE in text:
-        message = f"the reply is larger than ORCHESTRATOR_MOST_MESSAGE_BYTES allows: {text}"
+        message = f"the reply is larger than ORCHESTRATOR_MOSTMESSAGE_BYTES allows: {text}"
     elif not _TOO_LARGE.search(text):
         return None
     elif str(size) in re.findall(r"\d+", text):
         message = f"the request is larger than the participant takes: {text}"
-        return Rejected(Failure(StatusCode.RESOURCE_EXHAUSTED, cut(message, _MESSAGE_BYTES), REQUEST_TOO_LARGE))
+        return Rejected(Failure(StatusCode.RESOURCE_EXHAUSTED, cut(message, MESSAGE_BYTES), REQUEST_TOO_LARGE))
     else:
         message = f"something was too large for the participant: {text}"
-    return Unknown(Failure(StatusCode.RESOURCE_EXHAUSTED, cut(message, _MESSAGE_BYTES), REPLY_TOO_LARGE), final=True)
+    return Unknown(Failure(StatusCode.RESOURCE_EXHAUSTED, cut(message, MESSAGE_BYTES), REPLY_TOO_LARGE), final=True)
 
 
 def _delay(details: Sequence[object]) -> tuple[float, str]:
@@ -118,7 +106,7 @@ def _delay(details: Sequence[object]) -> tuple[float, str]:
     if delay is None or delay.seconds < 0 or not 0 <= delay.nanos < _NANOSECONDS:
         return 0.0, ""
     if delay.seconds >= LONGEST_RETRY_AFTER:
-        return LONGEST_RETRY_AFTER, f" (asks to wait {delay.seconds} s; asked again after {LONGEST_RETRY_AFTER:.0f} s)"
+        return LONGEST_RETRY_AFTER, asks_for_longer(delay.seconds)
     return delay.seconds + delay.nanos / _NANOSECONDS, ""
 
 

@@ -40,12 +40,20 @@ def check(
         typer.Option(help="A module or package with sagas; may be repeated.  \\[env: ORCHESTRATOR_SAGAS]"),
     ] = None,
     overlay: OverlayOption = None,
+    participant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="full.service.Name=http://host:port of a participant over HTTP; may be repeated.  "
+            "\\[env: ORCHESTRATOR_PARTICIPANTS]"
+        ),
+    ] = None,
     *,
     plan: Annotated[bool, typer.Option("--plan", help="Show the plan of each saga.")] = False,
 ) -> None:
     """Check contracts and sagas; exit with 1 when one breaks a rule.
 
-    Contracts that are named are checked without any saga, too.
+    Contracts that are named are checked without any saga, too. Where a participant is reached over HTTP, each command
+    that a saga may send it needs an HTTP rule; say where it is, and this is checked.
     """
     from orchestrator.cli.checking import findings_in  # noqa: PLC0415 - other commands do without
     from orchestrator.settings import read_settings  # noqa: PLC0415 - as above
@@ -55,12 +63,13 @@ def check(
     import_from_here()
     with errors_reported():
         lay_overlays(overlay)
-        modules = sagas or read_settings().sagas
+        settings = read_settings(participants=",".join(participant) if participant else None)
+        modules = sagas or settings.sagas
         # A module with sagas may bring an overlay of its own, so it is imported before any contract is checked.
         loaded = load_application(modules, overlay) if modules or not named.is_named else None
         definitions, servicers = (loaded.definitions, loaded.servicers) if loaded else ((), ())
         files = source.files() if source.is_named else ()
-        findings = findings_in(definitions, files, services_beside(servicers))
+        findings = findings_in(definitions, files, services_beside(servicers), settings.participants)
     if wants_json():
         print_json(findings.as_json(with_plans=plan))
     else:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
 
     from orchestrator.testing.conformance import Examples, Report
+    from orchestrator.testing.conformance.way import Way
 
 _STYLES = {
     "passed": "green",
@@ -47,7 +48,9 @@ _CHANNEL_OPTIONS = (
 
 def conform(
     service: Annotated[str, typer.Argument(metavar="SERVICE", help="Such as shop.payment.v1.PaymentService.")],
-    address: Annotated[str | None, typer.Option(help="host:port. Default: where the contract says.")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="host:port, or http://host:port/path. Default: where the contract says.")
+    ] = None,
     protos: ProtosOption = None,
     descriptor_set: DescriptorSetOption = None,
     reflect: ReflectOption = None,
@@ -125,7 +128,6 @@ async def _check(
     restart_command: str | None,
     others: Mapping[str, str],
 ) -> Report:
-    from orchestrator.channels.grpc.credentials import open_channel  # noqa: PLC0415 - as above
     from orchestrator.testing.conformance import check_participant  # noqa: PLC0415 - as above
 
     async def restart() -> None:
@@ -134,15 +136,28 @@ async def _check(
             refuse(f"the restart command ended with exit code {code}", code=1)
 
     async with AsyncExitStack() as stack:
-        channel = await stack.enter_async_context(open_channel(address, _CHANNEL_OPTIONS, tls=tls_for(address)))
-        beside = {
-            name: await stack.enter_async_context(open_channel(where, _CHANNEL_OPTIONS, tls=tls_for(where)))
-            for name, where in others.items()
-        }
+        way = await _opened(stack, address)
+        beside = {name: await _opened(stack, where) for name, where in others.items()}
         try:
-            return await check_participant(channel, contract, examples, restart if restart_command else None, beside)
+            return await check_participant(way, contract, examples, restart if restart_command else None, beside)
         except TimeoutError as error:
             refuse(f"{address}: {error}", code=1)
+
+
+async def _opened(stack: AsyncExitStack, address: str) -> Way:
+    """The way to an address, as its scheme says; closed with the stack."""
+    from orchestrator.channels.grpc.credentials import open_channel  # noqa: PLC0415 - as above
+    from orchestrator.contract.addresses import HTTP, HTTPS, connected_to, split_scheme  # noqa: PLC0415 - as above
+    from orchestrator.testing.conformance import OverHttp  # noqa: PLC0415 - as above
+    from orchestrator.testing.conformance.way import OverGrpc  # noqa: PLC0415 - as above
+
+    target = connected_to(address)
+    if split_scheme(address)[0] in (HTTP, HTTPS):
+        way = OverHttp(address, tls_for(target))
+        stack.push_async_callback(way.close)
+        return way
+    channel = open_channel(target, _CHANNEL_OPTIONS, tls=tls_for(target))
+    return OverGrpc(await stack.enter_async_context(channel))
 
 
 def _show(report: Report) -> None:

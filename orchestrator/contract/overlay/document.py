@@ -98,6 +98,42 @@ class OutcomeRule(_Part):
     """A part of the status's message, as it is written there; none for any."""
 
 
+class CustomVerb(_Part):
+    """A path, and a method of HTTP that has no name of its own here."""
+
+    kind: str
+    """The method of HTTP, such as `HEAD`."""
+    path: str
+    """The path."""
+
+
+class Http(_Part):
+    """How a method is called over HTTP: one of `get`, `put`, `post`, `delete`, `patch` and `custom`, with its path."""
+
+    get: str | None = None
+    """The path, such as `/rooms/{trip_id}`."""
+    put: str | None = None
+    """The path."""
+    post: str | None = None
+    """The path."""
+    delete: str | None = None
+    """The path."""
+    patch: str | None = None
+    """The path."""
+    custom: CustomVerb | None = None
+    """Another method of HTTP."""
+    body: str = ""
+    """The field of the request that is the body; `*` for all fields that are not in the path; none for no body."""
+    response_body: str = ""
+    """The field of the response that is the body; none for the whole response."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len({"get", "put", "post", "delete", "patch", "custom"} & self.model_fields_set) != 1:
+            raise ValueError("state one of `get`, `put`, `post`, `delete`, `patch` and `custom`")
+        return self
+
+
 class Method(_Part):
     """An rpc as a command that a saga may send."""
 
@@ -123,6 +159,8 @@ class Method(_Part):
     """The fields of the request by which the participant recognises a repeated command."""
     outcomes: list[OutcomeRule] = Field(default_factory=list)
     """What certain statuses mean, where that differs from their usual meaning. The first rule that matches decides."""
+    http: Http | None = None
+    """How it is called where its service is reached over HTTP. It replaces `(google.api.http)` of the contract."""
 
 
 class FieldOptions(_Part):

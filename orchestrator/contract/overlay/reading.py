@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from google.api import http_pb2
 from google.protobuf import json_format, struct_pb2
 from google.rpc import code_pb2
 from pydantic import ValidationError
@@ -41,6 +42,7 @@ def read_overlays(texts: Mapping[str, str]) -> Annotations:
     methods: dict[str, contract_pb2.Command] = {}
     fields: dict[str, contract_pb2.Field] = {}
     sensitive: set[str] = set()
+    http: dict[str, http_pb2.HttpRule] = {}
     places: dict[tuple[str, str], Place] = {}
     for file, text in texts.items():
         lines = read_yaml(text, file)
@@ -49,12 +51,14 @@ def read_overlays(texts: Mapping[str, str]) -> Annotations:
             name = _dotted(method.method)
             _place(name, method, ("methods", number), lines, file, places)
             methods[name] = _command(method)
+            if method.http is not None:
+                http[name] = http_pb2.HttpRule(**method.http.model_dump(exclude_unset=True))
         for number, field in enumerate(document.fields):
             _place(field.field, field, ("fields", number), lines, file, places)
             fields[field.field] = _field(field)
             if field.sensitive:
                 sensitive.add(field.field)
-    return Annotations(methods, fields, frozenset(sensitive), places)
+    return Annotations(methods, fields, frozenset(sensitive), http, places)
 
 
 def _parse(lines: Lines, file: str) -> Document:

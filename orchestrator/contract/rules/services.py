@@ -33,6 +33,9 @@ rule                                           what it asks for
 ``retry-is-sane``                              1 to 100 attempts, delays that are positive, do not shrink, end in a day
 ``outcomes-decide``                            each outcome rule says what a status means that no rule before it matches
 ``constraints-compile``                        constraints on request and response answer for every value
+``http-rule-fits``                             what is said of a call over HTTP can be read, and its fields are there
+``http-effect-is-no-get``                      a call over HTTP that changes something is no GET
+``http-path-is-its-own``                       no other rpc of the service has the same method and path
 =============================================  ======================================================================
 
 The rules read descriptors of any pool, so that .proto files can be checked as they are on disk.
@@ -60,6 +63,7 @@ from orchestrator.contract.rules.compensations import (
 )
 from orchestrator.contract.rules.constraints import constraints_compile, derived_request_is_legal, left_empty_is_legal
 from orchestrator.contract.rules.fillings import fillings_fit
+from orchestrator.contract.rules.http import http_effect_is_no_get, http_path_is_its_own, http_rule_fits
 from orchestrator.contract.rules.targets import sources_of
 from orchestrator.contract.rules.verifies import (
     on_unknown_verify_names_verify,
@@ -206,5 +210,8 @@ RULES: Mapping[str, Rule] = {
     "retry-is-sane": Rule(retry_is_sane, ("retry",)),
     "outcomes-decide": Rule(outcomes_decide, ("outcomes",)),
     "constraints-compile": Rule(constraints_compile),
+    "http-rule-fits": Rule(http_rule_fits, ("http",)),
+    "http-effect-is-no-get": Rule(http_effect_is_no_get, ("http",)),
+    "http-path-is-its-own": Rule(http_path_is_its_own, ("http",)),
 }
 """Every rule by its stable name."""

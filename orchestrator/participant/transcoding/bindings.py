@@ -87,7 +87,7 @@ class Binding:
                 raise UnfitMessageError(variable.field, f"does not fit the path {self.template.text}")
         path = self.template.expand(values)
         if self.body == "*":
-            return HttpCall(self.verb, path, body=written(document))
+            return HttpCall(self.verb, path, body=written(document, is_sorted=True))
         body = self._take_body(request, document)
         query = "&".join(f"{name}={quote(text, safe='-_.~')}" for name, text in self._queried(document))
         return HttpCall(self.verb, path, query, body)
@@ -132,7 +132,9 @@ class Binding:
         if field.has_presence and not request.HasField(field.name):
             return None
         value = document.pop(field.json_name, None)
-        return written(value if value is not None else document_of(request, is_whole=True)[field.json_name])
+        if value is None:
+            value = document_of(request, is_whole=True)[field.json_name]
+        return written(value, is_sorted=True)
 
     def _queried(self, document: dict[str, Any]) -> list[tuple[str, str]]:
         held = {fields[:length] for fields in self.paths for length in range(1, len(fields))}

@@ -1,4 +1,4 @@
-"""JSON documents in UTF-8, written the same at each time, so that what is sent again is sent byte for byte."""
+"""JSON documents in UTF-8: requests are written the same at each time, so that they are sent again byte for byte."""
 
 import json
 from typing import Any
@@ -23,9 +23,14 @@ def document_of(message: Message, *, is_whole: bool = False) -> dict[str, Any]:
         raise UnfitMessageError("", f"cannot be written as JSON: {error}") from error
 
 
-def written(document: object) -> bytes:
-    """The document in bytes."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+def written(document: object, *, is_sorted: bool = False) -> bytes:
+    """The document in bytes.
+
+    Args:
+        document: what JSON can say.
+        is_sorted: by names, so that equal messages are equal bytes; otherwise names are in the contract's order.
+    """
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=is_sorted).encode()
 
 
 def read(content: bytes) -> object:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.api import annotations_pb2, http_pb2
-from google.protobuf import message_factory
+from google.protobuf import descriptor_pb2, message_factory
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
@@ -35,8 +35,11 @@ from orchestrator.participant.transcoding.fields import NoSuchFieldError, find_f
 
 
 def annotated(method: MethodDescriptor) -> http_pb2.HttpRule | None:
-    """The rule that the contract itself gives by ``(google.api.http)``."""
-    options = method.GetOptions()
+    """The rule that the contract itself gives by ``(google.api.http)``; ``None`` where it gives none.
+
+    It is read through its bytes, so that a descriptor of any pool will do.
+    """
+    options = descriptor_pb2.MethodOptions.FromString(method.GetOptions().SerializeToString())
     if not options.HasExtension(annotations_pb2.http):
         return None
     rule: http_pb2.HttpRule = options.Extensions[annotations_pb2.http]

@@ -39,7 +39,8 @@ class Answer(NamedTuple):
         reply: the reply, where the code is OK.
         violations: the fields of the google.rpc.BadRequest.
         echo: the idempotency key in the trailing metadata; empty where there is none.
-        ruled: the meaning that the method's contract gives to such a status; ``None`` where it gives none.
+        ruled: the meaning that the method's contract, or the channel, gives to such a status; ``None`` for that of
+            the code.
     """
 
     code: StatusCode

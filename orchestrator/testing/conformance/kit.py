@@ -9,7 +9,6 @@ behind, so run the kit against a participant that may keep them.
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import uuid4
@@ -24,6 +23,7 @@ from orchestrator.testing.conformance.rules import RESTART_RULES, RULES
 from orchestrator.testing.conformance.sending import Sender
 from orchestrator.testing.conformance.trial import NotApplicable, NotPassed, Trial, Unmet, expect_completed
 from orchestrator.testing.conformance.undoing import shows
+from orchestrator.testing.conformance.way import way_over
 from orchestrator.testing.samples import violations
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from orchestrator.contract.command import Command
     from orchestrator.testing.conformance.checks import AfterRestart
     from orchestrator.testing.conformance.trial import Shown
+    from orchestrator.testing.conformance.way import Way
 
-    Restart = Callable[[], Awaitable[grpc.aio.Channel | None]]
+    Restart = Callable[[], Awaitable[grpc.aio.Channel | Way | None]]
 
 _EFFECTFUL: Final = frozenset({Effect.COMPENSABLE, Effect.PIVOT, Effect.RETRYABLE})
 _ACCEPTS: Final = "accepts-command", "a valid request completes"
@@ -48,16 +49,17 @@ T = TypeVar("T")
 
 
 async def check_participant(
-    channel: grpc.aio.Channel,
+    channel: grpc.aio.Channel | Way,
     service: ServiceDescriptor,
     examples: Examples | None = None,
     restart: Restart | None = None,
-    others: Mapping[str, grpc.aio.Channel] | None = None,
+    others: Mapping[str, grpc.aio.Channel | Way] | None = None,
 ) -> Report:
     """Check one service of a running participant.
 
     Args:
-        channel: a plain channel to it; it is not closed.
+        channel: a plain channel of gRPC to it, or the way to it over something else, such as ``OverHttp``; it is not
+            closed.
         service: its contract, of any descriptor pool.
         examples: requests that the participant accepts and refuses; other fields are made up from the contract.
         restart: ends the participant and starts it again on the same state. It returns a channel to the new process, or
@@ -72,9 +74,10 @@ async def check_participant(
         ContractError: a compensation or a verify cannot be derived; see `orchestrator check`.
         TimeoutError: the participant does not take connections within 30 seconds.
     """
-    for each in (channel, *(others or {}).values()):
+    way, beside = way_over(channel), {name: way_over(other) for name, other in (others or {}).items()}
+    for each in (way, *beside.values()):
         await _ready(each)
-    examination = _Examination(service, Sender(channel, others), examples or Examples(service))
+    examination = _Examination(service, Sender(way, beside), examples or Examples(service))
     await examination.run()
     await examination.run_restart(restart)
     return Report(service.full_name, examination.findings())
@@ -119,8 +122,9 @@ class _Examination:
                     begun.append((rpc, name, rule.expected, after))
         if restart is None or not begun:
             return
-        self._sender.channel = await restart() or self._sender.channel
-        await _ready(self._sender.channel)
+        if (restarted := await restart()) is not None:
+            self._sender.way = way_over(restarted)
+        await _ready(self._sender.way)
         for rpc, name, expected, after in begun:
             await self._judge(rpc, name, expected, after)
 
@@ -196,8 +200,8 @@ class _Examination:
         self._findings.append(CheckFinding(rpc, name, verdict, expected, seen))
 
 
-async def _ready(channel: grpc.aio.Channel) -> None:
+async def _ready(way: Way) -> None:
     try:
-        await asyncio.wait_for(channel.channel_ready(), _READY_SECONDS)
+        await way.ready(_READY_SECONDS)
     except TimeoutError:
         raise TimeoutError(f"the participant takes no connection within {_READY_SECONDS:g} seconds") from None

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
-
-import grpc.aio
-
-from orchestrator.testing.conformance.answers import Answer
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +11,8 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from orchestrator.contract.command import Command
+    from orchestrator.testing.conformance.answers import Answer
+    from orchestrator.testing.conformance.way import Way
 
 # Seconds between the attempts. Of two attempts that race, a participant may refuse one with ABORTED or UNAVAILABLE.
 _PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
@@ -24,12 +22,12 @@ class Sender:
     """The way to one participant, and to the services that compensate or verify its commands.
 
     Args:
-        channel: plain; the kit does not close it.
-        others: the channels to other services, by their full names.
+        way: the way to the participant.
+        others: the ways to other services, by their full names.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, others: Mapping[str, grpc.aio.Channel] | None = None) -> None:
-        self.channel = channel
+    def __init__(self, way: Way, others: Mapping[str, Way] | None = None) -> None:
+        self.way = way
         self._others = others or {}
 
     async def send(self, command: Command, request: Message, metadata: tuple[tuple[str, str], ...]) -> Answer:
@@ -44,10 +42,4 @@ class Sender:
 
     async def send_once(self, command: Command, payload: bytes, metadata: tuple[tuple[str, str], ...]) -> Answer:
         """The answer to one attempt with these bytes, which may be no valid request."""
-        channel = self._others.get(command.service, self.channel)
-        method: Any = channel.unary_unary(command.path, response_deserializer=command.response.FromString)
-        call = method(payload, metadata=metadata, timeout=command.timeout.total_seconds(), wait_for_ready=True)
-        try:
-            return Answer.completed(await call, await call.trailing_metadata())
-        except grpc.aio.AioRpcError as error:
-            return Answer.failed(error, command.outcomes)
+        return await self._others.get(command.service, self.way).send_once(command, payload, metadata)

@@ -32,7 +32,7 @@ async def verify_tells(new: NewTrial) -> str:
     expect_completed(await trial.send(), "the command")
     _expect_yes(trial, await trial.verify(), "after the command")
     seen = "no before the command, yes after it"
-    if kept_out.is_compensable:
+    if kept_out.may_compensate_first:
         expect_completed(await kept_out.compensate(), "a compensation that came first")
         _expect_no(kept_out, await kept_out.verify(), "after a compensation that came first")
         seen += ", no where its compensation came first"

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 import nats.errors
@@ -46,10 +46,17 @@ class Publishing:
 
     Args:
         stream: what the broker is asked by now; ``None`` while there is no connection.
+        pause: waits for so many seconds.
     """
 
-    def __init__(self, stream: Callable[[], JetStreamContext | None]) -> None:
+    def __init__(
+        self,
+        stream: Callable[[], JetStreamContext | None],
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._stream = stream
+        self._pause = pause
 
     async def __call__(self, subject: str, body: bytes, headers: Mapping[str, str]) -> None:
         """Publish one message, again and again until it is durable.
@@ -57,7 +64,7 @@ class Publishing:
         Raises:
             TooLargeError: it will never be.
         """
-        pause = _FIRST_PAUSE
+        seconds = _FIRST_PAUSE
         while True:
             stream = self._stream()
             try:
@@ -70,5 +77,5 @@ class Publishing:
                 _LOGGER.warning("cannot publish to %s: %s; trying again", subject, str(error) or type(error).__name__)
             else:
                 return
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            await self._pause(seconds)
+            seconds = min(2 * seconds, _LONGEST_PAUSE)

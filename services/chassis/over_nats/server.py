@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import nats.errors
@@ -22,10 +23,11 @@ from nats.aio.subscription import Subscription
 
 from orchestrator.participant.queued.subjects import consumer_of
 from services.chassis.answering import Answering
+from services.chassis.over_nats.clients import EncryptedClient
 from services.chassis.over_nats.deliveries import Deliveries
 from services.chassis.over_nats.pulling import Pulling
 from services.chassis.over_nats.replies import Publishing
-from services.chassis.queue_address import QueueAddress
+from services.chassis.queue_address import QueueAddress, read_login
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
@@ -49,12 +51,13 @@ class CommandQueue:
     Args:
         answering: answers them.
         address: where they are.
-        login: how the broker knows this process, as ``read_login`` says it.
+        login: the file by which the broker knows this process, as ``read_login`` reads it; ``None`` for none. It is
+            read anew for each connection.
         tls: for an encrypted connection; else ``None``.
     """
 
     def __init__(
-        self, answering: Answering, address: QueueAddress, login: dict[str, str], tls: ssl.SSLContext | None
+        self, answering: Answering, address: QueueAddress, login: Path | None, tls: ssl.SSLContext | None
     ) -> None:
         self._service = answering.contract.full_name
         self._address = address
@@ -89,10 +92,10 @@ class CommandQueue:
 
     async def _run(self) -> None:
         while True:
-            connection = Client()
+            connection = EncryptedClient() if self._address.is_encrypted else Client()
             try:
                 await self._serve(connection)
-            except (nats.errors.Error, OSError) as error:
+            except (nats.errors.Error, OSError, ValueError) as error:
                 await self._complain(error)
             finally:
                 self._stream = None
@@ -124,7 +127,7 @@ class CommandQueue:
             reconnect_time_wait=_PAUSE_SECONDS,  # type: ignore[arg-type]  # it sleeps for so long
             max_reconnect_attempts=-1,
             ping_interval=_PING_SECONDS,
-            **self._login,  # type: ignore[arg-type]
+            **(read_login(self._login) if self._login else {}),  # type: ignore[arg-type]
         )
         self._told = ""
         self._stream = connection.jetstream()

@@ -13,7 +13,7 @@ from grpc_health.v1.health_pb2_grpc import HealthServicer, add_HealthServicer_to
 
 from orchestrator.channels.grpc import channel as module
 from orchestrator.channels.grpc.channel import GrpcChannel
-from orchestrator.channels.grpc.silent_health import SilentHealth
+from orchestrator.channels.silent_health import SilentHealth
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from orchestrator.channels.grpc.silent_health import FIRST_DOUBT_SECONDS, LONGEST_DOUBT_SECONDS, SilentHealth
+from orchestrator.channels.silent_health import FIRST_DOUBT_SECONDS, LONGEST_DOUBT_SECONDS, SilentHealth
 
 
 def doubts(silence: SilentHealth, service: str, since: int, seconds: int) -> list[int]:

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 _LIBRARY = """
 syntax = "proto3";
 package library.v1;
+import "google/api/annotations.proto";
 import "google/protobuf/duration.proto";
 import "google/protobuf/field_mask.proto";
 import "google/protobuf/struct.proto";
 import "google/protobuf/timestamp.proto";
 import "google/protobuf/wrappers.proto";
 
-service LibraryService { rpc Ask(Request) returns (Reply); }
+service LibraryService {
+  rpc Ask(Request) returns (Reply);
+  rpc Lend(Request) returns (Reply) { option (google.api.http).put = "/v1/loans/{number}"; }
+}
 
 enum Kind { KIND_UNSPECIFIED = 0; KIND_NOVEL = 1; KIND_POEMS = 2; }
 

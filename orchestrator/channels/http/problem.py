@@ -1,0 +1,74 @@
+"""Reads why a service has refused: from a problem detail (RFC 9457), or from what else it has written.
+
+Services that were never written for a saga say it in words of their own: a JSON object with ``message`` or ``error``, a
+line of text, a page of HTML. So that a rule of the contract can tell one refusal from another by its message, all of
+these are read, and none of them has to be there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final, NamedTuple
+
+_NO_TYPE: Final = "about:blank"
+_TAG: Final = re.compile(r"<[^>]*>")
+_TELLING: Final = ("detail", "message", "error", "error_description", "title")
+
+
+class Problem(NamedTuple):
+    """What a service says of its refusal.
+
+    Attributes:
+        message: in words; empty where it says none.
+        code: the gRPC status code that it names; empty for none.
+        reason: its ``reason``; else the problem's ``type``, if that is a URI of its own; else empty.
+        violations: the fields of the request that are wrong.
+    """
+
+    message: str = ""
+    code: str = ""
+    reason: str = ""
+    violations: tuple[str, ...] = ()
+
+
+def read_problem(body: bytes) -> Problem:
+    """What the body of a refusal says."""
+    text = body.decode("utf-8", "replace").strip()
+    if text.startswith("<"):
+        return Problem(" ".join(_TAG.sub(" ", text).split()))
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return Problem(text)
+    if isinstance(document, str):
+        return Problem(document)
+    if not isinstance(document, dict):
+        return Problem(text)
+    return Problem(_message(document, text), _text(document, "code"), _reason(document), _violations(document))
+
+
+def _message(document: dict[str, Any], text: str) -> str:
+    for name in _TELLING:
+        told = document.get(name)
+        if isinstance(told, str) and told:
+            return told
+        if isinstance(told, dict) and isinstance(told.get("message"), str):
+            return str(told["message"])
+    return text
+
+
+def _reason(document: dict[str, Any]) -> str:
+    kind = _text(document, "type")
+    return _text(document, "reason") or ("" if kind == _NO_TYPE else kind)
+
+
+def _violations(document: dict[str, Any]) -> tuple[str, ...]:
+    listed = document.get("violations")
+    found = listed if isinstance(listed, list) else []
+    return tuple(each["field"] for each in found if isinstance(each, dict) and isinstance(each.get("field"), str))
+
+
+def _text(document: dict[str, Any], name: str) -> str:
+    value = document.get(name)
+    return value if isinstance(value, str) else ""
