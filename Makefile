@@ -8,6 +8,7 @@ SEEDS ?= 1000
 SEED ?=
 ONLY ?=
 REPLICAS ?=
+CHANNEL ?=
 
 BIN := $(VENV)/bin
 # What is newer than these files is done again, and nothing else is.
@@ -35,11 +36,11 @@ MAKEFLAGS += --no-builtin-rules
 help: ## list what make can do here
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-demo: $(INSTALLED) $(GENERATED) ## place five orders, see what becomes of them, and prove it
-	@$(BIN)/python -m orchestrator.shop.demo
+demo: $(INSTALLED) $(GENERATED) ## place orders, see what becomes of them, and prove it; CHANNEL=nats, http or mixed
+	@CHANNEL=$(CHANNEL) $(BIN)/python -m orchestrator.shop.demo
 
-run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator, or REPLICAS=3 of it; Ctrl-C stops them
-	@REPLICAS=$(REPLICAS) $(BIN)/python -m orchestrator.shop.demo.run
+run: $(INSTALLED) $(GENERATED) ## start every service and the orchestrator, or REPLICAS=3 of it; CHANNEL=nats, http or mixed; Ctrl-C stops them
+	@REPLICAS=$(REPLICAS) CHANNEL=$(CHANNEL) $(BIN)/python -m orchestrator.shop.demo.run
 
 jaeger: $(TOOLS)/jaeger ## start Jaeger, which keeps traces and answers questions about them; the first time, build it
 	@echo "Jaeger takes spans at 127.0.0.1:4317; ask it: http://127.0.0.1:16686/api/traces?service=orchestrator"

@@ -17,7 +17,7 @@ import time
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from rich.rule import Rule
 from rich.text import Text
@@ -25,6 +25,7 @@ from rich.text import Text
 from orchestrator.cli.credentials import local_token
 from orchestrator.cli.output.rendering import open_console, saga_page
 from orchestrator.shop.demo.addresses import Addresses, settings_removed
+from orchestrator.shop.demo.channels import Channels, ChannelsMissingError
 from orchestrator.shop.demo.customers import Customers
 from orchestrator.shop.demo.orders import ORDERS
 from orchestrator.shop.demo.otlp import Collector, tree
@@ -38,20 +39,24 @@ from orchestrator.shop.demo.promises import (
     broken_by_trace,
     told_by_effects,
 )
+from orchestrator.shop.demo.supervisor import all_listen
 from saga.v1.saga_pb2 import STATUS_WAITING
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping
 
     from rich.console import Console
 
     from orchestrator.shop.demo.orders import DemoOrder
     from saga.v1.saga_pb2 import Saga
 
+ResultT = TypeVar("ResultT")
+
 _START_SECONDS: Final = 60
 _ORDERS_SECONDS: Final = 40
 _LOG_LINES: Final = 40
 _INTERRUPTED: Final = 130
+_BAD_CHANNEL: Final = 2
 
 
 @dataclass
@@ -85,14 +90,21 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     console = open_console()
+    addresses = Addresses.free()
     state = Path(tempfile.mkdtemp(prefix="saga-demo-"))
     try:
-        broken = _play(console, state)
+        channels = Channels.free(addresses, {**os.environ, "STATE_DIR": str(state)})
+    except ValueError as error:
+        console.print(Text(f"error: CHANNEL: {error}", style="bold red"))
+        shutil.rmtree(state)
+        return _BAD_CHANNEL
+    try:
+        broken = _play(console, state, addresses, channels)
     except KeyboardInterrupt:
         console.print("interrupted; everything is stopped")
         shutil.rmtree(state, ignore_errors=True)
         return _INTERRUPTED
-    except (ProcessEnded, TimeoutError) as error:
+    except (ProcessEnded, ChannelsMissingError, TimeoutError) as error:
         console.print(Text(f"error: {str(error) or 'it takes too long'}", style="bold red"))
         broken = True
         _show_end(console, state / "processes.log")
@@ -103,22 +115,26 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def _play(console: Console, state: Path) -> bool:
+def _play(console: Console, state: Path, addresses: Addresses, channels: Channels) -> bool:
     """Everything, from the first process to the verdict; whether a promise was broken."""
     began = time.monotonic()
-    log, addresses = state / "processes.log", Addresses.free()
-    console.print(f"starting {len(SERVICES)} services and the orchestrator as processes of their own")
+    log = state / "processes.log"
+    console.print(f"starting {len(SERVICES)} services and the orchestrator as processes of their own{channels}")
     with Collector() as collector:
         environment = {
             **settings_removed(os.environ),
             **addresses.environment,
+            **channels.environment,
             **collector.environment,
             "STATE_DIR": str(state),
         }
         with ExitStack() as stack:
+            broker = stack.enter_context(Processes(environment, log, commands=channels.commands))
             services = stack.enter_context(Processes(environment, log, *SERVICES))
             orchestrator = stack.enter_context(Processes(environment, log, ORCHESTRATOR))
             stack.callback(_ignore_interrupts)  # while they stop: once is enough
+            broker.start()
+            asyncio.run(_until_interrupted(_prepare(channels, environment)))
             services.start()
             told = asyncio.run(_until_interrupted(_run(Stage(console, state, addresses, services, orchestrator))))
         # Stopped processes have handed over their last spans: now the traces are whole.
@@ -134,12 +150,19 @@ def _play(console: Console, state: Path) -> bool:
     return _verdict(console, told, time.monotonic() - began)
 
 
+async def _prepare(channels: Channels, environment: Mapping[str, str]) -> None:
+    """Make what the channels need, once it can be made."""
+    async with asyncio.timeout(_START_SECONDS):
+        await all_listen(channels.addresses.values())
+        await channels.create(environment)
+
+
 def _ignore_interrupts() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 
-async def _until_interrupted(work: Coroutine[object, object, Told]) -> Told:
+async def _until_interrupted(work: Coroutine[object, object, ResultT]) -> ResultT:
     """What comes of it, unless Ctrl-C comes first: a cancel alone may meet a call that ends at the same moment.
 
     Raises:

@@ -68,13 +68,7 @@ class Addresses:
     @classmethod
     def free(cls) -> Addresses:
         """Ports of this machine that no process uses now."""
-        with ExitStack() as stack:
-            ports = []
-            for _ in range(len(SERVICES) + 2):
-                probe = stack.enter_context(socket.socket())
-                probe.bind(("127.0.0.1", 0))
-                ports.append(probe.getsockname()[1])
-        orchestrator, console, *services = (f"127.0.0.1:{port}" for port in ports)
+        orchestrator, console, *services = (f"127.0.0.1:{port}" for port in free_ports(len(SERVICES) + 2))
         return cls(orchestrator, console, dict(zip(SERVICES, services, strict=True)))
 
     @property
@@ -90,7 +84,7 @@ class Addresses:
     @property
     def environment(self) -> dict[str, str]:
         """The settings that make the processes listen there, and find each other."""
-        participants = (f"{_CONTRACTS[name].full_name}={address}" for name, address in self.services.items())
+        participants = (f"{full_name(name)}={address}" for name, address in self.services.items())
         return {
             "ORCHESTRATOR_LISTEN": self.orchestrator,
             "ORCHESTRATOR_CONSOLE_LISTEN": self.console,
@@ -99,9 +93,23 @@ class Addresses:
         }
 
 
+def full_name(service: str) -> str:
+    """The full name of the gRPC service of that name."""
+    return _CONTRACTS[service].full_name
+
+
+def free_ports(number: int) -> list[int]:
+    """So many ports of this machine that no process uses now."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
 def settings_removed(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without what could make our processes behave otherwise than by default."""
-    prefixes = ("MAKE", "MFLAGS", "OTEL_", "PORT_BASE", "REPLICAS", "ORCHESTRATOR_", "SHOP_", "STATE_DIR")
+    prefixes = ("MAKE", "MFLAGS", "OTEL_", "PORT_BASE", "REPLICAS", "CHANNEL", "ORCHESTRATOR_", "SHOP_", "STATE_DIR")
     ours = (*prefixes, *(f"{name.upper()}_" for name in SERVICES))
     return {name: value for name, value in environment.items() if not name.startswith(ours)}
 

@@ -44,13 +44,17 @@ class Processes:
         environment: theirs, whole, but that they find the commands of this Python first.
         log: the file to which their output is appended.
         names: which of them; none for all.
+        commands: what a shell runs, by the name of the process.
     """
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *names: str) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], log: Path, *names: str, commands: Mapping[str, str] = COMMANDS
+    ) -> None:
         path = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
         self._environment = {**environment, "PATH": path}
         self._log = log
-        self._names = names or tuple(COMMANDS)
+        self._commands = commands
+        self._names = names or tuple(commands)
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -67,7 +71,7 @@ class Processes:
             for name in self._names:
                 # In a session of its own, so that Ctrl-C reaches us first and the processes are stopped in order.
                 self._started[name] = subprocess.Popen(  # noqa: S602 - the commands are those of our own procfile
-                    COMMANDS[name],
+                    self._commands[name],
                     shell=True,
                     cwd=ROOT,
                     env=self._environment,

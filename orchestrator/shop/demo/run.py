@@ -5,6 +5,8 @@ is started where another program has one of the ports: what answers there would 
 
 ``make run REPLICAS=3`` starts so many replicas of the orchestrator, which share its port, and before them a PostgreSQL,
 which they share too: on the port after the last of the services. It is stopped after all others.
+
+``make run CHANNEL=nats`` lets the orchestrator reach the services by another channel; see ``channels``.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import signal
 import sys
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import grpc.aio
@@ -26,9 +29,10 @@ from orchestrator.cli.credentials import local_token
 from orchestrator.participant.exposure import is_exposed
 from orchestrator.shop.demo import database
 from orchestrator.shop.demo.addresses import Addresses
+from orchestrator.shop.demo.channels import Channels, ChannelsMissingError
 from orchestrator.shop.demo.orders import ORDERS
 from orchestrator.shop.demo.processes import CHANNEL_OPTIONS, healthy
-from orchestrator.shop.demo.procfile import ROOT
+from orchestrator.shop.demo.procfile import COMMANDS, ROOT
 from orchestrator.shop.demo.shared import Shared
 from orchestrator.shop.demo.supervisor import Supervisor, taken
 from shop.product.v1.product_pb2 import ListProductsRequest
@@ -55,7 +59,13 @@ def main() -> int:
     except ValueError as error:
         print(f"error: REPLICAS: {error}", file=sys.stderr)
         return 2
-    if complaints := list(taken(addresses.listening | (shared.addresses if shared else {}))):
+    try:
+        channels = Channels.wanted(addresses, environment)
+    except ValueError as error:
+        print(f"error: CHANNEL: {error}", file=sys.stderr)
+        return 2
+    needed = addresses.listening | channels.listening | (shared.addresses if shared else {})
+    if complaints := list(taken(needed)):
         print("\n".join(f"error: {complaint}" for complaint in complaints), file=sys.stderr)
         print(
             "Stop what runs there, or use other ports: PORT_BASE=51100 make run; or <NAME>_LISTEN=host:port for one.",
@@ -63,7 +73,7 @@ def main() -> int:
         )
         return 1
     with _terminal_to_ourselves():
-        return asyncio.run(_run(addresses, environment, shared))
+        return asyncio.run(_run(addresses, environment, shared, channels))
 
 
 def placed(environment: Mapping[str, str]) -> tuple[Addresses, dict[str, str]]:
@@ -92,16 +102,27 @@ def _faults(addresses: Addresses) -> dict[str, str]:
     return {} if exposed else {"SHOP_FAULTS": "true"}
 
 
-async def _run(addresses: Addresses, environment: Mapping[str, str], shared: Shared | None) -> int:
+def _supervisor(environment: Mapping[str, str], shared: Shared | None, channels: Channels) -> Supervisor:
+    """Runs all processes: those that the others need before the others, and until they have stopped."""
+    needed: list[Shared | Channels] = [channels] if shared is None else [shared, channels]
+    whole, commands, first = dict(environment), dict[str, str](), dict[str, str]()
+    for each in needed:
+        whole |= each.environment
+        commands |= each.commands
+        first |= each.addresses
+    return Supervisor(whole, commands | COMMANDS, first, partial(channels.create, whole))
+
+
+async def _run(addresses: Addresses, environment: Mapping[str, str], shared: Shared | None, channels: Channels) -> int:
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     for number in _STOPPING:
         loop.add_signal_handler(number, stopping.set)
-    supervisor = Supervisor(environment) if shared is None else shared.supervisor(environment)
+    supervisor = _supervisor(environment, shared, channels)
     waiting = asyncio.create_task(stopping.wait())
     running = asyncio.create_task(supervisor.run())
-    telling = asyncio.create_task(_tell(addresses, shared, environment.get("STATE_DIR", ".state")))
+    telling = asyncio.create_task(_tell(addresses, shared, channels, environment.get("STATE_DIR", ".state")))
     await asyncio.wait({waiting, running}, return_when=asyncio.FIRST_COMPLETED)
-    ended = running.result() if running.done() else ""
+    ended = _end(running) if running.done() else ""
     for task in (waiting, telling):
         task.cancel()
     stopped_well = await supervisor.stop()
@@ -111,14 +132,23 @@ async def _run(addresses: Addresses, environment: Mapping[str, str], shared: Sha
     return 0 if stopped_well and not ended else 1
 
 
-async def _tell(addresses: Addresses, shared: Shared | None, state: str) -> None:
+def _end(running: asyncio.Task[str]) -> str:
+    """Why the processes do not run any more."""
+    try:
+        return running.result()
+    except ChannelsMissingError as error:
+        return str(error)
+
+
+async def _tell(addresses: Addresses, shared: Shared | None, channels: Channels, state: str) -> None:
     """Say where the processes are, as soon as all of them are healthy."""
     for address in addresses.all.values():
         await healthy(address)
     order = json.dumps(MessageToDict(ORDERS[0].request, preserving_proto_field_name=True), separators=(",", ":"))
-    listed = "\n".join(f"  {name:<14}{address}" for name, address in addresses.listening.items())
+    listening = addresses.listening | channels.listening
+    listed = "\n".join(f"  {name:<15}{address}" for name, address in listening.items())
     if shared is not None:
-        listed += f"\n  {database.NAME:<14}{database.url(shared.port)}"
+        listed += f"\n  {database.NAME:<15}{database.url(shared.port)}"
         listed += f"\n\nThe orchestrator is {shared.replicas} replicas on one port. Kill one (its pid is in the log):"
         listed += " another carries its sagas on."
     moved = addresses != Addresses.by_contract()

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.shop.demo import database
-from orchestrator.shop.demo.procfile import COMMANDS, ROOT
-from orchestrator.shop.demo.supervisor import Supervisor
+from orchestrator.shop.demo.procfile import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,12 +50,12 @@ class Shared:
         """Of what they share, by the name of the process."""
         return {database.NAME: f"127.0.0.1:{self.port}"}
 
-    def supervisor(self, environment: Mapping[str, str]) -> Supervisor:
-        """Runs all processes: the database before the others, and until they have stopped."""
-        replicated = {
-            **environment,
-            "ORCHESTRATOR_PROCESSES": str(self.replicas),
-            "ORCHESTRATOR_JOURNAL": database.url(self.port),
-        }
-        commands = {database.NAME: database.command(self.folder, self.port), **COMMANDS}
-        return Supervisor(replicated, commands, first=self.addresses)
+    @property
+    def commands(self) -> dict[str, str]:
+        """What a shell runs for it, by the name of the process."""
+        return {database.NAME: database.command(self.folder, self.port)}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings that make replicas of the orchestrator, and let them find it."""
+        return {"ORCHESTRATOR_PROCESSES": str(self.replicas), "ORCHESTRATOR_JOURNAL": database.url(self.port)}

@@ -19,7 +19,7 @@ from orchestrator.contract.addresses import split_address
 from orchestrator.shop.demo.procfile import COMMANDS, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 _COLOURS: Final = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94, 37)
 _STOP_SECONDS: Final = 10
@@ -36,6 +36,7 @@ class Supervisor:
         commands: what a shell runs, by the name of the process.
         first: those that the others need, and where each of them listens: they are started before the others, and
             stopped after them.
+        prepare: is awaited once the first ones listen, before the others are started.
     """
 
     def __init__(
@@ -43,28 +44,36 @@ class Supervisor:
         environment: Mapping[str, str],
         commands: Mapping[str, str] = COMMANDS,
         first: Mapping[str, str] | None = None,
+        prepare: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         path = f"{os.path.dirname(sys.executable)}{os.pathsep}{environment.get('PATH', os.defpath)}"  # noqa: PTH120
         self._environment = {**environment, "PATH": path, "PYTHONUNBUFFERED": "1"}
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._commands = commands
         self._first = dict(first or {})
+        self._prepare = prepare
         self._colours = dict(zip(commands, itertools.cycle(_COLOURS), strict=False))
         self._stopping = False
 
     async def run(self) -> str:
         """Run them until one gives up; which one, and how."""
         runs = [asyncio.ensure_future(self._keep(name)) for name in self._first]
-        listening = asyncio.ensure_future(_all_listen(self._first.values()))
+        listening = asyncio.ensure_future(self._ready())
         try:
             await asyncio.wait((*runs, listening), return_when=asyncio.FIRST_COMPLETED)
             if listening.done():
+                listening.result()
                 runs += [asyncio.ensure_future(self._keep(name)) for name in self._commands if name not in self._first]
             done, _ = await asyncio.wait(runs, return_when=asyncio.FIRST_COMPLETED)
             return next(iter(done)).result()
         finally:
             for run in (*runs, listening):
                 run.cancel()
+
+    async def _ready(self) -> None:
+        await all_listen(self._first.values())
+        if self._prepare is not None:
+            await self._prepare()
 
     async def stop(self) -> bool:
         """Let all of them finish what they are at, and end; whether that went well."""
@@ -129,7 +138,7 @@ class Supervisor:
             print(f"{shown} | {line}", flush=True)
 
 
-async def _all_listen(addresses: Iterable[str]) -> None:
+async def all_listen(addresses: Iterable[str]) -> None:
     """Return as soon as a program listens at each address."""
     for address in addresses:
         host, port = split_address(address)

@@ -27,7 +27,9 @@ SUBJECTS = Subjects("commands")
 REPLY_TO = SUBJECTS.reply("group", "saga", "attempt", "replica")
 SUBJECT = SUBJECTS.command(CONTRACT.full_name, "GetStock")
 NOW = 1_000_000_000_000_000_000
-COMMAND = QueuedCommand(GetStockRequest(sku="MUG-BLUE").SerializeToString(), (), "attempt-1", REPLY_TO, NOW + 1_000, 60.0)
+COMMAND = QueuedCommand(
+    GetStockRequest(sku="MUG-BLUE").SerializeToString(), (), "attempt-1", REPLY_TO, NOW + 1_000, 60.0
+)
 
 
 class Servicer:
