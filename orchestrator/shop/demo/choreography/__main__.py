@@ -1,7 +1,7 @@
 """``make demo-choreography``: the same orders orchestrated and danced, with real processes and a real NATS server.
 
-It shows both side by side, adds a subscriber while orders flow, kills one and lets one refuse; then it draws the traces,
-and exits with 0 only if all of it is as promised.
+It shows both side by side, adds a subscriber while orders flow, kills one and lets one refuse. Then it draws the
+traces, and exits with 0 only if all of it is as promised.
 """
 
 from __future__ import annotations

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from orchestrator.shop.demo.choreography.stage import Stage
     from saga.v1.saga_pb2 import Saga
 
-MUG_POINTS: Final = 15
 _FLOWING: Final = 6
 _BEFORE_LOYALTY: Final = 2
 _MISTYPED: Final = "dan..x@shop.example"
@@ -60,6 +59,7 @@ class Scenes:
         self._stage = stage
         self._front = front
         self._done = done
+        self._points = 0
         self.told = Told()
 
     async def play(self) -> None:
@@ -74,6 +74,8 @@ class Scenes:
         for definition, customer in ((ORCHESTRATED, "ada"), (DANCED, "bob")):
             saga = await self._front.ended(DemoOrder(definition, customer))
             self._expect(f"the order of {customer} is completed", saga.status == STATUS_COMPLETED)
+            self._points = self._points or await self._done.points(customer)
+            self._expect("an order earns points", self._points > 0)
             await self._expect_effects(saga, customer)
             self._console.print(saga_page(saga))
             self.told.traces.append((f"{customer}: {definition}", saga.trace_id))
@@ -111,8 +113,8 @@ class Scenes:
         effects = await self._effects(danced.saga_id, "erin")
         self._expect("nothing is picked for erin", not effects.pick_lists)
         self._say(
-            "finn's order says that it waits for the warehouse, and since when. erin's is completed, and nobody says that "
-            f"it has {effects.pick_lists} pick lists."
+            "finn's order says that it waits for the warehouse. erin's is completed, and nobody says that nothing is "
+            "picked for it"
         )
         await self._stage.restart_warehouse()
         self._say("the warehouse is started again, and both are picked")
@@ -130,14 +132,12 @@ class Scenes:
         self._expect("hal's danced order is completed", danced.status == STATUS_COMPLETED)
         await self._expect_soon("dead letters of email", self._dead_letters, 1)
         self._expect("no letter was sent to hal", not (await self._effects(danced.saga_id, "hal")).letters)
-        self._say(
-            "hal's order is completed. Somebody who asks the email service finds this: services.email dead-letters"
-        )
+        self._say("hal's order is completed. Who asks the email service (services.email dead-letters) finds this:")
         for line in await asyncio.to_thread(self._stage.dead_letters, "email"):
             self._console.print(Text(line), soft_wrap=True)
 
     async def _expect_effects(self, saga: Saga, customer: str) -> None:
-        wanted = Effects(letters=1, pick_lists=1, points=MUG_POINTS)
+        wanted = Effects(letters=1, pick_lists=1, points=self._points)
         await self._expect_soon(f"the effects for {customer}", partial(self._effects, saga.saga_id, customer), wanted)
 
     async def _expect_soon(self, what: str, ask: Callable[[], Awaitable[object]], wanted: object) -> None:
