@@ -27,6 +27,8 @@ FULL_NAMES: Final = {
 }
 """The gRPC service of each of the shop's services, by its short name, such as ``payment``."""
 
+_SUBSCRIBERS: Final = ("email", "warehouse", "rewards", "loyalty")
+
 _COMPLAINT: Final = re.compile(r" (ERROR|CRITICAL) |^Traceback|never (awaited|retrieved)")
 
 
@@ -38,10 +40,17 @@ class Shop:
         traced: whether they, and the orchestrators, send their spans to :attr:`collector`.
         secured: their certificates, and those of the orchestrators; ``None`` for connections without TLS.
         faults: whether the services make faults on purpose, where that is planned.
+        events: ``nats://host:port``: where email, warehouse, rewards and loyalty hear events; empty for nowhere.
     """
 
     def __init__(
-        self, folder: Path, *, traced: bool = True, secured: Secured | None = None, faults: bool = False
+        self,
+        folder: Path,
+        *,
+        traced: bool = True,
+        secured: Secured | None = None,
+        faults: bool = False,
+        events: str = "",
     ) -> None:
         self.folder = folder
         self.traced = traced
@@ -50,6 +59,7 @@ class Shop:
         self._guardian = Guardian()
         self._environment = clean_environment() | (self.collector.environment if traced else {})
         self._environment |= {"SHOP_FAULTS": "true"} if faults else {}
+        self._environment |= {f"{name.upper()}_EVENTS": events for name in _SUBSCRIBERS if events}
         self._orchestrators: list[Process] = []
         self.services = {
             name: self._service(name, address)

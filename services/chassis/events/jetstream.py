@@ -6,8 +6,9 @@
 | an event     | ``<prefix>.<type>``; ``Nats-Msg-Id`` is its id  |
 | a consumer   | the subscription's, such as ``email-confirm``   |
 
-The stream is made by the first that needs it. A connection comes back by itself; what a consumer was asked for before
-is forgotten by the new server, so each new connection begins with ``BrokerAway``, after which all is asked anew.
+The stream is made by the first that needs it, and keeps events for 30 days; orchestrators make the same. A connection
+comes back by itself; what a consumer was asked for before is forgotten by the new server, so each new connection begins
+with ``BrokerAway``, after which all is asked anew.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,15 @@ import nats.errors
 import nats.js.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
 
 from services.chassis.event import Event
 from services.chassis.events.broker import BrokerAway, Wanted
@@ -29,7 +38,8 @@ _ACK_WAIT_SECONDS: Final = 10.0
 _MOST_UNSETTLED: Final = 250
 _FETCH_SECONDS: Final = 2.0
 _ANSWER_SECONDS: Final = 5.0
-_DUPLICATE_SECONDS: Final = 120.0
+_DUPLICATE_SECONDS: Final = 600.0
+_KEPT_SECONDS: Final = 30 * 86_400.0
 _MESSAGE_ID: Final = "Nats-Msg-Id"
 _BEGINNING: Final = datetime.fromtimestamp(0, UTC)
 _AWAY: Final = (nats.errors.Error, OSError, TimeoutError)
@@ -46,7 +56,7 @@ class JetStreamBroker:
     def __init__(self, connection: QueueConnection, prefix: str) -> None:
         self._connection = connection
         self._prefix = prefix
-        self.stream = prefix.replace(".", "_")
+        self.stream = prefix.replace(".", "-")
 
     def now(self) -> tuple[JetStreamContext, tuple[int, int]]:
         """The stream's API on the connection of this moment, and which connection that is.
@@ -86,7 +96,10 @@ class JetStreamBroker:
             subjects=[f"{self._prefix}.>"],
             retention=RetentionPolicy.LIMITS,
             storage=StorageType.FILE,
+            discard=DiscardPolicy.OLD,
+            max_age=_KEPT_SECONDS,
             duplicate_window=_DUPLICATE_SECONDS,
+            allow_direct=True,
         )
         try:
             with suppress(nats.js.errors.NotFoundError):

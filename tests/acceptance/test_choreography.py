@@ -1,0 +1,12 @@
+"""The same orders, orchestrated and danced, as the page of the shop shows them."""
+
+from __future__ import annotations
+
+from tests.acceptance.conftest import run
+
+
+def test_the_orders_are_sold_both_ways_as_promised() -> None:
+    done = run("make", "demo-choreography")
+    assert done.code == 0, done.out
+    assert "all as promised" in done.out
+    assert "OrderPlaced" in done.out

@@ -1,0 +1,68 @@
+"""Orchestrator, broker and subscribers are killed in turn under load, and each event has its effects once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.crash.chaos import going_wrong
+from tests.crash.dancing import Broker, DancedOrders, Effects, wrong_in_the_stream
+from tests.crash.orders import draw
+from tests.crash.processes import free_addresses
+from tests.crash.shop import Shop
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    from tests.support.nats import NatsServer
+
+KINDS = ("good", "member", "lost_reply", "declined", "piano", "out_of_stock")
+
+
+@pytest.fixture
+async def dancing_shop(tmp_path: Path, nats_server: NatsServer) -> AsyncIterator[Shop]:
+    """A shop of its own, whose services hear events."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    with Shop(folder, traced=False, events=nats_server.url) as shop:
+        await shop.open()
+        yield shop
+
+
+async def in_turn(chance: random.Random, victims: Sequence[Any], pause: float = 0.6) -> None:
+    """Kill each of these with -9, one after the other, and start it again after a while."""
+    while True:
+        for victim in victims:
+            await asyncio.sleep(chance.uniform(0, pause))
+            victim.kill()
+            try:
+                await asyncio.sleep(chance.uniform(0, pause))
+            finally:
+                await asyncio.shield(asyncio.ensure_future(victim.restart()))
+
+
+@pytest.mark.timeout(300)
+async def test_each_event_has_its_effects_once_though_everybody_is_killed_in_turn(
+    dancing_shop: Shop, nats_server: NatsServer, chance: random.Random, run: str, tmp_path: Path
+) -> None:
+    shop = dancing_shop
+    orchestrator = shop.orchestrator(tmp_path / "state", events_sinks=f"shop={nats_server.url}/events")
+    await orchestrator.restart()
+    (address,) = free_addresses(1)
+    loyalty = shop.stand_in("loyalty", at=address, folder=shop.folder)
+    loyalty.set(LOYALTY_ORCHESTRATOR=orchestrator.address, LOYALTY_ORCHESTRATOR_TOKEN=str(tmp_path / "state" / "token"))
+    await loyalty.restart()
+    subscribers = [shop.services[name] for name in ("email", "warehouse", "rewards")]
+    victims = [orchestrator, Broker(nats_server), loyalty, *subscribers]
+    try:
+        async with DancedOrders(orchestrator.address) as orders:
+            async with going_wrong(in_turn(chance, victims)):
+                await orders.order_all(draw(chance, 40, run=run, kinds=KINDS))
+            assert await Effects(shop.folder).wrong(orders) == []
+            assert await wrong_in_the_stream(nats_server.url, orders) == []
+    finally:
+        loyalty.end()
