@@ -30,6 +30,7 @@ from orchestrator.channels.grpc.securing import SecurityFiles, open_security
 from orchestrator.channels.http.channel import HttpChannel
 from orchestrator.channels.http.settings import HttpSettings
 from orchestrator.channels.router import Router
+from orchestrator.connections.nats_security import NatsSecurity
 from orchestrator.connections.tls import keep_fresh
 from orchestrator.contract.addresses import GRPC, HTTP, HTTPS, default_address
 from orchestrator.contract.rules.http import check_mapped
@@ -43,6 +44,8 @@ from orchestrator.engine.replica.watchdog import Watchdog
 from orchestrator.engine.run import failpoints
 from orchestrator.engine.starting import start_request
 from orchestrator.errors import DefinitionError, SagaNotCompleted, SettingsError
+from orchestrator.events.opening import SinkFiles, open_sinks
+from orchestrator.events.relays import Relays
 from orchestrator.journal.four_eyes import FourEyes
 from orchestrator.observability import ClosableObserver, open_observability
 from orchestrator.ports.adapters import Adapters
@@ -60,6 +63,8 @@ if TYPE_CHECKING:
     from orchestrator.definition.saga import Input, Result, SagaDefinition
     from orchestrator.engine.replica.replica import Replica
     from orchestrator.ports.channel import Channel
+    from orchestrator.ports.clock import Clock
+    from orchestrator.ports.journal import Journal
     from orchestrator.settings import Settings
 
     Definition = SagaDefinition[Any, Any, Any]
@@ -68,6 +73,7 @@ _log = logging.getLogger("orchestrator")
 
 _WAIT: Final = timedelta(minutes=5)
 _YOUNG_OBJECTS: Final = 50_000
+_DAY_SECONDS: Final = 86_400.0
 
 
 class SystemClock:
@@ -193,8 +199,14 @@ async def _assembled(
             lease=settings.lease_seconds,
             limits=_limits(settings, definitions),
             four_eyes=FourEyes(settings.four_eyes),
+            tells_life=bool(settings.events_sinks),
         )
         worker = replica.worker
+        relays = _relays(settings, journal, clock, owner)
+        worker.on_told = relays.wake if relays.each else None
+        relays.open()
+        # After the sagas are stopped: what they tell last is told, too.
+        stack.push_async_callback(relays.close, settings.drain_seconds)
         observer.measure(replica.readings)
         if settings.drift_check:
             for service, breaker in worker.bindings.breakers.items():
@@ -403,6 +415,25 @@ def channel_kinds(settings: Settings, security: Security) -> dict[str, Callable[
 def channel_settings(settings: Settings, security: Security) -> ChannelSettings:
     """How participants are reached over gRPC."""
     return ChannelSettings(settings.most_message_bytes, settings.keepalive_seconds, security=security)
+
+
+def _relays(settings: Settings, journal: Journal, clock: Clock, owner: str) -> Relays:
+    """What tells the events of the outbox to the sinks.
+
+    Raises:
+        SettingsError: a sink cannot be used as it is set.
+    """
+    files = SinkFiles(settings.events_secrets, settings.events_tls_ca)
+    sinks = open_sinks(settings.events_sinks, files, NatsSecurity(), insecure=settings.insecure)
+    return Relays(
+        journal,
+        sinks,
+        clock,
+        owner=owner,
+        lease=settings.lease_seconds,
+        give_up_after=settings.events_give_up_seconds,
+        keep_for=settings.events_keep_days * _DAY_SECONDS,
+    )
 
 
 async def _pass_on(observer: ClosableObserver, republishing: Republishing) -> None:

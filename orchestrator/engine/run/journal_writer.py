@@ -75,6 +75,7 @@ class SagaWriter:
         "_loop",
         "_new",
         "_observer",
+        "_on_told",
         "_outbox",
         "_owner",
         "_sequence",
@@ -96,6 +97,7 @@ class SagaWriter:
         sequence: int,
         new: NewSaga | None = None,
         tells_life: bool = False,
+        on_told: Callable[[], None] | None = None,
     ) -> None:
         self.state = state
         self.on_change: Callable[[], None] | None = None
@@ -112,6 +114,7 @@ class SagaWriter:
             self.started.set_result(None)
         self._buffer: list[Entry] = []
         self._tells_life = tells_life
+        self._on_told = on_told
         self._outbox: list[OutboxEvent] = []
         state.events.take()  # what is told already was written with the entries that told it
         self._failure: BaseException | None = None
@@ -199,6 +202,8 @@ class SagaWriter:
             failpoints.reach("started", "")
         if error is None:
             self._observer.journalled(self.state, append.entries)
+            if append.outbox and self._on_told is not None:
+                self._on_told()
 
 
 def _note_failed(written: asyncio.Future[None]) -> None:

@@ -81,7 +81,7 @@ class SqliteJournal(SqliteReader, RequestsInMemory, SqliteSchedules, SqliteBulkA
         RequestsInMemory.__init__(self, self._standing_of, {}, {})
         SqliteSchedules.__init__(self, now, self._write, self._all)
         SqliteBulkActs.__init__(self, now, self._write, self._all)
-        SqliteOutbox.__init__(self, now, self._write, self._all)
+        SqliteOutbox.__init__(self, now, self._write, self._all, self._read)
         self._appending = Appending(self._writing)
         self._commits = GroupCommit(
             self._writing,

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkClaim, SinkRecord
 from orchestrator.store.event_rows import kept_event
+from orchestrator.store.sqlite.queries import queries
 
 if TYPE_CHECKING:
+    import sqlite3
     from asyncio import Future
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from orchestrator.ports.outbox import KeptEvent, SinkProgress
 
@@ -23,6 +25,7 @@ class SqliteOutbox:
         now: the store's clock.
         write: has something written, or read, in a transaction; the future is done with its result.
         run: a named statement with its values, within that transaction.
+        read: has the file read beside the one who writes.
     """
 
     def __init__(
@@ -30,28 +33,30 @@ class SqliteOutbox:
         now: Callable[[], int],
         write: Callable[[Callable[[], Any]], Future[Any]],
         run: Callable[[str, Any], list[Any]],
+        read: Callable[[Callable[[sqlite3.Connection], list[Any]]], Awaitable[list[Any]]],
     ) -> None:
         self._outbox_clock = now
         self._in_outbox_transaction = write
         self._run_outbox = run
+        self._read_file = read
 
     async def events(self, after: int, limit: int, saga_id: str = "", until: int | None = None) -> list[KeptEvent]:
         """See the port."""
         values = {"after": after, "limit": limit, "until": until, "saga_id": saga_id}
-        rows = await self._ask_outbox("events_of_saga" if saga_id else "events", values)
+        rows = await self._read_outbox("events_of_saga" if saga_id else "events", values)
         return [kept_event(row) for row in rows]
 
     async def position_at(self, instant: int) -> int:
         """See the port."""
-        return int((await self._ask_outbox("position_at", (instant,)))[0][0])
+        return int((await self._read_outbox("position_at", (instant,)))[0][0])
 
     async def sinks(self) -> list[SinkRecord]:
         """See the port."""
-        return [SinkRecord(*row) for row in await self._ask_outbox("sinks", ())]
+        return [SinkRecord(*row) for row in await self._read_outbox("sinks", ())]
 
     async def dead_letters(self, sink: str, after: int, limit: int) -> list[DeadLetter]:
         """See the port."""
-        return [DeadLetter(*row) for row in await self._ask_outbox("dead_letters", (sink, after, limit))]
+        return [DeadLetter(*row) for row in await self._read_outbox("dead_letters", (sink, after, limit))]
 
     async def claim_sink(self, sink: str, owner: str, lease: int) -> SinkClaim | None:
         """See the port."""
@@ -126,6 +131,9 @@ class SqliteOutbox:
     async def delete_events(self, before: int, limit: int) -> int:
         """See the port."""
         return len(await self._ask_outbox("delete_events", {"before": before, "limit": limit}))
+
+    async def _read_outbox(self, name: str, values: Any) -> list[Any]:  # noqa: ANN401 - what sqlite3 binds
+        return await self._read_file(lambda database: database.execute(queries()[name], values).fetchall())
 
     def _ask_outbox(self, name: str, values: Any) -> Future[list[Any]]:  # noqa: ANN401 - what sqlite3 binds
         return self._in_outbox_transaction(partial(self._run_outbox, name, values))
