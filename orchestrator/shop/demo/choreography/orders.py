@@ -96,4 +96,6 @@ class Front:
     async def gifts(self) -> list[Saga]:
         """The sagas that set a gift aside, the newest first."""
         request = ListSagasRequest(filter=SagaFilter(definition=GIFT), page_size=100)
-        return list((await self._sagas.ListSagas(request, timeout=_SECONDS)).sagas)
+        listed = (await self._sagas.ListSagas(request, timeout=_SECONDS)).sagas
+        # A list is without traces.
+        return [await self.saga(each.saga_id) for each in listed]

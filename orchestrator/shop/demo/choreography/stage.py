@@ -120,7 +120,7 @@ class Stage:
             **self.addresses.environment,
             **self.collector.environment,
             "STATE_DIR": str(self.state),
-            "ORCHESTRATOR_EVENTS_NATS": self._events,
+            "ORCHESTRATOR_EVENTS_SINKS": f"shop={self._events}",
             **{f"{name.upper()}_EVENTS": self._events for name in (*_SUBSCRIBERS, LOYALTY)},
             f"{LOYALTY.upper()}_LISTEN": self.loyalty,
             f"{LOYALTY.upper()}_ORCHESTRATOR": self.addresses.orchestrator,
