@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.support.nats import NatsServer
 
+LONGEST_PAUSE_SECONDS = 0.6
 KINDS = ("good", "member", "lost_reply", "declined", "piano", "out_of_stock")
 
 
@@ -33,16 +34,31 @@ async def dancing_shop(tmp_path: Path, nats_server: NatsServer) -> AsyncIterator
         yield shop
 
 
-async def in_turn(chance: random.Random, victims: Sequence[Any], pause: float = 0.6) -> None:
-    """Kill each of these with -9, one after the other, and start it again after a while."""
-    while True:
-        for victim in victims:
-            await asyncio.sleep(chance.uniform(0, pause))
-            victim.kill()
-            try:
-                await asyncio.sleep(chance.uniform(0, pause))
-            finally:
-                await asyncio.shield(asyncio.ensure_future(victim.restart()))
+class KillingInTurn:
+    """Kills each of these with -9, one after the other, and starts it again after a while.
+
+    Attributes:
+        rounds: how often each of them was killed.
+    """
+
+    def __init__(self, chance: random.Random, victims: Sequence[Any]) -> None:
+        self._chance = chance
+        self._victims = victims
+        self.rounds = 0
+
+    async def run(self) -> None:
+        while True:
+            for victim in self._victims:
+                await self._pause()
+                victim.kill()
+                try:
+                    await self._pause()
+                finally:
+                    await asyncio.shield(asyncio.ensure_future(victim.restart()))
+            self.rounds += 1
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self._chance.uniform(0, LONGEST_PAUSE_SECONDS))
 
 
 @pytest.mark.timeout(300)
@@ -60,8 +76,10 @@ async def test_each_event_has_its_effects_once_though_everybody_is_killed_in_tur
     victims = [orchestrator, Broker(nats_server), loyalty, *subscribers]
     try:
         async with DancedOrders(orchestrator.address) as orders:
-            async with going_wrong(in_turn(chance, victims)):
-                await orders.order_all(draw(chance, 40, run=run, kinds=KINDS))
+            killing = KillingInTurn(chance, victims)
+            async with going_wrong(killing.run()):
+                while not killing.rounds:
+                    await orders.order_all(draw(chance, 12, run=run, kinds=KINDS))
             assert await Effects(shop.folder).wrong(orders) == []
             assert await wrong_in_the_stream(nats_server.url, orders) == []
     finally:

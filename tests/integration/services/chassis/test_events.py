@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ from shop.rewards.v1.rewards_pb2 import GetBalanceRequest
 from shop.rewards.v1.rewards_pb2_grpc import RewardsServiceStub
 from tests.support.event_publisher import ROOT_SPAN, TRACE, placed, publishing
 from tests.support.processes import PATIENCE, Running
+from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -157,6 +160,50 @@ async def test_a_broker_that_is_killed_and_comes_back_is_heard_again(start: Star
         nats_server.start()
         await publisher.publish(placed("order-2"))
         await eventually(partial(stamps, loyalty, "ada"), 2)
+
+
+async def test_what_a_subscriber_has_given_up_is_listed_and_tried_again_when_its_operator_asks(
+    start: Start, publisher: Publisher, events_url: str, tmp_path: Path
+) -> None:
+    email = await start("email", EMAIL_EVENTS=events_url)
+    await publisher.publish(placed("order-1"))
+
+    async def listed() -> bool:
+        return "order-1" in await told(tmp_path, "email", "dead-letters")
+
+    await eventually(listed, wanted=True)
+    assert "no address is kept for order order-1" in await told(tmp_path, "email", "dead-letters")
+    await EmailServiceStub(email.channel).KeepAddress(KeepAddressRequest(order_id="order-1", to="ada@example.com"))
+    assert await told(tmp_path, "email", "dead-letters", "retry") == "1 to be tried again\n"
+    await eventually(listed, wanted=False)
+    assert await told(tmp_path, "email", "dead-letters") == "no dead letters\n"
+    assert len(list((tmp_path / "state" / "outbox").glob("order-1.*.eml"))) == 1
+
+
+async def told(folder: Path, service: str, *arguments: str) -> str:
+    """What a service's own command says."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", f"services.{service}", *arguments),
+        cwd=ROOT,
+        env=os.environ | {"STATE_DIR": str(folder / "state")},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0
+    return said.decode()
+
+
+@pytest.mark.long
+async def test_another_process_of_a_service_goes_on_where_the_one_that_hears_is_killed(
+    start: Start, publisher: Publisher, events_url: str, postgres_url: str
+) -> None:
+    settings = {"LOYALTY_EVENTS": events_url, "LOYALTY_DATABASE_URL": postgres_url}
+    processes = [await start("loyalty", **settings) for _ in range(2)]
+    await publisher.publish(*(placed(f"order-{number}") for number in range(5)))
+    await eventually(partial(stamps, processes[0], "ada"), 5)
+    await processes[0].stop(signal.SIGKILL)
+    await publisher.publish(*(placed(f"order-{number}") for number in range(5, 10)))
+    await eventually(partial(stamps, processes[1], "ada"), 10)
 
 
 class Orchestrator(SagaServiceServicer):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.chassis.events.broker import BrokerAway
-from services.chassis.events.causes import Cause, during
+from services.chassis.events.causes import Cause, current_cause, during
 from services.chassis.events.outbox import publish, unsent
 from services.chassis.events.relay import KEPT, Relay
 from services.chassis.timestamps import utc_now
@@ -146,3 +146,13 @@ async def test_the_same_call_run_twice_publishes_the_same_ids(database: Database
     assert await told(database, "order-1", key="key") == await told(database, "order-1", key="key")
     assert await told(database, "order-1", key="key") != await told(database, "order-1", key="another")
     assert await told(database, "order-1") != await told(database, "order-1")
+
+
+def test_business_that_is_run_again_publishes_under_the_same_ids() -> None:
+    cause = Cause("shop.test.v1.TestService").for_("key", "")
+    runs = []
+    for _ in range(2):
+        with during(cause):
+            runs.append([current_cause().next_id(), current_cause().next_id()])
+    assert runs[0] == runs[1]
+    assert len(set(runs[0])) == 2
