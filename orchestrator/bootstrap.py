@@ -273,7 +273,7 @@ async def serve(
     with watchdog:
         async with _assembled(settings, definitions, entry) as replica:
             sagas, over_grpc = replica.sagas, replica.participants.of_kind(GrpcChannel)
-            engine = Facades(sagas, sagas.schedules, sagas.bulk)
+            engine = Facades(sagas, sagas.schedules, sagas.bulk, sagas.worker.adapters.journal)
             application, seen = application_of(engine, over_grpc, servicers, SystemClock(), settings)
             doors = Doors.made(entry, settings, application, seen, pages, shared=parent is not None)
             if parent is not None:

@@ -20,6 +20,7 @@ from orchestrator.api.admission import Admission, StartLimits
 from orchestrator.api.application import Application
 from orchestrator.api.bulk_service import BulkActService
 from orchestrator.api.definition_service import DefinitionService
+from orchestrator.api.event_service import EventService
 from orchestrator.api.feed import SagaFeed
 from orchestrator.api.figures_service import FiguresService
 from orchestrator.api.load import ThreadLoad
@@ -36,6 +37,7 @@ from orchestrator.participant.exposure import is_exposed
 from saga.v1.access_service_pb2_grpc import add_AccessServiceServicer_to_server
 from saga.v1.bulk_service_pb2_grpc import add_BulkActServiceServicer_to_server
 from saga.v1.definition_service_pb2_grpc import add_DefinitionServiceServicer_to_server
+from saga.v1.event_service_pb2_grpc import add_EventServiceServicer_to_server
 from saga.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
 from saga.v1.saga_service_pb2_grpc import add_SagaServiceServicer_to_server
 from saga.v1.schedule_service_pb2_grpc import add_ScheduleServiceServicer_to_server
@@ -187,6 +189,7 @@ def application_of(
     bulk = BulkActService(seen.bulk, seen.sagas)
     application.add("saga.v1.BulkActService", add_BulkActServiceServicer_to_server, bulk)
     application.add("saga.v1.FiguresService", add_FiguresServiceServicer_to_server, FiguresService(seen.sagas, clock))
+    application.add("saga.v1.EventService", add_EventServiceServicer_to_server, EventService(seen.events))
     application.add("saga.v1.AccessService", add_AccessServiceServicer_to_server, AccessService())
     definitions = DefinitionService(seen.sagas)
     application.add("saga.v1.DefinitionService", add_DefinitionServiceServicer_to_server, definitions)

@@ -24,6 +24,7 @@
     │       ├── UnknownSignal       its code asks for no signal of this name
     │       ├── SignalTypeDiffers   its code asks for another type of message
     │       └── RequestIdUsed       another signal was given with this request id
+    ├── SinkNotFound            there is no such sink
     ├── ScheduleError           about one schedule; carries its name
     │   ├── ScheduleNotFound    there is no such schedule
     │   ├── ScheduleExists      its name is taken, or the request id was used before, with another content
@@ -239,6 +240,14 @@ class ScheduleError(OrchestratorError):
     def __init__(self, name: str, message: str) -> None:
         self.name = name
         super().__init__(message)
+
+
+class SinkNotFound(OrchestratorError):
+    """There is no such sink: no relay has ever told it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no sink {name!r}; those that there are: orchestrator events sinks")
+        self.name = name
 
 
 class ScheduleNotFound(ScheduleError):

@@ -28,7 +28,8 @@ class ClaimedSink:
         blocked: the sagas that wait, by id.
         letters: the dead letters that somebody wants to be tried again, by position.
         running: the lanes under way, by saga; those of dead letters by position.
-        until: when the claim lapses; renew_at, when it is renewed: nanoseconds as the clock counts elapsed time.
+        until: as long as the claim is sure to last; so is renew_at, when it is renewed: nanoseconds as the clock
+            counts elapsed time.
     """
 
     def __init__(self, claim: SinkClaim, since: int, lease: int) -> None:
@@ -59,5 +60,5 @@ class ClaimedSink:
             self.letters.pop(position, None)
 
     def _last(self, since: int, lease: int) -> None:
-        self.until = since + lease
+        self.until = since + lease * 7 // 10  # clocks differ in their pace
         self.renew_at = since + min(lease // 4, _RENEWED_SECONDS * 1_000_000_000)

@@ -135,6 +135,21 @@ class SinkRecord(NamedTuple):
     error: str
 
 
+class SinkAct(NamedTuple):
+    """What somebody has done to a sink.
+
+    Attributes:
+        at: nanoseconds since the epoch, UTC.
+        act: what, in words.
+        requested_by: who, and how that is known.
+    """
+
+    sink: str
+    at: int
+    act: str
+    requested_by: str
+
+
 class OutboxReader(Protocol):
     """What can be asked of the outbox without changing it."""
 
@@ -161,21 +176,15 @@ class OutboxReader(Protocol):
     async def dead_letters(self, sink: str, after: int, limit: int) -> list[DeadLetter]:
         """Dead letters of a sink after a position, in their order."""
 
+    async def sink_acts(self, sink: str, limit: int) -> list[SinkAct]:
+        """What was done to a sink, the latest first."""
 
-class Outbox(OutboxReader, Protocol):
-    """The outbox as the relay and its operators change it."""
 
-    async def claim_sink(self, sink: str, owner: str, lease: int) -> SinkClaim | None:
-        """Claim a sink for so many nanoseconds, or keep it for so long; ``None`` where another one has it.
+class SinkActs(OutboxReader, Protocol):
+    """What people may ask of the outbox, and do to its sinks."""
 
-        A sink of a new name begins with the oldest event that is kept. Whoever claims it anew has another token.
-        """
-
-    async def note_progress(self, sink: str, token: int, progress: SinkProgress) -> bool:
-        """Write down what has come of deliveries, unless the claim is lost; whether it was not."""
-
-    async def release_sink(self, sink: str, owner: str) -> None:
-        """Let another one have it now."""
+    async def note_sink_act(self, sink: str, act: str, requested_by: str) -> None:
+        """Write down what somebody does to a sink; it is kept also where the sink is forgotten."""
 
     async def replay(self, sink: str, position: int) -> bool:
         """Have every event after a position told once more, with the same ids; whether there is such a sink.
@@ -188,6 +197,22 @@ class Outbox(OutboxReader, Protocol):
 
     async def forget_sink(self, sink: str) -> bool:
         """Remember a sink no more: its events need not be kept. Whether there was one."""
+
+
+class Outbox(SinkActs, Protocol):
+    """The outbox as the relay changes it."""
+
+    async def claim_sink(self, sink: str, owner: str, lease: int) -> SinkClaim | None:
+        """Claim a sink for so many nanoseconds, or keep it for so long; ``None`` where another one has it.
+
+        A sink of a new name begins with the oldest event that is kept. Whoever claims it anew has another token.
+        """
+
+    async def note_progress(self, sink: str, token: int, progress: SinkProgress) -> bool:
+        """Write down what has come of deliveries, unless the claim is lost; whether it was not."""
+
+    async def release_sink(self, sink: str, owner: str) -> None:
+        """Let another one have it now."""
 
     async def delete_events(self, before: int, limit: int) -> int:
         """Delete old events that every sink has been told of; how many.

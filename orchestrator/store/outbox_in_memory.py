@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from orchestrator.ports.outbox import KeptEvent, SinkClaim, SinkRecord
+from orchestrator.ports.outbox import KeptEvent, SinkAct, SinkClaim, SinkRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +35,7 @@ class OutboxState:
     newest: int = 0
     events: dict[int, OutboxEvent] = field(default_factory=dict)
     sinks: dict[str, SinkState] = field(default_factory=dict)
+    acts: list[SinkAct] = field(default_factory=list)
 
 
 class OutboxInMemory:
@@ -108,6 +109,14 @@ class OutboxInMemory:
         known = self._outbox.sinks.get(sink)
         if known is not None and known.owner == owner:
             known.owner, known.alive_until = None, 0
+
+    async def sink_acts(self, sink: str, limit: int) -> list[SinkAct]:
+        """See the port."""
+        return [act for act in reversed(self._outbox.acts) if act.sink == sink][:limit]
+
+    async def note_sink_act(self, sink: str, act: str, requested_by: str) -> None:
+        """See the port."""
+        self._outbox.acts.append(SinkAct(sink, self._outbox_clock(), act, requested_by))
 
     async def replay(self, sink: str, position: int) -> bool:
         """See the port."""

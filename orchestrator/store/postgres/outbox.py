@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkClaim, SinkRecord
+from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkAct, SinkClaim, SinkRecord
 from orchestrator.store.event_rows import kept_event
 
 if TYPE_CHECKING:
@@ -86,6 +86,14 @@ class PostgresOutbox:
     async def release_sink(self, sink: str, owner: str) -> None:
         """See the port."""
         await self._ask_outbox("release_sink", sink, owner)
+
+    async def sink_acts(self, sink: str, limit: int) -> list[SinkAct]:
+        """See the port."""
+        return [SinkAct(*row) for row in await self._ask_outbox("sink_acts", sink, limit)]
+
+    async def note_sink_act(self, sink: str, act: str, requested_by: str) -> None:
+        """See the port."""
+        await self._ask_outbox("note_sink_act", sink, act, _without_nul(requested_by))
 
     async def replay(self, sink: str, position: int) -> bool:
         """See the port."""

@@ -741,3 +741,9 @@ WHERE e.position IN (
     LIMIT $2
 )
 RETURNING e.position;
+
+-- name: note_sink_act
+INSERT INTO sink_act (sink, at, act, requested_by) VALUES ($1, journal_now(), $2, $3);
+
+-- name: sink_acts
+SELECT a.sink, a.at, a.act, a.requested_by FROM sink_act AS a WHERE a.sink = $1 ORDER BY a.id DESC LIMIT $2;

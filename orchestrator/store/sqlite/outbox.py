@@ -6,7 +6,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkClaim, SinkRecord
+from orchestrator.ports.outbox import BlockedSaga, DeadLetter, SinkAct, SinkClaim, SinkRecord
 from orchestrator.store.event_rows import kept_event
 from orchestrator.store.sqlite.queries import queries
 
@@ -97,6 +97,14 @@ class SqliteOutbox:
     async def release_sink(self, sink: str, owner: str) -> None:
         """See the port."""
         await self._ask_outbox("release_sink", (sink, owner))
+
+    async def sink_acts(self, sink: str, limit: int) -> list[SinkAct]:
+        """See the port."""
+        return [SinkAct(*row) for row in await self._read_outbox("sink_acts", (sink, limit))]
+
+    async def note_sink_act(self, sink: str, act: str, requested_by: str) -> None:
+        """See the port."""
+        await self._ask_outbox("note_sink_act", (sink, self._outbox_clock(), act, requested_by))
 
     async def replay(self, sink: str, position: int) -> bool:
         """See the port."""

@@ -591,3 +591,9 @@ WHERE position IN (
     LIMIT :limit
 )
 RETURNING position;
+
+-- name: note_sink_act
+INSERT INTO sink_act (sink, at, act, requested_by) VALUES (?, ?, ?, ?);
+
+-- name: sink_acts
+SELECT a.sink, a.at, a.act, a.requested_by FROM sink_act AS a WHERE a.sink = ? ORDER BY a.id DESC LIMIT ?;

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from orchestrator.ports.outbox import DeadLetter, KeptEvent, Outbox, SinkClaim, SinkProgress, SinkRecord
+    from orchestrator.ports.outbox import DeadLetter, KeptEvent, Outbox, SinkAct, SinkClaim, SinkProgress, SinkRecord
 
 
 class OutboxConnection:
@@ -55,6 +55,15 @@ class OutboxConnection:
     async def release_sink(self, sink: str, owner: str) -> None:
         """See the port."""
         await self._ask_outbox(lambda: self._kept_outbox.release_sink(sink, owner))
+
+    async def sink_acts(self, sink: str, limit: int) -> list[SinkAct]:
+        """See the port."""
+        answer: list[SinkAct] = await self._ask_outbox(lambda: self._kept_outbox.sink_acts(sink, limit))
+        return answer
+
+    async def note_sink_act(self, sink: str, act: str, requested_by: str) -> None:
+        """See the port."""
+        await self._ask_outbox(lambda: self._kept_outbox.note_sink_act(sink, act, requested_by))
 
     async def replay(self, sink: str, position: int) -> bool:
         """See the port."""

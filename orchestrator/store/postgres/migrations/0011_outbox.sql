@@ -75,6 +75,17 @@ CREATE TABLE dead_letter (
     PRIMARY KEY (sink, position)
 );
 
+-- What people have done to sinks.
+CREATE TABLE sink_act (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sink         text   COLLATE "C" NOT NULL,
+    at           bigint NOT NULL,
+    act          text   NOT NULL,
+    requested_by text   NOT NULL
+);
+
+CREATE INDEX sink_act_sink ON sink_act (sink, id);
+
 -- The same as without the last nine, which are the events that places tell.
 CREATE FUNCTION append_group(
     new_places integer[], new_ids text[], new_owners text[], new_tokens bigint[], new_lengths integer[],

@@ -48,3 +48,14 @@ CREATE TABLE dead_letter (
     due_at          INTEGER, -- of those that are tried again
     PRIMARY KEY (sink, position)
 ) STRICT, WITHOUT ROWID;
+
+-- What people have done to sinks.
+CREATE TABLE sink_act (
+    id           INTEGER PRIMARY KEY,
+    sink         TEXT    NOT NULL,
+    at           INTEGER NOT NULL,
+    act          TEXT    NOT NULL,
+    requested_by TEXT    NOT NULL
+) STRICT;
+
+CREATE INDEX sink_act_sink ON sink_act (sink, id);
