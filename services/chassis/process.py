@@ -6,7 +6,7 @@
 | 1         | it cannot start: its port is in use, its database cannot be used             |
 | 2         | a setting cannot be used                                                     |
 
-With arguments, it serves nothing, and answers as ``services.chassis.events.dead_letters`` says. What it writes, its
+With arguments, it serves nothing, and answers as ``services.chassis.events.commands`` says. What it writes, its
 user alone can read: its database holds card tokens and addresses.
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from services.chassis.errors import StartupError
-from services.chassis.events.dead_letters import answer
+from services.chassis.events.commands import answer
 from services.chassis.logs import configure_logs, one_line
 from services.chassis.server import Service, serving
 from services.chassis.settings import SettingsError, SettingsT, load_settings

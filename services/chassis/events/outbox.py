@@ -31,6 +31,7 @@ _LOCK_SEED: Final = 50_802  # what is locked is an outbox's subject, and nothing
 _KEEP: Final = insert(OUTBOX).on_conflict_do_nothing(index_elements=["event_id"])
 _UNSENT: Final = select(OUTBOX).where(OUTBOX.c.sent_at.is_(None)).order_by(OUTBOX.c.position).limit(bindparam("most"))
 _MARK: Final = update(OUTBOX).where(OUTBOX.c.position == bindparam("sent")).values(sent_at=bindparam("instant"))
+_RESEND: Final = update(OUTBOX).where(OUTBOX.c.sent_at.is_not(None)).values(sent_at=None)
 _FORGET: Final = delete(OUTBOX).where(OUTBOX.c.sent_at < bindparam("before"))
 
 
@@ -47,7 +48,8 @@ def publish(connection: Connection, event: Message, *, about: str) -> str:
     Args:
         connection: of the business change.
         event: the fact, in the past tense, such as ``StampCardFilled``.
-        about: what it is about, such as an order's id: events about one thing keep their order.
+        about: what it is about, such as an order's id: events about one thing keep their order. Empty for nothing in
+            particular.
 
     Returns:
         the id of the event.
@@ -62,7 +64,7 @@ def publish(connection: Connection, event: Message, *, about: str) -> str:
     if len(data) > LARGEST_BYTES:
         raise ValueError(f"an event has {LARGEST_BYTES} bytes at most, and this one {len(data)}")
     cause = current_cause()
-    if connection.dialect.name == "postgresql":
+    if about and connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(about, _LOCK_SEED))))
     event_id = cause.next_id()
     row = {
@@ -98,3 +100,8 @@ def mark_sent(connection: Connection, positions: Iterable[int], at: datetime) ->
 def forget_sent(connection: Connection, before: datetime) -> None:
     """Delete what was sent before that."""
     connection.execute(_FORGET, {"before": before})
+
+
+def resend(connection: Connection) -> int:
+    """Let all that was sent, and is still here, wait again; how many events that is."""
+    return connection.execute(_RESEND).rowcount

@@ -12,7 +12,7 @@ stream does not deliver it again.
 import asyncio
 import logging
 from collections import deque
-from typing import Final, Never
+from typing import Final, Never, TypeAlias
 
 from services.chassis.errors import Unavailable
 from services.chassis.events.broker import BrokerAway, Delivery, Feed
@@ -27,6 +27,8 @@ _HOLD_SECONDS: Final = 3.0
 _LOOK_SECONDS: Final = 1.0
 _MOST_EMPTY_FETCHES: Final = 30
 _SUBJECT: Final = "ce-subject"
+_ID: Final = "ce-id"
+_Key: TypeAlias = tuple[int, str]
 
 
 class Subscription:
@@ -42,8 +44,8 @@ class Subscription:
         self._feed = feed
         self._handling = handling
         self._pause = pause
-        self._held: dict[int, Delivery] = {}
-        self._lanes: dict[str, deque[int]] = {}
+        self._held: dict[_Key, Delivery] = {}
+        self._lanes: dict[str, deque[_Key]] = {}
         self._settled = asyncio.Event()
 
     async def run(self) -> Never:
@@ -78,15 +80,15 @@ class Subscription:
 
     async def _outstanding(self) -> list[Delivery]:
         """All that was delivered, to anybody, and is not settled; with it what came on the way. In order."""
-        arrived: dict[int, Delivery] = {}
+        arrived: dict[_Key, Delivery] = {}
         empty = 0
         while await self._feed.unsettled() > len(arrived.keys() | self._held.keys()) and empty < _MOST_EMPTY_FETCHES:
             fetched = await self._feed.fetch(MOST_HELD)
             empty = 0 if fetched else empty + 1
-            arrived |= {delivery.place: delivery for delivery in fetched}
+            arrived |= {_key(delivery): delivery for delivery in fetched}
             for delivery in arrived.values():
                 await delivery.hold()
-        return [arrived[place] for place in sorted(arrived)]
+        return [arrived[key] for key in sorted(arrived)]
 
     async def _room(self) -> int:
         """How many more may be held, as soon as that is one."""
@@ -96,24 +98,25 @@ class Subscription:
         return MOST_HELD - len(self._held)
 
     def _take(self, delivery: Delivery, tasks: asyncio.TaskGroup) -> None:
-        known = delivery.place in self._held
+        key = _key(delivery)
+        known = key in self._held
         # The newest delivery is the one that can be settled.
-        self._held[delivery.place] = delivery
+        self._held[key] = delivery
         if known:
             return
         lane = delivery.headers.get(_SUBJECT) or f"place {delivery.place}"
         if lane in self._lanes:
-            self._lanes[lane].append(delivery.place)
+            self._lanes[lane].append(key)
         else:
-            self._lanes[lane] = deque((delivery.place,))
+            self._lanes[lane] = deque((key,))
             tasks.create_task(self._work(lane))
 
     async def _work(self, lane: str) -> None:
         waiting = self._lanes[lane]
         while waiting:
-            place = waiting[0]
-            await self._handling.settle(self._held[place])
-            await self._held.pop(place).settle()
+            key = waiting[0]
+            await self._handling.settle(self._held[key])
+            await self._held.pop(key).settle()
             waiting.popleft()
             self._settled.set()
         del self._lanes[lane]
@@ -132,3 +135,8 @@ class Subscription:
                 retried = False
             if not retried:
                 await self._pause(_LOOK_SECONDS)
+
+
+def _key(delivery: Delivery) -> _Key:
+    """What tells an event from others, also where the stream was made anew and counts its places from 1 again."""
+    return delivery.place, delivery.headers.get(_ID, "")

@@ -11,7 +11,7 @@ import pytest
 
 from services.chassis.events.broker import BrokerAway
 from services.chassis.events.causes import Cause, current_cause, during
-from services.chassis.events.outbox import publish, unsent
+from services.chassis.events.outbox import publish, resend, unsent
 from services.chassis.events.relay import KEPT, Relay
 from services.chassis.timestamps import utc_now
 from shop.order.v1.events_pb2 import OrderPlaced
@@ -156,3 +156,14 @@ def test_business_that_is_run_again_publishes_under_the_same_ids() -> None:
             runs.append([current_cause().next_id(), current_cause().next_id()])
     assert runs[0] == runs[1]
     assert len(set(runs[0])) == 2
+
+
+async def test_what_a_broker_has_lost_is_told_again_under_the_same_ids(
+    database: Database, broker: MemoryBroker, relay: Relay
+) -> None:
+    ids = [await told(database, "order-1"), await told(database, "order-1")]
+    await relay.send_waiting()
+    broker.events.clear()
+    assert await database.transaction(resend) == 2
+    await relay.send_waiting()
+    assert broker.ids == ids

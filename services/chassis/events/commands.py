@@ -1,13 +1,15 @@
-"""What an operator does about the events that a service has given up: ``python -m services.email dead-letters``.
+"""What an operator does about the events of a service: ``python -m services.email dead-letters``.
 
 | command                            | does                                                        |
 |------------------------------------|-------------------------------------------------------------|
-| ``dead-letters``                   | lists them: one a line                                      |
+| ``dead-letters``                   | lists what the service has given up: one a line             |
 | ``dead-letters retry``             | lets the running service try all of them again              |
 | ``dead-letters retry <event id>``  | lets it try one again                                       |
+| ``outbox resend``                  | lets it tell again what it has told within a week           |
 
 A letter that is tried again has its effect, or says why not. What is given up for good stays listed: an event that had
-no effect is not forgotten.
+no effect is not forgotten. What is told again has the same ids, so who has heard it before does nothing; it is for a
+broker that has lost what it had.
 """
 
 from collections.abc import Sequence
@@ -18,9 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.chassis.engines import open_engines
 from services.chassis.errors import StartupError
 from services.chassis.events.inbox import DeadLetter, ask_for_retry, dead_letters
+from services.chassis.events.outbox import resend
 from services.chassis.settings import Settings
 
-_USAGE: Final = "usage: dead-letters [retry [<event id>]]"
+_USAGE: Final = "usage: dead-letters [retry [<event id>]], or outbox resend"
 _BAD_ARGUMENTS: Final = 2
 
 
@@ -48,6 +51,9 @@ def _answer(settings: Settings, arguments: Sequence[str]) -> tuple[int, list[str
             return 0, [_asked(settings, None)]
         case ["dead-letters", "retry", event_id]:
             return 0, [_asked(settings, event_id)]
+        case ["outbox", "resend"]:
+            with open_engines(settings.database_url).writer.begin() as connection:
+                return 0, [f"{resend(connection)} to be told again"]
         case _:
             return _BAD_ARGUMENTS, [_USAGE]
 
